@@ -1,0 +1,155 @@
+# moongate: a memcache proxy whose routing is a Lua script.   `make help` lists what can be made.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+B       ?= build
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+
+# --- what moongate is made of ------------------------------------------------------------------
+
+FLOORS := base protocol backend client script daemon
+SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
+LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua))
+LUA    := $(filter-out lua/moongate/_meta.lua,$(LUA))
+UNIT   := $(sort $(wildcard tests/unit/*.c))
+E2E    := $(sort $(wildcard tests/e2e/*.c))
+TLIB   := $(sort $(wildcard tests/lib/*.c))
+BENCH  := $(sort $(wildcard tests/bench/*.c))
+HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
+
+OBJ      := $(SRC:src/%.c=$B/obj/%.o)
+CORE     := $(filter-out $B/obj/daemon/main.o,$(OBJ)) $B/obj/gen/modules.o
+TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
+TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%)
+BENCHBIN := $(BENCH:tests/bench/%.c=$B/bench/%)
+
+# --- how ----------------------------------------------------------------------------------------
+
+PKG     := luajit libxxhash libmd
+PKGFLAGS = $(shell pkg-config --cflags $(PKG))
+LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
+           -Wno-unused-parameter -Wno-missing-field-initializers
+HARDEN  := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
+HARDLD  := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+ifeq ($(shell uname -m),x86_64)
+HARDEN  += -fcf-protection
+endif
+ifdef SANITIZE
+HARDEN  := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+HARDLD  := -pie -fsanitize=address,undefined
+CFLAGS  := -O1 -g
+endif
+CPPFLAGS_ALL = -D_GNU_SOURCE -DMOONGATE_VERSION='"$(VERSION)"' -Iinclude $(CPPFLAGS)
+CFLAGS_ALL   = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) -MMD -MP
+# A line a file; `make V=1` shows the commands.
+ifdef V
+say =
+else
+say = @echo '  $(1) $(2)';
+endif
+COMPILE      = $(CC) $(CPPFLAGS_ALL) $(PKGFLAGS) $(CFLAGS_ALL)
+LINK         = $(CC) $(CFLAGS) $(HARDLD) $(LDFLAGS) -Wl,-E
+
+all: $B/moongate ## build build/moongate (default)
+
+# A missing package is named here, before a compiler trips over it.
+$B/.packages: deps/check | $B
+	@sh deps/check build
+	@touch $@
+
+$B:
+	@mkdir -p $@
+
+$B/obj/%.o: src/%.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
+
+$B/obj/tests/%.o: tests/%.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -Itests -c -o $@ $<
+
+$B/moongate: $B/obj/daemon/main.o $(CORE)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
+# The Lua library, as bytecode, and the C header that Lua's FFI reads: linked into the binary.
+$B/gen/modules.c: $(LUA) $(HEADERS) src/script/embed.sh $B/.packages
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)CC='$(CC)' sh src/script/embed.sh $(LUA) > $@.new
+	@mv $@.new $@
+
+$B/obj/gen/modules.o: $B/gen/modules.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
+
+# --- run ----------------------------------------------------------------------------------------
+
+run: $B/moongate ## memcached servers, moongate with an example script before them, a line to try
+	@sh deps/check run
+	@MOONGATE=$B/moongate sh examples/run
+
+# --- test ---------------------------------------------------------------------------------------
+
+$B/obj/tests/unit/%.o $B/obj/tests/e2e/%.o: CFLAGS_ALL += -Wno-missing-prototypes
+
+$B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS) -lcmocka
+
+$B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+
+$B/.packages-test: deps/check | $B
+	@sh deps/check test
+	@touch $@
+
+test: $B/.packages-test ## every test; the last line counts them
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@MOONGATE=$B/moongate BUILD=$B sh tests/run $(TESTS)
+
+tests-built: $B/moongate $(TESTS)
+.PHONY: tests-built
+
+asan: ## every test under AddressSanitizer and UBSan, in build/asan
+	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
+
+lint: $B/gen/modules.c ## clang-format, clang-tidy, cppcheck, luacheck, the floors
+	@sh deps/check lint
+	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
+
+# --- bench --------------------------------------------------------------------------------------
+
+$B/bench/%: tests/bench/%.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
+
+bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
+
+bench-quick: ## the same, shorter: under a minute
+	@$(MAKE) --no-print-directory bench BENCH=quick
+
+# --- the rest -----------------------------------------------------------------------------------
+
+install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/moongate/lua/moongate' \
+	           '$(DESTDIR)$(PREFIX)/share/moongate/examples'
+	install -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
+	install -m 644 lua/moongate/*.lua '$(DESTDIR)$(PREFIX)/share/moongate/lua/moongate/'
+	install -m 644 examples/*.lua '$(DESTDIR)$(PREFIX)/share/moongate/examples/'
+
+clean: ## remove build/
+	rm -rf $B
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+-include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/gen/modules.d
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all run test asan lint bench bench-quick install clean help

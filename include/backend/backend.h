@@ -1,0 +1,122 @@
+/* backend: a memcached server that we talk to, with its connections; and the set of all of a worker's.
+ *
+ * A backend is counted: each pool that names it holds a count (backend_take, backend_give). A reload finds the unchanged ones
+ * in the set and keeps their connections; one that no pool names any more finishes the calls in flight and goes.
+ * One worker, one loop, no locks.
+ */
+#ifndef MOONGATE_BACKEND_BACKEND_H
+#define MOONGATE_BACKEND_BACKEND_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "backend/call.h"
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/board.h"
+#include "base/inbuf.h"
+#include "base/log.h"
+#include "base/outq.h"
+
+/* How a server is talked to; two pools share a backend when name, address and all of these are equal. */
+struct backend_settings {
+    double connect_timeout; /* seconds for connecting and the first `version` */
+    double stall_timeout;   /* seconds without a byte while calls wait, then the connection is closed */
+    uint32_t depth;         /* most calls waiting on a connection */
+    uint32_t connections;   /* per worker */
+};
+
+enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
+
+/* Each value says where the connection's next event comes from; conn_set_state alone changes it. */
+enum conn_state {
+    CONN_IDLE,       /* nowhere: not started */
+    CONN_CONNECTING, /* the kernel: connected or not; calls queue up unless the last try failed */
+    CONN_PROBING,    /* the server: `version` was asked; calls queue up as above */
+    CONN_READY,      /* calls and responses */
+    CONN_WAITING,    /* the timer: try again; calls are refused at once */
+};
+
+struct backends;
+struct backend;
+
+/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO. */
+struct conn {
+    ev_io io;
+    ev_timer timer;
+    struct backend *backend;
+    enum conn_state state;
+    int fd;
+    struct inbuf in;
+    struct outq out;
+    struct call *head, *tail;   /* calls in the order sent */
+    uint32_t depth;
+    bool line_open;             /* the last call's get may take more keys */
+    struct conn *next_unsent;   /* in the set's list of connections with something new to write */
+    bool unsent;                /* in that list */
+    uint32_t failures;          /* attempts in a row that did not become ready */
+    uint32_t troubles;          /* attempts and connections in a row that ended early: grows the back-off */
+    double since;               /* when state was entered */
+    double progress;            /* when the server last sent a byte, or the FIFO stopped being empty */
+    char reason[BACKEND_REASON_MAX]; /* why it was closed last */
+};
+
+struct backend {
+    struct backend *next; /* in the set */
+    struct backends *set;
+    uint32_t counts;
+    char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
+    struct addr addr;
+    struct backend_settings settings;
+    struct conn *conns; /* settings.connections of them */
+};
+
+struct backends {
+    struct ev_loop *loop; /* NULL: nothing is ever connected (a script is only checked) */
+    struct arena *arena;
+    struct board_row *row;
+    double now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
+    struct backend *first;
+    struct conn *unsent;
+    struct log_limit log;
+};
+
+void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena, struct board_row *row);
+
+/* Closes everything; outstanding calls fail. */
+void backends_release(struct backends *set);
+
+/* Finds or makes a backend and gives the caller a count. It connects only once backends_start is called. */
+struct backend *backends_get(struct backends *set, const char *name, const struct addr *addr,
+                             const struct backend_settings *settings);
+struct backend *backend_take(struct backend *b);
+void backend_give(struct backend *b);
+
+/* Connects every backend that is not yet, and forgets those that nobody counts and that have no calls left. */
+void backends_start(struct backends *set);
+void backends_sweep(struct backends *set);
+
+/* Writes what calls have queued since the last time: one write a connection. At the end of each turn. */
+void backends_flush(struct backends *set);
+
+/* Calls without a response yet, over all backends. */
+uint64_t backends_in_flight(const struct backends *set);
+
+enum backend_status {
+    BACKEND_OK,      /* a call was made; `done` will hear of it */
+    BACKEND_JOINED,  /* the key was added to the owner's call made just before */
+    BACKEND_REFUSED, /* no call: `reason` says why, with the backend's name */
+};
+
+struct backend_call {
+    double deadline; /* as backends.now */
+    call_done_fn *done;
+    void *owner; /* NULL: the response is dropped */
+};
+
+/* Sends r (validated) to b on the connection that r->affinity picks. Joins keys of one get into one request. The bytes of r
+ * are copied or counted. On REFUSED *reason is valid until the next call into this floor. */
+enum backend_status backend_send(struct backend *b, const struct request *r, const struct backend_call *how,
+                                 const char **reason) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,79 @@
+/* call: one request sent to one backend, waiting in its connection's FIFO for the response.
+ *
+ * Owned by the connection from call_create until the connection destroys it, after the last event. The owner (the reply on
+ * the client's side) hears of it through `done`; with no owner (noreply, deadline passed) the response is read and
+ * dropped, so that the stream stays in step (invariants I2, I5).
+ */
+#ifndef MOONGATE_BACKEND_CALL_H
+#define MOONGATE_BACKEND_CALL_H
+
+#include <stdbool.h>
+
+#include "base/blob.h"
+#include "protocol/request.h"
+#include "protocol/response.h"
+
+struct call;
+
+enum call_event {
+    CALL_VALUE,    /* a value for one of several keys; more events follow */
+    CALL_ANSWERED, /* the response, or the end of one; the last event */
+    CALL_FAILED,   /* there will be no response; the last event */
+};
+
+/* A key as it was sent, with what the owner needs to put the answer in its place. */
+struct call_key {
+    const uint8_t *sent;
+    const uint8_t *shown; /* what the client shall see; == sent unless the script rewrote it */
+    uint16_t sent_len;
+    uint16_t shown_len;
+    uint32_t part; /* which key of the client's get */
+};
+
+struct call_news {
+    enum call_event event;
+    const struct response *response; /* VALUE, ANSWERED */
+    struct blob *blob;               /* that the response lies in, or NULL: it lies in the turn's arena */
+    struct call_key key;             /* VALUE, and ANSWERED with a value */
+    const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
+};
+
+/* Tells the owner. Must not call into the backend floor. */
+typedef void call_done_fn(void *owner, const struct call_news *news);
+
+/* Invariant: at < keys_n until the last event; the key records are in bytes[0..used). */
+struct call {
+    struct call *next; /* in the connection's FIFO */
+    call_done_fn *done;
+    void *owner; /* NULL: nobody waits */
+    double deadline;
+    double exptime;     /* of a gat, so that only equal ones are joined */
+    uint8_t command;
+    uint32_t line_len;  /* bytes of a get's line so far */
+    uint32_t keys_n;
+    uint32_t keys_seen; /* records that the response has gone past */
+    uint32_t seen;      /* offset of the first record not gone past */
+    uint32_t used;
+    uint32_t room;
+    uint8_t *bytes; /* == inside, or borrowed from the slab */
+    uint8_t inside[];
+};
+
+struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner);
+void call_destroy(struct call *call);
+
+void call_add_key(struct call *call, const struct request *r);
+
+/* The next key not gone past; false when there is none. */
+bool call_key(const struct call *call, struct call_key *key);
+
+/* Goes past keys until `key` is the one; false when it is none of them: the answer is to some other request. */
+bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct call_key *key);
+
+/* Goes past the key that call_key gives. */
+void call_pass_key(struct call *call);
+
+/* Gives news to the owner, if there is one. */
+void call_tell(const struct call *call, const struct call_news *news);
+
+#endif

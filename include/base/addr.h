@@ -1,0 +1,52 @@
+/* addr: addresses of servers and listeners, parsed from and printed as text.
+ *
+ * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte
+ * (unused bytes are zero). Forms read: `host`, `host:port`, `[v6]:port`, `[v6]`, bare `v6`,
+ * `unix:/path`. Any process may use it; a host name (not a literal) is looked up with getaddrinfo(3), which may
+ * block, so only while a script or the command line is loaded, never from a running loop.
+ */
+#ifndef MOONGATE_BASE_ADDR_H
+#define MOONGATE_BASE_ADDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+struct addr {
+    socklen_t len; /* of the member in use */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un un;
+    } sa;
+};
+
+enum { ADDR_TEXT_MAX = 128 }; /* bytes that any printed address fits in, NUL included */
+
+/* What stands before any look-up: the parts of the text. host is "" for a unix socket. */
+struct addr_spec {
+    char host[256];
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* "" unless unix: */
+    uint16_t port;                                          /* 0 unless given; see has_port */
+    bool has_port;
+};
+
+/* Reads text (len bytes, need not end in NUL) into spec. On failure returns a static or thread-local
+ * sentence that says what is wrong ("port 70000 is not in 0..65535"), on success NULL. */
+const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len);
+
+/* Fills at most max addresses for spec, with `port` where the spec has none; stores how many in *n (at least 1 on
+ * success). On failure returns a static or thread-local sentence that says why, on success NULL. May block. */
+const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct addr *out, size_t max,
+                         size_t *n);
+
+/* Prints `127.0.0.1:11211`, `[::1]:11211`, `unix:/path` into text, which holds ADDR_TEXT_MAX bytes. Returns text. */
+const char *addr_print(const struct addr *addr, char *text);
+
+bool addr_is_unix(const struct addr *addr);
+
+#endif

@@ -1,0 +1,68 @@
+/* log: one line per event on stderr (or syslog once daemonized), as text or JSON.
+ *
+ * Owns nothing but its settings, which are process-wide: set them before the first worker is forked.
+ * A line is written with one write(2), so lines of several processes never mix.
+ * A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211: closed: timeout (37 in flight)`.
+ * Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge lines.
+ */
+#ifndef MOONGATE_BASE_LOG_H
+#define MOONGATE_BASE_LOG_H
+
+#include <stdbool.h>
+
+/* name, the number of -v that shows it, syslog priority */
+#define LOG_LEVELS(X)                                                                              \
+    X(ERROR, "error", 0, 3)                                                                        \
+    X(WARN, "warn", 0, 4)                                                                          \
+    X(INFO, "info", 0, 6)                                                                          \
+    X(DEBUG, "debug", 1, 7)                                                                        \
+    X(TRACE, "trace", 2, 7)
+
+enum log_level {
+#define X(name, text, verbosity, priority) LOG_##name,
+    LOG_LEVELS(X)
+#undef X
+};
+
+enum log_format { LOG_AS_TEXT, LOG_AS_JSON };
+
+/* verbosity: how many -v were given. */
+void log_setup(enum log_format format, int verbosity);
+
+/* From now on lines go to syslog(3) instead of stderr (daemonized). */
+void log_to_syslog(void);
+
+/* Names this process in every line: "master", "worker 2". The string is copied. */
+void log_role(const char *role);
+
+/* True when a line of that level would be written: guards costly arguments. */
+bool log_shows(enum log_level level);
+
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)                                                                             \
+    do {                                                                                           \
+        if (log_shows(LOG_DEBUG)) log_line(LOG_DEBUG, __VA_ARGS__);                                \
+    } while (0)
+#define log_trace(...)                                                                             \
+    do {                                                                                           \
+        if (log_shows(LOG_TRACE)) log_line(LOG_TRACE, __VA_ARGS__);                                \
+    } while (0)
+
+/* A budget of lines for one kind of event: `if (log_allows(&limit, now)) log_warn(...)`.
+ * At most `burst` lines a second; the first line of a later second says how many were left out
+ * (log_allows logs that count itself, as "N more like the next line were left out"). */
+struct log_limit {
+    double second;     /* start of the current second, in the caller's clock */
+    unsigned burst;    /* lines allowed a second; set by the owner, > 0 */
+    unsigned used;     /* lines written in this second */
+    unsigned left_out; /* lines not written since the last one that was */
+};
+
+/* now: seconds of any monotonic clock. */
+bool log_allows(struct log_limit *limit, double now);
+
+#endif

@@ -1,0 +1,59 @@
+/* client: a connection we accepted.
+ *
+ * Owned by its turn from client_create until the end of the turn in which it closed. Idle, it holds this struct and nothing
+ * else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits.
+ */
+#ifndef MOONGATE_CLIENT_CLIENT_H
+#define MOONGATE_CLIENT_CLIENT_H
+
+#include "base/inbuf.h"
+#include "base/outq.h"
+#include "client/reply.h"
+#include "client/turn.h"
+
+/* Written by client_set_state alone. */
+enum client_state {
+    CLIENT_OPEN,      /* reads requests and answers them */
+    CLIENT_DRAINING,  /* reads only what completes a request that it has begun */
+    CLIENT_ENDING,    /* reads no more; closes once everything is answered (quit, end of its input) */
+    CLIENT_LINGERING, /* answered and shut; what it still sends is dropped until it closes */
+    CLIENT_CLOSED,    /* memory goes at the end of the turn */
+};
+
+/* Invariant (client_sane): fd >= 0 unless CLOSED; stored is the sum of its replies' stores. */
+struct client {
+    ev_io io;
+    struct turn *turn;
+    struct client *next, **prev; /* in turn->clients */
+    struct client *next_dirty;   /* in turn->dirty, later in turn->closed */
+    enum client_state state;
+    bool dirty;
+    int fd;
+    uint32_t affinity;
+    struct inbuf in;
+    uint64_t swallow; /* bytes of input to drop: the value of a refused store */
+    struct outq out;
+    struct reply *head, *tail; /* replies not yet in out, in order */
+    uint32_t owed;             /* how many */
+    size_t stored;             /* bytes held in them */
+    const char *reason;        /* why it is ending */
+};
+
+/* Takes over fd (non-blocking). */
+struct client *client_create(struct turn *t, int fd);
+
+/* At once: what is owed is dropped. */
+void client_close(struct client *c, const char *reason);
+
+/* Answer what was received, then shut the connection (the worker drains). */
+void client_drain(struct client *c);
+
+/* Asks that the turn's end looks at c: something to write, or a change of state. */
+void client_mark_dirty(struct client *c);
+
+/* For the turn's end: writes, closes what is done, derives the interest. */
+void client_settle(struct client *c);
+
+void client_destroy(struct client *c);
+
+#endif

@@ -1,0 +1,55 @@
+/* reply: a client's ordered slot that will be answered.
+ *
+ * Owned by its client's FIFO from reply_create until it is written out; when the client goes first, by the calls that will
+ * still tell it something. Invariant I1: a client's replies leave in the order in which they were created, each once.
+ */
+#ifndef MOONGATE_CLIENT_REPLY_H
+#define MOONGATE_CLIENT_REPLY_H
+
+#include "backend/call.h"
+#include "base/outq.h"
+
+struct client;
+
+/* The value for one key of a get: bytes in the reply's store, or behind them (`tail`) in a blob of which it holds a count. */
+struct reply_part {
+    const uint8_t *at;
+    const uint8_t *tail;
+    struct blob *blob;
+    uint32_t len;
+    uint32_t tail_len;
+};
+
+/* Invariant: waiting > 0 exactly while it is not complete. */
+struct reply {
+    struct reply *next;
+    struct client *client; /* NULL: nobody reads it any more */
+    uint32_t waiting;      /* keys not yet sent, and calls not yet ended */
+    uint32_t parts_n;      /* keys of a multi-key get, or 0 */
+    struct reply_part *parts;
+    size_t held;           /* bytes counted in client->stored for it */
+    struct outq store;     /* the finished answer, while replies before it are not; before, what parts point to */
+    char *failure;         /* the line that ends a multi-key get instead of END, or NULL */
+    uint32_t failure_len;
+    uint8_t command;       /* enum command */
+};
+
+/* A reply at the end of c's FIFO. keys: 1, or how many keys a get has. */
+struct reply *reply_create(struct client *c, unsigned command, uint32_t keys);
+
+/* Answers `len` bytes (whole lines) in c's order, now or when what is before it is complete. */
+void reply_at_once(struct client *c, const char *bytes, size_t len);
+
+/* One key (or the only one) went into a call that had been made before; is a miss; failed with `text` (no CRLF). */
+void reply_joined(struct reply *reply);
+void reply_miss(struct reply *reply);
+void reply_fail(struct reply *reply, const char *text, size_t len);
+
+/* News of a call (call_done_fn); the second form takes a failure of a retrieval for a miss. */
+void reply_news(void *owner, const struct call_news *news);
+void reply_news_or_miss(void *owner, const struct call_news *news);
+
+/* The client is gone: complete replies of its FIFO are destroyed, the others once their calls end. */
+void replies_abandon(struct client *c);
+
+#endif

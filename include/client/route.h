@@ -1,0 +1,35 @@
+/* route: how the client's side asks where requests go. Owned by this floor, answered by the script's.
+ *
+ * Read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
+ */
+#ifndef MOONGATE_CLIENT_ROUTE_H
+#define MOONGATE_CLIENT_ROUTE_H
+
+#ifndef MOONGATE_CDEF
+#include <stdint.h>
+#include "backend/pool.h"
+#include "protocol/request.h"
+#endif
+
+/* Where one request goes: the number of a pool, or one of these. */
+enum answer_kind {
+    ANSWER_MISS = -1,   /* as if the server did not have it */
+    ANSWER_REFUSE = -2, /* `SERVER_ERROR text` */
+    ANSWER_NONE = -3    /* not decided */
+};
+
+struct answer {
+    int32_t route;    /* >= 0: a pool's number; else enum answer_kind */
+    uint32_t text_len;
+    uintptr_t text_at; /* REFUSE: the text, valid until the turn ends; no CR, no LF */
+};
+
+#ifndef MOONGATE_CDEF
+
+/* Decides for slots[0..n) (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
+ * afterwards. Returns the pools that the numbers mean, valid until the next call. Called once a turn. */
+typedef struct pool *const *client_route_fn(void *router, struct request *slots, struct answer *answers,
+                                            uint32_t n);
+
+#endif
+#endif

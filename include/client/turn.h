@@ -1,0 +1,63 @@
+/* turn: what one turn of the loop gathers, and the only place where it is acted on.
+ *
+ * One a worker. Clients put requests into its slots while they read; turn_end routes them all with one call into the script,
+ * sends them, writes to every backend and client that has something to write, and forgets the turn's memory.
+ */
+#ifndef MOONGATE_CLIENT_TURN_H
+#define MOONGATE_CLIENT_TURN_H
+
+#include <ev.h>
+
+#include "backend/backend.h"
+#include "base/arena.h"
+#include "base/board.h"
+#include "client/route.h"
+
+struct client;
+
+enum { TURN_SLOTS = 2048 };
+
+struct turn_limits {
+    size_t max_value;     /* bytes of a value that a client may store */
+    size_t client_buffer; /* bytes of replies held for a client, above one value */
+};
+
+struct turn {
+    struct ev_loop *loop;
+    struct backends *backends;
+    struct board_row *row;
+    struct arena *arena;
+    struct turn_limits limits;
+    client_route_fn *route;
+    void *router;
+    struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
+    struct answer *answers;
+    uint32_t used;
+    uint32_t next_affinity;
+    double now;             /* as backends.now */
+    struct client *clients; /* all */
+    struct client *dirty;   /* those with something to write or to decide */
+    struct client *closed;  /* those whose memory goes at the end of the turn */
+    uint32_t clients_n;
+    struct log_limit log;
+};
+
+void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
+               struct board_row *row, const struct turn_limits *limits);
+
+/* Closes every client. */
+void turn_release(struct turn *t);
+
+/* The next free slot; routes and sends what is there when all are taken. */
+struct request *turn_slot(struct turn *t);
+
+/* Routes and sends what the slots hold; nothing is written yet and the arena stays. */
+void turn_route(struct turn *t);
+
+/* Room in the arena for reading n bytes; routes early where there is none. */
+void turn_make_room(struct turn *t, size_t n);
+
+/* Everything: route, send, write, close, forget. Before the loop sleeps. */
+void turn_end(struct turn *t);
+
+#endif

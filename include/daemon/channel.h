@@ -1,0 +1,48 @@
+/* channel: how the master talks to one worker: a SOCK_SEQPACKET pair, one struct a message.
+ *
+ * The master owns one end and the worker the other; both ends are non-blocking. Down go clients (with their
+ * descriptor) and orders; up go reports. A closed channel means that the other process is gone.
+ */
+#ifndef MOONGATE_DAEMON_CHANNEL_H
+#define MOONGATE_DAEMON_CHANNEL_H
+
+#include <stdint.h>
+
+/* name, direction, meaning of `number` */
+#define CHANNEL_MESSAGES(X)                                                                        \
+    X(CLIENT, "down", "a client to take over; the descriptor comes along")                         \
+    X(RELOAD, "down", "load the script again; generation it will be")                              \
+    X(DRAIN, "down", "answer what is in flight, then exit 0; milliseconds at most, 0 = no limit")  \
+    X(QUIT, "down", "exit at once")                                                                \
+    X(READY, "up", "the worker serves; generation of its script")                                  \
+    X(RELOADED, "up", "generation now in use")                                                     \
+    X(KEPT, "up", "the new script did not load; generation still in use")
+
+enum channel_message_type {
+#define X(name, direction, meaning) CHANNEL_##name,
+    CHANNEL_MESSAGES(X)
+#undef X
+};
+
+struct channel_message {
+    uint32_t type; /* enum channel_message_type */
+    uint32_t number;
+};
+
+enum channel_status {
+    CHANNEL_OK,
+    CHANNEL_AGAIN,  /* nothing to receive, or no room to send: try later */
+    CHANNEL_CLOSED, /* the other process is gone */
+};
+
+/* Makes the pair: ends[0] for the master, ends[1] for the worker. Returns 0, or -1 with errno. */
+int channel_create(int ends[2]);
+
+/* fd < 0: no descriptor. On CHANNEL_OK the receiver has its own copy; the caller still owns fd. */
+enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd);
+
+/* *fd becomes the descriptor that came along (close-on-exec), or -1. A CLIENT message whose descriptor got lost
+ * because this process has no more room for one comes with -1. */
+enum channel_status channel_receive(int end, struct channel_message *message, int *fd);
+
+#endif

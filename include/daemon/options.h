@@ -1,0 +1,82 @@
+/* options: what the command line asks for.
+ *
+ * The master fills one struct options before anything else; every worker inherits it and only reads.
+ * Strings point into argv; the items of lists are copies. OPTIONS below is the only list: the parser, --help and
+ * the README check use it.
+ */
+#ifndef MOONGATE_DAEMON_OPTIONS_H
+#define MOONGATE_DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
+
+/* field, type, letter (0 = none), long name, argument (NULL = none), default text, meaning */
+#define OPTIONS(X)                                                                                 \
+    X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "route over these servers without a script") \
+    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
+    X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1", "listen here: host, host:port, [v6]:port or unix:/path; repeatable") \
+    X(connections, COUNT, 'n', "connections", "NUMBER", "1", "connections per server and worker (1..64)") \
+    X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
+    X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000", "clients connected at once, over all workers") \
+    X(check, FLAG, 't', "check", NULL, "", "load the script, print what it would do, exit 0 or 1") \
+    X(daemonize, FLAG, 'd', "daemonize", NULL, "", "run in the background, log to syslog")         \
+    X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
+    X(user, STRING, 'u', "user", "NAME", "", "switch to this user once the listeners are bound")   \
+    X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
+    X(log_format, FORMAT, 0, "log-format", "text|json", "text", "how log lines are written")       \
+    X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
+    X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m", "replies held for a client that does not read, above one value (64k..4g)") \
+    X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10", "how long SIGTERM waits for what is in flight") \
+    X(single_process, FLAG, 0, "single-process", NULL, "", "no master and no workers: one process, for debuggers") \
+    X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(lua_dir, STRING, 0, "lua-dir", "PATH", "", "read moongate's own Lua modules from here, for development") \
+    X(print_script, FLAG, 0, "print-script", NULL, "", "print the built-in script that --servers runs, and exit") \
+    X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
+    X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
+
+/* A repeatable option's values, in order. */
+struct option_list {
+    const char **items;
+    size_t n;
+};
+
+struct options {
+    struct option_list servers; /* split at commas too */
+    uint16_t port;
+    struct option_list bind;
+    uint32_t connections;
+    uint32_t workers;
+    uint32_t max_conns;
+    bool check;
+    bool daemonize;
+    const char *pid_file;
+    const char *user;
+    int verbose;
+    int log_format; /* enum log_format */
+    uint64_t max_value;
+    uint64_t client_buffer;
+    double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
+    bool single_process;
+    bool no_jit;
+    const char *lua_dir; /* NULL = the modules linked into the binary */
+    bool print_script;
+    bool version;
+    bool help;
+    const char *script; /* NULL when --servers is given */
+};
+
+/* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the
+ * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
+ * --servers together, or neither, is a usage error (unless help, version or print_script). */
+bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
+
+/* Prints usage and the table of options with their defaults. */
+void options_help(FILE *out);
+
+void options_release(struct options *o);
+
+#endif

@@ -1,0 +1,39 @@
+/* worker: one process (or the only one, with --single-process) that serves clients.
+ *
+ * Owns a libev loop, a script, clients and backend connections; shares nothing but its board row.
+ * worker_run returns the process's exit code after a drain; whoever forked the worker exits with it.
+ */
+#ifndef MOONGATE_DAEMON_WORKER_H
+#define MOONGATE_DAEMON_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/board.h"
+#include "daemon/options.h"
+
+struct listeners;
+
+/* How the worker is fed. With a master: channel is its end of the pair and listeners is NULL. Single process:
+ * channel is -1 and the worker accepts from listeners itself and takes the signals. */
+struct worker_seat {
+    const struct options *options;
+    struct board_row *row; /* this worker's own counters */
+    uint32_t index;        /* slot number, 0.. */
+    uint32_t generation;   /* what the script loaded at start is numbered: 1, more after reloads */
+    int channel;
+    struct listeners *listeners; /* main's: the worker may listeners_close them early, not destroy them */
+};
+
+/* In a forked worker SIGINT, SIGHUP and SIGQUIT (a terminal sends them to the whole group) are already ignored:
+ * the master's orders come by channel. SIGTERM stands at its default; SIGPIPE is ignored. */
+
+int worker_run(const struct worker_seat *seat) __attribute__((warn_unused_result));
+
+/* Loads the script in this process, prints what it would do (or the error, with file:line) and returns
+ * EXIT_OK or EXIT_SCRIPT. quiet: print errors only. Connects nowhere. */
+int worker_check(const struct options *options, bool quiet) __attribute__((warn_unused_result));
+
+/* Prints the built-in script that --servers runs to stdout. Returns EXIT_OK, or EXIT_SYSTEM when it cannot write. */
+int worker_print_script(void) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,86 @@
+/* command: the commands of the memcache text protocol, as one table. Owns nothing. */
+#ifndef MOONGATE_PROTOCOL_COMMAND_H
+#define MOONGATE_PROTOCOL_COMMAND_H
+
+/* What a response to a command may be, as bits (see response.h for their texts). */
+#define RESPONSES(X)                                                                               \
+    X(STORED, 0)                                                                                   \
+    X(NOT_STORED, 1)                                                                               \
+    X(EXISTS, 2)                                                                                   \
+    X(NOT_FOUND, 3)                                                                                \
+    X(DELETED, 4)                                                                                  \
+    X(TOUCHED, 5)                                                                                  \
+    X(NUMBER, 6)                                                                                   \
+    X(VALUE, 7)                                                                                    \
+    X(END, 8)                                                                                      \
+    X(VERSION, 9)                                                                                  \
+    X(ERROR, 10)                                                                                   \
+    X(CLIENT_ERROR, 11)                                                                            \
+    X(SERVER_ERROR, 12)
+
+enum response_kind {
+#define X(name, bit) RESPONSE_##name = 1 << (bit),
+    RESPONSES(X)
+#undef X
+    RESPONSE_ANY_ERROR = RESPONSE_ERROR | RESPONSE_CLIENT_ERROR | RESPONSE_SERVER_ERROR,
+};
+
+/* The shape of a command's line. */
+enum command_shape {
+    SHAPE_RETRIEVE,   /* [exptime] key+ */
+    SHAPE_STORE,      /* key flags exptime bytes [cas] [noreply], then a value */
+    SHAPE_DELETE,     /* key [0] [noreply] */
+    SHAPE_ARITHMETIC, /* key delta [noreply] */
+    SHAPE_TOUCH,      /* key exptime [noreply] */
+    SHAPE_LOCAL,      /* answered by moongate itself */
+};
+
+/* Kinds of response that each shape may get besides an error. */
+#define STORE_RESPONSES   (RESPONSE_STORED | RESPONSE_NOT_STORED | RESPONSE_EXISTS | RESPONSE_NOT_FOUND)
+#define NUMBER_RESPONSES  (RESPONSE_NUMBER | RESPONSE_NOT_FOUND)
+#define RETRIEVE_RESPONSES (RESPONSE_VALUE | RESPONSE_END)
+
+/* name, text, shape, what the answer may be besides an error, its answer to a miss */
+#define COMMANDS(X)                                                                                \
+    X(NONE, "", SHAPE_LOCAL, 0, "")                                                                \
+    X(GET, "get", SHAPE_RETRIEVE, RETRIEVE_RESPONSES, "END\r\n")                                   \
+    X(GETS, "gets", SHAPE_RETRIEVE, RETRIEVE_RESPONSES, "END\r\n")                                 \
+    X(GAT, "gat", SHAPE_RETRIEVE, RETRIEVE_RESPONSES, "END\r\n")                                   \
+    X(GATS, "gats", SHAPE_RETRIEVE, RETRIEVE_RESPONSES, "END\r\n")                                 \
+    X(SET, "set", SHAPE_STORE, STORE_RESPONSES, "NOT_STORED\r\n")                                  \
+    X(ADD, "add", SHAPE_STORE, STORE_RESPONSES, "NOT_STORED\r\n")                                  \
+    X(REPLACE, "replace", SHAPE_STORE, STORE_RESPONSES, "NOT_STORED\r\n")                          \
+    X(APPEND, "append", SHAPE_STORE, STORE_RESPONSES, "NOT_STORED\r\n")                            \
+    X(PREPEND, "prepend", SHAPE_STORE, STORE_RESPONSES, "NOT_STORED\r\n")                          \
+    X(CAS, "cas", SHAPE_STORE, STORE_RESPONSES, "NOT_FOUND\r\n")                                   \
+    X(DELETE, "delete", SHAPE_DELETE, RESPONSE_DELETED | RESPONSE_NOT_FOUND, "NOT_FOUND\r\n")      \
+    X(INCR, "incr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
+    X(DECR, "decr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
+    X(TOUCH, "touch", SHAPE_TOUCH, RESPONSE_TOUCHED | RESPONSE_NOT_FOUND, "NOT_FOUND\r\n")         \
+    X(VERSION, "version", SHAPE_LOCAL, RESPONSE_VERSION, "")                                       \
+    X(QUIT, "quit", SHAPE_LOCAL, 0, "")
+
+enum command {
+#define X(name, text, shape, responses, miss) COMMAND_##name,
+    COMMANDS(X)
+#undef X
+    COMMAND_COUNT
+};
+
+struct command_info {
+    const char *text;
+    unsigned char text_len;
+    unsigned char miss_len;
+    unsigned char shape; /* enum command_shape */
+    unsigned responses;  /* bits of enum response_kind, errors included */
+    const char *miss;    /* what a client gets for a miss, CRLF included */
+};
+
+extern const struct command_info command_table[COMMAND_COUNT];
+
+static inline const struct command_info *command_info(unsigned command)
+{
+    return &command_table[command];
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* request: what a client asks, as parsed from its bytes, as the script sees it, as it is sent on.
+ *
+ * Parsing and encoding are pure: bytes in, words and structs out; nothing is allocated or kept. Pointers in a parsed
+ * request point into the bytes that were parsed and live as long as they do (in the worker: until the turn ends).
+ *
+ * This header is read by two compilers: C, and LuaJIT's FFI (through script/abi.h, preprocessed with MOONGATE_CDEF). What
+ * only C may write is READ_ONLY for Lua, and addresses are integers, so that a script can neither follow nor forge them.
+ */
+#ifndef MOONGATE_PROTOCOL_REQUEST_H
+#define MOONGATE_PROTOCOL_REQUEST_H
+
+#ifdef MOONGATE_CDEF
+#define READ_ONLY const
+#else
+#define READ_ONLY
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "protocol/command.h"
+#endif
+
+/* One key and what to do with it. A multi-key get is several of these. */
+struct request {
+    READ_ONLY uintptr_t key_at;   /* first byte of the key; 0 once the request was routed */
+    READ_ONLY uintptr_t value_at; /* first byte of the value, or 0 */
+    READ_ONLY uint32_t value_len; /* bytes, without CRLF */
+    READ_ONLY uint16_t key_len;   /* bytes, 1..250 */
+    READ_ONLY uint8_t command_id; /* enum command */
+    READ_ONLY uint8_t noreply;    /* the client wants no answer */
+    double exptime;               /* seconds as memcached reads them; script may write; checked before it is sent */
+    double flags;                 /* 0..2^32-1; script may write; checked before it is sent */
+    READ_ONLY uint64_t number;    /* cas id of a cas, delta of incr and decr */
+
+    /* Set by the client's side, of no use to a script. */
+    READ_ONLY uintptr_t owner;     /* struct reply that waits for the answer, or 0 for noreply */
+    READ_ONLY uintptr_t value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
+    READ_ONLY uintptr_t shown_key_at; /* the key that the client sent, when the script put another in its place, or 0 */
+    READ_ONLY uint32_t part;          /* which key of its get this is, 0.. */
+    READ_ONLY uint32_t affinity;      /* the client's number: picks one of a backend's connections */
+    READ_ONLY uint16_t shown_key_len;
+    READ_ONLY uint8_t multi;          /* one of several keys of a get */
+};
+
+#ifndef MOONGATE_CDEF
+
+enum {
+    KEY_MAX = 250,                   /* bytes, as memcached */
+    LINE_MAX_BYTES = 2048,           /* longest line without an end, as memcached, but for get and gets */
+    RETRIEVE_LINE_MAX = 1024 * 1024, /* longest get or gets */
+};
+
+enum request_status {
+    REQUEST_AGAIN,   /* not whole yet: `need` says how long it will be in all, 0 = not known */
+    REQUEST_OK,      /* one request of one key, or a command without a key */
+    REQUEST_KEYS,    /* a get of several keys: take them with request_next_key */
+    REQUEST_REFUSED, /* answer `error` (unless noreply), then swallow `swallow` bytes more, and go on */
+    REQUEST_CLOSE,   /* no way to go on: answer `error` if there is one and close */
+};
+
+struct request_parse {
+    enum request_status status;
+    size_t consumed;   /* bytes of the input that this request took (0 for AGAIN) */
+    size_t need;       /* AGAIN */
+    size_t swallow;    /* REFUSED: bytes behind `consumed` that belong to it and may not have come yet */
+    const char *error; /* REFUSED, CLOSE: the line to answer, CRLF included; NULL = none */
+    uint32_t keys;     /* OK, KEYS: how many */
+    size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */
+};
+
+/* Parses the first request in bytes[0..len). Fills r, all of it but the fields of the client's side, which become zero. For
+ * KEYS, r->key_at is where the keys begin and r->key_len is 0. Values over max_value bytes are refused. */
+struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value, struct request *r);
+
+/* Takes the next key of a validated get out of *at .. end into r, moves *at behind it. False when there is none. */
+bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r);
+
+/* True when a key may be sent: 1..250 bytes, no control bytes, no space. */
+bool request_key_is_valid(const uint8_t *key, size_t len);
+
+/* Most bytes that request_encode_line can need. */
+enum { REQUEST_LINE_ROOM = KEY_MAX + 128 };
+
+/* Writes the request's line as a backend reads it (canonical numbers, never noreply) to `to`, which has REQUEST_LINE_ROOM
+ * bytes. For a store the line ends behind its CRLF and the caller appends value and CRLF; for a retrieval the line
+ * is left open, without CRLF, so that more keys may follow. Returns the bytes written. */
+size_t request_encode_line(const struct request *r, uint8_t *to);
+
+#endif
+#endif

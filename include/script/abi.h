@@ -1,0 +1,90 @@
+/* abi: everything that C and Lua say to each other, read by both compilers.
+ *
+ * The build preprocesses this file (MOONGATE_CDEF) into the text that LuaJIT's ffi.cdef gets, so the two sides cannot drift;
+ * tests/unit/abi_test.c compares every size and offset all the same. Only lua/moongate/abi.lua calls these functions.
+ *
+ * Rules: a function here queues or copies and returns; none enters Lua again and none raises. Strings are length-counted
+ * and need no NUL. `s` is the script that Lua runs in; Lua got it when it was booted.
+ */
+#ifndef MOONGATE_SCRIPT_ABI_H
+#define MOONGATE_SCRIPT_ABI_H
+
+#include "client/route.h"
+#include "protocol/request.h"
+
+#ifndef MOONGATE_CDEF
+#include <stddef.h>
+#endif
+
+enum { MG_ABI_VERSION = 1 };
+
+struct script;
+
+/* What C hands to Lua when it boots it. */
+struct mg_batch {
+    struct request *slots;  /* capacity of them, the same for the life of the worker */
+    struct answer *answers; /* one a slot */
+    uint32_t capacity;
+    uint32_t at; /* the slot being routed, so that an error costs that one only */
+};
+
+/* What a request may not be rewritten to. */
+enum mg_edit {
+    MG_EDIT_OK,
+    MG_EDIT_OVER,    /* the request was routed already */
+    MG_EDIT_BAD_KEY, /* not 1..250 bytes without spaces and control bytes */
+    MG_EDIT_TOO_LARGE, /* a value over --max-value */
+    MG_EDIT_NO_VALUE,  /* the command carries none */
+};
+
+/* Options of a pool, as numbers; names are looked up with the functions below. Times in seconds. */
+struct mg_pool_options {
+    const char *name;
+    size_t name_len;
+    double timeout;
+    double connect_timeout;
+    double stall_timeout;
+    uint32_t depth;
+    uint32_t connections;
+    int32_t distribution;
+    int32_t hash;
+    int32_t on_failure;
+};
+
+/* The ABI that C was compiled with. */
+uint32_t mg_abi_version(void);
+
+/* The text of enum command; NULL behind the last. */
+const char *mg_command_text(uint32_t command);
+
+/* True when the key begins with those bytes. */
+bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len);
+
+/* Put another key or value in place; the bytes are copied and live until the turn ends. The client still sees its own key
+ * in the answer. Return enum mg_edit. */
+int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len);
+int mg_request_set_value(struct script *s, struct request *r, const char *value, size_t len);
+
+/* Decides slot `at`: refused with `SERVER_ERROR text`. The text is copied. */
+void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
+
+/* Fills in the defaults that the command line gives. */
+void mg_pool_defaults(struct script *s, struct mg_pool_options *o);
+
+/* Numbers of the names that options may have; -1 when there is no such name. */
+int32_t mg_find_distribution(const char *name, size_t len);
+int32_t mg_find_hash(const char *name, size_t len);
+int32_t mg_find_on_failure(const char *name, size_t len);
+
+/* Makes an empty pool and returns its number; then its servers are added (NULL, or what is wrong), and it is closed. */
+int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o);
+const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len);
+void mg_pool_close(struct script *s, int32_t pool);
+
+/* The servers named with --servers, 0.. ; NULL behind the last. */
+const char *mg_server(struct script *s, uint32_t at);
+
+/* A log line at level info. */
+void mg_log(struct script *s, const char *text, size_t len);
+
+#endif

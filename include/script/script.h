@@ -1,0 +1,55 @@
+/* script: one loaded Lua program in its own lua_State, and the pools that it made.
+ *
+ * Owned by the worker: one routes, and on a reload a second is loaded beside it before it takes over. Nothing that is in flight
+ * points into a script, so the old one may be destroyed at once. All entries into Lua are protected.
+ */
+#ifndef MOONGATE_SCRIPT_SCRIPT_H
+#define MOONGATE_SCRIPT_SCRIPT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "backend/backend.h"
+#include "base/arena.h"
+#include "base/board.h"
+#include "client/route.h"
+
+/* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */
+struct script_host {
+    struct backends *backends;
+    struct arena *arena;
+    struct board_row *row;
+    struct request *slots; /* turn_slots of them */
+    struct answer *answers;
+    uint32_t capacity;
+    size_t max_value;
+    uint32_t connections;       /* --connections */
+    const char *const *servers; /* --servers */
+    size_t servers_n;
+    const char *lua_dir; /* --lua-dir or NULL */
+    bool jit;
+};
+
+enum { SCRIPT_ERROR_MAX = 2048 };
+
+struct script;
+
+/* Loads the file at `path` (NULL: the script behind --servers). On failure returns NULL with the reason, file and line
+ * first, in `error`, which has SCRIPT_ERROR_MAX bytes; pools made until then are gone. */
+struct script *script_load(const struct script_host *host, const char *path, uint32_t generation, char *error);
+
+/* Its pools give back their backends. */
+void script_destroy(struct script *s);
+
+/* A client_route_fn; router is the struct script. */
+struct pool *const *script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
+
+uint32_t script_generation(const struct script *s);
+
+/* Prints the pools, their servers, and the kind of route. */
+void script_describe(const struct script *s, FILE *out);
+
+/* False when this process may not make memory executable (systemd's MemoryDenyWriteExecute): the JIT must stay off. */
+bool script_jit_is_possible(void);
+
+#endif

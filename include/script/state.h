@@ -1,0 +1,24 @@
+/* state: the inside of a script, shared by script.c and api.c only. */
+#ifndef MOONGATE_SCRIPT_STATE_H
+#define MOONGATE_SCRIPT_STATE_H
+
+#include <lua.h>
+
+#include "base/log.h"
+#include "script/abi.h"
+#include "script/script.h"
+
+/* Invariant: the Lua stack holds the traceback handler at 1 and the run function at 2 whenever Lua is not running. */
+struct script {
+    lua_State *L;
+    struct script_host host;
+    uint32_t generation;
+    int32_t root; /* the pool that is the whole route, or ANSWER_NONE: ask Lua */
+    struct pool **pools;
+    uint32_t pools_n;
+    struct mg_batch batch;
+    struct log_limit log;
+    char path[256]; /* as shown */
+};
+
+#endif

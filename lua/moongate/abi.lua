@@ -1,0 +1,49 @@
+--- abi: the only Lua file that touches ffi: C's functions and structs, with their addresses kept out of a script's reach.
+local ffi = require "ffi"
+
+local M = {}
+
+--- Declares C's side and remembers what C hands over. Called once, by boot, before anything else is loaded.
+-- @param cdef string      include/script/abi.h, preprocessed
+-- @param script lightuserdata  the C script
+-- @param batch lightuserdata   the C batch
+function M.open(cdef, script, batch)
+    ffi.cdef(cdef)
+    local C = ffi.C
+    assert(C.mg_abi_version() == C.MG_ABI_VERSION, "moongate's Lua and C are of different versions: rebuild with make")
+    M.C = C
+    M.script = ffi.cast("struct script *", script)
+    M.batch = ffi.cast("struct mg_batch *", batch)
+end
+
+--- References to all slots, made once: a reference can neither be indexed nor added to, so it stays within its slot.
+function M.slots()
+    local slots = {}
+    for i = 0, M.batch.capacity - 1 do slots[i] = M.batch.slots[i] end
+    return slots
+end
+
+local bytes_t = ffi.typeof "const char *"
+
+--- The string at an address that C gave.
+function M.string(address, len)
+    return ffi.string(ffi.cast(bytes_t, address), len)
+end
+
+--- A C string, or nil for NULL.
+function M.text(pointer)
+    if pointer == nil then return nil end
+    return ffi.string(pointer)
+end
+
+--- An empty struct mg_pool_options.
+function M.pool_options()
+    return ffi.new "struct mg_pool_options"
+end
+
+--- Gives a C struct its methods.
+function M.metatype(name, metatable)
+    ffi.metatype(name, metatable)
+end
+
+return M

@@ -1,0 +1,104 @@
+--- boot: what C calls: loads a script once, then routes the turn's requests with it.
+local abi = require "moongate.abi"
+
+local M = {}
+
+local DEEPEST = 16 -- functions that return functions
+
+--- Called first, with what abi.open wants. Returns the functions that C keeps: load, run, traceback.
+function M.start(cdef, script, batch)
+    abi.open(cdef, script, batch)
+    require "moongate.request"
+    local sandbox = require "moongate.sandbox"
+    return M.load, M.run, sandbox.traceback
+end
+
+local numbers, meaning, slots, answers
+local root
+
+local function log(text)
+    abi.C.mg_log(abi.script, text, #text)
+end
+
+-- "nothing" or "a number", and where the function that gave it stands.
+local function describe(value, from)
+    local what = value == nil and "nothing" or "a " .. type(value)
+    if type(from) ~= "function" then return what end
+    local info = debug.getinfo(from, "S")
+    return ("%s (the function at %s:%d)"):format(what, info.short_src, info.linedefined)
+end
+
+local function is_route(value)
+    return type(value) == "function" or numbers[value] ~= nil or meaning(value) ~= nil
+end
+
+--- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
+-- @param path string    the file, or nil for the script behind --servers
+-- @return number|nil  the pool's number when the route is a plain pool, so that C needs no Lua for it
+function M.load(path)
+    local sandbox = require "moongate.sandbox"
+    numbers = require "moongate.pool".numbers
+    meaning = require "moongate.reply".meaning
+    slots, answers = abi.slots(), abi.batch.answers
+    local shown = path or "moongate/servers.lua"
+    local chunk, wrong
+    if path then
+        local env = sandbox.globals(path:match "^.*/" or "./", log)
+        chunk, wrong = sandbox.load_file(path, env)
+        if not chunk then error(wrong, 0) end
+    else
+        chunk = function() return require "moongate.servers" end
+    end
+    root = chunk()
+    if not is_route(root) then
+        error(("%s: a script returns a route (a pool or a function), not %s"):format(shown, describe(root)), 0)
+    end
+    return numbers[root]
+end
+
+-- What a route returned is no pool: a function to ask, a ready answer, or a mistake.
+local function decide(at, req, route)
+    local from = root
+    for _ = 1, DEEPEST do
+        local number = numbers[route]
+        if number then
+            answers[at].route = number
+            return
+        end
+        local what = meaning(route)
+        if what == true then
+            answers[at].route = abi.C.ANSWER_MISS
+            return
+        elseif what then
+            abi.C.mg_refuse(abi.script, at, what, #what)
+            return
+        end
+        if type(route) ~= "function" then
+            error(("a route returned %s, not a pool, a function or a reply"):format(describe(route, from)), 0)
+        end
+        from = route
+        route = route(req)
+    end
+    error("functions return functions without end", 0)
+end
+
+--- Routes slots first .. last. An error leaves batch.at on the slot that raised it.
+function M.run(first, last)
+    local batch, of, ask = abi.batch, numbers, root
+    if type(ask) ~= "function" then
+        ask = function() return root end
+    end
+    for at = first, last do
+        batch.at = at
+        local req = slots[at]
+        local route = ask(req)
+        local number = of[route]
+        if number then
+            answers[at].route = number
+        else
+            decide(at, req, route)
+        end
+    end
+end
+
+return M

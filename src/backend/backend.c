@@ -1,0 +1,203 @@
+#include "backend/backend.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/conn.h"
+#include "base/slab.h"
+
+enum {
+    /* Most bytes of a get's line. Servers cut a gat short where they take a get of any length, so it is held to the
+     * length of other lines. */
+    GET_LINE = 32 * 1024,
+    GAT_LINE = LINE_MAX_BYTES - 256,
+    UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
+};
+
+/* --- the set ----------------------------------------------------------------------------------- */
+
+void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena, struct board_row *row)
+{
+    *set = (struct backends){.loop = loop, .arena = arena, .row = row, .log = {.burst = 20}};
+}
+
+static void backend_destroy(struct backend *b, const char *reason)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++) {
+        struct conn *conn = &b->conns[i];
+        conn_release(conn, reason);
+        for (struct conn **p = &b->set->unsent; *p; p = &(*p)->next_unsent) {
+            if (*p != conn) continue;
+            *p = conn->next_unsent;
+            break;
+        }
+    }
+    slab_return(b->conns, sizeof *b->conns * b->settings.connections);
+    slab_return(b, sizeof *b);
+}
+
+void backends_release(struct backends *set)
+{
+    while (set->first) {
+        struct backend *b = set->first;
+        set->first = b->next;
+        backend_destroy(b, "moongate ends");
+    }
+}
+
+static bool settings_equal(const struct backend_settings *a, const struct backend_settings *b)
+{
+    return a->connect_timeout == b->connect_timeout && a->stall_timeout == b->stall_timeout &&
+           a->depth == b->depth && a->connections == b->connections;
+}
+
+static bool addr_equal(const struct addr *a, const struct addr *b)
+{
+    return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+static struct backend *backend_create(struct backends *set, const char *name, const struct addr *addr,
+                                      const struct backend_settings *settings)
+{
+    struct backend *b = slab_borrow(sizeof *b);
+    *b = (struct backend){.set = set, .addr = *addr, .settings = *settings, .next = set->first};
+    snprintf(b->name, sizeof b->name, "%s", name);
+    b->conns = slab_borrow(sizeof *b->conns * settings->connections);
+    for (uint32_t i = 0; i < settings->connections; i++) conn_init(&b->conns[i], b);
+    set->first = b;
+    return b;
+}
+
+struct backend *backends_get(struct backends *set, const char *name, const struct addr *addr,
+                             const struct backend_settings *settings)
+{
+    for (struct backend *b = set->first; b; b = b->next) {
+        if (strcmp(b->name, name) == 0 && addr_equal(&b->addr, addr) &&
+            settings_equal(&b->settings, settings))
+            return backend_take(b);
+    }
+    return backend_take(backend_create(set, name, addr, settings));
+}
+
+struct backend *backend_take(struct backend *b)
+{
+    b->counts++;
+    return b;
+}
+
+void backend_give(struct backend *b)
+{
+    assert(b->counts > 0);
+    b->counts--;
+}
+
+void backends_start(struct backends *set)
+{
+    for (struct backend *b = set->first; b && set->loop; b = b->next) {
+        if (b->counts == 0) continue;
+        for (uint32_t i = 0; i < b->settings.connections; i++) conn_start(&b->conns[i]);
+    }
+}
+
+static uint64_t backend_depth(const struct backend *b)
+{
+    uint64_t depth = 0;
+    for (uint32_t i = 0; i < b->settings.connections; i++) depth += b->conns[i].depth;
+    return depth;
+}
+
+void backends_sweep(struct backends *set)
+{
+    struct backend **p = &set->first;
+    while (*p) {
+        struct backend *b = *p;
+        if (b->counts > 0 || backend_depth(b) > 0) {
+            p = &b->next;
+            continue;
+        }
+        *p = b->next;
+        log_debug("backend %s: gone: no pool names it", b->name);
+        backend_destroy(b, "removed");
+    }
+}
+
+void backends_flush(struct backends *set)
+{
+    while (set->unsent) {
+        struct conn *conn = set->unsent;
+        set->unsent = conn->next_unsent;
+        conn->unsent = false;
+        conn_flush(conn);
+    }
+}
+
+uint64_t backends_in_flight(const struct backends *set)
+{
+    uint64_t depth = 0;
+    for (const struct backend *b = set->first; b; b = b->next) depth += backend_depth(b);
+    return depth;
+}
+
+/* --- one request ------------------------------------------------------------------------------- */
+
+static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)
+{
+    static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
+    snprintf(text, sizeof text, "%s %s", b->name, why);
+    *reason = text;
+    b->set->row->call_failures++;
+    return BACKEND_REFUSED;
+}
+
+/* A key of the same get as the call made just before goes into that call's line. */
+static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
+{
+    struct call *call = conn->tail;
+    if (!r->multi || !conn->line_open || call->owner != how->owner) return false;
+    bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
+    uint32_t limit = is_gat ? GAT_LINE : GET_LINE;
+    if (call->exptime != r->exptime || call->line_len + r->key_len + 1 > limit) return false;
+    uint8_t *to = outq_reserve(&conn->out, (size_t)r->key_len + 1);
+    to[0] = ' ';
+    memcpy(to + 1, (const void *)r->key_at, r->key_len);
+    outq_commit(&conn->out, (size_t)r->key_len + 1);
+    call->line_len += r->key_len + 1;
+    call_add_key(call, r);
+    return true;
+}
+
+static void write_value(struct conn *conn, const struct request *r)
+{
+    const uint8_t *value = (const uint8_t *)r->value_at;
+    if (r->value_len) outq_append_blob(&conn->out, (struct blob *)r->value_blob, value, r->value_len);
+    outq_append(&conn->out, "\r\n", 2);
+}
+
+static uint32_t write_request(struct conn *conn, const struct request *r)
+{
+    if (conn->line_open) outq_append(&conn->out, "\r\n", 2);
+    size_t len = request_encode_line(r, outq_reserve(&conn->out, REQUEST_LINE_ROOM));
+    outq_commit(&conn->out, len);
+    unsigned shape = command_info(r->command_id)->shape;
+    conn->line_open = shape == SHAPE_RETRIEVE;
+    if (shape == SHAPE_STORE) write_value(conn, r);
+    return (uint32_t)len;
+}
+
+enum backend_status backend_send(struct backend *b, const struct request *r, const struct backend_call *how,
+                                 const char **reason)
+{
+    struct conn *conn = &b->conns[r->affinity % b->settings.connections];
+    if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
+    if (join(conn, r, how)) return BACKEND_JOINED;
+    if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
+    if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
+    struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    call->line_len = write_request(conn, r);
+    conn_push(conn, call);
+    conn_mark_unsent(conn);
+    b->set->row->calls++;
+    return BACKEND_OK;
+}

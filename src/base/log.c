@@ -1,0 +1,257 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* syslog.h has macros of the same names as our levels; its priorities stand in LOG_LEVELS as
+ * numbers. */
+#undef LOG_INFO
+#undef LOG_DEBUG
+
+enum {
+    LINE_MAX_BYTES = 4096, /* PIPE_BUF: what one write(2) to a pipe takes whole */
+    LINE_TAIL = 8,         /* kept free for what ends a line: `..."}` and the newline */
+};
+
+static struct {
+    enum log_format format;
+    int verbosity;
+    bool to_syslog;
+    char role[32];
+} settings = {.role = "moongate"};
+
+static const struct {
+    const char *text;
+    int verbosity, priority;
+} levels[] = {
+#define X(name, text, verbosity, priority) {text, verbosity, priority},
+    LOG_LEVELS(X)
+#undef X
+};
+
+/* --- a line under construction ---------------------------------------------------------------- */
+
+struct line {
+    size_t len;
+    char bytes[LINE_MAX_BYTES];
+};
+
+/* Adds all of it or nothing. */
+static bool line_add(struct line *line, const char *bytes, size_t n)
+{
+    if (n > sizeof line->bytes - LINE_TAIL - line->len) return false;
+    memcpy(line->bytes + line->len, bytes, n);
+    line->len += n;
+    return true;
+}
+
+static bool line_add_text(struct line *line, const char *text)
+{
+    return line_add(line, text, strlen(text));
+}
+
+/* What ends a line fits always. */
+static void line_end(struct line *line, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(line->bytes + line->len, text, n);
+    line->len += n;
+}
+
+/* Bytes of the well-formed UTF-8 character at p, 0 when there is none. */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xc2 ? 0
+                 : p[0] < 0xe0 ? 2
+                 : p[0] < 0xf0 ? 3
+                 : p[0] < 0xf5 ? 4
+                               : 0;
+    if (len == 0 || len > n) return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if (p[0] == 0xe0 && p[1] < 0xa0) return 0; /* longer than needed */
+    if (p[0] == 0xed && p[1] > 0x9f) return 0; /* a surrogate */
+    if (p[0] == 0xf0 && p[1] < 0x90) return 0;
+    if (p[0] == 0xf4 && p[1] > 0x8f) return 0; /* beyond U+10FFFF */
+    return len;
+}
+
+/* Terminals obey U+0080..U+009F as they obey ESC. */
+static bool utf8_is_control(const unsigned char *p, size_t len)
+{
+    return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+/* One byte that may not stand in a line as it is. In JSON a byte that is no character has no
+ * notation, so it reads as it does in text, \xff, with the backslash escaped. */
+static bool line_add_escaped(struct line *line, unsigned char byte, bool json)
+{
+    char text[8];
+    switch (byte) {
+    case '\n': return line_add(line, "\\n", 2);
+    case '\r': return line_add(line, "\\r", 2);
+    case '\t': return line_add(line, "\\t", 2);
+    }
+    if (!json)
+        snprintf(text, sizeof text, "\\x%02x", byte);
+    else if (byte < 0x80)
+        snprintf(text, sizeof text, "\\u%04x", byte);
+    else
+        snprintf(text, sizeof text, "\\\\x%02x", byte);
+    return line_add_text(line, text);
+}
+
+/* The character at p; *used says how many bytes it was. False when the line is full. */
+static bool line_add_character(struct line *line, const unsigned char *p, size_t n, bool json,
+                               size_t *used)
+{
+    size_t len = utf8_length(p, n);
+    *used = 1;
+    if (len == 0 || utf8_is_control(p, len)) return line_add_escaped(line, p[0], json);
+    if (json && (p[0] == '"' || p[0] == '\\')) {
+        char pair[2] = {'\\', (char)p[0]};
+        return line_add(line, pair, 2);
+    }
+    *used = len;
+    return line_add(line, (const char *)p, len);
+}
+
+static void line_add_message(struct line *line, const char *message, bool cut, bool json)
+{
+    const unsigned char *p = (const unsigned char *)message;
+    size_t n = strlen(message);
+    while (n > 0) {
+        size_t used;
+        if (!line_add_character(line, p, n, json, &used)) {
+            cut = true;
+            break;
+        }
+        p += used;
+        n -= used;
+    }
+    if (cut) line_end(line, "...");
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static void line_add_time(struct line *line)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[48];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+    line_add_text(line, text);
+}
+
+static void line_compose_text(struct line *line, enum log_level level, const char *message,
+                              bool cut)
+{
+    char head[80];
+    if (settings.to_syslog) { /* which adds time, level and process itself */
+        snprintf(head, sizeof head, "%s: ", settings.role);
+    } else {
+        line_add_time(line);
+        snprintf(head, sizeof head, " %-5s %s[%d]: ", levels[level].text, settings.role,
+                 (int)getpid());
+    }
+    line_add_text(line, head);
+    line_add_message(line, message, cut, false);
+}
+
+static void line_compose_json(struct line *line, enum log_level level, const char *message,
+                              bool cut)
+{
+    char head[128];
+    line_add_text(line, "{\"time\":\"");
+    line_add_time(line);
+    snprintf(head, sizeof head, "\",\"level\":\"%s\",\"role\":\"%s\",\"pid\":%d,\"message\":\"",
+             levels[level].text, settings.role, (int)getpid());
+    line_add_text(line, head);
+    line_add_message(line, message, cut, true);
+    line_end(line, "\"}");
+}
+
+/* A line that cannot be written is lost: there is nowhere to complain. */
+static void line_write(struct line *line, enum log_level level)
+{
+    if (settings.to_syslog) {
+        syslog(levels[level].priority, "%.*s", (int)line->len, line->bytes);
+        return;
+    }
+    line_end(line, "\n");
+    ssize_t written;
+    do written = write(STDERR_FILENO, line->bytes, line->len);
+    while (written < 0 && errno == EINTR);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (!log_shows(level)) return;
+    int saved = errno;
+    char message[LINE_MAX_BYTES] = "";
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+
+    struct line line;
+    line.len = 0;
+    bool cut = n >= (int)sizeof message;
+    if (settings.format == LOG_AS_JSON)
+        line_compose_json(&line, level, message, cut);
+    else
+        line_compose_text(&line, level, message, cut);
+    line_write(&line, level);
+    errno = saved;
+}
+
+bool log_shows(enum log_level level)
+{
+    return levels[level].verbosity <= settings.verbosity;
+}
+
+bool log_allows(struct log_limit *limit, double now)
+{
+    if (now - limit->second >= 1 || now < limit->second) {
+        limit->second = now;
+        limit->used = 0;
+    }
+    if (limit->used >= limit->burst) {
+        limit->left_out++;
+        return false;
+    }
+    limit->used++;
+    if (limit->left_out > 0) log_warn("%u more like the next line were left out", limit->left_out);
+    limit->left_out = 0;
+    return true;
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+void log_setup(enum log_format format, int verbosity)
+{
+    settings.format = format;
+    settings.verbosity = verbosity;
+}
+
+void log_to_syslog(void)
+{
+    openlog("moongate", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    settings.to_syslog = true;
+}
+
+void log_role(const char *role)
+{
+    snprintf(settings.role, sizeof settings.role, "%s", role);
+}

@@ -1,0 +1,80 @@
+#include "base/slab.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { SMALLEST = 6, LARGEST = 12, PIECE = 64 * 1024 };
+
+#if defined(__SANITIZE_ADDRESS__)
+#define EVERY_BLOCK_IS_A_MALLOC 1
+#else
+#define EVERY_BLOCK_IS_A_MALLOC 0
+#endif
+
+struct block {
+    struct block *next;
+};
+
+static struct block *lists[LARGEST + 1];
+
+static void *allocate(size_t size)
+{
+    void *p = malloc(size);
+    if (!p) {
+        log_error("memory: exhausted: %zu bytes were wanted; give this host more or lower the limits",
+                  size);
+        abort();
+    }
+    return p;
+}
+
+/* The class whose blocks hold `size` bytes. */
+static unsigned class_of(size_t size)
+{
+    if (size <= (size_t)1 << SMALLEST) return SMALLEST;
+    return 64 - (unsigned)__builtin_clzll(size - 1);
+}
+
+static void refill(unsigned class)
+{
+    size_t size = (size_t)1 << class;
+    uint8_t *piece = allocate(PIECE);
+    for (size_t at = PIECE; at >= size; at -= size) {
+        struct block *b = (struct block *)(void *)(piece + at - size);
+        b->next = lists[class];
+        lists[class] = b;
+    }
+}
+
+void *slab_borrow(size_t size)
+{
+    unsigned class = class_of(size);
+    if (EVERY_BLOCK_IS_A_MALLOC || class > LARGEST) return allocate(size);
+    if (!lists[class]) refill(class);
+    struct block *b = lists[class];
+    lists[class] = b->next;
+    return b;
+}
+
+void slab_return(void *p, size_t size)
+{
+    unsigned class = class_of(size);
+    assert(p);
+    if (EVERY_BLOCK_IS_A_MALLOC || class > LARGEST) {
+        free(p);
+        return;
+    }
+    struct block *b = p;
+    b->next = lists[class];
+    lists[class] = b;
+}
+
+size_t slab_room(size_t size)
+{
+    unsigned class = class_of(size);
+    if (EVERY_BLOCK_IS_A_MALLOC || class > LARGEST) return size;
+    return (size_t)1 << class;
+}

@@ -1,0 +1,316 @@
+#include "client/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/slab.h"
+
+enum {
+    READ_AT_MOST = 16 * 1024,    /* bytes a turn of one client: its fair share */
+    HELD_AT_MOST = 256 * 1024,   /* bytes of replies from which on a client is read no more until it reads */
+    OWED_AT_MOST = 8192,         /* replies from which on likewise */
+    DRAIN_READS = 64,            /* reads for what has arrived when the drain begins */
+};
+
+static const char VERSION[] = "VERSION " MOONGATE_VERSION "\r\n";
+
+/* --- state ------------------------------------------------------------------------------------- */
+
+static bool client_sane(const struct client *c)
+{
+    return (c->state == CLIENT_CLOSED) == (c->fd < 0) && (c->head == NULL) == (c->owed == 0);
+}
+
+static void client_set_state(struct client *c, enum client_state state, const char *reason)
+{
+    c->state = state;
+    c->reason = reason;
+}
+
+static size_t held(const struct client *c)
+{
+    return c->out.bytes + c->stored;
+}
+
+/* Half a request was read. */
+static bool has_begun(const struct client *c)
+{
+    return c->in.kept || c->swallow > 0;
+}
+
+static bool wants_input(const struct client *c)
+{
+    switch (c->state) {
+    case CLIENT_OPEN: return held(c) < HELD_AT_MOST && c->owed < OWED_AT_MOST;
+    case CLIENT_DRAINING: return has_begun(c);
+    case CLIENT_LINGERING: return true;
+    default: return false;
+    }
+}
+
+/* Interest, derived: at the end of each turn in which something changed. */
+static void client_watch(struct client *c)
+{
+    int events = (wants_input(c) ? EV_READ : 0) | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
+    if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
+    ev_io_stop(c->turn->loop, &c->io);
+    if (events == 0) return;
+    ev_io_set(&c->io, c->fd, events);
+    ev_io_start(c->turn->loop, &c->io);
+}
+
+/* --- accept ------------------------------------------------------------------------------------ */
+
+static void on_io(struct ev_loop *loop, ev_io *io, int events);
+
+struct client *client_create(struct turn *t, int fd)
+{
+    struct client *c = slab_borrow(sizeof *c);
+    *c = (struct client){.turn = t, .fd = fd, .affinity = t->next_affinity++, .next = t->clients};
+    c->prev = &t->clients;
+    if (c->next) c->next->prev = &c->next;
+    t->clients = c;
+    t->clients_n++;
+    t->row->curr_connections++;
+    t->row->total_connections++;
+    ev_io_init(&c->io, on_io, fd, EV_READ);
+    c->io.data = c;
+    ev_io_start(t->loop, &c->io);
+    return c;
+}
+
+/* --- readable ---------------------------------------------------------------------------------- */
+
+static void answer_error(struct client *c, const struct request *r, const char *error)
+{
+    c->turn->row->client_errors++;
+    if (error && !r->noreply) reply_at_once(c, error, strlen(error));
+}
+
+static void take_local(struct client *c, const struct request *r)
+{
+    if (r->command_id == COMMAND_VERSION)
+        reply_at_once(c, VERSION, sizeof VERSION - 1);
+    else
+        client_set_state(c, CLIENT_ENDING, "quit");
+}
+
+static void take_one(struct client *c, struct request *r, struct blob *blob)
+{
+    r->affinity = c->affinity;
+    r->value_blob = (uintptr_t)blob;
+    r->owner = r->noreply ? 0 : (uintptr_t)reply_create(c, r->command_id, 1);
+    c->turn->used++;
+}
+
+/* Each key of a get is routed by itself; `r` is the slot that holds what they have in common. */
+static void take_keys(struct client *c, const struct request *r, const uint8_t *end, uint32_t keys)
+{
+    struct request common = *r;
+    const uint8_t *at = (const uint8_t *)r->key_at;
+    common.affinity = c->affinity;
+    common.multi = 1;
+    common.owner = (uintptr_t)reply_create(c, r->command_id, keys);
+    while (request_next_key(&at, end, &common)) {
+        *turn_slot(c->turn) = common;
+        c->turn->used++;
+        common.part++;
+    }
+}
+
+/* Acts on one parsed request. False when no more of the input may be used. */
+static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
+                         struct request *r, struct blob *blob)
+{
+    c->turn->row->requests++;
+    switch (p->status) {
+    case REQUEST_OK:
+        if (p->keys)
+            take_one(c, r, blob);
+        else
+            take_local(c, r);
+        return c->state != CLIENT_ENDING;
+    case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
+    case REQUEST_REFUSED:
+        answer_error(c, r, p->error);
+        c->swallow = p->swallow;
+        return true;
+    default:
+        answer_error(c, r, p->error);
+        client_set_state(c, CLIENT_ENDING, p->error ? "a length that no value can have" : "no memcache client");
+        return false;
+    }
+}
+
+static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t *end)
+{
+    size_t has = (size_t)(end - at);
+    size_t n = c->swallow < has ? (size_t)c->swallow : has;
+    c->swallow -= n;
+    return at + n;
+}
+
+/* Uses the whole requests in a span; keeps the cut one. blob: what the span lies in, or NULL: the arena. */
+static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
+{
+    const uint8_t *at = span.at, *end = span.at + span.len;
+    struct request_parse p = {0};
+    while (c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) {
+        if (c->swallow) at = swallow(c, at, end);
+        if (at == end) break;
+        struct request *r = turn_slot(c->turn);
+        p = request_parse(at, (size_t)(end - at), c->turn->limits.max_value, r);
+        if (p.status == REQUEST_AGAIN) break;
+        if (!take_request(c, at, &p, r, blob)) at = end;
+        else at += p.consumed;
+    }
+    if (c->state == CLIENT_ENDING) at = end;
+    if (keep) inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), at < end ? p.need : 0);
+}
+
+static void discard_input(struct client *c)
+{
+    uint8_t bytes[4096];
+    ssize_t n = read(c->fd, bytes, sizeof bytes);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) client_close(c, "drained");
+}
+
+static enum io_status read_requests(struct client *c)
+{
+    struct inbuf_input input;
+    turn_make_room(c->turn, READ_AT_MOST * 2);
+    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, READ_AT_MOST, &input);
+    if (status != IO_OK) return status;
+    c->turn->row->bytes_read += input.bytes;
+    if (input.whole.len) take_span(c, input.whole, input.blob, false);
+    take_span(c, input.rest, NULL, true);
+    return IO_OK;
+}
+
+static void client_readable(struct client *c)
+{
+    if (c->state == CLIENT_LINGERING) {
+        discard_input(c);
+        return;
+    }
+    switch (read_requests(c)) {
+    case IO_END:
+        /* What it has asked is answered; what it has only begun is dropped, as memcached does. */
+        inbuf_release(&c->in);
+        client_set_state(c, CLIENT_ENDING, "closed by the client");
+        client_mark_dirty(c);
+        break;
+    case IO_ERROR: client_close(c, strerror(errno)); break;
+    default:
+        if (c->state != CLIENT_OPEN || c->owed >= OWED_AT_MOST) client_mark_dirty(c);
+        break;
+    }
+}
+
+/* --- writable ---------------------------------------------------------------------------------- */
+
+static void shed(struct client *c)
+{
+    c->turn->row->clients_shed++;
+    if (log_allows(&c->turn->log, c->turn->now))
+        log_warn("client %d: closed: does not read its replies (%zu bytes held; --client-buffer)", c->fd,
+                 held(c));
+    client_close(c, "does not read its replies");
+}
+
+/* Everything asked for is answered and written: what follows depends on why it is ending. */
+static void finished(struct client *c)
+{
+    if (c->state == CLIENT_ENDING) {
+        client_close(c, c->reason);
+    } else if (c->state == CLIENT_DRAINING && !has_begun(c)) {
+        client_set_state(c, CLIENT_LINGERING, c->reason);
+        if (shutdown(c->fd, SHUT_WR) < 0) client_close(c, c->reason);
+    }
+}
+
+void client_settle(struct client *c)
+{
+    assert(client_sane(c));
+    size_t before = c->out.bytes;
+    enum io_status status = outq_write(&c->out, c->fd);
+    c->turn->row->bytes_written += before - c->out.bytes;
+    if (status == IO_ERROR) {
+        client_close(c, strerror(errno));
+        return;
+    }
+    if (held(c) > c->turn->limits.client_buffer + c->turn->limits.max_value) {
+        shed(c);
+        return;
+    }
+    if (outq_is_empty(&c->out) && !c->head) finished(c);
+    if (c->state != CLIENT_CLOSED) client_watch(c);
+}
+
+void client_mark_dirty(struct client *c)
+{
+    if (c->dirty || c->state == CLIENT_CLOSED) return;
+    c->dirty = true;
+    c->next_dirty = c->turn->dirty;
+    c->turn->dirty = c;
+}
+
+static void on_io(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct client *c = io->data;
+    (void)loop;
+    assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    if (events & EV_WRITE) client_mark_dirty(c);
+    if (events & EV_READ) client_readable(c);
+}
+
+/* --- close ------------------------------------------------------------------------------------- */
+
+void client_drain(struct client *c)
+{
+    if (c->state != CLIENT_OPEN) return;
+    client_set_state(c, CLIENT_DRAINING, "drained");
+    for (int i = 0; i < DRAIN_READS && c->state == CLIENT_DRAINING; i++) {
+        enum io_status status = read_requests(c);
+        if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
+        if (status == IO_ERROR) client_close(c, strerror(errno));
+        if (status != IO_OK) break;
+    }
+    client_mark_dirty(c);
+}
+
+void client_close(struct client *c, const char *reason)
+{
+    struct turn *t = c->turn;
+    assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
+    ev_io_stop(t->loop, &c->io);
+    close(c->fd);
+    c->fd = -1;
+    client_set_state(c, CLIENT_CLOSED, reason);
+    replies_abandon(c);
+    inbuf_release(&c->in);
+    outq_release(&c->out);
+    *c->prev = c->next;
+    if (c->next) c->next->prev = c->prev;
+    t->clients_n--;
+    t->row->curr_connections--;
+    t->row->closed_connections++;
+    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
+        struct client **p = &t->dirty;
+        while (*p != c) p = &(*p)->next_dirty;
+        *p = c->next_dirty;
+        c->dirty = false;
+    }
+    c->next_dirty = t->closed;
+    t->closed = c;
+}
+
+void client_destroy(struct client *c)
+{
+    assert(c->state == CLIENT_CLOSED);
+    slab_return(c, sizeof *c);
+}

@@ -1,0 +1,373 @@
+#include "daemon/crew.h"
+
+#include "base/log.h"
+#include "daemon/process.h"
+#include "daemon/worker.h"
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double BACKOFF_FIRST = 0.1, BACKOFF_MAX = 10; /* seconds; it doubles */
+static const double LIVED_WELL = 10; /* a worker that got this old died of something new */
+static const double LEAVE_LIMIT = 1; /* between closing the channel and the end of the process */
+
+/* --- a slot ----------------------------------------------------------------------------------- */
+
+static bool slot_sane(const struct slot *s)
+{
+    bool open = s->state == SLOT_STARTING || s->state == SLOT_READY;
+    return (s->pid == 0) == (s->state == SLOT_EMPTY) && (s->channel >= 0) == open;
+}
+
+static uint64_t slot_closed(const struct slot *s)
+{
+    return __atomic_load_n(&s->crew->board->rows[s->index].closed_connections, __ATOMIC_RELAXED);
+}
+
+static uint64_t slot_clients(const struct slot *s)
+{
+    uint64_t closed = slot_closed(s) - s->closed_before;
+    return s->handed > closed ? s->handed - closed : 0;
+}
+
+/* What the channel is watched for follows from what waits to go through it. */
+static void slot_watch(struct slot *s)
+{
+    struct ev_loop *loop = s->crew->loop;
+    int events = 0;
+    if (s->channel >= 0) {
+        bool write = s->owes_order || (s->crew->wants_room && s->state == SLOT_READY);
+        events = EV_READ | (write ? EV_WRITE : 0);
+    }
+    if (ev_is_active(&s->channel_watcher) &&
+        (s->channel_watcher.events & (EV_READ | EV_WRITE)) == events)
+        return;
+    ev_io_stop(loop, &s->channel_watcher);
+    if (!events) return;
+    ev_io_set(&s->channel_watcher, s->channel, events);
+    ev_io_start(loop, &s->channel_watcher);
+}
+
+static void slot_enter(struct slot *s, enum slot_state state)
+{
+    s->state = state;
+    if (s->channel >= 0 && (state == SLOT_EMPTY || state == SLOT_LEAVING)) {
+        ev_io_stop(s->crew->loop, &s->channel_watcher);
+        close(s->channel);
+        s->channel = -1;
+        s->owes_order = false;
+    }
+    assert(slot_sane(s));
+    slot_watch(s);
+}
+
+static void slot_set_timer(struct slot *s, double seconds)
+{
+    ev_timer_stop(s->crew->loop, &s->timer);
+    ev_timer_set(&s->timer, seconds, 0);
+    ev_timer_start(s->crew->loop, &s->timer);
+}
+
+/* The other end is closed: the process is ending or has lost its way. */
+static void slot_abandon(struct slot *s)
+{
+    slot_enter(s, SLOT_LEAVING);
+    if (!s->crew->retired) slot_set_timer(s, LEAVE_LIMIT);
+}
+
+static void slot_tell(struct slot *s, enum crew_event_type type, uint32_t number)
+{
+    s->crew->on_event(s->crew->arg, type, s, number);
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* Runs in the child, which has left all that was the master's. */
+static _Noreturn void slot_work(struct slot *s, int end)
+{
+    struct crew *crew = s->crew;
+    struct worker_seat seat = {.options = crew->options,
+                               .row = &crew->board->rows[s->index],
+                               .index = s->index,
+                               .generation = crew->generation,
+                               .channel = end};
+    int code = worker_run(&seat);
+    fflush(NULL);
+    _exit(code);
+}
+
+/* Returns the child's id, or -1 with errno and nothing changed. */
+static pid_t slot_fork(struct slot *s)
+{
+    int ends[2];
+    sigset_t mask;
+    char role[32];
+
+    if (channel_create(ends) != 0) return -1;
+    pid_t pid = process_fork(&mask);
+    if (pid == 0) {
+        close(ends[0]);
+        s->crew->leave(s->crew->arg);
+        snprintf(role, sizeof role, "worker %u", s->index);
+        log_role(role);
+        process_begin(&mask, true);
+        slot_work(s, ends[1]);
+    }
+    int saved = errno;
+    close(ends[1]);
+    if (pid < 0)
+        close(ends[0]);
+    else
+        s->channel = ends[0];
+    errno = saved;
+    return pid;
+}
+
+/* The delay before the next try, which doubles the one after. */
+static double slot_next_delay(struct slot *s, double lived)
+{
+    if (lived >= LIVED_WELL || s->backoff == 0) s->backoff = BACKOFF_FIRST;
+    double delay = s->backoff;
+    s->backoff = delay * 2 < BACKOFF_MAX ? delay * 2 : BACKOFF_MAX;
+    return delay;
+}
+
+static void slot_spawn(struct slot *s)
+{
+    assert(s->state == SLOT_EMPTY);
+    s->handed = 0;
+    s->closed_before = slot_closed(s);
+    s->started = process_clock();
+    pid_t pid = slot_fork(s);
+    if (pid < 0) {
+        double delay = slot_next_delay(s, 0);
+        log_error("worker %u: not started: %s; next try in %g s", s->index, strerror(errno), delay);
+        slot_set_timer(s, delay);
+        return;
+    }
+    s->pid = pid;
+    s->spawns++;
+    ev_child_set(&s->exit_watcher, pid, 0);
+    ev_child_start(s->crew->loop, &s->exit_watcher);
+    slot_enter(s, SLOT_STARTING);
+    log_debug("worker %u[%d]: started", s->index, (int)pid);
+}
+
+/* --- what the loop brings --------------------------------------------------------------------- */
+
+static void slot_send_order(struct slot *s)
+{
+    if (!s->owes_order) return;
+    enum channel_status status = channel_send(s->channel, s->order.type, s->order.number, -1);
+    s->owes_order = status == CHANNEL_AGAIN;
+    if (status == CHANNEL_CLOSED) slot_abandon(s);
+}
+
+static void slot_take_report(struct slot *s, const struct channel_message *m)
+{
+    switch (m->type) {
+    case CHANNEL_READY:
+        log_debug("worker %u[%d]: ready: generation %u", s->index, (int)s->pid, m->number);
+        slot_enter(s, SLOT_READY);
+        slot_tell(s, CREW_READY, m->number);
+        break;
+    case CHANNEL_RELOADED: slot_tell(s, CREW_RELOADED, m->number); break;
+    case CHANNEL_KEPT: slot_tell(s, CREW_KEPT, m->number); break;
+    default: log_warn("worker %u[%d]: report %u is unknown", s->index, (int)s->pid, m->type);
+    }
+}
+
+/* A report may make the owner give orders, and so end in a closed channel. */
+static void slot_take_reports(struct slot *s)
+{
+    while (s->channel >= 0) {
+        struct channel_message message;
+        int fd;
+        enum channel_status status = channel_receive(s->channel, &message, &fd);
+        if (fd >= 0) close(fd); /* reports have none */
+        if (status == CHANNEL_AGAIN) return;
+        if (status == CHANNEL_CLOSED)
+            slot_abandon(s);
+        else
+            slot_take_report(s, &message);
+    }
+}
+
+static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct slot *s = w->data;
+    if (events & EV_READ) slot_take_reports(s);
+    if (!(events & EV_WRITE) || s->channel < 0) return;
+    slot_send_order(s);
+    if (s->channel >= 0 && s->crew->wants_room) slot_tell(s, CREW_ROOM, 0);
+    slot_watch(s);
+}
+
+static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
+{
+    struct slot *s = w->data;
+    char how[32];
+    int status = w->rstatus;
+    pid_t pid = s->pid;
+
+    if (s->channel >= 0) slot_take_reports(s); /* what it still said before it went */
+    ev_child_stop(loop, w);
+    ev_timer_stop(loop, &s->timer);
+    board_clear_gauges(&s->crew->board->rows[s->index]);
+    s->pid = 0;
+    slot_enter(s, SLOT_EMPTY);
+    process_status_print(status, how, sizeof how);
+    if (!s->crew->retired) {
+        double delay = slot_next_delay(s, process_clock() - s->started);
+        log_warn("worker %u[%d]: gone: %s; respawn in %g s", s->index, (int)pid, how, delay);
+        slot_set_timer(s, delay);
+    } else if (status == 0) {
+        log_debug("worker %u[%d]: gone: %s", s->index, (int)pid, how);
+    } else {
+        log_warn("worker %u[%d]: gone: %s", s->index, (int)pid, how);
+    }
+    slot_tell(s, CREW_GONE, (uint32_t)status);
+}
+
+static void slot_on_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct slot *s = w->data;
+    if (s->state == SLOT_EMPTY) {
+        slot_spawn(s);
+    } else if (s->state == SLOT_LEAVING) {
+        log_warn("worker %u[%d]: killed: its channel is closed but it lives", s->index,
+                 (int)s->pid);
+        kill(s->pid, SIGKILL);
+    }
+}
+
+/* --- the crew --------------------------------------------------------------------------------- */
+
+static void slot_init(struct slot *s, struct crew *crew, uint32_t index)
+{
+    s->crew = crew;
+    s->index = index;
+    s->channel = -1;
+    ev_init(&s->channel_watcher, slot_on_channel);
+    ev_init(&s->timer, slot_on_timer);
+    ev_child_init(&s->exit_watcher, slot_on_exit, 0, 0);
+    s->channel_watcher.data = s->timer.data = s->exit_watcher.data = s;
+}
+
+struct crew *crew_create(struct ev_loop *loop, const struct options *o, struct board *board)
+{
+    struct crew *crew = calloc(1, sizeof *crew + board->workers * sizeof *crew->slots);
+    if (!crew) return NULL;
+    crew->loop = loop;
+    crew->options = o;
+    crew->board = board;
+    crew->generation = 1;
+    crew->n = board->workers;
+    for (uint32_t i = 0; i < crew->n; i++) slot_init(&crew->slots[i], crew, i);
+    return crew;
+}
+
+void crew_start(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->n; i++) slot_spawn(&crew->slots[i]);
+}
+
+/* Of those with the fewest clients the one that got its last one longest ago. */
+static struct slot *crew_choose(struct crew *crew)
+{
+    struct slot *best = NULL;
+    uint64_t fewest = 0;
+    for (uint32_t i = 0; i < crew->n; i++) {
+        struct slot *s = &crew->slots[i];
+        if (s->state != SLOT_READY || s->tried_turn == crew->turn) continue;
+        uint64_t clients = slot_clients(s);
+        if (best && (clients > fewest || (clients == fewest && s->last_turn >= best->last_turn)))
+            continue;
+        best = s;
+        fewest = clients;
+    }
+    return best;
+}
+
+enum crew_answer crew_hand(struct crew *crew, int fd)
+{
+    struct slot *s;
+
+    crew->turn++;
+    while ((s = crew_choose(crew))) {
+        enum channel_status status = channel_send(s->channel, CHANNEL_CLIENT, 0, fd);
+        if (status == CHANNEL_OK) {
+            s->handed++;
+            s->last_turn = crew->turn;
+            return CREW_OK;
+        }
+        s->tried_turn = crew->turn;
+        if (status == CHANNEL_CLOSED) slot_abandon(s);
+    }
+    return CREW_FULL;
+}
+
+void crew_want_room(struct crew *crew, bool wanted)
+{
+    if (crew->wants_room == wanted) return;
+    crew->wants_room = wanted;
+    for (uint32_t i = 0; i < crew->n; i++) slot_watch(&crew->slots[i]);
+}
+
+void crew_order(struct slot *s, enum channel_message_type type, uint32_t number)
+{
+    if (s->channel < 0) return;
+    s->order = (struct channel_message){.type = type, .number = number};
+    s->owes_order = true;
+    slot_send_order(s);
+    slot_watch(s);
+}
+
+void crew_retire(struct crew *crew)
+{
+    crew->retired = true;
+    for (uint32_t i = 0; i < crew->n; i++) ev_timer_stop(crew->loop, &crew->slots[i].timer);
+}
+
+void crew_kill(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->n; i++)
+        if (crew->slots[i].pid > 0) kill(crew->slots[i].pid, SIGKILL);
+}
+
+uint64_t crew_clients(const struct crew *crew)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < crew->n; i++)
+        if (crew->slots[i].state == SLOT_READY) sum += slot_clients(&crew->slots[i]);
+    return sum;
+}
+
+uint32_t crew_count(const struct crew *crew, enum slot_state state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < crew->n; i++) n += crew->slots[i].state == state;
+    return n;
+}
+
+void crew_leave(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->n; i++) {
+        struct slot *s = &crew->slots[i];
+        ev_child_stop(crew->loop, &s->exit_watcher);
+        ev_timer_stop(crew->loop, &s->timer);
+        ev_io_stop(crew->loop, &s->channel_watcher);
+        if (s->channel >= 0) close(s->channel);
+        s->channel = -1;
+    }
+}
+
+void crew_destroy(struct crew *crew)
+{
+    crew_leave(crew);
+    free(crew);
+}

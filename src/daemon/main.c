@@ -1,0 +1,105 @@
+/* main: the order in which the process comes up, and goes down. */
+#include "base/board.h"
+#include "base/log.h"
+#include "daemon/check.h"
+#include "daemon/listener.h"
+#include "daemon/master.h"
+#include "daemon/options.h"
+#include "daemon/process.h"
+#include "daemon/worker.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whoever started us may have left signals ignored or blocked (SIGCHLD ignored would lose our
+ * children's ends). A peer that closes early is seen where it is written to. */
+static void signals_begin(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Text that nobody gets (a full disk behind `>`) is a failure of the command. */
+static int finish_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    fprintf(stderr, "moongate: standard output: %s: free some room\n", strerror(errno));
+    return EXIT_SYSTEM;
+}
+
+static int run_single(const struct options *o, struct listeners *listeners)
+{
+    struct board *board = board_create(1);
+    if (!board) {
+        log_error("board: not mapped: %s: give the process more memory", strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    struct worker_seat seat = {.options = o,
+                               .row = &board->rows[0],
+                               .generation = 1,
+                               .channel = -1,
+                               .listeners = listeners};
+    int code = worker_run(&seat);
+    board_destroy(board);
+    return code;
+}
+
+/* The terminal sees what goes wrong up to process_detach, the log the rest. */
+static int serve_prepared(const struct options *o, struct listeners *listeners)
+{
+    if (o->user && !process_switch_user(o->user)) return EXIT_SYSTEM;
+    if (o->daemonize && !process_detach()) return EXIT_SYSTEM;
+    return o->single_process ? run_single(o, listeners) : master_run(o, listeners);
+}
+
+static int serve_bound(const struct options *o, struct listeners *listeners)
+{
+    if (o->daemonize && !process_go_background()) return EXIT_SYSTEM;
+    if (o->pid_file && !pid_file_write(o->pid_file)) return EXIT_SYSTEM;
+    int code = serve_prepared(o, listeners);
+    if (o->pid_file) pid_file_remove(o->pid_file);
+    return code;
+}
+
+static int serve(const struct options *o)
+{
+    log_role(o->single_process ? "moongate" : "master");
+    process_raise_files();
+    int code = check_run(o, true);
+    if (code != EXIT_OK) return code;
+    struct listeners *listeners = listeners_create(o);
+    if (!listeners) return EXIT_BIND;
+    code = serve_bound(o, listeners);
+    listeners_destroy(listeners, true);
+    return code;
+}
+
+static int run(const struct options *o)
+{
+    if (o->help) {
+        options_help(stdout);
+        return finish_output(EXIT_OK);
+    }
+    if (o->version) {
+        puts("moongate " MOONGATE_VERSION);
+        return finish_output(EXIT_OK);
+    }
+    if (o->print_script) return finish_output(worker_print_script());
+    log_setup((enum log_format)o->log_format, o->verbose);
+    return o->check ? check_run(o, false) : serve(o);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+
+    signals_begin();
+    if (!options_parse(&o, argc, argv)) return EXIT_USAGE;
+    int code = run(&o);
+    options_release(&o);
+    return code;
+}

@@ -1,0 +1,430 @@
+#include "daemon/master.h"
+
+#include "base/board.h"
+#include "base/log.h"
+#include "daemon/crew.h"
+#include "daemon/process.h"
+#include "daemon/reload.h"
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const double ACCEPT_PAUSE_SECONDS = 0.1; /* when descriptors or memory ran out */
+static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
+static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
+enum { ACCEPTS_A_TURN = 64 };       /* so that signals and reports get their turn too */
+
+enum master_state {
+    MASTER_RUNNING,
+    MASTER_DRAINING, /* no new clients; workers finish what is in flight */
+    MASTER_STOPPING, /* workers are killed; only their end is waited for */
+};
+
+/* What the master answers to: one line a signal. */
+#define MASTER_SIGNALS(X)                                                                          \
+    X(SIGTERM)                                                                                     \
+    X(SIGINT)                                                                                      \
+    X(SIGQUIT)                                                                                     \
+    X(SIGHUP)
+
+enum {
+#define X(number) MASTER_##number,
+    MASTER_SIGNALS(X)
+#undef X
+        SIGNALS
+};
+
+static const int signal_numbers[SIGNALS] = {
+#define X(number) number,
+    MASTER_SIGNALS(X)
+#undef X
+};
+
+static const char *const signal_names[SIGNALS] = {
+#define X(number) #number,
+    MASTER_SIGNALS(X)
+#undef X
+};
+
+struct master {
+    const struct options *options;
+    struct listeners *listeners; /* main's */
+    struct ev_loop *loop;
+    struct board *board;
+    struct crew *crew;
+    struct reload reload;
+    enum master_state state;
+    int exit_code;
+    bool opened; /* the first workers are ready, or as many as came in time: clients are let in */
+    bool ever_ready;        /* some worker has been ready once */
+    bool announced;         /* `ready: N workers` was logged */
+    uint32_t failed_starts; /* first workers that could not load the script */
+    int held; /* a client for whom no channel has room yet; -1: none. No more are accepted then */
+    ev_io *doors;  /* one a listener */
+    ev_timer rest; /* accepting rests while it runs */
+    ev_timer grace;
+    ev_timer limit; /* of the drain, then of the killing */
+    ev_signal signals[SIGNALS];
+    struct log_limit rest_lines, refusal_lines;
+};
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+/* Accepting goes on exactly while all of this holds; what else arrives waits in the listen
+ * backlog. */
+static bool master_is_open(const struct master *m)
+{
+    return m->state == MASTER_RUNNING && m->opened && m->held < 0 && !ev_is_active(&m->rest) &&
+           crew_count(m->crew, SLOT_READY) > 0;
+}
+
+/* The only place that starts and stops the accept watchers. */
+static void master_watch(struct master *m)
+{
+    bool open = master_is_open(m);
+    for (size_t i = 0; i < m->listeners->n; i++) {
+        if (open == (bool)ev_is_active(&m->doors[i])) continue;
+        if (open)
+            ev_io_start(m->loop, &m->doors[i]);
+        else
+            ev_io_stop(m->loop, &m->doors[i]);
+    }
+    crew_want_room(m->crew, m->held >= 0 && !ev_is_active(&m->rest));
+}
+
+static void master_rest(struct master *m)
+{
+    ev_timer_stop(m->loop, &m->rest);
+    ev_timer_set(&m->rest, ACCEPT_PAUSE_SECONDS, 0);
+    ev_timer_start(m->loop, &m->rest);
+}
+
+/* Takes over fd. */
+static void master_hand(struct master *m, int fd)
+{
+    if (crew_hand(m->crew, fd) == CREW_OK)
+        close(fd);
+    else
+        m->held = fd;
+}
+
+/* False: a channel that had room took nothing all the same, so asking at once again would only
+ * spin. */
+static bool master_hand_held(struct master *m)
+{
+    int fd = m->held;
+    m->held = -1;
+    if (fd >= 0) master_hand(m, fd);
+    return m->held < 0;
+}
+
+static void master_drop_held(struct master *m)
+{
+    if (m->held >= 0) close(m->held);
+    m->held = -1;
+}
+
+static void master_take(struct master *m, int fd)
+{
+    if (crew_clients(m->crew) < m->options->max_conns) {
+        master_hand(m, fd);
+        return;
+    }
+    listener_refuse(fd);
+    if (log_allows(&m->refusal_lines, process_clock()))
+        log_warn("client: refused: %u are connected (--max-conns)", m->options->max_conns);
+}
+
+static void master_on_door(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct master *m = w->data;
+    const struct listener *l = &m->listeners->items[w - m->doors];
+
+    for (int i = 0; i < ACCEPTS_A_TURN && master_is_open(m); i++) {
+        int fd;
+        enum accept_status status = listener_accept(l, &fd);
+        if (status == ACCEPT_AGAIN) break;
+        if (status == ACCEPT_OK) {
+            master_take(m, fd);
+            continue;
+        }
+        if (log_allows(&m->rest_lines, process_clock()))
+            log_warn("accept: rests for %g s: %s", ACCEPT_PAUSE_SECONDS, strerror(errno));
+        master_rest(m);
+    }
+    master_watch(m);
+}
+
+static void master_on_rested(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    (void)master_hand_held(m); /* if it stays held, room or another rest is waited for */
+    master_watch(m);
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+static void master_set_limit(struct master *m, double seconds)
+{
+    ev_timer_stop(m->loop, &m->limit);
+    ev_timer_set(&m->limit, seconds, 0);
+    ev_timer_start(m->loop, &m->limit);
+}
+
+/* From either end of life on: nobody comes in, nothing starts. */
+static void master_close(struct master *m, enum master_state state)
+{
+    m->state = state;
+    master_watch(m); /* before the sockets go */
+    listeners_close(m->listeners, true);
+    master_drop_held(m);
+    ev_timer_stop(m->loop, &m->grace);
+    ev_timer_stop(m->loop, &m->rest);
+    ev_timer_stop(m->loop, &m->limit);
+    reload_cancel(&m->reload, true);
+    crew_retire(m->crew);
+}
+
+static void master_end_if_alone(struct master *m)
+{
+    if (m->state == MASTER_RUNNING || crew_count(m->crew, SLOT_EMPTY) < m->crew->n) return;
+    if (m->state == MASTER_DRAINING) log_info("drained");
+    ev_break(m->loop, EVBREAK_ALL);
+}
+
+static void master_stop(struct master *m, int exit_code)
+{
+    master_close(m, MASTER_STOPPING);
+    m->exit_code = exit_code;
+    crew_kill(m->crew);
+    master_set_limit(m, KILL_AFTER);
+    master_end_if_alone(m);
+}
+
+/* seconds < 0: no limit. An order of 0 ms would mean that too, so a limit of nothing becomes 1
+ * ms. */
+static void master_drain(struct master *m, const char *why, double seconds)
+{
+    uint32_t ms = seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
+
+    if (seconds < 0)
+        log_info("draining: %s, no limit", why);
+    else
+        log_info("draining: %s, at most %g s", why, seconds);
+    master_close(m, MASTER_DRAINING);
+    for (uint32_t i = 0; i < m->crew->n; i++) crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
+    master_end_if_alone(m);
+}
+
+static void master_on_limit(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    uint32_t left = m->crew->n - crew_count(m->crew, SLOT_EMPTY);
+    if (m->state == MASTER_DRAINING) {
+        log_warn("drain: %u workers killed: not done within the limit", left);
+        master_stop(m, EXIT_OK);
+    } else {
+        log_error("stop: %u workers did not end after SIGKILL: left behind", left);
+        ev_break(loop, EVBREAK_ALL);
+    }
+}
+
+static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
+{
+    struct master *m = w->data;
+    const char *name = signal_names[w - m->signals];
+    bool running = m->state == MASTER_RUNNING;
+
+    switch (w->signum) {
+    case SIGHUP:
+        if (running)
+            reload_request(&m->reload);
+        else
+            log_info("%s: ignored while draining", name);
+        break;
+    case SIGQUIT:
+        if (running) master_drain(m, name, -1);
+        break;
+    default:
+        if (running) {
+            master_drain(m, name, m->options->drain_timeout);
+        } else if (m->state == MASTER_DRAINING) {
+            log_warn("stopping at once: %s while draining", name);
+            master_stop(m, EXIT_OK);
+        }
+    }
+}
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+static uint32_t master_first_starts(const struct master *m)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->crew->n; i++)
+        n += m->crew->slots[i].state == SLOT_STARTING && m->crew->slots[i].spawns == 1;
+    return n;
+}
+
+/* Clients that waited for a restart all come at once and stay: were they let in as soon as the
+ * first worker is ready, it would have them all for good. */
+static void master_open(struct master *m, bool in_time)
+{
+    if (m->opened || (in_time && master_first_starts(m) > 0)) return;
+    m->opened = true;
+    ev_timer_stop(m->loop, &m->grace);
+}
+
+static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    master_open(m, false);
+    master_watch(m);
+}
+
+static void master_on_ready(struct master *m)
+{
+    uint32_t n = m->crew->n;
+    if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
+    m->ever_ready = true;
+    master_open(m, true);
+    (void)master_hand_held(m);
+    if (m->announced || crew_count(m->crew, SLOT_READY) < n) return;
+    m->announced = true;
+    log_info("ready: %u worker%s", n, n == 1 ? "" : "s");
+}
+
+/* A script that no worker can load (the check before said otherwise) ends a service that has
+ * never begun; one that has begun goes on trying. */
+static void master_on_gone(struct master *m, const struct slot *s, int status)
+{
+    reload_forget(&m->reload, s);
+    if (m->ever_ready) master_open(m, true);
+    bool script = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCRIPT;
+    if (m->state == MASTER_RUNNING && !m->ever_ready && script && s->spawns == 1 &&
+        ++m->failed_starts == m->crew->n) {
+        log_error("script %s: not loaded by any worker: correct it and start again",
+                  check_script_name(m->options));
+        master_stop(m, EXIT_SCRIPT);
+        return;
+    }
+    master_end_if_alone(m);
+}
+
+static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number)
+{
+    struct master *m = arg;
+    bool running = m->state == MASTER_RUNNING;
+    switch (type) {
+    case CREW_READY:
+        if (running) master_on_ready(m);
+        break;
+    case CREW_RELOADED:
+    case CREW_KEPT:
+        if (running) reload_take_answer(&m->reload, s, type == CREW_RELOADED);
+        break;
+    case CREW_GONE: master_on_gone(m, s, (int)number); break;
+    case CREW_ROOM:
+        if (running && !master_hand_held(m)) master_rest(m);
+        break;
+    }
+    if (m->state == MASTER_RUNNING) master_watch(m);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* Stops and frees what hangs on the loop, then the loop: at the end, and in every forked child.
+ * In a child nothing of the parent is touched: memory is a copy, epoll's set is only closed,
+ * signals go back to their defaults. */
+static void master_let_go(struct master *m)
+{
+    for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
+    for (size_t i = 0; i < m->listeners->n; i++) ev_io_stop(m->loop, &m->doors[i]);
+    ev_timer_stop(m->loop, &m->rest);
+    ev_timer_stop(m->loop, &m->grace);
+    ev_timer_stop(m->loop, &m->limit);
+}
+
+static void master_leave(void *arg)
+{
+    struct master *m = arg;
+    master_let_go(m);
+    crew_leave(m->crew);
+    reload_cancel(&m->reload, false);
+    listeners_close(m->listeners, false);
+    master_drop_held(m);
+    ev_loop_destroy(m->loop);
+}
+
+static void master_init_watchers(struct master *m)
+{
+    for (int i = 0; i < SIGNALS; i++) {
+        ev_signal_init(&m->signals[i], master_on_signal, signal_numbers[i]);
+        m->signals[i].data = m;
+        ev_signal_start(m->loop, &m->signals[i]);
+    }
+    for (size_t i = 0; i < m->listeners->n; i++) {
+        ev_io_init(&m->doors[i], master_on_door, m->listeners->items[i].fd, EV_READ);
+        m->doors[i].data = m;
+    }
+    ev_timer_init(&m->rest, master_on_rested, 0, 0);
+    ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
+    ev_timer_init(&m->limit, master_on_limit, 0, 0);
+    m->rest.data = m->grace.data = m->limit.data = m;
+}
+
+/* False: something could not be had; master_release frees what there is. */
+static bool master_init(struct master *m, const struct options *o, struct listeners *listeners)
+{
+    *m = (struct master){.options = o,
+                         .listeners = listeners,
+                         .exit_code = EXIT_OK,
+                         .held = -1,
+                         .rest_lines.burst = 1,
+                         .refusal_lines.burst = 1};
+    m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    m->board = board_create(o->workers);
+    m->doors = calloc(listeners->n, sizeof *m->doors);
+    if (!m->loop || !m->board || !m->doors) return false;
+    m->crew = crew_create(m->loop, o, m->board);
+    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;
+    m->crew->on_event = master_on_crew;
+    m->crew->leave = master_leave;
+    m->crew->arg = m;
+    master_init_watchers(m);
+    return true;
+}
+
+static void master_release(struct master *m)
+{
+    if (m->reload.answers) {
+        master_let_go(m);
+        reload_release(&m->reload);
+    }
+    if (m->crew) crew_destroy(m->crew);
+    board_destroy(m->board);
+    free(m->doors);
+    if (m->loop) ev_loop_destroy(m->loop);
+}
+
+int master_run(const struct options *o, struct listeners *listeners)
+{
+    struct master m;
+    int code = EXIT_SYSTEM;
+    if (master_init(&m, o, listeners)) {
+        crew_start(m.crew);
+        ev_run(m.loop, 0);
+        code = m.exit_code;
+    } else {
+        log_error("master: not started: out of memory or descriptors: give it more");
+    }
+    master_release(&m);
+    return code;
+}

@@ -1,0 +1,476 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "client/client.h"
+#include "client/turn.h"
+#include "daemon/channel.h"
+#include "daemon/listener.h"
+#include "script/modules.h"
+#include "script/script.h"
+
+enum {
+    ARENA = 1024 * 1024,
+    HANDED_AT_ONCE = 64, /* clients taken over in one turn */
+};
+
+static const double SWEEP_EVERY = 1.0;   /* seconds */
+static const double PAUSE = 0.1;         /* seconds without accepting when descriptors ran out */
+static const double DRAIN_LOOK = 0.02;   /* seconds between looks at how the drain goes */
+static const double LINGER = 1.0;        /* seconds that answered clients have for closing their side */
+
+struct worker {
+    const struct worker_seat *seat;
+    struct ev_loop *loop;
+    struct arena arena;
+    struct backends backends;
+    struct turn turn;
+    struct script_host host;
+    struct script *script;
+    ev_prepare before_sleep;
+    ev_check after_sleep;
+    ev_io channel;
+    ev_io signals;
+    ev_io *accepts; /* one a listener, in a single process */
+    ev_timer sweep;
+    ev_timer resume_accept;
+    ev_timer drain;
+    bool draining;
+    double drain_until;  /* INFINITY: no limit */
+    double linger_until; /* when clients that were answered are closed; moves while any is not */
+    int exit_code;
+};
+
+static double monotonic_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void set_now(struct worker *w)
+{
+    w->turn.now = w->backends.now = monotonic_now();
+}
+
+static void stop(struct worker *w, int code)
+{
+    w->exit_code = code;
+    ev_break(w->loop, EVBREAK_ALL);
+}
+
+/* --- the script -------------------------------------------------------------------------------- */
+
+static struct script *load_script(struct worker *w, uint32_t generation, char *error)
+{
+    struct script *s = script_load(&w->host, w->seat->options->script, generation, error);
+    if (!s) backends_sweep(&w->backends);
+    return s;
+}
+
+static const char *script_name(const struct worker *w)
+{
+    const char *path = w->seat->options->script;
+    return path ? path : "moongate/servers.lua";
+}
+
+static void adopt_script(struct worker *w, struct script *s)
+{
+    struct script *old = w->script;
+    w->script = s;
+    w->turn.router = s;
+    w->turn.route = script_route;
+    w->seat->row->generation = script_generation(s);
+    backends_start(&w->backends);
+    if (old) script_destroy(old);
+    backends_sweep(&w->backends);
+}
+
+static bool reload(struct worker *w, uint32_t generation)
+{
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = load_script(w, generation, error);
+    if (!s) {
+        log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
+                  script_generation(w->script));
+        return false;
+    }
+    adopt_script(w, s);
+    log_info("script %s: generation %u loaded", script_name(w), generation);
+    return true;
+}
+
+/* --- drain ------------------------------------------------------------------------------------- */
+
+static void begin_drain(struct worker *w, double limit)
+{
+    if (w->draining) return;
+    w->draining = true;
+    w->drain_until = w->turn.now + limit;
+    w->linger_until = w->turn.now + LINGER;
+    for (struct client *c = w->turn.clients, *next; c; c = next) {
+        next = c->next;
+        client_drain(c);
+    }
+    ev_timer_start(w->loop, &w->drain);
+}
+
+static bool all_answered(const struct worker *w)
+{
+    for (const struct client *c = w->turn.clients; c; c = c->next) {
+        if (c->state != CLIENT_LINGERING) return false;
+    }
+    return backends_in_flight(&w->backends) == 0;
+}
+
+static void look_at_drain(struct worker *w)
+{
+    if (!w->draining) return;
+    if (!all_answered(w)) {
+        w->linger_until = w->turn.now + LINGER;
+        if (w->turn.now < w->drain_until) return;
+        log_warn("drain: cut short: %u clients, %llu calls in flight", w->turn.clients_n,
+                 (unsigned long long)backends_in_flight(&w->backends));
+    } else if (w->turn.clients && w->turn.now < w->linger_until && w->turn.now < w->drain_until) {
+        return;
+    }
+    stop(w, EXIT_OK);
+}
+
+static void on_drain_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    look_at_drain(timer->data);
+}
+
+/* --- orders from the master -------------------------------------------------------------------- */
+
+static void tell_master(struct worker *w, enum channel_message_type type)
+{
+    uint32_t generation = script_generation(w->script);
+    if (w->seat->channel < 0) return;
+    if (channel_send(w->seat->channel, type, generation, -1) != CHANNEL_OK)
+        log_warn("master: not told of generation %u: its channel is full or closed", generation);
+}
+
+static void take_client(struct worker *w, int fd)
+{
+    if (fd < 0) {
+        /* It counts as gone, so that the master's sum stays right. */
+        w->seat->row->total_connections++;
+        w->seat->row->closed_connections++;
+        log_warn("client: lost on the way: this worker has no descriptor free; raise the limit (ulimit -n)");
+    } else if (w->draining) {
+        client_drain(client_create(&w->turn, fd));
+    } else {
+        client_create(&w->turn, fd);
+    }
+}
+
+static void take_order(struct worker *w, const struct channel_message *m, int fd)
+{
+    switch (m->type) {
+    case CHANNEL_CLIENT: take_client(w, fd); return;
+    case CHANNEL_RELOAD: tell_master(w, reload(w, m->number) ? CHANNEL_RELOADED : CHANNEL_KEPT); break;
+    case CHANNEL_DRAIN: begin_drain(w, m->number ? m->number / 1000.0 : INFINITY); break;
+    case CHANNEL_QUIT: stop(w, EXIT_OK); break;
+    default: log_warn("master: order %u is not known", m->type); break;
+    }
+    if (fd >= 0) close(fd);
+}
+
+static void on_channel(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = io->data;
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < HANDED_AT_ONCE; i++) {
+        struct channel_message m;
+        int fd = -1;
+        switch (channel_receive(io->fd, &m, &fd)) {
+        case CHANNEL_OK: take_order(w, &m, fd); break;
+        case CHANNEL_AGAIN: return;
+        case CHANNEL_CLOSED:
+            log_warn("master: gone: this worker ends");
+            stop(w, EXIT_SYSTEM);
+            return;
+        }
+    }
+}
+
+/* --- signals ----------------------------------------------------------------------------------- */
+
+static void drain_by_signal(struct worker *w, const char *name, bool limited)
+{
+    double limit = w->seat->options->drain_timeout;
+    if (w->draining) {
+        /* With a master, its own order and a signal to the whole group may both come. */
+        if (w->seat->channel < 0) stop(w, EXIT_OK);
+        return;
+    }
+    if (limited)
+        log_info("draining: %s, at most %g s", name, limit);
+    else
+        log_info("draining: %s, without limit", name);
+    begin_drain(w, limited ? limit : INFINITY);
+}
+
+static void take_signal(struct worker *w, int number)
+{
+    switch (number) {
+    case SIGTERM: drain_by_signal(w, "SIGTERM", true); break;
+    case SIGINT: drain_by_signal(w, "SIGINT", true); break;
+    case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
+    default:
+        if (w->draining)
+            log_info("reload: ignored: draining");
+        else if (reload(w, script_generation(w->script) + 1))
+            log_info("reloaded: generation %u", script_generation(w->script));
+        break;
+    }
+}
+
+static void on_signal(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct signalfd_siginfo info;
+    (void)loop;
+    (void)events;
+    while (read(io->fd, &info, sizeof info) == sizeof info) take_signal(io->data, (int)info.ssi_signo);
+}
+
+/* Signals come as bytes on a descriptor; under a master only SIGTERM counts, the rest is the master's business. */
+static int open_signals(const struct worker *w)
+{
+    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < (w->seat->channel < 0 ? 4 : 1); i++) sigaddset(&set, alone[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* --- accepting, in a single process ------------------------------------------------------------ */
+
+static void watch_listeners(struct worker *w, bool on)
+{
+    for (size_t i = 0; w->accepts && i < w->seat->listeners->n; i++) {
+        if (on)
+            ev_io_start(w->loop, &w->accepts[i]);
+        else
+            ev_io_stop(w->loop, &w->accepts[i]);
+    }
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = io->data;
+    int fd;
+    (void)events;
+    for (int i = 0; i < HANDED_AT_ONCE; i++) {
+        switch (listener_accept(&w->seat->listeners->items[io - w->accepts], &fd)) {
+        case ACCEPT_AGAIN: return;
+        case ACCEPT_PAUSE:
+            watch_listeners(w, false);
+            ev_timer_again(loop, &w->resume_accept);
+            return;
+        case ACCEPT_OK:
+            if (w->turn.clients_n >= w->seat->options->max_conns)
+                listener_refuse(fd);
+            else
+                client_create(&w->turn, fd);
+            break;
+        }
+    }
+}
+
+static void on_resume_accept(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+    (void)events;
+    ev_timer_stop(loop, timer);
+    if (!w->draining) watch_listeners(w, true);
+}
+
+static void open_listeners(struct worker *w)
+{
+    struct listeners *l = w->seat->listeners;
+    w->accepts = calloc(l->n, sizeof *w->accepts);
+    if (!w->accepts) abort();
+    for (size_t i = 0; i < l->n; i++) {
+        ev_io_init(&w->accepts[i], on_accept, l->items[i].fd, EV_READ);
+        w->accepts[i].data = w;
+    }
+    watch_listeners(w, true);
+}
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    struct worker *w = prepare->data;
+    (void)loop;
+    (void)events;
+    turn_end(&w->turn);
+    if (w->draining) {
+        watch_listeners(w, false);
+        look_at_drain(w);
+    }
+}
+
+static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
+{
+    (void)loop;
+    (void)events;
+    set_now(check->data);
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+    (void)loop;
+    (void)events;
+    backends_sweep(&w->backends);
+}
+
+static void watch_loop(struct worker *w)
+{
+    ev_prepare_init(&w->before_sleep, on_before_sleep);
+    ev_check_init(&w->after_sleep, on_after_sleep);
+    ev_set_priority(&w->after_sleep, EV_MAXPRI); /* first of a turn: all others read the time */
+    ev_timer_init(&w->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
+    ev_timer_init(&w->drain, on_drain_timer, DRAIN_LOOK, DRAIN_LOOK);
+    ev_init(&w->resume_accept, on_resume_accept);
+    w->resume_accept.repeat = PAUSE;
+    w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data = w->resume_accept.data = w;
+    ev_prepare_start(w->loop, &w->before_sleep);
+    ev_check_start(w->loop, &w->after_sleep);
+    ev_timer_start(w->loop, &w->sweep);
+}
+
+static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loop *, ev_io *, int), int fd)
+{
+    ev_io_init(io, callback, fd, EV_READ);
+    io->data = w;
+    ev_io_start(w->loop, io);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
+{
+    const struct options *o = seat->options;
+    struct turn_limits limits = {o->max_value, o->client_buffer};
+    *w = (struct worker){.seat = seat, .exit_code = EXIT_SYSTEM};
+    w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!w->loop) {
+        log_error("event loop: not made: %s", strerror(errno));
+        abort();
+    }
+    arena_init(&w->arena, ARENA);
+    backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, seat->row);
+    turn_init(&w->turn, w->loop, &w->arena, &w->backends, seat->row, &limits);
+    set_now(w);
+    w->host = (struct script_host){.backends = &w->backends,
+                                   .arena = &w->arena,
+                                   .row = seat->row,
+                                   .slots = w->turn.slots,
+                                   .answers = w->turn.answers,
+                                   .capacity = TURN_SLOTS,
+                                   .max_value = o->max_value,
+                                   .connections = o->connections,
+                                   .servers = o->servers.items,
+                                   .servers_n = o->servers.n,
+                                   .lua_dir = o->lua_dir,
+                                   .jit = !o->no_jit};
+    if (!o->no_jit && !script_jit_is_possible()) {
+        w->host.jit = false;
+        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is interpreted");
+    }
+    srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
+}
+
+static void worker_release(struct worker *w)
+{
+    turn_release(&w->turn);
+    if (w->script) script_destroy(w->script);
+    backends_release(&w->backends);
+    arena_release(&w->arena);
+    free(w->accepts);
+    if (w->signals.fd > 0) close(w->signals.fd);
+    ev_loop_destroy(w->loop);
+}
+
+static int serve(struct worker *w)
+{
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = load_script(w, w->seat->generation, error);
+    if (!s) {
+        log_error("script %s: not loaded: %s", script_name(w), error);
+        return EXIT_SCRIPT;
+    }
+    int signals = open_signals(w);
+    if (signals < 0) {
+        log_error("signals: not caught: %s", strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    watch_loop(w);
+    watch_fd(w, &w->signals, on_signal, signals);
+    adopt_script(w, s);
+    w->seat->row->ready = 1;
+    if (w->seat->channel >= 0) {
+        watch_fd(w, &w->channel, on_channel, w->seat->channel);
+        tell_master(w, CHANNEL_READY);
+    } else {
+        open_listeners(w);
+        log_info("ready: single process");
+    }
+    ev_run(w->loop, 0);
+    if (w->draining && w->seat->channel < 0) log_info("drained");
+    return w->exit_code;
+}
+
+int worker_run(const struct worker_seat *seat)
+{
+    struct worker w;
+    char role[32];
+    snprintf(role, sizeof role, "worker %u", seat->index);
+    if (seat->channel >= 0) log_role(role);
+    worker_init(&w, seat, true);
+    int code = serve(&w);
+    worker_release(&w);
+    return code;
+}
+
+int worker_check(const struct options *options, bool quiet)
+{
+    struct board_row row = {0};
+    struct worker_seat seat = {.options = options, .row = &row, .channel = -1};
+    struct worker w;
+    char error[SCRIPT_ERROR_MAX];
+    worker_init(&w, &seat, false);
+    w.script = load_script(&w, 1, error);
+    int code = w.script ? EXIT_OK : EXIT_SCRIPT;
+    if (!w.script)
+        fprintf(stderr, "%s\n", error);
+    else if (!quiet)
+        script_describe(w.script, stdout);
+    worker_release(&w);
+    return code;
+}
+
+int worker_print_script(void)
+{
+    fputs(script_servers_text, stdout);
+    return EXIT_OK;
+}

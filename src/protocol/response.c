@@ -1,0 +1,92 @@
+#include "protocol/response.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "protocol/request.h"
+#include "protocol/text.h"
+
+/* Lines that say all they mean, and beginnings of lines that say more. */
+static const struct {
+    const char *text;
+    uint8_t len;
+    bool more; /* anything may follow */
+    enum response_kind kind;
+} texts[] = {
+#define LINE(text, more, kind) {text, sizeof text - 1, more, kind}
+    LINE("END", false, RESPONSE_END),
+    LINE("STORED", false, RESPONSE_STORED),
+    LINE("NOT_STORED", false, RESPONSE_NOT_STORED),
+    LINE("EXISTS", false, RESPONSE_EXISTS),
+    LINE("NOT_FOUND", false, RESPONSE_NOT_FOUND),
+    LINE("DELETED", false, RESPONSE_DELETED),
+    LINE("TOUCHED", false, RESPONSE_TOUCHED),
+    LINE("VERSION ", true, RESPONSE_VERSION),
+    LINE("ERROR", false, RESPONSE_ERROR),
+    LINE("ERROR ", true, RESPONSE_ERROR),
+    LINE("CLIENT_ERROR", true, RESPONSE_CLIENT_ERROR),
+    LINE("SERVER_ERROR", true, RESPONSE_SERVER_ERROR),
+#undef LINE
+};
+
+/* The kind of a line that is not a VALUE; 0 when it is no response. */
+static unsigned classify(const uint8_t *line, size_t len)
+{
+    uint64_t number;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t n = texts[i].len;
+        bool fits = texts[i].more ? len >= n : len == n;
+        if (fits && memcmp(line, texts[i].text, n) == 0) return texts[i].kind;
+    }
+    return text_read_digits(line, len, &number) ? RESPONSE_NUMBER : 0;
+}
+
+/* Takes ` digits` off the front of *at. */
+static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
+{
+    const uint8_t *p = *at;
+    if (p == end || *p != ' ') return false;
+    const uint8_t *first = ++p;
+    while (p < end && *p != ' ') p++;
+    *at = p;
+    return text_read_digits(first, (size_t)(p - first), number);
+}
+
+/* `VALUE key flags bytes[ cas]`, and then its data. end: behind the line's last byte before CRLF. */
+static enum response_status parse_value(const uint8_t *end, size_t len, size_t max_value,
+                                        struct response *r)
+{
+    uint64_t flags, length, cas;
+    const uint8_t *p = r->bytes + 6;
+    r->key = p;
+    while (p < end && *p != ' ') p++;
+    r->rest = p;
+    r->key_len = (uint16_t)(p - r->key);
+    if (r->key_len == 0 || r->key_len > KEY_MAX) return RESPONSE_INVALID;
+    if (!take_number(&p, end, &flags) || !take_number(&p, end, &length)) return RESPONSE_INVALID;
+    if (p < end && !take_number(&p, end, &cas)) return RESPONSE_INVALID;
+    if (p != end || length > max_value) return RESPONSE_INVALID;
+    size_t whole = (size_t)(end + 2 - r->bytes) + length + 2;
+    r->need = whole;
+    r->kind = RESPONSE_VALUE;
+    if (len < whole) return RESPONSE_AGAIN;
+    r->len = whole;
+    return memcmp(r->bytes + whole - 2, "\r\n", 2) == 0 ? RESPONSE_OK : RESPONSE_INVALID;
+}
+
+enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max_value,
+                                    struct response *r)
+{
+    size_t seen = len < RESPONSE_LINE_MAX ? len : RESPONSE_LINE_MAX;
+    const uint8_t *newline = memchr(bytes, '\n', seen);
+    *r = (struct response){.bytes = bytes};
+    if (!newline) return len < RESPONSE_LINE_MAX ? RESPONSE_AGAIN : RESPONSE_INVALID;
+    size_t line = (size_t)(newline - bytes);
+    if (line == 0 || bytes[line - 1] != '\r') return RESPONSE_INVALID;
+    line--;
+    if (line > 6 && memcmp(bytes, "VALUE ", 6) == 0) return parse_value(bytes + line, len, max_value, r);
+    unsigned kind = classify(bytes, line);
+    r->kind = kind;
+    r->len = line + 2;
+    return kind ? RESPONSE_OK : RESPONSE_INVALID;
+}
