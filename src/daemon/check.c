@@ -65,7 +65,7 @@ bool check_start(struct check *k, const struct options *o, bool quiet, check_lea
 
 bool check_read(struct check *k)
 {
-    char rest[512];
+    char rest[512] = "";
     for (;;) {
         size_t room = sizeof k->text - 1 - k->len;
         ssize_t n = read(k->pipe, room ? k->text + k->len : rest, room ? room : sizeof rest);

@@ -166,7 +166,8 @@ static bool option_set_seconds(struct options *o, const struct option_row *row, 
         option_complain(row, text, "is out of range", wanted);
         return false;
     }
-    *(double *)((char *)o + row->offset) = seconds;
+    void *field = (char *)o + row->offset;
+    *(double *)field = seconds;
     return true;
 }
 
@@ -280,8 +281,9 @@ static void complain_unknown(const char *word)
         return;
     }
     int matches = 0;
-    for (int i = 0; i < ROWS; i++)
-        matches += strncmp(rows[i].name, word + 2, strlen(word + 2)) == 0;
+    size_t len =
+        strcspn(word + 2, "="); /* only a long option leaves optopt 0: word starts with -- */
+    for (int i = 0; i < ROWS; i++) matches += strncmp(rows[i].name, word + 2, len) == 0;
     fprintf(stderr, "moongate: %s option %s: moongate -h lists the options\n",
             matches > 1 ? "ambiguous" : "unknown", word);
 }

@@ -26,8 +26,8 @@ struct line {
     const uint8_t *end;    /* behind the last byte, CR and LF not included */
     size_t consumed;       /* CR and LF included */
     struct token token[TOKENS];
-    size_t tokens;         /* TOKENS: there are more than a fixed-size command may have */
-    const uint8_t *second; /* where the second token begins, for a get's keys */
+    size_t tokens;       /* TOKENS: there are more than a fixed-size command may have */
+    const uint8_t *rest; /* behind the last token taken */
 };
 
 static struct request_parse refuse(const struct line *l, const char *error)
@@ -35,19 +35,18 @@ static struct request_parse refuse(const struct line *l, const char *error)
     return (struct request_parse){.status = REQUEST_REFUSED, .consumed = l->consumed, .error = error};
 }
 
-static void tokenize(struct line *l)
+/* Takes tokens until there are `most` of them or the line ends. */
+static void tokenize(struct line *l, size_t most)
 {
-    const uint8_t *at = l->start;
-    l->tokens = 0;
-    l->second = l->end;
-    for (;;) {
+    const uint8_t *at = l->rest;
+    while (l->tokens < most) {
         while (at < l->end && *at == ' ') at++;
-        if (at == l->end || l->tokens == TOKENS) return;
-        if (l->tokens == 1) l->second = at;
         const uint8_t *first = at;
         while (at < l->end && *at != ' ') at++;
+        if (at == first) break;
         l->token[l->tokens++] = (struct token){first, (size_t)(at - first)};
     }
+    l->rest = at;
 }
 
 static bool token_is(const struct token *t, const char *text)
@@ -108,38 +107,38 @@ bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r)
     return p > first;
 }
 
-/* Counts the keys; false when one is not valid. One pass over the bytes, as a get may have very many. */
-static bool count_keys(const uint8_t *p, const uint8_t *end, uint32_t *count)
+/* Counts the keys and finds the first; false when one is not valid. One pass over the bytes, as a get may have many. */
+static bool count_keys(const uint8_t *p, const uint8_t *end, struct token *key, uint32_t *count)
 {
     uint32_t n = 0;
-    while (p < end) {
+    for (; p < end; p++) {
         const uint8_t *first = p;
         while (p < end && *p > ' ' && *p != 0x7f) p++;
         if (p - first > KEY_MAX || (p < end && *p != ' ')) return false;
-        n += p > first;
-        p++;
+        if (p == first) continue;
+        if (n++ == 0) *key = (struct token){first, (size_t)(p - first)};
     }
     *count = n;
     return true;
 }
 
-static struct request_parse parse_retrieve(const struct line *l, struct request *r)
+static struct request_parse parse_retrieve(struct line *l, struct request *r)
 {
     bool touches = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
     struct request_parse p = {.status = REQUEST_KEYS, .consumed = l->consumed};
-    const uint8_t *keys = l->second;
-    if (l->tokens < 2) return refuse(l, ERROR_UNKNOWN);
+    struct token key = {0};
     if (touches) {
+        tokenize(l, 2);
+        if (l->tokens < 2) return refuse(l, ERROR_UNKNOWN);
         if (!take_exptime(r, &l->token[1])) return refuse(l, ERROR_EXPTIME);
-        keys += l->token[1].len;
     }
-    if (!count_keys(keys, l->end, &p.keys)) return refuse(l, ERROR_FORMAT);
-    if (p.keys == 0) return refuse(l, "END\r\n"); /* gat without a key */
+    if (!count_keys(l->rest, l->end, &key, &p.keys)) return refuse(l, ERROR_FORMAT);
+    if (p.keys == 0) return refuse(l, touches ? "END\r\n" : ERROR_UNKNOWN);
     p.keys_end = (size_t)(l->end - l->start);
-    r->key_at = (uintptr_t)keys;
+    r->key_at = (uintptr_t)key.at;
     if (p.keys == 1) {
         p.status = REQUEST_OK;
-        request_next_key(&keys, l->end, r);
+        r->key_len = (uint16_t)key.len;
     }
     return p;
 }
@@ -271,11 +270,14 @@ struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_
     memset(r, 0, sizeof *r);
     l.consumed = (size_t)(newline - bytes) + 1;
     l.end = l.consumed > 2 && newline[-1] == '\r' ? newline - 1 : newline;
-    tokenize(&l);
+    l.rest = bytes;
+    tokenize(&l, 1);
     if (l.tokens == 0) return refuse(&l, ERROR_UNKNOWN);
     r->command_id = (uint8_t)find_command(&l.token[0]);
-    switch (command_info(r->command_id)->shape) {
-    case SHAPE_RETRIEVE: return parse_retrieve(&l, r);
+    unsigned shape = command_info(r->command_id)->shape;
+    if (shape == SHAPE_RETRIEVE) return parse_retrieve(&l, r);
+    tokenize(&l, TOKENS);
+    switch (shape) {
     case SHAPE_STORE: return parse_store(&l, len, max_value, r);
     case SHAPE_DELETE: return parse_delete(&l, r);
     case SHAPE_ARITHMETIC:
