@@ -16,14 +16,17 @@ LUA    := $(filter-out lua/moongate/_meta.lua,$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*.c))
 E2E    := $(sort $(wildcard tests/e2e/*.c))
 TLIB   := $(sort $(wildcard tests/lib/*.c))
-BENCH  := $(sort $(wildcard tests/bench/*.c))
+FUZZ   := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+LOADERS := $(sort $(wildcard tests/bench/*.c))
 HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
 
 OBJ      := $(SRC:src/%.c=$B/obj/%.o)
 CORE     := $(filter-out $B/obj/daemon/main.o,$(OBJ)) $B/obj/gen/modules.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
-TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%)
-BENCHBIN := $(BENCH:tests/bench/%.c=$B/bench/%)
+TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
+FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
+PURE     := $(filter src/protocol/%,$(SRC))
+BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
@@ -102,6 +105,11 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
 
+# A fuzz target that plays its corpus, without a fuzzer.
+$B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
 	@touch $@
@@ -116,7 +124,16 @@ tests-built: $B/moongate $(TESTS)
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
 
-lint: $B/gen/modules.c ## clang-format, clang-tidy, cppcheck, luacheck, the floors
+FUZZER = clang -std=c11 $(CPPFLAGS_ALL) -Itests -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$B/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(PURE) $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(FUZZER) -o $@ $< $(PURE)
+
+fuzz: $(FUZZBIN) ## the parsers with random bytes, FUZZ_RUNS of them each, at most 40 s in all (needs clang)
+	@sh tests/fuzz/run $(FUZZBIN)
+
+lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, the floors
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 
@@ -136,11 +153,10 @@ bench-quick: ## the same, shorter: under a minute
 # --- the rest -----------------------------------------------------------------------------------
 
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/moongate/lua/moongate' \
-	           '$(DESTDIR)$(PREFIX)/share/moongate/examples'
-	install -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
-	install -m 644 lua/moongate/*.lua '$(DESTDIR)$(PREFIX)/share/moongate/lua/moongate/'
-	install -m 644 examples/*.lua '$(DESTDIR)$(PREFIX)/share/moongate/examples/'
+	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
+	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/*.lua); do \
+	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
+	done
 
 clean: ## remove build/
 	rm -rf $B
@@ -148,8 +164,8 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/gen/modules.d
+-include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/tests/fuzz/replay.d $(BENCHBIN:=.d) $B/obj/gen/modules.d
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test asan lint bench bench-quick install clean help
+.PHONY: all run test asan fuzz lint bench bench-quick install clean help

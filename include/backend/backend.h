@@ -21,9 +21,10 @@
 /* How a server is talked to; two pools share a backend when name, address and all of these are equal. */
 struct backend_settings {
     double connect_timeout; /* seconds for connecting and the first `version` */
-    double stall_timeout;   /* seconds without a byte while calls wait, then the connection is closed */
-    uint32_t depth;         /* most calls waiting on a connection */
-    uint32_t connections;   /* per worker */
+    double
+        stall_timeout; /* seconds without a byte while calls wait, then the connection is closed */
+    uint32_t depth;    /* most calls waiting on a connection */
+    uint32_t connections; /* per worker */
 };
 
 enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
@@ -49,15 +50,15 @@ struct conn {
     int fd;
     struct inbuf in;
     struct outq out;
-    struct call *head, *tail;   /* calls in the order sent */
+    struct call *head, *tail; /* calls in the order sent */
     uint32_t depth;
-    bool line_open;             /* the last call's get may take more keys */
-    struct conn *next_unsent;   /* in the set's list of connections with something new to write */
-    bool unsent;                /* in that list */
-    uint32_t failures;          /* attempts in a row that did not become ready */
-    uint32_t troubles;          /* attempts and connections in a row that ended early: grows the back-off */
-    double since;               /* when state was entered */
-    double progress;            /* when the server last sent a byte, or the FIFO stopped being empty */
+    bool line_open;           /* the last call's get may take more keys */
+    struct conn *next_unsent; /* in the set's list of connections with something new to write */
+    bool unsent;              /* in that list */
+    uint32_t failures;        /* attempts in a row that did not become ready */
+    uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
+    double since;      /* when state was entered */
+    double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
     char reason[BACKEND_REASON_MAX]; /* why it was closed last */
 };
 
@@ -75,13 +76,15 @@ struct backends {
     struct ev_loop *loop; /* NULL: nothing is ever connected (a script is only checked) */
     struct arena *arena;
     struct board_row *row;
-    double now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
+    double
+        now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
     struct conn *unsent;
     struct log_limit log;
 };
 
-void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena, struct board_row *row);
+void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
+                   struct board_row *row);
 
 /* Closes everything; outstanding calls fail. */
 void backends_release(struct backends *set);
@@ -116,7 +119,8 @@ struct backend_call {
 
 /* Sends r (validated) to b on the connection that r->affinity picks. Joins keys of one get into one request. The bytes of r
  * are copied or counted. On REFUSED *reason is valid until the next call into this floor. */
-enum backend_status backend_send(struct backend *b, const struct request *r, const struct backend_call *how,
-                                 const char **reason) __attribute__((warn_unused_result));
+enum backend_status backend_send(struct backend *b, const struct request *r,
+                                 const struct backend_call *how, const char **reason)
+    __attribute__((warn_unused_result));
 
 #endif

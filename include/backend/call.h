@@ -33,9 +33,9 @@ struct call_key {
 struct call_news {
     enum call_event event;
     const struct response *response; /* VALUE, ANSWERED */
-    struct blob *blob;               /* that the response lies in, or NULL: it lies in the turn's arena */
-    struct call_key key;             /* VALUE, and ANSWERED with a value */
-    const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
+    struct blob *blob;   /* that the response lies in, or NULL: it lies in the turn's arena */
+    struct call_key key; /* VALUE, and ANSWERED with a value */
+    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
 };
 
 /* Tells the owner. Must not call into the backend floor. */
@@ -47,9 +47,9 @@ struct call {
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
-    double exptime;     /* of a gat, so that only equal ones are joined */
+    double exptime; /* of a gat, so that only equal ones are joined */
     uint8_t command;
-    uint32_t line_len;  /* bytes of a get's line so far */
+    uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
     uint32_t keys_seen; /* records that the response has gone past */
     uint32_t seen;      /* offset of the first record not gone past */

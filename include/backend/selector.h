@@ -17,7 +17,7 @@ enum distribution {
 #define X(name, text, meaning) DISTRIBUTION_##name,
     DISTRIBUTIONS(X)
 #undef X
-    DISTRIBUTION_COUNT
+        DISTRIBUTION_COUNT
 };
 
 enum distribution distribution_find(const char *name, size_t len);
@@ -25,8 +25,9 @@ const char *distribution_name(enum distribution distribution);
 
 /* What a selector wants to know of a server. */
 struct selector_server {
-    const char *name; /* what ketama hashes: `host` for port 11211, else `host:port`, or the path of a unix socket */
-    uint32_t weight;  /* 1 where nothing else is asked for */
+    const char *
+        name; /* what ketama hashes: `host` for port 11211, else `host:port`, or the path of a unix socket */
+    uint32_t weight; /* 1 where nothing else is asked for */
 };
 
 struct selector_point {

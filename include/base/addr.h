@@ -8,12 +8,12 @@
 #ifndef MOONGATE_BASE_ADDR_H
 #define MOONGATE_BASE_ADDR_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <netinet/in.h>
 
 struct addr {
     socklen_t len; /* of the member in use */

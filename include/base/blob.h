@@ -23,6 +23,7 @@ struct blob *blob_take(struct blob *blob);
 void blob_give(struct blob *blob);
 
 /* Makes room for `cap` bytes; only for a blob with one count. The bytes may move: returns the new place. */
-struct blob *blob_grow(struct blob *blob, size_t cap) __attribute__((warn_unused_result, returns_nonnull));
+struct blob *blob_grow(struct blob *blob, size_t cap)
+    __attribute__((warn_unused_result, returns_nonnull));
 
 #endif

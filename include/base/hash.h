@@ -14,7 +14,7 @@ enum hash {
 #define X(name, text, source) HASH_##name,
     HASHES(X)
 #undef X
-    HASH_COUNT
+        HASH_COUNT
 };
 
 /* The number of the hash with that name, or HASH_COUNT. */

@@ -13,7 +13,8 @@
 /* Invariant (inbuf_sane): kept => kept->len > 0, and need is 0 or above kept->len. */
 struct inbuf {
     struct blob *kept;
-    size_t need; /* how long the kept message will be in all; 0 = not known yet (its line has no end) */
+    size_t
+        need; /* how long the kept message will be in all; 0 = not known yet (its line has no end) */
 };
 
 /* What one read brought, in order: the message that was kept, if it is whole now (it is that message alone), then what
@@ -32,6 +33,9 @@ enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t 
 /* Says what is left after using input->rest: its last `len` bytes, the cut end of a message (0: nothing is left; need as
  * in the struct). To be called after each read that was IO_OK; `arena` is the one that was read into. */
 void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need);
+
+/* What is kept, to be used now; the arena takes its blob. inbuf_keep is to be called afterwards. */
+struct span inbuf_take(struct inbuf *in, struct arena *arena);
 
 void inbuf_release(struct inbuf *in);
 

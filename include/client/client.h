@@ -13,9 +13,9 @@
 
 /* Written by client_set_state alone. */
 enum client_state {
-    CLIENT_OPEN,      /* reads requests and answers them */
-    CLIENT_DRAINING,  /* reads only what completes a request that it has begun */
-    CLIENT_ENDING,    /* reads no more; closes once everything is answered (quit, end of its input) */
+    CLIENT_OPEN,     /* reads requests and answers them */
+    CLIENT_DRAINING, /* reads only what completes a request that it has begun */
+    CLIENT_ENDING, /* reads no more; closes once everything is answered (quit, end of its input) */
     CLIENT_LINGERING, /* answered and shut; what it still sends is dropped until it closes */
     CLIENT_CLOSED,    /* memory goes at the end of the turn */
 };
@@ -36,6 +36,8 @@ struct client {
     struct reply *head, *tail; /* replies not yet in out, in order */
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
+    size_t usual;              /* bytes of its larger replies of late: how much one more may cost */
+    bool waiting;              /* in.kept holds whole requests, for which it was too early */
     const char *reason;        /* why it is ending */
 };
 
@@ -47,6 +49,10 @@ void client_close(struct client *c, const char *reason);
 
 /* Answer what was received, then shut the connection (the worker drains). */
 void client_drain(struct client *c);
+
+/* A reply of n bytes is complete; more bytes are held for it. */
+void client_note_reply(struct client *c, size_t n);
+void client_check_held(struct client *c);
 
 /* Asks that the turn's end looks at c: something to write, or a change of state. */
 void client_mark_dirty(struct client *c);

@@ -27,11 +27,14 @@ struct reply {
     uint32_t waiting;      /* keys not yet sent, and calls not yet ended */
     uint32_t parts_n;      /* keys of a multi-key get, or 0 */
     struct reply_part *parts;
-    size_t held;           /* bytes counted in client->stored for it */
-    struct outq store;     /* the finished answer, while replies before it are not; before, what parts point to */
-    char *failure;         /* the line that ends a multi-key get instead of END, or NULL */
+    size_t held; /* bytes counted in client->stored for it */
+    struct outq
+        store; /* the finished answer, while replies before it are not; before, what parts point to */
+    char *failure; /* the line that ends a multi-key get instead of END, or NULL */
     uint32_t failure_len;
-    uint8_t command;       /* enum command */
+    uint8_t command; /* enum command */
+    bool
+        silent; /* noreply: it keeps its place, so that writes are not asked for without end, and says nothing */
 };
 
 /* A reply at the end of c's FIFO. keys: 1, or how many keys a get has. */

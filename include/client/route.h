@@ -6,9 +6,9 @@
 #define MOONGATE_CLIENT_ROUTE_H
 
 #ifndef MOONGATE_CDEF
-#include <stdint.h>
 #include "backend/pool.h"
 #include "protocol/request.h"
+#include <stdint.h>
 #endif
 
 /* Where one request goes: the number of a pool, or one of these. */
@@ -19,7 +19,7 @@ enum answer_kind {
 };
 
 struct answer {
-    int32_t route;    /* >= 0: a pool's number; else enum answer_kind */
+    int32_t route; /* >= 0: a pool's number; else enum answer_kind */
     uint32_t text_len;
     uintptr_t text_at; /* REFUSE: the text, valid until the turn ends; no CR, no LF */
 };
@@ -28,8 +28,8 @@ struct answer {
 
 /* Decides for slots[0..n) (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
  * afterwards. Returns the pools that the numbers mean, valid until the next call. Called once a turn. */
-typedef struct pool *const *client_route_fn(void *router, struct request *slots, struct answer *answers,
-                                            uint32_t n);
+typedef struct pool *const *client_route_fn(void *router, struct request *slots,
+                                            struct answer *answers, uint32_t n);
 
 #endif
 #endif

@@ -73,6 +73,7 @@ struct crew {
     crew_leave_master *leave;
     void *arg;           /* of both */
     uint32_t generation; /* what the script is numbered in workers that start now */
+    int script_fd;       /* its text, see source; -1: built-in. Owned by the reload */
     uint64_t turn;       /* counts clients given */
     bool retired;        /* nobody is respawned any more */
     bool wants_room;

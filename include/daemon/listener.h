@@ -6,10 +6,10 @@
 #ifndef MOONGATE_DAEMON_LISTENER_H
 #define MOONGATE_DAEMON_LISTENER_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include "base/addr.h"
 #include "daemon/options.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 struct listener {
     int fd;           /* non-blocking, close-on-exec, listening; -1 once closed */
@@ -34,9 +34,9 @@ void listeners_destroy(struct listeners *l, bool unlink_files);
 
 /* What accepting one client came to. */
 enum accept_status {
-    ACCEPT_OK,       /* *fd is the client: non-blocking, close-on-exec, TCP_NODELAY and keep-alive where they apply */
-    ACCEPT_AGAIN,    /* nothing waits */
-    ACCEPT_PAUSE,    /* out of descriptors or memory: stop accepting for a while (100 ms); errno says why */
+    ACCEPT_OK, /* *fd is the client: non-blocking, close-on-exec, TCP_NODELAY and keep-alive where they apply */
+    ACCEPT_AGAIN, /* nothing waits */
+    ACCEPT_PAUSE, /* out of descriptors or memory: stop accepting for a while (100 ms); errno says why */
 };
 
 enum accept_status listener_accept(const struct listener *l, int *fd);

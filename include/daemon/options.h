@@ -16,12 +16,16 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
 
 /* field, type, letter (0 = none), long name, argument (NULL = none), default text, meaning */
 #define OPTIONS(X)                                                                                 \
-    X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "route over these servers without a script") \
+    X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
+      "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
-    X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1", "listen here: host, host:port, [v6]:port or unix:/path; repeatable") \
-    X(connections, COUNT, 'n', "connections", "NUMBER", "1", "connections per server and worker (1..64)") \
+    X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1",                                             \
+      "listen here: host, host:port, [v6]:port or unix:/path; repeatable")                         \
+    X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
+      "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
-    X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000", "clients connected at once, over all workers") \
+    X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
+      "clients connected at once, over all workers")                                               \
     X(check, FLAG, 't', "check", NULL, "", "load the script, print what it would do, exit 0 or 1") \
     X(daemonize, FLAG, 'd', "daemonize", NULL, "", "run in the background, log to syslog")         \
     X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
@@ -29,12 +33,17 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
     X(log_format, FORMAT, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
-    X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m", "replies held for a client that does not read, above one value (64k..4g)") \
-    X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10", "how long SIGTERM waits for what is in flight") \
-    X(single_process, FLAG, 0, "single-process", NULL, "", "no master and no workers: one process, for debuggers") \
+    X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
+      "replies held for a client that does not read, above one value (64k..4g)")                   \
+    X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
+      "how long SIGTERM waits for what is in flight")                                              \
+    X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
+      "no master and no workers: one process, for debuggers")                                      \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
-    X(lua_dir, STRING, 0, "lua-dir", "PATH", "", "read moongate's own Lua modules from here, for development") \
-    X(print_script, FLAG, 0, "print-script", NULL, "", "print the built-in script that --servers runs, and exit") \
+    X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
+      "read moongate's own Lua modules from here, for development")                                \
+    X(print_script, FLAG, 0, "print-script", NULL, "",                                             \
+      "print the built-in script that --servers runs, and exit")                                   \
     X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
@@ -67,6 +76,7 @@ struct options {
     bool version;
     bool help;
     const char *script; /* NULL when --servers is given */
+    int script_fd;      /* its text, see source; -1: not read. Owned by main */
 };
 
 /* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the

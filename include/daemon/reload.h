@@ -29,6 +29,8 @@ struct reload {
     enum reload_state state;
     bool again; /* another SIGHUP has come meanwhile */
     struct check check;
+    struct options trial; /* the options with the script that is checked */
+    int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
     enum reload_answer *answers; /* one a slot */
     ev_io text_watcher;
     ev_child exit_watcher;
@@ -45,7 +47,7 @@ void reload_request(struct reload *r);
 /* A worker's answer, loaded or kept. */
 void reload_take_answer(struct reload *r, const struct slot *s, bool loaded);
 
-/* A worker is gone: its answer is not waited for. The next in its slot loads the same file. */
+/* A worker is gone: its answer is not waited for. The next in its slot loads the same text. */
 void reload_forget(struct reload *r, const struct slot *s);
 
 /* Drops what is under way (drain). Also what a forked child calls: with kill_check false the

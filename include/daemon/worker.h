@@ -6,10 +6,10 @@
 #ifndef MOONGATE_DAEMON_WORKER_H
 #define MOONGATE_DAEMON_WORKER_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include "base/board.h"
 #include "daemon/options.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct listeners;
 
@@ -20,8 +20,10 @@ struct worker_seat {
     struct board_row *row; /* this worker's own counters */
     uint32_t index;        /* slot number, 0.. */
     uint32_t generation;   /* what the script loaded at start is numbered: 1, more after reloads */
+    int script_fd;         /* text of the script to start with, see source; -1: built-in */
     int channel;
-    struct listeners *listeners; /* main's: the worker may listeners_close them early, not destroy them */
+    struct listeners
+        *listeners; /* main's: the worker may listeners_close them early, not destroy them */
 };
 
 /* In a forked worker SIGINT, SIGHUP and SIGQUIT (a terminal sends them to the whole group) are already ignored:

@@ -22,7 +22,7 @@ enum response_kind {
 #define X(name, bit) RESPONSE_##name = 1 << (bit),
     RESPONSES(X)
 #undef X
-    RESPONSE_ANY_ERROR = RESPONSE_ERROR | RESPONSE_CLIENT_ERROR | RESPONSE_SERVER_ERROR,
+        RESPONSE_ANY_ERROR = RESPONSE_ERROR | RESPONSE_CLIENT_ERROR | RESPONSE_SERVER_ERROR,
 };
 
 /* The shape of a command's line. */
@@ -36,8 +36,9 @@ enum command_shape {
 };
 
 /* Kinds of response that each shape may get besides an error. */
-#define STORE_RESPONSES   (RESPONSE_STORED | RESPONSE_NOT_STORED | RESPONSE_EXISTS | RESPONSE_NOT_FOUND)
-#define NUMBER_RESPONSES  (RESPONSE_NUMBER | RESPONSE_NOT_FOUND)
+#define STORE_RESPONSES                                                                            \
+    (RESPONSE_STORED | RESPONSE_NOT_STORED | RESPONSE_EXISTS | RESPONSE_NOT_FOUND)
+#define NUMBER_RESPONSES   (RESPONSE_NUMBER | RESPONSE_NOT_FOUND)
 #define RETRIEVE_RESPONSES (RESPONSE_VALUE | RESPONSE_END)
 
 /* name, text, shape, what the answer may be besides an error, its answer to a miss */
@@ -64,7 +65,7 @@ enum command {
 #define X(name, text, shape, responses, miss) COMMAND_##name,
     COMMANDS(X)
 #undef X
-    COMMAND_COUNT
+        COMMAND_COUNT
 };
 
 struct command_info {

@@ -13,10 +13,10 @@
 #define READ_ONLY const
 #else
 #define READ_ONLY
+#include "protocol/command.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "protocol/command.h"
 #endif
 
 /* One key and what to do with it. A multi-key get is several of these. */
@@ -27,41 +27,45 @@ struct request {
     READ_ONLY uint16_t key_len;   /* bytes, 1..250 */
     READ_ONLY uint8_t command_id; /* enum command */
     READ_ONLY uint8_t noreply;    /* the client wants no answer */
-    double exptime;               /* seconds as memcached reads them; script may write; checked before it is sent */
-    double flags;                 /* 0..2^32-1; script may write; checked before it is sent */
-    READ_ONLY uint64_t number;    /* cas id of a cas, delta of incr and decr */
+    double
+        exptime;  /* seconds as memcached reads them; script may write; checked before it is sent */
+    double flags; /* 0..2^32-1; script may write; checked before it is sent */
+    READ_ONLY uint64_t number; /* cas id of a cas, delta of incr and decr */
 
     /* Set by the client's side, of no use to a script. */
-    READ_ONLY uintptr_t owner;     /* struct reply that waits for the answer, or 0 for noreply */
-    READ_ONLY uintptr_t value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
-    READ_ONLY uintptr_t shown_key_at; /* the key that the client sent, when the script put another in its place, or 0 */
-    READ_ONLY uint32_t part;          /* which key of its get this is, 0.. */
-    READ_ONLY uint32_t affinity;      /* the client's number: picks one of a backend's connections */
+    READ_ONLY uintptr_t owner; /* struct reply that waits for the answer */
+    READ_ONLY uintptr_t
+        value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
+    READ_ONLY uintptr_t
+        shown_key_at; /* the key that the client sent, when the script put another in its place, or 0 */
+    READ_ONLY uint32_t part;     /* which key of its get this is, 0.. */
+    READ_ONLY uint32_t affinity; /* the client's number: picks one of a backend's connections */
     READ_ONLY uint16_t shown_key_len;
-    READ_ONLY uint8_t multi;          /* one of several keys of a get */
+    READ_ONLY uint8_t multi; /* one of several keys of a get */
 };
 
 #ifndef MOONGATE_CDEF
 
 enum {
-    KEY_MAX = 250,                   /* bytes, as memcached */
-    LINE_MAX_BYTES = 2048,           /* longest line without an end, as memcached, but for get and gets */
+    KEY_MAX = 250,         /* bytes, as memcached */
+    LINE_MAX_BYTES = 2048, /* longest line without an end, as memcached, but for get and gets */
     RETRIEVE_LINE_MAX = 1024 * 1024, /* longest get or gets */
 };
 
 enum request_status {
-    REQUEST_AGAIN,   /* not whole yet: `need` says how long it will be in all, 0 = not known */
-    REQUEST_OK,      /* one request of one key, or a command without a key */
-    REQUEST_KEYS,    /* a get of several keys: take them with request_next_key */
+    REQUEST_AGAIN, /* not whole yet: `need` says how long it will be in all, 0 = not known */
+    REQUEST_OK,    /* one request of one key, or a command without a key */
+    REQUEST_KEYS,  /* a get of several keys: take them with request_next_key */
     REQUEST_REFUSED, /* answer `error` (unless noreply), then swallow `swallow` bytes more, and go on */
-    REQUEST_CLOSE,   /* no way to go on: answer `error` if there is one and close */
+    REQUEST_CLOSE, /* no way to go on: answer `error` if there is one and close */
 };
 
 struct request_parse {
     enum request_status status;
-    size_t consumed;   /* bytes of the input that this request took (0 for AGAIN) */
-    size_t need;       /* AGAIN */
-    size_t swallow;    /* REFUSED: bytes behind `consumed` that belong to it and may not have come yet */
+    size_t consumed; /* bytes of the input that this request took (0 for AGAIN) */
+    size_t need;     /* AGAIN */
+    size_t
+        swallow; /* REFUSED: bytes behind `consumed` that belong to it and may not have come yet */
     const char *error; /* REFUSED, CLOSE: the line to answer, CRLF included; NULL = none */
     uint32_t keys;     /* OK, KEYS: how many */
     size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */
@@ -69,7 +73,8 @@ struct request_parse {
 
 /* Parses the first request in bytes[0..len). Fills r, all of it but the fields of the client's side, which become zero. For
  * KEYS, r->key_at is where the keys begin and r->key_len is 0. Values over max_value bytes are refused. */
-struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value, struct request *r);
+struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value,
+                                   struct request *r);
 
 /* Takes the next key of a validated get out of *at .. end into r, moves *at behind it. False when there is none. */
 bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r);

@@ -12,7 +12,7 @@
 bool text_read_signed(const uint8_t *at, size_t len, int64_t *out);
 bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out);
 
-/* Reads plain decimal digits, 1..20 of them, as backends write lengths: nothing else is taken. */
+/* Reads plain decimal digits whose value 64 bits hold, as backends write lengths: nothing else is taken. */
 bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out);
 
 enum { TEXT_NUMBER_ROOM = 20 };

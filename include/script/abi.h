@@ -31,8 +31,8 @@ struct mg_batch {
 /* What a request may not be rewritten to. */
 enum mg_edit {
     MG_EDIT_OK,
-    MG_EDIT_OVER,    /* the request was routed already */
-    MG_EDIT_BAD_KEY, /* not 1..250 bytes without spaces and control bytes */
+    MG_EDIT_OVER,      /* the request was routed already */
+    MG_EDIT_BAD_KEY,   /* not 1..250 bytes without spaces and control bytes */
     MG_EDIT_TOO_LARGE, /* a value over --max-value */
     MG_EDIT_NO_VALUE,  /* the command carries none */
 };

@@ -34,15 +34,17 @@ enum { SCRIPT_ERROR_MAX = 2048 };
 
 struct script;
 
-/* Loads the file at `path` (NULL: the script behind --servers). On failure returns NULL with the reason, file and line
+/* Loads the script whose file is `path` and whose text that is (path NULL: the script behind --servers). On failure returns NULL with the reason, file and line
  * first, in `error`, which has SCRIPT_ERROR_MAX bytes; pools made until then are gone. */
-struct script *script_load(const struct script_host *host, const char *path, uint32_t generation, char *error);
+struct script *script_load(const struct script_host *host, const char *path, const char *text,
+                           size_t len, uint32_t generation, char *error);
 
 /* Its pools give back their backends. */
 void script_destroy(struct script *s);
 
 /* A client_route_fn; router is the struct script. */
-struct pool *const *script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
+struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t n);
 
 uint32_t script_generation(const struct script *s);
 

@@ -1,4 +1,4 @@
---- abi: the only Lua file that touches ffi: C's functions and structs, with their addresses kept out of a script's reach.
+--- abi: the only Lua file that touches ffi: C's functions and structs, with addresses kept out of a script's reach.
 local ffi = require "ffi"
 
 local M = {}

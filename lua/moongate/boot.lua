@@ -1,5 +1,6 @@
 --- boot: what C calls: loads a script once, then routes the turn's requests with it.
 local abi = require "moongate.abi"
+local where = require "moongate.where"
 
 local M = {}
 
@@ -24,8 +25,7 @@ end
 local function describe(value, from)
     local what = value == nil and "nothing" or "a " .. type(value)
     if type(from) ~= "function" then return what end
-    local info = debug.getinfo(from, "S")
-    return ("%s (the function at %s:%d)"):format(what, info.short_src, info.linedefined)
+    return ("%s (the function at %s)"):format(what, where.beginning(from))
 end
 
 local function is_route(value)
@@ -33,9 +33,10 @@ local function is_route(value)
 end
 
 --- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
--- @param path string    the file, or nil for the script behind --servers
+-- @param path string    its file, or nil for the script behind --servers
+-- @param text string    what the file holds
 -- @return number|nil  the pool's number when the route is a plain pool, so that C needs no Lua for it
-function M.load(path)
+function M.load(path, text)
     local sandbox = require "moongate.sandbox"
     numbers = require "moongate.pool".numbers
     meaning = require "moongate.reply".meaning
@@ -44,12 +45,17 @@ function M.load(path)
     local chunk, wrong
     if path then
         local env = sandbox.globals(path:match "^.*/" or "./", log)
-        chunk, wrong = sandbox.load_file(path, env)
+        chunk, wrong = sandbox.load_text(text, path, env)
         if not chunk then error(wrong, 0) end
     else
         chunk = function() return require "moongate.servers" end
     end
-    root = chunk()
+    local good, result = where.follow(chunk)
+    if not good then
+        error(type(result) == "string" and result or shown .. ": " .. sandbox.text(result), 0)
+    end
+    root = result
+    if type(root) == "function" then where.set_function(root) end
     if not is_route(root) then
         error(("%s: a script returns a route (a pool or a function), not %s"):format(shown, describe(root)), 0)
     end

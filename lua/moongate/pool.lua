@@ -1,6 +1,8 @@
 --- pool: servers and how keys are spread over them: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
 local abi = require "moongate.abi"
 
+local where = require "moongate.where"
+
 local C, script = abi.C, abi.script
 
 local M = {}
@@ -83,7 +85,9 @@ local function wrong_list(spec)
     if type(spec) ~= "table" then return "takes a table of servers and options" end
     if #spec == 0 then return "names no server" end
     for key in pairs(spec) do
-        if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then return "has a gap in its list of servers" end
+        if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then
+            return "has a gap in its list of servers"
+        end
     end
 end
 
@@ -93,10 +97,10 @@ function M.pool(spec)
     local to = abi.pool_options()
     C.mg_pool_defaults(script, to)
     local wrong = wrong_list(spec) or read_options(spec, to)
-    if wrong then error("mg.pool " .. wrong, 2) end
+    if wrong then where.fail("mg.pool " .. wrong) end
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec)
-    if wrong then error("mg.pool " .. wrong, 2) end
+    if wrong then where.fail("mg.pool " .. wrong) end
     C.mg_pool_close(script, number)
     local pool = setmetatable({}, { __metatable = "pool", __tostring = function() return "pool " .. number end })
     numbers[pool] = number

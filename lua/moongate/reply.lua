@@ -1,4 +1,6 @@
 --- reply: ready answers that a route may return instead of a pool: `return mg.reply.miss()`.
+local where = require "moongate.where"
+
 local M = {}
 
 local LONGEST = 1024
@@ -17,11 +19,11 @@ end
 --- `SERVER_ERROR text`. The same text gives the same object, so a constant text costs nothing per request.
 -- @param text string  1 to 1024 bytes, no control bytes
 function M.error(text)
-    if type(text) ~= "string" then error("mg.reply.error takes a string, not a " .. type(text), 2) end
+    if type(text) ~= "string" then where.fail("mg.reply.error takes a string, not a " .. type(text)) end
     local reply = made[text]
     if reply then return reply end
     if #text == 0 or #text > LONGEST or text:find "%c" then
-        error("mg.reply.error takes 1 to 1024 bytes without control bytes", 2)
+        where.fail "mg.reply.error takes 1 to 1024 bytes without control bytes"
     end
     reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: " .. text end })
     made[text] = reply

@@ -1,6 +1,8 @@
 --- request: what a script sees of the request being routed: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
--- req.exptime and req.flags are plain C numbers; the rest is looked up here. Nothing is allocated unless a string is asked for.
+-- req.exptime and req.flags are plain C numbers; the rest is looked up here. Nothing is allocated unless a string is
+-- asked for.
 local abi = require "moongate.abi"
+local where = require "moongate.where"
 
 local C, script, to_string = abi.C, abi.script, abi.string
 
@@ -15,7 +17,7 @@ end
 local fields, methods, setters = {}, {}, {}
 
 function fields.key(req)
-    if req.key_at == 0 then error("this request was routed already: use it only inside the route function", 3) end
+    if req.key_at == 0 then where.fail "this request was routed already: use it only inside the route function" end
     return to_string(req.key_at, req.key_len)
 end
 
@@ -30,6 +32,7 @@ end
 
 --- True when the key begins with `prefix`; makes no string.
 function methods.has_prefix(req, prefix)
+    if type(prefix) ~= "string" then where.fail("req:has_prefix takes a string, not a " .. type(prefix)) end
     return C.mg_request_has_prefix(req, prefix, #prefix)
 end
 
@@ -41,11 +44,11 @@ local edit_errors = {
 }
 
 local function check(status)
-    if status ~= 0 then error(edit_errors[tonumber(status)], 4) end
+    if status ~= 0 then where.fail(edit_errors[tonumber(status)]) end
 end
 
 local function expect_string(name, value)
-    if type(value) ~= "string" then error(("req.%s takes a string, not a %s"):format(name, type(value)), 4) end
+    if type(value) ~= "string" then where.fail(("req.%s takes a string, not a %s"):format(name, type(value))) end
 end
 
 function setters.key(req, key)
@@ -65,11 +68,11 @@ abi.metatype("struct request", {
         if method then return method end
         local field = fields[name]
         if field then return field(req) end
-        error(("a request has no field '%s'"):format(tostring(name)), 2)
+        where.fail(("a request has no field '%s'"):format(tostring(name)))
     end,
     __newindex = function(req, name, value)
         local set = setters[name]
-        if not set then error(("a request has no field '%s' that can be set"):format(tostring(name)), 2) end
+        if not set then where.fail(("a request has no field '%s' that can be set"):format(tostring(name))) end
         set(req, value)
     end,
     __tostring = function(req)

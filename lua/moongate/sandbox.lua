@@ -1,6 +1,8 @@
 --- sandbox: the globals of a user's script: no files, no processes, no bytecode, no way to other scripts' memory.
 local M = {}
 
+local where = require "moongate.where"
+
 local debug_traceback = debug.traceback
 local loadstring, setfenv, io_open = loadstring, setfenv, io.open
 
@@ -22,18 +24,21 @@ end
 local strict = {
     __metatable = "globals",
     __index = function(_, name)
-        error(("global '%s' is not defined"):format(tostring(name)), 2)
+        where.fail(("global '%s' is not defined"):format(tostring(name)))
     end,
     __newindex = function(_, name)
-        error(("global '%s' is not defined: write `local %s`"):format(tostring(name), tostring(name)), 2)
+        where.fail(("global '%s' is not defined: write `local %s`"):format(tostring(name), tostring(name)))
     end,
 }
 
 -- Text only: bytecode could corrupt memory.
 local function compile(text, name, env)
-    if text:sub(1, 1) == "\27" then return nil, name:gsub("^[@=]", "") .. ": bytecode is not loaded: give Lua source" end
+    if text:sub(1, 1) == "\27" then
+        return nil, name:gsub("^[@=]", "") .. ": bytecode is not loaded: give Lua source"
+    end
     local chunk, wrong = loadstring(text, name)
     if not chunk then return nil, wrong end
+    where.note_script(name)
     return setfenv(chunk, env)
 end
 
@@ -46,25 +51,31 @@ local function read_file(path)
     return text, wrong and path .. ": " .. wrong
 end
 
+--- Loads the text of the file at `path` as a function of no arguments with the globals `env`. nil and a message when it
+-- cannot.
+function M.load_text(text, path, env)
+    return compile(text, "@" .. path, env)
+end
+
 --- Loads the file at `path` as a function of no arguments with the globals `env`. nil and a message when it cannot.
 function M.load_file(path, env)
     local text, wrong = read_file(path)
     if not text then return nil, wrong end
-    return compile(text, "@" .. path, env)
+    return M.load_text(text, path, env)
 end
 
 -- `require`: moongate, or a file beside the script, loaded once a script.
 local function make_require(dir, env)
     local loaded = { moongate = require "moongate" }
     return function(name)
-        if type(name) ~= "string" then error("require takes a string, not a " .. type(name), 2) end
+        if type(name) ~= "string" then where.fail("require takes a string, not a " .. type(name)) end
         if loaded[name] ~= nil then return loaded[name] end
-        if not name:find "^[%w_-]+[%w_.-]*$" or name:find("..", 1, true) then
-            error(("module '%s': a name is letters, digits, _, - and dots between them"):format(name), 2)
+        if not name:find "^[%w_-][%w_.-]*$" or name:find("..", 1, true) then
+            where.fail(("module '%s': a name is letters, digits, _, - and dots between them"):format(name))
         end
         local path = dir .. name:gsub("%.", "/") .. ".lua"
         local chunk, wrong = M.load_file(path, env)
-        if not chunk then error(("module '%s' does not load: %s"):format(name, wrong), 2) end
+        if not chunk then where.fail(("module '%s' does not load: %s"):format(name, wrong)) end
         local result = chunk()
         loaded[name] = result == nil and true or result
         return loaded[name]
@@ -73,7 +84,7 @@ end
 
 local function make_load(env)
     return function(text, name)
-        if type(text) ~= "string" then error("load takes a string of Lua source, not a " .. type(text), 2) end
+        if type(text) ~= "string" then where.fail("load takes a string of Lua source, not a " .. type(text)) end
         return compile(text, name or "=(load)", env)
     end
 end
@@ -102,11 +113,16 @@ function M.globals(dir, print)
     return setmetatable(env, strict)
 end
 
---- A message for whatever a script raised, with where it was raised. Never raises itself.
-function M.traceback(raised)
+--- The text of whatever a script raised. Never raises itself.
+function M.text(raised)
     local good, text = pcall(tostring, raised)
-    if not good or type(text) ~= "string" then text = "(an error that cannot be shown)" end
-    return debug_traceback(text, 2)
+    if good and type(text) == "string" then return text end
+    return "(an error that cannot be shown)"
+end
+
+--- The same with a traceback.
+function M.traceback(raised)
+    return debug_traceback(M.text(raised), 2)
 end
 
 return M

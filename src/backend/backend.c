@@ -18,7 +18,8 @@ enum {
 
 /* --- the set ----------------------------------------------------------------------------------- */
 
-void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena, struct board_row *row)
+void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
+                   struct board_row *row)
 {
     *set = (struct backends){.loop = loop, .arena = arena, .row = row, .log = {.burst = 20}};
 }
@@ -58,7 +59,8 @@ static bool addr_equal(const struct addr *a, const struct addr *b)
     return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 
-static struct backend *backend_create(struct backends *set, const char *name, const struct addr *addr,
+static struct backend *backend_create(struct backends *set, const char *name,
+                                      const struct addr *addr,
                                       const struct backend_settings *settings)
 {
     struct backend *b = slab_borrow(sizeof *b);
@@ -171,7 +173,8 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
 static void write_value(struct conn *conn, const struct request *r)
 {
     const uint8_t *value = (const uint8_t *)r->value_at;
-    if (r->value_len) outq_append_blob(&conn->out, (struct blob *)r->value_blob, value, r->value_len);
+    if (r->value_len)
+        outq_append_blob(&conn->out, (struct blob *)r->value_blob, value, r->value_len);
     outq_append(&conn->out, "\r\n", 2);
 }
 
@@ -186,8 +189,8 @@ static uint32_t write_request(struct conn *conn, const struct request *r)
     return (uint32_t)len;
 }
 
-enum backend_status backend_send(struct backend *b, const struct request *r, const struct backend_call *how,
-                                 const char **reason)
+enum backend_status backend_send(struct backend *b, const struct request *r,
+                                 const struct backend_call *how, const char **reason)
 {
     struct conn *conn = &b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(conn)) return refuse(b, conn->reason, reason);

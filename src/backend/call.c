@@ -56,7 +56,8 @@ void call_add_key(struct call *call, const struct request *r)
     memcpy(p, &record, sizeof record);
     memcpy(p + sizeof record, (const void *)r->key_at, record.sent_len);
     if (record.shown_len)
-        memcpy(p + sizeof record + record.sent_len, (const void *)r->shown_key_at, record.shown_len);
+        memcpy(p + sizeof record + record.sent_len, (const void *)r->shown_key_at,
+               record.shown_len);
     call->used += more;
     call->keys_n++;
 }

@@ -10,12 +10,13 @@
 
 enum {
     READ_AT_MOST = 64 * 1024,
-    VALUE_MAX = 128 * 1024 * 1024, /* the longest value believed of a server, whatever clients may store */
+    VALUE_MAX =
+        128 * 1024 * 1024, /* the longest value believed of a server, whatever clients may store */
 };
 
 static const double BACK_OFF_FIRST = 0.1; /* seconds; doubled with each trouble */
 static const double BACK_OFF_MOST = 10.0;
-static const double SETTLED_AFTER = 1.0;  /* a connection that lived so long was no trouble */
+static const double SETTLED_AFTER = 1.0; /* a connection that lived so long was no trouble */
 
 static const char PROBE[] = "version\r\n";
 
@@ -270,13 +271,15 @@ static enum taken take_probe(struct conn *c, const struct response *r)
         conn_mark_unsent(c);
         return TAKEN_OK;
     }
-    snprintf(text, sizeof text, "answers version with: %.*s", (int)r->len - 2, (const char *)r->bytes);
+    snprintf(text, sizeof text, "answers version with: %.*s", (int)r->len - 2,
+             (const char *)r->bytes);
     conn_close(c, text);
     return TAKEN_CLOSED;
 }
 
 /* A value for a get of one key: together with its END it is the whole answer. */
-static enum taken take_single(struct conn *c, struct response *r, const uint8_t *end, struct blob *blob)
+static enum taken take_single(struct conn *c, struct response *r, const uint8_t *end,
+                              struct blob *blob)
 {
     struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = blob};
     size_t behind = (size_t)(end - (r->bytes + r->len));
@@ -294,7 +297,8 @@ static enum taken take_single(struct conn *c, struct response *r, const uint8_t 
     return TAKEN_OK;
 }
 
-static enum taken take_value(struct conn *c, struct response *r, const uint8_t *end, struct blob *blob)
+static enum taken take_value(struct conn *c, struct response *r, const uint8_t *end,
+                             struct blob *blob)
 {
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = blob};
     if (!call_seek_key(c->head, r->key, r->key_len, &news.key)) {
@@ -307,7 +311,8 @@ static enum taken take_value(struct conn *c, struct response *r, const uint8_t *
     return TAKEN_OK;
 }
 
-static enum taken take_response(struct conn *c, struct response *r, const uint8_t *end, struct blob *blob)
+static enum taken take_response(struct conn *c, struct response *r, const uint8_t *end,
+                                struct blob *blob)
 {
     if (c->state == CONN_PROBING) return take_probe(c, r);
     if (!c->head) {
@@ -321,8 +326,8 @@ static enum taken take_response(struct conn *c, struct response *r, const uint8_
     }
     if (r->kind == RESPONSE_VALUE) return take_value(c, r, end, blob);
     struct call_news news = {.event = CALL_ANSWERED, .response = r};
-    bool in_step = command->shape != SHAPE_STORE ||
-                   !(r->kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
+    bool in_step =
+        command->shape != SHAPE_STORE || !(r->kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
     finish_call(c, &news);
     if (in_step) return TAKEN_OK;
     /* A server that refuses the line of a store may take its value for commands. */
@@ -350,7 +355,8 @@ static bool take_span(struct conn *c, struct span span, struct blob *blob, bool 
         if (taken == TAKEN_NEED) break;
         at += r.len;
     }
-    if (keep) inbuf_keep(&c->in, c->backend->set->arena, at, (size_t)(end - at), message_need(c, &r));
+    if (keep)
+        inbuf_keep(&c->in, c->backend->set->arena, at, (size_t)(end - at), message_need(c, &r));
     return true;
 }
 
@@ -386,7 +392,8 @@ static void conn_alarm(struct conn *c)
         conn_close(c, c->state == CONN_PROBING ? "no answer to version" : "connect timeout");
         return;
     }
-    if (c->state == CONN_READY && c->head && now - c->progress >= c->backend->settings.stall_timeout) {
+    if (c->state == CONN_READY && c->head &&
+        now - c->progress >= c->backend->settings.stall_timeout) {
         conn_close(c, "stalled");
         return;
     }
@@ -458,8 +465,9 @@ void conn_push(struct conn *c, struct call *call)
     c->tail = call;
     c->depth++;
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
-    double at = ev_is_active(&c->timer) ? now_of(c) + ev_timer_remaining(c->backend->set->loop, &c->timer)
-                                        : INFINITY;
+    double at = ev_is_active(&c->timer)
+                    ? now_of(c) + ev_timer_remaining(c->backend->set->loop, &c->timer)
+                    : INFINITY;
     double stall = c->progress + c->backend->settings.stall_timeout;
     double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
     if (wanted < at) set_alarm(c, wanted);

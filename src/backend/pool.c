@@ -43,7 +43,8 @@ static char *ring_name(const struct addr_spec *spec, uint16_t port)
 static void make_room(struct pool *p)
 {
     uint32_t room = p->servers_n ? p->servers_n * 2 : 8;
-    bool full = (p->servers_n & (p->servers_n - 1)) == 0 && (p->servers_n == 0 || p->servers_n >= 8);
+    bool full =
+        (p->servers_n & (p->servers_n - 1)) == 0 && (p->servers_n == 0 || p->servers_n >= 8);
     if (!full) return;
     p->servers = reallocarray(p->servers, room, sizeof *p->servers);
     p->names = reallocarray(p->names, room, sizeof *p->names);

@@ -20,7 +20,8 @@ static const char *const names[DISTRIBUTION_COUNT] = {
 enum distribution distribution_find(const char *name, size_t len)
 {
     for (unsigned i = 0; i < DISTRIBUTION_COUNT; i++) {
-        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0) return (enum distribution)i;
+        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
+            return (enum distribution)i;
     }
     return DISTRIBUTION_COUNT;
 }
@@ -44,7 +45,8 @@ static uint32_t digests_of(uint32_t weight, uint32_t total, uint32_t servers)
     return (uint32_t)floorf(points);
 }
 
-static uint32_t add_points(struct selector_point *to, const char *name, uint32_t server, uint32_t digests)
+static uint32_t add_points(struct selector_point *to, const char *name, uint32_t server,
+                           uint32_t digests)
 {
     char text[512];
     for (uint32_t k = 0; k < digests; k++) {

@@ -117,6 +117,12 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
     assert(inbuf_sane(in));
 }
 
+struct span inbuf_take(struct inbuf *in, struct arena *arena)
+{
+    struct blob *blob = let_go(in, arena);
+    return (struct span){blob->bytes, blob->len};
+}
+
 void inbuf_release(struct inbuf *in)
 {
     if (in->kept) blob_give(in->kept);

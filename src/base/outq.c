@@ -8,10 +8,10 @@
 #include "base/slab.h"
 
 enum {
-    SEGMENT = 4096,        /* bytes of a common segment, its head included */
+    SEGMENT = 4096,         /* bytes of a common segment, its head included */
     REFERENCED_FROM = 8192, /* bytes from which a reference is cheaper than a copy */
-    MERGED_UP_TO = 1024,   /* bytes up to which a spliced segment is copied into the one before */
-    PIECES = 64            /* most pieces given to one writev */
+    MERGED_UP_TO = 1024,    /* bytes up to which a spliced segment is copied into the one before */
+    PIECES = 64             /* most pieces given to one writev */
 };
 
 static bool outq_sane(const struct outq *q)
@@ -101,6 +101,7 @@ static void consume(struct outq *q, size_t n)
     q->bytes -= n;
     while (n > 0) {
         struct outq_segment *s = q->head;
+        assert(s); /* no more was written than there was */
         size_t has = (size_t)(s->end - s->at);
         if (n < has) {
             s->at += n;

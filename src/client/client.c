@@ -9,10 +9,11 @@
 #include "base/slab.h"
 
 enum {
-    READ_AT_MOST = 16 * 1024,    /* bytes a turn of one client: its fair share */
-    HELD_AT_MOST = 256 * 1024,   /* bytes of replies from which on a client is read no more until it reads */
-    OWED_AT_MOST = 8192,         /* replies from which on likewise */
-    DRAIN_READS = 64,            /* reads for what has arrived when the drain begins */
+    READ_AT_MOST = 16 * 1024,  /* bytes a turn of one client: its fair share */
+    HELD_AT_MOST = 256 * 1024, /* bytes of replies from which on a client must read first */
+    OWED_AT_MOST = 1024,       /* replies from which on likewise */
+    OWED_AT_FIRST = 16,        /* the same while it is not known how large its replies are */
+    DRAIN_READS = 64,          /* reads for what has arrived when the drain begins */
 };
 
 static const char VERSION[] = "VERSION " MOONGATE_VERSION "\r\n";
@@ -35,7 +36,21 @@ static size_t held(const struct client *c)
     return c->out.bytes + c->stored;
 }
 
-/* Half a request was read. */
+static size_t held_limit(const struct client *c)
+{
+    return c->turn->limits.client_buffer + c->turn->limits.max_value;
+}
+
+/* One more request may be sent: its reply will most likely find room. A client that pipelines large values faster than
+ * it reads them is so slowed down to its own pace, not closed. */
+static bool has_room(const struct client *c)
+{
+    if (c->owed == 0) return true;
+    return c->owed < OWED_AT_MOST &&
+           held(c) + (c->owed + (size_t)1) * c->usual <= c->turn->limits.client_buffer;
+}
+
+/* Half a request was read, or whole ones wait. */
 static bool has_begun(const struct client *c)
 {
     return c->in.kept || c->swallow > 0;
@@ -44,8 +59,8 @@ static bool has_begun(const struct client *c)
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
-    case CLIENT_OPEN: return held(c) < HELD_AT_MOST && c->owed < OWED_AT_MOST;
-    case CLIENT_DRAINING: return has_begun(c);
+    case CLIENT_OPEN: return !c->waiting && held(c) < HELD_AT_MOST && has_room(c);
+    case CLIENT_DRAINING: return !c->waiting && has_begun(c);
     case CLIENT_LINGERING: return true;
     default: return false;
     }
@@ -70,6 +85,7 @@ struct client *client_create(struct turn *t, int fd)
 {
     struct client *c = slab_borrow(sizeof *c);
     *c = (struct client){.turn = t, .fd = fd, .affinity = t->next_affinity++, .next = t->clients};
+    c->usual = t->limits.client_buffer / OWED_AT_FIRST;
     c->prev = &t->clients;
     if (c->next) c->next->prev = &c->next;
     t->clients = c;
@@ -102,7 +118,9 @@ static void take_one(struct client *c, struct request *r, struct blob *blob)
 {
     r->affinity = c->affinity;
     r->value_blob = (uintptr_t)blob;
-    r->owner = r->noreply ? 0 : (uintptr_t)reply_create(c, r->command_id, 1);
+    struct reply *reply = reply_create(c, r->command_id, 1);
+    reply->silent = r->noreply;
+    r->owner = (uintptr_t)reply;
     c->turn->used++;
 }
 
@@ -140,7 +158,8 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         return true;
     default:
         answer_error(c, r, p->error);
-        client_set_state(c, CLIENT_ENDING, p->error ? "a length that no value can have" : "no memcache client");
+        client_set_state(c, CLIENT_ENDING,
+                         p->error ? "a length that no value can have" : "no memcache client");
         return false;
     }
 }
@@ -153,22 +172,25 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
     return at + n;
 }
 
-/* Uses the whole requests in a span; keeps the cut one. blob: what the span lies in, or NULL: the arena. */
+/* Uses the whole requests in a span as far as there is room for their replies; keeps the rest. blob: what the span lies
+ * in, or NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
     struct request_parse p = {0};
-    while (c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) {
+    bool cut = false;
+    while ((c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) && !cut && has_room(c)) {
         if (c->swallow) at = swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
         p = request_parse(at, (size_t)(end - at), c->turn->limits.max_value, r);
-        if (p.status == REQUEST_AGAIN) break;
-        if (!take_request(c, at, &p, r, blob)) at = end;
-        else at += p.consumed;
+        cut = p.status == REQUEST_AGAIN;
+        if (!cut) at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
     }
     if (c->state == CLIENT_ENDING) at = end;
-    if (keep) inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), at < end ? p.need : 0);
+    if (!keep) return;
+    c->waiting = at < end && !cut;
+    inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
 }
 
 static void discard_input(struct client *c)
@@ -205,7 +227,7 @@ static void client_readable(struct client *c)
         break;
     case IO_ERROR: client_close(c, strerror(errno)); break;
     default:
-        if (c->state != CLIENT_OPEN || c->owed >= OWED_AT_MOST) client_mark_dirty(c);
+        if (!wants_input(c)) client_mark_dirty(c);
         break;
     }
 }
@@ -216,8 +238,8 @@ static void shed(struct client *c)
 {
     c->turn->row->clients_shed++;
     if (log_allows(&c->turn->log, c->turn->now))
-        log_warn("client %d: closed: does not read its replies (%zu bytes held; --client-buffer)", c->fd,
-                 held(c));
+        log_warn("client %d: closed: does not read its replies (%zu bytes held; --client-buffer)",
+                 c->fd, held(c));
     client_close(c, "does not read its replies");
 }
 
@@ -232,6 +254,24 @@ static void finished(struct client *c)
     }
 }
 
+/* There is room again for what had to wait. */
+static void resume(struct client *c)
+{
+    take_span(c, inbuf_take(&c->in, c->turn->arena), NULL, true);
+    client_mark_dirty(c);
+}
+
+void client_note_reply(struct client *c, size_t n)
+{
+    size_t less = c->usual - c->usual / 64;
+    c->usual = n > less ? n : less;
+}
+
+void client_check_held(struct client *c)
+{
+    if (held(c) > held_limit(c)) client_mark_dirty(c);
+}
+
 void client_settle(struct client *c)
 {
     assert(client_sane(c));
@@ -242,10 +282,11 @@ void client_settle(struct client *c)
         client_close(c, strerror(errno));
         return;
     }
-    if (held(c) > c->turn->limits.client_buffer + c->turn->limits.max_value) {
+    if (held(c) > held_limit(c)) {
         shed(c);
         return;
     }
+    if (c->waiting && held(c) < HELD_AT_MOST && has_room(c)) resume(c);
     if (outq_is_empty(&c->out) && !c->head) finished(c);
     if (c->state != CLIENT_CLOSED) client_watch(c);
 }
@@ -269,11 +310,16 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 
 /* --- close ------------------------------------------------------------------------------------- */
 
+static bool wants_more(const struct client *c)
+{
+    return c->state == CLIENT_DRAINING && !c->waiting && has_room(c);
+}
+
 void client_drain(struct client *c)
 {
     if (c->state != CLIENT_OPEN) return;
     client_set_state(c, CLIENT_DRAINING, "drained");
-    for (int i = 0; i < DRAIN_READS && c->state == CLIENT_DRAINING; i++) {
+    for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
         enum io_status status = read_requests(c);
         if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
         if (status == IO_ERROR) client_close(c, strerror(errno));

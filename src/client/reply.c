@@ -16,6 +16,7 @@ static void hold(struct reply *reply, size_t n)
 {
     reply->held += n;
     reply->client->stored += n;
+    if (n) client_check_held(reply->client);
 }
 
 static void hold_no_more(struct reply *reply)
@@ -83,11 +84,12 @@ static struct outq *place_of(struct reply *reply)
     return c->head == reply ? &c->out : &reply->store;
 }
 
-/* It is complete and its answer is in its place. */
-static void complete(struct reply *reply)
+/* It is complete and its answer, of that many bytes, is in its place. */
+static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
+    client_note_reply(c, bytes);
     hold_no_more(reply);
     hold(reply, reply->store.bytes);
     if (c->head == reply) flush_head(c);
@@ -108,7 +110,14 @@ static void answer_line(struct reply *reply, const void *bytes, size_t len)
     reply->waiting = 0;
     if (nobody_reads(reply)) return;
     outq_append_alone(place_of(reply), bytes, len);
-    complete(reply);
+    complete(reply, len);
+}
+
+static bool answered_silently(struct reply *reply)
+{
+    if (!reply->silent) return false;
+    answer_line(reply, "", 0);
+    return true;
 }
 
 static void answer_failure(struct reply *reply, const char *text, size_t len)
@@ -119,7 +128,7 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
-    complete(reply);
+    complete(reply, len);
 }
 
 static void append_value(struct outq *to, const struct call_news *news, bool alone)
@@ -145,7 +154,7 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     if (nobody_reads(reply)) return;
     struct outq *to = place_of(reply);
     append_value(to, news, to == &reply->store);
-    complete(reply);
+    complete(reply, news->response->len);
 }
 
 /* --- one of several keys ----------------------------------------------------------------------- */
@@ -155,6 +164,7 @@ static void put_together(struct reply *reply)
     struct outq *to = place_of(reply);
     struct outq answer = {0};
     if (to == &reply->store) to = &answer;
+    size_t before = to->bytes;
     for (uint32_t i = 0; i < reply->parts_n; i++) {
         const struct reply_part *p = &reply->parts[i];
         outq_append(to, p->at, p->len);
@@ -164,10 +174,11 @@ static void put_together(struct reply *reply)
         outq_append(to, reply->failure, reply->failure_len);
     else
         outq_append(to, END, sizeof END - 1);
+    size_t bytes = to->bytes - before;
     drop_parts(reply);
     outq_release(&reply->store);
     reply->store = answer;
-    complete(reply);
+    complete(reply, bytes);
 }
 
 /* One key fewer to wait for. */
@@ -240,7 +251,8 @@ static void keep_lone_part(struct reply *reply, const struct call_news *news)
     keep_part(reply, &part);
 }
 
-static void note_failure(struct reply *reply, const char *word, size_t word_len, const void *text, size_t len)
+static void note_failure(struct reply *reply, const char *word, size_t word_len, const void *text,
+                         size_t len)
 {
     if (reply->failure) return;
     reply->failure_len = (uint32_t)(word_len + len + 2);
@@ -260,6 +272,7 @@ void reply_joined(struct reply *reply)
 void reply_miss(struct reply *reply)
 {
     const struct command_info *command = command_info(reply->command);
+    if (answered_silently(reply)) return;
     if (reply->parts_n)
         one_less(reply);
     else
@@ -268,6 +281,7 @@ void reply_miss(struct reply *reply)
 
 void reply_fail(struct reply *reply, const char *text, size_t len)
 {
+    if (answered_silently(reply)) return;
     if (reply->parts_n) {
         note_failure(reply, SERVER_ERROR, sizeof SERVER_ERROR - 1, text, len);
         one_less(reply);
@@ -279,6 +293,7 @@ void reply_fail(struct reply *reply, const char *text, size_t len)
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
+    if (answered_silently(reply)) return;
     if (r->kind == RESPONSE_VALUE && !reply->parts_n) {
         answer_value(reply, news);
     } else if (!reply->parts_n) {

@@ -49,7 +49,6 @@ struct request *turn_slot(struct turn *t)
 
 static void refused(struct reply *reply, bool as_miss, const char *text, size_t len)
 {
-    if (!reply) return;
     if (as_miss)
         reply_miss(reply);
     else
@@ -73,7 +72,8 @@ static void send_to(struct turn *t, struct request *r, const struct pool *pool)
     }
 }
 
-static void act(struct turn *t, struct request *r, const struct answer *a, struct pool *const *pools)
+static void act(struct turn *t, struct request *r, const struct answer *a,
+                struct pool *const *pools)
 {
     struct reply *reply = (struct reply *)r->owner;
     assert(a->route != ANSWER_NONE);
@@ -106,16 +106,24 @@ void turn_make_room(struct turn *t, size_t n)
 
 /* --- the end of the turn ----------------------------------------------------------------------- */
 
-void turn_end(struct turn *t)
+static void settle_clients(struct turn *t)
 {
-    turn_route(t);
-    backends_flush(t->backends);
     while (t->dirty) {
         struct client *c = t->dirty;
         t->dirty = c->next_dirty;
         c->dirty = false;
         if (c->state != CLIENT_CLOSED) client_settle(c);
     }
+}
+
+void turn_end(struct turn *t)
+{
+    /* Clients that have room again go on with what had waited: once more around. */
+    do {
+        turn_route(t);
+        backends_flush(t->backends);
+        settle_clients(t);
+    } while (t->used > 0);
     free_closed(t);
     arena_reset(t->arena);
 }

@@ -94,6 +94,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .row = &crew->board->rows[s->index],
                                .index = s->index,
                                .generation = crew->generation,
+                               .script_fd = crew->script_fd,
                                .channel = end};
     int code = worker_run(&seat);
     fflush(NULL);
@@ -162,7 +163,8 @@ static void slot_spawn(struct slot *s)
 static void slot_send_order(struct slot *s)
 {
     if (!s->owes_order) return;
-    enum channel_status status = channel_send(s->channel, s->order.type, s->order.number, -1);
+    int fd = s->order.type == CHANNEL_RELOAD ? s->crew->script_fd : -1;
+    enum channel_status status = channel_send(s->channel, s->order.type, s->order.number, fd);
     s->owes_order = status == CHANNEL_AGAIN;
     if (status == CHANNEL_CLOSED) slot_abandon(s);
 }
@@ -266,6 +268,7 @@ struct crew *crew_create(struct ev_loop *loop, const struct options *o, struct b
     crew->options = o;
     crew->board = board;
     crew->generation = 1;
+    crew->script_fd = o->script_fd;
     crew->n = board->workers;
     for (uint32_t i = 0; i < crew->n; i++) slot_init(&crew->slots[i], crew, i);
     return crew;

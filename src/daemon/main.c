@@ -6,11 +6,13 @@
 #include "daemon/master.h"
 #include "daemon/options.h"
 #include "daemon/process.h"
+#include "daemon/source.h"
 #include "daemon/worker.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Whoever started us may have left signals ignored or blocked (SIGCHLD ignored would lose our
  * children's ends). A peer that closes early is seen where it is written to. */
@@ -41,6 +43,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
     struct worker_seat seat = {.options = o,
                                .row = &board->rows[0],
                                .generation = 1,
+                               .script_fd = o->script_fd,
                                .channel = -1,
                                .listeners = listeners};
     int code = worker_run(&seat);
@@ -78,7 +81,17 @@ static int serve(const struct options *o)
     return code;
 }
 
-static int run(const struct options *o)
+/* The script is read once, before anything else is done with it. */
+static int read_script(struct options *o)
+{
+    if (!o->script) return EXIT_OK;
+    o->script_fd = source_open(o->script);
+    if (o->script_fd >= 0) return EXIT_OK;
+    fprintf(stderr, "moongate: script %s: %s: give the path of a readable file\n", o->script, strerror(errno));
+    return EXIT_SCRIPT;
+}
+
+static int run(struct options *o)
 {
     if (o->help) {
         options_help(stdout);
@@ -90,7 +103,10 @@ static int run(const struct options *o)
     }
     if (o->print_script) return finish_output(worker_print_script());
     log_setup((enum log_format)o->log_format, o->verbose);
-    return o->check ? check_run(o, false) : serve(o);
+    int code = read_script(o);
+    if (code == EXIT_OK) code = o->check ? check_run(o, false) : serve(o);
+    if (o->script_fd >= 0) close(o->script_fd);
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -366,6 +366,7 @@ static bool options_agree(const struct options *o)
 bool options_parse(struct options *o, int argc, char **argv)
 {
     memset(o, 0, sizeof *o);
+    o->script_fd = -1;
     bool good = options_set_defaults(o, false) && options_read(o, argc, argv) &&
                 options_set_defaults(o, true) && options_agree(o);
     if (!good) options_release(o);

@@ -1,6 +1,7 @@
 #include "daemon/reload.h"
 
 #include "base/log.h"
+#include "daemon/source.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,11 +31,21 @@ static void reload_not_loaded(struct reload *r, const char *why)
               why, r->crew->generation);
 }
 
+static void reload_drop_trial(struct reload *r)
+{
+    if (r->trial.script_fd >= 0) close(r->trial.script_fd);
+    r->trial.script_fd = -1;
+}
+
 static void reload_start_check(struct reload *r)
 {
     r->again = false;
-    if (!check_start(&r->check, r->options, true, r->leave, r->arg)) {
+    r->trial = *r->options;
+    r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
+    bool read = r->trial.script_fd >= 0 || !r->options->script;
+    if (!read || !check_start(&r->check, &r->trial, true, r->leave, r->arg)) {
         reload_not_loaded(r, strerror(errno));
+        reload_drop_trial(r);
         return;
     }
     ev_io_set(&r->text_watcher, r->check.pipe, EV_READ);
@@ -99,13 +110,21 @@ static void reload_conclude_if_answered(struct reload *r)
     if (r->state == RELOAD_WAITING && reload_count(r, ANSWER_OWED) == 0) reload_conclude(r);
 }
 
-/* A worker that is still starting gets the order too: it may have read the file before it
- * changed. */
+/* What was checked becomes what all workers load, those that start later too. */
+static void reload_adopt_trial(struct reload *r)
+{
+    if (r->script_fd >= 0) close(r->script_fd);
+    r->script_fd = r->crew->script_fd = r->trial.script_fd;
+    r->trial.script_fd = -1;
+    r->crew->generation++;
+}
+
+/* A worker that is still starting gets the order too: it was given the text before. */
 static void reload_order_all(struct reload *r)
 {
     struct crew *crew = r->crew;
 
-    crew->generation++;
+    reload_adopt_trial(r);
     reload_enter(r, RELOAD_WAITING);
     for (uint32_t i = 0; i < crew->n; i++) {
         struct slot *s = &crew->slots[i];
@@ -123,6 +142,7 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
     const char *why = check_end(&r->check, w->rstatus);
     if (why) {
         reload_not_loaded(r, why);
+        reload_drop_trial(r);
         reload_finish(r);
     } else {
         reload_order_all(r);
@@ -144,6 +164,7 @@ bool reload_init(struct reload *r, struct crew *crew, const struct options *o, c
                  void *arg)
 {
     *r = (struct reload){.crew = crew, .options = o, .leave = leave, .arg = arg, .check.pipe = -1};
+    r->script_fd = r->trial.script_fd = -1;
     r->answers = calloc(crew->n, sizeof *r->answers);
     if (!r->answers) return false;
     ev_init(&r->text_watcher, reload_on_text);
@@ -197,5 +218,7 @@ void reload_cancel(struct reload *r, bool kill_check)
 void reload_release(struct reload *r)
 {
     reload_cancel(r, true);
+    reload_drop_trial(r);
+    if (r->script_fd >= 0) close(r->script_fd);
     free(r->answers);
 }

@@ -16,6 +16,7 @@
 #include "client/turn.h"
 #include "daemon/channel.h"
 #include "daemon/listener.h"
+#include "daemon/source.h"
 #include "script/modules.h"
 #include "script/script.h"
 
@@ -24,10 +25,10 @@ enum {
     HANDED_AT_ONCE = 64, /* clients taken over in one turn */
 };
 
-static const double SWEEP_EVERY = 1.0;   /* seconds */
-static const double PAUSE = 0.1;         /* seconds without accepting when descriptors ran out */
-static const double DRAIN_LOOK = 0.02;   /* seconds between looks at how the drain goes */
-static const double LINGER = 1.0;        /* seconds that answered clients have for closing their side */
+static const double SWEEP_EVERY = 1.0; /* seconds */
+static const double PAUSE = 0.1;       /* seconds without accepting when descriptors ran out */
+static const double DRAIN_LOOK = 0.02; /* seconds between looks at how the drain goes */
+static const double LINGER = 1.0; /* seconds that answered clients have for closing their side */
 
 struct worker {
     const struct worker_seat *seat;
@@ -71,9 +72,18 @@ static void stop(struct worker *w, int code)
 
 /* --- the script -------------------------------------------------------------------------------- */
 
-static struct script *load_script(struct worker *w, uint32_t generation, char *error)
+/* fd: the script's text, see source; -1: the built-in one. */
+static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
-    struct script *s = script_load(&w->host, w->seat->options->script, generation, error);
+    const char *path = w->seat->options->script;
+    size_t len = 0;
+    char *text = path ? source_read(fd, &len) : NULL;
+    struct script *s = NULL;
+    if (path && !text)
+        snprintf(error, SCRIPT_ERROR_MAX, "%s: %s", path, strerror(errno));
+    else
+        s = script_load(&w->host, path, text, len, generation, error);
+    free(text);
     if (!s) backends_sweep(&w->backends);
     return s;
 }
@@ -96,10 +106,10 @@ static void adopt_script(struct worker *w, struct script *s)
     backends_sweep(&w->backends);
 }
 
-static bool reload(struct worker *w, uint32_t generation)
+static bool reload(struct worker *w, int fd, uint32_t generation)
 {
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, generation, error);
+    struct script *s = load_script(w, fd, generation, error);
     if (!s) {
         log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
                   script_generation(w->script));
@@ -108,6 +118,19 @@ static bool reload(struct worker *w, uint32_t generation)
     adopt_script(w, s);
     log_info("script %s: generation %u loaded", script_name(w), generation);
     return true;
+}
+
+/* Without a master: reads the file again itself. */
+static void reload_alone(struct worker *w)
+{
+    const char *path = w->seat->options->script;
+    int fd = path ? source_open(path) : -1;
+    uint32_t generation = script_generation(w->script);
+    if (path && fd < 0)
+        log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno), generation);
+    else if (reload(w, fd, generation + 1))
+        log_info("reloaded: generation %u", generation + 1);
+    if (fd >= 0) close(fd);
 }
 
 /* --- drain ------------------------------------------------------------------------------------- */
@@ -170,7 +193,8 @@ static void take_client(struct worker *w, int fd)
         /* It counts as gone, so that the master's sum stays right. */
         w->seat->row->total_connections++;
         w->seat->row->closed_connections++;
-        log_warn("client: lost on the way: this worker has no descriptor free; raise the limit (ulimit -n)");
+        log_warn("client: lost on the way: this worker has no descriptor free; raise the limit "
+                 "(ulimit -n)");
     } else if (w->draining) {
         client_drain(client_create(&w->turn, fd));
     } else {
@@ -182,7 +206,9 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 {
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd); return;
-    case CHANNEL_RELOAD: tell_master(w, reload(w, m->number) ? CHANNEL_RELOADED : CHANNEL_KEPT); break;
+    case CHANNEL_RELOAD:
+        tell_master(w, reload(w, fd, m->number) ? CHANNEL_RELOADED : CHANNEL_KEPT);
+        break;
     case CHANNEL_DRAIN: begin_drain(w, m->number ? m->number / 1000.0 : INFINITY); break;
     case CHANNEL_QUIT: stop(w, EXIT_OK); break;
     default: log_warn("master: order %u is not known", m->type); break;
@@ -235,8 +261,8 @@ static void take_signal(struct worker *w, int number)
     default:
         if (w->draining)
             log_info("reload: ignored: draining");
-        else if (reload(w, script_generation(w->script) + 1))
-            log_info("reloaded: generation %u", script_generation(w->script));
+        else
+            reload_alone(w);
         break;
     }
 }
@@ -246,7 +272,8 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
     struct signalfd_siginfo info;
     (void)loop;
     (void)events;
-    while (read(io->fd, &info, sizeof info) == sizeof info) take_signal(io->data, (int)info.ssi_signo);
+    while (read(io->fd, &info, sizeof info) == sizeof info)
+        take_signal(io->data, (int)info.ssi_signo);
 }
 
 /* Signals come as bytes on a descriptor; under a master only SIGTERM counts, the rest is the master's business. */
@@ -352,13 +379,15 @@ static void watch_loop(struct worker *w)
     ev_timer_init(&w->drain, on_drain_timer, DRAIN_LOOK, DRAIN_LOOK);
     ev_init(&w->resume_accept, on_resume_accept);
     w->resume_accept.repeat = PAUSE;
-    w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data = w->resume_accept.data = w;
+    w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data =
+        w->resume_accept.data = w;
     ev_prepare_start(w->loop, &w->before_sleep);
     ev_check_start(w->loop, &w->after_sleep);
     ev_timer_start(w->loop, &w->sweep);
 }
 
-static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loop *, ev_io *, int), int fd)
+static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loop *, ev_io *, int),
+                     int fd)
 {
     ev_io_init(io, callback, fd, EV_READ);
     io->data = w;
@@ -395,7 +424,8 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
                                    .jit = !o->no_jit};
     if (!o->no_jit && !script_jit_is_possible()) {
         w->host.jit = false;
-        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is interpreted");
+        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
+                 "interpreted");
     }
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
@@ -414,7 +444,7 @@ static void worker_release(struct worker *w)
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, w->seat->generation, error);
+    struct script *s = load_script(w, w->seat->script_fd, w->seat->generation, error);
     if (!s) {
         log_error("script %s: not loaded: %s", script_name(w), error);
         return EXIT_SCRIPT;
@@ -459,7 +489,7 @@ int worker_check(const struct options *options, bool quiet)
     struct worker w;
     char error[SCRIPT_ERROR_MAX];
     worker_init(&w, &seat, false);
-    w.script = load_script(&w, 1, error);
+    w.script = load_script(&w, options->script_fd, 1, error);
     int code = w.script ? EXIT_OK : EXIT_SCRIPT;
     if (!w.script)
         fprintf(stderr, "%s\n", error);

@@ -26,7 +26,8 @@ size_t request_encode_line(const struct request *r, uint8_t *to)
 {
     const struct command_info *c = command_info(r->command_id);
     uint8_t *p = put(to, c->text, c->text_len);
-    if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) p = put_exptime(p, r->exptime);
+    if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS)
+        p = put_exptime(p, r->exptime);
     *p++ = ' ';
     p = put(p, (const void *)r->key_at, r->key_len);
     switch (c->shape) {

@@ -4,12 +4,12 @@
 
 #include "protocol/text.h"
 
-#define ERROR_UNKNOWN  "ERROR\r\n"
-#define ERROR_FORMAT   "CLIENT_ERROR bad command line format\r\n"
-#define ERROR_DELETE   "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
-#define ERROR_EXPTIME  "CLIENT_ERROR invalid exptime argument\r\n"
-#define ERROR_DELTA    "CLIENT_ERROR invalid numeric delta argument\r\n"
-#define ERROR_CHUNK    "CLIENT_ERROR bad data chunk\r\n"
+#define ERROR_UNKNOWN   "ERROR\r\n"
+#define ERROR_FORMAT    "CLIENT_ERROR bad command line format\r\n"
+#define ERROR_DELETE    "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+#define ERROR_EXPTIME   "CLIENT_ERROR invalid exptime argument\r\n"
+#define ERROR_DELTA     "CLIENT_ERROR invalid numeric delta argument\r\n"
+#define ERROR_CHUNK     "CLIENT_ERROR bad data chunk\r\n"
 #define ERROR_TOO_LARGE "SERVER_ERROR object too large for cache\r\n"
 
 /* One more than the most tokens that any command with a fixed number of them may have. */
@@ -23,8 +23,8 @@ struct token {
 /* A line being parsed: its tokens and where it ends. */
 struct line {
     const uint8_t *start;
-    const uint8_t *end;    /* behind the last byte, CR and LF not included */
-    size_t consumed;       /* CR and LF included */
+    const uint8_t *end; /* behind the last byte, CR and LF not included */
+    size_t consumed;    /* CR and LF included */
     struct token token[TOKENS];
     size_t tokens;       /* TOKENS: there are more than a fixed-size command may have */
     const uint8_t *rest; /* behind the last token taken */
@@ -32,7 +32,8 @@ struct line {
 
 static struct request_parse refuse(const struct line *l, const char *error)
 {
-    return (struct request_parse){.status = REQUEST_REFUSED, .consumed = l->consumed, .error = error};
+    return (struct request_parse){
+        .status = REQUEST_REFUSED, .consumed = l->consumed, .error = error};
 }
 
 /* Takes tokens until there are `most` of them or the line ends. */
@@ -113,7 +114,7 @@ static bool count_keys(const uint8_t *p, const uint8_t *end, struct token *key, 
     uint32_t n = 0;
     for (; p < end; p++) {
         const uint8_t *first = p;
-        while (p < end && *p > ' ' && *p != 0x7f) p++;
+        while (p<end && * p> ' ' && *p != 0x7f) p++;
         if (p - first > KEY_MAX || (p < end && *p != ' ')) return false;
         if (p == first) continue;
         if (n++ == 0) *key = (struct token){first, (size_t)(p - first)};
@@ -149,7 +150,7 @@ static struct request_parse parse_retrieve(struct line *l, struct request *r)
 static bool take_length(const struct token *t, size_t *length, bool *close)
 {
     int64_t n;
-    *close = false;
+    *close = t->len > 18 && t->at[0] >= '0' && t->at[0] <= '9'; /* more than 64 bits hold */
     if (!text_read_signed(t->at, t->len, &n) || n < 0) return false;
     *close = n > LENGTH_MAX;
     *length = (size_t)n;
@@ -166,7 +167,8 @@ static bool take_store_arguments(struct request *r, const struct line *l)
     return good;
 }
 
-static struct request_parse parse_value(const struct line *l, size_t len, size_t length, struct request *r)
+static struct request_parse parse_value(const struct line *l, size_t len, size_t length,
+                                        struct request *r)
 {
     size_t whole = l->consumed + length + 2;
     if (len < whole) return (struct request_parse){.status = REQUEST_AGAIN, .need = whole};
@@ -244,7 +246,7 @@ static unsigned find_command(const struct token *t)
 static bool is_http(const struct line *l)
 {
     const struct token *t = &l->token[l->tokens - 1];
-    return l->tokens > 1 && t->len >= 5 && memcmp(t->at, "HTTP/", 5) == 0;
+    return t->len >= 5 && memcmp(t->at, "HTTP/", 5) == 0;
 }
 
 static bool may_be_long(const uint8_t *bytes, size_t len)
@@ -258,11 +260,13 @@ static bool may_be_long(const uint8_t *bytes, size_t len)
 
 static struct request_parse parse_endless(const uint8_t *bytes, size_t len)
 {
-    size_t limit = len > LINE_MAX_BYTES && may_be_long(bytes, len) ? RETRIEVE_LINE_MAX : LINE_MAX_BYTES;
+    size_t limit =
+        len > LINE_MAX_BYTES && may_be_long(bytes, len) ? RETRIEVE_LINE_MAX : LINE_MAX_BYTES;
     return (struct request_parse){.status = len > limit ? REQUEST_CLOSE : REQUEST_AGAIN};
 }
 
-struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value, struct request *r)
+struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value,
+                                   struct request *r)
 {
     struct line l = {.start = bytes};
     const uint8_t *newline = memchr(bytes, '\n', len);

@@ -13,7 +13,10 @@ static const struct {
     bool more; /* anything may follow */
     enum response_kind kind;
 } texts[] = {
-#define LINE(text, more, kind) {text, sizeof text - 1, more, kind}
+#define LINE(text, more, kind)                                                                     \
+    {                                                                                              \
+        text, sizeof text - 1, more, kind                                                          \
+    }
     LINE("END", false, RESPONSE_END),
     LINE("STORED", false, RESPONSE_STORED),
     LINE("NOT_STORED", false, RESPONSE_NOT_STORED),
@@ -84,7 +87,8 @@ enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max
     size_t line = (size_t)(newline - bytes);
     if (line == 0 || bytes[line - 1] != '\r') return RESPONSE_INVALID;
     line--;
-    if (line > 6 && memcmp(bytes, "VALUE ", 6) == 0) return parse_value(bytes + line, len, max_value, r);
+    if (line > 6 && memcmp(bytes, "VALUE ", 6) == 0)
+        return parse_value(bytes + line, len, max_value, r);
     unsigned kind = classify(bytes, line);
     r->kind = kind;
     r->len = line + 2;

@@ -22,7 +22,8 @@ static bool read_magnitude(const uint8_t *at, size_t len, bool *negative, uint64
     if (at == end || !is_digit(*at)) return false;
     uint64_t n = 0;
     for (; at < end && is_digit(*at); at++) {
-        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *at - '0', &n)) return false;
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *at - '0', &n))
+            return false;
     }
     *magnitude = n;
     return at == end || is_space(*at);
@@ -55,7 +56,8 @@ bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out)
     if (len == 0) return false;
     for (size_t i = 0; i < len; i++) {
         if (!is_digit(at[i])) return false;
-        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, at[i] - '0', &n)) return false;
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, at[i] - '0', &n))
+            return false;
     }
     *out = n;
     return true;

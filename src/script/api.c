@@ -20,7 +20,7 @@ const char *mg_command_text(uint32_t command)
 
 bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len)
 {
-    return r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
+    return r->key_at && r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
 }
 
 static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
@@ -57,7 +57,8 @@ int mg_request_set_value(struct script *s, struct request *r, const char *value,
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
 {
     if (at >= s->batch.capacity) return;
-    s->batch.answers[at] = (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
+    s->batch.answers[at] =
+        (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
 /* --- pools ------------------------------------------------------------------------------------- */
@@ -100,12 +101,12 @@ int32_t mg_find_on_failure(const char *name, size_t len)
 
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
-    struct pool_settings settings = {.distribution = (enum distribution)o->distribution,
-                                     .hash = (enum hash)o->hash,
-                                     .on_failure = (enum on_failure)o->on_failure,
-                                     .timeout = o->timeout,
-                                     .backend = {o->connect_timeout, o->stall_timeout, o->depth,
-                                                 o->connections}};
+    struct pool_settings settings = {
+        .distribution = (enum distribution)o->distribution,
+        .hash = (enum hash)o->hash,
+        .on_failure = (enum on_failure)o->on_failure,
+        .timeout = o->timeout,
+        .backend = {o->connect_timeout, o->stall_timeout, o->depth, o->connections}};
     if (o->name_len < sizeof settings.name && o->name_len)
         memcpy(settings.name, o->name, o->name_len);
     else

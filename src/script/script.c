@@ -32,13 +32,13 @@ static int load_linked_module(lua_State *L) /* [name, ...] -> [chunk's result] *
 /* package.preload gets every module that is linked in. */
 static void preload_modules(lua_State *L)
 {
-    lua_getglobal(L, "package");       /* [package] */
-    lua_getfield(L, -1, "preload");    /* [package, preload] */
+    lua_getglobal(L, "package");    /* [package] */
+    lua_getfield(L, -1, "preload"); /* [package, preload] */
     for (const struct script_module *m = script_modules; m->name; m++) {
         const char *name = strcmp(m->name, "moongate.init") == 0 ? "moongate" : m->name;
-        lua_pushlightuserdata(L, (void *)m);           /* [package, preload, module] */
-        lua_pushcclosure(L, load_linked_module, 1);    /* [package, preload, loader] */
-        lua_setfield(L, -2, name);                     /* [package, preload] */
+        lua_pushlightuserdata(L, (void *)m);        /* [package, preload, module] */
+        lua_pushcclosure(L, load_linked_module, 1); /* [package, preload, loader] */
+        lua_setfield(L, -2, name);                  /* [package, preload] */
     }
     lua_pop(L, 2); /* [] */
 }
@@ -46,10 +46,10 @@ static void preload_modules(lua_State *L)
 /* --lua-dir: moongate's own modules are read from there, and nothing linked in is used. */
 static void use_lua_dir(lua_State *L, const char *dir)
 {
-    lua_getglobal(L, "package");                                /* [package] */
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", dir, dir);     /* [package, path] */
-    lua_setfield(L, -2, "path");                                /* [package] */
-    lua_pop(L, 1);                                              /* [] */
+    lua_getglobal(L, "package");                            /* [package] */
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", dir, dir); /* [package, path] */
+    lua_setfield(L, -2, "path");                            /* [package] */
+    lua_pop(L, 1);                                          /* [] */
 }
 
 /* --- loading ----------------------------------------------------------------------------------- */
@@ -66,28 +66,31 @@ static bool boot(struct script *s)
     lua_getglobal(L, "require");        /* [require] */
     lua_pushstring(L, "moongate.boot"); /* [require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
-    lua_getfield(L, -1, "start");       /* [boot, start] */
-    lua_remove(L, -2);                  /* [start] */
+    lua_getfield(L, -1, "start"); /* [boot, start] */
+    lua_remove(L, -2);            /* [start] */
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
-    lua_pushlightuserdata(L, &s->batch);    /* [start, cdef, script, batch] */
+    lua_pushlightuserdata(L, &s->batch);          /* [start, cdef, script, batch] */
     if (lua_pcall(L, 3, 3, 0) != 0) return false; /* [load, run, handler] */
-    lua_insert(L, 1);                       /* [handler, load, run] */
-    lua_insert(L, 2);                       /* [handler, run, load] */
+    lua_insert(L, 1);                             /* [handler, load, run] */
+    lua_insert(L, 2);                             /* [handler, run, load] */
     return true;
 }
 
 /* [handler, run, load] -> [handler, run]; the route is in s->root. */
-static bool run_script(struct script *s, const char *path)
+static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
-    if (path)
+    if (path) {
         lua_pushstring(L, path);
-    else
+        lua_pushlstring(L, text, len);
+    } else {
         lua_pushnil(L);
-    if (lua_pcall(L, 1, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
+        lua_pushnil(L);
+    } /* [handler, run, load, path, text] */
+    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1);                                /* [handler, run] */
+    lua_pop(L, 1); /* [handler, run] */
     return true;
 }
 
@@ -97,7 +100,8 @@ static int last_resort(lua_State *L)
     return 0; /* Lua aborts the process; the master starts another */
 }
 
-struct script *script_load(const struct script_host *host, const char *path, uint32_t generation, char *error)
+struct script *script_load(const struct script_host *host, const char *path, const char *text,
+                           size_t len, uint32_t generation, char *error)
 {
     struct script *s = calloc(1, sizeof *s);
     if (!s) abort();
@@ -110,7 +114,7 @@ struct script *script_load(const struct script_host *host, const char *path, uin
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (!host->jit) luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    if (boot(s) && run_script(s, path)) return s;
+    if (boot(s) && run_script(s, path, text, len)) return s;
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
     script_destroy(s);
@@ -139,14 +143,14 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
     assert(lua_gettop(L) == RUN);
-    lua_pushvalue(L, RUN);                                     /* [handler, run, run] */
+    lua_pushvalue(L, RUN); /* [handler, run, run] */
     lua_pushinteger(L, (lua_Integer)first);
-    lua_pushinteger(L, (lua_Integer)n - 1);                    /* [handler, run, run, first, last] */
-    if (lua_pcall(L, 2, 0, HANDLER) == 0) return n;            /* [handler, run] */
-    const char *why = lua_tostring(L, -1);                     /* [handler, run, message] */
+    lua_pushinteger(L, (lua_Integer)n - 1);         /* [handler, run, run, first, last] */
+    if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
+    const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
-    lua_settop(L, RUN);                                        /* [handler, run] */
+    lua_settop(L, RUN); /* [handler, run] */
     return at + 1;
 }
 
@@ -158,13 +162,15 @@ static bool is_whole(double number, double least, double most)
 /* Plain fields that a script may have written are checked before anything is sent. */
 static void check_numbers(struct script *s, const struct request *r, struct answer *a)
 {
+    if (a->route < 0) return; /* nothing is sent */
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
         fail_slot(s, a, "req.exptime was set to what is no whole number of seconds in 32 bits");
     else if (!is_whole(r->flags, 0, UINT32_MAX))
         fail_slot(s, a, "req.flags was set to what is no whole number from 0 to 2^32-1");
 }
 
-struct pool *const *script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
+struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t n)
 {
     struct script *s = router;
     if (s->root >= 0) {
@@ -187,8 +193,9 @@ uint32_t script_generation(const struct script *s)
 static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;
-    fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name, distribution_name(o->distribution),
-            hash_name(o->hash), o->timeout, p->servers_n, p->servers_n == 1 ? "" : "s");
+    fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
+            distribution_name(o->distribution), hash_name(o->hash), o->timeout, p->servers_n,
+            p->servers_n == 1 ? "" : "s");
     for (uint32_t i = 0; i < p->servers_n; i++)
         fprintf(out, "  server %s: %u connection%s\n", p->servers[i]->name, o->backend.connections,
                 o->backend.connections == 1 ? "" : "s");

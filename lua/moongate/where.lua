@@ -1,0 +1,52 @@
+--- where: the place in a user's script that a message is about, also where a tail call has left no trace of it.
+local M = {}
+
+local getinfo, sethook = debug.getinfo, debug.sethook
+
+-- Sources of the scripts loaded, as debug.getinfo names them.
+local scripts = {}
+-- The last place seen while a script is loaded; while it routes, where its function begins.
+local last
+
+--- Says that a chunk of that source is the user's.
+function M.note_script(source)
+    scripts[source] = true
+end
+
+--- Runs a script's chunk, following it line by line. Returns as pcall does.
+function M.follow(chunk)
+    sethook(function(_, line)
+        local info = getinfo(2, "S")
+        if scripts[info.source] then last = info.short_src .. ":" .. line end
+    end, "l")
+    local good, result = pcall(chunk)
+    sethook()
+    return good, result
+end
+
+--- "script.lua:5", where the function given begins.
+function M.beginning(f)
+    local info = getinfo(f, "S")
+    return ("%s:%d"):format(info.short_src, info.linedefined)
+end
+
+--- What is being routed now: the place to name when there is no better one.
+function M.set_function(f)
+    last = M.beginning(f)
+end
+
+local function position()
+    for level = 3, 40 do
+        local info = getinfo(level, "Sl")
+        if not info then break end
+        if scripts[info.source] then return info.short_src .. ":" .. info.currentline end
+    end
+    return last or "?"
+end
+
+--- Raises `message` with the place in the script in front.
+function M.fail(message)
+    error(position() .. ": " .. message, 0)
+end
+
+return M

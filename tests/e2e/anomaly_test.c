@@ -1,0 +1,208 @@
+/* I3: after any anomaly in a backend's byte stream that connection is closed and its outstanding
+ * calls fail; the next request works on a new one. */
+#include "lib/backend.h"
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/scene.h"
+
+#include <string.h>
+
+/* The backend has closed or been closed: what comes next is right again. */
+static void all_is_well_on_a_new_connection(struct client *c, struct backend *b)
+{
+    unsigned links = backend_links(b);
+    backend_sees_closed(b);
+    backend_sees_links(b, links > 1 ? links : 2);
+    client_sees_nothing_more(c);
+    client_sends(c, "get well\r\nset well 0 0 1\r\nx\r\n");
+    backend_sees(b, "get well\r\nset well 0 0 1\r\nx\r\n");
+    backend_answers(b, hit_and_end("well", "again"));
+    backend_answers(b, "STORED\r\n");
+    client_sees(c, hit_and_end("well", "again"));
+    client_sees(c, "STORED\r\n");
+    client_sees_nothing_more(c);
+}
+
+/* A request, a bad answer to it, and two more requests that wait behind it. */
+static void an_answer_breaks_the_connection(const char *request, const char *bad_answer)
+{
+    struct backend *b = backend_listens();
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
+    const char *failure = failure_of(backend_address(b));
+
+    client_sends(c, textf("%sget k2\r\nset k3 0 0 1\r\nx\r\n", request));
+    backend_sees(b, textf("%sget k2\r\nset k3 0 0 1\r\nx\r\n", request));
+    backend_answers(b, bad_answer);
+    for (int i = 0; i < 3; i++) client_sees_line_starting(c, failure);
+    all_is_well_on_a_new_connection(c, b);
+}
+
+static void a_value_for_another_key_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n", "VALUE k2 0 1\r\nx\r\nEND\r\n");
+}
+
+static void a_value_for_a_longer_key_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n", "VALUE k10 0 1\r\nx\r\nEND\r\n");
+}
+
+static void a_value_for_a_shorter_key_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k10\r\n", "VALUE k1 0 1\r\nx\r\nEND\r\n");
+}
+
+static void a_second_value_for_one_key_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n",
+                                    "VALUE k1 0 1\r\nx\r\nVALUE k1 0 1\r\nx\r\nEND\r\n");
+}
+
+static void garbage_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n", "\001\002garbage\r\n");
+}
+
+static void an_answer_of_another_command_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n", "STORED\r\n");
+    stage_clears();
+    an_answer_breaks_the_connection("set k1 0 0 1\r\na\r\n", "END\r\n");
+    stage_clears();
+    an_answer_breaks_the_connection("delete k1\r\n", "VALUE k1 0 1\r\nx\r\nEND\r\n");
+    stage_clears();
+    an_answer_breaks_the_connection("incr k1 1\r\n", "TOUCHED\r\n");
+}
+
+static void a_value_without_its_line_end_closes(void **state)
+{
+    an_answer_breaks_the_connection("get k1\r\n", "VALUE k1 0 1\r\nxyz\r\nEND\r\n");
+}
+
+static void impossible_lengths_close(void **state)
+{
+    static const char *const lengths[] = {"4294967293",
+                                          "2147483647",
+                                          "-1",
+                                          "",
+                                          "x",
+                                          "1e3",
+                                          "18446744073709551615",
+                                          "99999999999",
+                                          "0x10",
+                                          "1 2 3",
+                                          "1,2",
+                                          "999999999999999999999999999999"};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        an_answer_breaks_the_connection("get k1\r\n",
+                                        textf("VALUE k1 0 %s\r\nabc\r\nEND\r\n", lengths[i]));
+        stage_clears();
+    }
+}
+
+static void a_line_without_end_closes(void **state)
+{
+    char *line = stage_memory(100001);
+    memset(line, 'A', 100000);
+    an_answer_breaks_the_connection("incr k1 1\r\n", line);
+}
+
+static void bytes_behind_an_answer_close_when_nothing_is_asked(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
+
+    client_sends(c, "get k1\r\n");
+    backend_sees(b, "get k1\r\n");
+    backend_answers(b, textf("%sgarbage\r\n", hit_and_end("k1", "x")));
+    client_sees(c, hit_and_end("k1", "x"));
+    all_is_well_on_a_new_connection(c, b);
+}
+
+static void unsolicited_bytes_close_an_idle_connection(void **state)
+{
+    static const char *const bytes[] = {"x", "END\r\n", "STORED\r\n",
+                                        "VALUE well 0 3\r\nbad\r\nEND\r\n"};
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        struct backend *b = backend_listens();
+        struct client *c = client_connects(
+            moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
+        backend_answers(b, bytes[i]);
+        all_is_well_on_a_new_connection(c, b);
+        stage_clears();
+    }
+}
+
+static void an_answer_too_many_reaches_nobody(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+
+    client_sends(c, "get k1\r\n");
+    backend_sees(b, "get k1\r\n");
+    backend_answers(b, "END\r\nVALUE k2 0 4\r\nevil\r\nEND\r\n");
+    client_sees(c, "END\r\n");
+    backend_sees_closed(b);
+    backend_sees_links(b, 2);
+    client_sees_nothing_more(other);
+    client_sends(other, "get k2\r\n");
+    backend_sees(b, "get k2\r\n");
+    backend_answers(b, hit_and_end("k2", "good"));
+    client_sees(other, hit_and_end("k2", "good"));
+}
+
+/* Values that came whole may be passed on; then comes one error line, never half a value. */
+static void client_sees_whole_values_and_an_error(struct client *c, size_t cut)
+{
+    const char *line = client_sees_line(c);
+    if (strcmp(line, "VALUE k1 0 5") == 0) {
+        client_sees(c, "hello\r\n");
+        line = client_sees_line(c);
+    }
+    if (strcmp(line, "VALUE k2 0 1") == 0) {
+        client_sees(c, "x\r\n");
+        line = client_sees_line(c);
+    }
+    if (strncmp(line, "SERVER_ERROR ", 13) != 0) stage_fails("cut at %zu: %s", cut, line);
+    client_sees_nothing_more(c);
+}
+
+static void a_backend_that_dies_within_a_value_fails_the_whole_request(void **state)
+{
+    static const char answer[] = "VALUE k1 0 5\r\nhello\r\nVALUE k2 0 1\r\nx\r\nEND\r\n";
+
+    for (size_t cut = 0; cut < sizeof answer - 1; cut += 3) {
+        struct backend *b = backend_listens();
+        struct client *c = client_connects(
+            moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
+        client_sends(c, "get k1 k2\r\n");
+        backend_sees(b, "get k1 k2\r\n");
+        backend_answers_bytes(b, answer, cut);
+        backend_closes(b);
+        client_sees_whole_values_and_an_error(c, cut);
+        stage_clears();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(a_value_for_another_key_closes),
+        play(a_value_for_a_longer_key_closes),
+        play(a_value_for_a_shorter_key_closes),
+        play(a_second_value_for_one_key_closes),
+        play(garbage_closes),
+        play(an_answer_of_another_command_closes),
+        play(a_value_without_its_line_end_closes),
+        play(impossible_lengths_close),
+        play(a_line_without_end_closes),
+        play(bytes_behind_an_answer_close_when_nothing_is_asked),
+        play(unsolicited_bytes_close_an_idle_connection),
+        play(an_answer_too_many_reaches_nobody),
+        play(a_backend_that_dies_within_a_value_fails_the_whole_request),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

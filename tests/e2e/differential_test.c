@@ -1,0 +1,270 @@
+/* Random streams of commands, cut at random places: memcached itself and moongate before one
+ * memcached must answer with the same bytes. memcached is the oracle; there is no other.
+ *
+ * SEED names the first stream, STREAMS how many there are. A stream that differs is printed, and
+ * made as small as it goes.
+ */
+#include "lib/client.h"
+#include "lib/memcached.h"
+#include "lib/moongate.h"
+#include "lib/scene.h"
+#include "lib/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPORTS_MAX = 3 };
+
+struct bench {
+    struct memcached *direct, *behind; /* the same commands reach both */
+    struct client *probe_direct, *probe_behind;
+    const char *through; /* address of what should answer as `direct` does */
+    unsigned long plays;
+};
+
+/* --- playing one ----------------------------------------------------------------------------- */
+
+static size_t next_piece(unsigned *seed, size_t left)
+{
+    size_t piece = 1 + random_below(seed, random_below(seed, 2) ? 20 : 4000);
+    return piece < left ? piece : left;
+}
+
+static void play_to(const char *address, const struct octets *bytes, unsigned cuts,
+                    struct octets *answer)
+{
+    struct client *c = client_connects_to(address);
+    bool is_seen = strncmp(address, "unix:", 5) == 0 && octets_n(bytes) < 20000;
+    for (size_t done = 0, n = octets_n(bytes), piece; done < n; done += piece) {
+        piece = next_piece(&cuts, n - done);
+        client_sends_bytes(c, octets_at(bytes) + done, piece);
+        if (is_seen && random_below(&cuts, 4) == 0)
+            client_is_read(c); /* else two pieces may come as one */
+    }
+    client_sees_end(c, answer);
+    client_closes(c);
+}
+
+static unsigned long long next_cas(struct client *probe)
+{
+    unsigned long long cas = 0;
+    client_sends(probe, "set probe 0 0 1\r\nx\r\ngets probe\r\n");
+    client_sees(probe, "STORED\r\n");
+    if (sscanf(client_sees_line(probe), "VALUE probe 0 1 %llu", &cas) != 1) stage_fails("no cas");
+    client_sees(probe, "x\r\nEND\r\n");
+    return cas;
+}
+
+/* After streams that differed, the two servers may have counted differently. */
+static unsigned long long equal_cas(const struct bench *b)
+{
+    unsigned long long direct = next_cas(b->probe_direct), behind = next_cas(b->probe_behind);
+    while (direct < behind) direct = next_cas(b->probe_direct);
+    while (behind < direct) behind = next_cas(b->probe_behind);
+    return direct;
+}
+
+static bool are_same(const struct octets *a, const struct octets *b)
+{
+    return octets_n(a) == octets_n(b) && memcmp(octets_at(a), octets_at(b), octets_n(a)) == 0;
+}
+
+static void forget(struct octets kept[3])
+{
+    for (int i = 0; i < 3; i++) octets_release(&kept[i]);
+}
+
+/* True when the answers are not the same. They are kept if asked for. */
+static bool differs(struct bench *b, const struct stream *s, struct octets kept[3])
+{
+    struct octets bytes = {0}, direct = {0}, through = {0};
+    stream_render(s, ++b->plays, equal_cas(b) + 1, &bytes);
+    play_to(memcached_address(b->direct), &bytes, s->cuts, &direct);
+    play_to(b->through, &bytes, s->cuts, &through);
+    bool is_same = are_same(&direct, &through);
+    struct octets all[3] = {bytes, direct, through};
+    if (kept)
+        memcpy(kept, all, sizeof all);
+    else
+        forget(all);
+    return !is_same;
+}
+
+/* --- when it differs ------------------------------------------------------------------------- */
+
+/* Leaves out commands as long as it still differs. */
+static void shrink(struct bench *b, struct stream *s)
+{
+    struct stream *smaller = stage_memory(sizeof *smaller);
+    for (size_t n = s->n / 2; n > 0; n /= 2) {
+        for (size_t at = 0; at + n <= s->n;) {
+            *smaller = *s;
+            stream_drop(smaller, at, n);
+            if (smaller->n > 0 && differs(b, smaller, NULL))
+                *s = *smaller;
+            else
+                at += n;
+        }
+    }
+}
+
+static void print_escaped(const char *name, const struct octets *bytes, size_t from, size_t n)
+{
+    size_t end = octets_n(bytes) < from + n ? octets_n(bytes) : from + n;
+    char *text = octets_escape(octets_at(bytes) + from, end > from ? end - from : 0);
+    fprintf(stderr, "  %-9s %s\n", name, text);
+    free(text);
+}
+
+static size_t same_octets(const struct octets *a, const struct octets *b)
+{
+    size_t i = 0;
+    while (i < octets_n(a) && i < octets_n(b) && octets_at(a)[i] == octets_at(b)[i]) i++;
+    return i;
+}
+
+/* All that was sent, and the answers from shortly before they part. */
+static void print_difference(const struct octets kept[3])
+{
+    size_t same = same_octets(&kept[1], &kept[2]), from = same > 100 ? same - 100 : 0;
+    fprintf(stderr, "  answers are the same for %zu bytes; of %zu and %zu, from %zu on:\n", same,
+            octets_n(&kept[1]), octets_n(&kept[2]), from);
+    print_escaped("memcached", &kept[1], from, 400);
+    print_escaped("moongate", &kept[2], from, 400);
+    print_escaped("sent", &kept[0], 0, octets_n(&kept[0]));
+}
+
+/* kept: of the play that differed. */
+static void report(struct bench *b, struct stream *s, unsigned seed, struct octets kept[3])
+{
+    struct octets small[3];
+    fprintf(stderr, "SEED=%u STREAMS=1 differs\n", seed);
+    print_difference(kept);
+    shrink(b, s);
+    bool again = differs(b, s, small);
+    fprintf(stderr, again ? " and made smaller:\n" : " but not every time\n");
+    if (again) print_difference(small);
+    forget(small);
+}
+
+static unsigned number_from(const char *name, unsigned otherwise)
+{
+    const char *text = getenv(name);
+    return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+/* Without memcached's background threads: one that holds an item just now makes `decr` answer with
+ * another length. */
+static const char QUIET[] = "no_lru_maintainer,no_lru_crawler,slab_automove=0,hashpower=20";
+
+static struct bench two_servers(void)
+{
+    struct bench b = {.direct = memcached_start("-m", "512", "-o", QUIET, NULL),
+                      .behind = memcached_start("-m", "512", "-o", QUIET, NULL)};
+    b.probe_direct = client_connects_to(memcached_address(b.direct));
+    b.probe_behind = client_connects_to(memcached_address(b.behind));
+    b.through = memcached_address(b.behind);
+    return b;
+}
+
+static struct bench server_and_moongate(void)
+{
+    struct bench b = two_servers();
+    const char *script = script_of_one(memcached_address(b.behind), "timeout = 60");
+    b.through = moongate_address(
+        moongate_start(script, "-b", textf("unix:%s/socket", program_folder()), NULL));
+    return b;
+}
+
+static void streams_are_answered_alike(struct bench *b, unsigned streams)
+{
+    unsigned first = number_from("SEED", 20261), bad = 0;
+    struct stream *s = stage_memory(sizeof *s);
+    printf("SEED=%u STREAMS=%u\n", first, streams);
+    for (unsigned i = 0; i < streams && bad < REPORTS_MAX; i++) {
+        struct octets kept[3];
+        stream_make(s, first + i);
+        if (differs(b, s, kept)) {
+            bad++;
+            report(b, s, first + i, kept);
+        }
+        forget(kept);
+    }
+    if (bad > 0) stage_fails("%u streams differ", bad);
+}
+
+/* Should this one fail, the streams are at fault: they depend on more than the commands. */
+static void memcached_agrees_with_itself(void **state)
+{
+    struct bench b = two_servers();
+    streams_are_answered_alike(&b, 300);
+}
+
+static void streams_are_answered_as_memcached_does(void **state)
+{
+    struct bench b = server_and_moongate();
+    streams_are_answered_alike(&b, number_from("STREAMS", stage_is_sanitized() ? 500 : 2000));
+}
+
+/* One line between a set and a get of the same key. */
+static void make_odd_stream(struct stream *s, const char *line, const char *follower)
+{
+    *s = (struct stream){.n = 3, .cuts = 1};
+    s->commands[0] = (struct command){.head = "set #0 5 0 2\r\n", .data = "", .end = "10\r\n"};
+    s->commands[1] = (struct command){.data = "", .end = follower};
+    s->commands[2] = (struct command){.head = "get #0 #1\r\n", .data = "", .end = ""};
+    snprintf(s->commands[1].head, STREAM_HEAD, "%s\r\n", line);
+}
+
+/* Each odd line on its own: a stream is unlikely to meet them all. */
+static void odd_lines_are_answered_as_memcached_does(void **state)
+{
+    unsigned bad = 0;
+    struct bench b = server_and_moongate();
+    struct stream *s = stage_memory(sizeof *s);
+
+    for (size_t i = 0; stream_odd_lines[i / STREAM_FOLLOWERS]; i++) {
+        struct octets kept[3];
+        make_odd_stream(s, stream_odd_lines[i / STREAM_FOLLOWERS],
+                        stream_followers[i % STREAM_FOLLOWERS]);
+        if (differs(&b, s, kept)) {
+            bad++;
+            report(&b, s, 0, kept);
+        }
+        forget(kept);
+    }
+    if (bad > 0) stage_fails("%u lines differ", bad);
+}
+
+/* memcached gets the line alone, moongate a value behind it: the answers are the same. */
+static void values_of_wrong_lines_are_swallowed(void **state)
+{
+    struct bench b = server_and_moongate();
+    for (size_t i = 0; stream_swallowing_lines[i]; i++) {
+        struct octets line = {0}, all[3] = {{0}};
+        stream_render_line(stream_swallowing_lines[i], i, 1, &line);
+        octets_add(&all[0], octets_at(&line), octets_n(&line));
+        octets_add(&all[0], "\r\nx\r\nquit\r\n", 11);
+        octets_add(&line, "\r\nquit\r\n", 8);
+        play_to(memcached_address(b.direct), &line, 1, &all[1]);
+        play_to(b.through, &all[0], 1, &all[2]);
+        if (!are_same(&all[1], &all[2])) {
+            print_difference(all);
+            stage_fails("%s", stream_swallowing_lines[i]);
+        }
+        octets_release(&line);
+        forget(all);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(memcached_agrees_with_itself),
+        play(odd_lines_are_answered_as_memcached_does),
+        play(values_of_wrong_lines_are_swallowed),
+        play(streams_are_answered_as_memcached_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SIGHUP: the script is replaced in place; a script that does not load changes nothing and says
+ * why. */
+#include "lib/backend.h"
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/scene.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A script that marks every key, so that a backend sees which one routed. */
+static const char *marking(const struct backend *b, const char *mark)
+{
+    return textf(MG "local pool = mg.pool { '%s' }\n"
+                    "return function(req) req.key = '%s' .. req.key return pool end\n",
+                 backend_address(b), mark);
+}
+
+static void new_rules_apply_and_connections_stay(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+    struct client *c = client_connects(m);
+
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get one:k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    moongate_reloads(m, marking(b, "two:"));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get two:k\r\n");
+    backend_answers(b, hit_and_end("two:k", "x"));
+    client_sees(c, hit_and_end("k", "x"));
+    assert_int_equal(backend_links(b), 1);
+    assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 1);
+}
+
+static void requests_in_flight_finish_as_they_were_routed(void **state)
+{
+    struct backend *old = backend_listens(), *new = backend_listens();
+    struct moongate *m = moongate_start(marking(old, "one:"), NULL);
+    struct client *c = client_connects(m);
+
+    client_sends(c, "get k1\r\nget k2\r\n");
+    backend_sees(old, "get one:k1\r\nget one:k2\r\n");
+    moongate_reloads(m, marking(new, "two:"));
+    backend_sees_links(new, 1);
+    client_sends(c, "get k3\r\n");
+    backend_sees(new, "get two:k3\r\n");
+    backend_answers(new, hit_and_end("two:k3", "3"));
+    backend_answers(old, hit_and_end("one:k1", "1"));
+    backend_answers(old, hit_and_end("one:k2", "2"));
+    client_sees(c, hit_and_end("k1", "1"));
+    client_sees(c, hit_and_end("k2", "2"));
+    client_sees(c, hit_and_end("k3", "3"));
+    client_sees_nothing_more(c);
+}
+
+static void connections_of_servers_that_left_the_script_are_closed(void **state)
+{
+    struct backend *stays = backend_listens(), *leaves = backend_listens();
+    struct moongate *m =
+        moongate_start(script_by_letter(backend_address(stays), backend_address(leaves), ""), NULL);
+    struct client *c = client_connects(m);
+
+    moongate_reloads(m, script_of_one(backend_address(stays), ""));
+    backend_sees_closed(leaves);
+    client_sends(c, "get b\r\n");
+    backend_sees(stays, "get b\r\n");
+    backend_answers(stays, "END\r\n");
+    client_sees(c, "END\r\n");
+    assert_int_equal(backend_links(stays), 1);
+    assert_int_equal(backend_links(leaves), 1);
+}
+
+static void a_broken_script_changes_nothing_and_says_why(void **state)
+{
+    static const struct {
+        const char *text, *reason;
+    } broken[] = {
+        {"local x = 1\nreturn x +\n", "script.lua:"},
+        {"local x = 1\nerror 'not like this'\n", "script.lua:2: not like this"},
+        {"return 7\n", "script"},
+        {"", "script"},
+        {MG "return mg.pool { '127.0.0.1:1', tiemout = 1 }\n", "tiemout"},
+        {MG "return mg.pool { '127.0.0.1:1', timeout = 'x' }\n", "script.lua:2"},
+        {MG "return mg.pool { '127.0.0.1:99999' }\n", "script.lua:2"},
+        {MG "return mg.pool {}\n", "script.lua:2"},
+        {MG "return mg.pool { '127.0.0.1:1', distribution = 'random' }\n", "script.lua:2"},
+        {"return nosuchglobal\n", "nosuchglobal"},
+    };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+    struct client *c = client_connects(m);
+
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        moongate_gets_script(m, broken[i].text);
+        moongate_signal(m, SIGHUP);
+        moongate_sees_log_times(m, "not loaded", i + 1);
+        const char *line = moongate_log_nth_line(m, "not loaded", i + 1);
+        if (!strstr(line, broken[i].reason))
+            stage_fails("no \"%s\" in: %s", broken[i].reason, line);
+        if (!strstr(line, "generation 1 goes on")) stage_fails("which one goes on? %s", line);
+        client_sends(c, "get k\r\n");
+        backend_sees(b, "get one:k\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+    }
+    moongate_reloads(m, marking(b, "two:"));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get two:k\r\n");
+    assert_int_equal(backend_links(b), 1);
+}
+
+/* The worker dies; the one in its place routes as it did. */
+static void a_new_worker_routes_as_the_old_one(struct moongate *m, struct backend *b)
+{
+    pid_t worker;
+    moongate_workers(m, &worker, 1);
+    kill(worker, SIGKILL);
+    backend_sees_closed(b);
+    backend_sees_links(b, 2);
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get one:k\r\n");
+}
+
+static void a_worker_replaced_after_a_broken_reload_serves_by_the_old_script(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+
+    moongate_gets_script(m, "return 7\n");
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "not loaded");
+    a_new_worker_routes_as_the_old_one(m, b);
+}
+
+static void a_worker_replaced_before_a_reload_serves_by_the_old_script(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+
+    moongate_gets_script(m, marking(b, "two:")); /* and no SIGHUP yet */
+    a_new_worker_routes_as_the_old_one(m, b);
+}
+
+static void a_missing_script_changes_nothing(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+    struct client *c = client_connects(m);
+
+    assert_int_equal(remove(moongate_script_path(m)), 0);
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "not loaded");
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get one:k\r\n");
+}
+
+static void fifty_reloads_under_load_lose_nothing(void **state)
+{
+    enum { RELOADS = 50, REQUESTS = 20 };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "g1:"), NULL);
+    struct client *c = client_connects(m);
+
+    for (int generation = 2; generation <= RELOADS + 1; generation++) {
+        moongate_gets_script(m, marking(b, textf("g%d:", generation)));
+        moongate_signal(m, SIGHUP);
+        for (int i = 0; i < REQUESTS; i++) { /* by the old rules or the new ones, but answered */
+            client_sends(c, "get k\r\n");
+            const char *key = backend_sees_line(b) + strlen("get ");
+            backend_answers(b, hit_and_end(key, key));
+            client_sees(c, hit_and_end("k", key));
+        }
+        moongate_sees_log(m, textf("reloaded: generation %d", generation));
+        client_sends(c, "get k\r\n");
+        const char *key = backend_sees_line(b) + strlen("get ");
+        assert_string_equal(key, textf("g%d:k", generation));
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+    }
+    assert_int_equal(backend_links(b), 1);
+}
+
+static void a_storm_of_signals_ends_with_the_newest_script(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "old:"), NULL);
+    struct client *c = client_connects(m);
+
+    moongate_gets_script(m, marking(b, "new:"));
+    for (int i = 0; i < 100; i++) moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 2");
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get new:k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    assert_int_equal(backend_links(b), 1);
+}
+
+static void every_worker_gets_the_new_script(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), "-j", "2", NULL);
+    struct client *clients[8];
+    for (int i = 0; i < 8; i++) clients[i] = client_connects(m);
+    moongate_reloads(m, marking(b, "two:"));
+    for (int i = 0; i < 8; i++) {
+        client_sends(clients[i], textf("get k%d\r\n", i));
+        backend_turns_to_input(b);
+        backend_sees(b, textf("get two:k%d\r\n", i));
+        backend_answers(b, "END\r\n");
+        client_sees(clients[i], "END\r\n");
+    }
+    assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 2);
+    assert_int_equal(backend_links(b), 2);
+}
+
+static void a_single_process_reloads_too(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), "--single-process", NULL);
+    struct client *c = client_connects(m);
+
+    moongate_reloads(m, marking(b, "two:"));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get two:k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    moongate_gets_script(m, "return 7");
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "not loaded");
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get two:k\r\n");
+    assert_int_equal(backend_links(b), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(new_rules_apply_and_connections_stay),
+        play(requests_in_flight_finish_as_they_were_routed),
+        play(connections_of_servers_that_left_the_script_are_closed),
+        play(a_broken_script_changes_nothing_and_says_why),
+        play(a_worker_replaced_after_a_broken_reload_serves_by_the_old_script),
+        play(a_worker_replaced_before_a_reload_serves_by_the_old_script),
+        play(a_missing_script_changes_nothing),
+        play(fifty_reloads_under_load_lose_nothing),
+        play(a_storm_of_signals_ends_with_the_newest_script),
+        play(every_worker_gets_the_new_script),
+        play(a_single_process_reloads_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

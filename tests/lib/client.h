@@ -1,0 +1,59 @@
+/* client: an application, as moongate meets it.
+ *
+ * Belongs to the stage, which closes it when the test ends. `client_sees` reads exactly the bytes
+ * it names, so a play that ends with client_sees_nothing_more has checked every byte.
+ */
+#ifndef TESTS_LIB_CLIENT_H
+#define TESTS_LIB_CLIENT_H
+
+#include "lib/peer.h"
+
+struct client;
+struct moongate;
+
+/* By moongate's first listener, or by an address: 127.0.0.1:1, [::1]:1, unix:/path. */
+struct client *client_connects(struct moongate *m);
+struct client *client_connects_to(const char *address);
+
+/* True when nobody listens there, or whoever does closes without a word. */
+bool client_is_refused(const char *address);
+
+void client_sends(struct client *c, const char *text);
+void client_sends_bytes(struct client *c, const void *bytes, size_t n);
+void client_sends_in_pieces(struct client *c, const void *bytes, size_t n, size_t piece);
+
+/* Over a unix socket: all that was sent has been read by the other side. */
+void client_is_read(struct client *c);
+
+/* Sends as long as the other side takes bytes; gives how many it took. For a client that does not
+ * read. */
+size_t client_sends_what_fits(struct client *c, const void *bytes, size_t n);
+
+void client_sees(struct client *c, const char *text);
+void client_sees_bytes(struct client *c, const void *bytes, size_t n);
+char *client_sees_some(struct client *c, size_t n);
+char *client_sees_line(struct client *c);
+void client_sees_line_starting(struct client *c, const char *start);
+void client_sees_end(struct client *c, struct octets *all);
+void client_sees_closed(struct client *c);
+
+/* The first of the two whose connection is closed. */
+struct client *client_that_sees_closed(struct client *one, struct client *other);
+
+/* Asks for the version and gets that alone: whatever was sent before has no answer left. */
+void client_sees_nothing_more(struct client *c);
+
+/* Nothing has come so far; says nothing about what is under way. */
+void client_has_nothing_yet(struct client *c);
+
+/* Asks again and again until the answer is this one: for what heals by itself in a while. Every
+ * other answer must be one line. */
+void client_asks_until(struct client *c, const char *request, const char *answer);
+
+void client_stops_reading(struct client *c);
+void client_reads_again(struct client *c);
+void client_half_closes(struct client *c);
+void client_closes(struct client *c);
+void client_resets(struct client *c);
+
+#endif

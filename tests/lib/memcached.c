@@ -1,0 +1,105 @@
+#include "lib/memcached.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/address.h"
+#include "lib/program.h"
+
+struct memcached {
+    struct program program; /* first: the stage knows it by its actor */
+    const char *address;
+    const char **argv;
+};
+
+static bool memcached_leaves(struct actor *actor)
+{
+    program_kill((struct program *)(void *)actor);
+    return true;
+}
+
+/* Blocking, but only for as long as a memcached that accepts takes to say its version. */
+static bool answers(void *what)
+{
+    struct memcached *s = what;
+    static const char question[] = "version\r\n";
+    struct address to = address_read(s->address);
+    char got[64];
+    if (s->program.is_gone) return true;
+    int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_there = connect(fd, &to.as.any, to.n) == 0 &&
+                    send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0 &&
+                    recv(fd, got, sizeof got, 0) > 0;
+    close(fd);
+    return is_there;
+}
+
+static bool starts(struct memcached *s)
+{
+    program_start(&s->program, s->argv, -1, -1);
+    s->program.is_gone = false;
+    if (!stage_waits(answers, s)) stage_fails("memcached %s does not answer", s->address);
+    return !s->program.is_gone;
+}
+
+static const char *own_name(void)
+{
+    const struct passwd *own = getpwuid(getuid());
+    return own ? textf("%s", own->pw_name) : "nobody";
+}
+
+struct memcached *memcached_start(const char *first, ...)
+{
+    struct memcached *s = stage_memory(sizeof *s);
+    va_list rest;
+    s->program.actor.fd = -1;
+    s->program.actor.rank = RANK_PROGRAM;
+    s->program.actor.leaves = memcached_leaves;
+    stage_enter(&s->program.actor);
+    /* Somebody may take the free port before memcached does. */
+    for (int attempt = 0; attempt < 5; attempt++) {
+        const char *port = textf("%d", address_free_port());
+        const char *const before[] = {"memcached", "-l", "127.0.0.1", "-U", "0",  "-t",
+                                      "1",         "-u", own_name(),  "-p", port, NULL};
+        s->address = textf("127.0.0.1:%s", port);
+        va_start(rest, first);
+        s->argv = program_arguments(before, first, rest);
+        va_end(rest);
+        if (starts(s)) return s;
+    }
+    stage_fails("memcached does not start");
+}
+
+const char *memcached_address(const struct memcached *s)
+{
+    return s->address;
+}
+
+void memcached_kill(struct memcached *s)
+{
+    program_kill(&s->program);
+}
+
+void memcached_starts_again(struct memcached *s)
+{
+    if (!starts(s)) stage_fails("memcached %s does not start again", s->address);
+}
+
+static bool is_frozen(void *what)
+{
+    return program_is_stopped(((struct memcached *)what)->program.pid);
+}
+
+void memcached_freezes(struct memcached *s)
+{
+    kill(s->program.pid, SIGSTOP);
+    if (!stage_waits(is_frozen, s)) stage_fails("memcached %s does not stop", s->address);
+}
+
+void memcached_thaws(struct memcached *s)
+{
+    kill(s->program.pid, SIGCONT);
+}

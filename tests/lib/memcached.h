@@ -1,0 +1,26 @@
+/* memcached: the real server, on a free port of 127.0.0.1.
+ *
+ * Belongs to the stage, which ends it with the test. One thread, unless the options say otherwise,
+ * so that cas numbers depend on the commands alone.
+ */
+#ifndef TESTS_LIB_MEMCACHED_H
+#define TESTS_LIB_MEMCACHED_H
+
+#include <stddef.h>
+
+struct memcached;
+
+/* Starts it with these further options (NULL-ended) and waits until it answers. */
+struct memcached *memcached_start(const char *first, ...);
+
+const char *memcached_address(const struct memcached *s);
+
+/* Ends it now; starts it again, empty, at the same address. */
+void memcached_kill(struct memcached *s);
+void memcached_starts_again(struct memcached *s);
+
+/* Stops it where it stands; lets it go on. */
+void memcached_freezes(struct memcached *s);
+void memcached_thaws(struct memcached *s);
+
+#endif

@@ -1,0 +1,29 @@
+/* scene: openings and phrases that many plays share.
+ *
+ * Texts live as long as the test. `options` are further fields of mg.pool's table, "" for none.
+ */
+#ifndef TESTS_LIB_SCENE_H
+#define TESTS_LIB_SCENE_H
+
+#include <stddef.h>
+
+/* A script that sends everything to one server; one that routes by a key's first letter: `a` to the
+ * first server, everything else to the second. */
+const char *script_of_one(const char *server, const char *options);
+const char *script_by_letter(const char *a, const char *b, const char *options);
+
+/* `VALUE key 0 n\r\ndata\r\n`, and the same with END behind it. */
+const char *hit(const char *key, const char *data);
+const char *hit_and_end(const char *key, const char *data);
+
+/* How a reply starts that failed because of this server: `SERVER_ERROR 127.0.0.1:4711 `. */
+const char *failure_of(const char *server);
+
+/* n bytes of noise: the same for the same seed. Stage memory. */
+char *noise(size_t n, unsigned seed);
+
+/* The next number of a small generator, and one below n. */
+unsigned random_next(unsigned *state);
+unsigned random_below(unsigned *state, unsigned n);
+
+#endif

@@ -1,0 +1,233 @@
+#include "lib/stream.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/scene.h"
+
+/* What memcached 1.6.18 does not answer in one way only, and streams therefore do not hold:
+ *   get, gat of a key over 250 bytes: drops answers that came before and have not been sent yet;
+ *   an end by half-close: forgets what it read if the end comes with a read that fills its buffer;
+ *   a line over 2048 bytes: closes or not, depending on how much of it one read brings;
+ *   incr of a blank value: looks for digits in the memory behind it.
+ * What moongate answers otherwise on purpose, and streams do not hold either:
+ *   control bytes in keys: refused, as what is routed and what is stored could differ;
+ *   lengths over --max-value: refused before anything is forwarded, so an older value stays;
+ *   the values of stream_swallowing_lines: swallowed, as data must not become a request. */
+
+/* clang-format off */
+const char *const stream_odd_lines[] = {
+    "get", "gets", "get ", "get  ", "get #0 ", "get  #0", "get #0  #1", " get #0", "GET #0",
+    "Get #0", "getx #0",
+    "gat", "gat 0", "gats 1", "gat #0", "gat x #0", "gat -1 #0",
+    "touch", "touch #0", "touch #0 x", "touch #1 1000 2", "touch #0 1000 junk",
+    "touch #0  1000",
+    "delete", "delete #0 0", "delete #0 10", "delete #0 0 noreply", "delete #0 x noreply",
+    "delete #0 #1", "delete #0 noreply noreply", "delete #0 ",
+    "incr", "incr #0", "incr #0 x", "incr #0 -1", "incr #0 1.5", "incr #0 1 junk", "incr  #0 1 ",
+    "incr #0 18446744073709551615", "incr #0 18446744073709551616", "decr #0 x noreply",
+    "decr #0 1 2 3",
+    "set", "set #0", "set #0 0", "set #0 0 0", "set #0 0 0 1 2 3", "set #0 0 0 x", "set #0 0 0 -1",
+    "set #0 0 0 1 junk", "set #0 4294967296 0 1", "set #0 4294967295 0 1", "set #0 0 0 1x",
+    "set #0 +1 0 1", "set #0 0 0 +1", "set #0 007 0 01", "sets #0 0 0 1",
+    "add", "add #1 0 0", "replace #1 0 0", "append #1 0 0", "prepend #1 x x x",
+    "cas #0 0 0 1", "cas #0 0 0", "cas #0 0 0 1 1 junk", "cas #0 0 0 1 18446744073709551615",
+    "foo", "foo bar", "FOO", "", " ", "  foo", "STORED", "END", "VALUE #0 0 1",
+    NULL,
+};
+
+const char *const stream_swallowing_lines[] = {
+    "set #0 x 0 1", "set #0 0 x 1", "set #0 -1 0 1", "add #0 0 0x 1", "cas #0 0 0 1 x",
+    "cas #0 0 0 1 -1", "set #0 x 0 1 noreply",
+    NULL,
+};
+/* clang-format on */
+
+/* Empty lines, should it wait for data: those of the next command would be read as lines. */
+const char *const stream_followers[STREAM_FOLLOWERS] = {"\r\n\r\n", "x\r\n"};
+
+/* --- data ----------------------------------------------------------------------------------- */
+
+enum { DIGITS, WORDS, NOISE, DATA_KINDS };
+
+static char data[DATA_KINDS][2 * STREAM_DATA];
+
+/* Numbers for incr, words of the protocol to trip over, and noise. */
+static void fill_data(void)
+{
+    static const char words[] = "\r\nEND\r\nVALUE k 0 1\r\nx\r\nquit\r\nSTORED\r\nget a\r\n";
+    unsigned seed = 1;
+    for (size_t i = 0; i < 2 * STREAM_DATA; i++) {
+        data[DIGITS][i] = (char)('0' + random_below(&seed, 10));
+        data[WORDS][i] = words[i % (sizeof words - 1)];
+        data[NOISE][i] = (char)(random_next(&seed) >> 9);
+    }
+}
+
+static size_t data_size(unsigned *seed)
+{
+    static const size_t sizes[] = {0, 1, 2, 5, 20, 100, 1000, 3000, 17000};
+    if (random_below(seed, 300) == 0) return STREAM_DATA;
+    size_t size = sizes[random_below(seed, sizeof sizes / sizeof *sizes)];
+    return size + random_below(seed, 3);
+}
+
+static bool is_blank(const char *bytes, size_t n)
+{
+    while (n > 0 && isspace((unsigned char)bytes[n - 1])) n--;
+    return n == 0;
+}
+
+/* --- commands ------------------------------------------------------------------------------- */
+
+static const char *exptime(unsigned *seed)
+{
+    static const char *const times[] = {"0", "0", "0", "100", "1000000", "-1", "2147483647"};
+    return times[random_below(seed, sizeof times / sizeof *times)];
+}
+
+static const char *line_end(unsigned *seed)
+{
+    unsigned chance = random_below(seed, 30);
+    if (chance == 0) return "\n";
+    return chance == 1 ? " \r\n" : "\r\n";
+}
+
+static const char *noreply(unsigned *seed)
+{
+    return random_below(seed, 6) == 0 ? " noreply" : "";
+}
+
+static unsigned any_key(unsigned *seed)
+{
+    return random_below(seed, STREAM_KEYS);
+}
+
+/* Numbers are counted at the first keys only, and blank values stay away from those. */
+static unsigned countable_key(unsigned *seed)
+{
+    return random_below(seed, STREAM_KEYS / 2);
+}
+
+static void make_storage(struct command *c, unsigned *seed)
+{
+    static const char *const verbs[] = {"set",    "set",     "set", "add", "replace",
+                                        "append", "prepend", "cas", "cas"};
+    const char *verb = verbs[random_below(seed, sizeof verbs / sizeof *verbs)];
+    c->data = data[random_below(seed, DATA_KINDS)] + random_below(seed, STREAM_DATA);
+    c->n = data_size(seed);
+    c->end = "\r\n";
+    unsigned key = is_blank(c->data, c->n) ? countable_key(seed) + STREAM_KEYS / 2 : any_key(seed);
+    unsigned flags = random_below(seed, 3) ? 0 : random_next(seed);
+    char cas[4] = " $0";
+    cas[2] = (char)('0' + random_below(seed, 10));
+    snprintf(c->head, sizeof c->head, "%s #%u %u %s %zu%s%s%s", verb, key, flags, exptime(seed),
+             c->n, strcmp(verb, "cas") == 0 ? cas : "", noreply(seed), line_end(seed));
+}
+
+static void make_retrieval(struct command *c, unsigned *seed)
+{
+    static const char *const verbs[] = {"get", "get", "gets", "gat", "gats"};
+    const char *verb = verbs[random_below(seed, sizeof verbs / sizeof *verbs)];
+    unsigned keys = 1 + (random_below(seed, 3) ? 0 : random_below(seed, 40));
+    int at =
+        snprintf(c->head, sizeof c->head, verb[1] == 'a' ? "%s %s" : "%s", verb, exptime(seed));
+    while (keys-- > 0)
+        at += snprintf(c->head + at, sizeof c->head - (size_t)at, " #%u", any_key(seed));
+    snprintf(c->head + at, sizeof c->head - (size_t)at, "%s", line_end(seed));
+}
+
+static void make_change(struct command *c, unsigned *seed)
+{
+    static const char *const deltas[] = {"1", "0", "10", "99999999999", "18446744073709551615"};
+    static const char *const verbs[] = {"delete", "touch", "decr", "incr", "incr"};
+    unsigned which = random_below(seed, sizeof verbs / sizeof *verbs);
+    const char *number = which == 1 ? exptime(seed) : deltas[random_below(seed, 5)];
+    snprintf(c->head, sizeof c->head, "%s #%u%s%s%s%s", verbs[which],
+             which < 2 ? any_key(seed) : countable_key(seed), which == 0 ? "" : " ",
+             which == 0 ? "" : number, noreply(seed), line_end(seed));
+}
+
+static void make_long_key(struct command *c, unsigned *seed)
+{
+    static const char *const forms[] = {"delete %s\r\n", "touch %s 0\r\n", "incr %s 1\r\n"};
+    char key[252] = "";
+    memset(key, 'l', sizeof key - 1);
+    const char *form = forms[random_below(seed, 3)];
+    int until_key = (int)strcspn(form, "%");
+    snprintf(c->head, sizeof c->head, "%.*s%s%s", until_key, form, key, form + until_key + 2);
+}
+
+/* Data longer or shorter than said. */
+static void make_bad_chunk(struct command *c, unsigned *seed)
+{
+    static const char *const chunks[] = {"abcdef\r\n", "abc\n\r\n", "abcd\r\n", "abc\r\r\n"};
+    c->end = chunks[random_below(seed, 4)];
+    snprintf(c->head, sizeof c->head, "set #%u 0 0 3\r\n", any_key(seed));
+}
+
+static void make_odd(struct command *c, unsigned *seed)
+{
+    size_t lines = 0;
+    while (stream_odd_lines[lines]) lines++;
+    const char *line = stream_odd_lines[random_below(seed, (unsigned)lines)];
+    snprintf(c->head, sizeof c->head, "%s%s", line, random_below(seed, 10) ? "\r\n" : "\n");
+    c->end = stream_followers[random_below(seed, STREAM_FOLLOWERS)];
+}
+
+void stream_make(struct stream *s, unsigned seed)
+{
+    /* verb classes by their share of a hundred */
+    static const struct {
+        unsigned below;
+        void (*make)(struct command *c, unsigned *seed);
+    } classes[] = {{40, make_storage},  {70, make_retrieval}, {92, make_change},
+                   {93, make_long_key}, {94, make_bad_chunk}, {100, make_odd}};
+    if (!data[DIGITS][0]) fill_data();
+    s->n = 1 + random_below(&seed, STREAM_COMMANDS - 1);
+    for (size_t i = 0; i < s->n; i++) {
+        unsigned chance = random_below(&seed, 100), which = 0;
+        while (chance >= classes[which].below) which++;
+        s->commands[i] = (struct command){.data = "", .end = ""};
+        classes[which].make(&s->commands[i], &seed);
+    }
+    s->cuts = random_next(&seed);
+}
+
+void stream_drop(struct stream *s, size_t at, size_t n)
+{
+    memmove(&s->commands[at], &s->commands[at + n], (s->n - at - n) * sizeof *s->commands);
+    s->n -= n;
+}
+
+/* --- bytes ---------------------------------------------------------------------------------- */
+
+void stream_render_line(const char *line, unsigned long play, unsigned long long cas,
+                        struct octets *bytes)
+{
+    char text[64];
+    for (; *line; line++) {
+        if (*line == '#')
+            snprintf(text, sizeof text, "p%lu:%c", play, *++line);
+        else if (*line == '$')
+            snprintf(text, sizeof text, "%llu", cas + (unsigned long long)(*++line - '0') * 2);
+        else
+            snprintf(text, sizeof text, "%c", *line);
+        octets_add(bytes, text, strlen(text));
+    }
+}
+
+/* Ends with quit; empty lines before it, should the last command still wait for data. */
+void stream_render(const struct stream *s, unsigned long play, unsigned long long cas,
+                   struct octets *bytes)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct command *c = &s->commands[i];
+        stream_render_line(c->head, play, cas, bytes);
+        octets_add(bytes, c->data, c->n);
+        octets_add(bytes, c->end, strlen(c->end));
+    }
+    octets_add(bytes, "\r\n\r\nquit\r\n", 10);
+}

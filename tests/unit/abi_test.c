@@ -1,0 +1,190 @@
+/* abi: both compilers lay out what C and Lua share alike. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "script/abi.h"
+#include "script/modules.h"
+#include <cmocka.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+#define REQUEST_FIELDS(X)                                                                          \
+    X(key_at)                                                                                      \
+    X(value_at)                                                                                    \
+    X(value_len) X(key_len) X(command_id) X(noreply) X(exptime) X(flags) X(number) X(owner)        \
+        X(value_blob) X(shown_key_at) X(part) X(affinity) X(shown_key_len) X(multi)
+#define ANSWER_FIELDS(X) X(route) X(text_len) X(text_at)
+#define BATCH_FIELDS(X)  X(slots) X(answers) X(capacity) X(at)
+#define OPTIONS_FIELDS(X)                                                                          \
+    X(name)                                                                                        \
+    X(name_len)                                                                                    \
+    X(timeout) X(connect_timeout) X(stall_timeout) X(depth) X(connections) X(distribution) X(hash) \
+        X(on_failure)
+
+/* Every field: its place and size. The last field of a struct ends it but for padding, so none is forgotten there. */
+static const struct field {
+    const char *type, *name;
+    size_t offset, size;
+} fields[] = {
+#define FIELD(type, name) {#type, #name, offsetof(type, name), sizeof((type *)0)->name},
+#define X(name)           FIELD(struct request, name)
+    REQUEST_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct answer, name)
+        ANSWER_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_batch, name)
+            BATCH_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_pool_options, name)
+                OPTIONS_FIELDS(X)
+#undef X
+};
+
+static const struct {
+    const char *type;
+    size_t size, alignment;
+} structs[] = {
+#define STRUCT(type)                                                                               \
+    {                                                                                              \
+#type, sizeof(type), _Alignof(type)                                                        \
+    }
+    STRUCT(struct request),
+    STRUCT(struct answer),
+    STRUCT(struct mg_batch),
+    STRUCT(struct mg_pool_options),
+};
+
+static const struct {
+    const char *name;
+    int value;
+} constants[] = {
+#define CONSTANT(name)                                                                             \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+    CONSTANT(MG_ABI_VERSION),  CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
+    CONSTANT(ANSWER_NONE),     CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
+    CONSTANT(MG_EDIT_BAD_KEY), CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
+};
+
+/* A Lua that knows moongate's declarations. */
+static int make(void **state)
+{
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "ffi");
+    lua_call(L, 1, 1);
+    lua_setglobal(L, "ffi");
+    lua_pushstring(L, script_cdef);
+    lua_setglobal(L, "cdef");
+    if (luaL_dostring(L, "ffi.cdef(cdef)") != 0) {
+        print_error("%s\n", lua_tostring(L, -1));
+        return -1;
+    }
+    *state = L;
+    return 0;
+}
+
+static int forget(void **state)
+{
+    lua_close(*state);
+    return 0;
+}
+
+/* What a Lua expression of up to two words in it comes to. */
+static long value_of(lua_State *L, const char *expression, const char *first, const char *second)
+{
+    lua_pushfstring(L, "local a, b = '%s', '%s' return tonumber(%s)", first, second, expression);
+    if (luaL_dostring(L, lua_tostring(L, -1)) != 0) fail_msg("%s", lua_tostring(L, -1));
+    assert_true(lua_isnumber(L, -1));
+    long value = (long)lua_tonumber(L, -1);
+    lua_settop(L, 0);
+    return value;
+}
+
+static void every_struct_has_the_same_size_on_both_sides(void **state)
+{
+    for (size_t i = 0; i < COUNT(structs); i++) {
+        assert_int_equal(value_of(*state, "ffi.sizeof(a)", structs[i].type, ""), structs[i].size);
+        assert_int_equal(value_of(*state, "ffi.alignof(a)", structs[i].type, ""),
+                         structs[i].alignment);
+    }
+}
+
+static void every_field_has_the_same_place_on_both_sides(void **state)
+{
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        const struct field *f = &fields[i];
+        assert_int_equal(value_of(*state, "ffi.offsetof(a, b)", f->type, f->name), f->offset);
+    }
+}
+
+/* A field that somebody adds must be added to the table above: fields lie close, with less than an alignment between. */
+static void the_table_names_every_field(void **state)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        bool first = i == 0 || strcmp(fields[i].type, fields[i - 1].type) != 0;
+        bool last = i + 1 == COUNT(fields) || strcmp(fields[i].type, fields[i + 1].type) != 0;
+        if (first) end = 0;
+        assert_in_range(fields[i].offset, end, end + fields[i].size - 1);
+        end = fields[i].offset + fields[i].size;
+        if (!last) continue;
+        for (size_t k = 0; k < COUNT(structs); k++) {
+            if (strcmp(structs[k].type, fields[i].type) == 0)
+                assert_in_range(structs[k].size, end, end + structs[k].alignment - 1);
+        }
+    }
+}
+
+static void constants_have_the_same_value_on_both_sides(void **state)
+{
+    for (size_t i = 0; i < COUNT(constants); i++)
+        assert_int_equal(value_of(*state, "ffi.C[a]", constants[i].name, ""), constants[i].value);
+}
+
+static void functions_are_found_in_the_program(void **state)
+{
+    assert_int_equal(value_of(*state, "ffi.C.mg_abi_version()", "", ""), MG_ABI_VERSION);
+    assert_int_equal(value_of(*state, "ffi.C.mg_find_hash(a, #a)", "md5", ""),
+                     mg_find_hash("md5", 3));
+    assert_int_equal(value_of(*state, "ffi.C.mg_find_hash(a, #a)", "nosuch", ""), -1);
+    assert_int_equal(value_of(*state, "ffi.C.mg_command_text(255) == nil and 1 or 0", "", ""), 1);
+}
+
+static void lua_cannot_write_what_only_c_may(void **state)
+{
+    static const char *const read_only[] = {"key_at",     "value_at",    "key_len", "value_len",
+                                            "command_id", "owner",       "number",  "noreply",
+                                            "part",       "shown_key_at"};
+    lua_State *L = *state;
+    for (size_t i = 0; i < COUNT(read_only); i++) {
+        lua_pushfstring(L, "local r = ffi.new 'struct request'  r.%s = 1", read_only[i]);
+        assert_int_not_equal(luaL_dostring(L, lua_tostring(L, -1)), 0);
+        assert_non_null(strstr(lua_tostring(L, -1), "constant"));
+        lua_settop(L, 0);
+    }
+    assert_int_equal(
+        luaL_dostring(L, "local r = ffi.new 'struct request'  r.exptime = 1  r.flags = 2"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_struct_has_the_same_size_on_both_sides),
+        cmocka_unit_test(every_field_has_the_same_place_on_both_sides),
+        cmocka_unit_test(the_table_names_every_field),
+        cmocka_unit_test(constants_have_the_same_value_on_both_sides),
+        cmocka_unit_test(functions_are_found_in_the_program),
+        cmocka_unit_test(lua_cannot_write_what_only_c_may),
+    };
+    return cmocka_run_group_tests(tests, make, forget);
+}

@@ -1,0 +1,173 @@
+/* addr: texts read, resolved and printed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* text, host, path, port (-1: none given) */
+static const struct {
+    const char *text, *host, *path;
+    int port;
+} good[] = {
+    {"localhost", "localhost", "", -1},
+    {"cache-1.example:11211", "cache-1.example", "", 11211},
+    {"127.0.0.1:0", "127.0.0.1", "", 0},
+    {"127.0.0.1:65535", "127.0.0.1", "", 65535},
+    {"h:00080", "h", "", 80},
+    {"[::1]:11212", "::1", "", 11212},
+    {"[::1]", "::1", "", -1},
+    {"::1", "::1", "", -1},
+    {"fe80::1%lo", "fe80::1%lo", "", -1},
+    {"unix:/run/mg.sock", "", "/run/mg.sock", -1},
+    {"unix:a:1", "", "a:1", -1},
+};
+
+/* text, a word of the complaint */
+static const char *const bad[][2] = {
+    {"", "host is missing"},
+    {":11211", "host is missing"},
+    {"h:", "port after ':' is missing"},
+    {"h:x", "not a number"},
+    {"h:+1", "not a number"},
+    {"h:-1", "not a number"},
+    {"h:1 ", "not a number"},
+    {"h:70000", "port 70000 is not in 0..65535"},
+    {"h:99999999999999999999999", "is not in 0..65535"},
+    {"11211", "number alone"},
+    {"a b:1", "space or control"},
+    {"a\n:1", "space or control"},
+    {"[::1", "']' is missing"},
+    {"[::1]x", "may follow ']'"},
+    {"[::1]:", "port after ':' is missing"},
+    {"[]:1", "host is missing"},
+    {"[host]:1", "not an IPv6 address"},
+    {"unix:", "path after unix: is missing"},
+};
+
+/* A copy that ends exactly where the text ends: reading beyond it is an error of the sanitizer. */
+static const char *parse(struct addr_spec *spec, const char *text)
+{
+    size_t len = strlen(text);
+    char *exact = malloc(len ? len : 1);
+    assert_non_null(exact);
+    memcpy(exact, text, len);
+    const char *wrong = addr_spec_parse(spec, exact, len);
+    free(exact);
+    return wrong;
+}
+
+static void good_texts_are_read(void **state)
+{
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct addr_spec spec;
+        assert_null(parse(&spec, good[i].text));
+        assert_string_equal(spec.host, good[i].host);
+        assert_string_equal(spec.path, good[i].path);
+        assert_int_equal(spec.has_port ? spec.port : -1, good[i].port);
+    }
+}
+
+static void bad_texts_are_refused_with_a_reason(void **state)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct addr_spec spec;
+        const char *wrong = parse(&spec, bad[i][0]);
+        assert_non_null(wrong);
+        assert_non_null(strstr(wrong, bad[i][1]));
+    }
+}
+
+static void what_is_too_long_is_refused(void **state)
+{
+    struct addr_spec spec;
+    char text[400];
+    memset(text, 'a', sizeof text);
+    assert_null(addr_spec_parse(&spec, text, 255));
+    assert_non_null(addr_spec_parse(&spec, text, 256));
+    memcpy(text, "unix:", 5);
+    assert_null(addr_spec_parse(&spec, text, 5 + 107));
+    assert_non_null(addr_spec_parse(&spec, text, 5 + 108));
+    text[10] = '\0';
+    assert_non_null(addr_spec_parse(&spec, text, 20));
+}
+
+/* text, with port 11211 where it has none, as printed */
+static const char *const printed[][2] = {
+    {"127.0.0.1", "127.0.0.1:11211"},
+    {"127.0.0.1:5", "127.0.0.1:5"},
+    {"[::1]:5", "[::1]:5"},
+    {"::", "[::]:11211"},
+    {"0:0:0:0:0:0:0:1", "[::1]:11211"},
+    {"unix:/tmp/x", "unix:/tmp/x"},
+};
+
+static void addresses_print_as_they_are_written(void **state)
+{
+    for (size_t i = 0; i < sizeof printed / sizeof *printed; i++) {
+        struct addr_spec spec;
+        struct addr addr;
+        size_t n;
+        char text[ADDR_TEXT_MAX];
+        assert_null(parse(&spec, printed[i][0]));
+        assert_null(addr_resolve(&spec, 11211, &addr, 1, &n));
+        assert_int_equal(n, 1);
+        assert_string_equal(addr_print(&addr, text), printed[i][1]);
+        assert_int_equal(addr_is_unix(&addr), strncmp(text, "unix:", 5) == 0);
+    }
+}
+
+static void the_longest_address_fits_its_text(void **state)
+{
+    struct addr_spec spec;
+    struct addr addr;
+    size_t n;
+    char path[5 + 107], text[ADDR_TEXT_MAX];
+    memset(path, 'p', sizeof path);
+    memcpy(path, "unix:", 5);
+    assert_null(addr_spec_parse(&spec, path, sizeof path));
+    assert_null(addr_resolve(&spec, 0, &addr, 1, &n));
+    assert_int_equal(strlen(addr_print(&addr, text)), sizeof path);
+}
+
+static void equal_addresses_are_equal_bytes(void **state)
+{
+    struct addr_spec spec;
+    struct addr a, b;
+    size_t n;
+    memset(&a, 0xaa, sizeof a);
+    memset(&b, 0x55, sizeof b);
+    assert_null(parse(&spec, "127.0.0.1:1"));
+    assert_null(addr_resolve(&spec, 1, &a, 1, &n));
+    assert_null(addr_resolve(&spec, 2, &b, 1, &n));
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void a_name_gives_each_address_once(void **state)
+{
+    struct addr_spec spec;
+    struct addr all[8];
+    size_t n;
+    assert_null(parse(&spec, "localhost"));
+    assert_null(addr_resolve(&spec, 1, all, 8, &n));
+    assert_in_range(n, 1, 2);
+    for (size_t i = 1; i < n; i++) assert_memory_not_equal(&all[0], &all[i], sizeof all[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_texts_are_read),
+        cmocka_unit_test(bad_texts_are_refused_with_a_reason),
+        cmocka_unit_test(what_is_too_long_is_refused),
+        cmocka_unit_test(addresses_print_as_they_are_written),
+        cmocka_unit_test(the_longest_address_fits_its_text),
+        cmocka_unit_test(equal_addresses_are_equal_bytes),
+        cmocka_unit_test(a_name_gives_each_address_once),
+    };
+    return cmocka_run_group_tests_name("addr", tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* options: command lines that are taken, and what is said of those that are not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "daemon/options.h"
+#include "lib/capture.h"
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 24 };
+
+/* Options point into the words: they live until the next call. */
+static char line_words[512];
+
+static bool parse(struct options *o, const char *line)
+{
+    char *argv[WORDS_MAX + 2] = {"moongate"};
+    int argc = 1;
+    char *rest = strcpy(line_words, line);
+    for (char *word; argc <= WORDS_MAX && (word = strsep(&rest, " "));)
+        if (*word) argv[argc++] = word;
+    return options_parse(o, argc, argv);
+}
+
+static void parse_good(struct options *o, const char *line)
+{
+    capture_begin(STDERR_FILENO);
+    bool taken = parse(o, line);
+    assert_string_equal(capture_end(), "");
+    assert_true(taken);
+}
+
+static void defaults_stand_where_nothing_is_said(void **state)
+{
+    struct options o;
+    parse_good(&o, "s.lua");
+    assert_string_equal(o.script, "s.lua");
+    assert_int_equal(o.port, 11211);
+    assert_int_equal(o.bind.n, 1);
+    assert_string_equal(o.bind.items[0], "127.0.0.1");
+    assert_int_equal(o.servers.n, 0);
+    assert_int_equal(o.connections, 1);
+    assert_in_range(o.workers, 1, 256);
+    assert_int_equal(o.max_conns, 10000);
+    assert_int_equal(o.max_value, 1 << 20);
+    assert_int_equal(o.client_buffer, 8 << 20);
+    assert_true(o.drain_timeout == 10);
+    assert_int_equal(o.log_format, LOG_AS_TEXT);
+    assert_int_equal(o.verbose, 0);
+    assert_null(o.pid_file);
+    assert_false(o.check || o.daemonize || o.single_process || o.no_jit);
+    options_release(&o);
+}
+
+static void letters_and_long_names_mean_the_same(void **state)
+{
+    static const char *const lines[] = {
+        "-p 5 -n 3 -j 7 -c 9 -t -d -P pid -u me -v -v s.lua",
+        "--port 5 --connections=3 --workers 7 --max-conns=9 --check --daemonize --pid-file pid "
+        "--user=me --verbose --verbose s.lua",
+        "s.lua -p5 -n3 -j7 -c9 -tdvv -Ppid -ume",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct options o;
+        parse_good(&o, lines[i]);
+        assert_int_equal(o.port, 5);
+        assert_int_equal(o.connections, 3);
+        assert_int_equal(o.workers, 7);
+        assert_int_equal(o.max_conns, 9);
+        assert_true(o.check && o.daemonize);
+        assert_string_equal(o.pid_file, "pid");
+        assert_string_equal(o.user, "me");
+        assert_int_equal(o.verbose, 2);
+        assert_string_equal(o.script, "s.lua");
+        options_release(&o);
+    }
+}
+
+static void servers_split_at_commas_and_bind_repeats(void **state)
+{
+    struct options o;
+    parse_good(&o, "-s a:1,b:2 -s [::1]:3 -b 127.0.0.2:0 -b unix:/tmp/a,b -b ::1");
+    assert_int_equal(o.servers.n, 3);
+    assert_string_equal(o.servers.items[0], "a:1");
+    assert_string_equal(o.servers.items[1], "b:2");
+    assert_string_equal(o.servers.items[2], "[::1]:3");
+    assert_int_equal(o.bind.n, 3);
+    assert_string_equal(o.bind.items[1], "unix:/tmp/a,b");
+    assert_null(o.script);
+    options_release(&o);
+}
+
+static void sizes_and_seconds_are_read(void **state)
+{
+    struct options o;
+    parse_good(
+        &o, "--max-value 128m --client-buffer 4G --drain-timeout 0.25 --log-format json -- -s.lua");
+    assert_int_equal(o.max_value, 128 << 20);
+    assert_true(o.client_buffer == 4ull << 30);
+    assert_true(o.drain_timeout == 0.25);
+    assert_int_equal(o.log_format, LOG_AS_JSON);
+    assert_string_equal(o.script, "-s.lua");
+    options_release(&o);
+    parse_good(&o, "--max-value 1024 --client-buffer 64K --drain-timeout 0 s.lua");
+    assert_int_equal(o.max_value, 1024);
+    assert_int_equal(o.client_buffer, 65536);
+    assert_true(o.drain_timeout == 0);
+    options_release(&o);
+}
+
+/* command line, what the complaint must say */
+static const char *const refused[][2] = {
+    {"", "no script: give SCRIPT.lua"},
+    {"a.lua b.lua", "two scripts, a.lua and b.lua"},
+    {"-s a:1 a.lua", "a script (a.lua) and --servers"},
+    {"--sever a:1", "unknown option --sever: moongate -h"},
+    {"-x a.lua", "unknown option -x: moongate -h"},
+    {"-vx a.lua", "unknown option -x"},
+    {"--max 1 a.lua", "ambiguous option --max"},
+    {"--max=1 a.lua", "ambiguous option --max=1"},
+    {"--check=yes a.lua", "--check takes no value"},
+    {"a.lua -p", "--port needs NUMBER"},
+    {"a.lua --bind", "--bind needs ADDRESS"},
+    {"-p abc a.lua", "--port 'abc' is not a number: give a number in 0..65535"},
+    {"-p 12k a.lua", "'12k' is not a number"},
+    {"-p -1 a.lua", "'-1' is not a number"},
+    {"-p 0x10 a.lua", "is not a number"},
+    {"-p 65536 a.lua", "'65536' is out of range: give a number in 0..65535"},
+    {"-p 18446744073709551617 a.lua", "is out of range"},
+    {"-n 0 a.lua", "give a number in 1..64"},
+    {"-n 65 a.lua", "out of range"},
+    {"-j 257 a.lua", "give a number in 1..256"},
+    {"-j processors a.lua", "is not a number"},
+    {"-c 1000001 a.lua", "give a number in 1..1000000"},
+    {"--max-value 1023 a.lua", "give a size in 1k..128m"},
+    {"--max-value 129m a.lua", "out of range"},
+    {"--max-value 99999999999g a.lua", "out of range"},
+    {"--max-value 1t a.lua", "is not a size"},
+    {"--max-value 1mb a.lua", "is not a size"},
+    {"--client-buffer 5g a.lua", "give a size in 64k..4g"},
+    {"--drain-timeout nan a.lua", "is not a number"},
+    {"--drain-timeout 1e3 a.lua", "is not a number"},
+    {"--drain-timeout 1.2.3 a.lua", "is not a number"},
+    {"--drain-timeout . a.lua", "is not a number"},
+    {"--drain-timeout 86401 a.lua", "give seconds in 0..86400"},
+    {"--log-format xml a.lua", "give text or json"},
+    {"-b [::1 a.lua", "--bind '[::1' is not an address"},
+    {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
+    {"-s a:1,,b:2", "--servers '' is not an address"},
+};
+
+static void what_is_wrong_is_said_in_one_line(void **state)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct options o;
+        capture_begin(STDERR_FILENO);
+        bool taken = parse(&o, refused[i][0]);
+        const char *said = capture_end();
+        assert_false(taken);
+        assert_int_equal(strncmp(said, "moongate: ", 10), 0);
+        assert_non_null(strstr(said, refused[i][1]));
+        assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    }
+}
+
+static void help_version_and_print_script_need_no_script(void **state)
+{
+    static const char *const lines[] = {"-h", "--help", "-V", "--print-script"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct options o;
+        parse_good(&o, lines[i]);
+        assert_true(o.help || o.version || o.print_script);
+        options_release(&o);
+    }
+}
+
+static void the_environment_changes_nothing(void **state)
+{
+    struct options o;
+    setenv("POSIXLY_CORRECT", "1", 1);
+    parse_good(&o, "s.lua -p 5");
+    assert_int_equal(o.port, 5);
+    options_release(&o);
+    unsetenv("POSIXLY_CORRECT");
+}
+
+static void help_names_every_option_and_default(void **state)
+{
+    capture_begin(STDOUT_FILENO);
+    options_help(stdout);
+    const char *said = capture_end();
+#define X(field, type, letter, name, argument, fallback, meaning)                                  \
+    assert_non_null(strstr(said, "--" name));                                                      \
+    assert_non_null(strstr(said, meaning));                                                        \
+    if (*fallback) assert_non_null(strstr(said, "[" fallback "]"));
+    OPTIONS(X)
+#undef X
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_stand_where_nothing_is_said),
+        cmocka_unit_test(letters_and_long_names_mean_the_same),
+        cmocka_unit_test(servers_split_at_commas_and_bind_repeats),
+        cmocka_unit_test(sizes_and_seconds_are_read),
+        cmocka_unit_test(what_is_wrong_is_said_in_one_line),
+        cmocka_unit_test(help_version_and_print_script_need_no_script),
+        cmocka_unit_test(the_environment_changes_nothing),
+        cmocka_unit_test(help_names_every_option_and_default),
+    };
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
