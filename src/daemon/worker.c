@@ -127,7 +127,8 @@ static void reload_alone(struct worker *w)
     int fd = path ? source_open(path) : -1;
     uint32_t generation = script_generation(w->script);
     if (path && fd < 0)
-        log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno), generation);
+        log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno),
+                  generation);
     else if (reload(w, fd, generation + 1))
         log_info("reloaded: generation %u", generation + 1);
     if (fd >= 0) close(fd);

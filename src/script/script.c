@@ -87,7 +87,7 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
     } else {
         lua_pushnil(L);
         lua_pushnil(L);
-    } /* [handler, run, load, path, text] */
+    }                                             /* [handler, run, load, path, text] */
     if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
     lua_pop(L, 1); /* [handler, run] */

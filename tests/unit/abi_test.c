@@ -17,15 +17,40 @@
 #define REQUEST_FIELDS(X)                                                                          \
     X(key_at)                                                                                      \
     X(value_at)                                                                                    \
-    X(value_len) X(key_len) X(command_id) X(noreply) X(exptime) X(flags) X(number) X(owner)        \
-        X(value_blob) X(shown_key_at) X(part) X(affinity) X(shown_key_len) X(multi)
-#define ANSWER_FIELDS(X) X(route) X(text_len) X(text_at)
-#define BATCH_FIELDS(X)  X(slots) X(answers) X(capacity) X(at)
+    X(value_len)                                                                                   \
+    X(key_len)                                                                                     \
+    X(command_id)                                                                                  \
+    X(noreply)                                                                                     \
+    X(exptime)                                                                                     \
+    X(flags)                                                                                       \
+    X(number)                                                                                      \
+    X(owner)                                                                                       \
+    X(value_blob)                                                                                  \
+    X(shown_key_at)                                                                                \
+    X(part)                                                                                        \
+    X(affinity)                                                                                    \
+    X(shown_key_len)                                                                               \
+    X(multi)
+#define ANSWER_FIELDS(X)                                                                           \
+    X(route)                                                                                       \
+    X(text_len)                                                                                    \
+    X(text_at)
+#define BATCH_FIELDS(X)                                                                            \
+    X(slots)                                                                                       \
+    X(answers)                                                                                     \
+    X(capacity)                                                                                    \
+    X(at)
 #define OPTIONS_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
-    X(timeout) X(connect_timeout) X(stall_timeout) X(depth) X(connections) X(distribution) X(hash) \
-        X(on_failure)
+    X(timeout)                                                                                     \
+    X(connect_timeout)                                                                             \
+    X(stall_timeout)                                                                               \
+    X(depth)                                                                                       \
+    X(connections)                                                                                 \
+    X(distribution)                                                                                \
+    X(hash)                                                                                        \
+    X(on_failure)
 
 /* Every field: its place and size. The last field of a struct ends it but for padding, so none is forgotten there. */
 static const struct field {
