@@ -70,12 +70,15 @@ struct backend {
     struct addr addr;
     struct backend_settings settings;
     struct conn *conns; /* settings.connections of them */
+    struct board_server *stats;
 };
 
 struct backends {
     struct ev_loop *loop; /* NULL: nothing is ever connected (a script is only checked) */
     struct arena *arena;
-    struct board_row *row;
+    struct board_worker *part;    /* the worker's counters */
+    struct board_row *row;        /* == &part->row */
+    struct board_server unlisted; /* counts for the servers that the board has no place for */
     double
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
@@ -84,7 +87,7 @@ struct backends {
 };
 
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
-                   struct board_row *row);
+                   struct board_worker *part);
 
 /* Closes everything; outstanding calls fail. */
 void backends_release(struct backends *set);

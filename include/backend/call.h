@@ -16,12 +16,12 @@
 struct call;
 
 enum call_event {
-    CALL_VALUE,    /* a value for one of several keys; more events follow */
+    CALL_VALUE, /* a value for one of several keys, or a line of statistics; more events follow */
     CALL_ANSWERED, /* the response, or the end of one; the last event */
     CALL_FAILED,   /* there will be no response; the last event */
 };
 
-/* A key as it was sent, with what the owner needs to put the answer in its place. */
+/* A key as it was sent (base64 if it was sent so), with what the owner needs to put the answer in its place. */
 struct call_key {
     const uint8_t *sent;
     const uint8_t *shown; /* what the client shall see; == sent unless the script rewrote it */
@@ -47,8 +47,11 @@ struct call {
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
+    double sent;    /* as backends.now */
     double exptime; /* of a gat, so that only equal ones are joined */
     uint8_t command;
+    uint8_t opaque_len; /* of a meta command; its bytes are at opaque_at */
+    uint32_t opaque_at;
     uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
     uint32_t keys_seen; /* records that the response has gone past */
@@ -72,6 +75,9 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
 
 /* Goes past the key that call_key gives. */
 void call_pass_key(struct call *call);
+
+/* True when key and opaque of an answer to a meta command, where it has them, are those of this call. */
+bool call_fits(const struct call *call, const struct response *r);
 
 /* Gives news to the owner, if there is one. */
 void call_tell(const struct call *call, const struct call_news *news);

@@ -16,7 +16,26 @@
     X(curr_connections, GAUGE, "clients connected now")                                            \
     X(total_connections, COUNTER, "clients ever taken over from the master")                       \
     X(closed_connections, COUNTER, "clients ever closed")                                          \
+    X(rejected_connections, COUNTER, "clients refused over --max-conns")                           \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
+    X(cmd_get, COUNTER, "keys asked for by get, gets, gat, gats, mg")                              \
+    X(cmd_set, COUNTER, "storage commands, ms too")                                                \
+    X(cmd_flush, COUNTER, "flush_all")                                                             \
+    X(cmd_touch, COUNTER, "touch, gat, gats")                                                      \
+    X(cmd_meta, COUNTER, "meta commands")                                                          \
+    X(get_hits, COUNTER, "keys found")                                                             \
+    X(get_misses, COUNTER, "keys not found")                                                       \
+    X(delete_misses, COUNTER, "delete, md: not found")                                             \
+    X(delete_hits, COUNTER, "delete, md: deleted")                                                 \
+    X(incr_misses, COUNTER, "incr, ma: not found")                                                 \
+    X(incr_hits, COUNTER, "incr, ma: changed")                                                     \
+    X(decr_misses, COUNTER, "decr: not found")                                                     \
+    X(decr_hits, COUNTER, "decr: changed")                                                         \
+    X(cas_misses, COUNTER, "cas: not found")                                                       \
+    X(cas_hits, COUNTER, "cas: stored")                                                            \
+    X(cas_badval, COUNTER, "cas: changed by another")                                              \
+    X(touch_hits, COUNTER, "touch, gat, gats: found")                                              \
+    X(touch_misses, COUNTER, "touch, gat, gats: not found")                                        \
     X(keys_routed, COUNTER, "routing decisions made")                                              \
     X(client_errors, COUNTER, "requests refused for what the client sent")                         \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
@@ -27,6 +46,8 @@
     X(backend_connects, COUNTER, "backend connections that became ready")                          \
     X(backend_closes, COUNTER, "backend connections closed or refused")                            \
     X(clients_shed, COUNTER, "clients closed because they did not read their replies")             \
+    X(user_us, COUNTER, "microseconds of user time of the workers")                                \
+    X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
     X(bytes_written, COUNTER, "bytes written to clients")
 
@@ -36,19 +57,69 @@ struct board_row {
 #undef X
 } __attribute__((aligned(64)));
 
+enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
+
+/* name, kind, meaning: what a worker knows of one server */
+#define BOARD_SERVER_CELLS(X)                                                                      \
+    X(ready, GAUGE, "connections that serve")                                                      \
+    X(connections, GAUGE, "connections that shall be")                                             \
+    X(in_flight, GAUGE, "calls that wait for their response")                                      \
+    X(requests, COUNTER, "calls made")                                                             \
+    X(responses, COUNTER, "calls answered")                                                        \
+    X(server_errors, COUNTER, "answers that were ERROR, CLIENT_ERROR or SERVER_ERROR")             \
+    X(refused, COUNTER, "calls not made: down, or too much waiting")                               \
+    X(timeouts, COUNTER, "calls that passed their deadline")                                       \
+    X(failed, COUNTER, "calls lost with their connection")                                         \
+    X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
+    X(connects, COUNTER, "connections that became ready")                                          \
+    X(closes, COUNTER, "connections closed or refused")
+
+struct board_server {
+    char name[BOARD_SERVER_NAME]; /* "" = free; written once, before anything else of it is read */
+#define X(name, kind, meaning) uint64_t name;
+    BOARD_SERVER_CELLS(X)
+#undef X
+    uint32_t latencies[BOARD_LATENCIES]; /* responses by time; see board_latency_bucket */
+};
+
+/* A worker's own part of the board. */
+struct board_worker {
+    struct board_row row;
+    struct board_server servers[BOARD_SERVERS];
+};
+
+/* Invariant: only the process in a slot writes its part, and the master its own row. */
 struct board {
     uint32_t workers;
-    struct board_row rows[];
+    double started;              /* seconds of the wall clock */
+    struct board_row master;     /* the master's own */
+    struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
+    struct board_worker parts[]; /* one a worker slot */
 };
+
+/* The bucket of a response time in seconds: four a doubling, from 10 us on. */
+unsigned board_latency_bucket(double seconds);
+
+/* The longest time that belongs to a bucket, in seconds. */
+double board_latency_limit(unsigned bucket);
+
+/* The worker's entry for a server of that name, made if need be; NULL when all are taken. */
+struct board_server *board_server(struct board_worker *part, const char *name);
 
 /* Maps a zeroed board of `workers` rows, shared with every process forked later. NULL when out of memory. */
 struct board *board_create(uint32_t workers);
 void board_destroy(struct board *board);
 
-/* Sets the gauges of a row to zero (its worker is gone). */
-void board_clear_gauges(struct board_row *row);
+/* Sets the gauges of a worker's part to zero (its worker is gone). */
+void board_clear_gauges(struct board_worker *part);
 
-/* The sum of all rows. */
+/* The sum of all rows, the master's too; counters count from the last board_reset on. */
 struct board_row board_sum(const struct board *board);
+
+/* Lets the counters of board_sum begin at zero. Any process may. */
+void board_reset(struct board *board);
+
+/* Adds one worker's cells of a server to a sum. */
+void board_server_add(struct board_server *sum, const struct board_server *server);
 
 #endif

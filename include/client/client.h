@@ -47,6 +47,9 @@ struct client *client_create(struct turn *t, int fd);
 /* At once: what is owed is dropped. */
 void client_close(struct client *c, const char *reason);
 
+/* Reads no more, and closes once everything is answered. */
+void client_end(struct client *c, const char *reason);
+
 /* Answer what was received, then shut the connection (the worker drains). */
 void client_drain(struct client *c);
 

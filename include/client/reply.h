@@ -31,14 +31,19 @@ struct reply {
     struct outq
         store; /* the finished answer, while replies before it are not; before, what parts point to */
     char *failure; /* the line that ends a multi-key get instead of END, or NULL */
+    char *
+        echo; /* key and opaque that an answer to a meta command repeats; of stats, its word; or NULL */
     uint32_t failure_len;
+    uint16_t echo_len;
+    uint16_t echo_room;
     uint8_t command; /* enum command */
     bool
-        silent; /* noreply: it keeps its place, so that writes are not asked for without end, and says nothing */
+        silent; /* noreply: it keeps its place, so that writes wait for their turn, and says nothing */
+    bool quiet; /* a meta command's q: its common answer is not sent */
 };
 
-/* A reply at the end of c's FIFO. keys: 1, or how many keys a get has. */
-struct reply *reply_create(struct client *c, unsigned command, uint32_t keys);
+/* A reply at the end of c's FIFO. r: the request, its key as the client sent it; or NULL. keys: 1, or how many keys a get has. */
+struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys);
 
 /* Answers `len` bytes (whole lines) in c's order, now or when what is before it is complete. */
 void reply_at_once(struct client *c, const char *bytes, size_t len);
@@ -47,6 +52,12 @@ void reply_at_once(struct client *c, const char *bytes, size_t len);
 void reply_joined(struct reply *reply);
 void reply_miss(struct reply *reply);
 void reply_fail(struct reply *reply, const char *text, size_t len);
+
+/* Answers `stats what` when everything before it is answered, so that it counts that too. */
+void reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
+
+/* Completes a reply of one key with `answer`, which is empty afterwards. */
+void reply_finish(struct reply *reply, struct outq *answer);
 
 /* News of a call (call_done_fn); the second form takes a failure of a retrieval for a miss. */
 void reply_news(void *owner, const struct call_news *news);

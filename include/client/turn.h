@@ -17,7 +17,19 @@ struct client;
 
 enum { TURN_SLOTS = 2048 };
 
+/* Who may flush_all. */
+enum turn_flush {
+    FLUSH_NEAR,
+    FLUSH_YES,
+    FLUSH_NO
+}; /* NEAR: who came over loopback or a unix socket */
+
+/* Answers `stats what` (len bytes; none: the general ones) with whole lines into out, END included; or `stats reset`. False when
+ * there are no such statistics. Owned by this floor, answered by the daemon's. */
+typedef bool turn_stats_fn(void *about, const char *what, size_t len, struct outq *out);
+
 struct turn_limits {
+    enum turn_flush allow_flush;
     size_t max_value;     /* bytes of a value that a client may store */
     size_t client_buffer; /* bytes of replies held for a client, above one value */
 };
@@ -30,6 +42,8 @@ struct turn {
     struct turn_limits limits;
     client_route_fn *route;
     void *router;
+    turn_stats_fn *stats;
+    void *about;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;

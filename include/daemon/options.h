@@ -31,10 +31,12 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
     X(user, STRING, 'u', "user", "NAME", "", "switch to this user once the listeners are bound")   \
     X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
-    X(log_format, FORMAT, 0, "log-format", "text|json", "text", "how log lines are written")       \
+    X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, above one value (64k..4g)")                   \
+    X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
+      "who may flush_all: near = who connects over loopback or a unix socket")                     \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
@@ -65,9 +67,10 @@ struct options {
     const char *pid_file;
     const char *user;
     int verbose;
-    int log_format; /* enum log_format */
+    int log_format; /* enum log_format, in the order of its words */
     uint64_t max_value;
     uint64_t client_buffer;
+    int allow_flush;      /* enum turn_flush, in the order of its words */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     bool single_process;
     bool no_jit;
@@ -86,6 +89,9 @@ bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn
 
 /* Prints usage and the table of options with their defaults. */
 void options_help(FILE *out);
+
+/* Word `number` of `near|yes|no` into text. Returns text. */
+const char *options_choice(const char *words, int number, char *text, size_t size);
 
 void options_release(struct options *o);
 

@@ -17,10 +17,10 @@ struct listeners;
  * channel is -1 and the worker accepts from listeners itself and takes the signals. */
 struct worker_seat {
     const struct options *options;
-    struct board_row *row; /* this worker's own counters */
-    uint32_t index;        /* slot number, 0.. */
-    uint32_t generation;   /* what the script loaded at start is numbered: 1, more after reloads */
-    int script_fd;         /* text of the script to start with, see source; -1: built-in */
+    struct board *board; /* everyone's counters; this worker's own are parts[index] */
+    uint32_t index;      /* slot number, 0.. */
+    int script_fd;       /* text of the script to start with, see source; -1: built-in */
+    uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
     int channel;
     struct listeners
         *listeners; /* main's: the worker may listeners_close them early, not destroy them */

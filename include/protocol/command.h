@@ -16,7 +16,17 @@
     X(VERSION, 9)                                                                                  \
     X(ERROR, 10)                                                                                   \
     X(CLIENT_ERROR, 11)                                                                            \
-    X(SERVER_ERROR, 12)
+    X(SERVER_ERROR, 12)                                                                            \
+    X(HD, 13)                                                                                      \
+    X(EN, 14)                                                                                      \
+    X(VA, 15)                                                                                      \
+    X(NS, 16)                                                                                      \
+    X(EX, 17)                                                                                      \
+    X(NF, 18)                                                                                      \
+    X(ME, 19)                                                                                      \
+    X(STAT, 20)                                                                                    \
+    X(OK, 21)                                                                                      \
+    X(RESET, 22)
 
 enum response_kind {
 #define X(name, bit) RESPONSE_##name = 1 << (bit),
@@ -32,6 +42,9 @@ enum command_shape {
     SHAPE_DELETE,     /* key [0] [noreply] */
     SHAPE_ARITHMETIC, /* key delta [noreply] */
     SHAPE_TOUCH,      /* key exptime [noreply] */
+    SHAPE_META,       /* key flag* */
+    SHAPE_META_STORE, /* key length flag*, then a value */
+    SHAPE_ADMIN,      /* sent to every backend: any words */
     SHAPE_LOCAL,      /* answered by moongate itself */
 };
 
@@ -40,6 +53,8 @@ enum command_shape {
     (RESPONSE_STORED | RESPONSE_NOT_STORED | RESPONSE_EXISTS | RESPONSE_NOT_FOUND)
 #define NUMBER_RESPONSES   (RESPONSE_NUMBER | RESPONSE_NOT_FOUND)
 #define RETRIEVE_RESPONSES (RESPONSE_VALUE | RESPONSE_END)
+#define META_RESPONSES                                                                             \
+    (RESPONSE_HD | RESPONSE_EN | RESPONSE_VA | RESPONSE_NS | RESPONSE_EX | RESPONSE_NF)
 
 /* name, text, shape, what the answer may be besides an error, its answer to a miss */
 #define COMMANDS(X)                                                                                \
@@ -58,8 +73,24 @@ enum command_shape {
     X(INCR, "incr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
     X(DECR, "decr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
     X(TOUCH, "touch", SHAPE_TOUCH, RESPONSE_TOUCHED | RESPONSE_NOT_FOUND, "NOT_FOUND\r\n")         \
+    X(META_GET, "mg", SHAPE_META, META_RESPONSES, "EN\r\n")                                        \
+    X(META_SET, "ms", SHAPE_META_STORE, META_RESPONSES, "NS\r\n")                                  \
+    X(META_DELETE, "md", SHAPE_META, META_RESPONSES, "NF\r\n")                                     \
+    X(META_ARITHMETIC, "ma", SHAPE_META, META_RESPONSES, "NF\r\n")                                 \
+    X(META_DEBUG, "me", SHAPE_META, RESPONSE_ME | RESPONSE_EN, "EN\r\n")                           \
+    X(META_NOOP, "mn", SHAPE_LOCAL, 0, "")                                                         \
+    X(FLUSH_ALL, "flush_all", SHAPE_ADMIN, RESPONSE_OK, "")                                        \
+    X(STATS, "stats", SHAPE_ADMIN, RESPONSE_STAT | RESPONSE_END | RESPONSE_RESET | RESPONSE_OK,    \
+      "")                                                                                          \
     X(VERSION, "version", SHAPE_LOCAL, RESPONSE_VERSION, "")                                       \
-    X(QUIT, "quit", SHAPE_LOCAL, 0, "")
+    X(VERBOSITY, "verbosity", SHAPE_LOCAL, 0, "")                                                  \
+    X(QUIT, "quit", SHAPE_LOCAL, 0, "")                                                            \
+    X(SHUTDOWN, "shutdown", SHAPE_LOCAL, 0, "")                                                    \
+    X(CACHE_MEMLIMIT, "cache_memlimit", SHAPE_LOCAL, 0, "")                                        \
+    X(SLABS, "slabs", SHAPE_LOCAL, 0, "")                                                          \
+    X(LRU, "lru", SHAPE_LOCAL, 0, "")                                                              \
+    X(LRU_CRAWLER, "lru_crawler", SHAPE_LOCAL, 0, "")                                              \
+    X(WATCH, "watch", SHAPE_LOCAL, 0, "")
 
 enum command {
 #define X(name, text, shape, responses, miss) COMMAND_##name,

@@ -31,6 +31,10 @@ struct request {
         exptime;  /* seconds as memcached reads them; script may write; checked before it is sent */
     double flags; /* 0..2^32-1; script may write; checked before it is sent */
     READ_ONLY uint64_t number; /* cas id of a cas, delta of incr and decr */
+    READ_ONLY uintptr_t
+        args_at; /* a meta command's flags, or the words of an admin or local command, as sent */
+    READ_ONLY uint16_t args_len;
+    READ_ONLY uint16_t meta; /* enum meta_flag, those that matter here */
 
     /* Set by the client's side, of no use to a script. */
     READ_ONLY uintptr_t owner; /* struct reply that waits for the answer */
@@ -44,10 +48,22 @@ struct request {
     READ_ONLY uint8_t multi; /* one of several keys of a get */
 };
 
+/* What a meta command's flags ask of us. */
+enum meta_flag {
+    META_QUIET = 1,    /* q: the common answer is not sent; never forwarded */
+    META_BASE64 = 2,   /* b: the key is base64 on the wire; key_at has it decoded */
+    META_KEY = 4,      /* k: the answer repeats the key */
+    META_OPAQUE = 8,   /* O: the answer repeats an opaque token */
+    META_EXPTIME = 16, /* T: exptime was given */
+    META_FLAGS = 32    /* F: flags were given */
+};
+
 #ifndef MOONGATE_CDEF
 
 enum {
     KEY_MAX = 250,         /* bytes, as memcached */
+    KEY_MAX_BASE64 = 186,  /* bytes of a key that base64 brings to KEY_MAX at most */
+    OPAQUE_MAX = 32,       /* bytes, as memcached */
     LINE_MAX_BYTES = 2048, /* longest line without an end, as memcached, but for get and gets */
     RETRIEVE_LINE_MAX = 1024 * 1024, /* longest get or gets */
 };
@@ -66,6 +82,8 @@ struct request_parse {
     size_t need;     /* AGAIN */
     size_t
         swallow; /* REFUSED: bytes behind `consumed` that belong to it and may not have come yet */
+    bool
+        drop; /* REFUSED: the key's old value must go, as a set that is too large does: r is a delete for it */
     const char *error; /* REFUSED, CLOSE: the line to answer, CRLF included; NULL = none */
     uint32_t keys;     /* OK, KEYS: how many */
     size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */
@@ -82,12 +100,27 @@ bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r)
 /* True when a key may be sent: 1..250 bytes, no control bytes, no space. */
 bool request_key_is_valid(const uint8_t *key, size_t len);
 
-/* Most bytes that request_encode_line can need. */
-enum { REQUEST_LINE_ROOM = KEY_MAX + 128 };
+/* Takes the next of a meta command's flags out of *at .. end; false when there is none. *len is at least 1. */
+bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len);
 
-/* Writes the request's line as a backend reads it (canonical numbers, never noreply) to `to`, which has REQUEST_LINE_ROOM
- * bytes. For a store the line ends behind its CRLF and the caller appends value and CRLF; for a retrieval the line
- * is left open, without CRLF, so that more keys may follow. Returns the bytes written. */
+/* The key as it stands on the wire (base64 or not) in `to`, which has KEY_WIRE_ROOM bytes. Returns its length. */
+enum { KEY_WIRE_ROOM = 336 };
+size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len, uint8_t *to);
+
+/* Decodes the base64 key of r (META_BASE64, as parsed) into `to`, which has KEY_MAX bytes, and lets r->key_at point there. False
+ * when it is no base64, or decodes to nothing. */
+bool request_decode_key(struct request *r, uint8_t *to);
+
+/* Most bytes that request_encode_line can need: for any request, for r. */
+enum { REQUEST_LINE_ROOM = KEY_WIRE_ROOM + 160 + LINE_MAX_BYTES };
+static inline size_t request_line_room(const struct request *r)
+{
+    return KEY_WIRE_ROOM + 160 + r->args_len;
+}
+
+/* Writes the request's line as a backend reads it (canonical numbers, never noreply or q) to `to`, which has
+ * request_line_room(r) bytes. For a store the line ends behind its CRLF and the caller appends value and CRLF; for a
+ * retrieval the line is left open, without CRLF, so that more keys may follow. Returns the bytes written. */
 size_t request_encode_line(const struct request *r, uint8_t *to);
 
 #endif

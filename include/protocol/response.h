@@ -16,17 +16,20 @@ enum { RESPONSE_LINE_MAX = 2048 }; /* bytes, CRLF included */
 
 enum response_status {
     RESPONSE_AGAIN,   /* not whole yet */
-    RESPONSE_OK,      /* one line, or one VALUE with its data */
+    RESPONSE_DONE,    /* one line, or one VALUE or VA with its data */
     RESPONSE_INVALID, /* no response of memcached */
 };
 
 struct response {
     enum response_kind kind;
-    const uint8_t *bytes; /* all of it, CRLF included; for a VALUE its data and CRLF too */
+    const uint8_t *bytes; /* all of it, CRLF included; for a VALUE or VA its data and CRLF too */
     size_t len;
-    const uint8_t *key;  /* VALUE: its key */
-    const uint8_t *rest; /* VALUE: what follows the key, from the space on */
+    const uint8_t *
+        key; /* VALUE, ME: its key; an answer to a meta command: the key that k asked for, or NULL */
+    const uint8_t *rest;   /* where there is a key: what follows it */
+    const uint8_t *opaque; /* an answer to a meta command: what O gave, or NULL */
     uint16_t key_len;
+    uint16_t opaque_len;
     size_t need; /* AGAIN: how long it will be in all, 0 = not known */
 };
 

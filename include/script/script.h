@@ -48,6 +48,9 @@ struct pool *const *script_route(void *router, struct request *slots, struct ans
 
 uint32_t script_generation(const struct script *s);
 
+/* Its pools, n of them; they stay owned by the script. */
+struct pool *const *script_pools(const struct script *s, uint32_t *n);
+
 /* Prints the pools, their servers, and the kind of route. */
 void script_describe(const struct script *s, FILE *out);
 

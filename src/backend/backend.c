@@ -19,15 +19,17 @@ enum {
 /* --- the set ----------------------------------------------------------------------------------- */
 
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
-                   struct board_row *row)
+                   struct board_worker *part)
 {
-    *set = (struct backends){.loop = loop, .arena = arena, .row = row, .log = {.burst = 20}};
+    *set = (struct backends){
+        .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
 }
 
 static void backend_destroy(struct backend *b, const char *reason)
 {
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         struct conn *conn = &b->conns[i];
+        if (conn->state != CONN_IDLE) b->stats->connections--;
         conn_release(conn, reason);
         for (struct conn **p = &b->set->unsent; *p; p = &(*p)->next_unsent) {
             if (*p != conn) continue;
@@ -66,6 +68,8 @@ static struct backend *backend_create(struct backends *set, const char *name,
     struct backend *b = slab_borrow(sizeof *b);
     *b = (struct backend){.set = set, .addr = *addr, .settings = *settings, .next = set->first};
     snprintf(b->name, sizeof b->name, "%s", name);
+    b->stats = board_server(set->part, name);
+    if (!b->stats) b->stats = &set->unlisted;
     b->conns = slab_borrow(sizeof *b->conns * settings->connections);
     for (uint32_t i = 0; i < settings->connections; i++) conn_init(&b->conns[i], b);
     set->first = b;
@@ -99,7 +103,10 @@ void backends_start(struct backends *set)
 {
     for (struct backend *b = set->first; b && set->loop; b = b->next) {
         if (b->counts == 0) continue;
-        for (uint32_t i = 0; i < b->settings.connections; i++) conn_start(&b->conns[i]);
+        for (uint32_t i = 0; i < b->settings.connections; i++) {
+            if (b->conns[i].state == CONN_IDLE) b->stats->connections++;
+            conn_start(&b->conns[i]);
+        }
     }
 }
 
@@ -150,6 +157,7 @@ static enum backend_status refuse(const struct backend *b, const char *why, cons
     snprintf(text, sizeof text, "%s %s", b->name, why);
     *reason = text;
     b->set->row->call_failures++;
+    b->stats->refused++;
     return BACKEND_REFUSED;
 }
 
@@ -181,11 +189,11 @@ static void write_value(struct conn *conn, const struct request *r)
 static uint32_t write_request(struct conn *conn, const struct request *r)
 {
     if (conn->line_open) outq_append(&conn->out, "\r\n", 2);
-    size_t len = request_encode_line(r, outq_reserve(&conn->out, REQUEST_LINE_ROOM));
+    size_t len = request_encode_line(r, outq_reserve(&conn->out, request_line_room(r)));
     outq_commit(&conn->out, len);
     unsigned shape = command_info(r->command_id)->shape;
     conn->line_open = shape == SHAPE_RETRIEVE;
-    if (shape == SHAPE_STORE) write_value(conn, r);
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(conn, r);
     return (uint32_t)len;
 }
 
@@ -202,5 +210,6 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     conn_push(conn, call);
     conn_mark_unsent(conn);
     b->set->row->calls++;
+    b->stats->requests++;
     return BACKEND_OK;
 }

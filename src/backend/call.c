@@ -14,29 +14,6 @@ struct record {
     uint16_t shown_len;
 };
 
-struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner)
-{
-    struct call *call = slab_borrow(SIZE);
-    call->next = NULL;
-    call->done = done;
-    call->owner = owner;
-    call->deadline = deadline;
-    call->exptime = r->exptime;
-    call->command = r->command_id;
-    call->line_len = 0;
-    call->keys_n = call->keys_seen = call->seen = call->used = 0;
-    call->room = INSIDE;
-    call->bytes = call->inside;
-    call_add_key(call, r);
-    return call;
-}
-
-void call_destroy(struct call *call)
-{
-    if (call->bytes != call->inside) slab_return(call->bytes, call->room);
-    slab_return(call, SIZE);
-}
-
 static void make_room(struct call *call, uint32_t more)
 {
     uint32_t room = (call->used + more) * 2;
@@ -47,19 +24,68 @@ static void make_room(struct call *call, uint32_t more)
     call->room = room;
 }
 
+/* Appends a key as it stands on the wire; there is room for KEY_WIRE_ROOM bytes. */
+static uint16_t append_key(struct call *call, const struct request *r, uintptr_t key, size_t len)
+{
+    size_t n = request_wire_key(r, (const uint8_t *)key, len, call->bytes + call->used);
+    call->used += (uint32_t)n;
+    return (uint16_t)n;
+}
+
 void call_add_key(struct call *call, const struct request *r)
 {
-    struct record record = {r->part, r->key_len, r->shown_key_at ? r->shown_key_len : 0};
-    uint32_t more = (uint32_t)sizeof record + record.sent_len + record.shown_len;
+    struct record record = {.part = r->part};
+    uint32_t at = call->used;
+    bool base64 = r->meta & META_BASE64;
+    uint32_t keys = base64 ? 2 * KEY_WIRE_ROOM : (uint32_t)r->key_len + r->shown_key_len;
+    uint32_t more = (uint32_t)sizeof record + keys;
     if (call->room - call->used < more) make_room(call, more);
-    uint8_t *p = call->bytes + call->used;
-    memcpy(p, &record, sizeof record);
-    memcpy(p + sizeof record, (const void *)r->key_at, record.sent_len);
-    if (record.shown_len)
-        memcpy(p + sizeof record + record.sent_len, (const void *)r->shown_key_at,
-               record.shown_len);
-    call->used += more;
+    call->used += (uint32_t)sizeof record;
+    record.sent_len = append_key(call, r, r->key_at, r->key_len);
+    if (r->shown_key_at) record.shown_len = append_key(call, r, r->shown_key_at, r->shown_key_len);
+    memcpy(call->bytes + at, &record, sizeof record);
     call->keys_n++;
+}
+
+/* What O gave, behind the key. */
+static void add_opaque(struct call *call, const struct request *r)
+{
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag = at;
+    size_t len = 0;
+    while (request_next_flag(&at, end, &flag, &len) && *flag != 'O') {
+    }
+    if (len - 1 > OPAQUE_MAX) return; /* the server will refuse it */
+    if (call->room - call->used < len) make_room(call, (uint32_t)len);
+    call->opaque_at = call->used;
+    call->opaque_len = (uint8_t)(len - 1);
+    memcpy(call->bytes + call->used, flag + 1, len - 1);
+    call->used += (uint32_t)(len - 1);
+}
+
+struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner)
+{
+    struct call *call = slab_borrow(SIZE);
+    call->next = NULL;
+    call->done = done;
+    call->owner = owner;
+    call->deadline = deadline;
+    call->exptime = r->exptime;
+    call->command = r->command_id;
+    call->opaque_len = 0;
+    call->opaque_at = 0;
+    call->line_len = 0;
+    call->keys_n = call->keys_seen = call->seen = call->used = 0;
+    call->room = INSIDE;
+    call->bytes = call->inside;
+    call_add_key(call, r);
+    if (r->meta & META_OPAQUE) add_opaque(call, r);
+    return call;
+}
+
+void call_destroy(struct call *call)
+{
+    if (call->bytes != call->inside) slab_return(call->bytes, call->room);
+    slab_return(call, SIZE);
 }
 
 bool call_key(const struct call *call, struct call_key *key)
@@ -93,6 +119,16 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
         if (key->sent_len == len && memcmp(key->sent, name, len) == 0) return true;
     }
     return false;
+}
+
+bool call_fits(const struct call *call, const struct response *r)
+{
+    struct call_key key;
+    if (r->key && r->kind != RESPONSE_ME && call_key(call, &key) &&
+        (key.sent_len != r->key_len || memcmp(key.sent, r->key, r->key_len) != 0))
+        return false;
+    return !r->opaque || (r->opaque_len == call->opaque_len &&
+                          memcmp(r->opaque, call->bytes + call->opaque_at, r->opaque_len) == 0);
 }
 
 void call_tell(const struct call *call, const struct call_news *news)

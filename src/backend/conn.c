@@ -35,6 +35,7 @@ static double now_of(const struct conn *c)
 
 static void conn_set_state(struct conn *c, enum conn_state state)
 {
+    c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
     c->state = state;
     c->since = now_of(c);
 }
@@ -97,6 +98,7 @@ static struct call *pop_call(struct conn *c)
     c->head = call->next;
     if (!c->head) c->tail = NULL;
     c->depth--;
+    c->backend->stats->in_flight--;
     return call;
 }
 
@@ -105,6 +107,16 @@ static void finish_call(struct conn *c, const struct call_news *news)
     struct call *call = pop_call(c);
     call_tell(call, news);
     call_destroy(call);
+}
+
+/* The last event of a call that was answered. */
+static void answer_call(struct conn *c, const struct call_news *news)
+{
+    struct board_server *stats = c->backend->stats;
+    stats->responses++;
+    stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
+    stats->latencies[board_latency_bucket(now_of(c) - c->head->sent)]++;
+    finish_call(c, news);
 }
 
 static const char *failure_text(const struct conn *c, const char *reason)
@@ -119,6 +131,7 @@ static void fail_calls(struct conn *c, const char *reason)
 {
     struct call_news news = {.event = CALL_FAILED, .failure = failure_text(c, reason)};
     c->backend->set->row->call_failures += c->depth;
+    c->backend->stats->failed += c->depth;
     while (c->head) finish_call(c, &news);
 }
 
@@ -132,6 +145,7 @@ static void expire_calls(struct conn *c)
         call_tell(call, &news);
         call->owner = NULL;
         c->backend->set->row->call_timeouts++;
+        c->backend->stats->timeouts++;
     }
 }
 
@@ -152,6 +166,7 @@ static void conn_close(struct conn *c, const char *reason)
     c->fd = -1;
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
+    c->backend->stats->closes++;
     c->troubles = was_ready && now_of(c) - c->since >= SETTLED_AFTER ? 0 : c->troubles + 1;
     c->failures = was_ready ? 0 : c->failures + 1;
     if (log_allows(&set->log, set->now))
@@ -176,6 +191,7 @@ static void conn_close_errno(struct conn *c, int error)
 static void conn_anomaly(struct conn *c, const char *what)
 {
     c->backend->set->row->desyncs++;
+    c->backend->stats->desyncs++;
     conn_close(c, what);
 }
 
@@ -253,7 +269,7 @@ enum taken {
 /* How long the message at hand will be in all, so that its rest is read in place. */
 static size_t message_need(const struct conn *c, const struct response *r)
 {
-    bool single = c->state == CONN_READY && c->head && c->head->keys_n == 1;
+    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1;
     if (r->need == 0) return 0;
     return r->need + (single ? strlen("END\r\n") : 0);
 }
@@ -266,6 +282,7 @@ static enum taken take_probe(struct conn *c, const struct response *r)
         conn_set_state(c, CONN_READY);
         c->progress = c->since;
         c->backend->set->row->backend_connects++;
+        c->backend->stats->connects++;
         log_debug("backend %s: ready (%u calls waited)", c->backend->name, c->depth);
         set_alarm(c, next_alarm(c));
         conn_mark_unsent(c);
@@ -293,7 +310,7 @@ static enum taken take_single(struct conn *c, struct response *r, const uint8_t 
     }
     r->len += strlen("END\r\n");
     call_key(c->head, &news.key);
-    finish_call(c, &news);
+    answer_call(c, &news);
     return TAKEN_OK;
 }
 
@@ -311,6 +328,14 @@ static enum taken take_value(struct conn *c, struct response *r, const uint8_t *
     return TAKEN_OK;
 }
 
+/* A server that refuses the line of a store may take its value for commands. memcached swallows the value of an ms that it
+ * understood well enough to say what is wrong. */
+static bool stays_in_step(const struct command_info *command, enum response_kind kind)
+{
+    if (command->shape == SHAPE_STORE) return !(kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
+    return command->shape != SHAPE_META_STORE || kind != RESPONSE_ERROR;
+}
+
 static enum taken take_response(struct conn *c, struct response *r, const uint8_t *end,
                                 struct blob *blob)
 {
@@ -325,12 +350,20 @@ static enum taken take_response(struct conn *c, struct response *r, const uint8_
         return TAKEN_CLOSED;
     }
     if (r->kind == RESPONSE_VALUE) return take_value(c, r, end, blob);
-    struct call_news news = {.event = CALL_ANSWERED, .response = r};
-    bool in_step =
-        command->shape != SHAPE_STORE || !(r->kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
-    finish_call(c, &news);
+    if (r->kind == RESPONSE_STAT) {
+        struct call_news line = {.event = CALL_VALUE, .response = r};
+        call_tell(c->head, &line);
+        return TAKEN_OK;
+    }
+    if (!call_fits(c->head, r)) {
+        conn_anomaly(c, "desync: an answer with the key or opaque of another request");
+        return TAKEN_CLOSED;
+    }
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = blob};
+    call_key(c->head, &news.key);
+    bool in_step = stays_in_step(command, r->kind);
+    answer_call(c, &news);
     if (in_step) return TAKEN_OK;
-    /* A server that refuses the line of a store may take its value for commands. */
     conn_anomaly(c, "desync: it refused the line of a store");
     return TAKEN_CLOSED;
 }
@@ -458,12 +491,14 @@ bool conn_refuses(const struct conn *c)
 void conn_push(struct conn *c, struct call *call)
 {
     if (!c->head) c->progress = now_of(c);
+    call->sent = now_of(c);
     if (c->tail)
         c->tail->next = call;
     else
         c->head = call;
     c->tail = call;
     c->depth++;
+    c->backend->stats->in_flight++;
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
     double at = ev_is_active(&c->timer)
                     ? now_of(c) + ev_timer_remaining(c->backend->set->loop, &c->timer)

@@ -1,13 +1,23 @@
 #include "base/board.h"
 
-#include <stddef.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
-_Static_assert(offsetof(struct board, rows) % 64 == 0, "rows start on a cache line");
+static const double LATENCY_FIRST = 10e-6; /* seconds: what the first bucket holds at most */
 
 static size_t board_bytes(uint32_t workers)
 {
-    return sizeof(struct board) + workers * sizeof(struct board_row);
+    return sizeof(struct board) + workers * sizeof(struct board_worker);
+}
+
+static double wall_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 struct board *board_create(uint32_t workers)
@@ -17,6 +27,7 @@ struct board *board_create(uint32_t workers)
     if (memory == MAP_FAILED) return NULL;
     struct board *board = memory;
     board->workers = workers;
+    board->started = wall_clock();
     return board;
 }
 
@@ -25,27 +36,96 @@ void board_destroy(struct board *board)
     if (board) munmap(board, board_bytes(board->workers));
 }
 
-/* The kinds of cells, as what clearing gauges does to them. */
-#define CLEAR_COUNTER(cell) (void)(cell)
-#define CLEAR_GAUGE(cell)   ((cell) = 0)
+/* --- rows -------------------------------------------------------------------------------------- */
 
-void board_clear_gauges(struct board_row *row)
+/* What each kind of cell takes part in. */
+#define CLEAR_COUNTER(cell)         (void)(cell)
+#define CLEAR_GAUGE(cell)           ((cell) = 0)
+#define SINCE_COUNTER(cell, before) ((cell) -= (before))
+#define SINCE_GAUGE(cell, before)   (void)(cell)
+
+void board_clear_gauges(struct board_worker *part)
 {
-#define X(name, kind, meaning) CLEAR_##kind(row->name);
+#define X(name, kind, meaning) CLEAR_##kind(part->row.name);
+    BOARD_CELLS(X)
+#undef X
+    for (uint32_t i = 0; i < BOARD_SERVERS; i++) {
+        struct board_server *s = &part->servers[i];
+#define X(name, kind, meaning) CLEAR_##kind(s->name);
+        BOARD_SERVER_CELLS(X)
+#undef X
+    }
+}
+
+/* Another process may be storing into the cells meanwhile: each is loaded whole, the sum is a moment's. */
+static void add_row(struct board_row *sum, const struct board_row *row)
+{
+#define X(name, kind, meaning) sum->name += __atomic_load_n(&row->name, __ATOMIC_RELAXED);
     BOARD_CELLS(X)
 #undef X
 }
 
-/* Another process may be storing into the cells meanwhile: each is loaded whole, the sum is a
- * moment's. */
+static struct board_row sum_all(const struct board *board)
+{
+    struct board_row sum = board->master;
+    for (uint32_t i = 0; i < board->workers; i++) add_row(&sum, &board->parts[i].row);
+    return sum;
+}
+
 struct board_row board_sum(const struct board *board)
 {
-    struct board_row sum = {0};
-    for (uint32_t i = 0; i < board->workers; i++) {
-        const struct board_row *row = &board->rows[i];
-#define X(name, kind, meaning) sum.name += __atomic_load_n(&row->name, __ATOMIC_RELAXED);
-        BOARD_CELLS(X)
+    struct board_row sum = sum_all(board);
+#define X(name, kind, meaning) SINCE_##kind(sum.name, board->before.name);
+    BOARD_CELLS(X)
 #undef X
-    }
     return sum;
+}
+
+void board_reset(struct board *board)
+{
+    board->before = sum_all(board);
+}
+
+/* --- servers ----------------------------------------------------------------------------------- */
+
+struct board_server *board_server(struct board_worker *part, const char *name)
+{
+    char shown[BOARD_SERVER_NAME];
+    snprintf(shown, sizeof shown, "%s", name);
+    for (uint32_t i = 0; i < BOARD_SERVERS; i++) {
+        struct board_server *s = &part->servers[i];
+        if (strcmp(s->name, shown) == 0) return s;
+        if (s->name[0]) continue;
+        /* Others read the name once its first byte is there. */
+        memcpy(s->name + 1, shown + 1, sizeof shown - 1);
+        __atomic_store_n(&s->name[0], shown[0], __ATOMIC_RELEASE);
+        return s;
+    }
+    return NULL;
+}
+
+unsigned board_latency_bucket(double seconds)
+{
+    int doublings;
+    double times = seconds / LATENCY_FIRST;
+    if (times <= 1) return 0;
+    double place = frexp(times, &doublings); /* 0.5 .. 1 within its doubling */
+    int bucket = (doublings - 1) * 4 + (int)((place - 0.5) * 8) + 1;
+    return bucket < BOARD_LATENCIES ? (unsigned)bucket : BOARD_LATENCIES - 1;
+}
+
+double board_latency_limit(unsigned bucket)
+{
+    if (bucket == 0) return LATENCY_FIRST;
+    unsigned quarter = (bucket - 1) % 4;
+    return ldexp(LATENCY_FIRST * (1 + (quarter + 1) / 4.0), (int)(bucket - 1) / 4);
+}
+
+void board_server_add(struct board_server *sum, const struct board_server *server)
+{
+#define X(name, kind, meaning) sum->name += __atomic_load_n(&server->name, __ATOMIC_RELAXED);
+    BOARD_SERVER_CELLS(X)
+#undef X
+    for (unsigned i = 0; i < BOARD_LATENCIES; i++)
+        sum->latencies[i] += __atomic_load_n(&server->latencies[i], __ATOMIC_RELAXED);
 }

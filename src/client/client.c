@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "client/local.h"
 
 enum {
     READ_AT_MOST = 16 * 1024,  /* bytes a turn of one client: its fair share */
@@ -15,8 +16,6 @@ enum {
     OWED_AT_FIRST = 16,        /* the same while it is not known how large its replies are */
     DRAIN_READS = 64,          /* reads for what has arrived when the drain begins */
 };
-
-static const char VERSION[] = "VERSION " MOONGATE_VERSION "\r\n";
 
 /* --- state ------------------------------------------------------------------------------------- */
 
@@ -77,6 +76,12 @@ static void client_watch(struct client *c)
     ev_io_start(c->turn->loop, &c->io);
 }
 
+void client_end(struct client *c, const char *reason)
+{
+    client_set_state(c, CLIENT_ENDING, reason);
+    client_mark_dirty(c);
+}
+
 /* --- accept ------------------------------------------------------------------------------------ */
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
@@ -106,32 +111,55 @@ static void answer_error(struct client *c, const struct request *r, const char *
     if (error && !r->noreply) reply_at_once(c, error, strlen(error));
 }
 
-static void take_local(struct client *c, const struct request *r)
+/* A base64 key is routed by what it stands for. False when it stands for nothing. */
+static bool decode_key(struct client *c, struct request *r)
 {
-    if (r->command_id == COMMAND_VERSION)
-        reply_at_once(c, VERSION, sizeof VERSION - 1);
-    else
-        client_set_state(c, CLIENT_ENDING, "quit");
+    return !(r->meta & META_BASE64) || request_decode_key(r, arena_alloc(c->turn->arena, KEY_MAX));
+}
+
+static void count_request(struct board_row *row, const struct request *r, uint32_t keys)
+{
+    unsigned shape = command_info(r->command_id)->shape;
+    row->cmd_get += shape == SHAPE_RETRIEVE ? keys : r->command_id == COMMAND_META_GET;
+    row->cmd_set += shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+    row->cmd_meta += shape == SHAPE_META || shape == SHAPE_META_STORE;
+    row->cmd_touch += r->command_id == COMMAND_TOUCH;
+    if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) row->cmd_touch += keys;
 }
 
 static void take_one(struct client *c, struct request *r, struct blob *blob)
 {
+    count_request(c->turn->row, r, 1);
+    if (!decode_key(c, r)) {
+        answer_error(c, r, "CLIENT_ERROR error decoding key\r\n");
+        return;
+    }
     r->affinity = c->affinity;
     r->value_blob = (uintptr_t)blob;
-    struct reply *reply = reply_create(c, r->command_id, 1);
+    struct reply *reply = reply_create(c, r, 1);
     reply->silent = r->noreply;
     r->owner = (uintptr_t)reply;
     c->turn->used++;
+}
+
+/* A delete that nobody waits for. */
+static void drop_value(struct client *c, struct request *r)
+{
+    r->meta &= META_BASE64;
+    r->noreply = 1;
+    r->args_len = 0;
+    take_one(c, r, NULL);
 }
 
 /* Each key of a get is routed by itself; `r` is the slot that holds what they have in common. */
 static void take_keys(struct client *c, const struct request *r, const uint8_t *end, uint32_t keys)
 {
     struct request common = *r;
+    count_request(c->turn->row, r, keys);
     const uint8_t *at = (const uint8_t *)r->key_at;
     common.affinity = c->affinity;
     common.multi = 1;
-    common.owner = (uintptr_t)reply_create(c, r->command_id, keys);
+    common.owner = (uintptr_t)reply_create(c, r, keys);
     while (request_next_key(&at, end, &common)) {
         *turn_slot(c->turn) = common;
         c->turn->used++;
@@ -149,11 +177,12 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         if (p->keys)
             take_one(c, r, blob);
         else
-            take_local(c, r);
+            local_answer(c, r);
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
         answer_error(c, r, p->error);
+        if (p->drop) drop_value(c, r);
         c->swallow = p->swallow;
         return true;
     default:

@@ -9,7 +9,11 @@
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
 static const char END[] = "END\r\n";
 
-enum { VALUE_WORD = sizeof "VALUE " - 1, IN_BLOB_FROM = 8192 };
+enum {
+    VALUE_WORD = sizeof "VALUE " - 1,
+    IN_BLOB_FROM = 8192,
+    ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8
+};
 
 /* Counts n bytes as held for the client. */
 static void hold(struct reply *reply, size_t n)
@@ -25,10 +29,42 @@ static void hold_no_more(struct reply *reply)
     reply->held = 0;
 }
 
-struct reply *reply_create(struct client *c, unsigned command, uint32_t keys)
+/* What k and O make every answer repeat, in the order asked for. */
+static void keep_echo(struct reply *reply, const struct request *r)
+{
+    uint8_t text[ECHO_MAX], *p = text;
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
+    size_t len;
+    while (request_next_flag(&at, end, &flag, &len)) {
+        if (*flag != 'k' && *flag != 'O') continue;
+        *p++ = ' ';
+        *p++ = *flag;
+        if (*flag == 'k') {
+            p += request_wire_key(r, (const uint8_t *)r->key_at, r->key_len, p);
+        } else {
+            memcpy(p, flag + 1, len - 1);
+            p += len - 1;
+        }
+        if (*flag == 'k' && r->meta & META_BASE64) {
+            *p++ = ' ';
+            *p++ = 'b';
+        }
+    }
+    reply->echo_len = (uint16_t)(p - text);
+    reply->echo_room = reply->echo_len;
+    reply->echo = slab_borrow(reply->echo_room);
+    memcpy(reply->echo, text, reply->echo_len);
+}
+
+struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
 {
     struct reply *reply = slab_borrow(sizeof *reply);
-    *reply = (struct reply){.client = c, .command = (uint8_t)command, .waiting = keys};
+    *reply = (struct reply){.client = c, .waiting = keys};
+    if (r) {
+        reply->command = r->command_id;
+        reply->quiet = r->meta & META_QUIET;
+        if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
+    }
     if (keys > 1) {
         reply->parts_n = keys;
         reply->parts = slab_borrow(sizeof *reply->parts * keys);
@@ -59,7 +95,14 @@ static void reply_destroy(struct reply *reply)
     drop_parts(reply);
     outq_release(&reply->store);
     if (reply->failure) slab_return(reply->failure, reply->failure_len);
+    if (reply->echo) slab_return(reply->echo, reply->echo_room);
     slab_return(reply, sizeof *reply);
+}
+
+static void append_stats(struct client *c, const struct reply *reply)
+{
+    if (!c->turn->stats(c->turn->about, reply->echo, reply->echo_len, &c->out))
+        outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
 }
 
 /* Moves the complete replies at the head into the client's output. */
@@ -71,6 +114,7 @@ static void flush_head(struct client *c)
         if (!c->head) c->tail = NULL;
         c->owed--;
         hold_no_more(reply);
+        if (reply->command == COMMAND_STATS && reply->echo) append_stats(c, reply);
         outq_splice(&c->out, &reply->store);
         reply_destroy(reply);
     }
@@ -103,6 +147,44 @@ static bool nobody_reads(struct reply *reply)
     return true;
 }
 
+/* --- counting ---------------------------------------------------------------------------------- */
+
+/* Hits and misses under memcached's names. */
+static void count_answer(const struct reply *reply, enum response_kind kind)
+{
+    struct board_row *row = reply->client ? reply->client->turn->row : NULL;
+    bool missed = kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN);
+    if (!row || kind & RESPONSE_ANY_ERROR) return;
+#define COUNT(what)                                                                                \
+    if (missed)                                                                                    \
+        row->what##_misses++;                                                                      \
+    else                                                                                           \
+        row->what##_hits++
+    switch (reply->command) {
+    case COMMAND_GAT:
+    case COMMAND_GATS:
+        COUNT(touch); /* and it is a get */
+        __attribute__((fallthrough));
+    case COMMAND_GET:
+    case COMMAND_GETS:
+    case COMMAND_META_GET: COUNT(get); break;
+    case COMMAND_TOUCH: COUNT(touch); break;
+    case COMMAND_DELETE:
+    case COMMAND_META_DELETE: COUNT(delete); break;
+    case COMMAND_INCR:
+    case COMMAND_META_ARITHMETIC: COUNT(incr); break;
+    case COMMAND_DECR: COUNT(decr); break;
+    case COMMAND_CAS:
+        if (kind == RESPONSE_EXISTS)
+            row->cas_badval++;
+        else
+            COUNT(cas);
+        break;
+    default: break;
+    }
+#undef COUNT
+}
+
 /* --- one key ----------------------------------------------------------------------------------- */
 
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
@@ -120,6 +202,19 @@ static bool answered_silently(struct reply *reply)
     return true;
 }
 
+static void answer_blob(struct reply *reply, const struct call_news *news)
+{
+    const struct response *r = news->response;
+    if (!news->blob) {
+        answer_line(reply, r->bytes, r->len);
+        return;
+    }
+    reply->waiting = 0;
+    if (nobody_reads(reply)) return;
+    outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
+    complete(reply, r->len);
+}
+
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
     reply->waiting = 0;
@@ -134,9 +229,9 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
 static void append_value(struct outq *to, const struct call_news *news, bool alone)
 {
     const struct response *r = news->response;
-    if (news->key.shown != news->key.sent) {
+    if (r->key && news->key.shown != news->key.sent) {
         size_t rest = (size_t)(r->bytes + r->len - r->rest);
-        outq_append(to, "VALUE ", VALUE_WORD);
+        outq_append(to, r->bytes, (size_t)(r->key - r->bytes));
         outq_append(to, news->key.shown, news->key.shown_len);
         outq_append_blob(to, news->blob, r->rest, rest);
     } else if (news->blob) {
@@ -157,6 +252,28 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     complete(reply, news->response->len);
 }
 
+void reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
+{
+    struct reply *reply = reply_create(c, r, 1);
+    reply->echo_room = (uint16_t)(len + 1);
+    reply->echo = slab_borrow(reply->echo_room);
+    reply->echo_len = (uint16_t)len;
+    memcpy(reply->echo, what, len);
+    complete(reply, 0);
+}
+
+void reply_finish(struct reply *reply, struct outq *answer)
+{
+    size_t bytes = answer->bytes;
+    reply->waiting = 0;
+    if (nobody_reads(reply)) {
+        outq_release(answer);
+        return;
+    }
+    outq_splice(place_of(reply), answer);
+    complete(reply, bytes);
+}
+
 /* --- one of several keys ----------------------------------------------------------------------- */
 
 static void put_together(struct reply *reply)
@@ -167,6 +284,8 @@ static void put_together(struct reply *reply)
     size_t before = to->bytes;
     for (uint32_t i = 0; i < reply->parts_n; i++) {
         const struct reply_part *p = &reply->parts[i];
+        if (p->len || p->tail_len || !reply->failure)
+            count_answer(reply, p->len || p->tail_len ? RESPONSE_VALUE : RESPONSE_END);
         outq_append(to, p->at, p->len);
         if (p->tail_len) outq_append_blob(to, p->blob, p->tail, p->tail_len);
     }
@@ -269,14 +388,41 @@ void reply_joined(struct reply *reply)
     one_less(reply);
 }
 
-void reply_miss(struct reply *reply)
+/* The kinds of answer that q leaves out, as bits. */
+static unsigned common_answers(const struct reply *reply)
+{
+    switch (reply->command) {
+    case COMMAND_META_GET: return RESPONSE_EN;
+    case COMMAND_META_ARITHMETIC: return RESPONSE_HD | RESPONSE_VA;
+    default: return RESPONSE_HD;
+    }
+}
+
+static void answer_miss(struct reply *reply)
 {
     const struct command_info *command = command_info(reply->command);
+    char line[8 + ECHO_MAX];
+    size_t len = command->miss_len;
+    if (reply->quiet && reply->command == COMMAND_META_GET) {
+        answer_line(reply, "", 0);
+        return;
+    }
+    memcpy(line, command->miss, len);
+    if (reply->echo) {
+        memcpy(line + len - 2, reply->echo, reply->echo_len);
+        len += reply->echo_len;
+        memcpy(line + len - 2, "\r\n", 2);
+    }
+    answer_line(reply, line, len);
+}
+
+void reply_miss(struct reply *reply)
+{
     if (answered_silently(reply)) return;
     if (reply->parts_n)
         one_less(reply);
     else
-        answer_line(reply, command->miss, command->miss_len);
+        answer_miss(reply);
 }
 
 void reply_fail(struct reply *reply, const char *text, size_t len)
@@ -293,11 +439,14 @@ void reply_fail(struct reply *reply, const char *text, size_t len)
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
+    if (!reply->parts_n) count_answer(reply, r->kind);
     if (answered_silently(reply)) return;
-    if (r->kind == RESPONSE_VALUE && !reply->parts_n) {
+    if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
+        answer_line(reply, "", 0);
+    } else if (!reply->parts_n && r->key) {
         answer_value(reply, news);
     } else if (!reply->parts_n) {
-        answer_line(reply, r->bytes, r->len);
+        answer_blob(reply, news);
     } else {
         if (r->kind == RESPONSE_VALUE && reply->client) keep_lone_part(reply, news);
         if (r->kind & RESPONSE_ANY_ERROR) note_failure(reply, "", 0, r->bytes, r->len - 2);
@@ -328,7 +477,7 @@ void reply_news_or_miss(void *owner, const struct call_news *news)
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {
     if (c->head) {
-        answer_line(reply_create(c, COMMAND_NONE, 1), bytes, len);
+        answer_line(reply_create(c, NULL, 1), bytes, len);
         return;
     }
     outq_append(&c->out, bytes, len);

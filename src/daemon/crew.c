@@ -25,7 +25,8 @@ static bool slot_sane(const struct slot *s)
 
 static uint64_t slot_closed(const struct slot *s)
 {
-    return __atomic_load_n(&s->crew->board->rows[s->index].closed_connections, __ATOMIC_RELAXED);
+    return __atomic_load_n(&s->crew->board->parts[s->index].row.closed_connections,
+                           __ATOMIC_RELAXED);
 }
 
 static uint64_t slot_clients(const struct slot *s)
@@ -91,7 +92,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
 {
     struct crew *crew = s->crew;
     struct worker_seat seat = {.options = crew->options,
-                               .row = &crew->board->rows[s->index],
+                               .board = crew->board,
                                .index = s->index,
                                .generation = crew->generation,
                                .script_fd = crew->script_fd,
@@ -219,7 +220,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     if (s->channel >= 0) slot_take_reports(s); /* what it still said before it went */
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);
-    board_clear_gauges(&s->crew->board->rows[s->index]);
+    board_clear_gauges(&s->crew->board->parts[s->index]);
     s->pid = 0;
     slot_enter(s, SLOT_EMPTY);
     process_status_print(status, how, sizeof how);

@@ -41,7 +41,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
         return EXIT_SYSTEM;
     }
     struct worker_seat seat = {.options = o,
-                               .row = &board->rows[0],
+                               .board = board,
                                .generation = 1,
                                .script_fd = o->script_fd,
                                .channel = -1,

@@ -138,6 +138,7 @@ static void master_take(struct master *m, int fd)
         return;
     }
     listener_refuse(fd);
+    m->board->master.rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: %u are connected (--max-conns)", m->options->max_conns);
 }

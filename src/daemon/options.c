@@ -15,7 +15,7 @@ enum option_type {
     OPTION_SIZE,
     OPTION_SECONDS,
     OPTION_STRING,
-    OPTION_FORMAT,
+    OPTION_CHOICE,
     OPTION_FLAG,
     OPTION_REPEAT,
 };
@@ -171,18 +171,28 @@ static bool option_set_seconds(struct options *o, const struct option_row *row, 
     return true;
 }
 
-static bool option_set_format(struct options *o, const struct option_row *row, const char *text)
+/* The field becomes the place of text among the words that the table shows between bars: text|json. */
+static bool option_set_choice(struct options *o, const struct option_row *row, const char *text)
 {
-    int *field = (int *)((char *)o + row->offset);
-    if (strcmp(text, "text") == 0)
-        *field = LOG_AS_TEXT;
-    else if (strcmp(text, "json") == 0)
-        *field = LOG_AS_JSON;
-    else {
-        option_complain(row, text, "is not a format", "give text or json");
-        return false;
+    char advice[64];
+    size_t len = strlen(text);
+    int number = 0;
+    for (const char *word = row->argument; word; word = strchr(word, '|'), number++) {
+        word += *word == '|';
+        if (strcspn(word, "|") != len || strncmp(word, text, len) != 0) continue;
+        *(int *)((char *)o + row->offset) = number;
+        return true;
     }
-    return true;
+    snprintf(advice, sizeof advice, "give one of %s", row->argument);
+    option_complain(row, text, "is none of its words", advice);
+    return false;
+}
+
+const char *options_choice(const char *words, int number, char *text, size_t size)
+{
+    for (; number > 0; number--) words = strchr(words, '|') + 1;
+    snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
+    return text;
 }
 
 /* An item must be an address already here: a slip on the command line is a usage error, not the
@@ -230,7 +240,7 @@ static bool option_set(struct options *o, const struct option_row *row, const ch
     case OPTION_SIZE: return option_set_number(o, row, text);
     case OPTION_SECONDS: return option_set_seconds(o, row, text);
     case OPTION_STRING: *(const char **)field = text; return true;
-    case OPTION_FORMAT: return option_set_format(o, row, text);
+    case OPTION_CHOICE: return option_set_choice(o, row, text);
     case OPTION_FLAG: *(bool *)field = true; return true;
     case OPTION_REPEAT: ++*(int *)field; return true;
     }

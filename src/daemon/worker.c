@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "daemon/channel.h"
 #include "daemon/listener.h"
 #include "daemon/source.h"
+#include "daemon/stats.h"
 #include "script/modules.h"
 #include "script/script.h"
 
@@ -32,12 +34,14 @@ static const double LINGER = 1.0; /* seconds that answered clients have for clos
 
 struct worker {
     const struct worker_seat *seat;
+    struct board_row *row; /* this worker's own counters */
     struct ev_loop *loop;
     struct arena arena;
     struct backends backends;
     struct turn turn;
     struct script_host host;
     struct script *script;
+    struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_io channel;
@@ -46,6 +50,7 @@ struct worker {
     ev_timer sweep;
     ev_timer resume_accept;
     ev_timer drain;
+    uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     bool draining;
     double drain_until;  /* INFINITY: no limit */
     double linger_until; /* when clients that were answered are closed; moves while any is not */
@@ -100,7 +105,7 @@ static void adopt_script(struct worker *w, struct script *s)
     w->script = s;
     w->turn.router = s;
     w->turn.route = script_route;
-    w->seat->row->generation = script_generation(s);
+    w->row->generation = script_generation(s);
     backends_start(&w->backends);
     if (old) script_destroy(old);
     backends_sweep(&w->backends);
@@ -192,8 +197,8 @@ static void take_client(struct worker *w, int fd)
 {
     if (fd < 0) {
         /* It counts as gone, so that the master's sum stays right. */
-        w->seat->row->total_connections++;
-        w->seat->row->closed_connections++;
+        w->row->total_connections++;
+        w->row->closed_connections++;
         log_warn("client: lost on the way: this worker has no descriptor free; raise the limit "
                  "(ulimit -n)");
     } else if (w->draining) {
@@ -313,10 +318,12 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             ev_timer_again(loop, &w->resume_accept);
             return;
         case ACCEPT_OK:
-            if (w->turn.clients_n >= w->seat->options->max_conns)
-                listener_refuse(fd);
-            else
+            if (w->turn.clients_n < w->seat->options->max_conns) {
                 client_create(&w->turn, fd);
+            } else {
+                w->row->rejected_connections++;
+                listener_refuse(fd);
+            }
             break;
         }
     }
@@ -363,12 +370,24 @@ static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
     set_now(check->data);
 }
 
+/* Processor time of this process, for the board. */
+static void count_time(struct worker *w)
+{
+    struct rusage used;
+    if (getrusage(RUSAGE_SELF, &used) < 0) return;
+    w->row->user_us = w->user_us_before + (uint64_t)used.ru_utime.tv_sec * 1000000 +
+                      (uint64_t)used.ru_utime.tv_usec;
+    w->row->system_us = w->system_us_before + (uint64_t)used.ru_stime.tv_sec * 1000000 +
+                        (uint64_t)used.ru_stime.tv_usec;
+}
+
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *w = timer->data;
     (void)loop;
     (void)events;
     backends_sweep(&w->backends);
+    count_time(w);
 }
 
 static void watch_loop(struct worker *w)
@@ -400,20 +419,31 @@ static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loo
 static void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
-    struct turn_limits limits = {o->max_value, o->client_buffer};
-    *w = (struct worker){.seat = seat, .exit_code = EXIT_SYSTEM};
+    struct turn_limits limits = {.allow_flush = (enum turn_flush)o->allow_flush,
+                                 .max_value = o->max_value,
+                                 .client_buffer = o->client_buffer};
+    struct board_worker *part = &seat->board->parts[seat->index];
+    *w = (struct worker){.seat = seat, .row = &part->row, .exit_code = EXIT_SYSTEM};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
         abort();
     }
     arena_init(&w->arena, ARENA);
-    backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, seat->row);
-    turn_init(&w->turn, w->loop, &w->arena, &w->backends, seat->row, &limits);
+    backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
+    turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
+    w->stats = (struct stats_source){.board = seat->board,
+                                     .options = o,
+                                     .script = &w->script,
+                                     .pid = seat->channel < 0 ? getpid() : getppid()};
+    w->user_us_before = w->row->user_us;
+    w->system_us_before = w->row->system_us;
+    w->turn.stats = stats_answer;
+    w->turn.about = &w->stats;
     set_now(w);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
-                                   .row = seat->row,
+                                   .row = w->row,
                                    .slots = w->turn.slots,
                                    .answers = w->turn.answers,
                                    .capacity = TURN_SLOTS,
@@ -458,7 +488,7 @@ static int serve(struct worker *w)
     watch_loop(w);
     watch_fd(w, &w->signals, on_signal, signals);
     adopt_script(w, s);
-    w->seat->row->ready = 1;
+    w->row->ready = 1;
     if (w->seat->channel >= 0) {
         watch_fd(w, &w->channel, on_channel, w->seat->channel);
         tell_master(w, CHANNEL_READY);
@@ -485,10 +515,15 @@ int worker_run(const struct worker_seat *seat)
 
 int worker_check(const struct options *options, bool quiet)
 {
-    struct board_row row = {0};
-    struct worker_seat seat = {.options = options, .row = &row, .channel = -1};
+    struct board *board = board_create(1);
+    struct worker_seat seat = {.options = options, .board = board, .channel = -1};
     struct worker w;
     char error[SCRIPT_ERROR_MAX];
+    if (!board) {
+        fprintf(stderr, "moongate: counters: not mapped: %s: give the process more memory\n",
+                strerror(errno));
+        return EXIT_SYSTEM;
+    }
     worker_init(&w, &seat, false);
     w.script = load_script(&w, options->script_fd, 1, error);
     int code = w.script ? EXIT_OK : EXIT_SCRIPT;
@@ -497,6 +532,7 @@ int worker_check(const struct options *options, bool quiet)
     else if (!quiet)
         script_describe(w.script, stdout);
     worker_release(&w);
+    board_destroy(board);
     return code;
 }
 

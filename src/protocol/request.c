@@ -2,18 +2,24 @@
 
 #include <string.h>
 
+#include "protocol/base64.h"
 #include "protocol/text.h"
 
-#define ERROR_UNKNOWN   "ERROR\r\n"
-#define ERROR_FORMAT    "CLIENT_ERROR bad command line format\r\n"
-#define ERROR_DELETE    "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
-#define ERROR_EXPTIME   "CLIENT_ERROR invalid exptime argument\r\n"
-#define ERROR_DELTA     "CLIENT_ERROR invalid numeric delta argument\r\n"
-#define ERROR_CHUNK     "CLIENT_ERROR bad data chunk\r\n"
-#define ERROR_TOO_LARGE "SERVER_ERROR object too large for cache\r\n"
+#define ERROR_UNKNOWN              "ERROR\r\n"
+#define ERROR_FORMAT               "CLIENT_ERROR bad command line format\r\n"
+#define ERROR_DELETE               "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+#define ERROR_EXPTIME              "CLIENT_ERROR invalid exptime argument\r\n"
+#define ERROR_DELTA                "CLIENT_ERROR invalid numeric delta argument\r\n"
+#define ERROR_CHUNK                "CLIENT_ERROR bad data chunk\r\n"
+#define ERROR_TOO_LARGE            "SERVER_ERROR object too large for cache\r\n"
+#define ERROR_DUPLICATE            "CLIENT_ERROR duplicate flag\r\n"
+#define ERROR_DUPLICATE_OR_INVALID "CLIENT_ERROR invalid or duplicate flag\r\n"
+#define ERROR_TOO_LONG             "CLIENT_ERROR options flags are too long\r\n"
+#define ERROR_TOKEN                "CLIENT_ERROR bad token in command line format\r\n"
+#define ERROR_DECODING             "CLIENT_ERROR error decoding key\r\n"
 
 /* One more than the most tokens that any command with a fixed number of them may have. */
-enum { TOKENS = 9, LENGTH_MAX = INT32_MAX - 2 };
+enum { TOKENS = 9, META_TOKENS = 20, LENGTH_MAX = INT32_MAX - 2 };
 
 struct token {
     const uint8_t *at;
@@ -183,6 +189,23 @@ static struct request_parse parse_value(const struct line *l, size_t len, size_t
     return p;
 }
 
+/* Its length is credible, so its value is swallowed and never taken for commands. */
+static struct request_parse refuse_value(const struct line *l, size_t length, const char *error)
+{
+    struct request_parse p = refuse(l, error);
+    p.swallow = length + 2;
+    return p;
+}
+
+/* memcached drops what a set would have replaced, so that nobody goes on reading the old value. */
+static struct request_parse refuse_large(const struct line *l, size_t length, struct request *r)
+{
+    struct request_parse p = refuse_value(l, length, ERROR_TOO_LARGE);
+    p.drop = r->command_id == COMMAND_SET || r->command_id == COMMAND_META_SET;
+    if (p.drop) r->command_id = COMMAND_DELETE;
+    return p;
+}
+
 static struct request_parse parse_store(const struct line *l, size_t len, size_t max_value,
                                         struct request *r)
 {
@@ -198,10 +221,7 @@ static struct request_parse parse_store(const struct line *l, size_t len, size_t
         return p;
     }
     if (good && length <= max_value) return parse_value(l, len, length, r);
-    /* Its length is credible, so its value is swallowed and never taken for commands. */
-    struct request_parse p = refuse(l, good ? ERROR_TOO_LARGE : ERROR_FORMAT);
-    p.swallow = length + 2;
-    return p;
+    return good ? refuse_large(l, length, r) : refuse_value(l, length, ERROR_FORMAT);
 }
 
 /* --- delete incr decr touch -------------------------------------------------------------------- */
@@ -229,6 +249,139 @@ static struct request_parse parse_arithmetic_or_touch(const struct line *l, stru
         return take_exptime(r, &l->token[2]) ? p : refuse(l, ERROR_EXPTIME);
     bool good = text_read_unsigned(l->token[2].at, l->token[2].len, &r->number);
     return good ? p : refuse(l, ERROR_DELTA);
+}
+
+/* --- mg ms md ma me ---------------------------------------------------------------------------- */
+
+bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len)
+{
+    const uint8_t *p = *at;
+    while (p < end && *p == ' ') p++;
+    *flag = p;
+    while (p < end && *p != ' ') p++;
+    *len = (size_t)(p - *flag);
+    *at = p;
+    return *len > 0;
+}
+
+/* Notes what a flag means here; what it means to the server is the server's business, errors included. */
+static void note_flag(struct request *r, const uint8_t *flag, size_t len)
+{
+    struct token number = {flag + 1, len - 1};
+    bool stores = r->command_id == COMMAND_META_SET;
+    switch (*flag) {
+    case 'q': r->meta |= META_QUIET; break;
+    case 'b': r->meta |= META_BASE64; break;
+    case 'k': r->meta |= META_KEY; break;
+    case 'O': r->meta |= META_OPAQUE; break;
+    case 'T':
+        if (take_exptime(r, &number)) r->meta |= META_EXPTIME;
+        break;
+    case 'F':
+        if (stores && take_flags(r, &number)) r->meta |= META_FLAGS;
+        break;
+    default: break;
+    }
+}
+
+/* Notes all flags. An error for what cannot be passed on: a flag twice (one of them might be ours to drop), control bytes. */
+static const char *take_meta_flags(const struct line *l, struct request *r)
+{
+    const uint8_t *at = l->rest, *flag;
+    uint64_t seen[4] = {0};
+    size_t len, tokens = l->tokens + 1; /* memcached counts the end of the line */
+    bool strict = r->command_id == COMMAND_META_DELETE || r->command_id == COMMAND_META_ARITHMETIC;
+    for (const uint8_t *p = at; p < l->end; p++) {
+        if (*p < ' ' || *p == 0x7f) return ERROR_FORMAT;
+    }
+    while (request_next_flag(&at, l->end, &flag, &len)) {
+        if (++tokens > META_TOKENS) return ERROR_TOO_LONG;
+        uint64_t bit = (uint64_t)1 << (*flag & 63);
+        if (seen[*flag >> 6] & bit) return strict ? ERROR_DUPLICATE_OR_INVALID : ERROR_DUPLICATE;
+        seen[*flag >> 6] |= bit;
+        if (len > 1 && (*flag == 'b' || *flag == 'k'))
+            return ERROR_TOKEN; /* servers differ in what it means */
+        note_flag(r, flag, len);
+    }
+    r->args_at = (uintptr_t)l->rest;
+    r->args_len = (uint16_t)(l->end - l->rest);
+    return NULL;
+}
+
+/* The key as it stands; a base64 one is decoded by whoever has room for it. */
+static const char *take_meta_key(const struct line *l, struct request *r)
+{
+    if (!take_key(r, &l->token[1])) return ERROR_FORMAT;
+    if (r->meta & META_BASE64 && !base64_is_valid(l->token[1].at, l->token[1].len))
+        return ERROR_DECODING;
+    return NULL;
+}
+
+/* `me key [flag]` */
+static bool has_debug_tokens(const struct line *l)
+{
+    struct line all = *l;
+    tokenize(&all, 4);
+    return all.tokens == 2 || all.tokens == 3;
+}
+
+static struct request_parse parse_meta(struct line *l, struct request *r)
+{
+    struct request_parse p = {.status = REQUEST_OK, .consumed = l->consumed, .keys = 1};
+    const char *error = NULL;
+    bool debug = r->command_id == COMMAND_META_DEBUG;
+    tokenize(l, 2);
+    if (debug && !has_debug_tokens(l)) return refuse(l, ERROR_FORMAT);
+    if (l->tokens < 2) return refuse(l, ERROR_UNKNOWN);
+    if (l->end - l->rest > LINE_MAX_BYTES) return refuse(l, ERROR_FORMAT);
+    error = take_meta_flags(l, r);
+    if (!error) error = take_meta_key(l, r);
+    if (error && debug) error = ERROR_FORMAT;
+    return error ? refuse(l, error) : p;
+}
+
+static struct request_parse parse_meta_store(struct line *l, size_t len, size_t max_value,
+                                             struct request *r)
+{
+    size_t length = 0;
+    bool close;
+    tokenize(l, 3);
+    if (l->tokens < 2) return refuse(l, ERROR_UNKNOWN);
+    if (l->tokens < 3 || !take_length(&l->token[2], &length, &close)) {
+        struct request_parse p = refuse(l, ERROR_FORMAT);
+        if (l->tokens == 3 && close) p.status = REQUEST_CLOSE;
+        return p;
+    }
+    const char *error = l->end - l->rest > LINE_MAX_BYTES ? ERROR_FORMAT : take_meta_flags(l, r);
+    if (!error) error = take_meta_key(l, r);
+    if (error) return refuse_value(l, length, error);
+    return length > max_value ? refuse_large(l, length, r) : parse_value(l, len, length, r);
+}
+
+/* Commands that are not about a key: their words are looked at by who answers them. */
+static struct request_parse parse_words(struct line *l, struct request *r)
+{
+    const uint8_t *words = l->rest;
+    tokenize(l, TOKENS);
+    r->args_at = (uintptr_t)words;
+    r->args_len = (uint16_t)(l->end - words < LINE_MAX_BYTES ? l->end - words : LINE_MAX_BYTES);
+    r->noreply = l->tokens > 1 && ends_in_noreply(l);
+    return (struct request_parse){.status = REQUEST_OK, .consumed = l->consumed};
+}
+
+bool request_decode_key(struct request *r, uint8_t *to)
+{
+    size_t len = base64_decode((const uint8_t *)r->key_at, r->key_len, to);
+    r->key_at = (uintptr_t)to;
+    r->key_len = (uint16_t)len;
+    return len > 0;
+}
+
+size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len, uint8_t *to)
+{
+    if (r->meta & META_BASE64) return base64_encode(key, len, to);
+    memcpy(to, key, len);
+    return len;
 }
 
 /* --- any line ---------------------------------------------------------------------------------- */
@@ -279,7 +432,13 @@ struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_
     if (l.tokens == 0) return refuse(&l, ERROR_UNKNOWN);
     r->command_id = (uint8_t)find_command(&l.token[0]);
     unsigned shape = command_info(r->command_id)->shape;
-    if (shape == SHAPE_RETRIEVE) return parse_retrieve(&l, r);
+    switch (shape) {
+    case SHAPE_RETRIEVE: return parse_retrieve(&l, r);
+    case SHAPE_META: return parse_meta(&l, r);
+    case SHAPE_META_STORE: return parse_meta_store(&l, len, max_value, r);
+    default: break;
+    }
+    if (r->command_id != COMMAND_NONE && shape >= SHAPE_ADMIN) return parse_words(&l, r);
     tokenize(&l, TOKENS);
     switch (shape) {
     case SHAPE_STORE: return parse_store(&l, len, max_value, r);
@@ -288,8 +447,6 @@ struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_
     case SHAPE_TOUCH: return parse_arithmetic_or_touch(&l, r);
     default: break;
     }
-    if (r->command_id != COMMAND_NONE)
-        return (struct request_parse){.status = REQUEST_OK, .consumed = l.consumed};
     struct request_parse p = refuse(&l, ERROR_UNKNOWN);
     if (is_http(&l)) p = (struct request_parse){.status = REQUEST_CLOSE};
     return p;

@@ -29,6 +29,20 @@ static const struct {
     LINE("ERROR ", true, RESPONSE_ERROR),
     LINE("CLIENT_ERROR", true, RESPONSE_CLIENT_ERROR),
     LINE("SERVER_ERROR", true, RESPONSE_SERVER_ERROR),
+    LINE("HD", false, RESPONSE_HD),
+    LINE("HD ", true, RESPONSE_HD),
+    LINE("EN", false, RESPONSE_EN),
+    LINE("EN ", true, RESPONSE_EN),
+    LINE("NS", false, RESPONSE_NS),
+    LINE("NS ", true, RESPONSE_NS),
+    LINE("EX", false, RESPONSE_EX),
+    LINE("EX ", true, RESPONSE_EX),
+    LINE("NF", false, RESPONSE_NF),
+    LINE("NF ", true, RESPONSE_NF),
+    LINE("ME ", true, RESPONSE_ME),
+    LINE("STAT ", true, RESPONSE_STAT),
+    LINE("OK", false, RESPONSE_OK),
+    LINE("RESET", false, RESPONSE_RESET),
 #undef LINE
 };
 
@@ -55,6 +69,17 @@ static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number
     return text_read_digits(first, (size_t)(p - first), number);
 }
 
+/* The value of a VALUE or VA line that ends at `end`: `length` bytes and CRLF behind its own. */
+static enum response_status take_data(const uint8_t *end, size_t len, size_t length,
+                                      struct response *r)
+{
+    size_t whole = (size_t)(end + 2 - r->bytes) + length + 2;
+    r->need = whole;
+    if (len < whole) return RESPONSE_AGAIN;
+    r->len = whole;
+    return memcmp(r->bytes + whole - 2, "\r\n", 2) == 0 ? RESPONSE_DONE : RESPONSE_INVALID;
+}
+
 /* `VALUE key flags bytes[ cas]`, and then its data. end: behind the line's last byte before CRLF. */
 static enum response_status parse_value(const uint8_t *end, size_t len, size_t max_value,
                                         struct response *r)
@@ -69,12 +94,47 @@ static enum response_status parse_value(const uint8_t *end, size_t len, size_t m
     if (!take_number(&p, end, &flags) || !take_number(&p, end, &length)) return RESPONSE_INVALID;
     if (p < end && !take_number(&p, end, &cas)) return RESPONSE_INVALID;
     if (p != end || length > max_value) return RESPONSE_INVALID;
-    size_t whole = (size_t)(end + 2 - r->bytes) + length + 2;
-    r->need = whole;
     r->kind = RESPONSE_VALUE;
-    if (len < whole) return RESPONSE_AGAIN;
-    r->len = whole;
-    return memcmp(r->bytes + whole - 2, "\r\n", 2) == 0 ? RESPONSE_OK : RESPONSE_INVALID;
+    return take_data(end, len, length, r);
+}
+
+/* The flags of an answer to a meta command: where its key and its opaque are. */
+static void find_meta_flags(const uint8_t *at, const uint8_t *end, struct response *r)
+{
+    const uint8_t *flag;
+    size_t len;
+    while (request_next_flag(&at, end, &flag, &len)) {
+        if (*flag == 'k') {
+            r->key = flag + 1;
+            r->key_len = (uint16_t)(len - 1);
+            r->rest = flag + len;
+        } else if (*flag == 'O') {
+            r->opaque = flag + 1;
+            r->opaque_len = (uint16_t)(len - 1);
+        }
+    }
+}
+
+/* `VA bytes flag*`, and then its data. */
+static enum response_status parse_va(const uint8_t *end, size_t len, size_t max_value,
+                                     struct response *r)
+{
+    uint64_t length;
+    const uint8_t *p = r->bytes + 2;
+    if (!take_number(&p, end, &length) || length > max_value) return RESPONSE_INVALID;
+    r->kind = RESPONSE_VA;
+    find_meta_flags(p, end, r);
+    return take_data(end, len, length, r);
+}
+
+/* `ME key word=value*` */
+static void find_debug_key(const uint8_t *end, struct response *r)
+{
+    const uint8_t *p = r->bytes + strlen("ME ");
+    r->key = p;
+    while (p < end && *p != ' ') p++;
+    r->key_len = (uint16_t)(p - r->key);
+    r->rest = p;
 }
 
 enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max_value,
@@ -89,8 +149,11 @@ enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max
     line--;
     if (line > 6 && memcmp(bytes, "VALUE ", 6) == 0)
         return parse_value(bytes + line, len, max_value, r);
+    if (line > 3 && memcmp(bytes, "VA ", 3) == 0) return parse_va(bytes + line, len, max_value, r);
     unsigned kind = classify(bytes, line);
     r->kind = kind;
     r->len = line + 2;
-    return kind ? RESPONSE_OK : RESPONSE_INVALID;
+    if (kind == RESPONSE_ME) find_debug_key(bytes + line, r);
+    if (kind & META_RESPONSES) find_meta_flags(bytes + 2, bytes + line, r);
+    return kind ? RESPONSE_DONE : RESPONSE_INVALID;
 }

@@ -34,6 +34,7 @@ int mg_request_set_key(struct script *s, struct request *r, const char *key, siz
 {
     if (!r->key_at) return MG_EDIT_OVER;
     if (!request_key_is_valid((const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
+    if (r->meta & META_BASE64 && len > KEY_MAX_BASE64) return MG_EDIT_BAD_KEY;
     if (!r->shown_key_at) {
         r->shown_key_at = r->key_at;
         r->shown_key_len = r->key_len;

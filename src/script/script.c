@@ -190,6 +190,12 @@ uint32_t script_generation(const struct script *s)
     return s->generation;
 }
 
+struct pool *const *script_pools(const struct script *s, uint32_t *n)
+{
+    *n = s->pools_n;
+    return s->pools;
+}
+
 static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;

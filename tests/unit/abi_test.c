@@ -24,6 +24,9 @@
     X(exptime)                                                                                     \
     X(flags)                                                                                       \
     X(number)                                                                                      \
+    X(args_at)                                                                                     \
+    X(args_len)                                                                                    \
+    X(meta)                                                                                        \
     X(owner)                                                                                       \
     X(value_blob)                                                                                  \
     X(shown_key_at)                                                                                \

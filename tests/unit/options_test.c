@@ -148,7 +148,7 @@ static const char *const refused[][2] = {
     {"--drain-timeout 1.2.3 a.lua", "is not a number"},
     {"--drain-timeout . a.lua", "is not a number"},
     {"--drain-timeout 86401 a.lua", "give seconds in 0..86400"},
-    {"--log-format xml a.lua", "give text or json"},
+    {"--log-format xml a.lua", "give one of text|json"},
     {"-b [::1 a.lua", "--bind '[::1' is not an address"},
     {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
     {"-s a:1,,b:2", "--servers '' is not an address"},

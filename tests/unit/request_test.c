@@ -13,6 +13,7 @@ static const struct accepted {
     uint64_t number;
     const char *value; /* NULL: the command carries none */
     bool noreply;
+    unsigned meta; /* enum meta_flag */
 } accepted[] = {
     {IN("get k\r\n"), COMMAND_GET, "k"},
     {IN("get k\n"), COMMAND_GET, "k"},
@@ -81,7 +82,25 @@ static const struct accepted {
     {IN("version foo\r\n"), COMMAND_VERSION},
     {IN(" version \n"), COMMAND_VERSION},
     {IN("quit\r\n"), COMMAND_QUIT},
-    {IN("quit noreply\r\n"), COMMAND_QUIT},
+    {IN("quit noreply\r\n"), COMMAND_QUIT, .noreply = true},
+    {IN("mn\r\n"), COMMAND_META_NOOP},
+    {IN("mn foo\r\n"), COMMAND_META_NOOP},
+    {IN("stats items\r\n"), COMMAND_STATS},
+    {IN("flush_all 10 noreply\r\n"), COMMAND_FLUSH_ALL, .noreply = true},
+    {IN("verbosity 1\r\n"), COMMAND_VERBOSITY},
+    {IN("mg k\r\n"), COMMAND_META_GET, "k"},
+    {IN("mg k v q O12 T30\r\n"), COMMAND_META_GET, "k", .exptime = 30,
+     .meta = META_QUIET | META_OPAQUE | META_EXPTIME},
+    {IN("mg Zm9v b k\r\n"), COMMAND_META_GET, "Zm9v", .meta = META_BASE64 | META_KEY},
+    {IN("ms k 3 T-1 F7\r\nabc\r\n"), COMMAND_META_SET, "k", 7, -1, 0, "abc",
+     .meta = META_EXPTIME | META_FLAGS},
+    {IN("ms k 0\r\n\r\n"), COMMAND_META_SET, "k", .value = ""},
+    {IN("ms k 03 Tx\r\nabc\r\n"), COMMAND_META_SET, "k", .value = "abc"},
+    {IN("md k q I T30\r\n"), COMMAND_META_DELETE, "k", .exptime = 30,
+     .meta = META_QUIET | META_EXPTIME},
+    {IN("ma k N0 J13 D5 F3\r\n"), COMMAND_META_ARITHMETIC, "k"},
+    {IN("me k\r\n"), COMMAND_META_DEBUG, "k"},
+    {IN("me Zm9v b\r\n"), COMMAND_META_DEBUG, "Zm9v", .meta = META_BASE64},
 };
 
 static void assert_bytes(uintptr_t at, size_t len, const char *wanted)
@@ -103,6 +122,7 @@ static void assert_says(const struct request *r, const struct accepted *a)
         assert_true(r->value_at == 0 && r->value_len == 0);
     assert_true(r->flags == a->flags && r->exptime == a->exptime && r->number == a->number);
     assert_int_equal(r->noreply, a->noreply);
+    assert_int_equal(r->meta, a->meta);
     assert_true(!r->owner && !r->value_blob && !r->shown_key_at && !r->part && !r->multi);
 }
 

@@ -125,12 +125,12 @@ static void a_mistake_costs_its_request_and_is_logged_with_its_place(void **stat
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         snprintf(text, sizeof text, AS_ROUTE("%s"), mistakes[i][0]);
         load(text);
-        w.row.script_errors = 0;
+        w.part.row.script_errors = 0;
         request_at(0, COMMAND_SET, "k", "v");
         const char *log = logged_while_routing(1);
         if (!strstr(log, mistakes[i][1])) fail_msg("%s: logged: %s", mistakes[i][0], log);
         assert_refused(0, "script error");
-        assert_int_equal(w.row.script_errors, 1);
+        assert_int_equal(w.part.row.script_errors, 1);
     }
 }
 
@@ -152,7 +152,7 @@ static void the_log_of_a_storm_of_errors_is_limited(void **state)
     unsigned lines = 0;
     for (const char *at = log; (at = strstr(at, ": storm")); at++) lines++;
     assert_in_range(lines, 1, 20);
-    assert_int_equal(w.row.script_errors, SLOTS);
+    assert_int_equal(w.part.row.script_errors, SLOTS);
 }
 
 /* Which of eight requests fail, as a word of x (fails) and o. */
@@ -167,7 +167,7 @@ static void errors_anywhere_in_a_batch_cost_only_their_slots(void **state)
                       " return pool"));
         for (size_t i = 0; i < COUNT(failing) * 100; i++) {
             const char *word = failing[i % COUNT(failing)];
-            uint64_t errors = w.row.script_errors;
+            uint64_t errors = w.part.row.script_errors;
             unsigned wanted = 0;
             for (uint32_t k = 0; k < 8; k++)
                 request_at(k, COMMAND_GET, word[k] == 'x' ? "x" : "o", NULL);
@@ -180,7 +180,7 @@ static void errors_anywhere_in_a_batch_cost_only_their_slots(void **state)
                     assert_int_equal(w.answers[k].route, 0);
                 assert_key(&w.slots[k], word[k] == 'x' ? "x" : "o!");
             }
-            assert_int_equal(w.row.script_errors - errors, wanted);
+            assert_int_equal(w.part.row.script_errors - errors, wanted);
             end_turn();
         }
     }
@@ -209,7 +209,7 @@ static void requests_are_refused_and_missed_in_their_own_slots(void **state)
     assert_refused(5, "locked");
     assert_int_equal(w.answers[6].route, 0);
     assert_int_equal(w.answers[7].route, 0);
-    assert_int_equal(w.row.script_errors, 0);
+    assert_int_equal(w.part.row.script_errors, 0);
 }
 
 static void a_ready_reply_may_be_the_whole_route(void **state)
@@ -341,7 +341,7 @@ static void many_rewritten_and_failing_requests_leave_nothing_behind(void **stat
         if (before) assert_true(lua_bytes() <= before + 64 * 1024);
         before = lua_bytes();
     }
-    assert_int_equal(w.row.script_errors, 400 * 16);
+    assert_int_equal(w.part.row.script_errors, 400 * 16);
 }
 
 static void loading_again_and_again_leaves_nothing_behind(void **state)

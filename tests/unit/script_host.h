@@ -34,7 +34,7 @@ enum { SLOTS = 64 };
 static struct {
     struct backends backends;
     struct arena arena;
-    struct board_row row;
+    struct board_worker part;
     struct request slots[SLOTS];
     struct answer answers[SLOTS];
     struct script_host host;
@@ -57,10 +57,10 @@ static inline int make(void **state)
 {
     memset(&w, 0, sizeof w);
     arena_init(&w.arena, 64 * 1024);
-    backends_init(&w.backends, NULL, &w.arena, &w.row);
+    backends_init(&w.backends, NULL, &w.arena, &w.part);
     w.host = (struct script_host){.backends = &w.backends,
                                   .arena = &w.arena,
-                                  .row = &w.row,
+                                  .row = &w.part.row,
                                   .slots = w.slots,
                                   .answers = w.answers,
                                   .capacity = SLOTS,

@@ -1,0 +1,23 @@
+/* stats: what `stats`, `stats settings|proxy|pools|servers` answer, for the whole service.
+ *
+ * Reads the board, the options and the worker's script; owns nothing. Any worker gives the same answer.
+ */
+#ifndef MOONGATE_DAEMON_STATS_H
+#define MOONGATE_DAEMON_STATS_H
+
+#include "base/board.h"
+#include "base/outq.h"
+#include "daemon/options.h"
+#include "script/script.h"
+
+struct stats_source {
+    struct board *board;
+    const struct options *options;
+    struct script *const *script; /* the worker's current one */
+    int pid;                      /* the master's, or the single process's */
+};
+
+/* A turn_stats_fn; about is a struct stats_source. */
+bool stats_answer(void *about, const char *what, size_t len, struct outq *out);
+
+#endif

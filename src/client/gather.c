@@ -1,0 +1,212 @@
+#include "client/gather.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slab.h"
+#include "protocol/text.h"
+
+enum { LINE_ROOM = 512, TIMEOUT = 2 };
+
+/* One statistic: its name and value as text, and the value as a number if it is one. */
+struct gathered {
+    struct gathered *next;
+    uint64_t number;
+    bool is_number;
+    uint16_t name_len;
+    uint16_t value_len;
+    char text[]; /* name, then value */
+};
+
+/* Invariant: waiting calls have this gather's parts as their owners. */
+struct gather {
+    struct reply *reply; /* NULL: noreply */
+    enum gather_kind kind;
+    uint32_t waiting;
+    uint32_t parts_n;
+    struct gathered *first, **end;
+    struct gathered *hint; /* servers tell in the same order: where the next one probably is */
+    char failure[LINE_ROOM];
+    struct gather_part *parts;
+};
+
+/* One server's part: the owner of its call. */
+struct gather_part {
+    struct gather *gather;
+    const struct backend *backend; /* read for its name while its call is outstanding */
+};
+
+static void gather_destroy(struct gather *g)
+{
+    while (g->first) {
+        struct gathered *s = g->first;
+        g->first = s->next;
+        slab_return(s, sizeof *s + s->name_len + s->value_len);
+    }
+    if (g->parts) slab_return(g->parts, sizeof *g->parts * g->parts_n);
+    slab_return(g, sizeof *g);
+}
+
+static void print_lines(const struct gather *g, struct outq *to)
+{
+    char line[LINE_ROOM * 2];
+    for (const struct gathered *s = g->first; s; s = s->next) {
+        int n = s->is_number ? snprintf(line, sizeof line, "STAT %.*s %llu\r\n", s->name_len,
+                                        s->text, (unsigned long long)s->number)
+                             : snprintf(line, sizeof line, "STAT %.*s %.*s\r\n", s->name_len,
+                                        s->text, s->value_len, s->text + s->name_len);
+        outq_append(to, line, (size_t)n);
+    }
+    outq_append(to, "END\r\n", 5);
+}
+
+static void finish(struct gather *g)
+{
+    struct outq answer = {0};
+    if (!g->reply) {
+        gather_destroy(g);
+        return;
+    }
+    if (g->kind != GATHER_OK) {
+        print_lines(g, &answer);
+    } else if (g->failure[0]) {
+        outq_append(&answer, g->failure, strlen(g->failure));
+    } else {
+        outq_append(&answer, "OK\r\n", 4);
+    }
+    reply_finish(g->reply, &answer);
+    gather_destroy(g);
+}
+
+/* --- lines ------------------------------------------------------------------------------------- */
+
+static struct gathered *find(const struct gather *g, const char *name, size_t len)
+{
+    struct gathered *from = g->hint ? g->hint->next : NULL;
+    for (struct gathered *s = from; s; s = s->next) {
+        if (s->name_len == len && memcmp(s->text, name, len) == 0) return s;
+    }
+    for (struct gathered *s = g->first; s != from; s = s->next) {
+        if (s->name_len == len && memcmp(s->text, name, len) == 0) return s;
+    }
+    return NULL;
+}
+
+static void add(struct gather *g, const char *name, size_t name_len, const char *value,
+                size_t value_len)
+{
+    uint64_t number = 0;
+    bool is_number = text_read_digits((const uint8_t *)value, value_len, &number);
+    struct gathered *s = find(g, name, name_len);
+    if (s) {
+        g->hint = s;
+        if (is_number && s->is_number) s->number += number;
+        return;
+    }
+    s = slab_borrow(sizeof *s + name_len + value_len);
+    *s = (struct gathered){.number = number,
+                           .is_number = is_number,
+                           .name_len = (uint16_t)name_len,
+                           .value_len = (uint16_t)value_len};
+    memcpy(s->text, name, name_len);
+    memcpy(s->text + name_len, value, value_len);
+    *g->end = s;
+    g->end = &s->next;
+    g->hint = s;
+}
+
+/* `STAT name value` */
+static void take_line(struct gather_part *part, const struct response *r)
+{
+    const char *name = (const char *)r->bytes + strlen("STAT ");
+    const char *end = (const char *)r->bytes + r->len - 2;
+    const char *space = memchr(name, ' ', (size_t)(end - name));
+    char named[LINE_ROOM];
+    if (!space) space = end;
+    const char *value = space < end ? space + 1 : end;
+    if (part->gather->kind != GATHER_NAMED) {
+        add(part->gather, name, (size_t)(space - name), value, (size_t)(end - value));
+        return;
+    }
+    int n =
+        snprintf(named, sizeof named, "%s:%.*s", part->backend->name, (int)(space - name), name);
+    size_t len = (size_t)n < sizeof named ? (size_t)n : sizeof named - 1;
+    add(part->gather, named, len, value, (size_t)(end - value));
+}
+
+/* text: the server's name and the reason, or the line it answered. */
+static void note_failure(struct gather *g, const char *word, const char *text, size_t len)
+{
+    char name[LINE_ROOM];
+    if (g->kind == GATHER_OK) {
+        if (!g->failure[0])
+            snprintf(g->failure, sizeof g->failure, "%s%.*s\r\n", word, (int)len, text);
+        return;
+    }
+    const char *space = memchr(text, ' ', len);
+    size_t first = space ? (size_t)(space - text) : len;
+    int n = snprintf(name, sizeof name, "error:%.*s", (int)first, text);
+    add(g, name, (size_t)n, space ? space + 1 : "", space ? len - first - 1 : 0);
+}
+
+static void one_less(struct gather *g)
+{
+    assert(g->waiting > 0);
+    if (--g->waiting == 0) finish(g);
+}
+
+static void part_news(void *owner, const struct call_news *news)
+{
+    struct gather_part *part = owner;
+    struct gather *g = part->gather;
+    switch (news->event) {
+    case CALL_VALUE: take_line(part, news->response); return;
+    case CALL_FAILED: note_failure(g, "SERVER_ERROR ", news->failure, strlen(news->failure)); break;
+    case CALL_ANSWERED:
+        if (news->response->kind & RESPONSE_ANY_ERROR)
+            note_failure(g, "", (const char *)news->response->bytes, news->response->len - 2);
+        break;
+    }
+    one_less(g);
+}
+
+/* --- sending ----------------------------------------------------------------------------------- */
+
+static uint32_t count_backends(const struct backends *set)
+{
+    uint32_t n = 0;
+    for (const struct backend *b = set->first; b; b = b->next) n += b->counts > 0;
+    return n;
+}
+
+static void send_part(struct gather_part *part, struct backend *b, const struct request *r,
+                      double now)
+{
+    struct backend_call how = {.deadline = now + TIMEOUT, .done = part_news, .owner = part};
+    const char *reason;
+    if (backend_send(b, r, &how, &reason) != BACKEND_REFUSED) return;
+    note_failure(part->gather, "SERVER_ERROR ", reason, strlen(reason));
+    part->gather->waiting--;
+}
+
+void gather_send(struct client *c, const struct request *r, enum gather_kind kind)
+{
+    struct backends *set = c->turn->backends;
+    struct request mine = *r;
+    mine.affinity = c->affinity;
+    turn_route(c->turn); /* what was asked for before goes first */
+    struct gather *g = slab_borrow(sizeof *g);
+    uint32_t at = 0;
+    *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};
+    g->end = &g->first;
+    g->reply = r->noreply ? NULL : reply_create(c, r, 1);
+    if (g->parts_n) g->parts = slab_borrow(sizeof *g->parts * g->parts_n);
+    g->waiting = g->parts_n + 1; /* one for ourselves: refusals come before all are asked */
+    for (struct backend *b = set->first; b; b = b->next) {
+        if (b->counts == 0) continue;
+        g->parts[at] = (struct gather_part){g, b};
+        send_part(&g->parts[at++], b, &mine, c->turn->now);
+    }
+    one_less(g);
+}

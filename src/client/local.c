@@ -1,0 +1,163 @@
+#include "client/local.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client/gather.h"
+#include "protocol/text.h"
+
+#define ERROR_UNKNOWN "ERROR\r\n"
+#define ERROR_FORMAT  "CLIENT_ERROR bad command line format\r\n"
+#define ERROR_EXPTIME "CLIENT_ERROR invalid exptime argument\r\n"
+#define ERROR_FLUSH                                                                                \
+    "CLIENT_ERROR flush_all is not allowed on this listener: start moongate with --allow-flush "   \
+    "yes\r\n"
+#define ERROR_DETAIL "CLIENT_ERROR usage: stats detail on|off|dump\r\n"
+#define ERROR_SERVER                                                                               \
+    "CLIENT_ERROR this command is for a single server: send it to the server itself\r\n"
+
+enum { WORDS = 4 };
+
+/* The words behind a command, `noreply` at their end left out. */
+struct words {
+    struct span word[WORDS];
+    size_t n; /* all of them, also those that did not fit */
+};
+
+static struct words split(const struct request *r)
+{
+    struct words w = {.n = 0};
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *word;
+    size_t len;
+    while (request_next_flag(&at, end, &word, &len)) {
+        if (w.n < WORDS) w.word[w.n] = (struct span){word, len};
+        w.n++;
+    }
+    if (r->noreply) w.n--;
+    return w;
+}
+
+static bool is(const struct span *word, const char *text)
+{
+    return word->len == strlen(text) && memcmp(word->at, text, word->len) == 0;
+}
+
+static void say(struct client *c, const struct request *r, const char *line)
+{
+    if (!r->noreply) reply_at_once(c, line, strlen(line));
+}
+
+/* --- flush_all --------------------------------------------------------------------------------- */
+
+/* Came over loopback or a unix socket. */
+static bool is_near(const struct client *c)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name;
+    socklen_t len = sizeof name;
+    memset(&name, 0, sizeof name);
+    if (getsockname(c->fd, &name.any, &len) < 0) return false;
+    if (name.any.sa_family == AF_UNIX) return true;
+    if (name.any.sa_family == AF_INET) return ntohl(name.v4.sin_addr.s_addr) >> 24 == 127;
+    return name.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&name.v6.sin6_addr);
+}
+
+static bool may_flush(const struct client *c)
+{
+    switch (c->turn->limits.allow_flush) {
+    case FLUSH_YES: return true;
+    case FLUSH_NO: return false;
+    default: return is_near(c);
+    }
+}
+
+static void flush_all(struct client *c, const struct request *r)
+{
+    struct words w = split(r);
+    struct request to_all = *r;
+    int64_t delay;
+    c->turn->row->cmd_flush++;
+    if (w.n > 2 || (w.n == 2 && r->noreply)) {
+        reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
+    } else if (w.n > 0 && !text_read_signed(w.word[0].at, w.word[0].len, &delay)) {
+        say(c, r, ERROR_EXPTIME);
+    } else if (!may_flush(c)) {
+        say(c, r, ERROR_FLUSH);
+    } else {
+        uint8_t number[TEXT_NUMBER_ROOM + 1];
+        to_all.args_at = (uintptr_t)number;
+        to_all.args_len = w.n ? (uint16_t)text_write_signed(number, delay) : 0;
+        gather_send(c, &to_all, GATHER_OK);
+    }
+}
+
+/* --- stats ------------------------------------------------------------------------------------- */
+
+static void stats_detail(struct client *c, const struct request *r, const struct words *w)
+{
+    if (w->n == 2 && is(&w->word[1], "dump"))
+        say(c, r, "END\r\n");
+    else if (w->n == 2 && (is(&w->word[1], "on") || is(&w->word[1], "off")))
+        say(c, r, "OK\r\n");
+    else
+        say(c, r, ERROR_DETAIL);
+}
+
+static void stats_of_servers(struct client *c, const struct request *r, const struct span *what)
+{
+    struct request to_all = *r;
+    to_all.args_at = (uintptr_t)what->at;
+    to_all.args_len = (uint16_t)what->len;
+    to_all.noreply = 0;
+    gather_send(c, &to_all, is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
+}
+
+static void stats(struct client *c, const struct request *r)
+{
+    struct words w = split(r);
+    struct span what = w.n ? w.word[0] : (struct span){(const uint8_t *)"", 0};
+    if (is(&what, "items") || is(&what, "slabs") || is(&what, "sizes") || is(&what, "conns")) {
+        stats_of_servers(c, r, &what);
+    } else if (is(&what, "detail")) {
+        stats_detail(c, r, &w);
+    } else if (is(&what, "cachedump")) {
+        say(c, r, ERROR_SERVER);
+    } else {
+        reply_stats(c, r, (const char *)what.at, what.len);
+    }
+}
+
+/* --- the rest ---------------------------------------------------------------------------------- */
+
+static void verbosity(struct client *c, const struct request *r)
+{
+    struct words w = split(r);
+    uint64_t level;
+    if (w.n == 0 && !r->noreply)
+        say(c, r, ERROR_UNKNOWN);
+    else if (w.n > 0 && !text_read_unsigned(w.word[0].at, w.word[0].len, &level))
+        say(c, r, ERROR_FORMAT);
+    else
+        say(c, r, "OK\r\n"); /* moongate's own is set with -v */
+}
+
+void local_answer(struct client *c, const struct request *r)
+{
+    switch (r->command_id) {
+    case COMMAND_FLUSH_ALL: flush_all(c, r); break;
+    case COMMAND_STATS: stats(c, r); break;
+    case COMMAND_VERBOSITY: verbosity(c, r); break;
+    case COMMAND_VERSION:
+        reply_at_once(c, "VERSION " MOONGATE_VERSION "\r\n",
+                      strlen("VERSION " MOONGATE_VERSION "\r\n"));
+        break;
+    case COMMAND_META_NOOP: reply_at_once(c, "MN\r\n", 4); break;
+    case COMMAND_QUIT: client_end(c, "quit"); break;
+    case COMMAND_SHUTDOWN: say(c, r, "ERROR: shutdown not enabled\r\n"); break;
+    default: say(c, r, ERROR_SERVER); break;
+    }
+}
