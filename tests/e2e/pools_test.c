@@ -145,16 +145,39 @@ static void no_request_is_sent_before_version_is_answered(void **state)
 
 static void a_server_that_does_not_answer_version_as_memcached_does_is_not_used(void **state)
 {
-    struct backend *b = backend_listens();
-    backend_stays_silent(b);
-    struct client *c = client_connects(moongate_start(
-        script_of_one(backend_address(b), "timeout = 1, connect_timeout = 1"), NULL));
+    static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "ERROR\r\n",
+                                          "CLIENT_ERROR unauthenticated\r\n", "END\r\n"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct backend *b = backend_listens();
+        backend_stays_silent(b);
+        struct client *c = client_connects(moongate_start(
+            script_of_one(backend_address(b), "timeout = 1, connect_timeout = 1"), NULL));
 
-    backend_sees(b, "version\r\n");
-    backend_answers(b, "HTTP/1.1 400 Bad Request\r\n\r\n");
-    backend_sees_closed(b);
-    client_sends(c, "get k\r\n");
+        backend_sees(b, "version\r\n");
+        backend_answers(b, answers[i]);
+        backend_sees_closed(b);
+        client_sends(c, "get k\r\n");
+        client_sees_line_starting(c, failure_of(backend_address(b)));
+        stage_clears();
+    }
+}
+
+static void what_was_under_way_is_a_miss_if_the_pool_says_so(void **state)
+{
+    struct backend *b = backend_listens();
+    const char *options = "timeout = 0.2, stall_timeout = 60, on_failure = 'miss'";
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), options), NULL));
+
+    client_sends(c, "get k1\r\nget k1 k2\r\n");
+    backend_sees(b, "get k1\r\nget k1 k2\r\n");
+    client_sees(c, "END\r\nEND\r\n"); /* after the timeout */
+    client_sends(c, "gets k3\r\nset k3 0 0 1\r\nx\r\n");
+    backend_sees(b, "gets k3\r\nset k3 0 0 1\r\nx\r\n");
+    backend_closes(b);
+    client_sees(c, "END\r\n");
     client_sees_line_starting(c, failure_of(backend_address(b)));
+    client_sees_nothing_more(c);
 }
 
 static void an_answer_after_the_timeout_is_swallowed(void **state)
@@ -369,6 +392,7 @@ int main(void)
         play(moongate_starts_before_its_servers),
         play(no_request_is_sent_before_version_is_answered),
         play(a_server_that_does_not_answer_version_as_memcached_does_is_not_used),
+        play(what_was_under_way_is_a_miss_if_the_pool_says_so),
         play(an_answer_after_the_timeout_is_swallowed),
         play(half_a_value_and_a_timeout_are_a_whole_error),
         play(a_timeout_costs_only_the_calls_that_are_late),

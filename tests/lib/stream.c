@@ -11,11 +11,17 @@
  *   get, gat of a key over 250 bytes: drops answers that came before and have not been sent yet;
  *   an end by half-close: forgets what it read if the end comes with a read that fills its buffer;
  *   a line over 2048 bytes: closes or not, depending on how much of it one read brings;
- *   incr of a blank value: looks for digits in the memory behind it.
+ *   incr of a blank value: looks for digits in the memory behind it;
+ *   me, and the flags h, l, t of mg: tell the second in which they came; flush_all likewise.
  * What moongate answers otherwise on purpose, and streams do not hold either:
  *   control bytes in keys: refused, as what is routed and what is stored could differ;
  *   lengths over --max-value: refused before anything is forwarded, so an older value stays;
- *   the values of stream_swallowing_lines: swallowed, as data must not become a request. */
+ *   the values of stream_swallowing_lines: swallowed, as data must not become a request;
+ *   control bytes in a meta command's flags: refused likewise;
+ *   a base64 key that is none: refused, while memcached decodes some of them to something;
+ *   ma with q and N: HD of a number just made, which memcached sends, looks like HD of one that was there;
+ *   meta lines with two mistakes: moongate names that of a doubled flag or a bad key first;
+ *   flags b and k with something behind them: refused, as servers differ in what they make of it. */
 
 /* clang-format off */
 const char *const stream_odd_lines[] = {
@@ -34,7 +40,26 @@ const char *const stream_odd_lines[] = {
     "set #0 +1 0 1", "set #0 0 0 +1", "set #0 007 0 01", "sets #0 0 0 1",
     "add", "add #1 0 0", "replace #1 0 0", "append #1 0 0", "prepend #1 x x x",
     "cas #0 0 0 1", "cas #0 0 0", "cas #0 0 0 1 1 junk", "cas #0 0 0 1 18446744073709551615",
+    "mg", "mg #0", "mg #0 v", "mg  #0  v  k ", "mg #0 s v f c k O12 q", "mg #9 v k O1", "mg #9 v q k",
+    "mg #0 v v", "mg #0 Z", "mg #0 T", "mg #0 Tx", "mg #0 N", "mg #0 N30 v", "mg #9 N30 v", "mg #0 R30 v",
+    "mg #0 O0123456789012345678901234567890123456789", "mg #0 q1", "mg Zm9v b k v", "mg Zm9 b k v",
+    "mg Zg== b k", "mg Zm8= b k v", 
+    "ms", "ms #0", "ms #0 x", "ms #0 -1", "ms #0 S1", "ms #0 01", "ms #0 +1", "ms #0 1 q",
+    "md", "md #0", "md #0 q", "md #9 q k", "md #0 q q", "md #0 Z", "md #0 C1", "md #0 I T30 k",
+    "ma", "ma #0", "ma #0 v", "ma #0 v q", "ma #0 q", "ma #9 q", "ma #9 N0 J13 v", "ma #0 MD D5 v", "ma #0 MX",
+    "ma #0 Dx", "ma #0 D", "ma #0 q q", "ma #0 N0 T30 J5 v c",
+    "me", "me a b c", "mn", "mn foo", "mz #0", "mgx #0", "MG #0 v", "m #0",
+    "mg #0 a c d e f g i j k m n o p r s t u v w x y z",
+    "verbosity", "verbosity 1", "verbosity a", "verbosity 1 noreply", "shutdown", "stats foo", "stats detail on",
+    "stats detail", "stats reset",
     "foo", "foo bar", "FOO", "", " ", "  foo", "STORED", "END", "VALUE #0 0 1",
+    NULL,
+};
+
+const char *const stream_wrong_stores[] = {
+    "ms #0 1 Z", "ms #0 1 k k", "ms #0 1 F", "ms #0 1 Fx", "ms #0 1 F-1", "ms #0 1 T", "ms #0 1 T1x", "ms #0 1 MX",
+    "ms #0 1 M", "ms #0 1 Mset", "ms #0 1 C1x",  "ms #0 1 F4294967296", "ms #0 1 T+5 k O3 c f",
+    "ms Zm9 1 b", "ms #0 1 O0123456789012345678901234567890123456789",
     NULL,
 };
 
@@ -150,6 +175,59 @@ static void make_change(struct command *c, unsigned *seed)
              which == 0 ? "" : number, noreply(seed), line_end(seed));
 }
 
+/* One of the flags given, each once and in any order; quiet now and then. */
+static int add_flags(char *head, int at, const char *const *flags, unsigned n, unsigned *seed)
+{
+    unsigned first = random_below(seed, n), taken = random_below(seed, 5);
+    for (unsigned i = 0; i < taken && i < n; i++)
+        at += snprintf(head + at, STREAM_HEAD - (size_t)at, " %s", flags[(first + i) % n]);
+    return at;
+}
+
+#define ADD_FLAGS(c, at, flags, seed)                                                              \
+    add_flags((c)->head, at, flags, sizeof(flags) / sizeof *(flags), seed)
+
+/* The key as it is, or in base64: those are the same in every play, and looked at but never stored. */
+static int add_meta_key(struct command *c, const char *verb, unsigned key)
+{
+    return snprintf(c->head, sizeof c->head, "%s #%u", verb, key);
+}
+
+static void make_meta_set(struct command *c, unsigned *seed)
+{
+    static const char *const flags[] = {"k", "O1", "q", "T100", "F7", "c", "MA", "I", "MR"};
+    static const char *const others[] = {"k", "O22", "q", "T0", "F0", "c", "ME", "C1", "T-1"};
+    c->data = data[random_below(seed, DATA_KINDS)] + random_below(seed, STREAM_DATA);
+    c->n = data_size(seed);
+    c->end = "\r\n";
+    unsigned key = is_blank(c->data, c->n) ? countable_key(seed) + STREAM_KEYS / 2 : any_key(seed);
+    int at = add_meta_key(c, "ms", key);
+    at += snprintf(c->head + at, sizeof c->head - (size_t)at, " %zu", c->n);
+    at = random_below(seed, 2) ? ADD_FLAGS(c, at, flags, seed) : ADD_FLAGS(c, at, others, seed);
+    snprintf(c->head + at, sizeof c->head - (size_t)at, "%s", line_end(seed));
+}
+
+static void make_meta(struct command *c, unsigned *seed)
+{
+    static const char *const of_get[] = {"v", "k", "O333",  "q",    "s",
+                                         "f", "c", "T1000", "N100", "R10"};
+    static const char *const of_delete[] = {"k", "O4", "q", "I", "T100"};
+    static const char *const of_change[] = {"v", "k", "O5", "D3", "MD", "T100", "c"};
+    static const char *const quiet_change[] = {"q", "v", "k", "O6", "MI"};
+    int at;
+    switch (random_below(seed, 6)) {
+    case 0: make_meta_set(c, seed); return;
+    case 1: at = ADD_FLAGS(c, add_meta_key(c, "md", any_key(seed)), of_delete, seed); break;
+    case 2: at = ADD_FLAGS(c, add_meta_key(c, "ma", countable_key(seed)), of_change, seed); break;
+    case 3:
+        at = ADD_FLAGS(c, add_meta_key(c, "ma", countable_key(seed)), quiet_change, seed);
+        break;
+    case 4: at = snprintf(c->head, sizeof c->head, "mn"); break;
+    default: at = ADD_FLAGS(c, add_meta_key(c, "mg", any_key(seed)), of_get, seed); break;
+    }
+    snprintf(c->head + at, sizeof c->head - (size_t)at, "%s", line_end(seed));
+}
+
 static void make_long_key(struct command *c, unsigned *seed)
 {
     static const char *const forms[] = {"delete %s\r\n", "touch %s 0\r\n", "incr %s 1\r\n"};
@@ -183,8 +261,8 @@ void stream_make(struct stream *s, unsigned seed)
     static const struct {
         unsigned below;
         void (*make)(struct command *c, unsigned *seed);
-    } classes[] = {{40, make_storage},  {70, make_retrieval}, {92, make_change},
-                   {93, make_long_key}, {94, make_bad_chunk}, {100, make_odd}};
+    } classes[] = {{30, make_storage},  {50, make_retrieval}, {67, make_change}, {90, make_meta},
+                   {91, make_long_key}, {92, make_bad_chunk}, {100, make_odd}};
     if (!data[DIGITS][0]) fill_data();
     s->n = 1 + random_below(&seed, STREAM_COMMANDS - 1);
     for (size_t i = 0; i < s->n; i++) {

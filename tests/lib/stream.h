@@ -44,6 +44,7 @@ void stream_drop(struct stream *s, size_t at, size_t n);
  * though memcached reads them as commands: they are wrong, but their length can be believed. NULL-
  * ended. */
 extern const char *const stream_odd_lines[];
+extern const char *const stream_wrong_stores[]; /* wrong in one way, their value `x` is right */
 extern const char *const stream_swallowing_lines[];
 
 /* What follows such a line: STREAM_FOLLOWERS texts. */
