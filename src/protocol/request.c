@@ -19,6 +19,10 @@
 #define ERROR_DECODING             "CLIENT_ERROR error decoding key\r\n"
 
 /* One more than the most tokens that any command with a fixed number of them may have. */
+enum {
+    BINARY_MAGIC = 0x80,
+    /* a client of the binary protocol would wait for its answer for ever */
+};
 enum { TOKENS = 9, META_TOKENS = 20, LENGTH_MAX = INT32_MAX - 2 };
 
 struct token {
@@ -422,6 +426,7 @@ struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_
                                    struct request *r)
 {
     struct line l = {.start = bytes};
+    if (len > 0 && bytes[0] == BINARY_MAGIC) return (struct request_parse){.status = REQUEST_CLOSE};
     const uint8_t *newline = memchr(bytes, '\n', len);
     if (!newline) return parse_endless(bytes, len);
     memset(r, 0, sizeof *r);

@@ -12,6 +12,7 @@
  *   an end by half-close: forgets what it read if the end comes with a read that fills its buffer;
  *   a line over 2048 bytes: closes or not, depending on how much of it one read brings;
  *   incr of a blank value: looks for digits in the memory behind it;
+ *   a number that becomes shorter: see differs_however_cut in the differential test;
  *   me, and the flags h, l, t of mg: tell the second in which they came; flush_all likewise.
  * What moongate answers otherwise on purpose, and streams do not hold either:
  *   control bytes in keys: refused, as what is routed and what is stored could differ;

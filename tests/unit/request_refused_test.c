@@ -157,7 +157,7 @@ static void malformed_requests_are_refused_as_memcached_refuses_them(void **stat
     guard_release(&g);
 }
 
-/* What leaves no way to go on: a length that nobody can swallow, and HTTP. */
+/* What leaves no way to go on: a length that nobody can swallow, HTTP, and the binary protocol. */
 static const struct {
     const char *bytes;
     const char *error;
@@ -183,6 +183,8 @@ static const struct {
     {"POST /x HTTP/1.1\r\n", NULL},
     {"foo HTTP/\r\n", NULL},
     {"HTTP/1.1\r\n", NULL},
+    {"\x80\x0b", NULL}, /* the binary protocol's version */
+    {"\x80get k\r\n", NULL},
 };
 
 static void lengths_beyond_all_and_http_close_the_connection(void **state)
