@@ -4,6 +4,10 @@
 
 #include "client/client.h"
 
+/* What `version` says: the memcached whose protocol this is. Clients choose their ways by it, and
+ * libmemcached takes a version 0.x for a broken answer. */
+#define LOCAL_VERSION "1.6.18"
+
 /* Answers r (admin or local), whose words are in r->args_at. `quit` changes the client's state. */
 void local_answer(struct client *c, const struct request *r);
 

@@ -274,6 +274,14 @@ static size_t message_need(const struct conn *c, const struct response *r)
     return r->need + (single ? strlen("END\r\n") : 0);
 }
 
+/* How much of a response may be shown: its line up to the first control byte, as the reason goes to clients. */
+static int shown_len(const struct response *r)
+{
+    size_t n = 0;
+    while (n < r->len && r->bytes[n] >= ' ' && r->bytes[n] != 0x7f) n++;
+    return (int)n;
+}
+
 static enum taken take_probe(struct conn *c, const struct response *r)
 {
     char text[BACKEND_REASON_MAX];
@@ -288,8 +296,7 @@ static enum taken take_probe(struct conn *c, const struct response *r)
         conn_mark_unsent(c);
         return TAKEN_OK;
     }
-    snprintf(text, sizeof text, "answers version with: %.*s", (int)r->len - 2,
-             (const char *)r->bytes);
+    snprintf(text, sizeof text, "answers version with: %.*s", shown_len(r), (const char *)r->bytes);
     conn_close(c, text);
     return TAKEN_CLOSED;
 }
@@ -406,7 +413,7 @@ static void conn_readable(struct conn *c)
         return;
     }
     c->progress = now_of(c);
-    bool open = take_span(c, input.whole, input.blob, false);
+    bool open = !input.whole.len || take_span(c, input.whole, input.blob, false);
     if (open) take_span(c, input.rest, NULL, true);
     arena_rewind(arena, mark);
 }

@@ -49,8 +49,8 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
     if (came >= missing) {
         input->blob = let_go(in, arena);
         input->whole = (struct span){kept->bytes, kept->len};
-        input->rest = (struct span){rest, beyond};
     }
+    input->rest = (struct span){rest, beyond};
     return status_of(n);
 }
 

@@ -247,6 +247,11 @@ static void client_readable(struct client *c)
         discard_input(c);
         return;
     }
+    /* What came before in this turn may have taken the room: then nothing may be read. */
+    if (!wants_input(c)) {
+        client_mark_dirty(c);
+        return;
+    }
     switch (read_requests(c)) {
     case IO_END:
         /* What it has asked is answered; what it has only begun is dropped, as memcached does. */

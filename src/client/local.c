@@ -99,9 +99,9 @@ static void flush_all(struct client *c, const struct request *r)
 
 static void stats_detail(struct client *c, const struct request *r, const struct words *w)
 {
-    if (w->n == 2 && is(&w->word[1], "dump"))
+    if (w->n >= 2 && is(&w->word[1], "dump"))
         say(c, r, "END\r\n");
-    else if (w->n == 2 && (is(&w->word[1], "on") || is(&w->word[1], "off")))
+    else if (w->n >= 2 && (is(&w->word[1], "on") || is(&w->word[1], "off")))
         say(c, r, "OK\r\n");
     else
         say(c, r, ERROR_DETAIL);
@@ -112,12 +112,14 @@ static void stats_of_servers(struct client *c, const struct request *r, const st
     struct request to_all = *r;
     to_all.args_at = (uintptr_t)what->at;
     to_all.args_len = (uint16_t)what->len;
-    to_all.noreply = 0;
     gather_send(c, &to_all, is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
 }
 
 static void stats(struct client *c, const struct request *r)
 {
+    struct request loud = *r; /* stats has no noreply: that is a word like others */
+    loud.noreply = 0;
+    r = &loud;
     struct words w = split(r);
     struct span what = w.n ? w.word[0] : (struct span){(const uint8_t *)"", 0};
     if (is(&what, "items") || is(&what, "slabs") || is(&what, "sizes") || is(&what, "conns")) {
@@ -137,8 +139,8 @@ static void verbosity(struct client *c, const struct request *r)
 {
     struct words w = split(r);
     uint64_t level;
-    if (w.n == 0 && !r->noreply)
-        say(c, r, ERROR_UNKNOWN);
+    if (w.n + r->noreply == 0 || w.n + r->noreply > 2)
+        reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     else if (w.n > 0 && !text_read_unsigned(w.word[0].at, w.word[0].len, &level))
         say(c, r, ERROR_FORMAT);
     else
@@ -152,8 +154,7 @@ void local_answer(struct client *c, const struct request *r)
     case COMMAND_STATS: stats(c, r); break;
     case COMMAND_VERBOSITY: verbosity(c, r); break;
     case COMMAND_VERSION:
-        reply_at_once(c, "VERSION " MOONGATE_VERSION "\r\n",
-                      strlen("VERSION " MOONGATE_VERSION "\r\n"));
+        reply_at_once(c, "VERSION " LOCAL_VERSION "\r\n", strlen("VERSION " LOCAL_VERSION "\r\n"));
         break;
     case COMMAND_META_NOOP: reply_at_once(c, "MN\r\n", 4); break;
     case COMMAND_QUIT: client_end(c, "quit"); break;

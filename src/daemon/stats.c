@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "client/local.h"
 
 enum { LINE = 1024 };
 
@@ -69,7 +70,7 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_number(out, "pid", (uint64_t)s->pid);
     stat_number(out, "uptime", (uint64_t)(wall_clock() - s->board->started));
     stat_number(out, "time", (uint64_t)time(NULL));
-    stat_line(out, "version", "%s", MOONGATE_VERSION);
+    stat_line(out, "version", "%s", LOCAL_VERSION);
     stat_number(out, "pointer_size", 8 * sizeof(void *));
     stat_line(out, "rusage_user", "%.6f", (double)sum.user_us * 1e-6);
     stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);
@@ -83,6 +84,7 @@ static void general(const struct stats_source *s, struct outq *out)
 static void proxy(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
+    stat_line(out, "moongate_version", "%s", MOONGATE_VERSION);
     stat_number(out, "workers", s->board->workers);
 #define X(name, kind, meaning) stat_number(out, #name, sum.name);
     BOARD_CELLS(X)

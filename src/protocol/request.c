@@ -384,7 +384,7 @@ bool request_decode_key(struct request *r, uint8_t *to)
 size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len, uint8_t *to)
 {
     if (r->meta & META_BASE64) return base64_encode(key, len, to);
-    memcpy(to, key, len);
+    if (len) memcpy(to, key, len); /* a request for all servers has no key */
     return len;
 }
 

@@ -8,6 +8,7 @@
 #include "lib/scene.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,38 @@ static void a_client_that_reads_gets_more_than_its_buffer_holds(void **state)
         client_sees_nothing_more(other);
         client_sees_nothing_more(other);
         client_reads_again(c);
+    }
+}
+
+/* The reply that takes the last room and the rest of the value come in one turn, in either order. */
+static void a_cut_value_is_not_lost_when_replies_take_the_room(void **state)
+{
+    enum { SIZE = 40000 }; /* one read brings it */
+    const char *data = noise(SIZE, 3);
+    for (int value_first = 0; value_first < 2; value_first++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 60"),
+                                            "--client-buffer", "64k", NULL);
+        struct client *c = client_connects(m);
+        pid_t worker;
+        moongate_workers(m, &worker, 1);
+        client_sends(c, "get a\r\nget b\r\nset k 0 0 10\r\nhello");
+        backend_sees(b, "get a\r\nget b\r\n");
+        kill(worker, SIGSTOP);
+        if (value_first) client_sends(c, "world\r\n");
+        backend_answers(b, textf("VALUE a 0 %d\r\n", SIZE));
+        backend_answers_bytes(b, data, SIZE);
+        backend_answers(b, "\r\nEND\r\n");
+        if (!value_first) client_sends(c, "world\r\n");
+        kill(worker, SIGCONT);
+        client_sees(c, textf("VALUE a 0 %d\r\n", SIZE));
+        client_sees_bytes(c, data, SIZE);
+        client_sees(c, "\r\nEND\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+        backend_sees(b, "set k 0 0 10\r\nhelloworld\r\n");
+        backend_answers(b, "STORED\r\n");
+        client_sees(c, "STORED\r\n");
     }
 }
 
@@ -383,6 +416,7 @@ int main(void)
         play(one_reply_over_the_buffer_closes_with_a_logged_reason),
         play(replies_that_wait_for_an_earlier_one_count_too),
         play(a_client_that_reads_gets_more_than_its_buffer_holds),
+        play(a_cut_value_is_not_lost_when_replies_take_the_room),
         play(a_line_without_end_closes_only_its_client),
         play(a_get_may_be_long_but_not_without_end),
         play(spaces_before_keys_do_no_harm),

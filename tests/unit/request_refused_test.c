@@ -157,7 +157,7 @@ static void malformed_requests_are_refused_as_memcached_refuses_them(void **stat
     guard_release(&g);
 }
 
-/* What leaves no way to go on: a length that nobody can swallow, HTTP, and the binary protocol. */
+/* What leaves no way to go on: a length that nobody can swallow, and HTTP. */
 static const struct {
     const char *bytes;
     const char *error;
@@ -183,8 +183,6 @@ static const struct {
     {"POST /x HTTP/1.1\r\n", NULL},
     {"foo HTTP/\r\n", NULL},
     {"HTTP/1.1\r\n", NULL},
-    {"\x80\x0b", NULL}, /* the binary protocol's version */
-    {"\x80get k\r\n", NULL},
 };
 
 static void lengths_beyond_all_and_http_close_the_connection(void **state)
@@ -243,6 +241,15 @@ static enum request_status status_of_endless(unsigned before, const char *head, 
     assert_null(p.error);
     free(line);
     return p.status;
+}
+
+/* Its first byte says all: there may never come an end of a line. */
+static void a_client_of_the_binary_protocol_is_closed(void **state)
+{
+    struct request r;
+    const uint8_t version[] = {0x80, 0x0b};
+    assert_int_equal(request_parse(version, 1, MAX_VALUE, &r).status, REQUEST_CLOSE);
+    assert_int_equal(request_parse(version, 2, MAX_VALUE, &r).status, REQUEST_CLOSE);
 }
 
 static void a_line_longer_than_2048_bytes_closes_but_for_get_and_gets(void **state)
@@ -315,6 +322,7 @@ int main(void)
         cmocka_unit_test(lengths_beyond_all_and_http_close_the_connection),
         cmocka_unit_test(the_longest_value_is_what_the_caller_says),
         cmocka_unit_test(every_strict_prefix_asks_for_more),
+        cmocka_unit_test(a_client_of_the_binary_protocol_is_closed),
         cmocka_unit_test(a_line_longer_than_2048_bytes_closes_but_for_get_and_gets),
         cmocka_unit_test(many_spaces_before_a_key_are_skipped),
         cmocka_unit_test(a_key_is_1_to_250_bytes_without_space_and_control_bytes),
