@@ -26,6 +26,7 @@ TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
+WHOLE    := $(filter src/base/% src/backend/% src/client/%,$(SRC))
 BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
@@ -108,7 +109,12 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 # A fuzz target that plays its corpus, without a fuzzer.
 $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
+
+# One of them is a whole worker, all but its script.
+$B/tests/fuzz/worker_fuzz: $(WHOLE:src/%.c=$B/obj/%.o)
+$B/fuzz/worker_fuzz: $(WHOLE)
+$B/tests/fuzz/worker_fuzz $B/fuzz/worker_fuzz: FUZZLIBS = $(LIBS)
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
@@ -126,12 +132,16 @@ asan: ## every test under AddressSanitizer and UBSan, in build/asan
 
 FUZZER = clang -std=c11 $(CPPFLAGS_ALL) -Itests -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
-$B/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(PURE) $(HEADERS)
+$B/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(PURE) $(HEADERS)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(FUZZER) -o $@ $< $(PURE)
+	$(call say,FUZZ,$@)$(FUZZER) $(PKGFLAGS) -o $@ $(filter %.c,$^) $(FUZZLIBS)
 
-fuzz: $(FUZZBIN) ## the parsers with random bytes, FUZZ_RUNS of them each, at most 40 s in all (needs clang)
+fuzz: $(FUZZBIN) ## the parsers and a worker with random bytes, FUZZ_RUNS each, at most 60 s in all (needs clang)
 	@sh tests/fuzz/run $(FUZZBIN)
+
+mutants: ## take out one check after the other: a test must notice each
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@BUILD=$B sh tests/mutants/run $(MUTANTS)
 
 lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, the floors
 	@sh deps/check lint
@@ -168,4 +178,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test asan fuzz lint bench bench-quick install clean help
+.PHONY: all run test asan fuzz mutants lint bench bench-quick install clean help

@@ -20,6 +20,10 @@ sign_is_there() {
     cmd:*) command -v "${1#cmd:}" ;;
     pc:*) pkg-config --exists "${1#pc:}" ;;
     h:*) printf '#include <%s>\n' "${1#h:}" | "${CC:-cc}" -E -x c - ;;
+    py:*) /usr/bin/python3 -P -c "import ${1#py:}" ;;
+    php:*) php -r "exit(extension_loaded('${1#php:}') ? 0 : 1);" ;;
+    perl:*) perl -M"${1#perl:}" -e 1 ;;
+    file:*) [ -e "${1#file:}" ] ;;
     *) false ;;
     esac >/dev/null 2>&1
 }
@@ -42,4 +46,29 @@ roles_missing() {
             done <"$deps/$list.txt"
         done
     done | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+# --- from npm ---------------------------------------------------------------------------------------
+
+# The clients that tests/clients plays. Their versions, and those of all they need, are fixed by a lock file; they go
+# to build/node, with a copy of the lock file, which tells whether they are the right ones.
+npm_from=$deps/../tests/clients
+npm_to=$deps/../build/node
+
+npm_is_needed() { # roles
+    for role in "$@"; do
+        case $role in test) return 0 ;; esac
+    done
+    return 1
+}
+
+npm_is_there() {
+    cmp -s "$npm_from/package-lock.json" "$npm_to/installed.json"
+}
+
+# Runs no package's own scripts: these clients are JavaScript alone.
+npm_install() {
+    mkdir -p "$npm_to" && cp "$npm_from/package.json" "$npm_from/package-lock.json" "$npm_to" || return 1
+    (cd "$npm_to" && npm ci --ignore-scripts --no-audit --no-fund) </dev/null || return 1
+    cp "$npm_from/package-lock.json" "$npm_to/installed.json"
 }

@@ -38,8 +38,12 @@ static void check_same(const struct request *a, const struct request *b)
 }
 
 /* The line for a backend says the same request, in canonical form, whatever the client wrote. */
-static void check_encoded(const struct request *r)
+static void check_encoded(const struct request *parsed)
 {
+    uint8_t key[KEY_MAX], key_again[KEY_MAX];
+    struct request own = *parsed, *r = &own;
+    if (r->meta & META_BASE64 && !request_decode_key(r, key))
+        return; /* refused by the client's side */
     uint8_t whole[REQUEST_LINE_ROOM + MAX_VALUE + 2];
     struct request again;
     unsigned shape = command_info(r->command_id)->shape;
@@ -47,13 +51,14 @@ static void check_encoded(const struct request *r)
     check_line(whole, len, shape == SHAPE_RETRIEVE);
     if (r->value_len) memcpy(whole + len, (void *)r->value_at, r->value_len);
     len += r->value_len;
-    if (shape == SHAPE_STORE || shape == SHAPE_RETRIEVE) {
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE || shape == SHAPE_RETRIEVE) {
         memcpy(whole + len, "\r\n", 2);
         len += 2;
     }
     struct request_parse p = request_parse(whole, len, MAX_VALUE, &again);
     check(p.status == REQUEST_OK && p.consumed == len && p.keys == 1);
-    check(!again.noreply);
+    check(!again.noreply && again.meta == (r->meta & ~META_QUIET));
+    if (again.meta & META_BASE64) check(request_decode_key(&again, key_again));
     check_same(r, &again);
 }
 
@@ -77,7 +82,7 @@ static void take_keys(const struct request_parse *p, struct request r, const uin
 static void take_one(const struct request_parse *p, const struct request *r, const uint8_t *bytes,
                      uint64_t *digest)
 {
-    if (command_info(r->command_id)->shape == SHAPE_LOCAL) {
+    if (command_info(r->command_id)->shape >= SHAPE_ADMIN) {
         check(r->command_id != COMMAND_NONE && !r->key_at && !r->value_at);
         return;
     }

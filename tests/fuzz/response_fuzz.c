@@ -31,6 +31,8 @@ static void check_ok(const struct response *r, const uint8_t *bytes, size_t len)
     check(__builtin_popcount(r->kind) == 1);
     if (r->kind == RESPONSE_VALUE)
         check_value(r);
+    else if (r->kind == RESPONSE_VA)
+        check(r->need == r->len && r->len <= (size_t)RESPONSE_LINE_MAX + MAX_VALUE + 2);
     else
         check(r->len <= RESPONSE_LINE_MAX && memchr(bytes, '\n', r->len) == bytes + r->len - 1);
 }
