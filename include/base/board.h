@@ -91,7 +91,7 @@ struct board_worker {
 /* Invariant: only the process in a slot writes its part, and the master its own row. */
 struct board {
     uint32_t workers;
-    double started;              /* seconds of the wall clock */
+    double started;              /* seconds of the monotonic clock */
     struct board_row master;     /* the master's own */
     struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
     struct board_worker parts[]; /* one a worker slot */
@@ -109,6 +109,9 @@ struct board_server *board_server(struct board_worker *part, const char *name);
 /* Maps a zeroed board of `workers` rows, shared with every process forked later. NULL when out of memory. */
 struct board *board_create(uint32_t workers);
 void board_destroy(struct board *board);
+
+/* Seconds since it was created. */
+double board_uptime(const struct board *board);
 
 /* Sets the gauges of a worker's part to zero (its worker is gone). */
 void board_clear_gauges(struct board_worker *part);

@@ -13,10 +13,10 @@ static size_t board_bytes(uint32_t workers)
     return sizeof(struct board) + workers * sizeof(struct board_worker);
 }
 
-static double wall_clock(void)
+static double monotonic_clock(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -27,13 +27,18 @@ struct board *board_create(uint32_t workers)
     if (memory == MAP_FAILED) return NULL;
     struct board *board = memory;
     board->workers = workers;
-    board->started = wall_clock();
+    board->started = monotonic_clock();
     return board;
 }
 
 void board_destroy(struct board *board)
 {
     if (board) munmap(board, board_bytes(board->workers));
+}
+
+double board_uptime(const struct board *board)
+{
+    return monotonic_clock() - board->started;
 }
 
 /* --- rows -------------------------------------------------------------------------------------- */

@@ -57,18 +57,11 @@ static void stat_number(struct outq *out, const char *name, uint64_t number)
     X(bytes_read)                                                                                  \
     X(bytes_written)
 
-static double wall_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void general(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
     stat_number(out, "pid", (uint64_t)s->pid);
-    stat_number(out, "uptime", (uint64_t)(wall_clock() - s->board->started));
+    stat_number(out, "uptime", (uint64_t)board_uptime(s->board));
     stat_number(out, "time", (uint64_t)time(NULL));
     stat_line(out, "version", "%s", LOCAL_VERSION);
     stat_number(out, "pointer_size", 8 * sizeof(void *));

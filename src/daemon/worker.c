@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -17,6 +16,7 @@
 #include "client/turn.h"
 #include "daemon/channel.h"
 #include "daemon/listener.h"
+#include "daemon/process.h"
 #include "daemon/source.h"
 #include "daemon/stats.h"
 #include "script/modules.h"
@@ -57,16 +57,9 @@ struct worker {
     int exit_code;
 };
 
-static double monotonic_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void set_now(struct worker *w)
 {
-    w->turn.now = w->backends.now = monotonic_now();
+    w->turn.now = w->backends.now = process_clock();
 }
 
 static void stop(struct worker *w, int code)
