@@ -1,0 +1,434 @@
+/* played_server: a server as the worker sees it, played by worker_fuzz.c.
+ *
+ * Understands requests by a naive parser of its own, and what it does not understand, or would not find in a well-kept stream
+ * (a noreply, a q, a second space, half a value), is a broken promise. Answers from a tiny store, one for all servers; the
+ * schedule says when and how many bytes at a time, and what goes wrong.
+ */
+#ifndef TESTS_FUZZ_PLAYED_SERVER_H
+#define TESTS_FUZZ_PLAYED_SERVER_H
+
+#include "fuzz/played.h"
+
+#include <poll.h>
+#include <sys/un.h>
+
+enum { SERVER_CONNS = 4, WORDS_MAX = 4096, STORED = 128 };
+
+/* What the server does with the next request that it understands. */
+enum mood {
+    MOOD_GOOD,
+    MOOD_MISS,
+    MOOD_SERVER_ERROR,
+    MOOD_CLIENT_ERROR,
+    MOOD_WRONG_KEY, /* from here on it is an anomaly: the connection must be closed */
+    MOOD_WRONG_KIND,
+    MOOD_WRONG_OPAQUE,
+    MOOD_TWICE, /* a value more than keys */
+    MOOD_GARBAGE,
+    MOOD_HALF, /* half an answer, and then nothing more: it is stuck */
+    MOODS
+};
+
+struct server_conn {
+    int fd; /* -1: free */
+    struct bytes in, out;
+    bool poisoned;      /* an anomaly is in `out`, or was: nothing behind it may count */
+    size_t poison_left; /* bytes of `out` up to its end */
+    unsigned steps;     /* of the worker since it was sent */
+    bool stuck;         /* answers nothing more */
+};
+
+struct server {
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int listener; /* -1: refuses */
+    enum mood mood;
+    struct server_conn conns[SERVER_CONNS];
+};
+
+/* --- the store --------------------------------------------------------------------------------- */
+
+static struct {
+    uint64_t key;
+    uint32_t serial;
+    bool is_there;
+} store[STORED];
+
+static size_t store_n;
+
+/* A key that was never stored is there or not by its name. */
+static size_t store_find(const char *key)
+{
+    uint64_t digest = 1;
+    size_t i = 0;
+    digest_bytes(&digest, key, strlen(key));
+    while (i < store_n && store[i].key != digest) i++;
+    if (i < store_n) return i;
+    if (store_n == STORED) i = --store_n; /* only wild clients have so many */
+    store[store_n].key = digest;
+    store[store_n].serial = 0;
+    store[store_n++].is_there = digest & 1;
+    return i;
+}
+
+/* --- a request, word by word ------------------------------------------------------------------- */
+
+struct words {
+    char *word[WORDS_MAX];
+    size_t n;
+};
+
+static bool key_is_valid(const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++) {
+        if ((uint8_t)key[i] <= ' ' || key[i] == 0x7f) return false;
+    }
+    return len > 0 && len <= 250;
+}
+
+/* Words are parted by one space each. */
+static void split(struct words *w, char *line)
+{
+    w->n = 0;
+    for (char *at = line; at; w->n++) {
+        char *space = strchr(at, ' ');
+        check(w->n < WORDS_MAX);
+        w->word[w->n] = at;
+        check(*at && *at != ' ');
+        if (space) *space++ = 0;
+        at = space;
+    }
+}
+
+static bool is_one_of(const char *word, const char *list)
+{
+    char padded[32];
+    snprintf(padded, sizeof padded, " %.20s ", word);
+    return strstr(list, padded) != NULL;
+}
+
+#define STORES " set add replace append prepend cas "
+#define META   " mg ms md ma me "
+
+/* The bytes of the value that follows, or -1. */
+static long value_follows(const struct words *w)
+{
+    bool meta = strcmp(w->word[0], "ms") == 0;
+    char *end;
+    if (!meta && !is_one_of(w->word[0], STORES)) return -1;
+    size_t at = meta ? 2 : 4;
+    check(w->n > at);
+    long len = strtol(w->word[at], &end, 10);
+    check(*end == 0 && len >= 0 && len <= VALUE_LIMIT);
+    return len;
+}
+
+/* The worker promises canonical lines. */
+static void check_request(const struct words *w)
+{
+    const char *name = w->word[0];
+    if (is_one_of(name, META)) {
+        check(w->n >= 2 && key_is_valid(w->word[1]));
+        for (size_t i = 2; i < w->n; i++) check(w->word[i][0] != 'q');
+    } else if (is_one_of(name, " get gets ")) {
+        check(w->n >= 2);
+        for (size_t i = 1; i < w->n; i++) check(key_is_valid(w->word[i]));
+    } else if (is_one_of(name, " gat gats ")) {
+        check(w->n >= 3);
+        for (size_t i = 2; i < w->n; i++) check(key_is_valid(w->word[i]));
+    } else if (is_one_of(name, " flush_all version stats ")) {
+        check(strcmp(w->word[w->n - 1], "noreply") != 0);
+    } else {
+        size_t n = is_one_of(name, STORES) ? 5 : is_one_of(name, " incr decr touch ") ? 3 : 2;
+        if (strcmp(name, "cas") == 0) n = 6;
+        if (n == 2) check(strcmp(name, "delete") == 0);
+        check(w->n == n && key_is_valid(w->word[1]));
+    }
+}
+
+/* --- answers ----------------------------------------------------------------------------------- */
+
+static void say_value(struct server_conn *c, const char *key, bool cas)
+{
+    size_t at = store_find(key);
+    uint32_t serial = store[at].serial;
+    if (!store[at].is_there) return;
+    bytes_say(&c->out, "VALUE %s %u %zu", key, serial & 0xffff, value_len(key, serial));
+    if (cas) bytes_say(&c->out, " %u", serial);
+    bytes_say(&c->out, "\r\n");
+    value_make(&c->out, key, serial, c->poisoned ? 'P' : 'C');
+    bytes_say(&c->out, "\r\n");
+}
+
+static void answer_get(struct server_conn *c, const struct words *w, bool miss)
+{
+    size_t first = w->word[0][1] == 'a' ? 2 : 1;
+    bool cas = w->word[0][strlen(w->word[0]) - 1] == 's';
+    for (size_t i = first; i < w->n && !miss; i++) say_value(c, w->word[i], cas);
+    bytes_say(&c->out, "END\r\n");
+}
+
+/* A value that came is either one of ours, and then whole, or a wild client's. */
+static void answer_store(struct server_conn *c, const struct words *w, const uint8_t *value,
+                         size_t len, bool miss)
+{
+    const char *key = w->word[1];
+    uint32_t serial = 0;
+    char mark;
+    if (memchr(value, '|', len)) check(value_read(value, len, key, &serial, &mark) && mark == 'C');
+    if (miss) {
+        bytes_say(&c->out, serial % 2 ? "NOT_STORED\r\n" : "EXISTS\r\n");
+        return;
+    }
+    if (w->word[0][1] != 'p' && strcmp(w->word[0], "prepend") != 0) {
+        size_t at = store_find(key);
+        store[at].serial = serial;
+        store[at].is_there = true;
+    }
+    bytes_say(&c->out, "STORED\r\n");
+}
+
+/* A wild client's: memcached refuses it. */
+static bool has_long_opaque(const struct words *w)
+{
+    if (!is_one_of(w->word[0], META)) return false;
+    for (size_t i = 2; i < w->n; i++) {
+        if (w->word[i][0] == 'O' && strlen(w->word[i]) > 33) return true;
+    }
+    return false;
+}
+
+/* What k and O ask to be repeated; b behind k. */
+static void say_flags(struct server_conn *c, const struct words *w)
+{
+    for (size_t i = strcmp(w->word[0], "ms") == 0 ? 3 : 2; i < w->n; i++) {
+        if (w->word[i][0] == 'k') bytes_say(&c->out, " k%s", w->word[1]);
+        if (w->word[i][0] == 'O') bytes_say(&c->out, " %.40s", w->word[i]);
+        if (w->word[i][0] == 'b') bytes_say(&c->out, " b");
+    }
+    bytes_say(&c->out, "\r\n");
+}
+
+static bool has_flag(const struct words *w, char flag)
+{
+    for (size_t i = 2; i < w->n; i++) {
+        if (w->word[i][0] == flag) return true;
+    }
+    return false;
+}
+
+static void answer_meta_get(struct server_conn *c, const struct words *w, bool miss)
+{
+    const char *key = w->word[1];
+    size_t at = store_find(key);
+    if (miss || !store[at].is_there) {
+        bytes_say(&c->out, "EN");
+        say_flags(c, w);
+    } else if (!has_flag(w, 'v')) {
+        bytes_say(&c->out, "HD");
+        say_flags(c, w);
+    } else {
+        bytes_say(&c->out, "VA %zu", value_len(key, store[at].serial));
+        say_flags(c, w);
+        value_make(&c->out, key, store[at].serial, c->poisoned ? 'P' : 'C');
+        bytes_say(&c->out, "\r\n");
+    }
+}
+
+static void answer_meta(struct server_conn *c, const struct words *w, bool miss)
+{
+    char kind = w->word[0][1];
+    char number[24];
+    if (kind == 'g') {
+        answer_meta_get(c, w, miss);
+    } else if (kind == 'e') {
+        bytes_say(&c->out, miss ? "EN\r\n" : "ME %s exp=-1 la=0\r\n", w->word[1]);
+    } else if (kind == 'a' && has_flag(w, 'v') && !miss) {
+        int n = sprintf(number, "%llu", (unsigned long long)number_base(w->word[1]) + 1);
+        bytes_say(&c->out, "VA %d", n);
+        say_flags(c, w);
+        bytes_say(&c->out, "%s\r\n", number);
+    } else {
+        bytes_say(&c->out, !miss ? "HD" : kind == 's' ? "NS" : "NF");
+        say_flags(c, w);
+    }
+}
+
+static void answer_well(struct server_conn *c, const struct words *w, const uint8_t *value,
+                        size_t len, bool miss)
+{
+    const char *name = w->word[0];
+    if (is_one_of(name, " get gets gat gats "))
+        answer_get(c, w, miss);
+    else if (is_one_of(name, STORES))
+        answer_store(c, w, value, len, miss);
+    else if (is_one_of(name, META))
+        answer_meta(c, w, miss);
+    else if (strcmp(name, "version") == 0)
+        bytes_say(&c->out, "VERSION 1.6.18\r\n");
+    else if (strcmp(name, "flush_all") == 0)
+        bytes_say(&c->out, "OK\r\n");
+    else if (strcmp(name, "stats") == 0)
+        bytes_say(&c->out, "STAT items:1:number 1\r\nEND\r\n");
+    else if (miss)
+        bytes_say(&c->out, "NOT_FOUND\r\n");
+    else if (strcmp(name, "delete") == 0)
+        bytes_say(&c->out, "DELETED\r\n");
+    else if (strcmp(name, "touch") == 0)
+        bytes_say(&c->out, "TOUCHED\r\n");
+    else
+        bytes_say(&c->out, "%llu\r\n", (unsigned long long)number_base(w->word[1]) + 1);
+    if (strcmp(name, "delete") == 0 && !miss) store[store_find(w->word[1])].is_there = false;
+}
+
+/* What is said now, at the latest, must close the connection. */
+static void poison(struct server_conn *c)
+{
+    game.faulty = c->poisoned = true;
+    game.anomalies++;
+}
+
+static void answer_badly(struct server_conn *c, const struct words *w, enum mood mood)
+{
+    bool store_like = is_one_of(w->word[0], STORES " delete ");
+    if (mood == MOOD_TWICE && (strcmp(w->word[0], "get") != 0 || w->n > 2)) mood = MOOD_WRONG_KEY;
+    if (mood == MOOD_WRONG_OPAQUE && !is_one_of(w->word[0], " mg ms md ")) mood = MOOD_WRONG_KIND;
+    poison(c);
+    switch (mood) {
+    case MOOD_WRONG_OPAQUE: bytes_say(&c->out, "HD O?\r\n"); break;
+    case MOOD_TWICE:
+        store[store_find(w->word[1])].is_there = true;
+        say_value(c, w->word[1], false);
+        answer_get(c, w, false);
+        break;
+    case MOOD_WRONG_KEY: /* somebody's own key, so that its value would be seen by another */
+        bytes_say(&c->out, "VALUE pz0 0 8\r\npz0|1|P.\r\nEND\r\n");
+        break;
+    case MOOD_WRONG_KIND: bytes_say(&c->out, store_like ? "TOUCHED\r\n" : "STORED\r\n"); break;
+    default: bytes_say(&c->out, "bogus\r\n"); break;
+    }
+}
+
+static void answer(struct server *s, struct server_conn *c, const struct words *w,
+                   const uint8_t *value, size_t len)
+{
+    enum mood mood = c->poisoned ? MOOD_GOOD : s->mood;
+    if (mood == MOOD_GOOD && has_long_opaque(w)) mood = MOOD_CLIENT_ERROR;
+    size_t before = c->out.len;
+    bool was_poisoned = c->poisoned;
+    s->mood = MOOD_GOOD;
+    if (mood > MOOD_MISS) game.faulty = true;
+    switch (mood) {
+    case MOOD_SERVER_ERROR: bytes_say(&c->out, "SERVER_ERROR out of memory\r\n"); break;
+    case MOOD_CLIENT_ERROR:
+        bytes_say(&c->out, "CLIENT_ERROR no\r\n");
+        if (is_one_of(w->word[0], STORES)) poison(c); /* it may take the value for commands */
+        break;
+    case MOOD_WRONG_KEY:
+    case MOOD_WRONG_KIND:
+    case MOOD_WRONG_OPAQUE:
+    case MOOD_TWICE:
+    case MOOD_GARBAGE: answer_badly(c, w, mood); break;
+    default: answer_well(c, w, value, len, mood == MOOD_MISS); break;
+    }
+    if (c->poisoned && !was_poisoned) c->poison_left = c->out.len;
+    if (mood != MOOD_HALF) return;
+    c->out.len = before + (c->out.len - before) / 2;
+    c->stuck = true;
+}
+
+/* The first request of what came; false when it is not whole. */
+static bool take_one(struct server *s, struct server_conn *c)
+{
+    size_t line = line_len(c->in.at, c->in.len);
+    struct words w;
+    if (line == 0) return false;
+    char *text = malloc(line + 1);
+    check(text && line >= 3 && c->in.at[line - 2] == '\r');
+    check(!memchr(c->in.at, 0, line));
+    memcpy(text, c->in.at, line - 2);
+    text[line - 2] = 0;
+    split(&w, text);
+    long value = value_follows(&w);
+    size_t whole = line + (value < 0 ? 0 : (size_t)value + 2);
+    bool is_whole = c->in.len >= whole;
+    if (is_whole) {
+        check_request(&w);
+        if (value >= 0) check(memcmp(c->in.at + whole - 2, "\r\n", 2) == 0);
+        answer(s, c, &w, c->in.at + line, value < 0 ? 0 : (size_t)value);
+        bytes_drop(&c->in, whole);
+    }
+    free(text);
+    return is_whole;
+}
+
+/* --- connections ------------------------------------------------------------------------------- */
+
+static void server_hang_up(struct server_conn *c)
+{
+    if (c->fd >= 0) close(c->fd);
+    bytes_free(&c->in);
+    bytes_free(&c->out);
+    *c = (struct server_conn){.fd = -1};
+}
+
+static bool is_hung_up(const struct server_conn *c)
+{
+    struct pollfd p = {.fd = c->fd};
+    return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
+}
+
+/* Those that the worker closed are forgotten before new ones come, so that a client's writes keep their order. */
+static void server_accept(struct server *s)
+{
+    for (int i = 0; i < SERVER_CONNS; i++) {
+        struct server_conn *c = &s->conns[i];
+        if (c->fd >= 0 && is_hung_up(c)) server_hang_up(c);
+        if (c->fd < 0 && s->listener >= 0)
+            c->fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+}
+
+static void server_listen(struct server *s)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (s->listener >= 0) return;
+    unlink(s->path);
+    memcpy(a.sun_path, s->path, sizeof a.sun_path);
+    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    check(s->listener >= 0 && bind(s->listener, (struct sockaddr *)&a, sizeof a) == 0);
+    check(listen(s->listener, 16) == 0);
+}
+
+static void server_refuse(struct server *s)
+{
+    if (s->listener >= 0) close(s->listener);
+    s->listener = -1;
+}
+
+/* Reads and understands; answers are ready to be sent, none is. */
+static void server_read(struct server *s, struct server_conn *c, size_t most)
+{
+    if (c->fd < 0) return;
+    bytes_receive(&c->in, c->fd, most);
+    while (!c->stuck && take_one(s, c)) {
+    }
+}
+
+static void server_write(struct server_conn *c, size_t most)
+{
+    size_t before = c->out.len;
+    if (c->fd >= 0 && !bytes_send(&c->out, c->fd, most)) server_hang_up(c);
+    size_t sent = before - c->out.len;
+    c->poison_left -= sent < c->poison_left ? sent : c->poison_left;
+}
+
+/* The worker had time to read what it was sent: soon after an anomaly it must have closed (I3). */
+static void server_conn_step(struct server_conn *c)
+{
+    if (c->fd < 0 || !c->poisoned || c->poison_left > 0 || ++c->steps < 8) return;
+    check(is_hung_up(c));
+    server_hang_up(c);
+}
+
+#endif
