@@ -44,7 +44,7 @@ static void gather_destroy(struct gather *g)
         g->first = s->next;
         slab_return(s, sizeof *s + s->name_len + s->value_len);
     }
-    if (g->parts) slab_return(g->parts, sizeof *g->parts * g->parts_n);
+    slab_return(g->parts, sizeof *g->parts * (g->parts_n + 1));
     slab_return(g, sizeof *g);
 }
 
@@ -201,7 +201,7 @@ void gather_send(struct client *c, const struct request *r, enum gather_kind kin
     *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};
     g->end = &g->first;
     g->reply = r->noreply ? NULL : reply_create(c, r, 1);
-    if (g->parts_n) g->parts = slab_borrow(sizeof *g->parts * g->parts_n);
+    g->parts = slab_borrow(sizeof *g->parts * (g->parts_n + 1)); /* never nothing */
     g->waiting = g->parts_n + 1; /* one for ourselves: refusals come before all are asked */
     for (struct backend *b = set->first; b; b = b->next) {
         if (b->counts == 0) continue;

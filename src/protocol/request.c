@@ -348,7 +348,7 @@ static struct request_parse parse_meta_store(struct line *l, size_t len, size_t 
                                              struct request *r)
 {
     size_t length = 0;
-    bool close;
+    bool close = false;
     tokenize(l, 3);
     if (l->tokens < 2) return refuse(l, ERROR_UNKNOWN);
     if (l->tokens < 3 || !take_length(&l->token[2], &length, &close)) {
