@@ -7,7 +7,7 @@
 #include "base/slab.h"
 #include "protocol/text.h"
 
-enum { LINE_ROOM = 512, TIMEOUT = 2 };
+enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2 };
 
 /* One statistic: its name and value as text, and the value as a number if it is one. */
 struct gathered {
@@ -48,15 +48,19 @@ static void gather_destroy(struct gather *g)
     slab_return(g, sizeof *g);
 }
 
+/* Appended in pieces: a server's line may be of any length that a response may have. */
 static void print_lines(const struct gather *g, struct outq *to)
 {
-    char line[LINE_ROOM * 2];
+    uint8_t number[TEXT_NUMBER_ROOM];
     for (const struct gathered *s = g->first; s; s = s->next) {
-        int n = s->is_number ? snprintf(line, sizeof line, "STAT %.*s %llu\r\n", s->name_len,
-                                        s->text, (unsigned long long)s->number)
-                             : snprintf(line, sizeof line, "STAT %.*s %.*s\r\n", s->name_len,
-                                        s->text, s->value_len, s->text + s->name_len);
-        outq_append(to, line, (size_t)n);
+        outq_append(to, "STAT ", 5);
+        outq_append(to, s->text, s->name_len);
+        outq_append(to, " ", 1);
+        if (s->is_number)
+            outq_append(to, number, text_write_unsigned(number, s->number));
+        else
+            outq_append(to, s->text + s->name_len, s->value_len);
+        outq_append(to, "\r\n", 2);
     }
     outq_append(to, "END\r\n", 5);
 }
@@ -135,10 +139,11 @@ static void take_line(struct gather_part *part, const struct response *r)
     add(part->gather, named, len, value, (size_t)(end - value));
 }
 
-/* text: the server's name and the reason, or the line it answered. */
+/* text: the server's name and the reason, or the line it answered, of which FAILURE_MAX bytes are shown. */
 static void note_failure(struct gather *g, const char *word, const char *text, size_t len)
 {
     char name[LINE_ROOM];
+    if (len > FAILURE_MAX) len = FAILURE_MAX;
     if (g->kind == GATHER_OK) {
         if (!g->failure[0])
             snprintf(g->failure, sizeof g->failure, "%s%.*s\r\n", word, (int)len, text);

@@ -187,9 +187,34 @@ static void a_backend_that_dies_within_a_value_fails_the_whole_request(void **st
     }
 }
 
+/* Lines of the greatest length, of which nothing may be cut and behind which nothing may come. */
+static void long_lines_of_a_server_stay_within_their_bounds(void **state)
+{
+    enum { LONG = 900 };
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(script_of_one(backend_address(b), ""), NULL));
+    char word[LONG + 1];
+    memset(word, 'x', LONG);
+    word[LONG] = '\0';
+    client_sends(c, "stats items\r\n");
+    backend_sees(b, "stats items\r\n");
+    backend_answers(b, textf("STAT %s %s\r\nEND\r\n", word, word));
+    client_sees(c, textf("STAT %s %s\r\nEND\r\n", word, word));
+    client_sends(c, "stats slabs\r\n");
+    backend_sees(b, "stats slabs\r\n");
+    backend_answers(b, textf("SERVER_ERROR%s%s\r\n", word, word));
+    client_sees(c, textf("STAT error:SERVER_ERROR%.468s \r\nEND\r\n", word));
+    client_sends(c, "flush_all\r\n");
+    backend_sees(b, "flush_all\r\n");
+    backend_answers(b, textf("SERVER_ERROR%s%s\r\n", word, word));
+    client_sees(c, textf("SERVER_ERROR%.468s\r\n", word));
+    client_sees_nothing_more(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        play(long_lines_of_a_server_stay_within_their_bounds),
         play(a_value_for_another_key_closes),
         play(a_value_for_a_longer_key_closes),
         play(a_value_for_a_shorter_key_closes),
