@@ -4,7 +4,6 @@
 
 #include "backend/backend.h"
 #include "backend/selector.h"
-#include "base/hash.h"
 
 /* name, text, what a retrieval gets when its backend fails */
 #define ON_FAILURES(X)                                                                             \
@@ -21,8 +20,7 @@ enum { POOL_NAME_MAX = 64 };
 
 struct pool_settings {
     char name[POOL_NAME_MAX];
-    enum distribution distribution;
-    enum hash hash;
+    struct selector_settings selector;
     enum on_failure on_failure;
     double timeout; /* seconds for a call, from routing to the whole response */
     struct backend_settings backend;

@@ -74,7 +74,7 @@ const char *pool_add_server(struct pool *p, struct backends *set, const char *te
 void pool_close(struct pool *p)
 {
     assert(p->servers_n > 0);
-    selector_init(&p->selector, p->settings.distribution, p->names, p->servers_n);
+    selector_init(&p->selector, &p->settings.selector, p->names, p->servers_n);
 }
 
 void pool_destroy(struct pool *p)
@@ -91,6 +91,5 @@ void pool_destroy(struct pool *p)
 
 struct backend *pool_pick(const struct pool *p, const void *key, size_t len)
 {
-    if (p->servers_n == 1) return p->servers[0];
-    return p->servers[selector_pick(&p->selector, hash_bytes(p->settings.hash, key, len))];
+    return p->servers[selector_pick(&p->selector, key, len).server];
 }

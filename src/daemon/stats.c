@@ -136,8 +136,8 @@ static void show_pool(const struct pool *p, struct outq *out)
         snprintf(name, sizeof name, "%s:%s", o->name, field);                                      \
         stat_line(out, name, __VA_ARGS__);                                                         \
     } while (0)
-    SHOW("distribution", "%s", distribution_name(o->distribution));
-    SHOW("hash", "%s", hash_name(o->hash));
+    SHOW("distribution", "%s", distribution_name(o->selector.distribution));
+    SHOW("hash", "%s", hash_name(o->selector.hash));
     SHOW("on_failure", "%s", o->on_failure == ON_FAILURE_MISS ? "miss" : "error");
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->servers_n);

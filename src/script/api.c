@@ -103,8 +103,8 @@ int32_t mg_find_on_failure(const char *name, size_t len)
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {
-        .distribution = (enum distribution)o->distribution,
-        .hash = (enum hash)o->hash,
+        .selector = {.distribution = (enum distribution)o->distribution,
+                     .hash = (enum hash)o->hash},
         .on_failure = (enum on_failure)o->on_failure,
         .timeout = o->timeout,
         .backend = {o->connect_timeout, o->stall_timeout, o->depth, o->connections}};

@@ -200,8 +200,8 @@ static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;
     fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
-            distribution_name(o->distribution), hash_name(o->hash), o->timeout, p->servers_n,
-            p->servers_n == 1 ? "" : "s");
+            distribution_name(o->selector.distribution), hash_name(o->selector.hash), o->timeout,
+            p->servers_n, p->servers_n == 1 ? "" : "s");
     for (uint32_t i = 0; i < p->servers_n; i++)
         fprintf(out, "  server %s: %u connection%s\n", p->servers[i]->name, o->backend.connections,
                 o->backend.connections == 1 ? "" : "s");
