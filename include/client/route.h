@@ -6,20 +6,20 @@
 #define MOONGATE_CLIENT_ROUTE_H
 
 #ifndef MOONGATE_CDEF
-#include "backend/pool.h"
 #include "protocol/request.h"
 #include <stdint.h>
 #endif
 
-/* Where one request goes: the number of a pool, or one of these. */
+/* Where one request goes: the number of a route, or one of these. */
 enum answer_kind {
     ANSWER_MISS = -1,   /* as if the server did not have it */
     ANSWER_REFUSE = -2, /* `SERVER_ERROR text` */
-    ANSWER_NONE = -3    /* not decided */
+    ANSWER_NONE = -3,   /* not decided */
+    ANSWER_TAKEN = -4   /* a function of the script waits, and will answer later */
 };
 
 struct answer {
-    int32_t route; /* >= 0: a pool's number; else enum answer_kind */
+    int32_t route; /* >= 0: a route's number; else enum answer_kind */
     uint32_t text_len;
     uintptr_t text_at; /* REFUSE: the text, valid until the turn ends; no CR, no LF */
 };
@@ -27,9 +27,10 @@ struct answer {
 #ifndef MOONGATE_CDEF
 
 /* Decides for slots[0..n) (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
- * afterwards. Returns the pools that the numbers mean, valid until the next call. Called once a turn. */
-typedef struct pool *const *client_route_fn(void *router, struct request *slots,
-                                            struct answer *answers, uint32_t n);
+ * afterwards. Then goes on with what is on the generation's ready list, which is empty afterwards. Called once a turn or
+ * little more often. */
+typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,
+                             uint32_t n);
 
 #endif
 #endif

@@ -11,9 +11,10 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
-#include "client/route.h"
+#include "client/routes.h"
 
 struct client;
+struct flow;
 
 enum { TURN_SLOTS = 2048 };
 
@@ -40,8 +41,7 @@ struct turn {
     struct board_row *row;
     struct arena *arena;
     struct turn_limits limits;
-    client_route_fn *route;
-    void *router;
+    struct generation *generation; /* the current one; then those that end */
     turn_stats_fn *stats;
     void *about;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
@@ -50,6 +50,8 @@ struct turn {
     uint32_t next_affinity;
     double now;             /* as backends.now */
     struct client *clients; /* all */
+    struct flow *flows;     /* all */
+    bool is_ending;         /* no call is made any more */
     struct client *dirty;   /* those with something to write or to decide */
     struct client *closed;  /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
@@ -59,8 +61,17 @@ struct turn {
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits);
 
-/* Closes every client. */
+/* Closes every client and every connection to a server, and lets the scripts it adopted go. */
 void turn_release(struct turn *t);
+
+/* Takes over the caller's count of g, whose routes decide from now on. */
+void turn_adopt(struct turn *t, struct generation *g);
+
+/* True when a call of r to that pool that fails is a miss. */
+bool turn_fails_as_miss(const struct pool *pool, const struct request *r);
+
+/* What a call to a pool without servers fails with. Valid until the next such text is made. */
+const char *turn_no_server(const struct pool *pool);
 
 /* The next free slot; routes and sends what is there when all are taken. */
 struct request *turn_slot(struct turn *t);

@@ -11,6 +11,7 @@
 
 #include "backend/settings.h"
 #include "client/route.h"
+#include "client/routes.h"
 #include "protocol/request.h"
 
 #ifndef MOONGATE_CDEF
@@ -113,6 +114,19 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o);
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
                         const struct mg_server_options *o);
 const char *mg_pool_close(struct script *s, int32_t pool);
+
+/* The name of a pool. */
+const char *mg_pool_name(struct script *s, int32_t pool);
+
+/* The bits of enum result_kind with that name: "timeout", "miss"; "error" for all that another server may do better with. 0: there
+ * is none. And the names, 0.. ; NULL behind the last. */
+uint32_t mg_result_bits(const char *name, size_t len);
+const char *mg_result_name(uint32_t at);
+
+/* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
+ * else the route's name for stats and explain. Returns its number. */
+int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
+                     const int32_t *children, uint32_t n, const char *text);
 
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);

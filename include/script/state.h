@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "base/log.h"
+#include "client/generation.h"
 #include "script/abi.h"
 #include "script/script.h"
 
@@ -13,7 +14,8 @@ struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
-    int32_t root; /* the pool that is the whole route, or ANSWER_NONE: ask Lua */
+    int32_t root; /* the number of the route that is all of it, or ANSWER_NONE: ask Lua */
+    struct generation routes;
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;

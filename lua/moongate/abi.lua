@@ -46,6 +46,16 @@ function M.server_options(common)
     return ffi.new("struct mg_server_options", common)
 end
 
+--- An empty struct route_options.
+function M.route_options()
+    return ffi.new "struct route_options"
+end
+
+--- A list of numbers as a C array.
+function M.numbers(list)
+    return ffi.new("int32_t[?]", math.max(#list, 1), list)
+end
+
 --- Gives a C struct its methods.
 function M.metatype(name, metatable)
     ffi.metatype(name, metatable)

@@ -14,7 +14,7 @@ function M.start(cdef, script, batch)
     return M.load, M.run, sandbox.traceback
 end
 
-local numbers, meaning, slots, answers
+local routes, numbers, functions, waiting, meaning, slots, answers
 local root
 
 local function log(text)
@@ -28,17 +28,14 @@ local function describe(value, from)
     return ("%s (the function at %s)"):format(what, where.beginning(from))
 end
 
-local function is_route(value)
-    return type(value) == "function" or numbers[value] ~= nil or meaning(value) ~= nil
-end
-
 --- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
 -- @param path string    its file, or nil for the script behind --servers
 -- @param text string    what the file holds
--- @return number|nil  the pool's number when the route is a plain pool, so that C needs no Lua for it
+-- @return number|nil  the route's number when C runs it without Lua
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
-    numbers = require "moongate.pool".numbers
+    routes = require "moongate.routes"
+    numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
     meaning = require "moongate.reply".meaning
     slots, answers = abi.slots(), abi.batch.answers
     local shown = path or "moongate/servers.lua"
@@ -56,13 +53,14 @@ function M.load(path, text)
     end
     root = result
     if type(root) == "function" then where.set_function(root) end
-    if not is_route(root) then
-        error(("%s: a script returns a route (a pool or a function), not %s"):format(shown, describe(root)), 0)
+    if not routes.is_route(root) then
+        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, describe(root)), 0)
     end
+    routes.close()
     return numbers[root]
 end
 
--- What a route returned is no pool: a function to ask, a ready answer, or a mistake.
+-- What a route returned is not one that C runs: a function to ask, a ready answer, a waiting route, or a mistake.
 local function decide(at, req, route)
     local from = root
     for _ = 1, DEEPEST do
@@ -80,7 +78,7 @@ local function decide(at, req, route)
             return
         end
         if type(route) ~= "function" then
-            error(("a route returned %s, not a pool, a function or a reply"):format(describe(route, from)), 0)
+            error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
         route = route(req)
@@ -90,14 +88,13 @@ end
 
 --- Routes slots first .. last. An error leaves batch.at on the slot that raised it.
 function M.run(first, last)
-    local batch, of, ask = abi.batch, numbers, root
-    if type(ask) ~= "function" then
-        ask = function() return root end
-    end
+    local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
         batch.at = at
         local req = slots[at]
-        local route = ask(req)
+        local id = req.function_id
+        local route = id == 0 and root or asked[id]
+        if type(route) == "function" then route = route(req) end
         local number = of[route]
         if number then
             answers[at].route = number

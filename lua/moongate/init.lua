@@ -15,7 +15,7 @@ local function servers()
     end
 end
 
-return {
+local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
     --- mg.defaults { options... }: options of the pools that are made after it.
@@ -25,3 +25,10 @@ return {
     --- The servers named with --servers.
     servers = servers(),
 }
+
+-- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes.
+for _, name in ipairs { "all_async", "all_fastest", "all_initial", "all_majority", "all_sync", "failover" } do
+    mg[name] = require("moongate.routes." .. name)
+end
+
+return mg

@@ -127,7 +127,8 @@ static const char *failure_text(const struct conn *c, const char *reason)
 /* Fails what is outstanding. The failures were counted before, so that an owner sees a settled connection. */
 static void fail_calls(struct conn *c, const char *reason)
 {
-    struct call_news news = {.event = CALL_FAILED, .failure = failure_text(c, reason)};
+    struct call_news news = {
+        .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason)};
     c->backend->set->row->call_failures += c->depth;
     c->backend->stats->failed += c->depth;
     while (c->head) finish_call(c, &news);
@@ -137,7 +138,8 @@ static void fail_calls(struct conn *c, const char *reason)
 static void expire_calls(struct conn *c)
 {
     double now = now_of(c);
-    struct call_news news = {.event = CALL_FAILED, .failure = failure_text(c, "timeout")};
+    struct call_news news = {
+        .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
     for (struct call *call = c->head; call; call = call->next) {
         if (!call->owner || call->deadline > now) continue;
         call_tell(call, &news);

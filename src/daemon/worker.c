@@ -94,13 +94,10 @@ static const char *script_name(const struct worker *w)
 
 static void adopt_script(struct worker *w, struct script *s)
 {
-    struct script *old = w->script;
     w->script = s;
-    w->turn.router = s;
-    w->turn.route = script_route;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
-    if (old) script_destroy(old);
+    turn_adopt(&w->turn, script_routes(s));
     backends_sweep(&w->backends);
 }
 
@@ -437,9 +434,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
-                                   .slots = w->turn.slots,
-                                   .answers = w->turn.answers,
-                                   .capacity = TURN_SLOTS,
+                                   .turn = &w->turn,
                                    .max_value = o->max_value,
                                    .connections = o->connections,
                                    .servers = o->servers.items,
@@ -457,7 +452,6 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
 static void worker_release(struct worker *w)
 {
     turn_release(&w->turn);
-    if (w->script) script_destroy(w->script);
     backends_release(&w->backends);
     arena_release(&w->arena);
     free(w->accepts);
@@ -524,6 +518,7 @@ int worker_check(const struct options *options, bool quiet)
         fprintf(stderr, "%s\n", error);
     else if (!quiet)
         script_describe(w.script, stdout);
+    if (w.script) script_destroy(w.script);
     worker_release(&w);
     board_destroy(board);
     return code;

@@ -139,8 +139,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
         snprintf(settings.name, sizeof settings.name, "pool%u", s->pools_n + 1);
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
-    s->pools[s->pools_n] = pool_create(&settings, s->host.backends);
-    return (int32_t)s->pools_n++;
+    struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
+    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool});
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
@@ -154,13 +154,18 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
         memcpy(spec.name, o->name, o->name_len);
         spec.name[o->name_len] = '\0';
     }
-    return pool_add_server(s->pools[pool], &spec, o->timeout, &o->backend);
+    return pool_add_server(s->routes.routes[pool]->pool, &spec, o->timeout, &o->backend);
 }
 
 const char *mg_pool_close(struct script *s, int32_t pool)
 {
-    pool_close(s->pools[pool]);
+    pool_close(s->routes.routes[pool]->pool);
     return NULL;
+}
+
+const char *mg_pool_name(struct script *s, int32_t pool)
+{
+    return s->routes.routes[pool]->pool->settings.name;
 }
 
 const char *mg_server(struct script *s, uint32_t at)

@@ -100,6 +100,11 @@ static int last_resort(lua_State *L)
     return 0; /* Lua aborts the process; the master starts another */
 }
 
+static void retire(void *router)
+{
+    script_destroy(router);
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -108,7 +113,8 @@ struct script *script_load(const struct script_host *host, const char *path, con
     *s = (struct script){.host = *host,
                          .generation = generation,
                          .log = {.burst = LOG_BURST},
-                         .batch = {host->slots, host->answers, host->capacity, 0}};
+                         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
+    generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = luaL_newstate();
     if (!s->L) abort();
@@ -124,6 +130,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
 void script_destroy(struct script *s)
 {
     lua_close(s->L);
+    generation_release(&s->routes);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
     free(s);
@@ -169,18 +176,26 @@ static void check_numbers(struct script *s, const struct request *r, struct answ
         fail_slot(s, a, "req.flags was set to what is no whole number from 0 to 2^32-1");
 }
 
-struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t n)
+/* No function is asked about any of these. */
+static bool needs_no_lua(const struct script *s, const struct request *slots, uint32_t n)
+{
+    if (s->root < 0 || s->routes.ready) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (slots[i].function_id) return false;
+    }
+    return true;
+}
+
+void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
-    if (s->root >= 0) {
+    if (needs_no_lua(s, slots, n)) {
         for (uint32_t i = 0; i < n; i++) answers[i].route = s->root;
-        return s->pools;
+        return;
     }
     for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
     for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
-    return s->pools;
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
@@ -188,6 +203,11 @@ struct pool *const *script_route(void *router, struct request *slots, struct ans
 uint32_t script_generation(const struct script *s)
 {
     return s->generation;
+}
+
+struct generation *script_routes(struct script *s)
+{
+    return &s->routes;
 }
 
 struct pool *const *script_pools(const struct script *s, uint32_t *n)
@@ -211,11 +231,19 @@ static void describe_pool(const struct pool *p, FILE *out)
     }
 }
 
+static void describe_route(const struct route *route, FILE *out)
+{
+    if (route->kind == ROUTE_POOL)
+        fprintf(out, "route: pool %s\n", route->pool->settings.name);
+    else
+        fprintf(out, "route: %s\n", route->text);
+}
+
 void script_describe(const struct script *s, FILE *out)
 {
     for (uint32_t i = 0; i < s->pools_n; i++) describe_pool(s->pools[i], out);
     if (s->root >= 0)
-        fprintf(out, "route: pool %s\n", s->pools[s->root]->settings.name);
+        describe_route(s->routes.routes[s->root], out);
     else
         fprintf(out, "route: a function, asked for every key\n");
 }
