@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "client/generation.h"
 #include "script/abi.h"
+#include "script/async.h"
 #include "script/script.h"
 
 /* Invariant: the Lua stack holds the traceback handler at 1 and the run function at 2 whenever Lua is not running. */
@@ -16,11 +17,16 @@ struct script {
     uint32_t generation;
     int32_t root; /* the number of the route that is all of it, or ANSWER_NONE: ask Lua */
     struct generation routes;
+    struct asyncs asyncs;
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
     struct log_limit log;
     char path[256]; /* as shown */
 };
+
+/* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
+int script_edit_key(struct request *r, const char *key, size_t len);
+int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);
 
 #endif

@@ -14,7 +14,7 @@ function M.start(cdef, script, batch)
     return M.load, M.run, sandbox.traceback
 end
 
-local routes, numbers, functions, waiting, meaning, slots, answers
+local async, routes, numbers, functions, waiting, meaning, slots, answers
 local root
 
 local function log(text)
@@ -34,6 +34,7 @@ end
 -- @return number|nil  the route's number when C runs it without Lua
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
+    async = require "moongate.async"
     routes = require "moongate.routes"
     numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
     meaning = require "moongate.reply".meaning
@@ -69,7 +70,11 @@ local function decide(at, req, route)
             answers[at].route = number
             return
         end
-        local what = meaning(route)
+        if waiting[route] then
+            async.begin(at, waiting[route])
+            return
+        end
+        local what = route ~= nil and meaning(route)
         if what == true then
             answers[at].route = abi.C.ANSWER_MISS
             return
@@ -86,8 +91,10 @@ local function decide(at, req, route)
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last. An error leaves batch.at on the slot that raised it.
+--- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot that
+-- raised it.
 function M.run(first, last)
+    if first > last then return async.go_on() end
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
         batch.at = at

@@ -3,6 +3,8 @@
 --     local mg = require "moongate"
 --     return mg.pool { "127.0.0.1:11311", "127.0.0.1:11312" }
 local abi = require "moongate.abi"
+local async = require "moongate.async"
+local built = require "moongate.built"
 local pool = require "moongate.pool"
 local reply = require "moongate.reply"
 
@@ -22,6 +24,10 @@ local mg = {
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text": ready answers.
     reply = { miss = reply.miss, error = reply.error },
+    --- mg.async(function(req) ... end): a route whose function may wait: mg.call, mg.call_all, mg.sleep. See the README.
+    async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
+    --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
+    request = built.make,
     --- The servers named with --servers.
     servers = servers(),
 }

@@ -131,6 +131,7 @@ void script_destroy(struct script *s)
 {
     lua_close(s->L);
     generation_release(&s->routes);
+    asyncs_release(&s->asyncs);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
     free(s);
@@ -145,7 +146,8 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 
-/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. */
+/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. With first == n it
+ * goes on with the functions that are ready. */
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
@@ -156,7 +158,10 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
     const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
-    fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    if (first < n)
+        fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    else
+        log_error("script %s: %s", s->path, why ? why : "out of memory");
     lua_settop(L, RUN); /* [handler, run] */
     return at + 1;
 }
@@ -196,6 +201,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
     for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
+    if (s->routes.ready) run_from(s, n, n);
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
