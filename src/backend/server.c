@@ -92,14 +92,20 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
+/* memcached's own port, that is. */
+static bool leaves_out_port(enum naming naming)
+{
+    return naming == NAMING_HOST || naming == NAMING_TWEMPROXY;
+}
+
 const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text)
 {
     const struct addr_spec *a = &spec->addr;
     if (spec->name[0])
         snprintf(text, SERVER_TEXT_MAX, "%s", spec->name);
     else if (a->path[0])
-        snprintf(text, SERVER_TEXT_MAX, "%s", a->path);
-    else if (naming == NAMING_HOST && a->port == SERVER_PORT)
+        snprintf(text, SERVER_TEXT_MAX, "%s%s", a->path, naming == NAMING_TWEMPROXY ? ":" : "");
+    else if (a->port == SERVER_PORT && leaves_out_port(naming))
         snprintf(text, SERVER_TEXT_MAX, "%s", a->host);
     else
         snprintf(text, SERVER_TEXT_MAX, "%s%s:%u", naming == NAMING_SLASH ? "/" : "", a->host,
