@@ -16,7 +16,15 @@
 /* name, text, meaning. Each has its struct selector_kind select_TEXT. */
 #define DISTRIBUTIONS(X)                                                                           \
     X(KETAMA, ketama, "a ring of points; a server more or less moves few keys")                    \
-    X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")
+    X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")  \
+    X(KETAMA_100, ketama_100, "libmemcached's ketama without weights: 100 points a server")        \
+    X(SPYMEMCACHED, spymemcached,                                                                  \
+      "spymemcached's ketama: 160 points a server, if all weigh alike")                            \
+    X(HASHRING, hashring, "ketama as npm's hashring counts its points")                            \
+    X(DALLI, dalli, "Dalli's ring: the last point up to the key's CRC-32")                         \
+    X(PHP_MEMCACHE, php_memcache, "php-memcache's consistent strategy: 1024 buckets on a ring")    \
+    X(FAST_KETAMA, fast_ketama, "the ring of Cache::Memcached::Fast with ketama_points")           \
+    X(PYMEMCACHE, pymemcache, "pymemcache's rendezvous: the highest MurmurHash3 of name-key")
 
 enum distribution {
 #define X(name, text, meaning) DISTRIBUTION_##name,
@@ -42,6 +50,8 @@ struct selector_settings {
     enum distribution distribution;
     enum hash hash;
     uint64_t seed; /* of the hash, where it takes one */
+    uint32_t
+        points; /* a server of weight 1 has, where the distribution leaves that open; 0: as many as usual */
 };
 
 /* The answer for a key, and how it was found. */

@@ -1,0 +1,14 @@
+#!/usr/bin/perl
+# Writes keys with Cache::Memcached: cache-memcached.pl KEYS MODE HOST:PORT[:WEIGHT]...
+use strict;
+use warnings;
+use Cache::Memcached;
+
+my ($keys, undef, @servers) = @ARGV;
+my $client = Cache::Memcached->new(
+    { servers => [ map { /^(.*:\d+):(\d+)$/ ? [ $1, $2 ] : $_ } @servers ] });
+open my $file, '<:raw', $keys or die "$keys: $!";
+while (my $key = <$file>) {
+    chomp $key;
+    $client->set($key, $key) or die "cache-memcached: $key was not stored\n";
+}
