@@ -17,6 +17,7 @@
 #define DISTRIBUTIONS(X)                                                                           \
     X(KETAMA, ketama, "a ring of points; a server more or less moves few keys")                    \
     X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")  \
+    X(MODULA_SIGNED, modula_signed, "the same, the hash taken for a signed number")                \
     X(KETAMA_100, ketama_100, "libmemcached's ketama without weights: 100 points a server")        \
     X(SPYMEMCACHED, spymemcached,                                                                  \
       "spymemcached's ketama: 160 points a server, if all weigh alike")                            \
