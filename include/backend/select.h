@@ -12,6 +12,9 @@ enum {
     SELECT_TEXT_MAX = 512
 }; /* bytes of what is hashed for a point: a server's name and a number */
 
+/* The places that each 1 of weight makes; see struct selector_kind. */
+uint32_t select_points(const struct selector_settings *settings);
+
 double select_total_weight(const struct selector_server *servers, uint32_t n);
 
 /* Ketama's points: four of each digest, MD5 of "name-k" for k from 0; and how many digests a weight is worth to ketama. */

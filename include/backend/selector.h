@@ -67,6 +67,11 @@ struct selector;
 
 struct selector_kind {
     bool hashes_itself;
+    /* For kinds where a weight is a count, not a share: the places (points, slots) that each 1 of it makes; and whether they
+     * take settings.points in place of that, and weights between whole numbers. */
+    uint32_t per_weight;
+    bool takes_points;
+    bool takes_fractions;
     /* Called for two servers or more; s is set up but for what belongs to the kind. */
     void (*build)(struct selector *s, const struct selector_server *servers);
     /* Fills in choice, which is zero. */
@@ -85,7 +90,14 @@ struct selector {
     void *own;
 };
 
-/* n > 0; the servers and their names need live during the call only. */
+/* True when settings.points is of use to it. */
+bool distribution_takes_points(enum distribution distribution);
+
+/* NULL, or why servers of these weights cannot be spread like that: a static sentence that goes on from "a pool". */
+const char *selector_refuses(const struct selector_settings *settings,
+                             const struct selector_server *servers, uint32_t n);
+
+/* n > 0, not refused; the servers and their names need live during the call only. */
 void selector_init(struct selector *s, const struct selector_settings *settings,
                    const struct selector_server *servers, uint32_t n);
 void selector_release(struct selector *s);

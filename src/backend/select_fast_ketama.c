@@ -40,10 +40,14 @@ static void add_points(struct ring *ring, const char *name, uint32_t server, uin
 
 static void build(struct selector *s, const struct selector_server *servers)
 {
-    double points = s->settings.points ? s->settings.points : USUAL_POINTS;
+    double points = select_points(&s->settings);
     for (uint32_t i = 0; i < s->servers; i++)
         add_points(&s->ring, servers[i].name, i, (uint32_t)(points * servers[i].weight + 0.5));
     ring_close(&s->ring);
 }
 
-const struct selector_kind select_fast_ketama = {.build = build, .pick = select_on_ring};
+const struct selector_kind select_fast_ketama = {.per_weight = USUAL_POINTS,
+                                                 .takes_points = true,
+                                                 .takes_fractions = true,
+                                                 .build = build,
+                                                 .pick = select_on_ring};

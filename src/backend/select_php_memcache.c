@@ -44,4 +44,5 @@ static void release(struct selector *s)
     free(s->own);
 }
 
-const struct selector_kind select_php_memcache = {.build = build, .pick = pick, .release = release};
+const struct selector_kind select_php_memcache = {
+    .per_weight = POINTS_A_SERVER, .build = build, .pick = pick, .release = release};

@@ -92,14 +92,30 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
+/* Sockets have port 0 in libmemcached and php-memcache. */
+static void path_name(const char *path, enum naming naming, char *text)
+{
+    static const char *const before[NAMING_COUNT] = {
+        [NAMING_SLASH] = "/", [NAMING_PHP_MEMCACHE] = "unix://"};
+    bool has_port =
+        naming == NAMING_SLASH || naming == NAMING_LIBMEMCACHED || naming == NAMING_PHP_MEMCACHE;
+    snprintf(text, SERVER_TEXT_MAX, "%s%s%s", before[naming] ? before[naming] : "", path,
+             has_port ? ":0" : "");
+}
+
+static bool hides_usual_port(enum naming naming)
+{
+    return naming == NAMING_HOST || naming == NAMING_LIBMEMCACHED;
+}
+
 const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text)
 {
     const struct addr_spec *a = &spec->addr;
     if (spec->name[0])
         snprintf(text, SERVER_TEXT_MAX, "%s", spec->name);
     else if (a->path[0])
-        snprintf(text, SERVER_TEXT_MAX, "%s", a->path);
-    else if (naming == NAMING_HOST && a->port == SERVER_PORT)
+        path_name(a->path, naming, text);
+    else if (a->port == SERVER_PORT && hides_usual_port(naming))
         snprintf(text, SERVER_TEXT_MAX, "%s", a->host);
     else
         snprintf(text, SERVER_TEXT_MAX, "%s%s:%u", naming == NAMING_SLASH ? "/" : "", a->host,
