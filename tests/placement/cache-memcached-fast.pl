@@ -5,12 +5,14 @@ use warnings;
 use Cache::Memcached::Fast;
 
 my ($keys, $points, @servers) = @ARGV;
+my $prefix = $ENV{PREFIX} // '';
 my $client = Cache::Memcached::Fast->new(
-    {   servers => [ map { /^(.*:\d+):([\d.]+)$/ ? { address => $1, weight => $2 } : $_ } @servers ],
+    {   servers       => [ map { /^(.*:\d+):([\d.]+)$/ ? { address => $1, weight => $2 } : $_ } @servers ],
         ketama_points => $points,
+        namespace     => $prefix,
     });
 open my $file, '<:raw', $keys or die "$keys: $!";
 while (my $key = <$file>) {
     chomp $key;
-    $client->set($key, $key) or die "cache-memcached-fast: $key was not stored\n";
+    $client->set(substr($key, length $prefix), $key) or die "cache-memcached-fast: $key was not stored\n";
 }

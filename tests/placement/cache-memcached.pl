@@ -5,10 +5,13 @@ use warnings;
 use Cache::Memcached;
 
 my ($keys, undef, @servers) = @ARGV;
+my $prefix = $ENV{PREFIX} // '';
 my $client = Cache::Memcached->new(
-    { servers => [ map { /^(.*:\d+):(\d+)$/ ? [ $1, $2 ] : $_ } @servers ] });
+    {   servers   => [ map { /^(.*:\d+):(\d+)$/ ? [ $1, $2 ] : $_ } @servers ],
+        namespace => $prefix,
+    });
 open my $file, '<:raw', $keys or die "$keys: $!";
 while (my $key = <$file>) {
     chomp $key;
-    $client->set($key, $key) or die "cache-memcached: $key was not stored\n";
+    $client->set(substr($key, length $prefix), $key) or die "cache-memcached: $key was not stored\n";
 }

@@ -30,15 +30,19 @@ static void add_server(memcached_st *memc, char *text)
 int main(int argc, char **argv)
 {
     if (argc < 4) return 2;
+    const char *prefix = getenv("PREFIX");
+    size_t prefix_len = prefix ? strlen(prefix) : 0;
     memcached_st *memc = memcached_create(NULL);
     configure(memc, argv[2]);
+    if (prefix_len) memcached_callback_set(memc, MEMCACHED_CALLBACK_PREFIX_KEY, prefix);
     for (int i = 3; i < argc; i++) add_server(memc, argv[i]);
     FILE *keys = fopen(argv[1], "r");
     if (!keys) return 2;
     char key[512];
     while (fgets(key, sizeof key, keys)) {
         size_t len = strcspn(key, "\n");
-        memcached_return_t rc = memcached_set(memc, key, len, key, len, 0, 0);
+        memcached_return_t rc =
+            memcached_set(memc, key + prefix_len, len - prefix_len, key, len, 0, 0);
         if (memcached_success(rc)) continue;
         fprintf(stderr, "libmemcached: %.*s: %s\n", (int)len, key, memcached_strerror(memc, rc));
         return 1;
