@@ -12,4 +12,7 @@ DISTRIBUTIONS(X)
 void select_on_ring(const struct selector *s, const void *key, size_t len,
                     struct selector_choice *choice);
 
+/* Where jump puts a 64-bit hash, 0..servers-1. */
+uint32_t select_jump_place(uint64_t hash, uint32_t servers);
+
 #endif
