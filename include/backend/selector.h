@@ -17,6 +17,7 @@
 #define DISTRIBUTIONS(X)                                                                           \
     X(KETAMA, ketama, "a ring of points; a server more or less moves few keys")                    \
     X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")  \
+    X(MODULA_SIGNED, modula_signed, "the same, the hash taken for a signed number")                \
     X(JUMP, jump, "jump consistent hash; a server more or less at the end moves few keys")         \
     X(RENDEZVOUS, rendezvous, "the server with the highest score for the key, as in mcrouter")     \
     X(CH3, ch3, "mcrouter's Ch3; a server more or less at the end moves few keys")                 \

@@ -40,6 +40,7 @@ static const struct row {
     {DISTRIBUTION_WEIGHTED_CH3, 1, {ONLY_ITS_OWN, FOLLOWERS, FOLLOWERS}, 15},
     {DISTRIBUTION_WEIGHTED_CH3, 0.5, {ONLY_ITS_OWN, FOLLOWERS, FOLLOWERS}, 15},
     {DISTRIBUTION_MODULA, 1, {NEARLY_ALL, NEARLY_ALL, NEARLY_ALL}, 15},
+    {DISTRIBUTION_MODULA_SIGNED, 1, {NEARLY_ALL, NEARLY_ALL, NEARLY_ALL}, 15},
 };
 
 /* n servers s0, s1 ..., the one at `without` left out. */
@@ -51,7 +52,7 @@ struct pool {
 
 static void pool_init(struct pool *p, const struct row *row, uint32_t n, uint32_t without)
 {
-    static char names[SERVERS_MAX][8];
+    static char names[SERVERS_MAX][16];
     p->n = 0;
     assert_in_range(n, 1, SERVERS_MAX);
     for (uint32_t i = 0; i < n; i++) {

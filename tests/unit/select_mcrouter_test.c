@@ -16,7 +16,7 @@
 
 enum { SERVERS_MAX = 100000 };
 
-static char names[SERVERS_MAX][16];
+static char names[SERVERS_MAX][20];
 static struct selector_server servers[SERVERS_MAX];
 
 /* n servers xxx.0.yy, xxx.1.yy ... as mcrouter's tests call them; NULL: all weights are 1. */
