@@ -25,4 +25,7 @@ uint32_t select_ketama_digests(double weight, double total, uint32_t servers);
 void select_on_ring(const struct selector *s, const void *key, size_t len,
                     struct selector_choice *choice);
 
+/* Where jump puts a 64-bit hash, 0..servers-1. */
+uint32_t select_jump_place(uint64_t hash, uint32_t servers);
+
 #endif

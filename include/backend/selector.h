@@ -18,6 +18,11 @@
     X(KETAMA, ketama, "a ring of points; a server more or less moves few keys")                    \
     X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")  \
     X(MODULA_SIGNED, modula_signed, "the same, the hash taken for a signed number")                \
+    X(JUMP, jump, "jump consistent hash; a server more or less at the end moves few keys")         \
+    X(RENDEZVOUS, rendezvous, "the server with the highest score for the key, as in mcrouter")     \
+    X(CH3, ch3, "mcrouter's Ch3; a server more or less at the end moves few keys")                 \
+    X(WEIGHTED_CH3, weighted_ch3, "mcrouter's WeightedCh3; weights are parts of 1")                \
+    X(RANDOM, random, "any server, each time anew")                                                \
     X(KETAMA_100, ketama_100, "libmemcached's ketama without weights: 100 points a server")        \
     X(SPYMEMCACHED, spymemcached,                                                                  \
       "spymemcached's ketama: 160 points a server, if all weigh alike")                            \
@@ -38,13 +43,13 @@ enum distribution {
 enum distribution distribution_find(const char *name, size_t len);
 const char *distribution_name(enum distribution distribution);
 
-/* True when it hashes keys in its own way, whatever the pool's hash is. */
+/* True when it hashes keys in its own way, or not at all, whatever the pool's hash is. */
 bool distribution_hashes_itself(enum distribution distribution);
 
 /* What a selector wants to know of a server. */
 struct selector_server {
     const char *name; /* what the distribution hashes, where it hashes servers */
-    double weight;    /* > 0; 1 where nothing else is asked for */
+    double weight; /* 1 where nothing else is asked for; 0 for rendezvous and weighted_ch3 alone */
 };
 
 struct selector_settings {
@@ -105,10 +110,10 @@ void selector_release(struct selector *s);
 /* The server for a key, 0..n-1. The only server is taken without hashing. */
 struct selector_choice selector_pick(const struct selector *s, const void *key, size_t len);
 
-/* The key's hash as the settings say. */
-static inline uint32_t selector_hash(const struct selector *s, const void *key, size_t len)
+/* The key's hash as the settings say: 64 bits where the hash has them. */
+static inline uint64_t selector_hash(const struct selector *s, const void *key, size_t len)
 {
-    return hash_bytes(s->settings.hash, key, len);
+    return hash_bytes64(s->settings.hash, key, len, s->settings.seed);
 }
 
 #endif

@@ -15,6 +15,7 @@
     X(CRC16, "crc16", hash_crc16, "twemproxy's crc16: CRC-16/XMODEM, never cut to 16 bits")        \
     X(CRC32, "crc32", hash_crc32, "libmemcached's crc: (CRC-32 >> 16) & 0x7fff")                   \
     X(CRC32A, "crc32a", hash_crc32a, "CRC-32 as zlib has it")                                      \
+    X(CRC31, "crc31", hash_crc31, "CRC-32 without its highest bit: with modula, mcrouter's Crc32") \
     X(FNV1_32, "fnv1_32", hash_fnv1_32, "FNV-1, 32 bits")                                          \
     X(FNV1A_32, "fnv1a_32", hash_fnv1a_32, "FNV-1a, 32 bits")                                      \
     X(FNV1_64, "fnv1_64", hash_fnv1_64, "FNV-1, low 32 of 64 bits")                                \

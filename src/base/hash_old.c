@@ -56,6 +56,11 @@ uint32_t hash_crc32_not0(const void *bytes, size_t len)
     return hash ? hash : 1;
 }
 
+uint32_t hash_crc31(const void *bytes, size_t len)
+{
+    return hash_crc32a(bytes, len) & 0x7fffffff;
+}
+
 /* --- FNV and one-at-a-time: a byte above 0x7f counts as a negative number ----------------------- */
 
 /* Multiplication and XOR pass nothing from higher bits to lower ones: 32 bits are enough for the 64-bit kinds too, of which

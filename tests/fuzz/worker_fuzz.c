@@ -295,7 +295,8 @@ static bool all_is_quiet(void)
 {
     for (int i = 0; i < PLAYERS; i++) {
         struct player *p = &players[i];
-        if (p->fd >= 0 && !p->ended && (p->out.len || !player_is_answered(p))) return false;
+        if (p->fd < 0 || p->ended) continue;
+        if (p->out.len || p->in.len || !player_is_answered(p)) return false;
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {

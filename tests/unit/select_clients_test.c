@@ -200,25 +200,6 @@ static void php_memcache_knows_only_1024_places(void **state)
     selector_release(&s);
 }
 
-static void pymemcache_moves_only_the_keys_of_a_server_that_goes(void **state)
-{
-    struct selector before, after;
-    unsigned moved = 0;
-    init_equal(&after, DISTRIBUTION_PYMEMCACHE, 9);
-    init_equal(&before, DISTRIBUTION_PYMEMCACHE, 10);
-    for (uint32_t key = 0; key < 10000; key++) {
-        char text[16];
-        size_t len = (size_t)sprintf(text, "k%u", key);
-        uint32_t from = selector_pick(&before, text, len).server;
-        uint32_t to = selector_pick(&after, text, len).server;
-        if (from != 9) assert_int_equal(from, to);
-        moved += from == 9;
-    }
-    assert_in_range(moved, 800, 1200);
-    selector_release(&before);
-    selector_release(&after);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,7 +209,6 @@ int main(void)
         cmocka_unit_test(of_two_equal_points_spymemcached_keeps_the_last_servers),
         cmocka_unit_test(dalli_takes_the_last_point_up_to_the_hash),
         cmocka_unit_test(php_memcache_knows_only_1024_places),
-        cmocka_unit_test(pymemcache_moves_only_the_keys_of_a_server_that_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
