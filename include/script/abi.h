@@ -62,7 +62,7 @@ struct mg_pool_options {
     double seed;
     double eject_floor;
     struct mg_server_options
-        server; /* of its servers, where they have none of their own; name and weight unused */
+        server;      /* of its servers, where they have none of their own; name and weight unused */
     uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
     int32_t distribution;
     int32_t hash; /* -1: as the distribution wants */

@@ -2,9 +2,9 @@
 --
 --     mg.pool { like = "twemproxy", distribution = "modula", "10.0.0.1:11211:1 cache1", "10.0.0.2:11211:2 cache2" }
 --
--- How each counts its points stands with its distribution, in src/backend/select_*.c. Of the clients each row was checked
--- by its library at work: tests/placement. A namespace or prefix of keys that a client leaves out of its hash (pymemcache,
--- libmemcached, Cache::Memcached and its Fast do, unless told otherwise) is the option `unhashed_prefix`.
+-- How each counts its points stands with its distribution, in src/backend/select_*.c. Each client's row was checked by
+-- its library at work: tests/placement. A namespace or prefix that a client puts before keys and leaves out of its hash
+-- (pymemcache, libmemcached, Cache::Memcached and its Fast do, unless told otherwise) is the option `unhashed_prefix`.
 
 -- Proxies.
 local M = {
@@ -23,16 +23,16 @@ M["libmemcached-ketama-weighted"] = { distribution = "ketama", hash = "md5", nam
 M["libmemcached-spy"] = { distribution = "ketama", hash = "md5", naming = "slash" }
 
 -- spymemcached 2.12: DefaultConnectionFactory (ArrayModNodeLocator over NATIVE_HASH, String.hashCode as an unsigned
--- number), and KetamaConnectionFactory. That one calls a server ip:port if it was given an address, and host/ip:port if it
--- looked up a host: such a server wants that as its name here.
+-- number), and KetamaConnectionFactory. That one calls a server ip:port if it was given an address, and host/ip:port if
+-- it looked up a host: such a server wants that as its name here.
 M["spymemcached"] = { distribution = "modula", hash = "java", weighted = false }
 M["spymemcached-ketama"] = { distribution = "spymemcached", hash = "md5", naming = "host_port" }
 
 -- pymemcache 3.5, HashClient with keys that are str.
 M["pymemcache"] = { distribution = "pymemcache", naming = "host_port", weighted = false }
 
--- Bits 16 to 30 of CRC-32 modulo slots: python-memcached 1.59, where a hash of 0 is 1; Cache::Memcached 1.30, where it is
--- 0, and Cache::Memcached::Fast 0.28 as created.
+-- Bits 16 to 30 of CRC-32 modulo slots: python-memcached 1.59, where a hash of 0 is 1; Cache::Memcached 1.30, where it
+-- is 0, and Cache::Memcached::Fast 0.28 as created.
 M["python-memcached"] = { distribution = "modula", hash = "crc32_not0" }
 M["cache-memcached"] = { distribution = "modula", hash = "crc32" }
 M["cache-memcached-fast"] = M["cache-memcached"]

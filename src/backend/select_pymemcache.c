@@ -20,6 +20,7 @@ struct names {
 
 static void build(struct selector *s, const struct selector_server *servers)
 {
+    assert(s->servers > 1);
     struct names *names = malloc(sizeof *names);
     size_t room = 0;
     for (uint32_t i = 0; i < s->servers; i++) room += strlen(servers[i].name) + 1;
