@@ -117,7 +117,8 @@ static void keys_are_placed_as_the_library_places_them(void **state)
 }
 
 /* n servers s0, s1 ... of equal weight; the names live until the next call. */
-static void init_equal(struct selector *s, enum distribution distribution, uint32_t n)
+static void init_equal(struct selector *s, enum distribution distribution, enum hash hash,
+                       uint32_t n)
 {
     static char names[4000][24];
     static struct selector_server servers[4000];
@@ -125,8 +126,48 @@ static void init_equal(struct selector *s, enum distribution distribution, uint3
         snprintf(names[i], sizeof names[i], "s%u", i);
         servers[i] = (struct selector_server){names[i], 1};
     }
-    selector_init(s, &(struct selector_settings){.distribution = distribution, .hash = HASH_CRC32A},
+    selector_init(s, &(struct selector_settings){.distribution = distribution, .hash = hash},
                   servers, n);
+}
+
+/* Ten thousand keys, k0 to k9999, over many servers: what was reckoned with the libraries' maps written down in Python, which
+ * were compared with the libraries at work. */
+static const struct {
+    enum distribution distribution;
+    enum hash hash;
+    uint32_t servers, sum;
+} sums[] = {
+    {DISTRIBUTION_KETAMA_100, HASH_ONE_AT_A_TIME, 49, 1263723288u},
+    {DISTRIBUTION_SPYMEMCACHED, HASH_MD5, 49, 474331606u},
+    {DISTRIBUTION_HASHRING, HASH_MD5, 49, 2527058088u},
+    {DISTRIBUTION_DALLI, HASH_CRC32A, 49, 4174819418u},
+    {DISTRIBUTION_PHP_MEMCACHE, HASH_CRC32A, 49, 4203252140u},
+    {DISTRIBUTION_FAST_KETAMA, HASH_CRC32A, 49, 3609746787u},
+    {DISTRIBUTION_PYMEMCACHE, HASH_CRC32A, 49, 3804699119u},
+    {DISTRIBUTION_KETAMA_100, HASH_ONE_AT_A_TIME, 1000, 2248295636u},
+    {DISTRIBUTION_SPYMEMCACHED, HASH_MD5, 1000, 1341194884u},
+    {DISTRIBUTION_HASHRING, HASH_MD5, 1000, 1341194884u},
+    {DISTRIBUTION_DALLI, HASH_CRC32A, 1000, 116243939u},
+    {DISTRIBUTION_PHP_MEMCACHE, HASH_CRC32A, 1000, 2586495899u},
+    {DISTRIBUTION_FAST_KETAMA, HASH_CRC32A, 1000, 344097007u},
+};
+
+static void many_servers_are_placed_as_the_libraries_place_them_too(void **state)
+{
+    for (size_t i = 0; i < COUNT(sums); i++) {
+        struct selector s;
+        uint32_t sum = 0;
+        init_equal(&s, sums[i].distribution, sums[i].hash, sums[i].servers);
+        for (unsigned k = 0; k < 10000; k++) {
+            char key[16];
+            size_t len = (size_t)sprintf(key, "k%u", k);
+            sum = sum * 31 + selector_pick(&s, key, len).server;
+        }
+        if (sum != sums[i].sum)
+            fail_msg("%s, %u servers: %u", distribution_name(sums[i].distribution), sums[i].servers,
+                     sum);
+        selector_release(&s);
+    }
 }
 
 static void hashring_counts_points_in_double_arithmetic(void **state)
@@ -136,7 +177,7 @@ static void hashring_counts_points_in_double_arithmetic(void **state)
     } counts[] = {{10, 1600}, {25, 4000}, {47, 7520}, {49, 49 * 156}, {98, 98 * 156}};
     for (size_t i = 0; i < COUNT(counts); i++) {
         struct selector s;
-        init_equal(&s, DISTRIBUTION_HASHRING, counts[i].servers);
+        init_equal(&s, DISTRIBUTION_HASHRING, HASH_MD5, counts[i].servers);
         assert_int_equal(s.ring.points_n, counts[i].points);
         selector_release(&s);
     }
@@ -145,7 +186,7 @@ static void hashring_counts_points_in_double_arithmetic(void **state)
 static void spymemcached_gives_160_points_whatever_float_arithmetic_says(void **state)
 {
     struct selector s;
-    init_equal(&s, DISTRIBUTION_SPYMEMCACHED, 25);
+    init_equal(&s, DISTRIBUTION_SPYMEMCACHED, HASH_MD5, 25);
     assert_int_equal(s.ring.points_n, 25 * 160);
     selector_release(&s);
 }
@@ -155,8 +196,8 @@ static void of_two_equal_points_spymemcached_keeps_the_last_servers(void **state
 {
     struct selector s, first;
     unsigned ties = 0;
-    init_equal(&s, DISTRIBUTION_SPYMEMCACHED, 4000);
-    init_equal(&first, DISTRIBUTION_HASHRING, 4000);
+    init_equal(&s, DISTRIBUTION_SPYMEMCACHED, HASH_MD5, 4000);
+    init_equal(&first, DISTRIBUTION_HASHRING, HASH_MD5, 4000);
     assert_int_equal(s.ring.points_n, first.ring.points_n);
     for (uint32_t i = 1; i < s.ring.points_n; i++) {
         if (s.ring.points[i - 1].value != s.ring.points[i].value) continue;
@@ -173,7 +214,7 @@ static void of_two_equal_points_spymemcached_keeps_the_last_servers(void **state
 static void dalli_takes_the_last_point_up_to_the_hash(void **state)
 {
     struct selector s;
-    init_equal(&s, DISTRIBUTION_DALLI, 3);
+    init_equal(&s, DISTRIBUTION_DALLI, HASH_CRC32A, 3);
     unsigned before_the_first = 0;
     for (uint32_t key = 0; key < 20000; key++) {
         uint32_t hash = hash_bytes(HASH_CRC32A, &key, sizeof key), at = s.ring.points_n - 1;
@@ -188,7 +229,7 @@ static void dalli_takes_the_last_point_up_to_the_hash(void **state)
 static void php_memcache_knows_only_1024_places(void **state)
 {
     struct selector s;
-    init_equal(&s, DISTRIBUTION_PHP_MEMCACHE, 3);
+    init_equal(&s, DISTRIBUTION_PHP_MEMCACHE, HASH_CRC32A, 3);
     uint32_t servers[1024];
     memset(servers, 0xff, sizeof servers);
     for (uint32_t key = 0; key < 20000; key++) {
@@ -204,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_placed_as_the_library_places_them),
+        cmocka_unit_test(many_servers_are_placed_as_the_libraries_place_them_too),
         cmocka_unit_test(hashring_counts_points_in_double_arithmetic),
         cmocka_unit_test(spymemcached_gives_160_points_whatever_float_arithmetic_says),
         cmocka_unit_test(of_two_equal_points_spymemcached_keeps_the_last_servers),
