@@ -7,7 +7,7 @@
 
 #include "backend/selector.h"
 
-enum { KEYS = 100000, ROUND = 20000, ROUNDS_MIN = 5, SERVERS_MAX = 1000, WANTED_NS = 60 };
+enum { KEYS = 100000, ROUND = 10000, ROUNDS_MIN = 10, SERVERS_MAX = 1000, WANTED_NS = 60 };
 static const double budget = 0.25; /* seconds a measurement */
 static const uint32_t sizes[] = {2, 10, 100, SERVERS_MAX};
 enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -31,10 +31,11 @@ static struct key {
 
 static volatile uint32_t sink;
 
+/* Of this process alone: what others use of the processor is not counted. */
 static double seconds_now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
