@@ -68,6 +68,15 @@ void flow_begin(struct turn *t, struct generation *g, const struct route *route,
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end);
 
+/* A flow with one leg, made while the script is asked about slot `slot` (or, TURN_SLOTS, goes on with something): it is begun
+ * when that slot's turn comes, so that a client's requests reach a server in its order. Takes over the count of kept.
+ * timeout in seconds; 0: none of its own. */
+void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
+                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end);
+
+/* Begins those of slots up to `slot`. */
+void flows_begin(struct turn *t, uint32_t slot);
+
 /* Who waits for a request in the turn's slots: a reply or a leg. */
 struct flow_end flow_end_of(const struct request *r);
 

@@ -51,9 +51,11 @@ struct turn {
     double now;             /* as backends.now */
     struct client *clients; /* all */
     struct flow *flows;     /* all */
-    bool is_ending;         /* no call is made any more */
-    struct client *dirty;   /* those with something to write or to decide */
-    struct client *closed;  /* those whose memory goes at the end of the turn */
+    struct flow *later,
+        **later_end;       /* made by the script while it was asked: begun with the slots */
+    bool is_ending;        /* no call is made any more */
+    struct client *dirty;  /* those with something to write or to decide */
+    struct client *closed; /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
     struct log_limit log;
 };

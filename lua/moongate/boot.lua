@@ -94,7 +94,10 @@ end
 --- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot that
 -- raised it.
 function M.run(first, last)
-    if first > last then return async.go_on() end
+    if first > last then
+        abi.batch.at = abi.batch.capacity
+        return async.go_on()
+    end
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
         batch.at = at

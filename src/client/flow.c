@@ -258,6 +258,53 @@ void flow_leg(struct flow *flow, uint32_t place, const struct route *route, cons
     leg_run(leg, route, r);
 }
 
+/* --- of the script's making -------------------------------------------------------------------- */
+
+static void single_start(struct flow *flow)
+{
+    const struct route *route = flow->own;
+    flow->own = NULL;
+    flow_leg(flow, 0, route, &flow->kept->r);
+}
+
+static void single_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    flow_finish(flow, result);
+}
+
+static void single_late(struct flow *flow)
+{
+    static const char TEXT[] = "timeout";
+    flow_finish(flow, &(struct result){RESULT_TIMEOUT, NULL, TEXT, sizeof TEXT - 1});
+}
+
+static const struct flow_kind single = {
+    .more_legs = 1, .start = single_start, .leg_done = single_done, .alarm = single_late};
+
+void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
+                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end)
+{
+    static const struct route no_children = {.kind = ROUTE_ASYNC};
+    struct flow *flow = flow_create(t, g, &no_children, &single, kept, end);
+    flow->own = (void *)route;
+    flow->chosen = slot;
+    if (timeout > 0) flow_alarm(flow, timeout);
+    *t->later_end = flow;
+    t->later_end = &flow->next;
+}
+
+void flows_begin(struct turn *t, uint32_t slot)
+{
+    while (t->later && t->later->chosen <= slot) {
+        struct flow *flow = t->later;
+        t->later = flow->next;
+        if (!t->later) t->later_end = &t->later;
+        flow_enter(flow);
+        flow->kind->start(flow);
+        flow_leave(flow);
+    }
+}
+
 struct flow_end flow_end_of(const struct request *r)
 {
     return (struct flow_end){r->depth ? leg_result : reply_result, (void *)r->owner, r->part};

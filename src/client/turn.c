@@ -19,6 +19,7 @@ void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct
                        .row = row,
                        .limits = *limits,
                        .log = {.burst = 20}};
+    t->later_end = &t->later;
     t->slots = calloc(TURN_SLOTS, sizeof *t->slots);
     t->answers = calloc(TURN_SLOTS, sizeof *t->answers);
     if (!t->slots || !t->answers) abort();
@@ -178,7 +179,11 @@ static void ask(struct turn *t, struct generation *g)
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
     /* No slot is taken meanwhile: what is asked for now waits in `asking`. */
-    for (uint32_t i = 0; i < n; i++) act(t, g, &t->slots[i], &t->answers[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        flows_begin(t, i);
+        act(t, g, &t->slots[i], &t->answers[i]);
+    }
+    flows_begin(t, TURN_SLOTS);
     t->row->keys_routed += n;
     t->used = 0;
     generation_give(g);

@@ -293,30 +293,12 @@ static void call_done(void *owner, uint32_t number, const struct result *result)
     }
 }
 
-/* A single leg, with a time limit. */
-static void single_done(struct flow *flow, uint32_t place, const struct result *result)
-{
-    flow_finish(flow, result);
-}
-
-static void single_late(struct flow *flow)
-{
-    static const char TEXT[] = "timeout";
-    flow_finish(flow, &(struct result){RESULT_TIMEOUT, NULL, TEXT, sizeof TEXT - 1});
-}
-
-static const struct flow_kind single = {
-    .more_legs = 1, .leg_done = single_done, .alarm = single_late};
-
 /* Takes over the count of kept. */
 static void send_kept(struct script *s, int32_t route, struct kept *kept, double timeout,
-                 struct flow_end end)
+                      struct flow_end end)
 {
-    struct flow *flow = flow_create(s->host.turn, &s->routes, &no_route, &single, kept, end);
-    flow_enter(flow);
-    if (timeout > 0) flow_alarm(flow, timeout);
-    flow_leg(flow, 0, s->routes.routes[route], &kept->r);
-    flow_leave(flow);
+    flow_begin_later(s->host.turn, &s->routes, s->routes.routes[route], kept, timeout, s->batch.at,
+                     end);
 }
 
 static bool is_whole(double number, double least, double most)

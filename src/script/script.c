@@ -158,7 +158,7 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
     const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
-    if (first < n)
+    if (first < n) /* else it went on with something */
         fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     else
         log_error("script %s: %s", s->path, why ? why : "out of memory");
