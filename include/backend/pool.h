@@ -47,4 +47,15 @@ void pool_destroy(struct pool *p);
 
 struct backend *pool_pick(const struct pool *p, const void *key, size_t len);
 
+/* The same, and how it was found. */
+struct pool_choice {
+    const struct backend *backend;
+    uint32_t number;    /* which of the pool's servers */
+    const char *hashed; /* the part of the key that was, in the key */
+    size_t hashed_len;
+    bool was_hashed; /* false: there was no choice */
+    struct selector_choice how;
+};
+struct pool_choice pool_explain(const struct pool *p, const void *key, size_t len);
+
 #endif

@@ -93,3 +93,12 @@ struct backend *pool_pick(const struct pool *p, const void *key, size_t len)
 {
     return p->servers[selector_pick(&p->selector, key, len).server];
 }
+
+struct pool_choice pool_explain(const struct pool *p, const void *key, size_t len)
+{
+    struct pool_choice choice = {.hashed = key, .hashed_len = len, .was_hashed = p->servers_n > 1};
+    choice.how = selector_pick(&p->selector, key, len);
+    choice.number = choice.how.server;
+    choice.backend = p->servers[choice.number];
+    return choice;
+}
