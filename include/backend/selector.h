@@ -16,7 +16,8 @@
 /* name, text, meaning. Each has its struct selector_kind select_TEXT. */
 #define DISTRIBUTIONS(X)                                                                           \
     X(KETAMA, ketama, "a ring of points; a server more or less moves few keys")                    \
-    X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")
+    X(MODULA, modula, "hash modulo the servers in their order, each as often as its weight says")  \
+    X(MODULA_SIGNED, modula_signed, "the same, the hash taken for a signed number")
 
 enum distribution {
 #define X(name, text, meaning) DISTRIBUTION_##name,

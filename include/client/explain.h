@@ -30,8 +30,8 @@ struct explanation {
     char asked[REQUEST_LINE_ROOM]; /* what the client asks for this key, in canonical form */
     size_t asked_len;
     struct path path;
-    int32_t route;           /* the pool's number, or enum answer_kind */
-    const struct pool *pool; /* NULL: it is answered here */
+    int32_t route;     /* the pool's number, or enum answer_kind */
+    struct pool *pool; /* NULL: it is answered here */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
     const uint8_t *sent_key; /* decoded, too */

@@ -31,9 +31,21 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = slots->server[(uint32_t)choice->hash % slots->n];
 }
 
+/* nodeproxy: Java's remainder of a signed hash, plus the divisor where it is negative. */
+static void pick_signed(const struct selector *s, const void *key, size_t len,
+                        struct selector_choice *choice)
+{
+    const struct slots *slots = s->own;
+    choice->hash = selector_hash(s, key, len);
+    int64_t rest = (int64_t)(int32_t)choice->hash % (int64_t)slots->n;
+    choice->server = slots->server[rest < 0 ? rest + slots->n : rest];
+}
+
 static void release(struct selector *s)
 {
     free(s->own);
 }
 
 const struct selector_kind select_modula = {.build = build, .pick = pick, .release = release};
+const struct selector_kind select_modula_signed = {
+    .build = build, .pick = pick_signed, .release = release};

@@ -226,6 +226,6 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
     if (explain_is_part_hashed(x))
         tell_bytes(tell, to, "hashed", choice->hashed, choice->hashed_len);
     if (choice->how.has_point) tell(to, "point", explain_number(choice->how.point, number));
-    tell(to, "server", choice->backend ? choice->backend->name : "none");
+    tell(to, "server", choice->member ? choice->member->backend->name : "none");
     tell_bytes(tell, to, "request", x->sent, x->sent_len);
 }

@@ -44,7 +44,7 @@ static void print_place(const struct explanation *x)
         printf("%s\t-\t%s\n", key, last);
     else
         printf("%s\t%s\t%s\n", key, x->pool->settings.name,
-               x->choice.backend ? x->choice.backend->name : "none");
+               x->choice.member ? x->choice.member->backend->name : "none");
 }
 
 /* --- JSON -------------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static void put_choice(struct json *j, const struct explanation *x)
         json_bytes(j, "hashed", choice->hashed, choice->hashed_len);
     }
     if (choice->how.has_point) json_text(j, "point", explain_number(choice->how.point, number));
-    if (choice->backend) json_text(j, "server", choice->backend->name);
+    if (choice->member) json_text(j, "server", choice->member->backend->name);
     json_bytes(j, "request", x->sent, x->sent_len);
 }
 

@@ -11,7 +11,7 @@ void places_init(struct places *p, const struct script *s)
     if (!p->first) abort();
     for (uint32_t i = 0; i < p->pools_n; i++) {
         p->first[i] = p->servers_n;
-        p->servers_n += p->pools[i]->servers_n;
+        p->servers_n += p->pools[i]->members_n;
     }
     p->first[p->pools_n] = p->servers_n;
 }
@@ -24,9 +24,9 @@ void places_release(struct places *p)
 
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
-    if (x->pool)
-        return x->choice.backend ? p->first[x->route] + x->choice.number
-                                 : p->servers_n + PLACE_NOWHERE;
+    const struct pool_member *member = x->choice.member;
+    if (x->pool && !member) return p->servers_n + PLACE_NOWHERE;
+    if (x->pool) return p->first[x->route] + (uint32_t)(member - x->pool->members);
     if (x->path.failure[0]) return p->servers_n + PLACE_FAILED;
     return p->servers_n + (x->route == ANSWER_MISS ? PLACE_MISS : PLACE_ERROR);
 }
@@ -41,5 +41,5 @@ const char *places_name(const struct places *p, uint32_t place)
     uint32_t pool = 0;
     if (place >= p->servers_n) return ends[place - p->servers_n];
     while (place >= p->first[pool + 1]) pool++;
-    return p->pools[pool]->servers[place - p->first[pool]]->name;
+    return p->pools[pool]->members[place - p->first[pool]].backend->name;
 }

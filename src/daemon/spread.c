@@ -31,25 +31,32 @@ struct skew {
     uint64_t keys;
     uint32_t servers;
     double largest_to_mean;
-    double deviation; /* standard deviation over mean, in percent */
+    double deviation; /* standard deviation, in percent of the mean */
 };
 
-/* By numbers of keys, whatever the weights. Of no keys the ratios are no numbers. */
+static double weight_of(const struct pool *p, uint32_t i)
+{
+    return p->settings.unweighted ? 1 : p->members[i].weight;
+}
+
+/* Each server's keys over those that its weight promises: that is 1 on average. Of no keys the ratios are no numbers. */
 static struct skew pool_skew(const struct spread *s, uint32_t pool)
 {
+    const struct pool *p = s->places.pools[pool];
     const uint64_t *counts = s->counts + s->places.first[pool];
-    struct skew k = {.servers = s->places.first[pool + 1] - s->places.first[pool]};
-    uint64_t largest = 0;
-    double squares = 0;
+    struct skew k = {.servers = p->members_n};
+    double weights = 0, squares = 0;
     for (uint32_t i = 0; i < k.servers; i++) {
         k.keys += counts[i];
-        if (counts[i] > largest) largest = counts[i];
+        weights += weight_of(p, i);
     }
-    double mean = (double)k.keys / k.servers;
-    for (uint32_t i = 0; i < k.servers; i++)
-        squares += ((double)counts[i] - mean) * ((double)counts[i] - mean);
-    k.largest_to_mean = (double)largest / mean;
-    k.deviation = 100 * sqrt(squares / k.servers) / mean;
+    for (uint32_t i = 0; i < k.servers; i++) {
+        double promised = (double)k.keys * weight_of(p, i) / weights;
+        double ratio = (double)counts[i] / promised;
+        if (!(ratio <= k.largest_to_mean)) k.largest_to_mean = ratio;
+        squares += (ratio - 1) * (ratio - 1);
+    }
+    k.deviation = 100 * sqrt(squares / k.servers);
     return k;
 }
 

@@ -70,6 +70,14 @@ static struct pool *const *route(void *router, struct request *slots, struct ans
     return worker.pools;
 }
 
+static struct pool *const *trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
+{
+    *path = (struct path){.len = 0};
+    path_add(path, "letter", 6);
+    return route(router, &slots[at], &answers[at], 1);
+}
+
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
 {
     outq_append(out, ENDS, strlen(ENDS));
@@ -78,13 +86,18 @@ static bool no_stats(void *about, const char *what, size_t len, struct outq *out
 
 static struct pool *make_pool(uint8_t connections, const int *which)
 {
-    struct pool_settings settings = {
-        .distribution = DISTRIBUTION_KETAMA, .timeout = 0.5, .backend = {0.5, 3, 20, connections}};
-    struct pool *p = pool_create(&settings);
+    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_KETAMA},
+                                     .timeout = 0.5,
+                                     .backend = backend_settings_default()};
+    settings.backend.depth = 20;
+    settings.backend.connections = connections;
+    struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];
+        struct server_spec spec;
         int n = snprintf(text, sizeof text, "unix:%s", servers[*which].path);
-        check(!pool_add_server(p, &worker.backends, text, (size_t)n));
+        check(!server_spec_parse(&spec, text, (size_t)n));
+        check(!pool_add_server(p, &spec, settings.timeout, &settings.backend));
     }
     pool_close(p);
     return p;
@@ -107,6 +120,7 @@ static void worker_start(uint8_t how)
     worker.turn.log.burst = 0;
     worker.turn.now = now;
     worker.turn.route = route;
+    worker.turn.trace = trace;
     worker.turn.stats = no_stats;
     worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
     worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
@@ -144,7 +158,7 @@ static void reload(uint8_t how)
 {
     struct pool *old = worker.pools[1];
     turn_end(&worker.turn);
-    worker.pools[1] = make_pool(old->servers[0]->settings.connections,
+    worker.pools[1] = make_pool(old->settings.backend.connections,
                                 how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
     backends_start(&worker.backends);
     pool_destroy(old);
@@ -290,7 +304,8 @@ static bool all_is_quiet(void)
 {
     for (int i = 0; i < PLAYERS; i++) {
         struct player *p = &players[i];
-        if (p->fd >= 0 && !p->ended && (p->out.len || !player_is_answered(p))) return false;
+        if (p->fd < 0 || p->ended) continue;
+        if (p->out.len || p->in.len || !player_is_answered(p)) return false;
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
