@@ -6,10 +6,11 @@ static const char MORE[] = "...";
 
 void path_add(struct path *p, const char *step, size_t len)
 {
-    if (len + 1 + sizeof MORE > sizeof p->text - p->len) {
+    if (p->is_cut) return;
+    p->is_cut = len + 1 + sizeof MORE > sizeof p->text - p->len; /* there is always room for MORE */
+    if (p->is_cut) {
         step = MORE;
         len = sizeof MORE - 1;
-        if (len + 1 > sizeof p->text - p->len) return;
     }
     memcpy(p->text + p->len, step, len);
     p->len += len;

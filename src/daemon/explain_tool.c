@@ -14,6 +14,7 @@ struct explaining {
     struct spread spread; /* with --summary */
     bool begun;           /* something was printed */
     bool bad;             /* a request was refused, or the script failed */
+    bool traced;          /* a failure of the script was shown: of many keys the first is enough */
 };
 
 /* --- text -------------------------------------------------------------------------------------- */
@@ -126,8 +127,8 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
 static void told_of_key(void *to, const struct explanation *x)
 {
     struct explaining *explaining = to;
-    if (x->path.failure[0] && !explaining->bad) {
-        explaining->bad = true;
+    if (x->path.failure[0] && !explaining->traced) {
+        explaining->bad = explaining->traced = true;
         fprintf(stderr, "moongate: %s\n", x->path.failure);
     }
     if (explaining->o->summary)

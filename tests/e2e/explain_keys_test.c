@@ -1,0 +1,205 @@
+/* Lists of keys: where each is, how they spread, and which move with another script. */
+#include "e2e/shop.h"
+#include "lib/moongate.h"
+#include "lib/said.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OK = 0, BAD = 1, USAGE = 2, SYSTEM = 4 };
+
+/* n lines of which each is the format with a number. */
+static const char *file_of_keys(const char *before, unsigned n)
+{
+    char *text = stage_memory((size_t)n * 32 + 1), *at = text;
+    for (unsigned i = 0; i < n; i++) at += sprintf(at, "%s%u\n", before, i);
+    return moongate_script_file(text);
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+static void keys_of_a_file_get_a_line_each(void **state)
+{
+    const char *path = moongate_script_file(SHOP);
+    const char *keys = moongate_script_file("user:42\r\ntmp:a\n\nnone:1\nbad:1\nuser:{7}:x\nlast");
+    struct run run = moongate_runs("explain", path, "--keys", keys, NULL);
+    exits(run, OK);
+    is_said(run.out, "user:42\tusers\t127.0.0.1:1\n"
+                     "tmp:a\tpages\t127.0.0.1:3\n"
+                     "none:1\t-\treply miss\n"
+                     "bad:1\t-\treply error not here\n"
+                     "user:{7}:x\tusers\t127.0.0.1:2\n"
+                     "last\tpages\t127.0.0.1:3\n");
+    run = shell_runs(
+        textf("$MOONGATE explain %s --json --command set --value abc -k - <%s", path, keys));
+    exits(run, OK);
+    has(run.out, "\"request\":\"set v2:tmp:a 0 60 3\"}\n");
+}
+
+static void what_is_no_key_is_named_with_its_line(void **state)
+{
+    const char *path = moongate_script_file(SHOP);
+    const char *keys = moongate_script_file("one\ntwo words\noops:1\nthree\n");
+    struct run run = moongate_runs("explain", path, "--keys", keys, "--summary", NULL);
+    exits(run, BAD);
+    has(run.err, textf("moongate: %s:2: CLIENT_ERROR bad command line format\n", keys));
+    has(run.err, "script.lua:9: mine\nstack traceback:");
+    has(run.out, "3 keys\n");
+    has(run.out, "script error: 1 key, 33.3 %\n");
+    has(run.out, "no keys: 1 line\n");
+    run = moongate_runs("explain", path, "--keys", keys, "--command", "version", NULL);
+    exits(run, BAD);
+    has(run.err, ":1: ERROR\n");
+    exits(moongate_runs("explain", path, "--keys", "/nonexistent/keys", NULL), SYSTEM);
+}
+
+static void a_summary_adds_up(void **state)
+{
+    enum { USERS = 3000 };
+    const char *path = moongate_script_file(SHOP);
+    const char *users = file_of_keys("user:", USERS), *misses = file_of_keys("none:", 70),
+               *errors = file_of_keys("bad:", 30), *pages = file_of_keys("page:", 900);
+    struct run run = shell_runs(textf("cat %s %s %s %s | $MOONGATE explain %s --keys - --summary "
+                                      "--json",
+                                      users, misses, errors, pages, path));
+    exits(run, OK);
+    assert_int_equal(lines_of(run.out), 6);
+    const char *line = run.out;
+    double one = json_member_number(line, "keys");
+    is_said(json_member(line, "server"), "127.0.0.1:1");
+    assert_true(json_member_number(line, "share") - one / USERS < 1e-6);
+    line = strchr(line, '\n') + 1;
+    double two = json_member_number(line, "keys");
+    assert_true(one + two == USERS);
+    assert_true(one > USERS * 0.4 && two > USERS * 0.4);
+    line = strchr(line, '\n') + 1;
+    double largest = one > two ? one : two;
+    assert_true(json_member_number(line, "keys") == USERS &&
+                json_member_number(line, "share") == 0.75);
+    assert_in_range(
+        (int)(1e5 * json_member_number(line, "largest_to_mean") - 1e5 * largest / (USERS / 2) + 10),
+        0, 20);
+    assert_in_range((int)(1e3 * json_member_number(line, "deviation_percent") -
+                          1e5 * (largest - USERS / 2) / (USERS / 2) + 10),
+                    0, 20);
+    line = strchr(strchr(line, '\n') + 1, '\n') + 1;
+    assert_true(json_member_number(line, "keys") == 900 &&
+                json_member_number(line, "largest_to_mean") == 1 &&
+                json_member_number(line, "deviation_percent") == 0);
+    line = strchr(line, '\n') + 1;
+    assert_true(
+        json_member_number(line, "keys") == 4000 && json_member_number(line, "misses") == 70 &&
+        json_member_number(line, "errors") == 30 && json_member_number(line, "script_errors") == 0);
+}
+
+static void a_summary_counts_a_servers_weight(void **state)
+{
+    const char *path = moongate_script_file(
+        MG "return mg.pool { { '127.0.0.1:1', weight = 3 }, '127.0.0.1:2', hash = 'md5' }\n");
+    struct run run =
+        moongate_runs("explain", path, "--summary", "--keys", file_of_keys("k", 8000), NULL);
+    exits(run, OK);
+    const char *ratio = strstr(run.out, "largest/mean ");
+    assert_non_null(ratio);
+    assert_true(strtod(ratio + 13, NULL) < 1.3); /* by numbers of keys alone it were 1.5 */
+    has(run.out, "8000 keys\npool pool1: 8000 keys, 100.0 %; largest/mean ");
+}
+
+/* --- diff ------------------------------------------------------------------------------------- */
+
+static const char *ring_of(unsigned servers, const char *more)
+{
+    const char *list = "";
+    for (unsigned i = 1; i <= servers; i++) list = textf("%s'127.0.0.1:%u', ", list, i);
+    return moongate_script_file(textf(MG "local p = mg.pool { %s name = 'ring', hash = 'md5' }\n"
+                                         "return function(req) %s return p end\n",
+                                      list, more));
+}
+
+static void equal_scripts_move_no_key(void **state)
+{
+    const char *keys = file_of_keys("key:", 1000);
+    struct run run = moongate_runs("diff", ring_of(3, ""), ring_of(3, ""), "--keys", keys,
+                                   "--fail-over", "0", NULL);
+    exits(run, OK);
+    is_said(run.out, "1000 keys: 0 move, 0.0 %; 0 to another pool, 0 under another key\n");
+}
+
+static void another_server_on_a_ring_moves_its_own_share_of_keys(void **state)
+{
+    const char *keys = file_of_keys("key:", 6000);
+    struct run run =
+        moongate_runs("diff", ring_of(5, ""), ring_of(6, ""), "-k", keys, "--json", NULL);
+    exits(run, OK);
+    assert_int_equal(lines_of(run.out), 6);
+    double moved = 0, before = 6000;
+    const char *line = run.out;
+    for (int i = 0; i < 5; i++, line = strchr(line, '\n') + 1) {
+        is_said(json_member(line, "to"), "127.0.0.1:6");
+        assert_true(json_member_number(line, "keys") <= before); /* most first */
+        before = json_member_number(line, "keys");
+        moved += before;
+    }
+    assert_true(
+        json_member_number(line, "keys") == 6000 && json_member_number(line, "moved") == moved &&
+        json_member_number(line, "other_pool") == 0 && json_member_number(line, "other_key") == 0);
+    assert_true(moved > 6000 / 6.0 * 0.75 && moved < 6000 / 6.0 * 1.25);
+}
+
+static void too_many_moving_keys_fail_the_command(void **state)
+{
+    const char *keys = file_of_keys("key:", 1000), *old = ring_of(2, ""), *new = ring_of(3, "");
+    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "50%", NULL), OK);
+    struct run run = moongate_runs("diff", old, new, "-k", keys, "--fail-over", "0.1", NULL);
+    exits(run, BAD);
+    has(run.err, "moongate: diff: more keys move than --fail-over allows: 0.");
+    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "1.5", NULL), USAGE);
+    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "x", NULL), USAGE);
+}
+
+static void keys_of_another_name_or_pool_are_counted(void **state)
+{
+    const char *keys = file_of_keys("key:", 10), *old = ring_of(1, "");
+    struct run run =
+        moongate_runs("diff", old, ring_of(1, "req.key = 'v2:' .. req.key"), "-k", keys, NULL);
+    exits(run, OK);
+    is_said(run.out, "10 keys: 10 move, 100.0 %; 0 to another pool, 10 under another key\n"
+                     "  127.0.0.1:1 -> 127.0.0.1:1 under another key: 10, 100.0 %\n");
+    const char *other =
+        moongate_script_file(MG "local p = mg.pool { '127.0.0.1:1', name = 'other' }\n"
+                                "return function(req)\n"
+                                "  if req.key == 'key:7' then return mg.reply.miss() end\n"
+                                "  return p\n"
+                                "end\n");
+    run = moongate_runs("diff", old, other, "-k", keys, NULL);
+    exits(run, OK);
+    is_said(run.out, "10 keys: 1 move, 10.0 %; 9 to another pool, 0 under another key\n"
+                     "  127.0.0.1:1 -> reply miss: 1, 10.0 %\n");
+}
+
+static void a_script_error_fails_a_diff(void **state)
+{
+    const char *keys = file_of_keys("key:", 10);
+    struct run run =
+        moongate_runs("diff", ring_of(1, ""), ring_of(1, "error 'mine'"), "-k", keys, NULL);
+    exits(run, BAD);
+    has(run.err, "script.lua:3: mine\nstack traceback:");
+    has(run.out, "  127.0.0.1:1 -> script error: 10, 100.0 %\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(keys_of_a_file_get_a_line_each),
+        play(what_is_no_key_is_named_with_its_line),
+        play(a_summary_adds_up),
+        play(a_summary_counts_a_servers_weight),
+        play(equal_scripts_move_no_key),
+        play(another_server_on_a_ring_moves_its_own_share_of_keys),
+        play(too_many_moving_keys_fail_the_command),
+        play(keys_of_another_name_or_pool_are_counted),
+        play(a_script_error_fails_a_diff),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
