@@ -61,7 +61,8 @@ static void put_base64(FILE *out, const uint8_t *p, size_t n)
     uint8_t text[PIECE / 3 * 4];
     while (n > 0) {
         size_t piece = n < PIECE ? n : PIECE;
-        fwrite(text, 1, base64_encode(p, piece, text), out);
+        size_t len = base64_encode(p, piece, text);
+        fwrite(text, 1, len, out);
         p += piece;
         n -= piece;
     }
