@@ -15,7 +15,8 @@ enum {
 #define NAMINGS(X)                                                                                 \
     X(HOST, "host", "host where the port is 11211, else host:port; the path of a unix socket")     \
     X(HOST_PORT, "host_port", "host:port, always; the path of a unix socket")                      \
-    X(SLASH, "slash", "/host:port, always")
+    X(SLASH, "slash", "/host:port, always")                                                        \
+    X(TWEMPROXY, "twemproxy", "as host; the path of a unix socket and a colon")
 
 enum naming {
 #define X(name, text, meaning) NAMING_##name,
