@@ -1,5 +1,6 @@
 /* `stats explain` of the running daemon: it says the same as `moongate explain`, and both say the truth. */
 #include "e2e/shop.h"
+#include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"
@@ -180,6 +181,30 @@ static void keys_are_where_it_says(const char *const *servers, const char *optio
         holds_what_it_should(servers, line);
 }
 
+/* While a server is down, its keys are said to be where they go meanwhile. */
+static void keys_of_a_server_that_is_down_are_explained_where_they_go_now(void **state)
+{
+    enum { KEYS = 20 };
+    struct memcached *s = memcached_start(NULL);
+    const char *living = textf("\n  server        %s\n", memcached_address(s));
+    struct client *c = client_connects(
+        moongate_start(textf(MG "return mg.pool { '%s', '%s', on_failure = 'rehash' }\n",
+                             memcached_address(s), address_of_nobody()),
+                       NULL));
+    double start = stage_now();
+    for (int i = 0; i < KEYS;) {
+        const char *key = textf("get k%d", i);
+        if (strstr(explained_by_daemon(c, key, ""), living))
+            i++;
+        else if (stage_now() > start + stage_deadline())
+            stage_fails("still on the server that is down: %s", explained_by_daemon(c, key, ""));
+    }
+    for (int i = 0; i < KEYS; i++) {
+        client_sends(c, textf("set k%d 0 0 1\r\nx\r\n", i));
+        client_sees(c, "STORED\r\n");
+    }
+}
+
 static void a_key_is_where_explain_says(void **state)
 {
     static const char *const options[] = {"hash = 'md5'", "hash_tag = '{}'",
@@ -201,6 +226,7 @@ int main(void)
         play(an_explained_script_error_costs_and_counts_nothing),
         play(wrong_questions_are_refused),
         play(after_a_reload_the_new_script_is_explained),
+        play(keys_of_a_server_that_is_down_are_explained_where_they_go_now),
         play(a_key_is_where_explain_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
