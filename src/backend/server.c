@@ -106,10 +106,23 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
-/* memcached's own port, that is. */
-static bool leaves_out_port(enum naming naming)
+/* Sockets have port 0 in libmemcached and php-memcache; in twemproxy the colon before the weight stays. */
+static void path_name(const char *path, enum naming naming, char *text)
 {
-    return naming == NAMING_HOST || naming == NAMING_TWEMPROXY;
+    static const struct {
+        const char *before, *behind;
+    } around[NAMING_COUNT] = {[NAMING_HOST] = {"", ""},
+                              [NAMING_HOST_PORT] = {"", ""},
+                              [NAMING_SLASH] = {"/", ":0"},
+                              [NAMING_LIBMEMCACHED] = {"", ":0"},
+                              [NAMING_PHP_MEMCACHE] = {"unix://", ":0"},
+                              [NAMING_TWEMPROXY] = {"", ":"}};
+    snprintf(text, SERVER_TEXT_MAX, "%s%s%s", around[naming].before, path, around[naming].behind);
+}
+
+static bool hides_usual_port(enum naming naming)
+{
+    return naming == NAMING_HOST || naming == NAMING_LIBMEMCACHED || naming == NAMING_TWEMPROXY;
 }
 
 const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text)
@@ -118,8 +131,8 @@ const char *server_ring_name(const struct server_spec *spec, enum naming naming,
     if (spec->name[0])
         snprintf(text, SERVER_TEXT_MAX, "%s", spec->name);
     else if (a->path[0])
-        snprintf(text, SERVER_TEXT_MAX, "%s%s", a->path, naming == NAMING_TWEMPROXY ? ":" : "");
-    else if (a->port == SERVER_PORT && leaves_out_port(naming))
+        path_name(a->path, naming, text);
+    else if (a->port == SERVER_PORT && hides_usual_port(naming))
         snprintf(text, SERVER_TEXT_MAX, "%s", a->host);
     else
         snprintf(text, SERVER_TEXT_MAX, "%s%s:%u", naming == NAMING_SLASH ? "/" : "", a->host,

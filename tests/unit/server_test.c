@@ -175,15 +175,16 @@ static void the_longest_texts_have_room(void **state)
 static const struct {
     const char *text, *names[NAMING_COUNT];
 } named[] = {
-    {"h", {"h", "h:11211", "/h:11211", "h"}},
-    {"h:11211:5", {"h", "h:11211", "/h:11211", "h"}},
-    {"h:1", {"h:1", "h:1", "/h:1", "h:1"}},
-    {"H.example:1:9", {"H.example:1", "H.example:1", "/H.example:1", "H.example:1"}},
-    {"[::1]:11211", {"::1", "::1:11211", "/::1:11211", "::1"}},
-    {"[::1]:2:3", {"::1:2", "::1:2", "/::1:2", "::1:2"}},
-    {"unix:/p:3", {"/p", "/p", "/p", "/p:"}},
-    {"unix:/p n", {"n", "n", "n", "n"}},
-    {"h:1:2 own", {"own", "own", "own", "own"}},
+    {"h", {"h", "h:11211", "/h:11211", "h", "h:11211", "h"}},
+    {"h:11211:5", {"h", "h:11211", "/h:11211", "h", "h:11211", "h"}},
+    {"h:1", {"h:1", "h:1", "/h:1", "h:1", "h:1", "h:1"}},
+    {"H.example:1:9",
+     {"H.example:1", "H.example:1", "/H.example:1", "H.example:1", "H.example:1", "H.example:1"}},
+    {"[::1]:11211", {"::1", "::1:11211", "/::1:11211", "::1", "::1:11211", "::1"}},
+    {"[::1]:2:3", {"::1:2", "::1:2", "/::1:2", "::1:2", "::1:2", "::1:2"}},
+    {"unix:/p:3", {"/p", "/p", "//p:0", "/p:0", "unix:///p:0", "/p:"}},
+    {"unix:/p n", {"n", "n", "n", "n", "n", "n"}},
+    {"h:1:2 own", {"own", "own", "own", "own", "own", "own"}},
 };
 
 static void each_naming_makes_its_own_names_of_those_that_have_none(void **state)
