@@ -34,6 +34,7 @@ struct explanation {
     struct pool *pool; /* NULL: it is answered here */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
+    bool is_drawn;           /* the choice is another one each time */
     const uint8_t *sent_key; /* decoded, too */
     size_t sent_key_len;
     char sent[REQUEST_LINE_ROOM];
@@ -62,6 +63,9 @@ const char *explain_key(const struct explainer *e, const char *command, size_t c
 /* The explanation in words: each field that there is, with a name without spaces and one line of text. */
 typedef void explain_field_fn(void *to, const char *name, const char *text);
 void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to);
+
+/* The server's name; "any" when it is drawn, "none" when the pool has none. */
+const char *explain_server(const struct explanation *x);
 
 /* The name of the function that hashed the key, "" when there was nothing to choose; and the hash, or a point, as text. */
 enum { EXPLAIN_NUMBER_ROOM = 20 };

@@ -27,6 +27,9 @@ static void choose_server(const struct request *r, struct explanation *x)
     x->sent_key = (const uint8_t *)r->key_at;
     x->sent_key_len = r->key_len;
     x->choice = pool_explain(x->pool, (const void *)r->key_at, r->key_len);
+    x->is_drawn =
+        x->choice.was_hashed && x->pool->settings.selector.distribution == DISTRIBUTION_RANDOM;
+    if (x->is_drawn) x->choice.was_hashed = false;
     x->sent_len = put_line(r, x->sent);
 }
 
@@ -164,6 +167,12 @@ const char *explain_hash_name(const struct explanation *x)
                                                        : hash_name(s->hash);
 }
 
+const char *explain_server(const struct explanation *x)
+{
+    if (x->is_drawn) return "any";
+    return x->choice.member ? x->choice.member->backend->name : "none";
+}
+
 const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM])
 {
     snprintf(text, EXPLAIN_NUMBER_ROOM, "0x%0*llx", number > UINT32_MAX ? 16 : 8,
@@ -226,6 +235,6 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
     if (explain_is_part_hashed(x))
         tell_bytes(tell, to, "hashed", choice->hashed, choice->hashed_len);
     if (choice->how.has_point) tell(to, "point", explain_number(choice->how.point, number));
-    tell(to, "server", choice->member ? choice->member->backend->name : "none");
+    tell(to, "server", explain_server(x));
     tell_bytes(tell, to, "request", x->sent, x->sent_len);
 }

@@ -44,8 +44,7 @@ static void print_place(const struct explanation *x)
     if (!x->pool)
         printf("%s\t-\t%s\n", key, last);
     else
-        printf("%s\t%s\t%s\n", key, x->pool->settings.name,
-               x->choice.member ? x->choice.member->backend->name : "none");
+        printf("%s\t%s\t%s\n", key, x->pool->settings.name, explain_server(x));
 }
 
 /* --- JSON -------------------------------------------------------------------------------------- */
@@ -62,7 +61,7 @@ static void put_choice(struct json *j, const struct explanation *x)
         json_bytes(j, "hashed", choice->hashed, choice->hashed_len);
     }
     if (choice->how.has_point) json_text(j, "point", explain_number(choice->how.point, number));
-    if (choice->member) json_text(j, "server", choice->member->backend->name);
+    if (choice->member && !x->is_drawn) json_text(j, "server", explain_server(x));
     json_bytes(j, "request", x->sent, x->sent_len);
 }
 

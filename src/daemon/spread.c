@@ -34,29 +34,23 @@ struct skew {
     double deviation; /* standard deviation, in percent of the mean */
 };
 
-static double weight_of(const struct pool *p, uint32_t i)
-{
-    return p->settings.unweighted ? 1 : p->members[i].weight;
-}
-
-/* Each server's keys over those that its weight promises: that is 1 on average. Of no keys the ratios are no numbers. */
+/* By numbers of keys: what a weight is to a server, each distribution knows in its own way. Of no keys the ratios are no
+ * numbers. */
 static struct skew pool_skew(const struct spread *s, uint32_t pool)
 {
-    const struct pool *p = s->places.pools[pool];
     const uint64_t *counts = s->counts + s->places.first[pool];
-    struct skew k = {.servers = p->members_n};
-    double weights = 0, squares = 0;
+    struct skew k = {.servers = s->places.pools[pool]->members_n};
+    uint64_t largest = 0;
+    double squares = 0;
     for (uint32_t i = 0; i < k.servers; i++) {
         k.keys += counts[i];
-        weights += weight_of(p, i);
+        if (counts[i] > largest) largest = counts[i];
     }
-    for (uint32_t i = 0; i < k.servers; i++) {
-        double promised = (double)k.keys * weight_of(p, i) / weights;
-        double ratio = (double)counts[i] / promised;
-        if (!(ratio <= k.largest_to_mean)) k.largest_to_mean = ratio;
-        squares += (ratio - 1) * (ratio - 1);
-    }
-    k.deviation = 100 * sqrt(squares / k.servers);
+    double mean = (double)k.keys / k.servers;
+    for (uint32_t i = 0; i < k.servers; i++)
+        squares += ((double)counts[i] - mean) * ((double)counts[i] - mean);
+    k.largest_to_mean = (double)largest / mean;
+    k.deviation = 100 * sqrt(squares / k.servers) / mean;
     return k;
 }
 
@@ -83,8 +77,11 @@ static void print_pool(const struct spread *s, uint32_t pool, FILE *out)
     putc('\n', out);
     for (uint32_t i = 0; i < k.servers; i++) {
         uint32_t place = s->places.first[pool] + i;
-        fprintf(out, "  %-24s %10llu  %5.1f %%\n", places_name(&s->places, place),
+        double weight = s->places.pools[pool]->members[i].weight;
+        fprintf(out, "  %-24s %10llu  %5.1f %%", places_name(&s->places, place),
                 (unsigned long long)s->counts[place], 100 * share(s->counts[place], k.keys));
+        if (weight != 1) fprintf(out, ", weight %g", weight);
+        putc('\n', out);
     }
 }
 
@@ -115,6 +112,7 @@ static void print_pool_json(const struct spread *s, uint32_t pool, FILE *out)
         json_text(&j, "server", places_name(&s->places, place));
         json_number(&j, "keys", s->counts[place]);
         json_fraction(&j, "share", share(s->counts[place], k.keys));
+        json_fraction(&j, "weight", s->places.pools[pool]->members[i].weight);
         json_end(&j);
     }
     json_begin(&j, out);

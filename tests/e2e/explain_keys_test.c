@@ -94,17 +94,37 @@ static void a_summary_adds_up(void **state)
     is_near(line, "script_errors", 0);
 }
 
-static void a_summary_counts_a_servers_weight(void **state)
+static void a_summary_shows_weights(void **state)
 {
     const char *path = moongate_script_file(
         MG "return mg.pool { { '127.0.0.1:1', weight = 3 }, '127.0.0.1:2', hash = 'md5' }\n");
-    struct run run =
-        moongate_runs("explain", path, "--summary", "--keys", file_of_keys("k", 8000), NULL);
+    const char *keys = file_of_keys("k", 8000);
+    struct run run = moongate_runs("explain", path, "--summary", "--keys", keys, NULL);
     exits(run, OK);
-    const char *ratio = strstr(run.out, "largest/mean ");
-    assert_non_null(ratio);
-    assert_true(strtod(ratio + 13, NULL) < 1.3); /* by numbers of keys alone it were 1.5 */
-    has(run.out, "8000 keys\npool pool1: 8000 keys, 100.0 %; largest/mean ");
+    has(run.out, "8000 keys\npool pool1: 8000 keys, 100.0 %; largest/mean 1.");
+    has(run.out, " %, weight 3\n  127.0.0.1:2 ");
+    run = moongate_runs("explain", path, "--summary", "--keys", keys, "--json", NULL);
+    exits(run, OK);
+    is_near(run.out, "weight", 3);
+    is_near(next_line(run.out), "weight", 1);
+    assert_true(json_member_number(run.out, "share") > 0.6);
+}
+
+static void a_random_pool_has_a_key_anywhere(void **state)
+{
+    const char *path = moongate_script_file(
+        MG "return mg.pool { '127.0.0.1:1', '127.0.0.1:2', distribution = 'random' }\n");
+    const char *keys = file_of_keys("k", 1000);
+    struct run run = moongate_runs("explain", path, "get a", NULL);
+    exits(run, OK);
+    has(run.out, "  hash          none\n  server        any\n  request       get a\n");
+    has_not(moongate_runs("explain", path, "get a", "--json", NULL).out, "server");
+    has(moongate_runs("explain", path, "--keys", keys, NULL).out, "k7\tpool1\tany\n");
+    run = moongate_runs("diff", path, path, "--keys", keys, "--json", NULL);
+    exits(run, OK);
+    assert_int_equal(lines_of(run.out), 3);
+    double moved = json_member_number(next_line(next_line(run.out)), "share");
+    assert_true(moved > 0.4 && moved < 0.6);
 }
 
 /* --- diff ------------------------------------------------------------------------------------- */
@@ -195,7 +215,8 @@ int main(void)
         play(keys_of_a_file_get_a_line_each),
         play(what_is_no_key_is_named_with_its_line),
         play(a_summary_adds_up),
-        play(a_summary_counts_a_servers_weight),
+        play(a_summary_shows_weights),
+        play(a_random_pool_has_a_key_anywhere),
         play(equal_scripts_move_no_key),
         play(another_server_on_a_ring_moves_its_own_share_of_keys),
         play(too_many_moving_keys_fail_the_command),

@@ -208,7 +208,7 @@ static void keys_of_a_server_that_is_down_are_explained_where_they_go_now(void *
 static void a_key_is_where_explain_says(void **state)
 {
     static const char *const options[] = {"hash = 'md5'", "hash_tag = '{}'",
-                                          "distribution = 'modula', hash = 'md5'"};
+                                          "distribution = 'jump'", "distribution = 'rendezvous'"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *servers[3];
         for (int s = 0; s < 3; s++) servers[s] = memcached_address(memcached_start(NULL));
