@@ -207,9 +207,9 @@ static void obey_load(struct worker *w, int fd, uint32_t generation)
 {
     char error[SCRIPT_ERROR_MAX];
     if (load_pending(w, fd, generation, error)) {
+        tell_master(w, CHANNEL_LOADED, generation, "");
         log_debug("script %s: generation %u waits for the other workers", script_name(w),
                   generation);
-        tell_master(w, CHANNEL_LOADED, generation, "");
     } else {
         tell_master(w, CHANNEL_KEPT, generation, error);
     }
