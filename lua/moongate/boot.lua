@@ -6,12 +6,12 @@ local M = {}
 
 local DEEPEST = 16 -- functions that return functions
 
---- Called first, with what abi.open wants. Returns the functions that C keeps: load, run, traceback.
+--- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch)
     abi.open(cdef, script, batch)
     require "moongate.request"
     local sandbox = require "moongate.sandbox"
-    return M.load, M.run, sandbox.traceback
+    return sandbox.traceback, M.run, M.trace, M.load
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
@@ -55,14 +55,16 @@ function M.load(path, text)
     root = result
     if type(root) == "function" then where.set_function(root) end
     if not routes.is_route(root) then
-        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, describe(root)), 0)
+        local what = describe(root)
+        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
     routes.close()
     return numbers[root]
 end
 
--- What a route returned is not one that C runs: a function to ask, a ready answer, a waiting route, or a mistake.
-local function decide(at, req, route)
+-- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting
+-- route, or a mistake.
+local function decide(at, req, route, tell)
     local from = root
     for _ = 1, DEEPEST do
         local number = numbers[route]
@@ -71,7 +73,7 @@ local function decide(at, req, route)
             return
         end
         if waiting[route] then
-            async.begin(at, waiting[route])
+            if tell then tell(waiting[route], "async ") else async.begin(at, waiting[route]) end
             return
         end
         local what = route ~= nil and meaning(route)
@@ -86,13 +88,14 @@ local function decide(at, req, route)
             error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
+        if tell then tell(route) end
         route = route(req)
     end
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot that
--- raised it.
+--- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot
+-- that raised it.
 function M.run(first, last)
     if first > last then
         abi.batch.at = abi.batch.capacity
@@ -112,6 +115,22 @@ function M.run(first, last)
             decide(at, req, route)
         end
     end
+end
+
+local function tell_function(f, sort)
+    local text = ("%sfunction at %s"):format(sort or "", where.beginning(f))
+    abi.C.mg_step(abi.script, text, #text)
+end
+
+--- Routes one slot as run does, and tells C each step before the answer.
+function M.trace(at)
+    local req, route = slots[at], root
+    abi.batch.at = at
+    if type(root) == "function" then
+        tell_function(root)
+        route = root(req)
+    end
+    decide(at, req, route, tell_function)
 end
 
 return M
