@@ -276,6 +276,11 @@ void backend_stays_silent(struct backend *b)
     b->is_silent = true;
 }
 
+void backend_speaks_again(struct backend *b)
+{
+    b->is_silent = false;
+}
+
 void backend_stops_listening(struct backend *b)
 {
     close(b->listener.fd);

@@ -48,8 +48,9 @@ unsigned backend_links(const struct backend *b);
 /* The current link is now the first one on which something has come; gives its place, from 0. */
 unsigned backend_turns_to_input(struct backend *b);
 
-/* New connections are accepted, but `version` is not answered. */
+/* New connections are accepted, but `version` is not answered; from now on it is again. */
 void backend_stays_silent(struct backend *b);
+void backend_speaks_again(struct backend *b);
 
 /* Refuses connections / takes them again, at the same address. Links stay. */
 void backend_stops_listening(struct backend *b);
