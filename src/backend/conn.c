@@ -281,6 +281,7 @@ static void close_all(struct backend *b)
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         if (b->conns[i].fd >= 0) conn_close(&b->conns[i], reason);
     }
+    b->late = 0; /* what ends the next connections is something else */
 }
 
 static void conn_alarm(struct conn *c)
