@@ -89,6 +89,9 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
 
 void pool_destroy(struct pool *p);
 
+/* How many members take keys now. */
+uint32_t pool_living(struct pool *p);
+
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);
 

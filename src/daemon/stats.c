@@ -127,7 +127,7 @@ static void settings(const struct stats_source *s, struct outq *out)
 
 /* --- stats pools ------------------------------------------------------------------------------- */
 
-static void show_pool(const struct pool *p, struct outq *out)
+static void show_pool(struct pool *p, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
     char name[POOL_NAME_MAX + 32];
@@ -141,7 +141,7 @@ static void show_pool(const struct pool *p, struct outq *out)
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->members_n);
-    SHOW("living", "%u", p->living_n);
+    SHOW("living", "%u", pool_living(p));
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
 #undef SHOW
 }
