@@ -284,7 +284,7 @@ static void half_a_value_and_then_silence_is_one_whole_error(void **state)
     assert_int_equal(backend_links(b), 1);
 }
 
-static void an_answer_with_another_opaque_or_key_closes(void **state)
+static void a_meta_answer_to_another_request_closes(void **state)
 {
     static const char *const plays[][2] = {
         {"mg k1 v O123\r\n", "VA 1 O124\r\nx\r\n"},
@@ -293,6 +293,15 @@ static void an_answer_with_another_opaque_or_key_closes(void **state)
         {"ms k1 1 O7\r\nx\r\n", "HD O8\r\n"},
         {"md k1 O7\r\n", "NF O\r\n"},
         {"ma k1 k\r\n", "HD kk12\r\n"},
+        /* What was asked for and is left out */
+        {"mg k1 v O1\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 v k\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 t k O1\r\n", "HD kk1 t-1\r\n"},
+        {"ms k1 1 O1\r\nx\r\n", "HD\r\n"},
+        /* What this command never says */
+        {"ms k1 1\r\nx\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 v\r\n", "NS\r\n"},
+        {"md k1\r\n", "EN\r\n"},
     };
     for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
         an_answer_breaks_the_connection(plays[i][0], plays[i][1]);
@@ -337,7 +346,7 @@ int main(void)
         play(an_answer_of_one_byte_each_ten_milliseconds_is_an_answer),
         play(a_late_answer_reaches_nobody_and_those_behind_it_are_right),
         play(half_a_value_and_then_silence_is_one_whole_error),
-        play(an_answer_with_another_opaque_or_key_closes),
+        play(a_meta_answer_to_another_request_closes),
         play(bytes_behind_the_answer_to_version_are_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@
  *  15  order within a packet     memcached_test: every_command_works; ordering_test:
  *                                a_client_reads_what_it_wrote_though_there_are_many_connections
  *  16  another key or opaque     anomaly_test: a_value_for_another_key_closes and its neighbours,
- *                                an_answer_with_another_opaque_or_key_closes
+ *                                a_meta_answer_to_another_request_closes
  *  30  flapping                  probing_test: flapping_backs_off_and_is_seen,
  *                                a_server_of_garbage_is_tried_less_and_less
  *  31  depth of the queue        a_queue_over_its_depth_fails_fast_and_drains_by_itself,
