@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,8 @@
 #include "lib/peer.h"
 #include "lib/scene.h"
 
-enum { SMALL_BUFFER = 1024, HELD_AT_MOST = 1024 * 1024 };
+/* Segments as on an Ethernet: those of a loopback, of 64 KiB, do not fit small buffers and would be sent again and again. */
+enum { SMALL_BUFFER = 8192, SEGMENT = 1400, HELD_AT_MOST = 1024 * 1024 };
 
 struct link {
     struct peer near; /* moongate's; first */
@@ -206,9 +208,10 @@ static bool actor_leaves(struct actor *actor)
 
 static void relay_listens(struct relay *r)
 {
-    int on = 1;
+    int on = 1, segment = SEGMENT;
     r->listener.fd = socket(r->at.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     setsockopt(r->listener.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(r->listener.fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     if (bind(r->listener.fd, &r->at.as.any, r->at.n) < 0 || listen(r->listener.fd, 64) < 0)
         stage_fails("a relay cannot listen: %s", strerror(errno));
     getsockname(r->listener.fd, &r->at.as.any, &r->at.n);
