@@ -91,7 +91,7 @@ static struct pool *make_pool(uint8_t connections, const int *which)
         check(!server_spec_parse(&spec, text, (size_t)n));
         check(!pool_add_server(p, &spec, settings.timeout, &settings.backend));
     }
-    pool_close(p);
+    check(!pool_close(p));
     return p;
 }
 
@@ -295,7 +295,8 @@ static bool all_is_quiet(void)
 {
     for (int i = 0; i < PLAYERS; i++) {
         struct player *p = &players[i];
-        if (p->fd >= 0 && !p->ended && (p->out.len || !player_is_answered(p))) return false;
+        if (p->fd < 0 || p->ended) continue;
+        if (p->out.len || p->in.len || !player_is_answered(p)) return false;
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
