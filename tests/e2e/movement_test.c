@@ -115,8 +115,12 @@ static int keys_that_move(struct group *g, const char *which, int changed)
 
 static void a_new_server_takes_its_share_of_keys_and_no_more(void **state)
 {
-    static const char *const options[] = {"", "distribution = 'ketama', hash = 'fnv1a_64'",
-                                          "like = 'twemproxy'"};
+    static const char *const options[] = {"",
+                                          "distribution = 'ketama', hash = 'fnv1a_64'",
+                                          "like = 'twemproxy'",
+                                          "distribution = 'rendezvous'",
+                                          "distribution = 'jump'",
+                                          "distribution = 'ch3'"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         struct group g = {0};
         group_starts(&g, options[i], "abcd");

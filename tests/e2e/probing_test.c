@@ -105,6 +105,27 @@ static void a_client_is_told_why_the_last_try_failed(void **state)
     client_asks_until(c, "get k\r\n", textf("%sConnection refused\r\n", failure));
 }
 
+/* Each probe is good, and each call after it waits in vain. */
+static void a_server_that_answers_nothing_but_version_is_tried_less_and_less(void **state)
+{
+    enum { FALLS = 5 };
+    struct backend *b = backend_listens();
+    const char *options = "timeout = 0.02, failure_limit = 2, probe_min = 0.05";
+    const char *request = "get k\r\n", *failure = failure_of(backend_address(b));
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), options), NULL));
+
+    for (unsigned i = 1; i <= FALLS; i++) {
+        stat_becomes(c, "servers", stat_of(backend_address(b), "state"), "ready");
+        client_sends(c, textf("%s%s", request, request));
+        for (int k = 0; k < 2; k++) client_sees(c, textf("%stimeout\r\n", failure));
+        server_is_down(c, backend_address(b));
+        double took = time_to_link(b, i + 1), least = 0.75 * 0.05 * (1U << (i - 1));
+        if (took < least - 0.01) stage_fails("after %.3f s, not %.3f, try %u", took, least, i);
+    }
+    assert_int_equal(stat_number(c, "servers", stat_of(backend_address(b), "falls")), FALLS);
+}
+
 /* --- flapping -------------------------------------------------------------------------------- */
 
 /* Up and down each 200 ms. FLAP_SECONDS makes it longer, with probe_max as it is by default. */
@@ -231,6 +252,7 @@ int main(void)
         play(what_was_before_is_forgotten_when_a_connection_has_lived_long_enough),
         play(a_server_of_garbage_is_tried_less_and_less),
         play(a_client_is_told_why_the_last_try_failed),
+        play(a_server_that_answers_nothing_but_version_is_tried_less_and_less),
         play(flapping_backs_off_and_is_seen),
         play(while_a_connection_is_down_its_clients_use_the_next),
         play(one_connection_probes_and_the_others_follow_when_it_is_good),

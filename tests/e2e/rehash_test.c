@@ -4,6 +4,7 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/nutcracker.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -19,17 +20,23 @@ struct group {
     struct client *c;
 };
 
+/* They differ at their beginnings: FNV does not spread keys that differ in their last byte alone. */
 static const char *key_of(int i)
 {
-    return textf("key:%d", i);
+    return textf("%08x:key", (unsigned)i * 2654435761U);
 }
 
-static void group_starts(struct group *g, const char *options)
+static void group_has_servers(struct group *g)
 {
     for (int i = 0; i < SERVERS; i++) {
         g->servers[i] = memcached_start(NULL);
         g->direct[i] = client_connects_to(memcached_address(g->servers[i]));
     }
+}
+
+static void group_starts(struct group *g, const char *options)
+{
+    group_has_servers(g);
     g->m = moongate_start(textf(MG "return mg.pool { name = 'all', on_failure = 'rehash', "
                                    "'%s', '%s', '%s', '%s', %s }\n",
                                 memcached_address(g->servers[0]), memcached_address(g->servers[1]),
@@ -232,6 +239,90 @@ static void a_floor_of_zero_leaves_the_last_server(void **state)
     for (int i = 0; i < KEYS; i++) assert_int_equal(holder_of(&g, key_of(i), "y"), 0);
 }
 
+/* --- as twemproxy has it --------------------------------------------------------------------- */
+
+/* Three pools of the same servers, with weights; what follows names the rest of the options in both languages. */
+static const char *const maps[][2] = {
+    {"hash: fnv1a_64\n  distribution: ketama", ""},
+    {"hash: md5\n  distribution: ketama", "hash = 'md5'"},
+    {"hash: fnv1a_64\n  distribution: modula", "distribution = 'modula'"},
+};
+enum { MAPS = sizeof maps / sizeof *maps };
+
+static const char *twemproxy_pool(const struct group *g, int map, bool weighted)
+{
+    const char *servers = "";
+    for (int s = 0; s < SERVERS; s++)
+        servers = textf("%s   - %s:%d s%d\n", servers, memcached_address(g->servers[s]),
+                        weighted ? s + 1 : 1, s);
+    return textf("  %s\n  auto_eject_hosts: true\n  server_failure_limit: 1\n"
+                 "  server_retry_timeout: 600000\n  timeout: 500\n  servers:\n%s",
+                 maps[map][0], servers);
+}
+
+static const char *moongate_pool(const struct group *g, int map, bool weighted)
+{
+    const char *servers = "";
+    for (int s = 0; s < SERVERS; s++)
+        servers = textf("%s'%s:%d s%d', ", servers, memcached_address(g->servers[s]),
+                        weighted ? s + 1 : 1, s);
+    return textf(MG "return mg.pool { name = 'all', like = 'twemproxy', on_failure = 'rehash', "
+                    "eject_floor = 0, %s %s }\n",
+                 servers, maps[map][1]);
+}
+
+static int failures(struct client *c)
+{
+    int n = 0;
+    for (int i = 0; i < KEYS; i++) n += strstr(content(c, key_of(i)), "ERROR") != NULL;
+    return n;
+}
+
+static void twemproxy_ejects(struct client *c)
+{
+    for (double end = stage_now() + stage_deadline(); failures(c) > 0;)
+        if (stage_now() > end) stage_fails("nutcracker ejects nobody");
+}
+
+static void one_reads_what_the_other_wrote(struct client *writer, struct client *reader,
+                                           const char *data)
+{
+    for (int i = 0; i < KEYS; i++) client_stores(writer, key_of(i), data);
+    for (int i = 0; i < KEYS; i++) assert_string_equal(content(reader, key_of(i)), data);
+}
+
+static void twemproxy_and_moongate_rehash_alike(int map, bool weighted)
+{
+    struct group g = {0};
+    group_has_servers(&g);
+    const char *pool = twemproxy_pool(&g, map, weighted);
+    struct client *theirs = client_connects_to(nutcracker_address(nutcracker_start(&pool, 1), 0));
+    g.m = moongate_start(moongate_pool(&g, map, weighted), NULL);
+    g.c = client_connects(g.m);
+
+    one_reads_what_the_other_wrote(theirs, g.c, "before");
+    group_learns_homes(&g, "before");
+    for (int dead = 1; dead < SERVERS; dead += 2) { /* one, then another */
+        a_key_at(&g, dead);                         /* there is one to move */
+        server_dies(&g, dead);
+        twemproxy_ejects(theirs);
+        group_has_living(&g, SERVERS - 1 - dead / 2);
+        one_reads_what_the_other_wrote(theirs, g.c, textf("%d is dead", dead));
+        one_reads_what_the_other_wrote(g.c, theirs, textf("%d is still dead", dead));
+        group_learns_homes(&g, textf("%d is still dead", dead)); /* on a server that lives */
+    }
+}
+
+static void the_ring_is_that_of_twemproxy_without_its_ejected_servers(void **state)
+{
+    for (int map = 0; map < MAPS; map++) {
+        for (int weighted = 0; weighted < 2; weighted++) {
+            twemproxy_and_moongate_rehash_alike(map, weighted);
+            stage_clears();
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +331,7 @@ int main(void)
         play(the_floor_keeps_half_of_the_servers),
         play(a_floor_of_one_ejects_nobody),
         play(a_floor_of_zero_leaves_the_last_server),
+        play(the_ring_is_that_of_twemproxy_without_its_ejected_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
