@@ -1,6 +1,7 @@
 #include "lib/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,8 @@ const char *address_of_a_full_queue(void)
     if (listen(actors[0].fd, 0) < 0) stage_fails("a full queue cannot listen");
     for (int i = 1; i <= CALLERS; i++) {
         actors[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        connect(actors[i].fd, &a.as.any, a.n);
+        if (connect(actors[i].fd, &a.as.any, a.n) < 0 && errno != EINPROGRESS)
+            stage_fails("a caller cannot queue up");
     }
     for (int i = 0; i <= CALLERS; i++) {
         actors[i].rank = RANK_BACKEND;
