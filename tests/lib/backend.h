@@ -41,6 +41,9 @@ void backend_sees_closed(struct backend *b);
 void backend_closes(struct backend *b);
 void backend_resets(struct backend *b);
 
+/* All links but the current one. */
+void backend_closes_other_links(struct backend *b);
+
 /* Waits for links made since the beginning and validated. */
 void backend_sees_links(struct backend *b, unsigned n);
 unsigned backend_links(const struct backend *b);
