@@ -11,21 +11,13 @@
 #include <stdbool.h>
 
 #include "backend/call.h"
+#include "backend/settings.h"
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/board.h"
 #include "base/inbuf.h"
 #include "base/log.h"
 #include "base/outq.h"
-
-/* How a server is talked to; two pools share a backend when name, address and all of these are equal. */
-struct backend_settings {
-    double connect_timeout; /* seconds for connecting and the first `version` */
-    double
-        stall_timeout; /* seconds without a byte while calls wait, then the connection is closed */
-    uint32_t depth;    /* most calls waiting on a connection */
-    uint32_t connections; /* per worker */
-};
 
 enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
 
@@ -55,7 +47,7 @@ struct conn {
     bool line_open;           /* the last call's get may take more keys */
     struct conn *next_unsent; /* in the set's list of connections with something new to write */
     bool unsent;              /* in that list */
-    uint32_t failures;        /* attempts in a row that did not become ready */
+    bool failed;              /* the last attempt did not become ready */
     uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
     double since;      /* when state was entered */
     double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
@@ -70,6 +62,8 @@ struct backend {
     struct addr addr;
     struct backend_settings settings;
     struct conn *conns; /* settings.connections of them */
+    uint32_t late;      /* calls in a row that passed their deadline */
+    bool down;          /* no connection takes calls; written by backend_note_health alone */
     struct board_server *stats;
 };
 
@@ -83,8 +77,12 @@ struct backends {
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
     struct conn *unsent;
+    uint64_t changes; /* how often a server went down or came back: pools that rehash look at it */
     struct log_limit log;
 };
+
+/* The defaults of all settings. */
+struct backend_settings backend_settings_default(void);
 
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
                    struct board_worker *part);
@@ -92,7 +90,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 /* Closes everything; outstanding calls fail. */
 void backends_release(struct backends *set);
 
-/* Finds or makes a backend and gives the caller a count. It connects only once backends_start is called. */
+/* Finds or makes a backend (two pools share one when name, address and all settings are equal) and gives the caller a count. It connects only once backends_start is called. */
 struct backend *backends_get(struct backends *set, const char *name, const struct addr *addr,
                              const struct backend_settings *settings);
 struct backend *backend_take(struct backend *b);
@@ -104,6 +102,9 @@ void backends_sweep(struct backends *set);
 
 /* Writes what calls have queued since the last time: one write a connection. At the end of each turn. */
 void backends_flush(struct backends *set);
+
+/* For its connections: one of them has begun or ceased to take calls. */
+void backend_note_health(struct backend *b);
 
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);

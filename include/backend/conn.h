@@ -9,6 +9,9 @@ void conn_init(struct conn *conn, struct backend *b);
 /* Starts connecting, from IDLE. */
 void conn_start(struct conn *conn);
 
+/* Tries again at once, from WAITING: the server is back. */
+void conn_wake(struct conn *conn);
+
 /* Closes for good: outstanding calls fail with `reason`. */
 void conn_release(struct conn *conn, const char *reason);
 

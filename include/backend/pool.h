@@ -1,52 +1,107 @@
-/* pool: named backends and a selector. Owned by the script that made it; holds a count of each backend. */
+/* pool: servers and a selector: a key goes to one of them.
+ *
+ * Owned by the script that made it; holds a count of each backend. Its members may be replaced while it serves. With
+ * on_failure = rehash the selector knows only those that are not down.
+ */
 #ifndef MOONGATE_BACKEND_POOL_H
 #define MOONGATE_BACKEND_POOL_H
 
 #include "backend/backend.h"
 #include "backend/selector.h"
-#include "base/hash.h"
+#include "backend/server.h"
 
-/* name, text, what a retrieval gets when its backend fails */
+/* name, text, what a request gets when its server fails */
 #define ON_FAILURES(X)                                                                             \
-    X(ERROR, "error", "SERVER_ERROR with the backend and the reason")                              \
-    X(MISS, "miss", "a miss; other commands still get the error")
+    X(ERROR, "error", "SERVER_ERROR with the server and the reason")                               \
+    X(MISS, "miss", "a retrieval gets a miss; other commands the error")                           \
+    X(REHASH, "rehash", "the error, until the server is down: then its keys go to the others")
 
 enum on_failure {
 #define X(name, text, meaning) ON_FAILURE_##name,
     ON_FAILURES(X)
 #undef X
+        ON_FAILURE_COUNT
 };
 
-enum { POOL_NAME_MAX = 64 };
+/* name, text, meaning: how the selector counts servers */
+#define ORDERS(X)                                                                                  \
+    X(GIVEN, "given", "as they are written")                                                       \
+    X(LENGTH, "length", "by the length of their names, then by their bytes")                       \
+    X(NAME, "name", "by the bytes of their names")
+
+enum order {
+#define X(name, text, meaning) ORDER_##name,
+    ORDERS(X)
+#undef X
+        ORDER_COUNT
+};
+
+enum { POOL_NAME_MAX = 64, POOL_STOP_MAX = 16, POOL_SERVERS_MAX = 4096 };
 
 struct pool_settings {
     char name[POOL_NAME_MAX];
-    enum distribution distribution;
-    enum hash hash;
+    struct selector_settings selector;
+    enum naming naming;
+    enum order order;
+    bool unweighted; /* weights are read and not used */
+    char
+        hash_tag[2]; /* what stands between these is hashed instead of the key; 0: whole keys are */
+    char hash_stop[POOL_STOP_MAX]; /* what stands before this is hashed; "": whole keys are */
     enum on_failure on_failure;
-    double timeout; /* seconds for a call, from routing to the whole response */
+    double eject_floor; /* rehash: the share of servers that stay, 0..1; at least one does */
+    double timeout;     /* seconds for a call, from routing to the whole response */
     struct backend_settings backend;
 };
 
-/* Invariant: servers_n > 0 once it is closed. */
+struct pool_member {
+    struct backend *backend;
+    char *name; /* what the selector calls it */
+    double weight;
+    double timeout; /* as in pool_settings */
+    bool ejected;   /* the selector does not know it */
+};
+
+/* Invariant (pool_sane): the selector knows living_n members, those whose numbers stand in living; each is not ejected. */
 struct pool {
     struct pool_settings settings;
-    struct backend **servers;
-    struct selector_server *names; /* what the selector was built from; strings owned here */
-    uint32_t servers_n;
+    struct backends *set;
+    struct pool_member *members; /* in the selector's order */
+    uint32_t members_n;
+    uint32_t room;
+    uint32_t *living;
+    uint32_t living_n;
+    uint64_t seen; /* set->changes when the selector was built */
     struct selector selector;
 };
 
-struct pool *pool_create(const struct pool_settings *settings);
+struct pool *pool_create(const struct pool_settings *settings, struct backends *set);
 
-/* Looks `text` (host, host:port, [v6]:port, unix:/path) up and adds it. NULL, or a sentence that says what is wrong. */
-const char *pool_add_server(struct pool *p, struct backends *set, const char *text, size_t len);
+/* A server, before pool_close. `settings` and timeout (seconds) are its own. NULL, or a sentence that says what is wrong. */
+const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
+                            const struct backend_settings *settings);
 
-/* No more servers: builds the selector. At least one was added. */
+/* No more servers: builds the selector. */
 void pool_close(struct pool *p);
+
+/* Other servers, with the pool's settings, take the place of all; those that stay keep their connections, and those that go
+ * finish what is in flight. NULL, or what is wrong: then nothing has changed. */
+const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n);
 
 void pool_destroy(struct pool *p);
 
-struct backend *pool_pick(const struct pool *p, const void *key, size_t len);
+/* The member for a key; NULL when there is none. */
+struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);
+
+/* The same, and how it was found. */
+struct pool_choice {
+    const struct pool_member *member;
+    const char *hashed; /* the part of the key that was, in the key */
+    size_t hashed_len;
+    bool was_hashed; /* false: there was no choice */
+    struct selector_choice how;
+};
+struct pool_choice pool_explain(struct pool *p, const void *key, size_t len);
+
+const char *on_failure_name(enum on_failure on_failure);
 
 #endif

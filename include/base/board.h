@@ -63,6 +63,7 @@ enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
 #define BOARD_SERVER_CELLS(X)                                                                      \
     X(ready, GAUGE, "connections that serve")                                                      \
     X(connections, GAUGE, "connections that shall be")                                             \
+    X(down, GAUGE, "workers for which it is down")                                                 \
     X(in_flight, GAUGE, "calls that wait for their response")                                      \
     X(requests, COUNTER, "calls made")                                                             \
     X(responses, COUNTER, "calls answered")                                                        \
@@ -72,7 +73,8 @@ enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
     X(failed, COUNTER, "calls lost with their connection")                                         \
     X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
     X(connects, COUNTER, "connections that became ready")                                          \
-    X(closes, COUNTER, "connections closed or refused")
+    X(closes, COUNTER, "connections closed or refused")                                            \
+    X(falls, COUNTER, "times that a worker found it down")
 
 struct board_server {
     char name[BOARD_SERVER_NAME]; /* "" = free; written once, before anything else of it is read */

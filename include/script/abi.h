@@ -9,6 +9,7 @@
 #ifndef MOONGATE_SCRIPT_ABI_H
 #define MOONGATE_SCRIPT_ABI_H
 
+#include "backend/settings.h"
 #include "client/route.h"
 #include "protocol/request.h"
 
@@ -37,18 +38,43 @@ enum mg_edit {
     MG_EDIT_NO_VALUE,  /* the command carries none */
 };
 
-/* Options of a pool, as numbers; names are looked up with the functions below. Times in seconds. */
+/* A server that a pool names: what its text leaves open, and settings of its own. Times in seconds. */
+struct mg_server_options {
+    const char *name; /* on the ring; NULL: as the text or the pool's naming says */
+    size_t name_len;
+    double weight; /* 0: as the text says */
+    double timeout;
+    struct backend_settings backend;
+};
+
+/* What options of a pool choose from; the numbers of choices are C's enums. */
+enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE };
+
+/* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
     const char *name;
     size_t name_len;
-    double timeout;
-    double connect_timeout;
-    double stall_timeout;
-    uint32_t depth;
-    uint32_t connections;
+    const char *hash_tag;  /* two bytes, or NULL */
+    const char *hash_stop; /* or NULL */
+    size_t hash_stop_len;
+    double seed;
+    double eject_floor;
+    struct mg_server_options
+        server; /* of its servers, where they have none of their own; name and weight unused */
     int32_t distribution;
-    int32_t hash;
+    int32_t hash; /* -1: as the distribution wants */
+    int32_t naming;
+    int32_t order;
     int32_t on_failure;
+    bool weighted;
+};
+
+/* A number among the options of a server: its place in struct backend_settings and its bounds. */
+struct mg_setting {
+    const char *name;
+    double least;
+    double most;
+    bool is_whole;
 };
 
 /* The ABI that C was compiled with. */
@@ -71,15 +97,22 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
 /* Fills in the defaults that the command line gives. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o);
 
-/* Numbers of the names that options may have; -1 when there is no such name. */
-int32_t mg_find_distribution(const char *name, size_t len);
-int32_t mg_find_hash(const char *name, size_t len);
-int32_t mg_find_on_failure(const char *name, size_t len);
+/* The number of a choice's name, -1 when there is no such name; and its names, 0.. , NULL behind the last. */
+int32_t mg_find(uint32_t choice, const char *name, size_t len);
+const char *mg_choice_name(uint32_t choice, uint32_t at);
 
-/* Makes an empty pool and returns its number; then its servers are added (NULL, or what is wrong), and it is closed. */
+/* True when a distribution hashes keys in its own way, so that the option `hash` would be without effect. */
+bool mg_hashes_itself(int32_t distribution);
+
+/* The fields of struct backend_settings, 0.. ; NULL behind the last. */
+const struct mg_setting *mg_setting(uint32_t at);
+
+/* Makes an empty pool and returns its number; then its servers are added (NULL, or what is wrong), and it is closed (the
+ * same). */
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o);
-const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len);
-void mg_pool_close(struct script *s, int32_t pool);
+const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
+                        const struct mg_server_options *o);
+const char *mg_pool_close(struct script *s, int32_t pool);
 
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);

@@ -41,6 +41,11 @@ function M.pool_options()
     return ffi.new "struct mg_pool_options"
 end
 
+--- A copy of a struct mg_server_options: a server's own, to begin with those of its pool.
+function M.server_options(common)
+    return ffi.new("struct mg_server_options", common)
+end
+
 --- Gives a C struct its methods.
 function M.metatype(name, metatable)
     ffi.metatype(name, metatable)

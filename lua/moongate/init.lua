@@ -18,6 +18,8 @@ end
 return {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
+    --- mg.defaults { options... }: options of the pools that are made after it.
+    defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text": ready answers.
     reply = { miss = reply.miss, error = reply.error },
     --- The servers named with --servers.

@@ -1,6 +1,7 @@
---- pool: servers and how keys are spread over them: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
+--- pool: a route over servers: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
 local abi = require "moongate.abi"
-
+local like = require "moongate.like"
+local options = require "moongate.options"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -10,74 +11,110 @@ local M = {}
 -- The number of each pool; only what is in here is a pool.
 local numbers = setmetatable({}, { __mode = "k" })
 
-local function is_number(value, least, most, what)
-    if type(value) == "number" and value >= least and value <= most then return value end
-    return nil, ("takes %s from %g to %g, not %s"):format(what, least, most, tostring(value))
+-- What mg.defaults gave: options of every pool made after it.
+local defaults = {}
+
+-- Options that a pool has for its servers, and each server for itself.
+local settings = options.settings()
+
+local function with_settings(readers)
+    for name, reader in pairs(settings) do readers[name] = reader end
+    readers.timeout = options.seconds
+    return readers
 end
 
-local function seconds(value)
-    return is_number(value, 0.001, 3600, "seconds")
-end
-
-local function count(most)
-    return function(value)
-        if type(value) == "number" and value % 1 ~= 0 then return nil, "takes a whole number, not " .. value end
-        return is_number(value, 1, most, "a number")
-    end
-end
-
-local function name_of(find, what)
-    return function(value)
-        local number = type(value) == "string" and find(value, #value) or -1
-        if number >= 0 then return number end
-        return nil, ("there is no %s '%s'"):format(what, tostring(value))
-    end
-end
-
-local function short_name(value)
-    if type(value) == "string" and value:find "^[%w_.-]+$" and #value < 64 then return value end
-    return nil, "takes 1 to 63 letters, digits, and _ . -"
-end
-
--- Each option, and what turns its value into C's: the value, or nil and what is wrong.
-local options = {
-    name = short_name,
-    distribution = name_of(C.mg_find_distribution, "distribution"),
-    hash = name_of(C.mg_find_hash, "hash"),
-    on_failure = name_of(C.mg_find_on_failure, "on_failure"),
-    timeout = seconds,
-    connect_timeout = seconds,
-    stall_timeout = seconds,
-    depth = count(1000000),
-    connections = count(64),
+local server_options = with_settings {
+    host = options.bytes(1, 255),
+    port = options.count(1, 65535),
+    path = options.bytes(1, 107),
+    name = options.bytes(1, 255),
+    weight = options.number(1e-6, 1e6),
 }
 
-local function known_names()
-    local names = {}
-    for name in pairs(options) do names[#names + 1] = name end
-    table.sort(names)
-    return table.concat(names, ", ")
-end
+local pool_options = with_settings {
+    name = options.short_name(64),
+    distribution = options.choice(C.MG_DISTRIBUTION, "distribution"),
+    hash = options.choice(C.MG_HASH, "hash"),
+    naming = options.choice(C.MG_NAMING, "naming"),
+    order = options.choice(C.MG_ORDER, "order"),
+    on_failure = options.choice(C.MG_ON_FAILURE, "on_failure"),
+    eject_floor = options.number(0, 1, "a share"),
+    seed = options.count(0, 2 ^ 53),
+    weighted = options.flag,
+    hash_tag = options.bytes(2, 2),
+    hash_stop = options.bytes(1, 15),
+    like = function(value)
+        if like[value] then return value end
+        return nil, ("takes one of %s; '%s' is not known"):format(options.names(like), tostring(value))
+    end,
+}
 
--- Fills `to` from the script's table. Nothing, or what is wrong.
-local function read_options(spec, to)
-    for name, value in pairs(spec) do
-        if type(name) ~= "number" then
-            local read = options[name]
-            if not read then return ("unknown option '%s'; there are: %s"):format(tostring(name), known_names()) end
-            local result, wrong = read(value)
-            if wrong then return ("option '%s' %s"):format(name, wrong) end
-            if name == "name" then to.name_len = #result end
-            to[name] = result
-        end
+-- Strings go to C with their length beside them.
+local function set_option(to, name, value)
+    if name == "timeout" then
+        to.server.timeout = value
+    elseif settings[name] then
+        to.server.backend[name] = value
+    elseif name ~= "like" then
+        to[name] = value
+        if name == "name" or name == "hash_stop" then to[name .. "_len"] = #value end
     end
 end
 
-local function add_servers(number, spec)
+-- First what mg.defaults says, then what `like` says, then the pool itself: the later wins.
+local function read_options(spec, to)
+    local function set(name, value) set_option(to, name, value) end
+    local wrong = options.read(defaults, pool_options, set)
+    local system = spec.like or defaults.like
+    wrong = wrong or options.read(like[system] or {}, pool_options, set)
+    return wrong or options.read(spec, pool_options, set)
+end
+
+-- "host:port" of a table's host and port, or its path; or its first item as it stands.
+local function server_text(spec)
+    if spec[1] ~= nil then
+        if spec.host or spec.path then return nil, "has both a text and host or path" end
+        if spec.port then return nil, "has its port behind the host: \"host:port\"" end
+        if type(spec[1]) ~= "string" or spec[2] ~= nil then return nil, "takes one string and options" end
+        return spec[1]
+    end
+    if spec.path and not spec.host then return "unix:" .. spec.path end
+    if not spec.host or spec.path then return nil, "wants either host or path" end
+    local host = spec.host:find(":", 1, true) and "[" .. spec.host .. "]" or spec.host
+    return host .. ":" .. (spec.port or 11211)
+end
+
+local function read_server(spec, to)
+    local wrong = options.read(spec, server_options, function(name, value)
+        if settings[name] then
+            to.backend[name] = value
+        elseif name == "name" then
+            to.name, to.name_len = value, #value
+        elseif name == "timeout" or name == "weight" then
+            to[name] = value
+        end
+    end)
+    if wrong then return nil, wrong end
+    return server_text(spec)
+end
+
+local function add_server(number, server, common)
+    local to = abi.server_options(common)
+    local text, wrong = server, nil
+    if type(server) == "table" then
+        text, wrong = read_server(server, to)
+    elseif type(server) ~= "string" then
+        wrong = ("is a %s, not a string or a table"):format(type(server))
+    end
+    if wrong then return wrong end
+    wrong = abi.text(C.mg_pool_add(script, number, text, #text, to))
+    return wrong and ("'%s': %s"):format(text, wrong)
+end
+
+local function add_servers(number, spec, common)
     for i, server in ipairs(spec) do
-        if type(server) ~= "string" then return ("server %d is a %s, not a string"):format(i, type(server)) end
-        local wrong = abi.text(C.mg_pool_add(script, number, server, #server))
-        if wrong then return ("server '%s': %s"):format(server, wrong) end
+        local wrong = add_server(number, server, common)
+        if wrong then return wrong:sub(1, 1) == "'" and "server " .. wrong or ("server %d %s"):format(i, wrong) end
     end
 end
 
@@ -92,19 +129,33 @@ local function wrong_list(spec)
 end
 
 --- A route over servers. Errors name the option and the line of the script.
--- @param spec table  servers (host, host:port, [v6]:port, unix:/path) and options; see the README
+-- @param spec table  servers and options; see the README
 function M.pool(spec)
     local to = abi.pool_options()
     C.mg_pool_defaults(script, to)
     local wrong = wrong_list(spec) or read_options(spec, to)
     if wrong then where.fail("mg.pool " .. wrong) end
+    if spec.hash and C.mg_hashes_itself(to.distribution) then
+        where.fail("mg.pool option 'hash' goes with other distributions: this one hashes keys in its own way")
+    end
     local number = C.mg_pool_open(script, to)
-    wrong = add_servers(number, spec)
+    wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
-    C.mg_pool_close(script, number)
     local pool = setmetatable({}, { __metatable = "pool", __tostring = function() return "pool " .. number end })
     numbers[pool] = number
     return pool
+end
+
+--- Options for every pool that is made from here on: `mg.defaults { timeout = 0.2, connect_timeout = 0.1 }`.
+-- @param spec table  options of a pool but its name; another call replaces them all
+function M.defaults(spec)
+    if type(spec) ~= "table" then where.fail "mg.defaults takes a table of options" end
+    if #spec > 0 then where.fail "mg.defaults takes options, no servers" end
+    if spec.name then where.fail "mg.defaults takes no name: each pool has its own" end
+    local wrong = options.read(spec, pool_options, function() end)
+    if wrong then where.fail("mg.defaults " .. wrong) end
+    defaults = {}
+    for name, value in pairs(spec) do defaults[name] = value end
 end
 
 M.numbers = numbers

@@ -50,10 +50,20 @@ void backends_release(struct backends *set)
     }
 }
 
+struct backend_settings backend_settings_default(void)
+{
+    return (struct backend_settings){
+#define X(name, type, fallback, least, most, meaning) .name = (fallback),
+        BACKEND_SETTINGS(X)
+#undef X
+    };
+}
+
 static bool settings_equal(const struct backend_settings *a, const struct backend_settings *b)
 {
-    return a->connect_timeout == b->connect_timeout && a->stall_timeout == b->stall_timeout &&
-           a->depth == b->depth && a->connections == b->connections;
+#define X(name, type, fallback, least, most, meaning) &&a->name == b->name
+    return true BACKEND_SETTINGS(X);
+#undef X
 }
 
 static bool addr_equal(const struct addr *a, const struct addr *b)
@@ -109,6 +119,32 @@ void backends_start(struct backends *set)
         }
     }
 }
+
+/* --- health ------------------------------------------------------------------------------------ */
+
+static bool is_down(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++) {
+        if (!conn_refuses(&b->conns[i])) return false;
+    }
+    return true;
+}
+
+void backend_note_health(struct backend *b)
+{
+    struct backends *set = b->set;
+    bool down = is_down(b);
+    if (down == b->down) return;
+    b->down = down;
+    b->stats->down = down;
+    b->stats->falls += down;
+    set->changes++;
+    if (log_allows(&set->log, set->now))
+        log_info("backend %s: %s", b->name, down ? "down: its calls fail at once" : "back");
+    for (uint32_t i = 0; i < b->settings.connections && !down; i++) conn_wake(&b->conns[i]);
+}
+
+/* --- the set, while it serves ------------------------------------------------------------------ */
 
 static uint64_t backend_depth(const struct backend *b)
 {
@@ -197,10 +233,20 @@ static uint32_t write_request(struct conn *conn, const struct request *r)
     return (uint32_t)len;
 }
 
+/* A client's calls keep to one connection, so that they are in its order; while that one is down they go to the next. */
+static struct conn *pick_conn(struct backend *b, uint32_t affinity)
+{
+    uint32_t n = b->settings.connections, first = affinity % n;
+    for (uint32_t i = first; i < first + n && !b->down; i++) {
+        if (!conn_refuses(&b->conns[i % n])) return &b->conns[i % n];
+    }
+    return &b->conns[first];
+}
+
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
-    struct conn *conn = &b->conns[r->affinity % b->settings.connections];
+    struct conn *conn = pick_conn(b, r->affinity);
     if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
     if (join(conn, r, how)) return BACKEND_JOINED;
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);

@@ -14,10 +14,6 @@ enum {
         128 * 1024 * 1024, /* the longest value believed of a server, whatever clients may store */
 };
 
-static const double BACK_OFF_FIRST = 0.1; /* seconds; doubled with each trouble */
-static const double BACK_OFF_MOST = 10.0;
-static const double SETTLED_AFTER = 1.0; /* a connection that lived so long was no trouble */
-
 static const char PROBE[] = "version\r\n";
 
 /* --- state ------------------------------------------------------------------------------------- */
@@ -58,8 +54,9 @@ static void conn_watch(struct conn *c)
 /* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
 static double back_off(const struct conn *c)
 {
-    double delay = ldexp(BACK_OFF_FIRST, (int)(c->troubles < 16 ? c->troubles : 16) - 1);
-    if (delay > BACK_OFF_MOST) delay = BACK_OFF_MOST;
+    const struct backend_settings *s = &c->backend->settings;
+    double delay = ldexp(s->probe_min, (int)(c->troubles < 32 ? c->troubles : 32) - 1);
+    if (delay > s->probe_max) delay = s->probe_max;
     return delay * (0.75 + 0.5 * drand48());
 }
 
@@ -116,6 +113,7 @@ static void answer_call(struct conn *c, const struct call_news *news)
     stats->responses++;
     stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
     stats->latencies[board_latency_bucket(now_of(c) - c->head->sent)]++;
+    c->backend->late = 0;
     finish_call(c, news);
 }
 
@@ -146,7 +144,14 @@ static void expire_calls(struct conn *c)
         call->owner = NULL;
         c->backend->set->row->call_timeouts++;
         c->backend->stats->timeouts++;
+        c->backend->late++;
     }
+}
+
+/* So many calls in a row passed their deadline that the server is taken for down. */
+static bool is_late(const struct backend *b)
+{
+    return b->late >= b->settings.failure_limit;
 }
 
 /* --- connecting -------------------------------------------------------------------------------- */
@@ -157,7 +162,8 @@ static void conn_connect(struct conn *c);
 static void conn_close(struct conn *c, const char *reason)
 {
     struct backends *set = c->backend->set;
-    bool was_ready = c->state == CONN_READY;
+    bool was_ready = c->state == CONN_READY, late = is_late(c->backend);
+    bool settled = was_ready && now_of(c) - c->since >= c->backend->settings.probe_settle;
     uint32_t in_flight = c->depth;
     assert(conn_sane(c) && c->fd >= 0);
     ev_io_stop(set->loop, &c->io);
@@ -167,8 +173,9 @@ static void conn_close(struct conn *c, const char *reason)
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
     c->backend->stats->closes++;
-    c->troubles = was_ready && now_of(c) - c->since >= SETTLED_AFTER ? 0 : c->troubles + 1;
-    c->failures = was_ready ? 0 : c->failures + 1;
+    if (settled) c->troubles = 0;
+    c->troubles += !settled || late;
+    c->failed = !was_ready || late;
     if (log_allows(&set->log, set->now))
         log_warn("backend %s: closed: %s (%u in flight)", c->backend->name, c->reason, in_flight);
     conn_set_state(c, CONN_WAITING);
@@ -177,10 +184,11 @@ static void conn_close(struct conn *c, const char *reason)
     c->line_open = false;
     fail_calls(c, c->reason);
     /* A server that closed a good connection may well take the next one: try at once, but only once. */
-    if (was_ready && c->troubles <= 1)
+    if (was_ready && !late && c->troubles <= 1)
         conn_connect(c);
     else
         set_alarm(c, set->now + back_off(c));
+    backend_note_health(c->backend);
 }
 
 static void conn_close_errno(struct conn *c, int error)
@@ -226,11 +234,12 @@ static void conn_connect(struct conn *c)
     c->fd = open_socket(addr);
     if (c->fd < 0) {
         snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(errno));
-        c->failures++;
+        c->failed = true;
         c->troubles++;
         conn_set_state(c, CONN_WAITING);
         fail_calls(c, c->reason);
         set_alarm(c, now_of(c) + back_off(c));
+        backend_note_health(c->backend);
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
@@ -286,8 +295,10 @@ static enum taken take_probe(struct conn *c, const struct response *r)
 {
     char text[BACKEND_REASON_MAX];
     if (r->kind == RESPONSE_VERSION) {
-        c->failures = 0;
+        c->failed = false;
+        c->backend->late = 0;
         conn_set_state(c, CONN_READY);
+        backend_note_health(c->backend);
         c->progress = c->since;
         c->backend->set->row->backend_connects++;
         c->backend->stats->connects++;
@@ -420,14 +431,29 @@ static void conn_readable(struct conn *c)
 
 /* --- alarms ------------------------------------------------------------------------------------ */
 
+/* The server is taken for down: its connections are of no use, whatever still waits on them. */
+static void close_all(struct backend *b)
+{
+    char reason[64];
+    snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
+    for (uint32_t i = 0; i < b->settings.connections; i++) {
+        if (b->conns[i].fd >= 0) conn_close(&b->conns[i], reason);
+    }
+}
+
 static void conn_alarm(struct conn *c)
 {
     double now = now_of(c);
     if (c->state == CONN_WAITING) {
-        conn_connect(c);
+        /* While the server is down its first connection probes it; the others wait for what that one says. */
+        if (!c->backend->down || c == c->backend->conns) conn_connect(c);
         return;
     }
     expire_calls(c);
+    if (is_late(c->backend)) {
+        close_all(c->backend);
+        return;
+    }
     if (c->state != CONN_READY && now - c->since >= c->backend->settings.connect_timeout) {
         conn_close(c, c->state == CONN_PROBING ? "no answer to version" : "connect timeout");
         return;
@@ -476,6 +502,11 @@ void conn_start(struct conn *c)
     if (c->state == CONN_IDLE) conn_connect(c);
 }
 
+void conn_wake(struct conn *c)
+{
+    if (c->state == CONN_WAITING) set_alarm(c, now_of(c));
+}
+
 void conn_release(struct conn *c, const char *reason)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -484,6 +515,7 @@ void conn_release(struct conn *c, const char *reason)
     ev_timer_stop(loop, &c->timer);
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
+    c->failed = false;
     conn_set_state(c, CONN_IDLE);
     inbuf_release(&c->in);
     outq_release(&c->out);
@@ -492,7 +524,7 @@ void conn_release(struct conn *c, const char *reason)
 
 bool conn_refuses(const struct conn *c)
 {
-    return c->state == CONN_WAITING || (c->failures > 0 && c->state != CONN_READY);
+    return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
 }
 
 void conn_push(struct conn *c, struct call *call)

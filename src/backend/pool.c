@@ -1,96 +1,232 @@
 #include "backend/pool.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/slab.h"
 
-enum { PORT = 11211, SERVERS_MAX = 4096 };
+static bool pool_sane(const struct pool *p)
+{
+    return p->living_n <= p->members_n && (p->members_n == 0 || p->living_n > 0);
+}
 
-struct pool *pool_create(const struct pool_settings *settings)
+/* --- members ----------------------------------------------------------------------------------- */
+
+struct pool *pool_create(const struct pool_settings *settings, struct backends *set)
 {
     struct pool *p = slab_borrow(sizeof *p);
-    *p = (struct pool){.settings = *settings};
+    *p = (struct pool){.settings = *settings, .set = set};
     return p;
-}
-
-/* What clients and logs see: the text as given, with the port that it may leave out. */
-static void show_name(const struct addr_spec *spec, uint16_t port, char *to, size_t size)
-{
-    if (spec->path[0])
-        snprintf(to, size, "unix:%s", spec->path);
-    else if (strchr(spec->host, ':'))
-        snprintf(to, size, "[%s]:%u", spec->host, port);
-    else
-        snprintf(to, size, "%s:%u", spec->host, port);
-}
-
-/* What ketama hashes (source: facts on ketama): the port is left out when it is memcached's own. */
-static char *ring_name(const struct addr_spec *spec, uint16_t port)
-{
-    char text[BACKEND_NAME_MAX];
-    if (spec->path[0])
-        snprintf(text, sizeof text, "%s", spec->path);
-    else if (port == PORT)
-        snprintf(text, sizeof text, "%s", spec->host);
-    else
-        snprintf(text, sizeof text, "%s:%u", spec->host, port);
-    return strdup(text);
 }
 
 static void make_room(struct pool *p)
 {
-    uint32_t room = p->servers_n ? p->servers_n * 2 : 8;
-    bool full =
-        (p->servers_n & (p->servers_n - 1)) == 0 && (p->servers_n == 0 || p->servers_n >= 8);
-    if (!full) return;
-    p->servers = reallocarray(p->servers, room, sizeof *p->servers);
-    p->names = reallocarray(p->names, room, sizeof *p->names);
-    if (!p->servers || !p->names) abort();
+    if (p->members_n < p->room) return;
+    p->room = p->room ? p->room * 2 : 8;
+    p->members = reallocarray(p->members, p->room, sizeof *p->members);
+    if (!p->members) abort();
 }
 
-const char *pool_add_server(struct pool *p, struct backends *set, const char *text, size_t len)
+const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
+                            const struct backend_settings *settings)
 {
-    struct addr_spec spec;
     struct addr addr;
     size_t n;
-    char shown[BACKEND_NAME_MAX];
-    if (p->servers_n == SERVERS_MAX) return "a pool takes at most 4096 servers";
-    const char *wrong = addr_spec_parse(&spec, text, len);
-    if (!wrong) wrong = addr_resolve(&spec, PORT, &addr, 1, &n);
+    char text[SERVER_TEXT_MAX];
+    if (p->members_n == POOL_SERVERS_MAX) return "a pool takes at most 4096 servers";
+    const char *wrong = addr_resolve(&spec->addr, SERVER_PORT, &addr, 1, &n);
     if (wrong) return wrong;
-    uint16_t port = spec.has_port ? spec.port : PORT;
-    if (port == 0 && !spec.path[0]) return "port 0 is no port of a server";
     make_room(p);
-    show_name(&spec, port, shown, sizeof shown);
-    p->names[p->servers_n] = (struct selector_server){ring_name(&spec, port), 1};
-    p->servers[p->servers_n] = backends_get(set, shown, &addr, &p->settings.backend);
-    p->servers_n++;
+    struct backend *b = backends_get(p->set, server_show(spec, text), &addr, settings);
+    char *name = strdup(server_ring_name(spec, p->settings.naming, text));
+    if (!name) abort();
+    p->members[p->members_n++] = (struct pool_member){
+        .backend = b, .name = name, .weight = spec->weight, .timeout = timeout};
     return NULL;
+}
+
+static void give_members(struct pool_member *members, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        backend_give(members[i].backend);
+        free(members[i].name);
+    }
+    free(members);
+}
+
+/* --- the selector ------------------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct pool_member *m = a, *n = b;
+    return strcmp(m->name, n->name);
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const struct pool_member *m = a, *n = b;
+    size_t x = strlen(m->name), y = strlen(n->name);
+    return x != y ? (x > y) - (x < y) : by_name(a, b);
+}
+
+static void sort_members(struct pool *p)
+{
+    static int (*const compare[ORDER_COUNT])(const void *, const void *) = {
+        [ORDER_LENGTH] = by_length, [ORDER_NAME] = by_name};
+    if (p->members_n > 1 && compare[p->settings.order])
+        qsort(p->members, p->members_n, sizeof *p->members, compare[p->settings.order]);
+}
+
+/* Builds the selector over the members that are not ejected. */
+static void build(struct pool *p)
+{
+    struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
+    if (!servers) abort();
+    if (p->selector.servers) selector_release(&p->selector);
+    p->living_n = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        const struct pool_member *m = &p->members[i];
+        if (m->ejected) continue;
+        p->living[p->living_n] = i;
+        servers[p->living_n++] =
+            (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
+    }
+    if (p->living_n > 0) selector_init(&p->selector, &p->settings.selector, servers, p->living_n);
+    free(servers);
+    assert(pool_sane(p));
+}
+
+/* How many members may be ejected at once. */
+static uint32_t most_ejected(const struct pool *p)
+{
+    uint32_t stay = (uint32_t)ceil(p->settings.eject_floor * p->members_n);
+    return p->members_n - (stay > 0 ? stay : 1);
+}
+
+/* Ejects the members that are down and takes back those that are not. Who was ejected first stays so: the floor protects the
+ * others. True when anything has changed. */
+static bool eject(struct pool *p)
+{
+    uint32_t ejected = 0;
+    bool changed = false;
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        struct pool_member *m = &p->members[i];
+        if (m->ejected && !m->backend->down) {
+            m->ejected = false;
+            changed = true;
+        }
+        ejected += m->ejected;
+    }
+    for (uint32_t i = 0; i < p->members_n && ejected < most_ejected(p); i++) {
+        struct pool_member *m = &p->members[i];
+        if (m->ejected || !m->backend->down) continue;
+        m->ejected = changed = true;
+        ejected++;
+    }
+    return changed;
+}
+
+/* Some server has gone down or come back since the selector was built. */
+static void look_again(struct pool *p)
+{
+    p->seen = p->set->changes;
+    if (!eject(p)) return;
+    build(p);
+    log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n, p->members_n);
 }
 
 void pool_close(struct pool *p)
 {
-    assert(p->servers_n > 0);
-    selector_init(&p->selector, p->settings.distribution, p->names, p->servers_n);
+    sort_members(p);
+    p->living = reallocarray(p->living, p->members_n + 1, sizeof *p->living);
+    if (!p->living) abort();
+    p->seen = p->set->changes;
+    if (p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0) eject(p);
+    build(p);
+}
+
+const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n)
+{
+    struct pool old = *p;
+    const char *wrong = NULL;
+    p->members = NULL;
+    p->members_n = p->room = 0;
+    for (uint32_t i = 0; i < n && !wrong; i++)
+        wrong = pool_add_server(p, &specs[i], p->settings.timeout, &p->settings.backend);
+    if (wrong) {
+        give_members(p->members, p->members_n);
+        *p = old;
+        return wrong;
+    }
+    pool_close(p);
+    backends_start(p->set);
+    give_members(old.members, old.members_n);
+    return NULL;
 }
 
 void pool_destroy(struct pool *p)
 {
-    for (uint32_t i = 0; i < p->servers_n; i++) {
-        backend_give(p->servers[i]);
-        free((char *)p->names[i].name);
-    }
+    give_members(p->members, p->members_n);
     selector_release(&p->selector);
-    free(p->servers);
-    free(p->names);
+    free(p->living);
     slab_return(p, sizeof *p);
 }
 
-struct backend *pool_pick(const struct pool *p, const void *key, size_t len)
+/* --- a key ------------------------------------------------------------------------------------- */
+
+/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag), else
+ * what stands before the stop (mcrouter's |#|). */
+static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
 {
-    if (p->servers_n == 1) return p->servers[0];
-    return p->servers[selector_pick(&p->selector, hash_bytes(p->settings.hash, key, len))];
+    const struct pool_settings *s = &p->settings;
+    const char *end = key + *len;
+    const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
+    const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
+    if (to && to > from + 1) {
+        *len = (size_t)(to - from - 1);
+        return from + 1;
+    }
+    const char *stop =
+        s->hash_stop[0] ? memmem(key, *len, s->hash_stop, strlen(s->hash_stop)) : NULL;
+    if (stop) *len = (size_t)(stop - key);
+    return key;
+}
+
+static bool hashes_parts(const struct pool *p)
+{
+    return p->settings.hash_tag[0] || p->settings.hash_stop[0];
+}
+
+struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+{
+    if (p->settings.on_failure == ON_FAILURE_REHASH && p->seen != p->set->changes) look_again(p);
+    if (p->living_n == 0) return NULL;
+    if (hashes_parts(p)) key = hashed_part(p, key, &len);
+    return &p->members[p->living[selector_pick(&p->selector, key, len).server]];
+}
+
+struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
+{
+    struct pool_choice choice = {.member = pool_pick(p, key, len)};
+    if (!choice.member) return choice;
+    choice.hashed = hashes_parts(p) ? hashed_part(p, key, &len) : key;
+    choice.hashed_len = len;
+    choice.was_hashed = p->living_n > 1;
+    choice.how = selector_pick(&p->selector, choice.hashed, len);
+    return choice;
+}
+
+/* --- names ------------------------------------------------------------------------------------- */
+
+const char *on_failure_name(enum on_failure on_failure)
+{
+    static const char *const names[ON_FAILURE_COUNT] = {
+#define X(id, text, meaning) text,
+        ON_FAILURES(X)
+#undef X
+    };
+    return names[on_failure];
 }

@@ -1,13 +1,16 @@
 #include "base/hash.h"
 
+#include <assert.h>
 #include <md5.h>
 #include <string.h>
+
+#include "base/hash_old.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 static const char *const names[HASH_COUNT] = {
-#define X(name, text, source) [HASH_##name] = text,
+#define X(name, text, function, source) [HASH_##name] = text,
     HASHES(X)
 #undef X
 };
@@ -38,11 +41,35 @@ void hash_md5_words(const void *bytes, size_t len, uint32_t words[4])
     }
 }
 
-uint32_t hash_bytes(enum hash hash, const void *bytes, size_t len)
+static uint32_t hash_md5(const void *bytes, size_t len)
 {
     uint32_t words[4];
-    switch (hash) {
-    case HASH_MD5: hash_md5_words(bytes, len, words); return words[0];
-    default: return (uint32_t)XXH3_64bits(bytes, len);
-    }
+    hash_md5_words(bytes, len, words);
+    return words[0];
+}
+
+static uint32_t hash_xxh3(const void *bytes, size_t len)
+{
+    return (uint32_t)XXH3_64bits(bytes, len);
+}
+
+static uint32_t (*const functions[HASH_COUNT])(const void *, size_t) = {
+#define X(name, text, function, source) [HASH_##name] = function,
+    HASHES(X)
+#undef X
+};
+
+/* xxh3 is what pools use unless told otherwise: it is inlined here, where a call through the table costs as much as itself. */
+uint32_t hash_bytes(enum hash hash, const void *bytes, size_t len)
+{
+    assert(hash < HASH_COUNT);
+    if (hash == HASH_XXH3) return hash_xxh3(bytes, len);
+    return functions[hash](bytes, len);
+}
+
+uint64_t hash_bytes64(enum hash hash, const void *bytes, size_t len, uint64_t seed)
+{
+    assert(hash < HASH_COUNT);
+    if (hash == HASH_XXH3) return XXH3_64bits_withSeed(bytes, len, seed);
+    return functions[hash](bytes, len);
 }

@@ -55,17 +55,22 @@ static void refused(struct reply *reply, bool as_miss, const char *text, size_t 
         reply_fail(reply, text, len);
 }
 
-static void send_to(struct turn *t, struct request *r, const struct pool *pool)
+static void send_to(struct turn *t, struct request *r, struct pool *pool)
 {
     struct reply *reply = (struct reply *)r->owner;
     bool as_miss = pool->settings.on_failure == ON_FAILURE_MISS &&
                    command_info(r->command_id)->shape == SHAPE_RETRIEVE;
-    struct backend *b = pool_pick(pool, (const void *)r->key_at, r->key_len);
-    struct backend_call how = {.deadline = t->now + pool->settings.timeout,
+    const struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
+    if (!member) {
+        static const char NO_SERVER[] = "the pool has no server yet";
+        refused(reply, as_miss, NO_SERVER, sizeof NO_SERVER - 1);
+        return;
+    }
+    struct backend_call how = {.deadline = t->now + member->timeout,
                                .done = as_miss ? reply_news_or_miss : reply_news,
                                .owner = reply};
     const char *reason;
-    switch (backend_send(b, r, &how, &reason)) {
+    switch (backend_send(member->backend, r, &how, &reason)) {
     case BACKEND_OK: break;
     case BACKEND_JOINED: reply_joined(reply); break;
     case BACKEND_REFUSED: refused(reply, as_miss, reason, strlen(reason)); break;

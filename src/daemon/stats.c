@@ -136,12 +136,13 @@ static void show_pool(const struct pool *p, struct outq *out)
         snprintf(name, sizeof name, "%s:%s", o->name, field);                                      \
         stat_line(out, name, __VA_ARGS__);                                                         \
     } while (0)
-    SHOW("distribution", "%s", distribution_name(o->distribution));
-    SHOW("hash", "%s", hash_name(o->hash));
-    SHOW("on_failure", "%s", o->on_failure == ON_FAILURE_MISS ? "miss" : "error");
+    SHOW("distribution", "%s", distribution_name(o->selector.distribution));
+    SHOW("hash", "%s", hash_name(o->selector.hash));
+    SHOW("on_failure", "%s", on_failure_name(o->on_failure));
     SHOW("timeout", "%g", o->timeout);
-    SHOW("servers", "%u", p->servers_n);
-    for (uint32_t i = 0; i < p->servers_n; i++) SHOW("server", "%s", p->servers[i]->name);
+    SHOW("servers", "%u", p->members_n);
+    SHOW("living", "%u", p->living_n);
+    for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
 #undef SHOW
 }
 

@@ -66,66 +66,101 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
 
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
-    *o = (struct mg_pool_options){.timeout = 1.0,
-                                  .connect_timeout = 0.5,
-                                  .stall_timeout = 3.0,
-                                  .depth = 16384,
-                                  .connections = s->host.connections,
+    *o = (struct mg_pool_options){.server = {.timeout = 1, .backend = backend_settings_default()},
+                                  .eject_floor = 0.5,
                                   .distribution = DISTRIBUTION_KETAMA,
-                                  .hash = HASH_XXH3,
-                                  .on_failure = ON_FAILURE_ERROR};
+                                  .hash = -1,
+                                  .naming = NAMING_HOST,
+                                  .order = ORDER_GIVEN,
+                                  .on_failure = ON_FAILURE_ERROR,
+                                  .weighted = true};
+    o->server.backend.connections = s->host.connections;
 }
 
-static int32_t known(unsigned number, unsigned count)
+/* Each choice: how its names are found, and its names. */
+#define NAME_TEXT(id, text, ...)     text,
+#define NAME_WORD(id, text, meaning) #text,
+static const char *const choice_names[][32] = {
+    [MG_DISTRIBUTION] = {DISTRIBUTIONS(NAME_WORD)},
+    [MG_HASH] = {HASHES(NAME_TEXT)},
+    [MG_NAMING] = {NAMINGS(NAME_TEXT)},
+    [MG_ORDER] = {ORDERS(NAME_TEXT)},
+    [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
+};
+
+const char *mg_choice_name(uint32_t choice, uint32_t at)
 {
-    return number < count ? (int32_t)number : -1;
+    return at < 32 ? choice_names[choice][at] : NULL;
 }
 
-int32_t mg_find_distribution(const char *name, size_t len)
+int32_t mg_find(uint32_t choice, const char *name, size_t len)
 {
-    return known(distribution_find(name, len), DISTRIBUTION_COUNT);
-}
-
-int32_t mg_find_hash(const char *name, size_t len)
-{
-    return known(hash_find(name, len), HASH_COUNT);
-}
-
-int32_t mg_find_on_failure(const char *name, size_t len)
-{
-#define X(id, text, meaning)                                                                       \
-    if (strlen(text) == len && memcmp(text, name, len) == 0) return ON_FAILURE_##id;
-    ON_FAILURES(X)
-#undef X
+    const char *known;
+    for (uint32_t i = 0; (known = mg_choice_name(choice, i)); i++) {
+        if (strlen(known) == len && memcmp(known, name, len) == 0) return (int32_t)i;
+    }
     return -1;
+}
+
+bool mg_hashes_itself(int32_t distribution)
+{
+    return distribution_hashes_itself((enum distribution)distribution);
+}
+
+const struct mg_setting *mg_setting(uint32_t at)
+{
+    static const struct mg_setting settings[] = {
+#define X(name, type, fallback, least, most, meaning) {#name, least, most, (type)0.5 == 0},
+        BACKEND_SETTINGS(X)
+#undef X
+    };
+    return at < sizeof settings / sizeof *settings ? &settings[at] : NULL;
 }
 
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {
-        .distribution = (enum distribution)o->distribution,
-        .hash = (enum hash)o->hash,
+        .selector = {.distribution = (enum distribution)o->distribution,
+                     .hash = o->hash < 0 ? HASH_XXH3 : (enum hash)o->hash,
+                     .seed = (uint64_t)o->seed},
+        .naming = (enum naming)o->naming,
+        .order = (enum order)o->order,
+        .unweighted = !o->weighted,
         .on_failure = (enum on_failure)o->on_failure,
-        .timeout = o->timeout,
-        .backend = {o->connect_timeout, o->stall_timeout, o->depth, o->connections}};
+        .eject_floor = o->eject_floor,
+        .timeout = o->server.timeout,
+        .backend = o->server.backend};
+    if (o->hash_tag) memcpy(settings.hash_tag, o->hash_tag, sizeof settings.hash_tag);
+    if (o->hash_stop_len < sizeof settings.hash_stop && o->hash_stop_len)
+        memcpy(settings.hash_stop, o->hash_stop, o->hash_stop_len);
     if (o->name_len < sizeof settings.name && o->name_len)
         memcpy(settings.name, o->name, o->name_len);
     else
         snprintf(settings.name, sizeof settings.name, "pool%u", s->pools_n + 1);
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
-    s->pools[s->pools_n] = pool_create(&settings);
+    s->pools[s->pools_n] = pool_create(&settings, s->host.backends);
     return (int32_t)s->pools_n++;
 }
 
-const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len)
+const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
+                        const struct mg_server_options *o)
 {
-    return pool_add_server(s->pools[pool], s->host.backends, server, len);
+    struct server_spec spec;
+    const char *wrong = server_spec_parse(&spec, server, len);
+    if (wrong) return wrong;
+    if (o->weight > 0) spec.weight = o->weight;
+    if (o->name && o->name_len < sizeof spec.name) {
+        memcpy(spec.name, o->name, o->name_len);
+        spec.name[o->name_len] = '\0';
+    }
+    return pool_add_server(s->pools[pool], &spec, o->timeout, &o->backend);
 }
 
-void mg_pool_close(struct script *s, int32_t pool)
+const char *mg_pool_close(struct script *s, int32_t pool)
 {
     pool_close(s->pools[pool]);
+    return NULL;
 }
 
 const char *mg_server(struct script *s, uint32_t at)

@@ -199,12 +199,16 @@ struct pool *const *script_pools(const struct script *s, uint32_t *n)
 static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;
+    enum distribution distribution = o->selector.distribution;
     fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
-            distribution_name(o->distribution), hash_name(o->hash), o->timeout, p->servers_n,
-            p->servers_n == 1 ? "" : "s");
-    for (uint32_t i = 0; i < p->servers_n; i++)
-        fprintf(out, "  server %s: %u connection%s\n", p->servers[i]->name, o->backend.connections,
-                o->backend.connections == 1 ? "" : "s");
+            distribution_name(distribution),
+            distribution_hashes_itself(distribution) ? "its own hash" : hash_name(o->selector.hash),
+            o->timeout, p->members_n, p->members_n == 1 ? "" : "s");
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        const struct backend *b = p->members[i].backend;
+        fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
+                b->settings.connections == 1 ? "" : "s");
+    }
 }
 
 void script_describe(const struct script *s, FILE *out)

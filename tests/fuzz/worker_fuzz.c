@@ -78,13 +78,18 @@ static bool no_stats(void *about, const char *what, size_t len, struct outq *out
 
 static struct pool *make_pool(uint8_t connections, const int *which)
 {
-    struct pool_settings settings = {
-        .distribution = DISTRIBUTION_KETAMA, .timeout = 0.5, .backend = {0.5, 3, 20, connections}};
-    struct pool *p = pool_create(&settings);
+    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_KETAMA},
+                                     .timeout = 0.5,
+                                     .backend = backend_settings_default()};
+    settings.backend.depth = 20;
+    settings.backend.connections = connections;
+    struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];
+        struct server_spec spec;
         int n = snprintf(text, sizeof text, "unix:%s", servers[*which].path);
-        check(!pool_add_server(p, &worker.backends, text, (size_t)n));
+        check(!server_spec_parse(&spec, text, (size_t)n));
+        check(!pool_add_server(p, &spec, settings.timeout, &settings.backend));
     }
     pool_close(p);
     return p;
@@ -144,7 +149,7 @@ static void reload(uint8_t how)
 {
     struct pool *old = worker.pools[1];
     turn_end(&worker.turn);
-    worker.pools[1] = make_pool(old->servers[0]->settings.connections,
+    worker.pools[1] = make_pool(old->settings.backend.connections,
                                 how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
     backends_start(&worker.backends);
     pool_destroy(old);
@@ -290,7 +295,8 @@ static bool all_is_quiet(void)
 {
     for (int i = 0; i < PLAYERS; i++) {
         struct player *p = &players[i];
-        if (p->fd >= 0 && !p->ended && (p->out.len || !player_is_answered(p))) return false;
+        if (p->fd < 0 || p->ended) continue;
+        if (p->out.len || p->in.len || !player_is_answered(p)) return false;
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "script/abi.h"
 #include "script/modules.h"
 #include <cmocka.h>
@@ -43,17 +44,32 @@
     X(answers)                                                                                     \
     X(capacity)                                                                                    \
     X(at)
+#define SERVER_FIELDS(X)                                                                           \
+    X(name)                                                                                        \
+    X(name_len)                                                                                    \
+    X(weight)                                                                                      \
+    X(timeout)                                                                                     \
+    X(backend)
 #define OPTIONS_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
-    X(timeout)                                                                                     \
-    X(connect_timeout)                                                                             \
-    X(stall_timeout)                                                                               \
-    X(depth)                                                                                       \
-    X(connections)                                                                                 \
+    X(hash_tag)                                                                                    \
+    X(hash_stop)                                                                                   \
+    X(hash_stop_len)                                                                               \
+    X(seed)                                                                                        \
+    X(eject_floor)                                                                                 \
+    X(server)                                                                                      \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
-    X(on_failure)
+    X(naming)                                                                                      \
+    X(order)                                                                                       \
+    X(on_failure)                                                                                  \
+    X(weighted)
+#define SETTING_FIELDS(X)                                                                          \
+    X(name)                                                                                        \
+    X(least)                                                                                       \
+    X(most)                                                                                        \
+    X(is_whole)
 
 /* Every field: its place and size. The last field of a struct ends it but for padding, so none is forgotten there. */
 static const struct field {
@@ -70,8 +86,17 @@ static const struct field {
 #define X(name) FIELD(struct mg_batch, name)
             BATCH_FIELDS(X)
 #undef X
+#define X(name, type, fallback, least, most, meaning) FIELD(struct backend_settings, name)
+                BACKEND_SETTINGS(X)
+#undef X
+#define X(name) FIELD(struct mg_server_options, name)
+                    SERVER_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_setting, name)
+                        SETTING_FIELDS(X)
+#undef X
 #define X(name) FIELD(struct mg_pool_options, name)
-                OPTIONS_FIELDS(X)
+                            OPTIONS_FIELDS(X)
 #undef X
 };
 
@@ -83,9 +108,9 @@ static const struct {
     {                                                                                              \
 #type, sizeof(type), _Alignof(type)                                                        \
     }
-    STRUCT(struct request),
-    STRUCT(struct answer),
-    STRUCT(struct mg_batch),
+    STRUCT(struct request),           STRUCT(struct answer),
+    STRUCT(struct mg_batch),          STRUCT(struct backend_settings),
+    STRUCT(struct mg_server_options), STRUCT(struct mg_setting),
     STRUCT(struct mg_pool_options),
 };
 
@@ -100,6 +125,8 @@ static const struct {
     CONSTANT(MG_ABI_VERSION),  CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
     CONSTANT(ANSWER_NONE),     CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
     CONSTANT(MG_EDIT_BAD_KEY), CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
+    CONSTANT(MG_DISTRIBUTION), CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
+    CONSTANT(MG_ORDER),        CONSTANT(MG_ON_FAILURE),
 };
 
 /* A Lua that knows moongate's declarations. */
@@ -182,9 +209,8 @@ static void constants_have_the_same_value_on_both_sides(void **state)
 static void functions_are_found_in_the_program(void **state)
 {
     assert_int_equal(value_of(*state, "ffi.C.mg_abi_version()", "", ""), MG_ABI_VERSION);
-    assert_int_equal(value_of(*state, "ffi.C.mg_find_hash(a, #a)", "md5", ""),
-                     mg_find_hash("md5", 3));
-    assert_int_equal(value_of(*state, "ffi.C.mg_find_hash(a, #a)", "nosuch", ""), -1);
+    assert_int_equal(value_of(*state, "ffi.C.mg_find(ffi.C.MG_HASH, a, #a)", "md5", ""), HASH_MD5);
+    assert_int_equal(value_of(*state, "ffi.C.mg_find(ffi.C.MG_HASH, a, #a)", "nosuch", ""), -1);
     assert_int_equal(value_of(*state, "ffi.C.mg_command_text(255) == nil and 1 or 0", "", ""), 1);
 }
 

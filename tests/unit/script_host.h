@@ -186,7 +186,7 @@ static inline void assert_value(const struct request *r, const char *value)
 static inline const char *server_of(uint32_t i)
 {
     assert_true(w.answers[i].route >= 0);
-    return w.pools[w.answers[i].route]->servers[0]->name;
+    return w.pools[w.answers[i].route]->members[0].backend->name;
 }
 
 /* Routes slots [0..n) and returns what was logged meanwhile. */

@@ -9,9 +9,9 @@ static void a_pool_is_a_whole_script(void **state)
     request_at(1, COMMAND_SET, "b", "v");
     route(2);
     const struct pool *p = w.pools[w.answers[1].route];
-    assert_int_equal(p->servers_n, 3);
-    assert_string_equal(p->servers[0]->name, "127.0.0.1:7");
-    assert_string_equal(p->servers[2]->name, "127.0.0.1:11211");
+    assert_int_equal(p->members_n, 3);
+    assert_string_equal(p->members[0].backend->name, "127.0.0.1:7");
+    assert_string_equal(p->members[2].backend->name, "127.0.0.1:11211");
     assert_int_equal(p->settings.backend.connections, 2);
 }
 
@@ -24,13 +24,61 @@ static void the_options_of_a_pool_reach_c(void **state)
     route_one(COMMAND_GET, "a", NULL);
     const struct pool_settings *s = &w.pools[0]->settings;
     assert_string_equal(s->name, "users");
-    assert_int_equal(s->distribution, DISTRIBUTION_MODULA);
-    assert_int_equal(s->hash, HASH_MD5);
+    assert_int_equal(s->selector.distribution, DISTRIBUTION_MODULA);
+    assert_int_equal(s->selector.hash, HASH_MD5);
     assert_int_equal(s->on_failure, ON_FAILURE_MISS);
     assert_true(s->timeout == 0.25 && s->backend.connect_timeout == 1.5 &&
                 s->backend.stall_timeout == 9);
     assert_int_equal(s->backend.depth, 77);
     assert_int_equal(s->backend.connections, 5);
+}
+
+static void servers_have_names_weights_and_settings_of_their_own(void **state)
+{
+    load(
+        MG
+        "mg.defaults { timeout = 0.3, connections = 2, depth = 9 }\n"
+        "return mg.pool { '127.0.0.1:1:5 one', { '127.0.0.1:2', name = 'two', weight = 3,\n"
+        "  timeout = 0.7, depth = 8 }, { host = '::1', port = 3 }, { path = '/s' }, depth = 7 }\n");
+    route_one(COMMAND_GET, "a", NULL);
+    const struct pool_member *m = w.pools[0]->members;
+    static const struct {
+        const char *name, *server;
+        double weight, timeout;
+        uint32_t depth;
+    } wanted[] = {{"one", "127.0.0.1:1", 5, 0.3, 7},
+                  {"two", "127.0.0.1:2", 3, 0.7, 8},
+                  {"::1:3", "[::1]:3", 1, 0.3, 7},
+                  {"/s", "unix:/s", 1, 0.3, 7}};
+    assert_int_equal(w.pools[0]->members_n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(m[i].name, wanted[i].name);
+        assert_string_equal(m[i].backend->name, wanted[i].server);
+        assert_true(m[i].weight == wanted[i].weight && m[i].timeout == wanted[i].timeout);
+        assert_int_equal(m[i].backend->settings.depth, wanted[i].depth);
+        assert_int_equal(m[i].backend->settings.connections, 2);
+    }
+}
+
+static void single_options_override_like_and_like_overrides_defaults(void **state)
+{
+    load(MG
+         "mg.defaults { hash = 'md5', order = 'name', like = 'nodeproxy' }\n"
+         "local a = mg.pool { '127.0.0.1:1', like = 'twemproxy' }\n"
+         "local b = mg.pool { '127.0.0.1:1', like = 'twemproxy', hash = 'xxh3', hash_tag = '{}' }\n"
+         "local c = mg.pool { '127.0.0.1:1' }\n"
+         "return a\n");
+    route_one(COMMAND_GET, "a", NULL);
+    const struct pool_settings *a = &w.pools[0]->settings, *b = &w.pools[1]->settings;
+    const struct pool_settings *c = &w.pools[2]->settings;
+    assert_int_equal(a->selector.hash, HASH_FNV1A_64);
+    assert_int_equal(a->order, ORDER_LENGTH);
+    assert_int_equal(b->selector.hash, HASH_XXH3);
+    assert_int_equal(b->selector.distribution, DISTRIBUTION_KETAMA);
+    assert_memory_equal(b->hash_tag, "{}", 2);
+    assert_int_equal(c->selector.distribution, DISTRIBUTION_MODULA_SIGNED);
+    assert_int_equal(c->selector.hash, HASH_JAVA);
+    assert_true(c->unweighted);
 }
 
 static void the_script_behind_servers_needs_no_file(void **state)
@@ -41,8 +89,8 @@ static void the_script_behind_servers_needs_no_file(void **state)
     w.script = script_load(&w.host, NULL, NULL, 0, 1, w.error);
     assert_non_null(w.script);
     route_one(COMMAND_GET, "a", NULL);
-    assert_int_equal(w.pools[0]->servers_n, 2);
-    assert_string_equal(w.pools[0]->servers[1]->name, "127.0.0.1:6");
+    assert_int_equal(w.pools[0]->members_n, 2);
+    assert_string_equal(w.pools[0]->members[1].backend->name, "127.0.0.1:6");
 }
 
 /* Scripts that do not load: the text, the line that is named, a part of what is said. */
@@ -86,6 +134,18 @@ static const char *const broken[][3] = {
      "script.lua:2:", "no distribution 'ring'"},
     {MG "local p = mg.pool { '127.0.0.1:1', on_failure = 'panic' }\n",
      "script.lua:2:", "no on_failure 'panic'"},
+    {MG "local p = mg.pool { '127.0.0.1:1', like = 'squid' }\n", "script.lua:2:", "'squid' is not"},
+    {MG "local p = mg.pool { '127.0.0.1:1', hash_tag = '{' }\n", "script.lua:2:", "takes 2 bytes"},
+    {MG "local p = mg.pool { '127.0.0.1:1', eject_floor = 2 }\n", "script.lua:2:", "a share"},
+    {MG "local p = mg.pool { '127.0.0.1:1', weighted = 1 }\n", "script.lua:2:", "true or false"},
+    {MG "local p = mg.pool { { '127.0.0.1:1', wait = 1 } }\n",
+     "script.lua:2:", "server 1 unknown option 'wait'"},
+    {MG "local p = mg.pool { { name = 'a' } }\n", "script.lua:2:", "wants either host or path"},
+    {MG "local p = mg.pool { { '127.0.0.1', port = 5 } }\n", "script.lua:2:", "behind the host"},
+    {MG "local p = mg.pool { '127.0.0.1:1:0' }\n", "script.lua:2:", "the weight is not in"},
+    {MG "mg.defaults { '127.0.0.1:1' }\n" ANY, "script.lua:2:", "takes options, no servers"},
+    {MG "mg.defaults { name = 'a' }\n" ANY, "script.lua:2:", "takes no name"},
+    {MG "mg.defaults { tmeout = 1 }\n" ANY, "script.lua:2:", "unknown option 'tmeout'"},
     {MG "local p = mg.pool { '127.0.0.1:1', name = 'two words' }\n",
      "script.lua:2:", "option 'name'"},
     {MG "local p = mg.pool { '127.0.0.1:1', name = 7 }\n", "script.lua:2:", "option 'name'"},
@@ -185,6 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         alone(a_pool_is_a_whole_script),
         alone(the_options_of_a_pool_reach_c),
+        alone(servers_have_names_weights_and_settings_of_their_own),
+        alone(single_options_override_like_and_like_overrides_defaults),
         alone(the_script_behind_servers_needs_no_file),
         alone(scripts_that_do_not_load_say_where_and_why),
         alone(a_wrong_pool_that_is_returned_at_once_is_found_too),

@@ -19,6 +19,9 @@ static const struct selector_server weighted[] = {
     {"10.0.1.5", 1000}, {"10.0.1.6", 800}, {"10.0.1.7", 950}, {"10.0.1.8", 100},
 };
 
+static const struct selector_settings libmemcached = {.distribution = DISTRIBUTION_KETAMA,
+                                                      .hash = HASH_MD5};
+
 /* Key, and the last number of its server's address. */
 static const struct {
     const char *key;
@@ -31,7 +34,7 @@ static const struct {
 static uint32_t points_of(const struct selector *s, uint32_t server)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < s->points_n; i++) n += s->points[i].server == server;
+    for (uint32_t i = 0; i < s->ring.points_n; i++) n += s->ring.points[i].server == server;
     return n;
 }
 
@@ -44,7 +47,7 @@ static void init_equal(struct selector *s, enum distribution distribution, uint3
         snprintf(names[i], sizeof names[i], "s%u", i);
         servers[i] = (struct selector_server){names[i], 1};
     }
-    selector_init(s, distribution, servers, n);
+    selector_init(s, &(struct selector_settings){.distribution = distribution}, servers, n);
 }
 
 static void each_distribution_is_found_by_its_name_alone(void **state)
@@ -61,20 +64,20 @@ static void weights_give_the_points_that_libmemcached_gives(void **state)
 {
     static const uint32_t wanted[] = {176, 88, 56, 104, 296, 236, 280, 28};
     struct selector s;
-    selector_init(&s, DISTRIBUTION_KETAMA, weighted, COUNT(weighted));
+    selector_init(&s, &libmemcached, weighted, COUNT(weighted));
     for (uint32_t i = 0; i < COUNT(wanted); i++) assert_int_equal(points_of(&s, i), wanted[i]);
-    assert_int_equal(s.points_n, 1264);
-    assert_int_equal(s.points[0].value, 2148620);
+    assert_int_equal(s.ring.points_n, 1264);
+    assert_int_equal(s.ring.points[0].value, 2148620);
     selector_release(&s);
 }
 
 static void keys_are_placed_as_libmemcached_places_them(void **state)
 {
     struct selector s;
-    selector_init(&s, DISTRIBUTION_KETAMA, weighted, COUNT(weighted));
+    selector_init(&s, &libmemcached, weighted, COUNT(weighted));
     for (size_t i = 0; i < COUNT(placements); i++) {
-        uint32_t hash = hash_bytes(HASH_MD5, placements[i].key, strlen(placements[i].key));
-        assert_int_equal(selector_pick(&s, hash) + 1, placements[i].server);
+        const char *key = placements[i].key;
+        assert_int_equal(selector_pick(&s, key, strlen(key)).server + 1, placements[i].server);
     }
     selector_release(&s);
 }
@@ -89,7 +92,7 @@ static void equal_servers_get_156_points_where_float_arithmetic_says_so(void **s
         struct selector s;
         init_equal(&s, DISTRIBUTION_KETAMA, n);
         uint32_t wanted = n == fewer[at] ? 156 : 160;
-        assert_int_equal(s.points_n, wanted * n);
+        assert_int_equal(s.ring.points_n, wanted * n);
         if (n == fewer[at]) at++;
         selector_release(&s);
     }
@@ -98,15 +101,15 @@ static void equal_servers_get_156_points_where_float_arithmetic_says_so(void **s
 
 static uint32_t plain_search(const struct selector *s, uint32_t hash)
 {
-    for (uint32_t i = 0; i < s->points_n; i++) {
-        if (s->points[i].value >= hash) return s->points[i].server;
+    for (uint32_t i = 0; i < s->ring.points_n; i++) {
+        if (s->ring.points[i].value >= hash) return s->ring.points[i].server;
     }
-    return s->points[0].server;
+    return s->ring.points[0].server;
 }
 
 static void assert_index_is_right(const struct selector *s, uint32_t hash)
 {
-    assert_int_equal(selector_pick(s, hash), plain_search(s, hash));
+    assert_int_equal(ring_find(&s->ring, hash)->server, plain_search(s, hash));
 }
 
 static void the_index_finds_what_a_plain_search_finds(void **state)
@@ -120,10 +123,10 @@ static void the_index_finds_what_a_plain_search_finds(void **state)
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             assert_index_is_right(&s, (uint32_t)(seed >> 32));
         }
-        for (uint32_t i = 0; i < s.points_n; i += 1 + sizes[k] / 8) {
-            assert_index_is_right(&s, s.points[i].value - 1);
-            assert_index_is_right(&s, s.points[i].value);
-            assert_index_is_right(&s, s.points[i].value + 1);
+        for (uint32_t i = 0; i < s.ring.points_n; i += 1 + sizes[k] / 8) {
+            assert_index_is_right(&s, s.ring.points[i].value - 1);
+            assert_index_is_right(&s, s.ring.points[i].value);
+            assert_index_is_right(&s, s.ring.points[i].value + 1);
         }
         assert_index_is_right(&s, 0);
         assert_index_is_right(&s, UINT32_MAX);
@@ -135,8 +138,8 @@ static void points_are_sorted_by_value_and_then_by_server(void **state)
 {
     struct selector s;
     init_equal(&s, DISTRIBUTION_KETAMA, 100);
-    for (uint32_t i = 1; i < s.points_n; i++) {
-        const struct selector_point *a = &s.points[i - 1], *b = &s.points[i];
+    for (uint32_t i = 1; i < s.ring.points_n; i++) {
+        const struct ring_point *a = &s.ring.points[i - 1], *b = &s.ring.points[i];
         assert_true(a->value < b->value || (a->value == b->value && a->server <= b->server));
     }
     selector_release(&s);
@@ -147,9 +150,10 @@ static void one_server_gets_everything_without_a_ring(void **state)
     for (unsigned d = 0; d < DISTRIBUTION_COUNT; d++) {
         struct selector s;
         init_equal(&s, (enum distribution)d, 1);
-        assert_null(s.points);
-        assert_int_equal(selector_pick(&s, 0), 0);
-        assert_int_equal(selector_pick(&s, UINT32_MAX), 0);
+        assert_null(s.ring.points);
+        assert_null(s.own);
+        assert_int_equal(selector_pick(&s, "a", 1).server, 0);
+        assert_int_equal(selector_pick(&s, "bc", 2).server, 0);
         selector_release(&s);
     }
 }
@@ -159,11 +163,24 @@ static void modula_is_the_hash_modulo_the_servers_in_their_order(void **state)
     for (uint32_t n = 2; n < 50; n++) {
         struct selector s;
         init_equal(&s, DISTRIBUTION_MODULA, n);
-        for (uint32_t hash = 0; hash < 1000; hash++)
-            assert_int_equal(selector_pick(&s, hash), hash % n);
-        assert_int_equal(selector_pick(&s, UINT32_MAX), UINT32_MAX % n);
+        for (uint32_t key = 0; key < 1000; key++)
+            assert_int_equal(selector_pick(&s, &key, sizeof key).server,
+                             hash_bytes(HASH_XXH3, &key, sizeof key) % n);
         selector_release(&s);
     }
+}
+
+static void modula_gives_each_server_as_many_slots_as_it_weighs(void **state)
+{
+    static const struct selector_server servers[] = {{"a", 2}, {"b", 1}, {"c", 3}};
+    static const uint32_t slots[] = {0, 0, 1, 2, 2, 2};
+    struct selector s;
+    selector_init(&s, &(struct selector_settings){.distribution = DISTRIBUTION_MODULA}, servers,
+                  COUNT(servers));
+    for (uint32_t key = 0; key < 1000; key++)
+        assert_int_equal(selector_pick(&s, &key, sizeof key).server,
+                         slots[hash_bytes(HASH_XXH3, &key, sizeof key) % COUNT(slots)]);
+    selector_release(&s);
 }
 
 static void one_server_more_moves_about_its_share_of_the_keys(void **state)
@@ -173,8 +190,8 @@ static void one_server_more_moves_about_its_share_of_the_keys(void **state)
     init_equal(&before, DISTRIBUTION_KETAMA, 9);
     init_equal(&after, DISTRIBUTION_KETAMA, 10);
     for (uint32_t i = 0; i < 10000; i++) {
-        uint32_t hash = hash_bytes(HASH_XXH3, &i, sizeof i);
-        uint32_t from = selector_pick(&before, hash), to = selector_pick(&after, hash);
+        uint32_t from = selector_pick(&before, &i, sizeof i).server;
+        uint32_t to = selector_pick(&after, &i, sizeof i).server;
         moved += from != to;
         elsewhere += from != to && to != 9;
     }
@@ -195,6 +212,7 @@ int main(void)
         cmocka_unit_test(points_are_sorted_by_value_and_then_by_server),
         cmocka_unit_test(one_server_gets_everything_without_a_ring),
         cmocka_unit_test(modula_is_the_hash_modulo_the_servers_in_their_order),
+        cmocka_unit_test(modula_gives_each_server_as_many_slots_as_it_weighs),
         cmocka_unit_test(one_server_more_moves_about_its_share_of_the_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

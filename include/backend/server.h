@@ -1,0 +1,44 @@
+/* server: how a pool is told of one of its servers: an address, a name, a weight. A plain value; owns nothing. */
+#ifndef MOONGATE_BACKEND_SERVER_H
+#define MOONGATE_BACKEND_SERVER_H
+
+#include "base/addr.h"
+
+enum {
+    SERVER_PORT = 11211,
+    SERVER_NAME_MAX = 256,
+    SERVER_TEXT_MAX = 280, /* bytes of what server_show prints, NUL included */
+    SERVER_WEIGHT_MAX = 1000000,
+};
+
+/* name, text, meaning: what a server is called on a ring that has no name of its own for it */
+#define NAMINGS(X)                                                                                 \
+    X(HOST, "host", "host where the port is 11211, else host:port; the path of a unix socket")     \
+    X(HOST_PORT, "host_port", "host:port, always; the path of a unix socket")                      \
+    X(SLASH, "slash", "/host:port, always")
+
+enum naming {
+#define X(name, text, meaning) NAMING_##name,
+    NAMINGS(X)
+#undef X
+        NAMING_COUNT
+};
+
+struct server_spec {
+    struct addr_spec addr;      /* with a port, unless it is a path */
+    double weight;              /* 1 where none is given */
+    char name[SERVER_NAME_MAX]; /* "" where none is given */
+};
+
+/* Reads `host`, `host:port`, `[v6]`, `[v6]:port`, `unix:/path`, each with `:weight` behind the port (or the path) and ` name` at
+ * the end where wanted; the port is 11211 where none is given. NULL, or a sentence that says what is wrong, static or
+ * thread-local. */
+const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len);
+
+/* What clients and logs see, `host:port`, `[v6]:port` or `unix:/path`, into text of SERVER_TEXT_MAX bytes. Returns text. */
+const char *server_show(const struct server_spec *spec, char *text);
+
+/* What the ring calls it: its own name, or the one that naming makes. Into text of SERVER_TEXT_MAX bytes. Returns text. */
+const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text);
+
+#endif

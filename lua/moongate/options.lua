@@ -1,0 +1,114 @@
+--- options: tables of options from a script, checked name by name.
+-- A reader turns the value that a script gave into C's: it returns that, or nil and what is wrong with it.
+local abi = require "moongate.abi"
+
+local C = abi.C
+
+local M = {}
+
+local function is_number(value, least, most, what)
+    if type(value) == "number" and value >= least and value <= most then return value end
+    return nil, ("takes %s from %g to %g, not %s"):format(what, least, most, tostring(value))
+end
+
+--- A number with its bounds.
+function M.number(least, most, what)
+    return function(value) return is_number(value, least, most, what or "a number") end
+end
+
+--- A whole number with its bounds.
+function M.count(least, most)
+    return function(value)
+        if type(value) == "number" and value % 1 ~= 0 then return nil, "takes a whole number, not " .. value end
+        return is_number(value, least, most, "a number")
+    end
+end
+
+--- Seconds: a millisecond to an hour.
+M.seconds = M.number(0.001, 3600, "seconds")
+
+local function list(names)
+    table.sort(names)
+    return table.concat(names, ", ")
+end
+
+--- "a, b, c": the names that a table has.
+function M.names(of)
+    local names = {}
+    for name in pairs(of) do names[#names + 1] = name end
+    return list(names)
+end
+
+local function choice_names(choice)
+    local names = {}
+    while true do
+        local name = abi.text(C.mg_choice_name(choice, #names))
+        if not name then return list(names) end
+        names[#names + 1] = name
+    end
+end
+
+--- One of the names that C knows; `what` is the option.
+function M.choice(choice, what)
+    return function(value)
+        local number = type(value) == "string" and C.mg_find(choice, value, #value) or -1
+        if number >= 0 then return number end
+        return nil, ("takes one of %s; there is no %s '%s'"):format(choice_names(choice), what, tostring(value))
+    end
+end
+
+--- True or false.
+function M.flag(value)
+    if type(value) == "boolean" then return value end
+    return nil, "takes true or false, not " .. tostring(value)
+end
+
+--- Letters, digits and _ . - ; shorter than `size`.
+function M.short_name(size)
+    return function(value)
+        if type(value) == "string" and value:find "^[%w_.-]+$" and #value < size then return value end
+        return nil, ("takes 1 to %d letters, digits, and _ . -"):format(size - 1)
+    end
+end
+
+--- `least` to `most` bytes without spaces and control bytes.
+function M.bytes(least, most)
+    return function(value)
+        if type(value) == "string" and #value >= least and #value <= most and not value:find "[%c%s]" then
+            return value
+        end
+        local count = least == most and least or ("%d to %d"):format(least, most)
+        return nil, ("takes %s bytes without spaces"):format(count)
+    end
+end
+
+--- The fields of C's struct backend_settings: readers by name.
+function M.settings()
+    local readers = {}
+    for at = 0, 255 do
+        local setting = C.mg_setting(at)
+        if setting == nil then return readers end
+        local reader = setting.is_whole and M.count(setting.least, setting.most)
+            or M.number(setting.least, setting.most, "seconds")
+        readers[abi.text(setting.name)] = reader
+    end
+end
+
+--- Reads every option of `spec` that has a name: `set(name, value)` gets each. Nothing, or what is wrong.
+-- @param spec table     as the script wrote it; list items are left alone
+-- @param readers table  by name
+function M.read(spec, readers, set)
+    for name, value in pairs(spec) do
+        if type(name) ~= "number" then
+            local reader = readers[name]
+            if not reader then
+                return ("unknown option '%s'; there are: %s"):format(tostring(name), M.names(readers))
+            end
+            local result, wrong = reader(value)
+            if wrong then return ("option '%s' %s"):format(name, wrong) end
+            set(name, result)
+        end
+    end
+end
+
+return M

@@ -1,0 +1,108 @@
+#include "backend/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static bool all_digits(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9') return false;
+    }
+    return len > 0;
+}
+
+static const char *find_last(const char *text, size_t len, char byte)
+{
+    while (len > 0) {
+        if (text[--len] == byte) return text + len;
+    }
+    return NULL;
+}
+
+static const char *read_name(struct server_spec *spec, const char *text, size_t len)
+{
+    if (len == 0) return "the name after the space is missing";
+    if (len >= sizeof spec->name) return "the name is longer than 255 bytes";
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte <= ' ' || byte == 0x7f) return "the name holds a space or control byte";
+    }
+    memcpy(spec->name, text, len);
+    return NULL;
+}
+
+static const char *read_weight(struct server_spec *spec, const char *text, size_t len)
+{
+    double weight = 0;
+    for (size_t i = 0; i < len && weight <= SERVER_WEIGHT_MAX; i++)
+        weight = weight * 10 + (text[i] - '0');
+    if (weight < 1 || weight > SERVER_WEIGHT_MAX) return "the weight is not in 1..1000000";
+    spec->weight = weight;
+    return NULL;
+}
+
+/* The last colon, where what follows it is a weight: behind a port or a path, never a part of an IPv6 address. */
+static const char *weight_colon(const char *text, size_t len)
+{
+    const char *last = find_last(text, len, ':');
+    if (!last || !all_digits(last + 1, len - (size_t)(last + 1 - text))) return NULL;
+    size_t before = (size_t)(last - text);
+    if (before >= 5 && memcmp(text, "unix:", 5) == 0) return before > 5 ? last : NULL;
+    const char *port = find_last(text, before, ':');
+    if (!port || !all_digits(port + 1, (size_t)(last - port - 1))) return NULL;
+    if (text[0] == '[') return port > text && port[-1] == ']' ? last : NULL;
+    return port > text && !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
+}
+
+const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
+{
+    const char *wrong = NULL;
+    *spec = (struct server_spec){.weight = 1};
+    const char *space = memchr(text, ' ', len);
+    if (space) {
+        wrong = read_name(spec, space + 1, len - (size_t)(space + 1 - text));
+        len = (size_t)(space - text);
+    }
+    const char *colon = weight_colon(text, len);
+    if (colon && !wrong) {
+        wrong = read_weight(spec, colon + 1, len - (size_t)(colon + 1 - text));
+        len = (size_t)(colon - text);
+    }
+    if (!wrong) wrong = addr_spec_parse(&spec->addr, text, len);
+    if (wrong) return wrong;
+    if (spec->addr.path[0]) return NULL;
+    if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
+    spec->addr.has_port = true;
+    return spec->addr.port ? NULL : "port 0 is no port of a server";
+}
+
+/* --- names ------------------------------------------------------------------------------------- */
+
+const char *server_show(const struct server_spec *spec, char *text)
+{
+    const struct addr_spec *a = &spec->addr;
+    if (a->path[0])
+        snprintf(text, SERVER_TEXT_MAX, "unix:%s", a->path);
+    else if (strchr(a->host, ':'))
+        snprintf(text, SERVER_TEXT_MAX, "[%s]:%u", a->host, a->port);
+    else
+        snprintf(text, SERVER_TEXT_MAX, "%s:%u", a->host, a->port);
+    return text;
+}
+
+const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text)
+{
+    const struct addr_spec *a = &spec->addr;
+    if (spec->name[0])
+        snprintf(text, SERVER_TEXT_MAX, "%s", spec->name);
+    else if (a->path[0])
+        snprintf(text, SERVER_TEXT_MAX, "%s", a->path);
+    else if (naming == NAMING_HOST && a->port == SERVER_PORT)
+        snprintf(text, SERVER_TEXT_MAX, "%s", a->host);
+    else
+        snprintf(text, SERVER_TEXT_MAX, "%s%s:%u", naming == NAMING_SLASH ? "/" : "", a->host,
+                 a->port);
+    return text;
+}
