@@ -111,10 +111,11 @@ $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
-# One of them is a whole worker, all but its script.
-$B/tests/fuzz/worker_fuzz: $(WHOLE:src/%.c=$B/obj/%.o)
-$B/fuzz/worker_fuzz: $(WHOLE)
-$B/tests/fuzz/worker_fuzz $B/fuzz/worker_fuzz: FUZZLIBS = $(LIBS)
+# Some of them are a whole worker, all but its script.
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+$(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
+$(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
+$(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test

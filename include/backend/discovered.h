@@ -1,6 +1,6 @@
 /* discovered: a list of servers that somebody told us of.
  *
- * Owned by whoever holds the struct; texts and items are the list's own. discovered_settle puts it in the one order that
+ * Owned by whoever holds the struct. discovered_settle puts it in the one order that
  * equal memberships share, so that lists are compared as they stand.
  */
 #ifndef MOONGATE_BACKEND_DISCOVERED_H
@@ -11,19 +11,13 @@
 
 enum { DISCOVERED_MAX = 4096 }; /* servers */
 
-struct discovered {
-    const char *server; /* host:port, [v6]:port, unix:/path */
-    const char *name;   /* what it is known by, whatever its address; NULL: none */
-    uint32_t weight;
-};
-
 /* {0} is an empty one. */
 struct discovered_list {
-    struct discovered *items;
+    struct server_spec *items;
     uint32_t n, room;
 };
 
-void discovered_add(struct discovered_list *list, const struct member *m);
+void discovered_add(struct discovered_list *list, const struct server_spec *spec);
 void discovered_release(struct discovered_list *list);
 void discovered_copy(struct discovered_list *to, const struct discovered_list *from);
 

@@ -30,7 +30,7 @@ struct discoveries {
 };
 
 /* Called by the loop with the whole list, sorted, each time it has changed. n > 0. May take and give back anything here. */
-typedef void discovery_news_fn(void *owner, const struct discovered *servers, uint32_t n);
+typedef void discovery_news_fn(void *owner, const struct server_spec *servers, uint32_t n);
 
 struct discovery_listener;
 

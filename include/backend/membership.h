@@ -1,31 +1,12 @@
-/* membership: texts that say who belongs to a pool, read as pure functions: a server as operators write it, a file of them,
- * the answer of an ElastiCache configuration endpoint, and the URLs of all these.
+/* membership: texts that say who belongs to a pool, read as pure functions: a file with servers, the
+ * answer of an ElastiCache configuration endpoint, and the URLs of all these.
  *
  * Nothing is owned or allocated here: bytes in, values out. Sentences that say what is wrong are static or thread-local.
  */
 #ifndef MOONGATE_BACKEND_MEMBERSHIP_H
 #define MOONGATE_BACKEND_MEMBERSHIP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-enum {
-    MEMBER_PORT = 11211, /* where none is named */
-    MEMBER_SERVER_MAX = 280,
-    MEMBER_NAME_MAX = 251,
-    MEMBER_WEIGHT_MAX = 65535,
-};
-
-struct member {
-    char server[MEMBER_SERVER_MAX]; /* with its port: host:port, [v6]:port, unix:/path */
-    char name[MEMBER_NAME_MAX];     /* "" : none */
-    uint32_t weight;
-};
-
-/* Reads `host`, `host:port`, `host:port:weight`, `[v6]`, `[v6]:port`, `[v6]:port:weight`, a bare v6, or `unix:/path`, each with a
- * name behind white space or not. NULL, or a sentence that says what is wrong. */
-const char *member_parse(struct member *m, const char *text, size_t len);
+#include "backend/server.h"
 
 enum member_status { MEMBER_OK, MEMBER_END, MEMBER_WRONG };
 
@@ -39,7 +20,7 @@ struct member_reader {
 
 /* The next server of a file: one a line, empty lines and those that begin with # aside. A file whose last line has no end
  * is wrong: somebody is still writing it. */
-enum member_status member_next_in_file(struct member_reader *r, struct member *m);
+enum member_status member_next_in_file(struct member_reader *r, struct server_spec *spec);
 
 enum config_status {
     CONFIG_OK,      /* `nodes` is what a reader of nodes reads */
@@ -60,7 +41,7 @@ struct config_answer {
 enum config_status config_parse(const char *bytes, size_t len, struct config_answer *a);
 
 /* The next node of `host|ip|port host|ip|port ...`: its address is the ip where there is one, its name the host. */
-enum member_status member_next_in_config(struct member_reader *r, struct member *m);
+enum member_status member_next_in_config(struct member_reader *r, struct server_spec *spec);
 
 /* name, scheme, what fills the pool */
 #define DISCOVERY_KINDS(X)                                                                         \

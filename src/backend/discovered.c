@@ -6,37 +6,18 @@
 
 static _Thread_local char sentence[256];
 
-static char *copy_text(const char *text)
-{
-    char *copy = text ? strdup(text) : NULL;
-    if (text && !copy) abort();
-    return copy;
-}
-
-static void add(struct discovered_list *list, struct discovered d)
+void discovered_add(struct discovered_list *list, const struct server_spec *spec)
 {
     if (list->n == list->room) {
         list->room = list->room ? list->room * 2 : 16;
         list->items = reallocarray(list->items, list->room, sizeof *list->items);
         if (!list->items) abort();
     }
-    list->items[list->n++] = (struct discovered){copy_text(d.server), copy_text(d.name), d.weight};
-}
-
-void discovered_add(struct discovered_list *list, const struct member *m)
-{
-    add(list, (struct discovered){m->server, m->name[0] ? m->name : NULL, m->weight});
-}
-
-static void release_item(struct discovered *d)
-{
-    free((char *)d->server);
-    free((char *)d->name);
+    list->items[list->n++] = *spec;
 }
 
 void discovered_release(struct discovered_list *list)
 {
-    for (uint32_t i = 0; i < list->n; i++) release_item(&list->items[i]);
     free(list->items);
     *list = (struct discovered_list){0};
 }
@@ -44,26 +25,37 @@ void discovered_release(struct discovered_list *list)
 void discovered_copy(struct discovered_list *to, const struct discovered_list *from)
 {
     *to = (struct discovered_list){0};
-    for (uint32_t i = 0; i < from->n; i++) add(to, from->items[i]);
+    for (uint32_t i = 0; i < from->n; i++) discovered_add(to, &from->items[i]);
 }
 
 /* --- order ------------------------------------------------------------------------------------- */
 
-static const char *known_by(const struct discovered *d)
+/* What keys go by: the name, or the address where there is none. */
+static int compare_known(const struct server_spec *a, const struct server_spec *b)
 {
-    return d->name ? d->name : d->server;
+    char x[SERVER_TEXT_MAX], y[SERVER_TEXT_MAX];
+    return strcmp(server_ring_name(a, NAMING_HOST_PORT, x),
+                  server_ring_name(b, NAMING_HOST_PORT, y));
 }
 
-static int compare_identity(const struct discovered *a, const struct discovered *b)
+static int compare_addresses(const struct server_spec *a, const struct server_spec *b)
 {
-    int order = strcmp(known_by(a), known_by(b));
-    return order ? order : strcmp(a->server, b->server);
+    int order = strcmp(a->addr.path, b->addr.path);
+    if (!order) order = strcmp(a->addr.host, b->addr.host);
+    return order ? order : (a->addr.port > b->addr.port) - (a->addr.port < b->addr.port);
+}
+
+static int compare_identity(const struct server_spec *a, const struct server_spec *b)
+{
+    int order = compare_known(a, b);
+    if (!order) order = compare_addresses(a, b);
+    return order ? order : strcmp(a->name, b->name);
 }
 
 /* The weight last: of two that differ in it alone, the lighter one is left. */
 static int compare(const void *one, const void *other)
 {
-    const struct discovered *a = one, *b = other;
+    const struct server_spec *a = one, *b = other;
     int order = compare_identity(a, b);
     return order ? order : (a->weight > b->weight) - (a->weight < b->weight);
 }
@@ -74,19 +66,17 @@ const char *discovered_settle(struct discovered_list *list)
     if (list->n == 0) return "there is no server in the answer";
     qsort(list->items, list->n, sizeof *list->items, compare);
     for (uint32_t i = 0; i < list->n; i++) {
-        struct discovered *d = &list->items[i];
-        if (kept && compare_identity(&list->items[kept - 1], d) == 0)
-            release_item(d);
-        else
-            list->items[kept++] = *d;
+        if (kept && compare_identity(&list->items[kept - 1], &list->items[i]) == 0) continue;
+        list->items[kept++] = list->items[i];
     }
     list->n = kept;
     if (kept > DISCOVERED_MAX) return "there are more than 4096 servers";
     for (uint32_t i = 1; i < kept; i++) {
-        const struct discovered *a = &list->items[i - 1], *b = &list->items[i];
-        if (strcmp(known_by(a), known_by(b)) != 0) continue;
-        snprintf(sentence, sizeof sentence, "the name %.100s stands for both %.60s and %.60s",
-                 known_by(a), a->server, b->server);
+        const struct server_spec *a = &list->items[i - 1], *b = &list->items[i];
+        char name[SERVER_TEXT_MAX];
+        if (compare_known(a, b) != 0) continue;
+        snprintf(sentence, sizeof sentence, "two servers are called %.100s",
+                 server_ring_name(a, NAMING_HOST_PORT, name));
         return sentence;
     }
     return NULL;
@@ -96,8 +86,7 @@ bool discovered_equal(const struct discovered_list *a, const struct discovered_l
 {
     if (a->n != b->n) return false;
     for (uint32_t i = 0; i < a->n; i++)
-        if (compare(&a->items[i], &b->items[i]) != 0 || !a->items[i].name != !b->items[i].name)
-            return false;
+        if (compare(&a->items[i], &b->items[i]) != 0) return false;
     return true;
 }
 
@@ -123,9 +112,9 @@ bool discovered_shrinks(const struct discovered_list *from, const struct discove
 const char *discovered_from_file(struct discovered_list *list, const char *bytes, size_t len)
 {
     struct member_reader r = {.bytes = bytes, .len = len};
-    struct member m;
+    struct server_spec spec;
     enum member_status status;
-    while ((status = member_next_in_file(&r, &m)) == MEMBER_OK) discovered_add(list, &m);
+    while ((status = member_next_in_file(&r, &spec)) == MEMBER_OK) discovered_add(list, &spec);
     if (status == MEMBER_END) return NULL;
     snprintf(sentence, sizeof sentence, "line %u: %s", r.line, r.wrong);
     return sentence;
@@ -134,9 +123,9 @@ const char *discovered_from_file(struct discovered_list *list, const char *bytes
 const char *discovered_from_config(struct discovered_list *list, const char *nodes, size_t len)
 {
     struct member_reader r = {.bytes = nodes, .len = len};
-    struct member m;
+    struct server_spec spec;
     enum member_status status;
-    while ((status = member_next_in_config(&r, &m)) == MEMBER_OK) discovered_add(list, &m);
+    while ((status = member_next_in_config(&r, &spec)) == MEMBER_OK) discovered_add(list, &spec);
     if (status == MEMBER_END) return NULL;
     snprintf(sentence, sizeof sentence, "node %u of its configuration: %s", r.line, r.wrong);
     return sentence;
@@ -144,9 +133,12 @@ const char *discovered_from_config(struct discovered_list *list, const char *nod
 
 void discovered_from_addrs(struct discovered_list *list, const struct addr *addrs, uint32_t n)
 {
+    struct server_spec spec;
     char server[ADDR_TEXT_MAX];
-    for (uint32_t i = 0; i < n; i++)
-        add(list, (struct discovered){addr_print(&addrs[i], server), NULL, 1});
+    for (uint32_t i = 0; i < n; i++) {
+        addr_print(&addrs[i], server);
+        if (!server_spec_parse(&spec, server, strlen(server))) discovered_add(list, &spec);
+    }
 }
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
@@ -174,10 +166,13 @@ void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srv
     for (uint32_t i = 0; i < n; i++)
         if (srvs[i].priority == lowest) divisor = common_divisor(weight_of(&srvs[i]), divisor);
     for (uint32_t i = 0; i < n; i++) {
-        char server[DNS_NAME_MAX + 8];
         const struct dns_srv *srv = &srvs[i];
+        struct server_spec spec;
+        char server[DNS_NAME_MAX + 8];
         if (srv->priority != lowest) continue;
         snprintf(server, sizeof server, "%s:%u", srv->host, srv->port);
-        add(list, (struct discovered){server, NULL, weight_of(srv) / divisor});
+        if (server_spec_parse(&spec, server, strlen(server))) continue; /* port 0, odd bytes */
+        spec.weight = (double)weight_of(srv) / divisor;
+        discovered_add(list, &spec);
     }
 }

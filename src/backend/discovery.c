@@ -31,9 +31,9 @@ struct discovery {
     void *state; /* the source's */
     struct discovered_list current;
     struct discovered_list pending; /* found later: held back while the timer runs, else refused */
-    double pending_since;           /* ev_now of the first change that is not taken over yet */
-    uint32_t revision;              /* of current; 0: there is none */
-    bool is_answered;               /* a list or a failure came */
+    double pending_since; /* ev_now of the first change that is not decided on yet; 0: none */
+    uint32_t revision;    /* of current; 0: there is none */
+    bool is_answered;     /* a list or a failure came */
     char reason[DISCOVERY_REASON_MAX]; /* of the last failure, until a list comes */
     ev_timer debounce;
     struct discovery_listener *listeners;
@@ -89,6 +89,7 @@ static void replace(struct discovered_list *to, struct discovered_list *from)
 static void adopt(struct discovery *d)
 {
     uint32_t n = d->pending.n, was = d->current.n;
+    d->pending_since = 0;
     if (was && !d->settings.shrink && discovered_shrinks(&d->current, &d->pending)) {
         log_warn("discovery %s: refused: %u servers would shrink to %u; discover_shrink = true "
                  "allows it; the last %u go on",
@@ -115,7 +116,7 @@ static void hold_back(struct discovery *d, struct discovered_list *list)
 {
     struct ev_loop *loop = d->set->loop;
     double now = ev_now(loop), after = d->settings.debounce;
-    if (!ev_is_active(&d->debounce)) d->pending_since = now;
+    if (d->pending_since == 0) d->pending_since = now;
     double left = d->pending_since + DEBOUNCE_MOST * after - now;
     replace(&d->pending, list);
     ev_timer_stop(loop, &d->debounce);
@@ -141,6 +142,7 @@ void discovery_found(struct discovery *d, struct discovered_list *list)
     note_success(d);
     if (discovered_equal(list, &d->current)) {
         if (d->set->loop) ev_timer_stop(d->set->loop, &d->debounce);
+        d->pending_since = 0;
         discovered_release(&d->pending);
     } else if (d->current.n == 0) {
         replace(&d->pending, list);

@@ -156,7 +156,7 @@ static const char *reason_of(int status)
     case ARES_ENODATA: return "the name has no such record";
     case ARES_ENOTFOUND: return "no such name";
     case ARES_ETIMEOUT: return "the name servers do not answer";
-    case ARES_ECONNREFUSED: return "no name server can be reached";
+    case ARES_ECONNREFUSED: return "no name server can be reached, or all fail";
     case ARES_ESERVFAIL: return "the name server failed";
     case ARES_EREFUSED: return "the name server refuses to answer";
     case ARES_EDESTRUCTION: return "moongate ends";
@@ -284,9 +284,21 @@ static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *
     if (found) ares_freeaddrinfo(found);
 }
 
+static bool tell_literal(const char *name, dns_done_fn *done, void *owner)
+{
+    struct addr_spec spec;
+    union dns_record record = {0};
+    struct dns_answer a = {.status = DNS_GOOD, .records = &record, .n = 1, .ttl = INT32_MAX};
+    if (addr_spec_parse(&spec, name, strlen(name)) || spec.path[0]) return false;
+    if (!addr_spec_is_literal(&spec, 0, &record.addr)) return false;
+    done(owner, DNS_IPV4, &a);
+    return true;
+}
+
 bool dns_ask_hosts(struct dns *d, const char *name, dns_done_fn *done, void *owner)
 {
     struct hosts_look look = {{d, done, owner, DNS_IPV4}, false};
+    if (tell_literal(name, done, owner)) return true;
     if (d->wrong) return false;
     ares_getaddrinfo(d->hosts, name, NULL, &any_address, on_hosts, &look);
     return look.found;

@@ -23,28 +23,6 @@ static bool are_digits(const char *text, size_t len)
     return len > 0;
 }
 
-static const char *read_weight(struct member *m, const char *text, size_t len)
-{
-    uint32_t weight = 0;
-    if (!are_digits(text, len)) return "the weight is not a number";
-    for (size_t i = 0; i < len && weight <= MEMBER_WEIGHT_MAX; i++)
-        weight = weight * 10 + (uint32_t)(text[i] - '0');
-    if (weight == 0 || weight > MEMBER_WEIGHT_MAX) return "the weight is not in 1..65535";
-    m->weight = weight;
-    return NULL;
-}
-
-static const char *read_name(struct member *m, const char *text, size_t len)
-{
-    if (len >= sizeof m->name) return "the name is longer than 250 bytes";
-    for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        if (byte <= ' ' || byte == 0x7f) return "the name holds a space or control byte";
-    }
-    memcpy(m->name, text, len);
-    return NULL;
-}
-
 static bool is_ipv6(const char *text, size_t len)
 {
     char host[INET6_ADDRSTRLEN];
@@ -55,50 +33,16 @@ static bool is_ipv6(const char *text, size_t len)
     return inet_pton(AF_INET6, host, &address) == 1;
 }
 
-/* Where ":weight" begins in host:port:weight or [v6]:port:weight; len: there is none. */
-static size_t find_weight(const char *text, size_t len)
+/* Also refuses what no look-up could make an address of: nobody may be there to read the log when it fails later. */
+static const char *read_server(struct server_spec *spec, const char *text, size_t len)
 {
-    static const char unix_prefix[] = "unix:";
-    size_t prefix = sizeof unix_prefix - 1;
-    if (len >= prefix && memcmp(text, unix_prefix, prefix) == 0) return len;
-    const char *from = text;
-    if (len && text[0] == '[') {
-        from = memchr(text, ']', len);
-        if (!from) return len;
-    } else if (is_ipv6(text, len)) {
-        return len;
-    }
-    const char *end = text + len, *port = memchr(from, ':', (size_t)(end - from));
-    const char *weight = port ? memchr(port + 1, ':', (size_t)(end - port) - 1) : NULL;
-    if (!weight || memchr(weight + 1, ':', (size_t)(end - weight) - 1)) return len;
-    return (size_t)(weight - text);
-}
-
-/* What no look-up could make an address of. */
-static const char *check_spec(const struct addr_spec *spec)
-{
-    if (spec->has_port && spec->port == 0) return "port 0 is no port of a server";
-    if (spec->host[0] == '/') return "a path is written unix:/path";
-    if (strchr(spec->host, ':') && !is_ipv6(spec->host, strcspn(spec->host, "%")))
-        return "the address has too many ':'; a server is host, host:port or host:port:weight";
-    return NULL;
-}
-
-const char *member_parse(struct member *m, const char *text, size_t len)
-{
-    struct addr_spec spec;
-    size_t server = 0, name;
-    memset(m, 0, sizeof *m);
-    m->weight = 1;
-    while (server < len && !is_space(text[server])) server++;
-    for (name = server; name < len && is_space(text[name]);) name++;
-    size_t weight = find_weight(text, server);
-    const char *wrong = addr_spec_parse(&spec, text, weight);
-    if (!wrong) wrong = check_spec(&spec);
-    if (!wrong && weight < server) wrong = read_weight(m, text + weight + 1, server - weight - 1);
-    if (!wrong) wrong = read_name(m, text + name, len - name);
+    const char *wrong = server_spec_parse(spec, text, len);
     if (wrong) return wrong;
-    addr_spec_print(&spec, MEMBER_PORT, m->server, sizeof m->server);
+    const char *host = spec->addr.host;
+    if (strchr(host, '/')) return "a path is written unix:/path";
+    if (strchr(host, ':') && !is_ipv6(host, strcspn(host, "%")))
+        return "what stands before the port is no IPv6 address; a server is host, host:port, "
+               "host:port:weight or [v6]:port";
     return NULL;
 }
 
@@ -130,13 +74,13 @@ static bool next_line(struct member_reader *r, const char **line, size_t *len)
     return true;
 }
 
-enum member_status member_next_in_file(struct member_reader *r, struct member *m)
+enum member_status member_next_in_file(struct member_reader *r, struct server_spec *spec)
 {
     const char *line;
     size_t len;
     while (next_line(r, &line, &len)) {
         if (len == 0 || line[0] == '#') continue;
-        const char *wrong = member_parse(m, line, len);
+        const char *wrong = read_server(spec, line, len);
         return wrong ? fail(r, wrong) : MEMBER_OK;
     }
     return r->wrong ? MEMBER_WRONG : MEMBER_END;
@@ -240,35 +184,35 @@ enum config_status config_parse(const char *bytes, size_t len, struct config_ans
     return behind < TAIL ? CONFIG_AGAIN : read_payload(end + 1, size, a);
 }
 
-/* Fills m for one `host|ip|port`. */
-static const char *read_node(struct member *m, const char *text, size_t len)
+/* A node's `host|ip|port`. Its address is the ip; its name is then what the ring would make of the host. */
+static const char *read_node(struct server_spec *spec, const char *text, size_t len)
 {
     const char *end = text + len, *ip = memchr(text, '|', len);
     const char *port = ip ? memchr(ip + 1, '|', (size_t)(end - ip) - 1) : NULL;
-    char server[MEMBER_SERVER_MAX];
-    struct member named;
-    if (!port) return "a node is not host|ip|port";
+    char server[SERVER_TEXT_MAX];
+    struct server_spec named;
+    if (!port) return "it is not host|ip|port";
     int host_len = (int)(ip - text), ip_len = (int)(port - ip) - 1;
     int port_len = (int)(end - port) - 1;
-    if (!are_digits(port + 1, (size_t)port_len)) return "the port of a node is not a number";
-    if (host_len > 255 || ip_len > 255 || port_len > 5) return "a node has too long a name";
-    const char *address = ip_len ? ip + 1 : text;
-    int address_len = ip_len ? ip_len : host_len;
-    bool v6 = memchr(address, ':', (size_t)address_len) != NULL;
-    snprintf(server, sizeof server, v6 ? "[%.*s]:%.*s" : "%.*s:%.*s", address_len, address,
-             port_len, port + 1);
-    const char *wrong = member_parse(m, server, strlen(server));
-    if (wrong || !ip_len || !host_len) return wrong;
-    if (host_len == ip_len && memcmp(text, ip + 1, (size_t)ip_len) == 0) return NULL;
-    /* What the ring hashes of a server that is written by its host. */
+    if (!are_digits(port + 1, (size_t)port_len)) return "its port is not a number";
+    if (host_len > 255 || ip_len > 255 || port_len > 5) return "it is too long";
+    bool v6 = memchr(ip + 1, ':', (size_t)ip_len) != NULL;
+    snprintf(server, sizeof server, "%s%.*s%s:%.*s", v6 ? "[" : "", ip_len ? ip_len : host_len,
+             ip_len ? ip + 1 : text, v6 ? "]" : "", port_len, port + 1);
+    const char *wrong = read_server(spec, server, strlen(server));
+    bool is_named =
+        ip_len && host_len && !(host_len == ip_len && memcmp(text, ip + 1, (size_t)ip_len) == 0);
+    if (wrong || !is_named) return wrong;
     snprintf(server, sizeof server, "%.*s:%.*s", host_len, text, port_len, port + 1);
-    wrong = member_parse(&named, server, strlen(server));
+    wrong = read_server(&named, server, strlen(server));
     if (wrong) return wrong;
-    bool usual = strcmp(strrchr(named.server, ':'), ":11211") == 0;
-    return read_name(m, named.server, strlen(named.server) - (usual ? strlen(":11211") : 0));
+    server_ring_name(&named, NAMING_HOST, server);
+    if (strlen(server) >= sizeof spec->name) return "it is too long";
+    memcpy(spec->name, server, strlen(server) + 1);
+    return NULL;
 }
 
-enum member_status member_next_in_config(struct member_reader *r, struct member *m)
+enum member_status member_next_in_config(struct member_reader *r, struct server_spec *spec)
 {
     while (r->at < r->len && is_space(r->bytes[r->at])) r->at++;
     if (r->at == r->len) return MEMBER_END;
@@ -277,7 +221,7 @@ enum member_status member_next_in_config(struct member_reader *r, struct member 
     while (r->at + n < r->len && !is_space(from[n])) n++;
     r->at += n;
     r->line++;
-    const char *wrong = read_node(m, from, n);
+    const char *wrong = read_node(spec, from, n);
     return wrong ? fail(r, wrong) : MEMBER_OK;
 }
 
@@ -294,7 +238,7 @@ static const char *read_host(struct discovery_url *url, const char *text, size_t
         return "dns+srv:// takes a name alone: the ports come with the answer";
     if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
     memcpy(url->host, spec.host, sizeof url->host);
-    url->port = spec.has_port ? spec.port : MEMBER_PORT;
+    url->port = spec.has_port ? spec.port : SERVER_PORT;
     return NULL;
 }
 
