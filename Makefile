@@ -104,7 +104,7 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 
 $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
 # A fuzz target that plays its corpus, without a fuzzer.
 $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)

@@ -17,6 +17,10 @@ struct discovery_settings {
     bool shrink;     /* may lose more than half at once */
 };
 
+/* What scripts get that say nothing. */
+static const struct discovery_settings discovery_settings_default = {
+    .interval = 10, .timeout = 3, .debounce = 0.5};
+
 enum { DISCOVERY_URL_MAX = 600, DISCOVERY_REASON_MAX = 320 };
 
 struct discovery;
@@ -39,7 +43,7 @@ void discoveries_init(struct discoveries *set, struct ev_loop *loop, struct reso
 /* All were given back. */
 void discoveries_release(struct discoveries *set);
 
-/* How many wait for their first answer, good or bad. */
+/* How many wait for their first answer, good or bad, or for telling it. */
 uint32_t discoveries_open(const struct discoveries *set);
 
 /* NULL and a count for the caller in *out, or a sentence that says what is wrong with the URL. */

@@ -41,12 +41,18 @@ struct discovery {
 
 /* --- telling ----------------------------------------------------------------------------------- */
 
+static struct discovery_listener *has_untold(const struct discovery *d)
+{
+    struct discovery_listener *l = d->listeners;
+    while (l && l->told == d->revision) l = l->next;
+    return l;
+}
+
 static struct discovery_listener *find_untold(const struct discoveries *set)
 {
-    for (struct discovery *d = set->first; d; d = d->next)
-        for (struct discovery_listener *l = d->listeners; l; l = l->next)
-            if (l->told != d->revision) return l;
-    return NULL;
+    struct discovery_listener *l = NULL;
+    for (struct discovery *d = set->first; d && !l; d = d->next) l = has_untold(d);
+    return l;
 }
 
 static void tell(struct discovery_listener *l)
@@ -312,6 +318,7 @@ void discoveries_release(struct discoveries *set)
 uint32_t discoveries_open(const struct discoveries *set)
 {
     uint32_t open = 0;
-    for (const struct discovery *d = set->first; d; d = d->next) open += !d->is_answered;
+    for (const struct discovery *d = set->first; d; d = d->next)
+        open += !d->is_answered || has_untold(d);
     return open;
 }

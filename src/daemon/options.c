@@ -10,6 +10,7 @@
 
 enum option_type {
     OPTION_LIST,
+    OPTION_LITERALS, /* a list of addresses that are no names */
     OPTION_PORT,
     OPTION_COUNT,
     OPTION_SIZE,
@@ -55,6 +56,10 @@ static const struct range ranges[] = {
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_min), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_max), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_timeout), 0, 60, "0..60"},
+    {offsetof(struct options, discover_wait), 0, 8, "0..8"},
 };
 
 static const struct range *range_of(const struct option_row *row)
@@ -201,6 +206,7 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
                      size_t len)
 {
     struct addr_spec spec;
+    struct addr addr;
     char *copy = strndup(item, len);
     const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
     if (items) list->items = items;
@@ -212,6 +218,9 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     list->items[list->n++] = copy;
 
     const char *wrong = addr_spec_parse(&spec, item, len);
+    if (!wrong && row->type == OPTION_LITERALS &&
+        (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr)))
+        wrong = "give it in numbers: nobody could look its name up";
     if (!wrong) return true;
     option_complain(row, copy, "is not an address", wrong);
     return false;
@@ -234,7 +243,8 @@ static bool option_set(struct options *o, const struct option_row *row, const ch
 {
     char *field = (char *)o + row->offset;
     switch (row->type) {
-    case OPTION_LIST: return option_add_items(o, row, text);
+    case OPTION_LIST:
+    case OPTION_LITERALS: return option_add_items(o, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
     case OPTION_SIZE: return option_set_number(o, row, text);
@@ -365,6 +375,11 @@ static bool options_agree(const struct options *o)
         fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
         return false;
     }
+    if (o->resolve_min > o->resolve_max) {
+        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
+                o->resolve_min, o->resolve_max);
+        return false;
+    }
     if (!o->script && o->servers.n == 0) {
         fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
               stderr);
@@ -416,4 +431,5 @@ void options_release(struct options *o)
 {
     list_release(&o->servers);
     list_release(&o->bind);
+    list_release(&o->resolver);
 }

@@ -16,6 +16,7 @@
 #include "client/turn.h"
 #include "daemon/channel.h"
 #include "daemon/listener.h"
+#include "daemon/names.h"
 #include "daemon/process.h"
 #include "daemon/source.h"
 #include "daemon/stats.h"
@@ -37,10 +38,14 @@ struct worker {
     struct board_row *row; /* this worker's own counters */
     struct ev_loop *loop;
     struct arena arena;
+    struct names names;
     struct backends backends;
     struct turn turn;
     struct script_host host;
     struct script *script;
+    struct script *coming; /* loaded, and waits for the first answers of its discoveries, or NULL */
+    bool is_ordered;       /* whoever ordered it wants to hear that it is loaded */
+    ev_timer coming_limit;
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -104,18 +109,80 @@ static void adopt_script(struct worker *w, struct script *s)
     backends_sweep(&w->backends);
 }
 
+static void tell_master(struct worker *w, enum channel_message_type type)
+{
+    uint32_t generation = w->script ? script_generation(w->script) : 0;
+    if (w->seat->channel < 0) return;
+    if (channel_send(w->seat->channel, type, generation, -1) != CHANNEL_OK)
+        log_warn("master: not told of generation %u: its channel is full or closed", generation);
+}
+
+static void open_listeners(struct worker *w);
+
+static void become_ready(struct worker *w)
+{
+    w->row->ready = 1;
+    tell_master(w, CHANNEL_READY);
+    if (w->seat->channel >= 0) return;
+    open_listeners(w);
+    log_info("ready: single process");
+}
+
+/* The script that was coming takes over: the first one, so that clients are let in, or another in its place. */
+static void finish_coming(struct worker *w)
+{
+    bool is_first = !w->script;
+    struct script *s = w->coming;
+    uint32_t open = discoveries_open(&w->names.discoveries);
+    w->coming = NULL;
+    ev_timer_stop(w->loop, &w->coming_limit);
+    if (open)
+        log_warn("script %s: goes on without an answer to %u of its discoveries", script_name(w),
+                 open);
+    adopt_script(w, s);
+    if (is_first) become_ready(w);
+    if (!w->is_ordered) return;
+    w->is_ordered = false;
+    log_info("script %s: generation %u loaded", script_name(w), script_generation(s));
+    tell_master(w, CHANNEL_RELOADED);
+    if (w->seat->channel < 0) log_info("reloaded: generation %u", script_generation(s));
+}
+
+static void on_coming_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    finish_coming(timer->data);
+}
+
+/* Once it has its servers, s takes over: at once, where nothing new is to be discovered. The script before goes on so long, so
+ * that a reload makes no gap. */
+static void begin_coming(struct worker *w, struct script *s)
+{
+    if (w->coming) script_destroy(w->coming);
+    w->coming = s;
+    if (!discoveries_open(&w->names.discoveries)) {
+        finish_coming(w);
+        return;
+    }
+    ev_timer_stop(w->loop, &w->coming_limit);
+    ev_timer_set(&w->coming_limit, w->seat->options->discover_wait, 0);
+    ev_timer_start(w->loop, &w->coming_limit);
+}
+
+/* False: it does not load, and all stays as it was. */
 static bool reload(struct worker *w, int fd, uint32_t generation)
 {
     char error[SCRIPT_ERROR_MAX];
     struct script *s = load_script(w, fd, generation, error);
-    if (!s) {
-        log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
-                  script_generation(w->script));
-        return false;
+    if (s) {
+        w->is_ordered = true;
+        begin_coming(w, s);
+        return true;
     }
-    adopt_script(w, s);
-    log_info("script %s: generation %u loaded", script_name(w), generation);
-    return true;
+    log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
+              script_generation(w->script ? w->script : w->coming));
+    return false;
 }
 
 /* Without a master: reads the file again itself. */
@@ -123,12 +190,12 @@ static void reload_alone(struct worker *w)
 {
     const char *path = w->seat->options->script;
     int fd = path ? source_open(path) : -1;
-    uint32_t generation = script_generation(w->script);
+    uint32_t generation = script_generation(w->coming ? w->coming : w->script);
     if (path && fd < 0)
         log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno),
                   generation);
-    else if (reload(w, fd, generation + 1))
-        log_info("reloaded: generation %u", generation + 1);
+    else
+        (void)reload(w, fd, generation + 1);
     if (fd >= 0) close(fd);
 }
 
@@ -178,14 +245,6 @@ static void on_drain_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- orders from the master -------------------------------------------------------------------- */
 
-static void tell_master(struct worker *w, enum channel_message_type type)
-{
-    uint32_t generation = script_generation(w->script);
-    if (w->seat->channel < 0) return;
-    if (channel_send(w->seat->channel, type, generation, -1) != CHANNEL_OK)
-        log_warn("master: not told of generation %u: its channel is full or closed", generation);
-}
-
 static void take_client(struct worker *w, int fd)
 {
     if (fd < 0) {
@@ -206,7 +265,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd); return;
     case CHANNEL_RELOAD:
-        tell_master(w, reload(w, fd, m->number) ? CHANNEL_RELOADED : CHANNEL_KEPT);
+        if (!reload(w, fd, m->number)) tell_master(w, CHANNEL_KEPT);
         break;
     case CHANNEL_DRAIN: begin_drain(w, m->number ? m->number / 1000.0 : INFINITY); break;
     case CHANNEL_QUIT: stop(w, EXIT_OK); break;
@@ -349,6 +408,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     struct worker *w = prepare->data;
     (void)loop;
     (void)events;
+    if (w->coming && !discoveries_open(&w->names.discoveries)) finish_coming(w);
     turn_end(&w->turn);
     if (w->draining) {
         watch_listeners(w, false);
@@ -390,10 +450,11 @@ static void watch_loop(struct worker *w)
     ev_set_priority(&w->after_sleep, EV_MAXPRI); /* first of a turn: all others read the time */
     ev_timer_init(&w->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
     ev_timer_init(&w->drain, on_drain_timer, DRAIN_LOOK, DRAIN_LOOK);
+    ev_init(&w->coming_limit, on_coming_limit);
     ev_init(&w->resume_accept, on_resume_accept);
     w->resume_accept.repeat = PAUSE;
     w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data =
-        w->resume_accept.data = w;
+        w->resume_accept.data = w->coming_limit.data = w;
     ev_prepare_start(w->loop, &w->before_sleep);
     ev_check_start(w->loop, &w->after_sleep);
     ev_timer_start(w->loop, &w->sweep);
@@ -423,7 +484,10 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
         abort();
     }
     arena_init(&w->arena, ARENA);
+    names_init(&w->names, connects ? w->loop : NULL, o);
     backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
+    w->backends.resolver = &w->names.resolver;
+    w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->stats = (struct stats_source){.board = seat->board,
                                      .options = o,
@@ -458,7 +522,9 @@ static void worker_release(struct worker *w)
 {
     turn_release(&w->turn);
     if (w->script) script_destroy(w->script);
+    if (w->coming) script_destroy(w->coming);
     backends_release(&w->backends);
+    names_release(&w->names);
     arena_release(&w->arena);
     free(w->accepts);
     if (w->signals.fd > 0) close(w->signals.fd);
@@ -480,15 +546,8 @@ static int serve(struct worker *w)
     }
     watch_loop(w);
     watch_fd(w, &w->signals, on_signal, signals);
-    adopt_script(w, s);
-    w->row->ready = 1;
-    if (w->seat->channel >= 0) {
-        watch_fd(w, &w->channel, on_channel, w->seat->channel);
-        tell_master(w, CHANNEL_READY);
-    } else {
-        open_listeners(w);
-        log_info("ready: single process");
-    }
+    if (w->seat->channel >= 0) watch_fd(w, &w->channel, on_channel, w->seat->channel);
+    begin_coming(w, s);
     ev_run(w->loop, 0);
     if (w->draining && w->seat->channel < 0) log_info("drained");
     return w->exit_code;

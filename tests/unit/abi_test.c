@@ -58,13 +58,19 @@
     X(hash_stop_len)                                                                               \
     X(seed)                                                                                        \
     X(eject_floor)                                                                                 \
+    X(discover)                                                                                    \
+    X(discover_len)                                                                                \
+    X(discover_interval)                                                                           \
+    X(discover_timeout)                                                                            \
+    X(discover_debounce)                                                                           \
     X(server)                                                                                      \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
     X(naming)                                                                                      \
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
-    X(weighted)
+    X(weighted)                                                                                    \
+    X(discover_shrink)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(least)                                                                                       \
