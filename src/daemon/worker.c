@@ -43,9 +43,11 @@ struct worker {
     struct turn turn;
     struct script_host host;
     struct script *script;
-    struct script *coming; /* loaded, and waits for the first answers of its discoveries, or NULL */
-    bool is_ordered;       /* whoever ordered it wants to hear that it is loaded */
-    ev_timer coming_limit;
+    struct script *pending; /* loaded, and used once the master says that all workers have it */
+    void (*found)(
+        struct worker *w); /* what comes when the pending script's discoveries have answered */
+    ev_timer found_limit;
+    bool reload_again; /* a SIGHUP came before the first script was in use */
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -109,93 +111,87 @@ static void adopt_script(struct worker *w, struct script *s)
     backends_sweep(&w->backends);
 }
 
-static void tell_master(struct worker *w, enum channel_message_type type)
+static void drop_pending(struct worker *w)
 {
-    uint32_t generation = w->script ? script_generation(w->script) : 0;
-    if (w->seat->channel < 0) return;
-    if (channel_send(w->seat->channel, type, generation, -1) != CHANNEL_OK)
-        log_warn("master: not told of generation %u: its channel is full or closed", generation);
+    w->found = NULL;
+    ev_timer_stop(w->loop, &w->found_limit);
+    if (!w->pending) return;
+    script_destroy(w->pending);
+    w->pending = NULL;
+    backends_sweep(&w->backends);
 }
 
-static void open_listeners(struct worker *w);
-
-static void become_ready(struct worker *w)
+/* A reload's first step: the new script stands beside the one in use. False, and why, when it does
+ * not load. */
+static bool load_pending(struct worker *w, int fd, uint32_t generation, char *error)
 {
-    w->row->ready = 1;
-    tell_master(w, CHANNEL_READY);
-    if (w->seat->channel >= 0) return;
-    open_listeners(w);
-    log_info("ready: single process");
+    drop_pending(w);
+    w->pending = load_script(w, fd, generation, error);
+    return w->pending;
 }
 
-/* The script that was coming takes over: the first one, so that clients are let in, or another in its place. */
-static void finish_coming(struct worker *w)
+static void end_wait(struct worker *w)
 {
-    bool is_first = !w->script;
-    struct script *s = w->coming;
+    void (*found)(struct worker * w) = w->found;
     uint32_t open = discoveries_open(&w->names.discoveries);
-    w->coming = NULL;
-    ev_timer_stop(w->loop, &w->coming_limit);
+    w->found = NULL;
+    ev_timer_stop(w->loop, &w->found_limit);
     if (open)
-        log_warn("script %s: goes on without an answer to %u of its discoveries", script_name(w),
-                 open);
-    adopt_script(w, s);
-    if (is_first) become_ready(w);
-    if (!w->is_ordered) return;
-    w->is_ordered = false;
-    log_info("script %s: generation %u loaded", script_name(w), script_generation(s));
-    tell_master(w, CHANNEL_RELOADED);
-    if (w->seat->channel < 0) log_info("reloaded: generation %u", script_generation(s));
+        log_warn("script %s: does not wait for the first answer of %u discover%s any longer",
+                 script_name(w), open, open == 1 ? "y" : "ies");
+    found(w);
 }
 
-static void on_coming_limit(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_found_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)events;
-    finish_coming(timer->data);
+    end_wait(timer->data);
 }
 
-/* Once it has its servers, s takes over: at once, where nothing new is to be discovered. The script before goes on so long, so
- * that a reload makes no gap. */
-static void begin_coming(struct worker *w, struct script *s)
+/* The pending script goes on once its pools know their servers, so that a reload makes no gap: at once where there is nothing
+ * new to be discovered, and after --discover-wait at the latest. */
+static void wait_for_servers(struct worker *w, void (*found)(struct worker *w))
 {
-    if (w->coming) script_destroy(w->coming);
-    w->coming = s;
+    w->found = found;
     if (!discoveries_open(&w->names.discoveries)) {
-        finish_coming(w);
+        end_wait(w);
         return;
     }
-    ev_timer_stop(w->loop, &w->coming_limit);
-    ev_timer_set(&w->coming_limit, w->seat->options->discover_wait, 0);
-    ev_timer_start(w->loop, &w->coming_limit);
+    ev_timer_set(&w->found_limit, w->seat->options->discover_wait, 0);
+    ev_timer_start(w->loop, &w->found_limit);
 }
 
-/* False: it does not load, and all stays as it was. */
-static bool reload(struct worker *w, int fd, uint32_t generation)
+/* Its second step, in which nothing can fail. */
+static void switch_to_pending(struct worker *w)
 {
-    char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, fd, generation, error);
-    if (s) {
-        w->is_ordered = true;
-        begin_coming(w, s);
-        return true;
-    }
-    log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
-              script_generation(w->script ? w->script : w->coming));
-    return false;
+    struct script *s = w->pending;
+    w->pending = NULL;
+    adopt_script(w, s);
+    log_info("script %s: generation %u loaded", script_name(w), script_generation(s));
 }
 
-/* Without a master: reads the file again itself. */
+static void switch_alone(struct worker *w)
+{
+    switch_to_pending(w);
+    log_info("reloaded: generation %u", script_generation(w->script));
+}
+
+/* Without a master: reads the file again itself, and both steps are one. */
 static void reload_alone(struct worker *w)
 {
+    char error[SCRIPT_ERROR_MAX];
     const char *path = w->seat->options->script;
     int fd = path ? source_open(path) : -1;
-    uint32_t generation = script_generation(w->coming ? w->coming : w->script);
-    if (path && fd < 0)
-        log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno),
+    uint32_t generation = script_generation(w->script);
+    bool is_read = fd >= 0 || !path;
+    if (!is_read) snprintf(error, sizeof error, "%s", strerror(errno));
+    if (is_read && load_pending(w, fd, generation + 1, error)) {
+        wait_for_servers(w, switch_alone);
+    } else {
+        log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
                   generation);
-    else
-        (void)reload(w, fd, generation + 1);
+    }
     if (fd >= 0) close(fd);
 }
 
@@ -245,6 +241,40 @@ static void on_drain_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- orders from the master -------------------------------------------------------------------- */
 
+static void tell_master(struct worker *w, enum channel_message_type type, uint32_t generation,
+                        const char *text)
+{
+    if (channel_send_text(w->seat->channel, type, generation, text) != CHANNEL_OK)
+        log_warn("master: not told of generation %u: its channel is full or closed", generation);
+}
+
+static void tell_loaded(struct worker *w)
+{
+    uint32_t generation = script_generation(w->pending);
+    tell_master(w, CHANNEL_LOADED, generation, "");
+    log_debug("script %s: generation %u waits for the other workers", script_name(w), generation);
+}
+
+static void obey_load(struct worker *w, int fd, uint32_t generation)
+{
+    char error[SCRIPT_ERROR_MAX];
+    if (load_pending(w, fd, generation, error)) {
+        wait_for_servers(w, tell_loaded);
+    } else {
+        tell_master(w, CHANNEL_KEPT, generation, error);
+    }
+}
+
+static void obey_switch(struct worker *w, uint32_t generation)
+{
+    if (!w->pending || script_generation(w->pending) != generation) {
+        log_warn("master: generation %u is not here to switch to", generation);
+        return;
+    }
+    switch_to_pending(w);
+    tell_master(w, CHANNEL_SWITCHED, generation, "");
+}
+
 static void take_client(struct worker *w, int fd)
 {
     if (fd < 0) {
@@ -264,9 +294,9 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 {
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd); return;
-    case CHANNEL_RELOAD:
-        if (!reload(w, fd, m->number)) tell_master(w, CHANNEL_KEPT);
-        break;
+    case CHANNEL_LOAD: obey_load(w, fd, m->number); break;
+    case CHANNEL_SWITCH: obey_switch(w, m->number); break;
+    case CHANNEL_DROP: drop_pending(w); break;
     case CHANNEL_DRAIN: begin_drain(w, m->number ? m->number / 1000.0 : INFINITY); break;
     case CHANNEL_QUIT: stop(w, EXIT_OK); break;
     default: log_warn("master: order %u is not known", m->type); break;
@@ -319,6 +349,8 @@ static void take_signal(struct worker *w, int number)
     default:
         if (w->draining)
             log_info("reload: ignored: draining");
+        else if (!w->script)
+            w->reload_again = true;
         else
             reload_alone(w);
         break;
@@ -408,7 +440,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     struct worker *w = prepare->data;
     (void)loop;
     (void)events;
-    if (w->coming && !discoveries_open(&w->names.discoveries)) finish_coming(w);
+    if (w->found && !discoveries_open(&w->names.discoveries)) end_wait(w);
     turn_end(&w->turn);
     if (w->draining) {
         watch_listeners(w, false);
@@ -450,11 +482,11 @@ static void watch_loop(struct worker *w)
     ev_set_priority(&w->after_sleep, EV_MAXPRI); /* first of a turn: all others read the time */
     ev_timer_init(&w->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
     ev_timer_init(&w->drain, on_drain_timer, DRAIN_LOOK, DRAIN_LOOK);
-    ev_init(&w->coming_limit, on_coming_limit);
+    ev_init(&w->found_limit, on_found_limit);
     ev_init(&w->resume_accept, on_resume_accept);
     w->resume_accept.repeat = PAUSE;
     w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data =
-        w->resume_accept.data = w->coming_limit.data = w;
+        w->resume_accept.data = w->found_limit.data = w;
     ev_prepare_start(w->loop, &w->before_sleep);
     ev_check_start(w->loop, &w->after_sleep);
     ev_timer_start(w->loop, &w->sweep);
@@ -522,7 +554,7 @@ static void worker_release(struct worker *w)
 {
     turn_release(&w->turn);
     if (w->script) script_destroy(w->script);
-    if (w->coming) script_destroy(w->coming);
+    drop_pending(w);
     backends_release(&w->backends);
     names_release(&w->names);
     arena_release(&w->arena);
@@ -531,11 +563,28 @@ static void worker_release(struct worker *w)
     ev_loop_destroy(w->loop);
 }
 
+/* The first script is in use from now on: clients may come. */
+static void become_ready(struct worker *w)
+{
+    struct script *s = w->pending;
+    w->pending = NULL;
+    adopt_script(w, s);
+    w->row->ready = 1;
+    if (w->seat->channel >= 0) {
+        watch_fd(w, &w->channel, on_channel, w->seat->channel);
+        tell_master(w, CHANNEL_READY, w->seat->generation, "");
+    } else {
+        open_listeners(w);
+        log_info("ready: single process");
+        if (w->reload_again) reload_alone(w);
+    }
+}
+
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, w->seat->script_fd, w->seat->generation, error);
-    if (!s) {
+    w->pending = load_script(w, w->seat->script_fd, w->seat->generation, error);
+    if (!w->pending) {
         log_error("script %s: not loaded: %s", script_name(w), error);
         return EXIT_SCRIPT;
     }
@@ -546,8 +595,7 @@ static int serve(struct worker *w)
     }
     watch_loop(w);
     watch_fd(w, &w->signals, on_signal, signals);
-    if (w->seat->channel >= 0) watch_fd(w, &w->channel, on_channel, w->seat->channel);
-    begin_coming(w, s);
+    wait_for_servers(w, become_ready);
     ev_run(w->loop, 0);
     if (w->draining && w->seat->channel < 0) log_info("drained");
     return w->exit_code;

@@ -56,6 +56,8 @@
     X(hash_tag)                                                                                    \
     X(hash_stop)                                                                                   \
     X(hash_stop_len)                                                                               \
+    X(unhashed_prefix)                                                                             \
+    X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
     X(eject_floor)                                                                                 \
     X(discover)                                                                                    \
@@ -64,6 +66,7 @@
     X(discover_timeout)                                                                            \
     X(discover_debounce)                                                                           \
     X(server)                                                                                      \
+    X(points)                                                                                      \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
     X(naming)                                                                                      \
