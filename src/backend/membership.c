@@ -1,6 +1,5 @@
 #include "backend/membership.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,27 +22,11 @@ static bool are_digits(const char *text, size_t len)
     return len > 0;
 }
 
-static bool is_ipv6(const char *text, size_t len)
-{
-    char host[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    if (len >= sizeof host) return false;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    return inet_pton(AF_INET6, host, &address) == 1;
-}
-
-/* Also refuses what no look-up could make an address of: nobody may be there to read the log when it fails later. */
 static const char *read_server(struct server_spec *spec, const char *text, size_t len)
 {
     const char *wrong = server_spec_parse(spec, text, len);
     if (wrong) return wrong;
-    const char *host = spec->addr.host;
-    if (strchr(host, '/')) return "a path is written unix:/path";
-    if (strchr(host, ':') && !is_ipv6(host, strcspn(host, "%")))
-        return "what stands before the port is no IPv6 address; a server is host, host:port, "
-               "host:port:weight or [v6]:port";
-    return NULL;
+    return strchr(spec->addr.host, '/') ? "a path is written unix:/path" : NULL;
 }
 
 /* --- a file ------------------------------------------------------------------------------------ */

@@ -66,7 +66,7 @@ static void a_file_with_one_wrong_line_is_wrong_and_the_line_is_named(void **sta
     refuses_file("a:1:0\n", "line 1: the weight is not in");
     refuses_file("a\n\n#\n11211\n", "line 4: a number alone is no host");
     refuses_file("a:1 two names\n", "line 1: the name holds a space");
-    refuses_file("a:b:c:d\n", "line 1: what stands before the port is no IPv6 address");
+    refuses_file("a:b:c:d\n", "line 1: it is neither host:port:weight nor an IPv6 address");
     refuses_file("/run/mc.sock\n", "line 1: a path is written unix:/path");
     refuses_file("a\nb\001\n", "line 2: the host holds a space or control byte");
 }
