@@ -244,8 +244,8 @@ static void a_list_that_cannot_be_a_pool_is_refused(void **state)
     (void)state;
     assert_string_equal(discovered_settle(&list), "two servers are called x");
     assert_string_equal(discovered_settle(&empty), "there is no server in the answer");
-    for (uint16_t port = 1; port <= DISCOVERED_MAX + 1; port++) {
-        struct server_spec spec = {.addr = {.host = "a", .port = port, .has_port = true}};
+    for (int port = 1; port <= DISCOVERED_MAX + 1; port++) {
+        struct server_spec spec = {.addr = {.host = "a", .port = (uint16_t)port, .has_port = true}};
         discovered_add(&many, &spec);
     }
     assert_string_equal(discovered_settle(&many), "there are more than 4096 servers");
