@@ -39,10 +39,6 @@ struct addr_spec {
  * sentence that says what is wrong ("port 70000 is not in 0..65535"), on success NULL. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len);
 
-/* Prints what spec stands for, with `port` where it has none: `host:port`, `[v6]:port`, `unix:/path`. Returns text, which is
- * cut to size. */
-const char *addr_spec_print(const struct addr_spec *spec, uint16_t port, char *text, size_t size);
-
 /* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket); then *out is its address, with `port` where
  * the spec has none. Never blocks. */
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out);

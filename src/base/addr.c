@@ -119,18 +119,6 @@ static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *
     return n + 1;
 }
 
-const char *addr_spec_print(const struct addr_spec *spec, uint16_t port, char *text, size_t size)
-{
-    if (spec->has_port) port = spec->port;
-    if (spec->path[0])
-        snprintf(text, size, "unix:%s", spec->path);
-    else if (strchr(spec->host, ':'))
-        snprintf(text, size, "[%s]:%u", spec->host, port);
-    else
-        snprintf(text, size, "%s:%u", spec->host, port);
-    return text;
-}
-
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out)
 {
     struct addrinfo hints = {

@@ -308,6 +308,14 @@ static void a_pool_that_knows_no_server_says_so(void **state)
                  port));
     client_sends(c, "set k 0 0 1 noreply\r\nx\r\nget k l\r\n");
     client_sees_line_starting(c, "SERVER_ERROR pool cache has no server yet");
+    client_sends(c, "stats pools\r\n");
+    const char *stats = "";
+    for (const char *line = ""; strcmp(line, "END") != 0;) {
+        line = client_sees_line(c);
+        stats = textf("%s%s\n", stats, line);
+    }
+    assert_non_null(strstr(stats, textf("STAT cache:discover dns://pool.test:%s\n", port)));
+    assert_non_null(strstr(stats, "STAT cache:discover_failure no such name\n"));
     dnsmasq_says(d, record("pool.test", "127.0.0.1"));
     client_asks_until(c, "get k\r\n", "END\r\n");
     dnsmasq_says(d, ""); /* an empty answer empties no pool */
