@@ -14,16 +14,17 @@
 
 /* type, its field in the struct */
 enum option_type {
-    OPTION_LIST,  /* struct option_list of addresses; split at commas when its argument shows one */
-    OPTION_PORT,  /* uint16_t */
-    OPTION_COUNT, /* uint32_t */
-    OPTION_SIZE,  /* uint64_t; takes k, m, g */
-    OPTION_SECONDS, /* double */
-    OPTION_SHARE,   /* double, 0..1; 25% is 0.25 */
-    OPTION_STRING,  /* const char * */
-    OPTION_CHOICE,  /* int: its place among the words that the argument shows: text|json */
-    OPTION_FLAG,    /* bool */
-    OPTION_REPEAT,  /* int: how many times */
+    OPTION_LIST, /* struct option_list of addresses; split at commas when its argument shows one */
+    OPTION_LITERALS, /* the same, of addresses that need no look-up */
+    OPTION_PORT,     /* uint16_t */
+    OPTION_COUNT,    /* uint32_t */
+    OPTION_SIZE,     /* uint64_t; takes k, m, g */
+    OPTION_SECONDS,  /* double */
+    OPTION_SHARE,    /* double, 0..1; 25% is 0.25 */
+    OPTION_STRING,   /* const char * */
+    OPTION_CHOICE,   /* int: its place among the words that the argument shows: text|json */
+    OPTION_FLAG,     /* bool */
+    OPTION_REPEAT,   /* int: how many times */
 };
 
 struct option_list {

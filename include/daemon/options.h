@@ -40,6 +40,16 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
+    X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
+      "name servers, instead of those of /etc/resolv.conf")                                        \
+    X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
+      "between two look-ups of a name, however short it lives")                                    \
+    X(resolve_max, SECONDS, 0, "resolve-max", "SECONDS", "300",                                    \
+      "between two look-ups of a name, however long it lives")                                     \
+    X(resolve_timeout, SECONDS, 0, "resolve-timeout", "SECONDS", "1",                              \
+      "for a name server's answer at first; three tries, each twice as long as the one before")    \
+    X(discover_wait, SECONDS, 0, "discover-wait", "SECONDS", "3",                                  \
+      "how long a script that is loaded waits for the first answers of its discoveries")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
@@ -67,6 +77,9 @@ struct options {
     uint64_t client_buffer;
     int allow_flush;      /* enum turn_flush, in the order of its words */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
+    struct option_list resolver;
+    double resolve_min, resolve_max, resolve_timeout;
+    double discover_wait;
     bool single_process;
     bool no_jit;
     const char *lua_dir; /* NULL = the modules linked into the binary */

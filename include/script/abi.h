@@ -61,6 +61,11 @@ struct mg_pool_options {
     size_t unhashed_prefix_len;
     double seed;
     double eject_floor;
+    const char *discover; /* a URL, or NULL */
+    size_t discover_len;
+    double discover_interval;
+    double discover_timeout;
+    double discover_debounce;
     struct mg_server_options
         server;      /* of its servers, where they have none of their own; name and weight unused */
     uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
@@ -70,6 +75,7 @@ struct mg_pool_options {
     int32_t order;
     int32_t on_failure;
     bool weighted;
+    bool discover_shrink;
 };
 
 /* A number among the options of a server: its place in struct backend_settings and its bounds. */
@@ -122,6 +128,9 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o);
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
                         const struct mg_server_options *o);
 const char *mg_pool_close(struct script *s, int32_t pool);
+
+/* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o);
 
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);

@@ -153,6 +153,7 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
                      size_t len)
 {
     struct addr_spec spec;
+    struct addr addr;
     char *copy = strndup(item, len);
     const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
     if (items) list->items = items;
@@ -164,6 +165,9 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     list->items[list->n++] = copy;
 
     const char *wrong = addr_spec_parse(&spec, item, len);
+    if (!wrong && row->type == OPTION_LITERALS &&
+        (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr)))
+        wrong = "give it in numbers: nobody could look its name up";
     if (!wrong) return true;
     option_complain(row, copy, "is not an address", wrong);
     return false;
@@ -187,7 +191,8 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
 {
     void *field = (char *)to + row->offset;
     switch (row->type) {
-    case OPTION_LIST: return option_add_items(field, row, text);
+    case OPTION_LIST:
+    case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
     case OPTION_SIZE: return option_set_number(t, field, row, text);

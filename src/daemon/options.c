@@ -23,6 +23,10 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_min), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_max), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_timeout), 0, 60, "0..60"},
+    {offsetof(struct options, discover_wait), 0, 8, "0..8"},
 };
 
 /* The processors this process may run on, which in a container are fewer than the machine has. */
@@ -70,6 +74,11 @@ static bool options_agree(const struct options *o)
         fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
         return false;
     }
+    if (o->resolve_min > o->resolve_max) {
+        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
+                o->resolve_min, o->resolve_max);
+        return false;
+    }
     if (!o->script && o->servers.n == 0) {
         fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
               stderr);
@@ -113,4 +122,5 @@ void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
+    option_list_release(&o->resolver);
 }

@@ -97,14 +97,15 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 }
 
 /* How each type of option is shown. */
-#define SHOW_LIST(name)    show_list(out, #name, &o->name);
-#define SHOW_PORT(name)    stat_number(out, #name, o->name);
-#define SHOW_COUNT(name)   stat_number(out, #name, o->name);
-#define SHOW_SIZE(name)    stat_number(out, #name, o->name);
-#define SHOW_FLAG(name)    stat_line(out, #name, "%s", o->name ? "yes" : "no");
-#define SHOW_REPEAT(name)  stat_number(out, #name, (uint64_t)o->name);
-#define SHOW_STRING(name)  stat_line(out, #name, "%s", o->name ? o->name : "");
-#define SHOW_SECONDS(name) stat_line(out, #name, "%g", o->name);
+#define SHOW_LIST(name)     show_list(out, #name, &o->name);
+#define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_PORT(name)     stat_number(out, #name, o->name);
+#define SHOW_COUNT(name)    stat_number(out, #name, o->name);
+#define SHOW_SIZE(name)     stat_number(out, #name, o->name);
+#define SHOW_FLAG(name)     stat_line(out, #name, "%s", o->name ? "yes" : "no");
+#define SHOW_REPEAT(name)   stat_number(out, #name, (uint64_t)o->name);
+#define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
+#define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
 #define SHOW_CHOICE(name)                                                                          \
     stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));
 
@@ -143,6 +144,9 @@ static void show_pool(struct pool *p, struct outq *out)
     SHOW("servers", "%u", p->members_n);
     SHOW("living", "%u", pool_living(p));
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
+    if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
+    if (failure) SHOW("discover_failure", "%s", failure);
 #undef SHOW
 }
 

@@ -16,6 +16,7 @@
 #include "client/turn.h"
 #include "daemon/channel.h"
 #include "daemon/listener.h"
+#include "daemon/names.h"
 #include "daemon/process.h"
 #include "daemon/source.h"
 #include "daemon/stats.h"
@@ -37,11 +38,16 @@ struct worker {
     struct board_row *row; /* this worker's own counters */
     struct ev_loop *loop;
     struct arena arena;
+    struct names names;
     struct backends backends;
     struct turn turn;
     struct script_host host;
     struct script *script;
     struct script *pending; /* loaded, and used once the master says that all workers have it */
+    void (*found)(
+        struct worker *w); /* what comes when the pending script's discoveries have answered */
+    ev_timer found_limit;
+    bool reload_again; /* a SIGHUP came before the first script was in use */
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -114,6 +120,8 @@ static void adopt_script(struct worker *w, struct script *s)
 
 static void drop_pending(struct worker *w)
 {
+    w->found = NULL;
+    ev_timer_stop(w->loop, &w->found_limit);
     if (!w->pending) return;
     script_destroy(w->pending);
     w->pending = NULL;
@@ -129,6 +137,38 @@ static bool load_pending(struct worker *w, int fd, uint32_t generation, char *er
     return w->pending;
 }
 
+static void end_wait(struct worker *w)
+{
+    void (*found)(struct worker * w) = w->found;
+    uint32_t open = discoveries_open(&w->names.discoveries);
+    w->found = NULL;
+    ev_timer_stop(w->loop, &w->found_limit);
+    if (open)
+        log_warn("script %s: does not wait for the first answer of %u discover%s any longer",
+                 script_name(w), open, open == 1 ? "y" : "ies");
+    found(w);
+}
+
+static void on_found_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    end_wait(timer->data);
+}
+
+/* The pending script goes on once its pools know their servers, so that a reload makes no gap: at once where there is nothing
+ * new to be discovered, and after --discover-wait at the latest. */
+static void wait_for_servers(struct worker *w, void (*found)(struct worker *w))
+{
+    w->found = found;
+    if (!discoveries_open(&w->names.discoveries)) {
+        end_wait(w);
+        return;
+    }
+    ev_timer_set(&w->found_limit, w->seat->options->discover_wait, 0);
+    ev_timer_start(w->loop, &w->found_limit);
+}
+
 /* Its second step, in which nothing can fail. */
 static void switch_to_pending(struct worker *w)
 {
@@ -136,6 +176,12 @@ static void switch_to_pending(struct worker *w)
     w->pending = NULL;
     adopt_script(w, s);
     log_info("script %s: generation %u loaded", script_name(w), script_generation(s));
+}
+
+static void switch_alone(struct worker *w)
+{
+    switch_to_pending(w);
+    log_info("reloaded: generation %u", script_generation(w->script));
 }
 
 /* Without a master: reads the file again itself, and both steps are one. */
@@ -148,8 +194,7 @@ static void reload_alone(struct worker *w)
     bool is_read = fd >= 0 || !path;
     if (!is_read) snprintf(error, sizeof error, "%s", strerror(errno));
     if (is_read && load_pending(w, fd, generation + 1, error)) {
-        switch_to_pending(w);
-        log_info("reloaded: generation %u", generation + 1);
+        wait_for_servers(w, switch_alone);
     } else {
         log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
                   generation);
@@ -210,13 +255,18 @@ static void tell_master(struct worker *w, enum channel_message_type type, uint32
         log_warn("master: not told of generation %u: its channel is full or closed", generation);
 }
 
+static void tell_loaded(struct worker *w)
+{
+    uint32_t generation = script_generation(w->pending);
+    tell_master(w, CHANNEL_LOADED, generation, "");
+    log_debug("script %s: generation %u waits for the other workers", script_name(w), generation);
+}
+
 static void obey_load(struct worker *w, int fd, uint32_t generation)
 {
     char error[SCRIPT_ERROR_MAX];
     if (load_pending(w, fd, generation, error)) {
-        tell_master(w, CHANNEL_LOADED, generation, "");
-        log_debug("script %s: generation %u waits for the other workers", script_name(w),
-                  generation);
+        wait_for_servers(w, tell_loaded);
     } else {
         tell_master(w, CHANNEL_KEPT, generation, error);
     }
@@ -306,6 +356,8 @@ static void take_signal(struct worker *w, int number)
     default:
         if (w->draining)
             log_info("reload: ignored: draining");
+        else if (!w->script)
+            w->reload_again = true;
         else
             reload_alone(w);
         break;
@@ -395,6 +447,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     struct worker *w = prepare->data;
     (void)loop;
     (void)events;
+    if (w->found && !discoveries_open(&w->names.discoveries)) end_wait(w);
     turn_end(&w->turn);
     if (w->draining) {
         watch_listeners(w, false);
@@ -436,10 +489,11 @@ static void watch_loop(struct worker *w)
     ev_set_priority(&w->after_sleep, EV_MAXPRI); /* first of a turn: all others read the time */
     ev_timer_init(&w->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
     ev_timer_init(&w->drain, on_drain_timer, DRAIN_LOOK, DRAIN_LOOK);
+    ev_init(&w->found_limit, on_found_limit);
     ev_init(&w->resume_accept, on_resume_accept);
     w->resume_accept.repeat = PAUSE;
     w->before_sleep.data = w->after_sleep.data = w->sweep.data = w->drain.data =
-        w->resume_accept.data = w;
+        w->resume_accept.data = w->found_limit.data = w;
     ev_prepare_start(w->loop, &w->before_sleep);
     ev_check_start(w->loop, &w->after_sleep);
     ev_timer_start(w->loop, &w->sweep);
@@ -469,7 +523,10 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
         abort();
     }
     arena_init(&w->arena, ARENA);
+    names_init(&w->names, connects ? w->loop : NULL, o);
     backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
+    w->backends.resolver = &w->names.resolver;
+    w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->stats = (struct stats_source){.board = seat->board,
                                      .options = o,
@@ -506,17 +563,35 @@ static void worker_release(struct worker *w)
     if (w->script) script_destroy(w->script);
     drop_pending(w);
     backends_release(&w->backends);
+    names_release(&w->names);
     arena_release(&w->arena);
     free(w->accepts);
     if (w->signals.fd > 0) close(w->signals.fd);
     ev_loop_destroy(w->loop);
 }
 
+/* The first script is in use from now on: clients may come. */
+static void become_ready(struct worker *w)
+{
+    struct script *s = w->pending;
+    w->pending = NULL;
+    adopt_script(w, s);
+    w->row->ready = 1;
+    if (w->seat->channel >= 0) {
+        watch_fd(w, &w->channel, on_channel, w->seat->channel);
+        tell_master(w, CHANNEL_READY, w->seat->generation, "");
+    } else {
+        open_listeners(w);
+        log_info("ready: single process");
+        if (w->reload_again) reload_alone(w);
+    }
+}
+
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, w->seat->script_fd, w->seat->generation, error);
-    if (!s) {
+    w->pending = load_script(w, w->seat->script_fd, w->seat->generation, error);
+    if (!w->pending) {
         log_error("script %s: not loaded: %s", script_name(w), error);
         return EXIT_SCRIPT;
     }
@@ -527,15 +602,7 @@ static int serve(struct worker *w)
     }
     watch_loop(w);
     watch_fd(w, &w->signals, on_signal, signals);
-    adopt_script(w, s);
-    w->row->ready = 1;
-    if (w->seat->channel >= 0) {
-        watch_fd(w, &w->channel, on_channel, w->seat->channel);
-        tell_master(w, CHANNEL_READY, w->seat->generation, "");
-    } else {
-        open_listeners(w);
-        log_info("ready: single process");
-    }
+    wait_for_servers(w, become_ready);
     ev_run(w->loop, 0);
     if (w->draining && w->seat->channel < 0) log_info("drained");
     return w->exit_code;

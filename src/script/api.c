@@ -73,6 +73,10 @@ void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
     *o = (struct mg_pool_options){.server = {.timeout = 1, .backend = backend_settings_default()},
                                   .eject_floor = 0.5,
+                                  .discover_interval = discovery_settings_default.interval,
+                                  .discover_timeout = discovery_settings_default.timeout,
+                                  .discover_debounce = discovery_settings_default.debounce,
+                                  .discover_shrink = discovery_settings_default.shrink,
                                   .distribution = DISTRIBUTION_KETAMA,
                                   .hash = -1,
                                   .naming = NAMING_HOST,
@@ -173,6 +177,15 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
 const char *mg_pool_close(struct script *s, int32_t pool)
 {
     return pool_close(s->pools[pool]);
+}
+
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
+{
+    struct discovery_settings settings = {.interval = o->discover_interval,
+                                          .timeout = o->discover_timeout,
+                                          .debounce = o->discover_debounce,
+                                          .shrink = o->discover_shrink};
+    return pool_follow(s->pools[pool], o->discover, o->discover_len, &settings);
 }
 
 const char *mg_server(struct script *s, uint32_t at)

@@ -272,6 +272,10 @@ static void describe_pool(const struct pool *p, FILE *out)
         fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
                 b->settings.connections == 1 ? "" : "s");
     }
+    if (!p->discovery) return;
+    const char *failure = discovery_failure(p->discovery);
+    fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
+            failure ? failure : "");
 }
 
 void script_describe(const struct script *s, FILE *out)

@@ -60,6 +60,11 @@
     X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
     X(eject_floor)                                                                                 \
+    X(discover)                                                                                    \
+    X(discover_len)                                                                                \
+    X(discover_interval)                                                                           \
+    X(discover_timeout)                                                                            \
+    X(discover_debounce)                                                                           \
     X(server)                                                                                      \
     X(points)                                                                                      \
     X(distribution)                                                                                \
@@ -67,7 +72,8 @@
     X(naming)                                                                                      \
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
-    X(weighted)
+    X(weighted)                                                                                    \
+    X(discover_shrink)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(least)                                                                                       \

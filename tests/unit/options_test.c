@@ -50,6 +50,9 @@ static void defaults_stand_where_nothing_is_said(void **state)
     assert_int_equal(o.max_value, 1 << 20);
     assert_int_equal(o.client_buffer, 8 << 20);
     assert_true(o.drain_timeout == 10);
+    assert_int_equal(o.resolver.n, 0);
+    assert_true(o.resolve_min == 1 && o.resolve_max == 300 && o.resolve_timeout == 1);
+    assert_true(o.discover_wait == 3);
     assert_int_equal(o.log_format, LOG_AS_TEXT);
     assert_int_equal(o.verbose, 0);
     assert_null(o.pid_file);
@@ -149,6 +152,10 @@ static const char *const refused[][2] = {
     {"--drain-timeout . a.lua", "is not a number"},
     {"--drain-timeout 86401 a.lua", "give seconds in 0..86400"},
     {"--log-format xml a.lua", "give one of text|json"},
+    {"--resolver 127.0.0.1,dns.test a.lua", "--resolver 'dns.test' is not an address: give it in"},
+    {"--resolver unix:/x a.lua", "--resolver 'unix:/x' is not an address"},
+    {"--resolve-min 5 --resolve-max 4 a.lua", "--resolve-min 5 is above --resolve-max 4"},
+    {"--discover-wait 9 a.lua", "give seconds in 0..8"},
     {"-b [::1 a.lua", "--bind '[::1' is not an address"},
     {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
     {"-s a:1,,b:2", "--servers '' is not an address"},
