@@ -35,7 +35,7 @@ static int finish_output(int code)
 
 static int run_single(const struct options *o, struct listeners *listeners)
 {
-    struct board *board = board_create(1);
+    struct board *board = board_create(1, o->shared_memory);
     if (!board) {
         log_error("board: not mapped: %s: give the process more memory", strerror(errno));
         return EXIT_SYSTEM;

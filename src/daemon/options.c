@@ -55,6 +55,8 @@ static const struct range ranges[] = {
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, shared_memory), 64ull << 10, 16ull << 30, "64k..16g"},
+    {offsetof(struct options, verbose), 0, 2, "0..2"},
 };
 
 static const struct range *range_of(const struct option_row *row)
@@ -315,7 +317,10 @@ static bool options_take_script(struct options *o, const char *path)
 static bool options_take(struct options *o, int key, char **argv)
 {
     const struct option_row *row = row_of(key);
-    if (row) return option_set(o, row, optarg);
+    if (row) {
+        o->given |= 1ull << (row - rows);
+        return option_set(o, row, optarg);
+    }
     if (key == 1) return options_take_script(o, optarg);
     if (key == ':') {
         row = row_of(optopt);
@@ -403,6 +408,57 @@ void options_help(FILE *out)
           "exit, a second one exits at once; QUIT does so without a time limit.\n"
           "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
           out);
+}
+
+/* --- for scripts ------------------------------------------------------------------------------- */
+
+static const struct option_row *settable_row(uint32_t at)
+{
+    static const size_t offsets[] = {
+#define X(field) offsetof(struct options, field),
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    if (at >= sizeof offsets / sizeof *offsets) return NULL;
+    const struct option_row *row = rows;
+    while (row->offset != offsets[at]) row++;
+    return row;
+}
+
+void options_settable(struct script_option to[SCRIPT_OPTIONS])
+{
+    static const char *const names[SCRIPT_OPTIONS] = {
+#define X(field) #field,
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    memset(to, 0, SCRIPT_OPTIONS * sizeof *to);
+    for (uint32_t at = 0; names[at]; at++) {
+        const struct option_row *row = settable_row(at);
+        to[at].name = names[at];
+        to[at].is_whole = row->type != OPTION_SECONDS;
+        if (row->type == OPTION_CHOICE) {
+            to[at].words = row->argument;
+            continue;
+        }
+        to[at].least = (double)range_of(row)->min;
+        to[at].most = (double)range_of(row)->max;
+    }
+}
+
+void options_set(struct options *o, uint32_t at, double value)
+{
+    const struct option_row *row = settable_row(at);
+    void *field = (char *)o + row->offset;
+    if (o->given & 1ull << (row - rows)) return;
+    switch (row->type) {
+    case OPTION_COUNT: *(uint32_t *)field = (uint32_t)value; break;
+    case OPTION_SIZE: *(uint64_t *)field = (uint64_t)value; break;
+    case OPTION_SECONDS: *(double *)field = value; break;
+    case OPTION_CHOICE:
+    case OPTION_REPEAT: *(int *)field = (int)value; break;
+    default: abort(); /* no type that a script may set */
+    }
 }
 
 static void list_release(struct option_list *list)
