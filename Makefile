@@ -143,7 +143,7 @@ mutants: ## take out one check after the other: a test must notice each
 	@$(MAKE) --no-print-directory B=$B tests-built
 	@BUILD=$B sh tests/mutants/run $(MUTANTS)
 
-lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, the floors
+lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 
@@ -153,8 +153,14 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
+# One of them is not a load but a part of moongate.
+$B/bench/select: $B/obj/tests/bench/select.o $(CORE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
 bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
 	@sh deps/check bench
+	@$B/bench/select
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
 
 bench-quick: ## the same, shorter: under a minute

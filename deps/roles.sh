@@ -23,6 +23,7 @@ sign_is_there() {
     py:*) /usr/bin/python3 -P -c "import ${1#py:}" ;;
     php:*) php -r "exit(extension_loaded('${1#php:}') ? 0 : 1);" ;;
     perl:*) perl -M"${1#perl:}" -e 1 ;;
+    ruby:*) ruby -e "require '${1#ruby:}'" ;;
     file:*) [ -e "${1#file:}" ] ;;
     *) false ;;
     esac >/dev/null 2>&1

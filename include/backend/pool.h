@@ -36,7 +36,7 @@ enum order {
         ORDER_COUNT
 };
 
-enum { POOL_NAME_MAX = 64, POOL_STOP_MAX = 16, POOL_SERVERS_MAX = 4096 };
+enum { POOL_NAME_MAX = 64, POOL_STOP_MAX = 16, POOL_PREFIX_MAX = 128, POOL_SERVERS_MAX = 4096 };
 
 struct pool_settings {
     char name[POOL_NAME_MAX];
@@ -46,6 +46,8 @@ struct pool_settings {
     bool unweighted; /* weights are read and not used */
     char
         hash_tag[2]; /* what stands between these is hashed instead of the key; 0: whole keys are */
+    char unhashed_prefix
+        [POOL_PREFIX_MAX]; /* where a key starts so, only what follows is hashed; "": no such */
     char hash_stop[POOL_STOP_MAX]; /* what stands before this is hashed; "": whole keys are */
     enum on_failure on_failure;
     double eject_floor; /* rehash: the share of servers that stay, 0..1; at least one does */
@@ -80,8 +82,9 @@ struct pool *pool_create(const struct pool_settings *settings, struct backends *
 const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
                             const struct backend_settings *settings);
 
-/* No more servers: builds the selector. */
-void pool_close(struct pool *p);
+/* No more servers: builds the selector. NULL, or what is wrong with the servers together; the pool can then only be
+ * destroyed. */
+const char *pool_close(struct pool *p);
 
 /* Other servers, with the pool's settings, take the place of all; those that stay keep their connections, and those that go
  * finish what is in flight. NULL, or what is wrong: then nothing has changed. */

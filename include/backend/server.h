@@ -15,7 +15,10 @@ enum {
 #define NAMINGS(X)                                                                                 \
     X(HOST, "host", "host where the port is 11211, else host:port; the path of a unix socket")     \
     X(HOST_PORT, "host_port", "host:port, always; the path of a unix socket")                      \
-    X(SLASH, "slash", "/host:port, always")
+    X(SLASH, "slash", "/host:port, always; / and path:0")                                          \
+    X(LIBMEMCACHED, "libmemcached", "as host, but path:0")                                         \
+    X(PHP_MEMCACHE, "php_memcache", "host:port, always; unix:///path:0")                           \
+    X(TWEMPROXY, "twemproxy", "as host; the path of a unix socket and a colon")
 
 enum naming {
 #define X(name, text, meaning) NAMING_##name,

@@ -15,6 +15,7 @@
     X(CRC16, "crc16", hash_crc16, "twemproxy's crc16: CRC-16/XMODEM, never cut to 16 bits")        \
     X(CRC32, "crc32", hash_crc32, "libmemcached's crc: (CRC-32 >> 16) & 0x7fff")                   \
     X(CRC32A, "crc32a", hash_crc32a, "CRC-32 as zlib has it")                                      \
+    X(CRC31, "crc31", hash_crc31, "CRC-32 without its highest bit: with modula, mcrouter's Crc32") \
     X(FNV1_32, "fnv1_32", hash_fnv1_32, "FNV-1, 32 bits")                                          \
     X(FNV1A_32, "fnv1a_32", hash_fnv1a_32, "FNV-1a, 32 bits")                                      \
     X(FNV1_64, "fnv1_64", hash_fnv1_64, "FNV-1, low 32 of 64 bits")                                \
@@ -24,7 +25,8 @@
     X(MURMUR, "murmur", hash_murmur, "MurmurHash2, seed 0xdeadbeef times the length")              \
     X(ONE_AT_A_TIME, "one_at_a_time", hash_one_at_a_time, "Jenkins' one-at-a-time")                \
     X(JAVA, "java", hash_java, "Java's String.hashCode of the key read as UTF-8")                  \
-    X(SPOOKY, "spooky", hash_spooky, "SpookyHash V2, 32 bits, mcrouter's seed 0xface2014")
+    X(SPOOKY, "spooky", hash_spooky, "SpookyHash V2, 32 bits, mcrouter's seed 0xface2014")         \
+    X(CRC32_NOT0, "crc32_not0", hash_crc32_not0, "crc32, but 1 for 0: python-memcached")
 
 enum hash {
 #define X(name, text, function, source) HASH_##name,

@@ -11,7 +11,9 @@
 
 uint32_t hash_crc16(const void *bytes, size_t len);
 uint32_t hash_crc32(const void *bytes, size_t len);
+uint32_t hash_crc32_not0(const void *bytes, size_t len);
 uint32_t hash_crc32a(const void *bytes, size_t len);
+uint32_t hash_crc31(const void *bytes, size_t len);
 uint32_t hash_fnv1_32(const void *bytes, size_t len);
 uint32_t hash_fnv1a_32(const void *bytes, size_t len);
 uint32_t hash_fnv1_64(const void *bytes, size_t len);

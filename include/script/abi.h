@@ -58,10 +58,13 @@ struct mg_pool_options {
     const char *hash_tag;  /* two bytes, or NULL */
     const char *hash_stop; /* or NULL */
     size_t hash_stop_len;
+    const char *unhashed_prefix; /* or NULL */
+    size_t unhashed_prefix_len;
     double seed;
     double eject_floor;
     struct mg_server_options
-        server; /* of its servers, where they have none of their own; name and weight unused */
+        server;      /* of its servers, where they have none of their own; name and weight unused */
+    uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
     int32_t distribution;
     int32_t hash; /* -1: as the distribution wants */
     int32_t naming;
@@ -104,6 +107,9 @@ const char *mg_choice_name(uint32_t choice, uint32_t at);
 
 /* True when a distribution hashes keys in its own way, so that the option `hash` would be without effect. */
 bool mg_hashes_itself(int32_t distribution);
+
+/* True when the option `points` is of use to a distribution. */
+bool mg_takes_points(int32_t distribution);
 
 /* The fields of struct backend_settings, 0.. ; NULL behind the last. */
 const struct mg_setting *mg_setting(uint32_t at);

@@ -40,9 +40,11 @@ local pool_options = with_settings {
     on_failure = options.choice(C.MG_ON_FAILURE, "on_failure"),
     eject_floor = options.number(0, 1, "a share"),
     seed = options.count(0, 2 ^ 53),
+    points = options.count(1, 65535),
     weighted = options.flag,
     hash_tag = options.bytes(2, 2),
     hash_stop = options.bytes(1, 15),
+    unhashed_prefix = options.bytes(1, 127),
     like = function(value)
         if like[value] then return value end
         return nil, ("takes one of %s; '%s' is not known"):format(options.names(like), tostring(value))
@@ -50,6 +52,8 @@ local pool_options = with_settings {
 }
 
 -- Strings go to C with their length beside them.
+local has_length = { name = true, hash_stop = true, unhashed_prefix = true }
+
 local function set_option(to, name, value)
     if name == "timeout" then
         to.server.timeout = value
@@ -57,7 +61,7 @@ local function set_option(to, name, value)
         to.server.backend[name] = value
     elseif name ~= "like" then
         to[name] = value
-        if name == "name" or name == "hash_stop" then to[name .. "_len"] = #value end
+        if has_length[name] then to[name .. "_len"] = #value end
     end
 end
 
@@ -137,6 +141,9 @@ function M.pool(spec)
     if wrong then where.fail("mg.pool " .. wrong) end
     if spec.hash and C.mg_hashes_itself(to.distribution) then
         where.fail("mg.pool option 'hash' goes with other distributions: this one hashes keys in its own way")
+    end
+    if spec.points and not C.mg_takes_points(to.distribution) then
+        where.fail("mg.pool option 'points' goes with other distributions: this one has a number of its own")
     end
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))

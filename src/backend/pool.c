@@ -80,6 +80,12 @@ static void sort_members(struct pool *p)
         qsort(p->members, p->members_n, sizeof *p->members, compare[p->settings.order]);
 }
 
+/* A member as the selector sees it. */
+static struct selector_server as_server(const struct pool *p, const struct pool_member *m)
+{
+    return (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
+}
+
 /* Builds the selector over the members that are not ejected. */
 static void build(struct pool *p)
 {
@@ -91,8 +97,7 @@ static void build(struct pool *p)
         const struct pool_member *m = &p->members[i];
         if (m->ejected) continue;
         p->living[p->living_n] = i;
-        servers[p->living_n++] =
-            (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
+        servers[p->living_n++] = as_server(p, m);
     }
     if (p->living_n > 0) selector_init(&p->selector, &p->settings.selector, servers, p->living_n);
     free(servers);
@@ -138,14 +143,28 @@ static void look_again(struct pool *p)
     log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n, p->members_n);
 }
 
-void pool_close(struct pool *p)
+/* What the selector has against the members. */
+static const char *refused(const struct pool *p)
 {
+    struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
+    if (!servers) abort();
+    for (uint32_t i = 0; i < p->members_n; i++) servers[i] = as_server(p, &p->members[i]);
+    const char *wrong = selector_refuses(&p->settings.selector, servers, p->members_n);
+    free(servers);
+    return wrong;
+}
+
+const char *pool_close(struct pool *p)
+{
+    const char *wrong = refused(p);
+    if (wrong) return wrong;
     sort_members(p);
     p->living = reallocarray(p->living, p->members_n + 1, sizeof *p->living);
     if (!p->living) abort();
     p->seen = p->set->changes;
     if (p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0) eject(p);
     build(p);
+    return NULL;
 }
 
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n)
@@ -156,12 +175,12 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
     p->members_n = p->room = 0;
     for (uint32_t i = 0; i < n && !wrong; i++)
         wrong = pool_add_server(p, &specs[i], p->settings.timeout, &p->settings.backend);
+    if (!wrong) wrong = pool_close(p);
     if (wrong) {
         give_members(p->members, p->members_n);
         *p = old;
         return wrong;
     }
-    pool_close(p);
     backends_start(p->set);
     give_members(old.members, old.members_n);
     return NULL;
@@ -177,11 +196,22 @@ void pool_destroy(struct pool *p)
 
 /* --- a key ------------------------------------------------------------------------------------- */
 
+/* The prefix is what client libraries put before keys that they have hashed without it. */
+static const char *without_prefix(const struct pool *p, const char *key, size_t *len)
+{
+    const char *prefix = p->settings.unhashed_prefix;
+    size_t prefix_len = strlen(prefix);
+    if (*len <= prefix_len || memcmp(key, prefix, prefix_len) != 0) return key;
+    *len -= prefix_len;
+    return key + prefix_len;
+}
+
 /* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag), else
- * what stands before the stop (mcrouter's |#|). */
+ * what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
 static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
 {
     const struct pool_settings *s = &p->settings;
+    key = without_prefix(p, key, len);
     const char *end = key + *len;
     const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
     const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
@@ -197,7 +227,8 @@ static const char *hashed_part(const struct pool *p, const char *key, size_t *le
 
 static bool hashes_parts(const struct pool *p)
 {
-    return p->settings.hash_tag[0] || p->settings.hash_stop[0];
+    const struct pool_settings *s = &p->settings;
+    return s->hash_tag[0] || s->hash_stop[0] || s->unhashed_prefix[0];
 }
 
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)

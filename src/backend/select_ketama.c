@@ -4,12 +4,12 @@
 #include "backend/select.h"
 #include "base/hash.h"
 
-enum { POINTS_A_SERVER = 160, POINTS_A_DIGEST = 4, NAME_MAX_BYTES = 512 };
+enum { POINTS_A_SERVER = 160, POINTS_A_DIGEST = 4 };
 
 /* Ketama, weighted, as libmemcached (BEHAVIOR_KETAMA_WEIGHTED) and twemproxy have it: MD5 of "name-k" gives four points,
  * 160 a server on average. The steps are rounded to float one by one, as on the systems that we match: with 25 equal
  * servers each gets 156 points, not 160. Source: measured against both. */
-static uint32_t digests_of(double weight, double total, uint32_t servers)
+uint32_t select_ketama_digests(double weight, double total, uint32_t servers)
 {
     volatile float share = (float)weight / (float)total;
     volatile float points = share * (float)POINTS_A_SERVER;
@@ -19,9 +19,9 @@ static uint32_t digests_of(double weight, double total, uint32_t servers)
     return (uint32_t)floorf(points);
 }
 
-static void add_points(struct ring *ring, const char *name, uint32_t server, uint32_t digests)
+void select_add_digests(struct ring *ring, const char *name, uint32_t server, uint32_t digests)
 {
-    char text[NAME_MAX_BYTES];
+    char text[SELECT_TEXT_MAX];
     for (uint32_t k = 0; k < digests; k++) {
         uint32_t words[POINTS_A_DIGEST];
         int len = snprintf(text, sizeof text, "%s-%u", name, k);
@@ -30,12 +30,20 @@ static void add_points(struct ring *ring, const char *name, uint32_t server, uin
     }
 }
 
-static void build(struct selector *s, const struct selector_server *servers)
+double select_total_weight(const struct selector_server *servers, uint32_t n)
 {
     double total = 0;
-    for (uint32_t i = 0; i < s->servers; i++) total += servers[i].weight;
-    for (uint32_t i = 0; i < s->servers; i++)
-        add_points(&s->ring, servers[i].name, i, digests_of(servers[i].weight, total, s->servers));
+    for (uint32_t i = 0; i < n; i++) total += servers[i].weight;
+    return total;
+}
+
+static void build(struct selector *s, const struct selector_server *servers)
+{
+    double total = select_total_weight(servers, s->servers);
+    for (uint32_t i = 0; i < s->servers; i++) {
+        uint32_t digests = select_ketama_digests(servers[i].weight, total, s->servers);
+        select_add_digests(&s->ring, servers[i].name, i, digests);
+    }
     ring_close(&s->ring);
 }
 

@@ -46,6 +46,7 @@ static void release(struct selector *s)
     free(s->own);
 }
 
-const struct selector_kind select_modula = {.build = build, .pick = pick, .release = release};
+const struct selector_kind select_modula = {
+    .per_weight = 1, .build = build, .pick = pick, .release = release};
 const struct selector_kind select_modula_signed = {
-    .build = build, .pick = pick_signed, .release = release};
+    .per_weight = 1, .build = build, .pick = pick_signed, .release = release};

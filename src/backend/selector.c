@@ -1,6 +1,7 @@
 #include "backend/selector.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "backend/select.h"
@@ -31,6 +32,38 @@ const char *distribution_name(enum distribution distribution)
 bool distribution_hashes_itself(enum distribution distribution)
 {
     return distributions[distribution].kind->hashes_itself;
+}
+
+bool distribution_takes_points(enum distribution distribution)
+{
+    return distributions[distribution].kind->takes_points;
+}
+
+uint32_t select_points(const struct selector_settings *settings)
+{
+    const struct selector_kind *kind = distributions[settings->distribution].kind;
+    return kind->takes_points && settings->points ? settings->points : kind->per_weight;
+}
+
+enum { PLACES_MAX = 1 << 24 }; /* 128 MB of points */
+
+const char *selector_refuses(const struct selector_settings *settings,
+                             const struct selector_server *servers, uint32_t n)
+{
+    const struct selector_kind *kind = distributions[settings->distribution].kind;
+    double places = 0;
+    if (!kind->per_weight) return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        double weight = servers[i].weight;
+        if (!kind->takes_fractions && weight != floor(weight))
+            return "has weights that are not whole numbers; its distribution takes no others";
+        double own = floor(weight * select_points(settings) + 0.5);
+        if (own < 1) return "has a weight so small that its server gets no point";
+        places += own;
+    }
+    if (places > PLACES_MAX)
+        return "has weights so large that they take more than 16 million places";
+    return NULL;
 }
 
 void selector_init(struct selector *s, const struct selector_settings *settings,

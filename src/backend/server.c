@@ -1,5 +1,6 @@
 #include "backend/server.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,11 +50,22 @@ static const char *weight_colon(const char *text, size_t len)
     const char *last = find_last(text, len, ':');
     if (!last || !all_digits(last + 1, len - (size_t)(last + 1 - text))) return NULL;
     size_t before = (size_t)(last - text);
-    if (before >= 5 && memcmp(text, "unix:", 5) == 0) return before > 5 ? last : NULL;
+    if (before >= 5 && memcmp(text, "unix:", 5) == 0) return last;
     const char *port = find_last(text, before, ':');
     if (!port || !all_digits(port + 1, (size_t)(last - port - 1))) return NULL;
-    if (text[0] == '[') return port > text && port[-1] == ']' ? last : NULL;
-    return port > text && !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
+    if (text[0] == '[') return port[-1] == ']' ? last : NULL;
+    return !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
+}
+
+/* A host with colons can only be that; else some part of host:port:weight is not what it should be. */
+static bool is_ipv6(const char *host)
+{
+    char address[sizeof(((struct addr_spec *)0)->host)];
+    struct in6_addr ignored;
+    size_t len = strcspn(host, "%"); /* what follows is an interface */
+    memcpy(address, host, len);
+    address[len] = '\0';
+    return inet_pton(AF_INET6, address, &ignored) == 1;
 }
 
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
@@ -73,6 +85,8 @@ const char *server_spec_parse(struct server_spec *spec, const char *text, size_t
     if (!wrong) wrong = addr_spec_parse(&spec->addr, text, len);
     if (wrong) return wrong;
     if (spec->addr.path[0]) return NULL;
+    if (strchr(spec->addr.host, ':') && !is_ipv6(spec->addr.host))
+        return "it is neither host:port:weight nor an IPv6 address";
     if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
     spec->addr.has_port = true;
     return spec->addr.port ? NULL : "port 0 is no port of a server";
@@ -92,14 +106,33 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
+/* Sockets have port 0 in libmemcached and php-memcache; in twemproxy the colon before the weight stays. */
+static void path_name(const char *path, enum naming naming, char *text)
+{
+    static const struct {
+        const char *before, *behind;
+    } around[NAMING_COUNT] = {[NAMING_HOST] = {"", ""},
+                              [NAMING_HOST_PORT] = {"", ""},
+                              [NAMING_SLASH] = {"/", ":0"},
+                              [NAMING_LIBMEMCACHED] = {"", ":0"},
+                              [NAMING_PHP_MEMCACHE] = {"unix://", ":0"},
+                              [NAMING_TWEMPROXY] = {"", ":"}};
+    snprintf(text, SERVER_TEXT_MAX, "%s%s%s", around[naming].before, path, around[naming].behind);
+}
+
+static bool hides_usual_port(enum naming naming)
+{
+    return naming == NAMING_HOST || naming == NAMING_LIBMEMCACHED || naming == NAMING_TWEMPROXY;
+}
+
 const char *server_ring_name(const struct server_spec *spec, enum naming naming, char *text)
 {
     const struct addr_spec *a = &spec->addr;
     if (spec->name[0])
         snprintf(text, SERVER_TEXT_MAX, "%s", spec->name);
     else if (a->path[0])
-        snprintf(text, SERVER_TEXT_MAX, "%s", a->path);
-    else if (naming == NAMING_HOST && a->port == SERVER_PORT)
+        path_name(a->path, naming, text);
+    else if (a->port == SERVER_PORT && hides_usual_port(naming))
         snprintf(text, SERVER_TEXT_MAX, "%s", a->host);
     else
         snprintf(text, SERVER_TEXT_MAX, "%s%s:%u", naming == NAMING_SLASH ? "/" : "", a->host,

@@ -49,6 +49,18 @@ uint32_t hash_crc32(const void *bytes, size_t len)
     return hash_crc32a(bytes, len) >> 16 & 0x7fff;
 }
 
+/* python-memcached and php-memcache's standard strategy, both after a C library of old, know no hash of 0. */
+uint32_t hash_crc32_not0(const void *bytes, size_t len)
+{
+    uint32_t hash = hash_crc32(bytes, len);
+    return hash ? hash : 1;
+}
+
+uint32_t hash_crc31(const void *bytes, size_t len)
+{
+    return hash_crc32a(bytes, len) & 0x7fffffff;
+}
+
 /* --- FNV and one-at-a-time: a byte above 0x7f counts as a negative number ----------------------- */
 
 /* Multiplication and XOR pass nothing from higher bits to lower ones: 32 bits are enough for the 64-bit kinds too, of which

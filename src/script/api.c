@@ -108,6 +108,11 @@ bool mg_hashes_itself(int32_t distribution)
     return distribution_hashes_itself((enum distribution)distribution);
 }
 
+bool mg_takes_points(int32_t distribution)
+{
+    return distribution_takes_points((enum distribution)distribution);
+}
+
 const struct mg_setting *mg_setting(uint32_t at)
 {
     static const struct mg_setting settings[] = {
@@ -123,7 +128,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     struct pool_settings settings = {
         .selector = {.distribution = (enum distribution)o->distribution,
                      .hash = o->hash < 0 ? HASH_XXH3 : (enum hash)o->hash,
-                     .seed = (uint64_t)o->seed},
+                     .seed = (uint64_t)o->seed,
+                     .points = o->points},
         .naming = (enum naming)o->naming,
         .order = (enum order)o->order,
         .unweighted = !o->weighted,
@@ -134,6 +140,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     if (o->hash_tag) memcpy(settings.hash_tag, o->hash_tag, sizeof settings.hash_tag);
     if (o->hash_stop_len < sizeof settings.hash_stop && o->hash_stop_len)
         memcpy(settings.hash_stop, o->hash_stop, o->hash_stop_len);
+    if (o->unhashed_prefix_len < sizeof settings.unhashed_prefix && o->unhashed_prefix_len)
+        memcpy(settings.unhashed_prefix, o->unhashed_prefix, o->unhashed_prefix_len);
     if (o->name_len < sizeof settings.name && o->name_len)
         memcpy(settings.name, o->name, o->name_len);
     else
@@ -160,8 +168,7 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
 
 const char *mg_pool_close(struct script *s, int32_t pool)
 {
-    pool_close(s->pools[pool]);
-    return NULL;
+    return pool_close(s->pools[pool]);
 }
 
 const char *mg_server(struct script *s, uint32_t at)

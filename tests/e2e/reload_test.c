@@ -87,7 +87,7 @@ static void a_broken_script_changes_nothing_and_says_why(void **state)
         {MG "return mg.pool { '127.0.0.1:1', timeout = 'x' }\n", "script.lua:2"},
         {MG "return mg.pool { '127.0.0.1:99999' }\n", "script.lua:2"},
         {MG "return mg.pool {}\n", "script.lua:2"},
-        {MG "return mg.pool { '127.0.0.1:1', distribution = 'random' }\n", "script.lua:2"},
+        {MG "return mg.pool { '127.0.0.1:1', distribution = 'roulette' }\n", "script.lua:2"},
         {"return nosuchglobal\n", "nosuchglobal"},
     };
     struct backend *b = backend_listens();

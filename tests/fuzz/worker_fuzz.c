@@ -91,7 +91,7 @@ static struct pool *make_pool(uint8_t connections, const int *which)
         check(!server_spec_parse(&spec, text, (size_t)n));
         check(!pool_add_server(p, &spec, settings.timeout, &settings.backend));
     }
-    pool_close(p);
+    check(!pool_close(p));
     return p;
 }
 

@@ -51,24 +51,49 @@ static const char *own_name(void)
     return own ? textf("%s", own->pw_name) : "nobody";
 }
 
-struct memcached *memcached_start(const char *first, ...)
+static struct memcached *enter(void)
 {
     struct memcached *s = stage_memory(sizeof *s);
-    va_list rest;
     s->program.actor.fd = -1;
     s->program.actor.rank = RANK_PROGRAM;
     s->program.actor.leaves = memcached_leaves;
     stage_enter(&s->program.actor);
+    return s;
+}
+
+static bool starts_at(struct memcached *s, const char *address, const char *first, va_list rest)
+{
+    bool is_unix = strncmp(address, "unix:", 5) == 0;
+    const char *port = strrchr(address, ':') + 1;
+    const char *host = textf("%.*s", (int)(port - 1 - address), address);
+    const char *const over_unix[] = {"memcached", "-t", "1", "-u", own_name(), "-s", port, NULL};
+    const char *const over_tcp[] = {"memcached", "-l", host, "-p", port,       "-U",
+                                    "0",         "-t", "1",  "-u", own_name(), NULL};
+    s->address = textf("%s", address);
+    s->argv = program_arguments(is_unix ? over_unix : over_tcp, first, rest);
+    return starts(s);
+}
+
+struct memcached *memcached_start_at(const char *address, const char *first, ...)
+{
+    struct memcached *s = enter();
+    va_list rest;
+    va_start(rest, first);
+    bool is_there = starts_at(s, address, first, rest);
+    va_end(rest);
+    return is_there ? s : NULL;
+}
+
+struct memcached *memcached_start(const char *first, ...)
+{
+    struct memcached *s = enter();
+    va_list rest;
     /* Somebody may take the free port before memcached does. */
     for (int attempt = 0; attempt < 5; attempt++) {
-        const char *port = textf("%d", address_free_port());
-        const char *const before[] = {"memcached", "-l", "127.0.0.1", "-U", "0",  "-t",
-                                      "1",         "-u", own_name(),  "-p", port, NULL};
-        s->address = textf("127.0.0.1:%s", port);
         va_start(rest, first);
-        s->argv = program_arguments(before, first, rest);
+        bool is_there = starts_at(s, textf("127.0.0.1:%d", address_free_port()), first, rest);
         va_end(rest);
-        if (starts(s)) return s;
+        if (is_there) return s;
     }
     stage_fails("memcached does not start");
 }

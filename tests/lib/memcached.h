@@ -1,4 +1,4 @@
-/* memcached: the real server, on a free port of 127.0.0.1.
+/* memcached: the real server, on a free port of 127.0.0.1 or where the test says.
  *
  * Belongs to the stage, which ends it with the test. One thread, unless the options say otherwise,
  * so that cas numbers depend on the commands alone.
@@ -12,6 +12,10 @@ struct memcached;
 
 /* Starts it with these further options (NULL-ended) and waits until it answers. */
 struct memcached *memcached_start(const char *first, ...);
+
+/* The same at an address: `127.1.2.3:11211`, `unix:/path`. NULL when it ends at once: somebody has
+ * that port. */
+struct memcached *memcached_start_at(const char *address, const char *first, ...);
 
 const char *memcached_address(const struct memcached *s);
 

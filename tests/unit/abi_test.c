@@ -56,9 +56,12 @@
     X(hash_tag)                                                                                    \
     X(hash_stop)                                                                                   \
     X(hash_stop_len)                                                                               \
+    X(unhashed_prefix)                                                                             \
+    X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
     X(eject_floor)                                                                                 \
     X(server)                                                                                      \
+    X(points)                                                                                      \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
     X(naming)                                                                                      \

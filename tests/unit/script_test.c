@@ -81,6 +81,64 @@ static void single_options_override_like_and_like_overrides_defaults(void **stat
     assert_true(c->unweighted);
 }
 
+/* What stands on the ring for `10.0.0.1`, `10.0.0.2:5` and a unix socket. */
+static void servers_are_named_as_the_system_that_a_pool_is_like_names_them(void **state)
+{
+    static const struct {
+        const char *like, *names[3];
+    } namings[] = {
+        {"twemproxy", {"10.0.0.1", "10.0.0.2:5", "/s:"}},
+        {"libmemcached-ketama", {"10.0.0.1", "10.0.0.2:5", "/s:0"}},
+        {"libmemcached-ketama-weighted", {"10.0.0.1", "10.0.0.2:5", "/s:0"}},
+        {"libmemcached-spy", {"/10.0.0.1:11211", "/10.0.0.2:5", "//s:0"}},
+        {"spymemcached-ketama", {"10.0.0.1:11211", "10.0.0.2:5", "/s"}},
+        {"pymemcache", {"10.0.0.1:11211", "10.0.0.2:5", "/s"}},
+        {"cache-memcached-fast-ketama", {"10.0.0.1:11211", "10.0.0.2:5", "/s"}},
+        {"php-memcache", {"10.0.0.1:11211", "10.0.0.2:5", "unix:///s:0"}},
+        {"dalli", {"10.0.0.1:11211", "10.0.0.2:5", "/s"}},
+        {"node-memcached", {"10.0.0.1", "10.0.0.2:5", "/s"}},
+    };
+    char script[4096] = MG;
+    for (size_t i = 0; i < COUNT(namings); i++) {
+        size_t len = strlen(script);
+        snprintf(script + len, sizeof script - len,
+                 "mg.pool { like = '%s', order = 'given', '10.0.0.1', '10.0.0.2:5', 'unix:/s' }\n",
+                 namings[i].like);
+    }
+    load(strcat(script, "return mg.pool { '10.0.0.1' }\n"));
+    route_one(COMMAND_GET, "a", NULL);
+    for (size_t i = 0; i < COUNT(namings); i++) {
+        for (size_t k = 0; k < 3; k++)
+            assert_string_equal(w.pools[i]->members[k].name, namings[i].names[k]);
+    }
+}
+
+static void an_unhashed_prefix_is_left_out_and_the_rest_decides(void **state)
+{
+    load(MG "local a = mg.pool { like = 'pymemcache', unhashed_prefix = 'app:', '10.0.0.1',\n"
+            "                    '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5' }\n"
+            "local b = mg.pool { like = 'pymemcache', '10.0.0.1',\n"
+            "                    '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5' }\n"
+            "return a\n");
+    route_one(COMMAND_GET, "a", NULL);
+    unsigned elsewhere = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        char key[32];
+        size_t len = (size_t)snprintf(key, sizeof key, "app:key:%u", i);
+        const struct pool_member *with = pool_pick(w.pools[0], key, len);
+        assert_int_equal(with - w.pools[0]->members,
+                         pool_pick(w.pools[1], key + 4, len - 4) - w.pools[1]->members);
+        elsewhere +=
+            with - w.pools[0]->members != pool_pick(w.pools[1], key, len) - w.pools[1]->members;
+    }
+    assert_in_range(elsewhere, 600, 950);
+    struct pool_choice choice = pool_explain(w.pools[0], "app:x", 5);
+    assert_int_equal(choice.hashed_len, 1);
+    assert_memory_equal(choice.hashed, "x", 1);
+    assert_int_equal(pool_explain(w.pools[0], "app:", 4).hashed_len, 4);
+    assert_int_equal(pool_explain(w.pools[0], "apply", 5).hashed_len, 5);
+}
+
 static void the_script_behind_servers_needs_no_file(void **state)
 {
     static const char *const servers[] = {"127.0.0.1:5", "127.0.0.1:6"};
@@ -137,6 +195,19 @@ static const char *const broken[][3] = {
     {MG "local p = mg.pool { '127.0.0.1:1', like = 'squid' }\n", "script.lua:2:", "'squid' is not"},
     {MG "local p = mg.pool { '127.0.0.1:1', hash_tag = '{' }\n", "script.lua:2:", "takes 2 bytes"},
     {MG "local p = mg.pool { '127.0.0.1:1', eject_floor = 2 }\n", "script.lua:2:", "a share"},
+    {MG "local p = mg.pool { '127.0.0.1:1', points = 5 }\n",
+     "script.lua:2:", "option 'points' goes"},
+    {MG "local p = mg.pool { '127.0.0.1:1', like = 'pymemcache', hash = 'md5' }\n",
+     "script.lua:2:", "option 'hash' goes"},
+    {MG "local p = mg.pool { { '127.0.0.1:1', weight = 1.5 }, like = 'cache-memcached' }\n",
+     "script.lua:2:", "mg.pool has weights that are not whole"},
+    {MG "local p = mg.pool { '127.0.0.1:1:200000', like = 'php-memcache' }\n",
+     "script.lua:2:", "mg.pool has weights so large"},
+    {MG "local p = mg.pool { { '127.0.0.1:1', weight = 0.001 }, "
+        "like = 'cache-memcached-fast-ketama' }\n",
+     "script.lua:2:", "mg.pool has a weight so small"},
+    {MG "local p = mg.pool { '127.0.0.1:1', unhashed_prefix = '' }\n",
+     "script.lua:2:", "1 to 127 bytes"},
     {MG "local p = mg.pool { '127.0.0.1:1', weighted = 1 }\n", "script.lua:2:", "true or false"},
     {MG "local p = mg.pool { { '127.0.0.1:1', wait = 1 } }\n",
      "script.lua:2:", "server 1 unknown option 'wait'"},
@@ -247,6 +318,8 @@ int main(void)
         alone(the_options_of_a_pool_reach_c),
         alone(servers_have_names_weights_and_settings_of_their_own),
         alone(single_options_override_like_and_like_overrides_defaults),
+        alone(servers_are_named_as_the_system_that_a_pool_is_like_names_them),
+        alone(an_unhashed_prefix_is_left_out_and_the_rest_decides),
         alone(the_script_behind_servers_needs_no_file),
         alone(scripts_that_do_not_load_say_where_and_why),
         alone(a_wrong_pool_that_is_returned_at_once_is_found_too),
