@@ -39,7 +39,7 @@ enum { SHARED_KEY_MAX = 250, SHARED_TEXT_MAX = 65536 };
 
 enum { SHARED_NAME = 64, SHARED_DICTS = 64, SHARED_LEAST = 4096 };
 
-/* Invariants (shared_is_sane): used chunks = those of all items; the list of ages and the chains hold every item once.
+/* Its items: see base/items.h. Invariants (shared_is_sane): used chunks = those of all items; the list of ages and the chains hold every item once.
  * Numbers of chunks count from 1, so that fresh memory, which is all zero, is an empty dictionary. */
 struct shared_dict {
     char name[SHARED_NAME];

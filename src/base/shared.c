@@ -2,67 +2,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/hash.h"
+#include "base/items.h"
 #include "base/log.h"
 
-enum { CHUNK = 64, HEAD_BYTES = 26, MORE_BYTES = 60 };
+/* --- locks ------------------------------------------------------------------------------------- */
 
-/* An item is a chain of chunks: a head, and as many others as its key and text take. */
-struct head {
-    uint32_t next;         /* the item's next chunk */
-    uint32_t chain;        /* the next item in its bucket */
-    uint32_t newer, older; /* in the list of ages */
-    double expires;        /* 0: never */
-    union {
-        double number; /* SHARED_NUMBER, SHARED_BOOLEAN */
-        uint64_t text_len;
-    };
-    uint32_t hash;
-    uint8_t kind;
-    uint8_t key_len;
-    uint8_t bytes[HEAD_BYTES]; /* the key, then the text */
-};
-
-struct more {
-    uint32_t next;
-    uint8_t bytes[MORE_BYTES];
-};
-
-union chunk {
-    struct head head;
-    struct more more;
-};
-
-_Static_assert(sizeof(struct head) == CHUNK && sizeof(struct more) == CHUNK, "chunks fill a line");
-
-/* A dictionary whose lock is held, and the key that it is about. */
-struct place {
-    struct shared_dict *d;
-    uint32_t *buckets;
-    union chunk *chunks; /* chunks[0] is never used */
-    struct shared_key key;
-    uint32_t hash;
-};
-
-static size_t bucket_bytes(const struct shared_dict *d)
-{
-    return (d->buckets_n * sizeof(uint32_t) + CHUNK - 1) / CHUNK * CHUNK;
-}
-
-static struct place place_of(struct shared *s, struct shared_dict *d)
-{
-    char *memory = (char *)(s + 1) + d->at;
-    return (struct place){.d = d,
-                          .buckets = (uint32_t *)(void *)memory,
-                          .chunks = (union chunk *)(void *)(memory + bucket_bytes(d)) - 1};
-}
-
-/* --- the lock ---------------------------------------------------------------------------------- */
-
+/* A lock that survives whoever holds it. */
 static void lock_init(pthread_mutex_t *lock)
 {
     pthread_mutexattr_t kind;
@@ -73,44 +21,14 @@ static void lock_init(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&kind);
 }
 
-/* Every change stands between these two, so that who comes after one that died in it knows. */
-static void change_begin(struct shared_dict *d)
-{
-    __atomic_store_n(&d->is_changing, true, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
-static void change_end(struct shared_dict *d)
-{
-    __atomic_store_n(&d->is_changing, false, __ATOMIC_RELEASE);
-}
-
-static void dict_clear(const struct place *p)
-{
-    struct shared_dict *d = p->d;
-    memset(p->buckets, 0, bucket_bytes(d));
-    d->unused = d->begun = d->used = d->items = d->newest = d->oldest = 0;
-}
-
-/* The one who held it has died. Another death in here leaves things as they are for the next. */
-static void dict_recover(const struct place *p)
-{
-    struct shared_dict *d = p->d;
-    if (__atomic_load_n(&d->is_changing, __ATOMIC_ACQUIRE)) {
-        dict_clear(p);
-        d->losses++;
-        change_end(d);
-        log_warn("shared %s: emptied: a worker died while it changed it", d->name);
-    }
-    pthread_mutex_consistent(&d->lock);
-}
-
 static struct place dict_lock(struct shared *s, struct shared_dict *d, struct shared_key key)
 {
-    struct place p = place_of(s, d);
-    p.key = key;
-    p.hash = hash_bytes(HASH_XXH3, key.bytes, key.len);
-    if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) dict_recover(&p);
+    struct place p = items_place(s, d, key);
+    if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) {
+        if (items_recover(&p))
+            log_warn("shared %s: emptied: a worker died while it changed it", d->name);
+        pthread_mutex_consistent(&d->lock);
+    }
     return p;
 }
 
@@ -118,321 +36,6 @@ static void dict_unlock(const struct place *p)
 {
     assert(p->d->used <= p->d->chunks_n && p->d->items <= p->d->used);
     pthread_mutex_unlock(&p->d->lock);
-}
-
-/* --- bytes of an item -------------------------------------------------------------------------- */
-
-/* Somewhere in the bytes of an item. */
-struct cursor {
-    union chunk *chunks;
-    uint8_t *at;
-    size_t left; /* until the chunk's end */
-    uint32_t next;
-};
-
-static struct cursor cursor_at(const struct place *p, uint32_t item)
-{
-    struct head *head = &p->chunks[item].head;
-    return (struct cursor){p->chunks, head->bytes, HEAD_BYTES, head->next};
-}
-
-/* The next piece of at most n bytes. */
-static size_t cursor_take(struct cursor *c, size_t n, uint8_t **piece)
-{
-    if (c->left == 0) {
-        struct more *more = &c->chunks[c->next].more;
-        *c = (struct cursor){c->chunks, more->bytes, MORE_BYTES, more->next};
-    }
-    size_t len = n < c->left ? n : c->left;
-    *piece = c->at;
-    c->at += len;
-    c->left -= len;
-    return len;
-}
-
-static void cursor_write(struct cursor *c, const char *from, size_t n)
-{
-    uint8_t *piece;
-    for (size_t len; n > 0; from += len, n -= len) {
-        len = cursor_take(c, n, &piece);
-        memcpy(piece, from, len);
-    }
-}
-
-static void cursor_read(struct cursor *c, char *to, size_t n)
-{
-    uint8_t *piece;
-    for (size_t len; n > 0; to += len, n -= len) {
-        len = cursor_take(c, n, &piece);
-        memcpy(to, piece, len);
-    }
-}
-
-static bool cursor_equals(struct cursor *c, const char *bytes, size_t n)
-{
-    uint8_t *piece;
-    for (size_t len; n > 0; bytes += len, n -= len) {
-        len = cursor_take(c, n, &piece);
-        if (memcmp(piece, bytes, len) != 0) return false;
-    }
-    return true;
-}
-
-static uint32_t chunks_for(size_t bytes)
-{
-    if (bytes <= HEAD_BYTES) return 1;
-    return 1 + (uint32_t)((bytes - HEAD_BYTES + MORE_BYTES - 1) / MORE_BYTES);
-}
-
-static size_t item_bytes(const struct head *head)
-{
-    return head->key_len + (head->kind == SHARED_TEXT ? (size_t)head->text_len : 0);
-}
-
-/* --- items ------------------------------------------------------------------------------------- */
-
-static uint32_t *bucket_of(const struct place *p, uint32_t hash)
-{
-    return &p->buckets[hash & (p->d->buckets_n - 1)];
-}
-
-static void age_unlink(const struct place *p, uint32_t item)
-{
-    const struct head *head = &p->chunks[item].head;
-    *(head->newer ? &p->chunks[head->newer].head.older : &p->d->newest) = head->older;
-    *(head->older ? &p->chunks[head->older].head.newer : &p->d->oldest) = head->newer;
-}
-
-static void age_link(const struct place *p, uint32_t item)
-{
-    struct head *head = &p->chunks[item].head;
-    head->newer = 0;
-    head->older = p->d->newest;
-    *(head->older ? &p->chunks[head->older].head.newer : &p->d->oldest) = item;
-    p->d->newest = item;
-}
-
-/* For what was used just now. */
-static void touch(const struct place *p, uint32_t item)
-{
-    if (p->d->newest == item) return;
-    change_begin(p->d);
-    age_unlink(p, item);
-    age_link(p, item);
-    change_end(p->d);
-}
-
-static void chunks_give(const struct place *p, uint32_t first, uint32_t n)
-{
-    uint32_t last = first;
-    for (uint32_t i = 1; i < n; i++) last = p->chunks[last].more.next;
-    p->chunks[last].more.next = p->d->unused;
-    p->d->unused = first;
-    p->d->used -= n;
-}
-
-static void item_remove(const struct place *p, uint32_t item)
-{
-    struct head *head = &p->chunks[item].head;
-    uint32_t *link = bucket_of(p, head->hash);
-    while (*link != item) link = &p->chunks[*link].head.chain;
-    *link = head->chain;
-    age_unlink(p, item);
-    p->d->items--;
-    chunks_give(p, item, chunks_for(item_bytes(head)));
-}
-
-static uint32_t chunk_take(const struct place *p)
-{
-    struct shared_dict *d = p->d;
-    uint32_t chunk = d->unused;
-    if (chunk)
-        d->unused = p->chunks[chunk].more.next;
-    else
-        chunk = ++d->begun;
-    d->used++;
-    return chunk;
-}
-
-/* A chain of n chunks, n of them at most half of all; the oldest items make room. */
-static uint32_t chunks_take(const struct place *p, uint32_t n)
-{
-    uint32_t first = 0;
-    while (p->d->chunks_n - p->d->used < n) {
-        item_remove(p, p->d->oldest);
-        p->d->evictions++;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t chunk = chunk_take(p);
-        p->chunks[chunk].more.next = first;
-        first = chunk;
-    }
-    return first;
-}
-
-/* The item of the key, or 0. One whose time is over goes. */
-static uint32_t find(const struct place *p, double now)
-{
-    uint32_t item = *bucket_of(p, p->hash);
-    for (; item; item = p->chunks[item].head.chain) {
-        const struct head *head = &p->chunks[item].head;
-        if (head->hash != p->hash || head->key_len != p->key.len) continue;
-        struct cursor c = cursor_at(p, item);
-        if (cursor_equals(&c, p->key.bytes, p->key.len)) break;
-    }
-    if (!item || p->chunks[item].head.expires == 0 || p->chunks[item].head.expires > now)
-        return item;
-    change_begin(p->d);
-    item_remove(p, item);
-    change_end(p->d);
-    return 0;
-}
-
-static void item_create(const struct place *p, const struct shared_value *value, double expires)
-{
-    size_t text_len = value->kind == SHARED_TEXT ? value->text_len : 0;
-    uint32_t item = chunks_take(p, chunks_for(p->key.len + text_len));
-    struct head *head = &p->chunks[item].head;
-    uint32_t *bucket = bucket_of(p, p->hash);
-    head->chain = *bucket;
-    head->expires = expires;
-    head->hash = p->hash;
-    head->kind = (uint8_t)value->kind;
-    head->key_len = (uint8_t)p->key.len;
-    if (value->kind == SHARED_TEXT)
-        head->text_len = text_len;
-    else
-        head->number = value->number;
-    struct cursor c = cursor_at(p, item);
-    cursor_write(&c, p->key.bytes, p->key.len);
-    cursor_write(&c, value->text, text_len);
-    *bucket = item;
-    age_link(p, item);
-    p->d->items++;
-}
-
-static bool fits(const struct place *p, const struct shared_value *value)
-{
-    size_t text_len = value->kind == SHARED_TEXT ? value->text_len : 0;
-    return text_len <= SHARED_TEXT_MAX && chunks_for(p->key.len + text_len) <= p->d->chunks_n / 2;
-}
-
-/* In place of `old`, which may be 0. */
-static enum shared_status put(const struct place *p, uint32_t old, const struct shared_value *value,
-                              double expires)
-{
-    if (!fits(p, value)) return SHARED_TOO_LARGE;
-    change_begin(p->d);
-    if (old) item_remove(p, old);
-    item_create(p, value, expires);
-    change_end(p->d);
-    return SHARED_OK;
-}
-
-/* --- operations -------------------------------------------------------------------------------- */
-
-enum shared_status shared_get(struct shared *s, struct shared_dict *d, struct shared_key key,
-                              double now, struct shared_value *value, char *text)
-{
-    struct place p = dict_lock(s, d, key);
-    uint32_t item = find(&p, now);
-    if (item) {
-        const struct head *head = &p.chunks[item].head;
-        value->kind = head->kind;
-        if (head->kind == SHARED_TEXT) {
-            struct cursor c = cursor_at(&p, item);
-            cursor_read(&c, text, key.len); /* is overwritten: the text stands behind the key */
-            cursor_read(&c, text, (size_t)head->text_len);
-            value->text = text;
-            value->text_len = (uint32_t)head->text_len;
-        } else {
-            value->number = head->number;
-        }
-        touch(&p, item);
-    }
-    dict_unlock(&p);
-    return item ? SHARED_OK : SHARED_ABSENT;
-}
-
-enum shared_status shared_set(struct shared *s, struct shared_dict *d, struct shared_key key,
-                              const struct shared_value *value, double expires)
-{
-    struct place p = dict_lock(s, d, key);
-    enum shared_status status = put(&p, find(&p, 0), value, expires);
-    dict_unlock(&p);
-    return status;
-}
-
-enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct shared_key key,
-                              const struct shared_value *value, double expires, double now)
-{
-    struct place p = dict_lock(s, d, key);
-    enum shared_status status = find(&p, now) ? SHARED_EXISTS : put(&p, 0, value, expires);
-    dict_unlock(&p);
-    return status;
-}
-
-static enum shared_status incr(const struct place *p, double *number, const double *initial,
-                               double expires, double now)
-{
-    uint32_t item = find(p, now);
-    if (!item && !initial) return SHARED_ABSENT;
-    if (!item) {
-        struct shared_value value = {.kind = SHARED_NUMBER, .number = *initial + *number};
-        *number = value.number;
-        return put(p, 0, &value, expires);
-    }
-    struct head *head = &p->chunks[item].head;
-    if (head->kind != SHARED_NUMBER) return SHARED_NO_NUMBER;
-    head->number += *number; /* one store: whole at any moment */
-    *number = head->number;
-    touch(p, item);
-    return SHARED_OK;
-}
-
-enum shared_status shared_incr(struct shared *s, struct shared_dict *d, struct shared_key key,
-                               double *number, const double *initial, double expires, double now)
-{
-    struct place p = dict_lock(s, d, key);
-    enum shared_status status = incr(&p, number, initial, expires, now);
-    dict_unlock(&p);
-    return status;
-}
-
-enum shared_status shared_delete(struct shared *s, struct shared_dict *d, struct shared_key key,
-                                 double now)
-{
-    struct place p = dict_lock(s, d, key);
-    uint32_t item = find(&p, now);
-    if (item) {
-        change_begin(d);
-        item_remove(&p, item);
-        change_end(d);
-    }
-    dict_unlock(&p);
-    return item ? SHARED_OK : SHARED_ABSENT;
-}
-
-enum shared_status shared_expires(struct shared *s, struct shared_dict *d, struct shared_key key,
-                                  double now, double *expires)
-{
-    struct place p = dict_lock(s, d, key);
-    uint32_t item = find(&p, now);
-    if (item) *expires = p.chunks[item].head.expires;
-    dict_unlock(&p);
-    return item ? SHARED_OK : SHARED_ABSENT;
-}
-
-struct shared_usage shared_usage(struct shared *s, struct shared_dict *d)
-{
-    struct place p = dict_lock(s, d, (struct shared_key){"", 0});
-    struct shared_usage usage = {.capacity = (size_t)d->chunks_n * CHUNK,
-                                 .used = (size_t)d->used * CHUNK,
-                                 .items = d->items,
-                                 .evictions = d->evictions,
-                                 .losses = d->losses};
-    dict_unlock(&p);
-    return usage;
 }
 
 /* --- the region -------------------------------------------------------------------------------- */
@@ -459,7 +62,8 @@ static const char *carve(struct shared *s, const char *name, size_t len, size_t 
         return "there are 64 already, those of earlier scripts included";
     struct shared_dict *d = &s->dicts[s->dicts_n];
     const struct shared_dict *before = s->dicts_n ? d - 1 : NULL;
-    size_t at = before ? before->at + (before->size + CHUNK - 1) / CHUNK * CHUNK : 0;
+    size_t at =
+        before ? before->at + (before->size + ITEMS_CHUNK - 1) / ITEMS_CHUNK * ITEMS_CHUNK : 0;
     if (at > s->size || size > s->size - at)
         return "there is not enough left: give more with --shared-memory (what earlier scripts "
                "made stays until a restart)";
@@ -467,9 +71,7 @@ static const char *carve(struct shared *s, const char *name, size_t len, size_t 
     memcpy(d->name, name, len);
     d->size = size;
     d->at = at;
-    d->buckets_n = 1;
-    while (d->buckets_n < size / CHUNK / 2) d->buckets_n *= 2;
-    d->chunks_n = (uint32_t)((size - bucket_bytes(d)) / CHUNK);
+    items_init(d);
     lock_init(&d->lock);
     __atomic_store_n(&s->dicts_n, s->dicts_n + 1, __ATOMIC_RELEASE);
     return NULL;
@@ -502,40 +104,100 @@ struct shared_dict *shared_open(struct shared *s, const char *name, size_t len, 
     return d;
 }
 
-/* --- for tests --------------------------------------------------------------------------------- */
+/* --- operations -------------------------------------------------------------------------------- */
 
-/* Counts the items by age, and their chunks. False for a list that does not hang together. */
-static bool count_ages(const struct place *p, uint32_t *items, uint32_t *used)
+enum shared_status shared_get(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              double now, struct shared_value *value, char *text)
 {
-    uint32_t newer = 0;
-    for (uint32_t item = p->d->newest; item; newer = item, item = p->chunks[item].head.older) {
-        const struct head *head = &p->chunks[item].head;
-        if (item > p->d->begun || head->newer != newer || ++*items > p->d->items) return false;
-        *used += chunks_for(item_bytes(head));
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) {
+        items_value(&p, item, value, text);
+        items_touch(&p, item);
     }
-    return newer == p->d->oldest;
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
 }
 
-static bool count_chains(const struct place *p, uint32_t *items)
+enum shared_status shared_set(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              const struct shared_value *value, double expires)
 {
-    for (uint32_t i = 0; i < p->d->buckets_n; i++) {
-        for (uint32_t item = p->buckets[i]; item; item = p->chunks[item].head.chain) {
-            bool here = bucket_of(p, p->chunks[item].head.hash) == &p->buckets[i];
-            if (!here || ++*items > p->d->items) return false;
-        }
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status = items_put(&p, items_find(&p, 0), value, expires);
+    dict_unlock(&p);
+    return status;
+}
+
+enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              const struct shared_value *value, double expires, double now)
+{
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status =
+        items_find(&p, now) ? SHARED_EXISTS : items_put(&p, 0, value, expires);
+    dict_unlock(&p);
+    return status;
+}
+
+static enum shared_status incr(const struct place *p, double *number, const double *initial,
+                               double expires, double now)
+{
+    uint32_t item = items_find(p, now);
+    if (!item && !initial) return SHARED_ABSENT;
+    if (!item) {
+        struct shared_value value = {.kind = SHARED_NUMBER, .number = *initial + *number};
+        *number = value.number;
+        return items_put(p, 0, &value, expires);
     }
-    return true;
+    if (!items_add(p, item, number)) return SHARED_NO_NUMBER;
+    items_touch(p, item);
+    return SHARED_OK;
+}
+
+enum shared_status shared_incr(struct shared *s, struct shared_dict *d, struct shared_key key,
+                               double *number, const double *initial, double expires, double now)
+{
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status = incr(&p, number, initial, expires, now);
+    dict_unlock(&p);
+    return status;
+}
+
+enum shared_status shared_delete(struct shared *s, struct shared_dict *d, struct shared_key key,
+                                 double now)
+{
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) items_remove(&p, item);
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
+}
+
+enum shared_status shared_expires(struct shared *s, struct shared_dict *d, struct shared_key key,
+                                  double now, double *expires)
+{
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) *expires = items_expiry(&p, item);
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
+}
+
+struct shared_usage shared_usage(struct shared *s, struct shared_dict *d)
+{
+    struct place p = dict_lock(s, d, (struct shared_key){"", 0});
+    struct shared_usage usage = {.capacity = (size_t)d->chunks_n * ITEMS_CHUNK,
+                                 .used = (size_t)d->used * ITEMS_CHUNK,
+                                 .items = d->items,
+                                 .evictions = d->evictions,
+                                 .losses = d->losses};
+    dict_unlock(&p);
+    return usage;
 }
 
 bool shared_is_sane(struct shared *s, struct shared_dict *d)
 {
-    uint32_t aged = 0, chained = 0, used = 0, unused = 0;
     struct place p = dict_lock(s, d, (struct shared_key){"", 0});
-    bool sane = count_ages(&p, &aged, &used) && count_chains(&p, &chained);
-    for (uint32_t chunk = d->unused; chunk && unused <= d->begun; unused++)
-        chunk = p.chunks[chunk].more.next;
-    sane = sane && aged == d->items && chained == d->items && used == d->used &&
-           used + unused == d->begun && d->begun <= d->chunks_n && !d->is_changing;
+    bool sane = items_are_sane(&p);
     dict_unlock(&p);
     return sane;
 }

@@ -333,7 +333,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 {
     struct master *m = arg;
     bool running = m->state == MASTER_RUNNING;
-    if (type == CREW_READY || type == CREW_RELOADED) master_take_wishes(m, s);
+    if (type == CREW_READY || type == CREW_SWITCHED) master_take_wishes(m, s);
     switch (type) {
     case CREW_READY:
         if (running) master_on_ready(m, s);

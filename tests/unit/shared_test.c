@@ -202,7 +202,7 @@ static void a_name_is_one_dictionary_of_one_size(void **state)
 static void the_region_is_bounded(void **state)
 {
     const char *wrong;
-    char name[8];
+    char name[16];
     assert_null(shared_open(region, "all", 3, REGION, &wrong));
     assert_non_null(strstr(wrong, "--shared-memory"));
     opened("rest", REGION - 64 * 1024);
