@@ -7,6 +7,7 @@
 #ifndef MOONGATE_DAEMON_OPTIONS_H
 #define MOONGATE_DAEMON_OPTIONS_H
 
+#include "daemon/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,12 +63,6 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(allow_flush)                                                                                 \
     X(drain_timeout)
 
-/* A repeatable option's values, in order. */
-struct option_list {
-    const char **items;
-    size_t n;
-};
-
 struct options {
     struct option_list servers; /* split at commas too */
     uint16_t port;
@@ -107,6 +102,9 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
 /* Gives the option at that place among them a value within its bounds, unless the command line did. */
 void options_set(struct options *o, uint32_t at, double value);
+
+/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+bool options_default(struct options *o) __attribute__((warn_unused_result));
 
 /* Prints usage and the table of options with their defaults. */
 void options_help(FILE *out);

@@ -62,6 +62,10 @@ void script_destroy(struct script *s);
 struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
                                  uint32_t n);
 
+/* A client_trace_fn; likewise. */
+struct pool *const *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path);
+
 uint32_t script_generation(const struct script *s);
 
 /* Its pools, n of them; they stay owned by the script. */

@@ -29,7 +29,9 @@ enum {
 #undef X
 };
 
-/* Invariant: the Lua stack holds the traceback handler at 1 and the run function at 2 whenever Lua is not running. */
+/* What the Lua stack holds, and nothing more, whenever Lua is not running. */
+enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
+
 struct script {
     lua_State *L;
     struct script_host host;
@@ -38,6 +40,7 @@ struct script {
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
+    struct path *path_taken; /* of the request that is being traced, else NULL */
     struct log_limit log;
     char path[256]; /* as shown */
     bool is_loaded;
@@ -46,8 +49,7 @@ struct script {
     struct script_timers timers;
     uint32_t options_given; /* a bit each */
     double options[SCRIPT_OPTIONS];
-    char *
-        text; /* SHARED_TEXT_MAX bytes for what comes out of a dictionary; NULL until one is opened */
+    char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
 
 /* Finds what Lua does when a timer fires. False: the message is on the stack. */

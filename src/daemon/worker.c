@@ -73,18 +73,24 @@ static void stop(struct worker *w, int code)
 
 /* --- the script -------------------------------------------------------------------------------- */
 
-/* fd: the script's text, see source; -1: the built-in one. */
-static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
+struct script *worker_load(const struct script_host *host, const char *path, int fd,
+                           uint32_t generation, char *error)
 {
-    const char *path = w->seat->options->script;
     size_t len = 0;
     char *text = path ? source_read(fd, &len) : NULL;
     struct script *s = NULL;
     if (path && !text)
         snprintf(error, SCRIPT_ERROR_MAX, "%s: %s", path, strerror(errno));
     else
-        s = script_load(&w->host, path, text, len, generation, error);
+        s = script_load(host, path, text, len, generation, error);
     free(text);
+    return s;
+}
+
+/* fd: the script's text, see source; -1: the built-in one. */
+static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
+{
+    struct script *s = worker_load(&w->host, w->seat->options->script, fd, generation, error);
     if (!s) backends_sweep(&w->backends);
     return s;
 }
@@ -125,6 +131,7 @@ static void adopt_script(struct worker *w, struct script *s)
     apply_options(w, s);
     w->turn.router = s;
     w->turn.route = script_route;
+    w->turn.trace = script_trace;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
     script_start_timers(s);
@@ -577,27 +584,47 @@ int worker_run(const struct worker_seat *seat)
     return code;
 }
 
-int worker_check(const struct options *options, bool quiet)
+int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
 {
     struct board *board = board_create(1, options->shared_memory);
     struct worker_seat seat = {.options = options, .board = board, .channel = -1};
     struct worker w;
-    char error[SCRIPT_ERROR_MAX];
     if (!board) {
         fprintf(stderr, "moongate: counters: not mapped: %s: give the process more memory\n",
                 strerror(errno));
         return EXIT_SYSTEM;
     }
     worker_init(&w, &seat, false);
-    w.script = load_script(&w, options->script_fd, 1, error);
-    int code = w.script ? EXIT_OK : EXIT_SCRIPT;
-    if (!w.script)
-        fprintf(stderr, "%s\n", error);
-    else if (!quiet)
-        script_describe(w.script, stdout);
+    int code = act(arg, &w.host, &w.turn);
     worker_release(&w);
     board_destroy(board);
     return code;
+}
+
+struct checking {
+    const struct options *options;
+    bool quiet;
+};
+
+static int check_script(void *arg, const struct script_host *host, struct turn *turn)
+{
+    const struct checking *k = arg;
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = worker_load(host, k->options->script, k->options->script_fd, 1, error);
+    (void)turn;
+    if (!s) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_SCRIPT;
+    }
+    if (!k->quiet) script_describe(s, stdout);
+    script_destroy(s);
+    return EXIT_OK;
+}
+
+int worker_check(const struct options *options, bool quiet)
+{
+    struct checking k = {options, quiet};
+    return worker_rehearse(options, check_script, &k);
 }
 
 int worker_print_script(void)

@@ -5,8 +5,6 @@
 
 #include "script/state.h"
 
-enum { HANDLER = 1 }; /* the traceback handler's place on the stack */
-
 /* --- firing ------------------------------------------------------------------------------------ */
 
 static void complain(struct script *s)
@@ -27,10 +25,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)loop;
     (void)events;
     if (watcher->repeat == 0) timer->is_used = false;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire); /* [..., fire] */
-    lua_pushinteger(L, timer->number);                 /* [..., fire, number] */
-    if (lua_pcall(L, 1, 0, HANDLER) != 0) complain(s); /* [...] or [..., message] */
-    lua_settop(L, top);                                /* [...] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
+    lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
+    if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
+    lua_settop(L, top);                                      /* [...] */
 }
 
 /* [script] -> []; moongate.timer is loaded with the library, so nothing here runs a script's code. */

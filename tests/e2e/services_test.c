@@ -272,6 +272,21 @@ static void a_timer_that_errs_is_told_and_counted(void **state)
     asks(c, "k", "END\r\n");
 }
 
+/* A script that has it all is asked where a key goes: no timer runs, no counter is anybody's. */
+static void a_script_with_services_can_be_explained(void **state)
+{
+    const char *script = moongate_script_file(
+        MG "local c, d = mg.counter 'c', mg.shared('d', '100m')\n"
+           "mg.timer.every(0.001, function() error 'ran' end)\n"
+           "mg.options { max_conns = 5 }\n"
+           "local pool = mg.pool { '127.0.0.1:11', name = 'there' }\n"
+           "return function(req) c:add(1) d:set(req.key, 1) return pool end\n");
+    struct run run = moongate_runs("explain", script, "get k", NULL);
+    if (run.code != 0) stage_fails("exit %d: %s", run.code, run.err);
+    assert_non_null(strstr(run.out, "pool there"));
+    assert_string_equal(run.err, "");
+}
+
 /* --- options ----------------------------------------------------------------------------------- */
 
 #define MISS "return function(req) return mg.reply.miss() end\n"
@@ -384,6 +399,7 @@ int main(void)
         play(shared_memory_is_as_large_as_said),
         play(timers_fire_in_each_worker_until_the_script_goes),
         play(a_timer_that_errs_is_told_and_counted),
+        play(a_script_with_services_can_be_explained),
         play(options_of_the_script_count_from_its_use_on),
         play(the_command_line_wins),
         play(the_master_goes_by_the_scripts_options),

@@ -211,7 +211,10 @@ static void ask_other(struct player *c, uint8_t how)
         bytes_say(&c->out, "flush_all\r\n");
         wish_add(c, WISH_LINE)->text = " OK ";
     } else {
-        bytes_say(&c->out, "stats items\r\n");
+        if (how < 128)
+            bytes_say(&c->out, "stats items\r\n");
+        else
+            bytes_say(&c->out, "stats explain get r%u\r\n", how);
         wish_add(c, WISH_STATS);
     }
 }
