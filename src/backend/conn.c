@@ -341,6 +341,13 @@ static void conn_alarm(struct conn *c)
         return;
     }
     fifo_expire(c);
+    if (c->state == CONN_RESOLVING) {
+        if (!c->failed && now - c->since >= c->backend->settings.connect_timeout)
+            conn_unlocated(c);
+        else
+            set_alarm(c, next_alarm(c));
+        return;
+    }
     if (is_late(c->backend)) {
         close_all(c->backend);
         return;
@@ -433,6 +440,7 @@ void conn_release(struct conn *c, const char *reason)
     c->failed = false;
     conn_set_state(c, CONN_IDLE);
     outq_release(&c->out);
+    c->line_open = false;
     fifo_fail(c, reason);
 }
 
