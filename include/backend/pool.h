@@ -7,6 +7,7 @@
 #define MOONGATE_BACKEND_POOL_H
 
 #include "backend/backend.h"
+#include "backend/discovery.h"
 #include "backend/selector.h"
 #include "backend/server.h"
 
@@ -74,6 +75,8 @@ struct pool {
     uint32_t living_n;
     uint64_t seen; /* set->changes when the selector was built */
     struct selector selector;
+    struct discovery *discovery; /* who says which members there are, or NULL */
+    struct discovery_listener *listener;
 };
 
 struct pool *pool_create(const struct pool_settings *settings, struct backends *set);
@@ -89,6 +92,14 @@ const char *pool_close(struct pool *p);
 /* Other servers, with the pool's settings, take the place of all; those that stay keep their connections, and those that go
  * finish what is in flight. NULL, or what is wrong: then nothing has changed. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n);
+
+/* From now on the servers are those that the URL says, and change with it. After pool_close, instead of pool_add_server. NULL,
+ * or a sentence that says what is wrong with the URL. */
+const char *pool_follow(struct pool *p, const char *url, size_t len,
+                        const struct discovery_settings *settings);
+
+/* Why pool_pick gives no member, as clients see it. Valid until the next call. */
+const char *pool_lacks_servers(const struct pool *p);
 
 void pool_destroy(struct pool *p);
 

@@ -10,6 +10,8 @@
 
 #include "backend/fifo.h"
 #include "backend/intake.h"
+#include "backend/locate.h"
+#include "base/slab.h"
 
 enum { READ_AT_MOST = 64 * 1024 };
 
@@ -68,6 +70,7 @@ static double next_alarm(const struct conn *c)
     const struct backend_settings *s = &c->backend->settings;
     double at = INFINITY;
     switch (c->state) {
+    case CONN_RESOLVING: at = c->failed ? INFINITY : c->since + s->connect_timeout; break;
     case CONN_CONNECTING:
     case CONN_PROBING: at = c->since + s->connect_timeout; break;
     case CONN_READY: at = c->head ? c->progress + s->stall_timeout : INFINITY; break;
@@ -97,6 +100,27 @@ static bool is_late(const struct backend *b)
 
 static void conn_connect(struct conn *c);
 
+/* The descriptor and what was read from it. */
+static void hang_up(struct conn *c)
+{
+    struct ev_loop *loop = c->backend->set->loop;
+    ev_io_stop(loop, &c->io);
+    ev_timer_stop(loop, &c->timer);
+    if (c->fd >= 0) close(c->fd);
+    c->fd = -1;
+    inbuf_release(&c->in);
+}
+
+/* True when an address did not do that is not the last one: calls wait on while the next is tried. */
+static bool has_next_addr(struct conn *c)
+{
+    if (c->state == CONN_READY || c->backend->addrs_n == 0) return false;
+    c->peer = *backend_next_addr(c->backend, &c->peer);
+    if (++c->tried < c->backend->addrs_n) return true;
+    c->tried = 0;
+    return false;
+}
+
 /* The one way to close; what happens next depends on what there was before. */
 static void conn_close(struct conn *c, const char *reason)
 {
@@ -105,24 +129,26 @@ static void conn_close(struct conn *c, const char *reason)
     bool settled = was_ready && now_of(c) - c->since >= c->backend->settings.probe_settle;
     uint32_t in_flight = c->depth;
     assert(conn_sane(c) && c->fd >= 0);
-    ev_io_stop(set->loop, &c->io);
-    ev_timer_stop(set->loop, &c->timer);
-    close(c->fd);
-    c->fd = -1;
+    hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
     c->backend->stats->closes++;
+    if (has_next_addr(c)) {
+        log_debug("backend %s: closed: %s: the next address is tried", c->backend->name, c->reason);
+        conn_connect(c);
+        return;
+    }
     if (settled) c->troubles = 0;
     c->troubles += !settled || late;
     c->failed = !was_ready || late;
     if (log_allows(&set->log, set->now))
         log_warn("backend %s: closed: %s (%u in flight)", c->backend->name, c->reason, in_flight);
     conn_set_state(c, CONN_WAITING);
-    inbuf_release(&c->in);
     outq_release(&c->out);
     c->line_open = false;
     fifo_fail(c, c->reason);
     /* A server that closed a good connection may well take the next one: try at once, but only once. */
+    if (c->backend->leaves) return;
     if (was_ready && !late && c->troubles <= 1)
         conn_connect(c);
     else
@@ -167,18 +193,39 @@ static void conn_connected(struct conn *c)
     conn_watch(c);
 }
 
+/* There is nothing to connect to: no socket, or no address. */
+static void conn_give_up(struct conn *c, enum conn_state state)
+{
+    c->failed = true;
+    conn_set_state(c, state);
+    outq_release(&c->out);
+    c->line_open = false;
+    fifo_fail(c, c->reason);
+    set_alarm(c, state == CONN_WAITING ? now_of(c) + back_off(c) : INFINITY);
+    backend_note_health(c->backend);
+}
+
+/* The resolver goes on asking: no attempt of ours would bring an address sooner. */
+static void conn_resolve(struct conn *c)
+{
+    if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
+    set_alarm(c, next_alarm(c));
+}
+
 static void conn_connect(struct conn *c)
 {
-    const struct addr *addr = &c->backend->addr;
+    const struct addr *addr = backend_addr(c->backend, &c->peer);
+    if (!addr) {
+        conn_resolve(c);
+        return;
+    }
+    c->peer = *addr;
+    addr = &c->peer;
     c->fd = open_socket(addr);
     if (c->fd < 0) {
         snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(errno));
-        c->failed = true;
         c->troubles++;
-        conn_set_state(c, CONN_WAITING);
-        fifo_fail(c, c->reason);
-        set_alarm(c, now_of(c) + back_off(c));
-        backend_note_health(c->backend);
+        conn_give_up(c, CONN_WAITING);
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
@@ -219,6 +266,7 @@ static int shown_len(const struct response *r)
 static void conn_ready(struct conn *c)
 {
     c->failed = false;
+    c->tried = 0;
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     backend_note_health(c->backend);
@@ -283,7 +331,7 @@ static void close_all(struct backend *b)
     char reason[64];
     snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
     for (uint32_t i = 0; i < b->settings.connections; i++) {
-        if (b->conns[i].fd >= 0) conn_close(&b->conns[i], reason);
+        if (b->conns[i]->fd >= 0) conn_close(b->conns[i], reason);
     }
     b->late = 0; /* what ends the next connections is something else */
 }
@@ -301,7 +349,7 @@ static void conn_alarm(struct conn *c)
     double now = now_of(c);
     if (c->state == CONN_WAITING) {
         /* While the server is down its first connection probes it; the others wait for what that one says. */
-        if (!c->backend->down || c == c->backend->conns) conn_connect(c);
+        if (!c->backend->down || c == c->backend->conns[0]) conn_connect(c);
         return;
     }
     if (is_put_off(c)) return;
@@ -345,13 +393,20 @@ static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- for the backend --------------------------------------------------------------------------- */
 
-void conn_init(struct conn *c, struct backend *b)
+struct conn *conn_create(struct backend *b)
 {
+    struct conn *c = slab_borrow(sizeof *c);
     *c = (struct conn){.backend = b, .fd = -1, .state = CONN_IDLE};
     ev_init(&c->io, on_io);
     ev_init(&c->timer, on_alarm);
     ev_set_priority(&c->timer, -1); /* what a turn brings is read before anything is late in it */
     c->io.data = c->timer.data = c;
+    return c;
+}
+
+void conn_destroy(struct conn *c)
+{
+    slab_return(c, sizeof *c);
 }
 
 void conn_start(struct conn *c)
@@ -364,17 +419,33 @@ void conn_wake(struct conn *c)
     if (c->state == CONN_WAITING) set_alarm(c, now_of(c));
 }
 
+void conn_relocate(struct conn *c)
+{
+    bool is_known = memcmp(backend_addr(c->backend, &c->peer), &c->peer, sizeof c->peer) == 0;
+    assert(conn_sane(c) && c->state != CONN_READY);
+    if (c->state == CONN_WAITING) {
+        c->tried = 0;
+        conn_wake(c);
+    } else if (c->state == CONN_RESOLVING || !is_known) {
+        hang_up(c);
+        c->tried = 0;
+        conn_connect(c);
+    }
+}
+
+void conn_unlocated(struct conn *c)
+{
+    if (c->state != CONN_RESOLVING) return;
+    snprintf(c->reason, sizeof c->reason, "%s", c->backend->unresolved);
+    conn_give_up(c, CONN_RESOLVING);
+}
+
 void conn_release(struct conn *c, const char *reason)
 {
-    struct ev_loop *loop = c->backend->set->loop;
     if (c->state == CONN_IDLE) return;
-    ev_io_stop(loop, &c->io);
-    ev_timer_stop(loop, &c->timer);
-    if (c->fd >= 0) close(c->fd);
-    c->fd = -1;
+    hang_up(c);
     c->failed = false;
     conn_set_state(c, CONN_IDLE);
-    inbuf_release(&c->in);
     outq_release(&c->out);
     fifo_fail(c, reason);
 }
