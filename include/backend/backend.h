@@ -56,6 +56,8 @@ struct conn {
     bool failed;              /* the last attempt did not become ready */
     uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
     double since;      /* when state was entered */
+    double alarm;      /* when the timer goes off, or should have */
+    bool put_off;      /* it was late itself, and is set once more */
     double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
     char reason[BACKEND_REASON_MAX]; /* why it was closed last */
 };

@@ -15,6 +15,9 @@
 
 enum { READ_AT_MOST = 64 * 1024 };
 
+/* Seconds: an alarm that is so late says that moongate itself stood still. */
+static const double LAG = 0.02;
+
 static const char PROBE[] = "version\r\n";
 
 /* --- state ------------------------------------------------------------------------------------- */
@@ -80,6 +83,7 @@ static void set_alarm(struct conn *c, double at)
 {
     struct ev_loop *loop = c->backend->set->loop;
     ev_timer_stop(loop, &c->timer);
+    c->alarm = at;
     if (isinf(at)) return;
     double after = at - now_of(c);
     ev_timer_set(&c->timer, after > 0 ? after : 0, 0);
@@ -332,6 +336,14 @@ static void close_all(struct backend *b)
     b->late = 0; /* what ends the next connections is something else */
 }
 
+/* While moongate stood still, answers came that are not read yet: they get a moment, once, before anything is given up. */
+static bool is_put_off(struct conn *c)
+{
+    c->put_off = !c->put_off && now_of(c) - c->alarm > LAG;
+    if (c->put_off) set_alarm(c, now_of(c) + LAG);
+    return c->put_off;
+}
+
 static void conn_alarm(struct conn *c)
 {
     double now = now_of(c);
@@ -340,6 +352,7 @@ static void conn_alarm(struct conn *c)
         if (!c->backend->down || c == c->backend->conns[0]) conn_connect(c);
         return;
     }
+    if (is_put_off(c)) return;
     fifo_expire(c);
     if (c->state == CONN_RESOLVING) {
         if (!c->failed && now - c->since >= c->backend->settings.connect_timeout)
@@ -393,6 +406,7 @@ struct conn *conn_create(struct backend *b)
     *c = (struct conn){.backend = b, .fd = -1, .state = CONN_IDLE};
     ev_init(&c->io, on_io);
     ev_init(&c->timer, on_alarm);
+    ev_set_priority(&c->timer, -1); /* what a turn brings is read before anything is late in it */
     c->io.data = c->timer.data = c;
     return c;
 }
@@ -454,9 +468,7 @@ void conn_push(struct conn *c, struct call *call)
     if (!c->head) c->progress = now_of(c);
     fifo_push(c, call);
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
-    double at = ev_is_active(&c->timer)
-                    ? now_of(c) + ev_timer_remaining(c->backend->set->loop, &c->timer)
-                    : INFINITY;
+    double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
     double stall = c->progress + c->backend->settings.stall_timeout;
     double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
     if (wanted < at) set_alarm(c, wanted);

@@ -23,6 +23,7 @@
  *  31  depth of the queue        a_queue_over_its_depth_fails_fast_and_drains_by_itself,
  *                                a_queue_that_timed_out_drains_by_itself
  *  32  all servers down          a_pool_of_dead_servers_answers_at_once
+ *  42  time that jumps           a_pause_of_moongate_itself_is_no_fault_of_a_server
  *
  * How a server comes back is in probing_test, rehashing in rehash_test, random faults of all kinds in chaos_test.
  */
@@ -33,6 +34,7 @@
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +247,36 @@ static void a_stopped_server_takes_only_its_own_keys(void **state)
     assert_true(p99_of_gets(c, "b") <= at_once()); /* it still has what it had */
 }
 
+/* The answers come while moongate does not look: they are there, so nothing is late. */
+static void a_pause_of_moongate_itself_is_no_fault_of_a_server(void **state)
+{
+    enum { GETS = 10, SIZE = 100000 };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 0.2"), NULL);
+    struct client *c = client_connects(m);
+    char *data = noise(SIZE, 3);
+    pid_t worker;
+
+    moongate_workers(m, &worker, 1);
+    for (int i = 0; i < GETS; i++) client_sends(c, textf("get k%d\r\n", i));
+    for (int i = 0; i < GETS; i++) backend_sees(b, textf("get k%d\r\n", i));
+    kill(worker, SIGSTOP);
+    for (int i = 0; i < GETS; i++) {
+        backend_answers(b, textf("VALUE k%d 0 %d\r\n", i, i ? 1 : SIZE));
+        backend_answers_bytes(b, data, i ? 1 : SIZE);
+        backend_answers(b, "\r\nEND\r\n");
+    }
+    for (double end = stage_now() + 0.4; stage_now() < end;) stage_turns(10);
+    kill(worker, SIGCONT);
+    for (int i = 0; i < GETS; i++) {
+        client_sees(c, textf("VALUE k%d 0 %d\r\n", i, i ? 1 : SIZE));
+        client_sees_bytes(c, data, i ? 1 : SIZE);
+        client_sees(c, "\r\nEND\r\n");
+    }
+    assert_int_equal(stat_number(c, "servers", stat_of(backend_address(b), "timeouts")), 0);
+    assert_int_equal(backend_links(b), 1);
+}
+
 static void a_pool_of_dead_servers_answers_at_once(void **state)
 {
     static const char *const options[] = {"", "on_failure = 'miss'", "on_failure = 'rehash'",
@@ -359,6 +391,7 @@ int main(void)
         play(a_server_that_only_swallows_is_down_after_its_stall_timeout),
         play(a_server_that_leaves_while_it_is_down_leaves_no_trace),
         play(a_stopped_server_takes_only_its_own_keys),
+        play(a_pause_of_moongate_itself_is_no_fault_of_a_server),
         play(a_pool_of_dead_servers_answers_at_once),
         play(a_queue_over_its_depth_fails_fast_and_drains_by_itself),
         play(a_queue_that_timed_out_drains_by_itself),
