@@ -103,6 +103,9 @@ const char *pool_lacks_servers(const struct pool *p);
 
 void pool_destroy(struct pool *p);
 
+/* How many members take keys now. */
+uint32_t pool_living(struct pool *p);
+
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);
 

@@ -62,6 +62,8 @@ struct option_table {
     const struct option_range *ranges;
     size_t ranges_n;
     bool (*take)(void *to, const char *word); /* what is no option; false: it has complained */
+    size_t
+        given; /* place of a uint64_t that gets a bit for each row that argv names; 0: there is none */
 };
 
 /* Fills `to`, which is zero: defaults (but for those that are words, which are their owner's to compute), then what argv[1..)
@@ -72,6 +74,10 @@ bool option_table_read(const struct option_table *t, void *to, int argc, char **
 /* The first step of it alone. */
 bool option_table_default(const struct option_table *t, void *to)
     __attribute__((warn_unused_result));
+
+/* What a number may be. */
+const struct option_range *option_table_range(const struct option_table *t,
+                                              const struct option_row *row);
 
 /* A line a row, with its default. */
 void option_table_print(const struct option_table *t, FILE *out);

@@ -12,6 +12,7 @@
 #include "backend/settings.h"
 #include "client/route.h"
 #include "protocol/request.h"
+#include "script/services.h"
 
 #ifndef MOONGATE_CDEF
 #include <stddef.h>
@@ -47,8 +48,8 @@ struct mg_server_options {
     struct backend_settings backend;
 };
 
-/* What options of a pool choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE };
+/* What options choose from; the numbers of choices are C's enums. */
+enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
@@ -134,8 +135,5 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
 
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);
-
-/* A log line at level info. */
-void mg_log(struct script *s, const char *text, size_t len);
 
 #endif

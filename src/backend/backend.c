@@ -28,6 +28,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 
 static void backend_destroy(struct backend *b, const char *reason)
 {
+    b->stats->down -= b->down;
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         struct conn *conn = b->conns[i];
         if (conn->state != CONN_IDLE) b->stats->connections--;
@@ -134,7 +135,7 @@ void backend_note_health(struct backend *b)
     bool down = is_down(b);
     if (down == b->down || b->leaves) return;
     b->down = down;
-    b->stats->down = down;
+    b->stats->down += down ? 1 : -1;
     b->stats->falls += down;
     set->changes++;
     if (log_allows(&set->log, set->now))

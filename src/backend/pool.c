@@ -136,7 +136,9 @@ static void look_again(struct pool *p)
     p->seen = p->set->changes;
     if (!eject(p)) return;
     build(p);
-    log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n, p->members_n);
+    if (log_allows(&p->set->log, p->set->now))
+        log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
+                 p->members_n);
 }
 
 /* What the selector has against the members. */
@@ -255,10 +257,15 @@ static bool hashes_parts(const struct pool *p)
     return s->hash_tag[0] || s->hash_stop[0] || s->unhashed_prefix[0];
 }
 
-struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+uint32_t pool_living(struct pool *p)
 {
     if (p->settings.on_failure == ON_FAILURE_REHASH && p->seen != p->set->changes) look_again(p);
-    if (p->living_n == 0) return NULL;
+    return p->living_n;
+}
+
+struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+{
+    if (pool_living(p) == 0) return NULL;
     if (hashes_parts(p)) key = hashed_part(p, key, &len);
     return &p->members[p->living[selector_pick(&p->selector, key, len).server]];
 }

@@ -35,7 +35,9 @@ static const double LINGER = 1.0; /* seconds that answered clients have for clos
 
 struct worker {
     const struct worker_seat *seat;
-    struct board_row *row; /* this worker's own counters */
+    struct board_row *row;  /* this worker's own counters */
+    struct options options; /* the seat's, with what the script set */
+    struct script_option settable[SCRIPT_OPTIONS];
     struct ev_loop *loop;
     struct arena arena;
     struct names names;
@@ -105,15 +107,40 @@ static const char *script_name(const struct worker *w)
     return path ? path : "moongate/servers.lua";
 }
 
+static struct turn_limits limits_of(const struct options *o)
+{
+    return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
+                                .max_value = o->max_value,
+                                .client_buffer = o->client_buffer};
+}
+
+/* What the script does not set is as the command line says. */
+static void apply_options(struct worker *w, struct script *s)
+{
+    struct options *o = &w->options;
+    double value;
+    *o = *w->seat->options;
+    for (uint32_t at = 0; w->settable[at].name; at++)
+        if (script_option(s, at, &value)) options_set(o, at, value);
+    w->turn.limits = limits_of(o);
+    script_set_max_value(s, o->max_value);
+    log_setup((enum log_format)o->log_format, o->verbose);
+    w->seat->board->parts[w->seat->index].wishes =
+        (struct board_wishes){o->drain_timeout, o->max_conns, o->verbose};
+}
+
 static void adopt_script(struct worker *w, struct script *s)
 {
     struct script *old = w->script;
+    if (old) script_stop_timers(old);
     w->script = s;
+    apply_options(w, s);
     w->turn.router = s;
     w->turn.route = script_route;
     w->turn.trace = script_trace;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
+    script_start_timers(s);
     if (old) script_destroy(old);
     backends_sweep(&w->backends);
 }
@@ -334,7 +361,7 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 
 static void drain_by_signal(struct worker *w, const char *name, bool limited)
 {
-    double limit = w->seat->options->drain_timeout;
+    double limit = w->options.drain_timeout;
     if (w->draining) {
         /* With a master, its own order and a signal to the whole group may both come. */
         if (w->seat->channel < 0) stop(w, EXIT_OK);
@@ -409,7 +436,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             ev_timer_again(loop, &w->resume_accept);
             return;
         case ACCEPT_OK:
-            if (w->turn.clients_n < w->seat->options->max_conns) {
+            if (w->turn.clients_n < w->options.max_conns) {
                 client_create(&w->turn, fd);
             } else {
                 w->row->rejected_connections++;
@@ -512,11 +539,9 @@ static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loo
 static void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
-    struct turn_limits limits = {.allow_flush = (enum turn_flush)o->allow_flush,
-                                 .max_value = o->max_value,
-                                 .client_buffer = o->client_buffer};
+    struct turn_limits limits = limits_of(o);
     struct board_worker *part = &seat->board->parts[seat->index];
-    *w = (struct worker){.seat = seat, .row = &part->row, .exit_code = EXIT_SYSTEM};
+    *w = (struct worker){.seat = seat, .row = &part->row, .options = *o, .exit_code = EXIT_SYSTEM};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
@@ -529,7 +554,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->stats = (struct stats_source){.board = seat->board,
-                                     .options = o,
+                                     .options = &w->options,
                                      .script = &w->script,
                                      .pid = seat->channel < 0 ? getpid() : getppid()};
     w->user_us_before = w->row->user_us;
@@ -537,6 +562,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
     w->turn.stats = stats_answer;
     w->turn.about = &w->stats;
     set_now(w);
+    options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
@@ -547,6 +573,11 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,
+                                   .metrics = &part->metrics,
+                                   .shared = seat->board->shared,
+                                   .worker = seat->index,
+                                   .workers = o->single_process ? 1 : o->workers,
+                                   .options = w->settable,
                                    .lua_dir = o->lua_dir,
                                    .jit = !o->no_jit};
     if (!o->no_jit && !script_jit_is_possible()) {
@@ -622,7 +653,7 @@ int worker_run(const struct worker_seat *seat)
 
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
 {
-    struct board *board = board_create(1);
+    struct board *board = board_create(1, options->shared_memory);
     struct worker_seat seat = {.options = options, .board = board, .channel = -1};
     struct worker w;
     if (!board) {

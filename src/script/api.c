@@ -95,6 +95,7 @@ static const char *const choice_names[][32] = {
     [MG_NAMING] = {NAMINGS(NAME_TEXT)},
     [MG_ORDER] = {ORDERS(NAME_TEXT)},
     [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
+    [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
@@ -191,12 +192,4 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
 const char *mg_server(struct script *s, uint32_t at)
 {
     return at < s->host.servers_n ? s->host.servers[at] : NULL;
-}
-
-/* --- the log ----------------------------------------------------------------------------------- */
-
-void mg_log(struct script *s, const char *text, size_t len)
-{
-    if (log_allows(&s->log, s->host.backends->now))
-        log_info("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), text);
 }
