@@ -42,7 +42,7 @@ enum mg_edit {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
-    double weight; /* 0: as the text says */
+    double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
@@ -60,6 +60,8 @@ struct mg_pool_options {
     const char *unhashed_prefix; /* or NULL */
     size_t unhashed_prefix_len;
     double seed;
+    const char *seed_text; /* hashed for the seed; or NULL */
+    size_t seed_text_len;
     double eject_floor;
     struct mg_server_options
         server;      /* of its servers, where they have none of their own; name and weight unused */
@@ -70,6 +72,7 @@ struct mg_pool_options {
     int32_t order;
     int32_t on_failure;
     bool weighted;
+    bool hash_empty_tag;
 };
 
 /* A number among the options of a server: its place in struct backend_settings and its bounds. */

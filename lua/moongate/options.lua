@@ -24,6 +24,15 @@ function M.count(least, most)
     end
 end
 
+--- A whole number with its bounds, or any string.
+function M.count_or_text(least, most)
+    local count = M.count(least, most)
+    return function(value)
+        if type(value) == "string" then return value end
+        return count(value)
+    end
+end
+
 --- Seconds: a millisecond to an hour.
 M.seconds = M.number(0.001, 3600, "seconds")
 

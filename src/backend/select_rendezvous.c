@@ -92,4 +92,4 @@ static void release(struct selector *s)
 }
 
 const struct selector_kind select_rendezvous = {
-    .hashes_itself = true, .build = build, .pick = pick, .release = release};
+    .hashes_itself = true, .takes_zero = true, .build = build, .pick = pick, .release = release};

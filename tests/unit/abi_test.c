@@ -59,6 +59,8 @@
     X(unhashed_prefix)                                                                             \
     X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
+    X(seed_text)                                                                                   \
+    X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
     X(server)                                                                                      \
     X(points)                                                                                      \
@@ -67,7 +69,8 @@
     X(naming)                                                                                      \
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
-    X(weighted)
+    X(weighted)                                                                                    \
+    X(hash_empty_tag)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(least)                                                                                       \
