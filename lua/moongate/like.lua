@@ -20,10 +20,11 @@ local M = {
 M["mcrouter"] = { distribution = "ch3", hash = "crc31", hash_stop = "|#|" }
 
 -- memcached's proxy: mcp.dist_jump_hash, its default, over XXH3; its `seed`, a string there, is one here. Its `filter`
--- is hash_stop or hash_tag; of an empty tag it hashes nothing. Its dist_ring_hash gives each server 40 digests, which is
--- distribution = "spymemcached", with naming = "host_port" for omode = "ketama", naming = "host" for "twemproxy" and
--- servers named host/host:port for "evcache"; hash = "md5" where it has hash = mcp.dist_ring_hash.hash. Its omode
--- "default" never fills the ring and places nothing. Source: proxy_lua.c and proxy_ring_hash.c, measured against 1.6.18.
+-- is hash_stop or hash_tag; of an empty tag it hashes nothing. Its dist_ring_hash gives each server 40 digests, which
+-- is distribution = "spymemcached", with naming = "host_port" for omode = "ketama", naming = "host" for "twemproxy"
+-- and servers named host/host:port for "evcache"; hash = "md5" where it has hash = mcp.dist_ring_hash.hash. Its omode
+-- "default" never fills the ring and places nothing. Source: proxy_lua.c and proxy_ring_hash.c, measured against
+-- 1.6.18.
 M["memcached-proxy"] = { distribution = "jump", hash = "xxh3", weighted = false, hash_empty_tag = true }
 
 -- libmemcached 1.1: as created; with BEHAVIOR_KETAMA; with BEHAVIOR_KETAMA_WEIGHTED, which is also php-memcached's

@@ -238,6 +238,26 @@ static void a_single_process_reloads_too(void **state)
     assert_int_equal(backend_links(b), 1);
 }
 
+/* The clock stands still while a script loads: what is timed from then on must not begin before. */
+static void servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout(void **state)
+{
+    static const char slow[] = "local began = os.clock()\n"
+                               "while os.clock() - began < 0.7 do end\n";
+    struct backend *first = backend_listens(), *second = backend_listens();
+    struct moongate *m = moongate_start(
+        textf("%s%s", slow, script_of_one(backend_address(first), "")), "--single-process", NULL);
+
+    moongate_reloads(m, textf("%s%s", slow, script_of_one(backend_address(second), "")));
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\n");
+    backend_sees(second, "get k\r\n");
+    backend_answers(second, "END\r\n");
+    client_sees(c, "END\r\n");
+    assert_int_equal(backend_links(first), 1);
+    assert_int_equal(backend_links(second), 1);
+    assert_int_equal(moongate_log_count(m, "connect timeout"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +272,7 @@ int main(void)
         play(a_storm_of_signals_ends_with_the_newest_script),
         play(every_worker_gets_the_new_script),
         play(a_single_process_reloads_too),
+        play(servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
