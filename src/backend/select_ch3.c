@@ -104,15 +104,10 @@ static void pick_weighted(const struct selector *s, const void *key, size_t len,
     }
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
 const struct selector_kind select_weighted_ch3 = {.hashes_itself = true,
                                                   .takes_zero = true,
                                                   .takes_parts = true,
                                                   .usual_weight = 0.5,
                                                   .build = build_weighted,
                                                   .pick = pick_weighted,
-                                                  .release = release};
+                                                  .release = select_free_own};

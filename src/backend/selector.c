@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/select.h"
@@ -49,6 +50,11 @@ uint32_t select_points(const struct selector_settings *settings)
 {
     const struct selector_kind *kind = distributions[settings->distribution].kind;
     return kind->takes_points && settings->points ? settings->points : kind->per_weight;
+}
+
+void select_free_own(struct selector *s)
+{
+    free(s->own);
 }
 
 enum { PLACES_MAX = 1 << 24 }; /* 128 MB of points */
