@@ -7,6 +7,7 @@
 
 #ifndef MOONGATE_CDEF
 #include "backend/pool.h"
+#include "client/path.h"
 #include "protocol/request.h"
 #include <stdint.h>
 #endif
@@ -30,6 +31,11 @@ struct answer {
  * afterwards. Returns the pools that the numbers mean, valid until the next call. Called once a turn. */
 typedef struct pool *const *client_route_fn(void *router, struct request *slots,
                                             struct answer *answers, uint32_t n);
+
+/* Decides for slots[at] alone, as the above would, and says by which way. Nothing is counted or logged; what a script itself
+ * counts or remembers, it does. May not be called while the router decides. */
+typedef struct pool *const *client_trace_fn(void *router, struct request *slots,
+                                            struct answer *answers, uint32_t at, struct path *path);
 
 #endif
 #endif

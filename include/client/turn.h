@@ -41,6 +41,7 @@ struct turn {
     struct arena *arena;
     struct turn_limits limits;
     client_route_fn *route;
+    client_trace_fn *trace;
     void *router;
     turn_stats_fn *stats;
     void *about;

@@ -12,6 +12,7 @@
 #include "backend/settings.h"
 #include "client/route.h"
 #include "protocol/request.h"
+#include "script/services.h"
 
 #ifndef MOONGATE_CDEF
 #include <stddef.h>
@@ -47,8 +48,8 @@ struct mg_server_options {
     struct backend_settings backend;
 };
 
-/* What options of a pool choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE };
+/* What options choose from; the numbers of choices are C's enums. */
+enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
@@ -63,6 +64,11 @@ struct mg_pool_options {
     const char *seed_text; /* hashed for the seed; or NULL */
     size_t seed_text_len;
     double eject_floor;
+    const char *discover; /* a URL, or NULL */
+    size_t discover_len;
+    double discover_interval;
+    double discover_timeout;
+    double discover_debounce;
     struct mg_server_options
         server;      /* of its servers, where they have none of their own; name and weight unused */
     uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
@@ -73,6 +79,7 @@ struct mg_pool_options {
     int32_t on_failure;
     bool weighted;
     bool hash_empty_tag;
+    bool discover_shrink;
 };
 
 /* A number among the options of a server: its place in struct backend_settings and its bounds. */
@@ -100,6 +107,9 @@ int mg_request_set_value(struct script *s, struct request *r, const char *value,
 /* Decides slot `at`: refused with `SERVER_ERROR text`. The text is copied. */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
 
+/* A step of the way that is being traced, in words. */
+void mg_step(struct script *s, const char *text, size_t len);
+
 /* Fills in the defaults that the command line gives. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o);
 
@@ -123,10 +133,10 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
                         const struct mg_server_options *o);
 const char *mg_pool_close(struct script *s, int32_t pool);
 
+/* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o);
+
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);
-
-/* A log line at level info. */
-void mg_log(struct script *s, const char *text, size_t len);
 
 #endif

@@ -6,19 +6,19 @@ local M = {}
 
 local DEEPEST = 16 -- functions that return functions
 
---- Called first, with what abi.open wants. Returns the functions that C keeps: load, run, traceback.
+--- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch)
     abi.open(cdef, script, batch)
     require "moongate.request"
     local sandbox = require "moongate.sandbox"
-    return M.load, M.run, sandbox.traceback
+    return sandbox.traceback, M.run, M.trace, M.load
 end
 
 local numbers, meaning, slots, answers
 local root
 
 local function log(text)
-    abi.C.mg_log(abi.script, text, #text)
+    require "moongate.log"(text)
 end
 
 -- "nothing" or "a number", and where the function that gave it stands.
@@ -62,8 +62,8 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- What a route returned is no pool: a function to ask, a ready answer, or a mistake.
-local function decide(at, req, route)
+-- What a route returned is no pool: a function to ask (`tell` hears of it), a ready answer, or a mistake.
+local function decide(at, req, route, tell)
     local from = root
     for _ = 1, DEEPEST do
         local number = numbers[route]
@@ -83,6 +83,7 @@ local function decide(at, req, route)
             error(("a route returned %s, not a pool, a function or a reply"):format(describe(route, from)), 0)
         end
         from = route
+        if tell then tell(route) end
         route = route(req)
     end
     error("functions return functions without end", 0)
@@ -105,6 +106,22 @@ function M.run(first, last)
             decide(at, req, route)
         end
     end
+end
+
+local function tell_function(f)
+    local text = "function at " .. where.beginning(f)
+    abi.C.mg_step(abi.script, text, #text)
+end
+
+--- Routes one slot as run does, and tells C each step before the answer.
+function M.trace(at)
+    local req, route = slots[at], root
+    abi.batch.at = at
+    if type(root) == "function" then
+        tell_function(root)
+        route = root(req)
+    end
+    decide(at, req, route, tell_function)
 end
 
 return M

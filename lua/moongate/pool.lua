@@ -45,6 +45,11 @@ local pool_options = with_settings {
     hash_tag = options.bytes(2, 2),
     hash_empty_tag = options.flag,
     hash_stop = options.bytes(1, 15),
+    discover = options.bytes(1, 599),
+    discover_interval = options.number(0.05, 86400, "seconds"),
+    discover_timeout = options.seconds,
+    discover_debounce = options.number(0, 3600, "seconds"),
+    discover_shrink = options.flag,
     unhashed_prefix = options.bytes(1, 127),
     like = function(value)
         if like[value] then return value end
@@ -55,7 +60,7 @@ local pool_options = with_settings {
 local xxh3 = C.mg_find(C.MG_HASH, "xxh3", 4) -- the only hash that takes a seed
 
 -- Strings go to C with their length beside them.
-local has_length = { name = true, hash_stop = true, unhashed_prefix = true }
+local has_length = { name = true, hash_stop = true, unhashed_prefix = true, discover = true }
 
 local function set_option(to, name, value)
     if name == "timeout" then
@@ -130,7 +135,15 @@ end
 
 local function wrong_list(spec)
     if type(spec) ~= "table" then return "takes a table of servers and options" end
-    if #spec == 0 then return "names no server" end
+    if spec.discover ~= nil and #spec > 0 then return "takes servers or the option 'discover', not both" end
+    if spec.discover == nil then
+        if #spec == 0 then return "names no server" end
+        for name in pairs(spec) do
+            if type(name) == "string" and name:find "^discover_" and pool_options[name] then
+                return ("option '%s' goes with 'discover'"):format(name)
+            end
+        end
+    end
     for key in pairs(spec) do
         if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then
             return "has a gap in its list of servers"
@@ -157,6 +170,8 @@ function M.pool(spec)
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
+    wrong = spec.discover and abi.text(C.mg_pool_follow(script, number, to))
+    if wrong then where.fail(("mg.pool option 'discover': '%s': %s"):format(spec.discover, wrong)) end
     local pool = setmetatable({}, { __metatable = "pool", __tostring = function() return "pool " .. number end })
     numbers[pool] = number
     return pool
@@ -168,6 +183,7 @@ function M.defaults(spec)
     if type(spec) ~= "table" then where.fail "mg.defaults takes a table of options" end
     if #spec > 0 then where.fail "mg.defaults takes options, no servers" end
     if spec.name then where.fail "mg.defaults takes no name: each pool has its own" end
+    if spec.discover then where.fail "mg.defaults takes no 'discover': each pool has its own servers" end
     local wrong = options.read(spec, pool_options, function() end)
     if wrong then where.fail("mg.defaults " .. wrong) end
     defaults = {}

@@ -62,8 +62,8 @@ static void send_to(struct turn *t, struct request *r, struct pool *pool)
                    command_info(r->command_id)->shape == SHAPE_RETRIEVE;
     const struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
-        static const char NO_SERVER[] = "the pool has no server yet";
-        refused(reply, as_miss, NO_SERVER, sizeof NO_SERVER - 1);
+        const char *why = pool_lacks_servers(pool);
+        refused(reply, as_miss, why, strlen(why));
         return;
     }
     struct backend_call how = {.deadline = t->now + member->timeout,

@@ -62,6 +62,11 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
+void mg_step(struct script *s, const char *text, size_t len)
+{
+    if (s->path_taken) path_add(s->path_taken, text, len);
+}
+
 /* --- pools ------------------------------------------------------------------------------------- */
 
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
@@ -70,6 +75,10 @@ void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
                                              .timeout = 1,
                                              .backend = backend_settings_default()},
                                   .eject_floor = 0.5,
+                                  .discover_interval = discovery_settings_default.interval,
+                                  .discover_timeout = discovery_settings_default.timeout,
+                                  .discover_debounce = discovery_settings_default.debounce,
+                                  .discover_shrink = discovery_settings_default.shrink,
                                   .distribution = DISTRIBUTION_KETAMA,
                                   .hash = -1,
                                   .naming = NAMING_HOST,
@@ -88,6 +97,7 @@ static const char *const choice_names[][32] = {
     [MG_NAMING] = {NAMINGS(NAME_TEXT)},
     [MG_ORDER] = {ORDERS(NAME_TEXT)},
     [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
+    [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
@@ -179,15 +189,16 @@ const char *mg_pool_close(struct script *s, int32_t pool)
     return pool_close(s->pools[pool]);
 }
 
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
+{
+    struct discovery_settings settings = {.interval = o->discover_interval,
+                                          .timeout = o->discover_timeout,
+                                          .debounce = o->discover_debounce,
+                                          .shrink = o->discover_shrink};
+    return pool_follow(s->pools[pool], o->discover, o->discover_len, &settings);
+}
+
 const char *mg_server(struct script *s, uint32_t at)
 {
     return at < s->host.servers_n ? s->host.servers[at] : NULL;
-}
-
-/* --- the log ----------------------------------------------------------------------------------- */
-
-void mg_log(struct script *s, const char *text, size_t len)
-{
-    if (log_allows(&s->log, s->host.backends->now))
-        log_info("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), text);
 }

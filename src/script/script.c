@@ -14,7 +14,7 @@
 #include "script/modules.h"
 #include "script/state.h"
 
-enum { HANDLER = 1, RUN = 2, LOG_BURST = 10 };
+enum { LOG_BURST = 10 };
 
 static const char SCRIPT_ERROR[] = "script error";
 
@@ -54,7 +54,7 @@ static void use_lua_dir(lua_State *L, const char *dir)
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* [start results] -> [handler, run], keeps `load` for the caller on top: [handler, run, load] */
+/* [] -> [handler, run, trace], keeps `load` for the caller on top: [handler, run, trace, load] */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
@@ -71,13 +71,11 @@ static bool boot(struct script *s)
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
     lua_pushlightuserdata(L, &s->batch);          /* [start, cdef, script, batch] */
-    if (lua_pcall(L, 3, 3, 0) != 0) return false; /* [load, run, handler] */
-    lua_insert(L, 1);                             /* [handler, load, run] */
-    lua_insert(L, 2);                             /* [handler, run, load] */
+    if (lua_pcall(L, 3, 4, 0) != 0) return false; /* [handler, run, trace, load] */
     return true;
 }
 
-/* [handler, run, load] -> [handler, run]; the route is in s->root. */
+/* [handler, run, trace, load] -> [handler, run, trace]; the route is in s->root. */
 static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
@@ -87,10 +85,10 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
     } else {
         lua_pushnil(L);
         lua_pushnil(L);
-    }                                             /* [handler, run, load, path, text] */
-    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
+    }                                             /* [..., load, path, text] */
+    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., pool or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1); /* [handler, run] */
+    lua_pop(L, 1); /* [...] */
     return true;
 }
 
@@ -114,7 +112,10 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (!host->jit) luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    if (boot(s) && run_script(s, path, text, len)) return s;
+    if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+        s->is_loaded = true;
+        return s;
+    }
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
     script_destroy(s);
@@ -123,9 +124,11 @@ struct script *script_load(const struct script_host *host, const char *path, con
 
 void script_destroy(struct script *s)
 {
+    timers_release(s);
     lua_close(s->L);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
+    free(s->text);
     free(s);
 }
 
@@ -142,15 +145,15 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
-    assert(lua_gettop(L) == RUN);
-    lua_pushvalue(L, RUN); /* [handler, run, run] */
+    assert(lua_gettop(L) == STACK_TOP);
+    lua_pushvalue(L, STACK_RUN); /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);
-    lua_pushinteger(L, (lua_Integer)n - 1);         /* [handler, run, run, first, last] */
-    if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
-    const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
+    lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
+    if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
+    const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
-    lua_settop(L, RUN); /* [handler, run] */
+    lua_settop(L, STACK_TOP); /* [...] */
     return at + 1;
 }
 
@@ -160,13 +163,20 @@ static bool is_whole(double number, double least, double most)
 }
 
 /* Plain fields that a script may have written are checked before anything is sent. */
+static const char *wrong_number(const struct request *r, const struct answer *a)
+{
+    if (a->route < 0) return NULL; /* nothing is sent */
+    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
+        return "req.exptime was set to what is no whole number of seconds in 32 bits";
+    if (!is_whole(r->flags, 0, UINT32_MAX))
+        return "req.flags was set to what is no whole number from 0 to 2^32-1";
+    return NULL;
+}
+
 static void check_numbers(struct script *s, const struct request *r, struct answer *a)
 {
-    if (a->route < 0) return; /* nothing is sent */
-    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        fail_slot(s, a, "req.exptime was set to what is no whole number of seconds in 32 bits");
-    else if (!is_whole(r->flags, 0, UINT32_MAX))
-        fail_slot(s, a, "req.flags was set to what is no whole number from 0 to 2^32-1");
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_slot(s, a, wrong);
 }
 
 struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
@@ -180,6 +190,64 @@ struct pool *const *script_route(void *router, struct request *slots, struct ans
     for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
     for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
+    return s->pools;
+}
+
+/* --- tracing ----------------------------------------------------------------------------------- */
+
+static void add_step(struct path *path, const char *what, const char *name, size_t len)
+{
+    char text[SCRIPT_ERROR_MAX];
+    int n = snprintf(text, sizeof text, "%s%.*s", what, (int)len, name);
+    path_add(path, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static void fail_trace(struct answer *a, struct path *path, const char *why)
+{
+    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    snprintf(path->failure, sizeof path->failure, "%s", why);
+}
+
+/* Asks Lua, which tells the steps up to the answer through mg_step. */
+static void trace_in_lua(struct script *s, const struct request *r, struct answer *a, uint32_t at,
+                         struct path *path)
+{
+    lua_State *L = s->L;
+    assert(lua_gettop(L) == STACK_TOP);
+    a->route = ANSWER_NONE;
+    s->path_taken = path;
+    lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
+    lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
+    if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
+        const char *why = lua_tostring(L, -1);
+        fail_trace(a, path, why ? why : "out of memory");
+        lua_settop(L, STACK_TOP); /* [...] */
+    }
+    s->path_taken = NULL;
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_trace(a, path, wrong);
+}
+
+struct pool *const *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
+{
+    struct script *s = router;
+    struct answer *a = &answers[at];
+    *path = (struct path){.len = 0};
+    if (s->root >= 0)
+        a->route = s->root;
+    else
+        trace_in_lua(s, &slots[at], a, at, path);
+    if (a->route >= 0) {
+        const char *name = s->pools[a->route]->settings.name;
+        add_step(path, "pool ", name, strlen(name));
+    } else if (a->route == ANSWER_MISS) {
+        add_step(path, "reply miss", "", 0);
+    } else if (path->failure[0]) {
+        add_step(path, SCRIPT_ERROR, "", 0);
+    } else {
+        add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
+    }
     return s->pools;
 }
 
@@ -209,6 +277,10 @@ static void describe_pool(const struct pool *p, FILE *out)
         fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
                 b->settings.connections == 1 ? "" : "s");
     }
+    if (!p->discovery) return;
+    const char *failure = discovery_failure(p->discovery);
+    fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
+            failure ? failure : "");
 }
 
 void script_describe(const struct script *s, FILE *out)
