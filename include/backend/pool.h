@@ -47,6 +47,8 @@ struct pool_settings {
     bool unweighted; /* weights are read and not used */
     char
         hash_tag[2]; /* what stands between these is hashed instead of the key; 0: whole keys are */
+    bool
+        hash_empty_tag; /* of a key whose tag encloses nothing, nothing is hashed; else all of it */
     char unhashed_prefix
         [POOL_PREFIX_MAX]; /* where a key starts so, only what follows is hashed; "": no such */
     char hash_stop[POOL_STOP_MAX]; /* what stands before this is hashed; "": whole keys are */

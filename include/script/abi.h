@@ -43,7 +43,7 @@ enum mg_edit {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
-    double weight; /* 0: as the text says */
+    double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
@@ -61,6 +61,8 @@ struct mg_pool_options {
     const char *unhashed_prefix; /* or NULL */
     size_t unhashed_prefix_len;
     double seed;
+    const char *seed_text; /* hashed for the seed; or NULL */
+    size_t seed_text_len;
     double eject_floor;
     const char *discover; /* a URL, or NULL */
     size_t discover_len;
@@ -76,6 +78,7 @@ struct mg_pool_options {
     int32_t order;
     int32_t on_failure;
     bool weighted;
+    bool hash_empty_tag;
     bool discover_shrink;
 };
 

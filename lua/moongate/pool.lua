@@ -28,7 +28,7 @@ local server_options = with_settings {
     port = options.count(1, 65535),
     path = options.bytes(1, 107),
     name = options.bytes(1, 255),
-    weight = options.number(1e-6, 1e6),
+    weight = options.number(0, 1e6),
 }
 
 local pool_options = with_settings {
@@ -39,10 +39,11 @@ local pool_options = with_settings {
     order = options.choice(C.MG_ORDER, "order"),
     on_failure = options.choice(C.MG_ON_FAILURE, "on_failure"),
     eject_floor = options.number(0, 1, "a share"),
-    seed = options.count(0, 2 ^ 53),
+    seed = options.count_or_text(0, 2 ^ 53),
     points = options.count(1, 65535),
     weighted = options.flag,
     hash_tag = options.bytes(2, 2),
+    hash_empty_tag = options.flag,
     hash_stop = options.bytes(1, 15),
     discover = options.bytes(1, 599),
     discover_interval = options.number(0.05, 86400, "seconds"),
@@ -56,6 +57,8 @@ local pool_options = with_settings {
     end,
 }
 
+local xxh3 = C.mg_find(C.MG_HASH, "xxh3", 4) -- the only hash that takes a seed
+
 -- Strings go to C with their length beside them.
 local has_length = { name = true, hash_stop = true, unhashed_prefix = true, discover = true }
 
@@ -64,6 +67,9 @@ local function set_option(to, name, value)
         to.server.timeout = value
     elseif settings[name] then
         to.server.backend[name] = value
+    elseif name == "seed" then
+        local text = type(value) == "string" and value or nil
+        to.seed, to.seed_text, to.seed_text_len = text and 0 or value, text, text and #text or 0
     elseif name ~= "like" then
         to[name] = value
         if has_length[name] then to[name .. "_len"] = #value end
@@ -154,6 +160,9 @@ function M.pool(spec)
     if wrong then where.fail("mg.pool " .. wrong) end
     if spec.hash and C.mg_hashes_itself(to.distribution) then
         where.fail("mg.pool option 'hash' goes with other distributions: this one hashes keys in its own way")
+    end
+    if spec.seed and (C.mg_hashes_itself(to.distribution) or to.hash ~= -1 and to.hash ~= xxh3) then
+        where.fail("mg.pool option 'seed' goes with hash = \"xxh3\": others have no seed")
     end
     if spec.points and not C.mg_takes_points(to.distribution) then
         where.fail("mg.pool option 'points' goes with other distributions: this one has a number of its own")

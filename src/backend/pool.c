@@ -40,7 +40,11 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
     char *name = strdup(server_ring_name(spec, p->settings.naming, text));
     if (!name) abort();
     p->members[p->members_n++] = (struct pool_member){
-        .backend = b, .name = name, .weight = spec->weight, .timeout = timeout};
+        .backend = b,
+        .name = name,
+        .weight = spec->weight >= 0 ? spec->weight
+                                    : distribution_usual_weight(p->settings.selector.distribution),
+        .timeout = timeout};
     return NULL;
 }
 
@@ -232,8 +236,8 @@ static const char *without_prefix(const struct pool *p, const char *key, size_t 
     return key + prefix_len;
 }
 
-/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag), else
- * what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
+/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag) or an empty
+ * one counts (memcached's proxy), else what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
 static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
 {
     const struct pool_settings *s = &p->settings;
@@ -241,7 +245,7 @@ static const char *hashed_part(const struct pool *p, const char *key, size_t *le
     const char *end = key + *len;
     const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
     const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
-    if (to && to > from + 1) {
+    if (to && (to > from + 1 || s->hash_empty_tag)) {
         *len = (size_t)(to - from - 1);
         return from + 1;
     }

@@ -140,7 +140,9 @@ static void show_pool(struct pool *p, struct outq *out)
         stat_line(out, name, __VA_ARGS__);                                                         \
     } while (0)
     SHOW("distribution", "%s", distribution_name(o->selector.distribution));
-    SHOW("hash", "%s", hash_name(o->selector.hash));
+    SHOW("hash", "%s",
+         distribution_hashes_itself(o->selector.distribution) ? "its own"
+                                                              : hash_name(o->selector.hash));
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->members_n);

@@ -71,6 +71,13 @@ static void set_now(struct worker *w)
     w->turn.now = w->backends.now = process_clock();
 }
 
+/* After what may have taken long: else what is timed from here on would have begun before it. */
+static void look_at_clock(struct worker *w)
+{
+    ev_now_update(w->loop);
+    set_now(w);
+}
+
 static void stop(struct worker *w, int code)
 {
     w->exit_code = code;
@@ -97,6 +104,7 @@ struct script *worker_load(const struct script_host *host, const char *path, int
 static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
     struct script *s = worker_load(&w->host, w->seat->options->script, fd, generation, error);
+    look_at_clock(w);
     if (!s) backends_sweep(&w->backends);
     return s;
 }

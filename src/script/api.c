@@ -71,7 +71,9 @@ void mg_step(struct script *s, const char *text, size_t len)
 
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
-    *o = (struct mg_pool_options){.server = {.timeout = 1, .backend = backend_settings_default()},
+    *o = (struct mg_pool_options){.server = {.weight = SERVER_WEIGHT_NONE,
+                                             .timeout = 1,
+                                             .backend = backend_settings_default()},
                                   .eject_floor = 0.5,
                                   .discover_interval = discovery_settings_default.interval,
                                   .discover_timeout = discovery_settings_default.timeout,
@@ -132,16 +134,23 @@ const struct mg_setting *mg_setting(uint32_t at)
     return at < sizeof settings / sizeof *settings ? &settings[at] : NULL;
 }
 
+static uint64_t seed_of(const struct mg_pool_options *o)
+{
+    return o->seed_text ? hash_bytes64(HASH_XXH3, o->seed_text, o->seed_text_len, 0)
+                        : (uint64_t)o->seed;
+}
+
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {
         .selector = {.distribution = (enum distribution)o->distribution,
                      .hash = o->hash < 0 ? HASH_XXH3 : (enum hash)o->hash,
-                     .seed = (uint64_t)o->seed,
+                     .seed = seed_of(o),
                      .points = o->points},
         .naming = (enum naming)o->naming,
         .order = (enum order)o->order,
         .unweighted = !o->weighted,
+        .hash_empty_tag = o->hash_empty_tag,
         .on_failure = (enum on_failure)o->on_failure,
         .eject_floor = o->eject_floor,
         .timeout = o->server.timeout,
@@ -167,7 +176,7 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
     struct server_spec spec;
     const char *wrong = server_spec_parse(&spec, server, len);
     if (wrong) return wrong;
-    if (o->weight > 0) spec.weight = o->weight;
+    if (o->weight >= 0) spec.weight = o->weight;
     if (o->name && o->name_len < sizeof spec.name) {
         memcpy(spec.name, o->name, o->name_len);
         spec.name[o->name_len] = '\0';

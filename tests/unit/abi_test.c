@@ -59,6 +59,8 @@
     X(unhashed_prefix)                                                                             \
     X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
+    X(seed_text)                                                                                   \
+    X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
     X(discover)                                                                                    \
     X(discover_len)                                                                                \
@@ -73,6 +75,7 @@
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
     X(weighted)                                                                                    \
+    X(hash_empty_tag)                                                                              \
     X(discover_shrink)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \

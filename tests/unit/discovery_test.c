@@ -54,8 +54,8 @@ static void on_news(void *owner, const struct server_spec *servers, uint32_t n)
         char server[SERVER_TEXT_MAX];
         const struct server_spec *spec = &servers[i];
         len += (size_t)snprintf(s->text + len, sizeof s->text - len, "%s%s/%g%s%s", i ? " " : "",
-                                server_show(spec, server), spec->weight, spec->name[0] ? "/" : "",
-                                spec->name);
+                                server_show(spec, server), spec->weight < 0 ? 1 : spec->weight,
+                                spec->name[0] ? "/" : "", spec->name);
     }
 }
 

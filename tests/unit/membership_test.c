@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "server/weight/name ..." of a list. */
+/* "server/weight/name ..." of a list; weight 1 where none is given. */
 static const char *show(const struct discovered_list *list)
 {
     static char text[4096];
@@ -21,7 +21,8 @@ static const char *show(const struct discovered_list *list)
         char server[SERVER_TEXT_MAX];
         const struct server_spec *s = &list->items[i];
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%s/%g%s%s", i ? " " : "",
-                                server_show(s, server), s->weight, s->name[0] ? "/" : "", s->name);
+                                server_show(s, server), s->weight < 0 ? 1 : s->weight,
+                                s->name[0] ? "/" : "", s->name);
     }
     return text;
 }
@@ -63,7 +64,7 @@ static void a_file_with_one_wrong_line_is_wrong_and_the_line_is_named(void **sta
     (void)state;
     refuses_file("a\nb:x\nc\n", "line 2: the port is not a number");
     refuses_file("a:0\n", "line 1: port 0 is no port");
-    refuses_file("a:1:0\n", "line 1: the weight is not in");
+    refuses_file("a:1:1000001\n", "line 1: the weight is not in");
     refuses_file("a\n\n#\n11211\n", "line 4: a number alone is no host");
     refuses_file("a:1 two names\n", "line 1: the name holds a space");
     refuses_file("a:b:c:d\n", "line 1: it is neither host:port:weight nor an IPv6 address");
