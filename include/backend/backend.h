@@ -101,6 +101,9 @@ struct backend_settings backend_settings_default(void);
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
                    struct board_worker *part);
 
+/* Closes all connections; outstanding calls fail. Nothing is connected any more. */
+void backends_stop(struct backends *set);
+
 /* Closes everything; outstanding calls fail. */
 void backends_release(struct backends *set);
 

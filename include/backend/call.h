@@ -21,6 +21,14 @@ enum call_event {
     CALL_FAILED,   /* there will be no response; the last event */
 };
 
+/* Why there will be no response. */
+enum call_failure {
+    FAILURE_DOWN,    /* the server is down */
+    FAILURE_BUSY,    /* too much waits for it */
+    FAILURE_TIMEOUT, /* the deadline passed */
+    FAILURE_LOST,    /* the connection ended while the call was in flight */
+};
+
 /* A key as it was sent (base64 if it was sent so), with what the owner needs to put the answer in its place. */
 struct call_key {
     const uint8_t *sent;
@@ -33,9 +41,10 @@ struct call_key {
 struct call_news {
     enum call_event event;
     const struct response *response; /* VALUE, ANSWERED */
-    struct blob *blob;   /* that the response lies in, or NULL: it lies in the turn's arena */
-    struct call_key key; /* VALUE, and ANSWERED with a value */
-    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
+    struct blob *blob;     /* that the response lies in, or NULL: it lies in the turn's arena */
+    struct call_key key;   /* VALUE, and ANSWERED with a value */
+    enum call_failure why; /* FAILED */
+    const char *failure;   /* FAILED: the backend's name and the reason, without CRLF */
 };
 
 /* Tells the owner. Must not call into the backend floor. */

@@ -8,7 +8,7 @@
 #define MOONGATE_CLIENT_EXPLAIN_H
 
 #include "base/arena.h"
-#include "client/route.h"
+#include "client/routes.h"
 
 struct client;
 
@@ -30,8 +30,9 @@ struct explanation {
     char asked[REQUEST_LINE_ROOM]; /* what the client asks for this key, in canonical form */
     size_t asked_len;
     struct path path;
-    int32_t route;     /* the pool's number, or enum answer_kind */
-    struct pool *pool; /* NULL: it is answered here */
+    int32_t route; /* the route's number, or enum answer_kind */
+    struct pool
+        *pool; /* that is asked first; NULL: it is answered here, or by a function that waits */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
     bool is_drawn;           /* the choice is another one each time */

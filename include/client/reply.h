@@ -8,6 +8,7 @@
 
 #include "backend/call.h"
 #include "base/outq.h"
+#include "client/result.h"
 
 struct client;
 
@@ -62,6 +63,9 @@ void reply_finish(struct reply *reply, struct outq *answer);
 /* News of a call (call_done_fn); the second form takes a failure of a retrieval for a miss. */
 void reply_news(void *owner, const struct call_news *news);
 void reply_news_or_miss(void *owner, const struct call_news *news);
+
+/* The end of a route made of others (result_fn); place is the key's number in its get. */
+void reply_result(void *owner, uint32_t place, const struct result *result);
 
 /* The client is gone: complete replies of its FIFO are destroyed, the others once their calls end. */
 void replies_abandon(struct client *c);

@@ -11,9 +11,10 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
-#include "client/route.h"
+#include "client/routes.h"
 
 struct client;
+struct flow;
 
 enum { TURN_SLOTS = 2048 };
 
@@ -40,9 +41,8 @@ struct turn {
     struct board_row *row;
     struct arena *arena;
     struct turn_limits limits;
-    client_route_fn *route;
+    struct generation *generation; /* the current one; then those that end */
     client_trace_fn *trace;
-    void *router;
     turn_stats_fn *stats;
     void *about;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
@@ -51,8 +51,12 @@ struct turn {
     uint32_t next_affinity;
     double now;             /* as backends.now */
     struct client *clients; /* all */
-    struct client *dirty;   /* those with something to write or to decide */
-    struct client *closed;  /* those whose memory goes at the end of the turn */
+    struct flow *flows;     /* all */
+    struct flow *later,
+        **later_end;       /* made by the script while it was asked: begun with the slots */
+    bool is_ending;        /* no call is made any more */
+    struct client *dirty;  /* those with something to write or to decide */
+    struct client *closed; /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
     struct log_limit log;
 };
@@ -60,8 +64,14 @@ struct turn {
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits);
 
-/* Closes every client. */
+/* Closes every client and every connection to a server, and lets the scripts it adopted go. */
 void turn_release(struct turn *t);
+
+/* Takes over the caller's count of g, whose routes decide from now on. */
+void turn_adopt(struct turn *t, struct generation *g);
+
+/* True when a call of r to that pool that fails is a miss. */
+bool turn_fails_as_miss(const struct pool *pool, const struct request *r);
 
 /* The next free slot; routes and sends what is there when all are taken. */
 struct request *turn_slot(struct turn *t);

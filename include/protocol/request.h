@@ -37,7 +37,8 @@ struct request {
     READ_ONLY uint16_t meta; /* enum meta_flag, those that matter here */
 
     /* Set by the client's side, of no use to a script. */
-    READ_ONLY uintptr_t owner; /* struct reply that waits for the answer */
+    READ_ONLY uintptr_t
+        owner; /* struct reply that waits for the answer; or with a depth struct leg */
     READ_ONLY uintptr_t
         value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
     READ_ONLY uintptr_t
@@ -46,6 +47,9 @@ struct request {
     READ_ONLY uint32_t affinity; /* the client's number: picks one of a backend's connections */
     READ_ONLY uint16_t shown_key_len;
     READ_ONLY uint8_t multi; /* one of several keys of a get */
+    READ_ONLY uint8_t depth; /* routes made of others that asked for it; 0: the client did */
+    READ_ONLY uint32_t
+        function_id; /* which function of the script decides; 0: the one that it returned */
 };
 
 /* What a meta command's flags ask of us. */

@@ -11,6 +11,7 @@
 
 #include "backend/settings.h"
 #include "client/route.h"
+#include "client/routes.h"
 #include "protocol/request.h"
 #include "script/services.h"
 
@@ -132,6 +133,102 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o);
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
                         const struct mg_server_options *o);
 const char *mg_pool_close(struct script *s, int32_t pool);
+
+/* The name of a pool. */
+const char *mg_pool_name(struct script *s, int32_t pool);
+
+/* The bits of enum result_kind with that name: "timeout", "miss"; "error" for all that another server may do better with. 0: there
+ * is none. And the names, 0.. ; NULL behind the last. */
+uint32_t mg_result_bits(const char *name, size_t len);
+const char *mg_result_name(uint32_t at);
+
+/* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
+ * else the route's name for stats and explain. Returns its number. */
+int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
+                     const int32_t *children, uint32_t n, const char *text);
+
+/* --- functions that wait. `at` and `serial` are the handle of one: a place and a number that tells it from others there. */
+
+/* A request that a script has made. Strings may hold any bytes; they are copied. */
+struct mg_new_request {
+    const char *key;
+    size_t key_len;
+    const char *value; /* NULL: none */
+    size_t value_len;
+    double exptime;
+    double flags;
+    double number; /* the delta of incr and decr; the cas id of cas */
+    uint32_t command;
+};
+
+/* A result as Lua reads it. Addresses are valid until the function that waits has ended. */
+struct mg_result {
+    uint32_t kind; /* enum result_kind */
+    uint32_t flags;
+    uintptr_t value_at; /* 0: none */
+    uint32_t value_len;
+    uint32_t text_len;
+    uintptr_t text_at; /* of an error: the text, without SERVER_ERROR */
+    double cas;
+    double number;
+    double ttl; /* seconds; -1: for ever, -2: not known */
+};
+
+/* What mg_async_finish ends with. */
+enum mg_finish { MG_FINISH_CALL, MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL, MG_FINISH_ERROR };
+
+/* How long a function waits: until all, one, one hit, more than half, or `needed` of its calls are good. */
+enum mg_wait { MG_WAIT_ALL, MG_WAIT_FIRST, MG_WAIT_HIT, MG_WAIT_MAJORITY, MG_WAIT_COUNT };
+
+/* Why a call could not be made: below 0. */
+enum mg_call_error {
+    MG_CALL_OVER = -1,
+    MG_CALL_BAD_KEY = -2,
+    MG_CALL_BAD_NUMBER = -3,
+    MG_CALL_TOO_LARGE = -4
+};
+
+/* Takes slot `slot` over from the turn; its answer will come later. Returns its place; and the number there. */
+uint32_t mg_async_begin(struct script *s, uint32_t slot);
+uint32_t mg_async_serial(struct script *s, uint32_t at);
+
+/* Its request, which may be read and rewritten; NULL when it has ended. */
+struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);
+
+/* As mg_request_set_key and mg_request_set_value, for its request. */
+int mg_async_set_key(struct script *s, uint32_t at, uint32_t serial, const char *key, size_t len);
+int mg_async_set_value(struct script *s, uint32_t at, uint32_t serial, const char *value,
+                       size_t len);
+
+/* Sends its request, or a new one, through a route. Returns the call's number, 0.. ; or enum mg_call_error. timeout in seconds; 0:
+ * that of the pools. */
+int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t route,
+                      const struct mg_new_request *r, double timeout);
+
+/* Lets it go on once that is true of its calls first..first+n-1, or after `timeout` seconds (0: no limit). With n == 0 it
+ * waits for the time alone. Whatever has no result then stays without one. */
+void mg_async_wait(struct script *s, uint32_t at, uint32_t serial, uint32_t first, uint32_t n,
+                   uint32_t wait, uint32_t needed, double timeout);
+
+/* The next one that may go on: its place; -1: there is none. */
+int32_t mg_async_next(struct script *s);
+
+/* The result of a call; false while there is none, or when it has ended. */
+bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
+                     struct mg_result *out);
+
+/* Ends it. what: enum mg_finish; number: of the call or the route; the text of FAIL, or of the script's ERROR, which is
+ * logged. */
+void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
+                     const char *text, size_t len);
+
+/* Sends a request through a route and forgets it: r, or where that is NULL the request in `slot`. Returns 0 or enum
+ * mg_call_error. */
+int32_t mg_spawn(struct script *s, int32_t route, const struct request *slot,
+                 const struct mg_new_request *r);
+
+/* The number of the command with that name (what mg_new_request takes); -1: there is none. */
+int32_t mg_find_command(const char *name, size_t len);
 
 /* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */
 const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o);

@@ -1,7 +1,7 @@
-/* script: one loaded Lua program in its own lua_State, and the pools that it made.
+/* script: one loaded Lua program in its own lua_State, and the pools and routes that it made.
  *
- * Owned by the worker: one routes, and on a reload a second is loaded beside it before it takes over. Nothing that is in flight
- * points into a script, so the old one may be destroyed at once. All entries into Lua are protected.
+ * Owned by the turn that adopted its routes; on a reload a second is loaded beside it before it takes over, and the first ends
+ * once nothing that is in flight runs on its routes. All entries into Lua are protected.
  */
 #ifndef MOONGATE_SCRIPT_SCRIPT_H
 #define MOONGATE_SCRIPT_SCRIPT_H
@@ -12,7 +12,7 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
-#include "client/route.h"
+#include "client/turn.h"
 #include "script/services.h"
 
 /* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */
@@ -20,9 +20,7 @@ struct script_host {
     struct backends *backends;
     struct arena *arena;
     struct board_row *row;
-    struct request *slots; /* turn_slots of them */
-    struct answer *answers;
-    uint32_t capacity;
+    struct turn *turn; /* whose slots are routed */
     size_t max_value;
     uint32_t connections;       /* --connections */
     const char *const *servers; /* --servers */
@@ -55,15 +53,17 @@ bool script_option(const struct script *s, uint32_t at, double *value);
 /* The largest value that it may put into a request. */
 void script_set_max_value(struct script *s, size_t max_value);
 
-/* Its pools give back their backends. */
+/* Its pools give back their backends. Only when nothing runs on its routes: a script that a turn has adopted is destroyed by that. */
 void script_destroy(struct script *s);
 
+/* Its routes, for turn_adopt; the script ends with their last count. */
+struct generation *script_routes(struct script *s);
+
 /* A client_route_fn; router is the struct script. */
-struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t n);
+void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
 /* A client_trace_fn; likewise. */
-struct pool *const *script_trace(void *router, struct request *slots, struct answer *answers,
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path);
 
 uint32_t script_generation(const struct script *s);

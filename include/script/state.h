@@ -6,7 +6,9 @@
 #include <lua.h>
 
 #include "base/log.h"
+#include "client/generation.h"
 #include "script/abi.h"
+#include "script/async.h"
 #include "script/script.h"
 
 struct script_timer {
@@ -36,7 +38,9 @@ struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
-    int32_t root; /* the pool that is the whole route, or ANSWER_NONE: ask Lua */
+    int32_t root; /* the number of the route that is all of it, or ANSWER_NONE: ask Lua */
+    struct generation routes;
+    struct asyncs asyncs;
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
@@ -51,6 +55,10 @@ struct script {
     double options[SCRIPT_OPTIONS];
     char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
+
+/* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
+int script_edit_key(struct request *r, const char *key, size_t len);
+int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);
 
 /* Finds what Lua does when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

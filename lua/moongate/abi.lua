@@ -46,6 +46,41 @@ function M.server_options(common)
     return ffi.new("struct mg_server_options", common)
 end
 
+--- An empty struct route_options.
+function M.route_options()
+    return ffi.new "struct route_options"
+end
+
+local result, new_request
+
+--- The struct mg_result that C fills; one for all: what it says is good until the next use.
+function M.result()
+    result = result or ffi.new "struct mg_result"
+    return result
+end
+
+--- The struct mg_new_request for a table of fields; likewise.
+function M.new_request(fields)
+    new_request = new_request or ffi.new "struct mg_new_request"
+    local r = new_request
+    r.key, r.key_len = fields.key, #fields.key
+    r.value, r.value_len = fields.value, fields.value and #fields.value or 0
+    r.exptime, r.flags = fields.exptime or 0, fields.flags or 0
+    r.number = fields.delta or fields.cas or 0
+    r.command = fields.id
+    return r
+end
+
+--- True for a slot of the turn.
+function M.is_request(value)
+    return type(value) == "cdata" and ffi.istype("struct request &", value)
+end
+
+--- A list of numbers as a C array.
+function M.numbers(list)
+    return ffi.new("int32_t[?]", math.max(#list, 1), list)
+end
+
 --- What goes into dictionaries and comes out of them; how full one is.
 function M.shared_value()
     return ffi.new "struct shared_value"

@@ -14,7 +14,7 @@ function M.start(cdef, script, batch)
     return sandbox.traceback, M.run, M.trace, M.load
 end
 
-local numbers, meaning, slots, answers
+local async, routes, numbers, functions, waiting, meaning, slots, answers
 local root
 
 local function log(text)
@@ -28,17 +28,15 @@ local function describe(value, from)
     return ("%s (the function at %s)"):format(what, where.beginning(from))
 end
 
-local function is_route(value)
-    return type(value) == "function" or numbers[value] ~= nil or meaning(value) ~= nil
-end
-
 --- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
 -- @param path string    its file, or nil for the script behind --servers
 -- @param text string    what the file holds
--- @return number|nil  the pool's number when the route is a plain pool, so that C needs no Lua for it
+-- @return number|nil  the route's number when C runs it without Lua
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
-    numbers = require "moongate.pool".numbers
+    async = require "moongate.async"
+    routes = require "moongate.routes"
+    numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
     meaning = require "moongate.reply".meaning
     slots, answers = abi.slots(), abi.batch.answers
     local shown = path or "moongate/servers.lua"
@@ -56,13 +54,16 @@ function M.load(path, text)
     end
     root = result
     if type(root) == "function" then where.set_function(root) end
-    if not is_route(root) then
-        error(("%s: a script returns a route (a pool or a function), not %s"):format(shown, describe(root)), 0)
+    if not routes.is_route(root) then
+        local what = describe(root)
+        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
+    routes.close()
     return numbers[root]
 end
 
--- What a route returned is no pool: a function to ask (`tell` hears of it), a ready answer, or a mistake.
+-- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting
+-- route, or a mistake.
 local function decide(at, req, route, tell)
     local from = root
     for _ = 1, DEEPEST do
@@ -71,7 +72,11 @@ local function decide(at, req, route, tell)
             answers[at].route = number
             return
         end
-        local what = meaning(route)
+        if waiting[route] then
+            if tell then tell(waiting[route], "async ") else async.begin(at, waiting[route]) end
+            return
+        end
+        local what = route ~= nil and meaning(route)
         if what == true then
             answers[at].route = abi.C.ANSWER_MISS
             return
@@ -80,7 +85,7 @@ local function decide(at, req, route, tell)
             return
         end
         if type(route) ~= "function" then
-            error(("a route returned %s, not a pool, a function or a reply"):format(describe(route, from)), 0)
+            error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
         if tell then tell(route) end
@@ -89,16 +94,20 @@ local function decide(at, req, route, tell)
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last. An error leaves batch.at on the slot that raised it.
+--- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot
+-- that raised it.
 function M.run(first, last)
-    local batch, of, ask = abi.batch, numbers, root
-    if type(ask) ~= "function" then
-        ask = function() return root end
+    if first > last then
+        abi.batch.at = abi.batch.capacity
+        return async.go_on()
     end
+    local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
         batch.at = at
         local req = slots[at]
-        local route = ask(req)
+        local id = req.function_id
+        local route = id == 0 and root or asked[id]
+        if type(route) == "function" then route = route(req) end
         local number = of[route]
         if number then
             answers[at].route = number
@@ -108,8 +117,8 @@ function M.run(first, last)
     end
 end
 
-local function tell_function(f)
-    local text = "function at " .. where.beginning(f)
+local function tell_function(f, sort)
+    local text = ("%sfunction at %s"):format(sort or "", where.beginning(f))
     abi.C.mg_step(abi.script, text, #text)
 end
 

@@ -3,6 +3,8 @@
 --     local mg = require "moongate"
 --     return mg.pool { "127.0.0.1:11311", "127.0.0.1:11312" }
 local abi = require "moongate.abi"
+local async = require "moongate.async"
+local built = require "moongate.built"
 local daemon = require "moongate.daemon"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
@@ -20,13 +22,17 @@ local function servers()
     end
 end
 
-return {
+local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
     --- mg.defaults { options... }: options of the pools that are made after it.
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text": ready answers.
     reply = { miss = reply.miss, error = reply.error },
+    --- mg.async(function(req) ... end): a route whose function may wait. See the README.
+    async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
+    --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
+    request = built.make,
     --- mg.shared(name, size): a dictionary that all workers share.
     shared = shared.shared,
     --- mg.counter(name), mg.gauge(name), mg.histogram(name [, bounds]): shown by `stats script`.
@@ -49,3 +55,10 @@ return {
     --- The servers named with --servers.
     servers = servers(),
 }
+
+-- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes.
+for _, name in ipairs { "all_async", "all_fastest", "all_initial", "all_majority", "all_sync", "failover" } do
+    mg[name] = require("moongate.routes." .. name)
+end
+
+return mg

@@ -2,14 +2,12 @@
 local abi = require "moongate.abi"
 local like = require "moongate.like"
 local options = require "moongate.options"
+local routes = require "moongate.routes"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
 
 local M = {}
-
--- The number of each pool; only what is in here is a pool.
-local numbers = setmetatable({}, { __mode = "k" })
 
 -- What mg.defaults gave: options of every pool made after it.
 local defaults = {}
@@ -154,6 +152,7 @@ end
 --- A route over servers. Errors name the option and the line of the script.
 -- @param spec table  servers and options; see the README
 function M.pool(spec)
+    routes.check_loading "mg.pool"
     local to = abi.pool_options()
     C.mg_pool_defaults(script, to)
     local wrong = wrong_list(spec) or read_options(spec, to)
@@ -172,9 +171,7 @@ function M.pool(spec)
     if wrong then where.fail("mg.pool " .. wrong) end
     wrong = spec.discover and abi.text(C.mg_pool_follow(script, number, to))
     if wrong then where.fail(("mg.pool option 'discover': '%s': %s"):format(spec.discover, wrong)) end
-    local pool = setmetatable({}, { __metatable = "pool", __tostring = function() return "pool " .. number end })
-    numbers[pool] = number
-    return pool
+    return routes.value(number, "pool " .. abi.text(C.mg_pool_name(script, number)))
 end
 
 --- Options for every pool that is made from here on: `mg.defaults { timeout = 0.2, connect_timeout = 0.1 }`.
@@ -189,7 +186,5 @@ function M.defaults(spec)
     defaults = {}
     for name, value in pairs(spec) do defaults[name] = value end
 end
-
-M.numbers = numbers
 
 return M

@@ -45,6 +45,16 @@ static void backend_destroy(struct backend *b, const char *reason)
     slab_return(b, sizeof *b);
 }
 
+void backends_stop(struct backends *set)
+{
+    for (struct backend *b = set->first; b; b = b->next) {
+        for (uint32_t i = 0; i < b->settings.connections; i++) {
+            if (b->conns[i]->state != CONN_IDLE) b->stats->connections--;
+            conn_release(b->conns[i], "moongate ends");
+        }
+    }
+}
+
 void backends_release(struct backends *set)
 {
     while (set->first) {

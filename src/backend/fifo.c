@@ -57,7 +57,8 @@ static const char *failure_text(const struct conn *c, const char *reason)
 /* The failures are counted before, so that an owner sees a settled connection. */
 void fifo_fail(struct conn *c, const char *reason)
 {
-    struct call_news news = {.event = CALL_FAILED, .failure = failure_text(c, reason)};
+    struct call_news news = {
+        .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason)};
     c->backend->set->row->call_failures += c->depth;
     c->backend->stats->failed += c->depth;
     while (c->head) finish(c, &news);
@@ -66,7 +67,8 @@ void fifo_fail(struct conn *c, const char *reason)
 void fifo_expire(struct conn *c)
 {
     double now = now_of(c);
-    struct call_news news = {.event = CALL_FAILED, .failure = failure_text(c, "timeout")};
+    struct call_news news = {
+        .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
     for (struct call *call = c->head; call; call = call->next) {
         if (!call->owner || call->deadline > now) continue;
         call_tell(call, &news);

@@ -26,7 +26,7 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
     struct outq answer = {0};
     turn_route(t);
     struct explainer e = {.trace = t->trace,
-                          .router = t->router,
+                          .router = t->generation->router,
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,

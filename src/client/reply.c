@@ -474,6 +474,19 @@ void reply_news_or_miss(void *owner, const struct call_news *news)
         reply_news(owner, news);
 }
 
+void reply_result(void *owner, uint32_t place, const struct result *result)
+{
+    if (result->news) {
+        struct call_news news = *result->news;
+        news.key.part = place;
+        reply_news(owner, &news);
+    } else if (result->kind == RESULT_MISS) {
+        reply_miss(owner);
+    } else {
+        reply_fail(owner, result->text, result->text_len);
+    }
+}
+
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {
     if (c->head) {

@@ -1,10 +1,13 @@
 #include "client/turn.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/client.h"
+#include "client/flow.h"
+#include "client/generation.h"
 #include "client/reply.h"
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
@@ -16,6 +19,7 @@ void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct
                        .row = row,
                        .limits = *limits,
                        .log = {.burst = 20}};
+    t->later_end = &t->later;
     t->slots = calloc(TURN_SLOTS, sizeof *t->slots);
     t->answers = calloc(TURN_SLOTS, sizeof *t->answers);
     if (!t->slots || !t->answers) abort();
@@ -30,40 +34,77 @@ static void free_closed(struct turn *t)
     }
 }
 
-void turn_release(struct turn *t)
-{
-    while (t->clients) client_close(t->clients, "moongate ends");
-    turn_end(t);
-    free(t->slots);
-    free(t->answers);
-    *t = (struct turn){0};
-}
-
 struct request *turn_slot(struct turn *t)
 {
     if (t->used == TURN_SLOTS) turn_route(t);
     return &t->slots[t->used];
 }
 
+/* --- generations ------------------------------------------------------------------------------- */
+
+void turn_adopt(struct turn *t, struct generation *g)
+{
+    struct generation *old = t->generation;
+    turn_route(t);
+    g->next = old;
+    t->generation = g;
+    if (old) generation_give(old);
+}
+
+/* Those that nothing runs on any more may go. */
+static void retire_generations(struct turn *t)
+{
+    struct generation **at = &t->generation;
+    while (*at) {
+        struct generation *g = *at;
+        if (g->counts > 0) {
+            at = &g->next;
+            continue;
+        }
+        *at = g->next;
+        g->retire(g->router);
+    }
+}
+
+void turn_release(struct turn *t)
+{
+    while (t->clients) client_close(t->clients, "moongate ends");
+    turn_end(t);
+    t->is_ending = true;
+    flows_end(t);
+    backends_stop(t->backends); /* legs that are out end with their calls */
+    assert(!t->flows);
+    if (t->generation) generation_give(t->generation);
+    retire_generations(t);
+    free_closed(t);
+    free(t->slots);
+    free(t->answers);
+    *t = (struct turn){0};
+}
+
 /* --- routing ----------------------------------------------------------------------------------- */
 
-static void refused(struct reply *reply, bool as_miss, const char *text, size_t len)
+bool turn_fails_as_miss(const struct pool *pool, const struct request *r)
+{
+    return pool->settings.on_failure == ON_FAILURE_MISS &&
+           command_info(r->command_id)->shape == SHAPE_RETRIEVE;
+}
+
+static void refused(struct reply *reply, bool as_miss, const char *text)
 {
     if (as_miss)
         reply_miss(reply);
     else
-        reply_fail(reply, text, len);
+        reply_fail(reply, text, strlen(text));
 }
 
 static void send_to(struct turn *t, struct request *r, struct pool *pool)
 {
     struct reply *reply = (struct reply *)r->owner;
-    bool as_miss = pool->settings.on_failure == ON_FAILURE_MISS &&
-                   command_info(r->command_id)->shape == SHAPE_RETRIEVE;
-    const struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
+    bool as_miss = turn_fails_as_miss(pool, r);
+    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
-        const char *why = pool_lacks_servers(pool);
-        refused(reply, as_miss, why, strlen(why));
+        refused(reply, as_miss, pool_lacks_servers(pool));
         return;
     }
     struct backend_call how = {.deadline = t->now + member->timeout,
@@ -73,33 +114,88 @@ static void send_to(struct turn *t, struct request *r, struct pool *pool)
     switch (backend_send(member->backend, r, &how, &reason)) {
     case BACKEND_OK: break;
     case BACKEND_JOINED: reply_joined(reply); break;
-    case BACKEND_REFUSED: refused(reply, as_miss, reason, strlen(reason)); break;
+    case BACKEND_REFUSED: refused(reply, as_miss, reason); break;
     }
 }
 
-static void act(struct turn *t, struct request *r, const struct answer *a,
-                struct pool *const *pools)
+/* A route that is not a pool, or one that is a leg's. */
+static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
-    struct reply *reply = (struct reply *)r->owner;
+    struct flow_end end = flow_end_of(r);
+    struct result result = {.kind = RESULT_MISS};
+    if (a->route >= 0 && r->depth) {
+        leg_run((struct leg *)r->owner, g->routes[a->route], r);
+        return;
+    }
+    if (a->route >= 0) {
+        flow_begin(t, g, g->routes[a->route], r, end);
+        return;
+    }
+    if (a->route == ANSWER_REFUSE)
+        result = (struct result){RESULT_DENIED, NULL, (const char *)a->text_at, a->text_len};
+    end.done(end.owner, end.place, &result);
+}
+
+static void act(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
+{
     assert(a->route != ANSWER_NONE);
-    if (a->route >= 0)
-        send_to(t, r, pools[a->route]);
-    else
-        refused(reply, a->route == ANSWER_MISS, (const char *)a->text_at, a->text_len);
+    if (a->route >= 0 && g->routes[a->route]->kind == ROUTE_POOL && r->depth == 0)
+        send_to(t, r, g->routes[a->route]->pool);
+    else if (a->route != ANSWER_TAKEN)
+        run(t, g, r, a);
     /* A script that kept the request beyond its turn shall find no bytes that are gone. */
     r->key_at = r->value_at = r->shown_key_at = 0;
     r->key_len = 0;
     r->value_len = 0;
 }
 
+/* Legs that wait to be put to a function take slots, as many as there are. */
+static void take_asking(struct turn *t, struct generation *g)
+{
+    while (g->asking && t->used < TURN_SLOTS) {
+        struct leg *leg = g->asking;
+        struct request *r = &t->slots[t->used++];
+        g->asking = leg->next;
+        *r = *leg->r;
+        r->owner = (uintptr_t)leg;
+        r->depth++;
+        r->function_id = leg->function;
+    }
+    if (!g->asking) g->asking_end = &g->asking;
+}
+
+static void ask(struct turn *t, struct generation *g)
+{
+    take_asking(t, g);
+    uint32_t n = t->used;
+    if (n == 0 && !g->ready) return;
+    generation_take(g);
+    g->ask(g->router, t->slots, t->answers, n);
+    t->row->keys_routed += n; /* before anything is answered, so that statistics among it know */
+    /* No slot is taken meanwhile: what is asked for now waits in `asking`. */
+    for (uint32_t i = 0; i < n; i++) {
+        flows_begin(t, i);
+        act(t, g, &t->slots[i], &t->answers[i]);
+    }
+    flows_begin(t, TURN_SLOTS);
+    t->used = 0;
+    generation_give(g);
+}
+
 void turn_route(struct turn *t)
 {
-    uint32_t n = t->used;
-    if (n == 0) return;
-    struct pool *const *pools = t->route(t->router, t->slots, t->answers, n);
-    for (uint32_t i = 0; i < n; i++) act(t, &t->slots[i], &t->answers[i], pools);
-    t->row->keys_routed += n;
-    t->used = 0;
+    if (t->generation) ask(t, t->generation); /* clients' requests are in the slots already */
+    for (struct generation *g = t->generation ? t->generation->next : NULL; g; g = g->next)
+        ask(t, g);
+}
+
+/* Something waits to be put to a script. */
+static bool is_waiting(const struct turn *t)
+{
+    for (const struct generation *g = t->generation; g; g = g->next) {
+        if (g->asking || g->ready) return true;
+    }
+    return t->used > 0;
 }
 
 void turn_make_room(struct turn *t, size_t n)
@@ -128,7 +224,8 @@ void turn_end(struct turn *t)
         turn_route(t);
         backends_flush(t->backends);
         settle_clients(t);
-    } while (t->used > 0);
+    } while (is_waiting(t));
     free_closed(t);
+    retire_generations(t);
     arena_reset(t->arena);
 }

@@ -22,13 +22,21 @@ void places_release(struct places *p)
     *p = (struct places){.first = NULL};
 }
 
+static uint32_t number_of(const struct places *p, const struct pool *pool)
+{
+    uint32_t i = 0;
+    while (p->pools[i] != pool) i++;
+    return i;
+}
+
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
     const struct pool_member *member = x->choice.member;
     if (x->pool && !member) return p->servers_n + PLACE_NOWHERE;
-    if (x->pool) return p->first[x->route] + (uint32_t)(member - x->pool->members);
+    if (x->pool) return p->first[number_of(p, x->pool)] + (uint32_t)(member - x->pool->members);
     if (x->path.failure[0]) return p->servers_n + PLACE_FAILED;
-    return p->servers_n + (x->route == ANSWER_MISS ? PLACE_MISS : PLACE_ERROR);
+    if (x->route == ANSWER_MISS) return p->servers_n + PLACE_MISS;
+    return p->servers_n + (x->route == ANSWER_REFUSE ? PLACE_ERROR : PLACE_WAITS);
 }
 
 const char *places_name(const struct places *p, uint32_t place)

@@ -139,17 +139,14 @@ static void apply_options(struct worker *w, struct script *s)
 
 static void adopt_script(struct worker *w, struct script *s)
 {
-    struct script *old = w->script;
-    if (old) script_stop_timers(old);
+    if (w->script) script_stop_timers(w->script);
     w->script = s;
     apply_options(w, s);
-    w->turn.router = s;
-    w->turn.route = script_route;
     w->turn.trace = script_trace;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
+    turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
-    if (old) script_destroy(old);
     backends_sweep(&w->backends);
 }
 
@@ -574,9 +571,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
-                                   .slots = w->turn.slots,
-                                   .answers = w->turn.answers,
-                                   .capacity = TURN_SLOTS,
+                                   .turn = &w->turn,
                                    .max_value = o->max_value,
                                    .connections = o->connections,
                                    .servers = o->servers.items,
@@ -599,7 +594,6 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
 static void worker_release(struct worker *w)
 {
     turn_release(&w->turn);
-    if (w->script) script_destroy(w->script);
     drop_pending(w);
     backends_release(&w->backends);
     names_release(&w->names);

@@ -30,7 +30,7 @@ static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
     return (uintptr_t)to;
 }
 
-int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len)
+int script_edit_key(struct request *r, const char *key, size_t len)
 {
     if (!r->key_at) return MG_EDIT_OVER;
     if (!request_key_is_valid((const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
@@ -39,20 +39,34 @@ int mg_request_set_key(struct script *s, struct request *r, const char *key, siz
         r->shown_key_at = r->key_at;
         r->shown_key_len = r->key_len;
     }
-    r->key_at = copy_to_turn(s, key, len);
+    r->key_at = (uintptr_t)key;
     r->key_len = (uint16_t)len;
+    return MG_EDIT_OK;
+}
+
+int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len)
+{
+    int status = script_edit_key(r, key, len);
+    if (status == MG_EDIT_OK) r->key_at = copy_to_turn(s, key, len);
+    return status;
+}
+
+int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len)
+{
+    if (!r->key_at) return MG_EDIT_OVER;
+    if (!r->value_at) return MG_EDIT_NO_VALUE;
+    if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
+    r->value_at = (uintptr_t)value;
+    r->value_len = (uint32_t)len;
+    r->value_blob = 0;
     return MG_EDIT_OK;
 }
 
 int mg_request_set_value(struct script *s, struct request *r, const char *value, size_t len)
 {
-    if (!r->key_at) return MG_EDIT_OVER;
-    if (!r->value_at) return MG_EDIT_NO_VALUE;
-    if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
-    r->value_at = copy_to_turn(s, value, len);
-    r->value_len = (uint32_t)len;
-    r->value_blob = 0;
-    return MG_EDIT_OK;
+    int status = script_edit_value(s, r, value, len);
+    if (status == MG_EDIT_OK) r->value_at = copy_to_turn(s, value, len);
+    return status;
 }
 
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
@@ -166,8 +180,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
         snprintf(settings.name, sizeof settings.name, "pool%u", s->pools_n + 1);
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
-    s->pools[s->pools_n] = pool_create(&settings, s->host.backends);
-    return (int32_t)s->pools_n++;
+    struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
+    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool});
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
@@ -181,12 +195,17 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
         memcpy(spec.name, o->name, o->name_len);
         spec.name[o->name_len] = '\0';
     }
-    return pool_add_server(s->pools[pool], &spec, o->timeout, &o->backend);
+    return pool_add_server(s->routes.routes[pool]->pool, &spec, o->timeout, &o->backend);
 }
 
 const char *mg_pool_close(struct script *s, int32_t pool)
 {
-    return pool_close(s->pools[pool]);
+    return pool_close(s->routes.routes[pool]->pool);
+}
+
+const char *mg_pool_name(struct script *s, int32_t pool)
+{
+    return s->routes.routes[pool]->pool->settings.name;
 }
 
 const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
@@ -195,7 +214,7 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
                                           .timeout = o->discover_timeout,
                                           .debounce = o->discover_debounce,
                                           .shrink = o->discover_shrink};
-    return pool_follow(s->pools[pool], o->discover, o->discover_len, &settings);
+    return pool_follow(s->routes.routes[pool]->pool, o->discover, o->discover_len, &settings);
 }
 
 const char *mg_server(struct script *s, uint32_t at)

@@ -98,6 +98,11 @@ static int last_resort(lua_State *L)
     return 0; /* Lua aborts the process; the master starts another */
 }
 
+static void retire(void *router)
+{
+    script_destroy(router);
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -106,7 +111,8 @@ struct script *script_load(const struct script_host *host, const char *path, con
     *s = (struct script){.host = *host,
                          .generation = generation,
                          .log = {.burst = LOG_BURST},
-                         .batch = {host->slots, host->answers, host->capacity, 0}};
+                         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
+    generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = luaL_newstate();
     if (!s->L) abort();
@@ -126,6 +132,8 @@ void script_destroy(struct script *s)
 {
     timers_release(s);
     lua_close(s->L);
+    generation_release(&s->routes);
+    asyncs_release(&s->asyncs);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
     free(s->text);
@@ -141,7 +149,8 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 
-/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. */
+/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. With first == n it
+ * goes on with the functions that are ready. */
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
@@ -152,7 +161,10 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
-    fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    if (first < n) /* else it went on with something */
+        fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    else
+        log_error("script %s: %s", s->path, why ? why : "out of memory");
     lua_settop(L, STACK_TOP); /* [...] */
     return at + 1;
 }
@@ -179,18 +191,27 @@ static void check_numbers(struct script *s, const struct request *r, struct answ
     if (wrong) fail_slot(s, a, wrong);
 }
 
-struct pool *const *script_route(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t n)
+/* No function is asked about any of these. */
+static bool needs_no_lua(const struct script *s, const struct request *slots, uint32_t n)
+{
+    if (s->root < 0 || s->routes.ready) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (slots[i].function_id) return false;
+    }
+    return true;
+}
+
+void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
-    if (s->root >= 0) {
+    if (needs_no_lua(s, slots, n)) {
         for (uint32_t i = 0; i < n; i++) answers[i].route = s->root;
-        return s->pools;
+        return;
     }
     for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
     for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
-    return s->pools;
+    if (s->routes.ready) run_from(s, n, n);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
@@ -224,11 +245,25 @@ static void trace_in_lua(struct script *s, const struct request *r, struct answe
         lua_settop(L, STACK_TOP); /* [...] */
     }
     s->path_taken = NULL;
+    if (a->route == ANSWER_NONE) a->route = ANSWER_TAKEN; /* by a function that waits */
     const char *wrong = wrong_number(r, a);
     if (wrong) fail_trace(a, path, wrong);
 }
 
-struct pool *const *script_trace(void *router, struct request *slots, struct answer *answers,
+/* A route that C runs, and the one of those that it is made of that is asked first. */
+static void trace_route(const struct route *route, struct path *path)
+{
+    for (; route->kind != ROUTE_POOL && route->children_n; route = route->children[0])
+        add_step(path, "", route->text, strlen(route->text));
+    if (route->kind == ROUTE_POOL) {
+        const char *name = route->pool->settings.name;
+        add_step(path, "pool ", name, strlen(name));
+    } else if (route->text) {
+        add_step(path, "", route->text, strlen(route->text));
+    }
+}
+
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path)
 {
     struct script *s = router;
@@ -238,17 +273,15 @@ struct pool *const *script_trace(void *router, struct request *slots, struct ans
         a->route = s->root;
     else
         trace_in_lua(s, &slots[at], a, at, path);
-    if (a->route >= 0) {
-        const char *name = s->pools[a->route]->settings.name;
-        add_step(path, "pool ", name, strlen(name));
-    } else if (a->route == ANSWER_MISS) {
+    if (a->route >= 0)
+        trace_route(s->routes.routes[a->route], path);
+    else if (a->route == ANSWER_MISS)
         add_step(path, "reply miss", "", 0);
-    } else if (path->failure[0]) {
+    else if (path->failure[0])
         add_step(path, SCRIPT_ERROR, "", 0);
-    } else {
+    else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
-    }
-    return s->pools;
+    return a->route >= 0 ? s->routes.routes[a->route] : NULL;
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
@@ -256,6 +289,11 @@ struct pool *const *script_trace(void *router, struct request *slots, struct ans
 uint32_t script_generation(const struct script *s)
 {
     return s->generation;
+}
+
+struct generation *script_routes(struct script *s)
+{
+    return &s->routes;
 }
 
 struct pool *const *script_pools(const struct script *s, uint32_t *n)
@@ -283,11 +321,19 @@ static void describe_pool(const struct pool *p, FILE *out)
             failure ? failure : "");
 }
 
+static void describe_route(const struct route *route, FILE *out)
+{
+    if (route->kind == ROUTE_POOL)
+        fprintf(out, "route: pool %s\n", route->pool->settings.name);
+    else
+        fprintf(out, "route: %s\n", route->text);
+}
+
 void script_describe(const struct script *s, FILE *out)
 {
     for (uint32_t i = 0; i < s->pools_n; i++) describe_pool(s->pools[i], out);
     if (s->root >= 0)
-        fprintf(out, "route: pool %s\n", s->pools[s->root]->settings.name);
+        describe_route(s->routes.routes[s->root], out);
     else
         fprintf(out, "route: a function, asked for every key\n");
 }

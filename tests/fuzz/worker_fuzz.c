@@ -15,6 +15,7 @@
 #include "backend/conn.h"
 #include "backend/pool.h"
 #include "client/client.h"
+#include "client/generation.h"
 
 enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_STEPS = 400 };
 
@@ -27,6 +28,7 @@ static struct {
     struct backends backends;
     struct turn turn;
     struct pool *pools[POOLS];
+    struct generation generation;
     char letter; /* of the next client */
 } worker;
 
@@ -55,8 +57,7 @@ static void rewrite(struct request *r)
 }
 
 /* The first letter decides. */
-static struct pool *const *route(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t n)
+static void route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     static const char refused[] = "refused";
     for (uint32_t i = 0; i < n; i++) {
@@ -67,15 +68,20 @@ static struct pool *const *route(void *router, struct request *slots, struct ans
         if (kind == 'e') answers[i] = (struct answer){ANSWER_REFUSE, 7, (uintptr_t)refused};
         if (kind == 'r' && r->key_len < 180) rewrite(r);
     }
-    return worker.pools;
 }
 
-static struct pool *const *trace(void *router, struct request *slots, struct answer *answers,
+static void retire(void *router)
+{
+    generation_release(&worker.generation);
+}
+
+static const struct route *trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path)
 {
     *path = (struct path){.len = 0};
     path_add(path, "letter", 6);
-    return route(router, &slots[at], &answers[at], 1);
+    route(router, &slots[at], &answers[at], 1);
+    return answers[at].route >= 0 ? worker.generation.routes[answers[at].route] : NULL;
 }
 
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
@@ -119,11 +125,15 @@ static void worker_start(uint8_t how)
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     worker.turn.log.burst = 0;
     worker.turn.now = now;
-    worker.turn.route = route;
     worker.turn.trace = trace;
     worker.turn.stats = no_stats;
     worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
     worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
+    generation_init(&worker.generation, route, retire, NULL);
+    for (int i = 0; i < POOLS; i++)
+        generation_add(&worker.generation,
+                       &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]});
+    turn_adopt(&worker.turn, &worker.generation);
     backends_start(&worker.backends);
 }
 
@@ -160,6 +170,7 @@ static void reload(uint8_t how)
     turn_end(&worker.turn);
     worker.pools[1] = make_pool(old->settings.backend.connections,
                                 how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
+    worker.generation.routes[1]->pool = worker.pools[1];
     backends_start(&worker.backends);
     pool_destroy(old);
     backends_sweep(&worker.backends);

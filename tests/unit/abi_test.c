@@ -34,7 +34,9 @@
     X(part)                                                                                        \
     X(affinity)                                                                                    \
     X(shown_key_len)                                                                               \
-    X(multi)
+    X(multi)                                                                                       \
+    X(depth)                                                                                       \
+    X(function_id)
 #define ANSWER_FIELDS(X)                                                                           \
     X(route)                                                                                       \
     X(text_len)                                                                                    \
@@ -77,6 +79,39 @@
     X(weighted)                                                                                    \
     X(hash_empty_tag)                                                                              \
     X(discover_shrink)
+#define ROUTE_FIELDS(X)                                                                            \
+    X(on)                                                                                          \
+    X(tries)                                                                                       \
+    X(order)                                                                                       \
+    X(wait)                                                                                        \
+    X(function_id)                                                                                 \
+    X(most_in_flight)                                                                              \
+    X(share)                                                                                       \
+    X(burst)                                                                                       \
+    X(before)                                                                                      \
+    X(after)                                                                                       \
+    X(percentile)                                                                                  \
+    X(least)                                                                                       \
+    X(most)
+#define NEW_FIELDS(X)                                                                              \
+    X(key)                                                                                         \
+    X(key_len)                                                                                     \
+    X(value)                                                                                       \
+    X(value_len)                                                                                   \
+    X(exptime)                                                                                     \
+    X(flags)                                                                                       \
+    X(number)                                                                                      \
+    X(command)
+#define RESULT_FIELDS(X)                                                                           \
+    X(kind)                                                                                        \
+    X(flags)                                                                                       \
+    X(value_at)                                                                                    \
+    X(value_len)                                                                                   \
+    X(text_len)                                                                                    \
+    X(text_at)                                                                                     \
+    X(cas)                                                                                         \
+    X(number)                                                                                      \
+    X(ttl)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
     X(least)                                                                                       \
@@ -123,20 +158,29 @@ static const struct field {
 #define X(name) FIELD(struct mg_setting, name)
                         SETTING_FIELDS(X)
 #undef X
+#define X(name) FIELD(struct route_options, name)
+                            ROUTE_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_new_request, name)
+                                NEW_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_result, name)
+                                    RESULT_FIELDS(X)
+#undef X
 #define X(name) FIELD(struct mg_pool_options, name)
-                            OPTIONS_FIELDS(X)
+                                        OPTIONS_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct shared_value, name)
-                                SHARED_FIELDS(X)
+                                            SHARED_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_shared_usage, name)
-                                    USAGE_FIELDS(X)
+                                                USAGE_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct script_option, name)
-                                        SETTABLE_FIELDS(X)
+                                                    SETTABLE_FIELDS(X)
 #undef X
-                                            FIELD(struct metric_counter, value)
-                                                FIELD(struct metric_gauge, value)};
+                                                        FIELD(struct metric_counter, value)
+                                                            FIELD(struct metric_gauge, value)};
 
 static const struct {
     const char *type;

@@ -1,6 +1,8 @@
 /* route: a script asked for handmade slots: what it decides, rewrites, breaks and leaves behind. */
 #include "unit/script_host.h"
 
+enum { REQUESTS = 64 };
+
 static void a_prefix_picks_the_pool(void **state)
 {
     static const char *const keys[][2] = {{"user:1", "127.0.0.1:7"},
@@ -116,7 +118,7 @@ static const char *const mistakes[][2] = {
     {"hits = 1", "global 'hits' is not defined"},
     {"local _ = req:has_prefix(nil)", "script.lua:4"},
     {"local _ = req:has_prefix {}", "script.lua:4"},
-    {"return mg.pool { 'x:y' }", "server 'x:y'"},
+    {"return mg.pool { 'x:y' }", "for the time when the script is loaded"},
 };
 
 static void a_mistake_costs_its_request_and_is_logged_with_its_place(void **state)
@@ -147,12 +149,12 @@ static void an_error_is_logged_with_a_traceback(void **state)
 static void the_log_of_a_storm_of_errors_is_limited(void **state)
 {
     load(AS_ROUTE("  error 'storm'"));
-    for (uint32_t i = 0; i < SLOTS; i++) request_at(i, COMMAND_GET, "k", NULL);
-    const char *log = logged_while_routing(SLOTS);
+    for (uint32_t i = 0; i < REQUESTS; i++) request_at(i, COMMAND_GET, "k", NULL);
+    const char *log = logged_while_routing(REQUESTS);
     unsigned lines = 0;
     for (const char *at = log; (at = strstr(at, ": storm")); at++) lines++;
     assert_in_range(lines, 1, 20);
-    assert_int_equal(w.part.row.script_errors, SLOTS);
+    assert_int_equal(w.part.row.script_errors, REQUESTS);
 }
 
 /* Which of eight requests fail, as a word of x (fails) and o. */

@@ -27,8 +27,6 @@
 #define AS_ROUTE(of)                                                                               \
     MG "local pool = mg.pool { '127.0.0.1:1' }\nreturn function(req)\n" of "\nend\n"
 
-enum { SLOTS = 64 };
-
 /* --- a worker's rest --------------------------------------------------------------------------- */
 
 /* What a script runs in, and the scripts and files of one test. */
@@ -36,8 +34,9 @@ static struct {
     struct backends backends;
     struct arena arena;
     struct board_worker part;
-    struct request slots[SLOTS];
-    struct answer answers[SLOTS];
+    struct turn turn;
+    struct request *slots;
+    struct answer *answers;
     struct script_host host;
     struct script *script;
     struct pool *const *pools;
@@ -59,12 +58,14 @@ static inline int make(void **state)
     memset(&w, 0, sizeof w);
     arena_init(&w.arena, 64 * 1024);
     backends_init(&w.backends, NULL, &w.arena, &w.part);
+    turn_init(&w.turn, NULL, &w.arena, &w.backends, &w.part.row,
+              &(struct turn_limits){.max_value = 1000});
+    w.slots = w.turn.slots;
+    w.answers = w.turn.answers;
     w.host = (struct script_host){.backends = &w.backends,
                                   .arena = &w.arena,
                                   .row = &w.part.row,
-                                  .slots = w.slots,
-                                  .answers = w.answers,
-                                  .capacity = SLOTS,
+                                  .turn = &w.turn,
                                   .max_value = 1000,
                                   .connections = 2,
                                   .metrics = &w.part.metrics,
@@ -89,6 +90,7 @@ static inline int forget(void **state)
 {
     unload();
     for (const struct backend *b = w.backends.first; b; b = b->next) assert_int_equal(b->counts, 0);
+    turn_release(&w.turn);
     backends_release(&w.backends);
     shared_destroy(w.host.shared);
     arena_release(&w.arena);
@@ -152,14 +154,16 @@ static inline struct request *request_at(uint32_t i, enum command command, const
 
 static inline void route(uint32_t n)
 {
-    w.pools = script_route(w.script, w.slots, w.answers, n);
+    uint32_t pools;
+    script_route(w.script, w.slots, w.answers, n);
+    w.pools = script_pools(w.script, &pools);
     for (uint32_t i = 0; i < n; i++) assert_int_not_equal(w.answers[i].route, ANSWER_NONE);
 }
 
 /* What the end of a turn does to slots and memory. */
 static inline void end_turn(void)
 {
-    memset(w.slots, 0, sizeof w.slots);
+    memset(w.slots, 0, sizeof *w.slots * TURN_SLOTS);
     arena_reset(&w.arena);
 }
 
@@ -192,7 +196,7 @@ static inline void assert_value(const struct request *r, const char *value)
 static inline const char *server_of(uint32_t i)
 {
     assert_true(w.answers[i].route >= 0);
-    return w.pools[w.answers[i].route]->members[0].backend->name;
+    return script_routes(w.script)->routes[w.answers[i].route]->pool->members[0].backend->name;
 }
 
 /* Routes slots [0..n) and returns what was logged meanwhile. */

@@ -1,0 +1,125 @@
+/* flow: one request on its way through a route that is made of others.
+ *
+ * Made by flow_begin, gone once its end was told and no leg is out any more. It holds a count of its request and of its
+ * generation. Each kind of route is a struct flow_kind in a file of its own (src/client/flow_*.c); the engine, flow.c, runs
+ * legs: a leg is one child's turn at the request. A leg may end before flow_leg returns.
+ */
+#ifndef MOONGATE_CLIENT_FLOW_H
+#define MOONGATE_CLIENT_FLOW_H
+
+#include <ev.h>
+
+#include "client/kept.h"
+#include "client/routes.h"
+#include "client/turn.h"
+
+/* Who is told of a result, once. */
+struct flow_end {
+    result_fn *done; /* NULL: told already */
+    void *owner;
+    uint32_t place;
+};
+
+struct leg {
+    struct flow *flow;
+    struct leg *next; /* in generation->asking */
+    uint32_t place;
+    bool is_out;
+    const struct request *r; /* asking: what about */
+    uint32_t function;       /* and which one is asked */
+};
+
+/* Invariant (flow_sane): running is how many legs are out. */
+struct flow {
+    const struct flow_kind *kind;
+    const struct route *route;
+    struct generation *generation;
+    struct turn *turn;
+    struct kept *kept;
+    struct flow_end end;
+    struct flow *next;                   /* in a list of its kind's; or in generation->ready */
+    struct flow *next_flow, **prev_flow; /* in turn->flows */
+    uint32_t running;
+    uint32_t tried;          /* legs begun */
+    uint32_t chosen;         /* what its kind makes of it */
+    bool is_entered;         /* its kind's code is running: it may not go yet */
+    double began;            /* as turn->now */
+    struct kept_result best; /* the result that would count so far */
+    void *own;               /* the kind's */
+    ev_timer timer;
+    uint32_t legs_n;
+    struct leg legs[];
+};
+
+struct flow_kind {
+    uint32_t more_legs; /* beside one a child */
+    void (*start)(struct flow *flow);
+    void (*leg_done)(struct flow *flow, uint32_t place, const struct result *result);
+    void (*alarm)(
+        struct flow *flow); /* the time of flow_alarm has come; NULL: it is never called */
+    void (*release)(struct flow *flow); /* NULL: nothing to do */
+};
+
+/* Runs `route` for r; `end` is told once, perhaps before this returns. r's bytes are copied or counted where need be. */
+void flow_begin(struct turn *t, struct generation *g, const struct route *route,
+                const struct request *r, struct flow_end end);
+
+/* A flow that is not started yet: for the script's own. */
+struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
+                         const struct flow_kind *kind, struct kept *kept, struct flow_end end);
+
+/* A flow with one leg, made while the script is asked about slot `slot` (or, TURN_SLOTS, goes on with something): it is begun
+ * when that slot's turn comes, so that a client's requests reach a server in its order. Takes over the count of kept.
+ * timeout in seconds; 0: none of its own. */
+void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
+                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end);
+
+/* Begins those of slots up to `slot`. */
+void flows_begin(struct turn *t, uint32_t slot);
+
+/* Who waits for a request in the turn's slots: a reply or a leg. */
+struct flow_end flow_end_of(const struct request *r);
+
+/* Tells every flow's end that moongate ends. */
+void flows_end(struct turn *t);
+
+/* --- for kinds */
+
+/* Runs the request (flow->kept, or another one that is held until then) through a route, as leg `place`. */
+void flow_leg(struct flow *flow, uint32_t place, const struct route *route,
+              const struct request *r);
+
+/* Tells the end, once; later calls do nothing. The flow lives on while legs are out. */
+void flow_finish(struct flow *flow, const struct result *result);
+
+static inline bool flow_is_finished(const struct flow *flow)
+{
+    return !flow->end.done;
+}
+
+/* Calls kind->alarm in so many seconds, from now. */
+void flow_alarm(struct flow *flow, double seconds);
+void flow_no_alarm(struct flow *flow);
+
+/* Puts it on its generation's ready list: the script goes on with it. */
+void flow_make_ready(struct flow *flow);
+
+/* Enters and leaves the kind's code from outside (the script's): between them the flow stays. */
+void flow_enter(struct flow *flow);
+void flow_leave(struct flow *flow);
+
+/* Goes on with a leg that is out, when the script has said which route is the one. */
+void leg_run(struct leg *leg, const struct route *route, const struct request *r);
+
+/* A leg's result: what a result_fn for requests that the script was asked about is. owner: struct leg. */
+void leg_result(void *leg, uint32_t place, const struct result *result);
+
+/* The worse of two kinds of result: an error before a no, a no before a miss, a miss before a hit. */
+bool result_is_worse(unsigned kind, unsigned than);
+
+/* --- kinds */
+
+extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
+    flow_limit;
+
+#endif

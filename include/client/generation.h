@@ -1,0 +1,22 @@
+/* generation: see routes.h; its counts and lists. */
+#ifndef MOONGATE_CLIENT_GENERATION_H
+#define MOONGATE_CLIENT_GENERATION_H
+
+#include "client/turn.h"
+
+/* The caller's is the first count. */
+void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
+                     void *router);
+
+struct generation *generation_take(struct generation *g);
+
+/* The last count does not free it yet: the turn's end calls `retire`. */
+void generation_give(struct generation *g);
+
+/* A route of its own, numbered from 0; the children are routes of the same generation, and copied. Returns its number. */
+uint32_t generation_add(struct generation *g, const struct route *route);
+
+/* Frees the routes; pools stay the script's. */
+void generation_release(struct generation *g);
+
+#endif

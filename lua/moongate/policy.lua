@@ -1,0 +1,116 @@
+--- policy: what the policies of moongate/routes share: checking their options, and making routes of routes.
+local abi = require "moongate.abi"
+local options = require "moongate.options"
+local routes = require "moongate.routes"
+local where = require "moongate.where"
+
+local C = abi.C
+
+local M = {}
+
+M.number, M.count, M.flag, M.seconds = options.number, options.count, options.flag, options.seconds
+
+--- A share of requests or keys: 0 to 1.
+M.share = options.number(0, 1, "a share")
+
+--- One of the names in a table: its value there.
+function M.one_of(names)
+    return function(value)
+        if names[value] ~= nil then return names[value] end
+        return nil, ("takes one of %s, not %s"):format(options.names(names), tostring(value))
+    end
+end
+
+--- A string of `least` to `most` bytes that may stand in a key.
+M.bytes = options.bytes
+
+--- A route of any sort: the value itself.
+function M.child(value)
+    if routes.is_route(value) then return value end
+    return nil, "takes a route, not " .. (value == nil and "nothing" or "a " .. type(value))
+end
+
+-- The bits of all errors that another server may do better with.
+M.errors = C.mg_result_bits("error", 5)
+
+local function result_names()
+    local names = {}
+    while true do
+        local name = abi.text(C.mg_result_name(#names))
+        if not name then return table.concat(names, ", ") end
+        names[#names + 1] = name
+    end
+end
+
+--- Kinds of result, as bits: a name or a list of names.
+function M.results(value)
+    local bits = 0
+    for _, name in ipairs(type(value) == "table" and value or { value }) do
+        local more = type(name) == "string" and C.mg_result_bits(name, #name) or 0
+        if more == 0 then return nil, ("takes some of %s; there is no '%s'"):format(result_names(), tostring(name)) end
+        bits = bit.bor(bits, more)
+    end
+    if bits == 0 then return nil, "names no kind of result; there are: " .. result_names() end
+    return bits
+end
+
+local function gap_in(spec)
+    for key in pairs(spec) do
+        if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then return true end
+    end
+end
+
+--- Checks what a policy was given. Raises an error with the script's line.
+-- @param name string    "mg.failover"
+-- @param spec table     children and options
+-- @param readers table  of the options, by name
+-- @param least number   children wanted at least; @param most number  and at most
+-- @return table, table  the children, and the options as the readers gave them
+function M.read(name, spec, readers, least, most)
+    routes.check_loading(name)
+    if type(spec) ~= "table" or routes.is_route(spec) then
+        where.fail(name .. " takes a table of routes and options")
+    end
+    if gap_in(spec) then where.fail(name .. " has a gap in its list of routes") end
+    if #spec < least or #spec > most then
+        local count = least == most and least or ("%d to %d"):format(least, most)
+        where.fail(("%s takes %s routes, not %d"):format(name, count, #spec))
+    end
+    local children, read = {}, {}
+    for i, child in ipairs(spec) do
+        local route, wrong = M.child(child)
+        if wrong then where.fail(("%s: its route %d %s"):format(name, i, wrong)) end
+        children[i] = route
+    end
+    local wrong = options.read(spec, readers, function(option, value) read[option] = value end)
+    if wrong then where.fail(name .. " " .. wrong) end
+    return children, read
+end
+
+local function names_of(children)
+    local names = {}
+    for i, child in ipairs(children) do names[i] = routes.name(child) end
+    return table.concat(names, ", ")
+end
+
+--- A route that C runs.
+-- @param name string     "failover"
+-- @param kind number     enum route_kind
+-- @param children table  routes
+-- @param fields table    of struct route_options
+function M.route(name, kind, children, fields)
+    local numbers = {}
+    for i, child in ipairs(children) do numbers[i] = routes.number_of(child) end
+    local shown = ("%s(%s)"):format(name, names_of(children))
+    return routes.value(routes.add(kind, numbers, fields, shown), shown)
+end
+
+--- A route that a Lua function decides, for each request; it must not allocate memory.
+-- @param name string
+-- @param children table  routes, for its shown name
+-- @param f function      of a request; returns a route
+function M.chooser(name, children, f)
+    return routes.named(f, ("%s(%s)"):format(name, names_of(children)))
+end
+
+return M

@@ -1,0 +1,111 @@
+--- routes: what may stand where a route is wanted, and its number for C.
+--
+-- A route is a pool, a policy (a value made by a function of moongate/routes), a function of the script, or a reply.
+local abi = require "moongate.abi"
+local reply = require "moongate.reply"
+local where = require "moongate.where"
+
+local C, script = abi.C, abi.script
+
+local M = {}
+
+-- Routes that C runs by itself, by their values: the number of each.
+local numbers = setmetatable({}, { __mode = "k" })
+
+-- Functions and waiting routes that C may have to ask about, by number; and the number of the C route that asks.
+local functions = {}
+local asked = setmetatable({}, { __mode = "k" })
+
+-- Waiting routes (mg.async): the function of each.
+local waiting = setmetatable({}, { __mode = "k" })
+
+-- The names of functions that policies made, for messages and `explain`.
+local names = setmetatable({}, { __mode = "k" })
+
+local loading = true
+
+--- No more routes: the script is loaded.
+function M.close()
+    loading = false
+end
+
+--- Raises an error unless the script is being loaded.
+function M.check_loading(what)
+    if not loading then
+        where.fail(what .. " is for the time when the script is loaded: build routes once, outside of functions")
+    end
+end
+
+--- Adds a route that C runs. The options are fields of C's struct route_options.
+-- @param kind number      enum route_kind
+-- @param children table   numbers of routes
+-- @param options table
+-- @param text string
+-- @return number
+function M.add(kind, children, options, text)
+    local to = abi.route_options()
+    for name, value in pairs(options or {}) do to[name] = value end
+    return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text)
+end
+
+local function add_function(route)
+    local id = #functions + 1
+    functions[id] = route
+    local kind = waiting[route] and C.ROUTE_ASYNC or C.ROUTE_FUNCTION
+    asked[route] = M.add(kind, {}, { function_id = id }, M.name(route))
+    return asked[route]
+end
+
+local function add_reply(value)
+    local what = reply.meaning(value)
+    asked[value] = what == true and M.add(C.ROUTE_MISS, {}, {}, "miss") or M.add(C.ROUTE_FAIL, {}, {}, what)
+    return asked[value]
+end
+
+--- True when a value may stand where a route is wanted.
+function M.is_route(value)
+    return type(value) == "function" or numbers[value] ~= nil or waiting[value] ~= nil or reply.meaning(value) ~= nil
+end
+
+--- The number under which C runs a route of any sort; nil when the value is no route. While the script is loaded.
+function M.number_of(value)
+    if value == nil then return nil end
+    local number = numbers[value] or asked[value]
+    if number then return number end
+    if type(value) == "function" or waiting[value] then return add_function(value) end
+    if reply.meaning(value) ~= nil then return add_reply(value) end
+    return nil
+end
+
+--- "pool users", "failover", "the function at script.lua:3".
+function M.name(value)
+    if names[value] then return names[value] end
+    if type(value) == "function" then return "the function at " .. where.beginning(value) end
+    return tostring(value)
+end
+
+--- Makes the value that stands for a route that C runs.
+-- @param number number  of the route
+-- @param name string    as shown
+function M.value(number, name)
+    local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
+    numbers[value] = number
+    return value
+end
+
+--- Gives a function that a policy made its name.
+function M.named(f, name)
+    names[f] = name
+    return f
+end
+
+--- Makes the value of a waiting route.
+function M.waiting_value(f, name)
+    local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
+    waiting[value] = f
+    return value
+end
+
+M.numbers, M.functions, M.waiting = numbers, functions, waiting
+
+return M

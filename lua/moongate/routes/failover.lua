@@ -1,0 +1,30 @@
+--- failover: try the next route when the one before errs, or misses.
+--
+--     mg.failover { users, gutter }
+--     mg.failover { near, far, on = { "timeout", "down", "miss" }, order = "shuffled", share = 0.1 }
+local abi = require "moongate.abi"
+local policy = require "moongate.policy"
+
+local C = abi.C
+
+local orders = { as_written = C.ORDER_AS_WRITTEN, shuffled = C.ORDER_SHUFFLED,
+    least_failures = C.ORDER_LEAST_FAILURES }
+
+local known = {
+    on = policy.results,           -- kinds of result after which the next is tried
+    tries = policy.count(1, 32),   -- children tried at most
+    order = policy.one_of(orders), -- of the children behind the first
+    share = policy.share,          -- of requests that may go beyond their first child
+    burst = policy.number(0, 1e9), -- so many more at once
+}
+
+--- The first child answers; after a result that `on` names (default "error") the next does. The last result counts,
+-- but a miss is told rather than an error.
+-- @param spec table  2 to 32 routes, and options
+return function(spec)
+    local children, options = policy.read("mg.failover", spec, known, 2, 32)
+    options.on = options.on or policy.errors
+    options.tries = options.tries or #children
+    options.share = options.share or 1
+    return policy.route("failover", C.ROUTE_FAILOVER, children, options)
+end

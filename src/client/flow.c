@@ -1,0 +1,328 @@
+#include "client/flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/slab.h"
+#include "client/generation.h"
+#include "client/reply.h"
+#include "protocol/request.h"
+
+enum { DEEPEST = 32 }; /* functions below functions */
+
+static bool flow_sane(const struct flow *flow)
+{
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < flow->legs_n; i++) out += flow->legs[i].is_out;
+    return out == flow->running;
+}
+
+static const struct flow_kind *const kinds[] = {
+    [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
+    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit};
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static size_t flow_size(uint32_t legs)
+{
+    return sizeof(struct flow) + sizeof(struct leg) * legs;
+}
+
+static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct flow *flow = timer->data;
+    (void)loop;
+    (void)events;
+    flow_enter(flow);
+    flow->kind->alarm(flow);
+    flow_leave(flow);
+}
+
+struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
+                         const struct flow_kind *kind, struct kept *kept, struct flow_end end)
+{
+    uint32_t legs = route->children_n + kind->more_legs;
+    struct flow *flow = slab_borrow(flow_size(legs));
+    *flow = (struct flow){.kind = kind,
+                          .route = route,
+                          .generation = generation_take(g),
+                          .turn = t,
+                          .kept = kept,
+                          .end = end,
+                          .began = t->now,
+                          .legs_n = legs};
+    for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
+    ev_init(&flow->timer, on_alarm);
+    flow->timer.data = flow;
+    flow->next_flow = t->flows;
+    flow->prev_flow = &t->flows;
+    if (t->flows) t->flows->prev_flow = &flow->next_flow;
+    t->flows = flow;
+    return flow;
+}
+
+static void flow_destroy(struct flow *flow)
+{
+    *flow->prev_flow = flow->next_flow;
+    if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
+    if (flow->kind->release) flow->kind->release(flow);
+    ev_timer_stop(flow->turn->loop, &flow->timer);
+    result_release(&flow->best);
+    kept_give(flow->kept);
+    generation_give(flow->generation);
+    slab_return(flow, flow_size(flow->legs_n));
+}
+
+void flow_enter(struct flow *flow)
+{
+    assert(flow_sane(flow));
+    flow->is_entered = true;
+}
+
+void flow_leave(struct flow *flow)
+{
+    flow->is_entered = false;
+    if (flow_is_finished(flow) && flow->running == 0) flow_destroy(flow);
+}
+
+void flow_finish(struct flow *flow, const struct result *result)
+{
+    struct flow_end end = flow->end;
+    if (!end.done) return;
+    flow->end.done = NULL;
+    flow_no_alarm(flow);
+    end.done(end.owner, end.place, result);
+}
+
+/* --- time -------------------------------------------------------------------------------------- */
+
+void flow_alarm(struct flow *flow, double seconds)
+{
+    ev_timer_stop(flow->turn->loop, &flow->timer);
+    ev_timer_set(&flow->timer, seconds, 0);
+    ev_timer_start(flow->turn->loop, &flow->timer);
+}
+
+void flow_no_alarm(struct flow *flow)
+{
+    ev_timer_stop(flow->turn->loop, &flow->timer);
+}
+
+void flow_make_ready(struct flow *flow)
+{
+    struct generation *g = flow->generation;
+    flow->next = NULL;
+    *g->ready_end = flow;
+    g->ready_end = &flow->next;
+}
+
+/* --- legs -------------------------------------------------------------------------------------- */
+
+/* Takes over the count of `kept`. */
+static void run(struct turn *t, struct generation *g, const struct route *route, struct kept *kept,
+                struct flow_end end)
+{
+    struct flow *flow = flow_create(t, g, route, kinds[route->kind], kept, end);
+    flow_enter(flow);
+    flow->kind->start(flow);
+    flow_leave(flow);
+}
+
+void leg_result(void *owner, uint32_t place, const struct result *result)
+{
+    struct leg *leg = owner;
+    struct flow *flow = leg->flow;
+    bool was_entered = flow->is_entered;
+    (void)place;
+    assert(leg->is_out);
+    leg->is_out = false;
+    flow->running--;
+    flow->is_entered = true;
+    flow->kind->leg_done(flow, leg->place, result);
+    flow->is_entered = was_entered;
+    if (!was_entered) flow_leave(flow);
+}
+
+/* Each end that is told may take other flows with it: the search begins anew. */
+void flows_end(struct turn *t)
+{
+    static const char TEXT[] = "moongate ends";
+    struct result result = {RESULT_DENIED, NULL, TEXT, sizeof TEXT - 1};
+    for (struct generation *g = t->generation; g; g = g->next) {
+        while (g->asking) {
+            struct leg *leg = g->asking;
+            g->asking = leg->next;
+            leg_result(leg, 0, &result);
+        }
+        g->asking_end = &g->asking;
+        g->ready = NULL;
+        g->ready_end = &g->ready;
+    }
+    for (struct flow *flow = t->flows; flow;) {
+        if (flow_is_finished(flow)) {
+            flow = flow->next_flow;
+            continue;
+        }
+        flow_enter(flow);
+        flow_finish(flow, &result);
+        flow_leave(flow);
+        flow = t->flows;
+    }
+}
+
+/* News of a leg's call; the second form for pools whose failures are misses (call_done_fn). */
+static void leg_news(void *owner, const struct call_news *news)
+{
+    struct result result = result_from_news(news);
+    leg_result(owner, 0, &result);
+}
+
+static void leg_news_or_miss(void *owner, const struct call_news *news)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    if (news->event == CALL_FAILED)
+        leg_result(owner, 0, &miss);
+    else
+        leg_news(owner, news);
+}
+
+static void leg_call(struct leg *leg, struct pool *pool, const struct request *r)
+{
+    struct turn *t = leg->flow->turn;
+    bool as_miss = turn_fails_as_miss(pool, r);
+    struct call_news news = {.event = CALL_FAILED};
+    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
+    if (!member) {
+        news.why = FAILURE_DOWN;
+        news.failure = pool_lacks_servers(pool);
+        (as_miss ? leg_news_or_miss : leg_news)(leg, &news);
+        return;
+    }
+    struct backend_call how = {.deadline = t->now + member->timeout,
+                               .done = as_miss ? leg_news_or_miss : leg_news,
+                               .owner = leg};
+    if (backend_send(member->backend, r, &how, &news.failure) != BACKEND_REFUSED) return;
+    news.why = member->backend->down ? FAILURE_DOWN : FAILURE_BUSY;
+    how.done(leg, &news);
+}
+
+/* The script is asked when the turn next asks it; the leg holds the place. */
+static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
+{
+    static const char TEXT[] = "routes without end";
+    struct generation *g = leg->flow->generation;
+    if (r->depth >= DEEPEST) {
+        leg_result(leg, 0, &(struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1});
+        return;
+    }
+    leg->r = r;
+    leg->function = function;
+    leg->next = NULL;
+    *g->asking_end = leg;
+    g->asking_end = &leg->next;
+}
+
+void leg_run(struct leg *leg, const struct route *route, const struct request *r)
+{
+    struct flow *flow = leg->flow;
+    struct result result = {.kind = RESULT_MISS};
+    if (flow->turn->is_ending) {
+        leg_result(leg, 0, &result);
+        return;
+    }
+    switch (route->kind) {
+    case ROUTE_POOL: leg_call(leg, route->pool, r); break;
+    case ROUTE_FUNCTION:
+    case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
+    case ROUTE_MISS: leg_result(leg, 0, &result); break;
+    case ROUTE_FAIL:
+        result = (struct result){RESULT_DENIED, NULL, route->text, strlen(route->text)};
+        leg_result(leg, 0, &result);
+        break;
+    default:
+        run(flow->turn, flow->generation, route,
+            r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r),
+            (struct flow_end){leg_result, leg, leg->place});
+        break;
+    }
+}
+
+void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)
+{
+    struct leg *leg = &flow->legs[place];
+    assert(!leg->is_out);
+    leg->is_out = true;
+    flow->running++;
+    flow->tried++;
+    leg_run(leg, route, r);
+}
+
+/* --- of the script's making -------------------------------------------------------------------- */
+
+static void single_start(struct flow *flow)
+{
+    const struct route *route = flow->own;
+    flow->own = NULL;
+    flow_leg(flow, 0, route, &flow->kept->r);
+}
+
+static void single_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    flow_finish(flow, result);
+}
+
+static void single_late(struct flow *flow)
+{
+    static const char TEXT[] = "timeout";
+    flow_finish(flow, &(struct result){RESULT_TIMEOUT, NULL, TEXT, sizeof TEXT - 1});
+}
+
+static const struct flow_kind single = {
+    .more_legs = 1, .start = single_start, .leg_done = single_done, .alarm = single_late};
+
+void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
+                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end)
+{
+    static const struct route no_children = {.kind = ROUTE_ASYNC};
+    struct flow *flow = flow_create(t, g, &no_children, &single, kept, end);
+    flow->own = (void *)route;
+    flow->chosen = slot;
+    if (timeout > 0) flow_alarm(flow, timeout);
+    *t->later_end = flow;
+    t->later_end = &flow->next;
+}
+
+void flows_begin(struct turn *t, uint32_t slot)
+{
+    while (t->later && t->later->chosen <= slot) {
+        struct flow *flow = t->later;
+        t->later = flow->next;
+        if (!t->later) t->later_end = &t->later;
+        flow_enter(flow);
+        flow->kind->start(flow);
+        flow_leave(flow);
+    }
+}
+
+struct flow_end flow_end_of(const struct request *r)
+{
+    return (struct flow_end){r->depth ? leg_result : reply_result, (void *)r->owner, r->part};
+}
+
+/* --- a route that is made of others ------------------------------------------------------------ */
+
+void flow_begin(struct turn *t, struct generation *g, const struct route *route,
+                const struct request *r, struct flow_end end)
+{
+    run(t, g, route, kept_create(r), end);
+}
+
+bool result_is_worse(unsigned kind, unsigned than)
+{
+    static const unsigned order[] = {RESULT_HIT, RESULT_MISS, RESULT_REFUSED, RESULT_ANY_ERROR};
+    size_t a = 0, b = 0;
+    while (!(order[a] & kind)) a++;
+    while (!(order[b] & than)) b++;
+    return a > b;
+}

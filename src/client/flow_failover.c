@@ -1,0 +1,98 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/flow.h"
+
+/* Failover: the children one after the other until one's result is not among those that `on` names. With order shuffled or
+ * least_failures the first child stays the first; the others are sorted. `share` and `burst` are a token bucket over the
+ * requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens,
+ * each that goes on takes one. */
+struct route_state {
+    double tokens;
+    uint32_t failures[]; /* a child, in a row, for least_failures */
+};
+
+static struct route_state *state_of(struct flow *flow)
+{
+    struct route *route = (struct route *)flow->route;
+    if (route->state) return route->state;
+    route->state =
+        calloc(1, sizeof *route->state + sizeof route->state->failures[0] * route->children_n);
+    if (!route->state) abort();
+    route->state->tokens = route->options.burst;
+    return route->state;
+}
+
+static bool needs_state(const struct route_options *o)
+{
+    return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
+}
+
+/* The child to try next, of those that were not tried yet. */
+static uint32_t next_child(struct flow *flow)
+{
+    uint32_t n = flow->route->children_n, best = n;
+    uint32_t order = flow->route->options.order;
+    if (order == ORDER_AS_WRITTEN) return flow->tried;
+    uint32_t skip = order == ORDER_SHUFFLED ? (uint32_t)(lrand48() % (n - flow->tried)) : 0;
+    for (uint32_t i = 1; i < n; i++) {
+        if (flow->chosen >> i & 1) continue;
+        if (order == ORDER_SHUFFLED && skip-- == 0) return i;
+        if (order != ORDER_LEAST_FAILURES) continue;
+        const uint32_t *failures = state_of(flow)->failures;
+        if (best == n || failures[i] < failures[best]) best = i;
+    }
+    return best;
+}
+
+static void try_child(struct flow *flow, uint32_t child)
+{
+    flow->chosen |= 1u << child;
+    flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
+}
+
+static void start(struct flow *flow)
+{
+    const struct route_options *o = &flow->route->options;
+    if (o->share < 1) {
+        struct route_state *state = state_of(flow);
+        double most = o->burst > 1 ? o->burst : 1;
+        state->tokens = state->tokens + o->share < most ? state->tokens + o->share : most;
+    }
+    try_child(flow, 0);
+}
+
+/* One more may be tried: there is one, and the share of requests that go on is kept. A server that is known to be down costs
+ * nobody's time, so going past it is free (source: mcrouter). */
+static bool may_go_on(struct flow *flow, const struct result *result)
+{
+    const struct route_options *o = &flow->route->options;
+    if (!(o->on & result->kind) || flow->tried >= o->tries ||
+        flow->tried >= flow->route->children_n)
+        return false;
+    if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
+    struct route_state *state = state_of(flow);
+    if (state->tokens < 1) return false;
+    state->tokens -= 1;
+    return true;
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (needs_state(&flow->route->options)) {
+        uint32_t *failures = &state_of(flow)->failures[place];
+        *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
+    }
+    if (!may_go_on(flow, result)) {
+        /* After only misses and errors the miss is the better answer. */
+        struct result best = result_of(&flow->best);
+        bool keep = flow->best.kind && result_is_worse(result->kind, flow->best.kind);
+        flow_finish(flow, keep ? &best : result);
+        return;
+    }
+    if (!flow->best.kind || !result_is_worse(result->kind, flow->best.kind))
+        result_keep(&flow->best, result);
+    try_child(flow, next_child(flow));
+}
+
+const struct flow_kind flow_failover = {.start = start, .leg_done = leg_done};

@@ -1,0 +1,66 @@
+#include <stdlib.h>
+
+#include "base/board.h"
+#include "client/flow.h"
+
+/* Hedge: the first child, and when it is slower than a percentile of its own times, the second too; the first good result
+ * counts (source: Dean and Barroso, The Tail at Scale). Only retrievals are asked twice: a write might be done twice. */
+
+enum { REMEMBERED = 1024 }; /* times after which all weigh half */
+
+struct route_state {
+    uint32_t times[BOARD_LATENCIES];
+    uint32_t n;
+};
+
+static struct route_state *state_of(struct flow *flow)
+{
+    struct route *route = (struct route *)flow->route;
+    if (!route->state) route->state = calloc(1, sizeof *route->state);
+    if (!route->state) abort();
+    return route->state;
+}
+
+static void remember(struct route_state *state, double seconds)
+{
+    state->times[board_latency_bucket(seconds)]++;
+    if (++state->n < REMEMBERED) return;
+    state->n = 0;
+    for (unsigned i = 0; i < BOARD_LATENCIES; i++) state->n += state->times[i] /= 2;
+}
+
+/* How long the first child may take; `most` as long as nothing is known. */
+static double patience(const struct route_state *state, const struct route_options *o)
+{
+    uint32_t seen = 0;
+    double seconds = o->most;
+    for (unsigned i = 0; i < BOARD_LATENCIES && state->n > 0; i++) {
+        seen += state->times[i];
+        if (seen < o->percentile * state->n) continue;
+        seconds = board_latency_limit(i);
+        break;
+    }
+    if (seconds < o->least) return o->least;
+    return seconds > o->most ? o->most : seconds;
+}
+
+static void start(struct flow *flow)
+{
+    bool only_reads = command_info(flow->kept->r.command_id)->shape == SHAPE_RETRIEVE;
+    flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+    if (only_reads && !flow_is_finished(flow))
+        flow_alarm(flow, patience(state_of(flow), &flow->route->options));
+}
+
+static void on_time(struct flow *flow)
+{
+    flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (place == 0) remember(state_of(flow), flow->turn->now - flow->began);
+    if (flow->running == 0 || !(result->kind & RESULT_ANY_ERROR)) flow_finish(flow, result);
+}
+
+const struct flow_kind flow_hedge = {.start = start, .leg_done = leg_done, .alarm = on_time};

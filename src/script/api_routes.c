@@ -1,0 +1,46 @@
+/* The bodies of abi.h for routes that are made of others. Nothing here may enter Lua. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/result.h"
+#include "script/state.h"
+
+static const struct {
+    const char *name;
+    uint32_t bits;
+} results[] = {
+#define X(name, bit, text, meaning) {text, RESULT_##name},
+    RESULTS(X)
+#undef X
+        {"error", RESULT_FAILS_OVER},
+};
+
+uint32_t mg_result_bits(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        if (strlen(results[i].name) == len && memcmp(results[i].name, name, len) == 0)
+            return results[i].bits;
+    }
+    return 0;
+}
+
+const char *mg_result_name(uint32_t at)
+{
+    return at < sizeof results / sizeof *results ? results[at].name : NULL;
+}
+
+int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
+                     const int32_t *children, uint32_t n, const char *text)
+{
+    const struct route **list = calloc(n + 1, sizeof *list);
+    if (!list) abort();
+    for (uint32_t i = 0; i < n; i++) list[i] = s->routes.routes[children[i]];
+    struct route route = {.kind = (enum route_kind)kind,
+                          .options = *o,
+                          .text = (char *)text,
+                          .children = list,
+                          .children_n = n};
+    uint32_t number = generation_add(&s->routes, &route);
+    free(list);
+    return (int32_t)number;
+}
