@@ -92,6 +92,10 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
 
 void pool_destroy(struct pool *p);
 
+/* The part of a key that is hashed, in the key; *len becomes its length. Of the settings, hash_tag, hash_stop and
+ * unhashed_prefix count. */
+const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len);
+
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/chooser.h"
 #include "client/generation.h"
 #include "client/reply.h"
 #include "protocol/request.h"
@@ -20,7 +21,8 @@ static bool flow_sane(const struct flow *flow)
 
 static const struct flow_kind *const kinds[] = {
     [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit};
+    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
+    [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
 
 /* --- life -------------------------------------------------------------------------------------- */
 
@@ -129,6 +131,12 @@ static void run(struct turn *t, struct generation *g, const struct route *route,
     flow_leave(flow);
 }
 
+static void give_question(struct leg *leg)
+{
+    if (leg->asks) kept_give(leg->asks);
+    leg->asks = NULL;
+}
+
 void leg_result(void *owner, uint32_t place, const struct result *result)
 {
     struct leg *leg = owner;
@@ -136,6 +144,7 @@ void leg_result(void *owner, uint32_t place, const struct result *result)
     bool was_entered = flow->is_entered;
     (void)place;
     assert(leg->is_out);
+    give_question(leg);
     leg->is_out = false;
     flow->running--;
     flow->is_entered = true;
@@ -207,6 +216,11 @@ static void leg_call(struct leg *leg, struct pool *pool, const struct request *r
     how.done(leg, &news);
 }
 
+static struct kept *keep(const struct flow *flow, const struct request *r)
+{
+    return r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r);
+}
+
 /* The script is asked when the turn next asks it; the leg holds the place. */
 static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
 {
@@ -216,14 +230,23 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
         leg_result(leg, 0, &(struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1});
         return;
     }
-    leg->r = r;
+    leg->asks = keep(leg->flow, r);
     leg->function = function;
     leg->next = NULL;
     *g->asking_end = leg;
     g->asking_end = &leg->next;
 }
 
-void leg_run(struct leg *leg, const struct route *route, const struct request *r)
+void leg_fill_slot(struct leg *leg, struct request *slot)
+{
+    *slot = leg->asks->r;
+    slot->owner = (uintptr_t)leg;
+    slot->depth++;
+    slot->function_id = leg->function;
+}
+
+/* Runs it through a route that is no chooser. */
+static void leg_run_through(struct leg *leg, const struct route *route, const struct request *r)
 {
     struct flow *flow = leg->flow;
     struct result result = {.kind = RESULT_MISS};
@@ -241,11 +264,24 @@ void leg_run(struct leg *leg, const struct route *route, const struct request *r
         leg_result(leg, 0, &result);
         break;
     default:
-        run(flow->turn, flow->generation, route,
-            r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r),
+        run(flow->turn, flow->generation, route, keep(flow, r),
             (struct flow_end){leg_result, leg, leg->place});
         break;
     }
+}
+
+void leg_run(struct leg *leg, const struct route *route, const struct request *r)
+{
+    struct kept *asked = leg->asks; /* r may lie in it, and the leg may end meanwhile */
+    struct request own;
+    leg->asks = NULL;
+    if (route_is_chooser(route)) {
+        own = *r;
+        r = &own;
+        route = route_follow(leg->flow->turn, route, &own);
+    }
+    leg_run_through(leg, route, r);
+    if (asked) kept_give(asked);
 }
 
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)

@@ -161,12 +161,8 @@ static void take_asking(struct turn *t, struct generation *g)
 {
     while (g->asking && t->used < TURN_SLOTS) {
         struct leg *leg = g->asking;
-        struct request *r = &t->slots[t->used++];
         g->asking = leg->next;
-        *r = *leg->r;
-        r->owner = (uintptr_t)leg;
-        r->depth++;
-        r->function_id = leg->function;
+        leg_fill_slot(leg, &t->slots[t->used++]);
     }
     if (!g->asking) g->asking_end = &g->asking;
 }
