@@ -21,7 +21,7 @@ static const char PROBE[] = "version\r\n";
 static bool conn_sane(const struct conn *c)
 {
     bool open = c->state == CONN_CONNECTING || c->state == CONN_PROBING || c->state == CONN_READY;
-    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0);
+    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) && c->unwritten <= c->depth;
 }
 
 static double now_of(const struct conn *c)
@@ -95,6 +95,7 @@ static struct call *pop_call(struct conn *c)
     c->head = call->next;
     if (!c->head) c->tail = NULL;
     c->depth--;
+    if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
     return call;
 }
@@ -356,11 +357,17 @@ static bool stays_in_step(const struct command_info *command, enum response_kind
     return command->shape != SHAPE_META_STORE || kind != RESPONSE_ERROR;
 }
 
+/* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */
+static bool awaits_nothing(const struct conn *c)
+{
+    return c->depth == c->unwritten;
+}
+
 static enum taken take_response(struct conn *c, struct response *r, const uint8_t *end,
                                 struct blob *blob)
 {
     if (c->state == CONN_PROBING) return take_probe(c, r);
-    if (!c->head) {
+    if (awaits_nothing(c)) {
         conn_anomaly(c, "desync: bytes that nobody asked for");
         return TAKEN_CLOSED;
     }
@@ -394,7 +401,7 @@ static bool take_span(struct conn *c, struct span span, struct blob *blob, bool 
     const uint8_t *at = span.at, *end = span.at + span.len;
     struct response r = {0};
     while (at < end) {
-        if (c->state == CONN_READY && !c->head) {
+        if (c->state == CONN_READY && awaits_nothing(c)) {
             conn_anomaly(c, "desync: bytes that nobody asked for");
             return false;
         }
@@ -539,6 +546,7 @@ void conn_push(struct conn *c, struct call *call)
         c->head = call;
     c->tail = call;
     c->depth++;
+    c->unwritten++;
     c->backend->stats->in_flight++;
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
     double at = ev_is_active(&c->timer)
@@ -565,6 +573,7 @@ void conn_flush(struct conn *c)
         c->line_open = false;
     }
     if (c->state != CONN_READY) return;
+    c->unwritten = 0;
     if (outq_write(&c->out, c->fd) == IO_ERROR)
         conn_close_errno(c, errno);
     else

@@ -247,12 +247,13 @@ static bool go_on(struct script *s, struct request *slots, struct answer *answer
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
+    uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
     bool ask = begin(s, slots, answers, n);
     for (unsigned round = 1; ask; round++) {
-        for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
+        for (uint32_t at = first; at < end;) at = run_from(s, at, end);
         ask = go_on(s, slots, answers, n, round == ROUNDS) && round < ROUNDS;
     }
-    if (s->routes.ready) run_from(s, n, n);
+    if (s->routes.ready) run_from(s, end, end);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
