@@ -45,7 +45,7 @@ struct conn {
     struct call *head, *tail; /* calls in the order sent */
     uint32_t depth;
     uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
-    bool line_open;           /* the last call's get may take more keys */
+    bool line_open;     /* the last call's get may take more keys */
     struct conn *next_unsent; /* in the set's list of connections with something new to write */
     bool unsent;              /* in that list */
     bool failed;              /* the last attempt did not become ready */

@@ -25,7 +25,8 @@ struct leg {
     struct leg *next; /* in generation->asking */
     uint32_t place;
     bool is_out;
-    struct kept *asks; /* in generation->asking, or its slot's turn has not come: what about; a count */
+    struct kept
+        *asks; /* in generation->asking, or its slot's turn has not come: what about; a count */
     uint32_t function; /* and which one is asked */
 };
 

@@ -32,14 +32,14 @@ enum route_kind {
     ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see client/chooser.h). */
-    ROUTE_PREFIX,  /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
+    ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
     ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
-    ROUTE_HASH,    /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
-    ROUTE_RANDOM,  /* any */
-    ROUTE_SHARE,   /* the second child for a share of requests or of keys: share, least, most */
-    ROUTE_KEY,     /* the first child with another key: edit; words: looked for, put, suffix. The second if that is no key */
+    ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
+    ROUTE_RANDOM, /* any */
+    ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
+    ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is no key */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
-    ROUTE_RATE,    /* the first child while there are tokens, else the second; words: command, child: bucket,
+    ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
                       number: tokens a second, burst */
 };
 
@@ -75,15 +75,15 @@ struct route_options {
     uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
     int32_t distribution;    /* HASH: enum distribution, enum hash */
     int32_t hash;
-    double seed;             /* HASH */
-    double seconds;          /* EXPTIME; NEGATIVE: how long */
-    double share;            /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
-    double burst;            /* FAILOVER: so many more at once; LOG: lines a second */
-    double before;           /* DELAY: seconds */
-    double after;            /* DELAY: seconds */
-    double percentile;       /* HEDGE: of the child's times, 0..1 */
-    double least;            /* HEDGE: seconds that are waited at least; SHARE: keys' places from, 0..1 */
-    double most;             /* HEDGE: and at most; SHARE: and below this one */
+    double seed;    /* HASH */
+    double seconds; /* EXPTIME; NEGATIVE: how long */
+    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
+    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
+    double before; /* DELAY: seconds */
+    double after;  /* DELAY: seconds */
+    double percentile; /* HEDGE: of the child's times, 0..1 */
+    double least;      /* HEDGE: seconds that are waited at least; SHARE: keys' places from, 0..1 */
+    double most;       /* HEDGE: and at most; SHARE: and below this one */
 };
 
 /* What a kind is told beside its options; which fields count is said there. */
@@ -111,7 +111,7 @@ struct route {
     char *text;        /* FAIL; or the name that stats and explain show, or NULL */
     const struct route **children;
     uint32_t children_n;
-    uint32_t number; /* its place in generation->routes */
+    uint32_t number;           /* its place in generation->routes */
     struct route_state *state; /* what its kind remembers from request to request, or NULL */
 };
 

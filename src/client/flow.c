@@ -41,6 +41,14 @@ static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
     flow_leave(flow);
 }
 
+static void link_flow(struct flow *flow, struct flow **list)
+{
+    flow->next_flow = *list;
+    flow->prev_flow = list;
+    if (*list) (*list)->prev_flow = &flow->next_flow;
+    *list = flow;
+}
+
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end)
 {
@@ -57,17 +65,19 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;
-    flow->next_flow = t->flows;
-    flow->prev_flow = &t->flows;
-    if (t->flows) t->flows->prev_flow = &flow->next_flow;
-    t->flows = flow;
+    link_flow(flow, &t->flows);
     return flow;
+}
+
+static void unlink_flow(struct flow *flow)
+{
+    *flow->prev_flow = flow->next_flow;
+    if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
 }
 
 static void flow_destroy(struct flow *flow)
 {
-    *flow->prev_flow = flow->next_flow;
-    if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
+    unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
     ev_timer_stop(flow->turn->loop, &flow->timer);
     result_release(&flow->best);
@@ -153,9 +163,16 @@ void leg_result(void *owner, uint32_t place, const struct result *result)
     if (!was_entered) flow_leave(flow);
 }
 
-/* Each end that is told may take other flows with it: the search begins anew. */
+static void move(struct flow *flow, struct flow **list)
+{
+    unlink_flow(flow);
+    link_flow(flow, list);
+}
+
+/* Each end that is told may take other flows with it, so the list is taken from its head. */
 void flows_end(struct turn *t)
 {
+    struct flow *ended = NULL;
     static const char TEXT[] = "moongate ends";
     struct result result = {RESULT_DENIED, NULL, TEXT, sizeof TEXT - 1};
     for (struct generation *g = t->generation; g; g = g->next) {
@@ -168,16 +185,14 @@ void flows_end(struct turn *t)
         g->ready = NULL;
         g->ready_end = &g->ready;
     }
-    for (struct flow *flow = t->flows; flow;) {
-        if (flow_is_finished(flow)) {
-            flow = flow->next_flow;
-            continue;
-        }
+    while (t->flows) {
+        struct flow *flow = t->flows;
+        move(flow, &ended);
         flow_enter(flow);
         flow_finish(flow, &result);
         flow_leave(flow);
-        flow = t->flows;
     }
+    while (ended) move(ended, &t->flows);
 }
 
 /* News of a leg's call; the second form for pools whose failures are misses (call_done_fn). */

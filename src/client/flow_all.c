@@ -12,6 +12,7 @@ static void start(struct flow *flow)
     uint32_t n = flow->route->children_n;
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
     for (uint32_t i = 0; i < n; i++) flow_leg(flow, i, flow->route->children[i], &flow->kept->r);
+    kept_drop_value(flow->kept); /* a slow child holds no memory beyond what its connection does */
 }
 
 /* Keeps the worse of what was and what comes; the last one is told without keeping it. */

@@ -27,7 +27,7 @@ static struct flow **bucket_of(struct flow *flow)
 
 static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
 {
-    return a_len == b_len && memcmp((const void *)a, (const void *)b, a_len) == 0;
+    return a_len == b_len && (a_len == 0 || memcmp((const void *)a, (const void *)b, a_len) == 0);
 }
 
 static bool are_equal(const struct request *a, const struct request *b)

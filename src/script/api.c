@@ -160,7 +160,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
     struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
-    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool}, NULL, 0);
+    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool},
+                                   NULL, 0);
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,

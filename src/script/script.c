@@ -316,8 +316,10 @@ static const struct route *trace_routes(struct script *s, struct request *r, str
     for (unsigned round = 0; round < ROUNDS && a->route >= 0; round++) {
         route = trace_route(s, s->routes.routes[a->route], r, path);
         settle(s, r, a, route);
-        if (a->route == ANSWER_NONE) trace_in_lua(s, r, a, at, path);
-        else return a->route >= 0 ? route : NULL;
+        if (a->route == ANSWER_NONE)
+            trace_in_lua(s, r, a, at, path);
+        else
+            return a->route >= 0 ? route : NULL;
     }
     if (a->route >= 0) fail_trace(a, path, "functions and policies without end");
     return NULL;
