@@ -92,7 +92,7 @@ static void noreply_stays_silent_through_every_route(void **state)
     static const char *const routes[] = {
         "mg.all_sync { a, b }",         "mg.all_async { a, b }", "mg.all_majority { a, b }",
         "mg.failover { a, b }",         "mg.coalesce { a }",     "mg.outstanding_limit { a, 9 }",
-        "mg.negative_cache { a }",      "mg.hedge { a, b }",     "mg.log { a }",
+        "mg.negative_cache { a }",      "mg.hedge { a, b }",     "mg.log_requests { a }",
         "mg.delay { a, after = 0.01 }",
     };
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
@@ -268,7 +268,7 @@ static void a_client_that_goes_leaves_its_flows_to_end(void **state)
 static const char *const in_flight[] = {
     "mg.failover { mg.set_ttl { a, 5 }, b }",
     "mg.all_sync { a, function() return a end }",
-    "mg.coalesce { mg.log { a } }",
+    "mg.coalesce { mg.log_requests { a } }",
     "mg.hedge { a, b, least = 30, most = 30 }",
     "mg.negative_cache { mg.outstanding_limit { a, 5 } }",
     "mg.delay { a, before = 0.001 }",

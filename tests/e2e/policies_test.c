@@ -137,7 +137,7 @@ static const struct play plays[] = {
     {"mg.negative_cache { d, 60 }", {{'m', GET("k"), ERROR}, {'m', GET("k"), ERROR}}},
     {"mg.shadow { a, to = d, share = 1 }", {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}}},
     {"mg.shadow { d, to = a, share = 1 }", {{'m', SET("k"), ERROR}}},
-    {"mg.log { d }", {{'m', SET("k"), ERROR}}},
+    {"mg.log_requests { d }", {{'m', SET("k"), ERROR}}},
 };
 
 static struct memcached *servers[2];
@@ -230,13 +230,13 @@ static void a_shadow_gets_what_the_first_route_gets(void **state)
 
 static void the_log_tells_what_came_of_requests(void **state)
 {
-    struct moongate *m = moongate_with("mg.log { mg.failover { d, a }, per_second = 1000 }");
+    struct moongate *m = moongate_with("mg.log_requests { mg.failover { d, a }, per_second = 1000 }");
     struct client *c = client_connects(m);
     client_sends(c, SET("k") GET("none") "mg AQ== b v\r\n");
     client_sees(c, STORED MISS "EN\r\n");
-    moongate_sees_log(m, "route log(failover): set k: hit (1 bytes sent, 8 received, ");
-    moongate_sees_log(m, "route log(failover): get none: miss (0 bytes sent, 5 received, ");
-    moongate_sees_log(m, "route log(failover): mg \\x01: miss");
+    moongate_sees_log(m, "route log_requests(failover): set k: hit (1 bytes sent, 8 received, ");
+    moongate_sees_log(m, "route log_requests(failover): get none: miss (0 bytes sent, 5 received, ");
+    moongate_sees_log(m, "route log_requests(failover): mg \\x01: miss");
 }
 
 static void a_server_that_dies_and_comes_back_is_failed_over_and_back(void **state)

@@ -1,4 +1,4 @@
---- key_split: copies of hot keys: each host reads one of them, and writes go to all.
+--- key_split: copies of hot keys: each worker of each host reads one of them, and writes go to all.
 -- Copy 0 is the key itself; copy n is the key with "::n" behind it.
 --
 --     mg.key_split { users, replicas = 4, all_sync = true }
@@ -13,13 +13,14 @@ local known = {
     replicas = policy.count(2, 1000),
     all_sync = policy.flag,        -- writes wait for all copies, and the worst result counts; else for their own copy
     first_hit = policy.flag,       -- a read that misses its copy asks all others, and the first hit counts
-    id = policy.count(0, 2 ^ 53),  -- which copy is read: id modulo replicas; else by the host's name
+    id = policy.count(0, 2 ^ 53),  -- which copy is read: id modulo replicas; else by the host's name and the worker
 }
 
 local reads = { get = true, gats = true, gat = true }
 
 local function copies(route, options)
-    local id = options.id or C.mg_hash_text(C.mg_host(), #abi.text(C.mg_host()))
+    local host = abi.text(C.mg_host())
+    local id = options.id or C.mg_hash_text(host, #host) + C.mg_worker(abi.script)
     local list = {}
     for i = 1, options.replicas do
         local n = (id + i - 1) % options.replicas -- its own first
