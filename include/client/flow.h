@@ -116,7 +116,7 @@ void leg_fill_slot(struct leg *leg, struct request *slot);
 void leg_run(struct leg *leg, const struct route *route, const struct request *r);
 
 /* A leg's result: what a result_fn for requests that the script was asked about is. owner: struct leg. */
-void leg_result(void *leg, uint32_t place, const struct result *result);
+void leg_result(void *owner, uint32_t place, const struct result *result);
 
 /* The worse of two kinds of result: an error before a no, a no before a miss, a miss before a hit. */
 bool result_is_worse(unsigned kind, unsigned than);

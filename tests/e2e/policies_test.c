@@ -230,12 +230,14 @@ static void a_shadow_gets_what_the_first_route_gets(void **state)
 
 static void the_log_tells_what_came_of_requests(void **state)
 {
-    struct moongate *m = moongate_with("mg.log_requests { mg.failover { d, a }, per_second = 1000 }");
+    struct moongate *m =
+        moongate_with("mg.log_requests { mg.failover { d, a }, per_second = 1000 }");
     struct client *c = client_connects(m);
     client_sends(c, SET("k") GET("none") "mg AQ== b v\r\n");
     client_sees(c, STORED MISS "EN\r\n");
     moongate_sees_log(m, "route log_requests(failover): set k: hit (1 bytes sent, 8 received, ");
-    moongate_sees_log(m, "route log_requests(failover): get none: miss (0 bytes sent, 5 received, ");
+    moongate_sees_log(m,
+                      "route log_requests(failover): get none: miss (0 bytes sent, 5 received, ");
     moongate_sees_log(m, "route log_requests(failover): mg \\x01: miss");
 }
 
