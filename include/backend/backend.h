@@ -37,7 +37,7 @@ struct discoveries;
 struct name_watch;
 struct resolver;
 
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO. */
+/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO, unwritten <= depth. */
 struct conn {
     ev_io io;
     ev_timer timer;
@@ -50,7 +50,8 @@ struct conn {
     struct outq out;
     struct call *head, *tail; /* calls in the order sent */
     uint32_t depth;
-    bool line_open;           /* the last call's get may take more keys */
+    uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
+    bool line_open;     /* the last call's get may take more keys */
     struct conn *next_unsent; /* in the set's list of connections with something new to write */
     bool unsent;              /* in that list */
     bool failed;              /* the last attempt did not become ready */

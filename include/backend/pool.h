@@ -105,6 +105,10 @@ const char *pool_lacks_servers(const struct pool *p);
 
 void pool_destroy(struct pool *p);
 
+/* The part of a key that is hashed, in the key; *len becomes its length. Of the settings, hash_tag, hash_stop and
+ * unhashed_prefix count. */
+const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len);
+
 /* How many members take keys now. */
 uint32_t pool_living(struct pool *p);
 

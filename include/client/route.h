@@ -27,7 +27,7 @@ struct answer {
 
 #ifndef MOONGATE_CDEF
 
-/* Decides for slots[0..n) (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
+/* Decides for slots[0..n), which may begin anywhere among the turn's (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
  * afterwards. Then goes on with what is on the generation's ready list, which is empty afterwards. Called once a turn or
  * little more often. */
 typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,

@@ -16,7 +16,8 @@
 struct client;
 struct flow;
 
-enum { TURN_SLOTS = 2048 };
+/* How many requests are routed at once: of clients, and of legs that are put to functions beside them. */
+enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 
 /* Who may flush_all. */
 enum turn_flush {

@@ -143,9 +143,18 @@ uint32_t mg_result_bits(const char *name, size_t len);
 const char *mg_result_name(uint32_t at);
 
 /* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
- * else the route's name for stats and explain. Returns its number. */
+ * else the route's name for stats and explain; the words tell its kind what else it wants to know. Returns its number. */
 int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
-                     const int32_t *children, uint32_t n, const char *text);
+                     const int32_t *children, uint32_t n, const char *text,
+                     const struct route_word *words, uint32_t words_n);
+
+/* NULL, or what is wrong with the words and options of a ROUTE_HASH: a sentence that goes on from its name. */
+const char *mg_hash_refuses(const struct route_options *o, const struct route_word *words,
+                            uint32_t n);
+
+/* A number from 0 to below 2^53 that a text always has; and a text that this host alone has (its name). */
+double mg_hash_text(const char *text, size_t len);
+const char *mg_host(void);
 
 /* --- functions that wait. `at` and `serial` are the handle of one: a place and a number that tells it from others there. */
 

@@ -15,7 +15,7 @@ function M.start(cdef, script, batch)
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
-local root
+local root, NONE
 
 local function log(text)
     require "moongate.log"(text)
@@ -39,6 +39,7 @@ function M.load(path, text)
     numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
     meaning = require "moongate.reply".meaning
     slots, answers = abi.slots(), abi.batch.answers
+    NONE = tonumber(abi.C.ANSWER_NONE)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
@@ -62,10 +63,9 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting
--- route, or a mistake.
-local function decide(at, req, route, tell)
-    local from = root
+-- What a route returned (from) is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a
+-- waiting route, or a mistake.
+local function decide(at, req, route, from, tell)
     for _ = 1, DEEPEST do
         local number = numbers[route]
         if number then
@@ -94,8 +94,8 @@ local function decide(at, req, route, tell)
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot
--- that raised it.
+--- Routes those of slots first .. last that have no answer yet; with none, goes on with the functions that may. An
+-- error leaves batch.at on the slot that raised it.
 function M.run(first, last)
     if first > last then
         abi.batch.at = abi.batch.capacity
@@ -103,16 +103,19 @@ function M.run(first, last)
     end
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
-        batch.at = at
-        local req = slots[at]
-        local id = req.function_id
-        local route = id == 0 and root or asked[id]
-        if type(route) == "function" then route = route(req) end
-        local number = of[route]
-        if number then
-            answers[at].route = number
-        else
-            decide(at, req, route)
+        if answers[at].route == NONE then
+            batch.at = at
+            local req = slots[at]
+            local id = req.function_id
+            local from = id == 0 and root or asked[id]
+            local route = from
+            if type(route) == "function" then route = route(req) end
+            local number = of[route]
+            if number then
+                answers[at].route = number
+            else
+                decide(at, req, route, from)
+            end
         end
     end
 end
@@ -124,13 +127,11 @@ end
 
 --- Routes one slot as run does, and tells C each step before the answer.
 function M.trace(at)
-    local req, route = slots[at], root
+    local req = slots[at]
+    local id = req.function_id
+    local route = id == 0 and root or functions[id]
     abi.batch.at = at
-    if type(root) == "function" then
-        tell_function(root)
-        route = root(req)
-    end
-    decide(at, req, route, tell_function)
+    decide(at, req, route, route, tell_function)
 end
 
 return M

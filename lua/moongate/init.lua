@@ -57,7 +57,37 @@ local mg = {
 }
 
 -- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes.
-for _, name in ipairs { "all_async", "all_fastest", "all_initial", "all_majority", "all_sync", "failover" } do
+local policies = {
+    "all_async",
+    "all_fastest",
+    "all_initial",
+    "all_majority",
+    "all_sync",
+    "by_command",
+    "by_prefix",
+    "cap_ttl",
+    "coalesce",
+    "delay",
+    "deny",
+    "error",
+    "failover",
+    "failover_with_exptime",
+    "hash",
+    "hedge",
+    "key_split",
+    "latest",
+    "log_requests",
+    "modify_key",
+    "negative_cache",
+    "null",
+    "outstanding_limit",
+    "random",
+    "rate_limit",
+    "set_ttl",
+    "shadow",
+    "zone_failover",
+}
+for _, name in ipairs(policies) do
     mg[name] = require("moongate.routes." .. name)
 end
 

@@ -19,9 +19,6 @@ local asked = setmetatable({}, { __mode = "k" })
 -- Waiting routes (mg.async): the function of each.
 local waiting = setmetatable({}, { __mode = "k" })
 
--- The names of functions that policies made, for messages and `explain`.
-local names = setmetatable({}, { __mode = "k" })
-
 local loading = true
 
 --- No more routes: the script is loaded.
@@ -41,11 +38,13 @@ end
 -- @param children table   numbers of routes
 -- @param options table
 -- @param text string
+-- @param words table      what else its kind is told: { text =, number =, burst =, child =, command = } each
 -- @return number
-function M.add(kind, children, options, text)
+function M.add(kind, children, options, text, words)
     local to = abi.route_options()
-    for name, value in pairs(options or {}) do to[name] = value end
-    return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text)
+    for name, value in pairs(options) do to[name] = value end
+    words = words or {}
+    return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text, abi.words(words), #words)
 end
 
 local function add_function(route)
@@ -79,7 +78,6 @@ end
 
 --- "pool users", "failover", "the function at script.lua:3".
 function M.name(value)
-    if names[value] then return names[value] end
     if type(value) == "function" then return "the function at " .. where.beginning(value) end
     return tostring(value)
 end
@@ -91,12 +89,6 @@ function M.value(number, name)
     local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
     numbers[value] = number
     return value
-end
-
---- Gives a function that a policy made its name.
-function M.named(f, name)
-    names[f] = name
-    return f
 end
 
 --- Makes the value of a waiting route.

@@ -25,7 +25,7 @@ static const char PROBE[] = "version\r\n";
 static bool conn_sane(const struct conn *c)
 {
     bool open = c->state == CONN_CONNECTING || c->state == CONN_PROBING || c->state == CONN_READY;
-    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0);
+    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) && c->unwritten <= c->depth;
 }
 
 static double now_of(const struct conn *c)
@@ -490,6 +490,7 @@ void conn_flush(struct conn *c)
         c->line_open = false;
     }
     if (c->state != CONN_READY) return;
+    c->unwritten = 0;
     if (outq_write(&c->out, c->fd) == IO_ERROR)
         conn_close_errno(c, errno);
     else

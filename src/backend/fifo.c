@@ -17,6 +17,7 @@ void fifo_push(struct conn *c, struct call *call)
         c->head = call;
     c->tail = call;
     c->depth++;
+    c->unwritten++;
     c->backend->stats->in_flight++;
 }
 
@@ -26,6 +27,7 @@ static struct call *pop(struct conn *c)
     c->head = call->next;
     if (!c->head) c->tail = NULL;
     c->depth--;
+    if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
     return call;
 }

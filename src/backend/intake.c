@@ -82,9 +82,15 @@ static enum taken take_response(struct intake *in, struct response *r)
     return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
 }
 
+/* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */
+static bool awaits_nothing(const struct conn *c)
+{
+    return c->depth == c->unwritten;
+}
+
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
-    if (!in->c->head) return wrong(in, "desync: bytes that nobody asked for");
+    if (awaits_nothing(in->c)) return wrong(in, "desync: bytes that nobody asked for");
     switch (response_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);

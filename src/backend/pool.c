@@ -227,9 +227,9 @@ void pool_destroy(struct pool *p)
 /* --- a key ------------------------------------------------------------------------------------- */
 
 /* The prefix is what client libraries put before keys that they have hashed without it. */
-static const char *without_prefix(const struct pool *p, const char *key, size_t *len)
+static const char *without_prefix(const struct pool_settings *s, const char *key, size_t *len)
 {
-    const char *prefix = p->settings.unhashed_prefix;
+    const char *prefix = s->unhashed_prefix;
     size_t prefix_len = strlen(prefix);
     if (*len <= prefix_len || memcmp(key, prefix, prefix_len) != 0) return key;
     *len -= prefix_len;
@@ -238,10 +238,9 @@ static const char *without_prefix(const struct pool *p, const char *key, size_t 
 
 /* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag) or an empty
  * one counts (memcached's proxy), else what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
-static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
+const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len)
 {
-    const struct pool_settings *s = &p->settings;
-    key = without_prefix(p, key, len);
+    key = without_prefix(s, key, len);
     const char *end = key + *len;
     const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
     const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
@@ -270,7 +269,7 @@ uint32_t pool_living(struct pool *p)
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
 {
     if (pool_living(p) == 0) return NULL;
-    if (hashes_parts(p)) key = hashed_part(p, key, &len);
+    if (hashes_parts(p)) key = pool_hashed_part(&p->settings, key, &len);
     return &p->members[p->living[selector_pick(&p->selector, key, len).server]];
 }
 
@@ -278,7 +277,7 @@ struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
 {
     struct pool_choice choice = {.member = pool_pick(p, key, len)};
     if (!choice.member) return choice;
-    choice.hashed = hashes_parts(p) ? hashed_part(p, key, &len) : key;
+    choice.hashed = hashes_parts(p) ? pool_hashed_part(&p->settings, key, &len) : key;
     choice.hashed_len = len;
     choice.was_hashed = p->living_n > 1;
     choice.how = selector_pick(&p->selector, choice.hashed, len);

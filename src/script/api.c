@@ -34,14 +34,7 @@ int script_edit_key(struct request *r, const char *key, size_t len)
 {
     if (!r->key_at) return MG_EDIT_OVER;
     if (!request_key_is_valid((const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
-    if (r->meta & META_BASE64 && len > KEY_MAX_BASE64) return MG_EDIT_BAD_KEY;
-    if (!r->shown_key_at) {
-        r->shown_key_at = r->key_at;
-        r->shown_key_len = r->key_len;
-    }
-    r->key_at = (uintptr_t)key;
-    r->key_len = (uint16_t)len;
-    return MG_EDIT_OK;
+    return request_put_key(r, (const uint8_t *)key, len) ? MG_EDIT_OK : MG_EDIT_BAD_KEY;
 }
 
 int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len)
@@ -181,7 +174,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
     struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
-    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool});
+    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool},
+                                   NULL, 0);
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,

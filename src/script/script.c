@@ -11,10 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/chooser.h"
 #include "script/modules.h"
 #include "script/state.h"
 
-enum { LOG_BURST = 10 };
+enum {
+    LOG_BURST = 10,
+    ROUNDS = 16 /* functions below policies below functions */
+};
 
 static const char SCRIPT_ERROR[] = "script error";
 
@@ -191,27 +195,70 @@ static void check_numbers(struct script *s, const struct request *r, struct answ
     if (wrong) fail_slot(s, a, wrong);
 }
 
-/* No function is asked about any of these. */
-static bool needs_no_lua(const struct script *s, const struct request *slots, uint32_t n)
+/* What a route comes to without Lua: an answer; NONE: the function with the number r->function_id is to be asked. */
+static void settle(const struct script *s, struct request *r, struct answer *a,
+                   const struct route *route)
 {
-    if (s->root < 0 || s->routes.ready) return false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (slots[i].function_id) return false;
+    switch (route->kind) {
+    case ROUTE_FUNCTION:
+    case ROUTE_ASYNC:
+        r->function_id = route->options.function_id;
+        a->route = ANSWER_NONE;
+        break;
+    case ROUTE_MISS: a->route = ANSWER_MISS; break;
+    case ROUTE_FAIL:
+        *a = (struct answer){ANSWER_REFUSE, (uint32_t)strlen(route->text), (uintptr_t)route->text};
+        break;
+    default: a->route = (int32_t)route->number; break;
     }
-    return true;
+}
+
+/* Lets choosers choose, as far as that goes without Lua. False when a function is to be asked. */
+static bool choose(struct script *s, struct request *r, struct answer *a)
+{
+    const struct route *route = s->routes.routes[a->route];
+    if (route->kind == ROUTE_POOL) return true;
+    settle(s, r, a, route_follow(s->host.turn, route, r));
+    return a->route != ANSWER_NONE;
+}
+
+/* The first answers: of the route that is all of the script, where no function was asked for. True when Lua has to be asked. */
+static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t n)
+{
+    bool ask = false;
+    for (uint32_t i = 0; i < n; i++) {
+        struct answer *a = &answers[i];
+        a->route = slots[i].function_id ? ANSWER_NONE : s->root;
+        if (a->route < 0 || !choose(s, &slots[i], a)) ask = true;
+    }
+    return ask;
+}
+
+/* A function may answer with a chooser whose choice is a function, which is asked in its turn. */
+static bool go_on(struct script *s, struct request *slots, struct answer *answers, uint32_t n,
+                  bool is_last)
+{
+    bool ask = false;
+    for (uint32_t i = 0; i < n; i++) {
+        struct answer *a = &answers[i];
+        check_numbers(s, &slots[i], a);
+        if (a->route < 0 || choose(s, &slots[i], a)) continue;
+        ask = true;
+        if (is_last) fail_slot(s, a, "functions and policies without end");
+    }
+    return ask;
 }
 
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
-    if (needs_no_lua(s, slots, n)) {
-        for (uint32_t i = 0; i < n; i++) answers[i].route = s->root;
-        return;
+    uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
+    bool ask = begin(s, slots, answers, n);
+    for (unsigned round = 1; ask; round++) {
+        for (uint32_t at = first; at < end;) at = run_from(s, at, end);
+        ask = go_on(s, slots, answers, n, round == ROUNDS) && round < ROUNDS;
     }
-    for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
-    for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
-    for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
-    if (s->routes.ready) run_from(s, n, n);
+    if (s->routes.ready) run_from(s, end, end);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
@@ -250,17 +297,37 @@ static void trace_in_lua(struct script *s, const struct request *r, struct answe
     if (wrong) fail_trace(a, path, wrong);
 }
 
-/* A route that C runs, and the one of those that it is made of that is asked first. */
-static void trace_route(const struct route *route, struct path *path)
+/* A route that C runs, and the one of those that it is made of that is chosen, or asked first: the last one, where functions are
+ * asked or a server is. */
+static const struct route *trace_route(struct script *s, const struct route *route,
+                                       struct request *r, struct path *path)
 {
-    for (; route->kind != ROUTE_POOL && route->children_n; route = route->children[0])
+    while (route->children_n) {
         add_step(path, "", route->text, strlen(route->text));
+        route = route_is_chooser(route) ? route_choose(s->host.turn, route, r) : route->children[0];
+    }
     if (route->kind == ROUTE_POOL) {
         const char *name = route->pool->settings.name;
         add_step(path, "pool ", name, strlen(name));
-    } else if (route->text) {
-        add_step(path, "", route->text, strlen(route->text));
     }
+    return route;
+}
+
+/* The same, and what the functions among that answer. */
+static const struct route *trace_routes(struct script *s, struct request *r, struct answer *a,
+                                        uint32_t at, struct path *path)
+{
+    const struct route *route = NULL;
+    for (unsigned round = 0; round < ROUNDS && a->route >= 0; round++) {
+        route = trace_route(s, s->routes.routes[a->route], r, path);
+        settle(s, r, a, route);
+        if (a->route == ANSWER_NONE)
+            trace_in_lua(s, r, a, at, path);
+        else
+            return a->route >= 0 ? route : NULL;
+    }
+    if (a->route >= 0) fail_trace(a, path, "functions and policies without end");
+    return NULL;
 }
 
 const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
@@ -269,19 +336,16 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
     struct script *s = router;
     struct answer *a = &answers[at];
     *path = (struct path){.len = 0};
-    if (s->root >= 0)
-        a->route = s->root;
-    else
-        trace_in_lua(s, &slots[at], a, at, path);
-    if (a->route >= 0)
-        trace_route(s->routes.routes[a->route], path);
-    else if (a->route == ANSWER_MISS)
+    a->route = s->root;
+    if (s->root < 0) trace_in_lua(s, &slots[at], a, at, path);
+    const struct route *route = trace_routes(s, &slots[at], a, at, path);
+    if (a->route == ANSWER_MISS)
         add_step(path, "reply miss", "", 0);
     else if (path->failure[0])
         add_step(path, SCRIPT_ERROR, "", 0);
     else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
-    return a->route >= 0 ? s->routes.routes[a->route] : NULL;
+    return route;
 }
 
 /* --- about ------------------------------------------------------------------------------------- */

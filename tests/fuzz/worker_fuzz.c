@@ -132,7 +132,7 @@ static void worker_start(uint8_t how)
     generation_init(&worker.generation, route, retire, NULL);
     for (int i = 0; i < POOLS; i++)
         generation_add(&worker.generation,
-                       &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]});
+                       &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]}, NULL, 0);
     turn_adopt(&worker.turn, &worker.generation);
     backends_start(&worker.backends);
 }

@@ -86,6 +86,15 @@
     X(wait)                                                                                        \
     X(function_id)                                                                                 \
     X(most_in_flight)                                                                              \
+    X(keys)                                                                                        \
+    X(match)                                                                                       \
+    X(parts)                                                                                       \
+    X(edit)                                                                                        \
+    X(cap)                                                                                         \
+    X(distribution)                                                                                \
+    X(hash)                                                                                        \
+    X(seed)                                                                                        \
+    X(seconds)                                                                                     \
     X(share)                                                                                       \
     X(burst)                                                                                       \
     X(before)                                                                                      \
@@ -93,6 +102,13 @@
     X(percentile)                                                                                  \
     X(least)                                                                                       \
     X(most)
+#define WORD_FIELDS(X)                                                                             \
+    X(text)                                                                                        \
+    X(len)                                                                                         \
+    X(number)                                                                                      \
+    X(burst)                                                                                       \
+    X(child)                                                                                       \
+    X(command)
 #define NEW_FIELDS(X)                                                                              \
     X(key)                                                                                         \
     X(key_len)                                                                                     \
@@ -161,26 +177,29 @@ static const struct field {
 #define X(name) FIELD(struct route_options, name)
                             ROUTE_FIELDS(X)
 #undef X
+#define X(name) FIELD(struct route_word, name)
+                                WORD_FIELDS(X)
+#undef X
 #define X(name) FIELD(struct mg_new_request, name)
-                                NEW_FIELDS(X)
+                                    NEW_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_result, name)
-                                    RESULT_FIELDS(X)
+                                        RESULT_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_pool_options, name)
-                                        OPTIONS_FIELDS(X)
+                                            OPTIONS_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct shared_value, name)
-                                            SHARED_FIELDS(X)
+                                                SHARED_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_shared_usage, name)
-                                                USAGE_FIELDS(X)
+                                                    USAGE_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct script_option, name)
-                                                    SETTABLE_FIELDS(X)
+                                                        SETTABLE_FIELDS(X)
 #undef X
-                                                        FIELD(struct metric_counter, value)
-                                                            FIELD(struct metric_gauge, value)};
+                                                            FIELD(struct metric_counter, value)
+                                                                FIELD(struct metric_gauge, value)};
 
 static const struct {
     const char *type;
@@ -193,7 +212,9 @@ static const struct {
     STRUCT(struct request),           STRUCT(struct answer),
     STRUCT(struct mg_batch),          STRUCT(struct backend_settings),
     STRUCT(struct mg_server_options), STRUCT(struct mg_setting),
-    STRUCT(struct mg_pool_options),   STRUCT(struct shared_value),
+    STRUCT(struct mg_pool_options),   STRUCT(struct route_options),
+    STRUCT(struct route_word),        STRUCT(struct mg_new_request),
+    STRUCT(struct mg_result),         STRUCT(struct shared_value),
     STRUCT(struct mg_shared_usage),   STRUCT(struct script_option),
     STRUCT(struct metric_counter),    STRUCT(struct metric_gauge),
 };
