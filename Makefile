@@ -143,7 +143,7 @@ mutants: ## take out one check after the other: a test must notice each
 	@$(MAKE) --no-print-directory B=$B tests-built
 	@BUILD=$B sh tests/mutants/run $(MUTANTS)
 
-lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, the floors
+lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 

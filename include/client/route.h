@@ -6,6 +6,7 @@
 #define MOONGATE_CLIENT_ROUTE_H
 
 #ifndef MOONGATE_CDEF
+#include "client/path.h"
 #include "protocol/request.h"
 #include <stdint.h>
 #endif
@@ -31,6 +32,14 @@ struct answer {
  * little more often. */
 typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,
                              uint32_t n);
+
+struct pool;
+
+/* Decides for slots[at] alone, as the above would, and says by which way: where a route is made of others, that of its first
+ * child. Returns the pool at its end, or NULL: answers[at] says how it ends without one. Nothing is counted or logged; what a
+ * script itself counts or remembers, it does. May not be called while the router decides. */
+typedef struct pool *client_trace_fn(void *router, struct request *slots, struct answer *answers,
+                                     uint32_t at, struct path *path);
 
 #endif
 #endif

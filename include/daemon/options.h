@@ -7,6 +7,7 @@
 #ifndef MOONGATE_DAEMON_OPTIONS_H
 #define MOONGATE_DAEMON_OPTIONS_H
 
+#include "daemon/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,12 +50,6 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
-/* A repeatable option's values, in order. */
-struct option_list {
-    const char **items;
-    size_t n;
-};
-
 struct options {
     struct option_list servers; /* split at commas too */
     uint16_t port;
@@ -86,6 +81,9 @@ struct options {
  * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
  * --servers together, or neither, is a usage error (unless help, version or print_script). */
 bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
+
+/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+bool options_default(struct options *o) __attribute__((warn_unused_result));
 
 /* Prints usage and the table of options with their defaults. */
 void options_help(FILE *out);

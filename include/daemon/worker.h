@@ -7,7 +7,9 @@
 #define MOONGATE_DAEMON_WORKER_H
 
 #include "base/board.h"
+#include "client/turn.h"
 #include "daemon/options.h"
+#include "script/script.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +32,16 @@ struct worker_seat {
  * the master's orders come by channel. SIGTERM stands at its default; SIGPIPE is ignored. */
 
 int worker_run(const struct worker_seat *seat) __attribute__((warn_unused_result));
+
+/* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
+ * what act returned, or EXIT_SYSTEM. Scripts must be destroyed in act. */
+typedef int worker_act_fn(void *arg, const struct script_host *host, struct turn *turn);
+int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
+    __attribute__((warn_unused_result));
+
+/* script_load of the file `path` (NULL: the built-in script), whose text is behind fd, see source. */
+struct script *worker_load(const struct script_host *host, const char *path, int fd,
+                           uint32_t generation, char *error);
 
 /* Loads the script in this process, prints what it would do (or the error, with file:line) and returns
  * EXIT_OK or EXIT_SCRIPT. quiet: print errors only. Connects nowhere. */

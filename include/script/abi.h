@@ -98,6 +98,9 @@ int mg_request_set_value(struct script *s, struct request *r, const char *value,
 /* Decides slot `at`: refused with `SERVER_ERROR text`. The text is copied. */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
 
+/* A step of the way that is being traced, in words. */
+void mg_step(struct script *s, const char *text, size_t len);
+
 /* Fills in the defaults that the command line gives. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o);
 

@@ -46,6 +46,10 @@ struct generation *script_routes(struct script *s);
 /* A client_route_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
+/* A client_trace_fn; likewise. */
+struct pool *script_trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
+                          struct path *path);
+
 uint32_t script_generation(const struct script *s);
 
 /* Its pools, n of them; they stay owned by the script. */

@@ -10,7 +10,9 @@
 #include "script/async.h"
 #include "script/script.h"
 
-/* Invariant: the Lua stack holds the traceback handler at 1 and the run function at 2 whenever Lua is not running. */
+/* What the Lua stack holds, and nothing more, whenever Lua is not running. */
+enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
+
 struct script {
     lua_State *L;
     struct script_host host;
@@ -21,6 +23,7 @@ struct script {
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
+    struct path *path_taken; /* of the request that is being traced, else NULL */
     struct log_limit log;
     char path[256]; /* as shown */
 };

@@ -6,12 +6,12 @@ local M = {}
 
 local DEEPEST = 16 -- functions that return functions
 
---- Called first, with what abi.open wants. Returns the functions that C keeps: load, run, traceback.
+--- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch)
     abi.open(cdef, script, batch)
     require "moongate.request"
     local sandbox = require "moongate.sandbox"
-    return M.load, M.run, sandbox.traceback
+    return sandbox.traceback, M.run, M.trace, M.load
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
@@ -61,8 +61,9 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- What a route returned is not one that C runs: a function to ask, a ready answer, a waiting route, or a mistake.
-local function decide(at, req, route)
+-- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting route, or
+-- a mistake.
+local function decide(at, req, route, tell)
     local from = root
     for _ = 1, DEEPEST do
         local number = numbers[route]
@@ -71,7 +72,12 @@ local function decide(at, req, route)
             return
         end
         if waiting[route] then
-            async.begin(at, waiting[route])
+            if tell then
+                tell(waiting[route])
+                answers[at].route = abi.C.ANSWER_TAKEN
+            else
+                async.begin(at, waiting[route])
+            end
             return
         end
         local what = route ~= nil and meaning(route)
@@ -86,6 +92,7 @@ local function decide(at, req, route)
             error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
+        if tell then tell(route) end
         route = route(req)
     end
     error("functions return functions without end", 0)
@@ -112,6 +119,24 @@ function M.run(first, last)
             decide(at, req, route)
         end
     end
+end
+
+local function tell_function(f)
+    local text = routes.name(f):gsub("^the ", "")
+    abi.C.mg_step(abi.script, text, #text)
+end
+
+--- Routes one slot as run does, and tells C each step before the answer.
+function M.trace(at)
+    local req = slots[at]
+    local id = req.function_id
+    local route = id == 0 and root or functions[id]
+    abi.batch.at = at
+    if type(route) == "function" then
+        tell_function(route)
+        route = route(req)
+    end
+    decide(at, req, route, tell_function)
 end
 
 return M

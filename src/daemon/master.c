@@ -290,9 +290,10 @@ static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
     master_watch(m);
 }
 
-static void master_on_ready(struct master *m)
+static void master_on_ready(struct master *m, struct slot *s)
 {
     uint32_t n = m->crew->n;
+    reload_take_newcomer(&m->reload, s);
     if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
     m->ever_ready = true;
     master_open(m, true);
@@ -319,17 +320,21 @@ static void master_on_gone(struct master *m, const struct slot *s, int status)
     master_end_if_alone(m);
 }
 
-static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number)
+static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
+                           const char *text)
 {
     struct master *m = arg;
     bool running = m->state == MASTER_RUNNING;
     switch (type) {
     case CREW_READY:
-        if (running) master_on_ready(m);
+        if (running) master_on_ready(m, s);
         break;
-    case CREW_RELOADED:
+    case CREW_LOADED:
+    case CREW_SWITCHED:
+        if (running) reload_take_answer(&m->reload, s, number);
+        break;
     case CREW_KEPT:
-        if (running) reload_take_answer(&m->reload, s, type == CREW_RELOADED);
+        if (running) reload_take_refusal(&m->reload, s, number, text);
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM:
@@ -405,7 +410,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
 
 static void master_release(struct master *m)
 {
-    if (m->reload.answers) {
+    if (m->reload.owes) {
         master_let_go(m);
         reload_release(&m->reload);
     }

@@ -41,6 +41,7 @@ struct worker {
     struct turn turn;
     struct script_host host;
     struct script *script;
+    struct script *pending; /* loaded, and used once the master says that all workers have it */
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -70,18 +71,24 @@ static void stop(struct worker *w, int code)
 
 /* --- the script -------------------------------------------------------------------------------- */
 
-/* fd: the script's text, see source; -1: the built-in one. */
-static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
+struct script *worker_load(const struct script_host *host, const char *path, int fd,
+                           uint32_t generation, char *error)
 {
-    const char *path = w->seat->options->script;
     size_t len = 0;
     char *text = path ? source_read(fd, &len) : NULL;
     struct script *s = NULL;
     if (path && !text)
         snprintf(error, SCRIPT_ERROR_MAX, "%s: %s", path, strerror(errno));
     else
-        s = script_load(&w->host, path, text, len, generation, error);
+        s = script_load(host, path, text, len, generation, error);
     free(text);
+    return s;
+}
+
+/* fd: the script's text, see source; -1: the built-in one. */
+static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
+{
+    struct script *s = worker_load(&w->host, w->seat->options->script, fd, generation, error);
     if (!s) backends_sweep(&w->backends);
     return s;
 }
@@ -101,31 +108,48 @@ static void adopt_script(struct worker *w, struct script *s)
     backends_sweep(&w->backends);
 }
 
-static bool reload(struct worker *w, int fd, uint32_t generation)
+static void drop_pending(struct worker *w)
 {
-    char error[SCRIPT_ERROR_MAX];
-    struct script *s = load_script(w, fd, generation, error);
-    if (!s) {
-        log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
-                  script_generation(w->script));
-        return false;
-    }
-    adopt_script(w, s);
-    log_info("script %s: generation %u loaded", script_name(w), generation);
-    return true;
+    if (!w->pending) return;
+    script_destroy(w->pending);
+    w->pending = NULL;
+    backends_sweep(&w->backends);
 }
 
-/* Without a master: reads the file again itself. */
+/* A reload's first step: the new script stands beside the one in use. False, and why, when it does
+ * not load. */
+static bool load_pending(struct worker *w, int fd, uint32_t generation, char *error)
+{
+    drop_pending(w);
+    w->pending = load_script(w, fd, generation, error);
+    return w->pending;
+}
+
+/* Its second step, in which nothing can fail. */
+static void switch_to_pending(struct worker *w)
+{
+    struct script *s = w->pending;
+    w->pending = NULL;
+    adopt_script(w, s);
+    log_info("script %s: generation %u loaded", script_name(w), script_generation(s));
+}
+
+/* Without a master: reads the file again itself, and both steps are one. */
 static void reload_alone(struct worker *w)
 {
+    char error[SCRIPT_ERROR_MAX];
     const char *path = w->seat->options->script;
     int fd = path ? source_open(path) : -1;
     uint32_t generation = script_generation(w->script);
-    if (path && fd < 0)
-        log_error("script %s: not loaded: %s; generation %u goes on", path, strerror(errno),
-                  generation);
-    else if (reload(w, fd, generation + 1))
+    bool is_read = fd >= 0 || !path;
+    if (!is_read) snprintf(error, sizeof error, "%s", strerror(errno));
+    if (is_read && load_pending(w, fd, generation + 1, error)) {
+        switch_to_pending(w);
         log_info("reloaded: generation %u", generation + 1);
+    } else {
+        log_error("script %s: not loaded: %s; generation %u goes on", script_name(w), error,
+                  generation);
+    }
     if (fd >= 0) close(fd);
 }
 
@@ -175,12 +199,33 @@ static void on_drain_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- orders from the master -------------------------------------------------------------------- */
 
-static void tell_master(struct worker *w, enum channel_message_type type)
+static void tell_master(struct worker *w, enum channel_message_type type, uint32_t generation,
+                        const char *text)
 {
-    uint32_t generation = script_generation(w->script);
-    if (w->seat->channel < 0) return;
-    if (channel_send(w->seat->channel, type, generation, -1) != CHANNEL_OK)
+    if (channel_send_text(w->seat->channel, type, generation, text) != CHANNEL_OK)
         log_warn("master: not told of generation %u: its channel is full or closed", generation);
+}
+
+static void obey_load(struct worker *w, int fd, uint32_t generation)
+{
+    char error[SCRIPT_ERROR_MAX];
+    if (load_pending(w, fd, generation, error)) {
+        tell_master(w, CHANNEL_LOADED, generation, "");
+        log_debug("script %s: generation %u waits for the other workers", script_name(w),
+                  generation);
+    } else {
+        tell_master(w, CHANNEL_KEPT, generation, error);
+    }
+}
+
+static void obey_switch(struct worker *w, uint32_t generation)
+{
+    if (!w->pending || script_generation(w->pending) != generation) {
+        log_warn("master: generation %u is not here to switch to", generation);
+        return;
+    }
+    switch_to_pending(w);
+    tell_master(w, CHANNEL_SWITCHED, generation, "");
 }
 
 static void take_client(struct worker *w, int fd)
@@ -202,9 +247,9 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 {
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd); return;
-    case CHANNEL_RELOAD:
-        tell_master(w, reload(w, fd, m->number) ? CHANNEL_RELOADED : CHANNEL_KEPT);
-        break;
+    case CHANNEL_LOAD: obey_load(w, fd, m->number); break;
+    case CHANNEL_SWITCH: obey_switch(w, m->number); break;
+    case CHANNEL_DROP: drop_pending(w); break;
     case CHANNEL_DRAIN: begin_drain(w, m->number ? m->number / 1000.0 : INFINITY); break;
     case CHANNEL_QUIT: stop(w, EXIT_OK); break;
     default: log_warn("master: order %u is not known", m->type); break;
@@ -452,6 +497,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
 static void worker_release(struct worker *w)
 {
     turn_release(&w->turn);
+    drop_pending(w);
     backends_release(&w->backends);
     arena_release(&w->arena);
     free(w->accepts);
@@ -478,7 +524,7 @@ static int serve(struct worker *w)
     w->row->ready = 1;
     if (w->seat->channel >= 0) {
         watch_fd(w, &w->channel, on_channel, w->seat->channel);
-        tell_master(w, CHANNEL_READY);
+        tell_master(w, CHANNEL_READY, w->seat->generation, "");
     } else {
         open_listeners(w);
         log_info("ready: single process");
@@ -500,28 +546,47 @@ int worker_run(const struct worker_seat *seat)
     return code;
 }
 
-int worker_check(const struct options *options, bool quiet)
+int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
 {
     struct board *board = board_create(1);
     struct worker_seat seat = {.options = options, .board = board, .channel = -1};
     struct worker w;
-    char error[SCRIPT_ERROR_MAX];
     if (!board) {
         fprintf(stderr, "moongate: counters: not mapped: %s: give the process more memory\n",
                 strerror(errno));
         return EXIT_SYSTEM;
     }
     worker_init(&w, &seat, false);
-    w.script = load_script(&w, options->script_fd, 1, error);
-    int code = w.script ? EXIT_OK : EXIT_SCRIPT;
-    if (!w.script)
-        fprintf(stderr, "%s\n", error);
-    else if (!quiet)
-        script_describe(w.script, stdout);
-    if (w.script) script_destroy(w.script);
+    int code = act(arg, &w.host, &w.turn);
     worker_release(&w);
     board_destroy(board);
     return code;
+}
+
+struct checking {
+    const struct options *options;
+    bool quiet;
+};
+
+static int check_script(void *arg, const struct script_host *host, struct turn *turn)
+{
+    const struct checking *k = arg;
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = worker_load(host, k->options->script, k->options->script_fd, 1, error);
+    (void)turn;
+    if (!s) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_SCRIPT;
+    }
+    if (!k->quiet) script_describe(s, stdout);
+    script_destroy(s);
+    return EXIT_OK;
+}
+
+int worker_check(const struct options *options, bool quiet)
+{
+    struct checking k = {options, quiet};
+    return worker_rehearse(options, check_script, &k);
 }
 
 int worker_print_script(void)

@@ -76,6 +76,11 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
+void mg_step(struct script *s, const char *text, size_t len)
+{
+    if (s->path_taken) path_add(s->path_taken, text, len);
+}
+
 /* --- pools ------------------------------------------------------------------------------------- */
 
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)

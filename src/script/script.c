@@ -14,7 +14,7 @@
 #include "script/modules.h"
 #include "script/state.h"
 
-enum { HANDLER = 1, RUN = 2, LOG_BURST = 10 };
+enum { LOG_BURST = 10, DEEPEST = 32 /* functions below functions, when one request is traced */ };
 
 static const char SCRIPT_ERROR[] = "script error";
 
@@ -54,7 +54,7 @@ static void use_lua_dir(lua_State *L, const char *dir)
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* [start results] -> [handler, run], keeps `load` for the caller on top: [handler, run, load] */
+/* [] -> [handler, run, trace], keeps `load` for the caller on top: [handler, run, trace, load] */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
@@ -71,13 +71,11 @@ static bool boot(struct script *s)
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
     lua_pushlightuserdata(L, &s->batch);          /* [start, cdef, script, batch] */
-    if (lua_pcall(L, 3, 3, 0) != 0) return false; /* [load, run, handler] */
-    lua_insert(L, 1);                             /* [handler, load, run] */
-    lua_insert(L, 2);                             /* [handler, run, load] */
+    if (lua_pcall(L, 3, 4, 0) != 0) return false; /* [handler, run, trace, load] */
     return true;
 }
 
-/* [handler, run, load] -> [handler, run]; the route is in s->root. */
+/* [handler, run, trace, load] -> [handler, run, trace]; the route is in s->root. */
 static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
@@ -87,10 +85,10 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
     } else {
         lua_pushnil(L);
         lua_pushnil(L);
-    }                                             /* [handler, run, load, path, text] */
-    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
+    }                                             /* [..., load, path, text] */
+    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., pool or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1); /* [handler, run] */
+    lua_pop(L, 1); /* [...] */
     return true;
 }
 
@@ -114,7 +112,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
                          .generation = generation,
                          .log = {.burst = LOG_BURST},
                          .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
-    generation_init(&s->routes, script_route, retire, s);
+    generation_init(&s->routes, script_route, script_trace, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = luaL_newstate();
     if (!s->L) abort();
@@ -151,18 +149,18 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
-    assert(lua_gettop(L) == RUN);
-    lua_pushvalue(L, RUN); /* [handler, run, run] */
+    assert(lua_gettop(L) == STACK_TOP);
+    lua_pushvalue(L, STACK_RUN); /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);
-    lua_pushinteger(L, (lua_Integer)n - 1);         /* [handler, run, run, first, last] */
-    if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
-    const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
+    lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
+    if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
+    const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     if (first < n) /* else it went on with something */
         fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     else
         log_error("script %s: %s", s->path, why ? why : "out of memory");
-    lua_settop(L, RUN); /* [handler, run] */
+    lua_settop(L, STACK_TOP); /* [...] */
     return at + 1;
 }
 
@@ -172,13 +170,20 @@ static bool is_whole(double number, double least, double most)
 }
 
 /* Plain fields that a script may have written are checked before anything is sent. */
+static const char *wrong_number(const struct request *r, const struct answer *a)
+{
+    if (a->route < 0) return NULL; /* nothing is sent */
+    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
+        return "req.exptime was set to what is no whole number of seconds in 32 bits";
+    if (!is_whole(r->flags, 0, UINT32_MAX))
+        return "req.flags was set to what is no whole number from 0 to 2^32-1";
+    return NULL;
+}
+
 static void check_numbers(struct script *s, const struct request *r, struct answer *a)
 {
-    if (a->route < 0) return; /* nothing is sent */
-    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        fail_slot(s, a, "req.exptime was set to what is no whole number of seconds in 32 bits");
-    else if (!is_whole(r->flags, 0, UINT32_MAX))
-        fail_slot(s, a, "req.flags was set to what is no whole number from 0 to 2^32-1");
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_slot(s, a, wrong);
 }
 
 /* No function is asked about any of these. */
@@ -202,6 +207,92 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
     for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
     if (s->routes.ready) run_from(s, n, n);
+}
+
+/* --- tracing ----------------------------------------------------------------------------------- */
+
+static void add_step(struct path *path, const char *what, const char *name, size_t len)
+{
+    char text[SCRIPT_ERROR_MAX];
+    int n = snprintf(text, sizeof text, "%s%.*s", what, (int)len, name);
+    path_add(path, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static void fail_trace(struct answer *a, struct path *path, const char *why)
+{
+    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    snprintf(path->failure, sizeof path->failure, "%s", why);
+}
+
+/* Asks Lua, which tells the steps up to the answer through mg_step. */
+static void trace_in_lua(struct script *s, const struct request *r, struct answer *a, uint32_t at,
+                         struct path *path)
+{
+    lua_State *L = s->L;
+    assert(lua_gettop(L) == STACK_TOP);
+    a->route = ANSWER_NONE;
+    s->path_taken = path;
+    lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
+    lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
+    if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
+        const char *why = lua_tostring(L, -1);
+        fail_trace(a, path, why ? why : "out of memory");
+        lua_settop(L, STACK_TOP); /* [...] */
+    }
+    s->path_taken = NULL;
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_trace(a, path, wrong);
+}
+
+/* Follows routes that C runs down their first children, to a pool or an answer. */
+static struct pool *trace_down(struct script *s, struct request *r, struct answer *a, uint32_t at,
+                               struct path *path)
+{
+    for (uint32_t i = 0; i < DEEPEST && a->route >= 0; i++) {
+        const struct route *route = s->routes.routes[a->route];
+        for (; route->children_n; route = route->children[0])
+            add_step(path, "", route->text, strlen(route->text));
+        switch (route->kind) {
+        case ROUTE_POOL: return route->pool;
+        case ROUTE_MISS: a->route = ANSWER_MISS; break;
+        case ROUTE_FAIL:
+            *a = (struct answer){ANSWER_REFUSE, (uint32_t)strlen(route->text),
+                                 (uintptr_t)route->text};
+            break;
+        default:
+            r->function_id = route->options.function_id;
+            trace_in_lua(s, r, a, at, path);
+            break;
+        }
+    }
+    if (a->route >= 0) fail_trace(a, path, "routes without end");
+    return NULL;
+}
+
+struct pool *script_trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
+                          struct path *path)
+{
+    struct script *s = router;
+    struct request *r = &slots[at];
+    struct answer *a = &answers[at];
+    *path = (struct path){.len = 0};
+    r->function_id = 0;
+    if (s->root >= 0)
+        a->route = s->root;
+    else
+        trace_in_lua(s, r, a, at, path);
+    struct pool *pool = trace_down(s, r, a, at, path);
+    if (pool)
+        add_step(path, "pool ", pool->settings.name, strlen(pool->settings.name));
+    else if (path->failure[0])
+        add_step(path, SCRIPT_ERROR, "", 0);
+    else if (a->route == ANSWER_MISS)
+        add_step(path, "reply miss", "", 0);
+    else if (a->route == ANSWER_TAKEN)
+        add_step(path, "a function that waits", "", 0);
+    else
+        add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
+    return pool;
 }
 
 /* --- about ------------------------------------------------------------------------------------- */

@@ -75,6 +75,15 @@ static void retire(void *router)
     generation_release(&worker.generation);
 }
 
+static struct pool *trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
+                          struct path *path)
+{
+    *path = (struct path){.len = 0};
+    path_add(path, "letter", 6);
+    route(router, &slots[at], &answers[at], 1);
+    return answers[at].route >= 0 ? worker.pools[answers[at].route] : NULL;
+}
+
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
 {
     outq_append(out, ENDS, strlen(ENDS));
@@ -119,7 +128,7 @@ static void worker_start(uint8_t how)
     worker.turn.stats = no_stats;
     worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
     worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
-    generation_init(&worker.generation, route, retire, NULL);
+    generation_init(&worker.generation, route, trace, retire, NULL);
     for (int i = 0; i < POOLS; i++)
         generation_add(&worker.generation,
                        &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]});
