@@ -11,7 +11,7 @@ CFLAGS  ?= -O2 -g
 
 FLOORS := base protocol backend client script daemon
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
-LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua))
+LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
 LUA    := $(filter-out lua/moongate/_meta.lua,$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*.c))
 E2E    := $(sort $(wildcard tests/e2e/*.c))

@@ -33,6 +33,10 @@ enum conn_state {
 struct backends;
 struct backend;
 
+/* Begins a connection to a server in some other way than to its address: in place of socket and connect. 0, or errno; *fd is
+ * the non-blocking socket, whose owner is the caller, or -1. */
+typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
+
 /* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO. */
 struct conn {
     ev_io io;
@@ -77,6 +81,9 @@ struct backends {
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
     struct conn *unsent;
+    backend_dial_fn
+        *dial;       /* NULL: servers are where their addresses say; else these are not looked up */
+    void *dials_for; /* its `about` */
     uint64_t changes; /* how often a server went down or came back: pools that rehash look at it */
     struct log_limit log;
 };

@@ -50,6 +50,9 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 struct pool *script_trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
                           struct path *path);
 
+/* Prints the value of an expression in the script's globals and `mg`, or runs statements; or what was wrong. */
+void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
+
 uint32_t script_generation(const struct script *s);
 
 /* Its pools, n of them; they stay owned by the script. */

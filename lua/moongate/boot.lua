@@ -15,7 +15,7 @@ function M.start(cdef, script, batch)
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
-local root
+local root, environment
 
 local function log(text)
     abi.C.mg_log(abi.script, text, #text)
@@ -42,8 +42,8 @@ function M.load(path, text)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
-        local env = sandbox.globals(path:match "^.*/" or "./", log)
-        chunk, wrong = sandbox.load_text(text, path, env)
+        environment = sandbox.globals(path:match "^.*/" or "./", log, { moongate = require "moongate" })
+        chunk, wrong = sandbox.load_text(text, path, environment)
         if not chunk then error(wrong, 0) end
     else
         chunk = function() return require "moongate.servers" end
@@ -137,6 +137,25 @@ function M.trace(at)
         route = route(req)
     end
     decide(at, req, route, tell_function)
+end
+
+--- The value of an expression, as text; of a statement nothing. The script's locals are out of reach: `mg` is there.
+function M.evaluate(text)
+    local sandbox = require "moongate.sandbox"
+    local globals = environment or sandbox.globals("./", log, {})
+    local env = setmetatable({ mg = require "moongate" }, { __index = globals })
+    local chunk = sandbox.load_chunk("return " .. text, "=expression", env)
+    if not chunk then
+        local wrong
+        chunk, wrong = sandbox.load_chunk(text, "=expression", env)
+        if not chunk then error(wrong, 0) end
+    end
+    local results = { n = 0 }
+    local function keep(...) results.n = select("#", ...) results = { n = results.n, ... } end
+    keep(chunk())
+    local words = {}
+    for i = 1, results.n do words[i] = require "moongate.show".value(results[i]) end
+    return table.concat(words, ", ")
 end
 
 return M

@@ -37,7 +37,8 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
     size_t n;
     char text[SERVER_TEXT_MAX];
     if (p->members_n == POOL_SERVERS_MAX) return "a pool takes at most 4096 servers";
-    const char *wrong = addr_resolve(&spec->addr, SERVER_PORT, &addr, 1, &n);
+    memset(&addr, 0, sizeof addr);
+    const char *wrong = p->set->dial ? NULL : addr_resolve(&spec->addr, SERVER_PORT, &addr, 1, &n);
     if (wrong) return wrong;
     make_room(p);
     struct backend *b = backends_get(p->set, server_show(spec, text), &addr, settings);

@@ -1,0 +1,401 @@
+#include "daemon/rehearsal.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/outq.h"
+#include "client/client.h"
+#include "client/explain.h"
+#include "client/flow.h"
+#include "daemon/process.h"
+#include "daemon/stats.h"
+#include "script/script.h"
+
+enum {
+    ARENA = 1024 * 1024,
+    READ_AT_MOST = 64 * 1024,
+    QUIET_TURNS = 4, /* of the loop, in which nothing moved: it will not move by itself */
+};
+
+static const double SWEEP_EVERY = 1.0; /* seconds, as in a worker */
+
+/* Our end of a connection: of a client, or of a server's. */
+struct wire {
+    struct wire *next;
+    uint32_t number;
+    int fd;       /* -1: it has ended */
+    char *server; /* NULL: a client's */
+    struct outq out;
+    ev_io io; /* with real servers: what comes to a client ends the loop's sleep */
+};
+
+struct refused {
+    struct refused *next;
+    char name[];
+};
+
+struct rehearsal {
+    struct options options;
+    bool connects;
+    struct board *board;
+    struct ev_loop *loop;
+    struct arena arena;
+    struct backends backends;
+    struct turn turn;
+    struct script_host host;
+    struct script *script;
+    struct stats_source stats;
+    ev_prepare before_sleep;
+    ev_check after_sleep;
+    ev_timer sweep;
+    struct wire *wires, **wires_end;
+    uint32_t wires_n;
+    struct refused *refused;
+    char bytes[READ_AT_MOST]; /* the news of last */
+};
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+static void set_now(struct rehearsal *r)
+{
+    r->turn.now = r->backends.now = process_clock();
+}
+
+static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    (void)loop;
+    (void)events;
+    turn_end(&((struct rehearsal *)prepare->data)->turn);
+}
+
+static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
+{
+    (void)loop;
+    (void)events;
+    set_now(check->data);
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    backends_sweep(&((struct rehearsal *)timer->data)->backends);
+}
+
+static void on_wire(struct ev_loop *loop, ev_io *io, int events)
+{
+    (void)loop;
+    (void)io;
+    (void)events;
+}
+
+static void watch_loop(struct rehearsal *r)
+{
+    ev_prepare_init(&r->before_sleep, on_before_sleep);
+    ev_check_init(&r->after_sleep, on_after_sleep);
+    ev_set_priority(&r->after_sleep, EV_MAXPRI);
+    ev_timer_init(&r->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
+    r->before_sleep.data = r->after_sleep.data = r->sweep.data = r;
+    ev_prepare_start(r->loop, &r->before_sleep);
+    ev_check_start(r->loop, &r->after_sleep);
+    ev_timer_start(r->loop, &r->sweep);
+}
+
+/* --- wires ------------------------------------------------------------------------------------- */
+
+/* A pair of sockets: one end is the new wire's, the other one is returned; -1 with errno. */
+static int add_wire(struct rehearsal *r, const char *server)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) return -1;
+    struct wire *wire = calloc(1, sizeof *wire);
+    if (!wire) abort();
+    wire->number = ++r->wires_n;
+    wire->fd = pair[0];
+    wire->server = server ? strdup(server) : NULL;
+    *r->wires_end = wire;
+    r->wires_end = &wire->next;
+    return pair[1];
+}
+
+static void end_wire(struct rehearsal *r, struct wire *wire)
+{
+    if (wire->fd < 0) return;
+    ev_io_stop(r->loop, &wire->io);
+    close(wire->fd);
+    wire->fd = -1;
+    outq_release(&wire->out);
+}
+
+/* Those that have ended are of no more use. */
+static void drop_ended(struct rehearsal *r)
+{
+    r->wires_end = &r->wires;
+    while (*r->wires_end) {
+        struct wire *wire = *r->wires_end;
+        if (wire->fd >= 0) {
+            r->wires_end = &wire->next;
+            continue;
+        }
+        *r->wires_end = wire->next;
+        free(wire->server);
+        free(wire);
+    }
+}
+
+static struct wire *find_wire(struct rehearsal *r, uint32_t number)
+{
+    struct wire *wire = r->wires;
+    while (wire && wire->number != number) wire = wire->next;
+    return wire;
+}
+
+static bool is_refused(const struct rehearsal *r, const char *server)
+{
+    const struct refused *at = r->refused;
+    while (at && strcmp(at->name, server) != 0) at = at->next;
+    return at;
+}
+
+/* A backend_dial_fn. */
+static int dial(void *about, const struct backend *b, int *fd)
+{
+    struct rehearsal *r = about;
+    if (is_refused(r, b->name)) {
+        *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        return *fd < 0 ? errno : ECONNREFUSED;
+    }
+    *fd = add_wire(r, b->name);
+    return *fd < 0 ? errno : 0;
+}
+
+uint32_t rehearsal_connect(struct rehearsal *r)
+{
+    int fd = add_wire(r, NULL);
+    if (fd < 0) {
+        log_error("client: no socket: %s", strerror(errno));
+        return 0;
+    }
+    client_create(&r->turn, fd);
+    struct wire *wire = find_wire(r, r->wires_n);
+    ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
+    if (r->connects) ev_io_start(r->loop, &wire->io);
+    return wire->number;
+}
+
+void rehearsal_write(struct rehearsal *r, uint32_t number, const char *bytes, size_t len)
+{
+    struct wire *wire = find_wire(r, number);
+    if (wire && wire->fd >= 0) outq_append(&wire->out, bytes, len);
+}
+
+void rehearsal_hang_up(struct rehearsal *r, uint32_t number)
+{
+    struct wire *wire = find_wire(r, number);
+    if (wire) end_wire(r, wire);
+}
+
+void rehearsal_refuse(struct rehearsal *r, const char *server, bool is_to_be)
+{
+    struct refused **at = &r->refused;
+    while (*at && strcmp((*at)->name, server) != 0) at = &(*at)->next;
+    if (is_to_be && !*at) {
+        *at = calloc(1, sizeof **at + strlen(server) + 1);
+        if (!*at) abort();
+        strcpy((*at)->name, server);
+    } else if (!is_to_be && *at) {
+        struct refused *gone = *at;
+        *at = gone->next;
+        free(gone);
+    }
+}
+
+/* --- turns ------------------------------------------------------------------------------------- */
+
+/* True when something came. */
+static bool receive(struct rehearsal *r, struct wire *wire, struct tester_news *news)
+{
+    if (wire->fd < 0) return false;
+    ssize_t n = recv(wire->fd, r->bytes, sizeof r->bytes, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    *news =
+        (struct tester_news){wire->number, wire->server, r->bytes, n > 0 ? (size_t)n : 0, n <= 0};
+    if (n <= 0) end_wire(r, wire);
+    return true;
+}
+
+/* Writes what waits in all wires; how many bytes still do. */
+static size_t send_all(struct rehearsal *r)
+{
+    size_t left = 0;
+    for (struct wire *wire = r->wires; wire; wire = wire->next) {
+        if (wire->fd >= 0 && outq_write(&wire->out, wire->fd) == IO_ERROR)
+            outq_release(&wire->out); /* that it has ended shows when it is read */
+        left += wire->out.bytes;
+    }
+    return left;
+}
+
+bool rehearsal_turn(struct rehearsal *r, struct tester_news *news)
+{
+    size_t left = 0;
+    drop_ended(r);
+    for (int quiet = 0; quiet < QUIET_TURNS; quiet++) {
+        size_t before = left;
+        left = send_all(r);
+        if (left != before) quiet = 0;
+        for (struct wire *wire = r->wires; wire; wire = wire->next) {
+            if (receive(r, wire, news)) return true;
+        }
+        ev_run(r->loop, r->connects ? EVRUN_ONCE : EVRUN_NOWAIT);
+    }
+    return false;
+}
+
+/* The earlier of `at` and the timer's end. */
+static double earlier(struct rehearsal *r, ev_timer *timer, double at)
+{
+    if (!ev_is_active(timer)) return at;
+    double left = ev_timer_remaining(r->loop, timer);
+    return at < 0 || left < at ? left : at;
+}
+
+double rehearsal_next_alarm(struct rehearsal *r)
+{
+    double at = -1;
+    for (struct backend *b = r->backends.first; b; b = b->next) {
+        for (uint32_t i = 0; i < b->settings.connections; i++)
+            at = earlier(r, &b->conns[i].timer, at);
+    }
+    for (struct flow *flow = r->turn.flows; flow; flow = flow->next_flow)
+        at = earlier(r, &flow->timer, at);
+    return at < 0 ? -1 : at;
+}
+
+/* --- what it is asked -------------------------------------------------------------------------- */
+
+const char *rehearsal_server(struct rehearsal *r, uint32_t at)
+{
+    uint32_t n;
+    struct pool *const *pools = script_pools(r->script, &n);
+    for (uint32_t i = 0; i < n; at -= pools[i++]->members_n) {
+        if (at < pools[i]->members_n) return pools[i]->members[at].backend->name;
+    }
+    return NULL;
+}
+
+static void tell_field(void *to, const char *name, const char *text)
+{
+    fprintf(to, "%-13s %s\n", name, text);
+}
+
+static void told(void *to, const struct explanation *x)
+{
+    explain_fields(x, tell_field, to);
+}
+
+void rehearsal_explain(struct rehearsal *r, const char *line, size_t len, const char *value,
+                       size_t value_len, FILE *to)
+{
+    struct turn *t = &r->turn;
+    turn_route(t);
+    struct explainer e = {.trace = script_trace,
+                          .router = r->script,
+                          .slots = t->slots,
+                          .answers = t->answers,
+                          .at = t->used,
+                          .arena = t->arena,
+                          .max_value = t->limits.max_value};
+    const char *wrong =
+        explain_request(&e, line, len, (struct explain_value){value, value_len}, told, to);
+    if (wrong) tell_field(to, "error", wrong);
+}
+
+void rehearsal_evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to)
+{
+    script_evaluate(r->script, text, len, to);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static void make_worker(struct rehearsal *r)
+{
+    const struct options *o = &r->options;
+    struct turn_limits limits = {.allow_flush = (enum turn_flush)o->allow_flush,
+                                 .max_value = o->max_value,
+                                 .client_buffer = o->client_buffer};
+    struct board_worker *part = &r->board->parts[0];
+    r->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!r->loop) abort();
+    arena_init(&r->arena, ARENA);
+    backends_init(&r->backends, r->loop, &r->arena, part);
+    if (!r->connects) {
+        r->backends.dial = dial;
+        r->backends.dials_for = r;
+    }
+    turn_init(&r->turn, r->loop, &r->arena, &r->backends, &part->row, &limits);
+    r->stats = (struct stats_source){
+        .board = r->board, .options = o, .script = &r->script, .pid = getpid()};
+    r->turn.stats = stats_answer;
+    r->turn.about = &r->stats;
+    set_now(r);
+    r->host = (struct script_host){.backends = &r->backends,
+                                   .arena = &r->arena,
+                                   .row = &part->row,
+                                   .turn = &r->turn,
+                                   .max_value = o->max_value,
+                                   .connections = o->connections,
+                                   .lua_dir = o->lua_dir,
+                                   .jit = !o->no_jit};
+    watch_loop(r);
+}
+
+bool rehearsal_reload(struct rehearsal *r, const struct tester_script *script, char *error)
+{
+    struct script_host host = r->host;
+    uint32_t generation = r->script ? script_generation(r->script) + 1 : 1;
+    host.servers = script->servers;
+    host.servers_n = script->servers_n;
+    struct script *s =
+        script_load(&host, script->path, script->text, script->len, generation, error);
+    if (s) {
+        r->script = s;
+        backends_start(&r->backends);
+        turn_adopt(&r->turn, script_routes(s));
+    }
+    backends_sweep(&r->backends);
+    return s;
+}
+
+void rehearsal_destroy(struct rehearsal *r)
+{
+    turn_release(&r->turn);
+    backends_release(&r->backends);
+    for (struct wire *wire = r->wires; wire; wire = wire->next) end_wire(r, wire);
+    drop_ended(r);
+    while (r->refused) rehearsal_refuse(r, r->refused->name, false);
+    arena_release(&r->arena);
+    ev_loop_destroy(r->loop);
+    board_destroy(r->board);
+    free(r);
+}
+
+struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
+                                   const struct tester_script *script, char *error)
+{
+    struct rehearsal *r = calloc(1, sizeof *r);
+    if (!r) abort();
+    r->options = *how->options;
+    r->connects = how->connects;
+    r->wires_end = &r->wires;
+    r->board = board_create(1);
+    if (!r->board) abort();
+    make_worker(r);
+    if (rehearsal_reload(r, script, error)) return r;
+    rehearsal_destroy(r);
+    return NULL;
+}
