@@ -47,8 +47,9 @@ struct tester_tools {
     void (*close)(struct rehearsal *r);
     /* Another script takes over; false, and why: the one in use goes on. */
     bool (*reload)(struct rehearsal *r, const struct tester_script *script, char *error);
-    /* Runs the worker's loop until there is news; false: it is quiet. */
-    bool (*turn)(struct rehearsal *r, struct tester_news *news);
+    /* Runs the worker's loop until there is news; false: it is quiet. is_waiting: sleeps once before it says so, until
+     * something happens in real time. */
+    bool (*turn)(struct rehearsal *r, bool is_waiting, struct tester_news *news);
     /* Another client: the number of our end of its connection. */
     uint32_t (*connect)(struct rehearsal *r);
     void (*write)(struct rehearsal *r, uint32_t wire, const char *bytes, size_t len);
@@ -62,6 +63,8 @@ struct tester_tools {
     /* Where a request would go: a line a step. */
     void (*explain)(struct rehearsal *r, const char *line, size_t len, const char *value,
                     size_t value_len, FILE *to);
+    /* Its pools and its route. */
+    void (*describe)(struct rehearsal *r, FILE *to);
     /* The value of an expression in the script, or what was wrong, as text. */
     void (*evaluate)(struct rehearsal *r, const char *text, size_t len, FILE *to);
     void (*advance)(double seconds);

@@ -144,18 +144,15 @@ function M.evaluate(text)
     local sandbox = require "moongate.sandbox"
     local globals = environment or sandbox.globals("./", log, {})
     local env = setmetatable({ mg = require "moongate" }, { __index = globals })
-    local chunk = sandbox.load_chunk("return " .. text, "=expression", env)
-    if not chunk then
-        local wrong
-        chunk, wrong = sandbox.load_chunk(text, "=expression", env)
-        if not chunk then error(wrong, 0) end
+    local chunk, wrong = sandbox.load_chunk("return " .. text, "=expression", env)
+    chunk = chunk or sandbox.load_chunk(text, "=expression", env)
+    if not chunk then error(wrong, 0) end
+    local function show(...)
+        local words = { ... }
+        for i = 1, select("#", ...) do words[i] = require "moongate.show".value((select(i, ...))) end
+        return table.concat(words, ", ")
     end
-    local results = { n = 0 }
-    local function keep(...) results.n = select("#", ...) results = { n = results.n, ... } end
-    keep(chunk())
-    local words = {}
-    for i = 1, results.n do words[i] = require "moongate.show".value(results[i]) end
-    return table.concat(words, ", ")
+    return show(chunk())
 end
 
 return M

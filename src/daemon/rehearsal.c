@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "client/explain.h"
 #include "client/flow.h"
+#include "daemon/clock.h"
 #include "daemon/process.h"
 #include "daemon/stats.h"
 #include "script/script.h"
@@ -173,7 +174,7 @@ static int dial(void *about, const struct backend *b, int *fd)
     return *fd < 0 ? errno : 0;
 }
 
-uint32_t rehearsal_connect(struct rehearsal *r)
+static uint32_t connect_client(struct rehearsal *r)
 {
     int fd = add_wire(r, NULL);
     if (fd < 0) {
@@ -187,19 +188,19 @@ uint32_t rehearsal_connect(struct rehearsal *r)
     return wire->number;
 }
 
-void rehearsal_write(struct rehearsal *r, uint32_t number, const char *bytes, size_t len)
+static void write_wire(struct rehearsal *r, uint32_t number, const char *bytes, size_t len)
 {
     struct wire *wire = find_wire(r, number);
     if (wire && wire->fd >= 0) outq_append(&wire->out, bytes, len);
 }
 
-void rehearsal_hang_up(struct rehearsal *r, uint32_t number)
+static void hang_up(struct rehearsal *r, uint32_t number)
 {
     struct wire *wire = find_wire(r, number);
     if (wire) end_wire(r, wire);
 }
 
-void rehearsal_refuse(struct rehearsal *r, const char *server, bool is_to_be)
+static void refuse(struct rehearsal *r, const char *server, bool is_to_be)
 {
     struct refused **at = &r->refused;
     while (*at && strcmp((*at)->name, server) != 0) at = &(*at)->next;
@@ -240,7 +241,7 @@ static size_t send_all(struct rehearsal *r)
     return left;
 }
 
-bool rehearsal_turn(struct rehearsal *r, struct tester_news *news)
+static bool run_turn(struct rehearsal *r, bool is_waiting, struct tester_news *news)
 {
     size_t left = 0;
     drop_ended(r);
@@ -251,7 +252,7 @@ bool rehearsal_turn(struct rehearsal *r, struct tester_news *news)
         for (struct wire *wire = r->wires; wire; wire = wire->next) {
             if (receive(r, wire, news)) return true;
         }
-        ev_run(r->loop, r->connects ? EVRUN_ONCE : EVRUN_NOWAIT);
+        ev_run(r->loop, is_waiting && quiet == QUIET_TURNS - 1 ? EVRUN_ONCE : EVRUN_NOWAIT);
     }
     return false;
 }
@@ -264,7 +265,7 @@ static double earlier(struct rehearsal *r, ev_timer *timer, double at)
     return at < 0 || left < at ? left : at;
 }
 
-double rehearsal_next_alarm(struct rehearsal *r)
+static double next_alarm(struct rehearsal *r)
 {
     double at = -1;
     for (struct backend *b = r->backends.first; b; b = b->next) {
@@ -278,7 +279,7 @@ double rehearsal_next_alarm(struct rehearsal *r)
 
 /* --- what it is asked -------------------------------------------------------------------------- */
 
-const char *rehearsal_server(struct rehearsal *r, uint32_t at)
+static const char *server_name(struct rehearsal *r, uint32_t at)
 {
     uint32_t n;
     struct pool *const *pools = script_pools(r->script, &n);
@@ -298,8 +299,8 @@ static void told(void *to, const struct explanation *x)
     explain_fields(x, tell_field, to);
 }
 
-void rehearsal_explain(struct rehearsal *r, const char *line, size_t len, const char *value,
-                       size_t value_len, FILE *to)
+static void explain(struct rehearsal *r, const char *line, size_t len, const char *value,
+                    size_t value_len, FILE *to)
 {
     struct turn *t = &r->turn;
     turn_route(t);
@@ -315,7 +316,12 @@ void rehearsal_explain(struct rehearsal *r, const char *line, size_t len, const 
     if (wrong) tell_field(to, "error", wrong);
 }
 
-void rehearsal_evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to)
+static void describe(struct rehearsal *r, FILE *to)
+{
+    script_describe(r->script, to);
+}
+
+static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to)
 {
     script_evaluate(r->script, text, len, to);
 }
@@ -354,7 +360,7 @@ static void make_worker(struct rehearsal *r)
     watch_loop(r);
 }
 
-bool rehearsal_reload(struct rehearsal *r, const struct tester_script *script, char *error)
+static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
     struct script_host host = r->host;
     uint32_t generation = r->script ? script_generation(r->script) + 1 : 1;
@@ -371,13 +377,13 @@ bool rehearsal_reload(struct rehearsal *r, const struct tester_script *script, c
     return s;
 }
 
-void rehearsal_destroy(struct rehearsal *r)
+static void destroy(struct rehearsal *r)
 {
     turn_release(&r->turn);
     backends_release(&r->backends);
     for (struct wire *wire = r->wires; wire; wire = wire->next) end_wire(r, wire);
     drop_ended(r);
-    while (r->refused) rehearsal_refuse(r, r->refused->name, false);
+    while (r->refused) refuse(r, r->refused->name, false);
     arena_release(&r->arena);
     ev_loop_destroy(r->loop);
     board_destroy(r->board);
@@ -395,7 +401,24 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     r->board = board_create(1);
     if (!r->board) abort();
     make_worker(r);
-    if (rehearsal_reload(r, script, error)) return r;
-    rehearsal_destroy(r);
+    if (reload(r, script, error)) return r;
+    destroy(r);
     return NULL;
 }
+
+const struct tester_tools rehearsal_tools = {
+    .close = destroy,
+    .reload = reload,
+    .turn = run_turn,
+    .connect = connect_client,
+    .write = write_wire,
+    .hang_up = hang_up,
+    .refuse = refuse,
+    .server = server_name,
+    .next_alarm = next_alarm,
+    .explain = explain,
+    .describe = describe,
+    .evaluate = evaluate,
+    .advance = clock_advance,
+    .wall = clock_wall,
+};

@@ -89,33 +89,18 @@ static char *no_line(void *about, size_t *len)
     return NULL;
 }
 
-static const struct tester_tools tools = {
-    .open = open_rehearsal,
-    .close = rehearsal_destroy,
-    .reload = rehearsal_reload,
-    .turn = rehearsal_turn,
-    .connect = rehearsal_connect,
-    .write = rehearsal_write,
-    .hang_up = rehearsal_hang_up,
-    .refuse = rehearsal_refuse,
-    .server = rehearsal_server,
-    .next_alarm = rehearsal_next_alarm,
-    .explain = rehearsal_explain,
-    .evaluate = rehearsal_evaluate,
-    .advance = clock_advance,
-    .wall = clock_wall,
-    .logged = read_log,
-    .report = report,
-    .line = no_line,
-};
-
 /* --- the file ---------------------------------------------------------------------------------- */
 
 int test_child(const struct test_options *o, const char *path, uint32_t from, int out, int log)
 {
     struct child child = {.out = out, .log = log};
+    struct tester_tools tools = rehearsal_tools;
     struct tester tester = {.tools = &tools, .about = &child, .lua_dir = o->lua_dir};
     char error[SCRIPT_ERROR_MAX], number[16];
+    tools.open = open_rehearsal;
+    tools.logged = read_log;
+    tools.report = report;
+    tools.line = no_line;
     if (!options_default(&child.options)) return EXIT_SYSTEM;
     child.options.no_jit = o->no_jit;
     child.options.lua_dir = o->lua_dir;

@@ -112,10 +112,11 @@ static int stage_close(lua_State *L) /* [number] -> [] */
     return 0;
 }
 
-static int stage_turn(lua_State *L) /* [number] -> [] or [wire, server or false, bytes, is_end] */
+/* [number, is_waiting] -> [] or [wire, server or false, bytes, is_end] */
+static int stage_turn(lua_State *L)
 {
     struct tester_news news;
-    if (!tools_of(L)->turn(rehearsal_of(L), &news)) return 0;
+    if (!tools_of(L)->turn(rehearsal_of(L), lua_toboolean(L, 2), &news)) return 0;
     lua_pushinteger(L, news.wire);
     if (news.server)
         lua_pushstring(L, news.server);
@@ -184,6 +185,15 @@ static int stage_explain(lua_State *L) /* [number, line, value or nil] -> [text]
     return text_push(L, &text);
 }
 
+static int stage_describe(lua_State *L) /* [number] -> [text] */
+{
+    struct rehearsal *r = rehearsal_of(L);
+    struct text text;
+    text_open(&text);
+    tools_of(L)->describe(r, text.file);
+    return text_push(L, &text);
+}
+
 static int stage_evaluate(lua_State *L) /* [number, source] -> [text] */
 {
     size_t len;
@@ -237,15 +247,15 @@ static int stage_line(lua_State *L) /* [] -> [line] or [] */
 }
 
 static const luaL_Reg stage[] = {
-    {"open", stage_open},       {"reload", stage_reload},
-    {"close", stage_close},     {"turn", stage_turn},
-    {"connect", stage_connect}, {"write", stage_write},
-    {"hang_up", stage_hang_up}, {"refuse", stage_refuse},
-    {"servers", stage_servers}, {"next_alarm", stage_next_alarm},
-    {"explain", stage_explain}, {"evaluate", stage_evaluate},
-    {"advance", stage_advance}, {"wall", stage_wall},
-    {"logged", stage_logged},   {"report", stage_report},
-    {"line", stage_line},
+    {"open", stage_open},         {"reload", stage_reload},
+    {"close", stage_close},       {"turn", stage_turn},
+    {"connect", stage_connect},   {"write", stage_write},
+    {"hang_up", stage_hang_up},   {"refuse", stage_refuse},
+    {"servers", stage_servers},   {"next_alarm", stage_next_alarm},
+    {"explain", stage_explain},   {"describe", stage_describe},
+    {"evaluate", stage_evaluate}, {"advance", stage_advance},
+    {"wall", stage_wall},         {"logged", stage_logged},
+    {"report", stage_report},     {"line", stage_line},
 };
 
 /* package.loaded["moongate.stage"] is the table of these functions. */

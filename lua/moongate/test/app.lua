@@ -142,8 +142,7 @@ end
 
 local function names(servers)
     local list = {}
-    for name in pairs(servers) do list[#list + 1] = name end
-    table.sort(list)
+    for i, one in ipairs(servers) do list[i] = one.name end
     return table.concat(list, ", ")
 end
 
@@ -151,7 +150,7 @@ end
 function app_methods.server(self, name)
     local found = self.by_name[name]
     if not found then
-        where.fail(("the script has no server '%s'; it has: %s"):format(tostring(name), names(self.by_name)))
+        where.fail(("the script has no server '%s'; it has: %s"):format(tostring(name), names(self.servers)))
     end
     return found
 end
@@ -185,16 +184,19 @@ end
 
 local function add_servers(app)
     for _, name in ipairs(stage.servers(app.number)) do
-        app.by_name[name] = app.by_name[name] or server.new(app.number, name, function(entry)
-            app.journal[#app.journal + 1] = entry
-        end)
+        if not app.by_name[name] then
+            local new = server.new(app.number, name, function(entry) app.journal[#app.journal + 1] = entry end)
+            app.by_name[name] = new
+            table.insert(app.servers, new)
+        end
     end
 end
 
-local function settle(app)
-    for _, one in pairs(app.by_name) do server.flush(one) end
+local function settle(app, is_waiting)
+    for _, one in ipairs(app.servers) do server.flush(one) end
     while true do
-        local wire, name, bytes, is_end = stage.turn(app.number)
+        local wire, name, bytes, is_end = stage.turn(app.number, is_waiting)
+        is_waiting = false
         if not wire then return end
         if name then
             server.take(app.by_name[name], wire, bytes, is_end)
@@ -208,7 +210,7 @@ end
 local function due(app)
     local alarm = stage.next_alarm(app.number)
     local at = alarm and clock.elapsed() + math.max(alarm, 0)
-    for _, one in pairs(app.by_name) do
+    for _, one in ipairs(app.servers) do
         local answer = server.due(one)
         if answer and (not at or answer < at) then at = answer end
     end
@@ -233,10 +235,10 @@ local new_app = class("an app", app_methods, getters)
 function M.load(path, text, options)
     local number, wrong = stage.open(path, text, options.servers)
     if not number then return nil, wrong end
-    local app = new_app { name = path, number = number, clients = {}, by_name = {}, journal = {}, forgotten = 0,
+    local app = new_app { name = path, number = number, clients = {}, servers = {}, by_name = {}, journal = {}, forgotten = 0,
         first = false, last = false }
     add_servers(app)
-    clock.add { settle = function() settle(app) end, due = function() return due(app) end,
+    clock.add { settle = function(_, is_waiting) settle(app, is_waiting) end, due = function() return due(app) end,
         close = function() stage.close(number) end }
     app.first = make_client(app)
     clock.settle()

@@ -13,6 +13,14 @@ M.now = stage.wall
 --- Seconds since the test began.
 function M.elapsed() return elapsed end
 
+local began -- with a real clock: when it did
+
+--- Time is real from here on: it passes by itself, and run waits for it.
+function M.be_real()
+    began = stage.wall()
+    M.elapsed = function() return stage.wall() - began end
+end
+
 --- Another test begins: nothing is left of the last one.
 function M.reset()
     for _, part in ipairs(parts) do part:close() end
@@ -24,9 +32,9 @@ function M.add(part)
     parts[#parts + 1] = part
 end
 
---- Lets happen what happens now.
-function M.settle()
-    for _, part in ipairs(parts) do part:settle() end
+--- Lets happen what happens now. is_waiting: sleeps, in real time, until something does.
+function M.settle(is_waiting)
+    for _, part in ipairs(parts) do part:settle(is_waiting) end
 end
 
 -- When the next thing is to happen, but not later than `limit`.
@@ -41,8 +49,18 @@ end
 -- Alarms that are not known of are found by going there in small steps.
 local STEPS, LEAST = 2000, 0.001
 
+local function run_real(seconds, is_over)
+    local target = M.elapsed() + seconds
+    M.settle()
+    while M.elapsed() < target and not (is_over and is_over()) do M.settle(true) end
+end
+
 --- Moves on until `seconds` have passed, or until is_over() is true. Everything in between happens in its order.
 function M.run(seconds, is_over)
+    if began then
+        run_real(seconds, is_over)
+        return
+    end
     local target = elapsed + seconds
     local step = math.max(LEAST, seconds / STEPS)
     M.settle()

@@ -78,23 +78,33 @@ local function take_request(self, connection)
     return true
 end
 
+-- The connection of a wire, and its place; a new one when there is none.
+local function find(self, wire)
+    for i, connection in ipairs(self.connections) do
+        if connection.wire == wire then return connection, i end
+    end
+    local new = { number = self.number, wire = wire, bytes = "", queue = {} }
+    table.insert(self.connections, new)
+    return new, #self.connections
+end
+
 --- Bytes came on one of its connections, or its end.
 function M.take(self, wire, bytes, is_end)
-    local connection = self.connections[wire] or { number = self.number, wire = wire, bytes = "", queue = {} }
-    self.connections[wire] = not is_end and connection or nil
+    local connection, at = find(self, wire)
+    if is_end then table.remove(self.connections, at) end
     connection.bytes = connection.bytes .. bytes
     while take_request(self, connection) do end
 end
 
---- Sends what is due; true when anything was.
+--- Sends what is due.
 function M.flush(self)
-    for _, connection in pairs(self.connections) do flush(connection) end
+    for _, connection in ipairs(self.connections) do flush(connection) end
 end
 
 --- When its next answer is due, or nil.
 function M.due(self)
     local due
-    for _, connection in pairs(self.connections) do
+    for _, connection in ipairs(self.connections) do
         local first = connection.queue[1]
         if first and first.at < NEVER and (not due or first.at < due) then due = first.at end
     end
@@ -121,7 +131,7 @@ end
 function methods.is_up(self)
     stage.refuse(self.number, self.name, false)
     set_mode(self, "up")
-    for _, connection in pairs(self.connections) do
+    for _, connection in ipairs(self.connections) do
         for _, answer in ipairs(connection.queue) do
             if answer.held then
                 answer.at = clock.elapsed()
@@ -139,7 +149,7 @@ end
 --- Closes its connections and takes no other.
 function methods.is_down(self)
     stage.refuse(self.number, self.name, true)
-    for wire in pairs(self.connections) do stage.hang_up(self.number, wire) end
+    for _, connection in ipairs(self.connections) do stage.hang_up(self.number, connection.wire) end
     self.connections = {}
     clock.settle()
     return self
