@@ -162,6 +162,7 @@ bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick 
 	@sh deps/check bench
 	@$B/bench/select
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
+	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 
 bench-quick: ## the same, shorter: under a minute
 	@$(MAKE) --no-print-directory bench BENCH=quick

@@ -7,9 +7,8 @@
 #ifndef MOONGATE_CLIENT_EXPLAIN_H
 #define MOONGATE_CLIENT_EXPLAIN_H
 
-#include "backend/pool.h"
 #include "base/arena.h"
-#include "client/route.h"
+#include "client/routes.h"
 
 struct client;
 
@@ -31,8 +30,9 @@ struct explanation {
     char asked[REQUEST_LINE_ROOM]; /* what the client asks for this key, in canonical form */
     size_t asked_len;
     struct path path;
-    struct pool *pool;    /* NULL: it is answered here */
-    enum answer_kind end; /* without a pool */
+    int32_t route; /* the route's number, or enum answer_kind */
+    struct pool
+        *pool; /* that is asked first; NULL: it is answered here, or by a function that waits */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
     bool is_drawn;           /* the choice is another one each time */

@@ -5,8 +5,8 @@
 #include "client/turn.h"
 
 /* The caller's is the first count. */
-void generation_init(struct generation *g, client_route_fn *ask, client_trace_fn *trace,
-                     void (*retire)(void *router), void *router);
+void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
+                     void *router);
 
 struct generation *generation_take(struct generation *g);
 

@@ -33,13 +33,11 @@ struct answer {
 typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,
                              uint32_t n);
 
-struct pool;
-
-/* Decides for slots[at] alone, as the above would, and says by which way: where a route is made of others, that of its first
- * child. Returns the pool at its end, or NULL: answers[at] says how it ends without one. Nothing is counted or logged; what a
- * script itself counts or remembers, it does. May not be called while the router decides. */
-typedef struct pool *client_trace_fn(void *router, struct request *slots, struct answer *answers,
-                                     uint32_t at, struct path *path);
+/* Decides for slots[at] alone, as the above would, and says by which way. Nothing is counted or logged; what a script itself
+ * counts or remembers, it does. May not be called while the router decides. Returns the route, NULL for an answer of its own. */
+struct route;
+typedef const struct route *client_trace_fn(void *router, struct request *slots,
+                                            struct answer *answers, uint32_t at, struct path *path);
 
 #endif
 #endif

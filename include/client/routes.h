@@ -78,7 +78,6 @@ struct route {
 struct generation {
     struct generation *next;      /* in the turn's list */
     client_route_fn *ask;         /* decides for a batch of slots; and goes on with what is ready */
-    client_trace_fn *trace;       /* decides for one, and says how */
     void (*retire)(void *router); /* after the last count is given, at the end of a turn */
     void *router;
     struct route **routes;

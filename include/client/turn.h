@@ -42,6 +42,7 @@ struct turn {
     struct arena *arena;
     struct turn_limits limits;
     struct generation *generation; /* the current one; then those that end */
+    client_trace_fn *trace;
     turn_stats_fn *stats;
     void *about;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */

@@ -13,8 +13,8 @@
     X(MISS, "reply miss")                                                                          \
     X(ERROR, "reply error")                                                                        \
     X(FAILED, "script error")                                                                      \
-    X(WAITING, "a function that waits")                                                            \
-    X(NOWHERE, "no server")
+    X(NOWHERE, "no server")                                                                        \
+    X(WAITS, "a function that waits")
 
 enum place_end {
 #define X(name, text) PLACE_##name,

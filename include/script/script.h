@@ -47,8 +47,8 @@ struct generation *script_routes(struct script *s);
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
 /* A client_trace_fn; likewise. */
-struct pool *script_trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
-                          struct path *path);
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path);
 
 /* Prints the value of an expression in the script's globals and `mg`, or runs statements; or what was wrong. */
 void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);

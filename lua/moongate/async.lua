@@ -1,5 +1,6 @@
 --- async: routes that wait, written straight down: `mg.async(function(req) local res = mg.call(cold, req) ... end)`.
--- Each runs in a coroutine; coroutines are used again. What C knows of one is found by its handle: a place and a serial number.
+-- Each runs in a coroutine; coroutines are used again. What C knows of one is found by its handle: a place and a serial
+-- number.
 local abi = require "moongate.abi"
 local built = require "moongate.built"
 local kept = require "moongate.kept"
@@ -121,7 +122,9 @@ end
 -- Sends req through a route; the call's number.
 local function send(task, what, route, req, timeout)
     local new = built.to_c(req)
-    if not new and req ~= task.request then where.fail(what .. " takes the function's own request or one of mg.request") end
+    if not new and req ~= task.request then
+        where.fail(what .. " takes the function's own request or one of mg.request")
+    end
     local number = routes.number_of(follow(route, req))
     if not number then where.fail(what .. " takes a route, not a " .. type(route)) end
     local call = C.mg_async_call(script, task.at, task.serial, number, new, timeout or 0)

@@ -55,14 +55,15 @@ function M.load(path, text)
     root = result
     if type(root) == "function" then where.set_function(root) end
     if not routes.is_route(root) then
-        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, describe(root)), 0)
+        local what = describe(root)
+        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
     routes.close()
     return numbers[root]
 end
 
--- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting route, or
--- a mistake.
+-- What a route returned is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a waiting
+-- route, or a mistake.
 local function decide(at, req, route, tell)
     local from = root
     for _ = 1, DEEPEST do
@@ -72,12 +73,7 @@ local function decide(at, req, route, tell)
             return
         end
         if waiting[route] then
-            if tell then
-                tell(waiting[route])
-                answers[at].route = abi.C.ANSWER_TAKEN
-            else
-                async.begin(at, waiting[route])
-            end
+            if tell then tell(waiting[route], "async ") else async.begin(at, waiting[route]) end
             return
         end
         local what = route ~= nil and meaning(route)
@@ -98,8 +94,8 @@ local function decide(at, req, route, tell)
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot that
--- raised it.
+--- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot
+-- that raised it.
 function M.run(first, last)
     if first > last then
         abi.batch.at = abi.batch.capacity
@@ -121,20 +117,18 @@ function M.run(first, last)
     end
 end
 
-local function tell_function(f)
-    local text = routes.name(f):gsub("^the ", "")
+local function tell_function(f, sort)
+    local text = ("%sfunction at %s"):format(sort or "", where.beginning(f))
     abi.C.mg_step(abi.script, text, #text)
 end
 
 --- Routes one slot as run does, and tells C each step before the answer.
 function M.trace(at)
-    local req = slots[at]
-    local id = req.function_id
-    local route = id == 0 and root or functions[id]
+    local req, route = slots[at], root
     abi.batch.at = at
-    if type(route) == "function" then
-        tell_function(route)
-        route = route(req)
+    if type(root) == "function" then
+        tell_function(root)
+        route = root(req)
     end
     decide(at, req, route, tell_function)
 end

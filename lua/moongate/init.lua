@@ -24,7 +24,7 @@ local mg = {
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text": ready answers.
     reply = { miss = reply.miss, error = reply.error },
-    --- mg.async(function(req) ... end): a route whose function may wait: mg.call, mg.call_all, mg.sleep. See the README.
+    --- mg.async(function(req) ... end): a route whose function may wait. See the README.
     async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
     request = built.make,

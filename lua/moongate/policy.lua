@@ -68,7 +68,9 @@ end
 -- @return table, table  the children, and the options as the readers gave them
 function M.read(name, spec, readers, least, most)
     routes.check_loading(name)
-    if type(spec) ~= "table" or routes.is_route(spec) then where.fail(name .. " takes a table of routes and options") end
+    if type(spec) ~= "table" or routes.is_route(spec) then
+        where.fail(name .. " takes a table of routes and options")
+    end
     if gap_in(spec) then where.fail(name .. " has a gap in its list of routes") end
     if #spec < least or #spec > most then
         local count = least == most and least or ("%d to %d"):format(least, most)

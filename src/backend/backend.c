@@ -243,20 +243,11 @@ static uint32_t write_request(struct conn *conn, const struct request *r)
     return (uint32_t)len;
 }
 
-/* A client's calls keep to one connection, so that they are in its order; while that one is down they go to the next. */
-static struct conn *pick_conn(struct backend *b, uint32_t affinity)
-{
-    uint32_t n = b->settings.connections, first = affinity % n;
-    for (uint32_t i = first; i < first + n && !b->down; i++) {
-        if (!conn_refuses(&b->conns[i % n])) return &b->conns[i % n];
-    }
-    return &b->conns[first];
-}
-
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
-    struct conn *conn = pick_conn(b, r->affinity);
+    /* A client's calls keep to one connection, also while that one is down: so they are in its order. */
+    struct conn *conn = &b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
     if (join(conn, r, how)) return BACKEND_JOINED;
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);

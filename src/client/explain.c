@@ -33,6 +33,14 @@ static void choose_server(const struct request *r, struct explanation *x)
     x->sent_len = put_line(r, x->sent);
 }
 
+/* The pool that is asked first; NULL where that is not known without asking. */
+static struct pool *first_pool(const struct route *route)
+{
+    while (route && route->kind != ROUTE_POOL)
+        route = route->children_n ? route->children[0] : NULL;
+    return route ? route->pool : NULL;
+}
+
 static void explain_one(const struct explainer *e, const struct request *asked,
                         explain_told_fn *told, void *to)
 {
@@ -43,9 +51,9 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     x.key_len = asked->key_len;
     x.asked_len = put_line(asked, x.asked);
     *r = *asked;
-    x.pool = e->trace(e->router, e->slots, e->answers, e->at, &x.path);
+    x.pool = first_pool(e->trace(e->router, e->slots, e->answers, e->at, &x.path));
     assert(a->route != ANSWER_NONE);
-    x.end = (enum answer_kind)a->route;
+    x.route = a->route;
     if (x.pool) choose_server(r, &x);
     told(to, &x);
     /* A script that kept the request shall find nothing in it (as at the end of a turn). */

@@ -25,7 +25,7 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
     struct turn *t = c->turn;
     struct outq answer = {0};
     turn_route(t);
-    struct explainer e = {.trace = t->generation->trace,
+    struct explainer e = {.trace = t->trace,
                           .router = t->generation->router,
                           .slots = t->slots,
                           .answers = t->answers,

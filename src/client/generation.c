@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void generation_init(struct generation *g, client_route_fn *ask, client_trace_fn *trace,
-                     void (*retire)(void *router), void *router)
+void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
+                     void *router)
 {
-    *g = (struct generation){
-        .ask = ask, .trace = trace, .retire = retire, .router = router, .counts = 1};
+    *g = (struct generation){.ask = ask, .retire = retire, .router = router, .counts = 1};
     g->asking_end = &g->asking;
     g->ready_end = &g->ready;
 }

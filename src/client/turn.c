@@ -178,13 +178,13 @@ static void ask(struct turn *t, struct generation *g)
     if (n == 0 && !g->ready) return;
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
+    t->row->keys_routed += n; /* before anything is answered, so that statistics among it know */
     /* No slot is taken meanwhile: what is asked for now waits in `asking`. */
     for (uint32_t i = 0; i < n; i++) {
         flows_begin(t, i);
         act(t, g, &t->slots[i], &t->answers[i]);
     }
     flows_begin(t, TURN_SLOTS);
-    t->row->keys_routed += n;
     t->used = 0;
     generation_give(g);
 }

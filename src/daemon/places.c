@@ -35,8 +35,8 @@ uint32_t places_find(const struct places *p, const struct explanation *x)
     if (x->pool && !member) return p->servers_n + PLACE_NOWHERE;
     if (x->pool) return p->first[number_of(p, x->pool)] + (uint32_t)(member - x->pool->members);
     if (x->path.failure[0]) return p->servers_n + PLACE_FAILED;
-    if (x->end == ANSWER_TAKEN) return p->servers_n + PLACE_WAITING;
-    return p->servers_n + (x->end == ANSWER_MISS ? PLACE_MISS : PLACE_ERROR);
+    if (x->route == ANSWER_MISS) return p->servers_n + PLACE_MISS;
+    return p->servers_n + (x->route == ANSWER_REFUSE ? PLACE_ERROR : PLACE_WAITS);
 }
 
 const char *places_name(const struct places *p, uint32_t place)

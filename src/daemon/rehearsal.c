@@ -346,6 +346,7 @@ static void make_worker(struct rehearsal *r)
     turn_init(&r->turn, r->loop, &r->arena, &r->backends, &part->row, &limits);
     r->stats = (struct stats_source){
         .board = r->board, .options = o, .script = &r->script, .pid = getpid()};
+    r->turn.trace = script_trace;
     r->turn.stats = stats_answer;
     r->turn.about = &r->stats;
     set_now(r);

@@ -102,6 +102,7 @@ static const char *script_name(const struct worker *w)
 static void adopt_script(struct worker *w, struct script *s)
 {
     w->script = s;
+    w->turn.trace = script_trace;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
     turn_adopt(&w->turn, script_routes(s));

@@ -14,7 +14,7 @@
 #include "script/modules.h"
 #include "script/state.h"
 
-enum { LOG_BURST = 10, DEEPEST = 32 /* functions below functions, when one request is traced */ };
+enum { LOG_BURST = 10 };
 
 static const char SCRIPT_ERROR[] = "script error";
 
@@ -74,7 +74,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
                          .generation = generation,
                          .log = {.burst = LOG_BURST},
                          .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
-    generation_init(&s->routes, script_route, script_trace, retire, s);
+    generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = luaL_newstate();
     if (!s->L) abort();
@@ -202,59 +202,43 @@ static void trace_in_lua(struct script *s, const struct request *r, struct answe
         lua_settop(L, STACK_TOP); /* [...] */
     }
     s->path_taken = NULL;
+    if (a->route == ANSWER_NONE) a->route = ANSWER_TAKEN; /* by a function that waits */
     const char *wrong = wrong_number(r, a);
     if (wrong) fail_trace(a, path, wrong);
 }
 
-/* Follows routes that C runs down their first children, to a pool or an answer. */
-static struct pool *trace_down(struct script *s, struct request *r, struct answer *a, uint32_t at,
-                               struct path *path)
+/* A route that C runs, and the one of those that it is made of that is asked first. */
+static void trace_route(const struct route *route, struct path *path)
 {
-    for (uint32_t i = 0; i < DEEPEST && a->route >= 0; i++) {
-        const struct route *route = s->routes.routes[a->route];
-        for (; route->children_n; route = route->children[0])
-            add_step(path, "", route->text, strlen(route->text));
-        switch (route->kind) {
-        case ROUTE_POOL: return route->pool;
-        case ROUTE_MISS: a->route = ANSWER_MISS; break;
-        case ROUTE_FAIL:
-            *a = (struct answer){ANSWER_REFUSE, (uint32_t)strlen(route->text),
-                                 (uintptr_t)route->text};
-            break;
-        default:
-            r->function_id = route->options.function_id;
-            trace_in_lua(s, r, a, at, path);
-            break;
-        }
+    for (; route->kind != ROUTE_POOL && route->children_n; route = route->children[0])
+        add_step(path, "", route->text, strlen(route->text));
+    if (route->kind == ROUTE_POOL) {
+        const char *name = route->pool->settings.name;
+        add_step(path, "pool ", name, strlen(name));
+    } else if (route->text) {
+        add_step(path, "", route->text, strlen(route->text));
     }
-    if (a->route >= 0) fail_trace(a, path, "routes without end");
-    return NULL;
 }
 
-struct pool *script_trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
-                          struct path *path)
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
 {
     struct script *s = router;
-    struct request *r = &slots[at];
     struct answer *a = &answers[at];
     *path = (struct path){.len = 0};
-    r->function_id = 0;
     if (s->root >= 0)
         a->route = s->root;
     else
-        trace_in_lua(s, r, a, at, path);
-    struct pool *pool = trace_down(s, r, a, at, path);
-    if (pool)
-        add_step(path, "pool ", pool->settings.name, strlen(pool->settings.name));
-    else if (path->failure[0])
-        add_step(path, SCRIPT_ERROR, "", 0);
+        trace_in_lua(s, &slots[at], a, at, path);
+    if (a->route >= 0)
+        trace_route(s->routes.routes[a->route], path);
     else if (a->route == ANSWER_MISS)
         add_step(path, "reply miss", "", 0);
-    else if (a->route == ANSWER_TAKEN)
-        add_step(path, "a function that waits", "", 0);
-    else
+    else if (path->failure[0])
+        add_step(path, SCRIPT_ERROR, "", 0);
+    else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
-    return pool;
+    return a->route >= 0 ? s->routes.routes[a->route] : NULL;
 }
 
 /* --- for people -------------------------------------------------------------------------------- */

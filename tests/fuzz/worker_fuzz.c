@@ -75,13 +75,13 @@ static void retire(void *router)
     generation_release(&worker.generation);
 }
 
-static struct pool *trace(void *router, struct request *slots, struct answer *answers, uint32_t at,
-                          struct path *path)
+static const struct route *trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
 {
     *path = (struct path){.len = 0};
     path_add(path, "letter", 6);
     route(router, &slots[at], &answers[at], 1);
-    return answers[at].route >= 0 ? worker.pools[answers[at].route] : NULL;
+    return answers[at].route >= 0 ? worker.generation.routes[answers[at].route] : NULL;
 }
 
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
@@ -125,10 +125,11 @@ static void worker_start(uint8_t how)
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     worker.turn.log.burst = 0;
     worker.turn.now = now;
+    worker.turn.trace = trace;
     worker.turn.stats = no_stats;
     worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
     worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
-    generation_init(&worker.generation, route, trace, retire, NULL);
+    generation_init(&worker.generation, route, retire, NULL);
     for (int i = 0; i < POOLS; i++)
         generation_add(&worker.generation,
                        &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]});

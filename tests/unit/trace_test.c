@@ -79,48 +79,6 @@ static void a_pool_alone_needs_no_function(void **state)
     assert_int_equal(w.answers[0].route, 0);
 }
 
-static const char POLICIES[] = MG "local near = mg.pool { '127.0.0.1:1', name = 'near' }\n"
-                                  "local far = mg.pool { '127.0.0.1:2', name = 'far' }\n"
-                                  "local function pick(req) return far end\n"
-                                  "local both = mg.failover { near, far }\n"
-                                  "local deep = mg.all_sync { mg.failover { pick, near } }\n"
-                                  "local waits = mg.async(function(req) return near end)\n"
-                                  "local none = mg.failover { mg.reply.miss(), near }\n"
-                                  "local endless\n"
-                                  "local again = mg.all_sync { function(req) return endless end }\n"
-                                  "endless = again\n"
-                                  "return function(req)\n"
-                                  "  return ({ both = both, deep = deep, waits = waits, none = "
-                                  "none, endless = endless })[req.key]\n"
-                                  "end\n";
-
-static const char *steps_of(const char *key)
-{
-    request_at(0, COMMAND_GET, key, NULL);
-    trace(0);
-    return steps();
-}
-
-static void a_route_made_of_others_is_followed_down_its_first_child(void **state)
-{
-    char expected[512];
-    load(POLICIES);
-    snprintf(expected, sizeof expected, "%s|failover(pool near, pool far)|pool near", at_line(12));
-    assert_string_equal(steps_of("both"), expected);
-    snprintf(
-        expected, sizeof expected,
-        "%s|all_sync(failover(the function at %s:4, pool near))|failover(the function at %s:4, "
-        "pool near)|%s|pool far",
-        at_line(12), w.path, w.path, at_line(4));
-    assert_string_equal(steps_of("deep"), expected);
-    snprintf(expected, sizeof expected, "%s|%s|a function that waits", at_line(12), at_line(7));
-    assert_string_equal(steps_of("waits"), expected);
-    assert_non_null(strstr(steps_of("none"), "|reply miss"));
-    steps_of("endless");
-    assert_string_equal(path.failure, "routes without end");
-    assert_refused(0, "script error");
-}
-
 static void a_trace_decides_as_a_batch_does(void **state)
 {
     static const char *const keys[] = {"near", "far", "miss", "no", "odd", "loop", "new"};
@@ -196,7 +154,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         alone(a_path_names_functions_and_the_end),
         alone(a_pool_alone_needs_no_function),
-        alone(a_route_made_of_others_is_followed_down_its_first_child),
         alone(a_trace_decides_as_a_batch_does),
         alone(a_failure_is_told_and_neither_logged_nor_counted),
         alone(other_slots_and_later_batches_are_not_disturbed),
