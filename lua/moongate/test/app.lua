@@ -54,8 +54,12 @@ local function send(client, line, value)
     local read, behind = reply.reader(words)
     local made = reply.new { app = client.app, line = line, text = "", seconds = 0, is_whole = false, is_closed = false,
         asked_with = value or false, sent_from = #client.app.journal + 1, sent_to = math.huge }
-    client.waiting[#client.waiting + 1] = { reply = made, read = read, began = clock.elapsed() }
     client.app.last = made
+    if client.is_closed then
+        made.is_closed = true
+        return made
+    end
+    client.waiting[#client.waiting + 1] = { reply = made, read = read, began = clock.elapsed() }
     stage.write(client.app.number, client.wire, line .. "\r\n" .. (value and value .. "\r\n" or "") .. (behind or ""))
     read_replies(client)
     clock.settle()
@@ -95,26 +99,55 @@ function methods.hang_up(self)
     clock.settle()
 end
 
--- get, set ...: the line is made of the arguments.
-for _, command in ipairs { "get", "gets", "delete" } do
-    methods[command] = function(self, ...) return self:ask(table.concat({ command, ... }, " ")) end
+-- --- get, set ...: the line is made of the arguments -------------------------------------------------
+
+local function check_key(key)
+    if type(key) ~= "string" or key == "" or key:find "[%c ]" then
+        where.fail(("a key is a string without spaces, not %s; ask sends anything"):format(tostring(key)))
+    end
+end
+
+local function ask_for_keys(self, head, ...)
+    local keys = { ... }
+    check_key(keys[1])
+    for _, key in ipairs(keys) do check_key(key) end
+    return self:ask(head .. " " .. table.concat(keys, " "))
+end
+
+local function ask_for_key(self, format, key, ...)
+    check_key(key)
+    return self:ask(format:format(key, ...))
+end
+
+local function store(self, command, key, value, flags, exptime, cas)
+    check_key(key)
+    if type(value) ~= "string" then where.fail("a value is a string, not a " .. type(value)) end
+    local line = ("%s %s %.0f %.0f %d"):format(command, key, flags or 0, exptime or 0, #value)
+    return self:ask(cas and ("%s %.0f"):format(line, cas) or line, value)
+end
+
+for _, command in ipairs { "get", "gets" } do
+    methods[command] = function(self, ...) return ask_for_keys(self, command, ...) end
 end
 for _, command in ipairs { "gat", "gats" } do
-    methods[command] = function(self, exptime, ...) return self:ask(table.concat({ command, exptime, ... }, " ")) end
+    methods[command] = function(self, exptime, ...)
+        return ask_for_keys(self, ("%s %.0f"):format(command, exptime), ...)
+    end
 end
 for _, command in ipairs { "set", "add", "replace", "append", "prepend" } do
     methods[command] = function(self, key, value, flags, exptime)
-        return self:ask(("%s %s %.0f %.0f %d"):format(command, key, flags or 0, exptime or 0, #value), value)
+        return store(self, command, key, value, flags, exptime)
     end
 end
 function methods.cas(self, key, value, cas, flags, exptime)
-    return self:ask(("cas %s %.0f %.0f %d %.0f"):format(key, flags or 0, exptime or 0, #value, cas), value)
+    return store(self, "cas", key, value, flags, exptime, cas)
 end
+function methods.delete(self, key) return ask_for_key(self, "delete %s", key) end
+function methods.touch(self, key, exptime) return ask_for_key(self, "touch %s %.0f", key, exptime or 0) end
 for _, command in ipairs { "incr", "decr" } do
-    methods[command] = function(self, key, delta) return self:ask(("%s %s %.0f"):format(command, key, delta or 1)) end
-end
-function methods.touch(self, key, exptime)
-    return self:ask(("touch %s %.0f"):format(key, exptime or 0))
+    methods[command] = function(self, key, delta)
+        return ask_for_key(self, command .. " %s %.0f", key, delta or 1)
+    end
 end
 
 local new_client = class("a client", methods)

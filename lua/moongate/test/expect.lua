@@ -51,18 +51,23 @@ function M.watch(app)
     last = app
 end
 
+-- What the expectation is about: nil, too.
+local function value_of(self)
+    return rawget(self, "value")
+end
+
 local function fail(self, expected, came)
     local text = ("expected %s, not %s"):format(expected, came)
-    local made = reply.is_reply(self.value) and self.value or last and last.last
+    local made = reply.is_reply(value_of(self)) and value_of(self) or last and last.last
     if made then text = text .. "\n" .. M.way(made) end
     where.fail(text)
 end
 
 local function replied(self, what)
-    if not reply.is_reply(self.value) then
-        where.fail(("%s is for replies, not for %s"):format(what, show.value(self.value)))
+    if not reply.is_reply(value_of(self)) then
+        where.fail(("%s is for replies, not for %s"):format(what, show.value(value_of(self))))
     end
-    return self.value
+    return value_of(self)
 end
 
 -- "a hit (...)", "an error (SERVER_ERROR timeout)"
@@ -138,12 +143,12 @@ end
 
 --- The same value; tables: the same items, at any depth.
 function methods.equals(self, value)
-    if not same(self.value, value) then fail(self, show.value(value), show.value(self.value)) end
+    if not same(value_of(self), value) then fail(self, show.value(value), show.value(value_of(self))) end
 end
 
 --- Another value.
 function methods.differs(self, value)
-    if same(self.value, value) then fail(self, "something else", show.value(self.value)) end
+    if same(value_of(self), value) then fail(self, "something else", show.value(value_of(self))) end
 end
 
 local function has(whole, part)
@@ -156,18 +161,18 @@ end
 
 --- A string with that text in it; a table with that item.
 function methods.contains(self, part)
-    if type(self.value) ~= "string" and type(self.value) ~= "table" then
-        where.fail("contains is for strings and tables, not for " .. show.value(self.value))
+    if type(value_of(self)) ~= "string" and type(value_of(self)) ~= "table" then
+        where.fail("contains is for strings and tables, not for " .. show.value(value_of(self)))
     end
-    if not has(self.value, part) then
-        fail(self, ("something with %s in it"):format(show.value(part)), show.value(self.value))
+    if not has(value_of(self), part) then
+        fail(self, ("something with %s in it"):format(show.value(part)), show.value(value_of(self)))
     end
 end
 
 --- A function that raises an error; with that text in it, where one is given.
 function methods.raises(self, text)
-    if type(self.value) ~= "function" then where.fail("raises is for functions, not for " .. show.value(self.value)) end
-    local good, wrong = pcall(self.value)
+    if type(value_of(self)) ~= "function" then where.fail("raises is for functions, not for " .. show.value(value_of(self))) end
+    local good, wrong = pcall(value_of(self))
     if good then fail(self, "an error", "none") end
     if text and not tostring(wrong):find(text, 1, true) then
         fail(self, ("an error with %s in it"):format(show.string(text)), show.string(tostring(wrong)))
