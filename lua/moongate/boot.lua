@@ -15,7 +15,7 @@ function M.start(cdef, script, batch)
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
-local root, environment
+local root, environment, prompt
 
 local function log(text)
     abi.C.mg_log(abi.script, text, #text)
@@ -136,10 +136,9 @@ end
 --- The value of an expression, as text; of a statement nothing. The script's locals are out of reach: `mg` is there.
 function M.evaluate(text)
     local sandbox = require "moongate.sandbox"
-    local globals = environment or sandbox.globals("./", log, {})
-    local env = setmetatable({ mg = require "moongate" }, { __index = globals })
-    local chunk, wrong = sandbox.load_chunk("return " .. text, "=expression", env)
-    chunk = chunk or sandbox.load_chunk(text, "=expression", env)
+    prompt = prompt or setmetatable({ mg = require "moongate" }, { __index = environment })
+    local chunk, wrong = sandbox.load_chunk("return " .. text, "=expression", prompt)
+    chunk = chunk or sandbox.load_chunk(text, "=expression", prompt)
     if not chunk then error(wrong, 0) end
     local function show(...)
         local words = { ... }

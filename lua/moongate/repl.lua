@@ -107,7 +107,7 @@ end
 local function obey(one, line, path, is_fake)
     local name, argument = line:match "^:(%w*)%s*(.-)%s*$"
     if line:find "^=" then
-        say(stage.evaluate(one.number, line:sub(2)):match "^[^\n]*")
+        say((stage.evaluate(one.number, line:sub(2)):gsub("\nstack traceback:.*", ""):gsub("^lua/moongate/[^:]*:%d+: ", "")))
     elseif name == "help" then
         say(HELP .. (is_fake and HELP_FAKE or ""))
     elseif name then

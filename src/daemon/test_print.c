@@ -54,6 +54,7 @@ void test_print_note(struct test_score *score, const char *text, size_t len)
 {
     print_file(score);
     print_lines(score->o->tap ? "# " : "        ", text, len);
+    fflush(stdout);
 }
 
 void test_print_end(const struct test_score *score)
