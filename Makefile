@@ -171,7 +171,7 @@ bench-quick: ## the same, shorter: under a minute
 
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
-	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/*.lua); do \
+	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/.luacheckrc examples/*.lua); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
 

@@ -99,7 +99,7 @@ end
 
 function fake_commands.advance(_, argument)
     local seconds = tonumber(argument)
-    if not seconds or not (seconds >= 0) then error(":advance takes seconds", 0) end
+    if not seconds or not (seconds >= 0 and seconds <= 1e8) then error(":advance takes seconds", 0) end
     clock.run(seconds)
 end
 
@@ -107,7 +107,8 @@ end
 local function obey(one, line, path, is_fake)
     local name, argument = line:match "^:(%w*)%s*(.-)%s*$"
     if line:find "^=" then
-        say((stage.evaluate(one.number, line:sub(2)):gsub("\nstack traceback:.*", ""):gsub("^lua/moongate/[^:]*:%d+: ", "")))
+        local text = stage.evaluate(one.number, line:sub(2)):gsub("\nstack traceback:.*", "")
+        say((text:gsub("^lua/moongate/[^:]*:%d+: ", "")))
     elseif name == "help" then
         say(HELP .. (is_fake and HELP_FAKE or ""))
     elseif name then

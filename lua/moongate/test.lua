@@ -15,6 +15,7 @@ local expect = require "moongate.test.expect"
 local suite = require "moongate.test.suite"
 local where = require "moongate.where"
 
+---@type moongate.test
 local t = {}
 
 --- t.describe(name, f): tests that have something in common; may stand in another one.
@@ -38,7 +39,9 @@ local function read_file(path)
 end
 
 local function load(path, text, options)
-    if not suite.is_running() then where.fail "scripts are loaded in a test, that each has its own: inside t.it or t.before" end
+    if not suite.is_running() then
+        where.fail "scripts are loaded in a test, so that each has its own: inside of t.it or t.before"
+    end
     local made, wrong = app.load(path, text, options or {})
     if not made then where.fail(wrong) end
     expect.watch(made)

@@ -198,12 +198,16 @@ function getters.sent(self)
     return list
 end
 
+--- True when its first client's connection has ended.
+function getters.is_closed(self) return self.first.is_closed end
+
 --- Begins `sent` anew.
 function app_methods.forget(self)
     self.forgotten = #self.journal
 end
 
---- Where a request would go, and why, without sending it: { route, pool, server, request ... } as `moongate explain` says.
+--- Where a request would go, and why, without sending it: { route, pool, server, request ... } as `moongate explain`
+-- says.
 function app_methods.explain(self, line, value)
     check_line(line)
     local fields = {}
@@ -250,8 +254,8 @@ local function due(app)
     return at
 end
 
---- Another script, or the same one as it is now, takes over as on a reload. Raises an error when it does not load: then the
--- one in use goes on.
+--- Another script, or the same one as it is now, takes over as on a reload. Raises an error when it does not load: then
+-- the one in use goes on.
 function app_methods.reload(self, path, text)
     local good, wrong = stage.reload(self.number, path, text)
     if not good then where.fail(wrong) end
@@ -261,6 +265,8 @@ end
 
 local new_app = class("an app", app_methods, getters)
 
+M.methods, M.client_methods, M.getters = app_methods, methods, getters
+
 --- Loads a script; nil and why not.
 -- @param path string     as shown
 -- @param text string     what the file holds
@@ -268,8 +274,8 @@ local new_app = class("an app", app_methods, getters)
 function M.load(path, text, options)
     local number, wrong = stage.open(path, text, options.servers)
     if not number then return nil, wrong end
-    local app = new_app { name = path, number = number, clients = {}, servers = {}, by_name = {}, journal = {}, forgotten = 0,
-        first = false, last = false }
+    local app = new_app { name = path, number = number, clients = {}, servers = {}, by_name = {}, journal = {},
+        forgotten = 0, first = false, last = false }
     add_servers(app)
     clock.add { settle = function(_, is_waiting) settle(app, is_waiting) end, due = function() return due(app) end,
         close = function() stage.close(number) end }

@@ -27,7 +27,8 @@ function M.reset()
     parts, elapsed = {}, 0
 end
 
---- Something that moves with the time. settle(): everything that happens now; due(): when its next is, as elapsed, or nil.
+--- Something that moves with the time. settle(): everything that happens now; due(): when its next is, as elapsed, or
+-- nil; close(): the test is over.
 function M.add(part)
     parts[#parts + 1] = part
 end

@@ -1,4 +1,4 @@
---- expect: what a test says about a reply or any value: `t.expect(reply):is_hit "v"`, `t.expect(app.sent):equals { ... }`.
+--- expect: what a test says about a reply or any value: `t.expect(reply):is_hit "v"`, `t.expect(app.sent):equals {}`.
 -- What fails says what was expected, what came, and which way the request took.
 local class = require "moongate.test.class"
 local reply = require "moongate.test.reply"
@@ -23,7 +23,8 @@ local function add_calls(lines, made)
     local journal = made.app.journal
     for i = made.sent_from, math.min(made.sent_to, #journal) do
         local entry = journal[i]
-        add(lines, "sent", ("%s <- %s%s"):format(entry.server, entry.line, entry.value and " " .. short(entry.value) or ""))
+        local value = entry.value and " " .. short(entry.value) or ""
+        add(lines, "sent", ("%s <- %s%s"):format(entry.server, entry.line, value))
         add(lines, "", ("%s -> %s"):format(entry.server, entry.answer and short(entry.answer) or "(nothing yet)"))
     end
     if made.sent_from > math.min(made.sent_to, #journal) then add(lines, "sent", "nothing, to no server") end
@@ -72,8 +73,8 @@ end
 
 -- "a hit (...)", "an error (SERVER_ERROR timeout)"
 local function describe(made)
-    local articles = { error = "an error", waiting = "nothing yet", nothing = "no bytes", closed = "a closed connection",
-        refused = "a refusal" }
+    local articles = { error = "an error", waiting = "nothing yet", nothing = "no bytes",
+        closed = "a closed connection", refused = "a refusal" }
     local text = articles[made.kind] or "a " .. made.kind
     if made.text == "" then return text end
     return ("%s (%s)"):format(text, short(made.text:match "^[^\r\n]*"))
@@ -171,7 +172,9 @@ end
 
 --- A function that raises an error; with that text in it, where one is given.
 function methods.raises(self, text)
-    if type(value_of(self)) ~= "function" then where.fail("raises is for functions, not for " .. show.value(value_of(self))) end
+    if type(value_of(self)) ~= "function" then
+        where.fail("raises is for functions, not for " .. show.value(value_of(self)))
+    end
     local good, wrong = pcall(value_of(self))
     if good then fail(self, "an error", "none") end
     if text and not tostring(wrong):find(text, 1, true) then

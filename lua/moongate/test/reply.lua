@@ -58,8 +58,8 @@ local function never() return nil end
 local ends = { get = values, gets = values, gat = values, gats = values, stats = stats, mg = meta, ms = meta, md = meta,
     ma = meta, me = meta, quit = never }
 
---- How the reply to a request's words is read: a function of the bytes that came; it returns where what is behind
--- the reply begins, and how many bytes there are not its; nil while it is not whole. And what to send behind the request.
+--- How the reply to a request's words is read: a function of the bytes that came; it returns where what is behind the
+-- reply begins, and how many bytes there are not its; nil while it is not whole. And what to send behind the request.
 function M.reader(words)
     local command = words[1]
     local is_meta = ends[command] == meta
@@ -144,7 +144,10 @@ function getters.error(self)
     return last_error(self.text) or self.text:match "^[^\r\n]*"
 end
 
---- An empty one. Plain fields: app, line (what was asked), text (all its bytes), seconds (how long it took), is_whole, is_closed.
+M.getters = getters
+
+--- An empty one. Plain fields: app, line (what was asked), text (all its bytes), seconds (how long it took), is_whole,
+-- is_closed.
 M.new = class("a reply", {}, getters)
 
 --- True for one of these.

@@ -162,7 +162,7 @@ end
 
 --- Answers so many seconds later.
 function methods.is_slow(self, seconds, times)
-    if type(seconds) ~= "number" or not (seconds >= 0) then where.fail "is_slow takes seconds" end
+    if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e8) then where.fail "is_slow takes seconds" end
     return set_mode(self, "slow", seconds, times)
 end
 
@@ -214,6 +214,8 @@ function methods.forgets(self)
     self.store = memcached.new()
     return self
 end
+
+M.methods = methods
 
 local new = class("a server", methods)
 
