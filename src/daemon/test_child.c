@@ -14,6 +14,8 @@
 
 static const double BEGIN = 1767225600; /* each test's clock begins with the year 2026 */
 
+enum { TEXT_MOST = 1024 * 1024 }; /* bytes of a message: what is longer is cut */
+
 struct child {
     struct options options;
     int out;
@@ -77,7 +79,7 @@ static void say(int out, uint32_t kind, uint32_t number, const char *text, size_
 static void report(void *about, const struct tester_report *r)
 {
     const struct child *child = about;
-    say(child->out, kind_of(r->kind), r->number, r->text, r->len);
+    say(child->out, kind_of(r->kind), r->number, r->text, r->len < TEXT_MOST ? r->len : TEXT_MOST);
     if (kind_of(r->kind) == TEST_BEGIN) {
         clock_take(BEGIN);
         srand48(1);

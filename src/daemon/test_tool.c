@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ static void release_files(struct files *files)
 
 /* --- one child --------------------------------------------------------------------------------- */
 
-enum { NAME_ROOM = 512, TEXT_MAX = 16 * 1024 * 1024 };
+enum { NAME_ROOM = 512 };
 
 struct running {
     struct test_score *score;
@@ -133,8 +134,9 @@ static bool start(struct running *run, uint32_t from)
     run->pid = fork();
     if (run->pid == 0) {
         close(ends[0]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a loop without end shall not outlive us */
         if (!o->verbose) dup2(run->log, STDERR_FILENO);
-        _exit(test_child(o, run->score->file, from, ends[1], run->log));
+        exit(test_child(o, run->score->file, from, ends[1], run->log));
     }
     close(ends[1]);
     run->in = ends[0];
@@ -188,26 +190,29 @@ static void listen_to(struct running *run)
 {
     struct test_message m;
     while (!run->has_ended && read_all(run, &m, sizeof m)) {
-        char *text = m.len < TEXT_MAX ? malloc(m.len + 1) : NULL;
+        char *text = malloc(m.len + 1);
         if (!text) abort();
         if (read_all(run, text, m.len)) take(run, &m, text);
         free(text);
     }
 }
 
-/* It was killed, or died: what it was at failed. */
+/* It was killed, or died: what it was at failed. Shown with what it has logged. */
 static void bury(struct running *run, int status)
 {
-    char how[64], text[256];
-    int n;
+    char how[64], text[16 * 1024];
+    size_t n;
     if (run->is_late)
-        n = snprintf(text, sizeof text, "no end within %g s: an endless loop? (--timeout)",
-                     run->score->o->timeout);
+        n = (size_t)snprintf(text, sizeof text, "no end within %g s: an endless loop? (--timeout)",
+                             run->score->o->timeout);
     else
-        n = snprintf(text, sizeof text, "moongate itself ended: %s",
-                     process_status_print(status, how, sizeof how));
+        n = (size_t)snprintf(text, sizeof text, "moongate itself ended: %s\n",
+                             process_status_print(status, how, sizeof how));
+    ssize_t logged = run->is_late ? 0 : pread(run->log, text + n, sizeof text - n, 0);
+    if (logged > 0) n += (size_t)logged;
+    if (ftruncate(run->log, 0) < 0) log_warn("log: not emptied: %s", strerror(errno));
     test_print_result(run->score, TEST_FAIL, run->is_testing ? run->name : run->score->file, text,
-                      (size_t)n);
+                      n);
 }
 
 /* Runs tests `from`.. of the file; the number from which on another child is to go on, or 0. */
@@ -226,7 +231,7 @@ static uint32_t run_from(struct test_score *score, int log, uint32_t from)
     close(run.in);
     while (waitpid(run.pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (run.has_ended) return 0;
+    if (run.has_ended && status == 0) return 0;
     bury(&run, status);
     return run.is_testing ? run.number + 1 : 0;
 }

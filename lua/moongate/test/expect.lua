@@ -24,7 +24,9 @@ local function add_calls(lines, made)
     for i = made.sent_from, math.min(made.sent_to, #journal) do
         local entry = journal[i]
         local value = entry.value and " " .. short(entry.value) or ""
-        add(lines, "sent", ("%s <- %s%s"):format(entry.server, entry.line, value))
+        local after = entry.at - made.asked_at
+        local time = after >= 0.0005 and ("   (after %.3f s)"):format(after) or ""
+        add(lines, "sent", ("%s <- %s%s%s"):format(entry.server, entry.line, value, time))
         add(lines, "", ("%s -> %s"):format(entry.server, entry.answer and short(entry.answer) or "(nothing yet)"))
     end
     if made.sent_from > math.min(made.sent_to, #journal) then add(lines, "sent", "nothing, to no server") end
@@ -125,7 +127,7 @@ end
 function methods.took(self, seconds, within)
     local made = replied(self, "took")
     if math.abs(made.seconds - seconds) > (within or 0.001) then
-        fail(self, ("a reply after %g s"):format(seconds), ("after %.6g s"):format(made.seconds))
+        fail(self, ("a reply after %g s"):format(seconds), ("after %.4g s"):format(made.seconds))
     end
 end
 
