@@ -31,7 +31,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd
+PKG     := luajit libxxhash libmd libcares
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -104,17 +104,18 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 
 $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
 # A fuzz target that plays its corpus, without a fuzzer.
 $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
-# One of them is a whole worker, all but its script.
-$B/tests/fuzz/worker_fuzz: $(WHOLE:src/%.c=$B/obj/%.o)
-$B/fuzz/worker_fuzz: $(WHOLE)
-$B/tests/fuzz/worker_fuzz $B/fuzz/worker_fuzz: FUZZLIBS = $(LIBS)
+# Some of them are a whole worker, all but its script.
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+$(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
+$(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
+$(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test

@@ -73,9 +73,6 @@ void turn_adopt(struct turn *t, struct generation *g);
 /* True when a call of r to that pool that fails is a miss. */
 bool turn_fails_as_miss(const struct pool *pool, const struct request *r);
 
-/* What a call to a pool without servers fails with. Valid until the next such text is made. */
-const char *turn_no_server(const struct pool *pool);
-
 /* The next free slot; routes and sends what is there when all are taken. */
 struct request *turn_slot(struct turn *t);
 

@@ -14,16 +14,17 @@
 
 /* type, its field in the struct */
 enum option_type {
-    OPTION_LIST,  /* struct option_list of addresses; split at commas when its argument shows one */
-    OPTION_PORT,  /* uint16_t */
-    OPTION_COUNT, /* uint32_t */
-    OPTION_SIZE,  /* uint64_t; takes k, m, g */
-    OPTION_SECONDS, /* double */
-    OPTION_SHARE,   /* double, 0..1; 25% is 0.25 */
-    OPTION_STRING,  /* const char * */
-    OPTION_CHOICE,  /* int: its place among the words that the argument shows: text|json */
-    OPTION_FLAG,    /* bool */
-    OPTION_REPEAT,  /* int: how many times */
+    OPTION_LIST, /* struct option_list of addresses; split at commas when its argument shows one */
+    OPTION_LITERALS, /* the same, of addresses that need no look-up */
+    OPTION_PORT,     /* uint16_t */
+    OPTION_COUNT,    /* uint32_t */
+    OPTION_SIZE,     /* uint64_t; takes k, m, g */
+    OPTION_SECONDS,  /* double */
+    OPTION_SHARE,    /* double, 0..1; 25% is 0.25 */
+    OPTION_STRING,   /* const char * */
+    OPTION_CHOICE,   /* int: its place among the words that the argument shows: text|json */
+    OPTION_FLAG,     /* bool */
+    OPTION_REPEAT,   /* int: how many times */
 };
 
 struct option_list {
@@ -61,6 +62,8 @@ struct option_table {
     const struct option_range *ranges;
     size_t ranges_n;
     bool (*take)(void *to, const char *word); /* what is no option; false: it has complained */
+    size_t
+        given; /* place of a uint64_t that gets a bit for each row that argv names; 0: there is none */
 };
 
 /* Fills `to`, which is zero: defaults (but for those that are words, which are their owner's to compute), then what argv[1..)
@@ -71,6 +74,10 @@ bool option_table_read(const struct option_table *t, void *to, int argc, char **
 /* The first step of it alone. */
 bool option_table_default(const struct option_table *t, void *to)
     __attribute__((warn_unused_result));
+
+/* What a number may be. */
+const struct option_range *option_table_range(const struct option_table *t,
+                                              const struct option_row *row);
 
 /* A line a row, with its default. */
 void option_table_print(const struct option_table *t, FILE *out);

@@ -13,6 +13,7 @@
 #include "client/route.h"
 #include "client/routes.h"
 #include "protocol/request.h"
+#include "script/services.h"
 
 #ifndef MOONGATE_CDEF
 #include <stddef.h>
@@ -43,13 +44,13 @@ enum mg_edit {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
-    double weight; /* 0: as the text says */
+    double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
 
-/* What options of a pool choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE };
+/* What options choose from; the numbers of choices are C's enums. */
+enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
@@ -61,7 +62,14 @@ struct mg_pool_options {
     const char *unhashed_prefix; /* or NULL */
     size_t unhashed_prefix_len;
     double seed;
+    const char *seed_text; /* hashed for the seed; or NULL */
+    size_t seed_text_len;
     double eject_floor;
+    const char *discover; /* a URL, or NULL */
+    size_t discover_len;
+    double discover_interval;
+    double discover_timeout;
+    double discover_debounce;
     struct mg_server_options
         server;      /* of its servers, where they have none of their own; name and weight unused */
     uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
@@ -71,6 +79,8 @@ struct mg_pool_options {
     int32_t order;
     int32_t on_failure;
     bool weighted;
+    bool hash_empty_tag;
+    bool discover_shrink;
 };
 
 /* A number among the options of a server: its place in struct backend_settings and its bounds. */
@@ -220,10 +230,10 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *slot,
 /* The number of the command with that name (what mg_new_request takes); -1: there is none. */
 int32_t mg_find_command(const char *name, size_t len);
 
+/* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o);
+
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);
-
-/* A log line at level info. */
-void mg_log(struct script *s, const char *text, size_t len);
 
 #endif

@@ -1,7 +1,8 @@
-/* state: the inside of a script, shared by script.c and api.c only. */
+/* state: the inside of a script, shared by script.c and api*.c only. */
 #ifndef MOONGATE_SCRIPT_STATE_H
 #define MOONGATE_SCRIPT_STATE_H
 
+#include <ev.h>
 #include <lua.h>
 
 #include "base/log.h"
@@ -9,6 +10,26 @@
 #include "script/abi.h"
 #include "script/async.h"
 #include "script/script.h"
+
+struct script_timer {
+    ev_timer watcher; /* data: the script */
+    int32_t number;
+    bool is_used;
+};
+
+/* Timers do not move, so that the loop can hold them. */
+struct script_timers {
+    struct script_timer *all[SCRIPT_TIMERS]; /* n of them, used or not */
+    int32_t n;
+    int fire; /* the function's place in Lua's registry */
+    bool is_running;
+};
+
+enum {
+#define X(name, text, verbosity, priority) +1
+    SCRIPT_LEVELS = LOG_LEVELS(X)
+#undef X
+};
 
 /* What the Lua stack holds, and nothing more, whenever Lua is not running. */
 enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
@@ -26,6 +47,13 @@ struct script {
     struct path *path_taken; /* of the request that is being traced, else NULL */
     struct log_limit log;
     char path[256]; /* as shown */
+    bool is_loaded;
+    const char *wrong; /* see mg_wrong */
+    struct log_limit levels[SCRIPT_LEVELS];
+    struct script_timers timers;
+    uint32_t options_given; /* a bit each */
+    double options[SCRIPT_OPTIONS];
+    char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
 
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
@@ -34,5 +62,9 @@ void library_open(lua_State *L, const char *lua_dir);
 /* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
 int script_edit_key(struct request *r, const char *key, size_t len);
 int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);
+
+/* Finds what Lua does when a timer fires. False: the message is on the stack. */
+bool timers_init(struct script *s);
+void timers_release(struct script *s);
 
 #endif

@@ -21,7 +21,7 @@
 ---@alias moongate.OnFailure "error"|"miss"|"rehash"
 
 ---A client library or proxy that keys are placed like.
----@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"
+---@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"mcrouter"|"memcached-proxy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"
 
 ---How a call ended; "error" stands for all that another server may do better with.
 ---@alias moongate.Result "hit"|"miss"|"refused"|"down"|"busy"|"timeout"|"lost"|"server_error"|"client_error"|"denied"|"script"|"error"
@@ -131,12 +131,18 @@ function Response:is_error() end
 ---@field on_failure moongate.OnFailure?
 ---@field like moongate.Like?
 ---@field eject_floor number?      on_failure = "rehash": the share of servers that stay
----@field seed integer?
+---@field seed (integer|string)?
 ---@field points integer?          on the ring, of a server of weight 1
 ---@field weighted boolean?        false: weights are not used
 ---@field hash_tag string?         two bytes: what stands between them is hashed
+---@field hash_empty_tag boolean?  true: with nothing between them nothing is hashed, else all of the key
 ---@field hash_stop string?        what stands before it is hashed
 ---@field unhashed_prefix string?  keys that begin with it are hashed without it
+---@field discover string?         a URL, in place of servers
+---@field discover_interval number?  seconds between questions to a configuration endpoint
+---@field discover_timeout number?   seconds for its answer
+---@field discover_debounce number?  seconds that a change must last until it is taken over
+---@field discover_shrink boolean?   more than half of the servers may go at once
 
 ---Children of a policy, and its options.
 ---@class moongate.Children
@@ -153,6 +159,127 @@ function Response:is_error() end
 ---@field wait ("all"|"first"|"hit"|"majority"|integer)?
 ---@field timeout number?  seconds
 
+---Daemon-wide options; the command line wins.
+---@class moongate.Options
+---@field allow_flush ("near"|"yes"|"no")?
+---@field client_buffer (integer|string)?  bytes, or "8m"
+---@field drain_timeout number?            seconds
+---@field max_conns integer?
+---@field max_value (integer|string)?      bytes, or "1m"
+---@field verbose integer?                 0 to 2
+
+-- --- services -------------------------------------------------------------------------------------
+
+---What only grows; `stats script` shows the sum over all workers.
+---@class moongate.Counter
+local Counter = {}
+
+---@param n number?  1 where it is not given
+function Counter:add(n) end
+
+---What goes up and down.
+---@class moongate.Gauge
+local Gauge = {}
+
+---@param x number
+function Gauge:set(x) end
+
+---@param n number?
+function Gauge:add(n) end
+
+---How often values were how large.
+---@class moongate.Histogram
+local Histogram = {}
+
+---@param x number
+function Histogram:observe(x) end
+
+---A dictionary that all workers share.
+---@class moongate.Shared
+local Shared = {}
+
+---@param key string
+---@return string|number|boolean|nil
+function Shared:get(key) end
+
+---@param key string
+---@param value string|number|boolean
+---@param ttl number?  seconds
+---@return true?, string?  nil and "too large"
+function Shared:set(key, value, ttl) end
+
+---As set, but false when the key is there.
+---@param key string
+---@param value string|number|boolean
+---@param ttl number?
+---@return boolean?, string?
+function Shared:add(key, value, ttl) end
+
+---@param key string
+---@param by number?       1 where it is not given
+---@param initial number?  where a key that is not there begins
+---@param ttl number?      of one that begins
+---@return number?, string?  the sum; or nil and "not found" or "not a number"
+function Shared:incr(key, by, initial, ttl) end
+
+---@param key string
+---@return boolean  it was there
+function Shared:delete(key) end
+
+---@param key string
+---@return number?  seconds; math.huge for ever
+function Shared:ttl(key) end
+
+---@return number bytes
+function Shared:capacity() end
+
+---@return number bytes, number items
+function Shared:usage() end
+
+---A function that the loop calls.
+---@class moongate.Timer
+local Timer = {}
+
+---It fires no more.
+function Timer:stop() end
+
+---@class moongate.timers
+local timers = {}
+
+---Calls f every so many seconds, in every worker, while the script is in use.
+---@param seconds number
+---@param f fun()
+---@return moongate.Timer
+function timers.every(seconds, f) end
+
+---Calls f once.
+---@param seconds number
+---@param f fun()
+---@return moongate.Timer
+function timers.after(seconds, f) end
+
+---Lines in the log, at most ten a second of each level.
+---@class moongate.log
+---@overload fun(text: string|number)
+local log = {}
+
+---@param text string|number
+function log.debug(text) end
+
+---@param text string|number
+function log.info(text) end
+
+---@param text string|number
+function log.warn(text) end
+
+---@param text string|number
+function log.error(text) end
+
+---@class moongate.worker
+---@field id integer          0 to count - 1
+---@field count integer
+---@field generation integer  how often scripts were loaded
+
 -- --- mg -------------------------------------------------------------------------------------------
 
 ---What a script gets from `require "moongate"`.
@@ -160,6 +287,9 @@ function Response:is_error() end
 ---@field servers string[]  those that --servers named
 ---@field reply moongate.replies
 ---@field request moongate.requests
+---@field timer moongate.timers
+---@field log moongate.log
+---@field worker moongate.worker
 local mg = {}
 
 ---A route over servers.
@@ -198,6 +328,43 @@ function mg.spawn(route, req) end
 ---Waits.
 ---@param seconds number
 function mg.sleep(seconds) end
+
+---A dictionary that all workers share, and that outlives scripts and workers. While the script loads.
+---@param name string
+---@param size integer|string  bytes, or "64k", "1m"
+---@return moongate.Shared
+function mg.shared(name, size) end
+
+---While the script loads. The same name gives the same counter.
+---@param name string
+---@return moongate.Counter
+function mg.counter(name) end
+
+---@param name string
+---@return moongate.Gauge
+function mg.gauge(name) end
+
+---@param name string
+---@param bounds number[]?  growing: the most that belongs to each bucket
+---@return moongate.Histogram
+function mg.histogram(name, bounds) end
+
+---Seconds of a clock that is never set, the same for a whole turn of the loop.
+---@return number
+function mg.now() end
+
+---Seconds since 1970.
+---@return number
+function mg.time() end
+
+---An environment variable, while the script loads.
+---@param name string
+---@return string?
+function mg.env(name) end
+
+---Daemon-wide options, while the script loads.
+---@param spec moongate.Options
+function mg.options(spec) end
 
 ---The first child; after an error, or what `on` names, the next.
 ---@param spec moongate.FailoverOptions

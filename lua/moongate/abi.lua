@@ -81,6 +81,20 @@ function M.numbers(list)
     return ffi.new("int32_t[?]", math.max(#list, 1), list)
 end
 
+--- What goes into dictionaries and comes out of them; how full one is.
+function M.shared_value()
+    return ffi.new "struct shared_value"
+end
+
+function M.shared_usage()
+    return ffi.new "struct mg_shared_usage"
+end
+
+--- A list of numbers as C's array, which lives as long as what is returned.
+function M.doubles(list)
+    return ffi.new("double[?]", #list, list)
+end
+
 --- Gives a C struct its methods.
 function M.metatype(name, metatable)
     ffi.metatype(name, metatable)

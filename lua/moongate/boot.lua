@@ -18,7 +18,7 @@ local async, routes, numbers, functions, waiting, meaning, slots, answers
 local root, environment, prompt
 
 local function log(text)
-    abi.C.mg_log(abi.script, text, #text)
+    require "moongate.log"(text)
 end
 
 -- "nothing" or "a number", and where the function that gave it stands.

@@ -5,8 +5,13 @@
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
+local daemon = require "moongate.daemon"
+local log = require "moongate.log"
+local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
 local reply = require "moongate.reply"
+local shared = require "moongate.shared"
+local timer = require "moongate.timer"
 
 local function servers()
     local list = {}
@@ -29,6 +34,25 @@ local mg = {
     async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
     request = built.make,
+    --- mg.shared(name, size): a dictionary that all workers share.
+    shared = shared.shared,
+    --- mg.counter(name), mg.gauge(name), mg.histogram(name [, bounds]): shown by `stats script`.
+    counter = metrics.counter,
+    gauge = metrics.gauge,
+    histogram = metrics.histogram,
+    --- mg.timer.every(seconds, f), mg.timer.after(seconds, f): a timer with timer:stop().
+    timer = { every = timer.every, after = timer.after },
+    --- mg.log(text), mg.log.debug, .info, .warn, .error: a line in the log.
+    log = log,
+    --- Seconds of the loop's clock; of the wall clock.
+    now = daemon.now,
+    time = daemon.time,
+    --- An environment variable, while the script loads.
+    env = daemon.env,
+    --- mg.worker.id, .count, .generation.
+    worker = daemon.worker,
+    --- mg.options { ... }: daemon-wide options.
+    options = daemon.options,
     --- The servers named with --servers.
     servers = servers(),
 }

@@ -33,19 +33,18 @@ static void make_room(struct pool *p)
 const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
                             const struct backend_settings *settings)
 {
-    struct addr addr;
-    size_t n;
     char text[SERVER_TEXT_MAX];
     if (p->members_n == POOL_SERVERS_MAX) return "a pool takes at most 4096 servers";
-    memset(&addr, 0, sizeof addr);
-    const char *wrong = p->set->dial ? NULL : addr_resolve(&spec->addr, SERVER_PORT, &addr, 1, &n);
-    if (wrong) return wrong;
     make_room(p);
-    struct backend *b = backends_get(p->set, server_show(spec, text), &addr, settings);
+    struct backend *b = backends_get(p->set, server_show(spec, text), &spec->addr, settings);
     char *name = strdup(server_ring_name(spec, p->settings.naming, text));
     if (!name) abort();
     p->members[p->members_n++] = (struct pool_member){
-        .backend = b, .name = name, .weight = spec->weight, .timeout = timeout};
+        .backend = b,
+        .name = name,
+        .weight = spec->weight >= 0 ? spec->weight
+                                    : distribution_usual_weight(p->settings.selector.distribution),
+        .timeout = timeout};
     return NULL;
 }
 
@@ -141,7 +140,9 @@ static void look_again(struct pool *p)
     p->seen = p->set->changes;
     if (!eject(p)) return;
     build(p);
-    log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n, p->members_n);
+    if (log_allows(&p->set->log, p->set->now))
+        log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
+                 p->members_n);
 }
 
 /* What the selector has against the members. */
@@ -187,8 +188,36 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
     return NULL;
 }
 
+static void on_discovered(void *owner, const struct server_spec *servers, uint32_t n)
+{
+    struct pool *p = owner;
+    const char *wrong = pool_replace(p, servers, n);
+    if (wrong) log_warn("pool %s: keeps its servers: %s", p->settings.name, wrong);
+}
+
+const char *pool_follow(struct pool *p, const char *url, size_t len,
+                        const struct discovery_settings *settings)
+{
+    assert(p->members_n == 0 && !p->discovery && p->set->discoveries);
+    const char *wrong = discovery_take(p->set->discoveries, url, len, settings, &p->discovery);
+    if (!wrong) p->listener = discovery_listen(p->discovery, on_discovered, p);
+    return wrong;
+}
+
+const char *pool_lacks_servers(const struct pool *p)
+{
+    static char text[POOL_NAME_MAX + DISCOVERY_URL_MAX + DISCOVERY_REASON_MAX + 32];
+    const char *why = p->discovery ? discovery_failure(p->discovery) : NULL;
+    snprintf(text, sizeof text, "pool %s has no server yet%s%s%s%s", p->settings.name,
+             p->discovery ? ": " : "", p->discovery ? discovery_url(p->discovery) : "",
+             why ? " " : "", why ? why : "");
+    return text;
+}
+
 void pool_destroy(struct pool *p)
 {
+    if (p->listener) discovery_unlisten(p->listener);
+    if (p->discovery) discovery_give(p->discovery);
     give_members(p->members, p->members_n);
     selector_release(&p->selector);
     free(p->living);
@@ -207,8 +236,8 @@ static const char *without_prefix(const struct pool *p, const char *key, size_t 
     return key + prefix_len;
 }
 
-/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag), else
- * what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
+/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag) or an empty
+ * one counts (memcached's proxy), else what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
 static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
 {
     const struct pool_settings *s = &p->settings;
@@ -216,7 +245,7 @@ static const char *hashed_part(const struct pool *p, const char *key, size_t *le
     const char *end = key + *len;
     const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
     const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
-    if (to && to > from + 1) {
+    if (to && (to > from + 1 || s->hash_empty_tag)) {
         *len = (size_t)(to - from - 1);
         return from + 1;
     }
@@ -232,10 +261,15 @@ static bool hashes_parts(const struct pool *p)
     return s->hash_tag[0] || s->hash_stop[0] || s->unhashed_prefix[0];
 }
 
-struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+uint32_t pool_living(struct pool *p)
 {
     if (p->settings.on_failure == ON_FAILURE_REHASH && p->seen != p->set->changes) look_again(p);
-    if (p->living_n == 0) return NULL;
+    return p->living_n;
+}
+
+struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+{
+    if (pool_living(p) == 0) return NULL;
     if (hashes_parts(p)) key = hashed_part(p, key, &len);
     return &p->members[p->living[selector_pick(&p->selector, key, len).server]];
 }

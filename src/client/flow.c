@@ -195,7 +195,7 @@ static void leg_call(struct leg *leg, struct pool *pool, const struct request *r
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
         news.why = FAILURE_DOWN;
-        news.failure = turn_no_server(pool);
+        news.failure = pool_lacks_servers(pool);
         (as_miss ? leg_news_or_miss : leg_news)(leg, &news);
         return;
     }

@@ -90,13 +90,6 @@ bool turn_fails_as_miss(const struct pool *pool, const struct request *r)
            command_info(r->command_id)->shape == SHAPE_RETRIEVE;
 }
 
-const char *turn_no_server(const struct pool *pool)
-{
-    static char text[POOL_NAME_MAX + 64];
-    snprintf(text, sizeof text, "pool %s has no server yet", pool->settings.name);
-    return text;
-}
-
 static void refused(struct reply *reply, bool as_miss, const char *text)
 {
     if (as_miss)
@@ -111,7 +104,7 @@ static void send_to(struct turn *t, struct request *r, struct pool *pool)
     bool as_miss = turn_fails_as_miss(pool, r);
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
-        refused(reply, as_miss, turn_no_server(pool));
+        refused(reply, as_miss, pool_lacks_servers(pool));
         return;
     }
     struct backend_call how = {.deadline = t->now + member->timeout,

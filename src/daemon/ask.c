@@ -117,12 +117,16 @@ void ask_options_release(struct ask_options *o)
 
 /* --- scripts ----------------------------------------------------------------------------------- */
 
+/* Enough for any script, whatever the daemon was given: what is not written to costs nothing. */
+static const uint64_t SHARED_MEMORY = 1ull << 30;
+
 int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg)
 {
     struct options daemon;
     if (!options_default(&daemon)) return EXIT_SYSTEM;
     daemon.servers = o->servers; /* borrowed */
     daemon.max_value = o->max_value;
+    daemon.shared_memory = SHARED_MEMORY;
     daemon.no_jit = o->no_jit;
     daemon.lua_dir = o->lua_dir;
     return worker_rehearse(&daemon, act, arg);

@@ -61,10 +61,10 @@ double clock_wall(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-time_t time(time_t *to)
+time_t time(time_t *timer)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (to) *to = now.tv_sec;
+    if (timer) *timer = now.tv_sec;
     return now.tv_sec;
 }

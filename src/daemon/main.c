@@ -28,7 +28,7 @@ static void signals_begin(void)
 
 static int run_single(const struct options *o, struct listeners *listeners)
 {
-    struct board *board = board_create(1);
+    struct board *board = board_create(1, o->shared_memory);
     if (!board) {
         log_error("board: not mapped: %s: give the process more memory", strerror(errno));
         return EXIT_SYSTEM;

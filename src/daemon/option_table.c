@@ -8,8 +8,8 @@
 
 enum { LONG_BASE = 1000 };
 
-static const struct option_range *range_of(const struct option_table *t,
-                                           const struct option_row *row)
+const struct option_range *option_table_range(const struct option_table *t,
+                                              const struct option_row *row)
 {
     for (size_t i = 0; i < t->ranges_n; i++)
         if (t->ranges[i].offset == row->offset) return &t->ranges[i];
@@ -71,7 +71,7 @@ static void option_complain(const struct option_row *row, const char *value, con
 static bool option_set_number(const struct option_table *t, void *field,
                               const struct option_row *row, const char *text)
 {
-    const struct option_range *range = range_of(t, row);
+    const struct option_range *range = option_table_range(t, row);
     char wanted[64];
     uint64_t n;
 
@@ -97,7 +97,7 @@ static bool option_set_number(const struct option_table *t, void *field,
 static bool option_set_seconds(const struct option_table *t, double *field,
                                const struct option_row *row, const char *text)
 {
-    const struct option_range *range = range_of(t, row);
+    const struct option_range *range = option_table_range(t, row);
     char wanted[64];
     double seconds;
 
@@ -153,6 +153,7 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
                      size_t len)
 {
     struct addr_spec spec;
+    struct addr addr;
     char *copy = strndup(item, len);
     const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
     if (items) list->items = items;
@@ -164,6 +165,9 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     list->items[list->n++] = copy;
 
     const char *wrong = addr_spec_parse(&spec, item, len);
+    if (!wrong && row->type == OPTION_LITERALS &&
+        (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr)))
+        wrong = "give it in numbers: nobody could look its name up";
     if (!wrong) return true;
     option_complain(row, copy, "is not an address", wrong);
     return false;
@@ -187,7 +191,8 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
 {
     void *field = (char *)to + row->offset;
     switch (row->type) {
-    case OPTION_LIST: return option_add_items(field, row, text);
+    case OPTION_LIST:
+    case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
     case OPTION_SIZE: return option_set_number(t, field, row, text);
@@ -259,7 +264,10 @@ static void complain_unknown(const struct option_table *t, const char *word)
 static bool take(const struct option_table *t, void *to, int key, char **argv)
 {
     const struct option_row *row = row_of(t, key);
-    if (row) return option_set(t, to, row, optarg);
+    if (row) {
+        if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
+        return option_set(t, to, row, optarg);
+    }
     if (key == 1) return t->take(to, optarg);
     if (key == ':') {
         row = row_of(t, optopt);

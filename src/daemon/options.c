@@ -1,5 +1,6 @@
 #include "daemon/options.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,12 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_min), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_max), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_timeout), 0, 60, "0..60"},
+    {offsetof(struct options, discover_wait), 0, 8, "0..8"},
+    {offsetof(struct options, shared_memory), 64ull << 10, 16ull << 30, "64k..16g"},
+    {offsetof(struct options, verbose), 0, 2, "0..2"},
 };
 
 /* The processors this process may run on, which in a container are fewer than the machine has. */
@@ -61,13 +68,19 @@ static const struct option_table table = {.program = "moongate",
                                           .rows_n = sizeof rows / sizeof *rows,
                                           .ranges = ranges,
                                           .ranges_n = sizeof ranges / sizeof *ranges,
-                                          .take = options_take_script};
+                                          .take = options_take_script,
+                                          .given = offsetof(struct options, given)};
 
 static bool options_agree(const struct options *o)
 {
     if (o->help || o->version || o->print_script) return true;
     if (o->script && o->servers.n > 0) {
         fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
+        return false;
+    }
+    if (o->resolve_min > o->resolve_max) {
+        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
+                o->resolve_min, o->resolve_max);
         return false;
     }
     if (!o->script && o->servers.n == 0) {
@@ -109,8 +122,60 @@ void options_help(FILE *out)
           out);
 }
 
+/* --- for scripts ------------------------------------------------------------------------------- */
+
+static const struct option_row *settable_row(uint32_t at)
+{
+    static const size_t offsets[] = {
+#define X(field) offsetof(struct options, field),
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    assert(at < sizeof offsets / sizeof *offsets);
+    const struct option_row *row = rows;
+    while (row->offset != offsets[at]) row++;
+    return row;
+}
+
+void options_settable(struct script_option to[SCRIPT_OPTIONS])
+{
+    static const char *const names[SCRIPT_OPTIONS] = {
+#define X(field) #field,
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    memset(to, 0, SCRIPT_OPTIONS * sizeof *to);
+    for (uint32_t at = 0; names[at]; at++) {
+        const struct option_row *row = settable_row(at);
+        to[at].name = names[at];
+        to[at].is_whole = row->type != OPTION_SECONDS;
+        if (row->type == OPTION_CHOICE) {
+            to[at].words = row->argument;
+            continue;
+        }
+        to[at].least = (double)option_table_range(&table, row)->min;
+        to[at].most = (double)option_table_range(&table, row)->max;
+    }
+}
+
+void options_set(struct options *o, uint32_t at, double value)
+{
+    const struct option_row *row = settable_row(at);
+    void *field = (char *)o + row->offset;
+    if (o->given & 1ull << (row - rows)) return;
+    switch (row->type) {
+    case OPTION_COUNT: *(uint32_t *)field = (uint32_t)value; break;
+    case OPTION_SIZE: *(uint64_t *)field = (uint64_t)value; break;
+    case OPTION_SECONDS: *(double *)field = value; break;
+    case OPTION_CHOICE:
+    case OPTION_REPEAT: *(int *)field = (int)value; break;
+    default: abort(); /* no type that a script may set */
+    }
+}
+
 void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
+    option_list_release(&o->resolver);
 }

@@ -12,17 +12,13 @@
 #include "client/explain.h"
 #include "client/flow.h"
 #include "daemon/clock.h"
-#include "daemon/process.h"
-#include "daemon/stats.h"
+#include "daemon/worker.h"
 #include "script/script.h"
 
 enum {
-    ARENA = 1024 * 1024,
     READ_AT_MOST = 64 * 1024,
     QUIET_TURNS = 4, /* of the loop, in which nothing moved: it will not move by itself */
 };
-
-static const double SWEEP_EVERY = 1.0; /* seconds, as in a worker */
 
 /* Our end of a connection: of a client, or of a server's. */
 struct wire {
@@ -42,68 +38,20 @@ struct refused {
 struct rehearsal {
     struct options options;
     bool connects;
-    struct board *board;
-    struct ev_loop *loop;
-    struct arena arena;
-    struct backends backends;
-    struct turn turn;
-    struct script_host host;
-    struct script *script;
-    struct stats_source stats;
-    ev_prepare before_sleep;
-    ev_check after_sleep;
-    ev_timer sweep;
+    struct worker *worker;
+    struct ev_loop *loop; /* the worker's */
+    struct turn *turn;    /* likewise */
     struct wire *wires, **wires_end;
     uint32_t wires_n;
     struct refused *refused;
     char bytes[READ_AT_MOST]; /* the news of last */
 };
 
-/* --- the loop ---------------------------------------------------------------------------------- */
-
-static void set_now(struct rehearsal *r)
-{
-    r->turn.now = r->backends.now = process_clock();
-}
-
-static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
-{
-    (void)loop;
-    (void)events;
-    turn_end(&((struct rehearsal *)prepare->data)->turn);
-}
-
-static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
-{
-    (void)loop;
-    (void)events;
-    set_now(check->data);
-}
-
-static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)events;
-    backends_sweep(&((struct rehearsal *)timer->data)->backends);
-}
-
 static void on_wire(struct ev_loop *loop, ev_io *io, int events)
 {
     (void)loop;
     (void)io;
     (void)events;
-}
-
-static void watch_loop(struct rehearsal *r)
-{
-    ev_prepare_init(&r->before_sleep, on_before_sleep);
-    ev_check_init(&r->after_sleep, on_after_sleep);
-    ev_set_priority(&r->after_sleep, EV_MAXPRI);
-    ev_timer_init(&r->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
-    r->before_sleep.data = r->after_sleep.data = r->sweep.data = r;
-    ev_prepare_start(r->loop, &r->before_sleep);
-    ev_check_start(r->loop, &r->after_sleep);
-    ev_timer_start(r->loop, &r->sweep);
 }
 
 /* --- wires ------------------------------------------------------------------------------------- */
@@ -181,7 +129,7 @@ static uint32_t connect_client(struct rehearsal *r)
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    client_create(&r->turn, fd);
+    client_create(r->turn, fd);
     struct wire *wire = find_wire(r, r->wires_n);
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
@@ -268,13 +216,14 @@ static double earlier(struct rehearsal *r, ev_timer *timer, double at)
 static double next_alarm(struct rehearsal *r)
 {
     double at = -1;
-    for (struct backend *b = r->backends.first; b; b = b->next) {
+    for (struct backend *b = worker_parts(r->worker).backends->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++)
-            at = earlier(r, &b->conns[i].timer, at);
+            at = earlier(r, &b->conns[i]->timer, at);
     }
-    for (struct flow *flow = r->turn.flows; flow; flow = flow->next_flow)
+    for (struct flow *flow = r->turn->flows; flow; flow = flow->next_flow)
         at = earlier(r, &flow->timer, at);
-    return at < 0 ? -1 : at;
+    double timer = script_next_timer(worker_parts(r->worker).script);
+    return at < 0 || (timer >= 0 && timer < at) ? timer : at;
 }
 
 /* --- what it is asked -------------------------------------------------------------------------- */
@@ -282,7 +231,7 @@ static double next_alarm(struct rehearsal *r)
 static const char *server_name(struct rehearsal *r, uint32_t at)
 {
     uint32_t n;
-    struct pool *const *pools = script_pools(r->script, &n);
+    struct pool *const *pools = script_pools(worker_parts(r->worker).script, &n);
     for (uint32_t i = 0; i < n; at -= pools[i++]->members_n) {
         if (at < pools[i]->members_n) return pools[i]->members[at].backend->name;
     }
@@ -302,10 +251,10 @@ static void told(void *to, const struct explanation *x)
 static void explain(struct rehearsal *r, const char *line, size_t len, const char *value,
                     size_t value_len, FILE *to)
 {
-    struct turn *t = &r->turn;
+    struct turn *t = r->turn;
     turn_route(t);
     struct explainer e = {.trace = script_trace,
-                          .router = r->script,
+                          .router = worker_parts(r->worker).script,
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,
@@ -318,76 +267,32 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
 
 static void describe(struct rehearsal *r, FILE *to)
 {
-    script_describe(r->script, to);
+    script_describe(worker_parts(r->worker).script, to);
 }
 
 static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to)
 {
-    script_evaluate(r->script, text, len, to);
+    script_evaluate(worker_parts(r->worker).script, text, len, to);
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-static void make_worker(struct rehearsal *r)
-{
-    const struct options *o = &r->options;
-    struct turn_limits limits = {.allow_flush = (enum turn_flush)o->allow_flush,
-                                 .max_value = o->max_value,
-                                 .client_buffer = o->client_buffer};
-    struct board_worker *part = &r->board->parts[0];
-    r->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (!r->loop) abort();
-    arena_init(&r->arena, ARENA);
-    backends_init(&r->backends, r->loop, &r->arena, part);
-    if (!r->connects) {
-        r->backends.dial = dial;
-        r->backends.dials_for = r;
-    }
-    turn_init(&r->turn, r->loop, &r->arena, &r->backends, &part->row, &limits);
-    r->stats = (struct stats_source){
-        .board = r->board, .options = o, .script = &r->script, .pid = getpid()};
-    r->turn.trace = script_trace;
-    r->turn.stats = stats_answer;
-    r->turn.about = &r->stats;
-    set_now(r);
-    r->host = (struct script_host){.backends = &r->backends,
-                                   .arena = &r->arena,
-                                   .row = &part->row,
-                                   .turn = &r->turn,
-                                   .max_value = o->max_value,
-                                   .connections = o->connections,
-                                   .lua_dir = o->lua_dir,
-                                   .jit = !o->no_jit};
-    watch_loop(r);
-}
-
 static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
-    struct script_host host = r->host;
-    uint32_t generation = r->script ? script_generation(r->script) + 1 : 1;
-    host.servers = script->servers;
-    host.servers_n = script->servers_n;
-    struct script *s =
-        script_load(&host, script->path, script->text, script->len, generation, error);
-    if (s) {
-        r->script = s;
-        backends_start(&r->backends);
-        turn_adopt(&r->turn, script_routes(s));
-    }
-    backends_sweep(&r->backends);
-    return s;
+    struct option_list servers = {(const char **)script->servers, script->servers_n};
+    return worker_use(r->worker, script->path, script->text, script->len, &servers, error);
 }
 
 static void destroy(struct rehearsal *r)
 {
-    turn_release(&r->turn);
-    backends_release(&r->backends);
-    for (struct wire *wire = r->wires; wire; wire = wire->next) end_wire(r, wire);
+    if (r->worker) worker_close(r->worker);
+    for (struct wire *wire = r->wires; wire; wire = wire->next) {
+        if (wire->fd >= 0) close(wire->fd);
+        wire->fd = -1;
+        outq_release(&wire->out);
+    }
     drop_ended(r);
     while (r->refused) refuse(r, r->refused->name, false);
-    arena_release(&r->arena);
-    ev_loop_destroy(r->loop);
-    board_destroy(r->board);
     free(r);
 }
 
@@ -397,12 +302,18 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     struct rehearsal *r = calloc(1, sizeof *r);
     if (!r) abort();
     r->options = *how->options;
+    r->options.single_process = true; /* scripts see one worker, on any machine */
     r->connects = how->connects;
     r->wires_end = &r->wires;
-    r->board = board_create(1);
-    if (!r->board) abort();
-    make_worker(r);
-    if (reload(r, script, error)) return r;
+    r->worker = worker_open(&r->options, how->connects ? NULL : dial, r);
+    snprintf(error, SCRIPT_ERROR_MAX, "%s: no worker: no room", script->path);
+    if (r->worker) {
+        struct worker_parts parts = worker_parts(r->worker);
+        r->loop = parts.loop;
+        r->turn = parts.turn;
+        srand48(1); /* what is drawn is the same each time */
+        if (reload(r, script, error)) return r;
+    }
     destroy(r);
     return NULL;
 }

@@ -82,7 +82,6 @@ static void report(void *about, const struct tester_report *r)
     say(child->out, kind_of(r->kind), r->number, r->text, r->len < TEXT_MOST ? r->len : TEXT_MOST);
     if (kind_of(r->kind) == TEST_BEGIN) {
         clock_take(BEGIN);
-        srand48(1);
     }
 }
 

@@ -80,7 +80,10 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (!host->jit) luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    if (boot(s) && run_script(s, path, text, len)) return s;
+    if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+        s->is_loaded = true;
+        return s;
+    }
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
     script_destroy(s);
@@ -89,11 +92,13 @@ struct script *script_load(const struct script_host *host, const char *path, con
 
 void script_destroy(struct script *s)
 {
+    timers_release(s);
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
+    free(s->text);
     free(s);
 }
 
@@ -290,6 +295,10 @@ static void describe_pool(const struct pool *p, FILE *out)
         fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
                 b->settings.connections == 1 ? "" : "s");
     }
+    if (!p->discovery) return;
+    const char *failure = discovery_failure(p->discovery);
+    fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
+            failure ? failure : "");
 }
 
 static void describe_route(const struct route *route, FILE *out)

@@ -159,7 +159,7 @@ static void step(void)
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         game.faulty |= b->stats->refused > 0; /* too many calls wait */
         for (uint32_t i = 0; i < b->settings.connections; i++)
-            check(b->conns[i].depth <= b->settings.depth); /* I6 */
+            check(b->conns[i]->depth <= b->settings.depth); /* I6 */
     }
 }
 
@@ -218,7 +218,7 @@ static bool is_idle(const struct server *s)
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         if (strstr(b->name, s->path) == NULL) continue;
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->conns[i].state != CONN_READY || b->conns[i].head) return false;
+            if (b->conns[i]->state != CONN_READY || b->conns[i]->head) return false;
         }
     }
     return worker.turn.used == 0;
@@ -320,7 +320,7 @@ static bool all_is_quiet(void)
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->counts && (b->conns[i].state != CONN_READY || b->conns[i].head)) return false;
+            if (b->counts && (b->conns[i]->state != CONN_READY || b->conns[i]->head)) return false;
         }
     }
     return backends_in_flight(&worker.backends) == 0;

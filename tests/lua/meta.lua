@@ -58,6 +58,8 @@ local request = require "moongate.request"
 local response = require "moongate.response"
 local built = require "moongate.built"
 
+local metrics = require "moongate.metrics"
+
 local real = {
     moongate = names(mg),
     ["moongate.replies"] = names(mg.reply),
@@ -65,6 +67,13 @@ local real = {
     ["moongate.Request"] = names(request.fields, request.methods, request.editors or {}, set "exptime flags"),
     ["moongate.NewRequest"] = built.fields and names(built.fields, built.methods, set "command"),
     ["moongate.Response"] = names(response.fields, response.methods),
+    ["moongate.timers"] = names(mg.timer),
+    ["moongate.log"] = names(mg.log),
+    ["moongate.Counter"] = names(metrics.methods.counter),
+    ["moongate.Gauge"] = names(metrics.methods.gauge),
+    ["moongate.Histogram"] = names(metrics.methods.histogram),
+    ["moongate.Shared"] = names(require "moongate.shared".methods),
+    ["moongate.Timer"] = names(require "moongate.timer".methods),
     ["moongate.test"] = names(require "moongate.test"),
     ["moongate.test.App"] = names(app.methods, app.getters),
     ["moongate.test.Client"] = names(app.client_methods, set "is_closed"),
@@ -91,8 +100,18 @@ local function words(make, spec, option)
     return set((tostring(wrong):match "takes %w+ of (.-); ":gsub("^%s+", "")))
 end
 
-real["moongate.PoolOptions"] = options(mg.pool, { server })
-real["moongate.Server"] = options(function(spec) return mg.pool { spec } end, { server })
+-- Is for while a script loads; here it is loaded.
+local function unguarded(f)
+    for i = 1, debug.getinfo(f, "u").nups do
+        if debug.getupvalue(f, i) == "expect_loading" then debug.setupvalue(f, i, function() end) end
+    end
+    return f
+end
+
+real["moongate.Options"] = assert(options(unguarded(mg.options), {}))
+real["moongate.worker"] = set(select(2, pcall(function() return mg.worker.none end)):match "there are: (.*)$")
+real["moongate.PoolOptions"] = assert(options(mg.pool, { server }))
+real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } end, { server }))
 
 local pool = mg.pool { server }
 local policies = {}
@@ -109,6 +128,7 @@ local function option_class(name)
     return "moongate." .. name:gsub("%f[%w_](%l)", string.upper):gsub("_(%l)", string.upper) .. "Options"
 end
 
+assert(policies.failover, "policies do not say which options they have")
 for name, known in pairs(policies) do
     if next(known) or classes[option_class(name)] then real[option_class(name)] = known end
 end

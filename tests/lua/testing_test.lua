@@ -178,6 +178,48 @@ t.describe("a test", function()
         t.expect(reply):took(90, 0.1)
     end)
 
+    t.it("fires the script's timers when their time comes", function()
+        local app = one [[
+            local mg = require "moongate"
+            local pool = mg.pool { "10.0.0.1:11211" }
+            local times, began = {}, mg.now()
+            mg.timer.every(7.5, function() times[#times + 1] = ("%.2f"):format(mg.now() - began) end)
+            mg.timer.after(20, function()
+                times[#times + 1] = "once " .. mg.time()
+                mg.spawn(pool, mg.request.set("from_timer", "x"))
+            end)
+            return function(req) return mg.reply.error(#times > 0 and table.concat(times, ", ") or "none") end]]
+        t.expect(app:get "k"):is_error "none"
+        t.advance(7.4)
+        t.expect(app:get "k"):is_error "none"
+        t.advance(0.2)
+        t.expect(app:get "k"):is_error "7.50"
+        t.advance(22.5)
+        t.expect(app:get "k"):is_error "7.50, 15.00, once 1767225620"
+        t.expect(app:server(A):value "from_timer"):equals "x"
+    end)
+
+    t.it("has counters and dictionaries of its own", function()
+        for _ = 1, 2 do
+            local app = one [[
+                local mg = require "moongate"
+                local seen = mg.shared("seen", "64k")
+                return function(req)
+                    return mg.reply.error(("%d of %d"):format(seen:incr(req.key, 1, 0, 60), mg.worker.count))
+                end]]
+            t.expect(app:get "k"):is_error "1 of 1"
+            t.expect(app:get "k"):is_error "2 of 1"
+            t.advance(61)
+            t.expect(app:get "k"):is_error "1 of 1"
+        end
+    end)
+
+    t.it("needs no name of a server to be known to anybody", function()
+        local app = one 'local mg = require "moongate" return mg.pool { "cache1.does.not.exist:11211" }'
+        app:server("cache1.does.not.exist:11211"):put("k", "v")
+        t.expect(app:get "k"):is_hit "v"
+    end)
+
     t.it("may wait for a reply or not", function()
         local app = one()
         app:server(A):is_slow(0.2)

@@ -61,7 +61,14 @@
     X(unhashed_prefix)                                                                             \
     X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
+    X(seed_text)                                                                                   \
+    X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
+    X(discover)                                                                                    \
+    X(discover_len)                                                                                \
+    X(discover_interval)                                                                           \
+    X(discover_timeout)                                                                            \
+    X(discover_debounce)                                                                           \
     X(server)                                                                                      \
     X(points)                                                                                      \
     X(distribution)                                                                                \
@@ -69,7 +76,9 @@
     X(naming)                                                                                      \
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
-    X(weighted)
+    X(weighted)                                                                                    \
+    X(hash_empty_tag)                                                                              \
+    X(discover_shrink)
 #define ROUTE_FIELDS(X)                                                                            \
     X(on)                                                                                          \
     X(tries)                                                                                       \
@@ -105,6 +114,22 @@
     X(ttl)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
+    X(least)                                                                                       \
+    X(most)                                                                                        \
+    X(is_whole)
+
+#define SHARED_FIELDS(X)                                                                           \
+    X(text)                                                                                        \
+    X(number)                                                                                      \
+    X(text_len)                                                                                    \
+    X(kind)
+#define USAGE_FIELDS(X)                                                                            \
+    X(capacity)                                                                                    \
+    X(used)                                                                                        \
+    X(items)
+#define SETTABLE_FIELDS(X)                                                                         \
+    X(name)                                                                                        \
+    X(words)                                                                                       \
     X(least)                                                                                       \
     X(most)                                                                                        \
     X(is_whole)
@@ -145,7 +170,17 @@ static const struct field {
 #define X(name) FIELD(struct mg_pool_options, name)
                                         OPTIONS_FIELDS(X)
 #undef X
-};
+#define X(name) FIELD(struct shared_value, name)
+                                            SHARED_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_shared_usage, name)
+                                                USAGE_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct script_option, name)
+                                                    SETTABLE_FIELDS(X)
+#undef X
+                                                        FIELD(struct metric_counter, value)
+                                                            FIELD(struct metric_gauge, value)};
 
 static const struct {
     const char *type;
@@ -158,7 +193,9 @@ static const struct {
     STRUCT(struct request),           STRUCT(struct answer),
     STRUCT(struct mg_batch),          STRUCT(struct backend_settings),
     STRUCT(struct mg_server_options), STRUCT(struct mg_setting),
-    STRUCT(struct mg_pool_options),
+    STRUCT(struct mg_pool_options),   STRUCT(struct shared_value),
+    STRUCT(struct mg_shared_usage),   STRUCT(struct script_option),
+    STRUCT(struct metric_counter),    STRUCT(struct metric_gauge),
 };
 
 static const struct {
@@ -169,11 +206,14 @@ static const struct {
     {                                                                                              \
 #name, name                                                                                \
     }
-    CONSTANT(MG_ABI_VERSION),  CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
-    CONSTANT(ANSWER_NONE),     CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
-    CONSTANT(MG_EDIT_BAD_KEY), CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
-    CONSTANT(MG_DISTRIBUTION), CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
-    CONSTANT(MG_ORDER),        CONSTANT(MG_ON_FAILURE),
+    CONSTANT(MG_ABI_VERSION),   CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
+    CONSTANT(ANSWER_NONE),      CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
+    CONSTANT(MG_EDIT_BAD_KEY),  CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
+    CONSTANT(MG_DISTRIBUTION),  CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
+    CONSTANT(MG_ORDER),         CONSTANT(MG_ON_FAILURE),     CONSTANT(MG_LEVEL),
+    CONSTANT(SHARED_TEXT),      CONSTANT(SHARED_NUMBER),     CONSTANT(SHARED_BOOLEAN),
+    CONSTANT(SHARED_OK),        CONSTANT(SHARED_ABSENT),     CONSTANT(SHARED_EXISTS),
+    CONSTANT(SHARED_TOO_LARGE), CONSTANT(SHARED_NO_NUMBER),
 };
 
 /* A Lua that knows moongate's declarations. */

@@ -1,6 +1,7 @@
 /* The types for editors, lua/moongate/_meta.lua, name what there is, and nothing else. */
 #include "unit/script_host.h"
 
+#include "daemon/options.h"
 #include <lauxlib.h>
 
 /* What tests/lua/meta.lua finds when the types are those of that file. */
@@ -17,6 +18,9 @@ static const char *differences(const char *path)
 /* While it is loaded, so that routes may still be made. */
 static void begin(void)
 {
+    static struct script_option settable[SCRIPT_OPTIONS];
+    options_settable(settable);
+    w.host.options = settable;
     load(MG ANY);
     const char *open = "local routes = require 'moongate.routes'\n"
                        "routes.check_loading = function() end\n";

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/shared.h"
 #include "lib/capture.h"
 #include "script/script.h"
 #include "script/state.h"
@@ -67,7 +68,11 @@ static inline int make(void **state)
                                   .turn = &w.turn,
                                   .max_value = 1000,
                                   .connections = 2,
+                                  .metrics = &w.part.metrics,
+                                  .shared = shared_create(1 << 20),
+                                  .workers = 1,
                                   .jit = true};
+    assert_non_null(w.host.shared);
     strcpy(w.top, "/tmp/moongate-unit-XXXXXX");
     assert_non_null(mkdtemp(w.top));
     snprintf(w.dir, sizeof w.dir, "%s/scripts", w.top);
@@ -87,6 +92,7 @@ static inline int forget(void **state)
     for (const struct backend *b = w.backends.first; b; b = b->next) assert_int_equal(b->counts, 0);
     turn_release(&w.turn);
     backends_release(&w.backends);
+    shared_destroy(w.host.shared);
     arena_release(&w.arena);
     remove_files();
     return 0;

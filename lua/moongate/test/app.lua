@@ -53,7 +53,8 @@ local function send(client, line, value)
     local words = memcached.words(line)
     local read, behind = reply.reader(words)
     local made = reply.new { app = client.app, line = line, text = "", seconds = 0, is_whole = false, is_closed = false,
-        asked_at = clock.elapsed(), asked_with = value or false, sent_from = #client.app.journal + 1, sent_to = math.huge }
+        asked_at = clock.elapsed(), asked_with = value or false, sent_from = #client.app.journal + 1,
+        sent_to = math.huge }
     client.app.last = made
     if client.is_closed then
         made.is_closed = true
