@@ -37,6 +37,10 @@ struct discoveries;
 struct name_watch;
 struct resolver;
 
+/* Begins a connection to a server in some other way than to its address: in place of socket and connect. 0, or errno; *fd is
+ * the non-blocking socket, whose owner is the caller, or -1. */
+typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
+
 /* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO, unwritten <= depth. */
 struct conn {
     ev_io io;
@@ -92,6 +96,9 @@ struct backends {
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
     struct conn *unsent;
+    backend_dial_fn
+        *dial;       /* NULL: servers are where their addresses say; else these are not looked up */
+    void *dials_for; /* its `about` */
     uint64_t changes; /* how often a server went down or came back: pools that rehash look at it */
     struct log_limit log;
 };

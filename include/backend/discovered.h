@@ -39,7 +39,8 @@ const char *discovered_from_config(struct discovered_list *list, const char *nod
 /* Every address is a server. */
 void discovered_from_addrs(struct discovered_list *list, const struct addr *addrs, uint32_t n);
 
-/* The targets of the lowest priority alone (RFC 2782); weight 0 counts as 1, and a common divisor of all is taken out. */
+/* The targets of the lowest priority alone (RFC 2782); weight 0 counts as 1, a common divisor of all is taken out, and weights
+ * that are all equal are none: each server has what is usual in its pool. */
 void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srvs, uint32_t n);
 
 #endif

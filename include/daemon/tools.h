@@ -13,6 +13,10 @@
     X(explain, "SCRIPT.lua ['get KEY' ...]",                                                       \
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
+    X(test, "FILE-or-FOLDER ...",                                                                  \
+      "runs tests of scripts: with servers in memory and a clock of their own")                    \
+    X(repl, "SCRIPT.lua [--fake]",                                                                 \
+      "a prompt: type requests, see where they go and what comes back")                            \
     X(help, "[COMMAND]", "this, or the options of a command")
 
 /* argv[0] is the tool's name. */

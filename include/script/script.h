@@ -47,6 +47,9 @@ struct script *script_load(const struct script_host *host, const char *path, con
 void script_start_timers(struct script *s);
 void script_stop_timers(struct script *s);
 
+/* Seconds until its next timer fires; below 0: none runs. */
+double script_next_timer(const struct script *s);
+
 /* The value that the script gave host->options[at]. False: it gave none. */
 bool script_option(const struct script *s, uint32_t at, double *value);
 
@@ -65,6 +68,9 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 /* A client_trace_fn; likewise. */
 const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path);
+
+/* Prints the value of an expression in the script's globals and `mg`, or runs statements; or what was wrong. */
+void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
 
 uint32_t script_generation(const struct script *s);
 

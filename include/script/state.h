@@ -56,6 +56,9 @@ struct script {
     char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
 
+/* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
+void library_open(lua_State *L, const char *lua_dir);
+
 /* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
 int script_edit_key(struct request *r, const char *key, size_t len);
 int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);

@@ -15,7 +15,7 @@ function M.start(cdef, script, batch)
 end
 
 local async, routes, numbers, functions, waiting, meaning, slots, answers
-local root, NONE
+local root, environment, prompt, NONE
 
 local function log(text)
     require "moongate.log"(text)
@@ -43,8 +43,8 @@ function M.load(path, text)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
-        local env = sandbox.globals(path:match "^.*/" or "./", log)
-        chunk, wrong = sandbox.load_text(text, path, env)
+        environment = sandbox.globals(path:match "^.*/" or "./", log, { moongate = require "moongate" })
+        chunk, wrong = sandbox.load_text(text, path, environment)
         if not chunk then error(wrong, 0) end
     else
         chunk = function() return require "moongate.servers" end
@@ -132,6 +132,21 @@ function M.trace(at)
     local route = id == 0 and root or functions[id]
     abi.batch.at = at
     decide(at, req, route, route, tell_function)
+end
+
+--- The value of an expression, as text; of a statement nothing. The script's locals are out of reach: `mg` is there.
+function M.evaluate(text)
+    local sandbox = require "moongate.sandbox"
+    prompt = prompt or setmetatable({ mg = require "moongate" }, { __index = environment })
+    local chunk, wrong = sandbox.load_chunk("return " .. text, "=expression", prompt)
+    chunk = chunk or sandbox.load_chunk(text, "=expression", prompt)
+    if not chunk then error(wrong, 0) end
+    local function show(...)
+        local words = { ... }
+        for i = 1, select("#", ...) do words[i] = require "moongate.show".value((select(i, ...))) end
+        return table.concat(words, ", ")
+    end
+    return show(chunk())
 end
 
 return M

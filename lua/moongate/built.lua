@@ -63,6 +63,8 @@ local metatable = {
     end,
 }
 
+M.fields, M.methods = checks, methods
+
 local function make(command, values)
     for name, value in pairs(values) do checks[name](value) end
     values.command = command

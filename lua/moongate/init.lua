@@ -22,6 +22,7 @@ local function servers()
     end
 end
 
+---@type moongate
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,

@@ -82,6 +82,8 @@ local histogram_class = {
     __tostring = function() return "histogram" end,
 }
 
+M.methods = { counter = counter, gauge = gauge, histogram = histogram }
+
 --- What only grows. The same name gives the same counter.
 function M.counter(name)
     expect_name("mg.counter", name)

@@ -80,5 +80,5 @@ abi.metatype("struct request", {
     end,
 })
 
-return { command_names = command_names, methods = methods, check = check, expect_string = expect_string,
-    is_request = abi.is_request }
+return { command_names = command_names, methods = methods, fields = fields, check = check,
+    expect_string = expect_string, is_request = abi.is_request }

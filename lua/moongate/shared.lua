@@ -143,6 +143,8 @@ local class = {
     __tostring = function() return "shared" end,
 }
 
+M.methods = dict
+
 --- The dictionary of that name.
 -- @param size number|string  bytes, or "64k", "1m": with all that it needs
 function M.shared(name, size)

@@ -32,6 +32,8 @@ local handle_class = {
     __tostring = function() return "timer" end,
 }
 
+M.methods = handle_class.__index
+
 local function start(what, seconds, least, f, repeats)
     if type(seconds) ~= "number" or not (seconds >= least and seconds <= MOST) then
         where.fail(("%s takes seconds from %g to %g, not %s"):format(what, least, MOST, tostring(seconds)))

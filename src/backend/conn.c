@@ -212,6 +212,15 @@ static void conn_resolve(struct conn *c)
     set_alarm(c, next_alarm(c));
 }
 
+/* Begins to connect: 0 (it is), or errno. */
+static int dial(struct conn *c)
+{
+    const struct backends *set = c->backend->set;
+    if (set->dial) return set->dial(set->dials_for, c->backend, &c->fd);
+    c->fd = open_socket(&c->peer);
+    return c->fd >= 0 && connect(c->fd, &c->peer.sa.any, c->peer.len) == 0 ? 0 : errno;
+}
+
 static void conn_connect(struct conn *c)
 {
     const struct addr *addr = backend_addr(c->backend, &c->peer);
@@ -220,22 +229,21 @@ static void conn_connect(struct conn *c)
         return;
     }
     c->peer = *addr;
-    addr = &c->peer;
-    c->fd = open_socket(addr);
+    int error = dial(c);
     if (c->fd < 0) {
-        snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(errno));
+        snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(error));
         c->troubles++;
         conn_give_up(c, CONN_WAITING);
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
     set_alarm(c, next_alarm(c));
-    if (connect(c->fd, &addr->sa.any, addr->len) == 0)
+    if (error == 0)
         conn_connected(c);
-    else if (errno == EINPROGRESS)
+    else if (error == EINPROGRESS)
         conn_watch(c);
     else
-        conn_close_errno(c, errno);
+        conn_close_errno(c, error);
 }
 
 static void conn_writable(struct conn *c)

@@ -160,11 +160,14 @@ static uint32_t weight_of(const struct dns_srv *srv)
  * with each target that comes or goes. */
 void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srvs, uint32_t n)
 {
-    uint32_t lowest = UINT32_MAX, divisor = 0;
+    uint32_t lowest = UINT32_MAX, divisor = 0, most = 0;
     for (uint32_t i = 0; i < n; i++)
         if (srvs[i].priority < lowest) lowest = srvs[i].priority;
-    for (uint32_t i = 0; i < n; i++)
-        if (srvs[i].priority == lowest) divisor = common_divisor(weight_of(&srvs[i]), divisor);
+    for (uint32_t i = 0; i < n; i++) {
+        if (srvs[i].priority != lowest) continue;
+        divisor = common_divisor(weight_of(&srvs[i]), divisor);
+        if (weight_of(&srvs[i]) > most) most = weight_of(&srvs[i]);
+    }
     for (uint32_t i = 0; i < n; i++) {
         const struct dns_srv *srv = &srvs[i];
         struct server_spec spec;
@@ -172,7 +175,7 @@ void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srv
         if (srv->priority != lowest) continue;
         snprintf(server, sizeof server, "%s:%u", srv->host, srv->port);
         if (server_spec_parse(&spec, server, strlen(server))) continue; /* port 0, odd bytes */
-        spec.weight = (double)weight_of(srv) / divisor;
+        if (most > divisor) spec.weight = (double)weight_of(srv) / divisor;
         discovered_add(list, &spec);
     }
 }

@@ -100,7 +100,8 @@ void backend_locate(struct backend *b, const struct addr_spec *spec)
 {
     struct addr addr;
     snprintf(b->unresolved, sizeof b->unresolved, "not resolved: no answer yet");
-    if (addr_spec_is_literal(spec, 0, &addr))
+    memset(&addr, 0, sizeof addr);
+    if (b->set->dial || addr_spec_is_literal(spec, 0, &addr)) /* a set that dials needs none */
         set_addrs(b, &addr, 1);
     else if (b->set->resolver)
         b->watch = resolver_watch(b->set->resolver, spec->host, spec->port, on_names, b);

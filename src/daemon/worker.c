@@ -653,6 +653,57 @@ int worker_run(const struct worker_seat *seat)
     return code;
 }
 
+struct worker *worker_open(const struct options *options, backend_dial_fn *dial, void *dials_for)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    struct worker_seat *seat = calloc(1, sizeof *seat);
+    if (!w || !seat) abort();
+    *seat = (struct worker_seat){.options = options,
+                                 .board = board_create(1, options->shared_memory),
+                                 .script_fd = -1,
+                                 .channel = -1};
+    if (!seat->board) {
+        free(seat);
+        free(w);
+        return NULL;
+    }
+    worker_init(w, seat, !dial);
+    w->backends.loop = w->loop;
+    w->backends.dial = dial;
+    w->backends.dials_for = dials_for;
+    watch_loop(w);
+    return w;
+}
+
+void worker_close(struct worker *w)
+{
+    struct worker_seat *seat = (struct worker_seat *)w->seat;
+    worker_release(w);
+    board_destroy(seat->board);
+    free(seat);
+    free(w);
+}
+
+bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
+                const struct option_list *servers, char *error)
+{
+    struct script_host host = w->host;
+    uint32_t generation = w->script ? script_generation(w->script) + 1 : 1;
+    host.servers = servers->items;
+    host.servers_n = servers->n;
+    struct script *s = script_load(&host, path, text, len, generation, error);
+    if (s)
+        adopt_script(w, s);
+    else
+        backends_sweep(&w->backends);
+    return s;
+}
+
+struct worker_parts worker_parts(struct worker *w)
+{
+    return (struct worker_parts){w->loop, &w->backends, &w->turn, w->script};
+}
+
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
 {
     struct board *board = board_create(1, options->shared_memory);

@@ -72,6 +72,19 @@ void script_stop_timers(struct script *s)
     for (int32_t i = 0; i < s->timers.n; i++) stop(s, s->timers.all[i]);
 }
 
+double script_next_timer(const struct script *s)
+{
+    double next = -1;
+    for (int32_t i = 0; i < s->timers.n; i++) {
+        ev_timer *watcher = &s->timers.all[i]->watcher;
+        if (!ev_is_active(watcher)) continue;
+        double left = ev_timer_remaining(s->host.backends->loop, watcher);
+        if (left < 0) left = 0;
+        if (next < 0 || left < next) next = left;
+    }
+    return next;
+}
+
 void timers_release(struct script *s)
 {
     script_stop_timers(s);

@@ -22,51 +22,13 @@ enum {
 
 static const char SCRIPT_ERROR[] = "script error";
 
-/* --- the library ------------------------------------------------------------------------------- */
-
-static int load_linked_module(lua_State *L) /* [name, ...] -> [chunk's result] */
-{
-    const struct script_module *m = lua_touserdata(L, lua_upvalueindex(1));
-    if (luaL_loadbuffer(L, (const char *)m->bytecode, m->len, m->name) != 0) return lua_error(L);
-    lua_pushstring(L, m->name);
-    lua_call(L, 1, 1);
-    return 1;
-}
-
-/* package.preload gets every module that is linked in. */
-static void preload_modules(lua_State *L)
-{
-    lua_getglobal(L, "package");    /* [package] */
-    lua_getfield(L, -1, "preload"); /* [package, preload] */
-    for (const struct script_module *m = script_modules; m->name; m++) {
-        const char *name = strcmp(m->name, "moongate.init") == 0 ? "moongate" : m->name;
-        lua_pushlightuserdata(L, (void *)m);        /* [package, preload, module] */
-        lua_pushcclosure(L, load_linked_module, 1); /* [package, preload, loader] */
-        lua_setfield(L, -2, name);                  /* [package, preload] */
-    }
-    lua_pop(L, 2); /* [] */
-}
-
-/* --lua-dir: moongate's own modules are read from there, and nothing linked in is used. */
-static void use_lua_dir(lua_State *L, const char *dir)
-{
-    lua_getglobal(L, "package");                            /* [package] */
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", dir, dir); /* [package, path] */
-    lua_setfield(L, -2, "path");                            /* [package] */
-    lua_pop(L, 1);                                          /* [] */
-}
-
 /* --- loading ----------------------------------------------------------------------------------- */
 
 /* [] -> [handler, run, trace], keeps `load` for the caller on top: [handler, run, trace, load] */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
-    luaL_openlibs(L);
-    if (s->host.lua_dir)
-        use_lua_dir(L, s->host.lua_dir);
-    else
-        preload_modules(L);
+    library_open(L, s->host.lua_dir);
     lua_getglobal(L, "require");        /* [require] */
     lua_pushstring(L, "moongate.boot"); /* [require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
@@ -346,6 +308,24 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
     else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
     return route;
+}
+
+/* --- for people -------------------------------------------------------------------------------- */
+
+void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
+{
+    lua_State *L = s->L;
+    assert(lua_gettop(L) == STACK_TOP);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "loaded");
+    lua_getfield(L, -1, "moongate.boot");
+    lua_getfield(L, -1, "evaluate"); /* [..., package, loaded, boot, evaluate] */
+    lua_pushlstring(L, text, len);
+    lua_pcall(L, 1, 1, STACK_HANDLER); /* [..., value as text, or what was wrong] */
+    size_t n;
+    const char *said = lua_tolstring(L, -1, &n);
+    if (said) fwrite(said, 1, n, to);
+    lua_settop(L, STACK_TOP); /* [...] */
 }
 
 /* --- about ------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ static void check_server(const struct server_spec *s)
     char text[SERVER_TEXT_MAX + 2];
     server_show(s, text);
     strcat(text, ":1"); /* a path may end in what would be a weight */
-    check(s->weight >= 1 && s->weight <= SERVER_WEIGHT_MAX);
+    check(s->weight == SERVER_WEIGHT_NONE || (s->weight >= 0 && s->weight <= SERVER_WEIGHT_MAX));
     check(strlen(s->name) < sizeof s->name);
     if (strcmp(s->addr.host, "unix") == 0) return; /* a host that reads as a path when shown */
     check(server_spec_parse(&again, text, strlen(text)) == NULL);

@@ -186,6 +186,7 @@ static void only_the_lowest_priority_of_srv_records_counts(void **state)
     discovered_release(&list);
     discovered_from_srv(&list, even, 3);
     assert_string_equal(show(&list), "a:1/1 b:1/1 c:1/1"); /* what is equal stays when one comes */
+    assert_true(list.items[0].weight == SERVER_WEIGHT_NONE);
     discovered_release(&list);
 }
 
