@@ -155,6 +155,130 @@ function Response:is_error() end
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    so many more at once
 
+---@alias moongate.Rate number|{ rate: number, burst: number? }
+---@alias moongate.Command "get"|"gets"|"gat"|"gats"|"set"|"add"|"replace"|"append"|"prepend"|"cas"|"delete"|"incr"|"decr"|"touch"|"mg"|"ms"|"md"|"ma"|"me"|"update"|"arithmetic"|"meta"
+
+---@class moongate.AllFastestOptions: moongate.Children
+---@field hit boolean?  true: the first hit; where there is none, the best result
+
+--- Names of commands and groups, and `default`.
+---@class moongate.ByCommandOptions: { [moongate.Command]: moongate.Route }
+---@field default moongate.Route?  else they get an error
+
+---@class moongate.ByPrefixOptions: table
+---@field [1] { [string]: moongate.Route }  by prefix
+---@field default moongate.Route?   for all other keys; else they get an error
+---@field separator string?   look up what stands before it, whole
+---@field parts integer?      before the nth of them
+---@field anchor string?      what keys begin with, and is not looked up
+
+---@class moongate.CapTtlOptions: moongate.Children
+---@field ttl integer?  seconds: also the last item
+
+---@class moongate.DelayOptions: moongate.Children
+---@field before number?  seconds before the route is asked: also the last item
+---@field after number?   seconds after it has answered
+
+---@class moongate.DenyOptions: moongate.Children
+---@field commands moongate.Command|moongate.Command[]?
+---@field keys string|string[]?
+---@field prefixes string|string[]?
+---@field error string?
+
+---@class moongate.FailoverWithExptimeOptions: moongate.Children
+---@field ttl integer?  seconds that keys live in the second route: also the last item
+---@field on moongate.Result|moongate.Result[]?  as of mg.failover
+---@field share number?
+---@field burst number?
+
+---@class moongate.HashOptions: moongate.Children
+---@field distribution moongate.Distribution?
+---@field hash moongate.Hash?
+---@field seed integer?
+---@field hash_tag string?
+---@field hash_stop string?
+---@field salt string?       put behind what is hashed
+---@field weights number[]?
+---@field names string[]?    of the routes on a ring
+
+---@class moongate.HedgeOptions: moongate.Children
+---@field percentile number?  of the first route's times, after which the second is asked
+---@field least number?       but not before so many seconds
+---@field most number?        and not after
+
+---@class moongate.KeySplitOptions: moongate.Children
+---@field replicas integer?   also the last item
+---@field all_sync boolean?   writes wait for all copies
+---@field first_hit boolean?  a read that misses asks all other copies
+---@field id integer?         which copy is read; else by host and worker
+
+---@class moongate.LatestOptions: moongate.Children
+---@field on moongate.Result|moongate.Result[]?  as of mg.failover
+---@field tries integer?     routes tried at most
+---@field salt string?       another one spreads the hosts otherwise
+---@field host string?       in place of this host's name
+---@field weights number[]?
+
+---@class moongate.LogRequestsOptions: moongate.Children
+---@field share number?         of the requests
+---@field per_second integer?   lines at most
+
+---@class moongate.ModifyKeyOptions: moongate.Children
+---@field add string?        put before every key
+---@field ensure string?     put before keys that do not begin with it
+---@field strip string?      taken away from keys that begin with it
+---@field replace string[]?  { old, new }: in keys that begin with old
+---@field suffix string?     put behind every key
+
+---@class moongate.NegativeCacheOptions: moongate.Children
+---@field ttl number?    seconds that a miss is remembered: also the last item
+---@field keys integer?  remembered at most, in each worker
+
+---@class moongate.OutstandingLimitOptions: moongate.Children
+---@field most integer?  also the last item
+---@field over "error"|"miss"|moongate.Route?  what is done instead; "error" unless given
+
+---@class moongate.RateLimitOptions: moongate.Children
+---@field rate number?   a second, of all commands without a rate of their own
+---@field burst number?  at once, after a pause
+---@field over "error"|"miss"|moongate.Route?  what is done instead; "error" unless given
+---@field get moongate.Rate?
+---@field update moongate.Rate?
+---@field delete moongate.Rate?
+---@field arithmetic moongate.Rate?
+---@field touch moongate.Rate?
+---@field meta moongate.Rate?
+---@field gets moongate.Rate?
+---@field gat moongate.Rate?
+---@field gats moongate.Rate?
+---@field set moongate.Rate?
+---@field add moongate.Rate?
+---@field replace moongate.Rate?
+---@field append moongate.Rate?
+---@field prepend moongate.Rate?
+---@field cas moongate.Rate?
+---@field incr moongate.Rate?
+---@field decr moongate.Rate?
+---@field mg moongate.Rate?
+---@field ms moongate.Rate?
+---@field md moongate.Rate?
+---@field ma moongate.Rate?
+---@field me moongate.Rate?
+
+---@class moongate.SetTtlOptions: moongate.Children
+---@field ttl integer?  seconds: also the last item
+
+---@class moongate.ShadowOptions: moongate.Children
+---@field to moongate.Route?
+---@field share number?   of the requests
+---@field keys number|number[]?  of the keys: a share, or { from, to }
+---@field most integer?   requests that wait for the other route at once
+
+---@class moongate.ZoneFailoverOptions: table
+---@field zones { [string]: moongate.Route }
+---@field here string  the local one
+---@field on moongate.Result|moongate.Result[]?  as of mg.failover
+
 ---@class moongate.CallAllOptions
 ---@field wait ("all"|"first"|"hit"|"majority"|integer)?
 ---@field timeout number?  seconds
@@ -377,7 +501,7 @@ function mg.failover(spec) end
 function mg.all_async(spec) end
 
 ---All children; the first answer that is no error.
----@param spec moongate.Children
+---@param spec moongate.AllFastestOptions
 ---@return moongate.Value
 function mg.all_fastest(spec) end
 
@@ -395,6 +519,115 @@ function mg.all_majority(spec) end
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_sync(spec) end
+
+---A route for each command or group of commands.
+---@param spec moongate.ByCommandOptions
+---@return moongate.Value
+function mg.by_command(spec) end
+
+---A route for each beginning of keys; the longest that fits counts.
+---@param spec moongate.ByPrefixOptions
+---@return moongate.Value
+function mg.by_prefix(spec) end
+
+---Keys live so many seconds at most.
+---@param spec moongate.CapTtlOptions
+---@return moongate.Value
+function mg.cap_ttl(spec) end
+
+---Equal gets in flight share one call.
+---@param spec moongate.Children
+---@return moongate.Value
+function mg.coalesce(spec) end
+
+---Answers later.
+---@param spec moongate.DelayOptions
+---@return moongate.Value
+function mg.delay(spec) end
+
+---Refuses commands, keys, or keys that begin with something.
+---@param spec moongate.DenyOptions
+---@return moongate.Value
+function mg.deny(spec) end
+
+---Another route where the first errs, in which keys live for a short while.
+---@param spec moongate.FailoverWithExptimeOptions
+---@return moongate.Value
+function mg.failover_with_exptime(spec) end
+
+---Spreads keys over routes of any sort.
+---@param spec moongate.HashOptions
+---@return moongate.Value
+function mg.hash(spec) end
+
+---Asks the second route too when the first is slower than usual, or errs.
+---@param spec moongate.HedgeOptions
+---@return moongate.Value
+function mg.hedge(spec) end
+
+---Copies of hot keys: each worker reads one of them, writes go to all.
+---@param spec moongate.KeySplitOptions
+---@return moongate.Value
+function mg.key_split(spec) end
+
+---One of the routes, always the same on a host; where it errs, the next.
+---@param spec moongate.LatestOptions
+---@return moongate.Value
+function mg.latest(spec) end
+
+---A line in the log for requests, with what came of them.
+---@param spec moongate.LogRequestsOptions
+---@return moongate.Value
+function mg.log_requests(spec) end
+
+---Sends another key; the client still sees its own.
+---@param spec moongate.ModifyKeyOptions
+---@return moongate.Value
+function mg.modify_key(spec) end
+
+---Remembers for a moment which keys are not there.
+---@param spec moongate.NegativeCacheOptions
+---@return moongate.Value
+function mg.negative_cache(spec) end
+
+---So many requests at most wait for a route at once, in each worker.
+---@param spec moongate.OutstandingLimitOptions
+---@return moongate.Value
+function mg.outstanding_limit(spec) end
+
+---Any of the routes.
+---@param spec moongate.Children
+---@return moongate.Value
+function mg.random(spec) end
+
+---So many requests a second, in each worker.
+---@param spec moongate.RateLimitOptions
+---@return moongate.Value
+function mg.rate_limit(spec) end
+
+---Keys live so many seconds.
+---@param spec moongate.SetTtlOptions
+---@return moongate.Value
+function mg.set_ttl(spec) end
+
+---Sends a share to another route too, whose answers are dropped.
+---@param spec moongate.ShadowOptions
+---@return moongate.Value
+function mg.shadow(spec) end
+
+---The local zone first; where that errs, all others at once.
+---@param spec moongate.ZoneFailoverOptions
+---@return moongate.Value
+function mg.zone_failover(spec) end
+
+---Every request gets a miss.
+---@return moongate.Reply
+function mg.null() end
+
+---`SERVER_ERROR text` for every request.
+---@param text string
+---@return moongate.Reply
+function mg.error(text) end
 
 ---@class moongate.replies
 local replies = {}

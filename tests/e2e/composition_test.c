@@ -38,10 +38,8 @@ static const char *const forms[] = {
     "mg.key_split { %, 3, first_hit = true }",
     "mg.hash { %, % }",
     "mg.random { %, % }",
-    "(function() local r = % return function(req) return r end end)()",
-    "(function() local r, q = %, % return mg.async(function(req)\n"
-    "  local res = mg.call(r, req)\n"
-    "  return res:is_hit() and res or mg.call(q, req, 0.1) end) end)()",
+    "asked(%)",
+    "waiting(%, %)",
 };
 
 static void add(char *to, const char *bytes, size_t len)
@@ -74,6 +72,13 @@ static const char *script_at_random(struct memcached *const servers[2])
     return textf(
         MG "local a, b, d = mg.pool { '%s', timeout = 5 }, mg.pool { '%s', timeout = 5 },\n"
            "  mg.pool { '%s' }\n"
+           "local function asked(route) return function() return route end end\n"
+           "local function waiting(first, second)\n"
+           "  return mg.async(function(req)\n"
+           "    local res = mg.call(first, req)\n"
+           "    return res:is_hit() and res or mg.call(second, req, 0.1)\n"
+           "  end)\n"
+           "end\n"
            "return %s\n",
         memcached_address(servers[0]), memcached_address(servers[1]), address_of_nobody(), route);
 }
@@ -201,7 +206,7 @@ static void composition(unsigned number)
     struct client *clients[CLIENTS], *gone;
     seed = number * 2654435761u;
     const char *script = script_at_random(servers);
-    print_message("composition %u: %s", number, strstr(script, "return"));
+    print_message("composition %u: %s", number, strstr(script, "\nreturn") + 1);
     struct moongate *m = moongate_start(script, NULL);
     for (unsigned c = 0; c < CLIENTS; c++) clients[c] = client_connects(m);
     for (unsigned i = 0; i < ROUNDS; i++) {

@@ -36,6 +36,7 @@ static void the_types_name_what_there_is(void **state)
 static void what_is_missing_and_what_is_too_much_is_told(void **state)
 {
     char line[512];
+    bool is_dropped = false;
     begin();
     FILE *from = fopen("lua/moongate/_meta.lua", "re");
     assert_non_null(from);
@@ -46,7 +47,7 @@ static void what_is_missing_and_what_is_too_much_is_told(void **state)
         char *at;
         if ((at = strstr(line, "mg.spawn("))) memcpy(at, "mg.spwan", 8);
         if ((at = strstr(line, "\"ketama\"|"))) memcpy(at, "\"kitema\"|", 9);
-        if (strstr(line, "@field tries")) continue;
+        if (!is_dropped && (is_dropped = strstr(line, "@field tries"))) continue;
         fputs(line, to);
     }
     fclose(from);
