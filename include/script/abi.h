@@ -212,7 +212,7 @@ int mg_async_set_value(struct script *s, uint32_t at, uint32_t serial, const cha
 /* Sends its request, or a new one, through a route. Returns the call's number, 0.. ; or enum mg_call_error. timeout in seconds; 0:
  * that of the pools. */
 int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t route,
-                      const struct mg_new_request *r, double timeout);
+                      const struct mg_new_request *n, double timeout);
 
 /* Lets it go on once that is true of its calls first..first+n-1, or after `timeout` seconds (0: no limit). With n == 0 it
  * waits for the time alone. Whatever has no result then stays without one. */
@@ -231,10 +231,10 @@ bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t ca
 void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
                      const char *text, size_t len);
 
-/* Sends a request through a route and forgets it: r, or where that is NULL the request in `slot`. Returns 0 or enum
+/* Sends a request through a route and forgets it: n, or where that is NULL the request in `slot`. Returns 0 or enum
  * mg_call_error. */
 int32_t mg_spawn(struct script *s, int32_t route, const struct request *slot,
-                 const struct mg_new_request *r);
+                 const struct mg_new_request *n);
 
 /* The number of the command with that name (what mg_new_request takes); -1: there is none. */
 int32_t mg_find_command(const char *name, size_t len);

@@ -258,8 +258,8 @@ static void finish_with(struct async *a, uint32_t number)
     uint8_t key[KEY_WIRE_ROOM];
     if (result.news && !fits(r, call)) {
         bool missed = result.kind == RESULT_MISS;
-        result = missed ? (struct result){.kind = RESULT_MISS}
-                        : (struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1};
+        result = (struct result){.kind = RESULT_MISS};
+        if (!missed) result = (struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1};
         if (!missed)
             log_error("script %s: a result of %s is no answer to %s", a->script->path,
                       command_info(call->command)->text, command_info(r->command_id)->text);
