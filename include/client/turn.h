@@ -16,7 +16,7 @@
 struct client;
 struct flow;
 
-enum { TURN_SLOTS = 2048 };
+enum { TURN_SLOTS = 2048, TURN_NUMBERS = 1024 };
 
 /* Who may flush_all. */
 enum turn_flush {
@@ -52,10 +52,12 @@ struct turn {
     struct client *clients; /* all */
     struct flow *flows;     /* all */
     struct flow *later,
-        **later_end;       /* made by the script while it was asked: begun with the slots */
-    bool is_ending;        /* no call is made any more */
-    struct client *dirty;  /* those with something to write or to decide */
-    struct client *closed; /* those whose memory goes at the end of the turn */
+        **later_end; /* made by the script while it was asked: begun with the slots */
+    bool is_ending;  /* no call is made any more */
+    bool abandoned;  /* a client went that was owed something: what only it wanted may end */
+    struct client *numbered[TURN_NUMBERS]; /* all, by their numbers */
+    struct client *dirty;                  /* those with something to write or to decide */
+    struct client *closed;                 /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
     struct log_limit log;
 };
@@ -68,6 +70,9 @@ void turn_release(struct turn *t);
 
 /* Takes over the caller's count of g, whose routes decide from now on. */
 void turn_adopt(struct turn *t, struct generation *g);
+
+/* The client with that number (request.affinity); NULL when it is gone. */
+struct client *turn_client(const struct turn *t, uint32_t number);
 
 /* True when a call of r to that pool that fails is a miss. */
 bool turn_fails_as_miss(const struct pool *pool, const struct request *r);

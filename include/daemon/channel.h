@@ -10,7 +10,7 @@
 
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
-    X(CLIENT, "down", "a client to take over; the descriptor comes along")                         \
+    X(CLIENT, "down", "a client to take over, its listener; the descriptor comes along")           \
     X(RELOAD, "down", "load the script whose text comes along; generation it will be")             \
     X(DRAIN, "down", "answer what is in flight, then exit 0; milliseconds at most, 0 = no limit")  \
     X(QUIT, "down", "exit at once")                                                                \

@@ -20,7 +20,7 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
     X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1",                                             \
-      "listen here: host, host:port, [v6]:port or unix:/path; repeatable")                         \
+      "listen here: host, host:port, [v6]:port or unix:/path; name=... names it; repeatable")      \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -86,6 +86,9 @@ struct options {
  * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
  * --servers together, or neither, is a usage error (unless help, version or print_script). */
 bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
+
+/* The address in an item of `bind`, behind its `name=` if it has one; the name goes to *name (len 0: none). */
+const char *options_bind_address(const char *item, const char **name, size_t *len);
 
 /* Prints usage and the table of options with their defaults. */
 void options_help(FILE *out);

@@ -24,6 +24,8 @@ struct script_host {
     uint32_t connections;       /* --connections */
     const char *const *servers; /* --servers */
     size_t servers_n;
+    const char *const *listeners; /* --bind: names, or addresses as given */
+    size_t listeners_n;
     const char *lua_dir; /* --lua-dir or NULL */
     bool jit;
 };

@@ -22,11 +22,8 @@ struct script {
     uint32_t pools_n;
     struct mg_batch batch;
     struct log_limit log;
-    char path[256]; /* as shown */
+    char path[256];                  /* as shown */
+    uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
 };
-
-/* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
-int script_edit_key(struct request *r, const char *key, size_t len);
-int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);
 
 #endif

@@ -14,7 +14,7 @@ function M.start(cdef, script, batch)
     return M.load, M.run, sandbox.traceback
 end
 
-local async, routes, numbers, functions, waiting, meaning, slots, answers
+local async, routes, numbers, functions, waiting, meaning, value_of, slots, answers
 local root
 
 local function log(text)
@@ -37,7 +37,7 @@ function M.load(path, text)
     async = require "moongate.async"
     routes = require "moongate.routes"
     numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
-    meaning = require "moongate.reply".meaning
+    meaning, value_of = require "moongate.reply".meaning, require "moongate.reply".value_of
     slots, answers = abi.slots(), abi.batch.answers
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
@@ -80,6 +80,12 @@ local function decide(at, req, route)
             return
         elseif what then
             abi.C.mg_refuse(abi.script, at, what, #what)
+            return
+        end
+        local value = value_of(route)
+        if value then
+            local status = abi.C.mg_answer_value(abi.script, at, value)
+            if status < 0 then error(async.call_errors[status], 0) end
             return
         end
         if type(route) ~= "function" then

@@ -22,10 +22,11 @@ local mg = {
     pool = pool.pool,
     --- mg.defaults { options... }: options of the pools that are made after it.
     defaults = pool.defaults,
-    --- mg.reply.miss(), mg.reply.error "text": ready answers.
-    reply = { miss = reply.miss, error = reply.error },
+    --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
+    reply = { miss = reply.miss, error = reply.error, value = reply.value },
     --- mg.async(function(req) ... end): a route whose function may wait: mg.call, mg.call_all, mg.sleep. See the README.
-    async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
+    async = async.async, call = async.call, call_all = async.call_all, call_each = async.call_each,
+    spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
     request = built.make,
     --- The servers named with --servers.

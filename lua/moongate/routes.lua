@@ -36,6 +36,11 @@ function M.check_loading(what)
     end
 end
 
+--- Raises an error while the script is being loaded.
+function M.check_running(what)
+    if loading then where.fail(what .. " is for the time when requests come, not when the script is loaded") end
+end
+
 --- Adds a route that C runs. The options are fields of C's struct route_options.
 -- @param kind number      enum route_kind
 -- @param children table   numbers of routes

@@ -195,6 +195,17 @@ const char *options_choice(const char *words, int number, char *text, size_t siz
     return text;
 }
 
+/* No address has a '=' with only such characters before it. */
+const char *options_bind_address(const char *item, const char **name, size_t *len)
+{
+    static const char NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t n = strspn(item, NAME);
+    bool named = n > 0 && item[n] == '=';
+    *name = item;
+    *len = named ? n : 0;
+    return named ? item + n + 1 : item;
+}
+
 /* An item must be an address already here: a slip on the command line is a usage error, not the
  * script's. */
 static bool list_add(struct option_list *list, const struct option_row *row, const char *item,
@@ -211,7 +222,11 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     }
     list->items[list->n++] = copy;
 
-    const char *wrong = addr_spec_parse(&spec, item, len);
+    const char *name, *address = copy;
+    size_t name_len;
+    if (row->offset == offsetof(struct options, bind))
+        address = options_bind_address(copy, &name, &name_len);
+    const char *wrong = addr_spec_parse(&spec, address, strlen(address));
     if (!wrong) return true;
     option_complain(row, copy, "is not an address", wrong);
     return false;

@@ -139,9 +139,11 @@ void script_destroy(struct script *s)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
-static void fail_slot(struct script *s, struct answer *a, const char *why)
+static void fail_slot(struct script *s, uint32_t at, const char *why)
 {
-    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    if (async_fail_slot(s, at, why)) return;
+    s->batch.answers[at] =
+        (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
     s->host.row->script_errors++;
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
@@ -159,7 +161,7 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     if (first < n) /* else it went on with something */
-        fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+        fail_slot(s, at, why ? why : "out of memory");
     else
         log_error("script %s: %s", s->path, why ? why : "out of memory");
     lua_settop(L, RUN); /* [handler, run] */
@@ -172,13 +174,14 @@ static bool is_whole(double number, double least, double most)
 }
 
 /* Plain fields that a script may have written are checked before anything is sent. */
-static void check_numbers(struct script *s, const struct request *r, struct answer *a)
+static void check_numbers(struct script *s, uint32_t at)
 {
-    if (a->route < 0) return; /* nothing is sent */
+    const struct request *r = &s->batch.slots[at];
+    if (s->batch.answers[at].route < 0) return; /* nothing is sent */
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        fail_slot(s, a, "req.exptime was set to what is no whole number of seconds in 32 bits");
+        fail_slot(s, at, "req.exptime was set to what is no whole number of seconds in 32 bits");
     else if (!is_whole(r->flags, 0, UINT32_MAX))
-        fail_slot(s, a, "req.flags was set to what is no whole number from 0 to 2^32-1");
+        fail_slot(s, at, "req.flags was set to what is no whole number from 0 to 2^32-1");
 }
 
 /* No function is asked about any of these. */
@@ -200,7 +203,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     }
     for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
     for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
-    for (uint32_t i = 0; i < n; i++) check_numbers(s, &slots[i], &answers[i]);
+    for (uint32_t i = 0; i < n; i++) check_numbers(s, i);
     if (s->routes.ready) run_from(s, n, n);
 }
 

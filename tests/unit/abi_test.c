@@ -84,15 +84,16 @@
     X(percentile)                                                                                  \
     X(least)                                                                                       \
     X(most)
-#define NEW_FIELDS(X)                                                                              \
-    X(key)                                                                                         \
-    X(key_len)                                                                                     \
-    X(value)                                                                                       \
-    X(value_len)                                                                                   \
-    X(exptime)                                                                                     \
+#define VALUE_FIELDS(X)                                                                            \
+    X(bytes)                                                                                       \
+    X(len)                                                                                         \
+    X(first)                                                                                       \
+    X(n)                                                                                           \
     X(flags)                                                                                       \
-    X(number)                                                                                      \
-    X(command)
+    X(cas)
+#define BYTES_FIELDS(X)                                                                            \
+    X(at)                                                                                          \
+    X(len)
 #define RESULT_FIELDS(X)                                                                           \
     X(kind)                                                                                        \
     X(flags)                                                                                       \
@@ -136,14 +137,17 @@ static const struct field {
 #define X(name) FIELD(struct route_options, name)
                             ROUTE_FIELDS(X)
 #undef X
-#define X(name) FIELD(struct mg_new_request, name)
-                                NEW_FIELDS(X)
+#define X(name) FIELD(struct mg_value, name)
+                                VALUE_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_bytes, name)
+                                    BYTES_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_result, name)
-                                    RESULT_FIELDS(X)
+                                        RESULT_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_pool_options, name)
-                                        OPTIONS_FIELDS(X)
+                                            OPTIONS_FIELDS(X)
 #undef X
 };
 
@@ -169,11 +173,13 @@ static const struct {
     {                                                                                              \
 #name, name                                                                                \
     }
-    CONSTANT(MG_ABI_VERSION),  CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
-    CONSTANT(ANSWER_NONE),     CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
-    CONSTANT(MG_EDIT_BAD_KEY), CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
-    CONSTANT(MG_DISTRIBUTION), CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
-    CONSTANT(MG_ORDER),        CONSTANT(MG_ON_FAILURE),
+    CONSTANT(MG_ABI_VERSION),   CONSTANT(ANSWER_MISS),       CONSTANT(ANSWER_REFUSE),
+    CONSTANT(ANSWER_NONE),      CONSTANT(MG_EDIT_OK),        CONSTANT(MG_EDIT_OVER),
+    CONSTANT(MG_EDIT_BAD_KEY),  CONSTANT(MG_EDIT_TOO_LARGE), CONSTANT(MG_EDIT_NO_VALUE),
+    CONSTANT(MG_DISTRIBUTION),  CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
+    CONSTANT(MG_ORDER),         CONSTANT(MG_ON_FAILURE),     CONSTANT(MG_BY_TURN),
+    CONSTANT(MG_BY_LUA),        CONSTANT(MG_NO_FLAG),        CONSTANT(MG_CALL_OVER),
+    CONSTANT(MG_CALL_NO_VALUE), CONSTANT(ANSWER_TAKEN),
 };
 
 /* A Lua that knows moongate's declarations. */
