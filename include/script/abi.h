@@ -145,6 +145,7 @@ struct mg_value {
     uint32_t first, n;
     double flags;
     uint64_t cas;
+    double ttl; /* seconds; -1: for ever */
 };
 
 /* Takes slot `slot` over from the turn; its answer will come later. Returns its place, -1: too many wait; and the number there. */

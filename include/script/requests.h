@@ -98,6 +98,9 @@ void mg_request_make(struct request *r, uint32_t command);
 int mg_request_borrow(struct script *s, struct request *r, uint32_t at, uint32_t serial,
                       int32_t call, uint32_t from, uint32_t len);
 
+/* A hash of the same value; false when there is none. */
+bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call, uint64_t *out);
+
 /* The client that r is for: its address into text, which has 128 bytes; 0 when it is gone. And the place of its listener among
  * those of mg_listener; -1 likewise. */
 uint32_t mg_request_client(struct script *s, const struct request *r, char *text);

@@ -81,11 +81,11 @@ function M.address()
 end
 
 --- Likewise the struct mg_value for a value to answer with, or for those of calls first..first+n-1.
-function M.value(text, first, n, flags, cas)
+function M.value(text, first, n, flags, cas, ttl)
     value = value or ffi.new "struct mg_value"
     value.bytes, value.len = text, text and #text or 0
     value.first, value.n = first or 0, n or 0
-    value.flags, value.cas = flags, cas
+    value.flags, value.cas, value.ttl = flags, cas, ttl or -1
     return value
 end
 

@@ -16,7 +16,8 @@ local M = {}
 
 local IDLE_MOST = 1024 -- coroutines that are kept for the next function
 
--- By place: the coroutine that waits there. By coroutine: its task { at, serial, request }.
+-- By place: the coroutine that waits there. By coroutine: its task { at, serial }, which may not lead to its request: requests
+-- lead to it, through a weak table that would keep both for ever.
 local sleeping, tasks = {}, setmetatable({}, { __mode = "k" })
 local idle = {} -- coroutines whose function has ended
 
@@ -25,7 +26,8 @@ local WAITS, ENDS, GO = {}, {}, {}
 
 local function body(f, request)
     while true do
-        f, request = yield(ENDS, f(request))
+        local result = f(request)
+        f, request = yield(ENDS, result, request)
     end
 end
 
@@ -60,14 +62,14 @@ local function follow(route, req)
     where.fail "functions return functions without end"
 end
 
-local function finish(task, result)
+local function finish(task, result, request)
     local at, serial = task.at, task.serial
     local call = response.number_of(result, task)
     if call then
         C.mg_async_finish(script, at, serial, C.MG_FINISH_CALL, call, nil, 0)
         return
     end
-    result = follow(result, task.request)
+    result = follow(result, request)
     local value = reply.value_of(result)
     if value then
         check(C.mg_async_finish_value(script, at, serial, value))
@@ -92,7 +94,7 @@ local function fail(task, text)
 end
 
 -- What a coroutine came back with: it waits, has ended, or has failed.
-local function settle(co, task, good, what, result)
+local function settle(co, task, good, what, result, request)
     if good and what == WAITS then
         sleeping[task.at] = co
         return
@@ -107,14 +109,14 @@ local function settle(co, task, good, what, result)
         return
     end
     if #idle < IDLE_MOST then idle[#idle + 1] = co end
-    local told, why = pcall(finish, task, result)
+    local told, why = pcall(finish, task, result, request)
     if not told then fail(task, sandbox.text(why)) end
 end
 
 --- For the router: starts a function for the request in a slot.
 function M.begin(slot, f)
     local co, task = table.remove(idle) or create(body), {}
-    task.request = kept.request(task)
+    local request = kept.request(task)
     tasks[co] = task
     task.at = C.mg_async_begin(script, slot)
     if task.at < 0 then
@@ -123,7 +125,7 @@ function M.begin(slot, f)
         return
     end
     task.serial = C.mg_async_serial(script, task.at)
-    settle(co, task, resume(co, f, task.request))
+    settle(co, task, resume(co, f, request))
 end
 
 --- For the router: goes on with those that C says may.
@@ -152,7 +154,7 @@ end
 -- C's struct of what a function may send: its own request, or one that the script made.
 local function pointer_of(task, what, req)
     local r = built.pointer(req)
-    if r == nil and req == task.request then r = kept.pointer(req) end
+    if r == nil and kept.is_of(req, task) then r = kept.pointer(req) end
     if r == nil then where.fail(what .. " takes the function's own request or one of mg.request") end
     return r
 end
@@ -237,6 +239,9 @@ function M.call_all(list, req, options)
     local task = current "mg.call_all"
     local mode, needed, timeout = read_options("mg.call_all", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_all takes a list of routes" end
+    for i = 1, #list do
+        if not routes.is_route(list[i]) then where.fail("mg.call_all takes a list of routes, not of " .. type(list[i])) end
+    end
     local first
     for i = 1, #list do
         local call = send(task, "mg.call_all", list[i], req)
@@ -255,6 +260,7 @@ function M.call_each(route, list, options)
     local task = current "mg.call_each"
     local mode, needed, timeout = read_options("mg.call_each", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_each takes a list of requests" end
+    for i = 1, #list do pointer_of(task, "mg.call_each", list[i]) end -- before anything is sent
     local first
     for i = 1, #list do
         local call = send(task, "mg.call_each", route, list[i])

@@ -34,7 +34,20 @@ local mg = {
 }
 
 -- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes.
-for _, name in ipairs { "all_async", "all_fastest", "all_initial", "all_majority", "all_sync", "failover" } do
+local policies = {
+    "all_async",
+    "all_fastest",
+    "all_initial",
+    "all_majority",
+    "all_sync",
+    "big_value",
+    "failover",
+    "l1_l2",
+    "migrate",
+    "staging",
+    "warm_up",
+}
+for _, name in ipairs(policies) do
     mg[name] = require("moongate.routes." .. name)
 end
 

@@ -8,7 +8,7 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- The task of each, so that a script cannot reach it.
+-- The task of each, so that a script cannot reach it. It may not lead back to its request.
 local tasks = setmetatable({}, { __mode = "k" })
 
 local function pointer(self, name)
@@ -31,6 +31,11 @@ function M.request(task)
     local self = setmetatable({}, metatable)
     tasks[self] = task
     return self
+end
+
+--- True for the request of that task.
+function M.is_of(req, task)
+    return req ~= nil and tasks[req] == task
 end
 
 --- C's request behind one that a script has: of a function that waits, or of one that does not; nil for others.

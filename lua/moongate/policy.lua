@@ -85,6 +85,11 @@ function M.read(name, spec, readers, least, most)
     return children, read
 end
 
+--- Raises an error when an option that a policy cannot do without is not given.
+function M.want(name, given, option)
+    if given[option] == nil then where.fail(("%s wants the option '%s'"):format(name, option)) end
+end
+
 local function names_of(children)
     local names = {}
     for i, child in ipairs(children) do names[i] = routes.name(child) end
@@ -101,6 +106,12 @@ function M.route(name, kind, children, fields)
     for i, child in ipairs(children) do numbers[i] = routes.number_of(child) end
     local shown = ("%s(%s)"):format(name, names_of(children))
     return routes.value(routes.add(kind, numbers, fields, shown), shown)
+end
+
+--- A route that a Lua function decides, which may wait.
+-- @param f function  of a request; returns a response, a route or a reply
+function M.waiting(name, children, f)
+    return routes.waiting_value(f, ("%s(%s)"):format(name, names_of(children)))
 end
 
 --- A route that a Lua function decides, for each request; it must not allocate memory.

@@ -51,9 +51,9 @@ function M.value(value, flags, cas)
 end
 
 --- For policies: with the values of a task's calls first .. first+n-1, one behind the other.
-function M.value_of_calls(first, n, flags, cas)
+function M.value_of_calls(first, n, flags, cas, ttl)
     local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
-    values[reply] = { first = first, n = n, flags = flags, cas = cas }
+    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl }
     return reply
 end
 
@@ -61,7 +61,7 @@ end
 function M.value_of(reply)
     local of = reply ~= nil and values[reply]
     if not of then return nil end
-    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas))
+    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas), of.ttl)
 end
 
 --- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.

@@ -64,6 +64,11 @@ function fields.value(r)
     return to_string(r.value_at, r.value_len)
 end
 
+--- Bytes of the value, which makes no string; nil without one.
+function fields.size(r)
+    return r.value_at ~= 0 and r.value_len or nil
+end
+
 --- The cas id of a cas, the delta of incr and decr; nil of others.
 function fields.cas(r)
     local out = abi.number()

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "base/hash.h"
 #include "protocol/flags.h"
 #include "protocol/text.h"
 #include "script/state.h"
@@ -53,7 +54,12 @@ static void put_meta(struct line *l, const struct request *r, const struct mg_va
         case 'f': put_number(l, " f", (uint64_t)v->flags); break;
         case 'c': put_number(l, " c", v->cas); break;
         case 's': put_number(l, " s", len); break;
-        case 't': put_text(l, " t-1"); break;
+        case 't':
+            if (v->ttl < 0)
+                put_text(l, " t-1");
+            else
+                put_number(l, " t", (uint64_t)v->ttl);
+            break;
         case 'b': put_text(l, " b"); break;
         case 'k':
             put_text(l, " k");
@@ -94,6 +100,14 @@ static bool write_line(struct line *l, const struct request *r, const struct mg_
     put_text(l, response->kind == RESPONSE_VA ? "VA" : "HD");
     if (response->kind == RESPONSE_VA) put_number(l, " ", len);
     put_meta(l, r, v, len);
+    return true;
+}
+
+bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call, uint64_t *out)
+{
+    struct async_value v;
+    if (!async_value(s, at, serial, call, &v)) return false;
+    *out = hash_bytes64(HASH_XXH3, v.at, v.len, 0);
     return true;
 }
 

@@ -102,7 +102,9 @@ static int last_resort(lua_State *L)
 
 static void retire(void *router)
 {
-    script_destroy(router);
+    struct script *s = router;
+    log_debug("script %s: generation %u ended", s->path, s->generation);
+    script_destroy(s);
 }
 
 struct script *script_load(const struct script_host *host, const char *path, const char *text,

@@ -90,7 +90,8 @@
     X(first)                                                                                       \
     X(n)                                                                                           \
     X(flags)                                                                                       \
-    X(cas)
+    X(cas)                                                                                         \
+    X(ttl)
 #define BYTES_FIELDS(X)                                                                            \
     X(at)                                                                                          \
     X(len)
