@@ -60,10 +60,10 @@ static void put_meta(struct line *l, const struct request *r, const struct mg_va
             else
                 put_number(l, " t", (uint64_t)v->ttl);
             break;
-        case 'b': put_text(l, " b"); break;
         case 'k':
             put_text(l, " k");
             put_key(l, r);
+            if (r->meta & META_BASE64) put_text(l, " b");
             break;
         case 'O':
             put_text(l, " ");

@@ -68,7 +68,7 @@ static void plays_without_answers(struct client *c)
 static void plays_in_meta(struct client *c)
 {
     client_sends(c, "ms Zm9vIGJhcg== 2 b F9 T0 k O7\r\nhi\r\nmg Zm9vIGJhcg== b k v f t O8\r\n");
-    client_sees(c, "HD kZm9vIGJhcg== b O7\r\nVA 2 b kZm9vIGJhcg== f9 t-1 O8\r\nhi\r\n");
+    client_sees(c, "HD kZm9vIGJhcg== b O7\r\nVA 2 kZm9vIGJhcg== b f9 t-1 O8\r\nhi\r\n");
     client_sends(c, "ma n N0 J5 v\r\nma n D3 v\r\nmd Zm9vIGJhcg== b\r\nmg Zm9vIGJhcg== b v\r\nmg n "
                     "k O9\r\nmg m k O9\r\n");
     client_sees(c, "VA 1\r\n5\r\nVA 1\r\n8\r\nHD\r\nEN\r\nHD kn O9\r\n");
