@@ -3,7 +3,8 @@
  * The build preprocesses this file (MOONGATE_CDEF) into the text that LuaJIT's ffi.cdef gets, so the two sides cannot drift;
  * tests/unit/abi_test.c compares every size and offset all the same. Only lua/moongate/abi.lua calls these functions.
  *
- * Rules: a function here queues or copies and returns; none enters Lua again and none raises. Strings are length-counted
+ * Rules: a function here queues or copies and returns; none enters Lua again and none raises. None returns a uint32_t: code that
+ * LuaJIT compiles for x64 takes all of the register for it, and C leaves anything in its upper half. Strings are length-counted
  * and need no NUL. `s` is the script that Lua runs in; Lua got it when it was booted.
  */
 #ifndef MOONGATE_SCRIPT_ABI_H
@@ -74,7 +75,7 @@ struct mg_setting {
 };
 
 /* The ABI that C was compiled with. */
-uint32_t mg_abi_version(void);
+int32_t mg_abi_version(void);
 
 /* The text of enum command; NULL behind the last. */
 const char *mg_command_text(uint32_t command);
@@ -110,7 +111,7 @@ const char *mg_pool_name(struct script *s, int32_t pool);
 
 /* The bits of enum result_kind with that name: "timeout", "miss"; "error" for all that another server may do better with. 0: there
  * is none. And the names, 0.. ; NULL behind the last. */
-uint32_t mg_result_bits(const char *name, size_t len);
+int32_t mg_result_bits(const char *name, size_t len);
 const char *mg_result_name(uint32_t at);
 
 /* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
@@ -150,7 +151,7 @@ struct mg_value {
 
 /* Takes slot `slot` over from the turn; its answer will come later. Returns its place, -1: too many wait; and the number there. */
 int32_t mg_async_begin(struct script *s, uint32_t slot);
-uint32_t mg_async_serial(struct script *s, uint32_t at);
+double mg_async_serial(struct script *s, uint32_t at);
 
 /* Its request, which may be read and rewritten; NULL when it has ended. */
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);

@@ -74,7 +74,7 @@ bool mg_request_part(const struct request *r, const char *separator, size_t len,
                      struct mg_bytes *out);
 
 /* The key's hash. With a share: true when the key, with a salt, is among that share of all keys. */
-uint32_t mg_request_hash(const struct request *r, uint32_t hash);
+double mg_request_hash(const struct request *r, uint32_t hash);
 bool mg_request_in_share(const struct request *r, double share, const char *salt, size_t len);
 
 /* What follows the letter of a meta flag; false: it is not there. */
@@ -103,7 +103,7 @@ bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call,
 
 /* The client that r is for: its address into text, which has 128 bytes; 0 when it is gone. And the place of its listener among
  * those of mg_listener; -1 likewise. */
-uint32_t mg_request_client(struct script *s, const struct request *r, char *text);
+int32_t mg_request_client(struct script *s, const struct request *r, char *text);
 int32_t mg_request_listener(struct script *s, const struct request *r);
 
 /* The listeners' names, 0.. ; NULL behind the last. */

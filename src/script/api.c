@@ -6,7 +6,7 @@
 
 #include "script/state.h"
 
-uint32_t mg_abi_version(void)
+int32_t mg_abi_version(void)
 {
     return MG_ABI_VERSION;
 }

@@ -17,7 +17,7 @@ int32_t mg_async_begin(struct script *s, uint32_t slot)
     return (int32_t)a->at;
 }
 
-uint32_t mg_async_serial(struct script *s, uint32_t at)
+double mg_async_serial(struct script *s, uint32_t at)
 {
     return s->asyncs.slots[at].serial;
 }

@@ -40,7 +40,7 @@ bool mg_request_part(const struct request *r, const char *separator, size_t len,
     return false;
 }
 
-uint32_t mg_request_hash(const struct request *r, uint32_t hash)
+double mg_request_hash(const struct request *r, uint32_t hash)
 {
     return r->key_at ? hash_bytes((enum hash)hash, (const void *)r->key_at, r->key_len) : 0;
 }
@@ -93,7 +93,7 @@ bool mg_read_number(const char *digits, size_t len, uint64_t *out)
 
 /* --- the client -------------------------------------------------------------------------------- */
 
-uint32_t mg_request_client(struct script *s, const struct request *r, char *text)
+int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
     const struct client *c = turn_client(s->host.turn, r->affinity);
     struct addr addr = {.len = sizeof addr.sa};
@@ -102,7 +102,7 @@ uint32_t mg_request_client(struct script *s, const struct request *r, char *text
         memcpy(text, "unix", sizeof "unix"); /* clients have no path */
     else
         addr_print(&addr, text);
-    return (uint32_t)strlen(text);
+    return (int32_t)strlen(text);
 }
 
 int32_t mg_request_listener(struct script *s, const struct request *r)

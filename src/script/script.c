@@ -58,7 +58,8 @@ static void use_lua_dir(lua_State *L, const char *dir)
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
-    luaL_openlibs(L);
+    luaL_openlibs(L); /* which turns the JIT on */
+    if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     if (s->host.lua_dir)
         use_lua_dir(L, s->host.lua_dir);
     else
@@ -121,7 +122,6 @@ struct script *script_load(const struct script_host *host, const char *path, con
     s->L = luaL_newstate();
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
-    if (!host->jit) luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     if (boot(s) && run_script(s, path, text, len)) return s;
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
