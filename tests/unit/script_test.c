@@ -314,7 +314,7 @@ static void what_is_printed_names_pools_servers_and_the_kind_of_route(void **sta
 static bool is_compiled(bool wanted)
 {
     w.host.jit = wanted;
-    load(ANY);
+    load(MG ANY);
     lua_State *L = w.script->L;
     lua_getglobal(L, "jit");
     lua_getfield(L, -1, "status");
