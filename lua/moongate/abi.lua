@@ -56,7 +56,7 @@ function M.route_options()
     return ffi.new "struct route_options"
 end
 
-local result, bytes, number, value, address
+local result, bytes, number, answer, address
 
 --- The struct mg_result that C fills; one for all: what it says is good until the next use.
 function M.result()
@@ -82,11 +82,11 @@ end
 
 --- Likewise the struct mg_value for a value to answer with, or for those of calls first..first+n-1.
 function M.value(text, first, n, flags, cas, ttl)
-    value = value or ffi.new "struct mg_value"
-    value.bytes, value.len = text, text and #text or 0
-    value.first, value.n = first or 0, n or 0
-    value.flags, value.cas, value.ttl = flags, cas, ttl or -1
-    return value
+    answer = answer or ffi.new "struct mg_value"
+    answer.bytes, answer.len = text, text and #text or 0
+    answer.first, answer.n = first or 0, n or 0
+    answer.flags, answer.cas, answer.ttl = flags, cas, ttl or -1
+    return answer
 end
 
 --- A struct request of the script's own.

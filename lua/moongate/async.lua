@@ -1,5 +1,6 @@
 --- async: routes that wait, written straight down: `mg.async(function(req) local res = mg.call(cold, req) ... end)`.
--- Each runs in a coroutine; coroutines are used again. What C knows of one is found by its handle: a place and a serial number.
+-- Each runs in a coroutine; coroutines are used again. What C knows of one is found by its handle: a place and a
+-- serial number.
 local abi = require "moongate.abi"
 local built = require "moongate.built"
 local kept = require "moongate.kept"
@@ -16,8 +17,8 @@ local M = {}
 
 local IDLE_MOST = 1024 -- coroutines that are kept for the next function
 
--- By place: the coroutine that waits there. By coroutine: its task { at, serial }, which may not lead to its request: requests
--- lead to it, through a weak table that would keep both for ever.
+-- By place: the coroutine that waits there. By coroutine: its task { at, serial }, which may not lead to its request:
+-- requests lead to it, through a weak table that would keep both for ever.
 local sleeping, tasks = {}, setmetatable({}, { __mode = "k" })
 local idle = {} -- coroutines whose function has ended
 
@@ -62,6 +63,10 @@ local function follow(route, req)
     where.fail "functions return functions without end"
 end
 
+local function described(value)
+    return value == nil and "nothing" or "a " .. type(value)
+end
+
 local function finish(task, result, request)
     local at, serial = task.at, task.serial
     local call = response.number_of(result, task)
@@ -85,7 +90,7 @@ local function finish(task, result, request)
         C.mg_async_finish(script, at, serial, C.MG_FINISH_FAIL, 0, meaning, #meaning)
     else
         where.fail(("a function given to mg.async returned %s, not a response, a route or a reply"):format(
-            result == nil and "nothing" or "a " .. type(result)))
+            described(result)))
     end
 end
 
@@ -170,7 +175,7 @@ local function send(task, what, route, req, timeout)
         return check(C.mg_async_answer(script, task.at, task.serial, meaning, #meaning))
     end
     local number = routes.number_of(route)
-    if not number then where.fail(what .. " takes a route, not " .. (route == nil and "nothing" or "a " .. type(route))) end
+    if not number then where.fail(what .. " takes a route, not " .. described(route)) end
     return check(C.mg_async_call(script, task.at, task.serial, number, r, timeout or 0))
 end
 
@@ -240,7 +245,7 @@ function M.call_all(list, req, options)
     local mode, needed, timeout = read_options("mg.call_all", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_all takes a list of routes" end
     for i = 1, #list do
-        if not routes.is_route(list[i]) then where.fail("mg.call_all takes a list of routes, not of " .. type(list[i])) end
+        if not routes.is_route(list[i]) then where.fail "mg.call_all takes a list of routes" end
     end
     local first
     for i = 1, #list do
@@ -278,7 +283,7 @@ function M.spawn(route, req)
     route = follow(route, req)
     if route ~= nil and reply.meaning(route) then return end
     local number = routes.number_of(route)
-    if not number then where.fail("mg.spawn takes a route, not " .. (route == nil and "nothing" or "a " .. type(route))) end
+    if not number then where.fail("mg.spawn takes a route, not " .. described(route)) end
     local task = tasks[running()]
     check(C.mg_spawn(script, number, r, task and task.at or C.MG_BY_TURN, task and task.serial or 0))
 end

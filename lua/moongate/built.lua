@@ -151,7 +151,7 @@ function M.store_part(command, key, task, from, len, flags, exptime)
     return set_numbers(self, flags, exptime)
 end
 
---- C's struct behind a request that a script made; nil for what is none. Raises an error when it cannot be sent any more.
+--- C's struct behind a request that a script made; nil for what is none. Raises an error when it cannot be sent.
 function M.pointer(req)
     return insides[req] and pointer(req) or nil
 end

@@ -134,7 +134,9 @@ end
 
 --- True for that share of all keys, always the same ones; with another salt they are others.
 function methods.in_share(r, share, salt)
-    if type(share) ~= "number" or not (share >= 0 and share <= 1) then where.fail "req:in_share takes a share: 0 to 1" end
+    if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+        where.fail "req:in_share takes a share: 0 to 1"
+    end
     if salt == nil then salt = "" end
     if type(salt) ~= "string" then where.fail("req:in_share takes a string as salt, not a " .. type(salt)) end
     return C.mg_request_in_share(r, share, salt, #salt)
@@ -174,7 +176,9 @@ end
 local function set_number(name, read)
     return function(r, _, _, value)
         local number = abi.to_number(value)
-        if not number then where.fail(("req.%s takes a whole number from 0 on, not %s"):format(name, tostring(value))) end
+        if not number then
+            where.fail(("req.%s takes a whole number from 0 on, not %s"):format(name, tostring(value)))
+        end
         if not read(r, abi.number()) then where.fail(("this command has no %s"):format(name)) end
         check(C.mg_request_set_number(r, number))
     end

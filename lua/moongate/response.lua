@@ -58,7 +58,7 @@ local function find_flag(self, method, letter)
     return C.mg_async_flag(script, of.at, of.serial, of.number, letter:byte(), out) and out or nil
 end
 
---- Whether the answer to a meta command has that flag; and what follows its letter ("" for nothing), nil when it is not there.
+--- Whether the answer to a meta command has that flag; and what follows its letter, "" for nothing, nil without it.
 function methods.has_flag(self, letter)
     return find_flag(self, "has_flag", letter) ~= nil
 end

@@ -1,6 +1,6 @@
 --- api_fuzz: a script that calls everything that scripts may call, in random order, with whatever it finds.
--- Played by tests/e2e/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is wrong is a Lua
--- error, caught here; whatever crashes is the test's business.
+-- Played by tests/e2e/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is wrong
+-- is a Lua error, caught here; whatever crashes is the test's business.
 local mg = require "moongate"
 
 local seed = SEED

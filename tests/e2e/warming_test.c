@@ -189,6 +189,8 @@ static void each_key_moves_once(void **state)
         moved += is_new;
     }
     assert_in_range(moved, KEYS * 35 / 100, KEYS * 65 / 100);
+    asks(s.second, "delete k2\r\n", "DELETED\r\n"); /* that one had it is enough */
+    asks(s.c, "delete k2\r\ndelete k2\r\n", "DELETED\r\nNOT_FOUND\r\n");
     asks(s.c, "delete k0\r\n", "DELETED\r\n");
     asks(s.first, "get k0\r\n", "END\r\n");
     asks(s.second, "get k0\r\n", "END\r\n");

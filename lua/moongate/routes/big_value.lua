@@ -3,10 +3,11 @@
 --     mg.big_value { pool }
 --     mg.big_value { pool, threshold = 256 * 1024 }
 --
--- A value of more than `threshold` bytes is stored as parts of that size, and then, under its own key, an index. The keys of the
--- parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is missing reads as a miss.
--- For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete. Limits: 1,024 parts; keys of 228 bytes; append and
--- prepend to such a value are errors; ms is not split; delete leaves the parts to their exptime.
+-- A value of more than `threshold` bytes is stored as parts of that size, and then, under its own key, an index. The
+-- keys of the parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is
+-- missing reads as a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete. Limits: 1,024
+-- parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves the parts to
+-- their exptime.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -79,7 +80,8 @@ local function store_parts(child, req, task, hash, threshold)
     local key, size, exptime = req.key, req.size, req.exptime
     local list = {}
     for i = 1, math.ceil(size / threshold) do
-        list[i] = built.store_part("set", part_key(key, hash, i), task, (i - 1) * threshold, threshold, 0, exptime)
+        local from = (i - 1) * threshold
+        list[i] = built.store_part("set", part_key(key, hash, i), task, from, threshold, 0, exptime)
     end
     local good, bad = all_hit(call_each(child, list))
     if not good then return bad end
@@ -113,7 +115,8 @@ return function(spec)
     local touch = policy.waiting("big_value", children, function(req)
         local index = read_index(call(child, request.get(req.key)))
         if not index then return child end
-        if all_hit(call_each(child, for_parts(req.key, index, request.touch, req.exptime))) then return child end
+        local touches = for_parts(req.key, index, request.touch, req.exptime)
+        if all_hit(call_each(child, touches)) then return child end
         call(child, request.delete(req.key))
         return reply.miss()
     end)
@@ -124,7 +127,8 @@ return function(spec)
     end)
 
     local stores = { set = true, add = true, replace = true, cas = true }
-    local others = { get = read, gets = read, gat = read, gats = read, touch = touch, append = extend, prepend = extend }
+    local others = { get = read, gets = read, gat = read, gats = read }
+    others.touch, others.append, others.prepend = touch, extend, extend
 
     return policy.chooser("big_value", children, function(req)
         local command = req.command

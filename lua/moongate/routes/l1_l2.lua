@@ -3,9 +3,9 @@
 --     mg.l1_l2 { near, far, exptime = 60 }
 --     mg.l1_l2 { near, far, exptime = 60, negative = 5 }
 --
--- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in L1
--- that reads as a miss for so many seconds. set: L2, then L1. Other writes: L2, and L1 forgets the key. Reads that L1 cannot
--- answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone.
+-- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
+-- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes: L2, and L1 forgets the key. Reads that
+-- L1 cannot answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone.
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
@@ -28,10 +28,13 @@ local function is_nothing(res)
     return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
 end
 
+-- What L1 does not know, or only L2 may do.
+local beyond = { "c", "h", "l", "t", "E", "M", "N", "R", "T" }
+
 -- A meta get that asks for no more than L1 knows.
 local function is_plain(req)
-    for _, letter in ipairs { "c", "h", "l", "t", "E", "M", "N", "R", "T" } do
-        if req:has_flag(letter) then return false end
+    for i = 1, #beyond do
+        if req:has_flag(beyond[i]) then return false end
     end
     return req:has_flag "v" and req:has_flag "f"
 end

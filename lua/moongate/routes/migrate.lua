@@ -2,14 +2,13 @@
 --
 --     mg.migrate { old, new, start = 1767225600, interval = 3600 }
 --
--- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Four phases: before `start`
--- everything goes to the first route; then a key goes to the first until its moment, and to the second from it on; from start + 2
--- interval on everything goes to the second. Between start and end deletes go to both, and the worse result counts, so
--- that nothing old comes back, whichever clock a proxy has.
-local abi = require "moongate.abi"
+-- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Four phases:
+-- before `start` everything goes to the first route; then a key goes to the first until its moment, and to the second
+-- from it on; from start + 2 interval on everything goes to the second. Between start and end deletes go to both, so
+-- that nothing old comes back, whichever clock a proxy has: an error of either is the answer, else that it was there.
+local async = require "moongate.async"
 local policy = require "moongate.policy"
 
-local C = abi.C
 local time = os.time
 
 local known = {
@@ -25,7 +24,14 @@ return function(spec)
     policy.want("mg.migrate", options, "start")
     policy.want("mg.migrate", options, "interval")
     local from, to, start, window = children[1], children[2], options.start, 2 * options.interval
-    local both = policy.route("migrate", C.ROUTE_ALL, children, { wait = C.WAIT_ALL })
+
+    local both = policy.waiting("migrate", children, function(req)
+        local results = async.call_all(children, req)
+        for i = 1, 2 do
+            if results[i]:is_error() then return results[i] end
+        end
+        return results[1]:is_hit() and results[1] or results[2]
+    end)
 
     return policy.chooser("migrate", children, function(req)
         local passed = time() - start

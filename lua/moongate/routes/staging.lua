@@ -3,8 +3,9 @@
 --     mg.staging { warm, staging }
 --     mg.staging { warm, staging, exptime = 600 }
 --
--- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a get that
--- was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was stored.
+-- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
+-- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was
+-- stored.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -15,7 +16,8 @@ local C = abi.C
 local call, spawn, request = async.call, async.spawn, built.make
 
 local known = {
-    exptime = fill.exptime, -- of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6)
+    -- Of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    exptime = fill.exptime,
 }
 
 local filling = { get = true, gets = true }

@@ -3,9 +3,9 @@
 --     mg.warm_up { cold, warm }
 --     mg.warm_up { cold, warm, exptime = 600 }
 --
--- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the background. gets, gat,
--- gats and mg, whose answer only the cold route can give: the value is added there first, then it is asked again. All other
--- commands go to the cold route alone.
+-- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
+-- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
+-- it is asked again. All other commands go to the cold route alone.
 local async = require "moongate.async"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
@@ -13,7 +13,8 @@ local policy = require "moongate.policy"
 local call = async.call
 
 local known = {
-    exptime = fill.exptime, -- of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6)
+    -- Of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    exptime = fill.exptime,
 }
 
 local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
