@@ -11,7 +11,7 @@ CFLAGS  ?= -O2 -g
 
 FLOORS := base protocol backend client script daemon
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
-LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua))
+LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
 LUA    := $(filter-out lua/moongate/_meta.lua,$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*.c))
 E2E    := $(sort $(wildcard tests/e2e/*.c))
@@ -31,7 +31,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd
+PKG     := luajit libxxhash libmd libcares
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -104,17 +104,18 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 
 $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
 # A fuzz target that plays its corpus, without a fuzzer.
 $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
-# One of them is a whole worker, all but its script.
-$B/tests/fuzz/worker_fuzz: $(WHOLE:src/%.c=$B/obj/%.o)
-$B/fuzz/worker_fuzz: $(WHOLE)
-$B/tests/fuzz/worker_fuzz $B/fuzz/worker_fuzz: FUZZLIBS = $(LIBS)
+# Some of them are a whole worker, all but its script.
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+$(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
+$(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
+$(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
@@ -143,7 +144,7 @@ mutants: ## take out one check after the other: a test must notice each
 	@$(MAKE) --no-print-directory B=$B tests-built
 	@BUILD=$B sh tests/mutants/run $(MUTANTS)
 
-lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, the floors
+lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 
@@ -162,6 +163,7 @@ bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick 
 	@sh deps/check bench
 	@$B/bench/select
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
+	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 
 bench-quick: ## the same, shorter: under a minute
 	@$(MAKE) --no-print-directory bench BENCH=quick
@@ -170,7 +172,7 @@ bench-quick: ## the same, shorter: under a minute
 
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
-	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/*.lua); do \
+	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/.luacheckrc examples/*.lua); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
 

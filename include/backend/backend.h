@@ -24,6 +24,7 @@ enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
 /* Each value says where the connection's next event comes from; conn_set_state alone changes it. */
 enum conn_state {
     CONN_IDLE,       /* nowhere: not started */
+    CONN_RESOLVING,  /* the resolver: an address; calls queue up as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls queue up unless the last try failed */
     CONN_PROBING,    /* the server: `version` was asked; calls queue up as above */
     CONN_READY,      /* calls and responses */
@@ -32,24 +33,36 @@ enum conn_state {
 
 struct backends;
 struct backend;
+struct discoveries;
+struct name_watch;
+struct resolver;
 
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO. */
+/* Begins a connection to a server in some other way than to its address: in place of socket and connect. 0, or errno; *fd is
+ * the non-blocking socket, whose owner is the caller, or -1. */
+typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
+
+/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO, unwritten <= depth. */
 struct conn {
     ev_io io;
     ev_timer timer;
     struct backend *backend;
     enum conn_state state;
     int fd;
+    struct addr peer; /* the address tried last */
+    uint32_t tried;   /* addresses that failed since one did well */
     struct inbuf in;
     struct outq out;
     struct call *head, *tail; /* calls in the order sent */
     uint32_t depth;
-    bool line_open;           /* the last call's get may take more keys */
+    uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
+    bool line_open;     /* the last call's get may take more keys */
     struct conn *next_unsent; /* in the set's list of connections with something new to write */
     bool unsent;              /* in that list */
     bool failed;              /* the last attempt did not become ready */
     uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
     double since;      /* when state was entered */
+    double alarm;      /* when the timer goes off, or should have */
+    bool put_off;      /* it was late itself, and is set once more */
     double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
     char reason[BACKEND_REASON_MAX]; /* why it was closed last */
 };
@@ -59,16 +72,22 @@ struct backend {
     struct backends *set;
     uint32_t counts;
     char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
-    struct addr addr;
+    struct addr *addrs;          /* see locate; none before a host name is resolved */
+    uint32_t addrs_n;
+    struct name_watch *watch;            /* of a host name, else NULL */
+    char unresolved[BACKEND_REASON_MAX]; /* why there is no address yet */
     struct backend_settings settings;
-    struct conn *conns; /* settings.connections of them */
-    uint32_t late;      /* calls in a row that passed their deadline */
-    bool down;          /* no connection takes calls; written by backend_note_health alone */
+    struct conn **conns; /* settings.connections of them */
+    uint32_t late;       /* calls in a row that passed their deadline */
+    bool down;           /* no connection takes calls; written by backend_note_health alone */
+    bool leaves;         /* its one connection finishes its calls and goes */
     struct board_server *stats;
 };
 
 struct backends {
-    struct ev_loop *loop; /* NULL: nothing is ever connected (a script is only checked) */
+    struct ev_loop *loop;      /* NULL: nothing is ever connected (a script is only checked) */
+    struct resolver *resolver; /* the worker's; NULL: host names are not resolved */
+    struct discoveries *discoveries; /* the worker's; NULL: pools have fixed servers only */
     struct arena *arena;
     struct board_worker *part;    /* the worker's counters */
     struct board_row *row;        /* == &part->row */
@@ -77,6 +96,9 @@ struct backends {
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
     struct backend *first;
     struct conn *unsent;
+    backend_dial_fn
+        *dial;       /* NULL: servers are where their addresses say; else these are not looked up */
+    void *dials_for; /* its `about` */
     uint64_t changes; /* how often a server went down or came back: pools that rehash look at it */
     struct log_limit log;
 };
@@ -93,8 +115,9 @@ void backends_stop(struct backends *set);
 /* Closes everything; outstanding calls fail. */
 void backends_release(struct backends *set);
 
-/* Finds or makes a backend (two pools share one when name, address and all settings are equal) and gives the caller a count. It connects only once backends_start is called. */
-struct backend *backends_get(struct backends *set, const char *name, const struct addr *addr,
+/* Finds or makes a backend (two pools share one when name, which says the address, and all settings are equal) and gives the caller a
+ * count. It is looked up at once and connects only once backends_start is called. */
+struct backend *backends_get(struct backends *set, const char *name, const struct addr_spec *spec,
                              const struct backend_settings *settings);
 struct backend *backend_take(struct backend *b);
 void backend_give(struct backend *b);

@@ -59,6 +59,7 @@ struct call {
     double sent;    /* as backends.now */
     double exptime; /* of a gat, so that only equal ones are joined */
     uint8_t command;
+    uint8_t repeats;    /* META_KEY, META_OPAQUE: what the answer to a meta command repeats */
     uint8_t opaque_len; /* of a meta command; its bytes are at opaque_at */
     uint32_t opaque_at;
     uint32_t line_len; /* bytes of a get's line so far */
@@ -85,7 +86,8 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
 /* Goes past the key that call_key gives. */
 void call_pass_key(struct call *call);
 
-/* True when key and opaque of an answer to a meta command, where it has them, are those of this call. */
+/* True when key and opaque of an answer to a meta command are those of this call. They may be left out where nothing was
+ * found or done: some memcached have no more than EN and NF to say. */
 bool call_fits(const struct call *call, const struct response *r);
 
 /* Gives news to the owner, if there is one. */

@@ -4,7 +4,9 @@
 
 #include "backend/backend.h"
 
-void conn_init(struct conn *conn, struct backend *b);
+/* In IDLE. conn_destroy comes after conn_release. */
+struct conn *conn_create(struct backend *b);
+void conn_destroy(struct conn *conn);
 
 /* Starts connecting, from IDLE. */
 void conn_start(struct conn *conn);
@@ -14,6 +16,12 @@ void conn_wake(struct conn *conn);
 
 /* Closes for good: outstanding calls fail with `reason`. */
 void conn_release(struct conn *conn, const char *reason);
+
+/* The backend's addresses have come or changed, and conn is not READY: it tries them at once; its calls go on waiting. */
+void conn_relocate(struct conn *conn);
+
+/* The backend's host name was not resolved: calls that wait for that fail with backend->unresolved. */
+void conn_unlocated(struct conn *conn);
 
 /* Writes what is queued. */
 void conn_flush(struct conn *conn);

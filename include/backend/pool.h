@@ -7,6 +7,7 @@
 #define MOONGATE_BACKEND_POOL_H
 
 #include "backend/backend.h"
+#include "backend/discovery.h"
 #include "backend/selector.h"
 #include "backend/server.h"
 
@@ -46,6 +47,8 @@ struct pool_settings {
     bool unweighted; /* weights are read and not used */
     char
         hash_tag[2]; /* what stands between these is hashed instead of the key; 0: whole keys are */
+    bool
+        hash_empty_tag; /* of a key whose tag encloses nothing, nothing is hashed; else all of it */
     char unhashed_prefix
         [POOL_PREFIX_MAX]; /* where a key starts so, only what follows is hashed; "": no such */
     char hash_stop[POOL_STOP_MAX]; /* what stands before this is hashed; "": whole keys are */
@@ -74,6 +77,8 @@ struct pool {
     uint32_t living_n;
     uint64_t seen; /* set->changes when the selector was built */
     struct selector selector;
+    struct discovery *discovery; /* who says which members there are, or NULL */
+    struct discovery_listener *listener;
 };
 
 struct pool *pool_create(const struct pool_settings *settings, struct backends *set);
@@ -90,7 +95,22 @@ const char *pool_close(struct pool *p);
  * finish what is in flight. NULL, or what is wrong: then nothing has changed. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n);
 
+/* From now on the servers are those that the URL says, and change with it. After pool_close, instead of pool_add_server. NULL,
+ * or a sentence that says what is wrong with the URL. */
+const char *pool_follow(struct pool *p, const char *url, size_t len,
+                        const struct discovery_settings *settings);
+
+/* Why pool_pick gives no member, as clients see it. Valid until the next call. */
+const char *pool_lacks_servers(const struct pool *p);
+
 void pool_destroy(struct pool *p);
+
+/* The part of a key that is hashed, in the key; *len becomes its length. Of the settings, hash_tag, hash_stop and
+ * unhashed_prefix count. */
+const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len);
+
+/* How many members take keys now. */
+uint32_t pool_living(struct pool *p);
 
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);

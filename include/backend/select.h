@@ -21,6 +21,12 @@ double select_total_weight(const struct selector_server *servers, uint32_t n);
 void select_add_digests(struct ring *ring, const char *name, uint32_t server, uint32_t digests);
 uint32_t select_ketama_digests(double weight, double total, uint32_t servers);
 
+/* Points that are the pool's hash of "name-k", for k from 0. */
+void select_add_hashed(struct selector *s, const char *name, uint32_t server, uint32_t points);
+
+/* For kinds whose `own` is one piece of memory (a release function). */
+void select_free_own(struct selector *s);
+
 /* For kinds whose answer is a point of s->ring: the point for the key's hash (a pick function). */
 void select_on_ring(const struct selector *s, const void *key, size_t len,
                     struct selector_choice *choice);

@@ -49,7 +49,7 @@ bool distribution_hashes_itself(enum distribution distribution);
 /* What a selector wants to know of a server. */
 struct selector_server {
     const char *name; /* what the distribution hashes, where it hashes servers */
-    double weight; /* 1 where nothing else is asked for; 0 for rendezvous and weighted_ch3 alone */
+    double weight;    /* distribution_usual_weight where nothing else is asked for */
 };
 
 struct selector_settings {
@@ -77,6 +77,10 @@ struct selector_kind {
     uint32_t per_weight;
     bool takes_points;
     bool takes_fractions;
+    /* For the others: whether a weight may be 0, and not above 1; and the weight of a server that is given none (0: 1). */
+    bool takes_zero;
+    bool takes_parts;
+    double usual_weight;
     /* Called for two servers or more; s is set up but for what belongs to the kind. */
     void (*build)(struct selector *s, const struct selector_server *servers);
     /* Fills in choice, which is zero. */
@@ -97,6 +101,9 @@ struct selector {
 
 /* True when settings.points is of use to it. */
 bool distribution_takes_points(enum distribution distribution);
+
+/* The weight of a server that is given none. */
+double distribution_usual_weight(enum distribution distribution);
 
 /* NULL, or why servers of these weights cannot be spread like that: a static sentence that goes on from "a pool". */
 const char *selector_refuses(const struct selector_settings *settings,

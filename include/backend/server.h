@@ -9,6 +9,7 @@ enum {
     SERVER_NAME_MAX = 256,
     SERVER_TEXT_MAX = 280, /* bytes of what server_show prints, NUL included */
     SERVER_WEIGHT_MAX = 1000000,
+    SERVER_WEIGHT_NONE = -1, /* below 0: what is usual in the pool */
 };
 
 /* name, text, meaning: what a server is called on a ring that has no name of its own for it */
@@ -29,7 +30,7 @@ enum naming {
 
 struct server_spec {
     struct addr_spec addr;      /* with a port, unless it is a path */
-    double weight;              /* 1 where none is given */
+    double weight;              /* SERVER_WEIGHT_NONE where none is given */
     char name[SERVER_NAME_MAX]; /* "" where none is given */
 };
 

@@ -3,7 +3,7 @@
  * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte
  * (unused bytes are zero). Forms read: `host`, `host:port`, `[v6]:port`, `[v6]`, bare `v6`,
  * `unix:/path`. Any process may use it; a host name (not a literal) is looked up with getaddrinfo(3), which may
- * block, so only while a script or the command line is loaded, never from a running loop.
+ * block, so only while the command line is read, never from a running loop (backend/resolver.h is for that).
  */
 #ifndef MOONGATE_BASE_ADDR_H
 #define MOONGATE_BASE_ADDR_H
@@ -39,6 +39,10 @@ struct addr_spec {
  * sentence that says what is wrong ("port 70000 is not in 0..65535"), on success NULL. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len);
 
+/* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket); then *out is its address, with `port` where
+ * the spec has none. Never blocks. */
+bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out);
+
 /* Fills at most max addresses for spec, with `port` where the spec has none; stores how many in *n (at least 1 on
  * success). On failure returns a static or thread-local sentence that says why, on success NULL. May block. */
 const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct addr *out, size_t max,
@@ -46,6 +50,9 @@ const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct add
 
 /* Prints `127.0.0.1:11211`, `[::1]:11211`, `unix:/path` into text, which holds ADDR_TEXT_MAX bytes. Returns text. */
 const char *addr_print(const struct addr *addr, char *text);
+
+/* Gives addr, which is no unix socket, that port. */
+void addr_set_port(struct addr *addr, uint16_t port);
 
 bool addr_is_unix(const struct addr *addr);
 

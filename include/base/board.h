@@ -7,7 +7,10 @@
 #ifndef MOONGATE_BASE_BOARD_H
 #define MOONGATE_BASE_BOARD_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/metrics.h"
 
 /* name, kind (COUNTER only grows, GAUGE goes up and down), meaning */
 #define BOARD_CELLS(X)                                                                             \
@@ -39,6 +42,7 @@
     X(keys_routed, COUNTER, "routing decisions made")                                              \
     X(client_errors, COUNTER, "requests refused for what the client sent")                         \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
+    X(timer_errors, COUNTER, "errors raised by the script's timers")                               \
     X(calls, COUNTER, "requests sent to backends")                                                 \
     X(call_failures, COUNTER, "calls that ended without a response")                               \
     X(call_timeouts, COUNTER, "calls that passed their deadline")                                  \
@@ -84,10 +88,19 @@ struct board_server {
     uint32_t latencies[BOARD_LATENCIES]; /* responses by time; see board_latency_bucket */
 };
 
+/* What the worker's script makes of options that the master goes by; written before it says that it uses the script. */
+struct board_wishes {
+    double drain_timeout;
+    uint32_t max_conns;
+    int verbose;
+};
+
 /* A worker's own part of the board. */
 struct board_worker {
     struct board_row row;
     struct board_server servers[BOARD_SERVERS];
+    struct board_wishes wishes;
+    struct metrics metrics; /* the script's */
 };
 
 /* Invariant: only the process in a slot writes its part, and the master its own row. */
@@ -96,6 +109,7 @@ struct board {
     double started;              /* seconds of the monotonic clock */
     struct board_row master;     /* the master's own */
     struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
+    struct shared *shared;       /* dictionaries of scripts; owned by the board */
     struct board_worker parts[]; /* one a worker slot */
 };
 
@@ -108,8 +122,9 @@ double board_latency_limit(unsigned bucket);
 /* The worker's entry for a server of that name, made if need be; NULL when all are taken. */
 struct board_server *board_server(struct board_worker *part, const char *name);
 
-/* Maps a zeroed board of `workers` rows, shared with every process forked later. NULL when out of memory. */
-struct board *board_create(uint32_t workers);
+/* Maps a zeroed board of `workers` rows, and `shared_bytes` for dictionaries, shared with every process forked later. NULL
+ * when out of memory. */
+struct board *board_create(uint32_t workers, size_t shared_bytes);
 void board_destroy(struct board *board);
 
 /* Seconds since it was created. */

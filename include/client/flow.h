@@ -26,8 +26,9 @@ struct leg {
     struct leg *next; /* in generation->asking */
     uint32_t place;
     bool is_out;
-    const struct request *r; /* asking: what about */
-    uint32_t function;       /* and which one is asked */
+    struct kept
+        *asks; /* in generation->asking, or its slot's turn has not come: what about; a count */
+    uint32_t function; /* and which one is asked */
 };
 
 /* Invariant (flow_sane): running is how many legs are out. */
@@ -113,6 +114,9 @@ void flow_make_ready(struct flow *flow);
 void flow_enter(struct flow *flow);
 void flow_leave(struct flow *flow);
 
+/* Asks a leg's question: fills the slot that it is put into. */
+void leg_fill_slot(struct leg *leg, struct request *slot);
+
 /* Goes on with a leg that is out, when the script has said which route is the one. */
 void leg_run(struct leg *leg, const struct route *route, const struct request *r);
 
@@ -121,7 +125,7 @@ bool leg_is_awaited(const void *leg);
 bool flow_is_awaited(const struct flow *flow);
 
 /* A leg's result: what a result_fn for requests that the script was asked about is. owner: struct leg. */
-void leg_result(void *leg, uint32_t place, const struct result *result);
+void leg_result(void *owner, uint32_t place, const struct result *result);
 
 /* The worse of two kinds of result: an error before a no, a no before a miss, a miss before a hit. */
 bool result_is_worse(unsigned kind, unsigned than);
@@ -129,6 +133,6 @@ bool result_is_worse(unsigned kind, unsigned than);
 /* --- kinds */
 
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
-    flow_limit;
+    flow_limit, flow_negative, flow_log;
 
 #endif

@@ -13,8 +13,10 @@ struct generation *generation_take(struct generation *g);
 /* The last count does not free it yet: the turn's end calls `retire`. */
 void generation_give(struct generation *g);
 
-/* A route of its own, numbered from 0; the children are routes of the same generation, and copied. Returns its number. */
-uint32_t generation_add(struct generation *g, const struct route *route);
+/* A route of its own, numbered from 0; the children are routes of the same generation, and copied; what n words tell its kind is
+ * too. Returns its number. */
+uint32_t generation_add(struct generation *g, const struct route *route,
+                        const struct route_word *words, uint32_t n);
 
 /* Frees the routes; pools stay the script's. */
 void generation_release(struct generation *g);

@@ -22,6 +22,9 @@ struct kept *kept_create(const struct request *r);
 struct kept *kept_take(struct kept *kept);
 void kept_give(struct kept *kept);
 
+/* Its value will not be sent any more: a long one is let go, if nobody else has a count of the request. */
+void kept_drop_value(struct kept *kept);
+
 /* Invariant: kind == 0: nothing is kept. */
 struct kept_result {
     unsigned kind; /* as in struct result */

@@ -6,6 +6,7 @@
 #define MOONGATE_CLIENT_ROUTE_H
 
 #ifndef MOONGATE_CDEF
+#include "client/path.h"
 #include "protocol/request.h"
 #include <stdint.h>
 #endif
@@ -26,11 +27,17 @@ struct answer {
 
 #ifndef MOONGATE_CDEF
 
-/* Decides for slots[0..n) (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
+/* Decides for slots[0..n), which may begin anywhere among the turn's (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
  * afterwards. Then goes on with what is on the generation's ready list, which is empty afterwards. Called once a turn or
  * little more often. */
 typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,
                              uint32_t n);
+
+/* Decides for slots[at] alone, as the above would, and says by which way. Nothing is counted or logged; what a script itself
+ * counts or remembers, it does. May not be called while the router decides. Returns the route, NULL for an answer of its own. */
+struct route;
+typedef const struct route *client_trace_fn(void *router, struct request *slots,
+                                            struct answer *answers, uint32_t at, struct path *path);
 
 #endif
 #endif

@@ -11,6 +11,7 @@
 
 #ifndef MOONGATE_CDEF
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #endif
 
@@ -27,6 +28,19 @@ enum route_kind {
     ROUTE_DELAY,    /* the child, later: before, after */
     ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
+    ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
+    ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
+
+    /* Choosers: they pick one of their children and may rewrite the request on the way (see client/chooser.h). */
+    ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
+    ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
+    ROUTE_RANDOM, /* any */
+    ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
+    ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is no key */
+    ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
+    ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
+                      number: tokens a second, burst */
 };
 
 /* What ROUTE_ALL waits for. */
@@ -36,9 +50,16 @@ enum route_wait {
     WAIT_FASTEST,  /* the first that is no error; of only errors the last */
     WAIT_INITIAL,  /* the first child */
     WAIT_MAJORITY, /* more than half agree on the kind of result; else the worst */
+    WAIT_HIT,      /* the first hit; else the best */
 };
 
 enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };
+
+/* How ROUTE_PREFIX looks a key up: by the longest prefix; by the part between anchor and the nth separator; as it is. */
+enum route_match { MATCH_PREFIX, MATCH_PART, MATCH_WHOLE };
+
+/* What ROUTE_KEY puts before a key: always; where it is not there yet; in the place of what was looked for, where that is. */
+enum route_edit { EDIT_ADD, EDIT_ENSURE, EDIT_REPLACE };
 
 struct route_options {
     uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
@@ -47,13 +68,32 @@ struct route_options {
     uint32_t wait;  /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
     uint32_t most_in_flight; /* LIMIT */
-    double share;            /* FAILOVER: of requests that may fail over, 0..1; 1 = all */
-    double burst;            /* FAILOVER: so many more at once */
-    double before;           /* DELAY: seconds */
-    double after;            /* DELAY: seconds */
-    double percentile;       /* HEDGE: of the child's times, 0..1 */
-    double least;            /* HEDGE: seconds that are waited at least */
-    double most;             /* HEDGE: and at most */
+    uint32_t keys;           /* NEGATIVE: remembered at most */
+    uint32_t match;          /* PREFIX: enum route_match */
+    uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
+    uint32_t edit;           /* KEY: enum route_edit */
+    uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
+    int32_t distribution;    /* HASH: enum distribution, enum hash */
+    int32_t hash;
+    double seed;    /* HASH */
+    double seconds; /* EXPTIME; NEGATIVE: how long */
+    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
+    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
+    double before; /* DELAY: seconds */
+    double after;  /* DELAY: seconds */
+    double percentile; /* HEDGE: of the child's times, 0..1 */
+    double least;      /* HEDGE: seconds that are waited at least; SHARE: keys' places from, 0..1 */
+    double most;       /* HEDGE: and at most; SHARE: and below this one */
+};
+
+/* What a kind is told beside its options; which fields count is said there. */
+struct route_word {
+    const char *text; /* len bytes; copied */
+    size_t len;
+    double number;
+    double burst;
+    uint32_t child; /* 0.. */
+    uint32_t command;
 };
 
 #ifndef MOONGATE_CDEF
@@ -71,6 +111,7 @@ struct route {
     char *text;        /* FAIL; or the name that stats and explain show, or NULL */
     const struct route **children;
     uint32_t children_n;
+    uint32_t number;           /* its place in generation->routes */
     struct route_state *state; /* what its kind remembers from request to request, or NULL */
 };
 

@@ -16,7 +16,8 @@
 struct client;
 struct flow;
 
-enum { TURN_SLOTS = 2048, TURN_NUMBERS = 1024 };
+/* How many requests are routed at once: of clients, and of legs that are put to functions beside them. Buckets of clients' numbers. */
+enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128, TURN_NUMBERS = 1024 };
 
 /* Who may flush_all. */
 enum turn_flush {
@@ -42,6 +43,7 @@ struct turn {
     struct arena *arena;
     struct turn_limits limits;
     struct generation *generation; /* the current one; then those that end */
+    client_trace_fn *trace;
     turn_stats_fn *stats;
     void *about;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
@@ -76,9 +78,6 @@ struct client *turn_client(const struct turn *t, uint32_t number);
 
 /* True when a call of r to that pool that fails is a miss. */
 bool turn_fails_as_miss(const struct pool *pool, const struct request *r);
-
-/* What a call to a pool without servers fails with. Valid until the next such text is made. */
-const char *turn_no_server(const struct pool *pool);
 
 /* The next free slot; routes and sends what is there when all are taken. */
 struct request *turn_slot(struct turn *t);

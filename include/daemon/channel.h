@@ -11,12 +11,15 @@
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
     X(CLIENT, "down", "a client to take over, its listener; the descriptor comes along")           \
-    X(RELOAD, "down", "load the script whose text comes along; generation it will be")             \
+    X(LOAD, "down", "load the script whose text comes along, beside the one in use; generation")   \
+    X(SWITCH, "down", "use what was loaded from now on; its generation")                           \
+    X(DROP, "down", "forget what was loaded; its generation")                                      \
     X(DRAIN, "down", "answer what is in flight, then exit 0; milliseconds at most, 0 = no limit")  \
     X(QUIT, "down", "exit at once")                                                                \
     X(READY, "up", "the worker serves; generation of its script")                                  \
-    X(RELOADED, "up", "generation now in use")                                                     \
-    X(KEPT, "up", "the new script did not load; generation still in use")
+    X(LOADED, "up", "the new script waits for SWITCH or DROP; its generation")                     \
+    X(KEPT, "up", "the new script did not load, the text says why; generation it would be")        \
+    X(SWITCHED, "up", "generation now in use")
 
 enum channel_message_type {
 #define X(name, direction, meaning) CHANNEL_##name,
@@ -24,9 +27,12 @@ enum channel_message_type {
 #undef X
 };
 
+enum { CHANNEL_TEXT_MAX = 1024 };
+
 struct channel_message {
     uint32_t type; /* enum channel_message_type */
     uint32_t number;
+    char text[CHANNEL_TEXT_MAX]; /* of most: empty */
 };
 
 enum channel_status {
@@ -40,6 +46,10 @@ int channel_create(int ends[2]);
 
 /* fd < 0: no descriptor. On CHANNEL_OK the receiver has its own copy; the caller still owns fd. */
 enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd);
+
+/* With a text, which is cut to CHANNEL_TEXT_MAX - 1 bytes. */
+enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
+                                      const char *text);
 
 /* *fd becomes the descriptor that came along (close-on-exec), or -1. A CLIENT message whose descriptor got lost
  * because this process has no more room for one comes with -1. */

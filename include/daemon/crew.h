@@ -39,7 +39,8 @@ struct slot {
     uint64_t tried_turn;     /* the turn in which its channel was full */
     double started, backoff; /* seconds: of process_clock; before the next respawn */
     bool owes_order;         /* the channel was full: `order` goes out when there is room */
-    struct channel_message order;
+    enum channel_message_type order;
+    uint32_t order_number;
     ev_child exit_watcher;
     ev_io channel_watcher;
     ev_timer timer;
@@ -47,14 +48,16 @@ struct slot {
 
 enum crew_event_type {
     CREW_READY,    /* the slot's worker serves; number: generation */
-    CREW_RELOADED, /* number: generation now in use */
-    CREW_KEPT,     /* number: generation still in use */
+    CREW_LOADED,   /* it holds a new script beside the one in use; number: its generation */
+    CREW_KEPT,     /* it could not load that, and text says why; number: the same */
+    CREW_SWITCHED, /* number: generation now in use */
     CREW_GONE,     /* its process has ended; number: status of wait(2) */
     CREW_ROOM,     /* a full channel has room again */
 };
 
 /* Tells the owner. Called from the loop, never from within a crew_ function. */
-typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, uint32_t number);
+typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
+                        const char *text);
 
 /* Called in a new worker first: lets go of all that is the master's, down to its loop, and calls
  * crew_leave. */
@@ -74,6 +77,7 @@ struct crew {
     void *arg;           /* of both */
     uint32_t generation; /* what the script is numbered in workers that start now */
     int script_fd;       /* its text, see source; -1: built-in. Owned by the reload */
+    int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
     bool retired;        /* nobody is respawned any more */
     bool wants_room;
@@ -95,7 +99,8 @@ enum crew_answer crew_hand(struct crew *crew, int fd, uint32_t listener)
 /* Whether CREW_ROOM is to be told. */
 void crew_want_room(struct crew *crew, bool wanted);
 
-/* An order for one worker (RELOAD, DRAIN, QUIT): a later one replaces one that has not gone out. */
+/* An order for one worker (LOAD, SWITCH, DROP, DRAIN, QUIT): a later one replaces one that has not
+ * gone out. */
 void crew_order(struct slot *s, enum channel_message_type type, uint32_t number);
 
 /* No more respawning: from now on the crew only becomes smaller. */

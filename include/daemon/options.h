@@ -7,10 +7,13 @@
 #ifndef MOONGATE_DAEMON_OPTIONS_H
 #define MOONGATE_DAEMON_OPTIONS_H
 
+#include "daemon/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "script/services.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
 
@@ -19,7 +22,7 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
-    X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1",                                             \
+    X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path; name=... names it; repeatable")      \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
@@ -39,6 +42,18 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
+    X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
+      "name servers, instead of those of /etc/resolv.conf")                                        \
+    X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
+      "between two look-ups of a name, however short it lives")                                    \
+    X(resolve_max, SECONDS, 0, "resolve-max", "SECONDS", "300",                                    \
+      "between two look-ups of a name, however long it lives")                                     \
+    X(resolve_timeout, SECONDS, 0, "resolve-timeout", "SECONDS", "1",                              \
+      "for a name server's answer at first; three tries, each twice as long as the one before")    \
+    X(discover_wait, SECONDS, 0, "discover-wait", "SECONDS", "3",                                  \
+      "how long a script that is loaded waits for the first answers of its discoveries")           \
+    X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
+      "memory for what scripts share between workers (64k..16g)")                                  \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
@@ -49,11 +64,14 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
-/* A repeatable option's values, in order. */
-struct option_list {
-    const char **items;
-    size_t n;
-};
+/* What mg.options may set. The command line wins. */
+#define SETTABLE_OPTIONS(X)                                                                        \
+    X(max_conns)                                                                                   \
+    X(verbose)                                                                                     \
+    X(max_value)                                                                                   \
+    X(client_buffer)                                                                               \
+    X(allow_flush)                                                                                 \
+    X(drain_timeout)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -72,6 +90,10 @@ struct options {
     uint64_t client_buffer;
     int allow_flush;      /* enum turn_flush, in the order of its words */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
+    struct option_list resolver;
+    double resolve_min, resolve_max, resolve_timeout;
+    double discover_wait;
+    uint64_t shared_memory;
     bool single_process;
     bool no_jit;
     const char *lua_dir; /* NULL = the modules linked into the binary */
@@ -80,6 +102,7 @@ struct options {
     bool help;
     const char *script; /* NULL when --servers is given */
     int script_fd;      /* its text, see source; -1: not read. Owned by main */
+    uint64_t given;     /* what the command line said: a bit for each of OPTIONS */
 };
 
 /* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the
@@ -87,8 +110,14 @@ struct options {
  * --servers together, or neither, is a usage error (unless help, version or print_script). */
 bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
 
-/* The address in an item of `bind`, behind its `name=` if it has one; the name goes to *name (len 0: none). */
-const char *options_bind_address(const char *item, const char **name, size_t *len);
+/* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
+void options_settable(struct script_option to[SCRIPT_OPTIONS]);
+
+/* Gives the option at that place among them a value within its bounds, unless the command line did. */
+void options_set(struct options *o, uint32_t at, double value);
+
+/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+bool options_default(struct options *o) __attribute__((warn_unused_result));
 
 /* Prints usage and the table of options with their defaults. */
 void options_help(FILE *out);

@@ -1,5 +1,10 @@
-/* reload: what SIGHUP starts: the script is checked in a throw-away child, then every worker loads
- * it.
+/* reload: what SIGHUP starts: the script is checked in a throw-away child, every worker loads it beside
+ * the one in use, and once all have, all switch to it.
+ *
+ * Invariant: a reload is all workers or none. Until every worker has said that it holds the new
+ * script none uses it, and one that cannot load it, or dies of it, or does not answer, ends the
+ * reload for all. From then on none goes on with the old one: to switch cannot fail, a worker that
+ * does not is killed, and one that starts begins with the new script.
  *
  * Owned by the master, one for its life; it never blocks the loop and never runs the script in the
  * master. A SIGHUP that comes while one is under way is remembered and done once afterwards.
@@ -14,12 +19,10 @@
 
 enum reload_state {
     RELOAD_IDLE,
-    RELOAD_CHECKING, /* the check child runs */
-    RELOAD_WAITING,  /* workers owe answers */
+    RELOAD_CHECKING,  /* the check child runs */
+    RELOAD_LOADING,   /* workers load the script, or start and will be asked to */
+    RELOAD_SWITCHING, /* all had it, and are told to use it */
 };
-
-/* What a slot's worker said to the order. */
-enum reload_answer { ANSWER_NONE, ANSWER_OWED, ANSWER_LOADED, ANSWER_KEPT };
 
 struct reload {
     struct crew *crew;
@@ -29,9 +32,10 @@ struct reload {
     enum reload_state state;
     bool again; /* another SIGHUP has come meanwhile */
     struct check check;
-    struct options trial; /* the options with the script that is checked */
+    struct options trial; /* the options with the script that is checked and loaded */
+    uint32_t generation;  /* what that is numbered; a number that workers have heard is used up */
     int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
-    enum reload_answer *answers; /* one a slot */
+    bool *owes;           /* one a slot: its worker owes an answer to LOAD or SWITCH */
     ev_io text_watcher;
     ev_child exit_watcher;
     ev_timer limit;
@@ -44,10 +48,17 @@ bool reload_init(struct reload *r, struct crew *crew, const struct options *o, c
 /* SIGHUP. */
 void reload_request(struct reload *r);
 
-/* A worker's answer, loaded or kept. */
-void reload_take_answer(struct reload *r, const struct slot *s, bool loaded);
+/* A worker is ready: if the others are loading, it does so too. */
+void reload_take_newcomer(struct reload *r, struct slot *s);
 
-/* A worker is gone: its answer is not waited for. The next in its slot loads the same text. */
+/* A worker has done as it was told: has loaded that generation, or has switched to it. */
+void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation);
+
+/* A worker could not load that generation. */
+void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
+                         const char *why);
+
+/* A worker is gone. The next in its slot loads the text that is in use then. */
 void reload_forget(struct reload *r, const struct slot *s);
 
 /* Drops what is under way (drain). Also what a forked child calls: with kill_check false the

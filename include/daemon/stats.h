@@ -1,4 +1,4 @@
-/* stats: what `stats`, `stats settings|proxy|pools|servers` answer, for the whole service.
+/* stats: what `stats`, `stats settings|proxy|pools|servers|script` answer, for the whole service.
  *
  * Reads the board, the options and the worker's script; owns nothing. Any worker gives the same answer.
  */

@@ -55,6 +55,8 @@ enum command_shape {
 #define RETRIEVE_RESPONSES (RESPONSE_VALUE | RESPONSE_END)
 #define META_RESPONSES                                                                             \
     (RESPONSE_HD | RESPONSE_EN | RESPONSE_VA | RESPONSE_NS | RESPONSE_EX | RESPONSE_NF)
+#define META_GET_RESPONSES    (RESPONSE_HD | RESPONSE_EN | RESPONSE_VA)
+#define META_CHANGE_RESPONSES (RESPONSE_HD | RESPONSE_NS | RESPONSE_EX | RESPONSE_NF)
 
 /* name, text, shape, what the answer may be besides an error, its answer to a miss */
 #define COMMANDS(X)                                                                                \
@@ -73,10 +75,10 @@ enum command_shape {
     X(INCR, "incr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
     X(DECR, "decr", SHAPE_ARITHMETIC, NUMBER_RESPONSES, "NOT_FOUND\r\n")                           \
     X(TOUCH, "touch", SHAPE_TOUCH, RESPONSE_TOUCHED | RESPONSE_NOT_FOUND, "NOT_FOUND\r\n")         \
-    X(META_GET, "mg", SHAPE_META, META_RESPONSES, "EN\r\n")                                        \
-    X(META_SET, "ms", SHAPE_META_STORE, META_RESPONSES, "NS\r\n")                                  \
-    X(META_DELETE, "md", SHAPE_META, META_RESPONSES, "NF\r\n")                                     \
-    X(META_ARITHMETIC, "ma", SHAPE_META, META_RESPONSES, "NF\r\n")                                 \
+    X(META_GET, "mg", SHAPE_META, META_GET_RESPONSES, "EN\r\n")                                    \
+    X(META_SET, "ms", SHAPE_META_STORE, META_CHANGE_RESPONSES, "NS\r\n")                           \
+    X(META_DELETE, "md", SHAPE_META, META_CHANGE_RESPONSES, "NF\r\n")                              \
+    X(META_ARITHMETIC, "ma", SHAPE_META, META_CHANGE_RESPONSES | RESPONSE_VA, "NF\r\n")            \
     X(META_DEBUG, "me", SHAPE_META, RESPONSE_ME | RESPONSE_EN, "EN\r\n")                           \
     X(META_NOOP, "mn", SHAPE_LOCAL, 0, "")                                                         \
     X(FLUSH_ALL, "flush_all", SHAPE_ADMIN, RESPONSE_OK, "")                                        \

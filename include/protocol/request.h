@@ -104,6 +104,13 @@ bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r)
 /* True when a key may be sent: 1..250 bytes, no control bytes, no space. */
 bool request_key_is_valid(const uint8_t *key, size_t len);
 
+/* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
+ * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */
+bool request_put_key(struct request *r, const uint8_t *key, size_t len);
+
+/* True when r changes nothing on its server, however often it is sent: get, gets, and mg with no flag that writes. */
+bool request_only_reads(const struct request *r);
+
 /* Takes the next of a meta command's flags out of *at .. end; false when there is none. *len is at least 1. */
 bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len);
 

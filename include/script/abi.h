@@ -15,6 +15,7 @@
 #include "client/routes.h"
 #include "protocol/request.h"
 #include "script/requests.h"
+#include "script/services.h"
 
 #ifndef MOONGATE_CDEF
 #include <stddef.h>
@@ -36,13 +37,13 @@ struct mg_batch {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
-    double weight; /* 0: as the text says */
+    double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
 
-/* What options of a pool choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE };
+/* What options choose from; the numbers of choices are C's enums. */
+enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
@@ -54,7 +55,14 @@ struct mg_pool_options {
     const char *unhashed_prefix; /* or NULL */
     size_t unhashed_prefix_len;
     double seed;
+    const char *seed_text; /* hashed for the seed; or NULL */
+    size_t seed_text_len;
     double eject_floor;
+    const char *discover; /* a URL, or NULL */
+    size_t discover_len;
+    double discover_interval;
+    double discover_timeout;
+    double discover_debounce;
     struct mg_server_options
         server;      /* of its servers, where they have none of their own; name and weight unused */
     uint32_t points; /* a server of weight 1 has; 0: as many as the distribution gives */
@@ -64,6 +72,8 @@ struct mg_pool_options {
     int32_t order;
     int32_t on_failure;
     bool weighted;
+    bool hash_empty_tag;
+    bool discover_shrink;
 };
 
 /* A number among the options of a server: its place in struct backend_settings and its bounds. */
@@ -82,6 +92,9 @@ const char *mg_command_text(uint32_t command);
 
 /* Decides slot `at`: refused with `SERVER_ERROR text`. The text is copied. */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
+
+/* A step of the way that is being traced, in words. */
+void mg_step(struct script *s, const char *text, size_t len);
 
 /* Fills in the defaults that the command line gives. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o);
@@ -115,9 +128,18 @@ int32_t mg_result_bits(const char *name, size_t len);
 const char *mg_result_name(uint32_t at);
 
 /* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
- * else the route's name for stats and explain. Returns its number. */
+ * else the route's name for stats and explain; the words tell its kind what else it wants to know. Returns its number. */
 int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
-                     const int32_t *children, uint32_t n, const char *text);
+                     const int32_t *children, uint32_t n, const char *text,
+                     const struct route_word *words, uint32_t words_n);
+
+/* NULL, or what is wrong with the words and options of a ROUTE_HASH: a sentence that goes on from its name. */
+const char *mg_hash_refuses(const struct route_options *o, const struct route_word *words,
+                            uint32_t n);
+
+/* A number from 0 to below 2^53 that a text always has; and a text that this host alone has (its name). */
+double mg_hash_text(const char *text, size_t len);
+const char *mg_host(void);
 
 /* --- functions that wait. `at` and `serial` are the handle of one: a place and a number that tells it from others there. */
 
@@ -198,10 +220,10 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r, uint3
 /* The number of the command with that name (what mg_request_make takes); -1: there is none. */
 int32_t mg_find_command(const char *name, size_t len);
 
+/* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o);
+
 /* The servers named with --servers, 0.. ; NULL behind the last. */
 const char *mg_server(struct script *s, uint32_t at);
-
-/* A log line at level info. */
-void mg_log(struct script *s, const char *text, size_t len);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/board.h"
 #include "client/turn.h"
+#include "script/services.h"
 
 /* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */
 struct script_host {
@@ -26,7 +27,11 @@ struct script_host {
     size_t servers_n;
     const char *const *listeners; /* --bind: names, or addresses as given */
     size_t listeners_n;
-    const char *lua_dir; /* --lua-dir or NULL */
+    struct metrics *metrics; /* the worker's own */
+    struct shared *shared;
+    uint32_t worker, workers;            /* its number, 0.., of how many */
+    const struct script_option *options; /* that a script may set; ends with a NULL name */
+    const char *lua_dir;                 /* --lua-dir or NULL */
     bool jit;
 };
 
@@ -39,6 +44,20 @@ struct script;
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error);
 
+/* Lets its timers run, from when it is used on; and stops them, from when another is. Without the first, as when a script is
+ * only checked, none ever does. */
+void script_start_timers(struct script *s);
+void script_stop_timers(struct script *s);
+
+/* Seconds until its next timer fires; below 0: none runs. */
+double script_next_timer(const struct script *s);
+
+/* The value that the script gave host->options[at]. False: it gave none. */
+bool script_option(const struct script *s, uint32_t at, double *value);
+
+/* The largest value that it may put into a request. */
+void script_set_max_value(struct script *s, size_t max_value);
+
 /* Its pools give back their backends. Only when nothing runs on its routes: a script that a turn has adopted is destroyed by that. */
 void script_destroy(struct script *s);
 
@@ -47,6 +66,13 @@ struct generation *script_routes(struct script *s);
 
 /* A client_route_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
+
+/* A client_trace_fn; likewise. */
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path);
+
+/* Prints the value of an expression in the script's globals and `mg`, or runs statements; or what was wrong. */
+void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
 
 uint32_t script_generation(const struct script *s);
 

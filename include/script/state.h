@@ -1,7 +1,8 @@
-/* state: the inside of a script, shared by script.c and api.c only. */
+/* state: the inside of a script, shared by script.c and api*.c only. */
 #ifndef MOONGATE_SCRIPT_STATE_H
 #define MOONGATE_SCRIPT_STATE_H
 
+#include <ev.h>
 #include <lua.h>
 
 #include "base/log.h"
@@ -10,7 +11,29 @@
 #include "script/async.h"
 #include "script/script.h"
 
-/* Invariant: the Lua stack holds the traceback handler at 1 and the run function at 2 whenever Lua is not running. */
+struct script_timer {
+    ev_timer watcher; /* data: the script */
+    int32_t number;
+    bool is_used;
+};
+
+/* Timers do not move, so that the loop can hold them. */
+struct script_timers {
+    struct script_timer *all[SCRIPT_TIMERS]; /* n of them, used or not */
+    int32_t n;
+    int fire; /* the function's place in Lua's registry */
+    bool is_running;
+};
+
+enum {
+#define X(name, text, verbosity, priority) +1
+    SCRIPT_LEVELS = LOG_LEVELS(X)
+#undef X
+};
+
+/* What the Lua stack holds, and nothing more, whenever Lua is not running. */
+enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
+
 struct script {
     lua_State *L;
     struct script_host host;
@@ -21,9 +44,24 @@ struct script {
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
+    struct path *path_taken; /* of the request that is being traced, else NULL */
     struct log_limit log;
     char path[256];                  /* as shown */
     uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
+    bool is_loaded;
+    const char *wrong; /* see mg_wrong */
+    struct log_limit levels[SCRIPT_LEVELS];
+    struct script_timers timers;
+    uint32_t options_given; /* a bit each */
+    double options[SCRIPT_OPTIONS];
+    char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
+
+/* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
+void library_open(lua_State *L, const char *lua_dir);
+
+/* Finds what Lua does when a timer fires. False: the message is on the stack. */
+bool timers_init(struct script *s);
+void timers_release(struct script *s);
 
 #endif

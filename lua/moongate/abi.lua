@@ -122,6 +122,32 @@ function M.numbers(list)
     return ffi.new("int32_t[?]", math.max(#list, 1), list)
 end
 
+--- A list of { text =, number =, burst =, child =, command = } (all may be missing) as C's struct route_word.
+function M.words(list)
+    local words = ffi.new("struct route_word[?]", math.max(#list, 1))
+    for i, word in ipairs(list) do
+        local to, text = words[i - 1], word.text or ""
+        to.text, to.len = text, #text
+        to.number, to.burst = word.number or 0, word.burst or 0
+        to.child, to.command = word.child or 0, word.command or 0
+    end
+    return words
+end
+
+--- What goes into dictionaries and comes out of them; how full one is.
+function M.shared_value()
+    return ffi.new "struct shared_value"
+end
+
+function M.shared_usage()
+    return ffi.new "struct mg_shared_usage"
+end
+
+--- A list of numbers as C's array, which lives as long as what is returned.
+function M.doubles(list)
+    return ffi.new("double[?]", #list, list)
+end
+
 --- Gives a C struct its methods.
 function M.metatype(name, metatable)
     ffi.metatype(name, metatable)

@@ -6,19 +6,19 @@ local M = {}
 
 local DEEPEST = 16 -- functions that return functions
 
---- Called first, with what abi.open wants. Returns the functions that C keeps: load, run, traceback.
+--- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch)
     abi.open(cdef, script, batch)
     require "moongate.request"
     local sandbox = require "moongate.sandbox"
-    return M.load, M.run, sandbox.traceback
+    return sandbox.traceback, M.run, M.trace, M.load
 end
 
 local async, routes, numbers, functions, waiting, meaning, value_of, slots, answers
-local root
+local root, environment, prompt, NONE
 
 local function log(text)
-    abi.C.mg_log(abi.script, text, #text)
+    require "moongate.log"(text)
 end
 
 -- "nothing" or "a number", and where the function that gave it stands.
@@ -39,11 +39,12 @@ function M.load(path, text)
     numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
     meaning, value_of = require "moongate.reply".meaning, require "moongate.reply".value_of
     slots, answers = abi.slots(), abi.batch.answers
+    NONE = tonumber(abi.C.ANSWER_NONE)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
-        local env = sandbox.globals(path:match "^.*/" or "./", log)
-        chunk, wrong = sandbox.load_text(text, path, env)
+        environment = sandbox.globals(path:match "^.*/" or "./", log, { moongate = require "moongate" })
+        chunk, wrong = sandbox.load_text(text, path, environment)
         if not chunk then error(wrong, 0) end
     else
         chunk = function() return require "moongate.servers" end
@@ -55,15 +56,16 @@ function M.load(path, text)
     root = result
     if type(root) == "function" then where.set_function(root) end
     if not routes.is_route(root) then
-        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, describe(root)), 0)
+        local what = describe(root)
+        error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
     routes.close()
     return numbers[root]
 end
 
--- What a route returned is not one that C runs: a function to ask, a ready answer, a waiting route, or a mistake.
-local function decide(at, req, route)
-    local from = root
+-- What a route returned (from) is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a
+-- waiting route, or a mistake.
+local function decide(at, req, route, from, tell)
     for _ = 1, DEEPEST do
         local number = numbers[route]
         if number then
@@ -71,7 +73,7 @@ local function decide(at, req, route)
             return
         end
         if waiting[route] then
-            async.begin(at, waiting[route])
+            if tell then tell(waiting[route], "async ") else async.begin(at, waiting[route]) end
             return
         end
         local what = route ~= nil and meaning(route)
@@ -83,7 +85,10 @@ local function decide(at, req, route)
             return
         end
         local value = value_of(route)
-        if value then
+        if value and tell then
+            abi.C.mg_step(abi.script, "reply value", 11)
+            return
+        elseif value then
             local status = abi.C.mg_answer_value(abi.script, at, value)
             if status < 0 then error(async.call_errors[status], 0) end
             return
@@ -92,13 +97,14 @@ local function decide(at, req, route)
             error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
+        if tell then tell(route) end
         route = route(req)
     end
     error("functions return functions without end", 0)
 end
 
---- Routes slots first .. last; with none, goes on with the functions that may. An error leaves batch.at on the slot that
--- raised it.
+--- Routes those of slots first .. last that have no answer yet; with none, goes on with the functions that may. An
+-- error leaves batch.at on the slot that raised it.
 function M.run(first, last)
     if first > last then
         abi.batch.at = abi.batch.capacity
@@ -106,18 +112,50 @@ function M.run(first, last)
     end
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
-        batch.at = at
-        local req = slots[at]
-        local id = req.function_id
-        local route = id == 0 and root or asked[id]
-        if type(route) == "function" then route = route(req) end
-        local number = of[route]
-        if number then
-            answers[at].route = number
-        else
-            decide(at, req, route)
+        if answers[at].route == NONE then
+            batch.at = at
+            local req = slots[at]
+            local id = req.function_id
+            local from = id == 0 and root or asked[id]
+            local route = from
+            if type(route) == "function" then route = route(req) end
+            local number = of[route]
+            if number then
+                answers[at].route = number
+            else
+                decide(at, req, route, from)
+            end
         end
     end
+end
+
+local function tell_function(f, sort)
+    local text = (sort or "") .. routes.name(f):gsub("^the ", "")
+    abi.C.mg_step(abi.script, text, #text)
+end
+
+--- Routes one slot as run does, and tells C each step before the answer.
+function M.trace(at)
+    local req = slots[at]
+    local id = req.function_id
+    local route = id == 0 and root or functions[id]
+    abi.batch.at = at
+    decide(at, req, route, route, tell_function)
+end
+
+--- The value of an expression, as text; of a statement nothing. The script's locals are out of reach: `mg` is there.
+function M.evaluate(text)
+    local sandbox = require "moongate.sandbox"
+    prompt = prompt or setmetatable({ mg = require "moongate" }, { __index = environment })
+    local chunk, wrong = sandbox.load_chunk("return " .. text, "=expression", prompt)
+    chunk = chunk or sandbox.load_chunk(text, "=expression", prompt)
+    if not chunk then error(wrong, 0) end
+    local function show(...)
+        local words = { ... }
+        for i = 1, select("#", ...) do words[i] = require "moongate.show".value((select(i, ...))) end
+        return table.concat(words, ", ")
+    end
+    return show(chunk())
 end
 
 return M

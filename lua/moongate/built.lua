@@ -50,6 +50,12 @@ end
 
 local metatable = proxy.metatable(pointer, holder, written)
 
+-- For who lists what there is.
+M.fields, M.methods = { exptime = true, flags = true }, {}
+for name in pairs(request.fields) do M.fields[name] = true end
+for name in pairs(request.methods) do M.methods[name] = true end
+for name in pairs(request.editors) do M.methods[name] = true end
+
 local function make(command)
     local self, r = setmetatable({}, metatable), abi.new_request()
     C.mg_request_make(r, C.mg_find_command(command, #command))

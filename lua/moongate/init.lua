@@ -5,8 +5,13 @@
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
+local daemon = require "moongate.daemon"
+local log = require "moongate.log"
+local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
 local reply = require "moongate.reply"
+local shared = require "moongate.shared"
+local timer = require "moongate.timer"
 
 local function servers()
     local list = {}
@@ -17,6 +22,7 @@ local function servers()
     end
 end
 
+---@type moongate
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
@@ -24,11 +30,30 @@ local mg = {
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
     reply = { miss = reply.miss, error = reply.error, value = reply.value },
-    --- mg.async(function(req) ... end): a route whose function may wait: mg.call, mg.call_all, mg.sleep. See the README.
+    --- mg.async(function(req) ... end): a route whose function may wait. See the README.
     async = async.async, call = async.call, call_all = async.call_all, call_each = async.call_each,
     spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
     request = built.make,
+    --- mg.shared(name, size): a dictionary that all workers share.
+    shared = shared.shared,
+    --- mg.counter(name), mg.gauge(name), mg.histogram(name [, bounds]): shown by `stats script`.
+    counter = metrics.counter,
+    gauge = metrics.gauge,
+    histogram = metrics.histogram,
+    --- mg.timer.every(seconds, f), mg.timer.after(seconds, f): a timer with timer:stop().
+    timer = { every = timer.every, after = timer.after },
+    --- mg.log(text), mg.log.debug, .info, .warn, .error: a line in the log.
+    log = log,
+    --- Seconds of the loop's clock; of the wall clock.
+    now = daemon.now,
+    time = daemon.time,
+    --- An environment variable, while the script loads.
+    env = daemon.env,
+    --- mg.worker.id, .count, .generation.
+    worker = daemon.worker,
+    --- mg.options { ... }: daemon-wide options.
+    options = daemon.options,
     --- The servers named with --servers.
     servers = servers(),
 }
@@ -41,11 +66,33 @@ local policies = {
     "all_majority",
     "all_sync",
     "big_value",
+    "by_command",
+    "by_prefix",
+    "cap_ttl",
+    "coalesce",
+    "delay",
+    "deny",
+    "error",
     "failover",
+    "failover_with_exptime",
+    "hash",
+    "hedge",
+    "key_split",
     "l1_l2",
+    "latest",
+    "log_requests",
     "migrate",
+    "modify_key",
+    "negative_cache",
+    "null",
+    "outstanding_limit",
+    "random",
+    "rate_limit",
+    "set_ttl",
+    "shadow",
     "staging",
     "warm_up",
+    "zone_failover",
 }
 for _, name in ipairs(policies) do
     mg[name] = require("moongate.routes." .. name)

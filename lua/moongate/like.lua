@@ -15,6 +15,18 @@ local M = {
     nodeproxy = { distribution = "modula_signed", hash = "java", weighted = false },
 }
 
+-- mcrouter's Ch3; what stands before |#| is hashed. Its WeightedCh3, Rendezvous and Crc32 are distribution =
+-- "weighted_ch3", "rendezvous" (servers named by their tags) and "modula", which alone uses the hash.
+M["mcrouter"] = { distribution = "ch3", hash = "crc31", hash_stop = "|#|" }
+
+-- memcached's proxy: mcp.dist_jump_hash, its default, over XXH3; its `seed`, a string there, is one here. Its `filter`
+-- is hash_stop or hash_tag; of an empty tag it hashes nothing. Its dist_ring_hash gives each server 40 digests, which
+-- is distribution = "spymemcached", with naming = "host_port" for omode = "ketama", naming = "host" for "twemproxy"
+-- and servers named host/host:port for "evcache"; hash = "md5" where it has hash = mcp.dist_ring_hash.hash. Its omode
+-- "default" never fills the ring and places nothing. Source: proxy_lua.c and proxy_ring_hash.c, measured against
+-- 1.6.18.
+M["memcached-proxy"] = { distribution = "jump", hash = "xxh3", weighted = false, hash_empty_tag = true }
+
 -- libmemcached 1.1: as created; with BEHAVIOR_KETAMA; with BEHAVIOR_KETAMA_WEIGHTED, which is also php-memcached's
 -- OPT_LIBKETAMA_COMPATIBLE and pylibmc's ketama_weighted; and the latter with DISTRIBUTION_CONSISTENT_KETAMA_SPY. Its
 -- SORT_HOSTS is the order in which servers are written here.

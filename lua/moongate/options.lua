@@ -24,6 +24,27 @@ function M.count(least, most)
     end
 end
 
+--- A whole number with its bounds, or any string.
+function M.count_or_text(least, most)
+    local count = M.count(least, most)
+    return function(value)
+        if type(value) == "string" then return value end
+        return count(value)
+    end
+end
+
+local UNITS = { [""] = 1, k = 2 ^ 10, m = 2 ^ 20, g = 2 ^ 30 }
+
+--- A whole number, also as text with k, m or g behind it: "64k".
+function M.size(least, most)
+    local read = M.count(least, most)
+    return function(value)
+        local digits, unit
+        if type(value) == "string" then digits, unit = value:match "^(%d+)([kmgKMG]?)$" end
+        return read(digits and tonumber(digits) * UNITS[unit:lower()] or value)
+    end
+end
+
 --- Seconds: a millisecond to an hour.
 M.seconds = M.number(0.001, 3600, "seconds")
 

@@ -1,6 +1,7 @@
 --- policy: what the policies of moongate/routes share: checking their options, and making routes of routes.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
+local reply = require "moongate.reply"
 local routes = require "moongate.routes"
 local where = require "moongate.where"
 
@@ -12,6 +13,9 @@ M.number, M.count, M.flag, M.seconds = options.number, options.count, options.fl
 
 --- A share of requests or keys: 0 to 1.
 M.share = options.number(0, 1, "a share")
+
+--- Seconds that a key lives, as memcached takes them, up to the 30 days from which on they are moments.
+M.ttl = options.count(0, 60 * 60 * 24 * 30)
 
 --- One of the names in a table: its value there.
 function M.one_of(names)
@@ -28,6 +32,38 @@ M.bytes = options.bytes
 function M.child(value)
     if routes.is_route(value) then return value end
     return nil, "takes a route, not " .. (value == nil and "nothing" or "a " .. type(value))
+end
+
+--- What is done instead of too much: "error" (of that text), "miss", or another route.
+function M.over(text)
+    return function(value)
+        if value == "error" then return reply.error(text) end
+        if value == "miss" then return reply.miss() end
+        if routes.is_route(value) then return value end
+        return nil, ("takes \"error\", \"miss\" or a route, not %s"):format(tostring(value))
+    end
+end
+
+--- A list of weights; whether there are as many as children is M.check_list's matter.
+function M.weights(value)
+    if type(value) ~= "table" then return nil, "takes a list of numbers, not " .. tostring(value) end
+    for _, weight in ipairs(value) do
+        if type(weight) ~= "number" or not (weight > 0 and weight <= 1e6) then
+            return nil, ("takes numbers above 0 up to 1e6, not %s"):format(tostring(weight))
+        end
+    end
+    return value
+end
+
+--- A list of strings that may be keys.
+function M.strings(value)
+    local list = type(value) == "table" and value or { value }
+    for _, item in ipairs(list) do
+        local _, wrong = options.bytes(1, 250)(item)
+        if wrong then return nil, wrong end
+    end
+    if #list == 0 then return nil, "takes a list of strings" end
+    return list
 end
 
 -- The bits of all errors that another server may do better with.
@@ -54,9 +90,40 @@ function M.results(value)
     return bits
 end
 
+--- For policies whose last item may be a number: `{ route, 60 }` means `{ route, ttl = 60 }`.
+-- @param option string  what that item stands for
+function M.tail(spec, option)
+    local last = type(spec) == "table" and spec[#spec]
+    if type(last) ~= "number" or spec[option] ~= nil then return spec end
+    local to = {}
+    for key, value in pairs(spec) do to[key] = value end
+    to[#spec], to[option] = nil, last
+    return to
+end
+
+--- Raises an error unless the script gave that option.
+function M.want(name, read, option)
+    if read[option] == nil then where.fail(("%s wants the option '%s'"):format(name, option)) end
+end
+
+--- Raises an error unless a list has one item for each child.
+function M.check_list(name, option, list, children)
+    if list and #list ~= #children then
+        where.fail(("%s option '%s' has %d items for %d routes"):format(name, option, #list, #children))
+    end
+end
+
+--- Raises an error about a policy.
+function M.fail(name, message)
+    where.fail(name .. " " .. message)
+end
+
 local function gap_in(spec)
     for key in pairs(spec) do
         if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then return true end
+    end
+    for i = 1, #spec do
+        if spec[i] == nil then return true end
     end
 end
 
@@ -68,7 +135,9 @@ end
 -- @return table, table  the children, and the options as the readers gave them
 function M.read(name, spec, readers, least, most)
     routes.check_loading(name)
-    if type(spec) ~= "table" or routes.is_route(spec) then where.fail(name .. " takes a table of routes and options") end
+    if type(spec) ~= "table" or routes.is_route(spec) then
+        where.fail(name .. " takes a table of routes and options")
+    end
     if gap_in(spec) then where.fail(name .. " has a gap in its list of routes") end
     if #spec < least or #spec > most then
         local count = least == most and least or ("%d to %d"):format(least, most)
@@ -85,14 +154,16 @@ function M.read(name, spec, readers, least, most)
     return children, read
 end
 
---- Raises an error when an option that a policy cannot do without is not given.
-function M.want(name, given, option)
-    if given[option] == nil then where.fail(("%s wants the option '%s'"):format(name, option)) end
-end
+local SHOWN = 8 -- children in a name
 
+-- The children of a policy's children are left out: names stay readable however deep a route is.
 local function names_of(children)
     local names = {}
-    for i, child in ipairs(children) do names[i] = routes.name(child) end
+    for i = 1, math.min(#children, SHOWN) do
+        local name = routes.name(children[i])
+        names[i] = name:match "^[%w_]+%f[(]" or name
+    end
+    if #children > SHOWN then names[SHOWN] = ("%d more"):format(#children - SHOWN + 1) end
     return table.concat(names, ", ")
 end
 
@@ -101,11 +172,13 @@ end
 -- @param kind number     enum route_kind
 -- @param children table  routes
 -- @param fields table    of struct route_options
-function M.route(name, kind, children, fields)
+-- @param words table     as routes.add takes them, or nil
+-- @param shown table     of the children, those in its shown name; nil: all
+function M.route(name, kind, children, fields, words, shown)
     local numbers = {}
     for i, child in ipairs(children) do numbers[i] = routes.number_of(child) end
-    local shown = ("%s(%s)"):format(name, names_of(children))
-    return routes.value(routes.add(kind, numbers, fields, shown), shown)
+    local text = ("%s(%s)"):format(name, names_of(shown or children))
+    return routes.value(routes.add(kind, numbers, fields, text, words), text)
 end
 
 --- A route that a Lua function decides, which may wait.

@@ -26,7 +26,7 @@ local server_options = with_settings {
     port = options.count(1, 65535),
     path = options.bytes(1, 107),
     name = options.bytes(1, 255),
-    weight = options.number(1e-6, 1e6),
+    weight = options.number(0, 1e6),
 }
 
 local pool_options = with_settings {
@@ -37,11 +37,17 @@ local pool_options = with_settings {
     order = options.choice(C.MG_ORDER, "order"),
     on_failure = options.choice(C.MG_ON_FAILURE, "on_failure"),
     eject_floor = options.number(0, 1, "a share"),
-    seed = options.count(0, 2 ^ 53),
+    seed = options.count_or_text(0, 2 ^ 53),
     points = options.count(1, 65535),
     weighted = options.flag,
     hash_tag = options.bytes(2, 2),
+    hash_empty_tag = options.flag,
     hash_stop = options.bytes(1, 15),
+    discover = options.bytes(1, 599),
+    discover_interval = options.number(0.05, 86400, "seconds"),
+    discover_timeout = options.seconds,
+    discover_debounce = options.number(0, 3600, "seconds"),
+    discover_shrink = options.flag,
     unhashed_prefix = options.bytes(1, 127),
     like = function(value)
         if like[value] then return value end
@@ -49,14 +55,19 @@ local pool_options = with_settings {
     end,
 }
 
+local xxh3 = C.mg_find(C.MG_HASH, "xxh3", 4) -- the only hash that takes a seed
+
 -- Strings go to C with their length beside them.
-local has_length = { name = true, hash_stop = true, unhashed_prefix = true }
+local has_length = { name = true, hash_stop = true, unhashed_prefix = true, discover = true }
 
 local function set_option(to, name, value)
     if name == "timeout" then
         to.server.timeout = value
     elseif settings[name] then
         to.server.backend[name] = value
+    elseif name == "seed" then
+        local text = type(value) == "string" and value or nil
+        to.seed, to.seed_text, to.seed_text_len = text and 0 or value, text, text and #text or 0
     elseif name ~= "like" then
         to[name] = value
         if has_length[name] then to[name .. "_len"] = #value end
@@ -122,7 +133,15 @@ end
 
 local function wrong_list(spec)
     if type(spec) ~= "table" then return "takes a table of servers and options" end
-    if #spec == 0 then return "names no server" end
+    if spec.discover ~= nil and #spec > 0 then return "takes servers or the option 'discover', not both" end
+    if spec.discover == nil then
+        if #spec == 0 then return "names no server" end
+        for name in pairs(spec) do
+            if type(name) == "string" and name:find "^discover_" and pool_options[name] then
+                return ("option '%s' goes with 'discover'"):format(name)
+            end
+        end
+    end
     for key in pairs(spec) do
         if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then
             return "has a gap in its list of servers"
@@ -141,12 +160,17 @@ function M.pool(spec)
     if spec.hash and C.mg_hashes_itself(to.distribution) then
         where.fail("mg.pool option 'hash' goes with other distributions: this one hashes keys in its own way")
     end
+    if spec.seed and (C.mg_hashes_itself(to.distribution) or to.hash ~= -1 and to.hash ~= xxh3) then
+        where.fail("mg.pool option 'seed' goes with hash = \"xxh3\": others have no seed")
+    end
     if spec.points and not C.mg_takes_points(to.distribution) then
         where.fail("mg.pool option 'points' goes with other distributions: this one has a number of its own")
     end
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
+    wrong = spec.discover and abi.text(C.mg_pool_follow(script, number, to))
+    if wrong then where.fail(("mg.pool option 'discover': '%s': %s"):format(spec.discover, wrong)) end
     return routes.value(number, "pool " .. abi.text(C.mg_pool_name(script, number)))
 end
 
@@ -156,6 +180,7 @@ function M.defaults(spec)
     if type(spec) ~= "table" then where.fail "mg.defaults takes a table of options" end
     if #spec > 0 then where.fail "mg.defaults takes options, no servers" end
     if spec.name then where.fail "mg.defaults takes no name: each pool has its own" end
+    if spec.discover then where.fail "mg.defaults takes no 'discover': each pool has its own servers" end
     local wrong = options.read(spec, pool_options, function() end)
     if wrong then where.fail("mg.defaults " .. wrong) end
     defaults = {}

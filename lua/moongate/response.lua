@@ -115,6 +115,8 @@ local metatable = {
     end,
 }
 
+M.methods, M.fields = methods, fields
+
 --- The response of a task's call; nil while there is none.
 function M.new(task, number)
     local result = abi.result()

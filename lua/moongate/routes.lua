@@ -46,11 +46,13 @@ end
 -- @param children table   numbers of routes
 -- @param options table
 -- @param text string
+-- @param words table      what else its kind is told: { text =, number =, burst =, child =, command = } each
 -- @return number
-function M.add(kind, children, options, text)
+function M.add(kind, children, options, text, words)
     local to = abi.route_options()
-    for name, value in pairs(options or {}) do to[name] = value end
-    return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text)
+    for name, value in pairs(options) do to[name] = value end
+    words = words or {}
+    return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text, abi.words(words), #words)
 end
 
 local function add_function(route)

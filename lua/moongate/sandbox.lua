@@ -51,6 +51,9 @@ local function read_file(path)
     return text, wrong and path .. ": " .. wrong
 end
 
+--- Loads text that is no file, under the name given.
+M.load_chunk = compile
+
 --- Loads the text of the file at `path` as a function of no arguments with the globals `env`. nil and a message when it
 -- cannot.
 function M.load_text(text, path, env)
@@ -64,9 +67,8 @@ function M.load_file(path, env)
     return M.load_text(text, path, env)
 end
 
--- `require`: moongate, or a file beside the script, loaded once a script.
-local function make_require(dir, env)
-    local loaded = { moongate = require "moongate" }
+-- `require`: what is loaded, or a file beside the script, loaded once a script.
+local function make_require(dir, env, loaded)
     return function(name)
         if type(name) ~= "string" then where.fail("require takes a string, not a " .. type(name)) end
         if loaded[name] ~= nil then return loaded[name] end
@@ -96,13 +98,14 @@ getmetatable("").__metatable = "string"
 --- The globals of one script.
 -- @param dir string    where `require` looks, with its last slash
 -- @param print function  gets the line that print makes
-function M.globals(dir, print)
+-- @param loaded table    modules that `require` has already, by name
+function M.globals(dir, print, loaded)
     local env = copy(_G, allowed)
     for _, name in ipairs(libraries) do env[name] = copy(_G[name]) end
     env.os = copy(os, os_functions)
     env._G = env
     env._VERSION = _VERSION
-    env.require = make_require(dir, env)
+    env.require = make_require(dir, env, loaded)
     env.load = make_load(env)
     env.loadstring = env.load
     env.print = function(...)

@@ -13,6 +13,11 @@ function M.note_script(source)
     scripts[source] = true
 end
 
+--- True for such a source.
+function M.is_script(source)
+    return scripts[source] == true
+end
+
 --- Runs a script's chunk, following it line by line. Returns as pcall does.
 function M.follow(chunk)
     sethook(function(_, line)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/conn.h"
+#include "backend/locate.h"
 #include "base/slab.h"
 
 enum {
@@ -27,8 +28,9 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 
 static void backend_destroy(struct backend *b, const char *reason)
 {
+    b->stats->down -= b->down;
     for (uint32_t i = 0; i < b->settings.connections; i++) {
-        struct conn *conn = &b->conns[i];
+        struct conn *conn = b->conns[i];
         if (conn->state != CONN_IDLE) b->stats->connections--;
         conn_release(conn, reason);
         for (struct conn **p = &b->set->unsent; *p; p = &(*p)->next_unsent) {
@@ -36,7 +38,9 @@ static void backend_destroy(struct backend *b, const char *reason)
             *p = conn->next_unsent;
             break;
         }
+        conn_destroy(conn);
     }
+    backend_unlocate(b);
     slab_return(b->conns, sizeof *b->conns * b->settings.connections);
     slab_return(b, sizeof *b);
 }
@@ -45,8 +49,8 @@ void backends_stop(struct backends *set)
 {
     for (struct backend *b = set->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->conns[i].state != CONN_IDLE) b->stats->connections--;
-            conn_release(&b->conns[i], "moongate ends");
+            if (b->conns[i]->state != CONN_IDLE) b->stats->connections--;
+            conn_release(b->conns[i], "moongate ends");
         }
     }
 }
@@ -76,35 +80,30 @@ static bool settings_equal(const struct backend_settings *a, const struct backen
 #undef X
 }
 
-static bool addr_equal(const struct addr *a, const struct addr *b)
-{
-    return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
-}
-
 static struct backend *backend_create(struct backends *set, const char *name,
-                                      const struct addr *addr,
+                                      const struct addr_spec *spec,
                                       const struct backend_settings *settings)
 {
     struct backend *b = slab_borrow(sizeof *b);
-    *b = (struct backend){.set = set, .addr = *addr, .settings = *settings, .next = set->first};
+    *b = (struct backend){.set = set, .settings = *settings, .next = set->first};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(set->part, name);
     if (!b->stats) b->stats = &set->unlisted;
     b->conns = slab_borrow(sizeof *b->conns * settings->connections);
-    for (uint32_t i = 0; i < settings->connections; i++) conn_init(&b->conns[i], b);
+    for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
+    backend_locate(b, spec);
     return b;
 }
 
-struct backend *backends_get(struct backends *set, const char *name, const struct addr *addr,
+struct backend *backends_get(struct backends *set, const char *name, const struct addr_spec *spec,
                              const struct backend_settings *settings)
 {
     for (struct backend *b = set->first; b; b = b->next) {
-        if (strcmp(b->name, name) == 0 && addr_equal(&b->addr, addr) &&
-            settings_equal(&b->settings, settings))
+        if (!b->leaves && strcmp(b->name, name) == 0 && settings_equal(&b->settings, settings))
             return backend_take(b);
     }
-    return backend_take(backend_create(set, name, addr, settings));
+    return backend_take(backend_create(set, name, spec, settings));
 }
 
 struct backend *backend_take(struct backend *b)
@@ -124,8 +123,8 @@ void backends_start(struct backends *set)
     for (struct backend *b = set->first; b && set->loop; b = b->next) {
         if (b->counts == 0) continue;
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->conns[i].state == CONN_IDLE) b->stats->connections++;
-            conn_start(&b->conns[i]);
+            if (b->conns[i]->state == CONN_IDLE) b->stats->connections++;
+            conn_start(b->conns[i]);
         }
     }
 }
@@ -135,7 +134,7 @@ void backends_start(struct backends *set)
 static bool is_down(const struct backend *b)
 {
     for (uint32_t i = 0; i < b->settings.connections; i++) {
-        if (!conn_refuses(&b->conns[i])) return false;
+        if (!conn_refuses(b->conns[i])) return false;
     }
     return true;
 }
@@ -144,14 +143,14 @@ void backend_note_health(struct backend *b)
 {
     struct backends *set = b->set;
     bool down = is_down(b);
-    if (down == b->down) return;
+    if (down == b->down || b->leaves) return;
     b->down = down;
-    b->stats->down = down;
+    b->stats->down += down ? 1 : -1;
     b->stats->falls += down;
     set->changes++;
     if (log_allows(&set->log, set->now))
         log_info("backend %s: %s", b->name, down ? "down: its calls fail at once" : "back");
-    for (uint32_t i = 0; i < b->settings.connections && !down; i++) conn_wake(&b->conns[i]);
+    for (uint32_t i = 0; i < b->settings.connections && !down; i++) conn_wake(b->conns[i]);
 }
 
 /* --- the set, while it serves ------------------------------------------------------------------ */
@@ -159,7 +158,7 @@ void backend_note_health(struct backend *b)
 static uint64_t backend_depth(const struct backend *b)
 {
     uint64_t depth = 0;
-    for (uint32_t i = 0; i < b->settings.connections; i++) depth += b->conns[i].depth;
+    for (uint32_t i = 0; i < b->settings.connections; i++) depth += b->conns[i]->depth;
     return depth;
 }
 
@@ -243,20 +242,11 @@ static uint32_t write_request(struct conn *conn, const struct request *r)
     return (uint32_t)len;
 }
 
-/* A client's calls keep to one connection, so that they are in its order; while that one is down they go to the next. */
-static struct conn *pick_conn(struct backend *b, uint32_t affinity)
-{
-    uint32_t n = b->settings.connections, first = affinity % n;
-    for (uint32_t i = first; i < first + n && !b->down; i++) {
-        if (!conn_refuses(&b->conns[i % n])) return &b->conns[i % n];
-    }
-    return &b->conns[first];
-}
-
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
-    struct conn *conn = pick_conn(b, r->affinity);
+    /* A client's calls keep to one connection, also while that one is down: so they are in its order. */
+    struct conn *conn = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
     if (join(conn, r, how)) return BACKEND_JOINED;
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);

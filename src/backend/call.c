@@ -71,6 +71,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->deadline = deadline;
     call->exptime = r->exptime;
     call->command = r->command_id;
+    call->repeats = r->meta & (META_KEY | META_OPAQUE);
     call->opaque_len = 0;
     call->opaque_at = 0;
     call->line_len = 0;
@@ -121,9 +122,15 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
     return false;
 }
 
+static bool has_repeated(const struct call *call, const struct response *r)
+{
+    return (r->key || !(call->repeats & META_KEY)) && (r->opaque || !(call->repeats & META_OPAQUE));
+}
+
 bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;
+    if (r->kind & (RESPONSE_HD | RESPONSE_VA) && !has_repeated(call, r)) return false;
     if (r->key && r->kind != RESPONSE_ME && call_key(call, &key) &&
         (key.sent_len != r->key_len || memcmp(key.sent, r->key, r->key_len) != 0))
         return false;

@@ -33,18 +33,18 @@ static void make_room(struct pool *p)
 const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
                             const struct backend_settings *settings)
 {
-    struct addr addr;
-    size_t n;
     char text[SERVER_TEXT_MAX];
     if (p->members_n == POOL_SERVERS_MAX) return "a pool takes at most 4096 servers";
-    const char *wrong = addr_resolve(&spec->addr, SERVER_PORT, &addr, 1, &n);
-    if (wrong) return wrong;
     make_room(p);
-    struct backend *b = backends_get(p->set, server_show(spec, text), &addr, settings);
+    struct backend *b = backends_get(p->set, server_show(spec, text), &spec->addr, settings);
     char *name = strdup(server_ring_name(spec, p->settings.naming, text));
     if (!name) abort();
     p->members[p->members_n++] = (struct pool_member){
-        .backend = b, .name = name, .weight = spec->weight, .timeout = timeout};
+        .backend = b,
+        .name = name,
+        .weight = spec->weight >= 0 ? spec->weight
+                                    : distribution_usual_weight(p->settings.selector.distribution),
+        .timeout = timeout};
     return NULL;
 }
 
@@ -140,7 +140,9 @@ static void look_again(struct pool *p)
     p->seen = p->set->changes;
     if (!eject(p)) return;
     build(p);
-    log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n, p->members_n);
+    if (log_allows(&p->set->log, p->set->now))
+        log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
+                 p->members_n);
 }
 
 /* What the selector has against the members. */
@@ -186,8 +188,36 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
     return NULL;
 }
 
+static void on_discovered(void *owner, const struct server_spec *servers, uint32_t n)
+{
+    struct pool *p = owner;
+    const char *wrong = pool_replace(p, servers, n);
+    if (wrong) log_warn("pool %s: keeps its servers: %s", p->settings.name, wrong);
+}
+
+const char *pool_follow(struct pool *p, const char *url, size_t len,
+                        const struct discovery_settings *settings)
+{
+    assert(p->members_n == 0 && !p->discovery && p->set->discoveries);
+    const char *wrong = discovery_take(p->set->discoveries, url, len, settings, &p->discovery);
+    if (!wrong) p->listener = discovery_listen(p->discovery, on_discovered, p);
+    return wrong;
+}
+
+const char *pool_lacks_servers(const struct pool *p)
+{
+    static char text[POOL_NAME_MAX + DISCOVERY_URL_MAX + DISCOVERY_REASON_MAX + 32];
+    const char *why = p->discovery ? discovery_failure(p->discovery) : NULL;
+    snprintf(text, sizeof text, "pool %s has no server yet%s%s%s%s", p->settings.name,
+             p->discovery ? ": " : "", p->discovery ? discovery_url(p->discovery) : "",
+             why ? " " : "", why ? why : "");
+    return text;
+}
+
 void pool_destroy(struct pool *p)
 {
+    if (p->listener) discovery_unlisten(p->listener);
+    if (p->discovery) discovery_give(p->discovery);
     give_members(p->members, p->members_n);
     selector_release(&p->selector);
     free(p->living);
@@ -197,25 +227,24 @@ void pool_destroy(struct pool *p)
 /* --- a key ------------------------------------------------------------------------------------- */
 
 /* The prefix is what client libraries put before keys that they have hashed without it. */
-static const char *without_prefix(const struct pool *p, const char *key, size_t *len)
+static const char *without_prefix(const struct pool_settings *s, const char *key, size_t *len)
 {
-    const char *prefix = p->settings.unhashed_prefix;
+    const char *prefix = s->unhashed_prefix;
     size_t prefix_len = strlen(prefix);
     if (*len <= prefix_len || memcmp(key, prefix, prefix_len) != 0) return key;
     *len -= prefix_len;
     return key + prefix_len;
 }
 
-/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag), else
- * what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
-static const char *hashed_part(const struct pool *p, const char *key, size_t *len)
+/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag) or an empty
+ * one counts (memcached's proxy), else what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
+const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len)
 {
-    const struct pool_settings *s = &p->settings;
-    key = without_prefix(p, key, len);
+    key = without_prefix(s, key, len);
     const char *end = key + *len;
     const char *from = s->hash_tag[0] ? memchr(key, s->hash_tag[0], *len) : NULL;
     const char *to = from ? memchr(from + 1, s->hash_tag[1], (size_t)(end - from - 1)) : NULL;
-    if (to && to > from + 1) {
+    if (to && (to > from + 1 || s->hash_empty_tag)) {
         *len = (size_t)(to - from - 1);
         return from + 1;
     }
@@ -231,11 +260,16 @@ static bool hashes_parts(const struct pool *p)
     return s->hash_tag[0] || s->hash_stop[0] || s->unhashed_prefix[0];
 }
 
-struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+uint32_t pool_living(struct pool *p)
 {
     if (p->settings.on_failure == ON_FAILURE_REHASH && p->seen != p->set->changes) look_again(p);
-    if (p->living_n == 0) return NULL;
-    if (hashes_parts(p)) key = hashed_part(p, key, &len);
+    return p->living_n;
+}
+
+struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
+{
+    if (pool_living(p) == 0) return NULL;
+    if (hashes_parts(p)) key = pool_hashed_part(&p->settings, key, &len);
     return &p->members[p->living[selector_pick(&p->selector, key, len).server]];
 }
 
@@ -243,7 +277,7 @@ struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
 {
     struct pool_choice choice = {.member = pool_pick(p, key, len)};
     if (!choice.member) return choice;
-    choice.hashed = hashes_parts(p) ? hashed_part(p, key, &len) : key;
+    choice.hashed = hashes_parts(p) ? pool_hashed_part(&p->settings, key, &len) : key;
     choice.hashed_len = len;
     choice.was_hashed = p->living_n > 1;
     choice.how = selector_pick(&p->selector, choice.hashed, len);

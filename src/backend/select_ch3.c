@@ -67,7 +67,7 @@ const struct selector_kind select_ch3 = {.hashes_itself = true, .build = build, 
 
 /* WeightedCh3 (mcrouter's lib/WeightedCh3HashFunc.cpp): Ch3's server takes the key if the key's SpookyHash is below the server's
  * weight, a part of 1, of all 32-bit numbers. Else the same with a digit string after the key: 0, 1 ... 9, 01, 11, 21: numbers
- * with their lowest digit first. After 32 refusals the last server has it. */
+ * with their lowest digit first. After 32 refusals the last server has it. Where weights are missing they are 0.5. */
 enum { SALTED_MAX = 512, SALT_MAX = 2 };
 
 static void build_weighted(struct selector *s, const struct selector_server *servers)
@@ -104,10 +104,10 @@ static void pick_weighted(const struct selector *s, const void *key, size_t len,
     }
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
-const struct selector_kind select_weighted_ch3 = {
-    .hashes_itself = true, .build = build_weighted, .pick = pick_weighted, .release = release};
+const struct selector_kind select_weighted_ch3 = {.hashes_itself = true,
+                                                  .takes_zero = true,
+                                                  .takes_parts = true,
+                                                  .usual_weight = 0.5,
+                                                  .build = build_weighted,
+                                                  .pick = pick_weighted,
+                                                  .release = select_free_own};

@@ -17,19 +17,23 @@ static bool has_weights(const struct selector_server *servers, uint32_t n)
     return false;
 }
 
-static void build(struct selector *s, const struct selector_server *servers)
+void select_add_hashed(struct selector *s, const char *name, uint32_t server, uint32_t points)
 {
     char text[SELECT_TEXT_MAX];
+    for (uint32_t k = 0; k < points; k++) {
+        int len = snprintf(text, sizeof text, "%s-%u", name, k);
+        ring_add(&s->ring, selector_hash(s, text, (size_t)len), server);
+    }
+}
+
+static void build(struct selector *s, const struct selector_server *servers)
+{
     if (has_weights(servers, s->servers)) {
         select_ketama.build(s, servers);
         return;
     }
-    for (uint32_t i = 0; i < s->servers; i++) {
-        for (unsigned k = 0; k < POINTS_A_SERVER; k++) {
-            int len = snprintf(text, sizeof text, "%s-%u", servers[i].name, k);
-            ring_add(&s->ring, selector_hash(s, text, (size_t)len), i);
-        }
-    }
+    for (uint32_t i = 0; i < s->servers; i++)
+        select_add_hashed(s, servers[i].name, i, POINTS_A_SERVER);
     ring_close(&s->ring);
 }
 

@@ -41,12 +41,7 @@ static void pick_signed(const struct selector *s, const void *key, size_t len,
     choice->server = slots->server[rest < 0 ? rest + slots->n : rest];
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
 const struct selector_kind select_modula = {
-    .per_weight = 1, .build = build, .pick = pick, .release = release};
+    .per_weight = 1, .build = build, .pick = pick, .release = select_free_own};
 const struct selector_kind select_modula_signed = {
-    .per_weight = 1, .build = build, .pick = pick_signed, .release = release};
+    .per_weight = 1, .build = build, .pick = pick_signed, .release = select_free_own};

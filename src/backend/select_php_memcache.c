@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "backend/select.h"
@@ -13,14 +12,8 @@ static const uint32_t step = UINT32_MAX / BUCKETS;
 
 static void build(struct selector *s, const struct selector_server *servers)
 {
-    char text[SELECT_TEXT_MAX];
-    for (uint32_t i = 0; i < s->servers; i++) {
-        uint32_t points = (uint32_t)servers[i].weight * POINTS_A_SERVER;
-        for (uint32_t k = 0; k < points; k++) {
-            int len = snprintf(text, sizeof text, "%s-%u", servers[i].name, k);
-            ring_add(&s->ring, selector_hash(s, text, (size_t)len), i);
-        }
-    }
+    for (uint32_t i = 0; i < s->servers; i++)
+        select_add_hashed(s, servers[i].name, i, (uint32_t)servers[i].weight * POINTS_A_SERVER);
     ring_close(&s->ring);
     struct ring_point *buckets = calloc(BUCKETS, sizeof *buckets);
     if (!buckets) abort();
@@ -39,10 +32,5 @@ static void pick(const struct selector *s, const void *key, size_t len,
         .server = bucket->server, .hash = hash, .has_point = true, .point = bucket->value};
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
 const struct selector_kind select_php_memcache = {
-    .per_weight = POINTS_A_SERVER, .build = build, .pick = pick, .release = release};
+    .per_weight = POINTS_A_SERVER, .build = build, .pick = pick, .release = select_free_own};

@@ -26,10 +26,5 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = (uint32_t)((uint64_t)next_number(s->own) * s->servers >> 32);
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
 const struct selector_kind select_random = {
-    .hashes_itself = true, .build = build, .pick = pick, .release = release};
+    .hashes_itself = true, .build = build, .pick = pick, .release = select_free_own};

@@ -86,10 +86,8 @@ static void pick(const struct selector *s, const void *key, size_t len,
     (c->weighted ? pick_weighted : pick_even)(c, s->servers, choice);
 }
 
-static void release(struct selector *s)
-{
-    free(s->own);
-}
-
-const struct selector_kind select_rendezvous = {
-    .hashes_itself = true, .build = build, .pick = pick, .release = release};
+const struct selector_kind select_rendezvous = {.hashes_itself = true,
+                                                .takes_zero = true,
+                                                .build = build,
+                                                .pick = pick,
+                                                .release = select_free_own};

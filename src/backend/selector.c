@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/select.h"
@@ -39,22 +40,44 @@ bool distribution_takes_points(enum distribution distribution)
     return distributions[distribution].kind->takes_points;
 }
 
+double distribution_usual_weight(enum distribution distribution)
+{
+    double usual = distributions[distribution].kind->usual_weight;
+    return usual > 0 ? usual : 1;
+}
+
 uint32_t select_points(const struct selector_settings *settings)
 {
     const struct selector_kind *kind = distributions[settings->distribution].kind;
     return kind->takes_points && settings->points ? settings->points : kind->per_weight;
 }
 
+void select_free_own(struct selector *s)
+{
+    free(s->own);
+}
+
 enum { PLACES_MAX = 1 << 24 }; /* 128 MB of points */
+
+static const char *refuses_weight(const struct selector_kind *kind, double weight)
+{
+    if (weight == 0 && !kind->takes_zero)
+        return "has a server of weight 0, for which its distribution knows no place: leave it out";
+    if (kind->takes_parts && weight > 1)
+        return "has a weight above 1; its distribution takes parts of 1, such as 0.5";
+    return NULL;
+}
 
 const char *selector_refuses(const struct selector_settings *settings,
                              const struct selector_server *servers, uint32_t n)
 {
     const struct selector_kind *kind = distributions[settings->distribution].kind;
     double places = 0;
-    if (!kind->per_weight) return NULL;
     for (uint32_t i = 0; i < n; i++) {
         double weight = servers[i].weight;
+        const char *wrong = refuses_weight(kind, weight);
+        if (wrong) return wrong;
+        if (!kind->per_weight) continue;
         if (!kind->takes_fractions && weight != floor(weight))
             return "has weights that are not whole numbers; its distribution takes no others";
         double own = floor(weight * select_points(settings) + 0.5);

@@ -39,7 +39,7 @@ static const char *read_weight(struct server_spec *spec, const char *text, size_
     double weight = 0;
     for (size_t i = 0; i < len && weight <= SERVER_WEIGHT_MAX; i++)
         weight = weight * 10 + (text[i] - '0');
-    if (weight < 1 || weight > SERVER_WEIGHT_MAX) return "the weight is not in 1..1000000";
+    if (weight > SERVER_WEIGHT_MAX) return "the weight is not in 0..1000000";
     spec->weight = weight;
     return NULL;
 }
@@ -71,7 +71,7 @@ static bool is_ipv6(const char *host)
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
 {
     const char *wrong = NULL;
-    *spec = (struct server_spec){.weight = 1};
+    *spec = (struct server_spec){.weight = SERVER_WEIGHT_NONE};
     const char *space = memchr(text, ' ', len);
     if (space) {
         wrong = read_name(spec, space + 1, len - (size_t)(space + 1 - text));

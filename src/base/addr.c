@@ -93,14 +93,19 @@ static void addr_set_path(struct addr *addr, const char *path)
     addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
 
+void addr_set_port(struct addr *addr, uint16_t port)
+{
+    if (addr->sa.any.sa_family == AF_INET) addr->sa.v4.sin_port = htons(port);
+    if (addr->sa.any.sa_family == AF_INET6) addr->sa.v6.sin6_port = htons(port);
+}
+
 static void addr_set_found(struct addr *addr, const struct addrinfo *found, uint16_t port)
 {
     assert(found->ai_addrlen <= sizeof addr->sa);
     memset(addr, 0, sizeof *addr);
     memcpy(&addr->sa, found->ai_addr, found->ai_addrlen);
     addr->len = found->ai_addrlen;
-    if (found->ai_family == AF_INET) addr->sa.v4.sin_port = htons(port);
-    if (found->ai_family == AF_INET6) addr->sa.v6.sin6_port = htons(port);
+    addr_set_port(addr, port);
 }
 
 /* /etc/hosts often names an address twice: each counts once. */
@@ -112,6 +117,21 @@ static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *
     for (size_t i = 0; i < n; i++)
         if (memcmp(&out[i], &out[n], sizeof *out) == 0) return n;
     return n + 1;
+}
+
+bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out)
+{
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    if (spec->path[0]) {
+        addr_set_path(out, spec->path);
+        return true;
+    }
+    if (getaddrinfo(spec->host, NULL, &hints, &found) != 0) return false;
+    addr_set_found(out, found, spec->has_port ? spec->port : port);
+    freeaddrinfo(found);
+    return true;
 }
 
 const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct addr *out, size_t max,

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/shared.h"
+
 static const double LATENCY_FIRST = 10e-6; /* seconds: what the first bucket holds at most */
 
 static size_t board_bytes(uint32_t workers)
@@ -20,7 +22,14 @@ static double monotonic_clock(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-struct board *board_create(uint32_t workers)
+void board_destroy(struct board *board)
+{
+    if (!board) return;
+    shared_destroy(board->shared);
+    munmap(board, board_bytes(board->workers));
+}
+
+struct board *board_create(uint32_t workers, size_t shared_bytes)
 {
     void *memory =
         mmap(NULL, board_bytes(workers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -28,12 +37,10 @@ struct board *board_create(uint32_t workers)
     struct board *board = memory;
     board->workers = workers;
     board->started = monotonic_clock();
-    return board;
-}
-
-void board_destroy(struct board *board)
-{
-    if (board) munmap(board, board_bytes(board->workers));
+    board->shared = shared_create(shared_bytes);
+    if (board->shared) return board;
+    board_destroy(board);
+    return NULL;
 }
 
 double board_uptime(const struct board *board)
@@ -60,6 +67,7 @@ void board_clear_gauges(struct board_worker *part)
         BOARD_SERVER_CELLS(X)
 #undef X
     }
+    metrics_clear_gauges(&part->metrics);
 }
 
 /* Another process may be storing into the cells meanwhile: each is loaded whole, the sum is a moment's. */

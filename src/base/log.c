@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 /* syslog.h has macros of the same names as our levels; its priorities stand in LOG_LEVELS as
  * numbers. */
 #undef LOG_INFO
@@ -62,31 +64,6 @@ static void line_end(struct line *line, const char *text)
     size_t n = strlen(text);
     memcpy(line->bytes + line->len, text, n);
     line->len += n;
-}
-
-/* Bytes of the well-formed UTF-8 character at p, 0 when there is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t len = p[0] < 0x80   ? 1
-                 : p[0] < 0xc2 ? 0
-                 : p[0] < 0xe0 ? 2
-                 : p[0] < 0xf0 ? 3
-                 : p[0] < 0xf5 ? 4
-                               : 0;
-    if (len == 0 || len > n) return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if (p[0] == 0xe0 && p[1] < 0xa0) return 0; /* longer than needed */
-    if (p[0] == 0xed && p[1] > 0x9f) return 0; /* a surrogate */
-    if (p[0] == 0xf0 && p[1] < 0x90) return 0;
-    if (p[0] == 0xf4 && p[1] > 0x8f) return 0; /* beyond U+10FFFF */
-    return len;
-}
-
-/* Terminals obey U+0080..U+009F as they obey ESC. */
-static bool utf8_is_control(const unsigned char *p, size_t len)
-{
-    return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
 /* One byte that may not stand in a line as it is. In JSON a byte that is no character has no

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/chooser.h"
 #include "client/generation.h"
 #include "client/reply.h"
 #include "protocol/request.h"
@@ -20,7 +21,8 @@ static bool flow_sane(const struct flow *flow)
 
 static const struct flow_kind *const kinds[] = {
     [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit};
+    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
+    [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
 
 /* --- life -------------------------------------------------------------------------------------- */
 
@@ -39,6 +41,14 @@ static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
     flow_leave(flow);
 }
 
+static void link_flow(struct flow *flow, struct flow **list)
+{
+    flow->next_flow = *list;
+    flow->prev_flow = list;
+    if (*list) (*list)->prev_flow = &flow->next_flow;
+    *list = flow;
+}
+
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end)
 {
@@ -55,17 +65,19 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;
-    flow->next_flow = t->flows;
-    flow->prev_flow = &t->flows;
-    if (t->flows) t->flows->prev_flow = &flow->next_flow;
-    t->flows = flow;
+    link_flow(flow, &t->flows);
     return flow;
+}
+
+static void unlink_flow(struct flow *flow)
+{
+    *flow->prev_flow = flow->next_flow;
+    if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
 }
 
 static void flow_destroy(struct flow *flow)
 {
-    *flow->prev_flow = flow->next_flow;
-    if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
+    unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
     ev_timer_stop(flow->turn->loop, &flow->timer);
     result_release(&flow->best);
@@ -129,6 +141,12 @@ static void run(struct turn *t, struct generation *g, const struct route *route,
     flow_leave(flow);
 }
 
+static void give_question(struct leg *leg)
+{
+    if (leg->asks) kept_give(leg->asks);
+    leg->asks = NULL;
+}
+
 void leg_result(void *owner, uint32_t place, const struct result *result)
 {
     struct leg *leg = owner;
@@ -136,12 +154,19 @@ void leg_result(void *owner, uint32_t place, const struct result *result)
     bool was_entered = flow->is_entered;
     (void)place;
     assert(leg->is_out);
+    give_question(leg);
     leg->is_out = false;
     flow->running--;
     flow->is_entered = true;
     flow->kind->leg_done(flow, leg->place, result);
     flow->is_entered = was_entered;
     if (!was_entered) flow_leave(flow);
+}
+
+static void move(struct flow *flow, struct flow **list)
+{
+    unlink_flow(flow);
+    link_flow(flow, list);
 }
 
 /* --- who waits --------------------------------------------------------------------------------- */
@@ -168,9 +193,10 @@ void flows_drop(struct turn *t)
     }
 }
 
-/* Each end that is told may take other flows with it: the search begins anew. */
+/* Each end that is told may take other flows with it, so the list is taken from its head. */
 void flows_end(struct turn *t)
 {
+    struct flow *ended = NULL;
     static const char TEXT[] = "moongate ends";
     struct result result = {RESULT_DENIED, NULL, TEXT, sizeof TEXT - 1};
     for (struct generation *g = t->generation; g; g = g->next) {
@@ -183,16 +209,14 @@ void flows_end(struct turn *t)
         g->ready = NULL;
         g->ready_end = &g->ready;
     }
-    for (struct flow *flow = t->flows; flow;) {
-        if (flow_is_finished(flow)) {
-            flow = flow->next_flow;
-            continue;
-        }
+    while (t->flows) {
+        struct flow *flow = t->flows;
+        move(flow, &ended);
         flow_enter(flow);
         flow_finish(flow, &result);
         flow_leave(flow);
-        flow = t->flows;
     }
+    while (ended) move(ended, &t->flows);
 }
 
 /* News of a leg's call; the second form for pools whose failures are misses (call_done_fn). */
@@ -219,7 +243,7 @@ static void leg_call(struct leg *leg, struct pool *pool, const struct request *r
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
         news.why = FAILURE_DOWN;
-        news.failure = turn_no_server(pool);
+        news.failure = pool_lacks_servers(pool);
         (as_miss ? leg_news_or_miss : leg_news)(leg, &news);
         return;
     }
@@ -231,6 +255,11 @@ static void leg_call(struct leg *leg, struct pool *pool, const struct request *r
     how.done(leg, &news);
 }
 
+static struct kept *keep(const struct flow *flow, const struct request *r)
+{
+    return r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r);
+}
+
 /* The script is asked when the turn next asks it; the leg holds the place. */
 static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
 {
@@ -240,14 +269,23 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
         leg_result(leg, 0, &(struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1});
         return;
     }
-    leg->r = r;
+    leg->asks = keep(leg->flow, r);
     leg->function = function;
     leg->next = NULL;
     *g->asking_end = leg;
     g->asking_end = &leg->next;
 }
 
-void leg_run(struct leg *leg, const struct route *route, const struct request *r)
+void leg_fill_slot(struct leg *leg, struct request *slot)
+{
+    *slot = leg->asks->r;
+    slot->owner = (uintptr_t)leg;
+    slot->depth++;
+    slot->function_id = leg->function;
+}
+
+/* Runs it through a route that is no chooser. */
+static void leg_run_through(struct leg *leg, const struct route *route, const struct request *r)
 {
     struct flow *flow = leg->flow;
     struct result result = {.kind = RESULT_MISS};
@@ -265,11 +303,24 @@ void leg_run(struct leg *leg, const struct route *route, const struct request *r
         leg_result(leg, 0, &result);
         break;
     default:
-        run(flow->turn, flow->generation, route,
-            r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r),
+        run(flow->turn, flow->generation, route, keep(flow, r),
             (struct flow_end){leg_result, leg, leg->place, leg_is_awaited});
         break;
     }
+}
+
+void leg_run(struct leg *leg, const struct route *route, const struct request *r)
+{
+    struct kept *asked = leg->asks; /* r may lie in it, and the leg may end meanwhile */
+    struct request own;
+    leg->asks = NULL;
+    if (route_is_chooser(route)) {
+        own = *r;
+        r = &own;
+        route = route_follow(leg->flow->turn, route, &own);
+    }
+    leg_run_through(leg, route, r);
+    if (asked) kept_give(asked);
 }
 
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)

@@ -3,7 +3,7 @@
 /* All children at once. What the end is told, and when, is `wait`'s matter; the others' results are dropped.
  *
  * all: after all, the worst result. none: a miss at once. fastest: the first that is no error. initial: the first child's.
- * majority: once more than half agree on the kind, that result; else the worst. (source: mcrouter's AllSync, AllAsync,
+ * majority: once more than half agree on the kind, that result; else the worst. hit: the first hit, else the best. (source: mcrouter's AllSync, AllAsync,
  * AllFastest, AllInitial, AllMajority) */
 
 static void start(struct flow *flow)
@@ -12,6 +12,7 @@ static void start(struct flow *flow)
     uint32_t n = flow->route->children_n;
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
     for (uint32_t i = 0; i < n; i++) flow_leg(flow, i, flow->route->children[i], &flow->kept->r);
+    kept_drop_value(flow->kept); /* a slow child holds no memory beyond what its connection does */
 }
 
 /* Keeps the worse of what was and what comes; the last one is told without keeping it. */
@@ -24,6 +25,18 @@ static void take_worst(struct flow *flow, const struct result *result, bool last
     }
     struct result best = result_of(&flow->best);
     flow_finish(flow, worse ? result : &best);
+}
+
+/* The same the other way round. */
+static void take_best(struct flow *flow, const struct result *result, bool last)
+{
+    bool better = !flow->best.kind || result_is_worse(flow->best.kind, result->kind);
+    if (!last) {
+        if (better) result_keep(&flow->best, result);
+        return;
+    }
+    struct result best = result_of(&flow->best);
+    flow_finish(flow, better ? result : &best);
 }
 
 /* Votes are counted in flow->own's place: four classes of result, eight bits each. */
@@ -48,6 +61,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     case WAIT_FASTEST:
         if (last || !(result->kind & RESULT_ANY_ERROR)) flow_finish(flow, result);
         return;
+    case WAIT_HIT: take_best(flow, result, last || result->kind == RESULT_HIT); return;
     case WAIT_MAJORITY:
         if (vote(flow, result->kind) * 2 > flow->route->children_n) {
             flow_finish(flow, result);

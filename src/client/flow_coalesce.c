@@ -5,7 +5,8 @@
 #include "client/flow.h"
 
 /* Coalesce: of equal gets in flight the first makes the call, and the others get its result. Equal are the command, the key
- * and the key that the client sees; only get and gets are coalesced. */
+ * and the key that the client sees; only get and gets are coalesced. Once something else about the key was asked, nobody joins
+ * the gets from before: they may find what was there before it. */
 
 enum { BUCKETS = 1024 };
 
@@ -26,7 +27,7 @@ static struct flow **bucket_of(struct flow *flow)
 
 static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
 {
-    return a_len == b_len && memcmp((const void *)a, (const void *)b, a_len) == 0;
+    return a_len == b_len && (a_len == 0 || memcmp((const void *)a, (const void *)b, a_len) == 0);
 }
 
 static bool are_equal(const struct request *a, const struct request *b)
@@ -36,15 +37,33 @@ static bool are_equal(const struct request *a, const struct request *b)
            bytes_equal(a->shown_key_at, a->shown_key_len, b->shown_key_at, b->shown_key_len);
 }
 
+/* What a flow is, in `chosen`. */
+enum { LEADER, ALONE };
+
+/* Nobody joins gets of that key any more. */
+static void close_gets(struct flow **at, const struct request *r)
+{
+    while (*at) {
+        const struct request *of = &(*at)->kept->r;
+        if (bytes_equal(of->key_at, of->key_len, r->key_at, r->key_len)) {
+            (*at)->chosen = ALONE;
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
+    struct flow **bucket = bucket_of(flow);
     if (r->command_id != COMMAND_GET && r->command_id != COMMAND_GETS) {
-        flow->chosen = 1; /* by itself */
+        close_gets(bucket, r);
+        flow->chosen = ALONE;
         flow_leg(flow, 0, flow->route->children[0], r);
         return;
     }
-    struct flow **bucket = bucket_of(flow);
     for (struct flow *leader = *bucket; leader; leader = leader->next) {
         if (!are_equal(&leader->kept->r, r)) continue;
         flow->own = leader->own;
@@ -65,7 +84,7 @@ static void leave_bucket(struct flow *flow)
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
-    if (!flow->chosen) leave_bucket(flow);
+    if (flow->chosen == LEADER) leave_bucket(flow);
     struct flow *joined =
         flow->turn->is_ending ? NULL : flow->own; /* then they have ended before */
     flow->own = NULL;

@@ -3,8 +3,9 @@
 #include "base/board.h"
 #include "client/flow.h"
 
-/* Hedge: the first child, and when it is slower than a percentile of its own times, the second too; the first good result
- * counts (source: Dean and Barroso, The Tail at Scale). Only retrievals are asked twice: a write might be done twice. */
+/* Hedge: the first child, and when it is slower than a percentile of its own times, or errs, the second too; the first good result
+ * counts (source: Dean and Barroso, The Tail at Scale). Only reads are asked twice: a write might be done twice, and what gets
+ * tells (a cas id) holds for one server alone. */
 
 enum { REMEMBERED = 1024 }; /* times after which all weigh half */
 
@@ -44,23 +45,38 @@ static double patience(const struct route_state *state, const struct route_optio
     return seconds > o->most ? o->most : seconds;
 }
 
+static bool may_be_asked_twice(const struct request *r)
+{
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
+    size_t len;
+    if (r->command_id == COMMAND_GETS || !request_only_reads(r)) return false;
+    while (request_next_flag(&at, end, &flag, &len)) {
+        if (*flag == 'c') return false;
+    }
+    return true;
+}
+
 static void start(struct flow *flow)
 {
-    bool only_reads = command_info(flow->kept->r.command_id)->shape == SHAPE_RETRIEVE;
     flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
-    if (only_reads && !flow_is_finished(flow))
+    if (flow->tried == 1 && !flow_is_finished(flow) && may_be_asked_twice(&flow->kept->r))
         flow_alarm(flow, patience(state_of(flow), &flow->route->options));
 }
 
-static void on_time(struct flow *flow)
+static void ask_second(struct flow *flow)
 {
+    flow_no_alarm(flow);
     flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
 }
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
-    if (place == 0) remember(state_of(flow), flow->turn->now - flow->began);
-    if (flow->running == 0 || !(result->kind & RESULT_ANY_ERROR)) flow_finish(flow, result);
+    bool is_error = result->kind & RESULT_ANY_ERROR;
+    if (place == 0 && !is_error) remember(state_of(flow), flow->turn->now - flow->began);
+    if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
+        ask_second(flow);
+    else if (flow->running == 0 || !is_error)
+        flow_finish(flow, result);
 }
 
-const struct flow_kind flow_hedge = {.start = start, .leg_done = leg_done, .alarm = on_time};
+const struct flow_kind flow_hedge = {.start = start, .leg_done = leg_done, .alarm = ask_second};

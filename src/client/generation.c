@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/chooser.h"
+
 void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
                      void *router)
 {
@@ -31,8 +33,10 @@ static void *copied(const void *from, size_t n)
     return memcpy(to, from, n);
 }
 
-uint32_t generation_add(struct generation *g, const struct route *route)
+uint32_t generation_add(struct generation *g, const struct route *route,
+                        const struct route_word *words, uint32_t n)
 {
+    const struct chooser *chooser = chooser_of(route->kind);
     struct route *own = copied(route, sizeof *route);
     own->children = NULL;
     if (route->children_n)
@@ -40,6 +44,8 @@ uint32_t generation_add(struct generation *g, const struct route *route)
     if (route->text) own->text = copied(route->text, strlen(route->text) + 1);
     g->routes = reallocarray(g->routes, g->routes_n + 1, sizeof *g->routes);
     if (!g->routes) abort();
+    own->number = g->routes_n;
+    if (chooser && chooser->build) chooser->build(own, words, n);
     g->routes[g->routes_n] = own;
     return g->routes_n++;
 }
@@ -48,6 +54,8 @@ void generation_release(struct generation *g)
 {
     assert(!g->asking && !g->ready);
     for (uint32_t i = 0; i < g->routes_n; i++) {
+        const struct chooser *chooser = chooser_of(g->routes[i]->kind);
+        if (chooser && chooser->release) chooser->release(g->routes[i]->state);
         free(g->routes[i]->children);
         free(g->routes[i]->text);
         free(g->routes[i]->state);

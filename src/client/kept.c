@@ -55,6 +55,14 @@ void kept_give(struct kept *kept)
     slab_return(kept, kept->room);
 }
 
+void kept_drop_value(struct kept *kept)
+{
+    if (kept->counts > 1 || !kept->value) return;
+    blob_give(kept->value);
+    kept->value = NULL;
+    kept->r.value_at = kept->r.value_blob = 0;
+}
+
 /* --- results ----------------------------------------------------------------------------------- */
 
 /* Where a pointer into the bytes of a response points after these were copied. */

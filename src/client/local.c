@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/explain.h"
 #include "client/gather.h"
 #include "protocol/text.h"
 
@@ -13,7 +14,8 @@
 #define ERROR_FLUSH                                                                                \
     "CLIENT_ERROR flush_all is not allowed on this listener: start moongate with --allow-flush "   \
     "yes\r\n"
-#define ERROR_DETAIL "CLIENT_ERROR usage: stats detail on|off|dump\r\n"
+#define ERROR_DETAIL  "CLIENT_ERROR usage: stats detail on|off|dump\r\n"
+#define ERROR_EXPLAIN "CLIENT_ERROR usage: stats explain <command> <key>\r\n"
 #define ERROR_SERVER                                                                               \
     "CLIENT_ERROR this command is for a single server: send it to the server itself\r\n"
 
@@ -126,6 +128,11 @@ static void stats(struct client *c, const struct request *r)
         stats_of_servers(c, r, &what);
     } else if (is(&what, "detail")) {
         stats_detail(c, r, &w);
+    } else if (is(&what, "explain")) {
+        if (w.n == 3)
+            explain_stats(c, &w.word[1], &w.word[2]);
+        else
+            say(c, r, ERROR_EXPLAIN);
     } else if (is(&what, "cachedump")) {
         say(c, r, ERROR_SERVER);
     } else {

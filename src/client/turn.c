@@ -36,7 +36,7 @@ static void free_closed(struct turn *t)
 
 struct request *turn_slot(struct turn *t)
 {
-    if (t->used == TURN_SLOTS) turn_route(t);
+    if (t->used >= TURN_CLIENT_SLOTS) turn_route(t);
     return &t->slots[t->used];
 }
 
@@ -97,13 +97,6 @@ bool turn_fails_as_miss(const struct pool *pool, const struct request *r)
            command_info(r->command_id)->shape == SHAPE_RETRIEVE;
 }
 
-const char *turn_no_server(const struct pool *pool)
-{
-    static char text[POOL_NAME_MAX + 64];
-    snprintf(text, sizeof text, "pool %s has no server yet", pool->settings.name);
-    return text;
-}
-
 static void refused(struct reply *reply, bool as_miss, const char *text)
 {
     if (as_miss)
@@ -118,7 +111,7 @@ static void send_to(struct turn *t, struct request *r, struct pool *pool)
     bool as_miss = turn_fails_as_miss(pool, r);
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     if (!member) {
-        refused(reply, as_miss, turn_no_server(pool));
+        refused(reply, as_miss, pool_lacks_servers(pool));
         return;
     }
     struct backend_call how = {.deadline = t->now + member->timeout,
@@ -163,35 +156,60 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
     r->value_len = 0;
 }
 
-/* Legs that wait to be put to a function take slots, as many as there are. */
-static void take_asking(struct turn *t, struct generation *g)
+/* Legs that wait to be put to a function take slots, up to `room`. */
+static void take_asking(struct turn *t, struct generation *g, uint32_t room)
 {
-    while (g->asking && t->used < TURN_SLOTS) {
+    while (g->asking && t->used < room) {
         struct leg *leg = g->asking;
-        struct request *r = &t->slots[t->used++];
         g->asking = leg->next;
-        *r = *leg->r;
-        r->owner = (uintptr_t)leg;
-        r->depth++;
-        r->function_id = leg->function;
+        leg_fill_slot(leg, &t->slots[t->used++]);
     }
     if (!g->asking) g->asking_end = &g->asking;
 }
 
+/* What has been put to functions by what is in the slots up to now is answered and acted on, in slots behind those. */
+static void ask_at_once(struct turn *t, struct generation *g)
+{
+    uint32_t first = t->used;
+    struct flow *later = t->later, **later_end = t->later_end;
+    while (g->asking && first < TURN_SLOTS) {
+        t->later = NULL;
+        t->later_end = &t->later;
+        take_asking(t, g, TURN_SLOTS);
+        uint32_t n = t->used;
+        g->ask(g->router, t->slots + first, t->answers + first, n - first);
+        for (uint32_t i = first; i < n; i++) {
+            flows_begin(t, i);
+            act(t, g, &t->slots[i], &t->answers[i]);
+        }
+        flows_begin(t, TURN_SLOTS);
+        t->row->keys_routed += n - first;
+        t->used = first;
+    }
+    t->later = later;
+    t->later_end = later ? later_end : &t->later;
+}
+
+/* The next request of the same client: it must not be sent before the one before it, which may wait in `asking`. */
+static bool must_follow(const struct request *next, const struct request *before)
+{
+    return next->affinity == before->affinity && next->owner != before->owner;
+}
+
 static void ask(struct turn *t, struct generation *g)
 {
-    take_asking(t, g);
+    take_asking(t, g, TURN_CLIENT_SLOTS);
     uint32_t n = t->used;
     if (n == 0 && !g->ready) return;
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
-    /* No slot is taken meanwhile: what is asked for now waits in `asking`. */
+    t->row->keys_routed += n; /* before anything is answered, so that statistics among it know */
     for (uint32_t i = 0; i < n; i++) {
+        if (g->asking && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1])) ask_at_once(t, g);
         flows_begin(t, i);
         act(t, g, &t->slots[i], &t->answers[i]);
     }
     flows_begin(t, TURN_SLOTS);
-    t->row->keys_routed += n;
     t->used = 0;
     generation_give(g);
 }

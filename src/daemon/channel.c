@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { HEAD = offsetof(struct channel_message, text) };
 
 /* Room for one descriptor, aligned as the kernel's header wants it. */
 union control {
@@ -42,11 +45,16 @@ static enum channel_status status_of_errno(void)
     }
 }
 
-enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd)
+/* Only as many bytes as the text has: nearly every message is a head alone. */
+static enum channel_status message_send(int end, uint32_t type, uint32_t number, const char *text,
+                                        int fd)
 {
-    struct channel_message message = {.type = type, .number = number};
-    struct iovec part = {.iov_base = &message, .iov_len = sizeof message};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    uint32_t head[HEAD / sizeof(uint32_t)] = {type, number};
+    struct iovec parts[] = {
+        {.iov_base = head, .iov_len = sizeof head},
+        {.iov_base = (void *)text, .iov_len = strnlen(text, CHANNEL_TEXT_MAX - 1)},
+    };
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
     union control control;
     if (fd >= 0) message_attach(&header, &control, fd);
 
@@ -54,6 +62,17 @@ enum channel_status channel_send(int end, enum channel_message_type type, uint32
     do n = sendmsg(end, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n < 0 ? status_of_errno() : CHANNEL_OK;
+}
+
+enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd)
+{
+    return message_send(end, type, number, "", fd);
+}
+
+enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
+                                      const char *text)
+{
+    return message_send(end, type, number, text, -1);
 }
 
 /* Takes the descriptor out of what was received. All that is not handed on is closed: a
@@ -80,7 +99,7 @@ static int message_detach(struct msghdr *header, bool wanted)
 enum channel_status channel_receive(int end, struct channel_message *message, int *fd)
 {
     union control control;
-    struct iovec part = {.iov_base = message, .iov_len = sizeof *message};
+    struct iovec part = {.iov_base = message, .iov_len = HEAD + CHANNEL_TEXT_MAX - 1};
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
@@ -91,7 +110,8 @@ enum channel_status channel_receive(int end, struct channel_message *message, in
     while (n < 0 && errno == EINTR);
     if (n < 0) return status_of_errno();
 
-    bool whole = n == (ssize_t)sizeof *message && !(header.msg_flags & MSG_TRUNC);
+    bool whole = n >= HEAD && !(header.msg_flags & MSG_TRUNC);
+    if (whole) message->text[n - HEAD] = '\0';
     *fd = message_detach(&header, whole && !(header.msg_flags & MSG_CTRUNC));
     return whole ? CHANNEL_OK : CHANNEL_CLOSED; /* nothing else speaks on it: 0 bytes is the end */
 }

@@ -80,9 +80,9 @@ static void slot_abandon(struct slot *s)
     if (!s->crew->retired) slot_set_timer(s, LEAVE_LIMIT);
 }
 
-static void slot_tell(struct slot *s, enum crew_event_type type, uint32_t number)
+static void slot_tell(struct slot *s, enum crew_event_type type, uint32_t number, const char *text)
 {
-    s->crew->on_event(s->crew->arg, type, s, number);
+    s->crew->on_event(s->crew->arg, type, s, number, text);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -164,8 +164,8 @@ static void slot_spawn(struct slot *s)
 static void slot_send_order(struct slot *s)
 {
     if (!s->owes_order) return;
-    int fd = s->order.type == CHANNEL_RELOAD ? s->crew->script_fd : -1;
-    enum channel_status status = channel_send(s->channel, s->order.type, s->order.number, fd);
+    int fd = s->order == CHANNEL_LOAD ? s->crew->trial_fd : -1;
+    enum channel_status status = channel_send(s->channel, s->order, s->order_number, fd);
     s->owes_order = status == CHANNEL_AGAIN;
     if (status == CHANNEL_CLOSED) slot_abandon(s);
 }
@@ -176,10 +176,11 @@ static void slot_take_report(struct slot *s, const struct channel_message *m)
     case CHANNEL_READY:
         log_debug("worker %u[%d]: ready: generation %u", s->index, (int)s->pid, m->number);
         slot_enter(s, SLOT_READY);
-        slot_tell(s, CREW_READY, m->number);
+        slot_tell(s, CREW_READY, m->number, "");
         break;
-    case CHANNEL_RELOADED: slot_tell(s, CREW_RELOADED, m->number); break;
-    case CHANNEL_KEPT: slot_tell(s, CREW_KEPT, m->number); break;
+    case CHANNEL_LOADED: slot_tell(s, CREW_LOADED, m->number, ""); break;
+    case CHANNEL_KEPT: slot_tell(s, CREW_KEPT, m->number, m->text); break;
+    case CHANNEL_SWITCHED: slot_tell(s, CREW_SWITCHED, m->number, ""); break;
     default: log_warn("worker %u[%d]: report %u is unknown", s->index, (int)s->pid, m->type);
     }
 }
@@ -206,7 +207,7 @@ static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
     if (events & EV_READ) slot_take_reports(s);
     if (!(events & EV_WRITE) || s->channel < 0) return;
     slot_send_order(s);
-    if (s->channel >= 0 && s->crew->wants_room) slot_tell(s, CREW_ROOM, 0);
+    if (s->channel >= 0 && s->crew->wants_room) slot_tell(s, CREW_ROOM, 0, "");
     slot_watch(s);
 }
 
@@ -233,7 +234,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     } else {
         log_warn("worker %u[%d]: gone: %s", s->index, (int)pid, how);
     }
-    slot_tell(s, CREW_GONE, (uint32_t)status);
+    slot_tell(s, CREW_GONE, (uint32_t)status, "");
 }
 
 static void slot_on_timer(struct ev_loop *loop, ev_timer *w, int events)
@@ -270,6 +271,7 @@ struct crew *crew_create(struct ev_loop *loop, const struct options *o, struct b
     crew->board = board;
     crew->generation = 1;
     crew->script_fd = o->script_fd;
+    crew->trial_fd = -1;
     crew->n = board->workers;
     for (uint32_t i = 0; i < crew->n; i++) slot_init(&crew->slots[i], crew, i);
     return crew;
@@ -325,7 +327,8 @@ void crew_want_room(struct crew *crew, bool wanted)
 void crew_order(struct slot *s, enum channel_message_type type, uint32_t number)
 {
     if (s->channel < 0) return;
-    s->order = (struct channel_message){.type = type, .number = number};
+    s->order = type;
+    s->order_number = number;
     s->owes_order = true;
     slot_send_order(s);
     slot_watch(s);

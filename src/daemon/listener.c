@@ -175,7 +175,7 @@ static bool listeners_add_text(struct listeners *l, const struct options *o, uin
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
 
-    text = options_bind_address(text, &name, &name_len);
+    text = option_named_address(text, &name, &name_len);
     const char *wrong = addr_spec_parse(&spec, text, strlen(text));
     if (wrong) return complain(text, wrong, "correct what -b says");
     wrong = addr_resolve(&spec, o->port, addrs, ADDRESSES_PER_NAME, &n);
@@ -196,7 +196,7 @@ struct listeners *listeners_create(const struct options *o)
         char text[ADDR_TEXT_MAX];
         const char *name;
         size_t len;
-        options_bind_address(o->bind.items[l->items[i].number], &name, &len);
+        option_named_address(o->bind.items[l->items[i].number], &name, &len);
         log_info(len ? "listening on %s as %.*s" : "listening on %s",
                  addr_print(&l->items[i].addr, text), (int)len, name);
     }

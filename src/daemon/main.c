@@ -7,6 +7,7 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/source.h"
+#include "daemon/tools.h"
 #include "daemon/worker.h"
 #include <errno.h>
 #include <signal.h>
@@ -25,17 +26,9 @@ static void signals_begin(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Text that nobody gets (a full disk behind `>`) is a failure of the command. */
-static int finish_output(int code)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-    fprintf(stderr, "moongate: standard output: %s: free some room\n", strerror(errno));
-    return EXIT_SYSTEM;
-}
-
 static int run_single(const struct options *o, struct listeners *listeners)
 {
-    struct board *board = board_create(1);
+    struct board *board = board_create(1, o->shared_memory);
     if (!board) {
         log_error("board: not mapped: %s: give the process more memory", strerror(errno));
         return EXIT_SYSTEM;
@@ -96,13 +89,13 @@ static int run(struct options *o)
 {
     if (o->help) {
         options_help(stdout);
-        return finish_output(EXIT_OK);
+        return tools_finish(EXIT_OK);
     }
     if (o->version) {
         puts("moongate " MOONGATE_VERSION);
-        return finish_output(EXIT_OK);
+        return tools_finish(EXIT_OK);
     }
-    if (o->print_script) return finish_output(worker_print_script());
+    if (o->print_script) return tools_finish(worker_print_script());
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
     if (code == EXIT_OK) code = o->check ? check_run(o, false) : serve(o);
@@ -115,6 +108,8 @@ int main(int argc, char **argv)
     struct options o;
 
     signals_begin();
+    const struct tool *tool = argc > 1 ? tool_find(argv[1]) : NULL;
+    if (tool) return tools_finish(tool->run(argc - 1, argv + 1));
     if (!options_parse(&o, argc, argv)) return EXIT_USAGE;
     int code = run(&o);
     options_release(&o);

@@ -61,6 +61,7 @@ struct master {
     struct crew *crew;
     struct reload reload;
     enum master_state state;
+    struct board_wishes wishes; /* options as the script has them */
     int exit_code;
     bool opened; /* the first workers are ready, or as many as came in time: clients are let in */
     bool ever_ready;        /* some worker has been ready once */
@@ -136,14 +137,14 @@ static void master_drop_held(struct master *m)
 
 static void master_take(struct master *m, int fd, uint32_t listener)
 {
-    if (crew_clients(m->crew) < m->options->max_conns) {
+    if (crew_clients(m->crew) < m->wishes.max_conns) {
         master_hand(m, fd, listener);
         return;
     }
     listener_refuse(fd);
     m->board->master.rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
-        log_warn("client: refused: %u are connected (--max-conns)", m->options->max_conns);
+        log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
 }
 
 static void master_on_door(struct ev_loop *loop, ev_io *w, int events)
@@ -259,7 +260,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
         break;
     default:
         if (running) {
-            master_drain(m, name, m->options->drain_timeout);
+            master_drain(m, name, m->wishes.drain_timeout);
         } else if (m->state == MASTER_DRAINING) {
             log_warn("stopping at once: %s while draining", name);
             master_stop(m, EXIT_OK);
@@ -268,6 +269,13 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
 }
 
 /* --- workers ---------------------------------------------------------------------------------- */
+
+/* The script in use now may wish for other options than the one before. */
+static void master_take_wishes(struct master *m, const struct slot *s)
+{
+    m->wishes = m->board->parts[s->index].wishes;
+    log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
+}
 
 static uint32_t master_first_starts(const struct master *m)
 {
@@ -293,9 +301,10 @@ static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
     master_watch(m);
 }
 
-static void master_on_ready(struct master *m)
+static void master_on_ready(struct master *m, struct slot *s)
 {
     uint32_t n = m->crew->n;
+    reload_take_newcomer(&m->reload, s);
     if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
     m->ever_ready = true;
     master_open(m, true);
@@ -322,17 +331,22 @@ static void master_on_gone(struct master *m, const struct slot *s, int status)
     master_end_if_alone(m);
 }
 
-static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number)
+static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
+                           const char *text)
 {
     struct master *m = arg;
     bool running = m->state == MASTER_RUNNING;
+    if (type == CREW_READY || type == CREW_SWITCHED) master_take_wishes(m, s);
     switch (type) {
     case CREW_READY:
-        if (running) master_on_ready(m);
+        if (running) master_on_ready(m, s);
         break;
-    case CREW_RELOADED:
+    case CREW_LOADED:
+    case CREW_SWITCHED:
+        if (running) reload_take_answer(&m->reload, s, number);
+        break;
     case CREW_KEPT:
-        if (running) reload_take_answer(&m->reload, s, type == CREW_RELOADED);
+        if (running) reload_take_refusal(&m->reload, s, number, text);
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM:
@@ -388,13 +402,16 @@ static void master_init_watchers(struct master *m)
 static bool master_init(struct master *m, const struct options *o, struct listeners *listeners)
 {
     *m = (struct master){.options = o,
+                         .wishes = {.drain_timeout = o->drain_timeout,
+                                    .max_conns = o->max_conns,
+                                    .verbose = o->verbose},
                          .listeners = listeners,
                          .exit_code = EXIT_OK,
                          .held = -1,
                          .rest_lines.burst = 1,
                          .refusal_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    m->board = board_create(o->workers);
+    m->board = board_create(o->workers, o->shared_memory);
     m->doors = calloc(listeners->n, sizeof *m->doors);
     if (!m->loop || !m->board || !m->doors) return false;
     m->crew = crew_create(m->loop, o, m->board);
@@ -408,7 +425,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
 
 static void master_release(struct master *m)
 {
-    if (m->reload.answers) {
+    if (m->reload.owes) {
         master_let_go(m);
         reload_release(&m->reload);
     }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "daemon/source.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static void reload_watch_limit(struct reload *r)
     ev_timer_start(r->crew->loop, &r->limit);
 }
 
-/* Both steps have the same limit, which starts anew with each. */
+/* All steps have the same limit, which starts anew with each. */
 static void reload_enter(struct reload *r, enum reload_state state)
 {
     r->state = state;
@@ -34,7 +35,7 @@ static void reload_not_loaded(struct reload *r, const char *why)
 static void reload_drop_trial(struct reload *r)
 {
     if (r->trial.script_fd >= 0) close(r->trial.script_fd);
-    r->trial.script_fd = -1;
+    r->trial.script_fd = r->crew->trial_fd = -1;
 }
 
 static void reload_start_check(struct reload *r)
@@ -67,71 +68,108 @@ static void reload_on_text(struct ev_loop *loop, ev_io *w, int events)
     if (!check_read(&r->check)) ev_io_stop(loop, w);
 }
 
-/* --- second step: the workers ----------------------------------------------------------------- */
+/* --- second and third step: the workers load it, and switch ----------------------------------- */
 
-static uint32_t reload_count(const struct reload *r, enum reload_answer answer)
+/* What a worker is told that it answers to. */
+static void reload_ask(struct reload *r, struct slot *s, enum channel_message_type order)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < r->crew->n; i++) n += r->answers[i] == answer;
-    return n;
+    bool serves = s->state == SLOT_READY;
+    if (serves) crew_order(s, order, r->generation);
+    r->owes[s->index] = serves && s->channel >= 0;
 }
 
-/* `worker 0, worker 3`, as many as fit. */
-static const char *reload_names(const struct reload *r, enum reload_answer answer, char *text,
-                                size_t n)
+static void reload_ask_all(struct reload *r, enum channel_message_type order)
+{
+    for (uint32_t i = 0; i < r->crew->n; i++) reload_ask(r, &r->crew->slots[i], order);
+}
+
+static bool reload_is_awaited(const struct reload *r, const struct slot *s)
+{
+    return r->owes[s->index] || (r->state == RELOAD_LOADING && s->state == SLOT_STARTING);
+}
+
+/* `worker 0, worker 3`: those that are waited for, as many as fit. */
+static const char *reload_awaited(const struct reload *r, char *text, size_t n)
 {
     size_t len = 0;
     text[0] = '\0';
     for (uint32_t i = 0; i < r->crew->n && len < n; i++)
-        if (r->answers[i] == answer)
+        if (reload_is_awaited(r, &r->crew->slots[i]))
             len += (size_t)snprintf(text + len, n - len, "%sworker %u", len ? ", " : "", i);
     return text;
 }
 
-/* All answers that will come are here. The number counts as used once one worker has it. */
-static void reload_conclude(struct reload *r)
+/* None goes on with what it may have loaded. Answers that still come are late. */
+static void reload_abort(struct reload *r, const char *who, const char *why)
 {
-    char names[512];
-    uint32_t generation = r->crew->generation;
-    bool whole = reload_count(r, ANSWER_KEPT) + reload_count(r, ANSWER_OWED) == 0;
-
-    if (whole) log_info("reloaded: generation %u", generation);
-    if (reload_count(r, ANSWER_KEPT) > 0)
-        log_warn("reload: generation %u not loaded by %s: the old script goes on there", generation,
-                 reload_names(r, ANSWER_KEPT, names, sizeof names));
-    if (reload_count(r, ANSWER_OWED) > 0)
-        log_warn("reload: generation %u not confirmed by %s within %d s", generation,
-                 reload_names(r, ANSWER_OWED, names, sizeof names), CHECK_SECONDS);
+    char text[2 * CHANNEL_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: %s", who, why);
+    reload_not_loaded(r, text);
+    for (uint32_t i = 0; i < r->crew->n; i++) {
+        r->owes[i] = false;
+        crew_order(&r->crew->slots[i], CHANNEL_DROP, r->generation);
+    }
+    reload_drop_trial(r);
     reload_finish(r);
 }
 
-static void reload_conclude_if_answered(struct reload *r)
+static void reload_abort_for(struct reload *r, const struct slot *s, const char *why)
 {
-    if (r->state == RELOAD_WAITING && reload_count(r, ANSWER_OWED) == 0) reload_conclude(r);
+    char name[32];
+    snprintf(name, sizeof name, "worker %u", s->index);
+    reload_abort(r, name, why);
 }
 
-/* What was checked becomes what all workers load, those that start later too. */
-static void reload_adopt_trial(struct reload *r)
+/* The point of no return: what was loaded on trial becomes what every worker runs, those that
+ * start later too. */
+static void reload_commit(struct reload *r)
 {
     if (r->script_fd >= 0) close(r->script_fd);
     r->script_fd = r->crew->script_fd = r->trial.script_fd;
-    r->trial.script_fd = -1;
-    r->crew->generation++;
+    r->trial.script_fd = r->crew->trial_fd = -1;
+    r->crew->generation = r->generation;
+    reload_enter(r, RELOAD_SWITCHING);
+    reload_ask_all(r, CHANNEL_SWITCH);
 }
 
-/* A worker that is still starting gets the order too: it was given the text before. */
-static void reload_order_all(struct reload *r)
+static bool reload_is_answered(const struct reload *r)
 {
-    struct crew *crew = r->crew;
+    for (uint32_t i = 0; i < r->crew->n; i++)
+        if (reload_is_awaited(r, &r->crew->slots[i])) return false;
+    return true;
+}
 
-    reload_adopt_trial(r);
-    reload_enter(r, RELOAD_WAITING);
-    for (uint32_t i = 0; i < crew->n; i++) {
-        struct slot *s = &crew->slots[i];
-        crew_order(s, CHANNEL_RELOAD, crew->generation);
-        r->answers[i] = s->channel >= 0 ? ANSWER_OWED : ANSWER_NONE;
+/* Goes on once nobody is waited for any more. */
+static void reload_advance(struct reload *r)
+{
+    if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
+    if (r->state == RELOAD_SWITCHING && reload_is_answered(r)) {
+        log_info("reloaded: generation %u", r->generation);
+        reload_finish(r);
     }
-    reload_conclude_if_answered(r);
+}
+
+/* A worker that is still starting loads the text in use, and is asked when it is ready. */
+static void reload_begin_loading(struct reload *r)
+{
+    r->generation++;
+    r->crew->trial_fd = r->trial.script_fd;
+    reload_enter(r, RELOAD_LOADING);
+    log_debug("reload: generation %u: every worker loads it", r->generation);
+    reload_ask_all(r, CHANNEL_LOAD);
+    reload_advance(r);
+}
+
+/* To switch takes no time: such a worker has lost its way, and the others have switched. */
+static void reload_kill_late(struct reload *r)
+{
+    for (uint32_t i = 0; i < r->crew->n; i++) {
+        struct slot *s = &r->crew->slots[i];
+        if (!r->owes[i]) continue;
+        log_warn("worker %u[%d]: killed: not switched to generation %u within %d s", i, (int)s->pid,
+                 r->generation, CHECK_SECONDS);
+        kill(s->pid, SIGKILL); /* and its end concludes */
+    }
 }
 
 static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
@@ -145,17 +183,23 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
         reload_drop_trial(r);
         reload_finish(r);
     } else {
-        reload_order_all(r);
+        reload_begin_loading(r);
     }
 }
 
 static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct reload *r = w->data;
-    if (r->state == RELOAD_CHECKING)
-        check_kill_late(&r->check); /* and its exit concludes */
-    else
-        reload_conclude(r);
+    char names[512], why[64];
+    switch (r->state) {
+    case RELOAD_CHECKING: check_kill_late(&r->check); break; /* and its exit concludes */
+    case RELOAD_LOADING:
+        snprintf(why, sizeof why, "no answer within %d s", CHECK_SECONDS);
+        reload_abort(r, reload_awaited(r, names, sizeof names), why);
+        break;
+    case RELOAD_SWITCHING: reload_kill_late(r); break;
+    case RELOAD_IDLE: break;
+    }
 }
 
 /* --- for the master --------------------------------------------------------------------------- */
@@ -165,8 +209,9 @@ bool reload_init(struct reload *r, struct crew *crew, const struct options *o, c
 {
     *r = (struct reload){.crew = crew, .options = o, .leave = leave, .arg = arg, .check.pipe = -1};
     r->script_fd = r->trial.script_fd = -1;
-    r->answers = calloc(crew->n, sizeof *r->answers);
-    if (!r->answers) return false;
+    r->generation = crew->generation;
+    r->owes = calloc(crew->n, sizeof *r->owes);
+    if (!r->owes) return false;
     ev_init(&r->text_watcher, reload_on_text);
     ev_child_init(&r->exit_watcher, reload_on_check_exit, 0, 0);
     ev_init(&r->limit, reload_on_limit);
@@ -185,21 +230,33 @@ void reload_request(struct reload *r)
     }
 }
 
-void reload_take_answer(struct reload *r, const struct slot *s, bool loaded)
+void reload_take_newcomer(struct reload *r, struct slot *s)
 {
-    if (r->state != RELOAD_WAITING || r->answers[s->index] != ANSWER_OWED) {
-        log_info("reload: worker %u answers late: %s", s->index,
-                 loaded ? "loaded" : "kept the old script");
-        return;
-    }
-    r->answers[s->index] = loaded ? ANSWER_LOADED : ANSWER_KEPT;
-    reload_conclude_if_answered(r);
+    if (r->state == RELOAD_LOADING) reload_ask(r, s, CHANNEL_LOAD);
+}
+
+void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation)
+{
+    if (!r->owes[s->index] || generation != r->generation) return; /* of a reload that has ended */
+    r->owes[s->index] = false;
+    reload_advance(r);
+}
+
+void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
+                         const char *why)
+{
+    if (!r->owes[s->index] || generation != r->generation) return;
+    reload_abort_for(r, s, why);
 }
 
 void reload_forget(struct reload *r, const struct slot *s)
 {
-    r->answers[s->index] = ANSWER_NONE;
-    reload_conclude_if_answered(r);
+    bool owed = r->owes[s->index];
+    r->owes[s->index] = false;
+    if (owed && r->state == RELOAD_LOADING)
+        reload_abort_for(r, s, "it ended while it loaded it");
+    else
+        reload_advance(r);
 }
 
 void reload_cancel(struct reload *r, bool kill_check)
@@ -220,5 +277,5 @@ void reload_release(struct reload *r)
     reload_cancel(r, true);
     reload_drop_trial(r);
     if (r->script_fd >= 0) close(r->script_fd);
-    free(r->answers);
+    free(r->owes);
 }

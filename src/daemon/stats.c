@@ -2,10 +2,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/log.h"
+#include "base/shared.h"
 #include "client/local.h"
 
 enum { LINE = 1024 };
@@ -97,14 +99,16 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 }
 
 /* How each type of option is shown. */
-#define SHOW_LIST(name)    show_list(out, #name, &o->name);
-#define SHOW_PORT(name)    stat_number(out, #name, o->name);
-#define SHOW_COUNT(name)   stat_number(out, #name, o->name);
-#define SHOW_SIZE(name)    stat_number(out, #name, o->name);
-#define SHOW_FLAG(name)    stat_line(out, #name, "%s", o->name ? "yes" : "no");
-#define SHOW_REPEAT(name)  stat_number(out, #name, (uint64_t)o->name);
-#define SHOW_STRING(name)  stat_line(out, #name, "%s", o->name ? o->name : "");
-#define SHOW_SECONDS(name) stat_line(out, #name, "%g", o->name);
+#define SHOW_LIST(name)     show_list(out, #name, &o->name);
+#define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NAMED(name)    show_list(out, #name, &o->name);
+#define SHOW_PORT(name)     stat_number(out, #name, o->name);
+#define SHOW_COUNT(name)    stat_number(out, #name, o->name);
+#define SHOW_SIZE(name)     stat_number(out, #name, o->name);
+#define SHOW_FLAG(name)     stat_line(out, #name, "%s", o->name ? "yes" : "no");
+#define SHOW_REPEAT(name)   stat_number(out, #name, (uint64_t)o->name);
+#define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
+#define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
 #define SHOW_CHOICE(name)                                                                          \
     stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));
 
@@ -127,7 +131,7 @@ static void settings(const struct stats_source *s, struct outq *out)
 
 /* --- stats pools ------------------------------------------------------------------------------- */
 
-static void show_pool(const struct pool *p, struct outq *out)
+static void show_pool(struct pool *p, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
     char name[POOL_NAME_MAX + 32];
@@ -137,12 +141,17 @@ static void show_pool(const struct pool *p, struct outq *out)
         stat_line(out, name, __VA_ARGS__);                                                         \
     } while (0)
     SHOW("distribution", "%s", distribution_name(o->selector.distribution));
-    SHOW("hash", "%s", hash_name(o->selector.hash));
+    SHOW("hash", "%s",
+         distribution_hashes_itself(o->selector.distribution) ? "its own"
+                                                              : hash_name(o->selector.hash));
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->members_n);
-    SHOW("living", "%u", p->living_n);
+    SHOW("living", "%u", pool_living(p));
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
+    if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
+    if (failure) SHOW("discover_failure", "%s", failure);
 #undef SHOW
 }
 
@@ -223,6 +232,110 @@ static void servers(const struct stats_source *s, struct outq *out)
     }
 }
 
+/* --- stats script ------------------------------------------------------------------------------ */
+
+/* As few digits as say it exactly. */
+static void stat_real(struct outq *out, const char *name, double number)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    stat_line(out, name, "%s", text);
+}
+
+typedef void show_metric_fn(const struct board *board, enum metric_kind kind, uint32_t worker,
+                            int number, struct outq *out);
+
+/* Each name of a kind once: `show` hears of the first worker that has it, and its number there. */
+static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
+                        show_metric_fn *show)
+{
+    for (uint32_t w = 0; w < board->workers; w++) {
+        const struct metrics *own = &board->parts[w].metrics;
+        for (int i = 0; i < METRICS && own->names[kind][i][0]; i++) {
+            uint32_t first = 0;
+            while (first < w && metrics_find(&board->parts[first].metrics, kind,
+                                             own->names[kind][i], (uint32_t)i) < 0)
+                first++;
+            if (first == w) show(board, kind, w, i, out);
+        }
+    }
+}
+
+static double value_of(const struct metrics *m, enum metric_kind kind, int at)
+{
+    double value;
+    const double *cell = kind == METRIC_GAUGE ? &m->gauges[at].value : &m->counters[at].value;
+    __atomic_load(cell, &value, __ATOMIC_RELAXED);
+    return value;
+}
+
+/* A counter or a gauge. */
+static void show_sum(const struct board *board, enum metric_kind kind, uint32_t worker, int number,
+                     struct outq *out)
+{
+    const char *name = board->parts[worker].metrics.names[kind][number];
+    double sum = 0;
+    for (uint32_t w = worker; w < board->workers; w++) {
+        const struct metrics *m = &board->parts[w].metrics;
+        int at = metrics_find(m, kind, name, (uint32_t)number);
+        if (at >= 0) sum += value_of(m, kind, at);
+    }
+    stat_real(out, name, sum);
+}
+
+/* Buckets add up: each holds what those before it do. */
+static void show_histogram(const struct board *board, enum metric_kind kind, uint32_t worker,
+                           int number, struct outq *out)
+{
+    const struct metrics *own = &board->parts[worker].metrics;
+    const char *name = own->names[kind][number];
+    struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
+    char line[METRIC_NAME + 48];
+    uint64_t count = 0;
+    for (uint32_t w = worker; w < board->workers; w++) {
+        const struct metrics *m = &board->parts[w].metrics;
+        int at = metrics_find(m, kind, name, (uint32_t)number);
+        if (at >= 0) metric_histogram_add(&sum, &m->histograms[at]);
+    }
+    for (uint32_t i = 0; i < sum.bounds_n; i++) {
+        count += sum.counts[i];
+        snprintf(line, sizeof line, "%s:le_%g", name, own->histograms[number].bounds[i]);
+        stat_number(out, line, count);
+    }
+    snprintf(line, sizeof line, "%s:count", name);
+    stat_number(out, line, count + sum.counts[sum.bounds_n]);
+    snprintf(line, sizeof line, "%s:sum", name);
+    stat_real(out, line, sum.sum);
+}
+
+static void show_shared(struct shared *s, struct shared_dict *d, struct outq *out)
+{
+    char name[SHARED_NAME + 32];
+    struct shared_usage usage = shared_usage(s, d);
+#define SHOW(field, number)                                                                        \
+    snprintf(name, sizeof name, "shared:%s:%s", d->name, field);                                   \
+    stat_number(out, name, number)
+    SHOW("capacity", usage.capacity);
+    SHOW("used", usage.used);
+    SHOW("items", usage.items);
+    SHOW("evictions", usage.evictions);
+    SHOW("losses", usage.losses);
+#undef SHOW
+}
+
+static void script(const struct stats_source *s, struct outq *out)
+{
+    struct shared *shared = s->board->shared;
+    uint32_t n = __atomic_load_n(&shared->dicts_n, __ATOMIC_ACQUIRE);
+    each_metric(s->board, METRIC_COUNTER, out, show_sum);
+    each_metric(s->board, METRIC_GAUGE, out, show_sum);
+    each_metric(s->board, METRIC_HISTOGRAM, out, show_histogram);
+    for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
+}
+
 /* --- any --------------------------------------------------------------------------------------- */
 
 static void reset(const struct stats_source *s, struct outq *out)
@@ -238,7 +351,8 @@ bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
         void (*print)(const struct stats_source *s, struct outq *out);
         bool ends;
     } all[] = {{"", general, true},    {"settings", settings, true}, {"proxy", proxy, true},
-               {"pools", pools, true}, {"servers", servers, true},   {"reset", reset, false}};
+               {"pools", pools, true}, {"servers", servers, true},   {"script", script, true},
+               {"reset", reset, false}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strlen(all[i].name) != len || memcmp(all[i].name, what, len) != 0) continue;
         all[i].print(about, out);

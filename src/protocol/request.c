@@ -77,6 +77,31 @@ bool request_key_is_valid(const uint8_t *key, size_t len)
     return true;
 }
 
+bool request_put_key(struct request *r, const uint8_t *key, size_t len)
+{
+    if (!request_may_have_key(r, key, len)) return false;
+    if (!r->shown_key_at) {
+        r->shown_key_at = r->key_at;
+        r->shown_key_len = r->key_len;
+    }
+    r->key_at = (uintptr_t)key;
+    r->key_len = (uint16_t)len;
+    return true;
+}
+
+bool request_only_reads(const struct request *r)
+{
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
+    size_t len;
+    if (r->command_id != COMMAND_META_GET)
+        return r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS;
+    while (request_next_flag(&at, end, &flag, &len)) {
+        /* make one where there is none, its cas id, win the right to fill it, its time */
+        if (*flag == 'N' || *flag == 'E' || *flag == 'R' || *flag == 'T') return false;
+    }
+    return true;
+}
+
 static bool take_key(struct request *r, const struct token *t)
 {
     r->key_at = (uintptr_t)t->at;

@@ -32,12 +32,23 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
+void mg_step(struct script *s, const char *text, size_t len)
+{
+    if (s->path_taken) path_add(s->path_taken, text, len);
+}
+
 /* --- pools ------------------------------------------------------------------------------------- */
 
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
-    *o = (struct mg_pool_options){.server = {.timeout = 1, .backend = backend_settings_default()},
+    *o = (struct mg_pool_options){.server = {.weight = SERVER_WEIGHT_NONE,
+                                             .timeout = 1,
+                                             .backend = backend_settings_default()},
                                   .eject_floor = 0.5,
+                                  .discover_interval = discovery_settings_default.interval,
+                                  .discover_timeout = discovery_settings_default.timeout,
+                                  .discover_debounce = discovery_settings_default.debounce,
+                                  .discover_shrink = discovery_settings_default.shrink,
                                   .distribution = DISTRIBUTION_KETAMA,
                                   .hash = -1,
                                   .naming = NAMING_HOST,
@@ -56,6 +67,7 @@ static const char *const choice_names[][32] = {
     [MG_NAMING] = {NAMINGS(NAME_TEXT)},
     [MG_ORDER] = {ORDERS(NAME_TEXT)},
     [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
+    [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
@@ -92,16 +104,23 @@ const struct mg_setting *mg_setting(uint32_t at)
     return at < sizeof settings / sizeof *settings ? &settings[at] : NULL;
 }
 
+static uint64_t seed_of(const struct mg_pool_options *o)
+{
+    return o->seed_text ? hash_bytes64(HASH_XXH3, o->seed_text, o->seed_text_len, 0)
+                        : (uint64_t)o->seed;
+}
+
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {
         .selector = {.distribution = (enum distribution)o->distribution,
                      .hash = o->hash < 0 ? HASH_XXH3 : (enum hash)o->hash,
-                     .seed = (uint64_t)o->seed,
+                     .seed = seed_of(o),
                      .points = o->points},
         .naming = (enum naming)o->naming,
         .order = (enum order)o->order,
         .unweighted = !o->weighted,
+        .hash_empty_tag = o->hash_empty_tag,
         .on_failure = (enum on_failure)o->on_failure,
         .eject_floor = o->eject_floor,
         .timeout = o->server.timeout,
@@ -118,7 +137,8 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
     struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
-    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool});
+    return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool},
+                                   NULL, 0);
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
@@ -127,7 +147,7 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
     struct server_spec spec;
     const char *wrong = server_spec_parse(&spec, server, len);
     if (wrong) return wrong;
-    if (o->weight > 0) spec.weight = o->weight;
+    if (o->weight >= 0) spec.weight = o->weight;
     if (o->name && o->name_len < sizeof spec.name) {
         memcpy(spec.name, o->name, o->name_len);
         spec.name[o->name_len] = '\0';
@@ -145,15 +165,16 @@ const char *mg_pool_name(struct script *s, int32_t pool)
     return s->routes.routes[pool]->pool->settings.name;
 }
 
+const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
+{
+    struct discovery_settings settings = {.interval = o->discover_interval,
+                                          .timeout = o->discover_timeout,
+                                          .debounce = o->discover_debounce,
+                                          .shrink = o->discover_shrink};
+    return pool_follow(s->routes.routes[pool]->pool, o->discover, o->discover_len, &settings);
+}
+
 const char *mg_server(struct script *s, uint32_t at)
 {
     return at < s->host.servers_n ? s->host.servers[at] : NULL;
-}
-
-/* --- the log ----------------------------------------------------------------------------------- */
-
-void mg_log(struct script *s, const char *text, size_t len)
-{
-    if (log_allows(&s->log, s->host.backends->now))
-        log_info("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), text);
 }

@@ -211,12 +211,8 @@ static int set_key(struct script *s, struct request *r, const char *key, size_t 
     if (!request_may_have_key(r, (const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
     const uint8_t *held = hold(s, key, len, at, serial);
     if (!held) return MG_EDIT_TOO_MUCH;
-    if (!r->shown_key_at && at != MG_BY_LUA) {
-        r->shown_key_at = r->key_at;
-        r->shown_key_len = r->key_len;
-    }
-    r->key_at = (uintptr_t)held;
-    r->key_len = (uint16_t)len;
+    request_put_key(r, held, len);
+    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* nobody else knows another one */
     return MG_EDIT_OK;
 }
 

@@ -1,7 +1,9 @@
 /* The bodies of abi.h for routes that are made of others. Nothing here may enter Lua. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/chooser.h"
 #include "client/result.h"
 #include "script/state.h"
 
@@ -30,7 +32,8 @@ const char *mg_result_name(uint32_t at)
 }
 
 int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options *o,
-                     const int32_t *children, uint32_t n, const char *text)
+                     const int32_t *children, uint32_t n, const char *text,
+                     const struct route_word *words, uint32_t words_n)
 {
     const struct route **list = calloc(n + 1, sizeof *list);
     if (!list) abort();
@@ -40,7 +43,25 @@ int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options
                           .text = (char *)text,
                           .children = list,
                           .children_n = n};
-    uint32_t number = generation_add(&s->routes, &route);
+    uint32_t number = generation_add(&s->routes, &route, words, words_n);
     free(list);
     return (int32_t)number;
+}
+
+const char *mg_hash_refuses(const struct route_options *o, const struct route_word *words,
+                            uint32_t n)
+{
+    return choose_hash_refuses(o, words, n);
+}
+
+double mg_hash_text(const char *text, size_t len)
+{
+    return (double)(hash_bytes64(HASH_XXH3, text, len, 0) >> 11);
+}
+
+const char *mg_host(void)
+{
+    static char name[256];
+    if (gethostname(name, sizeof name - 1) < 0) name[0] = '\0';
+    return name;
 }

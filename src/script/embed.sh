@@ -17,7 +17,7 @@ for file; do
     name=$(echo "$file" | sed -e 's,^lua/,,' -e 's,\.lua$,,' -e 's,/,.,g')
     symbol=$(echo "$name" | tr . _)
     luajit -bg "$file" "$raw"
-    echo "static const unsigned char $symbol[] = {"
+    echo "static const unsigned char ${symbol}[] = {"
     od -An -v -tx1 "$raw" | sed 's/ \(..\)/0x\1,/g'
     echo '};'
     table="$table    {\"$name\", $symbol, sizeof $symbol},

@@ -11,59 +11,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/chooser.h"
 #include "script/modules.h"
 #include "script/state.h"
 
-enum { HANDLER = 1, RUN = 2, LOG_BURST = 10 };
+enum {
+    LOG_BURST = 10,
+    ROUNDS = 16 /* functions below policies below functions */
+};
 
 static const char SCRIPT_ERROR[] = "script error";
 
-/* --- the library ------------------------------------------------------------------------------- */
-
-static int load_linked_module(lua_State *L) /* [name, ...] -> [chunk's result] */
-{
-    const struct script_module *m = lua_touserdata(L, lua_upvalueindex(1));
-    if (luaL_loadbuffer(L, (const char *)m->bytecode, m->len, m->name) != 0) return lua_error(L);
-    lua_pushstring(L, m->name);
-    lua_call(L, 1, 1);
-    return 1;
-}
-
-/* package.preload gets every module that is linked in. */
-static void preload_modules(lua_State *L)
-{
-    lua_getglobal(L, "package");    /* [package] */
-    lua_getfield(L, -1, "preload"); /* [package, preload] */
-    for (const struct script_module *m = script_modules; m->name; m++) {
-        const char *name = strcmp(m->name, "moongate.init") == 0 ? "moongate" : m->name;
-        lua_pushlightuserdata(L, (void *)m);        /* [package, preload, module] */
-        lua_pushcclosure(L, load_linked_module, 1); /* [package, preload, loader] */
-        lua_setfield(L, -2, name);                  /* [package, preload] */
-    }
-    lua_pop(L, 2); /* [] */
-}
-
-/* --lua-dir: moongate's own modules are read from there, and nothing linked in is used. */
-static void use_lua_dir(lua_State *L, const char *dir)
-{
-    lua_getglobal(L, "package");                            /* [package] */
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", dir, dir); /* [package, path] */
-    lua_setfield(L, -2, "path");                            /* [package] */
-    lua_pop(L, 1);                                          /* [] */
-}
-
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* [start results] -> [handler, run], keeps `load` for the caller on top: [handler, run, load] */
+/* [] -> [handler, run, trace], keeps `load` for the caller on top: [handler, run, trace, load] */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
-    luaL_openlibs(L); /* which turns the JIT on */
+    library_open(L, s->host.lua_dir);
     if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    if (s->host.lua_dir)
-        use_lua_dir(L, s->host.lua_dir);
-    else
-        preload_modules(L);
     lua_getglobal(L, "require");        /* [require] */
     lua_pushstring(L, "moongate.boot"); /* [require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
@@ -72,13 +38,11 @@ static bool boot(struct script *s)
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
     lua_pushlightuserdata(L, &s->batch);          /* [start, cdef, script, batch] */
-    if (lua_pcall(L, 3, 3, 0) != 0) return false; /* [load, run, handler] */
-    lua_insert(L, 1);                             /* [handler, load, run] */
-    lua_insert(L, 2);                             /* [handler, run, load] */
+    if (lua_pcall(L, 3, 4, 0) != 0) return false; /* [handler, run, trace, load] */
     return true;
 }
 
-/* [handler, run, load] -> [handler, run]; the route is in s->root. */
+/* [handler, run, trace, load] -> [handler, run, trace]; the route is in s->root. */
 static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
@@ -88,10 +52,10 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
     } else {
         lua_pushnil(L);
         lua_pushnil(L);
-    }                                             /* [handler, run, load, path, text] */
-    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [handler, run, pool or nil] */
+    }                                             /* [..., load, path, text] */
+    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., pool or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1); /* [handler, run] */
+    lua_pop(L, 1); /* [...] */
     return true;
 }
 
@@ -122,7 +86,10 @@ struct script *script_load(const struct script_host *host, const char *path, con
     s->L = luaL_newstate();
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
-    if (boot(s) && run_script(s, path, text, len)) return s;
+    if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+        s->is_loaded = true;
+        return s;
+    }
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
     script_destroy(s);
@@ -131,21 +98,22 @@ struct script *script_load(const struct script_host *host, const char *path, con
 
 void script_destroy(struct script *s)
 {
+    timers_release(s);
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
+    free(s->text);
     free(s);
 }
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
-static void fail_slot(struct script *s, uint32_t at, const char *why)
+static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
-    if (async_fail_slot(s, at, why)) return;
-    s->batch.answers[at] =
-        (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    if (async_fail_slot(s, (uint32_t)(a - s->batch.answers), why)) return;
+    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
     s->host.row->script_errors++;
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
@@ -155,18 +123,18 @@ static void fail_slot(struct script *s, uint32_t at, const char *why)
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
-    assert(lua_gettop(L) == RUN);
-    lua_pushvalue(L, RUN); /* [handler, run, run] */
+    assert(lua_gettop(L) == STACK_TOP);
+    lua_pushvalue(L, STACK_RUN); /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);
-    lua_pushinteger(L, (lua_Integer)n - 1);         /* [handler, run, run, first, last] */
-    if (lua_pcall(L, 2, 0, HANDLER) == 0) return n; /* [handler, run] */
-    const char *why = lua_tostring(L, -1);          /* [handler, run, message] */
+    lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
+    if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
+    const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     if (first < n) /* else it went on with something */
-        fail_slot(s, at, why ? why : "out of memory");
+        fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     else
         log_error("script %s: %s", s->path, why ? why : "out of memory");
-    lua_settop(L, RUN); /* [handler, run] */
+    lua_settop(L, STACK_TOP); /* [...] */
     return at + 1;
 }
 
@@ -176,37 +144,191 @@ static bool is_whole(double number, double least, double most)
 }
 
 /* Plain fields that a script may have written are checked before anything is sent. */
-static void check_numbers(struct script *s, uint32_t at)
+static const char *wrong_number(const struct request *r, const struct answer *a)
 {
-    const struct request *r = &s->batch.slots[at];
-    if (s->batch.answers[at].route < 0) return; /* nothing is sent */
+    if (a->route < 0) return NULL; /* nothing is sent */
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        fail_slot(s, at, "req.exptime was set to what is no whole number of seconds in 32 bits");
-    else if (!is_whole(r->flags, 0, UINT32_MAX))
-        fail_slot(s, at, "req.flags was set to what is no whole number from 0 to 2^32-1");
+        return "req.exptime was set to what is no whole number of seconds in 32 bits";
+    if (!is_whole(r->flags, 0, UINT32_MAX))
+        return "req.flags was set to what is no whole number from 0 to 2^32-1";
+    return NULL;
 }
 
-/* No function is asked about any of these. */
-static bool needs_no_lua(const struct script *s, const struct request *slots, uint32_t n)
+static void check_numbers(struct script *s, const struct request *r, struct answer *a)
 {
-    if (s->root < 0 || s->routes.ready) return false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (slots[i].function_id) return false;
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_slot(s, a, wrong);
+}
+
+/* What a route comes to without Lua: an answer; NONE: the function with the number r->function_id is to be asked. */
+static void settle(const struct script *s, struct request *r, struct answer *a,
+                   const struct route *route)
+{
+    switch (route->kind) {
+    case ROUTE_FUNCTION:
+    case ROUTE_ASYNC:
+        r->function_id = route->options.function_id;
+        a->route = ANSWER_NONE;
+        break;
+    case ROUTE_MISS: a->route = ANSWER_MISS; break;
+    case ROUTE_FAIL:
+        *a = (struct answer){ANSWER_REFUSE, (uint32_t)strlen(route->text), (uintptr_t)route->text};
+        break;
+    default: a->route = (int32_t)route->number; break;
     }
-    return true;
+}
+
+/* Lets choosers choose, as far as that goes without Lua. False when a function is to be asked. */
+static bool choose(struct script *s, struct request *r, struct answer *a)
+{
+    const struct route *route = s->routes.routes[a->route];
+    if (route->kind == ROUTE_POOL) return true;
+    settle(s, r, a, route_follow(s->host.turn, route, r));
+    return a->route != ANSWER_NONE;
+}
+
+/* The first answers: of the route that is all of the script, where no function was asked for. True when Lua has to be asked. */
+static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t n)
+{
+    bool ask = false;
+    for (uint32_t i = 0; i < n; i++) {
+        struct answer *a = &answers[i];
+        a->route = slots[i].function_id ? ANSWER_NONE : s->root;
+        if (a->route < 0 || !choose(s, &slots[i], a)) ask = true;
+    }
+    return ask;
+}
+
+/* A function may answer with a chooser whose choice is a function, which is asked in its turn. */
+static bool go_on(struct script *s, struct request *slots, struct answer *answers, uint32_t n,
+                  bool is_last)
+{
+    bool ask = false;
+    for (uint32_t i = 0; i < n; i++) {
+        struct answer *a = &answers[i];
+        check_numbers(s, &slots[i], a);
+        if (a->route < 0 || choose(s, &slots[i], a)) continue;
+        ask = true;
+        if (is_last) fail_slot(s, a, "functions and policies without end");
+    }
+    return ask;
 }
 
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
-    if (needs_no_lua(s, slots, n)) {
-        for (uint32_t i = 0; i < n; i++) answers[i].route = s->root;
-        return;
+    uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
+    bool ask = begin(s, slots, answers, n);
+    for (unsigned round = 1; ask; round++) {
+        for (uint32_t at = first; at < end;) at = run_from(s, at, end);
+        ask = go_on(s, slots, answers, n, round == ROUNDS) && round < ROUNDS;
     }
-    for (uint32_t i = 0; i < n; i++) answers[i].route = ANSWER_NONE;
-    for (uint32_t first = 0; first < n;) first = run_from(s, first, n);
-    for (uint32_t i = 0; i < n; i++) check_numbers(s, i);
-    if (s->routes.ready) run_from(s, n, n);
+    if (s->routes.ready) run_from(s, end, end);
+}
+
+/* --- tracing ----------------------------------------------------------------------------------- */
+
+static void add_step(struct path *path, const char *what, const char *name, size_t len)
+{
+    char text[SCRIPT_ERROR_MAX];
+    int n = snprintf(text, sizeof text, "%s%.*s", what, (int)len, name);
+    path_add(path, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static void fail_trace(struct answer *a, struct path *path, const char *why)
+{
+    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    snprintf(path->failure, sizeof path->failure, "%s", why);
+}
+
+/* Asks Lua, which tells the steps up to the answer through mg_step. */
+static void trace_in_lua(struct script *s, const struct request *r, struct answer *a, uint32_t at,
+                         struct path *path)
+{
+    lua_State *L = s->L;
+    assert(lua_gettop(L) == STACK_TOP);
+    a->route = ANSWER_NONE;
+    s->path_taken = path;
+    lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
+    lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
+    if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
+        const char *why = lua_tostring(L, -1);
+        fail_trace(a, path, why ? why : "out of memory");
+        lua_settop(L, STACK_TOP); /* [...] */
+    }
+    s->path_taken = NULL;
+    if (a->route == ANSWER_NONE) a->route = ANSWER_TAKEN; /* by a function that waits */
+    const char *wrong = wrong_number(r, a);
+    if (wrong) fail_trace(a, path, wrong);
+}
+
+/* A route that C runs, and the one of those that it is made of that is chosen, or asked first: the last one, where functions are
+ * asked or a server is. */
+static const struct route *trace_route(struct script *s, const struct route *route,
+                                       struct request *r, struct path *path)
+{
+    while (route->children_n) {
+        add_step(path, "", route->text, strlen(route->text));
+        route = route_is_chooser(route) ? route_choose(s->host.turn, route, r) : route->children[0];
+    }
+    if (route->kind == ROUTE_POOL) {
+        const char *name = route->pool->settings.name;
+        add_step(path, "pool ", name, strlen(name));
+    }
+    return route;
+}
+
+/* The same, and what the functions among that answer. */
+static const struct route *trace_routes(struct script *s, struct request *r, struct answer *a,
+                                        uint32_t at, struct path *path)
+{
+    const struct route *route = NULL;
+    for (unsigned round = 0; round < ROUNDS && a->route >= 0; round++) {
+        route = trace_route(s, s->routes.routes[a->route], r, path);
+        settle(s, r, a, route);
+        if (a->route == ANSWER_NONE)
+            trace_in_lua(s, r, a, at, path);
+        else
+            return a->route >= 0 ? route : NULL;
+    }
+    if (a->route >= 0) fail_trace(a, path, "functions and policies without end");
+    return NULL;
+}
+
+const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
+{
+    struct script *s = router;
+    struct answer *a = &answers[at];
+    *path = (struct path){.len = 0};
+    a->route = s->root;
+    if (s->root < 0) trace_in_lua(s, &slots[at], a, at, path);
+    const struct route *route = trace_routes(s, &slots[at], a, at, path);
+    if (a->route == ANSWER_MISS)
+        add_step(path, "reply miss", "", 0);
+    else if (path->failure[0])
+        add_step(path, SCRIPT_ERROR, "", 0);
+    else if (a->route == ANSWER_REFUSE)
+        add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
+    return route;
+}
+
+/* --- for people -------------------------------------------------------------------------------- */
+
+void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
+{
+    lua_State *L = s->L;
+    assert(lua_gettop(L) == STACK_TOP);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "loaded");
+    lua_getfield(L, -1, "moongate.boot");
+    lua_getfield(L, -1, "evaluate"); /* [..., package, loaded, boot, evaluate] */
+    lua_pushlstring(L, text, len);
+    lua_pcall(L, 1, 1, STACK_HANDLER); /* [..., value as text, or what was wrong] */
+    size_t n;
+    const char *said = lua_tolstring(L, -1, &n);
+    if (said) fwrite(said, 1, n, to);
+    lua_settop(L, STACK_TOP); /* [...] */
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
@@ -240,6 +362,10 @@ static void describe_pool(const struct pool *p, FILE *out)
         fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
                 b->settings.connections == 1 ? "" : "s");
     }
+    if (!p->discovery) return;
+    const char *failure = discovery_failure(p->discovery);
+    fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
+            failure ? failure : "");
 }
 
 static void describe_route(const struct route *route, FILE *out)

@@ -211,6 +211,121 @@ static void long_lines_of_a_server_stay_within_their_bounds(void **state)
     client_sees_nothing_more(c);
 }
 
+/* --- in time, but oddly ---------------------------------------------------------------------- */
+
+static void passes(double seconds)
+{
+    for (double end = stage_now() + seconds; stage_now() < end;) stage_turns(1);
+}
+
+static void an_answer_of_one_byte_each_ten_milliseconds_is_an_answer(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), "timeout = 5"), NULL));
+    const char *answer = textf("STORED\r\n%sVA 2 kk1\r\nab\r\n", hit_and_end("k1", "ab"));
+
+    client_sends(c, "set k1 0 0 2\r\nab\r\nget k1\r\nmg k1 v k\r\n");
+    backend_sees(b, "set k1 0 0 2\r\nab\r\nget k1\r\nmg k1 v k\r\n");
+    for (const char *at = answer; *at; at++) {
+        backend_answers_bytes(b, at, 1);
+        passes(0.01);
+    }
+    client_sees(c, answer);
+    client_sees_nothing_more(c);
+    assert_int_equal(backend_links(b), 1);
+    assert_int_equal(stat_number(c, "servers", textf("%s:falls", backend_address(b))), 0);
+}
+
+static void a_late_answer_reaches_nobody_and_those_behind_it_are_right(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(
+        script_of_one(backend_address(b), "timeout = 0.5, stall_timeout = 60"), NULL);
+    struct client *one = client_connects(m), *two = client_connects(m), *three = client_connects(m);
+
+    client_sends(one, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    client_sees(one, textf("%stimeout\r\n", failure_of(backend_address(b))));
+    client_sends(two, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    client_sends(three, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    passes(0.2);
+    backend_answers(b, hit_and_end("k", "A"));
+    passes(0.05);
+    client_has_nothing_yet(two);
+    client_has_nothing_yet(three);
+    backend_answers(b, hit_and_end("k", "B"));
+    backend_answers(b, hit_and_end("k", "C"));
+    client_sees(two, hit_and_end("k", "B"));
+    client_sees(three, hit_and_end("k", "C"));
+    client_sees_nothing_more(one);
+    assert_int_equal(backend_links(b), 1);
+}
+
+/* Cut at every byte of it: the reply is an error and nothing else. */
+static void half_a_value_and_then_silence_is_one_whole_error(void **state)
+{
+    static const char answer[] = "VALUE k 0 5\r\nhello\r\nEND\r\n";
+    struct backend *b = backend_listens();
+    const char *options = "timeout = 0.05, stall_timeout = 60, failure_limit = 1000";
+    struct client *c =
+        client_connects(moongate_start(script_of_one(backend_address(b), options), NULL));
+
+    for (size_t cut = 1; cut < sizeof answer - 1; cut++) {
+        client_sends(c, "get k\r\n");
+        backend_sees(b, "get k\r\n");
+        backend_answers_bytes(b, answer, cut);
+        client_sees(c, textf("%stimeout\r\n", failure_of(backend_address(b))));
+        client_sees_nothing_more(c);
+        backend_answers(b, answer + cut);
+    }
+    assert_int_equal(backend_links(b), 1);
+}
+
+static void a_meta_answer_to_another_request_closes(void **state)
+{
+    static const char *const plays[][2] = {
+        {"mg k1 v O123\r\n", "VA 1 O124\r\nx\r\n"},
+        {"mg k1 v k\r\n", "VA 1 kk2\r\nx\r\n"},
+        {"mg k1 v k O1\r\n", "VA 1 kk1 O11\r\nx\r\n"},
+        {"ms k1 1 O7\r\nx\r\n", "HD O8\r\n"},
+        {"md k1 O7\r\n", "NF O\r\n"},
+        {"ma k1 k\r\n", "HD kk12\r\n"},
+        /* What was asked for and is left out */
+        {"mg k1 v O1\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 v k\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 t k O1\r\n", "HD kk1 t-1\r\n"},
+        {"ms k1 1 O1\r\nx\r\n", "HD\r\n"},
+        /* What this command never says */
+        {"ms k1 1\r\nx\r\n", "VA 1\r\nx\r\n"},
+        {"mg k1 v\r\n", "NS\r\n"},
+        {"md k1\r\n", "EN\r\n"},
+    };
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        an_answer_breaks_the_connection(plays[i][0], plays[i][1]);
+        stage_clears();
+    }
+}
+
+/* The call that waits is not sent yet, so nobody can have answered it. */
+static void bytes_behind_the_answer_to_version_are_nobodys(void **state)
+{
+    struct backend *b = backend_listens();
+    backend_stays_silent(b);
+    struct moongate *m = moongate_start(
+        script_of_one(backend_address(b), "timeout = 60, connect_timeout = 60"), NULL);
+    struct client *c = client_connects(m);
+
+    backend_sees(b, "version\r\n");
+    client_sends(c, "get k1\r\n");
+    stat_becomes(client_connects(m), "servers", textf("%s:in_flight", backend_address(b)), "1");
+    backend_answers(b, "VERSION 1.6.18\r\nEND\r\n");
+    client_sees_line_starting(c, textf("%sdesync: ", failure_of(backend_address(b))));
+    backend_sees_closed(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +343,11 @@ int main(void)
         play(unsolicited_bytes_close_an_idle_connection),
         play(an_answer_too_many_reaches_nobody),
         play(a_backend_that_dies_within_a_value_fails_the_whole_request),
+        play(an_answer_of_one_byte_each_ten_milliseconds_is_an_answer),
+        play(a_late_answer_reaches_nobody_and_those_behind_it_are_right),
+        play(half_a_value_and_then_silence_is_one_whole_error),
+        play(a_meta_answer_to_another_request_closes),
+        play(bytes_behind_the_answer_to_version_are_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

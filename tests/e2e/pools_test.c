@@ -380,6 +380,22 @@ static void a_server_that_reads_slowly_gets_every_byte(void **state)
     for (int i = 0; i < CLIENTS; i++) assert_true(seen[i]);
 }
 
+static void stats_name_the_hash_of_a_pool_that_uses_it(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(
+        moongate_start(textf(MG "local a = mg.pool { '%s', name = 'a', like = 'mcrouter' }\n"
+                                "local b = mg.pool { '%s', name = 'b', hash = 'md5' }\n"
+                                "return function(req) return a or b end\n",
+                             backend_address(b), backend_address(b)),
+                       NULL));
+
+    client_sends(c, "stats pools\r\n");
+    client_sees(c, "STAT a:distribution ch3\r\nSTAT a:hash its own\r\n");
+    while (strcmp(client_sees_line(c), "STAT b:distribution ketama") != 0) continue;
+    client_sees(c, "STAT b:hash md5\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +419,7 @@ int main(void)
         play(a_pool_keeps_a_key_on_one_server),
         play(a_pool_can_have_unix_sockets),
         play(a_server_that_reads_slowly_gets_every_byte),
+        play(stats_name_the_hash_of_a_pool_that_uses_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

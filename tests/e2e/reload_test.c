@@ -238,6 +238,25 @@ static void a_single_process_reloads_too(void **state)
     assert_int_equal(backend_links(b), 1);
 }
 
+/* The clock stands still while a script loads, here for one to two seconds: what is timed from then on must not begin before. */
+static void servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout(void **state)
+{
+    struct backend *old = backend_listens(), *new = backend_listens();
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(old), ""), "--single-process", NULL);
+    struct client *c = client_connects(m);
+
+    moongate_reloads(m, textf("local began = os.time()\n"
+                              "while os.time() - began < 2 do end\n%s",
+                              script_of_one(backend_address(new), "")));
+    client_sends(c, "get k\r\n");
+    backend_sees(new, "get k\r\n");
+    backend_answers(new, "END\r\n");
+    client_sees(c, "END\r\n");
+    assert_int_equal(backend_links(new), 1);
+    assert_int_equal(moongate_log_count(m, "connect timeout"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +271,7 @@ int main(void)
         play(a_storm_of_signals_ends_with_the_newest_script),
         play(every_worker_gets_the_new_script),
         play(a_single_process_reloads_too),
+        play(servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

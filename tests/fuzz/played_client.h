@@ -211,7 +211,10 @@ static void ask_other(struct player *c, uint8_t how)
         bytes_say(&c->out, "flush_all\r\n");
         wish_add(c, WISH_LINE)->text = " OK ";
     } else {
-        bytes_say(&c->out, "stats items\r\n");
+        if (how < 128)
+            bytes_say(&c->out, "stats items\r\n");
+        else
+            bytes_say(&c->out, "stats explain get r%u\r\n", how);
         wish_add(c, WISH_STATS);
     }
 }
@@ -409,13 +412,14 @@ static void learn(struct player *c, const struct wish *w, const uint8_t *at, siz
 static void player_take_answer(struct player *c, const uint8_t *at, size_t len)
 {
     uint64_t next = 0;
-    size_t last = 0;
+    size_t last = 0, n = 0;
     for (size_t i = 0; i < c->wishes_n; i++) {
         if (!(c->heads >> i & 1)) continue;
         if (c->wishes[i].optional) c->heads |= 2ull << i;
         if (!fits(c, &c->wishes[i], at, len)) continue;
         next |= 2ull << i;
         last = i;
+        n++;
     }
     if (!next)
         fprintf(stderr, "client %c, wishes %#llx of %zu: %.*s\n", c->letter,
@@ -423,7 +427,7 @@ static void player_take_answer(struct player *c, const uint8_t *at, size_t len)
                 (const char *)at);
     check(next != 0); /* I1: the next wish, and nothing else */
     c->heads = next;
-    learn(c, &c->wishes[last], at, len);
+    if (n == 1) learn(c, &c->wishes[last], at, len);
 }
 
 static void player_take_answers(struct player *c)

@@ -75,6 +75,15 @@ static void retire(void *router)
     generation_release(&worker.generation);
 }
 
+static const struct route *trace(void *router, struct request *slots, struct answer *answers,
+                                 uint32_t at, struct path *path)
+{
+    *path = (struct path){.len = 0};
+    path_add(path, "letter", 6);
+    route(router, &slots[at], &answers[at], 1);
+    return answers[at].route >= 0 ? worker.generation.routes[answers[at].route] : NULL;
+}
+
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
 {
     outq_append(out, ENDS, strlen(ENDS));
@@ -116,13 +125,14 @@ static void worker_start(uint8_t how)
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     worker.turn.log.burst = 0;
     worker.turn.now = now;
+    worker.turn.trace = trace;
     worker.turn.stats = no_stats;
     worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
     worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
     generation_init(&worker.generation, route, retire, NULL);
     for (int i = 0; i < POOLS; i++)
         generation_add(&worker.generation,
-                       &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]});
+                       &(struct route){.kind = ROUTE_POOL, .pool = worker.pools[i]}, NULL, 0);
     turn_adopt(&worker.turn, &worker.generation);
     backends_start(&worker.backends);
 }
@@ -149,7 +159,7 @@ static void step(void)
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         game.faulty |= b->stats->refused > 0; /* too many calls wait */
         for (uint32_t i = 0; i < b->settings.connections; i++)
-            check(b->conns[i].depth <= b->settings.depth); /* I6 */
+            check(b->conns[i]->depth <= b->settings.depth); /* I6 */
     }
 }
 
@@ -208,7 +218,7 @@ static bool is_idle(const struct server *s)
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         if (strstr(b->name, s->path) == NULL) continue;
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->conns[i].state != CONN_READY || b->conns[i].head) return false;
+            if (b->conns[i]->state != CONN_READY || b->conns[i]->head) return false;
         }
     }
     return worker.turn.used == 0;
@@ -310,7 +320,7 @@ static bool all_is_quiet(void)
     }
     for (const struct backend *b = worker.backends.first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->counts && (b->conns[i].state != CONN_READY || b->conns[i].head)) return false;
+            if (b->counts && (b->conns[i]->state != CONN_READY || b->conns[i]->head)) return false;
         }
     }
     return backends_in_flight(&worker.backends) == 0;

@@ -1,6 +1,7 @@
 #include "lib/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,5 +76,27 @@ const char *address_of_nobody(void)
                              .wants = nobody_wants,
                              .leaves = nobody_leaves};
     stage_enter(nobody);
+    return textf("127.0.0.1:%d", ntohs(a.as.v4.sin_port));
+}
+
+/* The kernel completes one connection more than the backlog says; what comes then waits. */
+const char *address_of_a_full_queue(void)
+{
+    enum { CALLERS = 8 };
+    struct address a;
+    struct actor *actors = stage_memory((CALLERS + 1) * sizeof *actors);
+    actors[0].fd = bound_to_a_free_port(&a);
+    if (listen(actors[0].fd, 0) < 0) stage_fails("a full queue cannot listen");
+    for (int i = 1; i <= CALLERS; i++) {
+        actors[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(actors[i].fd, &a.as.any, a.n) < 0 && errno != EINPROGRESS)
+            stage_fails("a caller cannot queue up");
+    }
+    for (int i = 0; i <= CALLERS; i++) {
+        actors[i].rank = RANK_BACKEND;
+        actors[i].wants = nobody_wants;
+        actors[i].leaves = nobody_leaves;
+        stage_enter(&actors[i]);
+    }
     return textf("127.0.0.1:%d", ntohs(a.as.v4.sin_port));
 }

@@ -218,6 +218,13 @@ void backend_closes(struct backend *b)
     stage_dismiss(&awaited_link(b)->peer.actor);
 }
 
+void backend_closes_other_links(struct backend *b)
+{
+    const struct link *current = awaited_link(b);
+    for (struct link *l = b->links; l; l = l->next)
+        if (l != current && !l->is_over) stage_dismiss(&l->peer.actor);
+}
+
 void backend_resets(struct backend *b)
 {
     struct link *l = awaited_link(b);
@@ -274,6 +281,11 @@ unsigned backend_turns_to_input(struct backend *b)
 void backend_stays_silent(struct backend *b)
 {
     b->is_silent = true;
+}
+
+void backend_speaks_again(struct backend *b)
+{
+    b->is_silent = false;
 }
 
 void backend_stops_listening(struct backend *b)

@@ -41,6 +41,9 @@ void backend_sees_closed(struct backend *b);
 void backend_closes(struct backend *b);
 void backend_resets(struct backend *b);
 
+/* All links but the current one. */
+void backend_closes_other_links(struct backend *b);
+
 /* Waits for links made since the beginning and validated. */
 void backend_sees_links(struct backend *b, unsigned n);
 unsigned backend_links(const struct backend *b);
@@ -48,8 +51,9 @@ unsigned backend_links(const struct backend *b);
 /* The current link is now the first one on which something has come; gives its place, from 0. */
 unsigned backend_turns_to_input(struct backend *b);
 
-/* New connections are accepted, but `version` is not answered. */
+/* New connections are accepted, but `version` is not answered; from now on it is again. */
 void backend_stays_silent(struct backend *b);
+void backend_speaks_again(struct backend *b);
 
 /* Refuses connections / takes them again, at the same address. Links stay. */
 void backend_stops_listening(struct backend *b);

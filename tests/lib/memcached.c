@@ -37,10 +37,15 @@ static bool answers(void *what)
     return is_there;
 }
 
-static bool starts(struct memcached *s)
+void memcached_begins_again(struct memcached *s)
 {
     program_start(&s->program, s->argv, -1, -1);
     s->program.is_gone = false;
+}
+
+static bool starts(struct memcached *s)
+{
+    memcached_begins_again(s);
     if (!stage_waits(answers, s)) stage_fails("memcached %s does not answer", s->address);
     return !s->program.is_gone;
 }
@@ -118,9 +123,19 @@ static bool is_frozen(void *what)
     return program_is_stopped(((struct memcached *)what)->program.pid);
 }
 
-void memcached_freezes(struct memcached *s)
+bool memcached_is_gone(const struct memcached *s)
+{
+    return s->program.is_gone;
+}
+
+void memcached_begins_to_freeze(struct memcached *s)
 {
     kill(s->program.pid, SIGSTOP);
+}
+
+void memcached_freezes(struct memcached *s)
+{
+    memcached_begins_to_freeze(s);
     if (!stage_waits(is_frozen, s)) stage_fails("memcached %s does not stop", s->address);
 }
 

@@ -6,6 +6,7 @@
 #ifndef TESTS_LIB_MEMCACHED_H
 #define TESTS_LIB_MEMCACHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct memcached;
@@ -26,5 +27,10 @@ void memcached_starts_again(struct memcached *s);
 /* Stops it where it stands; lets it go on. */
 void memcached_freezes(struct memcached *s);
 void memcached_thaws(struct memcached *s);
+
+/* The same without waiting until it is so: for what happens in the middle of a turn. */
+void memcached_begins_to_freeze(struct memcached *s);
+void memcached_begins_again(struct memcached *s);
+bool memcached_is_gone(const struct memcached *s);
 
 #endif

@@ -1,7 +1,9 @@
 #include "lib/scene.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/client.h"
 #include "lib/moongate.h"
 
 const char *script_of_one(const char *server, const char *options)
@@ -33,6 +35,34 @@ const char *hit_and_end(const char *key, const char *data)
 const char *failure_of(const char *server)
 {
     return textf("SERVER_ERROR %s ", server);
+}
+
+const char *stat_text(struct client *c, const char *about, const char *name)
+{
+    const char *found = NULL, *line;
+    size_t n = strlen(name);
+    client_sends(c, textf("stats %s\r\n", about));
+    while (strcmp(line = client_sees_line(c), "END") != 0) {
+        if (strncmp(line, "STAT ", 5) != 0) stage_fails("stats %s: %s", about, line);
+        if (strncmp(line + 5, name, n) == 0 && line[5 + n] == ' ') found = line + 5 + n + 1;
+    }
+    if (!found) stage_fails("stats %s does not know %s", about, name);
+    return found;
+}
+
+unsigned long stat_number(struct client *c, const char *about, const char *name)
+{
+    return strtoul(stat_text(c, about, name), NULL, 10);
+}
+
+void stat_becomes(struct client *c, const char *about, const char *name, const char *text)
+{
+    double end = stage_now() + stage_deadline();
+    const char *now;
+    while (strcmp(now = stat_text(c, about, name), text) != 0) {
+        if (stage_now() > end) stage_fails("stats %s: %s is %s, not %s", about, name, now, text);
+        stage_turns(5);
+    }
 }
 
 unsigned random_next(unsigned *state)

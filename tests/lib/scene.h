@@ -19,6 +19,12 @@ const char *hit_and_end(const char *key, const char *data);
 /* How a reply starts that failed because of this server: `SERVER_ERROR 127.0.0.1:4711 `. */
 const char *failure_of(const char *server);
 
+/* What `stats ABOUT` says of a name (fails when nothing); for what c has no answers to come. Waits until it says that. */
+struct client;
+const char *stat_text(struct client *c, const char *about, const char *name);
+unsigned long stat_number(struct client *c, const char *about, const char *name);
+void stat_becomes(struct client *c, const char *about, const char *name, const char *text);
+
 /* n bytes of noise: the same for the same seed. Stage memory. */
 char *noise(size_t n, unsigned seed);
 

@@ -61,7 +61,14 @@
     X(unhashed_prefix)                                                                             \
     X(unhashed_prefix_len)                                                                         \
     X(seed)                                                                                        \
+    X(seed_text)                                                                                   \
+    X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
+    X(discover)                                                                                    \
+    X(discover_len)                                                                                \
+    X(discover_interval)                                                                           \
+    X(discover_timeout)                                                                            \
+    X(discover_debounce)                                                                           \
     X(server)                                                                                      \
     X(points)                                                                                      \
     X(distribution)                                                                                \
@@ -69,7 +76,9 @@
     X(naming)                                                                                      \
     X(order)                                                                                       \
     X(on_failure)                                                                                  \
-    X(weighted)
+    X(weighted)                                                                                    \
+    X(hash_empty_tag)                                                                              \
+    X(discover_shrink)
 #define ROUTE_FIELDS(X)                                                                            \
     X(on)                                                                                          \
     X(tries)                                                                                       \
@@ -77,6 +86,15 @@
     X(wait)                                                                                        \
     X(function_id)                                                                                 \
     X(most_in_flight)                                                                              \
+    X(keys)                                                                                        \
+    X(match)                                                                                       \
+    X(parts)                                                                                       \
+    X(edit)                                                                                        \
+    X(cap)                                                                                         \
+    X(distribution)                                                                                \
+    X(hash)                                                                                        \
+    X(seed)                                                                                        \
+    X(seconds)                                                                                     \
     X(share)                                                                                       \
     X(burst)                                                                                       \
     X(before)                                                                                      \
@@ -84,6 +102,13 @@
     X(percentile)                                                                                  \
     X(least)                                                                                       \
     X(most)
+#define WORD_FIELDS(X)                                                                             \
+    X(text)                                                                                        \
+    X(len)                                                                                         \
+    X(number)                                                                                      \
+    X(burst)                                                                                       \
+    X(child)                                                                                       \
+    X(command)
 #define VALUE_FIELDS(X)                                                                            \
     X(bytes)                                                                                       \
     X(len)                                                                                         \
@@ -107,6 +132,22 @@
     X(ttl)
 #define SETTING_FIELDS(X)                                                                          \
     X(name)                                                                                        \
+    X(least)                                                                                       \
+    X(most)                                                                                        \
+    X(is_whole)
+
+#define SHARED_FIELDS(X)                                                                           \
+    X(text)                                                                                        \
+    X(number)                                                                                      \
+    X(text_len)                                                                                    \
+    X(kind)
+#define USAGE_FIELDS(X)                                                                            \
+    X(capacity)                                                                                    \
+    X(used)                                                                                        \
+    X(items)
+#define SETTABLE_FIELDS(X)                                                                         \
+    X(name)                                                                                        \
+    X(words)                                                                                       \
     X(least)                                                                                       \
     X(most)                                                                                        \
     X(is_whole)
@@ -138,19 +179,33 @@ static const struct field {
 #define X(name) FIELD(struct route_options, name)
                             ROUTE_FIELDS(X)
 #undef X
+#define X(name) FIELD(struct route_word, name)
+                                WORD_FIELDS(X)
+#undef X
 #define X(name) FIELD(struct mg_value, name)
-                                VALUE_FIELDS(X)
+                                    VALUE_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_bytes, name)
-                                    BYTES_FIELDS(X)
+                                        BYTES_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_result, name)
-                                        RESULT_FIELDS(X)
+                                            RESULT_FIELDS(X)
 #undef X
 #define X(name) FIELD(struct mg_pool_options, name)
-                                            OPTIONS_FIELDS(X)
+                                                OPTIONS_FIELDS(X)
 #undef X
-};
+#define X(name) FIELD(struct shared_value, name)
+                                                    SHARED_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct mg_shared_usage, name)
+                                                        USAGE_FIELDS(X)
+#undef X
+#define X(name) FIELD(struct script_option, name)
+                                                            SETTABLE_FIELDS(X)
+#undef X
+                                                                FIELD(struct metric_counter, value)
+                                                                    FIELD(struct metric_gauge,
+                                                                          value)};
 
 static const struct {
     const char *type;
@@ -163,7 +218,12 @@ static const struct {
     STRUCT(struct request),           STRUCT(struct answer),
     STRUCT(struct mg_batch),          STRUCT(struct backend_settings),
     STRUCT(struct mg_server_options), STRUCT(struct mg_setting),
-    STRUCT(struct mg_pool_options),
+    STRUCT(struct mg_pool_options),   STRUCT(struct route_options),
+    STRUCT(struct route_word),        STRUCT(struct mg_value),
+    STRUCT(struct mg_bytes),          STRUCT(struct mg_result),
+    STRUCT(struct shared_value),      STRUCT(struct mg_shared_usage),
+    STRUCT(struct script_option),     STRUCT(struct metric_counter),
+    STRUCT(struct metric_gauge),
 };
 
 static const struct {
@@ -180,7 +240,11 @@ static const struct {
     CONSTANT(MG_DISTRIBUTION),  CONSTANT(MG_HASH),           CONSTANT(MG_NAMING),
     CONSTANT(MG_ORDER),         CONSTANT(MG_ON_FAILURE),     CONSTANT(MG_BY_TURN),
     CONSTANT(MG_BY_LUA),        CONSTANT(MG_NO_FLAG),        CONSTANT(MG_CALL_OVER),
-    CONSTANT(MG_CALL_NO_VALUE), CONSTANT(ANSWER_TAKEN),
+    CONSTANT(MG_CALL_NO_VALUE), CONSTANT(ANSWER_TAKEN),      CONSTANT(MG_ORDER),
+    CONSTANT(MG_ON_FAILURE),    CONSTANT(MG_LEVEL),          CONSTANT(SHARED_TEXT),
+    CONSTANT(SHARED_NUMBER),    CONSTANT(SHARED_BOOLEAN),    CONSTANT(SHARED_OK),
+    CONSTANT(SHARED_ABSENT),    CONSTANT(SHARED_EXISTS),     CONSTANT(SHARED_TOO_LARGE),
+    CONSTANT(SHARED_NO_NUMBER),
 };
 
 /* A Lua that knows moongate's declarations. */

@@ -121,6 +121,39 @@ static void addresses_print_as_they_are_written(void **state)
     }
 }
 
+static void a_literal_needs_no_look_up(void **state)
+{
+    static const char *const names[] = {"localhost", "a.test:1", "256.0.0.1", "1.2.3.4.5"};
+    for (size_t i = 0; i < sizeof printed / sizeof *printed; i++) {
+        struct addr_spec spec;
+        struct addr addr;
+        char text[ADDR_TEXT_MAX];
+        assert_null(parse(&spec, printed[i][0]));
+        assert_true(addr_spec_is_literal(&spec, 11211, &addr));
+        assert_string_equal(addr_print(&addr, text), printed[i][1]);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct addr_spec spec;
+        struct addr addr;
+        assert_null(parse(&spec, names[i]));
+        assert_false(addr_spec_is_literal(&spec, 1, &addr));
+    }
+}
+
+static void a_port_is_put_in_its_place(void **state)
+{
+    static const char *const hosts[][2] = {{"10.0.0.1", "10.0.0.1:7"}, {"::1", "[::1]:7"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct addr_spec spec;
+        struct addr addr;
+        char text[ADDR_TEXT_MAX];
+        assert_null(parse(&spec, hosts[i][0]));
+        assert_true(addr_spec_is_literal(&spec, 1, &addr));
+        addr_set_port(&addr, 7);
+        assert_string_equal(addr_print(&addr, text), hosts[i][1]);
+    }
+}
+
 static void the_longest_address_fits_its_text(void **state)
 {
     struct addr_spec spec;
@@ -165,6 +198,8 @@ int main(void)
         cmocka_unit_test(bad_texts_are_refused_with_a_reason),
         cmocka_unit_test(what_is_too_long_is_refused),
         cmocka_unit_test(addresses_print_as_they_are_written),
+        cmocka_unit_test(a_literal_needs_no_look_up),
+        cmocka_unit_test(a_port_is_put_in_its_place),
         cmocka_unit_test(the_longest_address_fits_its_text),
         cmocka_unit_test(equal_addresses_are_equal_bytes),
         cmocka_unit_test(a_name_gives_each_address_once),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,16 +29,40 @@ static void messages_arrive_in_order_with_their_number(void **state)
     struct channel_message m;
     assert_int_equal(channel_create(ends), 0);
     assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_AGAIN);
-    assert_int_equal(channel_send(ends[0], CHANNEL_RELOAD, 7, -1), CHANNEL_OK);
+    assert_int_equal(channel_send(ends[0], CHANNEL_SWITCH, 7, -1), CHANNEL_OK);
     assert_int_equal(channel_send(ends[0], CHANNEL_DRAIN, 4000000000u, -1), CHANNEL_OK);
     assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_OK);
-    assert_int_equal(m.type, CHANNEL_RELOAD);
+    assert_int_equal(m.type, CHANNEL_SWITCH);
     assert_int_equal(m.number, 7);
+    assert_string_equal(m.text, "");
     assert_int_equal(fd, -1);
     assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_OK);
     assert_int_equal(m.type, CHANNEL_DRAIN);
     assert_true(m.number == 4000000000u);
     assert_int_equal(channel_receive(ends[1], &m, &fd), CHANNEL_AGAIN);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void a_text_comes_along_and_a_long_one_is_cut(void **state)
+{
+    int ends[2], fd;
+    char text[2 * CHANNEL_TEXT_MAX];
+    struct channel_message m;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(channel_create(ends), 0);
+    for (size_t len = sizeof text - 1;; len = len * 2 / 3) {
+        text[len] = '\0';
+        size_t kept = len < CHANNEL_TEXT_MAX ? len : CHANNEL_TEXT_MAX - 1;
+        assert_int_equal(channel_send_text(ends[1], CHANNEL_KEPT, 9, text), CHANNEL_OK);
+        assert_int_equal(channel_receive(ends[0], &m, &fd), CHANNEL_OK);
+        assert_int_equal(m.type, CHANNEL_KEPT);
+        assert_int_equal(m.number, 9);
+        assert_int_equal(strlen(m.text), kept);
+        assert_memory_equal(m.text, text, kept);
+        if (len == 0) break;
+    }
     close(ends[0]);
     close(ends[1]);
 }
@@ -121,8 +146,11 @@ static void what_nobody_expects_is_closed(void **state)
 {
     int ends[2], fd;
     struct channel_message m = {.type = CHANNEL_CLIENT};
+    const size_t head = offsetof(struct channel_message, text);
+    const size_t sizes[] = {sizeof m, head, head - 1, 1};
     int before = open_descriptors();
-    for (size_t bytes = sizeof m; bytes > 0; bytes -= sizeof m / 2) {
+    for (size_t at = 0; at < sizeof sizes / sizeof *sizes; at++) {
+        const size_t bytes = sizes[at];
         union {
             struct cmsghdr header;
             char bytes[CMSG_SPACE(4 * sizeof(int))];
@@ -141,7 +169,7 @@ static void what_nobody_expects_is_closed(void **state)
         assert_int_equal(channel_create(ends), 0);
         assert_int_equal(sendmsg(ends[0], &message, 0), bytes);
         assert_int_equal(channel_receive(ends[1], &m, &fd),
-                         bytes == sizeof m ? CHANNEL_OK : CHANNEL_CLOSED);
+                         bytes == head ? CHANNEL_OK : CHANNEL_CLOSED);
         assert_int_equal(fd, -1);
         close(ends[0]);
         close(ends[1]);
@@ -153,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_arrive_in_order_with_their_number),
+        cmocka_unit_test(a_text_comes_along_and_a_long_one_is_cut),
         cmocka_unit_test(a_descriptor_comes_along_and_works),
         cmocka_unit_test(a_descriptor_without_room_for_it_is_minus_one),
         cmocka_unit_test(a_full_channel_says_again_and_has_room_later),

@@ -50,6 +50,9 @@ static void defaults_stand_where_nothing_is_said(void **state)
     assert_int_equal(o.max_value, 1 << 20);
     assert_int_equal(o.client_buffer, 8 << 20);
     assert_true(o.drain_timeout == 10);
+    assert_int_equal(o.resolver.n, 0);
+    assert_true(o.resolve_min == 1 && o.resolve_max == 300 && o.resolve_timeout == 1);
+    assert_true(o.discover_wait == 3);
     assert_int_equal(o.log_format, LOG_AS_TEXT);
     assert_int_equal(o.verbose, 0);
     assert_null(o.pid_file);
@@ -149,6 +152,10 @@ static const char *const refused[][2] = {
     {"--drain-timeout . a.lua", "is not a number"},
     {"--drain-timeout 86401 a.lua", "give seconds in 0..86400"},
     {"--log-format xml a.lua", "give one of text|json"},
+    {"--resolver 127.0.0.1,dns.test a.lua", "--resolver 'dns.test' is not an address: give it in"},
+    {"--resolver unix:/x a.lua", "--resolver 'unix:/x' is not an address"},
+    {"--resolve-min 5 --resolve-max 4 a.lua", "--resolve-min 5 is above --resolve-max 4"},
+    {"--discover-wait 9 a.lua", "give seconds in 0..8"},
     {"-b [::1 a.lua", "--bind '[::1' is not an address"},
     {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
     {"-s a:1,,b:2", "--servers '' is not an address"},
@@ -202,6 +209,64 @@ static void help_names_every_option_and_default(void **state)
 #undef X
 }
 
+/* The place of a name among the options that scripts may set. */
+static uint32_t settable(const char *name, struct script_option *about)
+{
+    struct script_option all[SCRIPT_OPTIONS];
+    options_settable(all);
+    for (uint32_t at = 0; all[at].name; at++) {
+        if (strcmp(all[at].name, name) != 0) continue;
+        *about = all[at];
+        return at;
+    }
+    fail_msg("%s cannot be set", name);
+    return 0;
+}
+
+static void scripts_set_what_the_command_line_does_not(void **state)
+{
+    static const struct {
+        const char *name;
+        double least, most;
+        bool is_whole, has_words;
+    } wanted[] = {
+        {"max_conns", 1, 1000000, true, false},
+        {"verbose", 0, 2, true, false},
+        {"max_value", 1024, 128 << 20, true, false},
+        {"client_buffer", 64 << 10, 4.0 * (1 << 30), true, false},
+        {"allow_flush", 0, 0, true, true},
+        {"drain_timeout", 0, 86400, false, false},
+    };
+    struct script_option about;
+    struct options o;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        settable(wanted[i].name, &about);
+        assert_true(about.least == wanted[i].least && about.most == wanted[i].most);
+        assert_true(about.is_whole == wanted[i].is_whole);
+        assert_int_equal(about.words != NULL, wanted[i].has_words);
+    }
+    parse_good(&o, "--max-value 2m -v --allow-flush=yes s.lua");
+    options_set(&o, settable("max_value", &about), 4096);
+    options_set(&o, settable("verbose", &about), 0);
+    options_set(&o, settable("allow_flush", &about), 2);
+    options_set(&o, settable("client_buffer", &about), 1 << 20);
+    options_set(&o, settable("drain_timeout", &about), 2.5);
+    options_set(&o, settable("max_conns", &about), 7);
+    assert_int_equal(o.max_value, 2 << 20);
+    assert_int_equal(o.verbose, 1);
+    assert_int_equal(o.allow_flush, 1);
+    assert_int_equal(o.client_buffer, 1 << 20);
+    assert_true(o.drain_timeout == 2.5);
+    assert_int_equal(o.max_conns, 7);
+    options_release(&o);
+    parse_good(&o, "s.lua");
+    options_set(&o, settable("verbose", &about), 2);
+    options_set(&o, settable("allow_flush", &about), 2);
+    assert_int_equal(o.verbose, 2);
+    assert_int_equal(o.allow_flush, 2);
+    options_release(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +278,7 @@ int main(void)
         cmocka_unit_test(help_version_and_print_script_need_no_script),
         cmocka_unit_test(the_environment_changes_nothing),
         cmocka_unit_test(help_names_every_option_and_default),
+        cmocka_unit_test(scripts_set_what_the_command_line_does_not),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

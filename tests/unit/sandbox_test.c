@@ -67,6 +67,64 @@ static const char *const denied[] = {
     "setmetatable(_G, {})",
     "getmetatable(mg.pool { '127.0.0.1:1' }).x",
     "setmetatable(mg.pool { '127.0.0.1:1' }, {})",
+    "io.popen",
+    "package.loaders",
+    "package.searchpath",
+    "package.cpath",
+    "jit.status",
+    "ffi.C",
+    "debug.getupvalue",
+    "debug.sethook",
+    "debug.getregistry",
+    "debug.traceback",
+    "setfenv(1, {})",
+    "setfenv(print, {})",
+    "getfenv(print)",
+    "getfenv(require).io",
+    "rawget(_G, 'setfenv')",
+    "rawget(_G, 'getfenv')",
+    "rawget(_G, 'collectgarbage')",
+    "rawget(_G, 'dofile')",
+    "_G._G._G.io",
+    "load('return io')()",
+    "load('return io', 'x', 't', _G)()",
+    "load('return io', 'x', 'b', { io = 1 })()",
+    "loadstring('return debug')()",
+    "loadstring('\\27Lua')",
+    "load('#!x\\n\\27LJ\\2\\10\\2')",
+    "load('\\239\\187\\191\\27LJ\\2\\10\\2')",
+    "coroutine.wrap(function() return io end)()",
+    "(function() return string.dump end)()",
+    "('x').dump(print)",
+    "next(getmetatable(''))",
+    "getmetatable('').x",
+    "rawset(getmetatable(''), '__index', {})",
+    "setmetatable('', {})",
+    "select(2, pcall(require, 'ffi')).C",
+    "require 'moongate.where'",
+    "require 'moongate.pool'",
+    "require 'moongate.options'",
+    "require 'moongate.timer'",
+    "require 'moongate.shared'",
+    "require 'moongate.metrics'",
+    "require 'moongate.daemon'",
+    "mg.abi",
+    "mg.C",
+    "mg.counter('c')[0]",
+    "mg.counter('c')[1]",
+    "mg.counter('c') + 1",
+    "#mg.counter('c')",
+    "mg.counter('c').name",
+    "setmetatable(mg.counter 'c', {})",
+    "getmetatable(mg.counter 'c').__index",
+    "getmetatable(mg.histogram 'h').__index",
+    "setmetatable(mg.histogram 'h', {})",
+    "getmetatable(mg.shared('d', 4096)).__index",
+    "setmetatable(mg.shared('d', 4096), {})",
+    "getmetatable(mg.timer.after(1, error)).__index",
+    "setmetatable(mg.timer.after(1, error), {})",
+    "getmetatable(mg.log).__call",
+    "getmetatable(mg.worker).__index",
     "undefined_name",
 };
 
@@ -95,6 +153,44 @@ static void names_outside_the_sandbox_are_denied_to_requests_too(void **state)
         load(text);
         route_one(COMMAND_GET, "k", NULL);
         if (w.answers[0].route != ANSWER_MISS) fail_msg("within reach: %s", denied[i]);
+    }
+}
+
+/* What a request object is made of in C cannot be read as a place in memory, moved or forged. */
+static void a_request_is_no_way_into_memory(void **state)
+{
+    static const char *const tricks[] = {
+        "req.key_at = 4096",
+        "req.key_len = 60000",
+        "req.value_at = 4096",
+        "req.value_len = 60000",
+        "req.command_id = 200",
+        "req.owner = 1",
+        "req.shown_key_at = 1",
+        "req.args_at = 1",
+        "req.args_len = 9",
+        "req.value_blob = 1",
+        "req.affinity = 1",
+        "local _ = req[1]",
+        "req[1] = 0",
+        "local _ = req + 1",
+        "local _ = req - req",
+        "setmetatable(req, {})",
+        "local _ = #req",
+        "local _ = req()",
+        "local _ = req.no_field",
+        "req.no_field = 1",
+        "local _ = getmetatable(req).__index.x",
+    };
+    char text[512];
+    for (size_t i = 0; i < COUNT(tricks); i++) {
+        snprintf(text, sizeof text,
+                 MG "return function(req)\n  %s\n  return mg.reply.miss()\nend\n", tricks[i]);
+        load(text);
+        request_at(0, COMMAND_SET, "k", "v");
+        logged_while_routing(1);
+        if (w.answers[0].route != ANSWER_REFUSE) fail_msg("went through: %s", tricks[i]);
+        assert_refused(0, "script error");
     }
 }
 
@@ -154,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         alone(names_outside_the_sandbox_are_denied),
         alone(names_outside_the_sandbox_are_denied_to_requests_too),
+        alone(a_request_is_no_way_into_memory),
         alone(shared_tables_cannot_be_changed_for_others),
         alone(what_a_script_needs_is_there),
         alone(require_looks_beside_the_script_and_loads_once),

@@ -1,18 +1,9 @@
 /* The distributions of client libraries: placements that were the libraries' own, servers and keys as written here. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit/selectors.h"
 
-#include "backend/selector.h"
 #include "base/hash.h"
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define COUNT(table) (sizeof(table) / sizeof *(table))
 
 #define K50      "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
 #define LONG_KEY K50 K50 K50 K50 K50
@@ -107,27 +98,12 @@ static void keys_are_placed_as_the_library_places_them(void **state)
                       servers, SERVERS);
         char found[NUMBERED + 6] = "", room[16];
         for (unsigned i = 0; placements[p].servers[i]; i++) {
-            const char *key = key_of(i, room);
-            found[i] = (char)('0' + selector_pick(&s, key, strlen(key)).server);
+            found[i] = (char)('0' + pick(&s, key_of(i, room)));
         }
         if (strcmp(found, placements[p].servers) != 0)
             fail_msg("%s: %s", placements[p].library, found);
         selector_release(&s);
     }
-}
-
-/* n servers s0, s1 ... of equal weight; the names live until the next call. */
-static void init_equal(struct selector *s, enum distribution distribution, enum hash hash,
-                       uint32_t n)
-{
-    static char names[4000][24];
-    static struct selector_server servers[4000];
-    for (uint32_t i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "s%u", i);
-        servers[i] = (struct selector_server){names[i], 1};
-    }
-    selector_init(s, &(struct selector_settings){.distribution = distribution, .hash = hash},
-                  servers, n);
 }
 
 /* Ten thousand keys, k0 to k9999, over many servers: what was reckoned with the libraries' maps written down in Python, which
@@ -156,13 +132,8 @@ static void many_servers_are_placed_as_the_libraries_place_them_too(void **state
 {
     for (size_t i = 0; i < COUNT(sums); i++) {
         struct selector s;
-        uint32_t sum = 0;
         init_equal(&s, sums[i].distribution, sums[i].hash, sums[i].servers);
-        for (unsigned k = 0; k < 10000; k++) {
-            char key[16];
-            size_t len = (size_t)sprintf(key, "k%u", k);
-            sum = sum * 31 + selector_pick(&s, key, len).server;
-        }
+        uint32_t sum = sum_of_keys(&s, 10000);
         if (sum != sums[i].sum)
             fail_msg("%s, %u servers: %u", distribution_name(sums[i].distribution), sums[i].servers,
                      sum);

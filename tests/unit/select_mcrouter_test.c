@@ -1,46 +1,16 @@
 /* ch3, weighted_ch3, rendezvous and crc31 with modula: every number here is mcrouter's own, from its tests or its code. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit/selectors.h"
 
-#include "backend/selector.h"
 #include "base/hash_old.h"
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-
-enum { SERVERS_MAX = 100000 };
-
-static char names[SERVERS_MAX][20];
-static struct selector_server servers[SERVERS_MAX];
-
-/* n servers xxx.0.yy, xxx.1.yy ... as mcrouter's tests call them; NULL: all weights are 1. */
+/* The servers are xxx.0.yy, xxx.1.yy ..., as mcrouter's tests call them. */
 static void init(struct selector *s, enum distribution distribution, const double *weights,
                  uint32_t n)
 {
-    assert_in_range(n, 1, SERVERS_MAX);
-    for (uint32_t i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "xxx.%u.yy", i);
-        servers[i] = (struct selector_server){names[i], weights ? weights[i] : 1};
-    }
-    selector_init(s, &(struct selector_settings){.distribution = distribution}, servers, n);
-}
-
-static uint32_t pick(const struct selector *s, const char *key)
-{
-    return selector_pick(s, key, strlen(key)).server;
-}
-
-static uint32_t pick_numbered(const struct selector *s, const char *prefix, unsigned number)
-{
-    char key[32];
-    snprintf(key, sizeof key, "%s%u", prefix, number);
-    return pick(s, key);
+    selector_init(s, &(struct selector_settings){.distribution = distribution},
+                  numbered("xxx.", ".yy", weights, n), n);
 }
 
 /* How many of the keys PREFIX0, PREFIX1 ... each server gets is what is wanted. */
@@ -100,10 +70,8 @@ static void a_hundred_thousand_keys_lie_where_furc_hash_puts_them(void **state)
     static const uint32_t rows[][2] = {{2, 1346413954}, {10, 2894016351}, {1000, 2251851331}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct selector s;
-        uint32_t all = 0;
         init(&s, DISTRIBUTION_CH3, NULL, rows[i][0]);
-        for (unsigned k = 0; k < 100000; k++) all = 31 * all + pick_numbered(&s, "k", k);
-        assert_int_equal(all, rows[i][1]);
+        assert_int_equal(sum_of_keys(&s, 100000), rows[i][1]);
         selector_release(&s);
     }
 }
@@ -180,22 +148,25 @@ static void when_no_server_takes_a_key_the_last_one_tried_has_it(void **state)
 
 /* --- rendezvous ---------------------------------------------------------------------------------- */
 
-static void rendezvous_picks_as_mcrouters_does(void **state)
+/* Where "sample", "", "mykey" and every byte go. */
+static void assert_places(const struct selector *s, const uint32_t wanted[4])
 {
     uint8_t key[256];
-    struct selector s;
     every_byte(key, false);
+    assert_int_equal(pick(s, "sample"), wanted[0]);
+    assert_int_equal(pick(s, ""), wanted[1]);
+    assert_int_equal(pick(s, "mykey"), wanted[2]);
+    assert_int_equal(selector_pick(s, key, sizeof key).server, wanted[3]);
+}
+
+static void rendezvous_picks_as_mcrouters_does(void **state)
+{
+    struct selector s;
     init(&s, DISTRIBUTION_RENDEZVOUS, NULL, 3);
-    assert_int_equal(pick(&s, "sample"), 1);
-    assert_int_equal(pick(&s, ""), 1);
-    assert_int_equal(pick(&s, "mykey"), 1);
-    assert_int_equal(selector_pick(&s, key, sizeof key).server, 1);
+    assert_places(&s, (const uint32_t[]){1, 1, 1, 1});
     selector_release(&s);
     init(&s, DISTRIBUTION_RENDEZVOUS, NULL, 343);
-    assert_int_equal(pick(&s, "sample"), 45);
-    assert_int_equal(pick(&s, ""), 291);
-    assert_int_equal(pick(&s, "mykey"), 132);
-    assert_int_equal(selector_pick(&s, key, sizeof key).server, 183);
+    assert_places(&s, (const uint32_t[]){45, 291, 132, 183});
     selector_release(&s);
 }
 
@@ -241,9 +212,7 @@ static void equal_weights_other_than_1_are_weighted_rendezvous_too(void **state)
 {
     static const unsigned three[] = {3409, 3360, 3231};
     double twos[343];
-    uint8_t key[256];
     struct selector s;
-    every_byte(key, false);
     for (size_t i = 0; i < COUNT(twos); i++) twos[i] = 2;
     init(&s, DISTRIBUTION_RENDEZVOUS, twos, 3);
     assert_int_equal(pick(&s, "sample"), 0);
@@ -252,22 +221,20 @@ static void equal_weights_other_than_1_are_weighted_rendezvous_too(void **state)
     assert_counts(&s, "mykey:", 10000, three);
     selector_release(&s);
     init(&s, DISTRIBUTION_RENDEZVOUS, twos, 343);
-    assert_int_equal(pick(&s, "sample"), 115);
-    assert_int_equal(pick(&s, ""), 279);
-    assert_int_equal(pick(&s, "mykey"), 302);
-    assert_int_equal(selector_pick(&s, key, sizeof key).server, 142);
+    assert_places(&s, (const uint32_t[]){115, 279, 302, 142});
     selector_release(&s);
 }
 
 /* The formula as it is written down, for every server. */
-static uint32_t plain_weighted_rendezvous(const char *key, uint32_t n)
+static uint32_t plain_weighted_rendezvous(const struct selector_server *servers, uint32_t n,
+                                          const char *key)
 {
     uint64_t hash = hash_murmur64a(key, strlen(key), 2718281828);
     double highest = 0;
     uint32_t at = 0;
     for (uint32_t i = 0; i < n; i++) {
         const uint64_t k = 0x9ddfea08eb382d69;
-        uint64_t server = hash_murmur64a(names[i], strlen(names[i]), 4193360111);
+        uint64_t server = hash_murmur64a(servers[i].name, strlen(servers[i].name), 4193360111);
         uint64_t a = (server ^ hash) * k;
         uint64_t b = (server ^ (a ^ a >> 47)) * k;
         uint64_t score = (b ^ b >> 47) * k;
@@ -280,14 +247,17 @@ static uint32_t plain_weighted_rendezvous(const char *key, uint32_t n)
 
 static void no_server_is_passed_over_that_would_have_won(void **state)
 {
-    double weights[60];
+    enum { SERVERS = 60 };
+    double weights[SERVERS];
     struct selector s;
-    for (unsigned i = 0; i < COUNT(weights); i++) weights[i] = i % 4 ? 0.01 * i : 100.0 / (i + 1);
-    init(&s, DISTRIBUTION_RENDEZVOUS, weights, COUNT(weights));
+    for (unsigned i = 0; i < SERVERS; i++) weights[i] = i % 4 ? 0.01 * i : 100.0 / (i + 1);
+    const struct selector_server *servers = numbered("s", "", weights, SERVERS);
+    selector_init(&s, &(struct selector_settings){.distribution = DISTRIBUTION_RENDEZVOUS}, servers,
+                  SERVERS);
     for (unsigned i = 0; i < 20000; i++) {
         char key[16];
         snprintf(key, sizeof key, "k%u", i);
-        assert_int_equal(pick(&s, key), plain_weighted_rendezvous(key, COUNT(weights)));
+        assert_int_equal(pick(&s, key), plain_weighted_rendezvous(servers, SERVERS, key));
     }
     selector_release(&s);
 }
@@ -296,11 +266,8 @@ static void no_server_is_passed_over_that_would_have_won(void **state)
 
 static void crc31_and_modula_are_mcrouters_crc32(void **state)
 {
-    struct selector_settings settings = {.distribution = DISTRIBUTION_MODULA, .hash = HASH_CRC31};
     struct selector s;
-    init(&s, DISTRIBUTION_MODULA, NULL, 100);
-    selector_release(&s);
-    selector_init(&s, &settings, servers, 100);
+    init_equal(&s, DISTRIBUTION_MODULA, HASH_CRC31, 100);
     assert_int_equal(pick(&s, "sample"), 7);
     selector_release(&s);
 }
@@ -310,15 +277,14 @@ static void mcrouters_own_distributions_hash_keys_themselves(void **state)
     static const enum distribution own[] = {DISTRIBUTION_CH3, DISTRIBUTION_WEIGHTED_CH3,
                                             DISTRIBUTION_RENDEZVOUS};
     for (size_t i = 0; i < COUNT(own); i++) {
-        struct selector s;
+        struct selector s, other;
         struct selector_settings settings = {own[i], HASH_MD5, 42};
         assert_true(distribution_hashes_itself(own[i]));
-        init(&s, own[i], NULL, 10);
-        uint32_t wanted = pick(&s, "user:1000");
+        init_equal(&s, own[i], HASH_XXH3, 10);
+        selector_init(&other, &settings, numbered("s", "", NULL, 10), 10);
+        assert_int_equal(pick(&s, "user:1000"), pick(&other, "user:1000"));
         selector_release(&s);
-        selector_init(&s, &settings, servers, 10);
-        assert_int_equal(pick(&s, "user:1000"), wanted);
-        selector_release(&s);
+        selector_release(&other);
     }
     assert_true(distribution_hashes_itself(DISTRIBUTION_RANDOM));
     assert_false(distribution_hashes_itself(DISTRIBUTION_JUMP));

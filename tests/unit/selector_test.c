@@ -1,18 +1,9 @@
 /* selector: placements that must equal those of libmemcached, twemproxy and spymemcached, the index against the plain search, jump
  * and random. What is mcrouter's: select_mcrouter_test.c. How many keys move: movement_test.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit/selectors.h"
 
 #include "backend/select.h"
 #include "base/hash.h"
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define COUNT(table) (sizeof(table) / sizeof *(table))
 
 /* libmemcached's test set: 10.0.1.1 .. 10.0.1.8, all on port 11211. */
 static const struct selector_server weighted[] = {
@@ -42,18 +33,6 @@ static uint32_t points_of(const struct selector *s, uint32_t server)
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->ring.points_n; i++) n += s->ring.points[i].server == server;
     return n;
-}
-
-/* n servers s0, s1 ... of equal weight; the names live until the next call. */
-static void init_equal(struct selector *s, enum distribution distribution, uint32_t n)
-{
-    static char names[512][24];
-    static struct selector_server servers[512];
-    for (uint32_t i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "s%u", i);
-        servers[i] = (struct selector_server){names[i], 1};
-    }
-    selector_init(s, &(struct selector_settings){.distribution = distribution}, servers, n);
 }
 
 static void each_distribution_is_found_by_its_name_alone(void **state)
@@ -106,7 +85,7 @@ static void keys_are_placed_as_spymemcached_places_them(void **state)
     assert_int_equal(s.ring.points[0].value, 2164980);
     for (size_t i = 0; i < COUNT(placements); i++) {
         const char *key = placements[i].key;
-        assert_int_equal(selector_pick(&s, key, strlen(key)).server + 1, placements[i].spy);
+        assert_int_equal(pick(&s, key) + 1, placements[i].spy);
     }
     selector_release(&s);
 }
@@ -134,7 +113,7 @@ static void equal_servers_get_156_points_where_float_arithmetic_says_so(void **s
     size_t at = 0;
     for (uint32_t n = 2; n <= 200; n++) {
         struct selector s;
-        init_equal(&s, DISTRIBUTION_KETAMA, n);
+        init_equal(&s, DISTRIBUTION_KETAMA, HASH_XXH3, n);
         uint32_t wanted = n == fewer[at] ? 156 : 160;
         assert_int_equal(s.ring.points_n, wanted * n);
         if (n == fewer[at]) at++;
@@ -162,7 +141,7 @@ static void the_index_finds_what_a_plain_search_finds(void **state)
     uint64_t seed = 1;
     for (size_t k = 0; k < COUNT(sizes); k++) {
         struct selector s;
-        init_equal(&s, DISTRIBUTION_KETAMA, sizes[k]);
+        init_equal(&s, DISTRIBUTION_KETAMA, HASH_XXH3, sizes[k]);
         for (unsigned i = 0; i < 3000; i++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
             assert_index_is_right(&s, (uint32_t)(seed >> 32));
@@ -181,7 +160,7 @@ static void the_index_finds_what_a_plain_search_finds(void **state)
 static void points_are_sorted_by_value_and_then_by_server(void **state)
 {
     struct selector s;
-    init_equal(&s, DISTRIBUTION_KETAMA, 100);
+    init_equal(&s, DISTRIBUTION_KETAMA, HASH_XXH3, 100);
     for (uint32_t i = 1; i < s.ring.points_n; i++) {
         const struct ring_point *a = &s.ring.points[i - 1], *b = &s.ring.points[i];
         assert_true(a->value < b->value || (a->value == b->value && a->server <= b->server));
@@ -193,7 +172,7 @@ static void one_server_gets_everything_without_a_ring(void **state)
 {
     for (unsigned d = 0; d < DISTRIBUTION_COUNT; d++) {
         struct selector s;
-        init_equal(&s, (enum distribution)d, 1);
+        init_equal(&s, (enum distribution)d, HASH_XXH3, 1);
         assert_null(s.ring.points);
         assert_null(s.own);
         assert_int_equal(selector_pick(&s, "a", 1).server, 0);
@@ -206,7 +185,7 @@ static void modula_is_the_hash_modulo_the_servers_in_their_order(void **state)
 {
     for (uint32_t n = 2; n < 50; n++) {
         struct selector s;
-        init_equal(&s, DISTRIBUTION_MODULA, n);
+        init_equal(&s, DISTRIBUTION_MODULA, HASH_XXH3, n);
         for (uint32_t key = 0; key < 1000; key++)
             assert_int_equal(selector_pick(&s, &key, sizeof key).server,
                              hash_bytes(HASH_XXH3, &key, sizeof key) % n);
@@ -297,7 +276,7 @@ static void random_takes_every_server_equally_often_for_the_same_key(void **stat
     enum { SERVERS = 5, PICKS = 50000, MEAN = PICKS / SERVERS, OFF = 540 };
     uint32_t counts[SERVERS] = {0}, repeated = 0, last = 0;
     struct selector s;
-    init_equal(&s, DISTRIBUTION_RANDOM, SERVERS);
+    init_equal(&s, DISTRIBUTION_RANDOM, HASH_XXH3, SERVERS);
     for (uint32_t i = 0; i < PICKS; i++) {
         uint32_t server = selector_pick(&s, "key", 3).server;
         assert_in_range(server, 0, SERVERS - 1);
@@ -314,8 +293,8 @@ static void two_random_pools_do_not_go_in_step(void **state)
 {
     struct selector a, b;
     unsigned same = 0;
-    init_equal(&a, DISTRIBUTION_RANDOM, 4);
-    init_equal(&b, DISTRIBUTION_RANDOM, 4);
+    init_equal(&a, DISTRIBUTION_RANDOM, HASH_XXH3, 4);
+    init_equal(&b, DISTRIBUTION_RANDOM, HASH_XXH3, 4);
     for (unsigned i = 0; i < 1000; i++)
         same += selector_pick(&a, "k", 1).server == selector_pick(&b, "k", 1).server;
     assert_in_range(same, 150, 350);

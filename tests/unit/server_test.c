@@ -12,42 +12,47 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
+enum { NONE = SERVER_WEIGHT_NONE };
+
 /* text, as it is shown, weight, name */
 static const struct {
     const char *text, *shown;
     double weight;
     const char *name;
 } good[] = {
-    {"h", "h:11211", 1, ""},
-    {"h:1", "h:1", 1, ""},
+    {"h", "h:11211", NONE, ""},
+    {"h:1", "h:1", NONE, ""},
     {"h:1:2", "h:1", 2, ""},
     {"h:1:2 name", "h:1", 2, "name"},
-    {"h:1 name", "h:1", 1, "name"},
-    {"h name", "h:11211", 1, "name"},
+    {"h:1 name", "h:1", NONE, "name"},
+    {"h name", "h:11211", NONE, "name"},
     {"h:00080:007 n", "h:80", 7, "n"},
     {"h:65535:1000000", "h:65535", 1e6, ""},
     {"H-1.example:11211:3 a:1:2", "H-1.example:11211", 3, "a:1:2"},
     {"127.0.0.1:11211:1 \xc3\xa9", "127.0.0.1:11211", 1, "\xc3\xa9"},
-    {"::1", "[::1]:11211", 1, ""},
-    {"::1 n", "[::1]:11211", 1, "n"},
-    {"fe80::1:2:3", "[fe80::1:2:3]:11211", 1, ""},
-    {"fe80::1%lo", "[fe80::1%lo]:11211", 1, ""},
-    {"[::1]", "[::1]:11211", 1, ""},
-    {"[::1] n", "[::1]:11211", 1, "n"},
-    {"[::1]:2", "[::1]:2", 1, ""},
+    {"::1", "[::1]:11211", NONE, ""},
+    {"::1 n", "[::1]:11211", NONE, "n"},
+    {"fe80::1:2:3", "[fe80::1:2:3]:11211", NONE, ""},
+    {"fe80::1%lo", "[fe80::1%lo]:11211", NONE, ""},
+    {"[::1]", "[::1]:11211", NONE, ""},
+    {"[::1] n", "[::1]:11211", NONE, "n"},
+    {"[::1]:2", "[::1]:2", NONE, ""},
     {"[::1]:2:3", "[::1]:2", 3, ""},
     {"[::ffff:1.2.3.4]:2:3 n", "[::ffff:1.2.3.4]:2", 3, "n"},
-    {"[fe80::1%lo]:2", "[fe80::1%lo]:2", 1, ""},
-    {"unix:/p", "unix:/p", 1, ""},
-    {"unix:/p n", "unix:/p", 1, "n"},
+    {"[fe80::1%lo]:2", "[fe80::1%lo]:2", NONE, ""},
+    {"unix:/p", "unix:/p", NONE, ""},
+    {"unix:/p n", "unix:/p", NONE, "n"},
     {"unix:/p:3", "unix:/p", 3, ""},
     {"unix:/p:3 n", "unix:/p", 3, "n"},
-    {"unix:/a:b", "unix:/a:b", 1, ""},
+    {"unix:/a:b", "unix:/a:b", NONE, ""},
     {"unix:/a:b:3", "unix:/a:b", 3, ""},
     {"unix:/a:1:3", "unix:/a:1", 3, ""},
+    {"h:1:0", "h:1", 0, ""},
+    {"[::1]:1:0", "[::1]:1", 0, ""},
+    {"unix:/p:0", "unix:/p", 0, ""},
 };
 
-#define WEIGHT "the weight is not in 1..1000000"
+#define WEIGHT "the weight is not in 0..1000000"
 #define COLONS "it is neither host:port:weight nor an IPv6 address"
 #define NAMED  "the name holds a space or control byte"
 
@@ -68,7 +73,6 @@ static const struct {
     {"h:0:1", "port 0 is no port of a server"},
     {"h:65536", "port 65536 is not in 0..65535"},
     {"h:65536:1", "port 65536 is not in 0..65535"},
-    {"h:1:0", WEIGHT},
     {"h:1:1000001", WEIGHT},
     {"h:1:99999999999999999999999999999999", WEIGHT},
     {"h:1:", COLONS},
@@ -89,11 +93,9 @@ static const struct {
     {"[::1]:x", "the port is not a number"},
     {"[::1]:1:x", "the port is not a number"},
     {"[::1]:0", "port 0 is no port of a server"},
-    {"[::1]:1:0", WEIGHT},
     {"unix:", "the path after unix: is missing"},
     {"unix: n", "the path after unix: is missing"},
     {"unix::3", "the path after unix: is missing"},
-    {"unix:/p:0", WEIGHT},
     {"unix:/p:1000001", WEIGHT},
     {"h:1 ", "the name after the space is missing"},
     {"h:1:2 ", "the name after the space is missing"},

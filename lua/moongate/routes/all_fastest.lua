@@ -2,13 +2,18 @@
 -- Of only errors the last counts.
 --
 --     mg.all_fastest { east, west }
+--     mg.all_fastest { east, west, hit = true }
 local abi = require "moongate.abi"
 local policy = require "moongate.policy"
 
 local C = abi.C
 
+local known = {
+    hit = policy.flag, -- true: the first hit; where there is none, the best result
+}
+
 --- @param spec table  1 to 64 routes
 return function(spec)
-    local children = policy.read("mg.all_fastest", spec, {}, 1, 64)
-    return policy.route("all_fastest", C.ROUTE_ALL, children, { wait = C.WAIT_FASTEST })
+    local children, options = policy.read("mg.all_fastest", spec, known, 1, 64)
+    return policy.route("all_fastest", C.ROUTE_ALL, children, { wait = options.hit and C.WAIT_HIT or C.WAIT_FASTEST })
 end

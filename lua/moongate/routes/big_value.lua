@@ -1,7 +1,7 @@
 --- big_value: values larger than a server takes, in parts.
 --
---     mg.big_value { pool }
---     mg.big_value { pool, threshold = 256 * 1024 }
+--     mg.big_value { pages }
+--     mg.big_value { pages, threshold = 256 * 1024 }
 --
 -- A value of more than `threshold` bytes is stored as parts of that size, and then, under its own key, an index. The
 -- keys of the parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is

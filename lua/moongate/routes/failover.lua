@@ -18,8 +18,8 @@ local known = {
     burst = policy.number(0, 1e9), -- so many more at once
 }
 
---- The first child answers; after a result that `on` names (default "error") the next does. The last result counts, but a
--- miss is told rather than an error.
+--- The first child answers; after a result that `on` names (default "error") the next does. The last result counts,
+-- but a miss is told rather than an error.
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)

@@ -1,6 +1,6 @@
 --- migrate: from one route to another, key by key, in a window of time.
 --
---     mg.migrate { old, new, start = 1767225600, interval = 3600 }
+--     mg.migrate { users, new_users, start = 1767225600, interval = 3600 }
 --
 -- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Four phases:
 -- before `start` everything goes to the first route; then a key goes to the first until its moment, and to the second

@@ -1,7 +1,7 @@
 --- staging: a pool on trial beside the one that serves: it gets the same load, and nobody waits for it.
 --
---     mg.staging { warm, staging }
---     mg.staging { warm, staging, exptime = 600 }
+--     mg.staging { users, new_users }
+--     mg.staging { users, new_users, exptime = 600 }
 --
 -- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
 -- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was

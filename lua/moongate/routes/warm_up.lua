@@ -1,7 +1,7 @@
 --- warm_up: a cold pool that is filled from a warm one.
 --
---     mg.warm_up { cold, warm }
---     mg.warm_up { cold, warm, exptime = 600 }
+--     mg.warm_up { new_users, users }
+--     mg.warm_up { new_users, users, exptime = 600 }
 --
 -- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
 -- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then

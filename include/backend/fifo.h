@@ -1,0 +1,26 @@
+/* fifo: a connection's calls in the order sent, and how each of them ends.
+ *
+ * The calls are the connection's (conn->head, tail, depth); each is destroyed here, after its last event. Counts what it does
+ * in the server's statistics. Nothing here touches the socket or the connection's state.
+ */
+#ifndef MOONGATE_BACKEND_FIFO_H
+#define MOONGATE_BACKEND_FIFO_H
+
+#include "backend/backend.h"
+
+/* At the end. */
+void fifo_push(struct conn *c, struct call *call);
+
+/* The last event of the first call: it was answered. */
+void fifo_answer(struct conn *c, const struct call_news *news);
+
+/* Fails all that is outstanding, with the server's name before the reason. */
+void fifo_fail(struct conn *c, const char *reason);
+
+/* Deadlines: the owner is told, the call stays and its late response will be dropped. */
+void fifo_expire(struct conn *c);
+
+/* The first deadline of a call that somebody waits for; INFINITY when there is none. */
+double fifo_deadline(const struct conn *c);
+
+#endif

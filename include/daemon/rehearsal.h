@@ -1,0 +1,25 @@
+/* rehearsal: a whole worker in memory: real clients, routes and calls, whose other ends are ours: socket pairs in this process.
+ *
+ * Owned by the tool that runs; driven by rehearsal_turn alone. With a played clock (see clock) nothing in it depends on real
+ * time.
+ */
+#ifndef MOONGATE_DAEMON_REHEARSAL_H
+#define MOONGATE_DAEMON_REHEARSAL_H
+
+#include "daemon/options.h"
+#include "script/tester.h"
+
+/* What a rehearsal is made with; o: for its limits, lua_dir and no_jit. */
+struct rehearsal_how {
+    const struct options *options;
+    bool connects; /* servers are real, at their addresses */
+};
+
+/* As `open` of struct tester_tools. */
+struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
+                                   const struct tester_script *script, char *error);
+
+/* What a tool's tester_tools have in common: all that is about a rehearsal that is open. The rest is the tool's own. */
+extern const struct tester_tools rehearsal_tools;
+
+#endif

@@ -1,0 +1,73 @@
+--- commands: groups of commands, for the policies that treat them differently.
+local abi = require "moongate.abi"
+local options = require "moongate.options"
+
+local C = abi.C
+
+local M = {}
+
+-- Later ones are more specific: what `meta` says goes before what `get` says, and a command's own name before both.
+local groups = {
+    { "get", { "get", "gets", "mg", "me" } },
+    { "update", { "set", "add", "replace", "append", "prepend", "cas", "ms" } },
+    { "delete", { "delete", "md" } },
+    { "arithmetic", { "incr", "decr", "ma" } },
+    { "touch", { "touch", "gat", "gats" } },
+    { "meta", { "mg", "ms", "md", "ma", "me" } },
+}
+
+-- The numbers of the commands that a name stands for. "get", "delete" and "touch" are groups.
+local ids_of, singles = {}, {}
+for _, group in ipairs(groups) do
+    ids_of[group[1]] = {}
+    for i, command in ipairs(group[2]) do
+        ids_of[group[1]][i] = C.mg_find_command(command, #command)
+        singles[command] = ids_of[group[1]][i]
+    end
+end
+for command, id in pairs(singles) do
+    if ids_of[command] then singles[command] = nil else ids_of[command] = { id } end
+end
+
+--- A reader for each name of a command or group.
+function M.readers(reader, others)
+    local readers = {}
+    for name in pairs(ids_of) do readers[name] = reader end
+    for name, other in pairs(others) do readers[name] = other end
+    return readers
+end
+
+--- By numbers of commands, what a table has by their names and groups; what is no such name is left alone.
+function M.by_id(values)
+    local of = {}
+    for _, group in ipairs(groups) do
+        for _, id in ipairs(values[group[1]] ~= nil and ids_of[group[1]] or {}) do of[id] = values[group[1]] end
+    end
+    for name, id in pairs(singles) do
+        if values[name] ~= nil then of[id] = values[name] end
+    end
+    return of
+end
+
+--- All commands about a key, by their numbers.
+function M.all(value)
+    local of = {}
+    for _, ids in pairs(ids_of) do
+        for _, id in ipairs(ids) do of[id] = value end
+    end
+    return of
+end
+
+--- A list of names of commands and groups; as a table name -> true.
+function M.names(value)
+    local set = {}
+    for _, name in ipairs(type(value) == "table" and value or { value }) do
+        if not ids_of[name] then
+            return nil, ("takes some of %s; there is no '%s'"):format(options.names(ids_of), tostring(name))
+        end
+        set[name] = true
+    end
+    return set
+end
+
+return M

@@ -1,0 +1,10 @@
+--- loading: what a script makes, it makes while it loads, so that a check finds every mistake.
+local abi = require "moongate.abi"
+local where = require "moongate.where"
+
+--- Raises an error once the script has returned its route.
+-- @param what string  "mg.counter"
+return function(what)
+    if abi.C.mg_is_loading(abi.script) then return end
+    where.fail(what .. " is for while the script loads: call it outside of functions that run later")
+end

@@ -1,0 +1,136 @@
+--- repl: the program of `moongate repl`: requests go through a script, and what comes back is shown.
+local app = require "moongate.test.app"
+local clock = require "moongate.test.clock"
+local memcached = require "moongate.test.memcached"
+local stage = require "moongate.stage"
+
+local HELP = [[
+get user:42          any request: where it goes, and what comes back
+set a 0 0 3          one with a value asks for it on the next line
+= EXPRESSION         its value in the script: `mg` and globals are there, the script's locals are not
+:pools               the script's pools and its route
+:reload              the script's file, as it is now
+:help, :quit]]
+
+local HELP_FAKE = [[
+
+:down SERVER         closes its connections and takes no other
+:up SERVER           takes them again
+:silent SERVER       takes requests and does not answer
+:advance SECONDS     lets time pass, which stands still otherwise]]
+
+local function say(text)
+    if text ~= "" then stage.report("note", 0, (text:gsub("\r?\n$", ""))) end
+end
+
+-- The first line of what was raised, without the place in moongate.
+local function first_line(wrong)
+    return (tostring(wrong):match "^[^\n]*":gsub("^lua/moongate/[^:]*:%d+: ", ""):gsub("^%?: ", ""))
+end
+
+-- A value of that length: as many lines as it takes.
+local function read_value(length)
+    local value = stage.line() or ""
+    while #value < length do
+        local more = stage.line()
+        if not more then break end
+        value = value .. "\n" .. more
+    end
+    return value
+end
+
+local shown = { route = true, server = true, request = true, error = true }
+
+-- What `moongate explain` says; nothing of what is not about keys.
+local function show_way(one, line, value)
+    local text = stage.explain(one.number, line, value)
+    if not text:find "^route" then return end
+    for field in text:gmatch "[^\n]+" do
+        if shown[field:match "^%w+"] then say("  " .. field) end
+    end
+end
+
+-- Which servers were really asked; of real ones that is not known here.
+local function show_calls(made)
+    for i = made.sent_from, #made.app.journal do
+        local entry = made.app.journal[i]
+        say(("  %-13s %s <- %s"):format("sent", entry.server, entry.line))
+    end
+end
+
+local function show_reply(made)
+    if made.kind == "nothing" then
+        say "(no bytes)"
+    elseif made.is_closed then
+        say(made.text .. "(closed)")
+    else
+        say((made.text:gsub("\r\n", "\n")))
+    end
+end
+
+local function request(one, line)
+    local length = memcached.value_length(memcached.words(line))
+    local value = length and read_value(length)
+    show_way(one, line, value)
+    if one.first.is_closed then one.first = one:client() end
+    local made = one:ask(line, value)
+    show_calls(made)
+    show_reply(made)
+end
+
+local function read_file(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read "*a"
+    file:close()
+    return text
+end
+
+local commands, fake_commands = {}, {}
+
+function commands.pools(one) say(stage.describe(one.number)) end
+function commands.reload(one, _, path) one:reload(path, read_file(path)) end
+
+for _, what in ipairs { "down", "up", "silent" } do
+    fake_commands[what] = function(one, argument)
+        local server = one:server(argument)
+        server["is_" .. what](server)
+    end
+end
+
+function fake_commands.advance(_, argument)
+    local seconds = tonumber(argument)
+    if not seconds or not (seconds >= 0 and seconds <= 1e8) then error(":advance takes seconds", 0) end
+    clock.run(seconds)
+end
+
+-- One line of input.
+local function obey(one, line, path, is_fake)
+    local name, argument = line:match "^:(%w*)%s*(.-)%s*$"
+    if line:find "^=" then
+        local text = stage.evaluate(one.number, line:sub(2)):gsub("\nstack traceback:.*", "")
+        say((text:gsub("^lua/moongate/[^:]*:%d+: ", "")))
+    elseif name == "help" then
+        say(HELP .. (is_fake and HELP_FAKE or ""))
+    elseif name then
+        local command = commands[name] or is_fake and fake_commands[name]
+        if not command then error((":%s is not known: :help lists what is"):format(name), 0) end
+        command(one, argument, path)
+    else
+        request(one, line)
+    end
+end
+
+--- path: the script; servers: "fake" or "real".
+return function(path, servers)
+    local is_fake = servers == "fake"
+    if not is_fake then clock.be_real() end
+    local one, wrong = app.load(path, read_file(path), {})
+    if not one then error(wrong, 0) end
+    for line in stage.line do
+        if line:find "^:q" and (":quit"):find(line, 1, true) == 1 then return end
+        if line ~= "" then
+            local good, why = pcall(obey, one, line, path, is_fake)
+            if not good then say(first_line(why)) end
+        end
+    end
+end

@@ -1,0 +1,21 @@
+--- cap_ttl: keys live so many seconds at most.
+-- What a client lets die at once (a negative time) still does; commands without a time go on as they are, also mg, ma
+-- and md without T; ms without T gets one.
+--
+--     mg.cap_ttl { gutter, 60 }
+local abi = require "moongate.abi"
+local policy = require "moongate.policy"
+
+local C = abi.C
+
+local known = {
+    ttl = policy.ttl, -- seconds, up to 30 days, from 1
+}
+
+--- @param spec table  a route, and seconds
+return function(spec)
+    local children, options = policy.read("mg.cap_ttl", policy.tail(spec, "ttl"), known, 1, 1)
+    policy.want("mg.cap_ttl", options, "ttl")
+    if options.ttl == 0 then policy.fail("mg.cap_ttl", "option 'ttl' takes 1 second or more: 0 is no limit") end
+    return policy.route("cap_ttl", C.ROUTE_EXPTIME, children, { seconds = options.ttl, cap = 1 })
+end

@@ -1,0 +1,22 @@
+--- failover_with_exptime: another route where the first errs, in which keys live for a short while.
+-- So that what a gutter holds is gone soon after the first route is well again.
+--
+--     mg.failover_with_exptime { users, gutter, ttl = 60 }
+local failover = require "moongate.routes.failover"
+local policy = require "moongate.policy"
+local set_ttl = require "moongate.routes.set_ttl"
+
+local known = {
+    ttl = policy.ttl,              -- seconds that keys live in the second route
+    on = policy.results,           -- as of mg.failover, like the next two
+    share = policy.share,
+    burst = policy.number(0, 1e9),
+}
+
+--- @param spec table  two routes, and options
+return function(spec)
+    local name = "mg.failover_with_exptime"
+    local children, options = policy.read(name, policy.tail(spec, "ttl"), known, 2, 2)
+    local gutter = set_ttl { children[2], options.ttl or 60 }
+    return failover { children[1], gutter, on = spec.on, share = options.share, burst = options.burst }
+end

@@ -1,0 +1,56 @@
+--- rate_limit: so many requests a second, over all or by commands, in each worker.
+--
+--     mg.rate_limit { users, rate = 10000, update = { rate = 500, burst = 1000 }, over = "miss" }
+local abi = require "moongate.abi"
+local commands = require "moongate.commands"
+local policy = require "moongate.policy"
+local reply = require "moongate.reply"
+
+local C = abi.C
+
+local rate, burst = policy.number(0.001, 1e9, "a rate"), policy.number(1, 1e9, "a burst")
+
+-- A rate, or { rate =, burst = }.
+local function limit(value)
+    local given = type(value) == "table" and value or { rate = value }
+    for name in pairs(given) do
+        if name ~= "rate" and name ~= "burst" then return nil, "takes a rate, or a table of rate and burst" end
+    end
+    local read, wrong = rate(given.rate)
+    if wrong then return nil, wrong end
+    local most = math.max(1, read)
+    if given.burst ~= nil then most, wrong = burst(given.burst) end
+    return most and { rate = read, burst = most }, wrong
+end
+
+local TEXT = "rate limit"
+
+-- Names and groups of mg.by_command have their own rates; rate and burst are those of all other commands together.
+local known = commands.readers(limit, {
+    rate = rate,
+    burst = burst,             -- at once, after a pause; else what a second brings
+    over = policy.over(TEXT),  -- "error" (unless given), "miss", or another route
+})
+
+--- @param spec table  a route, and rates
+return function(spec)
+    local children, options = policy.read("mg.rate_limit", spec, known, 1, 1)
+    local of = {}
+    if options.rate then
+        of = commands.all { rate = options.rate, burst = options.burst or math.max(1, options.rate) }
+    elseif options.burst then
+        policy.fail("mg.rate_limit", "option 'burst' goes with 'rate'")
+    end
+    for id, bucket in pairs(commands.by_id(options)) do of[id] = bucket end
+    local words, places, n = {}, {}, 0
+    for id, bucket in pairs(of) do
+        if not places[bucket] then
+            places[bucket] = n
+            n = n + 1
+        end
+        words[#words + 1] = { command = id, child = places[bucket], number = bucket.rate, burst = bucket.burst }
+    end
+    if n == 0 then policy.fail("mg.rate_limit", "wants a rate") end
+    local to = { children[1], options.over or reply.error(TEXT) }
+    return policy.route("rate_limit", C.ROUTE_RATE, to, {}, words, options.over and to or children)
+end

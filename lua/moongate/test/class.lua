@@ -1,0 +1,30 @@
+--- class: objects with methods and fields whose misspelt names are errors.
+local where = require "moongate.where"
+
+--- Makes objects of one kind.
+-- @param name string      as messages say it: "a server"
+-- @param methods table    by name
+-- @param getters table    by name: functions of the object that give a field's value
+-- @return function  of a table of plain fields; returns the object
+return function(name, methods, getters)
+    getters = getters or {}
+    local metatable = { __metatable = name }
+
+    function metatable.__index(self, key)
+        if methods[key] then return methods[key] end
+        if getters[key] then return getters[key](self) end
+        where.fail(("%s has no '%s'"):format(name, tostring(key)))
+    end
+
+    function metatable.__newindex(_, key)
+        where.fail(("%s has no '%s' that can be set"):format(name, tostring(key)))
+    end
+
+    function metatable.__tostring(self)
+        return name .. (rawget(self, "name") and " " .. rawget(self, "name") or "")
+    end
+
+    return function(fields)
+        return setmetatable(fields, metatable)
+    end
+end

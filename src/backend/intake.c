@@ -1,0 +1,131 @@
+#include "backend/intake.h"
+
+#include <string.h>
+
+#include "backend/fifo.h"
+
+enum taken {
+    TAKEN_OK,
+    TAKEN_NEED,  /* more bytes */
+    TAKEN_WRONG, /* anomaly says why */
+};
+
+/* The bytes at hand: `blob` holds them, or is NULL when they lie in the turn's arena. */
+struct intake {
+    struct conn *c;
+    const uint8_t *end;
+    struct blob *blob;
+    const char *anomaly;
+};
+
+static enum taken wrong(struct intake *in, const char *anomaly)
+{
+    in->anomaly = anomaly;
+    return TAKEN_WRONG;
+}
+
+/* A value for a get of one key: together with its END it is the whole answer. */
+static enum taken take_single(struct intake *in, struct response *r)
+{
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = in->blob};
+    size_t behind = (size_t)(in->end - (r->bytes + r->len));
+    if (behind < strlen("END\r\n")) {
+        r->need = r->len;
+        return TAKEN_NEED;
+    }
+    if (memcmp(r->bytes + r->len, "END\r\n", strlen("END\r\n")) != 0)
+        return wrong(in, "desync: no END behind the value of a single key");
+    r->len += strlen("END\r\n");
+    call_key(in->c->head, &news.key);
+    fifo_answer(in->c, &news);
+    return TAKEN_OK;
+}
+
+static enum taken take_value(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
+    if (!call_seek_key(call, r->key, r->key_len, &news.key))
+        return wrong(in, "desync: a value for a key that was not asked for");
+    if (call->keys_n == 1) return take_single(in, r);
+    call_tell(call, &news);
+    call_pass_key(call);
+    return TAKEN_OK;
+}
+
+/* A server that refuses the line of a store may take its value for commands. memcached swallows the value of an ms that it
+ * understood well enough to say what is wrong. */
+static bool stays_in_step(const struct command_info *command, enum response_kind kind)
+{
+    if (command->shape == SHAPE_STORE) return !(kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
+    return command->shape != SHAPE_META_STORE || kind != RESPONSE_ERROR;
+}
+
+static enum taken take_response(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    const struct command_info *command = command_info(call->command);
+    if (!(command->responses & r->kind))
+        return wrong(in, "desync: a response that does not fit the request");
+    if (r->kind == RESPONSE_VALUE) return take_value(in, r);
+    if (r->kind == RESPONSE_STAT) {
+        struct call_news line = {.event = CALL_VALUE, .response = r};
+        call_tell(call, &line);
+        return TAKEN_OK;
+    }
+    if (!call_fits(call, r))
+        return wrong(in, "desync: an answer with the key or opaque of another request");
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = in->blob};
+    call_key(call, &news.key);
+    bool in_step = stays_in_step(command, r->kind);
+    fifo_answer(in->c, &news);
+    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
+}
+
+/* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */
+static bool awaits_nothing(const struct conn *c)
+{
+    return c->depth == c->unwritten;
+}
+
+static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
+{
+    if (awaits_nothing(in->c)) return wrong(in, "desync: bytes that nobody asked for");
+    switch (response_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, r)) {
+    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_DONE: return take_response(in, r);
+    default: return wrong(in, "desync: bytes that are no response");
+    }
+}
+
+/* How long the message at hand will be in all, so that its rest is read in place. */
+static size_t message_need(const struct conn *c, const struct response *r)
+{
+    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1;
+    if (r->need == 0) return 0;
+    return r->need + (single ? strlen("END\r\n") : 0);
+}
+
+/* Uses the whole responses in a span; keeps the cut one. */
+static const char *take_span(struct conn *c, struct span span, struct blob *blob, bool keep)
+{
+    struct intake in = {.c = c, .end = span.at + span.len, .blob = blob};
+    const uint8_t *at = span.at;
+    struct response r = {0};
+    while (at < in.end) {
+        enum taken taken = take_next(&in, at, &r);
+        if (taken == TAKEN_WRONG) return in.anomaly;
+        if (taken == TAKEN_NEED) break;
+        at += r.len;
+    }
+    if (keep)
+        inbuf_keep(&c->in, c->backend->set->arena, at, (size_t)(in.end - at), message_need(c, &r));
+    return NULL;
+}
+
+const char *intake_take(struct conn *c, const struct inbuf_input *input)
+{
+    const char *anomaly = NULL;
+    if (input->whole.len) anomaly = take_span(c, input->whole, input->blob, false);
+    return anomaly ? anomaly : take_span(c, input->rest, NULL, true);
+}

@@ -1,0 +1,203 @@
+#include "base/shared.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/items.h"
+#include "base/log.h"
+
+/* --- locks ------------------------------------------------------------------------------------- */
+
+/* A lock that survives whoever holds it. */
+static void lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(lock, &kind);
+    pthread_mutexattr_destroy(&kind);
+}
+
+static struct place dict_lock(struct shared *s, struct shared_dict *d, struct shared_key key)
+{
+    struct place p = items_place(s, d, key);
+    if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) {
+        if (items_recover(&p))
+            log_warn("shared %s: emptied: a worker died while it changed it", d->name);
+        pthread_mutex_consistent(&d->lock);
+    }
+    return p;
+}
+
+static void dict_unlock(const struct place *p)
+{
+    assert(p->d->used <= p->d->chunks_n && p->d->items <= p->d->used);
+    pthread_mutex_unlock(&p->d->lock);
+}
+
+/* --- the region -------------------------------------------------------------------------------- */
+
+struct shared *shared_create(size_t size)
+{
+    size_t all = sizeof(struct shared) + size;
+    struct shared *s =
+        mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s == MAP_FAILED) return NULL;
+    s->size = size;
+    lock_init(&s->lock);
+    return s;
+}
+
+void shared_destroy(struct shared *s)
+{
+    if (s) munmap(s, sizeof *s + s->size);
+}
+
+static const char *carve(struct shared *s, const char *name, size_t len, size_t size)
+{
+    if (s->dicts_n == SHARED_DICTS)
+        return "there are 64 already, those of earlier scripts included";
+    struct shared_dict *d = &s->dicts[s->dicts_n];
+    const struct shared_dict *before = s->dicts_n ? d - 1 : NULL;
+    size_t at =
+        before ? before->at + (before->size + ITEMS_CHUNK - 1) / ITEMS_CHUNK * ITEMS_CHUNK : 0;
+    if (at > s->size || size > s->size - at)
+        return "there is not enough left: give more with --shared-memory (what earlier scripts "
+               "made stays until a restart)";
+    memset(d, 0, sizeof *d);
+    memcpy(d->name, name, len);
+    d->size = size;
+    d->at = at;
+    items_init(d);
+    lock_init(&d->lock);
+    __atomic_store_n(&s->dicts_n, s->dicts_n + 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static struct shared_dict *dict_find(struct shared *s, const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < s->dicts_n; i++) {
+        struct shared_dict *d = &s->dicts[i];
+        if (strlen(d->name) == len && memcmp(d->name, name, len) == 0) return d;
+    }
+    return NULL;
+}
+
+struct shared_dict *shared_open(struct shared *s, const char *name, size_t len, size_t size,
+                                const char **wrong)
+{
+    assert(len > 0 && len < SHARED_NAME && size >= SHARED_LEAST);
+    *wrong = NULL;
+    if (pthread_mutex_lock(&s->lock) == EOWNERDEAD) pthread_mutex_consistent(&s->lock);
+    struct shared_dict *d = dict_find(s, name, len);
+    if (!d) {
+        *wrong = carve(s, name, len, size);
+        d = *wrong ? NULL : dict_find(s, name, len);
+    } else if (d->size != size) {
+        *wrong = "it has another size already, which it keeps until a restart";
+        d = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return d;
+}
+
+/* --- operations -------------------------------------------------------------------------------- */
+
+enum shared_status shared_get(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              double now, struct shared_value *value, char *text)
+{
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) {
+        items_value(&p, item, value, text);
+        items_touch(&p, item);
+    }
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
+}
+
+enum shared_status shared_set(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              const struct shared_value *value, double expires)
+{
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status = items_put(&p, items_find(&p, 0), value, expires);
+    dict_unlock(&p);
+    return status;
+}
+
+enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct shared_key key,
+                              const struct shared_value *value, double expires, double now)
+{
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status =
+        items_find(&p, now) ? SHARED_EXISTS : items_put(&p, 0, value, expires);
+    dict_unlock(&p);
+    return status;
+}
+
+static enum shared_status incr(const struct place *p, double *number, const double *initial,
+                               double expires, double now)
+{
+    uint32_t item = items_find(p, now);
+    if (!item && !initial) return SHARED_ABSENT;
+    if (!item) {
+        struct shared_value value = {.kind = SHARED_NUMBER, .number = *initial + *number};
+        *number = value.number;
+        return items_put(p, 0, &value, expires);
+    }
+    if (!items_add(p, item, number)) return SHARED_NO_NUMBER;
+    items_touch(p, item);
+    return SHARED_OK;
+}
+
+enum shared_status shared_incr(struct shared *s, struct shared_dict *d, struct shared_key key,
+                               double *number, const double *initial, double expires, double now)
+{
+    struct place p = dict_lock(s, d, key);
+    enum shared_status status = incr(&p, number, initial, expires, now);
+    dict_unlock(&p);
+    return status;
+}
+
+enum shared_status shared_delete(struct shared *s, struct shared_dict *d, struct shared_key key,
+                                 double now)
+{
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) items_remove(&p, item);
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
+}
+
+enum shared_status shared_expires(struct shared *s, struct shared_dict *d, struct shared_key key,
+                                  double now, double *expires)
+{
+    struct place p = dict_lock(s, d, key);
+    uint32_t item = items_find(&p, now);
+    if (item) *expires = items_expiry(&p, item);
+    dict_unlock(&p);
+    return item ? SHARED_OK : SHARED_ABSENT;
+}
+
+struct shared_usage shared_usage(struct shared *s, struct shared_dict *d)
+{
+    struct place p = dict_lock(s, d, (struct shared_key){"", 0});
+    struct shared_usage usage = {.capacity = (size_t)d->chunks_n * ITEMS_CHUNK,
+                                 .used = (size_t)d->used * ITEMS_CHUNK,
+                                 .items = d->items,
+                                 .evictions = d->evictions,
+                                 .losses = d->losses};
+    dict_unlock(&p);
+    return usage;
+}
+
+bool shared_is_sane(struct shared *s, struct shared_dict *d)
+{
+    struct place p = dict_lock(s, d, (struct shared_key){"", 0});
+    bool sane = items_are_sane(&p);
+    dict_unlock(&p);
+    return sane;
+}

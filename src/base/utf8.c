@@ -1,0 +1,48 @@
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t utf8_length(const unsigned char *p, size_t n)
+{
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xc2 ? 0
+                 : p[0] < 0xe0 ? 2
+                 : p[0] < 0xf0 ? 3
+                 : p[0] < 0xf5 ? 4
+                               : 0;
+    if (len == 0 || len > n) return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if (p[0] == 0xe0 && p[1] < 0xa0) return 0; /* longer than needed */
+    if (p[0] == 0xed && p[1] > 0x9f) return 0; /* a surrogate */
+    if (p[0] == 0xf0 && p[1] < 0x90) return 0;
+    if (p[0] == 0xf4 && p[1] > 0x8f) return 0; /* beyond U+10FFFF */
+    return len;
+}
+
+bool utf8_is_control(const unsigned char *p, size_t len)
+{
+    return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+size_t utf8_show(char *to, size_t room, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes, *end = p + n;
+    size_t used = 0;
+    assert(room > 0);
+    while (p < end) {
+        char escaped[8];
+        size_t len = utf8_length(p, (size_t)(end - p));
+        bool plain = len > 0 && !utf8_is_control(p, len);
+        size_t takes = plain ? len : 4; /* \xff */
+        if (used + takes >= room) break;
+        if (!plain) snprintf(escaped, sizeof escaped, "\\x%02x", *p);
+        memcpy(to + used, plain ? (const char *)p : escaped, takes);
+        used += takes;
+        p += plain ? len : 1;
+    }
+    to[used] = '\0';
+    return used;
+}

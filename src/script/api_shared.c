@@ -1,0 +1,79 @@
+/* Dictionaries that scripts share. Their numbers come from mg_shared_open; Lua keeps them to itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "script/state.h"
+
+static struct shared_dict *dict_of(const struct script *s, int32_t number)
+{
+    return &s->host.shared->dicts[number];
+}
+
+static double now(const struct script *s)
+{
+    return s->host.backends->now;
+}
+
+static double expiry(const struct script *s, double ttl)
+{
+    return ttl > 0 ? now(s) + ttl : 0;
+}
+
+int32_t mg_shared_open(struct script *s, const char *name, double size)
+{
+    struct shared *all = s->host.shared;
+    struct shared_dict *d = shared_open(all, name, strlen(name), (size_t)size, &s->wrong);
+    if (!d) return -1;
+    if (!s->text) s->text = malloc(SHARED_TEXT_MAX);
+    if (!s->text) abort();
+    return (int32_t)(d - all->dicts);
+}
+
+int mg_shared_get(struct script *s, int32_t dict, const char *key, size_t len,
+                  struct shared_value *value)
+{
+    return shared_get(s->host.shared, dict_of(s, dict), (struct shared_key){key, len}, now(s),
+                      value, s->text);
+}
+
+int mg_shared_set(struct script *s, int32_t dict, const char *key, size_t len,
+                  const struct shared_value *value, double ttl)
+{
+    return shared_set(s->host.shared, dict_of(s, dict), (struct shared_key){key, len}, value,
+                      expiry(s, ttl));
+}
+
+int mg_shared_add(struct script *s, int32_t dict, const char *key, size_t len,
+                  const struct shared_value *value, double ttl)
+{
+    return shared_add(s->host.shared, dict_of(s, dict), (struct shared_key){key, len}, value,
+                      expiry(s, ttl), now(s));
+}
+
+int mg_shared_incr(struct script *s, int32_t dict, const char *key, size_t len,
+                   struct shared_value *value, bool begins, double initial, double ttl)
+{
+    return shared_incr(s->host.shared, dict_of(s, dict), (struct shared_key){key, len},
+                       &value->number, begins ? &initial : NULL, expiry(s, ttl), now(s));
+}
+
+int mg_shared_delete(struct script *s, int32_t dict, const char *key, size_t len)
+{
+    return shared_delete(s->host.shared, dict_of(s, dict), (struct shared_key){key, len}, now(s));
+}
+
+int mg_shared_ttl(struct script *s, int32_t dict, const char *key, size_t len,
+                  struct shared_value *value)
+{
+    double expires = 0;
+    int status = shared_expires(s->host.shared, dict_of(s, dict), (struct shared_key){key, len},
+                                now(s), &expires);
+    value->number = expires > 0 ? expires - now(s) : 0;
+    return status;
+}
+
+void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usage)
+{
+    struct shared_usage u = shared_usage(s->host.shared, dict_of(s, dict));
+    *usage = (struct mg_shared_usage){(double)u.capacity, (double)u.used, (double)u.items};
+}

@@ -1,0 +1,101 @@
+/* Any bytes as a file of servers, a configuration endpoint's answer, a reply with SRV records and a URL: what is taken can be
+ * written and read again, and more bytes never take back what was decided. */
+#include "fuzz/fuzz.h"
+
+#include "backend/discovered.h"
+
+/* A server that was read is read the same again from what logs show of it. */
+static void check_server(const struct server_spec *s)
+{
+    struct server_spec again;
+    char text[SERVER_TEXT_MAX + 2];
+    server_show(s, text);
+    strcat(text, ":1"); /* a path may end in what would be a weight */
+    check(s->weight == SERVER_WEIGHT_NONE || (s->weight >= 0 && s->weight <= SERVER_WEIGHT_MAX));
+    check(strlen(s->name) < sizeof s->name);
+    if (strcmp(s->addr.host, "unix") == 0) return; /* a host that reads as a path when shown */
+    check(server_spec_parse(&again, text, strlen(text)) == NULL);
+    check(strcmp(again.addr.host, s->addr.host) == 0 && strcmp(again.addr.path, s->addr.path) == 0);
+    check(again.addr.port == s->addr.port);
+    for (const char *p = s->name; *p; p++) check((unsigned char)*p > ' ' && *p != 0x7f);
+}
+
+/* A list that is settled is in order, holds nothing twice, and settles to itself. */
+static void check_list(struct discovered_list *list)
+{
+    struct discovered_list copy;
+    for (uint32_t i = 0; i < list->n; i++) check_server(&list->items[i]);
+    if (discovered_settle(list)) return;
+    check(list->n > 0 && list->n <= DISCOVERED_MAX);
+    discovered_copy(&copy, list);
+    check(!discovered_settle(&copy) && discovered_equal(&copy, list));
+    check(discovered_beyond(&copy, list) == 0 && !discovered_shrinks(list, &copy));
+    discovered_release(&copy);
+}
+
+static void check_file(const uint8_t *data, size_t size)
+{
+    struct discovered_list list = {0};
+    const char *wrong = discovered_from_file(&list, (const char *)data, size);
+    check(!wrong || strncmp(wrong, "line ", 5) == 0);
+    check(wrong || size == 0 || data[size - 1] == '\n');
+    check_list(&list);
+    discovered_release(&list);
+}
+
+static void check_config(const uint8_t *data, size_t size)
+{
+    struct config_answer a, cut_answer;
+    enum config_status status = config_parse((const char *)data, size, &a);
+    check((status == CONFIG_WRONG) == (a.wrong != NULL));
+    check(status != CONFIG_AGAIN || size < CONFIG_MAX);
+    for (size_t cut = 0; cut < size; cut = next_cut(cut, size, size * 31)) {
+        uint8_t *exact = exact_copy(data, cut);
+        enum config_status before = config_parse((const char *)exact, cut, &cut_answer);
+        check(before == CONFIG_AGAIN || before == status);
+        free(exact);
+    }
+    if (status != CONFIG_OK) return;
+    struct discovered_list list = {0};
+    discovered_from_config(&list, a.nodes, a.nodes_len);
+    check_list(&list);
+    discovered_release(&list);
+}
+
+static void check_srv(const uint8_t *data, size_t size)
+{
+    static union dns_record records[16];
+    struct discovered_list list = {0};
+    uint32_t n;
+    double ttl;
+    bool good = dns_read_srv(data, (int)size, records, 16, &n, &ttl);
+    check(n <= 16);
+    for (uint32_t i = 0; i < n; i++)
+        check(memchr(records[i].srv.host, '\0', sizeof records[i].srv.host) &&
+              records[i].srv.host[0]);
+    if (!good) return;
+    struct dns_srv srvs[16];
+    for (uint32_t i = 0; i < n; i++) srvs[i] = records[i].srv;
+    discovered_from_srv(&list, srvs, n);
+    check_list(&list);
+    discovered_release(&list);
+}
+
+static void check_url(const uint8_t *data, size_t size)
+{
+    struct discovery_url url;
+    if (discovery_url_parse(&url, (const char *)data, size)) return;
+    check(url.kind == DISCOVERY_FILE ? url.path[0] == '/' : url.host[0] != '\0');
+    check(memchr(url.host, '\0', sizeof url.host) && memchr(url.path, '\0', sizeof url.path));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *exact = exact_copy(data, size);
+    check_file(exact, size);
+    check_config(exact, size);
+    check_srv(exact, size);
+    check_url(exact, size);
+    free(exact);
+    return 0;
+}

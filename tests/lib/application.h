@@ -1,0 +1,41 @@
+/* application: a client that sends random requests at some depth and checks every byte that comes back.
+ *
+ * Belongs to the stage. Each value says which key it is for and is made from that alone with a number, so a value of another
+ * key, a torn one or one with a byte too many is noticed, and so is a reply too many, too few, or in another's place. What a
+ * cache may do is allowed: misses, and SERVER_ERROR in place of any answer.
+ */
+#ifndef TESTS_LIB_APPLICATION_H
+#define TESTS_LIB_APPLICATION_H
+
+#include "lib/moongate.h"
+
+/* name, meaning: what applications count */
+#define TALLIES(X)                                                                                 \
+    X(requests, "sent")                                                                            \
+    X(replies, "came, those to requests that have none left out")                                  \
+    X(hits, "values that were right")                                                              \
+    X(misses, "keys that were not there")                                                          \
+    X(stored, "sets that were carried out")                                                        \
+    X(errors, "SERVER_ERROR")
+
+struct tally {
+#define X(name, meaning) unsigned long name;
+    TALLIES(X)
+#undef X
+};
+
+struct application;
+
+/* `prefix` begins each of its keys; applications may share them. At most `depth` requests are under way. */
+struct application *application_connects(struct moongate *m, const char *prefix, unsigned depth,
+                                         unsigned seed);
+
+/* Sends no new requests; waits until all have been answered and nothing else comes. */
+void application_rests(struct application *a);
+
+struct tally application_tally(const struct application *a);
+
+/* Closes the connection; the tally stays. */
+void application_leaves(struct application *a);
+
+#endif

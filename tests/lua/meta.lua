@@ -1,0 +1,191 @@
+--- Compares lua/moongate/_meta.lua with what scripts and tests really have: the names on both sides. Run by
+-- tests/unit/meta_test.c in the state of a script; gets the path of _meta.lua, returns the differences as text.
+local path = ...
+
+-- --- what _meta.lua says --------------------------------------------------------------------------
+
+-- Names by class; words by alias. A class has the fields of its @field lines and the functions of the local behind it.
+local classes, parents, aliases = {}, {}, {}
+
+local function read(lines)
+    local class, classes_of = nil, {}
+    for line in lines do
+        local name, parent = line:match "^%-%-%-@class ([%w._]+):? ?([%w._]*)"
+        local field = line:match "^%-%-%-@field ([%w_]+)"
+        local alias, words = line:match "^%-%-%-@alias ([%w._]+) (\".*)$"
+        local object = line:match "^local (%w+) = {}"
+        local owner, method = line:match "^function (%w+)[.:]([%w_]+)%("
+        if name then
+            class = name
+            classes[name], parents[name] = {}, parent ~= "" and parent or nil
+        elseif field then
+            classes[class][field] = true
+        elseif alias then
+            aliases[alias] = {}
+            for word in words:gmatch '"([^"]+)"' do aliases[alias][word] = true end
+        elseif object then
+            classes_of[object] = class
+        elseif owner then
+            classes[classes_of[owner]][method] = true
+        end
+    end
+end
+
+read(assert(io.lines(path)))
+
+-- --- what there is --------------------------------------------------------------------------------
+
+local function names(...)
+    local all = {}
+    for _, of in ipairs { ... } do
+        for name in pairs(of) do all[name] = true end
+    end
+    return all
+end
+
+local function set(text)
+    local all = {}
+    for word in text:gmatch "[^, ]+" do all[word] = true end
+    return all
+end
+
+-- moongate.test is of another state: what it asks of C is not needed to name what it has.
+package.loaded["moongate.stage"] = setmetatable({}, { __index = function() return function() end end })
+
+local mg = require "moongate"
+local app = require "moongate.test.app"
+local request = require "moongate.request"
+local response = require "moongate.response"
+local built = require "moongate.built"
+
+local metrics = require "moongate.metrics"
+
+local real = {
+    moongate = names(mg),
+    ["moongate.replies"] = names(mg.reply),
+    ["moongate.requests"] = names(mg.request),
+    ["moongate.Request"] = names(request.fields, request.methods, request.editors or {}, set "exptime flags"),
+    ["moongate.NewRequest"] = built.fields and names(built.fields, built.methods, set "command"),
+    ["moongate.Response"] = names(response.fields, response.methods),
+    ["moongate.timers"] = names(mg.timer),
+    ["moongate.log"] = names(mg.log),
+    ["moongate.Counter"] = names(metrics.methods.counter),
+    ["moongate.Gauge"] = names(metrics.methods.gauge),
+    ["moongate.Histogram"] = names(metrics.methods.histogram),
+    ["moongate.Shared"] = names(require "moongate.shared".methods),
+    ["moongate.Timer"] = names(require "moongate.timer".methods),
+    ["moongate.test"] = names(require "moongate.test"),
+    ["moongate.test.App"] = names(app.methods, app.getters),
+    ["moongate.test.Client"] = names(app.client_methods, set "is_closed"),
+    ["moongate.test.Server"] = names(require "moongate.test.server".methods, set "name"),
+    ["moongate.test.Reply"] = names(require "moongate.test.reply".getters, set "text line seconds"),
+    ["moongate.test.Expectation"] = names(require "moongate.test.expect".methods),
+}
+
+-- --- options: what an unknown one is told ---------------------------------------------------------
+
+local server = "127.0.0.1:1"
+
+-- A wrong option's error lists the right ones; nil when the error is about something else.
+local function options(make, spec)
+    spec.no_such_option = 1
+    local _, wrong = pcall(make, spec)
+    local list = tostring(wrong):match "unknown option 'no_such_option'; there are: ?(.*)$"
+    return list and set(list)
+end
+
+local function words(make, spec, option)
+    spec[option] = "?"
+    local _, wrong = pcall(make, spec)
+    return set((tostring(wrong):match "takes %w+ of (.-); ":gsub("^%s+", "")))
+end
+
+-- Is for while a script loads; here it is loaded.
+local function unguarded(f)
+    for i = 1, debug.getinfo(f, "u").nups do
+        if debug.getupvalue(f, i) == "expect_loading" then debug.setupvalue(f, i, function() end) end
+    end
+    return f
+end
+
+real["moongate.Options"] = assert(options(unguarded(mg.options), {}))
+real["moongate.worker"] = set(select(2, pcall(function() return mg.worker.none end)):match "there are: (.*)$")
+real["moongate.PoolOptions"] = assert(options(mg.pool, { server }))
+real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } end, { server }))
+
+local pool = mg.pool { server }
+local policies = {}
+for name, make in pairs(mg) do
+    if type(make) == "function" and package.loaded["moongate.routes." .. name] then
+        for n = 1, 2 do
+            local children = n == 1 and { pool } or { pool, pool }
+            policies[name] = policies[name] or options(make, children)
+        end
+    end
+end
+
+local function option_class(name)
+    return "moongate." .. name:gsub("%f[%w_](%l)", string.upper):gsub("_(%l)", string.upper) .. "Options"
+end
+
+assert(policies.failover, "policies do not say which options they have")
+for name, known in pairs(policies) do
+    if next(known) or classes[option_class(name)] then real[option_class(name)] = known end
+end
+
+local real_words = {
+    ["moongate.Distribution"] = words(mg.pool, { server }, "distribution"),
+    ["moongate.Hash"] = words(mg.pool, { server }, "hash"),
+    ["moongate.Naming"] = words(mg.pool, { server }, "naming"),
+    ["moongate.Order"] = words(mg.pool, { server }, "order"),
+    ["moongate.OnFailure"] = words(mg.pool, { server }, "on_failure"),
+    ["moongate.Like"] = words(mg.pool, { server }, "like"),
+    ["moongate.Result"] = words(mg.failover, { pool, pool }, "on"),
+}
+
+-- --- both -----------------------------------------------------------------------------------------
+
+local differences = {}
+
+local function differ(...)
+    differences[#differences + 1] = ("%s: %s %s"):format(...)
+end
+
+-- With what it has from its parents; an App's methods are a Client's, too.
+local function whole(name)
+    local all = names(classes[name] or {})
+    return parents[name] and names(all, whole(parents[name])) or all
+end
+
+local function compare(name, said, is)
+    for key in pairs(is) do
+        if not said[key] then differ(name, "_meta.lua does not have", key) end
+    end
+    for key in pairs(said) do
+        if not is[key] then differ(name, "there is no such thing as", key) end
+    end
+end
+
+for name, is in pairs(real) do compare(name, whole(name), is) end
+for name, is in pairs(real_words) do compare(name, aliases[name] or {}, is) end
+
+-- --- luacheck -------------------------------------------------------------------------------------
+
+-- The globals that examples/.luacheckrc lets scripts read: those of the sandbox.
+local function luacheck_globals()
+    local config = { stds = {} }
+    setfenv(assert(loadfile "examples/.luacheckrc"), config)()
+    local all = {}
+    for key, value in pairs(config.stds.moongate.read_globals) do all[type(key) == "number" and value or key] = true end
+    return all
+end
+
+for name, difference in pairs { is = "does not have", said = "should not have" } do
+    local of = { is = names(require "moongate.sandbox".globals("./", print, {})), said = luacheck_globals() }
+    for key in pairs(of[name]) do
+        if not of[name == "is" and "said" or "is"][key] then differ("examples/.luacheckrc", difference, key) end
+    end
+end
+
+table.sort(differences)
+return table.concat(differences, "\n")
