@@ -73,6 +73,9 @@ void turn_release(struct turn *t);
 /* Takes over the caller's count of g, whose routes decide from now on. */
 void turn_adopt(struct turn *t, struct generation *g);
 
+/* The request in a slot is decided: its bytes may go at any time. A script that kept it shall find none. */
+void turn_forget(struct request *r);
+
 /* The client with that number (request.affinity); NULL when it is gone. */
 struct client *turn_client(const struct turn *t, uint32_t number);
 

@@ -40,6 +40,13 @@ struct request *turn_slot(struct turn *t)
     return &t->slots[t->used];
 }
 
+void turn_forget(struct request *r)
+{
+    r->key_at = r->value_at = r->shown_key_at = 0;
+    r->key_len = 0;
+    r->value_len = 0;
+}
+
 struct client *turn_client(const struct turn *t, uint32_t number)
 {
     struct client *c = t->numbered[number % TURN_NUMBERS];
@@ -150,10 +157,7 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
         send_to(t, r, g->routes[a->route]->pool);
     else if (a->route != ANSWER_TAKEN)
         run(t, g, r, a);
-    /* A script that kept the request beyond its turn shall find no bytes that are gone. */
-    r->key_at = r->value_at = r->shown_key_at = 0;
-    r->key_len = 0;
-    r->value_len = 0;
+    turn_forget(r);
 }
 
 /* Legs that wait to be put to a function take slots, up to `room`. */

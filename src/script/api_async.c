@@ -14,6 +14,9 @@ int32_t mg_async_begin(struct script *s, uint32_t slot)
     struct async *a = async_create(s, slot);
     if (!a) return -1;
     s->batch.answers[slot].route = ANSWER_TAKEN;
+    turn_forget(
+        &s->batch
+             .slots[slot]); /* the function may end, and its leg with it, before the turn does */
     return (int32_t)a->at;
 }
 

@@ -185,12 +185,13 @@ int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *
     struct response response;
     int32_t wrong;
     if (slot >= s->batch.capacity || !value->bytes) return MG_CALL_OVER;
-    const struct request *r = &s->batch.slots[slot];
+    struct request *r = &s->batch.slots[slot];
     struct blob *blob = compose(s, r, 0, 0, value, &response, &wrong);
     if (!blob) return wrong;
     struct call_news news = {.event = CALL_ANSWERED, .response = &response, .blob = blob};
     struct flow_end end = flow_end_of(r);
     s->batch.answers[slot].route = ANSWER_TAKEN;
+    turn_forget(r);
     end.done(end.owner, end.place, &(struct result){.kind = RESULT_HIT, .news = &news});
     blob_give(blob);
     return 0;

@@ -405,6 +405,35 @@ static void what_is_kept_too_long_is_void(void **state)
     client_sees(c, "SERVER_ERROR script error\r\n");
 }
 
+/* Below a policy a request's bytes go with its flow, which may be before the turn ends. */
+static void a_request_that_was_decided_is_void_in_the_same_turn(void **state)
+{
+    static const char *const ends[] = {"return mg.reply.value 'x'", "return at_once"};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct backend *b = backend_listens();
+        struct client *c = client_connects(moongate_start(
+            textf(MG "local pool = mg.pool { '%s' }\n"
+                     "local at_once = mg.async(function(req) return mg.reply.value 'x' end)\n"
+                     "local kept = {}\n"
+                     "local function f(req)\n"
+                     "  for _, old in ipairs(kept) do\n"
+                     "    if pcall(function() return old.key end) or old.value or old:has_prefix "
+                     "'k' or old:in_share(1) then\n"
+                     "      return mg.reply.error 'it is still there'\n"
+                     "    end\n"
+                     "  end\n"
+                     "  kept[#kept + 1] = req\n"
+                     "  %s\n"
+                     "end\n"
+                     "return mg.failover { f, pool }\n",
+                  backend_address(b), ends[i]),
+            NULL));
+        client_sends(c, "get k1 k2 k3\r\n");
+        client_sees(c, "VALUE k1 0 1\r\nx\r\nVALUE k2 0 1\r\nx\r\nVALUE k3 0 1\r\nx\r\nEND\r\n");
+        stage_clears();
+    }
+}
+
 static void another_functions_request_cannot_be_sent_as_its_own(void **state)
 {
     struct backend *b = backend_listens();
@@ -495,6 +524,7 @@ int main(void)
         play(wrong_use_is_an_error_of_that_request_alone),
         play(outside_of_a_waiting_function_nothing_waits),
         play(what_is_kept_too_long_is_void),
+        play(a_request_that_was_decided_is_void_in_the_same_turn),
         play(another_functions_request_cannot_be_sent_as_its_own),
         play(a_result_answers_only_what_it_fits),
     };

@@ -232,10 +232,53 @@ static void every_strict_prefix_asks_for_more(void **state)
     guard_release(&g);
 }
 
+static void a_key_is_put_in_anothers_place_where_it_may_be_sent(void **state)
+{
+    static const uint8_t first[] = "k", second[] = "v2:k", binary[] = "a b\n";
+    uint8_t longest[KEY_MAX + 1];
+    struct request r = {.key_at = (uintptr_t)first, .key_len = 1};
+    memset(longest, 'x', sizeof longest);
+    assert_true(request_put_key(&r, second, 4));
+    assert_true(request_put_key(&r, longest, KEY_MAX)); /* the client's own is still the first */
+    assert_int_equal(r.shown_key_at, (uintptr_t)first);
+    assert_int_equal(r.shown_key_len, 1);
+    assert_false(request_put_key(&r, longest, KEY_MAX + 1));
+    assert_false(request_put_key(&r, second, 0));
+    assert_false(request_put_key(&r, binary, 4));
+    assert_int_equal(r.key_at, (uintptr_t)longest);
+    assert_int_equal(r.key_len, KEY_MAX);
+    r.meta = META_BASE64;
+    assert_true(request_put_key(&r, binary, 4));
+    assert_true(request_put_key(&r, longest, KEY_MAX_BASE64));
+    assert_false(request_put_key(&r, longest, KEY_MAX_BASE64 + 1));
+    assert_false(request_put_key(&r, binary, 0));
+}
+
+static void what_changes_nothing_only_reads(void **state)
+{
+    static const struct {
+        const char *line;
+        bool reads;
+    } lines[] = {{"get k\r\n", true},      {"gets k\r\n", true},      {"gat 5 k\r\n", false},
+                 {"delete k\r\n", false},  {"incr k 1\r\n", false},   {"mg k\r\n", true},
+                 {"mg k v q k\r\n", true}, {"mg k c Oxyz\r\n", true}, {"mg k N30 v\r\n", false},
+                 {"mg k v T5\r\n", false}, {"mg k R30\r\n", false},   {"mg k E7\r\n", false},
+                 {"md k\r\n", false},      {"ma k\r\n", false},       {"me k\r\n", false}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct request r;
+        const char *line = lines[i].line;
+        struct request_parse p = request_parse((const uint8_t *)line, strlen(line), 1000, &r);
+        assert_int_equal(p.status, REQUEST_OK);
+        if (request_only_reads(&r) != lines[i].reads) fail_msg("%s", line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_requests_are_taken_as_they_say),
+        cmocka_unit_test(a_key_is_put_in_anothers_place_where_it_may_be_sent),
+        cmocka_unit_test(what_changes_nothing_only_reads),
         cmocka_unit_test(what_follows_a_request_does_not_change_it),
         cmocka_unit_test(several_keys_come_one_by_one_in_order),
         cmocka_unit_test(a_get_may_have_a_hundred_thousand_keys),

@@ -166,7 +166,9 @@ static inline void fails(const char *text, const char *where, const char *why)
 static inline struct request *request_at(uint32_t i, enum command command, const char *key,
                                          const char *value)
 {
+    static struct reply nobody; /* that a client waits for */
     w.slots[i] = (struct request){.command_id = (uint8_t)command,
+                                  .owner = (uintptr_t)&nobody,
                                   .key_at = (uintptr_t)key,
                                   .key_len = (uint16_t)strlen(key),
                                   .value_at = (uintptr_t)value,
