@@ -12,24 +12,33 @@ end
 local function pick(list) return list[random(#list)] end
 
 local pool, other = mg.pool { SERVERS }, mg.pool { SERVERS, timeout = 0.05 }
+local shared, counter, gauge = mg.shared("fuzz", "64k"), mg.counter "fuzz_count", mg.gauge "fuzz_gauge"
+local histogram = mg.histogram "fuzz_times"
 
 -- --- what there is to give --------------------------------------------------------------------
 
-local numbers = { 0, 1, 2, 3, -1, 0.5, 0.001, 0.002, 250, 251, 2 ^ 31, 2 ^ 32 - 1, 2 ^ 32, 2 ^ 53, 2 ^ 63, -2 ^ 31, 1e300, 0 / 0,
+local numbers = { 0, 1, 2, 3, -1, 0.5, 0.001, 0.002, 250, 251, 2 ^ 31, 2 ^ 32 - 1, 2 ^ 32, 2 ^ 53, 2 ^ 63, -2 ^ 31,
+    1e300, 0 / 0,
     1 / 0, -1 / 0 }
-local strings = { "", "k", "user:1", "a b", "x\r\nflush_all\r\n", "\0", ("k"):rep(250), ("k"):rep(251), ("v"):rep(3000), "\255\254",
-    "v t", "v f k O1 c", "T30", "b", "b v", "q", "S", ":", "t", "T", "hit", "first", "majority", "same", "xxh3", "md5", "get", "wait",
-    "timeout", "18446744073709551615", "18446744073709551616", "-1", "nan", "key", "value", "flags", "exptime", "cas", "delta",
-    "command", "size", "client", "listener", "kind", "error", "number", "ttl", "key_at", "value_at", "owner", "function_id",
+local strings = { "", "k", "user:1", "a b", "x\r\nflush_all\r\n", "\0", ("k"):rep(250), ("k"):rep(251),
+    ("v"):rep(3000), "\255\254",
+    "v t", "v f k O1 c", "T30", "b", "b v", "q", "S", ":", "t", "T", "hit", "first", "majority", "same", "xxh3",
+        "md5", "get", "wait",
+    "timeout", "18446744073709551615", "18446744073709551616", "-1", "nan", "key", "value", "flags", "exptime",
+        "cas", "delta",
+    "command", "size", "client", "listener", "kind", "error", "number", "ttl", "key_at", "value_at", "owner",
+        "function_id",
     "has_prefix", "key_part", "in_share", "set_flag", "is_hit", "__index", "__gc", "nosuch" }
 
 -- Objects of all sorts and ages; a new one takes an old one's place.
-local things = { pool, other, mg, mg.request, mg.reply, mg.reply.miss(), mg.reply.error "e", mg.reply.value "v", strings }
-local MOST = 60
+local things = { pool, other, mg, mg.request, mg.reply, mg.reply.miss(), mg.reply.error "e", mg.reply.value "v",
+    strings,
+    mg.timer, mg.log, mg.worker, shared, counter, gauge, histogram }
+local FIXED, MOST = #things, 80
 
 local function keep(thing)
     if thing == nil then return end
-    if #things < MOST then things[#things + 1] = thing else things[9 + random(MOST - 9)] = thing end
+    if #things < MOST then things[#things + 1] = thing else things[FIXED + random(MOST - FIXED)] = thing end
 end
 
 local depth = 0
@@ -79,22 +88,29 @@ end
 -- --- what there is to call --------------------------------------------------------------------
 
 local routes -- filled below
-local makers = { "get", "gets", "gat", "gats", "touch", "delete", "incr", "decr", "set", "add", "replace", "append", "prepend", "cas",
+local inside = 0 -- functions that are at it
+local makers = { "get", "gets", "gat", "gats", "touch", "delete", "incr", "decr", "set", "add", "replace",
+    "append", "prepend", "cas",
     "meta_get", "meta_set", "meta_delete", "meta_arithmetic" }
 
 -- Most of what is made should be good, or nothing would ever be sent.
 local function good_request()
-    return mg.request[pick(makers)](pick { "k", "user:1", "long", "n" }, pick { "v", "v f", "1", 5, 0 }, pick { 0, 1, "T9" },
+    return mg.request[pick(makers)](pick { "k", "user:1", "long", "n" }, pick { "v", "v f", "1", 5, 0 }, pick { 0,
+        1, "T9" },
         pick { 0, 1, 30 })
 end
 
-local methods = { "has_prefix", "has_suffix", "key_part", "key_hash", "in_share", "has_flag", "flag", "set_flag", "clear_flag", "is_hit",
-    "is_miss", "is_refused", "is_error", "nosuch" }
+local methods = { "has_prefix", "has_suffix", "key_part", "key_hash", "in_share", "has_flag", "flag", "set_flag",
+    "clear_flag", "is_hit",
+    "is_miss", "is_refused", "is_error", "nosuch", "get", "set", "add", "incr", "delete", "ttl", "usage", "stop",
+        "every",
+    "after", "observe", "info" }
 
+-- Not those that look names up, which may take long, or that change the daemon.
 local function functions_of(table_of)
     local found = {}
-    for _, f in pairs(table_of) do
-        if type(f) == "function" then found[#found + 1] = f end
+    for name, f in pairs(table_of) do
+        if type(f) == "function" and name ~= "pool" and name ~= "options" then found[#found + 1] = f end
     end
     return found
 end
@@ -111,7 +127,7 @@ local waits = {
             { wait = pick { "first", "hit", "majority", 2 }, timeout = 0.01 })
     end,
     function() return mg.call_each(pick(routes), some_list(good_request)) end,
-    function(req) return mg.spawn(pick(routes), random(2) == 1 and req or good_request()) end,
+    function(req) return inside < 20 and mg.spawn(pick(routes), random(2) == 1 and req or good_request()) end,
     function() return mg.sleep(pick { 0.001, 0.002, 0.005 }) end,
     function() return mg.call(anything(), anything(), anything()) end,
     function() return mg.call_all(anything(), anything(), anything()) end,
@@ -129,7 +145,10 @@ local plays = {
     function() return pick(things)[pick(methods)](anything(), anything(), anything()) end,
     function() return pick(things)[pick(strings)] end,
     function() return pick(things)[anything()] end,
-    function() local thing = pick(things) if thing ~= mg and thing ~= strings and thing ~= mg.request then thing[pick(strings)] = anything() end end,
+    function()
+        local thing = pick(things)
+        if type(thing) ~= "table" or getmetatable(thing) then thing[pick(strings)] = anything() end
+    end,
     function() return tostring(pick(things)) end,
     function() return #pick(things) end,
     function() return pick(things) .. anything() end,
@@ -139,7 +158,6 @@ local plays = {
     function() return pick(things)(anything()) end,
     function() return getmetatable(pick(things)) end,
     function() return setmetatable(pick(things), {}) end,
-    function() for key, value in pairs(pick(things)) do return key, value end end,
     function() return next(pick(things)) end,
     function() return (coroutine.running()) end,
     function() return coroutine.resume(pick(things), anything()) end,
@@ -154,8 +172,6 @@ local plays = {
 
 -- --- requests --------------------------------------------------------------------------------
 
-local inside, spent = 0, 0
-
 local function play(list, req)
     local good, result = pcall(pick(list), req)
     if good then keep(result) end
@@ -163,7 +179,6 @@ end
 
 -- What a function does; less and less of it while many are at it.
 local function play_some(req, may_wait)
-    spent = spent + 1
     keep(req)
     for _ = 1, inside > 50 and 1 or random(8) do
         play(plays, req)
@@ -200,19 +215,24 @@ end
 
 local slow, slower = mg.async(waiting), mg.async(function(req) mg.sleep(0.002) return waiting(req) end)
 
-routes = { pool, other, slow, slower, plain, mg.failover { other, pool }, mg.all_sync { pool, slow }, mg.all_async { slow, plain },
-    mg.all_fastest { slower, pool }, mg.all_initial { pool, slow }, mg.all_majority { pool, other, slow }, mg.reply.miss(),
+routes = { pool, other, slow, slower, plain, mg.failover { other, pool }, mg.all_sync { pool, slow },
+    mg.all_async { slow, plain },
+    mg.all_fastest { slower, pool }, mg.all_initial { pool, slow }, mg.all_majority { pool, other, slow },
+        mg.reply.miss(),
     mg.warm_up { other, pool }, mg.staging { pool, slow, exptime = 5 }, mg.l1_l2 { other, pool, negative = 1 },
     mg.migrate { pool, slow, start = os.time() - 1000, interval = 1000 }, mg.big_value { pool, threshold = 1024 } }
 
 -- What may only be called now is called now, too.
 for _ = 1, 300 do play(plays) end
-for name, f in pairs(mg) do
-    if type(f) == "function" then
-        for _ = 1, 20 do pcall(f, some_table()) pcall(f, { pool, slow, [pick(strings)] = anything() }) end
-    elseif name == "request" then
-        for _ = 1, 20 do play(made) end
+for _, f in ipairs(top) do
+    for _ = 1, 10 do
+        pcall(f, some_table())
+        pcall(f, { pool, slow, [pick(strings)] = anything() })
     end
+end
+for _ = 1, 20 do
+    play(made)
+    pcall(mg.pool, { "127.0.0.1:1", [pick(strings)] = anything() })
 end
 mg.defaults {}
 
