@@ -117,9 +117,8 @@ local pool = mg.pool { server }
 local policies = {}
 for name, make in pairs(mg) do
     if type(make) == "function" and package.loaded["moongate.routes." .. name] then
-        for n = 1, 2 do
-            local children = n == 1 and { pool } or { pool, pool }
-            policies[name] = policies[name] or options(make, children)
+        for _, spec in ipairs { {}, { pool }, { pool, pool }, { { a = pool } } } do
+            policies[name] = policies[name] or options(make, spec)
         end
     end
 end
@@ -163,6 +162,14 @@ local function compare(name, said, is)
     end
     for key in pairs(said) do
         if not is[key] then differ(name, "there is no such thing as", key) end
+    end
+end
+
+local not_compared = { ["moongate.CallAllOptions"] = true } -- those of a function, which only one that waits may call
+
+for name in pairs(classes) do
+    if name:find "Options$" and not real[name] and not not_compared[name] then
+        differ(name, "there is nothing that has", "these")
     end
 end
 
