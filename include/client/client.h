@@ -29,7 +29,9 @@ struct client {
     enum client_state state;
     bool dirty;
     int fd;
-    uint32_t affinity;
+    uint32_t affinity;            /* its number */
+    uint32_t listener;            /* by which it came: the place in --bind */
+    struct client *next_numbered; /* in turn->numbered */
     struct inbuf in;
     uint64_t swallow; /* bytes of input to drop: the value of a refused store */
     struct outq out;

@@ -18,6 +18,7 @@ struct flow_end {
     result_fn *done; /* NULL: told already */
     void *owner;
     uint32_t place;
+    bool (*awaits)(const void *owner); /* NULL: it always wants the result */
 };
 
 struct leg {
@@ -59,6 +60,7 @@ struct flow_kind {
     void (*alarm)(
         struct flow *flow); /* the time of flow_alarm has come; NULL: it is never called */
     void (*release)(struct flow *flow); /* NULL: nothing to do */
+    void (*drop)(struct flow *flow);    /* nobody waits for it any more; NULL: it goes on */
 };
 
 /* Runs `route` for r; `end` is told once, perhaps before this returns. r's bytes are copied or counted where need be. */
@@ -80,6 +82,9 @@ void flows_begin(struct turn *t, uint32_t slot);
 
 /* Who waits for a request in the turn's slots: a reply or a leg. */
 struct flow_end flow_end_of(const struct request *r);
+
+/* Tells those flows that nobody waits for any more, as their client went (turn->abandoned). */
+void flows_drop(struct turn *t);
 
 /* Tells every flow's end that moongate ends. */
 void flows_end(struct turn *t);
@@ -114,6 +119,10 @@ void leg_fill_slot(struct leg *leg, struct request *slot);
 
 /* Goes on with a leg that is out, when the script has said which route is the one. */
 void leg_run(struct leg *leg, const struct route *route, const struct request *r);
+
+/* Somebody waits for what a leg, a flow is for. owner: struct leg. */
+bool leg_is_awaited(const void *leg);
+bool flow_is_awaited(const struct flow *flow);
 
 /* A leg's result: what a result_fn for requests that the script was asked about is. owner: struct leg. */
 void leg_result(void *owner, uint32_t place, const struct result *result);

@@ -67,6 +67,9 @@ void reply_news_or_miss(void *owner, const struct call_news *news);
 /* The end of a route made of others (result_fn); place is the key's number in its get. */
 void reply_result(void *owner, uint32_t place, const struct result *result);
 
+/* Its client is still there. owner: struct reply. */
+bool reply_is_awaited(const void *owner);
+
 /* The client is gone: complete replies of its FIFO are destroyed, the others once their calls end. */
 void replies_abandon(struct client *c);
 

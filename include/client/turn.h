@@ -16,8 +16,8 @@
 struct client;
 struct flow;
 
-/* How many requests are routed at once: of clients, and of legs that are put to functions beside them. */
-enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
+/* How many requests are routed at once: of clients, and of legs that are put to functions beside them. Buckets of clients' numbers. */
+enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128, TURN_NUMBERS = 1024 };
 
 /* Who may flush_all. */
 enum turn_flush {
@@ -54,10 +54,12 @@ struct turn {
     struct client *clients; /* all */
     struct flow *flows;     /* all */
     struct flow *later,
-        **later_end;       /* made by the script while it was asked: begun with the slots */
-    bool is_ending;        /* no call is made any more */
-    struct client *dirty;  /* those with something to write or to decide */
-    struct client *closed; /* those whose memory goes at the end of the turn */
+        **later_end; /* made by the script while it was asked: begun with the slots */
+    bool is_ending;  /* no call is made any more */
+    bool abandoned;  /* a client went that was owed something: what only it wanted may end */
+    struct client *numbered[TURN_NUMBERS]; /* all, by their numbers */
+    struct client *dirty;                  /* those with something to write or to decide */
+    struct client *closed;                 /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
     struct log_limit log;
 };
@@ -70,6 +72,12 @@ void turn_release(struct turn *t);
 
 /* Takes over the caller's count of g, whose routes decide from now on. */
 void turn_adopt(struct turn *t, struct generation *g);
+
+/* The request in a slot is decided: its bytes may go at any time. A script that kept it shall find none. */
+void turn_forget(struct request *r);
+
+/* The client with that number (request.affinity); NULL when it is gone. */
+struct client *turn_client(const struct turn *t, uint32_t number);
 
 /* True when a call of r to that pool that fails is a miss. */
 bool turn_fails_as_miss(const struct pool *pool, const struct request *r);

@@ -10,7 +10,7 @@
 
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
-    X(CLIENT, "down", "a client to take over; the descriptor comes along")                         \
+    X(CLIENT, "down", "a client to take over, its listener; the descriptor comes along")           \
     X(LOAD, "down", "load the script whose text comes along, beside the one in use; generation")   \
     X(SWITCH, "down", "use what was loaded from now on; its generation")                           \
     X(DROP, "down", "forget what was loaded; its generation")                                      \

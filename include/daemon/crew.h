@@ -91,9 +91,10 @@ struct crew *crew_create(struct ev_loop *loop, const struct options *o, struct b
 /* Forks the first worker of every slot. */
 void crew_start(struct crew *crew);
 
-/* Gives a client to the ready worker that has the fewest. On CREW_OK the caller closes its own
- * copy of fd. */
-enum crew_answer crew_hand(struct crew *crew, int fd) __attribute__((warn_unused_result));
+/* Gives a client, which came by that listener, to the ready worker that has the fewest. On CREW_OK the caller closes its
+ * own copy of fd. */
+enum crew_answer crew_hand(struct crew *crew, int fd, uint32_t listener)
+    __attribute__((warn_unused_result));
 
 /* Whether CREW_ROOM is to be told. */
 void crew_want_room(struct crew *crew, bool wanted);

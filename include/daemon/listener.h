@@ -14,6 +14,7 @@
 struct listener {
     int fd;           /* non-blocking, close-on-exec, listening; -1 once closed */
     struct addr addr; /* as bound: port 0 is resolved to the real one */
+    uint32_t number;  /* of the item of --bind that it comes from, 0.. */
 };
 
 struct listeners {
@@ -21,7 +22,7 @@ struct listeners {
     size_t n;
 };
 
-/* Binds and listens on everything the options ask for and logs `listening on ADDRESS` for each. On failure prints one
+/* Binds and listens on everything the options ask for and logs `listening on ADDRESS` (and its name) for each. On failure prints one
  * line on stderr (address, reason, what to do), undoes all, and returns NULL; the caller exits EXIT_BIND. */
 struct listeners *listeners_create(const struct options *o);
 

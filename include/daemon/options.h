@@ -22,8 +22,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
-    X(bind, LIST, 'b', "bind", "ADDRESS", "127.0.0.1",                                             \
-      "listen here: host, host:port, [v6]:port or unix:/path; repeatable")                         \
+    X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
+      "listen here: host, host:port, [v6]:port or unix:/path; name=... names it; repeatable")      \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \

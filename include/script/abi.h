@@ -3,7 +3,8 @@
  * The build preprocesses this file (MOONGATE_CDEF) into the text that LuaJIT's ffi.cdef gets, so the two sides cannot drift;
  * tests/unit/abi_test.c compares every size and offset all the same. Only lua/moongate/abi.lua calls these functions.
  *
- * Rules: a function here queues or copies and returns; none enters Lua again and none raises. Strings are length-counted
+ * Rules: a function here queues or copies and returns; none enters Lua again and none raises. None returns a uint32_t: code that
+ * LuaJIT compiles for x64 takes all of the register for it, and C leaves anything in its upper half. Strings are length-counted
  * and need no NUL. `s` is the script that Lua runs in; Lua got it when it was booted.
  */
 #ifndef MOONGATE_SCRIPT_ABI_H
@@ -13,13 +14,14 @@
 #include "client/route.h"
 #include "client/routes.h"
 #include "protocol/request.h"
+#include "script/requests.h"
 #include "script/services.h"
 
 #ifndef MOONGATE_CDEF
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 1 };
+enum { MG_ABI_VERSION = 2 };
 
 struct script;
 
@@ -29,15 +31,6 @@ struct mg_batch {
     struct answer *answers; /* one a slot */
     uint32_t capacity;
     uint32_t at; /* the slot being routed, so that an error costs that one only */
-};
-
-/* What a request may not be rewritten to. */
-enum mg_edit {
-    MG_EDIT_OK,
-    MG_EDIT_OVER,      /* the request was routed already */
-    MG_EDIT_BAD_KEY,   /* not 1..250 bytes without spaces and control bytes */
-    MG_EDIT_TOO_LARGE, /* a value over --max-value */
-    MG_EDIT_NO_VALUE,  /* the command carries none */
 };
 
 /* A server that a pool names: what its text leaves open, and settings of its own. Times in seconds. */
@@ -92,18 +85,10 @@ struct mg_setting {
 };
 
 /* The ABI that C was compiled with. */
-uint32_t mg_abi_version(void);
+int32_t mg_abi_version(void);
 
 /* The text of enum command; NULL behind the last. */
 const char *mg_command_text(uint32_t command);
-
-/* True when the key begins with those bytes. */
-bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len);
-
-/* Put another key or value in place; the bytes are copied and live until the turn ends. The client still sees its own key
- * in the answer. Return enum mg_edit. */
-int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len);
-int mg_request_set_value(struct script *s, struct request *r, const char *value, size_t len);
 
 /* Decides slot `at`: refused with `SERVER_ERROR text`. The text is copied. */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len);
@@ -139,7 +124,7 @@ const char *mg_pool_name(struct script *s, int32_t pool);
 
 /* The bits of enum result_kind with that name: "timeout", "miss"; "error" for all that another server may do better with. 0: there
  * is none. And the names, 0.. ; NULL behind the last. */
-uint32_t mg_result_bits(const char *name, size_t len);
+int32_t mg_result_bits(const char *name, size_t len);
 const char *mg_result_name(uint32_t at);
 
 /* Makes a route of `kind` (enum route_kind, but for pools), with n children, given by their numbers; `text` is the text of a FAIL,
@@ -158,85 +143,81 @@ const char *mg_host(void);
 
 /* --- functions that wait. `at` and `serial` are the handle of one: a place and a number that tells it from others there. */
 
-/* A request that a script has made. Strings may hold any bytes; they are copied. */
-struct mg_new_request {
-    const char *key;
-    size_t key_len;
-    const char *value; /* NULL: none */
-    size_t value_len;
-    double exptime;
-    double flags;
-    double number; /* the delta of incr and decr; the cas id of cas */
-    uint32_t command;
-};
-
-/* A result as Lua reads it. Addresses are valid until the function that waits has ended. */
-struct mg_result {
-    uint32_t kind; /* enum result_kind */
-    uint32_t flags;
-    uintptr_t value_at; /* 0: none */
-    uint32_t value_len;
-    uint32_t text_len;
-    uintptr_t text_at; /* of an error: the text, without SERVER_ERROR */
-    double cas;
-    double number;
-    double ttl; /* seconds; -1: for ever, -2: not known */
-};
-
 /* What mg_async_finish ends with. */
 enum mg_finish { MG_FINISH_CALL, MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL, MG_FINISH_ERROR };
 
 /* How long a function waits: until all, one, one hit, more than half, or `needed` of its calls are good. */
 enum mg_wait { MG_WAIT_ALL, MG_WAIT_FIRST, MG_WAIT_HIT, MG_WAIT_MAJORITY, MG_WAIT_COUNT };
 
-/* Why a call could not be made: below 0. */
+/* Why a call could not be made, or a value not be answered: below 0. */
 enum mg_call_error {
     MG_CALL_OVER = -1,
     MG_CALL_BAD_KEY = -2,
     MG_CALL_BAD_NUMBER = -3,
-    MG_CALL_TOO_LARGE = -4
+    MG_CALL_TOO_LARGE = -4,
+    MG_CALL_TOO_MANY = -5,
+    MG_CALL_TOO_MUCH = -6,
+    MG_CALL_NO_VALUE = -7
 };
 
-/* Takes slot `slot` over from the turn; its answer will come later. Returns its place; and the number there. */
-uint32_t mg_async_begin(struct script *s, uint32_t slot);
-uint32_t mg_async_serial(struct script *s, uint32_t at);
+/* A value to answer with. */
+struct mg_value {
+    const char
+        *bytes; /* NULL: those of the function's calls first..first+n-1, one behind the other */
+    size_t len;
+    uint32_t first, n;
+    double flags;
+    uint64_t cas;
+    double ttl; /* seconds; -1: for ever */
+};
+
+/* Takes slot `slot` over from the turn; its answer will come later. Returns its place, -1: too many wait; and the number there. */
+int32_t mg_async_begin(struct script *s, uint32_t slot);
+double mg_async_serial(struct script *s, uint32_t at);
 
 /* Its request, which may be read and rewritten; NULL when it has ended. */
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);
 
-/* As mg_request_set_key and mg_request_set_value, for its request. */
-int mg_async_set_key(struct script *s, uint32_t at, uint32_t serial, const char *key, size_t len);
-int mg_async_set_value(struct script *s, uint32_t at, uint32_t serial, const char *value,
-                       size_t len);
-
-/* Sends its request, or a new one, through a route. Returns the call's number, 0.. ; or enum mg_call_error. timeout in seconds; 0:
- * that of the pools. */
+/* Sends r, its own request or one that the script made, through a route. Returns the call's number, 0.. ; or enum mg_call_error.
+ * timeout in seconds; 0: that of the pools. */
 int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t route,
-                      const struct mg_new_request *n, double timeout);
+                      const struct request *r, double timeout);
+
+/* A call that is answered already: with an error of that text, or, NULL, a miss. Returns as mg_async_call. */
+int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
+                        size_t len);
 
 /* Lets it go on once that is true of its calls first..first+n-1, or after `timeout` seconds (0: no limit). With n == 0 it
  * waits for the time alone. Whatever has no result then stays without one. */
 void mg_async_wait(struct script *s, uint32_t at, uint32_t serial, uint32_t first, uint32_t n,
                    uint32_t wait, uint32_t needed, double timeout);
 
-/* The next one that may go on: its place; -1: there is none. */
+/* The next one that may go on: its place; -1: there is none. Then: it was only wanted by a client that is gone, and has ended. */
 int32_t mg_async_next(struct script *s);
+bool mg_async_is_over(struct script *s, uint32_t at, uint32_t serial);
 
-/* The result of a call; false while there is none, or when it has ended. */
+/* The result of a call; false while there is none, or when it has ended. And a meta flag of its response. */
 bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
                      struct mg_result *out);
+bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,
+                   struct mg_bytes *out);
 
 /* Ends it. what: enum mg_finish; number: of the call or the route; the text of FAIL, or of the script's ERROR, which is
  * logged. */
 void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
                      const char *text, size_t len);
 
-/* Sends a request through a route and forgets it: n, or where that is NULL the request in `slot`. Returns 0 or enum
- * mg_call_error. */
-int32_t mg_spawn(struct script *s, int32_t route, const struct request *slot,
-                 const struct mg_new_request *n);
+/* Ends it with a value; and decides slot `slot` so. Return 0 or enum mg_call_error. */
+int32_t mg_async_finish_value(struct script *s, uint32_t at, uint32_t serial,
+                              const struct mg_value *value);
+int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *value);
 
-/* The number of the command with that name (what mg_new_request takes); -1: there is none. */
+/* Sends a request through a route and forgets it. The function that is running has that place; MG_BY_TURN: none waits. Returns 0
+ * or enum mg_call_error. */
+int32_t mg_spawn(struct script *s, int32_t route, const struct request *r, uint32_t at,
+                 uint32_t serial);
+
+/* The number of the command with that name (what mg_request_make takes); -1: there is none. */
 int32_t mg_find_command(const char *name, size_t len);
 
 /* A pool that was closed without a server gets those that o->discover says. NULL, or what is wrong with it. */

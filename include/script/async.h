@@ -1,7 +1,8 @@
 /* async: functions of the script that wait: the C side of mg.async.
  *
  * One is made for a request whose function waits, and known to Lua by a handle: a place in the script's table and a serial number,
- * so that a handle that Lua kept too long is found out. It is a flow: it ends when its end was told and no call is out.
+ * so that a handle that Lua kept too long is found out. It is a flow: it ends when its end was told and no call is out. Whatever it
+ * holds (rewritten keys, results of calls) goes with it.
  */
 #ifndef MOONGATE_SCRIPT_ASYNC_H
 #define MOONGATE_SCRIPT_ASYNC_H
@@ -9,7 +10,41 @@
 #include "client/flow.h"
 #include "script/abi.h"
 
-struct async;
+enum {
+    ASYNC_MOST = 65536, /* that wait at once, of a script in one worker */
+    ASYNC_CALLS = 4096, /* calls of one function */
+};
+
+/* Bytes that a rewritten key or value lies in. */
+struct scrap {
+    struct scrap *next;
+    uint8_t bytes[];
+};
+
+struct async_call {
+    struct kept_result result; /* kind 0: there is none yet */
+    uint8_t command;
+    bool echoes_alike; /* k, O and b were as in the client's request */
+};
+
+/* Invariant: `out` calls have no result yet; flow is NULL once it has ended, and then it goes with the last of them. */
+struct async {
+    struct script *script;
+    struct flow *flow;
+    uint32_t at; /* in the script's table */
+    struct async_call *calls;
+    uint32_t calls_n, room;
+    uint32_t out;
+    size_t held; /* bytes of results and scraps */
+    struct {
+        bool is_on;
+        uint32_t first, n, wait, needed;
+    } until;
+    bool is_dropped; /* nobody waits for it: the script shall not go on with it */
+    bool is_told;    /* the script has said how it ends */
+    int32_t tail;    /* the call whose result is the function's, or -1 */
+    struct scrap *scraps;
+};
 
 struct async_slot {
     struct async *async; /* NULL: free */
@@ -22,8 +57,57 @@ struct asyncs {
     struct async_slot *slots;
     uint32_t n, room;
     uint32_t first_free;
+    uint32_t used;
 };
 
 void asyncs_release(struct asyncs *all);
+
+/* A new one for the request in a slot; NULL: too many wait. */
+struct async *async_create(struct script *s, uint32_t slot);
+
+/* The one with that handle; NULL: it has ended, or the script has said how it will. */
+struct async *async_find(const struct script *s, uint32_t at, uint32_t serial);
+
+/* The function may go on. */
+void async_go_on(struct async *a);
+
+/* What it waits for has come. */
+bool async_is_met(const struct async *a);
+
+/* Ends it; with a call's result: as the client asked, with its own key. */
+void async_finish(struct async *a, const struct result *result);
+void async_finish_with(struct async *a, uint32_t number);
+
+/* A place for one more call, of r, which is out; its number. */
+uint32_t async_add_call(struct async *a, const struct request *r);
+
+/* A call's end (result_fn). owner: struct async. */
+void async_call_done(void *owner, uint32_t number, const struct result *result);
+
+/* True while somebody waits for it. owner: struct async. */
+bool async_is_awaited(const void *owner);
+
+/* How many bytes it may hold. */
+size_t async_held_most(const struct script *s);
+
+/* A copy of those bytes that lives as long as the function; NULL when it has ended or holds too much. */
+const uint8_t *async_hold(struct script *s, uint32_t at, uint32_t serial, const char *bytes,
+                          size_t len);
+
+struct async_value {
+    const uint8_t *at;
+    uint32_t len;
+    struct blob *blob; /* in which it lies, or NULL */
+};
+
+/* The value of a call's result, or, call -1, of its request; false when there is none. */
+bool async_value(const struct script *s, uint32_t at, uint32_t serial, int32_t call,
+                 struct async_value *out);
+
+/* The function of that slot has raised an error before it could wait. False: none was begun for it. */
+bool async_fail_slot(struct script *s, uint32_t slot, const char *why);
+
+/* What an error costs the request, and the log's line. */
+void async_fail(struct async *a, const char *why, size_t len);
 
 #endif

@@ -25,6 +25,8 @@ struct script_host {
     uint32_t connections;       /* --connections */
     const char *const *servers; /* --servers */
     size_t servers_n;
+    const char *const *listeners; /* --bind: names, or addresses as given */
+    size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
     uint32_t worker, workers;            /* its number, 0.., of how many */

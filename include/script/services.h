@@ -71,9 +71,9 @@ void mg_log(struct script *s, int32_t level, const char *text, size_t len);
 double mg_now(struct script *s);
 double mg_time(void);
 
-uint32_t mg_worker(struct script *s);
-uint32_t mg_workers(struct script *s);
-uint32_t mg_generation(struct script *s);
+int32_t mg_worker(struct script *s);
+int32_t mg_workers(struct script *s);
+int32_t mg_generation(struct script *s);
 
 /* Options that a script may set, 0.. ; NULL behind the last. */
 const struct script_option *mg_option(struct script *s, uint32_t at);

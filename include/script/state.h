@@ -46,7 +46,8 @@ struct script {
     struct mg_batch batch;
     struct path *path_taken; /* of the request that is being traced, else NULL */
     struct log_limit log;
-    char path[256]; /* as shown */
+    char path[256];                  /* as shown */
+    uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
     bool is_loaded;
     const char *wrong; /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS];
@@ -58,10 +59,6 @@ struct script {
 
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
-
-/* Let r's key or value be those bytes, which the caller copies and lets r point to the copy. Return enum mg_edit. */
-int script_edit_key(struct request *r, const char *key, size_t len);
-int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len);
 
 /* Finds what Lua does when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

@@ -46,9 +46,14 @@
 ---@class moongate.Request
 ---@field key string          what is sent on; the client sees its own key all the same
 ---@field value string?       of a storage command
+---@field size number?        bytes of the value; makes no string (cannot be set)
 ---@field exptime number      seconds, as memcached reads them
 ---@field flags number        0 to 2^32-1
+---@field cas number|string?  of a cas; a string of digits above 2^53
+---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
+---@field client string?      "10.0.0.1:4711", or "unix"; nil when it is gone (cannot be set)
+---@field listener string?    the name that -b gave it, or its address as it stands there (cannot be set)
 local Request = {}
 
 ---True when the key begins with that; makes no string.
@@ -56,28 +61,115 @@ local Request = {}
 ---@return boolean
 function Request:has_prefix(prefix) end
 
+---True when the key ends with that; makes no string.
+---@param suffix string
+---@return boolean
+function Request:has_suffix(suffix) end
+
+---The nth part of the key between separators, from 1; nil when it has fewer.
+---@param separator string
+---@param n integer
+---@return string?
+function Request:key_part(separator, n) end
+
+---The key's hash, 0 to 2^32-1.
+---@param name moongate.Hash?  "xxh3" where it is not given
+---@return number
+function Request:key_hash(name) end
+
+---True for that share of all keys, always the same ones; with another salt they are others.
+---@param share number  0 to 1
+---@param salt string?
+---@return boolean
+function Request:in_share(share, salt) end
+
+---Whether a meta command has the flag with that letter.
+---@param letter string
+---@return boolean
+function Request:has_flag(letter) end
+
+---What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---@param letter string
+---@return string?
+function Request:flag(letter) end
+
+---Gives a meta command a flag. Not b, k, O and q, which are the client's.
+---@param letter string
+---@param token string|number|nil  what follows the letter
+function Request:set_flag(letter, token) end
+
+---Takes a meta flag away.
+---@param letter string
+function Request:clear_flag(letter) end
+
 ---A request that a script has made, with mg.request.
 ---@class moongate.NewRequest
----@field key string
----@field value string?
----@field exptime number?
----@field flags number?
----@field cas number?         of a cas
----@field delta number?       of incr and decr
----@field command string      (cannot be set)
+---@field key string          what is sent on; the client sees its own key all the same
+---@field value string?       of a storage command
+---@field size number?        bytes of the value; makes no string (cannot be set)
+---@field exptime number      seconds, as memcached reads them
+---@field flags number        0 to 2^32-1
+---@field cas number|string?  of a cas; a string of digits above 2^53
+---@field delta number|string?  of incr and decr; likewise
+---@field command string      "get", "set", "mg" ... (cannot be set)
+---@field client string?      "10.0.0.1:4711", or "unix"; nil when it is gone (cannot be set)
+---@field listener string?    the name that -b gave it, or its address as it stands there (cannot be set)
 local NewRequest = {}
 
+---True when the key begins with that; makes no string.
 ---@param prefix string
 ---@return boolean
 function NewRequest:has_prefix(prefix) end
+
+---True when the key ends with that; makes no string.
+---@param suffix string
+---@return boolean
+function NewRequest:has_suffix(suffix) end
+
+---The nth part of the key between separators, from 1; nil when it has fewer.
+---@param separator string
+---@param n integer
+---@return string?
+function NewRequest:key_part(separator, n) end
+
+---The key's hash, 0 to 2^32-1.
+---@param name moongate.Hash?  "xxh3" where it is not given
+---@return number
+function NewRequest:key_hash(name) end
+
+---True for that share of all keys, always the same ones; with another salt they are others.
+---@param share number  0 to 1
+---@param salt string?
+---@return boolean
+function NewRequest:in_share(share, salt) end
+
+---Whether a meta command has the flag with that letter.
+---@param letter string
+---@return boolean
+function NewRequest:has_flag(letter) end
+
+---What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---@param letter string
+---@return string?
+function NewRequest:flag(letter) end
+
+---Gives a meta command a flag. Not b, k, O and q, which are the client's.
+---@param letter string
+---@param token string|number|nil  what follows the letter
+function NewRequest:set_flag(letter, token) end
+
+---Takes a meta flag away.
+---@param letter string
+function NewRequest:clear_flag(letter) end
 
 ---What a call came to. Cannot be changed; void once its function has ended.
 ---@class moongate.Response
 ---@field kind moongate.Result
 ---@field value string?
 ---@field flags number
----@field cas number
----@field delta number        what incr and decr gave
+---@field size number?        bytes of the value; makes no string
+---@field cas number|string   a string of digits above 2^53
+---@field number number|string  what incr and decr gave; likewise
 ---@field ttl number?         seconds, of a meta answer; -1 for ever
 ---@field error string?       the text of an error
 local Response = {}
@@ -97,6 +189,16 @@ function Response:is_refused() end
 ---No answer, or one that is an error.
 ---@return boolean
 function Response:is_error() end
+
+---Whether the answer to a meta command has the flag with that letter.
+---@param letter string
+---@return boolean
+function Response:has_flag(letter) end
+
+---What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---@param letter string
+---@return string?
+function Response:flag(letter) end
 
 -- --- options --------------------------------------------------------------------------------------
 
@@ -154,6 +256,23 @@ function Response:is_error() end
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    so many more at once
+
+---@class moongate.WarmUpOptions: moongate.Children
+---@field exptime number|"same"|nil  of what is added: seconds, or as the warm route has it
+
+---@class moongate.StagingOptions: moongate.Children
+---@field exptime number|"same"|nil  of what reads add: seconds, or as the warm route has it
+
+---@class moongate.MigrateOptions: moongate.Children
+---@field start number     seconds since 1970
+---@field interval number  seconds; keys move during twice as long
+
+---@class moongate.L1L2Options: moongate.Children
+---@field exptime number|"same"|nil  in L1: seconds, or as L2 has it
+---@field negative number?           seconds that a miss of L2 is remembered in L1
+
+---@class moongate.BigValueOptions: moongate.Children
+---@field threshold number?  bytes of a part; 524288
 
 ---@class moongate.AllFastestOptions: moongate.Children
 ---@field hit boolean?  true: the first hit; where there is none, the best result
@@ -470,6 +589,13 @@ function mg.call(route, req, timeout) end
 ---@return (moongate.Response|false)[]  in their order; false for those that have none yet
 function mg.call_all(routes, req, options) end
 
+---Sends several requests through one route at once: a get of many keys.
+---@param route moongate.Route
+---@param requests (moongate.Request|moongate.NewRequest)[]
+---@param options moongate.CallAllOptions?
+---@return (moongate.Response|false)[]  in their order; false for those that have none yet
+function mg.call_each(route, requests, options) end
+
 ---Sends a request through a route and forgets it.
 ---@param route moongate.Route
 ---@param req moongate.Request|moongate.NewRequest
@@ -545,6 +671,31 @@ function mg.all_majority(spec) end
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_sync(spec) end
+
+---Values larger than a server takes, in parts.
+---@param spec moongate.BigValueOptions  one route
+---@return moongate.Value
+function mg.big_value(spec) end
+
+---A small near cache before a large one.
+---@param spec moongate.L1L2Options  L1, L2
+---@return moongate.Value
+function mg.l1_l2(spec) end
+
+---From one route to another, key by key, in a window of time.
+---@param spec moongate.MigrateOptions  the old and the new route
+---@return moongate.Value
+function mg.migrate(spec) end
+
+---A pool on trial beside the one that serves.
+---@param spec moongate.StagingOptions  the warm and the staging route
+---@return moongate.Value
+function mg.staging(spec) end
+
+---A cold pool that is filled from a warm one.
+---@param spec moongate.WarmUpOptions  the cold and the warm route
+---@return moongate.Value
+function mg.warm_up(spec) end
 
 ---A route for each command or group of commands.
 ---@param spec moongate.ByCommandOptions
@@ -667,6 +818,13 @@ function replies.miss() end
 ---@return moongate.Reply
 function replies.error(text) end
 
+---As if a server had this value: for get, gets, gat, gats and mg.
+---@param value string
+---@param flags integer?
+---@param cas number|string|nil
+---@return moongate.Reply
+function replies.value(value, flags, cas) end
+
 ---Requests to send with mg.call and mg.spawn.
 ---@class moongate.requests
 local requests = {}
@@ -699,42 +857,42 @@ function requests.gat(key, exptime) end
 function requests.gats(key, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param flags integer?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.set(key, value, flags, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param flags integer?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.add(key, value, flags, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param flags integer?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.replace(key, value, flags, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param flags integer?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.append(key, value, flags, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param flags integer?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.prepend(key, value, flags, exptime) end
 
 ---@param key string
----@param value string
+---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param cas number
 ---@param flags integer?
 ---@param exptime integer?
@@ -750,6 +908,27 @@ function requests.incr(key, delta) end
 ---@param delta number?
 ---@return moongate.NewRequest
 function requests.decr(key, delta) end
+
+---@param key string
+---@param flags string?  as on the wire, "v t"; with b the key may have any bytes
+---@return moongate.NewRequest
+function requests.meta_get(key, flags) end
+
+---@param key string
+---@param value string|moongate.Response
+---@param flags string?
+---@return moongate.NewRequest
+function requests.meta_set(key, value, flags) end
+
+---@param key string
+---@param flags string?
+---@return moongate.NewRequest
+function requests.meta_delete(key, flags) end
+
+---@param key string
+---@param flags string?
+---@return moongate.NewRequest
+function requests.meta_arithmetic(key, flags) end
 
 -- --- tests ----------------------------------------------------------------------------------------
 

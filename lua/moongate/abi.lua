@@ -30,6 +30,11 @@ function M.string(address, len)
     return ffi.string(ffi.cast(bytes_t, address), len)
 end
 
+--- The string in a C array.
+function M.bytes_of(array, len)
+    return ffi.string(array, len)
+end
+
 --- A C string, or nil for NULL.
 function M.text(pointer)
     if pointer == nil then return nil end
@@ -51,7 +56,7 @@ function M.route_options()
     return ffi.new "struct route_options"
 end
 
-local result, new_request
+local result, bytes, number, answer, address
 
 --- The struct mg_result that C fills; one for all: what it says is good until the next use.
 function M.result()
@@ -59,19 +64,55 @@ function M.result()
     return result
 end
 
---- The struct mg_new_request for a table of fields; likewise.
-function M.new_request(fields)
-    new_request = new_request or ffi.new "struct mg_new_request"
-    local r = new_request
-    r.key, r.key_len = fields.key, #fields.key
-    r.value, r.value_len = fields.value, fields.value and #fields.value or 0
-    r.exptime, r.flags = fields.exptime or 0, fields.flags or 0
-    r.number = fields.delta or fields.cas or 0
-    r.command = fields.id
-    return r
+--- Likewise a struct mg_bytes, a uint64_t[1], room for an address's text.
+function M.bytes()
+    bytes = bytes or ffi.new "struct mg_bytes"
+    return bytes
 end
 
---- True for a slot of the turn.
+function M.number()
+    number = number or ffi.new "uint64_t[1]"
+    return number
+end
+
+function M.address()
+    address = address or ffi.new "char[128]"
+    return address
+end
+
+--- Likewise the struct mg_value for a value to answer with, or for those of calls first..first+n-1.
+function M.value(text, first, n, flags, cas, ttl)
+    answer = answer or ffi.new "struct mg_value"
+    answer.bytes, answer.len = text, text and #text or 0
+    answer.first, answer.n = first or 0, n or 0
+    answer.flags, answer.cas, answer.ttl = flags, cas, ttl or -1
+    return answer
+end
+
+--- A struct request of the script's own.
+function M.new_request()
+    return ffi.new "struct request"
+end
+
+--- A number of 64 bits for a script: a Lua number, or where that would round it a string of its digits.
+function M.from_number(of)
+    if of <= 2ULL ^ 53 then return tonumber(of) end
+    return (tostring(of):gsub("ULL$", ""))
+end
+
+--- And back: a uint64_t, or nil when it is no such number.
+function M.to_number(of)
+    local out = M.number()
+    if type(of) == "number" then
+        if not (of >= 0 and of <= 2 ^ 53 and of % 1 == 0) then return nil end
+        out[0] = of
+    elseif type(of) ~= "string" or not M.C.mg_read_number(of, #of, out) then
+        return nil
+    end
+    return out[0]
+end
+
+--- True for what is a struct request, or points to one.
 function M.is_request(value)
     return type(value) == "cdata" and ffi.istype("struct request &", value)
 end

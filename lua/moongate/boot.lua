@@ -14,7 +14,7 @@ function M.start(cdef, script, batch)
     return sandbox.traceback, M.run, M.trace, M.load
 end
 
-local async, routes, numbers, functions, waiting, meaning, slots, answers
+local async, routes, numbers, functions, waiting, meaning, value_of, slots, answers
 local root, environment, prompt, NONE
 
 local function log(text)
@@ -37,7 +37,7 @@ function M.load(path, text)
     async = require "moongate.async"
     routes = require "moongate.routes"
     numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
-    meaning = require "moongate.reply".meaning
+    meaning, value_of = require "moongate.reply".meaning, require "moongate.reply".value_of
     slots, answers = abi.slots(), abi.batch.answers
     NONE = tonumber(abi.C.ANSWER_NONE)
     local shown = path or "moongate/servers.lua"
@@ -84,6 +84,15 @@ local function decide(at, req, route, from, tell)
             abi.C.mg_refuse(abi.script, at, what, #what)
             return
         end
+        local value = value_of(route)
+        if value and tell then
+            abi.C.mg_step(abi.script, "reply value", 11)
+            return
+        elseif value then
+            local status = abi.C.mg_answer_value(abi.script, at, value)
+            if status < 0 then error(async.call_errors[status], 0) end
+            return
+        end
         if type(route) ~= "function" then
             error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
@@ -121,7 +130,7 @@ function M.run(first, last)
 end
 
 local function tell_function(f, sort)
-    local text = ("%sfunction at %s"):format(sort or "", where.beginning(f))
+    local text = (sort or "") .. routes.name(f):gsub("^the ", "")
     abi.C.mg_step(abi.script, text, #text)
 end
 

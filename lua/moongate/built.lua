@@ -1,76 +1,85 @@
 --- built: requests that a script makes itself: `mg.request.get(key)`, `mg.request.set(key, value, flags, exptime)`.
 local abi = require "moongate.abi"
+local proxy = require "moongate.proxy"
+local request = require "moongate.request"
+local response = require "moongate.response"
 local where = require "moongate.where"
 
-local C = abi.C
+local C, script = abi.C, abi.script
+local FLAGS, BY_LUA = C.MG_FLAGS, C.MG_BY_LUA
 
 local M = {}
 
--- What each holds: { command, key, value, flags, exptime, number }.
-local fields = setmetatable({}, { __mode = "k" })
+-- Behind each: { r = C's struct, and what its pointers point to: key, value, meta; or lender: whose value it borrows }.
+local insides = setmetatable({}, { __mode = "k" })
 
-local function check_key(key)
-    if type(key) ~= "string" then where.fail("a key is a string, not a " .. type(key)) end
-    if #key == 0 or #key > 250 or key:find "[%z\1-\32\127]" then
-        where.fail "a key is 1 to 250 bytes without spaces and control bytes"
+-- A borrowed value is looked up each time: its owner may have ended.
+local function borrow(inside)
+    local of = inside.lender
+    local status = C.mg_request_borrow(script, inside.r, of.at, of.serial, of.number, of.from, of.len)
+    if status == C.MG_EDIT_OVER then where.fail "the response whose value this request has is over, or has none" end
+    request.check(status)
+end
+
+local function pointer(self, name)
+    local inside = insides[self]
+    if not inside then proxy.not_one(name) end
+    if inside.lender then borrow(inside) end
+    return inside.r
+end
+
+local function holder()
+    return BY_LUA, 0
+end
+
+-- Holds what was written. Meta flags that were edited lie in C's scratch until then.
+local function written(self, name, value)
+    local inside = insides[self]
+    local r = inside.r
+    if name == "meta" then
+        local exptime, flags = r.exptime, r.flags
+        inside.meta = abi.string(r.args_at, r.args_len)
+        request.check(C.mg_request_edit(script, r, FLAGS, inside.meta, #inside.meta, BY_LUA, 0))
+        r.exptime, r.flags = exptime, flags
+    elseif name == "key" then
+        inside.key = value
+    elseif name == "value" then
+        inside.value, inside.lender = value, nil
     end
 end
 
-local function check_value(value)
-    if type(value) ~= "string" then where.fail("a value is a string, not a " .. type(value)) end
+local metatable = proxy.metatable(pointer, holder, written)
+
+-- For who lists what there is.
+M.fields, M.methods = { exptime = true, flags = true }, {}
+for name in pairs(request.fields) do M.fields[name] = true end
+for name in pairs(request.methods) do M.methods[name] = true end
+for name in pairs(request.editors) do M.methods[name] = true end
+
+local function make(command)
+    local self, r = setmetatable({}, metatable), abi.new_request()
+    C.mg_request_make(r, C.mg_find_command(command, #command))
+    insides[self] = { r = r }
+    return self
 end
 
-local function whole(name, least, most)
-    return function(value)
-        if type(value) ~= "number" or not (value >= least and value <= most) or value % 1 ~= 0 then
-            where.fail(("%s is a whole number from %.0f to %.0f, not %s"):format(name, least, most, tostring(value)))
-        end
+local UNLIMITED = 2 ^ 32 - 1
+
+-- A string, or a response: then its value, which is not copied.
+local function set_value(self, value)
+    local of = response.inside(value)
+    if not of then
+        self.value = value
+        return
     end
+    local inside = insides[self]
+    inside.lender = { at = of.at, serial = of.serial, number = of.number, from = 0, len = UNLIMITED }
+    borrow(inside)
 end
 
-local checks = {
-    key = check_key,
-    value = check_value,
-    flags = whole("flags", 0, 2 ^ 32 - 1),
-    exptime = whole("exptime", -2 ^ 31, 2 ^ 31 - 1),
-    cas = whole("cas", 0, 2 ^ 53),
-    delta = whole("delta", 0, 2 ^ 53),
-}
-
-local methods = {}
-
-function methods.has_prefix(self, prefix)
-    return self.key:sub(1, #prefix) == prefix
-end
-
-local metatable = {
-    __metatable = "request",
-    __index = function(self, name)
-        if methods[name] then return methods[name] end
-        local value = fields[self][name]
-        if value == nil and not checks[name] then where.fail(("a request has no field '%s'"):format(tostring(name))) end
-        return value
-    end,
-    __newindex = function(self, name, value)
-        if not checks[name] or fields[self][name] == nil then
-            where.fail(("this request has no field '%s' that can be set"):format(tostring(name)))
-        end
-        checks[name](value)
-        fields[self][name] = value
-    end,
-    __tostring = function(self)
-        return "request: " .. fields[self].command
-    end,
-}
-
-M.fields, M.methods = checks, methods
-
-local function make(command, values)
-    for name, value in pairs(values) do checks[name](value) end
-    values.command = command
-    values.id = C.mg_find_command(command, #command)
-    local self = setmetatable({}, metatable)
-    fields[self] = values
+local function set_numbers(self, flags, exptime)
+    if flags ~= nil then self.flags = flags end
+    if exptime ~= nil then self.exptime = exptime end
     return self
 end
 
@@ -78,38 +87,79 @@ end
 M.make = {}
 
 for _, command in ipairs { "get", "gets", "delete" } do
-    M.make[command] = function(key) return make(command, { key = key or false }) end
+    M.make[command] = function(key)
+        local self = make(command)
+        self.key = key
+        return self
+    end
 end
 
---- flags and exptime are 0 where they are not given.
 for _, command in ipairs { "set", "add", "replace", "append", "prepend" } do
     M.make[command] = function(key, value, flags, exptime)
-        return make(command, { key = key or false, value = value or false, flags = flags or 0, exptime = exptime or 0 })
+        local self = make(command)
+        self.key = key
+        set_value(self, value)
+        return set_numbers(self, flags, exptime)
     end
 end
 
 function M.make.cas(key, value, cas, flags, exptime)
-    return make("cas", { key = key or false, value = value or false, cas = cas or false, flags = flags or 0,
-        exptime = exptime or 0 })
+    local self = make "cas"
+    self.key, self.cas = key, cas
+    set_value(self, value)
+    return set_numbers(self, flags, exptime)
 end
 
 for _, command in ipairs { "incr", "decr" } do
     M.make[command] = function(key, delta)
-        return make(command, { key = key or false, delta = delta or 1 })
+        local self = make(command)
+        self.key, self.delta = key, delta == nil and 1 or delta
+        return self
     end
 end
 
 for _, command in ipairs { "touch", "gat", "gats" } do
     M.make[command] = function(key, exptime)
-        return make(command, { key = key or false, exptime = exptime or 0 })
+        local self = make(command)
+        self.key = key
+        return set_numbers(self, nil, exptime == nil and 0 or exptime)
     end
 end
 
---- For calls: the request as C takes it; nil for what is none. Valid until the next call of this.
-function M.to_c(req)
-    local f = fields[req]
-    if not f then return nil end
-    return abi.new_request(f)
+-- The flags first: with b among them a key may have any bytes.
+local function make_meta(command, key, flags)
+    local self = make(command)
+    if flags == nil then flags = "" end
+    if type(flags) ~= "string" then where.fail("meta flags are a string as in \"v t\", not a " .. type(flags)) end
+    local inside = insides[self]
+    inside.meta = flags
+    request.check(C.mg_request_edit(script, inside.r, FLAGS, flags, #flags, BY_LUA, 0))
+    self.key = key
+    return self
+end
+
+--- flags: as on the wire, "v t"; without q.
+for name, command in pairs { meta_get = "mg", meta_delete = "md", meta_arithmetic = "ma" } do
+    M.make[name] = function(key, flags) return make_meta(command, key, flags) end
+end
+
+function M.make.meta_set(key, value, flags)
+    local self = make_meta("ms", key, flags)
+    set_value(self, value)
+    return self
+end
+
+--- For policies: a store of `len` bytes from `from` on of the value of a task's own request; nothing is copied.
+function M.store_part(command, key, task, from, len, flags, exptime)
+    local self = make(command)
+    self.key = key
+    insides[self].lender = { at = task.at, serial = task.serial, number = -1, from = from, len = len }
+    return set_numbers(self, flags, exptime)
+end
+
+--- C's struct behind a request that a script made; nil for what is none. Raises an error when it cannot be sent.
+function M.pointer(req)
+    return insides[req] and pointer(req) or nil
 end
 
 return M

@@ -28,10 +28,11 @@ local mg = {
     pool = pool.pool,
     --- mg.defaults { options... }: options of the pools that are made after it.
     defaults = pool.defaults,
-    --- mg.reply.miss(), mg.reply.error "text": ready answers.
-    reply = { miss = reply.miss, error = reply.error },
+    --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
+    reply = { miss = reply.miss, error = reply.error, value = reply.value },
     --- mg.async(function(req) ... end): a route whose function may wait. See the README.
-    async = async.async, call = async.call, call_all = async.call_all, spawn = async.spawn, sleep = async.sleep,
+    async = async.async, call = async.call, call_all = async.call_all, call_each = async.call_each,
+    spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
     request = built.make,
     --- mg.shared(name, size): a dictionary that all workers share.
@@ -64,6 +65,7 @@ local policies = {
     "all_initial",
     "all_majority",
     "all_sync",
+    "big_value",
     "by_command",
     "by_prefix",
     "cap_ttl",
@@ -76,8 +78,10 @@ local policies = {
     "hash",
     "hedge",
     "key_split",
+    "l1_l2",
     "latest",
     "log_requests",
+    "migrate",
     "modify_key",
     "negative_cache",
     "null",
@@ -86,6 +90,8 @@ local policies = {
     "rate_limit",
     "set_ttl",
     "shadow",
+    "staging",
+    "warm_up",
     "zone_failover",
 }
 for _, name in ipairs(policies) do

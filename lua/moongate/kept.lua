@@ -1,5 +1,6 @@
 --- kept: the request of a function that waits: as `req` elsewhere, but it lives until the function has ended.
 local abi = require "moongate.abi"
+local proxy = require "moongate.proxy"
 local request = require "moongate.request"
 local where = require "moongate.where"
 
@@ -7,57 +8,34 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- The task of each, so that a script cannot reach it.
+-- The task of each, so that a script cannot reach it. It may not lead back to its request.
 local tasks = setmetatable({}, { __mode = "k" })
 
-local function pointer(self)
+local function pointer(self, name)
     local task = tasks[self]
+    if not task then proxy.not_one(name) end
     local r = C.mg_async_request(script, task.at, task.serial)
     if r == nil then where.fail "this request has been answered already" end
     return r
 end
 
-local methods = {}
-for name, method in pairs(request.methods) do
-    methods[name] = function(self, ...)
-        if not tasks[self] then where.fail(("call it as req:%s(...)"):format(name)) end
-        return method(pointer(self), ...)
-    end
+local function holder(self)
+    local task = tasks[self]
+    return task.at, task.serial
 end
 
-local function set_bytes(set)
-    return function(self, value)
-        local task = tasks[self]
-        request.check(set(script, task.at, task.serial, value, #value))
-    end
-end
-
-local setters = { key = set_bytes(C.mg_async_set_key), value = set_bytes(C.mg_async_set_value) }
-
-local metatable = {
-    __metatable = "request",
-    __index = function(self, name)
-        return methods[name] or pointer(self)[name]
-    end,
-    __newindex = function(self, name, value)
-        local r = pointer(self)
-        if setters[name] then
-            request.expect_string(name, value)
-            setters[name](self, value)
-        else
-            r[name] = value
-        end
-    end,
-    __tostring = function(self)
-        return "request: " .. pointer(self).command
-    end,
-}
+local metatable = proxy.metatable(pointer, holder)
 
 --- The request of a task { at, serial }.
 function M.request(task)
     local self = setmetatable({}, metatable)
     tasks[self] = task
     return self
+end
+
+--- True for the request of that task.
+function M.is_of(req, task)
+    return req ~= nil and tasks[req] == task
 end
 
 --- C's request behind one that a script has: of a function that waits, or of one that does not; nil for others.

@@ -181,4 +181,18 @@ function M.route(name, kind, children, fields, words, shown)
     return routes.value(routes.add(kind, numbers, fields, text, words), text)
 end
 
+--- A route that a Lua function decides, which may wait.
+-- @param f function  of a request; returns a response, a route or a reply
+function M.waiting(name, children, f)
+    return routes.waiting_value(f, ("%s(%s)"):format(name, names_of(children)))
+end
+
+--- A route that a Lua function decides, for each request; it must not allocate memory.
+-- @param name string
+-- @param children table  routes, for its shown name
+-- @param f function      of a request; returns a route
+function M.chooser(name, children, f)
+    return routes.named(f, ("%s(%s)"):format(name, names_of(children)))
+end
+
 return M

@@ -1,4 +1,5 @@
 --- reply: ready answers that a route may return instead of a pool: `return mg.reply.miss()`.
+local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local M = {}
@@ -29,6 +30,38 @@ function M.error(text)
     made[text] = reply
     texts[reply] = text
     return reply
+end
+
+-- The values that replies answer with.
+local values = setmetatable({}, { __mode = "k" })
+
+local function check_number(name, number)
+    if not abi.to_number(number) then where.fail(("mg.reply.value: %s is a whole number from 0 on"):format(name)) end
+    return number
+end
+
+--- As if a server had this value: for get, gets, gat, gats and mg; other commands get a script error.
+-- @param value string
+-- @param flags number  0 where it is not given; @param cas number|string  likewise
+function M.value(value, flags, cas)
+    if type(value) ~= "string" then where.fail("mg.reply.value takes a string, not a " .. type(value)) end
+    local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
+    values[reply] = { value = value, flags = check_number("flags", flags or 0), cas = check_number("cas", cas or 0) }
+    return reply
+end
+
+--- For policies: with the values of a task's calls first .. first+n-1, one behind the other.
+function M.value_of_calls(first, n, flags, cas, ttl)
+    local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
+    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl }
+    return reply
+end
+
+--- For the router: C's struct mg_value for such a reply; nil for others.
+function M.value_of(reply)
+    local of = reply ~= nil and values[reply]
+    if not of then return nil end
+    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas), of.ttl)
 end
 
 --- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.

@@ -1,10 +1,13 @@
 --- request: what a script sees of the request being routed: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
 -- req.exptime and req.flags are plain C numbers; the rest is looked up here. Nothing is allocated unless a string is
--- asked for.
+-- asked for. Requests that live longer than a turn (kept, built) have the same fields and methods: see proxy.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local C, script, to_string = abi.C, abi.script, abi.string
+local KEY, VALUE, FLAG, NO_FLAG, BY_TURN = C.MG_KEY, C.MG_VALUE, C.MG_FLAG, C.MG_NO_FLAG, C.MG_BY_TURN
+
+local M = {}
 
 -- "get", "set" ... by C's numbers, so that reading req.command makes no string.
 local command_names = {}
@@ -14,71 +17,233 @@ for id = 0, 255 do
     command_names[id] = text
 end
 
-local fields, methods, setters = {}, {}, {}
-
-function fields.key(req)
-    if req.key_at == 0 then where.fail "this request was routed already: use it only inside the route function" end
-    return to_string(req.key_at, req.key_len)
-end
-
-function fields.command(req)
-    return command_names[req.command_id]
-end
-
-function fields.value(req)
-    if req.value_at == 0 then return nil end
-    return to_string(req.value_at, req.value_len)
-end
-
---- True when the key begins with `prefix`; makes no string.
-function methods.has_prefix(req, prefix)
-    if type(prefix) ~= "string" then where.fail("req:has_prefix takes a string, not a " .. type(prefix)) end
-    return C.mg_request_has_prefix(req, prefix, #prefix)
-end
-
 local edit_errors = {
     [tonumber(C.MG_EDIT_OVER)] = "this request was routed already: use it only inside the route function",
     [tonumber(C.MG_EDIT_BAD_KEY)] = "a key is 1 to 250 bytes without spaces and control bytes",
     [tonumber(C.MG_EDIT_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_EDIT_NO_VALUE)] = "this command carries no value",
+    [tonumber(C.MG_EDIT_NO_NUMBER)] = "this command has no such number",
+    [tonumber(C.MG_EDIT_NO_FLAGS)] = "only meta commands have such flags",
+    [tonumber(C.MG_EDIT_BAD_FLAGS)] =
+        "meta flags are letters with what belongs to them, each once; b, k, O and q are the client's",
+    [tonumber(C.MG_EDIT_TOO_MUCH)] = "this function holds as many bytes as it may (--client-buffer)",
 }
 
-local function check(status)
+--- Raises what C said of an edit.
+function M.check(status)
     if status ~= 0 then where.fail(edit_errors[tonumber(status)]) end
 end
 
-local function expect_string(name, value)
-    if type(value) ~= "string" then where.fail(("req.%s takes a string, not a %s"):format(name, type(value))) end
+local check = M.check
+
+local function expect(what, kind, value)
+    if type(value) ~= kind then where.fail(("req.%s takes a %s, not a %s"):format(what, kind, type(value))) end
 end
 
-function setters.key(req, key)
-    expect_string("key", key)
-    check(C.mg_request_set_key(script, req, key, #key))
+--- Raises an error unless a value is a whole number within bounds.
+function M.check_whole(name, value, least, most)
+    if type(value) ~= "number" or not (value >= least and value <= most) or value % 1 ~= 0 then
+        where.fail(("%s is a whole number from %.0f to %.0f, not %s"):format(name, least, most, tostring(value)))
+    end
 end
 
-function setters.value(req, value)
-    expect_string("value", value)
-    check(C.mg_request_set_value(script, req, value, #value))
+-- Fields that are read: functions of C's struct request.
+local fields = {}
+
+function fields.key(r)
+    if r.key_at == 0 then where.fail(edit_errors[tonumber(C.MG_EDIT_OVER)]) end
+    return to_string(r.key_at, r.key_len)
+end
+
+function fields.command(r)
+    return command_names[r.command_id]
+end
+
+function fields.value(r)
+    if r.value_at == 0 then return nil end
+    return to_string(r.value_at, r.value_len)
+end
+
+--- Bytes of the value, which makes no string; nil without one.
+function fields.size(r)
+    return r.value_at ~= 0 and r.value_len or nil
+end
+
+--- The cas id of a cas, the delta of incr and decr; nil of others.
+function fields.cas(r)
+    local out = abi.number()
+    return C.mg_request_cas(r, out) and abi.from_number(out[0]) or nil
+end
+
+function fields.delta(r)
+    local out = abi.number()
+    return C.mg_request_delta(r, out) and abi.from_number(out[0]) or nil
+end
+
+--- The client's address, "10.0.0.1:4711", or "unix"; nil when it is gone.
+function fields.client(r)
+    local text = abi.address()
+    local len = C.mg_request_client(script, r, text)
+    return len > 0 and abi.bytes_of(text, len) or nil
+end
+
+local listeners = {}
+
+--- The name that -b gave the listener by which the client came, or its address as it stands there.
+function fields.listener(r)
+    local at = C.mg_request_listener(script, r)
+    if at < 0 then return nil end
+    listeners[at] = listeners[at] or abi.text(C.mg_listener(script, at))
+    return listeners[at]
+end
+
+-- Methods that only read.
+local methods = {}
+
+--- True when the key begins, ends with those bytes; makes no string.
+function methods.has_prefix(r, prefix)
+    if type(prefix) ~= "string" then where.fail("req:has_prefix takes a string, not a " .. type(prefix)) end
+    return C.mg_request_has_prefix(r, prefix, #prefix)
+end
+
+function methods.has_suffix(r, suffix)
+    if type(suffix) ~= "string" then where.fail("req:has_suffix takes a string, not a " .. type(suffix)) end
+    return C.mg_request_has_suffix(r, suffix, #suffix)
+end
+
+--- The nth part of the key between separators, from 1; nil when it has fewer.
+function methods.key_part(r, separator, n)
+    if type(separator) ~= "string" or separator == "" then where.fail "req:key_part takes a separator first" end
+    M.check_whole("req:key_part: the number of a part", n, 1, 250)
+    local out = abi.bytes()
+    return C.mg_request_part(r, separator, #separator, n, out) and to_string(out.at, out.len) or nil
+end
+
+local hashes = setmetatable({}, { __index = function(known, name)
+    local number = type(name) == "string" and C.mg_find(C.MG_HASH, name, #name) or -1
+    if number < 0 then where.fail(("req:key_hash: there is no hash '%s'"):format(tostring(name))) end
+    known[name] = number
+    return number
+end })
+local XXH3 = hashes.xxh3
+
+--- The key's hash, 0 to 2^32-1, by any of the hashes that pools know; "xxh3" unless named.
+function methods.key_hash(r, name)
+    return C.mg_request_hash(r, name and hashes[name] or XXH3)
+end
+
+--- True for that share of all keys, always the same ones; with another salt they are others.
+function methods.in_share(r, share, salt)
+    if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+        where.fail "req:in_share takes a share: 0 to 1"
+    end
+    if salt == nil then salt = "" end
+    if type(salt) ~= "string" then where.fail("req:in_share takes a string as salt, not a " .. type(salt)) end
+    return C.mg_request_in_share(r, share, salt, #salt)
+end
+
+local function letter_of(method, letter)
+    if type(letter) ~= "string" or not letter:find "^%a$" then
+        where.fail(("req:%s takes a letter, not %s"):format(method, tostring(letter)))
+    end
+    return letter:byte()
+end
+
+--- Whether a meta command has that flag, "t"; and what follows its letter ("" for nothing), nil when it is not there.
+function methods.has_flag(r, letter)
+    return C.mg_request_flag(r, letter_of("has_flag", letter), abi.bytes())
+end
+
+function methods.flag(r, letter)
+    local out = abi.bytes()
+    if not C.mg_request_flag(r, letter_of("flag", letter), out) then return nil end
+    return to_string(out.at, out.len)
+end
+
+-- Fields that are set and methods that change: of r, whose bytes the holder `at`, `serial` keeps (see mg_request_edit).
+local setters, editors = {}, {}
+
+function setters.key(r, at, serial, key)
+    expect("key", "string", key)
+    check(C.mg_request_edit(script, r, KEY, key, #key, at, serial))
+end
+
+function setters.value(r, at, serial, value)
+    expect("value", "string", value)
+    check(C.mg_request_edit(script, r, VALUE, value, #value, at, serial))
+end
+
+local function set_number(name, read)
+    return function(r, _, _, value)
+        local number = abi.to_number(value)
+        if not number then
+            where.fail(("req.%s takes a whole number from 0 on, not %s"):format(name, tostring(value)))
+        end
+        if not read(r, abi.number()) then where.fail(("this command has no %s"):format(name)) end
+        check(C.mg_request_set_number(r, number))
+    end
+end
+
+setters.cas = set_number("cas", C.mg_request_cas)
+setters.delta = set_number("delta", C.mg_request_delta)
+
+--- Gives a meta command a flag, with what follows the letter; takes one away.
+function editors.set_flag(r, at, serial, letter, token)
+    letter_of("set_flag", letter)
+    if token == nil then token = "" end
+    if type(token) == "number" then token = ("%.0f"):format(token) end
+    if type(token) ~= "string" then where.fail("req:set_flag takes a string or a number, not a " .. type(token)) end
+    local flag = letter .. token
+    check(C.mg_request_edit(script, r, FLAG, flag, #flag, at, serial))
+end
+
+function editors.clear_flag(r, at, serial, letter)
+    letter_of("clear_flag", letter)
+    check(C.mg_request_edit(script, r, NO_FLAG, letter, 1, at, serial))
+end
+
+-- A slot of the turn: methods are called with a colon, or fail before C sees anything.
+local function of_slots(name, method)
+    return function(r, a, b)
+        if not abi.is_request(r) then where.fail(("call it as req:%s(...)"):format(name)) end
+        return method(r, a, b)
+    end
+end
+
+local slot_methods = {}
+for name, method in pairs(methods) do slot_methods[name] = of_slots(name, method) end
+for name, editor in pairs(editors) do
+    slot_methods[name] = of_slots(name, function(r, a, b) editor(r, BY_TURN, 0, a, b) end)
+end
+
+local function no_field(name)
+    where.fail(("a request has no field '%s'"):format(tostring(name)))
+end
+
+local function no_setter(name)
+    where.fail(("a request has no field '%s' that can be set"):format(tostring(name)))
 end
 
 abi.metatype("struct request", {
     __metatable = "request",
-    __index = function(req, name)
-        local method = methods[name]
+    __index = function(r, name)
+        local method = slot_methods[name]
         if method then return method end
         local field = fields[name]
-        if field then return field(req) end
-        where.fail(("a request has no field '%s'"):format(tostring(name)))
+        if field then return field(r) end
+        no_field(name)
     end,
-    __newindex = function(req, name, value)
+    __newindex = function(r, name, value)
         local set = setters[name]
-        if not set then where.fail(("a request has no field '%s' that can be set"):format(tostring(name))) end
-        set(req, value)
+        if not set then no_setter(name) end
+        set(r, BY_TURN, 0, value)
     end,
-    __tostring = function(req)
-        return "request: " .. fields.command(req)
+    __tostring = function(r)
+        return "request: " .. fields.command(r)
     end,
 })
 
-return { command_names = command_names, methods = methods, fields = fields, check = check,
-    expect_string = expect_string, is_request = abi.is_request }
+M.fields, M.methods, M.setters, M.editors = fields, methods, setters, editors
+M.no_field, M.no_setter, M.is_request = no_field, no_setter, abi.is_request
+
+return M

@@ -6,7 +6,7 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- What is behind each: { at, serial, number, and the result once it was read }.
+-- What is behind each: { at, serial, number, kind }.
 local insides = setmetatable({}, { __mode = "k" })
 
 local HIT, MISS, REFUSED = C.mg_result_bits("hit", 3), C.mg_result_bits("miss", 4), C.mg_result_bits("refused", 7)
@@ -23,6 +23,8 @@ local function inside(self)
     if not of then where.fail "call it as res:name()" end
     return of
 end
+
+local OVER = "this response is over: its function has ended"
 
 local methods, fields = {}, {}
 
@@ -43,10 +45,27 @@ end
 
 local function read(of)
     local result = abi.result()
-    if not C.mg_async_result(script, of.at, of.serial, of.number, result) then
-        where.fail "this response is over: its function has ended"
-    end
+    if not C.mg_async_result(script, of.at, of.serial, of.number, result) then where.fail(OVER) end
     return result
+end
+
+local function find_flag(self, method, letter)
+    local of, out = inside(self), abi.bytes()
+    if type(letter) ~= "string" or not letter:find "^%a$" then
+        where.fail(("res:%s takes a letter, not %s"):format(method, tostring(letter)))
+    end
+    read(of)
+    return C.mg_async_flag(script, of.at, of.serial, of.number, letter:byte(), out) and out or nil
+end
+
+--- Whether the answer to a meta command has that flag; and what follows its letter, "" for nothing, nil without it.
+function methods.has_flag(self, letter)
+    return find_flag(self, "has_flag", letter) ~= nil
+end
+
+function methods.flag(self, letter)
+    local out = find_flag(self, "flag", letter)
+    return out and abi.string(out.at, out.len)
 end
 
 --- The kind as a word: "hit", "miss", "timeout" ...
@@ -57,9 +76,17 @@ function fields.value(of)
     return result.value_at ~= 0 and abi.string(result.value_at, result.value_len) or nil
 end
 
+--- Bytes of the value, which makes no string; nil without one.
+function fields.size(of)
+    local result = read(of)
+    return result.value_at ~= 0 and result.value_len or nil
+end
+
 function fields.flags(of) return read(of).flags end
-function fields.cas(of) return read(of).cas end
-function fields.delta(of) return read(of).number end
+function fields.cas(of) return abi.from_number(read(of).cas) end
+
+--- What incr and decr made.
+function fields.number(of) return abi.from_number(read(of).number) end
 
 --- Seconds that it lives on, of a meta answer; -1 for ever, nil where it was not asked for.
 function fields.ttl(of)
@@ -99,9 +126,14 @@ function M.new(task, number)
     return self
 end
 
+--- For requests that take its value: what is behind one; nil for what is none.
+function M.inside(value)
+    return value ~= nil and insides[value] or nil
+end
+
 --- For a function's end: the number of the call whose response that is; nil when it is none of that task's.
 function M.number_of(value, task)
-    local of = insides[value]
+    local of = value ~= nil and insides[value]
     return of and of.at == task.at and of.serial == task.serial and of.number or nil
 end
 

@@ -19,6 +19,9 @@ local asked = setmetatable({}, { __mode = "k" })
 -- Waiting routes (mg.async): the function of each.
 local waiting = setmetatable({}, { __mode = "k" })
 
+-- The names of functions that policies made, for messages and `explain`.
+local names = setmetatable({}, { __mode = "k" })
+
 local loading = true
 
 --- No more routes: the script is loaded.
@@ -31,6 +34,11 @@ function M.check_loading(what)
     if not loading then
         where.fail(what .. " is for the time when the script is loaded: build routes once, outside of functions")
     end
+end
+
+--- Raises an error while the script is being loaded.
+function M.check_running(what)
+    if loading then where.fail(what .. " is for the time when requests come, not when the script is loaded") end
 end
 
 --- Adds a route that C runs. The options are fields of C's struct route_options.
@@ -78,6 +86,7 @@ end
 
 --- "pool users", "failover", "the function at script.lua:3".
 function M.name(value)
+    if names[value] then return names[value] end
     if type(value) == "function" then return "the function at " .. where.beginning(value) end
     return tostring(value)
 end
@@ -89,6 +98,12 @@ function M.value(number, name)
     local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
     numbers[value] = number
     return value
+end
+
+--- Gives a function that a policy made its name.
+function M.named(f, name)
+    names[f] = name
+    return f
 end
 
 --- Makes the value of a waiting route.

@@ -86,14 +86,21 @@ void client_end(struct client *c, const char *reason)
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
 
+static struct client **place_of_number(struct turn *t, uint32_t number)
+{
+    return &t->numbered[number % TURN_NUMBERS];
+}
+
 struct client *client_create(struct turn *t, int fd)
 {
     struct client *c = slab_borrow(sizeof *c);
-    *c = (struct client){.turn = t, .fd = fd, .affinity = t->next_affinity++, .next = t->clients};
+    *c = (struct client){.turn = t, .fd = fd, .affinity = ++t->next_affinity, .next = t->clients};
     c->usual = t->limits.client_buffer / OWED_AT_FIRST;
     c->prev = &t->clients;
     if (c->next) c->next->prev = &c->next;
     t->clients = c;
+    c->next_numbered = *place_of_number(t, c->affinity);
+    *place_of_number(t, c->affinity) = c;
     t->clients_n++;
     t->row->curr_connections++;
     t->row->total_connections++;
@@ -376,6 +383,9 @@ void client_close(struct client *c, const char *reason)
     outq_release(&c->out);
     *c->prev = c->next;
     if (c->next) c->next->prev = c->prev;
+    struct client **at = place_of_number(t, c->affinity);
+    while (*at != c) at = &(*at)->next_numbered;
+    *at = c->next_numbered;
     t->clients_n--;
     t->row->curr_connections--;
     t->row->closed_connections++;

@@ -169,6 +169,30 @@ static void move(struct flow *flow, struct flow **list)
     link_flow(flow, list);
 }
 
+/* --- who waits --------------------------------------------------------------------------------- */
+
+/* A flow that has told its end lets its legs run on for what they do, not for what they say. One that others joined (see
+ * flow_coalesce) is wanted by those too. */
+bool flow_is_awaited(const struct flow *flow)
+{
+    if (flow_is_finished(flow) || !flow->end.awaits || flow->kind == &flow_coalesce) return true;
+    return flow->end.awaits(flow->end.owner);
+}
+
+bool leg_is_awaited(const void *owner)
+{
+    const struct leg *leg = owner;
+    return flow_is_awaited(leg->flow);
+}
+
+void flows_drop(struct turn *t)
+{
+    t->abandoned = false;
+    for (struct flow *flow = t->flows; flow; flow = flow->next_flow) {
+        if (flow->kind->drop && !flow_is_awaited(flow)) flow->kind->drop(flow);
+    }
+}
+
 /* Each end that is told may take other flows with it, so the list is taken from its head. */
 void flows_end(struct turn *t)
 {
@@ -280,7 +304,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         break;
     default:
         run(flow->turn, flow->generation, route, keep(flow, r),
-            (struct flow_end){leg_result, leg, leg->place});
+            (struct flow_end){leg_result, leg, leg->place, leg_is_awaited});
         break;
     }
 }
@@ -358,7 +382,8 @@ void flows_begin(struct turn *t, uint32_t slot)
 
 struct flow_end flow_end_of(const struct request *r)
 {
-    return (struct flow_end){r->depth ? leg_result : reply_result, (void *)r->owner, r->part};
+    if (r->depth) return (struct flow_end){leg_result, (void *)r->owner, r->part, leg_is_awaited};
+    return (struct flow_end){reply_result, (void *)r->owner, r->part, reply_is_awaited};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */

@@ -487,6 +487,12 @@ void reply_result(void *owner, uint32_t place, const struct result *result)
     }
 }
 
+bool reply_is_awaited(const void *owner)
+{
+    const struct reply *reply = owner;
+    return reply->client != NULL;
+}
+
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {
     if (c->head) {
@@ -503,7 +509,10 @@ void replies_abandon(struct client *c)
         struct reply *reply = c->head;
         c->head = reply->next;
         reply->client = NULL;
-        if (reply->waiting == 0) reply_destroy(reply);
+        if (reply->waiting == 0)
+            reply_destroy(reply);
+        else
+            c->turn->abandoned = true;
     }
     c->tail = NULL;
     c->owed = 0;

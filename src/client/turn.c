@@ -40,6 +40,20 @@ struct request *turn_slot(struct turn *t)
     return &t->slots[t->used];
 }
 
+void turn_forget(struct request *r)
+{
+    r->key_at = r->value_at = r->shown_key_at = 0;
+    r->key_len = 0;
+    r->value_len = 0;
+}
+
+struct client *turn_client(const struct turn *t, uint32_t number)
+{
+    struct client *c = t->numbered[number % TURN_NUMBERS];
+    while (c && c->affinity != number) c = c->next_numbered;
+    return c;
+}
+
 /* --- generations ------------------------------------------------------------------------------- */
 
 void turn_adopt(struct turn *t, struct generation *g)
@@ -143,10 +157,7 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
         send_to(t, r, g->routes[a->route]->pool);
     else if (a->route != ANSWER_TAKEN)
         run(t, g, r, a);
-    /* A script that kept the request beyond its turn shall find no bytes that are gone. */
-    r->key_at = r->value_at = r->shown_key_at = 0;
-    r->key_len = 0;
-    r->value_len = 0;
+    turn_forget(r);
 }
 
 /* Legs that wait to be put to a function take slots, up to `room`. */
@@ -209,6 +220,8 @@ static void ask(struct turn *t, struct generation *g)
 
 void turn_route(struct turn *t)
 {
+    if (t->abandoned) flows_drop(t);
+    flows_begin(t, TURN_SLOTS);               /* what was asked for outside of a turn */
     if (t->generation) ask(t, t->generation); /* clients' requests are in the slots already */
     for (struct generation *g = t->generation ? t->generation->next : NULL; g; g = g->next)
         ask(t, g);
@@ -220,7 +233,7 @@ static bool is_waiting(const struct turn *t)
     for (const struct generation *g = t->generation; g; g = g->next) {
         if (g->asking || g->ready) return true;
     }
-    return t->used > 0;
+    return t->used > 0 || t->later || t->abandoned;
 }
 
 void turn_make_room(struct turn *t, size_t n)

@@ -299,13 +299,13 @@ static struct slot *crew_choose(struct crew *crew)
     return best;
 }
 
-enum crew_answer crew_hand(struct crew *crew, int fd)
+enum crew_answer crew_hand(struct crew *crew, int fd, uint32_t listener)
 {
     struct slot *s;
 
     crew->turn++;
     while ((s = crew_choose(crew))) {
-        enum channel_status status = channel_send(s->channel, CHANNEL_CLIENT, 0, fd);
+        enum channel_status status = channel_send(s->channel, CHANNEL_CLIENT, listener, fd);
         if (status == CHANNEL_OK) {
             s->handed++;
             s->last_turn = crew->turn;

@@ -131,7 +131,8 @@ static bool listeners_have(const struct listeners *l, const struct addr *addr)
     return false;
 }
 
-static bool listeners_add(struct listeners *l, const struct addr *addr, struct refusal *r)
+static bool listeners_add(struct listeners *l, const struct addr *addr, uint32_t number,
+                          struct refusal *r)
 {
     struct listener *items = realloc(l->items, (l->n + 1) * sizeof *items);
     if (!items) {
@@ -143,20 +144,22 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, struct r
         *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
     else
         *r = listener_open(&items[l->n], addr);
+    items[l->n].number = number;
     l->n += r->what == NULL;
     return r->what == NULL;
 }
 
 /* A name may stand for addresses that this machine lacks (::1 with IPv6 off): one bound is
  * enough then. */
-static bool listeners_add_all(struct listeners *l, const struct addr *addrs, size_t n)
+static bool listeners_add_all(struct listeners *l, const struct addr *addrs, size_t n,
+                              uint32_t number)
 {
     char text[ADDR_TEXT_MAX];
     size_t before = l->n;
 
     for (size_t i = 0; i < n; i++) {
         struct refusal r;
-        if (listeners_add(l, &addrs[i], &r)) continue;
+        if (listeners_add(l, &addrs[i], number, &r)) continue;
         bool another = l->n > before || i + 1 < n;
         if (!r.absent || !another) return complain(addr_print(&addrs[i], text), r.what, r.advice);
         log_debug("listener %s: left out: %s", addr_print(&addrs[i], text), r.what);
@@ -164,32 +167,38 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
     return true;
 }
 
-static bool listeners_add_text(struct listeners *l, const char *text, uint16_t port)
+static bool listeners_add_text(struct listeners *l, const struct options *o, uint32_t number)
 {
+    const char *name, *text = o->bind.items[number];
+    size_t name_len;
     struct addr_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
 
+    text = option_named_address(text, &name, &name_len);
     const char *wrong = addr_spec_parse(&spec, text, strlen(text));
     if (wrong) return complain(text, wrong, "correct what -b says");
-    wrong = addr_resolve(&spec, port, addrs, ADDRESSES_PER_NAME, &n);
+    wrong = addr_resolve(&spec, o->port, addrs, ADDRESSES_PER_NAME, &n);
     if (wrong) return complain(text, wrong, "correct what -b says");
-    return listeners_add_all(l, addrs, n);
+    return listeners_add_all(l, addrs, n, number);
 }
 
 struct listeners *listeners_create(const struct options *o)
 {
     struct listeners *l = calloc(1, sizeof *l);
     bool good = l || complain("listeners", "out of memory", "try again when the machine has room");
-    for (size_t i = 0; good && i < o->bind.n; i++)
-        good = listeners_add_text(l, o->bind.items[i], o->port);
+    for (size_t i = 0; good && i < o->bind.n; i++) good = listeners_add_text(l, o, (uint32_t)i);
     if (!good) {
         listeners_destroy(l, true);
         return NULL;
     }
     for (size_t i = 0; i < l->n; i++) {
         char text[ADDR_TEXT_MAX];
-        log_info("listening on %s", addr_print(&l->items[i].addr, text));
+        const char *name;
+        size_t len;
+        option_named_address(o->bind.items[l->items[i].number], &name, &len);
+        log_info(len ? "listening on %s as %.*s" : "listening on %s",
+                 addr_print(&l->items[i].addr, text), (int)len, name);
     }
     return l;
 }

@@ -68,8 +68,9 @@ struct master {
     bool announced;         /* `ready: N workers` was logged */
     uint32_t failed_starts; /* first workers that could not load the script */
     int held; /* a client for whom no channel has room yet; -1: none. No more are accepted then */
-    ev_io *doors;  /* one a listener */
-    ev_timer rest; /* accepting rests while it runs */
+    uint32_t held_by; /* the number of its listener */
+    ev_io *doors;     /* one a listener */
+    ev_timer rest;    /* accepting rests while it runs */
     ev_timer grace;
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[SIGNALS];
@@ -108,12 +109,14 @@ static void master_rest(struct master *m)
 }
 
 /* Takes over fd. */
-static void master_hand(struct master *m, int fd)
+static void master_hand(struct master *m, int fd, uint32_t listener)
 {
-    if (crew_hand(m->crew, fd) == CREW_OK)
+    if (crew_hand(m->crew, fd, listener) == CREW_OK) {
         close(fd);
-    else
+    } else {
         m->held = fd;
+        m->held_by = listener;
+    }
 }
 
 /* False: a channel that had room took nothing all the same, so asking at once again would only
@@ -122,7 +125,7 @@ static bool master_hand_held(struct master *m)
 {
     int fd = m->held;
     m->held = -1;
-    if (fd >= 0) master_hand(m, fd);
+    if (fd >= 0) master_hand(m, fd, m->held_by);
     return m->held < 0;
 }
 
@@ -132,10 +135,10 @@ static void master_drop_held(struct master *m)
     m->held = -1;
 }
 
-static void master_take(struct master *m, int fd)
+static void master_take(struct master *m, int fd, uint32_t listener)
 {
     if (crew_clients(m->crew) < m->wishes.max_conns) {
-        master_hand(m, fd);
+        master_hand(m, fd, listener);
         return;
     }
     listener_refuse(fd);
@@ -154,7 +157,7 @@ static void master_on_door(struct ev_loop *loop, ev_io *w, int events)
         enum accept_status status = listener_accept(l, &fd);
         if (status == ACCEPT_AGAIN) break;
         if (status == ACCEPT_OK) {
-            master_take(m, fd);
+            master_take(m, fd, l->number);
             continue;
         }
         if (log_allows(&m->rest_lines, process_clock()))

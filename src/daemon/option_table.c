@@ -147,6 +147,17 @@ static bool option_set_choice(int *field, const struct option_row *row, const ch
     return false;
 }
 
+/* No address has a '=' with only such characters before it. */
+const char *option_named_address(const char *item, const char **name, size_t *len)
+{
+    static const char NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t n = strspn(item, NAME);
+    bool named = n > 0 && item[n] == '=';
+    *name = item;
+    *len = named ? n : 0;
+    return named ? item + n + 1 : item;
+}
+
 /* An item must be an address already here: a slip on the command line is a usage error, not the
  * script's. */
 static bool list_add(struct option_list *list, const struct option_row *row, const char *item,
@@ -164,7 +175,9 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     }
     list->items[list->n++] = copy;
 
-    const char *wrong = addr_spec_parse(&spec, item, len);
+    const char *name, *address = copy;
+    if (row->type == OPTION_NAMED) address = option_named_address(copy, &name, &len);
+    const char *wrong = addr_spec_parse(&spec, address, strlen(address));
     if (!wrong && row->type == OPTION_LITERALS &&
         (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr)))
         wrong = "give it in numbers: nobody could look its name up";
@@ -192,6 +205,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     void *field = (char *)to + row->offset;
     switch (row->type) {
     case OPTION_LIST:
+    case OPTION_NAMED:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
@@ -303,13 +317,18 @@ static bool is_computed(const struct option_row *row)
     return number && !strchr("0123456789", *row->fallback);
 }
 
+static bool is_list(const struct option_row *row)
+{
+    return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS;
+}
+
 /* Scalars get their defaults before the command line is read, lists after it, when they are
  * still empty. */
 static bool set_defaults(const struct option_table *t, void *to, bool lists)
 {
     for (size_t i = 0; i < t->rows_n; i++) {
         const struct option_row *row = &t->rows[i];
-        if (!*row->fallback || (row->type == OPTION_LIST) != lists || is_computed(row)) continue;
+        if (!*row->fallback || is_list(row) != lists || is_computed(row)) continue;
         if (lists && ((struct option_list *)((char *)to + row->offset))->n > 0) continue;
         if (!option_set(t, to, row, row->fallback)) return false;
     }

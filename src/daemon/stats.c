@@ -101,6 +101,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 /* How each type of option is shown. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NAMED(name)    show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_number(out, #name, o->name);
 #define SHOW_COUNT(name)    stat_number(out, #name, o->name);
 #define SHOW_SIZE(name)     stat_number(out, #name, o->name);

@@ -44,6 +44,7 @@ struct worker {
     struct backends backends;
     struct turn turn;
     struct script_host host;
+    const char **listeners; /* their names, or addresses as given */
     struct script *script;
     struct script *pending; /* loaded, and used once the master says that all workers have it */
     void (*found)(
@@ -254,7 +255,7 @@ static bool all_answered(const struct worker *w)
     for (const struct client *c = w->turn.clients; c; c = c->next) {
         if (c->state != CLIENT_LINGERING) return false;
     }
-    return backends_in_flight(&w->backends) == 0;
+    return backends_in_flight(&w->backends) == 0 && !w->turn.flows; /* functions that wait, too */
 }
 
 static void look_at_drain(struct worker *w)
@@ -314,7 +315,7 @@ static void obey_switch(struct worker *w, uint32_t generation)
     tell_master(w, CHANNEL_SWITCHED, generation, "");
 }
 
-static void take_client(struct worker *w, int fd)
+static void take_client(struct worker *w, int fd, uint32_t listener)
 {
     if (fd < 0) {
         /* It counts as gone, so that the master's sum stays right. */
@@ -322,17 +323,17 @@ static void take_client(struct worker *w, int fd)
         w->row->closed_connections++;
         log_warn("client: lost on the way: this worker has no descriptor free; raise the limit "
                  "(ulimit -n)");
-    } else if (w->draining) {
-        client_drain(client_create(&w->turn, fd));
-    } else {
-        client_create(&w->turn, fd);
+        return;
     }
+    struct client *c = client_create(&w->turn, fd);
+    c->listener = listener;
+    if (w->draining) client_drain(c);
 }
 
 static void take_order(struct worker *w, const struct channel_message *m, int fd)
 {
     switch (m->type) {
-    case CHANNEL_CLIENT: take_client(w, fd); return;
+    case CHANNEL_CLIENT: take_client(w, fd, m->number); return;
     case CHANNEL_LOAD: obey_load(w, fd, m->number); break;
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: drop_pending(w); break;
@@ -431,10 +432,11 @@ static void watch_listeners(struct worker *w, bool on)
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
+    const struct listener *l = &w->seat->listeners->items[io - w->accepts];
     int fd;
     (void)events;
     for (int i = 0; i < HANDED_AT_ONCE; i++) {
-        switch (listener_accept(&w->seat->listeners->items[io - w->accepts], &fd)) {
+        switch (listener_accept(l, &fd)) {
         case ACCEPT_AGAIN: return;
         case ACCEPT_PAUSE:
             watch_listeners(w, false);
@@ -442,7 +444,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
             return;
         case ACCEPT_OK:
             if (w->turn.clients_n < w->options.max_conns) {
-                client_create(&w->turn, fd);
+                client_create(&w->turn, fd)->listener = l->number;
             } else {
                 w->row->rejected_connections++;
                 listener_refuse(fd);
@@ -541,6 +543,27 @@ static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loo
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+/* What scripts call the listeners. */
+static const char **listener_names(const struct options *o)
+{
+    const char **names = calloc(o->bind.n + 1, sizeof *names);
+    if (!names) abort();
+    for (size_t i = 0; i < o->bind.n; i++) {
+        const char *name;
+        size_t len;
+        option_named_address(o->bind.items[i], &name, &len);
+        names[i] = strndup(name, len ? len : strlen(name));
+        if (!names[i]) abort();
+    }
+    return names;
+}
+
+static void release_names(const char **names)
+{
+    for (const char **name = names; *name; name++) free((char *)*name);
+    free(names);
+}
+
 static void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
@@ -567,6 +590,7 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
     w->turn.stats = stats_answer;
     w->turn.about = &w->stats;
     set_now(w);
+    w->listeners = listener_names(o);
     options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
@@ -576,6 +600,8 @@ static void worker_init(struct worker *w, const struct worker_seat *seat, bool c
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,
+                                   .listeners = w->listeners,
+                                   .listeners_n = o->bind.n,
                                    .metrics = &part->metrics,
                                    .shared = seat->board->shared,
                                    .worker = seat->index,
@@ -598,6 +624,7 @@ static void worker_release(struct worker *w)
     backends_release(&w->backends);
     names_release(&w->names);
     arena_release(&w->arena);
+    release_names(w->listeners);
     free(w->accepts);
     if (w->signals.fd > 0) close(w->signals.fd);
     ev_loop_destroy(w->loop);

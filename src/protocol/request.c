@@ -3,27 +3,24 @@
 #include <string.h>
 
 #include "protocol/base64.h"
+#include "protocol/flags.h"
 #include "protocol/text.h"
 
-#define ERROR_UNKNOWN              "ERROR\r\n"
-#define ERROR_FORMAT               "CLIENT_ERROR bad command line format\r\n"
-#define ERROR_DELETE               "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
-#define ERROR_EXPTIME              "CLIENT_ERROR invalid exptime argument\r\n"
-#define ERROR_DELTA                "CLIENT_ERROR invalid numeric delta argument\r\n"
-#define ERROR_CHUNK                "CLIENT_ERROR bad data chunk\r\n"
-#define ERROR_TOO_LARGE            "SERVER_ERROR object too large for cache\r\n"
-#define ERROR_DUPLICATE            "CLIENT_ERROR duplicate flag\r\n"
-#define ERROR_DUPLICATE_OR_INVALID "CLIENT_ERROR invalid or duplicate flag\r\n"
-#define ERROR_TOO_LONG             "CLIENT_ERROR options flags are too long\r\n"
-#define ERROR_TOKEN                "CLIENT_ERROR bad token in command line format\r\n"
-#define ERROR_DECODING             "CLIENT_ERROR error decoding key\r\n"
+#define ERROR_UNKNOWN   "ERROR\r\n"
+#define ERROR_FORMAT    "CLIENT_ERROR bad command line format\r\n"
+#define ERROR_DELETE    "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+#define ERROR_EXPTIME   "CLIENT_ERROR invalid exptime argument\r\n"
+#define ERROR_DELTA     "CLIENT_ERROR invalid numeric delta argument\r\n"
+#define ERROR_CHUNK     "CLIENT_ERROR bad data chunk\r\n"
+#define ERROR_TOO_LARGE "SERVER_ERROR object too large for cache\r\n"
+#define ERROR_DECODING  "CLIENT_ERROR error decoding key\r\n"
 
 /* One more than the most tokens that any command with a fixed number of them may have. */
 enum {
     BINARY_MAGIC = 0x80,
     /* a client of the binary protocol would wait for its answer for ever */
 };
-enum { TOKENS = 9, META_TOKENS = 20, LENGTH_MAX = INT32_MAX - 2 };
+enum { TOKENS = 9, LENGTH_MAX = INT32_MAX - 2 };
 
 struct token {
     const uint8_t *at;
@@ -82,8 +79,7 @@ bool request_key_is_valid(const uint8_t *key, size_t len)
 
 bool request_put_key(struct request *r, const uint8_t *key, size_t len)
 {
-    bool base64 = r->meta & META_BASE64;
-    if (base64 ? len == 0 || len > KEY_MAX_BASE64 : !request_key_is_valid(key, len)) return false;
+    if (!request_may_have_key(r, key, len)) return false;
     if (!r->shown_key_at) {
         r->shown_key_at = r->key_at;
         r->shown_key_len = r->key_len;
@@ -283,59 +279,10 @@ static struct request_parse parse_arithmetic_or_touch(const struct line *l, stru
 
 /* --- mg ms md ma me ---------------------------------------------------------------------------- */
 
-bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len)
-{
-    const uint8_t *p = *at;
-    while (p < end && *p == ' ') p++;
-    *flag = p;
-    while (p < end && *p != ' ') p++;
-    *len = (size_t)(p - *flag);
-    *at = p;
-    return *len > 0;
-}
-
-/* Notes what a flag means here; what it means to the server is the server's business, errors included. */
-static void note_flag(struct request *r, const uint8_t *flag, size_t len)
-{
-    struct token number = {flag + 1, len - 1};
-    bool stores = r->command_id == COMMAND_META_SET;
-    switch (*flag) {
-    case 'q': r->meta |= META_QUIET; break;
-    case 'b': r->meta |= META_BASE64; break;
-    case 'k': r->meta |= META_KEY; break;
-    case 'O': r->meta |= META_OPAQUE; break;
-    case 'T':
-        if (take_exptime(r, &number)) r->meta |= META_EXPTIME;
-        break;
-    case 'F':
-        if (stores && take_flags(r, &number)) r->meta |= META_FLAGS;
-        break;
-    default: break;
-    }
-}
-
-/* Notes all flags. An error for what cannot be passed on: a flag twice (one of them might be ours to drop), control bytes. */
+/* All flags of the line; an error for what cannot be passed on. */
 static const char *take_meta_flags(const struct line *l, struct request *r)
 {
-    const uint8_t *at = l->rest, *flag;
-    uint64_t seen[4] = {0};
-    size_t len, tokens = l->tokens + 1; /* memcached counts the end of the line */
-    bool strict = r->command_id == COMMAND_META_DELETE || r->command_id == COMMAND_META_ARITHMETIC;
-    for (const uint8_t *p = at; p < l->end; p++) {
-        if (*p < ' ' || *p == 0x7f) return ERROR_FORMAT;
-    }
-    while (request_next_flag(&at, l->end, &flag, &len)) {
-        if (++tokens > META_TOKENS) return ERROR_TOO_LONG;
-        uint64_t bit = (uint64_t)1 << (*flag & 63);
-        if (seen[*flag >> 6] & bit) return strict ? ERROR_DUPLICATE_OR_INVALID : ERROR_DUPLICATE;
-        seen[*flag >> 6] |= bit;
-        if (len > 1 && (*flag == 'b' || *flag == 'k'))
-            return ERROR_TOKEN; /* servers differ in what it means */
-        note_flag(r, flag, len);
-    }
-    r->args_at = (uintptr_t)l->rest;
-    r->args_len = (uint16_t)(l->end - l->rest);
-    return NULL;
+    return request_take_flags(r, l->rest, (size_t)(l->end - l->rest), l->tokens);
 }
 
 /* The key as it stands; a base64 one is decoded by whoever has room for it. */

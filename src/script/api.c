@@ -6,7 +6,7 @@
 
 #include "script/state.h"
 
-uint32_t mg_abi_version(void)
+int32_t mg_abi_version(void)
 {
     return MG_ABI_VERSION;
 }
@@ -16,50 +16,13 @@ const char *mg_command_text(uint32_t command)
     return command < COMMAND_COUNT ? command_info(command)->text : NULL;
 }
 
-/* --- requests ---------------------------------------------------------------------------------- */
-
-bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len)
-{
-    return r->key_at && r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
-}
+/* --- refusing ---------------------------------------------------------------------------------- */
 
 static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
 {
     uint8_t *to = arena_alloc(s->host.arena, len ? len : 1);
     memcpy(to, bytes, len);
     return (uintptr_t)to;
-}
-
-int script_edit_key(struct request *r, const char *key, size_t len)
-{
-    if (!r->key_at) return MG_EDIT_OVER;
-    if (!request_key_is_valid((const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
-    return request_put_key(r, (const uint8_t *)key, len) ? MG_EDIT_OK : MG_EDIT_BAD_KEY;
-}
-
-int mg_request_set_key(struct script *s, struct request *r, const char *key, size_t len)
-{
-    int status = script_edit_key(r, key, len);
-    if (status == MG_EDIT_OK) r->key_at = copy_to_turn(s, key, len);
-    return status;
-}
-
-int script_edit_value(const struct script *s, struct request *r, const char *value, size_t len)
-{
-    if (!r->key_at) return MG_EDIT_OVER;
-    if (!r->value_at) return MG_EDIT_NO_VALUE;
-    if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
-    r->value_at = (uintptr_t)value;
-    r->value_len = (uint32_t)len;
-    r->value_blob = 0;
-    return MG_EDIT_OK;
-}
-
-int mg_request_set_value(struct script *s, struct request *r, const char *value, size_t len)
-{
-    int status = script_edit_value(s, r, value, len);
-    if (status == MG_EDIT_OK) r->value_at = copy_to_turn(s, value, len);
-    return status;
 }
 
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)

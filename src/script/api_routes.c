@@ -17,11 +17,11 @@ static const struct {
         {"error", RESULT_FAILS_OVER},
 };
 
-uint32_t mg_result_bits(const char *name, size_t len)
+int32_t mg_result_bits(const char *name, size_t len)
 {
     for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
         if (strlen(results[i].name) == len && memcmp(results[i].name, name, len) == 0)
-            return results[i].bits;
+            return (int32_t)results[i].bits;
     }
     return 0;
 }

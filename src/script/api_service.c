@@ -58,17 +58,17 @@ double mg_time(void)
 
 /* --- the worker -------------------------------------------------------------------------------- */
 
-uint32_t mg_worker(struct script *s)
+int32_t mg_worker(struct script *s)
 {
     return s->host.worker;
 }
 
-uint32_t mg_workers(struct script *s)
+int32_t mg_workers(struct script *s)
 {
     return s->host.workers;
 }
 
-uint32_t mg_generation(struct script *s)
+int32_t mg_generation(struct script *s)
 {
     return s->generation;
 }

@@ -29,6 +29,7 @@ static bool boot(struct script *s)
 {
     lua_State *L = s->L;
     library_open(L, s->host.lua_dir);
+    if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_getglobal(L, "require");        /* [require] */
     lua_pushstring(L, "moongate.boot"); /* [require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
@@ -66,7 +67,9 @@ static int last_resort(lua_State *L)
 
 static void retire(void *router)
 {
-    script_destroy(router);
+    struct script *s = router;
+    log_debug("script %s: generation %u ended", s->path, s->generation);
+    script_destroy(s);
 }
 
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
@@ -83,7 +86,6 @@ struct script *script_load(const struct script_host *host, const char *path, con
     s->L = luaL_newstate();
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
-    if (!host->jit) luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
         s->is_loaded = true;
         return s;
@@ -110,6 +112,7 @@ void script_destroy(struct script *s)
 
 static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
+    if (async_fail_slot(s, (uint32_t)(a - s->batch.answers), why)) return;
     *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
     s->host.row->script_errors++;
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);

@@ -18,9 +18,15 @@ enum { KEYS = 200, ASKED_MAX = 64, MANY = 12, KEY_ROOM = 64, UNSENT_AT_MOST = 10
     X(MANY, "get of some keys", "values of them in their order, END")                              \
     X(SET, "set", "STORED")                                                                        \
     X(QUIET_SET, "set with noreply", "nothing")                                                    \
+    X(ADD, "add", "STORED, NOT_STORED")                                                            \
     X(DELETE, "delete", "DELETED, NOT_FOUND")                                                      \
+    X(GETS, "gets of one key", "its value with a cas id, END")                                     \
+    X(GAT, "gat of some keys", "values of them in their order, END")                               \
+    X(TOUCH, "touch", "TOUCHED, NOT_FOUND")                                                        \
     X(META_GET, "mg with key and opaque", "its value or EN with both")                             \
-    X(META_SET, "ms with opaque", "HD with it, NS")                                                \
+    X(META_QUIET, "mg with q", "its value, or nothing")                                            \
+    X(META_SET, "ms with opaque", "HD with it")                                                    \
+    X(META_DELETE, "md with opaque", "HD or NF with it")                                           \
     X(MARK, "mn", "MN")
 
 enum kind {
@@ -44,7 +50,7 @@ struct application {
     unsigned first, n, depth;
     unsigned seed, number;
     double since; /* when the first one became the first */
-    bool rests;
+    bool rests, may_be_refused;
     struct tally tally;
 };
 
@@ -101,8 +107,11 @@ static enum kind any_kind(unsigned *seed)
     static const struct {
         enum kind kind;
         unsigned share;
-    } shares[] = {{KIND_GET, 34},   {KIND_MANY, 12},     {KIND_SET, 20},     {KIND_QUIET_SET, 5},
-                  {KIND_DELETE, 4}, {KIND_META_GET, 12}, {KIND_META_SET, 8}, {KIND_MARK, 5}};
+    } shares[] = {{KIND_GET, 27},        {KIND_MANY, 12},      {KIND_SET, 18},
+                  {KIND_QUIET_SET, 5},   {KIND_ADD, 2},        {KIND_DELETE, 2},
+                  {KIND_GETS, 3},        {KIND_GAT, 3},        {KIND_TOUCH, 2},
+                  {KIND_META_GET, 9},    {KIND_META_QUIET, 4}, {KIND_META_SET, 8},
+                  {KIND_META_DELETE, 2}, {KIND_MARK, 3}};
     unsigned at = random_below(seed, 100), i = 0;
     while (at >= shares[i].share) at -= shares[i++].share;
     return shares[i].kind;
@@ -139,7 +148,9 @@ static void write_request(struct application *a, const struct asked *q, struct o
     switch (q->kind) {
     case KIND_GET:
     case KIND_MANY:
-        add_text(out, "get");
+    case KIND_GETS:
+    case KIND_GAT:
+        add_text(out, q->kind == KIND_GETS ? "gets" : q->kind == KIND_GAT ? "gat 1000" : "get");
         for (unsigned i = 0; i < q->n; i++) {
             write_key(a, q->keys[i], key);
             add_text(out, " %s", key);
@@ -151,8 +162,15 @@ static void write_request(struct application *a, const struct asked *q, struct o
         add_text(out, "set %s 7 0 ", key);
         add_value(a, out, key, "", q->kind == KIND_SET ? "\r\n" : " noreply\r\n");
         break;
+    case KIND_ADD:
+        add_text(out, "add %s 7 0 ", key);
+        add_value(a, out, key, "", "\r\n");
+        break;
     case KIND_DELETE: add_text(out, "delete %s\r\n", key); break;
+    case KIND_TOUCH: add_text(out, "touch %s 1000\r\n", key); break;
     case KIND_META_GET: add_text(out, "mg %s k v O%u\r\n", key, q->opaque); break;
+    case KIND_META_QUIET: add_text(out, "mg %s q k v O%u\r\n", key, q->opaque); break;
+    case KIND_META_DELETE: add_text(out, "md %s O%u\r\n", key, q->opaque); break;
     case KIND_META_SET:
         add_text(out, "ms %s ", key);
         char flags[32];
@@ -163,11 +181,11 @@ static void write_request(struct application *a, const struct asked *q, struct o
     }
 }
 
-static void ask(struct application *a)
+static void ask(struct application *a, enum kind kind)
 {
     static struct octets out;
-    struct asked q = {.kind = any_kind(&a->seed), .n = 1, .opaque = random_next(&a->seed)};
-    if (q.kind == KIND_MANY) q.n = 2 + random_below(&a->seed, MANY - 1);
+    struct asked q = {.kind = kind, .n = 1, .opaque = random_next(&a->seed)};
+    if (q.kind == KIND_MANY || q.kind == KIND_GAT) q.n = 2 + random_below(&a->seed, MANY - 1);
     if (q.kind == KIND_MARK) q.n = 0;
     for (unsigned i = 0; i < q.n; i++) q.keys[i] = random_below(&a->seed, KEYS);
     octets_take(&out, octets_n(&out));
@@ -182,7 +200,12 @@ static void ask(struct application *a)
 
 static void asks_on(struct application *a)
 {
-    while (!a->rests && a->n < a->depth && octets_n(&a->peer.out) < UNSENT_AT_MOST) ask(a);
+    while (!a->rests && a->n < a->depth && octets_n(&a->peer.out) < UNSENT_AT_MOST) {
+        enum kind kind = any_kind(&a->seed);
+        ask(a, kind);
+        /* What comes next shows that there is no answer. */
+        if (kind == KIND_META_QUIET) ask(a, KIND_MARK);
+    }
 }
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -220,7 +243,10 @@ static enum step take_get_line(struct application *a, struct asked *q, const cha
         write_key(a, q->keys[q->seen], key);
         int head = snprintf(right, sizeof right, "VALUE %s 7 ", key);
         if (strncmp(line, right, (size_t)head) != 0) continue;
-        n = strtoul(line + head, NULL, 10);
+        char *behind;
+        n = strtoul(line + head, &behind, 10);
+        if (q->kind == KIND_GETS) strtoull(behind, &behind, 10);
+        if (strcmp(behind, "\r\n") != 0) is_wrong(a, q, line);
         enum step step = take_value(a, key, len, n);
         if (step == STEP_ON) q->seen++;
         return step;
@@ -236,8 +262,12 @@ static enum step take_meta_line(struct application *a, struct asked *q, const ch
     char key[KEY_ROOM], right[KEY_ROOM + 64];
     unsigned n = 0;
     write_key(a, q->keys[0], key);
+    if (q->kind == KIND_META_QUIET && strcmp(line, "MN\r\n") == 0) {
+        a->tally.misses++;
+        return STEP_DONE; /* the line is for the request behind it */
+    }
     snprintf(right, sizeof right, "EN k%s O%u\r\n", key, q->opaque);
-    if (strcmp(line, right) == 0) {
+    if (q->kind == KIND_META_GET && strcmp(line, right) == 0) {
         a->tally.misses++;
         octets_take(&a->peer.in, len);
         return STEP_DONE;
@@ -248,22 +278,35 @@ static enum step take_meta_line(struct application *a, struct asked *q, const ch
     return take_value(a, key, len, n) == STEP_ON ? STEP_DONE : STEP_AGAIN;
 }
 
+static bool is_line(const char *line, const char *start, const char *end)
+{
+    size_t n = strlen(start);
+    return strncmp(line, start, n) == 0 && strcmp(line + n, end) == 0;
+}
+
 static enum step take_plain_line(struct application *a, const struct asked *q, const char *line,
                                  size_t len)
 {
     static const char *const allowed[KIND_COUNT][2] = {
         [KIND_SET] = {"STORED\r\n"},
+        [KIND_ADD] = {"STORED\r\n", "NOT_STORED\r\n"},
         [KIND_DELETE] = {"DELETED\r\n", "NOT_FOUND\r\n"},
+        [KIND_TOUCH] = {"TOUCHED\r\n", "NOT_FOUND\r\n"},
+        [KIND_META_SET] = {"HD"},
+        [KIND_META_DELETE] = {"HD", "NF"},
         [KIND_MARK] = {"MN\r\n"},
     };
-    char done[32];
+    bool is_meta = q->kind == KIND_META_SET || q->kind == KIND_META_DELETE;
+    const char *refused = NULL;
+    char opaque[32] = "";
+    if (is_meta) snprintf(opaque, sizeof opaque, " O%u\r\n", q->opaque);
     bool fits = false;
-    snprintf(done, sizeof done, "HD O%u\r\n", q->opaque);
-    if (q->kind == KIND_META_SET) fits = strcmp(line, done) == 0;
     for (int i = 0; i < 2 && allowed[q->kind][i]; i++)
-        fits = fits || strcmp(line, allowed[q->kind][i]) == 0;
-    if (!fits) is_wrong(a, q, line);
-    a->tally.stored += q->kind == KIND_SET || q->kind == KIND_META_SET;
+        fits = fits || is_line(line, allowed[q->kind][i], opaque);
+    if (a->may_be_refused && q->kind == KIND_SET) refused = "NOT_STORED\r\n";
+    if (a->may_be_refused && q->kind == KIND_META_SET) refused = "NS";
+    if (!fits && !(refused && is_line(line, refused, opaque))) is_wrong(a, q, line);
+    a->tally.stored += fits && (q->kind == KIND_SET || q->kind == KIND_META_SET);
     octets_take(&a->peer.in, len);
     return STEP_DONE;
 }
@@ -275,9 +318,15 @@ static enum step take_line(struct application *a, struct asked *q, const char *l
         octets_take(&a->peer.in, len);
         return STEP_DONE;
     }
-    if (q->kind == KIND_GET || q->kind == KIND_MANY) return take_get_line(a, q, line, len);
-    if (q->kind == KIND_META_GET) return take_meta_line(a, q, line, len);
-    return take_plain_line(a, q, line, len);
+    switch (q->kind) {
+    case KIND_GET:
+    case KIND_MANY:
+    case KIND_GETS:
+    case KIND_GAT: return take_get_line(a, q, line, len);
+    case KIND_META_GET:
+    case KIND_META_QUIET: return take_meta_line(a, q, line, len);
+    default: return take_plain_line(a, q, line, len);
+    }
 }
 
 static enum step take_next(struct application *a)
@@ -326,7 +375,7 @@ struct application *application_connects(struct moongate *m, const char *prefix,
     int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(fd, &to.as.any, to.n) < 0) stage_fails("an application cannot connect");
     a->prefix = prefix;
-    a->depth = depth < ASKED_MAX ? depth : ASKED_MAX;
+    a->depth = depth < ASKED_MAX ? depth : ASKED_MAX - 1; /* a quiet one brings another */
     a->seed = seed;
     peer_init(&a->peer, fd, textf("application %u (seed %u)", ++number, seed));
     a->peer.actor.rank = RANK_CLIENT;
@@ -355,6 +404,16 @@ void application_rests(struct application *a)
     a->tally.requests++;
     peer_queues(&a->peer, "mn\r\n", 4);
     if (!stage_waits(has_all, a)) stage_fails("%s: is not answered at the end", a->peer.name);
+}
+
+void application_may_be_refused(struct application *a)
+{
+    a->may_be_refused = true;
+}
+
+double application_waits(const struct application *a)
+{
+    return a->n ? stage_now() - a->since : 0;
 }
 
 struct tally application_tally(const struct application *a)

@@ -30,6 +30,12 @@ struct application;
 struct application *application_connects(struct moongate *m, const char *prefix, unsigned depth,
                                          unsigned seed);
 
+/* NOT_STORED and NS are right answers to its sets: a route may say so. */
+void application_may_be_refused(struct application *a);
+
+/* For how long the reply that it waits for has been the next one. */
+double application_waits(const struct application *a);
+
 /* Sends no new requests; waits until all have been answered and nothing else comes. */
 void application_rests(struct application *a);
 

@@ -242,7 +242,7 @@ static void note_listeners(struct moongate *m)
     const char *at = octets_at(&m->log);
     for (size_t i = 0; i < LISTENERS_MAX && (at = strstr(at, says)); i++) {
         at += sizeof says - 1;
-        m->listeners[i] = textf("%.*s", (int)strcspn(at, "\"\n"), at);
+        m->listeners[i] = textf("%.*s", (int)strcspn(at, " \"\n"), at);
     }
 }
 

@@ -29,7 +29,8 @@ struct link {
 
 struct relay {
     struct actor listener; /* first */
-    struct actor clock;    /* ticks each millisecond while the harm needs it */
+    int refusing; /* the listener's socket while it does not listen: the port stays taken; else -1 */
+    struct actor clock; /* ticks each millisecond while the harm needs it */
     struct address at, server;
     const char *address;
     struct link *links; /* all there ever were */
@@ -206,15 +207,48 @@ static bool actor_leaves(struct actor *actor)
     return true;
 }
 
-static void relay_listens(struct relay *r)
+static int relay_binds(struct relay *r)
 {
     int on = 1, segment = SEGMENT;
-    r->listener.fd = socket(r->at.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    setsockopt(r->listener.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(r->listener.fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
-    if (bind(r->listener.fd, &r->at.as.any, r->at.n) < 0 || listen(r->listener.fd, 64) < 0)
-        stage_fails("a relay cannot listen: %s", strerror(errno));
-    getsockname(r->listener.fd, &r->at.as.any, &r->at.n);
+    int fd = socket(r->at.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    if (bind(fd, &r->at.as.any, r->at.n) < 0)
+        stage_fails("a relay cannot bind: %s", strerror(errno));
+    getsockname(fd, &r->at.as.any, &r->at.n);
+    return fd;
+}
+
+/* A socket loses a port that the kernel chose when it ceases to listen; one that was asked for by its number it keeps. */
+static void relay_listens(struct relay *r)
+{
+    int chosen = relay_binds(r);
+    r->listener.fd = relay_binds(r);
+    close(chosen);
+    if (listen(r->listener.fd, 64) < 0) stage_fails("a relay cannot listen: %s", strerror(errno));
+}
+
+/* Nobody else gets the port meanwhile. */
+static void relay_refuses(struct relay *r)
+{
+    shutdown(r->listener.fd, SHUT_RDWR);
+    r->refusing = r->listener.fd;
+    r->listener.fd = -1;
+}
+
+static void relay_listens_again(struct relay *r)
+{
+    r->listener.fd = r->refusing;
+    r->refusing = -1;
+    if (listen(r->listener.fd, 64) < 0)
+        stage_fails("a relay cannot listen again: %s", strerror(errno));
+}
+
+static bool listener_leaves(struct actor *actor)
+{
+    struct relay *r = (struct relay *)(void *)actor;
+    if (r->refusing >= 0) close(r->refusing);
+    return actor_leaves(actor);
 }
 
 struct relay *relay_before(const char *server)
@@ -223,7 +257,8 @@ struct relay *relay_before(const char *server)
     r->at = address_read("127.0.0.1:0");
     r->server = address_read(server);
     r->listener =
-        (struct actor){.rank = RANK_BACKEND, .acts = listener_acts, .leaves = actor_leaves};
+        (struct actor){.rank = RANK_BACKEND, .acts = listener_acts, .leaves = listener_leaves};
+    r->refusing = -1;
     r->clock = (struct actor){.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
                               .rank = RANK_BACKEND,
                               .acts = clock_acts,
@@ -242,12 +277,10 @@ const char *relay_address(const struct relay *r)
 
 void relay_does(struct relay *r, enum harm harm, unsigned amount)
 {
-    if (harm == HARM_REFUSE && r->listener.fd >= 0) {
-        close(r->listener.fd);
-        r->listener.fd = -1;
-    } else if (harm != HARM_REFUSE && r->listener.fd < 0) {
-        relay_listens(r);
-    }
+    if (harm == HARM_REFUSE && r->listener.fd >= 0)
+        relay_refuses(r);
+    else if (harm != HARM_REFUSE && r->listener.fd < 0)
+        relay_listens_again(r);
     r->harm = harm;
     r->amount = amount;
     if (harm == HARM_GARBAGE) r->seed = amount;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "base/shared.h"
+#include "client/flow.h"
+#include "client/reply.h"
 #include "lib/capture.h"
 #include "script/script.h"
 #include "script/state.h"
@@ -80,8 +82,28 @@ static inline int make(void **state)
     return 0;
 }
 
+static inline void nobody_waits(void *owner, uint32_t place, const struct result *result)
+{
+}
+
+/* Functions that wait end before their script, as a turn sees to; what they would answer is nobody's here. */
+static inline void end_waiting(void)
+{
+    for (struct flow *flow = w.turn.flows; flow; flow = flow->next_flow) {
+        if (flow->end.done == reply_result) flow->end.done = nobody_waits;
+    }
+    if (w.turn.flows) flows_end(&w.turn);
+    w.turn.later = NULL;
+    w.turn.later_end = &w.turn.later;
+    if (!w.script) return;
+    struct generation *g = script_routes(w.script);
+    g->ready = NULL;
+    g->ready_end = &g->ready;
+}
+
 static inline void unload(void)
 {
+    end_waiting();
     if (w.script) script_destroy(w.script);
     w.script = NULL;
 }
@@ -144,7 +166,9 @@ static inline void fails(const char *text, const char *where, const char *why)
 static inline struct request *request_at(uint32_t i, enum command command, const char *key,
                                          const char *value)
 {
+    static struct reply nobody; /* that a client waits for */
     w.slots[i] = (struct request){.command_id = (uint8_t)command,
+                                  .owner = (uintptr_t)&nobody,
                                   .key_at = (uintptr_t)key,
                                   .key_len = (uint16_t)strlen(key),
                                   .value_at = (uintptr_t)value,

@@ -319,9 +319,29 @@ static void what_is_printed_names_pools_servers_and_the_kind_of_route(void **sta
     free(text);
 }
 
+static bool is_compiled(bool wanted)
+{
+    w.host.jit = wanted;
+    load(MG ANY);
+    lua_State *L = w.script->L;
+    lua_getglobal(L, "jit");
+    lua_getfield(L, -1, "status");
+    lua_call(L, 0, 1);
+    bool on = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return on;
+}
+
+static void the_compiler_is_on_or_off_as_the_host_says(void **state)
+{
+    assert_true(is_compiled(true));
+    assert_false(is_compiled(false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        alone(the_compiler_is_on_or_off_as_the_host_says),
         alone(a_pool_is_a_whole_script),
         alone(the_options_of_a_pool_reach_c),
         alone(servers_have_names_weights_and_settings_of_their_own),

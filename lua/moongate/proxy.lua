@@ -1,0 +1,63 @@
+--- proxy: requests that live longer than a turn, as tables with the fields and methods of request.
+local request = require "moongate.request"
+local where = require "moongate.where"
+
+local M = {}
+
+local bounds = { exptime = { -2 ^ 31, 2 ^ 31 - 1 }, flags = { 0, 2 ^ 32 - 1 } }
+
+--- The metatable of such tables.
+-- @param pointer function  of one: C's struct request; raises an error when it is none, or over
+-- @param holder function   of one: who holds what is written to it, as mg_request_edit wants it: at, serial
+-- @param written function  called with one, the field or "flags" and the value after it was written to; or nil
+function M.metatable(pointer, holder, written)
+    local methods = {}
+    for name, method in pairs(request.methods) do
+        methods[name] = function(self, a, b) return method(pointer(self, name), a, b) end
+    end
+    for name, editor in pairs(request.editors) do
+        methods[name] = function(self, a, b)
+            local r = pointer(self, name)
+            local at, serial = holder(self)
+            editor(r, at, serial, a, b)
+            if written then written(self, "meta") end
+        end
+    end
+    local fields, setters = request.fields, request.setters
+    local function set(self, name, value)
+        local r = pointer(self)
+        local bound = bounds[name]
+        if bound then
+            request.check_whole("req." .. name, value, bound[1], bound[2])
+            r[name] = value
+            return
+        end
+        local setter = setters[name]
+        if not setter then request.no_setter(name) end
+        local at, serial = holder(self)
+        setter(r, at, serial, value)
+        if written then written(self, name, value) end
+    end
+    return {
+        __metatable = "request",
+        __index = function(self, name)
+            if methods[name] then return methods[name] end
+            local r = pointer(self)
+            if bounds[name] then return r[name] end
+            local field = fields[name]
+            if not field then request.no_field(name) end
+            return field(r)
+        end,
+        __newindex = set,
+        __tostring = function(self)
+            return "request: " .. fields.command(pointer(self))
+        end,
+    }
+end
+
+--- Raises an error for a method that was called on something else.
+function M.not_one(name)
+    where.fail(name and ("call it as req:%s(...)"):format(name) or "this is no request")
+end
+
+return M

@@ -1,0 +1,139 @@
+--- big_value: values larger than a server takes, in parts.
+--
+--     mg.big_value { pages }
+--     mg.big_value { pages, threshold = 256 * 1024 }
+--
+-- A value of more than `threshold` bytes is stored as parts of that size, and then, under its own key, an index. The
+-- keys of the parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is
+-- missing reads as a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete. Limits: 1,024
+-- parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves the parts to
+-- their exptime.
+local abi = require "moongate.abi"
+local async = require "moongate.async"
+local built = require "moongate.built"
+local policy = require "moongate.policy"
+local reply = require "moongate.reply"
+local response = require "moongate.response"
+
+local C, script = abi.C, abi.script
+local call, call_each, request = async.call, async.call_each, built.make
+local bor, band = bit.bor, bit.band
+
+local MARK = 0x8000             -- in the flags of an index (source: mcrouter)
+local INDEX = "moongate big value 1: %d bytes, %d parts of %d, flags %.0f, hash %s"
+local PATTERN = "^moongate big value 1: (%d+) bytes, (%d+) parts of (%d+), flags (%d+), hash (%x+)$"
+local INDEX_MOST, PARTS_MOST = 160, 1024
+local KEY_MOST = 250 - 22       -- ":", 16 digits, ":", 4 digits
+
+local known = {
+    threshold = policy.count(1024, 2 ^ 27), -- bytes; default 524288
+}
+
+-- What an index says; nil for any other response. Of mg without f the flags are not known.
+local function read_index(res)
+    local size = res:is_hit() and res.size
+    if not size or size > INDEX_MOST or (res.flags ~= 0 and band(res.flags, MARK) == 0) then return nil end
+    local len, n, part, flags, hash = res.value:match(PATTERN)
+    n = tonumber(n)
+    if not n or n < 1 or n > PARTS_MOST then return nil end
+    return { len = tonumber(len), n = n, part = tonumber(part), flags = tonumber(flags), hash = hash }
+end
+
+local function part_key(key, hash, i)
+    return ("%s:%s:%d"):format(key, hash, i)
+end
+
+-- A request for each part.
+local function for_parts(key, index, make, exptime)
+    local list = {}
+    for i = 1, index.n do list[i] = make(part_key(key, index.hash, i), exptime) end
+    return list
+end
+
+local function all_hit(responses)
+    for i = 1, #responses do
+        if not responses[i] or not responses[i]:is_hit() then return false, responses[i] end
+    end
+    return true
+end
+
+-- The whole value, or a miss.
+local function join(child, key, index, res, touches, exptime)
+    local parts = call_each(child, for_parts(key, index, touches and request.gat or request.get, exptime))
+    local len = 0
+    for i = 1, index.n do
+        if not parts[i] or not parts[i]:is_hit() then return reply.miss() end
+        len = len + parts[i].size
+    end
+    if len ~= index.len then return reply.miss() end
+    return reply.value_of_calls(response.inside(parts[1]).number, index.n, index.flags, res.cas, res.ttl)
+end
+
+local function value_hash(task)
+    local out = abi.number()
+    C.mg_value_hash(script, task.at, task.serial, -1, out)
+    return (bit.tohex(tonumber(out[0] / 2ULL ^ 32)) .. bit.tohex(tonumber(out[0] % 2ULL ^ 32)))
+end
+
+-- Stores the parts; the response that shows that one could not be, or nil.
+local function store_parts(child, req, task, hash, threshold)
+    local key, size, exptime = req.key, req.size, req.exptime
+    local list = {}
+    for i = 1, math.ceil(size / threshold) do
+        local from = (i - 1) * threshold
+        list[i] = built.store_part("set", part_key(key, hash, i), task, from, threshold, 0, exptime)
+    end
+    local good, bad = all_hit(call_each(child, list))
+    if not good then return bad end
+end
+
+--- @param spec table  a route, and options
+return function(spec)
+    local children, options = policy.read("mg.big_value", spec, known, 1, 1)
+    local child, threshold = children[1], options.threshold or 512 * 1024
+
+    local store = policy.waiting("big_value", children, function(req)
+        local task = async.current "mg.big_value"
+        local size, n = req.size, math.ceil(req.size / threshold)
+        if n > PARTS_MOST or #req.key > KEY_MOST then return reply.error "object too large for cache" end
+        local hash = value_hash(task)
+        local bad = store_parts(child, req, task, hash, threshold)
+        if bad then return bad:is_error() and bad or reply.error "a part of the value was not stored" end
+        req.value = INDEX:format(size, n, threshold, req.flags, hash)
+        req.flags = bor(req.flags, MARK) % 2 ^ 32
+        return call(child, req)
+    end)
+
+    local read = policy.waiting("big_value", children, function(req)
+        local res = call(child, req)
+        local index = read_index(res)
+        if not index then return res end
+        local touches = req.command == "gat" or req.command == "gats"
+        return join(child, req.key, index, res, touches, touches and req.exptime or nil)
+    end)
+
+    local touch = policy.waiting("big_value", children, function(req)
+        local index = read_index(call(child, request.get(req.key)))
+        if not index then return child end
+        local touches = for_parts(req.key, index, request.touch, req.exptime)
+        if all_hit(call_each(child, touches)) then return child end
+        call(child, request.delete(req.key))
+        return reply.miss()
+    end)
+
+    local extend = policy.waiting("big_value", children, function(req)
+        if not read_index(call(child, request.get(req.key))) then return child end
+        return reply.error "the value is kept in parts, to which nothing can be added"
+    end)
+
+    local stores = { set = true, add = true, replace = true, cas = true }
+    local others = { get = read, gets = read, gat = read, gats = read }
+    others.touch, others.append, others.prepend = touch, extend, extend
+
+    return policy.chooser("big_value", children, function(req)
+        local command = req.command
+        if stores[command] then return req.size > threshold and store or child end
+        if command == "mg" then return req:has_flag "v" and read or child end
+        return others[command] or child
+    end)
+end

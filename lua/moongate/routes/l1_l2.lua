@@ -1,0 +1,100 @@
+--- l1_l2: a small near cache before a large one.
+--
+--     mg.l1_l2 { near, far, exptime = 60 }
+--     mg.l1_l2 { near, far, exptime = 60, negative = 5 }
+--
+-- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
+-- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes: L2, and L1 forgets the key. Reads that
+-- L1 cannot answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone.
+local async = require "moongate.async"
+local built = require "moongate.built"
+local fill = require "moongate.fill"
+local policy = require "moongate.policy"
+local reply = require "moongate.reply"
+
+local call, call_all, spawn, request = async.call, async.call_all, async.spawn, built.make
+
+local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- what a negative entry is
+
+local known = {
+    exptime = fill.exptime,            -- in L1: seconds, or "same" (as L2 has it; default; wants memcached 1.6)
+    negative = policy.count(1, 86400), -- seconds
+}
+
+local only_l2 = { gets = true, gat = true, gats = true, me = true }
+local deletes = { delete = true, md = true }
+
+local function is_nothing(res)
+    return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
+end
+
+-- What L1 does not know, or only L2 may do.
+local beyond = { "c", "h", "l", "t", "E", "M", "N", "R", "T" }
+
+-- A meta get that asks for no more than L1 knows.
+local function is_plain(req)
+    for i = 1, #beyond do
+        if req:has_flag(beyond[i]) then return false end
+    end
+    return req:has_flag "v" and req:has_flag "f"
+end
+
+-- A key that only base64 can carry.
+local function delete(key)
+    if key:find "[%z\1-\32\127]" then return request.meta_delete(key, "b") end
+    return request.delete(key)
+end
+
+--- @param spec table  L1 and L2, and options
+return function(spec)
+    local children, options = policy.read("mg.l1_l2", spec, known, 2, 2)
+    local l1, l2 = children[1], children[2]
+    local exptime = options.exptime or "same"
+    local filler = fill.into(l1, l2, exptime)
+
+    local read = policy.waiting("l1_l2", children, function(req)
+        local res = call(l1, req)
+        if res:is_hit() then
+            return options.negative and is_nothing(res) and reply.miss() or res
+        end
+        res = call(l2, req)
+        if res:is_hit() then
+            filler.later(req.key, res)
+        elseif res:is_miss() and options.negative and req.command == "get" then
+            spawn(l1, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative))
+        end
+        return res
+    end)
+
+    local set = policy.waiting("l1_l2", children, function(req)
+        local res = call(l2, req)
+        if not res:is_hit() then
+            call(l1, delete(req.key))
+            return res
+        end
+        local longest = exptime ~= "same" and exptime or 0
+        if longest > 0 and (req.exptime == 0 or req.exptime > longest) then req.exptime = longest end
+        call(l1, req)
+        return res
+    end)
+
+    local remove = policy.waiting("l1_l2", children, function(req)
+        local both = call_all({ l2, l1 }, req)
+        return both[2]:is_error() and both[2] or both[1]
+    end)
+
+    local change = policy.waiting("l1_l2", children, function(req)
+        local res = call(l2, req)
+        call(l1, delete(req.key))
+        return res
+    end)
+
+    return policy.chooser("l1_l2", children, function(req)
+        local command = req.command
+        if command == "get" then return read end
+        if command == "set" then return set end
+        if command == "mg" then return is_plain(req) and read or l2 end
+        if only_l2[command] then return l2 end
+        return deletes[command] and remove or change
+    end)
+end

@@ -1,0 +1,43 @@
+--- migrate: from one route to another, key by key, in a window of time.
+--
+--     mg.migrate { users, new_users, start = 1767225600, interval = 3600 }
+--
+-- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Four phases:
+-- before `start` everything goes to the first route; then a key goes to the first until its moment, and to the second
+-- from it on; from start + 2 interval on everything goes to the second. Between start and end deletes go to both, so
+-- that nothing old comes back, whichever clock a proxy has: an error of either is the answer, else that it was there.
+local async = require "moongate.async"
+local policy = require "moongate.policy"
+
+local time = os.time
+
+local known = {
+    start = policy.count(0, 2 ^ 40),        -- seconds since 1970
+    interval = policy.count(1, 10 * 2 ^ 25), -- seconds
+}
+
+local deletes = { delete = true, md = true }
+
+--- @param spec table  the old and the new route; start and interval
+return function(spec)
+    local children, options = policy.read("mg.migrate", spec, known, 2, 2)
+    policy.want("mg.migrate", options, "start")
+    policy.want("mg.migrate", options, "interval")
+    local from, to, start, window = children[1], children[2], options.start, 2 * options.interval
+
+    local both = policy.waiting("migrate", children, function(req)
+        local results = async.call_all(children, req)
+        for i = 1, 2 do
+            if results[i]:is_error() then return results[i] end
+        end
+        return results[1]:is_hit() and results[1] or results[2]
+    end)
+
+    return policy.chooser("migrate", children, function(req)
+        local passed = time() - start
+        if passed < 0 then return from end
+        if passed >= window then return to end
+        if deletes[req.command] then return both end
+        return passed < req:key_hash() % window and from or to
+    end)
+end

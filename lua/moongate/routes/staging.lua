@@ -1,0 +1,68 @@
+--- staging: a pool on trial beside the one that serves: it gets the same load, and nobody waits for it.
+--
+--     mg.staging { users, new_users }
+--     mg.staging { users, new_users, exptime = 600 }
+--
+-- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
+-- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was
+-- stored.
+local abi = require "moongate.abi"
+local async = require "moongate.async"
+local built = require "moongate.built"
+local fill = require "moongate.fill"
+local policy = require "moongate.policy"
+
+local C = abi.C
+local call, spawn, request = async.call, async.spawn, built.make
+
+local known = {
+    -- Of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    exptime = fill.exptime,
+}
+
+local filling = { get = true, gets = true }
+local conditional = { add = true, replace = true, cas = true }
+
+--- @param spec table  the warm and the staging route, and options
+return function(spec)
+    local children, options = policy.read("mg.staging", spec, known, 2, 2)
+    local warm, staging = children[1], children[2]
+    local filler = fill.into(staging, warm, options.exptime or "same", true)
+    local both = policy.route("staging", C.ROUTE_ALL, children, { wait = C.WAIT_INITIAL })
+
+    local read = policy.waiting("staging", children, function(req)
+        local res = call(warm, req)
+        if res:is_hit() then
+            filler.later(req.key, res)
+        else
+            spawn(staging, req)
+        end
+        return res
+    end)
+
+    local store = policy.waiting("staging", children, function(req)
+        local res = call(warm, req)
+        if not res:is_hit() then return res end
+        if req.command == "ms" then
+            req:clear_flag "C"
+            req:clear_flag "M"
+            spawn(staging, req)
+        else
+            spawn(staging, request.set(req.key, req.value, req.flags, req.exptime))
+        end
+        return res
+    end)
+
+    -- A meta set that depends on a cas id or on the old value, but for append and prepend.
+    local function is_conditional(req)
+        if conditional[req.command] then return true end
+        if req.command ~= "ms" then return false end
+        local mode = req:flag "M"
+        return req:has_flag "C" or mode == "E" or mode == "e" or mode == "R" or mode == "r"
+    end
+
+    return policy.chooser("staging", children, function(req)
+        if filling[req.command] then return read end
+        return is_conditional(req) and store or both
+    end)
+end

@@ -1,0 +1,45 @@
+--- warm_up: a cold pool that is filled from a warm one.
+--
+--     mg.warm_up { new_users, users }
+--     mg.warm_up { new_users, users, exptime = 600 }
+--
+-- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
+-- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
+-- it is asked again. All other commands go to the cold route alone.
+local async = require "moongate.async"
+local fill = require "moongate.fill"
+local policy = require "moongate.policy"
+
+local call = async.call
+
+local known = {
+    -- Of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    exptime = fill.exptime,
+}
+
+local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
+
+--- @param spec table  the cold and the warm route, and options
+return function(spec)
+    local children, options = policy.read("mg.warm_up", spec, known, 2, 2)
+    local cold, warm = children[1], children[2]
+    local filler = fill.into(cold, warm, options.exptime or "same")
+
+    local read = policy.waiting("warm_up", children, function(req)
+        local res = call(cold, req)
+        if res:is_hit() then return res end
+        if req.command == "get" then
+            local found = call(warm, req)
+            if found:is_hit() then filler.later(req.key, found) end
+            return found
+        end
+        local found = call(warm, fill.get(req.key))
+        if not found:is_hit() then return res end
+        filler.now(req.key, found)
+        return call(cold, req)
+    end)
+
+    return policy.chooser("warm_up", children, function(req)
+        return reads[req.command] and read or cold
+    end)
+end

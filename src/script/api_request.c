@@ -1,0 +1,262 @@
+/* The bodies of requests.h. Nothing here may enter Lua. */
+#include "script/requests.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+#include "client/client.h"
+#include "protocol/flags.h"
+#include "protocol/text.h"
+#include "script/state.h"
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len)
+{
+    return r->key_at && r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
+}
+
+bool mg_request_has_suffix(const struct request *r, const char *suffix, size_t len)
+{
+    return r->key_at && r->key_len >= len &&
+           memcmp((const uint8_t *)r->key_at + r->key_len - len, suffix, len) == 0;
+}
+
+bool mg_request_part(const struct request *r, const char *separator, size_t len, uint32_t n,
+                     struct mg_bytes *out)
+{
+    const uint8_t *at = (const uint8_t *)r->key_at, *end = at + r->key_len;
+    while (at) {
+        const uint8_t *next = memmem(at, (size_t)(end - at), separator, len);
+        if (--n == 0) {
+            *out = (struct mg_bytes){(uintptr_t)at, (uint32_t)((next ? next : end) - at)};
+            return true;
+        }
+        at = next ? next + len : NULL;
+    }
+    return false;
+}
+
+double mg_request_hash(const struct request *r, uint32_t hash)
+{
+    return r->key_at ? hash_bytes((enum hash)hash, (const void *)r->key_at, r->key_len) : 0;
+}
+
+bool mg_request_in_share(const struct request *r, double share, const char *salt, size_t len)
+{
+    uint64_t seed = len ? hash_bytes64(HASH_XXH3, salt, len, 0) : 0;
+    if (!r->key_at) return false;
+    uint64_t hash = hash_bytes64(HASH_XXH3, (const void *)r->key_at, r->key_len, seed);
+    return (double)(hash >> 11) * 0x1p-53 < share;
+}
+
+static bool has_flags(const struct request *r)
+{
+    unsigned shape = command_info(r->command_id)->shape;
+    return shape == SHAPE_META || shape == SHAPE_META_STORE;
+}
+
+bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *out)
+{
+    const uint8_t *token;
+    size_t len;
+    if (!r->key_at || !has_flags(r) || !request_find_flag(r, (uint8_t)letter, &token, &len))
+        return false;
+    *out = (struct mg_bytes){(uintptr_t)token, (uint32_t)len};
+    return true;
+}
+
+static bool has_delta(const struct request *r)
+{
+    return command_info(r->command_id)->shape == SHAPE_ARITHMETIC;
+}
+
+bool mg_request_cas(const struct request *r, uint64_t *out)
+{
+    *out = r->number;
+    return r->command_id == COMMAND_CAS;
+}
+
+bool mg_request_delta(const struct request *r, uint64_t *out)
+{
+    *out = r->number;
+    return has_delta(r);
+}
+
+bool mg_read_number(const char *digits, size_t len, uint64_t *out)
+{
+    return text_read_digits((const uint8_t *)digits, len, out);
+}
+
+/* --- the client -------------------------------------------------------------------------------- */
+
+int32_t mg_request_client(struct script *s, const struct request *r, char *text)
+{
+    const struct client *c = turn_client(s->host.turn, r->affinity);
+    struct addr addr = {.len = sizeof addr.sa};
+    if (!c || getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return 0;
+    if (addr_is_unix(&addr))
+        memcpy(text, "unix", sizeof "unix"); /* clients have no path */
+    else
+        addr_print(&addr, text);
+    return (int32_t)strlen(text);
+}
+
+int32_t mg_request_listener(struct script *s, const struct request *r)
+{
+    const struct client *c = turn_client(s->host.turn, r->affinity);
+    return c ? (int32_t)c->listener : -1;
+}
+
+const char *mg_listener(struct script *s, uint32_t at)
+{
+    return at < s->host.listeners_n ? s->host.listeners[at] : NULL;
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+void mg_request_make(struct request *r, uint32_t command)
+{
+    static const char NO_KEY[] = "";
+    *r = (struct request){.command_id = (uint8_t)command, .key_at = (uintptr_t)NO_KEY};
+}
+
+int mg_request_set_number(struct request *r, uint64_t number)
+{
+    if (!r->key_at) return MG_EDIT_OVER;
+    if (r->command_id != COMMAND_CAS && !has_delta(r)) return MG_EDIT_NO_NUMBER;
+    r->number = number;
+    return MG_EDIT_OK;
+}
+
+/* Bytes that live as long as their holder says; NULL: it holds too much. */
+static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint32_t at,
+                           uint32_t serial)
+{
+    if (at == MG_BY_LUA) return (const uint8_t *)bytes;
+    if (at != MG_BY_TURN) return async_hold(s, at, serial, bytes, len);
+    return memcpy(arena_alloc(s->host.arena, len ? len : 1), bytes, len);
+}
+
+/* What one may do to the answer of a client's request without its knowing ends where the client counts on it. */
+static bool is_clients(uint8_t letter)
+{
+    return letter == 'q' || letter == 'b' || letter == 'k' || letter == 'O';
+}
+
+/* The flags with one of them added, replaced or taken out, into the script's scratch. */
+static size_t edit_flags(struct script *s, const struct request *r, uint32_t part, const char *flag,
+                         size_t len)
+{
+    uint8_t *to = s->scratch;
+    size_t n = request_flags_without(r, (uint8_t)flag[0], to);
+    if (part == MG_NO_FLAG) return n;
+    if (n > 0) to[n++] = ' ';
+    memcpy(to + n, flag, len);
+    return n + len;
+}
+
+/* Numbers that the script has written stay, unless their flag is what is edited. */
+static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t letter)
+{
+    struct request before = *r;
+    size_t tokens = command_info(r->command_id)->shape == SHAPE_META_STORE ? 3 : 2;
+    r->meta = 0;
+    if (request_take_flags(r, text, len, tokens) || r->meta & META_QUIET) {
+        *r = before;
+        return MG_EDIT_BAD_FLAGS;
+    }
+    r->meta |= before.meta & META_QUIET;
+    if (letter && letter != 'T') r->exptime = before.exptime;
+    if (letter && letter != 'F') r->flags = before.flags;
+    return MG_EDIT_OK;
+}
+
+static bool is_flag(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((uint8_t)bytes[i] <= ' ' || bytes[i] == 0x7f) return false;
+    }
+    return len > 0 && len < LINE_MAX_BYTES / 4;
+}
+
+/* q stands in the text that put_flags may not see: it is the client's, and noted in r->meta. */
+static int set_flags(struct script *s, struct request *r, uint32_t part, const char *bytes,
+                     size_t len, uint32_t at, uint32_t serial)
+{
+    const char *text = bytes;
+    if (!has_flags(r)) return MG_EDIT_NO_FLAGS;
+    if (part != MG_FLAGS) {
+        if (!is_flag(bytes, len) || is_clients((uint8_t)bytes[0])) return MG_EDIT_BAD_FLAGS;
+        struct request plain = *r;
+        uint8_t without[LINE_MAX_BYTES];
+        plain.args_len = (uint16_t)request_flags_without(r, 'q', without);
+        plain.args_at = (uintptr_t)without;
+        if (plain.args_len + len >= LINE_MAX_BYTES / 2) return MG_EDIT_BAD_FLAGS;
+        len = edit_flags(s, &plain, part, bytes, len);
+        text = (const char *)s->scratch;
+    }
+    if (len >= LINE_MAX_BYTES / 2) return MG_EDIT_BAD_FLAGS;
+    const uint8_t *held = at == MG_BY_LUA ? (const uint8_t *)text : hold(s, text, len, at, serial);
+    if (!held) return MG_EDIT_TOO_MUCH;
+    return put_flags(r, held, len, part == MG_FLAGS ? 0 : (uint8_t)bytes[0]);
+}
+
+static int set_key(struct script *s, struct request *r, const char *key, size_t len, uint32_t at,
+                   uint32_t serial)
+{
+    if (!request_may_have_key(r, (const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
+    const uint8_t *held = hold(s, key, len, at, serial);
+    if (!held) return MG_EDIT_TOO_MUCH;
+    request_put_key(r, held, len);
+    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* nobody else knows another one */
+    return MG_EDIT_OK;
+}
+
+static bool has_value(const struct request *r)
+{
+    unsigned shape = command_info(r->command_id)->shape;
+    return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+}
+
+static int set_value(struct script *s, struct request *r, const char *value, size_t len,
+                     uint32_t at, uint32_t serial)
+{
+    if (!has_value(r)) return MG_EDIT_NO_VALUE;
+    if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
+    const uint8_t *held = hold(s, value, len, at, serial);
+    if (!held) return MG_EDIT_TOO_MUCH;
+    r->value_at = (uintptr_t)held;
+    r->value_len = (uint32_t)len;
+    r->value_blob = 0;
+    return MG_EDIT_OK;
+}
+
+int mg_request_edit(struct script *s, struct request *r, uint32_t part, const char *bytes,
+                    size_t len, uint32_t at, uint32_t serial)
+{
+    if (!r->key_at) return MG_EDIT_OVER;
+    switch (part) {
+    case MG_KEY: return set_key(s, r, bytes, len, at, serial);
+    case MG_VALUE: return set_value(s, r, bytes, len, at, serial);
+    default: return set_flags(s, r, part, bytes, len, at, serial);
+    }
+}
+
+int mg_request_borrow(struct script *s, struct request *r, uint32_t at, uint32_t serial,
+                      int32_t call, uint32_t from, uint32_t len)
+{
+    struct async_value v;
+    if (!has_value(r)) return MG_EDIT_NO_VALUE;
+    if (!async_value(s, at, serial, call, &v)) return MG_EDIT_OVER;
+    if (from > v.len) from = v.len;
+    if (len > v.len - from) len = v.len - from;
+    if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
+    r->value_at = (uintptr_t)v.at + from;
+    r->value_len = len;
+    r->value_blob = (uintptr_t)v.blob;
+    return MG_EDIT_OK;
+}

@@ -1,0 +1,242 @@
+--- api_fuzz: a script that calls everything that scripts may call, in random order, with whatever it finds.
+-- Played by tests/e2e/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is wrong
+-- is a Lua error, caught here; whatever crashes is the test's business.
+local mg = require "moongate"
+
+local seed = SEED
+local function random(n)
+    seed = (seed * 1103515245 + 12345) % 2 ^ 31
+    return math.floor(seed / 65536) % n + 1
+end
+
+local function pick(list) return list[random(#list)] end
+
+local pool, other = mg.pool { SERVERS }, mg.pool { SERVERS, timeout = 0.05 }
+local shared, counter, gauge = mg.shared("fuzz", "64k"), mg.counter "fuzz_count", mg.gauge "fuzz_gauge"
+local histogram = mg.histogram "fuzz_times"
+
+-- --- what there is to give --------------------------------------------------------------------
+
+local numbers = { 0, 1, 2, 3, -1, 0.5, 0.001, 0.002, 250, 251, 2 ^ 31, 2 ^ 32 - 1, 2 ^ 32, 2 ^ 53, 2 ^ 63, -2 ^ 31,
+    1e300, 0 / 0,
+    1 / 0, -1 / 0 }
+local strings = { "", "k", "user:1", "a b", "x\r\nflush_all\r\n", "\0", ("k"):rep(250), ("k"):rep(251),
+    ("v"):rep(3000), "\255\254",
+    "v t", "v f k O1 c", "T30", "b", "b v", "q", "S", ":", "t", "T", "hit", "first", "majority", "same", "xxh3",
+        "md5", "get", "wait",
+    "timeout", "18446744073709551615", "18446744073709551616", "-1", "nan", "key", "value", "flags", "exptime",
+        "cas", "delta",
+    "command", "size", "client", "listener", "kind", "error", "number", "ttl", "key_at", "value_at", "owner",
+        "function_id",
+    "has_prefix", "key_part", "in_share", "set_flag", "is_hit", "__index", "__gc", "nosuch" }
+
+-- Objects of all sorts and ages; a new one takes an old one's place.
+local things = { pool, other, mg, mg.request, mg.reply, mg.reply.miss(), mg.reply.error "e", mg.reply.value "v",
+    strings,
+    mg.timer, mg.log, mg.worker, shared, counter, gauge, histogram }
+local FIXED, MOST = #things, 80
+
+local function keep(thing)
+    if thing == nil then return end
+    if #things < MOST then things[#things + 1] = thing else things[FIXED + random(MOST - FIXED)] = thing end
+end
+
+local depth = 0
+local anything
+
+local function some_table()
+    local made = {}
+    for _ = 1, random(4) - 1 do made[#made + 1] = anything() end
+    if random(3) == 1 then made[pick(strings)] = anything() end
+    if random(3) == 1 then made.wait = pick { "all", "first", "hit", "majority", 1, 2, 99, "x" } end
+    if random(3) == 1 then made.timeout = pick { 0.001, 0.01, -1, "x" } end
+    return made
+end
+
+local function some_list(of)
+    local made = {}
+    for i = 1, random(4) do made[i] = of() end
+    return made
+end
+
+local function some_function()
+    local way, value = random(4), nil
+    if way == 1 then value = anything() end
+    return function()
+        if way == 2 then error(value) end
+        if way == 3 then return pool end
+        return value
+    end
+end
+
+function anything()
+    local way = random(12)
+    if way == 1 then return nil end
+    if way == 2 then return random(2) == 1 end
+    if way <= 4 then return pick(numbers) end
+    if way <= 6 then return pick(strings) end
+    if way == 7 and depth < 3 then
+        depth = depth + 1
+        local made = some_table()
+        depth = depth - 1
+        return made
+    end
+    if way == 8 then return some_function() end
+    return pick(things)
+end
+
+-- --- what there is to call --------------------------------------------------------------------
+
+local routes -- filled below
+local inside = 0 -- functions that are at it
+local makers = { "get", "gets", "gat", "gats", "touch", "delete", "incr", "decr", "set", "add", "replace",
+    "append", "prepend", "cas",
+    "meta_get", "meta_set", "meta_delete", "meta_arithmetic" }
+
+-- Most of what is made should be good, or nothing would ever be sent.
+local function good_request()
+    return mg.request[pick(makers)](pick { "k", "user:1", "long", "n" }, pick { "v", "v f", "1", 5, 0 }, pick { 0,
+        1, "T9" },
+        pick { 0, 1, 30 })
+end
+
+local methods = { "has_prefix", "has_suffix", "key_part", "key_hash", "in_share", "has_flag", "flag", "set_flag",
+    "clear_flag", "is_hit",
+    "is_miss", "is_refused", "is_error", "nosuch", "get", "set", "add", "incr", "delete", "ttl", "usage", "stop",
+        "every",
+    "after", "observe", "info" }
+
+-- Not those that look names up, which may take long, or that change the daemon.
+local function functions_of(table_of)
+    local found = {}
+    for name, f in pairs(table_of) do
+        if type(f) == "function" and name ~= "pool" and name ~= "options" then found[#found + 1] = f end
+    end
+    return found
+end
+
+local top, made = functions_of(mg), functions_of(mg.request)
+
+local waits = {
+    function(req) return mg.call(pick(routes), pick { req, good_request(), anything() }, pick { 0.01, 0.05 }) end,
+    function(req) return mg.call(pick(routes), req) end,
+    function() return mg.call(pick(routes), good_request()) end,
+    function(req) return mg.call_all(some_list(function() return pick(routes) end), req, some_table()) end,
+    function(req)
+        return mg.call_all(some_list(function() return pick(routes) end), req,
+            { wait = pick { "first", "hit", "majority", 2 }, timeout = 0.01 })
+    end,
+    function() return mg.call_each(pick(routes), some_list(good_request)) end,
+    function(req) return inside < 20 and mg.spawn(pick(routes), random(2) == 1 and req or good_request()) end,
+    function() return mg.sleep(pick { 0.001, 0.002, 0.005 }) end,
+    function() return mg.call(anything(), anything(), anything()) end,
+    function() return mg.call_all(anything(), anything(), anything()) end,
+    function() return mg.call_each(anything(), anything(), anything()) end,
+    function() return mg.spawn(anything(), anything()) end,
+}
+
+local plays = {
+    function() return pick(top)(pick { anything(), some_table() }, anything(), anything()) end,
+    function() return pick(made)(anything(), anything(), anything(), anything(), anything()) end,
+    function() return good_request() end,
+    function() return mg.request[pick { "set", "add", "meta_set" }]("k", pick(things), anything(), anything()) end,
+    function() return pick { mg.reply.miss, mg.reply.error, mg.reply.value }(anything(), anything(), anything()) end,
+    function() local thing = pick(things) return thing[pick(methods)](thing, anything(), anything()) end,
+    function() return pick(things)[pick(methods)](anything(), anything(), anything()) end,
+    function() return pick(things)[pick(strings)] end,
+    function() return pick(things)[anything()] end,
+    function()
+        local thing = pick(things)
+        if type(thing) ~= "table" or getmetatable(thing) then thing[pick(strings)] = anything() end
+    end,
+    function() return tostring(pick(things)) end,
+    function() return #pick(things) end,
+    function() return pick(things) .. anything() end,
+    function() return pick(things) + anything() end,
+    function() return pick(things) < anything() end,
+    function() return pick(things) == pick(things) end,
+    function() return pick(things)(anything()) end,
+    function() return getmetatable(pick(things)) end,
+    function() return setmetatable(pick(things), {}) end,
+    function() return next(pick(things)) end,
+    function() return (coroutine.running()) end,
+    function() return coroutine.resume(pick(things), anything()) end,
+    function() return coroutine.wrap(some_function())(anything()) end,
+    function() return coroutine.create(some_function()) end,
+    function() return coroutine.status(pick(things)) end,
+    function() if random(20) == 1 then coroutine.yield(anything()) end end,
+    function() return pcall(pick(things), anything()) end,
+    function() return table.concat { tostring(pick(things)), tostring(anything()) } end,
+    function() return string.format("%s %s", tostring(anything()), tostring(pick(things))) end,
+}
+
+-- --- requests --------------------------------------------------------------------------------
+
+local function play(list, req)
+    local good, result = pcall(pick(list), req)
+    if good then keep(result) end
+end
+
+-- What a function does; less and less of it while many are at it.
+local function play_some(req, may_wait)
+    keep(req)
+    for _ = 1, inside > 50 and 1 or random(8) do
+        play(plays, req)
+        if may_wait and inside <= 50 and random(2) == 1 then play(waits, req) end
+    end
+end
+
+local function some_end(req)
+    local way = random(8)
+    if way <= 3 then return pool end
+    if way == 4 then return anything() end
+    if way == 5 then return mg.reply.value(pick(strings), pick { 0, 7 }) end
+    if way == 6 then return inside < 30 and pick(routes) or pool end
+    if way == 7 then return mg.reply.miss() end
+    return mg.call and pcall(mg.call, pool, req) and pool or other
+end
+
+local function waiting(req)
+    inside = inside + 1
+    local good, result = pcall(function()
+        play_some(req, true)
+        if random(3) == 1 then return mg.call(pool, req) end
+        return some_end(req)
+    end)
+    inside = inside - 1
+    if not good then error(result, 0) end
+    return result
+end
+
+local function plain(req)
+    play_some(req, random(4) == 1)
+    return some_end(req)
+end
+
+local slow, slower = mg.async(waiting), mg.async(function(req) mg.sleep(0.002) return waiting(req) end)
+
+routes = { pool, other, slow, slower, plain, mg.failover { other, pool }, mg.all_sync { pool, slow },
+    mg.all_async { slow, plain },
+    mg.all_fastest { slower, pool }, mg.all_initial { pool, slow }, mg.all_majority { pool, other, slow },
+        mg.reply.miss(),
+    mg.warm_up { other, pool }, mg.staging { pool, slow, exptime = 5 }, mg.l1_l2 { other, pool, negative = 1 },
+    mg.migrate { pool, slow, start = os.time() - 1000, interval = 1000 }, mg.big_value { pool, threshold = 1024 } }
+
+-- What may only be called now is called now, too.
+for _ = 1, 300 do play(plays) end
+for _, f in ipairs(top) do
+    for _ = 1, 10 do
+        pcall(f, some_table())
+        pcall(f, { pool, slow, [pick(strings)] = anything() })
+    end
+end
+for _ = 1, 20 do
+    play(made)
+    pcall(mg.pool, { "127.0.0.1:1", [pick(strings)] = anything() })
+end
+mg.defaults {}
+
+return function(req)
+    if req.key == "alive" then return pool end
+    return plain(req)
+end

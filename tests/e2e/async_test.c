@@ -1,0 +1,532 @@
+/* Functions that wait: mg.async, mg.call, mg.call_all, mg.call_each, mg.spawn, mg.sleep, and what their wrong use costs. */
+#include "lib/backend.h"
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/scene.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+/* A script with `pool` over the backend and this body of a function that may wait. */
+static const char *waiting(const struct backend *b, const char *body)
+{
+    return textf(MG "local pool = mg.pool { '%s' }\n"
+                    "return mg.async(function(req)\n"
+                    "%s\n"
+                    "end)\n",
+                 backend_address(b), body);
+}
+
+static void a_function_goes_on_where_it_waited(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        waiting(b, "  local key, list = req.key, { 1, 2 }\n"
+                   "  local one = mg.call(pool, mg.request.get(key .. 1))\n"
+                   "  list[3] = one.value\n"
+                   "  local two = mg.call(pool, mg.request.get(key .. 2))\n"
+                   "  return mg.reply.value(table.concat(list, ',') .. ',' .. two.value, 9)"),
+        NULL));
+    for (int i = 0; i < 3; i++) { /* coroutines are used again */
+        client_sends(c, "get k\r\n");
+        backend_sees(b, "get k1\r\n");
+        backend_answers(b, hit_and_end("k1", "a"));
+        backend_sees(b, "get k2\r\n");
+        backend_answers(b, hit_and_end("k2", "b"));
+        client_sees(c, "VALUE k 9 7\r\n1,2,a,b\r\nEND\r\n");
+    }
+    client_sees_nothing_more(c);
+}
+
+/* The kinds of what call_all gives for three servers, as a value. */
+static const char *call_all_over(struct backend *const b[3], const char *options)
+{
+    return textf(MG "local pools = { mg.pool { '%s' }, mg.pool { '%s' }, mg.pool { '%s' } }\n"
+                    "return mg.async(function(req)\n"
+                    "  local kinds = {}\n"
+                    "  for i, res in ipairs(mg.call_all(pools, req, %s)) do\n"
+                    "    kinds[i] = res and res.kind or 'none'\n"
+                    "  end\n"
+                    "  return mg.reply.error(table.concat(kinds, ' '))\n"
+                    "end)\n",
+                 backend_address(b[0]), backend_address(b[1]), backend_address(b[2]), options);
+}
+
+static void call_all_waits_as_it_is_told(void **state)
+{
+    static const struct {
+        const char *options, *answers[3], *kinds;
+    } cases[] = {
+        {"nil",
+         {"VALUE k 0 1\r\nx\r\nEND\r\n", "END\r\n", "SERVER_ERROR no\r\n"},
+         "hit miss server_error"},
+        {"{ wait = 'all' }", {"END\r\n", "END\r\n", "END\r\n"}, "miss miss miss"},
+        {"{ wait = 'first' }", {NULL, "END\r\n", NULL}, "none miss none"},
+        {"{ wait = 'first' }", {"SERVER_ERROR no\r\n", "END\r\n", NULL}, "server_error miss none"},
+        {"{ wait = 'hit' }", {"END\r\n", NULL, "VALUE k 0 0\r\n\r\nEND\r\n"}, "miss none hit"},
+        {"{ wait = 'hit' }", {"END\r\n", "END\r\n", "END\r\n"}, "miss miss miss"},
+        {"{ wait = 'majority' }", {"END\r\n", "END\r\n", NULL}, "miss miss none"},
+        {"{ wait = 1 }", {NULL, NULL, "END\r\n"}, "none none miss"},
+        {"{ wait = 2, timeout = 5 }", {"END\r\n", "END\r\n", NULL}, "miss miss none"},
+        {"{ wait = 3, timeout = 0.05 }", {"END\r\n", NULL, NULL}, "miss none none"},
+        {"{ timeout = 0.05 }", {NULL, NULL, NULL}, "none none none"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct backend *b[3] = {backend_listens(), backend_listens(), backend_listens()};
+        struct client *c =
+            client_connects(moongate_start(call_all_over(b, cases[i].options), NULL));
+        client_sends(c, "get k\r\n");
+        for (int k = 0; k < 3; k++) backend_sees(b[k], "get k\r\n");
+        for (int k = 0; k < 3; k++) {
+            if (cases[i].answers[k]) backend_answers(b[k], cases[i].answers[k]);
+        }
+        client_sees(c, textf("SERVER_ERROR %s\r\n", cases[i].kinds));
+        for (int k = 0; k < 3; k++) { /* answers that come late are nobody's */
+            if (!cases[i].answers[k]) backend_answers(b[k], hit_and_end("k", "late"));
+        }
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
+}
+
+static void call_each_sends_many_requests_at_once(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        waiting(b, "  local list = {}\n"
+                   "  for i = 1, 3 do list[i] = mg.request.get(req.key .. i) end\n"
+                   "  local got = mg.call_each(pool, list)\n"
+                   "  return mg.reply.value(got[1].value .. got[2].kind .. got[3].value)"),
+        NULL));
+    client_sends(c, "get k\r\n");
+    for (int i = 1; i <= 3; i++) backend_sees(b, textf("get k%d\r\n", i));
+    backend_answers(b, textf("%sEND\r\n%s", hit_and_end("k1", "a"), hit_and_end("k3", "c")));
+    client_sees(c, hit_and_end("k", "amissc"));
+}
+
+static void a_call_has_a_time_limit_of_its_own(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(
+        moongate_start(waiting(b, "  local res = mg.call(pool, req, 0.05)\n"
+                                  "  return mg.reply.error(res.kind .. ': ' .. res.error)"),
+                       NULL));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    client_sees(c, "SERVER_ERROR timeout: timeout\r\n");
+    backend_answers(b, hit_and_end("k", "late"));
+    client_sees_nothing_more(c);
+}
+
+static void what_is_spawned_is_not_waited_for(void **state)
+{
+    struct backend *b = backend_listens(), *other = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        textf(MG "local pool, other = mg.pool { '%s' }, mg.pool { '%s' }\n"
+                 "local function plain(req) mg.spawn(other, mg.request.set('s', 'plain')) return "
+                 "pool end\n"
+                 "local slow = mg.async(function(req)\n"
+                 "  mg.spawn(other, mg.request.set('s', 'slow', 1, 2))\n"
+                 "  mg.spawn(other, req)\n"
+                 "  return mg.reply.miss()\n"
+                 "end)\n"
+                 "return function(req) return req.key == 'slow' and slow or plain end\n",
+              backend_address(b), backend_address(other)),
+        NULL));
+    client_sends(c, "get slow\r\n");
+    client_sees(c, "END\r\n");
+    backend_sees(other, "set s 1 2 4\r\nslow\r\nget slow\r\n");
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_sees(other, "set s 0 0 5\r\nplain\r\n");
+    backend_answers(b, hit_and_end("k", "x"));
+    client_sees(c, hit_and_end("k", "x"));
+    backend_answers(other, "STORED\r\nEND\r\nSTORED\r\n");
+    client_sees_nothing_more(c);
+}
+
+static void what_spawns_itself_comes_to_an_end(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        textf(MG
+              "local pool = mg.pool { '%s' }\n"
+              "local again\n"
+              "again = mg.async(function(req) mg.spawn(again, req) return mg.call(pool, req) end)\n"
+              "return again\n",
+              backend_address(b)),
+        NULL));
+    client_sends(c, "get k\r\n");
+    for (int i = 0; i < 33; i++) {
+        backend_sees(b, "get k\r\n");
+        backend_answers(b, "END\r\n");
+    }
+    client_sees(c, "END\r\n");
+    client_sees_nothing_more(c);
+    backend_has_nothing_yet(b);
+}
+
+static void a_function_may_sleep(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(
+        moongate_start(waiting(b, "  mg.sleep(0.05)\n  return mg.reply.miss()"), NULL));
+    double began = stage_now();
+    client_sends(c, "get k\r\n");
+    client_sees(c, "END\r\n");
+    assert_true(stage_now() - began >= 0.045);
+}
+
+static void functions_stand_in_policies_and_policies_in_functions(void **state)
+{
+    struct backend *b = backend_listens(), *down = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        textf(MG "local pool, first = mg.pool { '%s' }, mg.pool { '%s' }\n"
+                 "local inner = mg.async(function(req)\n"
+                 "  local res = mg.call(first, req)\n"
+                 "  return res:is_error() and mg.reply.error 'inner gives up' or res\n"
+                 "end)\n"
+                 "local both = mg.failover { inner, pool, on = { 'error', 'denied' } }\n"
+                 "return mg.async(function(req)\n"
+                 "  local res = mg.call(both, req)\n"
+                 "  return mg.reply.value('outer ' .. res.value)\n"
+                 "end)\n",
+              backend_address(b), backend_address(down)),
+        NULL));
+    client_sends(c, "get k\r\n");
+    backend_sees(down, "get k\r\n");
+    backend_answers(down, "SERVER_ERROR no\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, hit_and_end("k", "x"));
+    client_sees(c, hit_and_end("k", "outer x"));
+}
+
+static void errors_can_be_caught_across_a_wait(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        waiting(
+            b,
+            "  local good, res = pcall(mg.call, pool, req)\n"
+            "  local bad, why = pcall(mg.call, function() mg.sleep(0.01) error 'mine' end, req)\n"
+            "  local none, what = pcall(function() return mg.call(pool, { }).value end)\n"
+            "  return mg.reply.error(table.concat({ tostring(good), res.kind, tostring(bad),\n"
+            "    why:match 'mine', tostring(none), what:match 'own request' }, ' '))"),
+        NULL));
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "SERVER_ERROR true miss false mine false own request\r\n");
+}
+
+static void an_error_after_a_wait_costs_the_request_and_is_logged(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(waiting(b, "  local function deep() error 'too deep' end\n"
+                                  "  if mg.call(pool, req):is_miss() then deep() end\n"
+                                  "  return mg.reply.miss()"),
+                       NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\nget j\r\n");
+    backend_sees(b, "get k\r\nget j\r\n");
+    backend_answers(b, textf("END\r\n%s", hit_and_end("j", "x")));
+    client_sees(c, "SERVER_ERROR script error\r\nEND\r\n");
+    const char *line = moongate_log_line(m, "too deep");
+    if (!strstr(line, "script.lua:4") || !strstr(line, "stack traceback"))
+        stage_fails("no place or no traceback: %s", line);
+}
+
+/* What a function may not do: the log has the reason, the client an error, the server nothing. */
+static void wrong_use_is_an_error_of_that_request_alone(void **state)
+{
+    static const struct {
+        const char *body, *reason;
+    } cases[] = {
+        {"return mg.call(5, req)", "takes a route, not a number"},
+        {"return mg.call(nil, req)", "takes a route, not nothing"},
+        {"return mg.call(pool)", "own request or one of mg.request"},
+        {"return mg.call(pool, {})", "own request or one of mg.request"},
+        {"return mg.call(pool, 'k')", "own request or one of mg.request"},
+        {"return mg.call(pool, pool)", "own request or one of mg.request"},
+        {"return mg.call(pool, req, 0)", "takes seconds from 0.001"},
+        {"return mg.call(pool, req, 0/0)", "takes seconds from 0.001"},
+        {"return mg.call(pool, req, 'x')", "takes seconds from 0.001"},
+        {"mg.call_all({}, req)", "takes a list of routes"},
+        {"mg.call_all(pool, req)", "takes a list of routes"},
+        {"mg.call_all({ pool }, req, { wiat = 1 })", "unknown option 'wiat'"},
+        {"mg.call_all({ pool }, req, { wait = 'most' })", "wait takes"},
+        {"mg.call_all({ pool }, req, { wait = 0 })", "wait takes"},
+        {"mg.call_all({ pool }, req, 'all')", "takes a table of options"},
+        {"mg.call_each(pool, req)", "takes a list of requests"},
+        {"mg.call_each(pool, { req, 1 })", "own request or one of mg.request"},
+        {"mg.sleep(-1)", "takes seconds"},
+        {"mg.sleep()", "takes seconds"},
+        {"mg.spawn(pool, nil)", "takes a request"},
+        {"mg.spawn(nil, req)", "takes a route"},
+        {"return 7", "returned a number"},
+        {"return nil", "returned nothing"},
+        {"return {}", "returned a table"},
+        {"coroutine.yield()", "yields through mg.call"},
+        {"coroutine.yield(1)", "yields through mg.call"},
+        {"return coroutine.wrap(function() return mg.call(pool, req) end)()",
+         "is for functions that mg.async"},
+        {"return mg.async(function() end)", "when the script is loaded"},
+        {"return mg.pool { '127.0.0.1:1' }", "when the script is loaded"},
+        {"return mg.failover { pool, pool }", "when the script is loaded"},
+        {"return function(r) return r end", "returned a table"},
+        {"local function f() return f end return f", "without end"},
+        {"req.key = 'a b' return pool", "a key is 1 to 250 bytes"},
+        {"req.key = 'a\\r\\nflush_all\\r\\n' return pool", "a key is 1 to 250 bytes"},
+        {"req.key = 'a\\0b' return pool", "a key is 1 to 250 bytes"},
+        {"req.key = '' return pool", "a key is 1 to 250 bytes"},
+        {"req.key = ('k'):rep(251) return pool", "a key is 1 to 250 bytes"},
+        {"req.key = nil return pool", "takes a string"},
+        {"req.value = 'x' return pool", "carries no value"},
+        {"req.exptime = 1.5 return pool", "whole number"},
+        {"req.flags = -1 return pool", "whole number"},
+        {"req.flags = 'x' return pool", "whole number"},
+        {"req.cas = 1 return pool", "has no cas"},
+        {"req.nosuch = 1 return pool", "no field 'nosuch'"},
+        {"return req.nosuch", "no field 'nosuch'"},
+        {"return mg.call(pool, mg.request.get 'a b')", "a key is 1 to 250 bytes"},
+        {"return mg.call(pool, mg.request.get 'a\\nb')", "a key is 1 to 250 bytes"},
+        {"return mg.call(pool, mg.request.get(('k'):rep(251)))", "a key is 1 to 250 bytes"},
+        {"return mg.call(pool, mg.request.get(5))", "takes a string"},
+        {"return mg.call(pool, mg.request.get())", "takes a string"},
+        {"return mg.call(pool, mg.request.set('k'))", "takes a string"},
+        {"return mg.call(pool, mg.request.set('k', ('x'):rep(2000)))", "--max-value"},
+        {"return mg.call(pool, mg.request.set('k', 'v', -1))", "whole number"},
+        {"return mg.call(pool, mg.request.set('k', 'v', 0, 2 ^ 40))", "whole number"},
+        {"return mg.call(pool, mg.request.cas('k', 'v', -1))", "whole number"},
+        {"return mg.call(pool, mg.request.meta_get('k', 'v v'))", "each once"},
+        {"return mg.call(pool, mg.request.meta_get('k', 'v q'))", "are the client's"},
+        {"return mg.call(pool, mg.request.meta_get('k', 'v\\r\\nflush_all'))", "meta flags"},
+        {"return mg.call(pool, mg.request.meta_get('a b', 'v'))", "a key is 1 to 250 bytes"},
+        {"return mg.call(pool, mg.request.meta_get(('k'):rep(187), 'b'))",
+         "a key is 1 to 250 bytes"},
+        {"return mg.reply.value(7)", "takes a string"},
+        {"return mg.reply.value('x', -1)", "whole number"},
+        {"error()", "script"},
+        {"error(setmetatable({}, { __tostring = error }))", "script"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(
+            waiting(b, textf("  if req.key == 'good' then return pool end\n  do %s end",
+                             cases[i].body)),
+            "--max-value", "1024", NULL);
+        struct client *c = client_connects(m);
+        client_sends(c, "get bad\r\nget good\r\n");
+        client_sees(c, "SERVER_ERROR script error\r\n");
+        backend_sees(b, "get good\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+        moongate_sees_log(m, cases[i].reason);
+        stage_clears();
+    }
+}
+
+static void outside_of_a_waiting_function_nothing_waits(void **state)
+{
+    static const char *const bodies[] = {"return mg.call(pool, req)",
+                                         "return mg.call_all({ pool }, req)", "mg.sleep(1)",
+                                         "return mg.call_each(pool, { mg.request.get 'k' })"};
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
+                                                     "return function(req) %s end\n",
+                                                  backend_address(b), bodies[i]),
+                                            NULL);
+        struct client *c = client_connects(m);
+        client_sends(c, "get k\r\n");
+        client_sees(c, "SERVER_ERROR script error\r\n");
+        moongate_sees_log(m, "is for functions that mg.async was given");
+        backend_has_nothing_yet(b);
+        stage_clears();
+    }
+    static const char *const loads[] = {"mg.call(1, 2)", "mg.sleep(1)",
+                                        "mg.spawn(mg.pool { '127.0.0.1:1' }, mg.request.get 'k')",
+                                        "mg.async(1)", "mg.async()"};
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        const char *file =
+            moongate_script_file(textf(MG "%s\nreturn mg.pool { '127.0.0.1:1' }\n", loads[i]));
+        struct run run = moongate_runs("-t", file, NULL);
+        assert_int_equal(run.code, 1);
+        assert_non_null(strstr(run.err, "script.lua:2"));
+    }
+}
+
+/* What a script keeps beyond its function's end is found out, also when others use the same place. */
+static void what_is_kept_too_long_is_void(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(
+        textf(MG "local pool = mg.pool { '%s' }\n"
+                 "local kept = {}\n"
+                 "local tries = {\n"
+                 "  function() return kept.req.key end,\n"
+                 "  function() kept.req.key = 'x' end,\n"
+                 "  function() return kept.res.value end,\n"
+                 "  function() return kept.res:flag 't' end,\n"
+                 "  function() return mg.call(pool, kept.req) end,\n"
+                 "  function() return mg.spawn(pool, kept.req) end,\n"
+                 "  function() return mg.request.set('k', kept.res) end,\n"
+                 "  function() return mg.call(pool, kept.set) end,\n"
+                 "  function() return kept.set.value end,\n"
+                 "}\n"
+                 "return mg.async(function(req)\n"
+                 "  if req.key == 'keep' then\n"
+                 "    kept.req, kept.res = req, mg.call(pool, req)\n"
+                 "    kept.set = mg.request.set('k', kept.res)\n"
+                 "    return kept.res\n"
+                 "  end\n"
+                 "  local failed = 0\n"
+                 "  for _, f in ipairs(tries) do if not pcall(f) then failed = failed + 1 end end\n"
+                 "  return mg.reply.error(failed .. ' of ' .. #tries .. ' ' .. "
+                 "tostring(pcall(function() return kept.res end)))\n"
+                 "end)\n",
+              backend_address(b)),
+        NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get keep\r\n");
+    backend_sees(b, "get keep\r\n");
+    backend_answers(b, hit_and_end("keep", "x"));
+    client_sees(c, hit_and_end("keep", "x"));
+    client_sends(c, "get try\r\n");
+    client_sees(c, "SERVER_ERROR 9 of 9 true\r\n");
+    backend_has_nothing_yet(b);
+
+    /* As the function's answer it is no route either. */
+    moongate_reloads(m, waiting(b, "  if kept then return kept end\n  return pool"));
+    client_sends(c, "get k\r\n");
+    client_sees(c, "SERVER_ERROR script error\r\n");
+}
+
+/* Below a policy a request's bytes go with its flow, which may be before the turn ends. */
+static void a_request_that_was_decided_is_void_in_the_same_turn(void **state)
+{
+    static const char *const ends[] = {"return mg.reply.value 'x'", "return at_once"};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct backend *b = backend_listens();
+        struct client *c = client_connects(moongate_start(
+            textf(MG "local pool = mg.pool { '%s' }\n"
+                     "local at_once = mg.async(function(req) return mg.reply.value 'x' end)\n"
+                     "local kept = {}\n"
+                     "local function f(req)\n"
+                     "  for _, old in ipairs(kept) do\n"
+                     "    if pcall(function() return old.key end) or old.value or old:has_prefix "
+                     "'k' or old:in_share(1) then\n"
+                     "      return mg.reply.error 'it is still there'\n"
+                     "    end\n"
+                     "  end\n"
+                     "  kept[#kept + 1] = req\n"
+                     "  %s\n"
+                     "end\n"
+                     "return mg.failover { f, pool }\n",
+                  backend_address(b), ends[i]),
+            NULL));
+        client_sends(c, "get k1 k2 k3\r\n");
+        client_sees(c, "VALUE k1 0 1\r\nx\r\nVALUE k2 0 1\r\nx\r\nVALUE k3 0 1\r\nx\r\nEND\r\n");
+        stage_clears();
+    }
+}
+
+static void another_functions_request_cannot_be_sent_as_its_own(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
+                                "local first, response\n"
+                                "return mg.async(function(req)\n"
+                                "  if req.key == 'one' then\n"
+                                "    first = req\n"
+                                "    response = mg.call(pool, req)\n"
+                                "    mg.call(pool, mg.request.get 'wait')\n"
+                                "    return response\n"
+                                "  end\n"
+                                "  if req.key == 'two' then return mg.call(pool, first) end\n"
+                                "  return response\n"
+                                "end)\n",
+                             backend_address(b)),
+                       NULL);
+    struct client *c = client_connects(m), *d = client_connects(m);
+    client_sends(c, "get one\r\n");
+    backend_sees(b, "get one\r\n");
+    backend_answers(b, hit_and_end("one", "1"));
+    backend_sees(b, "get wait\r\n");
+    client_sends(d, "get two\r\nget three\r\n");
+    client_sees(d, "SERVER_ERROR script error\r\nSERVER_ERROR script error\r\n");
+    moongate_sees_log(m, "own request");
+    moongate_sees_log(m, "returned a table");
+    backend_answers(b, "END\r\n");
+    client_sees(c, hit_and_end("one", "1"));
+}
+
+/* The answer to one command as that to another: where it means the same, with the client's key; else an error. */
+static void a_result_answers_only_what_it_fits(void **state)
+{
+    static const struct {
+        const char *sent, *request, *seen, *answer, *reply;
+    } cases[] = {
+        {"get k", "get 'j'", "get j", "VALUE j 5 1\r\nx\r\nEND\r\n", "VALUE k 5 1\r\nx\r\nEND\r\n"},
+        {"get k", "gat('j', 3)", "gat 3 j", "VALUE j 5 1\r\nx\r\nEND\r\n",
+         "VALUE k 5 1\r\nx\r\nEND\r\n"},
+        {"get k", "get 'j'", "get j", "END\r\n", "END\r\n"},
+        {"get k", "get 'j'", "get j", "SERVER_ERROR no\r\n", "SERVER_ERROR no\r\n"},
+        {"gets k", "get 'j'", "get j", "VALUE j 5 1\r\nx\r\nEND\r\n", NULL},
+        {"gets k", "get 'j'", "get j", "END\r\n", "END\r\n"},
+        {"get k", "gets 'j'", "gets j", "VALUE j 5 1 7\r\nx\r\nEND\r\n", NULL},
+        {"get k", "delete 'j'", "delete j", "DELETED\r\n", NULL},
+        {"get k", "delete 'j'", "delete j", "NOT_FOUND\r\n", "END\r\n"},
+        {"get k", "set('j', 'x')", "set j 0 0 1\r\nx", "STORED\r\n", NULL},
+        {"delete k", "delete 'j'", "delete j", "DELETED\r\n", "DELETED\r\n"},
+        {"delete k", "get 'j'", "get j", "VALUE j 5 1\r\nx\r\nEND\r\n", NULL},
+        {"delete k", "touch('j', 1)", "touch j 1", "TOUCHED\r\n", NULL},
+        {"incr k 1", "decr('j', 1)", "decr j 1", "41\r\n", "41\r\n"},
+        {"mg k v", "get 'j'", "get j", "VALUE j 5 1\r\nx\r\nEND\r\n", NULL},
+        {"mg k v", "get 'j'", "get j", "END\r\n", "EN\r\n"},
+        {"mg k v k", "meta_get('j', 'v k')", "mg j v k", "VA 1 kj\r\nx\r\n", "VA 1 kk\r\nx\r\n"},
+        {"mg k v O1", "meta_get('j', 'v')", "mg j v", "VA 1\r\nx\r\n", NULL},
+        {"mg k v O1", "meta_get('j', 'v O2')", "mg j v O2", "VA 1 O2\r\nx\r\n", NULL},
+        {"mg k v O1", "meta_get('j', 'v O1')", "mg j v O1", "VA 1 O1\r\nx\r\n", "VA 1 O1\r\nx\r\n"},
+        {"mg k v O1", "meta_get('j', 'v')", "mg j v", "EN\r\n", "EN O1\r\n"},
+        {"get k", "meta_get('j', 'v')", "mg j v", "VA 1\r\nx\r\n", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct backend *b = backend_listens();
+        struct client *c = client_connects(moongate_start(
+            waiting(b, textf("  return mg.call(pool, mg.request.%s)", cases[i].request)), NULL));
+        client_sends(c, textf("%s\r\n", cases[i].sent));
+        backend_sees(b, textf("%s\r\n", cases[i].seen));
+        backend_answers(b, cases[i].answer);
+        client_sees(c, cases[i].reply ? cases[i].reply : "SERVER_ERROR script error\r\n");
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(a_function_goes_on_where_it_waited),
+        play(call_all_waits_as_it_is_told),
+        play(call_each_sends_many_requests_at_once),
+        play(a_call_has_a_time_limit_of_its_own),
+        play(what_is_spawned_is_not_waited_for),
+        play(what_spawns_itself_comes_to_an_end),
+        play(a_function_may_sleep),
+        play(functions_stand_in_policies_and_policies_in_functions),
+        play(errors_can_be_caught_across_a_wait),
+        play(an_error_after_a_wait_costs_the_request_and_is_logged),
+        play(wrong_use_is_an_error_of_that_request_alone),
+        play(outside_of_a_waiting_function_nothing_waits),
+        play(what_is_kept_too_long_is_void),
+        play(a_request_that_was_decided_is_void_in_the_same_turn),
+        play(another_functions_request_cannot_be_sent_as_its_own),
+        play(a_result_answers_only_what_it_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
