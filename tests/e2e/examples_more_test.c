@@ -133,6 +133,24 @@ static void example_18_follows_a_file(void **state)
     assert_in_range(moved, 10, 45);
 }
 
+static void example_19_stores_a_value_in_parts(void **state)
+{
+    enum { SIZE = 3 << 20 };
+    const char *value = noise(SIZE, 19);
+    struct client *c = example_starts("19-big-values");
+    client_sends(c, textf("set k 7 0 %d\r\n", SIZE));
+    client_sends_bytes(c, value, SIZE);
+    client_sends(c, "\r\n");
+    client_sees(c, "STORED\r\n");
+    client_sends(c, "get k\r\n");
+    client_sees(c, textf("VALUE k 7 %d\r\n", SIZE));
+    client_sees_bytes(c, value, SIZE);
+    client_sees(c, "\r\nEND\r\n");
+    unsigned long items = 0;
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) items += example_stat(i, "curr_items");
+    assert_int_equal(items, 7); /* 6 parts and what says so */
+}
+
 #define EIGHT(x) x x x x x x x x
 enum { GETS = 16 };
 
@@ -188,6 +206,7 @@ int main(void)
         play(example_16_asks_the_far_pool_when_the_near_one_is_slow),
         play(example_17_counts_over_all_workers),
         play(example_18_follows_a_file),
+        play(example_19_stores_a_value_in_parts),
         play(example_20_limits_its_guests),
         play(example_21_passes_its_own_tests),
     };

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void example_01_puts_every_key_on_one_server(void **state)
 {
@@ -150,6 +151,46 @@ static void example_09_shows_a_tenth_of_the_keys_to_a_shadow(void **state)
     for (int i = 0; i < 300; i++) client_finds(c, textf("key:%d", i));
 }
 
+static void example_10_fills_a_new_pool_from_the_old_one(void **state)
+{
+    struct client *c = example_starts("10-warm-up");
+    server_gets(0, "old");
+    server_gets(1, "old");
+    client_finds(c, "old");
+    all_is_answered(c);
+    assert_int_equal(holders("old", 2, 3), 1);
+    servers_die(0, 1);
+    client_finds(c, "old");
+    client_sets(c, "new");
+    assert_int_equal(holders("new", 2, 3), 1);
+}
+
+/* Of 100 keys, how many go to the new pool so many seconds after the move began. */
+static int gone_over(struct moongate *m, const char *script, long after)
+{
+    int n = 0;
+    moongate_reloads(m, example_with(script, "1798772400", textf("%ld", (long)time(NULL) - after)));
+    struct client *c = client_connects(m);
+    for (int i = 0; i < 100; i++) {
+        const char *key = textf("key:%ld:%d", after, i);
+        client_sets(c, key);
+        n += holders(key, 2, 3);
+        assert_int_equal(holders(key, 0, 3), 1);
+    }
+    return n;
+}
+
+static void example_11_moves_keys_one_by_one(void **state)
+{
+    enum { HOUR = 3600 };
+    const char *script = example_text("11-migrate");
+    struct moongate *m = moongate_start(script, NULL);
+    assert_int_equal(gone_over(m, script, -HOUR), 0);
+    assert_in_range(gone_over(m, script, 6L * HOUR), 10, 40);
+    assert_in_range(gone_over(m, script, 18L * HOUR), 60, 90);
+    assert_int_equal(gone_over(m, script, 25L * HOUR), 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +203,8 @@ int main(void)
         play(example_07_keeps_two_copies),
         play(example_08_finds_what_nutcracker_stored),
         play(example_09_shows_a_tenth_of_the_keys_to_a_shadow),
+        play(example_10_fills_a_new_pool_from_the_old_one),
+        play(example_11_moves_keys_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

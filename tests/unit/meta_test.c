@@ -77,7 +77,7 @@ static bool change_readme(char *line)
     while ((at = strstr(line, "mg.env"))) memcpy(at, "mg.end", 6);
     if (strstr(line, "`mg.hedge"))
         while ((at = strstr(line, "least"))) memcpy(at, "LEAST", 5);
-    return !strstr(line, "req:has_prefix");
+    return !strstr(line, "req:key_part");
 }
 
 static void what_the_readme_lacks_is_told(void **state)
@@ -85,7 +85,7 @@ static void what_the_readme_lacks_is_told(void **state)
     begin();
     assert_string_equal(differences(TYPES, changed(README, change_readme)),
                         "README.md: does not have mg.env\n"
-                        "README.md: does not have req.has_prefix\n"
+                        "README.md: does not have req.key_part\n"
                         "README.md: mg.hedge does not have least");
 }
 
