@@ -3,7 +3,7 @@
  * as it was.
  *
  * Values may be old or missing where the routes permit it. Every key that a script makes still tells which key it was
- * made of, so that two keys of a client never meet.
+ * made of, so that two keys of a client never meet; what policies put beside values (N., B.) has keys that only they read.
  *
  * COMPOSE_SECONDS: how long (7); SEED: of scripts, faults and requests, to play one again (it is printed).
  */
@@ -96,6 +96,16 @@ static const char *const forms[] = {
     "mg.async(function(req) return mg.call(@, req):is_hit() and @ or mg.reply.miss() end)",
     "mg.async(function(req) local good, res = pcall(mg.call, @, req, 0.01) return good and res or "
     "@ end)",
+    "mg.async(function(req) if req.command ~= 'get' then return @ end "
+    "local res = mg.call(@, req) if not res:is_hit() then return res end "
+    "return mg.reply.value(res.value, res.flags) end)",
+    "mg.l1_l2 { @, @<|, exptime = 1|, exptime = 60> }",
+    "mg.l1_l2 { mg.modify_key { @, add = 'N.' }, @, negative = 1<|, exptime = 60> }",
+    "mg.warm_up { @, @<|, exptime = 60> }",
+    "mg.staging { @, @<|, exptime = 60> }",
+    "mg.migrate { @, @, start = os.time() - <-5|0|1|100>, interval = <1|3> }",
+    "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
+    "mg.modify_key { mg.big_value { @, threshold = <1024|16384> }, add = 'B.' }",
     "mg.async(function(req) mg.spawn(@, req) mg.sleep(0.001) mg.spawn(@, req) return mg.call(@, "
     "req) end)",
 };
@@ -193,17 +203,6 @@ static void write_pools(struct composition *c, const char *const *addresses)
 static const char *const first_lines =
     MG "mg.defaults { connect_timeout = 0.2, stall_timeout = 0.5, probe_min = 0.02, "
        "probe_max = 0.2, probe_settle = 0.5 }";
-
-static const char *compose(unsigned *seed, unsigned long *used, const char *const *addresses)
-{
-    struct composition c = {.seed = seed, .text = stage_memory(TEXT_ROOM), .used = used};
-    write_line(&c, first_lines);
-    write_pools(&c, addresses);
-    unsigned root = SERVERS;
-    while (root >= c.routes || c.routes < SERVERS + 4) root = write_route(&c, DEEPEST, PATIENCE);
-    write_line(&c, textf("return r%u", root));
-    return c.text;
-}
 
 /* --- what goes on ---------------------------------------------------------------------------- */
 
@@ -318,10 +317,21 @@ static void plays_on(struct drama *d, double seconds)
     }
 }
 
+static const char *compose(struct drama *d)
+{
+    struct composition c = {.seed = &d->seed, .text = stage_memory(TEXT_ROOM), .used = d->used};
+    write_line(&c, first_lines);
+    write_pools(&c, d->addresses);
+    unsigned root = SERVERS;
+    while (root >= c.routes || c.routes < SERVERS + 4) root = write_route(&c, DEEPEST, PATIENCE);
+    write_line(&c, textf("return r%u", root));
+    return c.text;
+}
+
 static void next_script(struct drama *d)
 {
     d->scripts++;
-    d->script = compose(&d->seed, d->used, d->addresses);
+    d->script = compose(d);
     struct run checked = moongate_runs("-t", moongate_script_file(d->script), NULL);
     if (checked.code != 0) stage_fails("moongate -t refuses a script: %s", checked.err);
     moongate_reloads(d->m, d->script);
@@ -397,7 +407,7 @@ static void print_counts(const struct drama *d)
 {
     unsigned unused = 0;
     for (int i = 0; i < FORMS; i++) unused += d->used[i] == 0;
-    printf("%u scripts, %u of %u forms of routes", d->scripts, FORMS - unused, FORMS);
+    printf("%u scripts, %u of %d forms of routes", d->scripts, FORMS - unused, FORMS);
     for (int i = 1; i < HARM_COUNT; i++) printf(", %s %lu", harm_name((enum harm)i), d->harms[i]);
     printf("\n");
 }
