@@ -156,6 +156,7 @@ static void a_part_that_is_gone_reads_as_a_miss(void **state)
     memcached_starts_again(s.two); /* empty */
     struct client *c = client_connects(s.m);
     client_asks_until(c, "get k\r\n", "END\r\n");
+    stat_becomes(c, "servers", textf("%s:state", memcached_address(s.two)), "ready");
     asks(c, "touch k 10\r\n", "NOT_FOUND\r\n");
     stores(c, "set k 0 0", s.value, LONG, "STORED\r\n");
     client_sends(c, "get k\r\n");

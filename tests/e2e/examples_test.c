@@ -1,79 +1,18 @@
-/* The examples are the user's manual: each runs before four real servers and does what its first line says. */
+/* The examples are the user's manual: each runs before four real servers and does what its first line says. 12 and on are in
+ * examples_more_test.c. */
 #include "lib/client.h"
-#include "lib/memcached.h"
+#include "lib/example.h"
 #include "lib/moongate.h"
+#include "lib/nutcracker.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { SERVERS = 4 };
-
-static const char *servers[SERVERS];
-
-static char *read_example(const char *name)
-{
-    char *text = stage_memory(4096);
-    FILE *file = fopen(textf("examples/%s.lua", name), "r");
-    if (!file)
-        stage_fails("examples/%s.lua cannot be read: run the tests from the top of the tree", name);
-    text[fread(text, 1, 4095, file)] = '\0';
-    fclose(file);
-    return text;
-}
-
-/* The example with the addresses of servers of our own in place of 127.0.0.1:11311 .. 11314. */
-static const char *moved(const char *text)
-{
-    static const char written[] = "127.0.0.1:1131";
-    char *to = stage_memory(8192);
-    size_t n = 0;
-    while (*text) {
-        unsigned which = strncmp(text, written, sizeof written - 1)
-                             ? SERVERS
-                             : (unsigned)(text[sizeof written - 1] - '1');
-        if (which < SERVERS) {
-            n += (size_t)sprintf(to + n, "%s", servers[which]);
-            text += sizeof written;
-        } else {
-            to[n++] = *text++;
-        }
-    }
-    return to;
-}
-
-static struct client *client_of_example(const char *name)
-{
-    for (int i = 0; i < SERVERS; i++) servers[i] = memcached_address(memcached_start(NULL));
-    return client_connects(moongate_start(moved(read_example(name)), NULL));
-}
-
-static struct client *client_of_server(int i)
-{
-    return client_connects_to(servers[i]);
-}
-
-/* How many of the servers from `first` to `last` have the key. */
-static int holders(const char *key, int first, int last)
-{
-    int n = 0;
-    for (int i = first; i <= last; i++) {
-        struct client *c = client_of_server(i);
-        client_sends(c, textf("append %s 0 0 0\r\n\r\n", key));
-        n += strcmp(client_sees_line(c), "STORED") == 0;
-    }
-    return n;
-}
-
-static void client_sets(struct client *c, const char *key)
-{
-    client_sends(c, textf("set %s 0 0 5\r\nhello\r\n", key));
-    client_sees(c, "STORED\r\n");
-}
+#include <time.h>
 
 static void example_01_puts_every_key_on_one_server(void **state)
 {
-    struct client *c = client_of_example("01-minimal");
+    struct client *c = example_starts("01-minimal");
     for (int i = 0; i < 20; i++) {
         const char *key = textf("key:%d", i);
         client_sets(c, key);
@@ -85,7 +24,7 @@ static void example_01_puts_every_key_on_one_server(void **state)
 
 static void example_02_puts_users_and_pages_on_servers_of_their_own(void **state)
 {
-    struct client *c = client_of_example("02-two-pools");
+    struct client *c = example_starts("02-two-pools");
     for (int i = 0; i < 10; i++) {
         client_sets(c, textf("user:%d", i));
         assert_int_equal(holders(textf("user:%d", i), 0, 1), 1);
@@ -99,7 +38,7 @@ static void example_02_puts_users_and_pages_on_servers_of_their_own(void **state
 
 static void example_03_rewrites_times_and_keys(void **state)
 {
-    struct client *c = client_of_example("03-rewriting");
+    struct client *c = example_starts("03-rewriting");
     client_sets(c, "page:1");
     client_sends(c, "get page:1\r\n");
     client_sees(c, "VALUE page:1 0 5\r\nhello\r\nEND\r\n");
@@ -116,13 +55,140 @@ static void example_03_rewrites_times_and_keys(void **state)
 
 static void example_04_refuses_and_misses(void **state)
 {
-    struct client *c = client_of_example("04-refusing");
+    struct client *c = example_starts("04-refusing");
     client_sends(c, "set retired:1 0 0 1\r\na\r\nget retired:1\r\n");
     client_sees(c, "NOT_STORED\r\nEND\r\n");
     client_sends(c, "set frozen:1 0 0 1\r\na\r\nget frozen:1\r\n");
     client_sees(c, "SERVER_ERROR this cache is read-only for now\r\nEND\r\n");
     client_sets(c, "k");
     assert_int_equal(holders("k", 0, 3), 1);
+}
+
+static void example_05_has_a_gutter_for_a_minute(void **state)
+{
+    struct client *c = example_starts("05-gutter");
+    client_sets(c, "k");
+    assert_int_equal(holders("k", 0, 1), 1);
+    assert_int_equal(holders("k", 2, 3), 0);
+    servers_die(0, 1);
+    client_misses(c, "k");
+    client_sets(c, "k");
+    client_finds(c, "k");
+    assert_int_equal(holders("k", 2, 3), 1);
+    unsigned left = 0;
+    client_sends(c, "mg k t\r\n");
+    assert_int_equal(sscanf(client_sees_line(c), "HD t%u", &left), 1);
+    assert_in_range(left, 1, 60);
+}
+
+static void example_06_takes_the_longest_prefix(void **state)
+{
+    static const char *const keys[EXAMPLE_SERVERS] = {"user:1", "user:vip:1", "page:1", "else:1"};
+    struct client *c = example_starts("06-prefixes");
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) {
+        client_sets(c, keys[i]);
+        assert_int_equal(holders(keys[i], i, i), 1);
+        assert_int_equal(holders(keys[i], 0, 3), 1);
+    }
+    client_sends(c, "set debug:1 0 0 1\r\nx\r\n");
+    client_sees(c, "NOT_STORED\r\n");
+    assert_int_equal(holders("debug:1", 0, 3), 0);
+}
+
+static void example_07_keeps_two_copies(void **state)
+{
+    struct client *c = example_starts("07-copies");
+    client_sets(c, "k");
+    assert_int_equal(holders("k", 0, 1), 1);
+    assert_int_equal(holders("k", 2, 3), 1);
+    server_gets(2, "west");
+    server_gets(3, "west");
+    client_finds(c, "west"); /* east misses */
+    servers_die(0, 1);
+    client_finds(c, "k");
+    client_sends(c, "set k 0 0 5\r\nworld\r\n");
+    client_sees_line_starting(c, "SERVER_ERROR ");
+    client_sends(c, "get k\r\n");
+    client_sees(c, hit_and_end("k", "world"));
+}
+
+static void example_08_finds_what_nutcracker_stored(void **state)
+{
+    const char *script = example_text("08-moving-in");
+    const char *pool =
+        textf("  hash: murmur\n  distribution: ketama\n  hash_tag: \"{}\"\n  servers:\n"
+              "   - %s:1 cache1\n   - %s:1 cache2\n   - %s:2 cache3\n",
+              example_address(0), example_address(1), example_address(2));
+    struct client *old = client_connects_to(nutcracker_address(nutcracker_start(&pool, 1), 0));
+    struct client *c = client_connects(moongate_start(script, NULL));
+    for (int i = 0; i < 60; i++) {
+        const char *key = textf(i % 2 ? "{user:%d}:name" : "key:%d", i);
+        client_sets(old, key);
+        client_finds(c, key);
+    }
+}
+
+/* How many of 300 keys are in the shadow. */
+static int shadowed(struct client *c)
+{
+    int n = 0;
+    for (int i = 0; i < 300; i++) client_sets(c, textf("key:%d", i));
+    all_is_answered(c);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(holders(textf("key:%d", i), 0, 1), 1);
+        n += holders(textf("key:%d", i), 2, 3);
+    }
+    return n;
+}
+
+static void example_09_shows_a_tenth_of_the_keys_to_a_shadow(void **state)
+{
+    struct client *c = example_starts("09-shadow");
+    int n = shadowed(c);
+    assert_in_range(n, 10, 60);
+    assert_int_equal(shadowed(c), n); /* the same ones */
+    servers_freeze(2, 3);
+    for (int i = 0; i < 300; i++) client_finds(c, textf("key:%d", i));
+}
+
+static void example_10_fills_a_new_pool_from_the_old_one(void **state)
+{
+    struct client *c = example_starts("10-warm-up");
+    server_gets(0, "old");
+    server_gets(1, "old");
+    client_finds(c, "old");
+    all_is_answered(c);
+    assert_int_equal(holders("old", 2, 3), 1);
+    servers_die(0, 1);
+    client_finds(c, "old");
+    client_sets(c, "new");
+    assert_int_equal(holders("new", 2, 3), 1);
+}
+
+/* Of 100 keys, how many go to the new pool so many seconds after the move began. */
+static int gone_over(struct moongate *m, const char *script, long after)
+{
+    int n = 0;
+    moongate_reloads(m, example_with(script, "1798772400", textf("%ld", (long)time(NULL) - after)));
+    struct client *c = client_connects(m);
+    for (int i = 0; i < 100; i++) {
+        const char *key = textf("key:%ld:%d", after, i);
+        client_sets(c, key);
+        n += holders(key, 2, 3);
+        assert_int_equal(holders(key, 0, 3), 1);
+    }
+    return n;
+}
+
+static void example_11_moves_keys_one_by_one(void **state)
+{
+    enum { HOUR = 3600 };
+    const char *script = example_text("11-migrate");
+    struct moongate *m = moongate_start(script, NULL);
+    assert_int_equal(gone_over(m, script, -HOUR), 0);
+    assert_in_range(gone_over(m, script, 6L * HOUR), 10, 40);
+    assert_in_range(gone_over(m, script, 18L * HOUR), 60, 90);
+    assert_int_equal(gone_over(m, script, 25L * HOUR), 100);
 }
 
 int main(void)
@@ -132,6 +198,13 @@ int main(void)
         play(example_02_puts_users_and_pages_on_servers_of_their_own),
         play(example_03_rewrites_times_and_keys),
         play(example_04_refuses_and_misses),
+        play(example_05_has_a_gutter_for_a_minute),
+        play(example_06_takes_the_longest_prefix),
+        play(example_07_keeps_two_copies),
+        play(example_08_finds_what_nutcracker_stored),
+        play(example_09_shows_a_tenth_of_the_keys_to_a_shadow),
+        play(example_10_fills_a_new_pool_from_the_old_one),
+        play(example_11_moves_keys_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
---- Compares lua/moongate/_meta.lua with what scripts and tests really have: the names on both sides. Run by
--- tests/unit/meta_test.c in the state of a script; gets the path of _meta.lua, returns the differences as text.
-local path = ...
+--- Compares lua/moongate/_meta.lua with what scripts and tests really have: the names on both sides; and the README,
+-- which must have them all. Run by tests/unit/meta_test.c in the state of a script; gets the paths of both, returns the
+-- differences as text.
+local path, readme_path = ...
 
 -- --- what _meta.lua says --------------------------------------------------------------------------
 
@@ -191,6 +192,75 @@ for name, difference in pairs { is = "does not have", said = "should not have" }
     local of = { is = names(require "moongate.sandbox".globals("./", print, {})), said = luacheck_globals() }
     for key in pairs(of[name]) do
         if not of[name == "is" and "said" or "is"][key] then differ("examples/.luacheckrc", difference, key) end
+    end
+end
+
+-- --- the README -----------------------------------------------------------------------------------
+
+local readme = {}
+for line in io.lines(readme_path) do readme[#readme + 1] = line end
+readme.text = table.concat(readme, "\n")
+
+-- How the names of each class stand there, in code: what comes right before them; any of several.
+local written = {
+    moongate = { "mg." },
+    ["moongate.replies"] = { "mg.reply." },
+    ["moongate.requests"] = { "mg.request.", "`." },
+    ["moongate.Request"] = { "req.", "req:" },
+    ["moongate.Response"] = { "res.", "res:" },
+    ["moongate.timers"] = { "mg.timer." },
+    ["moongate.log"] = { "mg.log.", "`." },
+    ["moongate.Counter"] = { "c:" },
+    ["moongate.Gauge"] = { "g:" },
+    ["moongate.Histogram"] = { "h:" },
+    ["moongate.Shared"] = { "d:" },
+    ["moongate.Timer"] = { "timer:" },
+    ["moongate.worker"] = { "mg.worker.", "`." },
+    ["moongate.Options"] = { "`", "{ ", ", " },
+    ["moongate.PoolOptions"] = { "`" },
+    ["moongate.Server"] = { "`" },
+    ["moongate.test"] = { "t." },
+    ["moongate.test.App"] = { "app:", "app.", "`" },
+    ["moongate.test.Client"] = { "app:", "`" },
+    ["moongate.test.Server"] = { "`:", ":", "server(" },
+    ["moongate.test.Reply"] = { "reply.", "`." },
+    ["moongate.test.Expectation"] = { ":", "`" },
+}
+
+-- As a word of its own, behind one of those.
+local function has(text, before, name)
+    for _, start in ipairs(before) do
+        local from = 1
+        while from do
+            local at, last = text:find(start .. name, from, true)
+            if at and not text:sub(last + 1, last + 1):find "[%w_]" then return true end
+            from = last
+        end
+    end
+    return false
+end
+
+for class, before in pairs(written) do
+    for name in pairs(real[class] or {}) do
+        if not has(readme.text, before, name) then differ("README.md", "does not have", before[1] .. name) end
+    end
+end
+
+-- A policy's options stand in the line of its name; the commands that rate_limit takes are those of by_command.
+local function line_of(policy)
+    for _, line in ipairs(readme) do
+        local names_of_line = line:match "^| (`mg%.[^|]*)"
+        if names_of_line and names_of_line:find("`mg%." .. policy .. "[ (]") then return line end
+    end
+    return ""
+end
+
+for policy, known in pairs(policies) do
+    for option in pairs(known) do
+        local elsewhere = policy == "rate_limit" and policies.by_command[option]
+        if not elsewhere and not line_of(policy):find("%f[%w_]" .. option .. "%f[^%w_]") then
+            differ("README.md", ("mg.%s does not have"):format(policy), option)
+        end
     end
 end
 

@@ -360,7 +360,7 @@ static void one_kind_that_fails_leaves_its_last_addresses(void **state)
         nameserver_answers_bits(n, QUESTION_A, 2);
         evloop_turns(0.03);
     }
-    sees_failure(s, "127.0.0.1:11211", "all fail");
+    sees_failure(s, "127.0.0.1:11211", "name server");
     unwatches(s);
     closes();
 }

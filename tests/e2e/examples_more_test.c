@@ -1,0 +1,214 @@
+/* The examples from 12 on; the others are in examples_test.c. */
+#include "lib/client.h"
+#include "lib/example.h"
+#include "lib/moongate.h"
+#include "lib/program.h"
+#include "lib/scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void example_12_copies_hot_keys_and_asks_once(void **state)
+{
+    struct client *c = example_starts("12-hot-keys");
+    client_sets(c, "front:1");
+    client_finds(c, "front:1");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(holders(i ? textf("front:1::%d", i) : "front:1", 0, 3), 1);
+    client_sends(c, "delete front:1\r\n");
+    client_sees(c, "DELETED\r\n");
+    assert_int_equal(holders("front:1::2", 0, 3), 0);
+
+    client_sets(c, "k");
+    unsigned long before = 0, after = 0;
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) before += example_stat(i, "cmd_get");
+    client_sends(c, "get k\r\nget k\r\nget k\r\n");
+    for (int i = 0; i < 3; i++) client_sees(c, hit_and_end("k", "hello"));
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) after += example_stat(i, "cmd_get");
+    assert_int_equal(after - before, 1);
+}
+
+static void example_13_lets_a_batch_job_write_so_much(void **state)
+{
+    enum { WRITES = 600 };
+    struct client *c = example_starts("13-rate-limit");
+    int passed = 0;
+    double start = stage_now();
+    for (int i = 0; i < WRITES; i++) client_sends(c, textf("set batch:%d 0 0 1\r\nx\r\n", i));
+    for (int i = 0; i < WRITES; i++) {
+        const char *line = client_sees_line(c);
+        passed += strcmp(line, "STORED") == 0;
+        if (line[0] != 'S' || line[1] == 'E') assert_string_equal(line, "SERVER_ERROR rate limit");
+    }
+    assert_in_range(passed, 200, 201 + (int)(100 * (stage_now() - start)));
+    for (int i = 0; i < WRITES; i++) client_sets(c, textf("other:%d", i));
+}
+
+static void example_14_prefers_its_own_zone(void **state)
+{
+    setenv("ZONE", "west", 1);
+    struct client *c = example_starts("14-zones");
+    unsetenv("ZONE");
+    client_sets(c, "k");
+    assert_int_equal(holders("k", 1, 1), 1);
+    assert_int_equal(holders("k", 0, 3), 1);
+    servers_freeze(1, 1);
+    client_sets(c, "far");
+    client_finds(c, "far");
+    assert_int_equal(holders("far", 0, 0), 1);
+    assert_int_equal(holders("far", 2, 3), 1);
+}
+
+static void example_15_waits_for_the_old_form_of_a_key(void **state)
+{
+    struct client *c = example_starts("15-waiting");
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) server_gets(i, "user:17");
+    client_misses(c, "u2:18");
+    client_finds(c, "u2:17");
+    all_is_answered(c);
+    assert_int_equal(holders("u2:17", 0, 3), 1);
+    client_sends(c, "delete user:17\r\n");
+    client_sees(c, "DELETED\r\n");
+    client_finds(c, "u2:17");
+}
+
+static void example_16_asks_the_far_pool_when_the_near_one_is_slow(void **state)
+{
+    struct client *c = example_starts("16-hedge");
+    client_sets(c, "k");
+    assert_int_equal(holders("k", 0, 1), 1);
+    assert_int_equal(holders("k", 2, 3), 1);
+    servers_freeze(0, 1);
+    double start = stage_now();
+    client_finds(c, "k");
+    if (!stage_is_sanitized()) assert_true(stage_now() - start < 0.9); /* a timeout is 1 s */
+}
+
+static void example_17_counts_over_all_workers(void **state)
+{
+    enum { EACH = 600 };
+    struct moongate *m = moongate_start(example_text("17-shared"), "-j", "2", NULL);
+    struct client *clients[2] = {client_connects(m), client_connects(m)};
+    int refused = 0;
+    for (int i = 0; i < 2 * EACH; i++) {
+        client_sends(clients[i % 2], textf("set shop:%d 0 0 1\r\nx\r\n", i));
+        const char *line = client_sees_line(clients[i % 2]);
+        if (i < 1000)
+            assert_string_equal(line, "STORED");
+        else
+            refused += strcmp(line, "SERVER_ERROR too many writes") == 0;
+    }
+    assert_int_equal(refused, 2 * EACH - 1000);
+    client_sets(clients[0], "other:1");
+    stat_becomes(clients[0], "script", "refused", textf("%d", refused));
+}
+
+/* As a discovery wants it: written beside, and renamed into its place. */
+static void puts_servers(const char *path, int n)
+{
+    const char *beside = textf("%s.new", path);
+    FILE *file = fopen(beside, "we");
+    assert_non_null(file);
+    for (int i = 0; i < n; i++) fprintf(file, "%s\n", example_address(i));
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(beside, path), 0);
+}
+
+static void example_18_follows_a_file(void **state)
+{
+    const char *script = example_text("18-discovery");
+    const char *path = textf("%s/servers", program_folder());
+    puts_servers(path, 3);
+    struct moongate *m = moongate_start(example_with(script, "/etc/moongate/servers", path), NULL);
+    struct client *c = client_connects(m);
+    for (int i = 0; i < 100; i++) client_sets(c, textf("key:%d", i));
+    puts_servers(path, 4);
+    moongate_sees_log(m, ": 4 servers (1 new, 0 gone)");
+    int moved = 0;
+    for (int i = 0; i < 100; i++) {
+        client_sets(c, textf("key:%d", i));
+        moved += holders(textf("key:%d", i), 3, 3);
+    }
+    assert_in_range(moved, 10, 45);
+}
+
+static void example_19_stores_a_value_in_parts(void **state)
+{
+    enum { SIZE = 3 << 20 };
+    const char *value = noise(SIZE, 19);
+    struct client *c = example_starts("19-big-values");
+    client_sends(c, textf("set k 7 0 %d\r\n", SIZE));
+    client_sends_bytes(c, value, SIZE);
+    client_sends(c, "\r\n");
+    client_sees(c, "STORED\r\n");
+    client_sends(c, "get k\r\n");
+    client_sees(c, textf("VALUE k 7 %d\r\n", SIZE));
+    client_sees_bytes(c, value, SIZE);
+    client_sees(c, "\r\nEND\r\n");
+    unsigned long items = 0;
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) items += example_stat(i, "curr_items");
+    assert_int_equal(items, 7); /* 6 parts and what says so */
+}
+
+#define EIGHT(x) x x x x x x x x
+enum { GETS = 16 };
+
+/* Each of them sends 16 gets at once: how many are refused, as too many are in flight. */
+static int refused_of(struct client **clients, int n)
+{
+    int refused = 0;
+    for (int i = 0; i < n; i++) client_sends(clients[i], EIGHT("get k\r\nget k\r\n"));
+    for (int i = 0; i < n * GETS; i++) {
+        const char *line = client_sees_line(clients[i / GETS]);
+        bool is_refused = strcmp(line, "SERVER_ERROR too many requests are in flight") == 0;
+        if (!is_refused && strncmp(line, "SERVER_ERROR 127.0.0.1:", 23) != 0)
+            stage_fails("%s", line);
+        refused += is_refused;
+    }
+    return refused;
+}
+
+static void example_20_limits_its_guests(void **state)
+{
+    enum { CLIENTS = 8 };
+    struct moongate *m = moongate_start(example_text("20-guests"), NULL);
+    struct client *clients[CLIENTS], *c = client_connects(m);
+    for (int i = 0; i < CLIENTS; i++) clients[i] = client_connects(m);
+    client_sets(c, "k");
+    client_sends(
+        c, "append k 0 0 1\r\nx\r\nincr k 1\r\nget session:1\r\nset internal:1 0 0 1\r\nx\r\n");
+    for (int i = 0; i < 4; i++) client_sees(c, "SERVER_ERROR not for guests\r\n");
+    client_sends(c, "flush_all\r\n");
+    client_sees_line_starting(c, "CLIENT_ERROR ");
+    client_sends(c, textf("set k 0 0 %d\r\n", 100000));
+    client_sends_bytes(c, noise(100000, 20), 100000);
+    client_sends(c, "\r\n");
+    client_sees(c, "SERVER_ERROR object too large for cache\r\n");
+    servers_freeze(0, 1);
+    assert_int_equal(refused_of(clients, CLIENTS), CLIENTS * GETS - 100);
+}
+
+static void example_21_passes_its_own_tests(void **state)
+{
+    struct run run = moongate_runs("test", "examples/21-tested_test.lua", NULL);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "3 passed"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(example_12_copies_hot_keys_and_asks_once),
+        play(example_13_lets_a_batch_job_write_so_much),
+        play(example_14_prefers_its_own_zone),
+        play(example_15_waits_for_the_old_form_of_a_key),
+        play(example_16_asks_the_far_pool_when_the_near_one_is_slow),
+        play(example_17_counts_over_all_workers),
+        play(example_18_follows_a_file),
+        play(example_19_stores_a_value_in_parts),
+        play(example_20_limits_its_guests),
+        play(example_21_passes_its_own_tests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
