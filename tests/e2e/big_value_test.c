@@ -123,6 +123,22 @@ static void every_store_and_read_knows_parts(void **state)
     client_sees_nothing_more(s.c);
 }
 
+/* How many items a server shows, each with the moment of its end. It leaves out those that it is busy with. */
+static unsigned items_that_end_soon(struct client *direct)
+{
+    unsigned found = 0;
+    const char *line = "";
+    client_sends(direct, "lru_crawler metadump all\r\n");
+    while (strcmp(line, "END") != 0 && strncmp(line, "BUSY", 4) != 0) {
+        long end, last;
+        line = client_sees_line(direct);
+        if (sscanf(line, "key=%*s exp=%ld la=%ld", &end, &last) != 2) continue;
+        assert_in_range(end - last, 48, 52);
+        found++;
+    }
+    return found;
+}
+
 static void parts_live_as_long_as_their_value(void **state)
 {
     struct stand s = stand();
@@ -131,17 +147,8 @@ static void parts_live_as_long_as_their_value(void **state)
     struct client *direct[] = {client_connects_to(memcached_address(s.one)),
                                client_connects_to(memcached_address(s.two))};
     unsigned found = 0;
-    for (int i = 0; i < 2; i++) { /* what is there is shown with the moment of its end */
-        client_sends(direct[i], "lru_crawler metadump all\r\n");
-        const char *line = "";
-        while (strcmp(line, "END") != 0) {
-            long end, last;
-            line = client_sees_line(direct[i]);
-            if (sscanf(line, "key=%*s exp=%ld la=%ld", &end, &last) != 2) continue;
-            assert_in_range(end - last, 48, 52);
-            found++;
-        }
-    }
+    for (int tries = 0; tries < 1000 && found != 3; tries++)
+        found = items_that_end_soon(direct[0]) + items_that_end_soon(direct[1]);
     assert_int_equal(found, 3);
 }
 
