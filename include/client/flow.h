@@ -107,8 +107,9 @@ static inline bool flow_is_finished(const struct flow *flow)
 void flow_alarm(struct flow *flow, double seconds);
 void flow_no_alarm(struct flow *flow);
 
-/* Puts it on its generation's ready list: the script goes on with it. */
+/* Puts it on its generation's ready list: the script goes on with it. And takes it off again. */
 void flow_make_ready(struct flow *flow);
+void flow_not_ready(struct flow *flow);
 
 /* Enters and leaves the kind's code from outside (the script's): between them the flow stays. */
 void flow_enter(struct flow *flow);

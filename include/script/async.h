@@ -40,6 +40,7 @@ struct async {
         bool is_on;
         uint32_t first, n, wait, needed;
     } until;
+    bool is_ready;   /* in its generation's list */
     bool is_dropped; /* nobody waits for it: the script shall not go on with it */
     bool is_told;    /* the script has said how it ends */
     int32_t tail;    /* the call whose result is the function's, or -1 */
@@ -68,8 +69,9 @@ struct async *async_create(struct script *s, uint32_t slot);
 /* The one with that handle; NULL: it has ended, or the script has said how it will. */
 struct async *async_find(const struct script *s, uint32_t at, uint32_t serial);
 
-/* The function may go on. */
+/* The function may go on; it waits for nothing any more (it has ended, or begins to wait for something else). */
 void async_go_on(struct async *a);
+void async_stop_waiting(struct async *a);
 
 /* What it waits for has come. */
 bool async_is_met(const struct async *a);

@@ -129,6 +129,16 @@ void flow_make_ready(struct flow *flow)
     g->ready_end = &flow->next;
 }
 
+void flow_not_ready(struct flow *flow)
+{
+    struct generation *g = flow->generation;
+    struct flow **at = &g->ready;
+    while (*at && *at != flow) at = &(*at)->next;
+    if (!*at) return; /* moongate ends: the list was dropped as a whole */
+    *at = flow->next;
+    if (!*at) g->ready_end = at;
+}
+
 /* --- legs -------------------------------------------------------------------------------------- */
 
 /* Takes over the count of `kept`. */

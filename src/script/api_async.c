@@ -38,7 +38,9 @@ int32_t mg_async_next(struct script *s)
     if (!flow) return -1;
     g->ready = flow->next;
     if (!g->ready) g->ready_end = &g->ready;
-    return (int32_t)((struct async *)flow->own)->at;
+    struct async *a = flow->own;
+    a->is_ready = false;
+    return (int32_t)a->at;
 }
 
 bool mg_async_is_over(struct script *s, uint32_t at, uint32_t serial)
@@ -55,6 +57,7 @@ void mg_async_wait(struct script *s, uint32_t at, uint32_t serial, uint32_t firs
 {
     struct async *a = async_find(s, at, serial);
     if (!a || first > a->calls_n || n > a->calls_n - first) return;
+    async_stop_waiting(a);
     a->until.is_on = true;
     a->until.first = first;
     a->until.n = n;
@@ -227,6 +230,7 @@ bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call
 /* With the result of a call, which may still be out. */
 static void finish_call(struct async *a, uint32_t number)
 {
+    async_stop_waiting(a);
     a->tail = (int32_t)number;
     a->is_told = true;
     if (a->calls[number].result.kind) async_finish_with(a, number);

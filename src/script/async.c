@@ -74,15 +74,25 @@ static void async_destroy(struct async *a)
 static void release(struct flow *flow)
 {
     struct async *a = flow->own;
+    if (a->is_ready) flow_not_ready(flow);
     a->flow = NULL;
     give_slot(&a->script->asyncs, a->at);
     if (a->out == 0) async_destroy(a);
 }
 
-void async_go_on(struct async *a)
+/* A script may catch the error of a wait that could not be (in table.sort, say), and go on as if nothing were. */
+void async_stop_waiting(struct async *a)
 {
     a->until.is_on = false;
     flow_no_alarm(a->flow);
+    if (a->is_ready) flow_not_ready(a->flow);
+    a->is_ready = false;
+}
+
+void async_go_on(struct async *a)
+{
+    async_stop_waiting(a);
+    a->is_ready = true;
     flow_make_ready(a->flow);
 }
 
@@ -283,6 +293,7 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
 void async_finish(struct async *a, const struct result *result)
 {
     struct flow *flow = a->flow;
+    async_stop_waiting(a);
     a->is_told = true;
     flow_enter(flow);
     flow_finish(flow, result);

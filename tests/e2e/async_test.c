@@ -1,6 +1,7 @@
 /* Functions that wait: mg.async, mg.call, mg.call_all, mg.call_each, mg.spawn, mg.sleep, and what their wrong use costs. */
 #include "lib/backend.h"
 #include "lib/client.h"
+#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
@@ -359,6 +360,66 @@ static void outside_of_a_waiting_function_nothing_waits(void **state)
     }
 }
 
+/* The error of a wait where nothing can wait is caught; then the function ends, or waits again where it may. */
+static void a_wait_that_cannot_be_leaves_nothing_behind(void **state)
+{
+    static const char *const waits[] = {
+        "mg.call(mg.reply.miss(), req)", "mg.call(pool, req)", "mg.sleep(0.001)",
+        "mg.call_all({ pool, mg.reply.miss() }, req, { wait = 'first', timeout = 0.001 })"};
+    static const char *const ends[] = {"return mg.reply.miss()", "return mg.call(pool, req)",
+                                       "return pool", "mg.sleep(0.005) return mg.reply.miss()",
+                                       "error 'after all'"};
+    for (size_t i = 0; i < COUNT(waits) * COUNT(ends); i++) {
+        struct memcached *s = memcached_start(NULL);
+        const char *end = ends[i / COUNT(waits)];
+        struct client *c = client_connects(moongate_start(
+            textf(MG "local pool = mg.pool { '%s' }\n"
+                     "return mg.async(function(req)\n"
+                     "  local good, why = pcall(table.sort, { 1, 2 }, function() %s end)\n"
+                     "  assert(not good and why:find 'yield')\n"
+                     "  %s\n"
+                     "end)\n",
+                  memcached_address(s), waits[i % COUNT(waits)], end),
+            NULL));
+        for (int k = 0; k < 20; k++) {
+            client_sends(c, "get k\r\n");
+            client_sees(c, strncmp(end, "error", 5) == 0 ? "SERVER_ERROR script error\r\n"
+                                                         : "END\r\n");
+        }
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
+}
+
+/* Nor does a script get far that resumes what is not its own. */
+static void a_functions_coroutine_is_only_moongates(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
+                                "local stolen\n"
+                                "return mg.async(function(req)\n"
+                                "  if req.key == 'thief' then\n"
+                                "    coroutine.resume(stolen, 'x')\n"
+                                "    return mg.reply.error(tostring(coroutine.status(stolen)))\n"
+                                "  end\n"
+                                "  stolen = coroutine.running()\n"
+                                "  local good, why = pcall(mg.call, pool, req)\n"
+                                "  return mg.call(pool, mg.request.get(good and 'good' or 'bad'))\n"
+                                "end)\n",
+                             backend_address(b)),
+                       NULL);
+    struct client *c = client_connects(m), *d = client_connects(m);
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    client_sends(d, "get thief\r\n");
+    client_sees(d, "SERVER_ERROR suspended\r\n");
+    backend_sees(b, "get bad\r\n");
+    backend_answers(b, textf("END\r\n%s", hit_and_end("bad", "x")));
+    client_sees(c, hit_and_end("k", "x"));
+    client_sees_nothing_more(d);
+}
+
 /* What a script keeps beyond its function's end is found out, also when others use the same place. */
 static void what_is_kept_too_long_is_void(void **state)
 {
@@ -523,6 +584,8 @@ int main(void)
         play(an_error_after_a_wait_costs_the_request_and_is_logged),
         play(wrong_use_is_an_error_of_that_request_alone),
         play(outside_of_a_waiting_function_nothing_waits),
+        play(a_wait_that_cannot_be_leaves_nothing_behind),
+        play(a_functions_coroutine_is_only_moongates),
         play(what_is_kept_too_long_is_void),
         play(a_request_that_was_decided_is_void_in_the_same_turn),
         play(another_functions_request_cannot_be_sent_as_its_own),
