@@ -154,7 +154,7 @@ static void a_part_that_is_gone_reads_as_a_miss(void **state)
     }
     memcached_kill(s.two);
     memcached_starts_again(s.two); /* empty */
-    moongate_sees_log(s.m, ": back");
+    moongate_sees_log(s.m, textf("%s: back", memcached_address(s.two)));
     struct client *c = client_connects(s.m);
     client_asks_until(c, "get k\r\n", "END\r\n");
     asks(c, "touch k 10\r\n", "NOT_FOUND\r\n");
