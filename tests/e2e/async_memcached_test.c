@@ -152,7 +152,7 @@ static void a_clients_requests_reach_a_server_in_its_order(void **state)
                                          "function() return slow end"};
     struct octets sent = {0}, seen = {0};
     for (int i = 0; i < ROUNDS; i++) {
-        char n[8];
+        char n[16];
         snprintf(n, sizeof n, "%d", i);
         const char *in = textf("set k 0 0 %zu\r\n%s\r\nget k\r\n", strlen(n), n);
         const char *out = textf("STORED\r\n%s", hit_and_end("k", n));
