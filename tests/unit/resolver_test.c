@@ -254,12 +254,12 @@ static void the_last_answer_stays_while_the_server_is_gone(void **state)
     struct seen *s = watches("a.test");
     sees(s, "127.0.0.1:11211");
     dnsmasq_kill(d);
-    sees_failure(s, "127.0.0.1:11211", "no name server can be reached");
+    sees_failure(s, "127.0.0.1:11211", "name server"); /* refuses, or is silent */
     evloop_turns(0.5); /* further look-ups fail, and say nothing */
     dnsmasq_says(d, "host-record=a.test,127.0.0.7\n");
     sees(s, "127.0.0.7:11211");
     const char *said = capture_end();
-    const char *first = strstr(said, "name a.test: not resolved: no name server can be reached");
+    const char *first = strstr(said, "name a.test: not resolved: ");
     assert_non_null(first);
     const char *rest = strstr(first, "; the last answer (1 address) goes on\n");
     assert_non_null(rest);
