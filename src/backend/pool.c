@@ -275,12 +275,12 @@ struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)
 
 struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
 {
-    struct pool_choice choice = {.member = pool_pick(p, key, len)};
-    if (!choice.member) return choice;
+    struct pool_choice choice = {.was_hashed = pool_living(p) > 1};
+    if (p->living_n == 0) return choice;
     choice.hashed = hashes_parts(p) ? pool_hashed_part(&p->settings, key, &len) : key;
     choice.hashed_len = len;
-    choice.was_hashed = p->living_n > 1;
     choice.how = selector_pick(&p->selector, choice.hashed, len);
+    choice.member = &p->members[p->living[choice.how.server]];
     return choice;
 }
 
