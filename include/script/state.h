@@ -57,6 +57,9 @@ struct script {
     char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
 
+/* What is wrong with the plain numbers of r, which a script may have written; NULL: nothing. */
+const char *script_wrong_number(const struct request *r);
+
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
 

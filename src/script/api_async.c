@@ -1,5 +1,4 @@
 /* The bodies of abi.h for functions that wait. Nothing here may enter Lua. */
-#include <math.h>
 #include <string.h>
 
 #include "protocol/flags.h"
@@ -82,16 +81,10 @@ static void send_kept(struct script *s, int32_t route, struct kept *kept, double
                      end);
 }
 
-static bool is_whole(double number, double least, double most)
-{
-    return number >= least && number <= most && number == floor(number);
-}
-
 static int32_t check(const struct script *s, const struct request *r)
 {
     if (!r || !r->key_at) return MG_CALL_OVER;
-    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX) || !is_whole(r->flags, 0, UINT32_MAX))
-        return MG_CALL_BAD_NUMBER;
+    if (script_wrong_number(r)) return MG_CALL_BAD_NUMBER;
     if (!request_may_have_key(r, (const uint8_t *)r->key_at, r->key_len)) return MG_CALL_BAD_KEY;
     return r->value_len > s->host.max_value ? MG_CALL_TOO_LARGE : 0;
 }

@@ -143,15 +143,19 @@ static bool is_whole(double number, double least, double most)
     return number >= least && number <= most && number == floor(number);
 }
 
-/* Plain fields that a script may have written are checked before anything is sent. */
-static const char *wrong_number(const struct request *r, const struct answer *a)
+const char *script_wrong_number(const struct request *r)
 {
-    if (a->route < 0) return NULL; /* nothing is sent */
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
         return "req.exptime was set to what is no whole number of seconds in 32 bits";
     if (!is_whole(r->flags, 0, UINT32_MAX))
         return "req.flags was set to what is no whole number from 0 to 2^32-1";
     return NULL;
+}
+
+/* Plain fields that a script may have written are checked before anything is sent. */
+static const char *wrong_number(const struct request *r, const struct answer *a)
+{
+    return a->route < 0 ? NULL : script_wrong_number(r); /* below 0 nothing is sent */
 }
 
 static void check_numbers(struct script *s, const struct request *r, struct answer *a)
