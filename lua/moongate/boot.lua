@@ -59,7 +59,6 @@ function M.load(path, text)
         local what = describe(root)
         error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
-    routes.close()
     return numbers[root]
 end
 

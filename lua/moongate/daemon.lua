@@ -3,7 +3,7 @@
 --     mg.options { max_value = "4m", drain_timeout = 30 }
 --     if mg.worker.id == 0 then mg.timer.every(60, report) end
 local abi = require "moongate.abi"
-local expect_loading = require "moongate.loading"
+local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
 local where = require "moongate.where"
 

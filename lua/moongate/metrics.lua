@@ -4,7 +4,7 @@
 --     local sizes = mg.histogram("sizes", { 100, 1000, 10000 })
 --     return function(req) hits:add(1) ... end
 local abi = require "moongate.abi"
-local expect_loading = require "moongate.loading"
+local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
 local where = require "moongate.where"
 

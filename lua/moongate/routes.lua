@@ -2,6 +2,7 @@
 --
 -- A route is a pool, a policy (a value made by a function of moongate/routes), a function of the script, or a reply.
 local abi = require "moongate.abi"
+local loading = require "moongate.loading"
 local reply = require "moongate.reply"
 local where = require "moongate.where"
 
@@ -22,23 +23,16 @@ local waiting = setmetatable({}, { __mode = "k" })
 -- The names of functions that policies made, for messages and `explain`.
 local names = setmetatable({}, { __mode = "k" })
 
-local loading = true
-
---- No more routes: the script is loaded.
-function M.close()
-    loading = false
-end
-
 --- Raises an error unless the script is being loaded.
 function M.check_loading(what)
-    if not loading then
+    if not loading.is_on() then
         where.fail(what .. " is for the time when the script is loaded: build routes once, outside of functions")
     end
 end
 
 --- Raises an error while the script is being loaded.
 function M.check_running(what)
-    if loading then where.fail(what .. " is for the time when requests come, not when the script is loaded") end
+    if loading.is_on() then where.fail(what .. " is for the time when requests come, not when the script is loaded") end
 end
 
 --- Adds a route that C runs. The options are fields of C's struct route_options.

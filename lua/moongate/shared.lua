@@ -3,7 +3,7 @@
 --     local seen = mg.shared("seen", "1m")
 --     if seen:incr(req.key, 1, 0, 60) > 1000 then ... end
 local abi = require "moongate.abi"
-local expect_loading = require "moongate.loading"
+local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
 local where = require "moongate.where"
 
