@@ -142,7 +142,7 @@ struct script *ask_load(const char *path, const struct script_host *host, struct
                 strerror(errno));
         return NULL;
     }
-    struct script *s = worker_load(host, path, fd, 1, error);
+    struct script *s = source_load(host, path, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
     *e = (struct explainer){.trace = script_trace,

@@ -12,7 +12,7 @@
 #include "client/explain.h"
 #include "client/flow.h"
 #include "daemon/clock.h"
-#include "daemon/worker.h"
+#include "daemon/worker_tools.h"
 #include "script/script.h"
 
 enum {
