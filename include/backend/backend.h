@@ -132,6 +132,12 @@ void backends_flush(struct backends *set);
 /* For its connections: one of them has begun or ceased to take calls. */
 void backend_note_health(struct backend *b);
 
+/* So many calls in a row passed their deadline that the server is taken for down. */
+static inline bool backend_is_late(const struct backend *b)
+{
+    return b->late >= b->settings.failure_limit;
+}
+
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
 
