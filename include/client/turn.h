@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
+#include "base/outq.h"
 #include "client/routes.h"
 
 struct client;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/conn.h"
 #include "base/outq.h"
 #include "client/client.h"
 #include "client/explain.h"
