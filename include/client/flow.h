@@ -54,7 +54,9 @@ struct flow {
 };
 
 struct flow_kind {
-    uint32_t more_legs; /* beside one a child */
+    uint32_t more_legs;                 /* beside one a child */
+    size_t state_size;                  /* of route->state, made of zeros with the route; 0: none */
+    void (*build)(struct route *route); /* fills it, or makes one of another size; NULL: it stays */
     void (*start)(struct flow *flow);
     void (*leg_done)(struct flow *flow, uint32_t place, const struct result *result);
     void (*alarm)(
@@ -132,6 +134,9 @@ void leg_result(void *owner, uint32_t place, const struct result *result);
 bool result_is_worse(unsigned kind, unsigned than);
 
 /* --- kinds */
+
+/* NULL: routes of that kind are no flows. */
+const struct flow_kind *flow_kind_of(enum route_kind kind);
 
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
     flow_limit, flow_negative, flow_log;

@@ -19,10 +19,14 @@ static bool flow_sane(const struct flow *flow)
     return out == flow->running;
 }
 
-static const struct flow_kind *const kinds[] = {
-    [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
-    [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
+const struct flow_kind *flow_kind_of(enum route_kind kind)
+{
+    static const struct flow_kind *const kinds[] = {
+        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
+        [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
+        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
+    return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
+}
 
 /* --- life -------------------------------------------------------------------------------------- */
 
@@ -145,7 +149,7 @@ void flow_not_ready(struct flow *flow)
 static void run(struct turn *t, struct generation *g, const struct route *route, struct kept *kept,
                 struct flow_end end)
 {
-    struct flow *flow = flow_create(t, g, route, kinds[route->kind], kept, end);
+    struct flow *flow = flow_create(t, g, route, flow_kind_of(route->kind), kept, end);
     flow_enter(flow);
     flow->kind->start(flow);
     flow_leave(flow);
