@@ -216,10 +216,7 @@ static void what_is_kept_too_long_is_void(void **state)
               backend_address(b)),
         NULL);
     struct client *c = client_connects(m);
-    client_sends(c, "get keep\r\n");
-    backend_sees(b, "get keep\r\n");
-    backend_answers(b, hit_and_end("keep", "x"));
-    client_sees(c, hit_and_end("keep", "x"));
+    get_finds(c, "keep", b, "keep", "x");
     client_sends(c, "get try\r\n");
     client_sees(c, "SERVER_ERROR 9 of 9 true\r\n");
     backend_has_nothing_yet(b);

@@ -215,16 +215,10 @@ static struct tally applications_end(struct application *all[APPLICATIONS])
     struct tally sum = {0};
     for (int i = 0; i < APPLICATIONS; i++) {
         application_rests(all[i]);
-        struct tally one = application_tally(all[i]);
-#define X(name, meaning) sum.name += one.name;
-        TALLIES(X)
-#undef X
+        tally_add(&sum, all[i]);
         application_leaves(all[i]);
     }
-#define X(name, meaning) printf("%lu " #name ", ", sum.name);
-    TALLIES(X)
-#undef X
-    printf("0 wrong\n");
+    tally_print(&sum);
     return sum;
 }
 

@@ -154,10 +154,7 @@ static void a_pool_follows_a_file_and_keeps_connections_that_stay(void **state)
     assert_int_equal(backend_links(a), 1);
     puts_file(path, textf("%s\n", backend_address(b)));
     backend_sees_closed(a);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "k");
 }
 
 static void a_check_shows_what_a_file_says_and_asks_nobody(void **state)

@@ -96,10 +96,7 @@ static void applications_connect(struct drama *d)
 
 static void application_ends(struct drama *d, struct application *a)
 {
-    struct tally one = application_tally(a);
-#define X(name, meaning) d->sum.name += one.name;
-    TALLIES(X)
-#undef X
+    tally_add(&d->sum, a);
     application_leaves(a);
 }
 
@@ -110,10 +107,7 @@ static struct tally applications_end(struct drama *d)
         application_rests(d->applications[i]);
         application_ends(d, d->applications[i]);
     }
-#define X(name, meaning) printf("%lu " #name ", ", d->sum.name);
-    TALLIES(X)
-#undef X
-    printf("0 wrong\n");
+    tally_print(&d->sum);
     return d->sum;
 }
 

@@ -12,10 +12,7 @@ static void a_script_may_return_a_pool(void **state)
     struct backend *b = backend_listens();
     struct client *c = client_connects(moongate_start(
         textf("return require('moongate').pool { '%s' }", backend_address(b)), NULL));
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, hit_and_end("k", "x"));
-    client_sees(c, hit_and_end("k", "x"));
+    get_finds(c, "k", b, "k", "x");
 }
 
 static void prefixes_choose_the_pool(void **state)
@@ -322,10 +319,7 @@ static void the_jit_may_be_off(void **state)
         script_routing(b, "  req.key = 'v:' .. req.key\n  return pool"), "--no-jit", NULL));
 
     for (int i = 0; i < 300; i++) {
-        client_sends(c, "get k\r\n");
-        backend_sees(b, "get v:k\r\n");
-        backend_answers(b, hit_and_end("v:k", "x"));
-        client_sees(c, hit_and_end("k", "x"));
+        get_finds(c, "k", b, "v:k", "x");
     }
 }
 

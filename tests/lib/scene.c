@@ -83,6 +83,23 @@ void stat_becomes(struct client *c, const char *about, const char *name, const c
     }
 }
 
+void get_finds(struct client *c, const char *key, struct backend *b, const char *sent,
+               const char *data)
+{
+    client_sends(c, textf("get %s\r\n", key));
+    backend_sees(b, textf("get %s\r\n", sent));
+    backend_answers(b, hit_and_end(sent, data));
+    client_sees(c, hit_and_end(key, data));
+}
+
+void get_misses(struct client *c, const char *key, struct backend *b, const char *sent)
+{
+    client_sends(c, textf("get %s\r\n", key));
+    backend_sees(b, textf("get %s\r\n", sent));
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+}
+
 void errors_cost_only(struct moongate *m, struct backend *b, const char *bad, int errors)
 {
     struct client *c = client_connects(m);

@@ -30,6 +30,11 @@ const char *stat_text(struct client *c, const char *about, const char *name);
 unsigned long stat_number(struct client *c, const char *about, const char *name);
 void stat_becomes(struct client *c, const char *about, const char *name, const char *text);
 
+/* The client asks for a key, which b is asked for as `sent`; b has that value for it, or none. */
+void get_finds(struct client *c, const char *key, struct backend *b, const char *sent,
+               const char *data);
+void get_misses(struct client *c, const char *key, struct backend *b, const char *sent);
+
 /* A client sends `bad`, whole lines, and then a get: so many script errors come, and the get is answered. */
 struct moongate;
 void errors_cost_only(struct moongate *m, struct backend *b, const char *bad, int errors);
