@@ -30,6 +30,7 @@ t.describe("rate_limit", function()
     t.it("has a second's worth at once, when no burst is given", function()
         t.expect(passed(over "mg.rate_limit { a, rate = 8 }", 20)):equals(8)
         t.expect(passed(over "mg.rate_limit { a, rate = 0.5 }", 20)):equals(1)
+        t.expect(passed(over "mg.rate_limit { a, get = 0.5 }", 20)):equals(1)
     end)
 
     t.it("has rates for groups of commands, which do not count for each other", function()
@@ -101,23 +102,24 @@ t.describe("outstanding_limit", function()
     end)
 
     t.it("makes a miss of what is too much, or asks another route", function()
-        local app, a, b = over 'mg.outstanding_limit { a, 1, over = "miss" }'
-        a:is_slow(0.1)
-        app:begin "get k"
-        t.expect(app:client():begin "get k"):is_miss()
-        app, a, b = over "mg.outstanding_limit { a, 1, over = b }"
-        a:is_slow(0.1)
-        b:put("k", "x")
-        app:begin "get k"
-        t.expect(app:client():begin "get k"):is_hit "x"
+        for _, over_it in ipairs { '"miss"', "b" } do
+            local app, a, b = over(("mg.outstanding_limit { a, 1, over = %s }"):format(over_it))
+            a:is_slow(0.1)
+            b:put("k", "x")
+            app:begin "get k"
+            t.expect(app:client():begin("get k").value):equals(over_it == "b" and "x" or nil)
+            t.expect(app:client():begin("get k").kind):equals(over_it == "b" and "hit" or "miss")
+        end
     end)
 
     t.it("is an error after which another route is asked", function()
-        local app, a, b = over 'mg.failover { mg.outstanding_limit { a, 1 }, b, on = "busy" }'
-        a:is_slow(0.1)
-        b:put("k", "x")
-        app:begin "get k"
-        t.expect(app:client():begin "get k"):is_hit "x"
+        for _, how in ipairs { "", 'over = "error"' } do
+            local app, a, b = over(('mg.failover { mg.outstanding_limit { a, 1, %s }, b, on = "busy" }'):format(how))
+            a:is_slow(0.1)
+            b:put("k", "x")
+            app:begin "get k"
+            t.expect(app:client():begin "get k"):is_hit "x"
+        end
     end)
 end)
 
@@ -224,10 +226,15 @@ t.describe("shadow", function()
 end)
 
 t.describe("log_requests", function()
+    t.it("stands before its route for a share of the requests", function()
+        t.expect((over "mg.log_requests { a }"):explain("get k").route):equals "log_requests(pool a) -> pool a"
+        t.expect((over "mg.log_requests { a, share = 0 }"):explain("get k").route)
+            :equals "log_requests(pool a, log_requests) -> pool a"
+    end)
+
     t.it("changes nothing in what is asked and answered", function()
         for _, share in ipairs { "1", "0.5" } do
             local app, a = over(("mg.log_requests { a, share = %s, per_second = 2 }"):format(share))
-            t.expect(app:explain("get k").route):contains "log_requests(pool a)"
             t.expect(app:set("k", "value", 7, 60)):is "STORED\r\n"
             for _ = 1, 10 do t.expect(app:get("k", "none", "k").items):equals {
                 { key = "k", flags = 7, value = "value" }, { key = "k", flags = 7, value = "value" } } end

@@ -80,7 +80,8 @@ t.describe("set_ttl", function()
     t.it("leaves commands without a time as they are, and lets die what is to die", function()
         expect_sent(over "mg.set_ttl { a, 60 }", {
             { "get k", "get k" }, { "delete k", "delete k" }, { "incr k 1", "incr k 1" }, { "mg k v", "mg k v" },
-            { "md k", "md k" }, { "ma k", "ma k" }, { "set k 0 -1 1", "set k 0 -1 1", "x" }, { "touch k -1", "touch k -1" },
+            { "md k", "md k" }, { "ma k", "ma k" }, { "set k 0 -1 1", "set k 0 -1 1", "x" },
+            { "touch k -1", "touch k -1" },
         })
     end)
 

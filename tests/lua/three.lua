@@ -1,4 +1,4 @@
---- three: a script over three pools of one server each, for tests of policies; and what its servers were sent, in short.
+--- three: a script over three pools of one server each, for tests of policies; and what its servers were sent.
 local t = require "moongate.test"
 
 local M = {}
