@@ -113,6 +113,15 @@ t.describe("hedge", function()
         t.expect(reply.seconds > 0.09):equals(true)
     end)
 
+    t.it("waits no longer than it may, whatever it has learned", function()
+        local app, a = over "mg.hedge { a, b, most = 0.05 }"
+        a:is_slow(0.15)
+        for _ = 1, 10 do
+            t.expect(app:get "k"):took(0.05)
+            t.advance(1)
+        end
+    end)
+
     t.it("learns from a share of the times", function()
         for _, percentile in ipairs { 0.5, 0.9 } do
             local app, a = over(("mg.hedge { a, b, percentile = %g, least = 0.001 }"):format(percentile))
