@@ -114,6 +114,18 @@ t.describe("cap_ttl", function()
         })
     end)
 
+    t.it("holds for what mg and ma make where nothing is", function()
+        expect_sent(over "mg.cap_ttl { a, 60 }", {
+            { "mg k N0 v", "mg k v N60" }, { "mg k v N90", "mg k v N60" }, { "mg k N30 v", "mg k N30 v" },
+            { "ma k N0 J5 T90", "ma k J5 T60 N60" }, { "ma k N-1", "ma k N-1" }, { "mg k N0", "mg k N60" },
+            { "mg k N0 q k O1", "mg k k O1 N60" }, { "mg k N v", "mg k N v" },
+        })
+        expect_sent(over "mg.set_ttl { a, 60 }", { { "mg k N5 v", "mg k v N60" }, { "ma k N0", "ma k N60" } })
+        local app, a = over "mg.cap_ttl { a, 60 }"
+        t.expect(app:ask "ma n N0 J5 v"):is "VA 1\r\n5\r\n"
+        t.expect(a:item("n").ttl):equals(60)
+    end)
+
     t.it("knows how far off a date is", function()
         local app = over "mg.cap_ttl { a, 60 }"
         local date = math.floor(t.now()) + 100
