@@ -1,9 +1,11 @@
 --- sandbox: the globals of a user's script: no files, no processes, no bytecode, no way to other scripts' memory.
 local M = {}
 
+local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local debug_traceback = debug.traceback
+local coroutine_running = coroutine.running
 local loadstring, setfenv, io_open = loadstring, setfenv, io.open
 
 local allowed = { "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
@@ -95,6 +97,12 @@ end
 string.dump = nil
 getmetatable("").__metatable = "string"
 
+-- The coroutine of a function given to mg.async is moongate's: whoever has it could resume it in moongate's place.
+local function running_coroutine()
+    local is_moongates = abi.waiting and abi.waiting.current()
+    return not is_moongates and coroutine_running() or nil
+end
+
 --- The globals of one script.
 -- @param dir string    where `require` looks, with its last slash
 -- @param print function  gets the line that print makes
@@ -102,6 +110,7 @@ getmetatable("").__metatable = "string"
 function M.globals(dir, print, loaded)
     local env = copy(_G, allowed)
     for _, name in ipairs(libraries) do env[name] = copy(_G[name]) end
+    env.coroutine.running = running_coroutine
     env.os = copy(os, os_functions)
     env._G = env
     env._VERSION = _VERSION
