@@ -50,8 +50,8 @@ end
 -- Alarms that are not known of are found by going there in small steps.
 local STEPS, LEAST = 2000, 0.001
 
--- Timers fire when their time is over, not when it ends, and C's clock has whole nanoseconds: so much further, all that is
--- due at a moment happens at that moment.
+-- Timers fire when their time is over, not when it ends, and C's clock has whole nanoseconds: so much further on, all
+-- that is due at a moment has happened.
 local OVER = 1e-8
 
 local function run_real(seconds, is_over)
