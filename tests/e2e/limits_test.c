@@ -400,6 +400,29 @@ static void a_server_that_does_not_read_costs_bounded_memory(void **state)
     if (!stage_is_sanitized()) assert_in_range(program_peak_kib(worker), 1, MOST);
 }
 
+/* In the master, and where there is none. The client waits in the listen backlog meanwhile. */
+static void without_descriptors_accepting_rests_and_goes_on(void **state)
+{
+    static const char *const ways[] = {"-v", "--single-process"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), ways[i], NULL);
+        struct rlimit had, none;
+
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, NULL, &had), 0);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &none, NULL), 0);
+        struct client *c = client_connects(m);
+        client_sends(c, "get k\r\n");
+        moongate_sees_log(m, "accept: rests for 0.1 s");
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &had, NULL), 0);
+        backend_sees(b, "get k\r\n");
+        backend_answers(b, hit_and_end("k", "x"));
+        client_sees(c, hit_and_end("k", "x"));
+        stage_clears();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +440,7 @@ int main(void)
         play(ten_thousand_idle_clients_cost_little),
         play(a_frozen_server_and_fifty_thousand_requests_cost_bounded_memory),
         play(a_server_that_does_not_read_costs_bounded_memory),
+        play(without_descriptors_accepting_rests_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
