@@ -111,9 +111,11 @@ static inline bool flow_is_finished(const struct flow *flow)
 /* Calls kind->alarm in so many seconds, from now. */
 void flow_alarm(struct flow *flow, double seconds);
 
+/* One whose time has come in this very turn of the loop is not active any more, but pending. */
 static inline void flow_no_alarm(struct flow *flow)
 {
-    if (ev_is_active(&flow->timer)) ev_timer_stop(flow->turn->loop, &flow->timer);
+    if (ev_is_active(&flow->timer) || ev_is_pending(&flow->timer))
+        ev_timer_stop(flow->turn->loop, &flow->timer);
 }
 
 /* Puts it on its generation's ready list: the script goes on with it. And takes it off again. */
