@@ -70,7 +70,7 @@ void replies_abandon(struct client *c);
 /* Counts n bytes as held for the client. */
 void reply_hold(struct reply *reply, size_t n);
 
-/* Counts an answer: hits and misses under memcached's names. */
-void reply_count(const struct reply *reply, enum response_kind kind);
+/* Counts n answers of a kind: hits and misses under memcached's names. */
+void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n);
 
 #endif

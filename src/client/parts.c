@@ -108,16 +108,24 @@ void parts_fail(struct reply *reply, const char *word, const void *text, size_t 
 
 /* --- together ---------------------------------------------------------------------------------- */
 
+/* Of keys without a value, after a failure, it is not known what they are. */
+static void count_keys(const struct reply *reply, uint32_t found)
+{
+    reply_count(reply, RESPONSE_VALUE, found);
+    if (!reply->failure) reply_count(reply, RESPONSE_END, reply->parts_n - found);
+}
+
 size_t parts_append(const struct reply *reply, struct outq *to)
 {
     size_t before = to->bytes;
+    uint32_t found = 0;
     for (uint32_t i = 0; i < reply->parts_n; i++) {
         const struct reply_part *p = &reply->parts[i];
-        if (p->len || p->tail_len || !reply->failure)
-            reply_count(reply, p->len || p->tail_len ? RESPONSE_VALUE : RESPONSE_END);
+        found += p->len || p->tail_len;
         outq_append(to, p->at, p->len);
         if (p->tail_len) outq_append_blob(to, p->blob, p->tail, p->tail_len);
     }
+    count_keys(reply, found);
     if (reply->failure)
         outq_append(to, reply->failure, reply->failure_len);
     else

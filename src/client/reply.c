@@ -128,16 +128,16 @@ static bool nobody_reads(struct reply *reply)
 
 /* --- counting ---------------------------------------------------------------------------------- */
 
-void reply_count(const struct reply *reply, enum response_kind kind)
+void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
 {
     struct board_row *row = reply->client ? reply->client->turn->row : NULL;
     bool missed = kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN);
     if (!row || kind & RESPONSE_ANY_ERROR) return;
 #define COUNT(what)                                                                                \
     if (missed)                                                                                    \
-        row->what##_misses++;                                                                      \
+        row->what##_misses += n;                                                                   \
     else                                                                                           \
-        row->what##_hits++
+        row->what##_hits += n
     switch (reply->command) {
     case COMMAND_GAT:
     case COMMAND_GATS:
@@ -154,7 +154,7 @@ void reply_count(const struct reply *reply, enum response_kind kind)
     case COMMAND_DECR: COUNT(decr); break;
     case COMMAND_CAS:
         if (kind == RESPONSE_EXISTS)
-            row->cas_badval++;
+            row->cas_badval += n;
         else
             COUNT(cas);
         break;
@@ -332,7 +332,7 @@ void reply_fail(struct reply *reply, const char *text, size_t len)
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (!reply->parts_n) reply_count(reply, r->kind);
+    if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (answered_silently(reply)) return;
     if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
