@@ -18,6 +18,7 @@
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
@@ -46,6 +47,7 @@ struct ask_options {
     bool json;
     uint64_t max_value;
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir;
     bool help;
     const char **words; /* what is no option, in order; in argv's memory but for the list itself */

@@ -128,6 +128,7 @@ int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg)
     daemon.max_value = o->max_value;
     daemon.shared_memory = SHARED_MEMORY;
     daemon.no_jit = o->no_jit;
+    daemon.unsafe_lua = o->unsafe_lua;
     daemon.lua_dir = o->lua_dir;
     return worker_rehearse(&daemon, act, arg);
 }

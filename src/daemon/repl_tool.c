@@ -18,6 +18,7 @@
       "instead of real servers, ones in memory; time goes on with :advance")                       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
@@ -27,6 +28,7 @@ struct repl_options {
     bool fake;
     uint64_t max_value;
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir;
     bool help;
     const char *script;
@@ -127,6 +129,7 @@ static int run(const struct repl_options *o)
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
     repl.options.max_value = o->max_value;
     repl.options.no_jit = o->no_jit;
+    repl.options.unsafe_lua = o->unsafe_lua;
     repl.options.lua_dir = o->lua_dir;
     if (o->fake) clock_take(clock_wall());
     if (tester_run(&tester, "moongate.repl", arguments, error)) return EXIT_OK;
