@@ -118,6 +118,9 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 /* Gives the option at that place among them a value within its bounds, unless the command line did. */
 void options_set(struct options *o, uint32_t at, double value);
 
+/* As --max-value would. */
+void options_fix_max_value(struct options *o, uint64_t value);
+
 /* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
 

@@ -34,6 +34,9 @@ struct worker_seat {
 
 int worker_run(const struct worker_seat *seat) __attribute__((warn_unused_result));
 
+/* What the script sets by mg.options, where the command line says nothing. */
+void worker_options(struct options *o, const struct script *s);
+
 /* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
  * what act returned, or EXIT_SYSTEM. Scripts must be destroyed in act. */
 typedef int worker_act_fn(void *arg, const struct script_host *host, struct turn *turn);

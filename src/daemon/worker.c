@@ -123,14 +123,19 @@ static struct turn_limits limits_of(const struct options *o)
                                 .client_buffer = o->client_buffer};
 }
 
+void worker_options(struct options *o, const struct script *s)
+{
+    double value;
+    for (uint32_t at = 0; at < SCRIPT_OPTIONS; at++)
+        if (script_option(s, at, &value)) options_set(o, at, value);
+}
+
 /* What the script does not set is as the command line says. */
 static void apply_options(struct worker *w, struct script *s)
 {
     struct options *o = &w->options;
-    double value;
     *o = *w->seat->options;
-    for (uint32_t at = 0; w->settable[at].name; at++)
-        if (script_option(s, at, &value)) options_set(o, at, value);
+    worker_options(o, s);
     w->turn.limits = limits_of(o);
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);

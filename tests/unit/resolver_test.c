@@ -255,7 +255,7 @@ static void the_last_answer_stays_while_the_server_is_gone(void **state)
     sees(s, "127.0.0.1:11211");
     dnsmasq_kill(d);
     sees_failure(s, "127.0.0.1:11211", "name server"); /* refuses, or is silent */
-    evloop_turns(0.5); /* further look-ups fail, and say nothing */
+    evloop_turns(0.5);                                 /* further look-ups fail, and say nothing */
     dnsmasq_says(d, "host-record=a.test,127.0.0.7\n");
     sees(s, "127.0.0.7:11211");
     const char *said = capture_end();
