@@ -100,7 +100,7 @@ local function good_request()
         pick { 0, 1, 30 })
 end
 
-local methods = { "has_prefix", "has_suffix", "key_part", "key_hash", "in_share", "has_flag", "flag", "set_flag",
+local methods = { "has_prefix", "has_suffix", "key_part", "hash", "in_share", "has_flag", "flag", "set_flag",
     "clear_flag", "is_hit",
     "is_miss", "is_refused", "is_error", "nosuch", "get", "set", "add", "incr", "delete", "ttl", "usage", "stop",
         "every",
