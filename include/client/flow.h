@@ -95,6 +95,9 @@ void flows_end(struct turn *t);
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route,
               const struct request *r);
 
+/* The leg is out from now on; when the turn comes to slot `slot`, the kind's `start` is called, which runs it with leg_run. */
+void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot);
+
 /* Tells the end, once; later calls do nothing. The flow lives on while legs are out. */
 void flow_finish(struct flow *flow, const struct result *result);
 
@@ -105,7 +108,11 @@ static inline bool flow_is_finished(const struct flow *flow)
 
 /* Calls kind->alarm in so many seconds, from now. */
 void flow_alarm(struct flow *flow, double seconds);
-void flow_no_alarm(struct flow *flow);
+
+static inline void flow_no_alarm(struct flow *flow)
+{
+    if (ev_is_active(&flow->timer)) ev_timer_stop(flow->turn->loop, &flow->timer);
+}
 
 /* Puts it on its generation's ready list: the script goes on with it. And takes it off again. */
 void flow_make_ready(struct flow *flow);

@@ -16,7 +16,8 @@ enum answer_kind {
     ANSWER_MISS = -1,   /* as if the server did not have it */
     ANSWER_REFUSE = -2, /* `SERVER_ERROR text` */
     ANSWER_NONE = -3,   /* not decided */
-    ANSWER_TAKEN = -4   /* a function of the script waits, and will answer later */
+    ANSWER_TAKEN = -4,  /* a function of the script waits, and will answer later */
+    ANSWER_WAITS = -5 /* the script's, for a moment: the request's function is one that may wait */
 };
 
 struct answer {

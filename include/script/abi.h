@@ -149,6 +149,23 @@ enum mg_finish { MG_FINISH_CALL, MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL
 /* How long a function waits: until all, one, one hit, more than half, or `needed` of its calls are good. */
 enum mg_wait { MG_WAIT_ALL, MG_WAIT_FIRST, MG_WAIT_HIT, MG_WAIT_MAJORITY, MG_WAIT_COUNT };
 
+/* What a function is given when it goes on: the response of its call, a table of them (false for those that have none yet), or
+ * nothing. */
+enum mg_gives { MG_GIVES_ONE, MG_GIVES_LIST, MG_GIVES_NOTHING };
+
+/* Of a function's number: it may wait. */
+enum { MG_WAITS = 1 << 30 };
+
+/* In the place of a call's number. */
+enum { MG_REQUEST = 1 << 30 };
+
+/* What is behind the request and the responses of a function that waits, which are Lua's userdata. */
+struct mg_handle {
+    uint32_t at, serial; /* of the function */
+    uint32_t number;     /* of the call; MG_REQUEST: it is the request's */
+    uint32_t kind;       /* enum result_kind; 0 for a request */
+};
+
 /* Why a call could not be made, or a value not be answered: below 0. */
 enum mg_call_error {
     MG_CALL_OVER = -1,
@@ -171,10 +188,6 @@ struct mg_value {
     double ttl; /* seconds; -1: for ever */
 };
 
-/* Takes slot `slot` over from the turn; its answer will come later. Returns its place, -1: too many wait; and the number there. */
-int32_t mg_async_begin(struct script *s, uint32_t slot);
-double mg_async_serial(struct script *s, uint32_t at);
-
 /* Its request, which may be read and rewritten; NULL when it has ended. */
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);
 
@@ -186,15 +199,6 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
 /* A call that is answered already: with an error of that text, or, NULL, a miss. Returns as mg_async_call. */
 int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
                         size_t len);
-
-/* Lets it go on once that is true of its calls first..first+n-1, or after `timeout` seconds (0: no limit). With n == 0 it
- * waits for the time alone. Whatever has no result then stays without one. */
-void mg_async_wait(struct script *s, uint32_t at, uint32_t serial, uint32_t first, uint32_t n,
-                   uint32_t wait, uint32_t needed, double timeout);
-
-/* The next one that may go on: its place; -1: there is none. Then: it was only wanted by a client that is gone, and has ended. */
-int32_t mg_async_next(struct script *s);
-bool mg_async_is_over(struct script *s, uint32_t at, uint32_t serial);
 
 /* The result of a call; false while there is none, or when it has ended. And a meta flag of its response. */
 bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
@@ -212,10 +216,8 @@ int32_t mg_async_finish_value(struct script *s, uint32_t at, uint32_t serial,
                               const struct mg_value *value);
 int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *value);
 
-/* Sends a request through a route and forgets it. The function that is running has that place; MG_BY_TURN: none waits. Returns 0
- * or enum mg_call_error. */
-int32_t mg_spawn(struct script *s, int32_t route, const struct request *r, uint32_t at,
-                 uint32_t serial);
+/* Sends a request through a route and forgets it. Returns 0 or enum mg_call_error. */
+int32_t mg_spawn(struct script *s, int32_t route, const struct request *r);
 
 /* The number of the command with that name (what mg_request_make takes); -1: there is none. */
 int32_t mg_find_command(const char *name, size_t len);

@@ -9,6 +9,7 @@
 
 #include "client/flow.h"
 #include "script/abi.h"
+#include "script/coroutine.h"
 
 enum {
     ASYNC_MOST = 65536, /* that wait at once, of a script in one worker */
@@ -27,24 +28,36 @@ struct async_call {
     bool echoes_alike; /* k, O and b were as in the client's request */
 };
 
+/* What a function waits for. */
+struct async_wait {
+    uint32_t first, n;
+    uint32_t wait, needed; /* enum mg_wait; how many of MG_WAIT_COUNT */
+    uint32_t gives;        /* enum mg_gives */
+};
+
 /* Invariant: `out` calls have no result yet; flow is NULL once it has ended, and then it goes with the last of them. */
 struct async {
     struct script *script;
     struct flow *flow;
-    uint32_t at; /* in the script's table */
-    struct async_call *calls;
+    struct coroutine coroutine; /* L is NULL once the function has returned */
+    uint32_t at;                /* in the script's table */
+    struct async_call *calls;   /* `first`, or room for more of them */
     uint32_t calls_n, room;
     uint32_t out;
-    size_t held; /* bytes of results and scraps */
     struct {
-        bool is_on;
-        uint32_t first, n, wait, needed;
-    } until;
+        const struct route *route; /* NULL: it is free */
+        uint32_t call;
+    } leg; /* of its flow, through which its own request goes where nothing else is asked for */
+    size_t held; /* bytes of results and scraps */
+    struct async_wait until;
+    bool is_waiting; /* for that */
+    bool is_touched; /* the script may have written to its request */
     bool is_ready;   /* in its generation's list */
     bool is_dropped; /* nobody waits for it: the script shall not go on with it */
     bool is_told;    /* the script has said how it ends */
     int32_t tail;    /* the call whose result is the function's, or -1 */
     struct scrap *scraps;
+    struct async_call first[1];
 };
 
 struct async_slot {
@@ -63,7 +76,7 @@ struct asyncs {
 
 void asyncs_release(struct asyncs *all);
 
-/* A new one for the request in a slot; NULL: too many wait. */
+/* A new one for the request in a slot of the turn, which it takes over; NULL: too many wait, and the request is refused. */
 struct async *async_create(struct script *s, uint32_t slot);
 
 /* The one with that handle; NULL: it has ended, or the script has said how it will. */
@@ -76,9 +89,20 @@ void async_stop_waiting(struct async *a);
 /* What it waits for has come. */
 bool async_is_met(const struct async *a);
 
-/* Ends it; with a call's result: as the client asked, with its own key. */
+/* Ends it; with a call's result, which may still be out: as the client asked, with its own key. */
 void async_finish(struct async *a, const struct result *result);
-void async_finish_with(struct async *a, uint32_t number);
+void async_finish_call(struct async *a, uint32_t number);
+
+/* Sends its own request through a route, when the turn comes to slot `slot`. False: its leg is not free. The second one checks
+ * first that the function may: false as well when not. */
+bool async_send_own(struct async *a, const struct route *route, uint32_t slot);
+bool async_call_own(struct async *a, int32_t route);
+
+/* Waits until enough of its calls first..first+n-1 are good, or `timeout` seconds (0: no limit; n 0: for the time alone). */
+void async_wait(struct async *a, const struct async_wait *wait, double timeout);
+
+/* The next one that may go on; NULL: there is none. */
+struct async *async_next(struct script *s);
 
 /* A place for one more call, of r, which is out; its number. */
 uint32_t async_add_call(struct async *a, const struct request *r);
@@ -105,9 +129,6 @@ struct async_value {
 /* The value of a call's result, or, call -1, of its request; false when there is none. */
 bool async_value(const struct script *s, uint32_t at, uint32_t serial, int32_t call,
                  struct async_value *out);
-
-/* The function of that slot has raised an error before it could wait. False: none was begun for it. */
-bool async_fail_slot(struct script *s, uint32_t slot, const char *why);
 
 /* What an error costs the request, and the log's line. */
 void async_fail(struct async *a, const char *why, size_t len);

@@ -41,6 +41,7 @@ struct script {
     int32_t root; /* the number of the route that is all of it, or ANSWER_NONE: ask Lua */
     struct generation routes;
     struct asyncs asyncs;
+    struct coroutines coroutines;
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
@@ -59,6 +60,9 @@ struct script {
 
 /* What is wrong with the plain numbers of r, which a script may have written; NULL: nothing. */
 const char *script_wrong_number(const struct request *r);
+
+/* A lua_Alloc. NULL only for large blocks: for want of small ones moongate ends, as everywhere. */
+void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);

@@ -7,13 +7,20 @@ local M = {}
 -- @param cdef string      include/script/abi.h, preprocessed
 -- @param script lightuserdata  the C script
 -- @param batch lightuserdata   the C batch
-function M.open(cdef, script, batch)
+-- @param waiting table         C's functions for those that wait (coroutine.c)
+function M.open(cdef, script, batch, waiting)
     ffi.cdef(cdef)
     local C = ffi.C
     assert(C.mg_abi_version() == C.MG_ABI_VERSION, "moongate's Lua and C are of different versions: rebuild with make")
     M.C = C
     M.script = ffi.cast("struct script *", script)
     M.batch = ffi.cast("struct mg_batch *", batch)
+    M.waiting = waiting
+end
+
+--- C's struct behind a userdata that is a request or a response of a function that waits.
+function M.handle(userdata)
+    return ffi.cast("struct mg_handle *", userdata)
 end
 
 --- References to all slots, made once: a reference can neither be indexed nor added to, so it stays within its slot.

@@ -1,5 +1,5 @@
 --- async: routes that wait, written straight down: `mg.async(function(req) local res = mg.call(cold, req) ... end)`.
--- Each runs in a coroutine; coroutines are used again. What C knows of one is found by its handle: a place and a
+-- Each runs in a coroutine that C drives (coroutine.c). What C knows of one is found by its handle: a place and a
 -- serial number.
 local abi = require "moongate.abi"
 local built = require "moongate.built"
@@ -10,32 +10,15 @@ local routes = require "moongate.routes"
 local sandbox = require "moongate.sandbox"
 local where = require "moongate.where"
 
-local C, script = abi.C, abi.script
-local create, resume, yield, running = coroutine.create, coroutine.resume, coroutine.yield, coroutine.running
+local C, script, numbers = abi.C, abi.script, routes.numbers
+local call_own, wait, running = abi.waiting.call_own, abi.waiting.wait, abi.waiting.current
 
 local M = {}
 
-local IDLE_MOST = 1024 -- coroutines that are kept for the next function
-
--- By place: the coroutine that waits there. By coroutine: its task { at, serial }, which may not lead to its request:
--- requests lead to it, through a weak table that would keep both for ever.
-local sleeping, tasks = {}, setmetatable({}, { __mode = "k" })
-local idle = {} -- coroutines whose function has ended
-
--- What passes between a coroutine and settle. A script has neither, so its own yields and resumes are found out.
-local WAITS, ENDS, GO = {}, {}, {}
-
-local function body(f, request)
-    while true do
-        local result = f(request)
-        f, request = yield(ENDS, result, request)
-    end
-end
-
 local function current(what)
-    local task = tasks[running()]
-    if not task then where.fail(what .. " is for functions that mg.async was given") end
-    return task
+    local at, serial = running()
+    if not at then where.fail(what .. " is for functions that mg.async was given") end
+    return at, serial
 end
 
 -- Why C did not take a call.
@@ -64,16 +47,12 @@ local function follow(route, req)
 end
 
 local function described(value)
+    if type(value) == "userdata" then return "a " .. getmetatable(value) end
     return value == nil and "nothing" or "a " .. type(value)
 end
 
-local function finish(task, result, request)
-    local at, serial = task.at, task.serial
-    local call = response.number_of(result, task)
-    if call then
-        C.mg_async_finish(script, at, serial, C.MG_FINISH_CALL, call, nil, 0)
-        return
-    end
+-- How C ends a function that has returned something else than a response of its own.
+local function finish(result, request, at, serial)
     result = follow(result, request)
     local value = reply.value_of(result)
     if value then
@@ -89,65 +68,19 @@ local function finish(task, result, request)
     elseif meaning then
         C.mg_async_finish(script, at, serial, C.MG_FINISH_FAIL, 0, meaning, #meaning)
     else
-        where.fail(("a function given to mg.async returned %s, not a response, a route or a reply"):format(
+        where.fail(("a function given to mg.async returned %s, not a response of its own, a route or a reply"):format(
             described(result)))
     end
 end
 
-local function fail(task, text)
-    C.mg_async_finish(script, task.at, task.serial, C.MG_FINISH_ERROR, 0, text, #text)
-end
-
--- What a coroutine came back with: it waits, has ended, or has failed.
-local function settle(co, task, good, what, result, request)
-    if good and what == WAITS then
-        sleeping[task.at] = co
-        return
-    end
-    tasks[co] = nil
-    if not good then
-        fail(task, sandbox.text(what) .. "\n" .. debug.traceback(co))
-        return
-    end
-    if what ~= ENDS then
-        fail(task, "a function given to mg.async yields through mg.call, mg.call_all, mg.call_each and mg.sleep only")
-        return
-    end
-    if #idle < IDLE_MOST then idle[#idle + 1] = co end
-    local told, why = pcall(finish, task, result, request)
-    if not told then fail(task, sandbox.text(why)) end
-end
-
---- For the router: starts a function for the request in a slot.
-function M.begin(slot, f)
-    local co, task = table.remove(idle) or create(body), {}
-    local request = kept.request(task)
-    tasks[co] = task
-    task.at = C.mg_async_begin(script, slot)
-    if task.at < 0 then
-        local text = "too many functions wait"
-        C.mg_refuse(script, slot, text, #text)
-        return
-    end
-    task.serial = C.mg_async_serial(script, task.at)
-    settle(co, task, resume(co, f, request))
-end
-
---- For the router: goes on with those that C says may.
-function M.go_on()
-    while true do
-        local at = C.mg_async_next(script)
-        if at < 0 then return end
-        local co = sleeping[at]
-        local task = tasks[co]
-        sleeping[at] = nil
-        if C.mg_async_is_over(script, task.at, task.serial) then
-            tasks[co] = nil -- its client is gone: the coroutine is dropped where it stands
-        else
-            settle(co, task, resume(co, GO))
-        end
-    end
-end
+abi.waiting.open {
+    request = kept.metatable, response = response.metatable, functions = routes.functions,
+    finish = function(...)
+        local good, why = pcall(finish, ...)
+        return not good and sandbox.text(why) or nil
+    end,
+    explain_failure = function(thread, raised) return sandbox.text(raised) .. "\n" .. debug.traceback(thread) end,
+}
 
 local function check_seconds(what, value)
     if type(value) ~= "number" or not (value >= 0.001 and value <= 3600) then
@@ -157,31 +90,26 @@ local function check_seconds(what, value)
 end
 
 -- C's struct of what a function may send: its own request, or one that the script made.
-local function pointer_of(task, what, req)
+local function pointer_of(at, serial, what, req)
     local r = built.pointer(req)
-    if r == nil and kept.is_of(req, task) then r = kept.pointer(req) end
+    if r == nil and kept.is_of(req, at, serial) then r = kept.pointer(req) end
     if r == nil then where.fail(what .. " takes the function's own request or one of mg.request") end
     return r
 end
 
 -- Sends req through a route; the call's number.
-local function send(task, what, route, req, timeout)
-    local r = pointer_of(task, what, req)
+local function send(at, serial, what, route, req, timeout)
+    local r = pointer_of(at, serial, what, req)
     route = follow(route, req)
     local meaning = route ~= nil and reply.meaning(route)
     if meaning == true then
-        return check(C.mg_async_answer(script, task.at, task.serial, nil, 0))
+        return check(C.mg_async_answer(script, at, serial, nil, 0))
     elseif meaning then
-        return check(C.mg_async_answer(script, task.at, task.serial, meaning, #meaning))
+        return check(C.mg_async_answer(script, at, serial, meaning, #meaning))
     end
     local number = routes.number_of(route)
     if not number then where.fail(what .. " takes a route, not " .. described(route)) end
-    return check(C.mg_async_call(script, task.at, task.serial, number, r, timeout or 0))
-end
-
-local function wait(task, first, n, mode, needed, timeout)
-    C.mg_async_wait(script, task.at, task.serial, first, n, mode, needed or 0, timeout or 0)
-    if yield(WAITS) ~= GO then where.fail "this coroutine belongs to mg.async: only moongate resumes it" end
+    return check(C.mg_async_call(script, at, serial, number, r, timeout or 0))
 end
 
 --- Sends a request through a route and waits for its result.
@@ -190,11 +118,12 @@ end
 -- @param timeout number   seconds, else the pools' own; when it passes the result is a timeout
 -- @return response
 function M.call(route, req, timeout)
-    local task = current "mg.call"
+    local number = numbers[route]
+    local res = number and timeout == nil and call_own(number, req)
+    if res then return res end
+    local at, serial = current "mg.call"
     if timeout ~= nil then check_seconds("mg.call", timeout) end
-    local call = send(task, "mg.call", route, req, timeout)
-    wait(task, call, 1, C.MG_WAIT_ALL)
-    return response.new(task, call)
+    return wait(send(at, serial, "mg.call", route, req, timeout), 1, C.MG_WAIT_ALL, 0, 0, C.MG_GIVES_ONE)
 end
 
 local modes = { all = C.MG_WAIT_ALL, first = C.MG_WAIT_FIRST, hit = C.MG_WAIT_HIT, majority = C.MG_WAIT_MAJORITY }
@@ -228,11 +157,8 @@ local function in_row(what, call, first, i)
 end
 
 -- Waits for calls first .. first+n-1, and gives their responses.
-local function gather(task, first, n, mode, needed, timeout)
-    wait(task, first, n, mode, needed, timeout)
-    local responses = {}
-    for i = 1, n do responses[i] = response.new(task, first + i - 1) or false end
-    return responses
+local function gather(first, n, mode, needed, timeout)
+    return wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
 end
 
 --- Sends a request through several routes at once.
@@ -241,7 +167,7 @@ end
 -- @param options table  wait = "all" | "first" (that is no error) | "hit" | "majority" | n; timeout = seconds
 -- @return table  a response for each route, in their order; false for those that have none yet
 function M.call_all(list, req, options)
-    local task = current "mg.call_all"
+    local at, serial = current "mg.call_all"
     local mode, needed, timeout = read_options("mg.call_all", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_all takes a list of routes" end
     for i = 1, #list do
@@ -249,11 +175,11 @@ function M.call_all(list, req, options)
     end
     local first
     for i = 1, #list do
-        local call = send(task, "mg.call_all", list[i], req)
+        local call = send(at, serial, "mg.call_all", list[i], req)
         first = first or call
         in_row("mg.call_all", call, first, i)
     end
-    return gather(task, first, #list, mode, needed, timeout)
+    return gather(first, #list, mode, needed, timeout)
 end
 
 --- Sends several requests through one route at once: a get of many keys.
@@ -262,17 +188,17 @@ end
 -- @param options table  as of mg.call_all
 -- @return table  a response for each request, in their order; false for those that have none yet
 function M.call_each(route, list, options)
-    local task = current "mg.call_each"
+    local at, serial = current "mg.call_each"
     local mode, needed, timeout = read_options("mg.call_each", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_each takes a list of requests" end
-    for i = 1, #list do pointer_of(task, "mg.call_each", list[i]) end -- before anything is sent
+    for i = 1, #list do pointer_of(at, serial, "mg.call_each", list[i]) end -- before anything is sent
     local first
     for i = 1, #list do
-        local call = send(task, "mg.call_each", route, list[i])
+        local call = send(at, serial, "mg.call_each", route, list[i])
         first = first or call
         in_row("mg.call_each", call, first, i)
     end
-    return gather(task, first, #list, mode, needed, timeout)
+    return gather(first, #list, mode, needed, timeout)
 end
 
 --- Sends a request through a route and forgets it.
@@ -284,15 +210,14 @@ function M.spawn(route, req)
     if route ~= nil and reply.meaning(route) then return end
     local number = routes.number_of(route)
     if not number then where.fail("mg.spawn takes a route, not " .. described(route)) end
-    local task = tasks[running()]
-    check(C.mg_spawn(script, number, r, task and task.at or C.MG_BY_TURN, task and task.serial or 0))
+    check(C.mg_spawn(script, number, r))
 end
 
 --- Waits.
 -- @param seconds number
 function M.sleep(seconds)
-    local task = current "mg.sleep"
-    wait(task, 0, 0, C.MG_WAIT_ALL, 0, check_seconds("mg.sleep", seconds))
+    current "mg.sleep"
+    wait(0, 0, C.MG_WAIT_ALL, 0, check_seconds("mg.sleep", seconds), C.MG_GIVES_NOTHING)
 end
 
 --- A route whose function may wait.
@@ -302,8 +227,5 @@ function M.async(f)
     routes.check_loading "mg.async"
     return routes.waiting_value(f, "async " .. where.beginning(f))
 end
-
---- For policies: the task of the function that runs.
-M.current = current
 
 return M

@@ -7,14 +7,14 @@ local M = {}
 local DEEPEST = 16 -- functions that return functions
 
 --- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
-function M.start(cdef, script, batch)
-    abi.open(cdef, script, batch)
+function M.start(cdef, script, batch, waiting)
+    abi.open(cdef, script, batch, waiting)
     require "moongate.request"
     local sandbox = require "moongate.sandbox"
     return sandbox.traceback, M.run, M.trace, M.load
 end
 
-local async, routes, numbers, functions, waiting, meaning, value_of, slots, answers
+local async, numbers, functions, meaning, value_of, slots, answers
 local root, environment, prompt, NONE
 
 local function log(text)
@@ -35,8 +35,8 @@ end
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
     async = require "moongate.async"
-    routes = require "moongate.routes"
-    numbers, functions, waiting = routes.numbers, routes.functions, routes.waiting
+    local routes = require "moongate.routes"
+    numbers, functions = routes.numbers, routes.functions
     meaning, value_of = require "moongate.reply".meaning, require "moongate.reply".value_of
     slots, answers = abi.slots(), abi.batch.answers
     NONE = tonumber(abi.C.ANSWER_NONE)
@@ -63,17 +63,13 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- What a route returned (from) is not one that C runs: a function to ask (`tell` hears of it), a ready answer, a
--- waiting route, or a mistake.
+-- What a route returned (from) is not one that C runs: a function to ask (`tell` hears of it), a ready answer, or a
+-- mistake.
 local function decide(at, req, route, from, tell)
     for _ = 1, DEEPEST do
         local number = numbers[route]
         if number then
             answers[at].route = number
-            return
-        end
-        if waiting[route] then
-            if tell then tell(waiting[route], "async ") else async.begin(at, waiting[route]) end
             return
         end
         local what = route ~= nil and meaning(route)
@@ -87,6 +83,7 @@ local function decide(at, req, route, from, tell)
         local value = value_of(route)
         if value and tell then
             abi.C.mg_step(abi.script, "reply value", 11)
+            answers[at].route = abi.C.ANSWER_TAKEN
             return
         elseif value then
             local status = abi.C.mg_answer_value(abi.script, at, value)
@@ -103,13 +100,8 @@ local function decide(at, req, route, from, tell)
     error("functions return functions without end", 0)
 end
 
---- Routes those of slots first .. last that have no answer yet; with none, goes on with the functions that may. An
--- error leaves batch.at on the slot that raised it.
+--- Routes those of slots first .. last that have no answer yet. An error leaves batch.at on the slot that raised it.
 function M.run(first, last)
-    if first > last then
-        abi.batch.at = abi.batch.capacity
-        return async.go_on()
-    end
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
         if answers[at].route == NONE then
@@ -129,8 +121,8 @@ function M.run(first, last)
     end
 end
 
-local function tell_function(f, sort)
-    local text = (sort or "") .. routes.name(f):gsub("^the ", "")
+local function tell_function(f)
+    local text = require "moongate.routes".name(f):gsub("^the ", "")
     abi.C.mg_step(abi.script, text, #text)
 end
 

@@ -1,5 +1,6 @@
 --- built: requests that a script makes itself: `mg.request.get(key)`, `mg.request.set(key, value, flags, exptime)`.
 local abi = require "moongate.abi"
+local kept = require "moongate.kept"
 local proxy = require "moongate.proxy"
 local request = require "moongate.request"
 local response = require "moongate.response"
@@ -150,11 +151,12 @@ function M.make.meta_set(key, value, flags)
     return self
 end
 
---- For policies: a store of `len` bytes from `from` on of the value of a task's own request; nothing is copied.
-function M.store_part(command, key, task, from, len, flags, exptime)
+--- For policies: a store of `len` bytes from `from` on of the value of a function's own request; nothing is copied.
+function M.store_part(command, key, req, from, len, flags, exptime)
     local self = make(command)
     self.key = key
-    insides[self].lender = { at = task.at, serial = task.serial, number = -1, from = from, len = len }
+    local at, serial = kept.handle(req)
+    insides[self].lender = { at = at, serial = serial, number = -1, from = from, len = len }
     return set_numbers(self, flags, exptime)
 end
 

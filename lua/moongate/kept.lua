@@ -1,4 +1,5 @@
 --- kept: the request of a function that waits: as `req` elsewhere, but it lives until the function has ended.
+-- C makes it (coroutine.c), as a userdata with this metatable.
 local abi = require "moongate.abi"
 local proxy = require "moongate.proxy"
 local request = require "moongate.request"
@@ -8,39 +9,41 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- The task of each, so that a script cannot reach it. It may not lead back to its request.
-local tasks = setmetatable({}, { __mode = "k" })
+-- Nobody else makes userdata, and no script can give one a metatable.
+local function is_one(value)
+    return type(value) == "userdata" and getmetatable(value) == "request"
+end
+
+local function handle(self, name)
+    if not is_one(self) then proxy.not_one(name) end
+    return abi.handle(self)
+end
 
 local function pointer(self, name)
-    local task = tasks[self]
-    if not task then proxy.not_one(name) end
-    local r = C.mg_async_request(script, task.at, task.serial)
+    local of = handle(self, name)
+    local r = C.mg_async_request(script, of.at, of.serial)
     if r == nil then where.fail "this request has been answered already" end
     return r
 end
 
-local function holder(self)
-    local task = tasks[self]
-    return task.at, task.serial
+--- The handle of its function: at, serial.
+function M.handle(self)
+    local of = handle(self)
+    return of.at, of.serial
 end
 
-local metatable = proxy.metatable(pointer, holder)
+M.metatable = proxy.metatable(pointer, M.handle)
 
---- The request of a task { at, serial }.
-function M.request(task)
-    local self = setmetatable({}, metatable)
-    tasks[self] = task
-    return self
-end
-
---- True for the request of that task.
-function M.is_of(req, task)
-    return req ~= nil and tasks[req] == task
+--- True for the request of the function with that handle.
+function M.is_of(value, at, serial)
+    if not is_one(value) then return false end
+    local of = abi.handle(value)
+    return of.at == at and of.serial == serial
 end
 
 --- C's request behind one that a script has: of a function that waits, or of one that does not; nil for others.
 function M.pointer(req)
-    if tasks[req] then return pointer(req) end
+    if is_one(req) then return pointer(req) end
     return request.is_request(req) and req or nil
 end
 

@@ -50,7 +50,7 @@ function M.value(value, flags, cas)
     return reply
 end
 
---- For policies: with the values of a task's calls first .. first+n-1, one behind the other.
+--- For policies: with the values of a function's calls first .. first+n-1, one behind the other.
 function M.value_of_calls(first, n, flags, cas, ttl)
     local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
     values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl }

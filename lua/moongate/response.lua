@@ -1,13 +1,11 @@
 --- response: what a call came to: `res:is_hit()`, `res.value`. Its function's, and void once that has ended.
+-- C makes it (coroutine.c), as a userdata with this metatable.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
 
 local M = {}
-
--- What is behind each: { at, serial, number, kind }.
-local insides = setmetatable({}, { __mode = "k" })
 
 local HIT, MISS, REFUSED = C.mg_result_bits("hit", 3), C.mg_result_bits("miss", 4), C.mg_result_bits("refused", 7)
 
@@ -18,10 +16,10 @@ for at = 0, 31 do
     kinds[C.mg_result_bits(name, #name)] = name
 end
 
+-- C's struct behind one: at, serial, number, kind. Nobody else makes userdata, and no script can give one a metatable.
 local function inside(self)
-    local of = insides[self]
-    if not of then where.fail "call it as res:name()" end
-    return of
+    if type(self) ~= "userdata" or getmetatable(self) ~= "response" then where.fail "call it as res:name()" end
+    return abi.handle(self)
 end
 
 local OVER = "this response is over: its function has ended"
@@ -100,7 +98,7 @@ function fields.error(of)
     return result.text_at ~= 0 and abi.string(result.text_at, result.text_len) or nil
 end
 
-local metatable = {
+M.metatable = {
     __metatable = "response",
     __index = function(self, name)
         if methods[name] then return methods[name] end
@@ -117,24 +115,9 @@ local metatable = {
 
 M.methods, M.fields = methods, fields
 
---- The response of a task's call; nil while there is none.
-function M.new(task, number)
-    local result = abi.result()
-    if not C.mg_async_result(script, task.at, task.serial, number, result) then return nil end
-    local self = setmetatable({}, metatable)
-    insides[self] = { at = task.at, serial = task.serial, number = number, kind = result.kind }
-    return self
-end
-
 --- For requests that take its value: what is behind one; nil for what is none.
 function M.inside(value)
-    return value ~= nil and insides[value] or nil
-end
-
---- For a function's end: the number of the call whose response that is; nil when it is none of that task's.
-function M.number_of(value, task)
-    local of = value ~= nil and insides[value]
-    return of and of.at == task.at and of.serial == task.serial and of.number or nil
+    return type(value) == "userdata" and getmetatable(value) == "response" and abi.handle(value) or nil
 end
 
 return M

@@ -13,12 +13,9 @@ local M = {}
 -- Routes that C runs by itself, by their values: the number of each.
 local numbers = setmetatable({}, { __mode = "k" })
 
--- Functions and waiting routes that C may have to ask about, by number; and the number of the C route that asks.
+-- Functions that C may have to ask, by number; and the number of the C route that asks, of those and of replies.
 local functions = {}
 local asked = setmetatable({}, { __mode = "k" })
-
--- Waiting routes (mg.async): the function of each.
-local waiting = setmetatable({}, { __mode = "k" })
 
 -- The names of functions that policies made, for messages and `explain`.
 local names = setmetatable({}, { __mode = "k" })
@@ -49,12 +46,15 @@ function M.add(kind, children, options, text, words)
     return C.mg_route_add(script, kind, to, abi.numbers(children), #children, text, abi.words(words), #words)
 end
 
-local function add_function(route)
+local function number_function(f)
     local id = #functions + 1
-    functions[id] = route
-    local kind = waiting[route] and C.ROUTE_ASYNC or C.ROUTE_FUNCTION
-    asked[route] = M.add(kind, {}, { function_id = id }, M.name(route))
-    return asked[route]
+    functions[id] = f
+    return id
+end
+
+local function add_function(f)
+    asked[f] = M.add(C.ROUTE_FUNCTION, {}, { function_id = number_function(f) }, M.name(f))
+    return asked[f]
 end
 
 local function add_reply(value)
@@ -65,7 +65,7 @@ end
 
 --- True when a value may stand where a route is wanted.
 function M.is_route(value)
-    return type(value) == "function" or numbers[value] ~= nil or waiting[value] ~= nil or reply.meaning(value) ~= nil
+    return type(value) == "function" or numbers[value] ~= nil or reply.meaning(value) ~= nil
 end
 
 --- The number under which C runs a route of any sort; nil when the value is no route. While the script is loaded.
@@ -73,7 +73,7 @@ function M.number_of(value)
     if value == nil then return nil end
     local number = numbers[value] or asked[value]
     if number then return number end
-    if type(value) == "function" or waiting[value] then return add_function(value) end
+    if type(value) == "function" then return add_function(value) end
     if reply.meaning(value) ~= nil then return add_reply(value) end
     return nil
 end
@@ -100,13 +100,11 @@ function M.named(f, name)
     return f
 end
 
---- Makes the value of a waiting route.
+--- Makes the value of a route whose function may wait.
 function M.waiting_value(f, name)
-    local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
-    waiting[value] = f
-    return value
+    return M.value(M.add(C.ROUTE_ASYNC, {}, { function_id = number_function(f) + C.MG_WAITS }, name), name)
 end
 
-M.numbers, M.functions, M.waiting = numbers, functions, waiting
+M.numbers, M.functions = numbers, functions
 
 return M

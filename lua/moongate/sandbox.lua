@@ -2,11 +2,12 @@
 -- Under --unsafe-lua they are all of Lua's instead. Either way a global that nobody has defined is an error.
 local M = {}
 
+local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local debug_traceback = debug.traceback
 local load, loadfile, loadstring, require, setfenv = load, loadfile, loadstring, require, setfenv
-local io_open = io.open
+local coroutine_running, io_open = coroutine.running, io.open
 
 local allowed = { "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
     "setmetatable", "getmetatable", "tonumber", "tostring", "type", "unpack", "xpcall" }
@@ -155,10 +156,17 @@ local function confine_strings()
     getmetatable("").__metatable = "string"
 end
 
+-- The coroutine of a function given to mg.async is moongate's: whoever has it could resume it in moongate's place.
+local function running_coroutine()
+    local is_moongates = abi.waiting and abi.waiting.current()
+    return not is_moongates and coroutine_running() or nil
+end
+
 local function fill_safe(env)
     confine_strings()
     for _, name in ipairs(allowed) do env[name] = _G[name] end
     for _, name in ipairs(libraries) do env[name] = copy(_G[name]) end
+    env.coroutine.running = running_coroutine
     deny_in(env.string, "string")
     env.os = deny_in(copy(os, os_functions), "os")
     env._VERSION = _VERSION

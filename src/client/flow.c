@@ -1,6 +1,7 @@
 #include "client/flow.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ static void flow_destroy(struct flow *flow)
 {
     unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
-    ev_timer_stop(flow->turn->loop, &flow->timer);
+    flow_no_alarm(flow);
     result_release(&flow->best);
     kept_give(flow->kept);
     generation_give(flow->generation);
@@ -111,14 +112,9 @@ void flow_finish(struct flow *flow, const struct result *result)
 
 void flow_alarm(struct flow *flow, double seconds)
 {
-    ev_timer_stop(flow->turn->loop, &flow->timer);
+    flow_no_alarm(flow);
     ev_timer_set(&flow->timer, seconds, 0);
     ev_timer_start(flow->turn->loop, &flow->timer);
-}
-
-void flow_no_alarm(struct flow *flow)
-{
-    ev_timer_stop(flow->turn->loop, &flow->timer);
 }
 
 void flow_make_ready(struct flow *flow)
@@ -333,14 +329,45 @@ void leg_run(struct leg *leg, const struct route *route, const struct request *r
     if (asked) kept_give(asked);
 }
 
-void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)
+static struct flow *last_of_later(const struct turn *t)
+{
+    return (struct flow *)(void *)((uint8_t *)t->later_end - offsetof(struct flow, next));
+}
+
+/* The list is in the order of slots. */
+static void start_later(struct flow *flow, uint32_t slot)
+{
+    struct turn *t = flow->turn;
+    struct flow **at = t->later_end;
+    if (t->later && last_of_later(t)->chosen > slot) {
+        at = &t->later;
+        while ((*at)->chosen <= slot) at = &(*at)->next;
+    }
+    flow->chosen = slot;
+    flow->next = *at;
+    *at = flow;
+    if (!flow->next) t->later_end = &flow->next;
+}
+
+static struct leg *take_leg(struct flow *flow, uint32_t place)
 {
     struct leg *leg = &flow->legs[place];
     assert(!leg->is_out);
     leg->is_out = true;
     flow->running++;
     flow->tried++;
-    leg_run(leg, route, r);
+    return leg;
+}
+
+void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)
+{
+    leg_run(take_leg(flow, place), route, r);
+}
+
+void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot)
+{
+    take_leg(flow, place);
+    start_later(flow, slot);
 }
 
 /* --- of the script's making -------------------------------------------------------------------- */
@@ -372,10 +399,8 @@ void flow_begin_later(struct turn *t, struct generation *g, const struct route *
     static const struct route no_children = {.kind = ROUTE_ASYNC};
     struct flow *flow = flow_create(t, g, &no_children, &single, kept, end);
     flow->own = (void *)route;
-    flow->chosen = slot;
     if (timeout > 0) flow_alarm(flow, timeout);
-    *t->later_end = flow;
-    t->later_end = &flow->next;
+    start_later(flow, slot);
 }
 
 void flows_begin(struct turn *t, uint32_t slot)

@@ -8,67 +8,12 @@
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-int32_t mg_async_begin(struct script *s, uint32_t slot)
-{
-    struct async *a = async_create(s, slot);
-    if (!a) return -1;
-    s->batch.answers[slot].route = ANSWER_TAKEN;
-    turn_forget(
-        &s->batch
-             .slots[slot]); /* the function may end, and its leg with it, before the turn does */
-    return (int32_t)a->at;
-}
-
-double mg_async_serial(struct script *s, uint32_t at)
-{
-    return s->asyncs.slots[at].serial;
-}
-
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial)
 {
     struct async *a = async_find(s, at, serial);
-    return a ? &a->flow->kept->r : NULL;
-}
-
-int32_t mg_async_next(struct script *s)
-{
-    struct generation *g = &s->routes;
-    struct flow *flow = g->ready;
-    if (!flow) return -1;
-    g->ready = flow->next;
-    if (!g->ready) g->ready_end = &g->ready;
-    struct async *a = flow->own;
-    a->is_ready = false;
-    return (int32_t)a->at;
-}
-
-bool mg_async_is_over(struct script *s, uint32_t at, uint32_t serial)
-{
-    static const struct result miss = {.kind = RESULT_MISS};
-    struct async *a = async_find(s, at, serial);
-    if (a && !a->is_dropped) return false;
-    if (a) async_finish(a, &miss);
-    return true;
-}
-
-void mg_async_wait(struct script *s, uint32_t at, uint32_t serial, uint32_t first, uint32_t n,
-                   uint32_t wait, uint32_t needed, double timeout)
-{
-    struct async *a = async_find(s, at, serial);
-    if (!a || first > a->calls_n || n > a->calls_n - first) return;
-    async_stop_waiting(a);
-    a->until.is_on = true;
-    a->until.first = first;
-    a->until.n = n;
-    a->until.wait = wait;
-    a->until.needed = needed;
-    if (n > 0 && async_is_met(a)) {
-        async_go_on(a);
-        return;
-    }
-    if (timeout > 0 || n == 0) flow_alarm(a->flow, timeout);
-    /* Its client may have gone before it began to wait. */
-    if (!flow_is_awaited(a->flow)) s->host.turn->abandoned = true;
+    if (!a) return NULL;
+    a->is_touched = true; /* Lua may write to it */
+    return &a->flow->kept->r;
 }
 
 /* --- calls ------------------------------------------------------------------------------------- */
@@ -101,6 +46,11 @@ static struct kept *keep(const struct request *r, uint32_t affinity, uint8_t dep
     return kept_create(&copy);
 }
 
+static int32_t check_route(const struct script *s, int32_t route)
+{
+    return route < 0 || (uint32_t)route >= s->routes.routes_n ? MG_CALL_OVER : 0;
+}
+
 static int32_t check_call(const struct script *s, const struct async *a)
 {
     if (!a) return MG_CALL_OVER;
@@ -114,13 +64,21 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     struct async *a = async_find(s, at, serial);
     int32_t wrong = check_call(s, a);
     if (!wrong) wrong = check(s, r);
-    if (!wrong && (route < 0 || (uint32_t)route >= s->routes.routes_n)) wrong = MG_CALL_OVER;
+    if (!wrong) wrong = check_route(s, route);
     if (wrong) return wrong;
     const struct request *own = &a->flow->kept->r;
     uint32_t number = async_add_call(a, r);
     send_kept(s, route, keep(r, own->affinity, own->depth), timeout,
               (struct flow_end){async_call_done, a, number, async_is_awaited});
     return (int32_t)number;
+}
+
+bool async_call_own(struct async *a, int32_t route)
+{
+    struct script *s = a->script;
+    return !check_call(s, a) && !check_route(s, route) &&
+           (!a->is_touched || !check(s, &a->flow->kept->r)) &&
+           async_send_own(a, s->routes.routes[route], s->batch.at);
 }
 
 int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
@@ -140,15 +98,14 @@ static void nobody(void *owner, uint32_t place, const struct result *result)
 {
 }
 
-int32_t mg_spawn(struct script *s, int32_t route, const struct request *r, uint32_t at,
-                 uint32_t serial)
+int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
 {
-    const struct async *a = at == MG_BY_TURN ? NULL : async_find(s, at, serial);
+    const struct async *a = s->coroutines.running;
     const struct request *of = a                                 ? &a->flow->kept->r
                                : s->batch.at < s->batch.capacity ? &s->batch.slots[s->batch.at]
                                                                  : NULL;
     int32_t wrong = check(s, r);
-    if (!wrong && (route < 0 || (uint32_t)route >= s->routes.routes_n)) wrong = MG_CALL_OVER;
+    if (!wrong) wrong = check_route(s, route);
     if (wrong) return wrong;
     /* One more step down, so that what spawns itself comes to an end. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;
@@ -220,15 +177,6 @@ bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call
 
 /* --- ends -------------------------------------------------------------------------------------- */
 
-/* With the result of a call, which may still be out. */
-static void finish_call(struct async *a, uint32_t number)
-{
-    async_stop_waiting(a);
-    a->tail = (int32_t)number;
-    a->is_told = true;
-    if (a->calls[number].result.kind) async_finish_with(a, number);
-}
-
 void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
                      const char *text, size_t len)
 {
@@ -237,13 +185,15 @@ void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t wh
     struct result result = {.kind = RESULT_MISS};
     if (!a) return;
     if (what == MG_FINISH_ROUTE) {
-        number = mg_async_call(s, at, serial, number, &a->flow->kept->r, 0);
+        number = async_call_own(a, number)
+                     ? (int32_t)a->leg.call
+                     : mg_async_call(s, at, serial, number, &a->flow->kept->r, 0);
         what = number < 0 ? MG_FINISH_ERROR : MG_FINISH_CALL;
         text = WRONG;
         len = sizeof WRONG - 1;
     }
     if (what == MG_FINISH_CALL && (uint32_t)number < a->calls_n) {
-        finish_call(a, (uint32_t)number);
+        async_finish_call(a, (uint32_t)number);
         return;
     }
     if (what == MG_FINISH_ERROR) {

@@ -61,7 +61,7 @@ void asyncs_release(struct asyncs *all)
 static void async_destroy(struct async *a)
 {
     for (uint32_t i = 0; i < a->calls_n; i++) result_release(&a->calls[i].result);
-    free(a->calls);
+    if (a->calls != a->first) free(a->calls);
     while (a->scraps) {
         struct scrap *scrap = a->scraps;
         a->scraps = scrap->next;
@@ -75,6 +75,7 @@ static void release(struct flow *flow)
 {
     struct async *a = flow->own;
     if (a->is_ready) flow_not_ready(flow);
+    if (a->coroutine.L) coroutine_drop(a->script, &a->coroutine);
     a->flow = NULL;
     give_slot(&a->script->asyncs, a->at);
     if (a->out == 0) async_destroy(a);
@@ -83,7 +84,7 @@ static void release(struct flow *flow)
 /* A script may catch the error of a wait that could not be (in table.sort, say), and go on as if nothing were. */
 void async_stop_waiting(struct async *a)
 {
-    a->until.is_on = false;
+    a->is_waiting = false;
     flow_no_alarm(a->flow);
     if (a->is_ready) flow_not_ready(a->flow);
     a->is_ready = false;
@@ -109,26 +110,80 @@ static void drop(struct flow *flow)
     bool reads = command_info(command)->shape == SHAPE_RETRIEVE || command == COMMAND_META_GET ||
                  command == COMMAND_META_DEBUG;
     if (!reads || a->is_dropped) return;
-    if (!a->until.is_on) return; /* it will go on anyway, or its last call is out */
+    if (!a->is_waiting) return; /* it will go on anyway, or its last call is out */
     a->is_dropped = true;
     async_go_on(a);
 }
 
-static const struct flow_kind waiting = {.alarm = on_time, .release = release, .drop = drop};
+/* --- its own leg ------------------------------------------------------------------------------- */
+
+bool async_send_own(struct async *a, const struct route *route, uint32_t slot)
+{
+    if (a->leg.route) return false;
+    a->leg.route = route;
+    a->leg.call = async_add_call(a, &a->flow->kept->r);
+    flow_leg_later(a->flow, 0, slot);
+    return true;
+}
+
+/* What other flows keep of the request is a copy: the function may rewrite it while they run on. */
+static void start_leg(struct flow *flow)
+{
+    struct async *a = flow->own;
+    struct request r = flow->kept->r;
+    r.owner = 0;
+    r.part = 0;
+    r.function_id = 0;
+    leg_run(&flow->legs[0], a->leg.route, &r);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    struct async *a = flow->own;
+    (void)place;
+    a->leg.route = NULL;
+    async_call_done(a, a->leg.call, result);
+}
+
+static const struct flow_kind waiting = {.more_legs = 1,
+                                         .start = start_leg,
+                                         .leg_done = leg_done,
+                                         .alarm = on_time,
+                                         .release = release,
+                                         .drop = drop};
 
 /* A route without children, for flows whose legs the script decides. */
 static const struct route no_route = {.kind = ROUTE_ASYNC};
 
 struct async *async_create(struct script *s, uint32_t slot)
 {
-    const struct request *r = &s->batch.slots[slot];
-    if (s->asyncs.used >= ASYNC_MOST) return NULL;
+    struct request *r = &s->batch.slots[slot];
+    static const char TOO_MANY[] = "too many functions wait";
+    if (s->asyncs.used >= ASYNC_MOST) {
+        mg_refuse(s, slot, TOO_MANY, sizeof TOO_MANY - 1);
+        return NULL;
+    }
     struct async *a = slab_borrow(sizeof *a);
     *a = (struct async){.script = s, .tail = -1};
     a->flow =
         flow_create(s->host.turn, &s->routes, &no_route, &waiting, kept_create(r), flow_end_of(r));
+    turn_forget(r); /* its leg or its reply may end before the turn does */
     a->flow->own = a;
     a->at = take_slot(&s->asyncs, a);
+    a->calls = a->first;
+    a->room = sizeof a->first / sizeof *a->first;
+    return a;
+}
+
+struct async *async_next(struct script *s)
+{
+    struct generation *g = &s->routes;
+    struct flow *flow = g->ready;
+    if (!flow) return NULL;
+    g->ready = flow->next;
+    if (!g->ready) g->ready_end = &g->ready;
+    struct async *a = flow->own;
+    a->is_ready = false;
     return a;
 }
 
@@ -182,6 +237,7 @@ bool async_value(const struct script *s, uint32_t at, uint32_t serial, int32_t c
 bool async_is_met(const struct async *a)
 {
     uint32_t done = 0, good = 0, hits = 0, n = a->until.n;
+    if (n == 1) return a->calls[a->until.first].result.kind != 0;
     for (uint32_t i = a->until.first; i < a->until.first + n; i++) {
         unsigned kind = a->calls[i].result.kind;
         done += kind != 0;
@@ -198,18 +254,24 @@ bool async_is_met(const struct async *a)
     }
 }
 
+static void make_room(struct async *a)
+{
+    a->room *= 4;
+    struct async_call *to =
+        reallocarray(a->calls == a->first ? NULL : a->calls, a->room, sizeof *a->calls);
+    if (!to) abort();
+    if (a->calls == a->first) memcpy(to, a->first, sizeof a->first);
+    a->calls = to;
+    /* A response stands beside the news that point to it. */
+    for (uint32_t i = 0; i < a->calls_n; i++) {
+        struct kept_result *kept = &to[i].result;
+        if (kept->news.response) kept->news.response = &kept->response;
+    }
+}
+
 uint32_t async_add_call(struct async *a, const struct request *r)
 {
-    if (a->calls_n == a->room) {
-        a->room = a->room ? a->room * 2 : 4;
-        a->calls = reallocarray(a->calls, a->room, sizeof *a->calls);
-        if (!a->calls) abort();
-        /* A response stands beside the news that point to it. */
-        for (uint32_t i = 0; i < a->calls_n; i++) {
-            struct kept_result *kept = &a->calls[i].result;
-            if (kept->news.response) kept->news.response = &kept->response;
-        }
-    }
+    if (a->calls_n == a->room) make_room(a);
     a->calls[a->calls_n] = (struct async_call){
         .command = r->command_id, .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
     a->out++;
@@ -227,9 +289,8 @@ static bool has_cas(unsigned command)
 }
 
 /* The answer to one command may be the answer to another. */
-static bool fits(const struct request *r, const struct async_call *call)
+static bool fits(const struct request *r, const struct async_call *call, enum response_kind kind)
 {
-    enum response_kind kind = call->result.response.kind;
     const struct command_info *wanted = command_info(r->command_id);
     if (kind & RESPONSE_ANY_ERROR) return true;
     if (wanted->shape == SHAPE_META || wanted->shape == SHAPE_META_STORE)
@@ -251,13 +312,13 @@ static void show_own_key(const struct request *r, struct call_news *news, uint8_
     news->key.sent = NULL;
 }
 
-void async_finish_with(struct async *a, uint32_t number)
+/* With the result of that call, kept or just come. */
+static void finish_with(struct async *a, const struct async_call *call, struct result result)
 {
     const struct request *r = &a->flow->kept->r;
-    struct async_call *call = &a->calls[number];
-    struct result result = result_of(&call->result);
+    struct call_news news;
     uint8_t key[KEY_WIRE_ROOM];
-    if (result.news && !fits(r, call)) {
+    if (result.news && !fits(r, call, result.news->response->kind)) {
         char why[128];
         if (result.kind != RESULT_MISS) {
             int n = snprintf(why, sizeof why, "a result of %s is no answer to %s",
@@ -267,7 +328,11 @@ void async_finish_with(struct async *a, uint32_t number)
         }
         result = (struct result){.kind = RESULT_MISS};
     }
-    if (result.news && result.news->response->key) show_own_key(r, &call->result.news, key);
+    if (result.news && result.news->response->key) {
+        news = *result.news;
+        show_own_key(r, &news, key);
+        result.news = &news;
+    }
     async_finish(a, &result);
 }
 
@@ -279,13 +344,28 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
         if (a->out == 0) async_destroy(a);
         return;
     }
+    if (a->tail == (int32_t)number) {
+        finish_with(a, &a->calls[number], *result);
+        return;
+    }
     result_keep(&a->calls[number].result, result);
     a->held += result->news ? result->news->response->len : result->text_len;
-    if (a->tail == (int32_t)number) {
-        async_finish_with(a, number);
-    } else if (a->until.is_on && async_is_met(a)) {
+    if (a->is_waiting && async_is_met(a)) async_go_on(a);
+}
+
+void async_wait(struct async *a, const struct async_wait *wait, double timeout)
+{
+    if (wait->first > a->calls_n || wait->n > a->calls_n - wait->first) return;
+    async_stop_waiting(a);
+    a->until = *wait;
+    a->is_waiting = true;
+    if (wait->n > 0 && async_is_met(a)) {
         async_go_on(a);
+        return;
     }
+    if (timeout > 0 || wait->n == 0) flow_alarm(a->flow, timeout);
+    /* Its client may have gone before it began to wait. */
+    if (!flow_is_awaited(a->flow)) a->script->host.turn->abandoned = true;
 }
 
 /* --- the end ----------------------------------------------------------------------------------- */
@@ -293,11 +373,21 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
 void async_finish(struct async *a, const struct result *result)
 {
     struct flow *flow = a->flow;
+    bool was_entered = flow->is_entered; /* by its leg's end */
     async_stop_waiting(a);
     a->is_told = true;
     flow_enter(flow);
     flow_finish(flow, result);
-    flow_leave(flow);
+    if (!was_entered) flow_leave(flow);
+}
+
+void async_finish_call(struct async *a, uint32_t number)
+{
+    async_stop_waiting(a);
+    a->tail = (int32_t)number;
+    a->is_told = true;
+    struct async_call *call = &a->calls[number];
+    if (call->result.kind) finish_with(a, call, result_of(&call->result));
 }
 
 void async_fail(struct async *a, const char *why, size_t len)
@@ -308,19 +398,4 @@ void async_fail(struct async *a, const char *why, size_t len)
     if (log_allows(&s->log, s->host.backends->now))
         log_error("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), why);
     async_finish(a, &result);
-}
-
-bool async_fail_slot(struct script *s, uint32_t slot, const char *why)
-{
-    const struct request *r = &s->batch.slots[slot];
-    if (s->batch.answers[slot].route != ANSWER_TAKEN) return false;
-    for (uint32_t at = 0; at < s->asyncs.n; at++) {
-        struct async *a = s->asyncs.slots[at].async;
-        if (!a || a->is_told || a->flow->end.owner != (void *)r->owner ||
-            a->flow->end.place != r->part)
-            continue;
-        async_fail(a, why, strlen(why));
-        break;
-    }
-    return true;
 }

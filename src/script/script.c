@@ -37,8 +37,9 @@ static bool boot(struct script *s)
     lua_remove(L, -2);            /* [start] */
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
-    lua_pushlightuserdata(L, &s->batch);          /* [start, cdef, script, batch] */
-    if (lua_pcall(L, 3, 4, 0) != 0) return false; /* [handler, run, trace, load] */
+    lua_pushlightuserdata(L, &s->batch);
+    coroutines_push(s);                           /* [start, cdef, script, batch, waiting] */
+    if (lua_pcall(L, 4, 4, 0) != 0) return false; /* [handler, run, trace, load] */
     return true;
 }
 
@@ -83,7 +84,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
                          .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
-    s->L = luaL_newstate();
+    s->L = lua_newstate(memory_allocate, NULL);
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
@@ -112,14 +113,12 @@ void script_destroy(struct script *s)
 
 static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
-    if (async_fail_slot(s, (uint32_t)(a - s->batch.answers), why)) return;
     *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
     s->host.row->script_errors++;
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 
-/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. With first == n it
- * goes on with the functions that are ready. */
+/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. */
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
@@ -130,10 +129,7 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
-    if (first < n) /* else it went on with something */
-        fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
-    else
-        log_error("script %s: %s", s->path, why ? why : "out of memory");
+    fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     lua_settop(L, STACK_TOP); /* [...] */
     return at + 1;
 }
@@ -164,15 +160,19 @@ static void check_numbers(struct script *s, const struct request *r, struct answ
     if (wrong) fail_slot(s, a, wrong);
 }
 
-/* What a route comes to without Lua: an answer; NONE: the function with the number r->function_id is to be asked. */
+/* What a route comes to without Lua: an answer; NONE, WAITS: the function with the number r->function_id is to be asked, and may
+ * wait. */
 static void settle(const struct script *s, struct request *r, struct answer *a,
                    const struct route *route)
 {
     switch (route->kind) {
     case ROUTE_FUNCTION:
-    case ROUTE_ASYNC:
         r->function_id = route->options.function_id;
         a->route = ANSWER_NONE;
+        break;
+    case ROUTE_ASYNC:
+        r->function_id = route->options.function_id;
+        a->route = ANSWER_WAITS;
         break;
     case ROUTE_MISS: a->route = ANSWER_MISS; break;
     case ROUTE_FAIL:
@@ -191,14 +191,21 @@ static bool choose(struct script *s, struct request *r, struct answer *a)
     return a->route != ANSWER_NONE;
 }
 
+static int32_t first_answer(const struct script *s, uint32_t function)
+{
+    if (function == 0) return s->root;
+    return function & MG_WAITS ? ANSWER_WAITS : ANSWER_NONE;
+}
+
 /* The first answers: of the route that is all of the script, where no function was asked for. True when Lua has to be asked. */
 static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t n)
 {
     bool ask = false;
     for (uint32_t i = 0; i < n; i++) {
         struct answer *a = &answers[i];
-        a->route = slots[i].function_id ? ANSWER_NONE : s->root;
-        if (a->route < 0 || !choose(s, &slots[i], a)) ask = true;
+        a->route = first_answer(s, slots[i].function_id);
+        if (a->route >= 0) choose(s, &slots[i], a);
+        if (a->route == ANSWER_NONE) ask = true;
     }
     return ask;
 }
@@ -218,6 +225,17 @@ static bool go_on(struct script *s, struct request *slots, struct answer *answer
     return ask;
 }
 
+/* In the order of the slots, when all are decided: so do their calls go out. */
+static void begin_waiting(struct script *s, const struct answer *answers, uint32_t first,
+                          uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (answers[i].route != ANSWER_WAITS) continue;
+        s->batch.at = first + i;
+        coroutine_begin(s, first + i);
+    }
+}
+
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n)
 {
     struct script *s = router;
@@ -227,7 +245,9 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
         for (uint32_t at = first; at < end;) at = run_from(s, at, end);
         ask = go_on(s, slots, answers, n, round == ROUNDS) && round < ROUNDS;
     }
-    if (s->routes.ready) run_from(s, end, end);
+    begin_waiting(s, answers, first, n);
+    s->batch.at = s->batch.capacity;
+    coroutines_go_on(s);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
@@ -261,7 +281,6 @@ static void trace_in_lua(struct script *s, const struct request *r, struct answe
         lua_settop(L, STACK_TOP); /* [...] */
     }
     s->path_taken = NULL;
-    if (a->route == ANSWER_NONE) a->route = ANSWER_TAKEN; /* by a function that waits */
     const char *wrong = wrong_number(r, a);
     if (wrong) fail_trace(a, path, wrong);
 }
@@ -290,10 +309,12 @@ static const struct route *trace_routes(struct script *s, struct request *r, str
     for (unsigned round = 0; round < ROUNDS && a->route >= 0; round++) {
         route = trace_route(s, s->routes.routes[a->route], r, path);
         settle(s, r, a, route);
-        if (a->route == ANSWER_NONE)
+        if (a->route == ANSWER_NONE) {
             trace_in_lua(s, r, a, at, path);
-        else
-            return a->route >= 0 ? route : NULL;
+            continue;
+        }
+        if (a->route == ANSWER_WAITS) add_step(path, "", route->text, strlen(route->text));
+        return a->route >= 0 ? route : NULL;
     }
     if (a->route >= 0) fail_trace(a, path, "functions and policies without end");
     return NULL;

@@ -14,6 +14,7 @@ local function pick(list) return list[random(#list)] end
 local pool, other = mg.pool { SERVERS }, mg.pool { SERVERS, timeout = 0.05 }
 local shared, counter, gauge = mg.shared("fuzz", "64k"), mg.counter "fuzz_count", mg.gauge "fuzz_gauge"
 local histogram = mg.histogram "fuzz_times"
+local refuse = mg.reply.error -- mg's tables will not stay as they are
 
 -- --- what there is to give --------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ end
 
 -- The class of an object; nil for all else.
 local function class_of(thing)
-    local is_object = type(thing) == "cdata" or type(thing) == "table" and getmetatable(thing)
+    local is_object = type(thing) == "cdata" or type(thing) ~= "string" and getmetatable(thing)
     return is_object and classes[tostring(thing):match "^%a+"]
 end
 
@@ -358,7 +359,7 @@ local function tell(what)
     for _, kind in ipairs { "live", "finished", "foreign" } do
         if done:get(what .. ":" .. kind) then kinds[#kinds + 1] = kind end
     end
-    return mg.reply.error(#kinds > 0 and table.concat(kinds, " ") or "nothing")
+    return refuse(#kinds > 0 and table.concat(kinds, " ") or "nothing")
 end
 
 return function(req)

@@ -111,6 +111,10 @@ static void replies_without_a_server_are_told(void **state)
             textf("get none:1\n  route         function at %s:5 -> reply miss\n\n"
                   "incr bad:1 1\n  route         function at %s:5 -> reply error not here\n",
                   path, path));
+    path = moongate_script_file(MG "return function(req) return mg.reply.value 'x' end\n");
+    run = moongate_runs("explain", path, "get a", NULL);
+    exits(run, OK);
+    is_said(run.out, textf("get a\n  route         function at %s:2 -> reply value\n", path));
 }
 
 static void a_malformed_request_gets_memcacheds_error(void **state)

@@ -1,5 +1,5 @@
 --- Compares the types of lua/moongate/_meta.lua, and those beside it, with what scripts and tests really have: the
--- names on both sides; and the README, which must have them all. Run by tests/unit/meta_test.c in the state of a script;
+-- names on both sides; and the README, which must have them all. Run by tests/unit/meta_test.c in a script's state;
 -- gets the paths of the types, with spaces between, and of the README; returns the differences as text.
 local paths, readme_path = ...
 
@@ -259,6 +259,8 @@ for class, before in pairs(written) do
     end
 end
 
+local examples = 0
+
 -- A policy's options stand in the line of its name; the commands that rate_limit takes are those of by_command.
 local function line_of(policy)
     for _, line in ipairs(readme) do
@@ -276,6 +278,30 @@ for policy, known in pairs(policies) do
         end
     end
 end
+
+-- Its scripts, and the routes that its tables begin lines with, can be made as they stand there.
+local function try(what, text, ...)
+    local chunk, wrong = loadstring(text, "=README.md")
+    local good, why = pcall(chunk or error, chunk and ... or wrong, select(2, ...))
+    if not good then differ("README.md", what, why) end
+end
+
+for script in readme.text:gmatch "\n```lua\n(.-)\n```" do
+    if script:find 'require "moongate"' then try("a script", script) end
+end
+
+local NAMES = "a, b, c, d, gutter, new, old, live, trial, near, far"
+for _, line in ipairs(readme) do
+    for call, name in (line:match "^| (`mg%.[^|]*)" or ""):gmatch "`(mg%.([%w_]+)[^`]*)`" do
+        if package.loaded["moongate.routes." .. name] and not call:find("...", 1, true) then
+            local given = {}
+            for _ in NAMES:gmatch "%w+" do given[#given + 1] = mg.pool { server } end
+            try(call, ("local mg, %s = ... return %s"):format(NAMES, call), mg, unpack(given))
+            examples = examples + 1
+        end
+    end
+end
+if examples < 30 then differ("README.md", "has few examples of policies:", examples) end
 
 table.sort(differences)
 return table.concat(differences, "\n")

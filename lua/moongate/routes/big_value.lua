@@ -11,6 +11,7 @@
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
+local kept = require "moongate.kept"
 local policy = require "moongate.policy"
 local reply = require "moongate.reply"
 local response = require "moongate.response"
@@ -69,19 +70,19 @@ local function join(child, key, index, res, touches, exptime)
     return reply.value_of_calls(response.inside(parts[1]).number, index.n, index.flags, res.cas, res.ttl)
 end
 
-local function value_hash(task)
+local function value_hash(at, serial)
     local out = abi.number()
-    C.mg_value_hash(script, task.at, task.serial, -1, out)
+    C.mg_value_hash(script, at, serial, -1, out)
     return (bit.tohex(tonumber(out[0] / 2ULL ^ 32)) .. bit.tohex(tonumber(out[0] % 2ULL ^ 32)))
 end
 
 -- Stores the parts; the response that shows that one could not be, or nil.
-local function store_parts(child, req, task, hash, threshold)
+local function store_parts(child, req, hash, threshold)
     local key, size, exptime = req.key, req.size, req.exptime
     local list = {}
     for i = 1, math.ceil(size / threshold) do
         local from = (i - 1) * threshold
-        list[i] = built.store_part("set", part_key(key, hash, i), task, from, threshold, 0, exptime)
+        list[i] = built.store_part("set", part_key(key, hash, i), req, from, threshold, 0, exptime)
     end
     local good, bad = all_hit(call_each(child, list))
     if not good then return bad end
@@ -93,11 +94,10 @@ return function(spec)
     local child, threshold = children[1], options.threshold or 512 * 1024
 
     local store = policy.waiting("big_value", children, function(req)
-        local task = async.current "mg.big_value"
         local size, n = req.size, math.ceil(req.size / threshold)
         if n > PARTS_MOST or #req.key > KEY_MOST then return reply.error "object too large for cache" end
-        local hash = value_hash(task)
-        local bad = store_parts(child, req, task, hash, threshold)
+        local hash = value_hash(kept.handle(req))
+        local bad = store_parts(child, req, hash, threshold)
         if bad then return bad:is_error() and bad or reply.error "a part of the value was not stored" end
         req.value = INDEX:format(size, n, threshold, req.flags, hash)
         req.flags = bor(req.flags, MARK) % 2 ^ 32

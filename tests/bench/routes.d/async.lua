@@ -1,8 +1,10 @@
---- A function that waits for one call. wanted: 1.6
+--- A function that waits for one call, and looks at what came. wanted: 1.6
 local mg = require "moongate"
 
 local first = mg.pool { "127.0.0.1:11401", "127.0.0.1:11402" }
 
 return mg.async(function(req)
-    return mg.call(first, req)
+    local res = mg.call(first, req)
+    if res:is_error() then return mg.reply.miss() end
+    return res
 end)

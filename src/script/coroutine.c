@@ -1,0 +1,302 @@
+#include "script/coroutine.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "script/state.h"
+
+enum { NO_NUMBER = MG_REQUEST + 1 };
+
+/* Where a thread that rests or begins keeps the table of functions. */
+enum { AT_FUNCTIONS = 1, AT_FREE };
+
+static uint32_t serial_of(const struct async *a)
+{
+    return a->script->asyncs.slots[a->at].serial;
+}
+
+/* --- what functions that wait are given ---------------------------------------------------------- */
+
+/* [] -> [handle] */
+static void push_handle(lua_State *L, struct mg_handle handle, int metatable)
+{
+    struct mg_handle *to = lua_newuserdata(L, sizeof *to);
+    *to = handle;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, metatable);
+    lua_setmetatable(L, -2);
+}
+
+static void push_request(lua_State *L, const struct async *a)
+{
+    struct mg_handle handle = {.at = a->at, .serial = serial_of(a), .number = MG_REQUEST};
+    push_handle(L, handle, a->script->coroutines.request);
+}
+
+static void push_response(lua_State *L, const struct async *a, uint32_t number)
+{
+    struct mg_handle handle = {.at = a->at,
+                               .serial = serial_of(a),
+                               .number = number,
+                               .kind = a->calls[number].result.kind};
+    push_handle(L, handle, a->script->coroutines.response);
+}
+
+static int push_list(lua_State *L, const struct async *a)
+{
+    lua_createtable(L, (int)a->until.n, 0); /* [list] */
+    for (uint32_t i = 0; i < a->until.n; i++) {
+        uint32_t number = a->until.first + i;
+        if (a->calls[number].result.kind)
+            push_response(L, a, number);
+        else
+            lua_pushboolean(L, false); /* [list, response or false] */
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+/* What it waited for: values on top, how many is returned. */
+static int push_what_came(lua_State *L, const struct async *a)
+{
+    switch (a->until.gives) {
+    case MG_GIVES_ONE: push_response(L, a, a->until.first); return 1;
+    case MG_GIVES_LIST: return push_list(L, a);
+    default: return 0;
+    }
+}
+
+/* The number of the handle at a place of the stack when it is one of that function; else NO_NUMBER. Nobody else makes
+ * userdata of that size, and it is never written to. */
+static uint32_t number_at(lua_State *L, int at, const struct async *a)
+{
+    const struct mg_handle *handle = lua_touserdata(L, at);
+    if (!handle || lua_objlen(L, at) != sizeof *handle) return NO_NUMBER;
+    bool is_its = handle->at == a->at && handle->serial == serial_of(a);
+    return is_its ? handle->number : NO_NUMBER;
+}
+
+/* --- threads ----------------------------------------------------------------------------------- */
+
+static struct coroutine take(struct script *s)
+{
+    struct coroutines *all = &s->coroutines;
+    if (all->idle_n > 0) return all->idle[--all->idle_n];
+    lua_State *L = lua_newthread(s->L);                         /* [..., thread] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.functions); /* its own: [functions] */
+    return (struct coroutine){L, luaL_ref(s->L, LUA_REGISTRYINDEX)};
+}
+
+/* Of a function that has returned. */
+static void give(struct script *s, struct coroutine *c)
+{
+    struct coroutines *all = &s->coroutines;
+    lua_settop(c->L, AT_FUNCTIONS);
+    if (all->idle_n == COROUTINES_IDLE) {
+        coroutine_drop(s, c);
+        return;
+    }
+    all->idle[all->idle_n++] = *c;
+    c->L = NULL;
+}
+
+void coroutine_drop(struct script *s, struct coroutine *c)
+{
+    luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
+    c->L = NULL;
+}
+
+/* --- ends -------------------------------------------------------------------------------------- */
+
+/* Calls what Lua gave for it with n arguments that are on top; what it returns, or its message, is on top then. */
+static const char *call_lua(struct script *s, int n)
+{
+    lua_State *L = s->L;
+    lua_pcall(L, n, 1, 0);
+    const char *text = lua_tostring(L, -1);
+    return text ? text : "out of memory";
+}
+
+static void fail(struct script *s, struct async *a, const char *why)
+{
+    coroutine_drop(s, &a->coroutine);
+    async_fail(a, why, strlen(why));
+}
+
+/* [] -> [], with the raised value on the thread's stack. */
+static void fail_with_traceback(struct script *s, struct async *a)
+{
+    lua_State *L = s->L, *co = a->coroutine.L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine.ref);
+    lua_xmove(co, L, 1); /* [..., explain, thread, raised] */
+    fail(s, a, call_lua(s, 2));
+    lua_settop(L, STACK_TOP); /* [...] */
+}
+
+/* A function has returned what is at AT_FREE on its thread's stack: a response of its own, or something that Lua looks at; or it has
+ * ended with a call before. */
+static void finish(struct script *s, struct async *a)
+{
+    lua_State *L = s->L, *co = a->coroutine.L;
+    if (a->is_told) {
+        give(s, &a->coroutine);
+        return;
+    }
+    lua_settop(co, AT_FREE);
+    uint32_t number = number_at(co, AT_FREE, a);
+    if (number < a->calls_n) {
+        give(s, &a->coroutine);
+        async_finish_call(a, number);
+        return;
+    }
+    uint32_t at = a->at, serial = serial_of(a);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish);
+    lua_xmove(co, L, 1);
+    give(s, &a->coroutine);
+    push_request(L, a);
+    lua_pushnumber(L, at);
+    lua_pushnumber(L, serial); /* [..., finish, result, request, at, serial] */
+    const char *why = call_lua(s, 4);
+    a = async_find(s, at, serial);
+    if (a) async_fail(a, why, strlen(why));
+    lua_settop(L, STACK_TOP); /* [...] */
+}
+
+/* --- the way through --------------------------------------------------------------------------- */
+
+/* Runs it on from where it stands, with n values on its stack, until it waits or ends. */
+static void go(struct script *s, struct async *a, int n)
+{
+    lua_State *co = a->coroutine.L;
+    s->coroutines.running = a;
+    int status = lua_resume(co, n);
+    s->coroutines.running = NULL;
+    if (status == LUA_YIELD) {
+        if (!a->is_waiting && !a->is_ready)
+            fail(s, a,
+                 "a function given to mg.async yields through mg.call, mg.call_all, mg.call_each "
+                 "and mg.sleep only");
+    } else if (status == 0) {
+        finish(s, a);
+    } else {
+        fail_with_traceback(s, a);
+    }
+}
+
+void coroutine_begin(struct script *s, uint32_t slot)
+{
+    uint32_t function = s->batch.slots[slot].function_id & ~(uint32_t)MG_WAITS;
+    struct async *a = async_create(s, slot);
+    if (!a) return;
+    s->batch.answers[slot].route = ANSWER_TAKEN;
+    a->coroutine = take(s);
+    lua_rawgeti(a->coroutine.L, AT_FUNCTIONS, (int)function); /* [functions, function] */
+    push_request(a->coroutine.L, a);                          /* [functions, function, request] */
+    go(s, a, 1);
+}
+
+void coroutines_go_on(struct script *s)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    for (struct async *a; (a = async_next(s));) {
+        if (a->is_dropped) /* its client is gone: the function is left where it stands */
+            async_finish(a, &miss);
+        else if (lua_status(a->coroutine.L) != LUA_YIELD)
+            fail(s, a, "somebody else has resumed this function's coroutine: only moongate does");
+        else
+            go(s, a, push_what_came(a->coroutine.L, a));
+    }
+}
+
+/* --- what Lua calls ------------------------------------------------------------------------------ */
+
+static struct script *script_of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* The function that runs, if it is this thread that asks: one that a script made inside of it may not wait. */
+static struct async *running(lua_State *L)
+{
+    struct async *a = script_of(L)->coroutines.running;
+    return a && a->coroutine.L == L ? a : NULL;
+}
+
+/* True when mg.call, which calls us, was the function's tail call: what mg.call returns is what the function does. */
+static bool is_last(lua_State *L)
+{
+    lua_Debug frame;
+    return lua_getstack(L, 2, &frame) == 0;
+}
+
+/* call_own(route, request): sends its own request and waits: the response. As the function's last act it does not wait, but ends
+ * it with what the call will come to: true. Nothing where it is not as simple as that. */
+static int call_own(lua_State *L)
+{
+    struct async *a = running(L);
+    if (!a || number_at(L, 2, a) != MG_REQUEST) return 0;
+    uint32_t number = a->calls_n;
+    if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
+    if (is_last(L)) {
+        async_finish_call(a, number);
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    struct async_wait wait = {number, 1, MG_WAIT_ALL, 0, MG_GIVES_ONE};
+    async_wait(a, &wait, 0);
+    return lua_yield(L, 0);
+}
+
+/* wait(first, n, wait, needed, timeout, gives): what enum mg_gives says. */
+static int wait_for(lua_State *L)
+{
+    struct async *a = running(L);
+    if (!a) return luaL_error(L, "this coroutine belongs to mg.async: only moongate resumes it");
+    struct async_wait wait = {(uint32_t)lua_tonumber(L, 1), (uint32_t)lua_tonumber(L, 2),
+                              (uint32_t)lua_tonumber(L, 3), (uint32_t)lua_tonumber(L, 4),
+                              (uint32_t)lua_tonumber(L, 6)};
+    async_wait(a, &wait, lua_tonumber(L, 5));
+    return lua_yield(L, 0);
+}
+
+/* current(): the handle of the function that runs, at and serial; nothing when none does. */
+static int current(lua_State *L)
+{
+    struct async *a = running(L);
+    if (!a) return 0;
+    lua_pushnumber(L, a->at);
+    lua_pushnumber(L, serial_of(a));
+    return 2;
+}
+
+/* Keeps a field of the table at 1 in the registry. */
+static int keep_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* open { request = metatable, response = metatable, functions =, finish =, explain_failure = } */
+static int open(lua_State *L)
+{
+    struct coroutines *all = &script_of(L)->coroutines;
+    all->request = keep_field(L, "request");
+    all->response = keep_field(L, "response");
+    all->functions = keep_field(L, "functions");
+    all->finish = keep_field(L, "finish");
+    all->explain_failure = keep_field(L, "explain_failure");
+    return 0;
+}
+
+void coroutines_push(struct script *s)
+{
+    static const luaL_Reg functions[] = {
+        {"open", open}, {"call_own", call_own}, {"wait", wait_for}, {"current", current}};
+    lua_State *L = s->L;
+    lua_newtable(L); /* [functions] */
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        lua_pushlightuserdata(L, s);
+        lua_pushcclosure(L, functions[i].func, 1);
+        lua_setfield(L, -2, functions[i].name); /* [functions] */
+    }
+}
