@@ -159,7 +159,9 @@ enum { MG_WAITS = 1 << 30 };
 /* In the place of a call's number. */
 enum { MG_REQUEST = 1 << 30 };
 
-/* What is behind the request and the responses of a function that waits, which are Lua's userdata. */
+/* What is behind the request and the responses of a function that waits, which are Lua's userdata. They belong to a coroutine and
+ * are stamped anew for each of its functions, so what a script keeps too long is void, or its own function's, never another's: they
+ * may be looked at only by the function whose they are. */
 struct mg_handle {
     uint32_t at, serial; /* of the function */
     uint32_t number;     /* of the call; MG_REQUEST: it is the request's */
@@ -188,7 +190,7 @@ struct mg_value {
     double ttl; /* seconds; -1: for ever */
 };
 
-/* Its request, which may be read and rewritten; NULL when it has ended. */
+/* Its request, which may be read and rewritten; NULL unless it is the function that runs. */
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);
 
 /* Sends r, its own request or one that the script made, through a route. Returns the call's number, 0.. ; or enum mg_call_error.
@@ -200,7 +202,7 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
 int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
                         size_t len);
 
-/* The result of a call; false while there is none, or when it has ended. And a meta flag of its response. */
+/* The result of a call of the function that runs; false while there is none, or when another runs. And a meta flag of its response. */
 bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
                      struct mg_result *out);
 bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,

@@ -39,9 +39,9 @@ struct async_wait {
 struct async {
     struct script *script;
     struct flow *flow;
-    struct coroutine coroutine; /* L is NULL once the function has returned */
-    uint32_t at;                /* in the script's table */
-    struct async_call *calls;   /* `first`, or room for more of them */
+    struct coroutine *coroutine; /* NULL once the function has returned */
+    uint32_t at;                 /* in the script's table */
+    struct async_call *calls;    /* `first`, or room for more of them */
     uint32_t calls_n, room;
     uint32_t out;
     struct {

@@ -22,7 +22,7 @@ end
 local function pointer(self, name)
     local of = handle(self, name)
     local r = C.mg_async_request(script, of.at, of.serial)
-    if r == nil then where.fail "this request has been answered already" end
+    if r == nil then where.fail "this request has been answered already, or is another function's" end
     return r
 end
 

@@ -22,7 +22,7 @@ local function inside(self)
     return abi.handle(self)
 end
 
-local OVER = "this response is over: its function has ended"
+local OVER = "this response is over: its function has ended, or is not the one that runs"
 
 local methods, fields = {}, {}
 

@@ -11,7 +11,7 @@
 struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial)
 {
     struct async *a = async_find(s, at, serial);
-    if (!a) return NULL;
+    if (!a || a != s->coroutines.running) return NULL;
     a->is_touched = true; /* Lua may write to it */
     return &a->flow->kept->r;
 }
@@ -120,7 +120,8 @@ static const struct kept_result *find_result(const struct script *s, uint32_t at
                                              uint32_t call)
 {
     const struct async *a = async_find(s, at, serial);
-    if (!a || call >= a->calls_n || !a->calls[call].result.kind) return NULL;
+    if (!a || a != s->coroutines.running || call >= a->calls_n) return NULL;
+    if (!a->calls[call].result.kind) return NULL;
     return &a->calls[call].result;
 }
 

@@ -75,7 +75,7 @@ static void release(struct flow *flow)
 {
     struct async *a = flow->own;
     if (a->is_ready) flow_not_ready(flow);
-    if (a->coroutine.L) coroutine_drop(a->script, &a->coroutine);
+    if (a->coroutine) coroutine_drop(a->script, a->coroutine);
     a->flow = NULL;
     give_slot(&a->script->asyncs, a->at);
     if (a->out == 0) async_destroy(a);

@@ -3,12 +3,13 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/slab.h"
 #include "script/state.h"
 
 enum { NO_NUMBER = MG_REQUEST + 1 };
 
-/* Where a thread that rests or begins keeps the table of functions. */
-enum { AT_FUNCTIONS = 1, AT_FREE };
+/* What a thread that rests or begins has on its stack. */
+enum { AT_FUNCTIONS = 1, AT_REQUEST, AT_FREE };
 
 static uint32_t serial_of(const struct async *a)
 {
@@ -18,27 +19,34 @@ static uint32_t serial_of(const struct async *a)
 /* --- what functions that wait are given ---------------------------------------------------------- */
 
 /* [] -> [handle] */
-static void push_handle(lua_State *L, struct mg_handle handle, int metatable)
+static struct mg_handle *push_new(lua_State *L, int metatable)
 {
-    struct mg_handle *to = lua_newuserdata(L, sizeof *to);
-    *to = handle;
+    struct mg_handle *handle = lua_newuserdata(L, sizeof *handle);
     lua_rawgeti(L, LUA_REGISTRYINDEX, metatable);
     lua_setmetatable(L, -2);
+    return handle;
 }
 
-static void push_request(lua_State *L, const struct async *a)
+/* [] -> [handle]: the thread's own for its first calls, new ones for further calls. */
+static struct mg_handle *push_one(lua_State *L, const struct async *a, uint32_t number)
 {
-    struct mg_handle handle = {.at = a->at, .serial = serial_of(a), .number = MG_REQUEST};
-    push_handle(L, handle, a->script->coroutines.request);
+    struct coroutine *c = a->coroutine;
+    int metatable = a->script->coroutines.response;
+    if (number >= COROUTINE_RESPONSES) return push_new(L, metatable);
+    if (!c->responses[number]) {
+        c->responses[number] = push_new(L, metatable);
+        c->response_refs[number] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->response_refs[number]);
+    return c->responses[number];
 }
 
 static void push_response(lua_State *L, const struct async *a, uint32_t number)
 {
-    struct mg_handle handle = {.at = a->at,
-                               .serial = serial_of(a),
-                               .number = number,
-                               .kind = a->calls[number].result.kind};
-    push_handle(L, handle, a->script->coroutines.response);
+    *push_one(L, a, number) = (struct mg_handle){.at = a->at,
+                                                 .serial = serial_of(a),
+                                                 .number = number,
+                                                 .kind = a->calls[number].result.kind};
 }
 
 static int push_list(lua_State *L, const struct async *a)
@@ -77,32 +85,49 @@ static uint32_t number_at(lua_State *L, int at, const struct async *a)
 
 /* --- threads ----------------------------------------------------------------------------------- */
 
-static struct coroutine take(struct script *s)
+static struct coroutine *take(struct script *s)
 {
     struct coroutines *all = &s->coroutines;
     if (all->idle_n > 0) return all->idle[--all->idle_n];
-    lua_State *L = lua_newthread(s->L);                         /* [..., thread] */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.functions); /* its own: [functions] */
-    return (struct coroutine){L, luaL_ref(s->L, LUA_REGISTRYINDEX)};
+    struct coroutine *c = slab_borrow(sizeof *c);
+    *c = (struct coroutine){.L = lua_newthread(s->L)}; /* [..., thread] */
+    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);        /* [...] */
+    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions);
+    c->request = push_new(c->L, all->request); /* on its own: [functions, request] */
+    return c;
 }
 
 /* Of a function that has returned. */
 static void give(struct script *s, struct coroutine *c)
 {
     struct coroutines *all = &s->coroutines;
-    lua_settop(c->L, AT_FUNCTIONS);
-    if (all->idle_n == COROUTINES_IDLE) {
+    lua_settop(c->L, AT_REQUEST);
+    if (all->idle_n == COROUTINES_IDLE)
         coroutine_drop(s, c);
-        return;
-    }
-    all->idle[all->idle_n++] = *c;
-    c->L = NULL;
+    else
+        all->idle[all->idle_n++] = c;
 }
 
 void coroutine_drop(struct script *s, struct coroutine *c)
 {
     luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
-    c->L = NULL;
+    for (uint32_t i = 0; i < COROUTINE_RESPONSES; i++)
+        if (c->responses[i]) luaL_unref(s->L, LUA_REGISTRYINDEX, c->response_refs[i]);
+    slab_return(c, sizeof *c);
+}
+
+void coroutines_release(struct script *s)
+{
+    struct coroutines *all = &s->coroutines;
+    while (all->idle_n > 0) slab_return(all->idle[--all->idle_n], sizeof(struct coroutine));
+}
+
+/* The function of that async has returned, or failed: it has no thread any more. */
+static struct coroutine *take_off(struct async *a)
+{
+    struct coroutine *c = a->coroutine;
+    a->coroutine = NULL;
+    return c;
 }
 
 /* --- ends -------------------------------------------------------------------------------------- */
@@ -118,48 +143,50 @@ static const char *call_lua(struct script *s, int n)
 
 static void fail(struct script *s, struct async *a, const char *why)
 {
-    coroutine_drop(s, &a->coroutine);
+    coroutine_drop(s, take_off(a));
     async_fail(a, why, strlen(why));
 }
 
 /* [] -> [], with the raised value on the thread's stack. */
 static void fail_with_traceback(struct script *s, struct async *a)
 {
-    lua_State *L = s->L, *co = a->coroutine.L;
+    lua_State *L = s->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine.ref);
-    lua_xmove(co, L, 1); /* [..., explain, thread, raised] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);
+    lua_xmove(a->coroutine->L, L, 1); /* [..., explain, thread, raised] */
     fail(s, a, call_lua(s, 2));
     lua_settop(L, STACK_TOP); /* [...] */
 }
 
-/* A function has returned what is at AT_FREE on its thread's stack: a response of its own, or something that Lua looks at; or it has
- * ended with a call before. */
-static void finish(struct script *s, struct async *a)
+/* Lua finds out what the function has returned, at AT_FREE on its thread's stack, and ends it. */
+static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
 {
-    lua_State *L = s->L, *co = a->coroutine.L;
-    if (a->is_told) {
-        give(s, &a->coroutine);
-        return;
-    }
-    lua_settop(co, AT_FREE);
-    uint32_t number = number_at(co, AT_FREE, a);
-    if (number < a->calls_n) {
-        give(s, &a->coroutine);
-        async_finish_call(a, number);
-        return;
-    }
+    lua_State *L = s->L;
     uint32_t at = a->at, serial = serial_of(a);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish);
-    lua_xmove(co, L, 1);
-    give(s, &a->coroutine);
-    push_request(L, a);
+    lua_pushvalue(co, AT_REQUEST);
+    lua_xmove(co, L, 2);
     lua_pushnumber(L, at);
     lua_pushnumber(L, serial); /* [..., finish, result, request, at, serial] */
+    s->coroutines.running = a;
     const char *why = call_lua(s, 4);
+    s->coroutines.running = NULL;
     a = async_find(s, at, serial);
     if (a) async_fail(a, why, strlen(why));
     lua_settop(L, STACK_TOP); /* [...] */
+}
+
+/* A function has returned: a response of its own, or something that Lua looks at; or it has ended with a call before. */
+static void finish(struct script *s, struct async *a)
+{
+    struct coroutine *c = take_off(a);
+    lua_settop(c->L, AT_FREE);
+    uint32_t number = number_at(c->L, AT_FREE, a);
+    if (!a->is_told && number < a->calls_n)
+        async_finish_call(a, number);
+    else if (!a->is_told)
+        finish_in_lua(s, a, c->L);
+    give(s, c);
 }
 
 /* --- the way through --------------------------------------------------------------------------- */
@@ -167,9 +194,8 @@ static void finish(struct script *s, struct async *a)
 /* Runs it on from where it stands, with n values on its stack, until it waits or ends. */
 static void go(struct script *s, struct async *a, int n)
 {
-    lua_State *co = a->coroutine.L;
     s->coroutines.running = a;
-    int status = lua_resume(co, n);
+    int status = lua_resume(a->coroutine->L, n);
     s->coroutines.running = NULL;
     if (status == LUA_YIELD) {
         if (!a->is_waiting && !a->is_ready)
@@ -190,8 +216,11 @@ void coroutine_begin(struct script *s, uint32_t slot)
     if (!a) return;
     s->batch.answers[slot].route = ANSWER_TAKEN;
     a->coroutine = take(s);
-    lua_rawgeti(a->coroutine.L, AT_FUNCTIONS, (int)function); /* [functions, function] */
-    push_request(a->coroutine.L, a);                          /* [functions, function, request] */
+    *a->coroutine->request =
+        (struct mg_handle){.at = a->at, .serial = serial_of(a), .number = MG_REQUEST};
+    lua_State *L = a->coroutine->L;
+    lua_rawgeti(L, AT_FUNCTIONS, (int)function);
+    lua_pushvalue(L, AT_REQUEST); /* [functions, request, function, request] */
     go(s, a, 1);
 }
 
@@ -201,10 +230,10 @@ void coroutines_go_on(struct script *s)
     for (struct async *a; (a = async_next(s));) {
         if (a->is_dropped) /* its client is gone: the function is left where it stands */
             async_finish(a, &miss);
-        else if (lua_status(a->coroutine.L) != LUA_YIELD)
+        else if (lua_status(a->coroutine->L) != LUA_YIELD)
             fail(s, a, "somebody else has resumed this function's coroutine: only moongate does");
         else
-            go(s, a, push_what_came(a->coroutine.L, a));
+            go(s, a, push_what_came(a->coroutine->L, a));
     }
 }
 
@@ -219,7 +248,7 @@ static struct script *script_of(lua_State *L)
 static struct async *running(lua_State *L)
 {
     struct async *a = script_of(L)->coroutines.running;
-    return a && a->coroutine.L == L ? a : NULL;
+    return a && a->coroutine && a->coroutine->L == L ? a : NULL;
 }
 
 /* True when mg.call, which calls us, was the function's tail call: what mg.call returns is what the function does. */

@@ -103,6 +103,7 @@ void script_destroy(struct script *s)
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
+    coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
     free(s->text);

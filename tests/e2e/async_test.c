@@ -414,50 +414,70 @@ static void a_functions_coroutine_is_only_moongates(void **state)
     client_sees(c, "SERVER_ERROR nil thread nil\r\n");
 }
 
-/* What a script keeps beyond its function's end is found out, also when others use the same place. */
-static void what_is_kept_too_long_is_void(void **state)
+/* What a script keeps beyond its function's end is void for others; in the same coroutine it is the next function's own. */
+static void what_is_kept_too_long_is_never_anothers(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(
-        textf(MG "local pool = mg.pool { '%s' }\n"
-                 "local kept = {}\n"
-                 "local tries = {\n"
-                 "  function() return kept.req.key end,\n"
-                 "  function() kept.req.key = 'x' end,\n"
-                 "  function() return kept.res.value end,\n"
-                 "  function() return kept.res:flag 't' end,\n"
-                 "  function() return mg.call(pool, kept.req) end,\n"
-                 "  function() return mg.spawn(pool, kept.req) end,\n"
-                 "  function() return mg.request.set('k', kept.res) end,\n"
-                 "  function() return mg.call(pool, kept.set) end,\n"
-                 "  function() return kept.set.value end,\n"
-                 "}\n"
-                 "return mg.async(function(req)\n"
-                 "  if req.key == 'keep' then\n"
-                 "    kept.req, kept.res = req, mg.call(pool, req)\n"
-                 "    kept.set = mg.request.set('k', kept.res)\n"
-                 "    return kept.res\n"
-                 "  end\n"
-                 "  local failed = 0\n"
-                 "  for _, f in ipairs(tries) do if not pcall(f) then failed = failed + 1 end end\n"
-                 "  return mg.reply.error(failed .. ' of ' .. #tries .. ' ' .. "
-                 "tostring(pcall(function() return kept.res end)))\n"
-                 "end)\n",
+        textf(MG
+              "local pool = mg.pool { '%s' }\n"
+              "local kept = {}\n"
+              "local tries = {\n"
+              "  function() return kept.req.key end,\n"
+              "  function() kept.req.key = 'x' end,\n"
+              "  function() return kept.req:has_prefix 'k' end,\n"
+              "  function() return kept.res.value end,\n"
+              "  function() return kept.res:flag 't' end,\n"
+              "  function() return mg.call(pool, kept.req) end,\n"
+              "  function() return mg.spawn(pool, kept.req) end,\n"
+              "  function() return mg.request.set('k', kept.res) end,\n"
+              "  function() return mg.call(pool, kept.set) end,\n"
+              "  function() return kept.set.value end,\n"
+              "}\n"
+              "local function failures()\n"
+              "  local failed = 0\n"
+              "  for _, f in ipairs(tries) do if not pcall(f) then failed = failed + 1 end end\n"
+              "  return mg.reply.error(failed .. ' of ' .. #tries)\n"
+              "end\n"
+              "local function own(req)\n"
+              "  local is_own = kept.req == req and kept.req.key == 'own'\n"
+              "  local read = pcall(function() return kept.res.value end)\n"
+              "  local res = mg.call(pool, kept.req)\n"
+              "  return mg.reply.error(tostring(is_own) .. ' ' .. tostring(read) .. ' ' .. "
+              "kept.res.value .. res.value)\n"
+              "end\n"
+              "local waits = mg.async(function(req)\n"
+              "  if req.key == 'own' then return own(req) end\n"
+              "  if req.key == 'other' then return failures() end\n"
+              "  kept.req, kept.res = req, mg.call(pool, req)\n"
+              "  kept.set = mg.request.set('k', kept.res)\n"
+              "  if req.key == 'wait' then mg.call(pool, mg.request.get 'more') end\n"
+              "  return kept.res\n"
+              "end)\n"
+              "return function(req) if req.key == 'sync' then return failures() end return waits "
+              "end\n",
               backend_address(b)),
         NULL);
-    struct client *c = client_connects(m);
+    struct client *c = client_connects(m), *d = client_connects(m);
     client_sends(c, "get keep\r\n");
     backend_sees(b, "get keep\r\n");
     backend_answers(b, hit_and_end("keep", "x"));
     client_sees(c, hit_and_end("keep", "x"));
-    client_sends(c, "get try\r\n");
-    client_sees(c, "SERVER_ERROR 9 of 9 true\r\n");
-    backend_has_nothing_yet(b);
+    client_sends(c, "get sync\r\n");
+    client_sees(c, "SERVER_ERROR 10 of 10\r\n");
+    client_sends(c, "get own\r\n");
+    backend_sees(b, "get own\r\n");
+    backend_answers(b, hit_and_end("own", "y"));
+    client_sees(c, "SERVER_ERROR true false yy\r\n");
 
-    /* As the function's answer it is no route either. */
-    moongate_reloads(m, waiting(b, "  if kept then return kept end\n  return pool"));
-    client_sends(c, "get k\r\n");
-    client_sees(c, "SERVER_ERROR script error\r\n");
+    client_sends(c, "get wait\r\n"); /* lives, and is another's */
+    backend_sees(b, "get wait\r\n");
+    backend_answers(b, hit_and_end("wait", "z"));
+    backend_sees(b, "get more\r\n");
+    client_sends(d, "get sync\r\nget other\r\n");
+    client_sees(d, "SERVER_ERROR 8 of 10\r\nSERVER_ERROR 8 of 10\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, hit_and_end("wait", "z"));
 }
 
 /* Below a policy a request's bytes go with its flow, which may be before the turn ends; and a function that waits takes them over. */
@@ -585,7 +605,7 @@ int main(void)
         play(outside_of_a_waiting_function_nothing_waits),
         play(a_wait_that_cannot_be_leaves_nothing_behind),
         play(a_functions_coroutine_is_only_moongates),
-        play(what_is_kept_too_long_is_void),
+        play(what_is_kept_too_long_is_never_anothers),
         play(a_request_that_was_decided_is_void_in_the_same_turn),
         play(another_functions_request_cannot_be_sent_as_its_own),
         play(a_result_answers_only_what_it_fits),

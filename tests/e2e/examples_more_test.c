@@ -196,6 +196,59 @@ static void example_21_passes_its_own_tests(void **state)
     assert_non_null(strstr(run.out, "3 passed"));
 }
 
+static void example_22_gives_a_pool_on_trial_all_that_the_live_one_gets(void **state)
+{
+    struct client *c = example_starts("22-trial");
+    server_gets(0, "old");
+    server_gets(1, "old");
+    client_finds(c, "old");
+    client_sets(c, "new");
+    all_is_answered(c);
+    assert_int_equal(holders("old", 2, 3), 1);
+    assert_int_equal(holders("new", 2, 3), 1);
+    servers_freeze(2, 3);
+    client_sets(c, "newer");
+    client_finds(c, "newer");
+    servers_die(0, 1);
+    client_sends(c, "get newer\r\n");
+    client_sees_line_starting(c, "SERVER_ERROR ");
+}
+
+static void example_23_keeps_near_what_was_read(void **state)
+{
+    struct client *c = example_starts("23-near-cache");
+    for (int i = 1; i < EXAMPLE_SERVERS; i++) server_gets(i, "far");
+    client_finds(c, "far");
+    client_misses(c, "none");
+    client_sets(c, "k");
+    all_is_answered(c);
+    assert_int_equal(holders("far", 0, 0) + holders("k", 0, 0) + holders("none", 0, 0), 3);
+    assert_int_equal(holders("k", 1, 3), 1);
+    servers_die(1, 3);
+    client_finds(c, "far");
+    client_misses(c, "none");
+    client_sends(c, "delete k\r\n");
+    client_sees_line_starting(c, "SERVER_ERROR ");
+    assert_int_equal(holders("k", 0, 0), 0);
+}
+
+static void example_24_does_not_ask_again_for_what_is_not_there(void **state)
+{
+    enum { GETS_AT_ONCE = 64 };
+    struct client *c = example_starts("24-absent-keys");
+    unsigned long asked = 0;
+    client_misses(c, "flag:1");
+    for (int i = 0; i < GETS_AT_ONCE; i++) client_sends(c, "get flag:1\r\n");
+    for (int i = 0; i < GETS_AT_ONCE; i++) client_sees(c, "END\r\n");
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) asked += example_stat(i, "cmd_get");
+    assert_in_range(asked, 1, GETS_AT_ONCE / 2); /* one for each 200 ms */
+    client_sets(c, "flag:1");
+    client_finds(c, "flag:1");
+    client_misses(c, "k");
+    for (int i = 0; i < EXAMPLE_SERVERS; i++) server_gets(i, "k");
+    client_finds(c, "k");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +262,9 @@ int main(void)
         play(example_19_stores_a_value_in_parts),
         play(example_20_limits_its_guests),
         play(example_21_passes_its_own_tests),
+        play(example_22_gives_a_pool_on_trial_all_that_the_live_one_gets),
+        play(example_23_keeps_near_what_was_read),
+        play(example_24_does_not_ask_again_for_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

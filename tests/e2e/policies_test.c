@@ -5,6 +5,7 @@
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
+#include <glob.h>
 #include <string.h>
 
 /* Somebody sends something and sees something; where that starts with ~, only what the one line starts with counts. */
@@ -26,6 +27,12 @@ struct play {
 #define MISS    "END\r\n"
 #define LIVING  "mg.failover { d, a }"
 #define UP_TO60 "~HD t" /* the number is checked below */
+
+/* Routes to the dead server: for the second copy of a split key, for the parts of a large value. */
+#define COPY_1_DEAD "mg.by_prefix { { ['k::1'] = d }, default = a }"
+#define PARTS_DEAD  "mg.by_prefix { { ['k:'] = d }, default = a }"
+#define TEN(x)      x x x x x x x x x x
+#define LONG        TEN(TEN("eleven byte"))
 
 static const struct play plays[] = {
     {"mg.all_sync { a, b }",
@@ -63,6 +70,14 @@ static const struct play plays[] = {
       {'a', GET("k::1"), MISS}}},
     {"mg.key_split { a, 3, id = 2, first_hit = true }",
      {{'a', SET("k::1"), STORED}, {'m', GET("k"), HIT("k")}, {'m', GET("none"), MISS}}},
+    {"mg.key_split { d, 2, id = 1, first_hit = true }",
+     {{'m', GET("k"), ERROR}, {'m', SET("k"), ERROR}, {'m', "gets k\r\n", ERROR}}},
+    {"mg.key_split { " COPY_1_DEAD ", 2, id = 0 }",
+     {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'a', GET("k"), HIT("k")}}},
+    {"mg.key_split { " COPY_1_DEAD ", 2, id = 1, first_hit = true }",
+     {{'a', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', SET("k"), ERROR}}},
+    {"mg.key_split { " COPY_1_DEAD ", 2, id = 0, all_sync = true }",
+     {{'m', SET("k"), ERROR}, {'a', GET("k"), HIT("k")}}},
     {"mg.modify_key { " LIVING ", add = 'p:' }",
      {{'m', SET("k"), STORED}, {'a', GET("p:k"), HIT("p:k")}, {'m', GET("k"), HIT("k")}}},
     {"mg.modify_key { d, add = 'p:' }", {{'m', SET("k"), ERROR}}},
@@ -72,7 +87,12 @@ static const struct play plays[] = {
       {'a', "mg k t\r\n", UP_TO60},
       {'m', "ms m 1\r\nx\r\n", "HD\r\n"},
       {'a', "mg m t\r\n", UP_TO60},
-      {'m', "mg m T9999 t\r\n", UP_TO60}}},
+      {'m', "mg m T9999 t\r\n", UP_TO60},
+      {'m', "ma n N0 J5 v k O1\r\n", "VA 1 kn O1\r\n5\r\n"},
+      {'a', "mg n t\r\n", UP_TO60}}},
+    {"mg.set_ttl { d, 60 }", {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}}},
+    {"mg.cap_ttl { d, 60 }", {{'m', SET("k"), ERROR}, {'m', "touch k 5\r\n", ERROR}}},
+    {"mg.failover_with_exptime { d, d, 60 }", {{'m', SET("k"), ERROR}}},
     {"mg.failover_with_exptime { d, a, 60 }",
      {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'a', "mg k t\r\n", UP_TO60}}},
     {"mg.failover_with_exptime { a, d, 60 }",
@@ -103,6 +123,10 @@ static const struct play plays[] = {
       {'m', "delete k\r\n", "SERVER_ERROR denied\r\n"},
       {'m', GET("no"), "SERVER_ERROR denied\r\n"},
       {'m', GET("k"), HIT("k")}}},
+    {"mg.deny { d, commands = 'delete', keys = 'no' }",
+     {{'m', SET("k"), ERROR},
+      {'m', "delete k\r\n", "SERVER_ERROR denied\r\n"},
+      {'m', GET("no"), "SERVER_ERROR denied\r\n"}}},
     {"mg.null()",
      {{'m', SET("k"), "NOT_STORED\r\n"},
       {'m', GET("k"), MISS},
@@ -138,6 +162,34 @@ static const struct play plays[] = {
     {"mg.shadow { a, to = d, share = 1 }", {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}}},
     {"mg.shadow { d, to = a, share = 1 }", {{'m', SET("k"), ERROR}}},
     {"mg.log_requests { d }", {{'m', SET("k"), ERROR}}},
+    {"mg.migrate { d, a, start = os.time() + 9999, interval = 9999 }",
+     {{'m', SET("k"), ERROR}, {'m', "delete k\r\n", ERROR}}},
+    {"mg.migrate { d, a, start = os.time() - 99, interval = 9 }",
+     {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', "delete k\r\n", "DELETED\r\n"}}},
+    {"mg.migrate { a, d, start = os.time() - 99, interval = 9999 }",
+     {{'m', "delete k\r\n", ERROR}, {'m', "md k\r\n", ERROR}}},
+    {"mg.migrate { a, d, start = os.time() - 99, interval = 9 }",
+     {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}}},
+    {"mg.big_value { " PARTS_DEAD ", threshold = 1024 }",
+     {{'m', SET("k"), STORED},
+      {'m', "set k 0 0 1100\r\n" LONG "\r\n", ERROR},
+      {'m', GET("k"), HIT("k")},
+      {'m', "append k 0 0 1\r\nx\r\n", STORED}}},
+    {"mg.big_value { d }",
+     {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}, {'m', "touch k 5\r\n", ERROR}}},
+    {"mg.warm_up { d, a }",
+     {{'a', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', SET("k"), ERROR}}},
+    {"mg.warm_up { a, d }",
+     {{'m', GET("k"), ERROR}, {'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}}},
+    {"mg.l1_l2 { d, a, exptime = 60 }",
+     {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', "delete k\r\n", ERROR}}},
+    {"mg.l1_l2 { a, d, exptime = 60 }",
+     {{'a', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', SET("k"), ERROR}}},
+    {"mg.hash { d }", {{'m', SET("k"), ERROR}}},
+    {"mg.random { d, d }", {{'m', SET("k"), ERROR}}},
+    {"mg.staging { a, d }",
+     {{'m', SET("k"), STORED}, {'m', GET("k"), HIT("k")}, {'m', "delete k\r\n", "DELETED\r\n"}}},
+    {"mg.staging { d, a }", {{'m', SET("k"), ERROR}, {'m', GET("k"), ERROR}}},
 };
 
 static struct memcached *servers[2];
@@ -188,6 +240,32 @@ static void every_policy_does_what_it_says(void **state)
             play_step(step->who == 'm' ? by : step->who == 'a' ? a : b, step);
         client_sees_nothing_more(by);
     }
+}
+
+/* True when the route is made of that policy and, somewhere in it, the dead server. */
+static bool fails_with(const char *route, const char *policy)
+{
+    static const char *const dead[] = {"{ d", ", d ", ", d,", "= d "};
+    bool is_dead = false;
+    for (size_t i = 0; i < sizeof dead / sizeof *dead; i++)
+        is_dead |= strstr(route, dead[i]) != NULL;
+    return is_dead && strstr(route, textf("mg.%s {", policy));
+}
+
+/* Those that have routes below them, that is: null and error have none. */
+static void every_policy_has_a_play_with_a_dead_server(void **state)
+{
+    glob_t files;
+    assert_int_equal(glob("lua/moongate/routes/*.lua", 0, NULL, &files), 0);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *file = strrchr(files.gl_pathv[i], '/') + 1;
+        const char *policy = textf("%.*s", (int)strcspn(file, "."), file);
+        bool has_play = strcmp(policy, "null") == 0 || strcmp(policy, "error") == 0;
+        for (size_t p = 0; p < sizeof plays / sizeof *plays; p++)
+            has_play |= fails_with(plays[p].route, policy);
+        if (!has_play) stage_fails("mg.%s has no play with d, the dead server", policy);
+    }
+    globfree(&files);
 }
 
 /* --- what is left to chance, or to the key ----------------------------------------------------- */
@@ -258,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(every_policy_does_what_it_says),
+        play(every_policy_has_a_play_with_a_dead_server),
         play(a_dead_route_costs_hash_and_random_their_share),
         play(a_shadow_gets_what_the_first_route_gets),
         play(the_log_tells_what_came_of_requests),

@@ -1,5 +1,6 @@
---- mg.failover: after an error or what `on` names, the next route answers.
+--- mg.failover and mg.zone_failover: after an error or what `on` names, the next route answers, or all others at once.
 local t = require "moongate.test"
+local three = require "three"
 
 local A, B, C = "10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"
 
@@ -108,5 +109,76 @@ t.describe("failover", function()
         app:server(A):is_up()
         t.advance(30)
         t.expect(app:get "k"):is_hit "from a"
+    end)
+end)
+
+local function zones(options)
+    return three.over(('mg.zone_failover { here = "x", zones = { x = a, y = b, z = c }, %s }'):format(options or ""))
+end
+
+t.describe("zone_failover", function()
+    t.it("asks its own zone alone while that answers", function()
+        local app, a = zones()
+        a:put("k", "near")
+        t.expect(app:get "k"):is_hit "near"
+        t.expect(app:get "none"):is_miss()
+        t.expect(three.who(app)):equals "aa"
+    end)
+
+    t.it("asks all others at once when its own errs, and takes the first that does not", function()
+        local app, a, b, c = zones()
+        a:errs "broken"
+        b:is_slow(0.2):put("k", "from b")
+        c:is_slow(0.1):put("k", "from c")
+        local reply = app:get "k"
+        t.expect(reply):is_hit "from c"
+        t.expect(reply):took(0.1)
+        t.expect(three.whom(app)):equals "abc"
+        c:errs "broken"
+        reply = app:get "k"
+        t.expect(reply):is_hit "from b"
+        t.expect(reply):took(0.2)
+    end)
+
+    t.it("takes a miss of the others for an answer", function()
+        local app, a, b, c = zones()
+        a:is_down()
+        b:is_slow(0.1):put("k", "from b")
+        c:misses()
+        t.expect(app:get "k"):is_miss()
+    end)
+
+    t.it("waits for its own no longer than that may take, and writes to all others", function()
+        local app, a, b, c = zones()
+        a:is_silent()
+        local reply = app:set("k", "value", 7, 60)
+        t.expect(reply):is "STORED\r\n"
+        t.expect(reply):took(0.2)
+        t.expect({ b:value "k", c:value "k" }):equals { "value", "value" }
+    end)
+
+    t.it("takes the first hit of the others, when a miss sends it there", function()
+        local app, a, b, c = zones 'on = { "error", "miss" }'
+        b:is_slow(0.2):put("k", "from b")
+        local reply = app:get "k"
+        t.expect(reply):is_hit "from b"
+        t.expect(reply):took(0.2)
+        t.expect(app:get "none"):is_miss()
+        c:errs "broken"
+        t.expect(app:get "none"):is_miss()
+        a:errs "broken"
+        t.expect(app:get "k"):is_hit "from b"
+    end)
+
+    t.it("tells an error when all err", function()
+        local app, a, b, c = zones()
+        a:is_down()
+        b:errs "at b"
+        c:is_slow(0.1)
+        c:errs "at c"
+        t.expect(app:get "k"):is_error "at "
+        a:is_up()
+        t.advance(30)
+        t.expect(app:get "k"):is_miss()
     end)
 end)

@@ -169,13 +169,33 @@ t.describe("a test", function()
             local mg = require "moongate"
             local pool = mg.pool { "10.0.0.1:11211" }
             return mg.async(function(req)
-                local before = os.time()
+                local clocks = { os.time, mg.time, mg.now, function() return os.time(os.date "*t") end }
+                local before, passed = {}, {}
+                for i, clock in ipairs(clocks) do before[i] = clock() end
                 mg.sleep(90)
-                return mg.reply.error(("%d"):format(os.time() - before))
+                for i, clock in ipairs(clocks) do passed[i] = ("%.0f"):format(clock() - before[i]) end
+                return mg.reply.error(("%d: %s"):format(before[1], table.concat(passed, " ")))
             end)]]
         local reply = app:get "k"
-        t.expect(reply):is_error "SERVER_ERROR 90"
+        t.expect(reply):is "SERVER_ERROR 1767225600: 90 90 90 90\r\n"
         t.expect(reply):took(90, 0.1)
+    end)
+
+    t.it("lets happen what is due at the very moment to which time moves on", function()
+        local app = one [[
+            local mg = require "moongate"
+            local a = mg.pool { "10.0.0.1:11211" }
+            local delays = {}
+            for i = 1, 20 do delays["k" .. i .. ":"] = mg.delay { a, before = i / 37, after = i / 91 } end
+            return mg.by_prefix { delays }]]
+        for i = 1, 20 do
+            local reply = app:begin(("get k%d:"):format(i))
+            t.advance(i / 37)
+            t.expect(#app.sent):equals(i)
+            t.expect(reply):is_waiting()
+            t.advance(i / 91)
+            t.expect(reply):is_miss()
+        end
     end)
 
     t.it("fires the script's timers when their time comes", function()

@@ -281,7 +281,9 @@ static void a_meta_commands_time_is_written_to_its_flags(void **state)
         {COMMAND_META_GET, "v T500", 500, "mg k v T60\r\n"},
         {COMMAND_META_GET, "v", 0, "mg k v\r\n"},
         {COMMAND_META_DELETE, "I T30", 30, "md k I T30\r\n"},
-        {COMMAND_META_ARITHMETIC, "N0", 0, "ma k N0\r\n"},
+        {COMMAND_META_ARITHMETIC, "N0 v", 0, "ma k v N60\r\n"},
+        {COMMAND_META_ARITHMETIC, "v", 0, "ma k v\r\n"},
+        {COMMAND_META_GET, "N0 T500 v", 500, "mg k T60 v N60\r\n"},
     };
     load_route("mg.cap_ttl { a, 60 }");
     for (size_t i = 0; i < COUNT(lines); i++) {

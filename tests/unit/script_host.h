@@ -92,9 +92,15 @@ static inline void end_waiting(void)
     for (struct flow *flow = w.turn.flows; flow; flow = flow->next_flow) {
         if (flow->end.done == reply_result) flow->end.done = nobody_waits;
     }
-    if (w.turn.flows) flows_end(&w.turn);
+    struct flow *later = w.turn.later;
     w.turn.later = NULL;
     w.turn.later_end = &w.turn.later;
+    while (later) { /* what they have sent has not begun yet */
+        struct flow *flow = later;
+        later = flow->next;
+        if (flow->legs[0].is_out) leg_result(&flow->legs[0], 0, &(struct result){RESULT_MISS});
+    }
+    if (w.turn.flows) flows_end(&w.turn);
     if (!w.script) return;
     struct generation *g = script_routes(w.script);
     g->ready = NULL;

@@ -1,6 +1,6 @@
 --- cap_ttl: keys live so many seconds at most.
 -- What a client lets die at once (a negative time) still does; commands without a time go on as they are, also mg, ma
--- and md without T; ms without T gets one.
+-- and md without T; ms without T gets one. N, for what mg and ma make where nothing is, is a time, too.
 --
 --     mg.cap_ttl { gutter, 60 }
 local abi = require "moongate.abi"

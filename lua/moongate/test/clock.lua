@@ -50,6 +50,10 @@ end
 -- Alarms that are not known of are found by going there in small steps.
 local STEPS, LEAST = 2000, 0.001
 
+-- Timers fire when their time is over, not when it ends, and C's clock has whole nanoseconds: so much further on, all
+-- that is due at a moment has happened.
+local OVER = 1e-8
+
 local function run_real(seconds, is_over)
     local target = M.elapsed() + seconds
     M.settle()
@@ -67,7 +71,7 @@ function M.run(seconds, is_over)
     M.settle()
     while elapsed < target and not (is_over and is_over()) do
         local to = math.max(next_due(math.min(target, elapsed + step)), elapsed + 1e-6)
-        stage.advance(to - elapsed)
+        stage.advance(to - elapsed + OVER)
         elapsed = to
         M.settle()
     end
