@@ -1,7 +1,7 @@
 ---@meta _
 
 -- Types for editors (LuaCATS, as lua-language-server reads them) of everything that scripts see; those of policies stand
--- in routes/_meta.lua, those of tests in test/_meta.lua. Never loaded. Add this folder's parent to the editor's library:
+-- in _meta_policies.lua, those of tests in _meta_test.lua. Never loaded. Add this folder's parent to the editor's library:
 -- "Lua.workspace.library": ["/usr/local/share/moongate/lua"].
 
 -- --- words ----------------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     struct client *last = client_connects(m);
     client_asks_until(last, "delete alive\r\n", "NOT_FOUND\r\n");
     assert_true(all_was_done(last, "lua/moongate/_meta.lua") > 80);
-    assert_true(all_was_done(last, "lua/moongate/routes/_meta.lua") > 30);
+    assert_true(all_was_done(last, "lua/moongate/_meta_policies.lua") > 30);
     moongate_workers(m, &after, 1);
     if (before != after || moongate_log_count(m, "gone:") > 0)
         stage_fails("the worker was replaced: API_FUZZ_SEED=%u", seed);

@@ -13,12 +13,12 @@ local function pick(list) return list[random(#list)] end
 
 -- --- what there is -----------------------------------------------------------------------------
 
--- Functions and fields by class, as lua/moongate/test/_meta.lua has them; a class's parent.
+-- Functions and fields by class, as lua/moongate/_meta_test.lua has them; a class's parent.
 local members, parents = {}, { App = "Client" }
 
 local function read_types()
     local class
-    for line in assert(io.lines "lua/moongate/test/_meta.lua") do
+    for line in assert(io.lines "lua/moongate/_meta_test.lua") do
         local name = line:match "^%-%-%-@class moongate%.test%.?(%w*)"
         local field, method = line:match "^%-%-%-@field (%w+)", line:match "^function %w+[.:]([%w_]+)"
         class = name or class

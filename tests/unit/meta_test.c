@@ -29,7 +29,7 @@ static void begin(void)
 }
 
 static const char TYPES[] =
-    "lua/moongate/_meta.lua lua/moongate/routes/_meta.lua lua/moongate/test/_meta.lua",
+    "lua/moongate/_meta.lua lua/moongate/_meta_policies.lua lua/moongate/_meta_test.lua",
                   README[] = "README.md";
 
 static void the_types_and_the_readme_name_what_there_is(void **state)

@@ -154,7 +154,7 @@ static unsigned examples_in(const char *path)
 static void the_examples_of_all_policies_load_and_route(void **state)
 {
     glob_t files;
-    assert_int_equal(glob("lua/moongate/routes/[!_]*.lua", 0, NULL, &files), 0);
+    assert_int_equal(glob("lua/moongate/routes/*.lua", 0, NULL, &files), 0);
     assert_true(files.gl_pathc >= 28);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         if (examples_in(files.gl_pathv[i]) == 0) fail_msg("%s: has no example", files.gl_pathv[i]);

@@ -1,6 +1,6 @@
 ---@meta _
 
--- Types for editors of the policies: what mg.failover and all others take. See ../_meta.lua. Never loaded.
+-- Types for editors of the policies: what mg.failover and all others take. See _meta.lua. Never loaded.
 
 -- --- what they take -------------------------------------------------------------------------------
 

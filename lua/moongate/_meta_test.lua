@@ -1,6 +1,6 @@
 ---@meta _
 
--- Types for editors of what tests see: `require "moongate.test"`. See ../_meta.lua. Never loaded.
+-- Types for editors of what tests see: `require "moongate.test"`. See _meta.lua. Never loaded.
 
 ---What a test gets from `require "moongate.test"`.
 ---@class moongate.test
