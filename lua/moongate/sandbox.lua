@@ -31,8 +31,10 @@ local function names_of(of)
 end
 
 -- What Lua has, by the table that it is in: what of that a script does not find is denied.
-local lua = { _G = names_of(_G), os = names_of(os), string = names_of(string), require = names_of(package.loaded) }
-for name in pairs(package.preload) do lua.require[name] = not name:find "^moongate" or nil end
+local lua = { _G = names_of(_G), os = names_of(os), string = names_of(string), require = {} }
+for _, of in ipairs { package.loaded, package.preload } do
+    for name in pairs(of) do lua.require[name] = not name:find "^moongate" or nil end
+end
 
 local instead = { ["os.getenv"] = "in a script mg.env \"NAME\" reads a variable; or " }
 
