@@ -12,7 +12,8 @@ CFLAGS  ?= -O2 -g
 FLOORS := base protocol backend client script daemon
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
 LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
-LUA    := $(filter-out lua/moongate/_meta.lua,$(LUA))
+TYPES  := $(filter lua/moongate/_meta%,$(LUA))
+LUA    := $(filter-out $(TYPES),$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*.c))
 E2E    := $(sort $(wildcard tests/e2e/*.c))
 TLIB   := $(sort $(wildcard tests/lib/*.c))
@@ -172,7 +173,7 @@ bench-quick: ## the same, shorter: under a minute
 
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
-	for f in $(LUA) $(wildcard lua/moongate/_meta.lua examples/.luacheckrc examples/*.lua); do \
+	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
 

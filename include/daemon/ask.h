@@ -16,8 +16,10 @@
     X(value, STRING, 0, "value", "TEXT", "",                                                       \
       "what storage commands carry; without it, as many x as the request says")                    \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
-    X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
+    X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
+      "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
@@ -44,8 +46,9 @@ struct ask_options {
     bool summary;
     double fail_over; /* below 0: not given */
     bool json;
-    uint64_t max_value;
+    uint64_t max_value; /* 0: not given */
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir;
     bool help;
     const char **words; /* what is no option, in order; in argv's memory but for the list itself */
@@ -61,10 +64,10 @@ void ask_options_release(struct ask_options *o);
 /* Runs `act` in a worker that connects nowhere, set up as the options say. Returns an exit code. */
 int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg);
 
-/* A loaded script and whom to ask. Destroyed with script_destroy. NULL after a complaint. path NULL: the one behind
- * --servers. */
-struct script *ask_load(const char *path, const struct script_host *host, struct turn *turn,
-                        struct explainer *e);
+/* A loaded script, with what it sets by mg.options, and whom to ask. Destroyed with script_destroy. NULL after a complaint. path
+ * NULL: the one behind --servers. */
+struct script *ask_load(const struct ask_options *o, const char *path,
+                        const struct script_host *host, struct turn *turn, struct explainer *e);
 
 /* Lines without their ends out of a file (-: the standard input), empty ones left out; `number` is the line's. Returns EXIT_OK,
  * or EXIT_SYSTEM after a complaint. */

@@ -47,6 +47,9 @@ struct option_row {
 #define OPTION_ROW(structure, field, type, letter, name, argument, fallback, meaning)              \
     {OPTION_##type, letter, name, argument, fallback, meaning, offsetof(structure, field)},
 
+/* Of the option --unsafe-lua, which all that run scripts have. */
+#define UNSAFE_LUA_MEANING "let scripts have all of Lua: files, processes, ffi, debug"
+
 /* What a number may be, as numbers and as the user reads it. Each PORT, COUNT, SIZE and SECONDS has one. */
 struct option_range {
     size_t offset; /* of the field */

@@ -57,6 +57,7 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(print_script, FLAG, 0, "print-script", NULL, "",                                             \
@@ -96,6 +97,7 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */
     bool print_script;
     bool version;
@@ -115,6 +117,9 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
 /* Gives the option at that place among them a value within its bounds, unless the command line did. */
 void options_set(struct options *o, uint32_t at, double value);
+
+/* As --max-value would. */
+void options_fix_max_value(struct options *o, uint64_t value);
 
 /* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));

@@ -9,7 +9,7 @@
 #include "daemon/options.h"
 #include "script/tester.h"
 
-/* What a rehearsal is made with; o: for its limits, lua_dir and no_jit. */
+/* What a rehearsal is made with; o: for its limits, lua_dir, no_jit and unsafe_lua. */
 struct rehearsal_how {
     const struct options *options;
     bool connects; /* servers are real, at their addresses */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct options;
 struct script;
 struct worker;
 
@@ -26,6 +27,9 @@ struct succession {
 };
 
 void succession_init(struct worker *w);
+
+/* What the script sets by mg.options, where the command line says nothing. */
+void succession_options(struct options *o, const struct script *s);
 
 /* How messages name the script. */
 const char *succession_name(const struct worker *w);

@@ -16,6 +16,7 @@
       "real time that one test may take (0.1..3600)")                                              \
     X(verbose, FLAG, 'v', "verbose", NULL, "", "show what is logged, of tests that pass too")      \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the scripts instead of compiling them")      \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
@@ -26,6 +27,7 @@ struct test_options {
     double timeout;
     bool verbose;
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir;
     bool help;
     const char **words; /* files and folders */

@@ -33,6 +33,7 @@ struct script_host {
     const struct script_option *options; /* that a script may set; ends with a NULL name */
     const char *lua_dir;                 /* --lua-dir or NULL */
     bool jit;
+    bool unsafe; /* --unsafe-lua: scripts have all of Lua */
 };
 
 enum { SCRIPT_ERROR_MAX = 2048 };

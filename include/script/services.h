@@ -35,6 +35,9 @@ const char *mg_wrong(struct script *s);
 /* True until the script has returned its route. */
 bool mg_is_loading(struct script *s);
 
+/* --unsafe-lua: it has all of Lua. */
+bool mg_is_unsafe(struct script *s);
+
 /* Names are valid (short_name of options.lua). Bounds grow. */
 struct metric_counter *mg_counter(struct script *s, const char *name);
 struct metric_gauge *mg_gauge(struct script *s, const char *name);

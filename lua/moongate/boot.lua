@@ -43,7 +43,8 @@ function M.load(path, text)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
-        environment = sandbox.globals(path:match "^.*/" or "./", log, { moongate = require "moongate" })
+        local modules = { moongate = require "moongate" }
+        environment = sandbox.globals(path:match "^.*/" or "./", log, modules, abi.C.mg_is_unsafe(abi.script))
         chunk, wrong = sandbox.load_text(text, path, environment)
         if not chunk then error(wrong, 0) end
     else
@@ -82,6 +83,7 @@ local function decide(at, req, route, from, tell)
         local value = value_of(route)
         if value and tell then
             abi.C.mg_step(abi.script, "reply value", 11)
+            answers[at].route = abi.C.ANSWER_TAKEN
             return
         elseif value then
             local status = abi.C.mg_answer_value(abi.script, at, value)

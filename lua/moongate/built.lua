@@ -140,7 +140,8 @@ local function make_meta(command, key, flags)
 end
 
 --- flags: as on the wire, "v t"; without q.
-for name, command in pairs { meta_get = "mg", meta_delete = "md", meta_arithmetic = "ma" } do
+local without_value = { meta_get = "mg", meta_delete = "md", meta_arithmetic = "ma", meta_debug = "me" }
+for name, command in pairs(without_value) do
     M.make[name] = function(key, flags) return make_meta(command, key, flags) end
 end
 

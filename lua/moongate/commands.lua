@@ -60,8 +60,10 @@ end
 
 --- A list of names of commands and groups; as a table name -> true.
 function M.names(value)
-    local set = {}
-    for _, name in ipairs(type(value) == "table" and value or { value }) do
+    local set, list = {}, type(value) == "table" and value or { value }
+    local wrong = options.wrong_list(list)
+    if wrong then return nil, wrong end
+    for _, name in ipairs(list) do
         if not ids_of[name] then
             return nil, ("takes some of %s; there is no '%s'"):format(options.names(ids_of), tostring(name))
         end

@@ -102,7 +102,7 @@ end
 
 local function check_bounds(bounds)
     local last = -huge
-    if type(bounds) ~= "table" or #bounds < 1 or #bounds > BOUNDS_MOST then
+    if options.wrong_list(bounds) or #bounds < 1 or #bounds > BOUNDS_MOST then
         where.fail(("mg.histogram: bounds are a list of 1 to %d numbers"):format(BOUNDS_MOST))
     end
     for _, bound in ipairs(bounds) do

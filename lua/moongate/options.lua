@@ -103,6 +103,26 @@ function M.bytes(least, most)
     end
 end
 
+--- True when a table's list has gaps: an item between others that is nil, or numbers that are no places in it.
+function M.has_gap(of)
+    for key in pairs(of) do
+        if type(key) == "number" and (key < 1 or key > #of or key % 1 ~= 0) then return true end
+    end
+    for i = 1, #of do
+        if of[i] == nil then return true end
+    end
+    return false
+end
+
+--- What is wrong with a value as a list and nothing else; nil: nothing.
+function M.wrong_list(value)
+    if type(value) ~= "table" then return "takes a list, not " .. tostring(value) end
+    if M.has_gap(value) then return "has a gap in its list" end
+    for key in pairs(value) do
+        if type(key) ~= "number" then return ("takes a list; there is no place '%s' in it"):format(tostring(key)) end
+    end
+end
+
 --- The fields of C's struct backend_settings: readers by name.
 function M.settings()
     local readers = {}

@@ -46,7 +46,8 @@ end
 
 --- A list of weights; whether there are as many as children is M.check_list's matter.
 function M.weights(value)
-    if type(value) ~= "table" then return nil, "takes a list of numbers, not " .. tostring(value) end
+    local wrong = options.wrong_list(value)
+    if wrong then return nil, wrong end
     for _, weight in ipairs(value) do
         if type(weight) ~= "number" or not (weight > 0 and weight <= 1e6) then
             return nil, ("takes numbers above 0 up to 1e6, not %s"):format(tostring(weight))
@@ -55,13 +56,28 @@ function M.weights(value)
     return value
 end
 
---- A list of strings that may be keys.
-function M.strings(value)
-    local list = type(value) == "table" and value or { value }
-    for _, item in ipairs(list) do
-        local _, wrong = options.bytes(1, 250)(item)
-        if wrong then return nil, wrong end
+--- A value that stands alone, or a list of some; or nil and what is wrong.
+function M.one_or_list(value)
+    if type(value) ~= "table" then return { value } end
+    local wrong = options.wrong_list(value)
+    return not wrong and value or nil, wrong
+end
+
+--- A list of strings of `least` to `most` bytes that may stand in a key.
+function M.list_of_bytes(value, least, most)
+    local wrong = options.wrong_list(value)
+    if wrong then return nil, wrong end
+    for _, item in ipairs(value) do
+        local _, why = options.bytes(least, most)(item)
+        if why then return nil, why end
     end
+    return value
+end
+
+--- A string that may be a key, or a list of them.
+function M.strings(value)
+    local list, wrong = M.list_of_bytes(type(value) == "table" and value or { value }, 1, 250)
+    if wrong then return nil, wrong end
     if #list == 0 then return nil, "takes a list of strings" end
     return list
 end
@@ -80,8 +96,9 @@ end
 
 --- Kinds of result, as bits: a name or a list of names.
 function M.results(value)
-    local bits = 0
-    for _, name in ipairs(type(value) == "table" and value or { value }) do
+    local bits, list, wrong = 0, M.one_or_list(value)
+    if wrong then return nil, wrong end
+    for _, name in ipairs(list) do
         local more = type(name) == "string" and C.mg_result_bits(name, #name) or 0
         if more == 0 then return nil, ("takes some of %s; there is no '%s'"):format(result_names(), tostring(name)) end
         bits = bit.bor(bits, more)
@@ -118,15 +135,6 @@ function M.fail(name, message)
     where.fail(name .. " " .. message)
 end
 
-local function gap_in(spec)
-    for key in pairs(spec) do
-        if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then return true end
-    end
-    for i = 1, #spec do
-        if spec[i] == nil then return true end
-    end
-end
-
 --- Checks what a policy was given. Raises an error with the script's line.
 -- @param name string    "mg.failover"
 -- @param spec table     children and options
@@ -138,7 +146,7 @@ function M.read(name, spec, readers, least, most)
     if type(spec) ~= "table" or routes.is_route(spec) then
         where.fail(name .. " takes a table of routes and options")
     end
-    if gap_in(spec) then where.fail(name .. " has a gap in its list of routes") end
+    if options.has_gap(spec) then where.fail(name .. " has a gap in its list of routes") end
     if #spec < least or #spec > most then
         local count = least == most and least or ("%d to %d"):format(least, most)
         where.fail(("%s takes %s routes, not %d"):format(name, count, #spec))

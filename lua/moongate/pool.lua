@@ -85,10 +85,11 @@ end
 
 -- "host:port" of a table's host and port, or its path; or its first item as it stands.
 local function server_text(spec)
+    local is_one = #spec <= 1 and not options.has_gap(spec) and (spec[1] == nil or type(spec[1]) == "string")
+    if not is_one then return nil, "takes one string and options" end
     if spec[1] ~= nil then
         if spec.host or spec.path then return nil, "has both a text and host or path" end
         if spec.port then return nil, "has its port behind the host: \"host:port\"" end
-        if type(spec[1]) ~= "string" or spec[2] ~= nil then return nil, "takes one string and options" end
         return spec[1]
     end
     if spec.path and not spec.host then return "unix:" .. spec.path end
@@ -142,11 +143,7 @@ local function wrong_list(spec)
             end
         end
     end
-    for key in pairs(spec) do
-        if type(key) == "number" and (key < 1 or key > #spec or key % 1 ~= 0) then
-            return "has a gap in its list of servers"
-        end
-    end
+    if options.has_gap(spec) then return "has a gap in its list of servers" end
 end
 
 --- A route over servers. Errors name the option and the line of the script.

@@ -121,14 +121,14 @@ end
 
 local hashes = setmetatable({}, { __index = function(known, name)
     local number = type(name) == "string" and C.mg_find(C.MG_HASH, name, #name) or -1
-    if number < 0 then where.fail(("req:key_hash: there is no hash '%s'"):format(tostring(name))) end
+    if number < 0 then where.fail(("req:hash: there is no hash '%s'"):format(tostring(name))) end
     known[name] = number
     return number
 end })
 local XXH3 = hashes.xxh3
 
 --- The key's hash, 0 to 2^32-1, by any of the hashes that pools know; "xxh3" unless named.
-function methods.key_hash(r, name)
+function methods.hash(r, name)
     return C.mg_request_hash(r, name and hashes[name] or XXH3)
 end
 

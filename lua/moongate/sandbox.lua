@@ -1,12 +1,13 @@
 --- sandbox: the globals of a user's script: no files, no processes, no bytecode, no way to other scripts' memory.
+-- Under --unsafe-lua they are all of Lua's instead. Either way a global that nobody has defined is an error.
 local M = {}
 
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local debug_traceback = debug.traceback
-local coroutine_running = coroutine.running
-local loadstring, setfenv, io_open = loadstring, setfenv, io.open
+local load, loadfile, loadstring, require, setfenv = load, loadfile, loadstring, require, setfenv
+local coroutine_running, io_open = coroutine.running, io.open
 
 local allowed = { "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
     "setmetatable", "getmetatable", "tonumber", "tostring", "type", "unpack", "xpcall" }
@@ -23,14 +24,50 @@ local function copy(from, names)
     return to
 end
 
+local function names_of(of)
+    local names = {}
+    for name in pairs(of) do names[name] = true end
+    return names
+end
+
+-- What Lua has, by the table that it is in: what of that a script does not find is denied.
+local lua = { _G = names_of(_G), os = names_of(os), string = names_of(string), require = {} }
+for _, of in ipairs { package.loaded, package.preload } do
+    for name in pairs(of) do lua.require[name] = not name:find "^moongate" or nil end
+end
+
+local instead = { ["os.getenv"] = "in a script mg.env \"NAME\" reads a variable; or " }
+
+local function deny(what)
+    where.fail(("%s is not for scripts: %sstart moongate with --unsafe-lua to have all of Lua"):format(what,
+        instead[what] or ""))
+end
+
+-- A library without what is denied in it: asking for that is an error, also by ("").dump.
+local function deny_in(library, name)
+    return setmetatable(library, {
+        __metatable = name,
+        __index = function(_, key)
+            if lua[name][key] then deny(name .. "." .. key) end
+        end,
+    })
+end
+
+local function no_global(_, name)
+    where.fail(("global '%s' is not defined"):format(tostring(name)))
+end
+
+local function no_new_global(_, name)
+    where.fail(("global '%s' is not defined: write `local %s`"):format(tostring(name), tostring(name)))
+end
+
 local strict = {
     __metatable = "globals",
     __index = function(_, name)
-        where.fail(("global '%s' is not defined"):format(tostring(name)))
+        if lua._G[name] then deny(name) end
+        no_global(_, name)
     end,
-    __newindex = function(_, name)
-        where.fail(("global '%s' is not defined: write `local %s`"):format(tostring(name), tostring(name)))
-    end,
+    __newindex = no_new_global,
 }
 
 -- Text only: bytecode could corrupt memory.
@@ -69,18 +106,38 @@ function M.load_file(path, env)
     return M.load_text(text, path, env)
 end
 
+-- A module that is not beside the script.
+local function require_elsewhere(name, is_unsafe, wrong)
+    if is_unsafe then
+        local good, result = pcall(require, name)
+        if not good then where.fail(M.text(result)) end
+        return result
+    end
+    if lua.require[name] then deny(("module '%s'"):format(name)) end
+    where.fail(("module '%s' does not load: %s; without --unsafe-lua there are only files beside the script"):format(
+        name, wrong))
+end
+
 -- `require`: what is loaded, or a file beside the script, loaded once a script.
-local function make_require(dir, env, loaded)
-    return function(name)
-        if type(name) ~= "string" then where.fail("require takes a string, not a " .. type(name)) end
-        if loaded[name] ~= nil then return loaded[name] end
-        if not name:find "^[%w_-][%w_.-]*$" or name:find("..", 1, true) then
+local function make_require(dir, env, loaded, is_unsafe)
+    local function find(name)
+        local is_plain = name:find "^[%w_-][%w_.-]*$" and not name:find("..", 1, true)
+        if not is_plain then
+            if is_unsafe then return require_elsewhere(name, true) end
             where.fail(("module '%s': a name is letters, digits, _, - and dots between them"):format(name))
         end
         local path = dir .. name:gsub("%.", "/") .. ".lua"
-        local chunk, wrong = M.load_file(path, env)
+        local text, wrong = read_file(path)
+        if not text then return require_elsewhere(name, is_unsafe, wrong) end
+        local chunk
+        chunk, wrong = M.load_text(text, path, env)
         if not chunk then where.fail(("module '%s' does not load: %s"):format(name, wrong)) end
-        local result = chunk()
+        return chunk()
+    end
+    return function(name)
+        if type(name) ~= "string" then where.fail("require takes a string, not a " .. type(name)) end
+        if loaded[name] ~= nil then return loaded[name] end
+        local result = find(name)
         loaded[name] = result == nil and true or result
         return loaded[name]
     end
@@ -94,8 +151,12 @@ local function make_load(env)
 end
 
 -- string.dump makes bytecode; the metatable of strings is one for all scripts and for moongate itself.
-string.dump = nil
-getmetatable("").__metatable = "string"
+local function confine_strings()
+    if not rawget(string, "dump") then return end
+    string.dump = nil
+    deny_in(string, "string")
+    getmetatable("").__metatable = "string"
+end
 
 -- The coroutine of a function given to mg.async is moongate's: whoever has it could resume it in moongate's place.
 local function running_coroutine()
@@ -103,26 +164,49 @@ local function running_coroutine()
     return not is_moongates and coroutine_running() or nil
 end
 
---- The globals of one script.
--- @param dir string    where `require` looks, with its last slash
--- @param print function  gets the line that print makes
--- @param loaded table    modules that `require` has already, by name
-function M.globals(dir, print, loaded)
-    local env = copy(_G, allowed)
+local function fill_safe(env)
+    confine_strings()
+    for _, name in ipairs(allowed) do env[name] = _G[name] end
     for _, name in ipairs(libraries) do env[name] = copy(_G[name]) end
     env.coroutine.running = running_coroutine
-    env.os = copy(os, os_functions)
-    env._G = env
+    deny_in(env.string, "string")
+    env.os = deny_in(copy(os, os_functions), "os")
     env._VERSION = _VERSION
-    env.require = make_require(dir, env, loaded)
     env.load = make_load(env)
     env.loadstring = env.load
+    return strict
+end
+
+-- All of Lua; what is loaded has the script's globals, too, not moongate's own.
+local function fill_unsafe(env)
+    for name, value in pairs(_G) do env[name] = value end
+    function env.load(chunk, name, mode, own) return load(chunk, name, mode, own or env) end
+    function env.loadfile(path, mode, own) return loadfile(path, mode, own or env) end
+    env.loadstring = env.load
+    function env.dofile(path)
+        local chunk, wrong = loadfile(path, nil, env)
+        if not chunk then where.fail(wrong) end
+        return chunk()
+    end
+    return { __index = no_global, __newindex = no_new_global }
+end
+
+--- The globals of one script.
+-- @param dir string       where `require` looks, with its last slash
+-- @param print function   gets the line that print makes
+-- @param loaded table     modules that `require` has already, by name
+-- @param is_unsafe boolean  --unsafe-lua
+function M.globals(dir, print, loaded, is_unsafe)
+    local env = {}
+    local metatable = (is_unsafe and fill_unsafe or fill_safe)(env)
+    env._G = env
+    env.require = make_require(dir, env, loaded, is_unsafe)
     env.print = function(...)
         local words = {}
         for i = 1, select("#", ...) do words[i] = tostring((select(i, ...))) end
         print(table.concat(words, "\t"))
     end
-    return setmetatable(env, strict)
+    return setmetatable(env, metatable)
 end
 
 --- The text of whatever a script raised. Never raises itself.

@@ -1,11 +1,13 @@
 #include "daemon/ask.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/source.h"
+#include "daemon/succession.h"
 #include "daemon/tools.h"
 
 /* --- options ----------------------------------------------------------------------------------- */
@@ -117,20 +119,38 @@ void ask_options_release(struct ask_options *o)
 /* Enough for any script, whatever the daemon was given: what is not written to costs nothing. */
 static const uint64_t SHARED_MEMORY = 1ull << 30;
 
+/* Those of a daemon with the same command line; the servers are borrowed. */
+static bool daemon_options(const struct ask_options *o, struct options *daemon)
+{
+    if (!options_default(daemon)) return false;
+    daemon->servers = o->servers;
+    if (o->max_value) options_fix_max_value(daemon, o->max_value);
+    daemon->shared_memory = SHARED_MEMORY;
+    daemon->no_jit = o->no_jit;
+    daemon->unsafe_lua = o->unsafe_lua;
+    daemon->lua_dir = o->lua_dir;
+    return true;
+}
+
 int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg)
 {
     struct options daemon;
-    if (!options_default(&daemon)) return EXIT_SYSTEM;
-    daemon.servers = o->servers; /* borrowed */
-    daemon.max_value = o->max_value;
-    daemon.shared_memory = SHARED_MEMORY;
-    daemon.no_jit = o->no_jit;
-    daemon.lua_dir = o->lua_dir;
-    return worker_rehearse(&daemon, act, arg);
+    return daemon_options(o, &daemon) ? worker_rehearse(&daemon, act, arg) : EXIT_SYSTEM;
 }
 
-struct script *ask_load(const char *path, const struct script_host *host, struct turn *turn,
-                        struct explainer *e)
+/* The largest value, as a daemon that runs the script would have it. */
+static size_t settle_max_value(const struct ask_options *o, struct script *s)
+{
+    struct options daemon;
+    bool good = daemon_options(o, &daemon);
+    assert(good); /* as in ask_in_worker */
+    succession_options(&daemon, s);
+    script_set_max_value(s, daemon.max_value);
+    return daemon.max_value;
+}
+
+struct script *ask_load(const struct ask_options *o, const char *path,
+                        const struct script_host *host, struct turn *turn, struct explainer *e)
 {
     char error[SCRIPT_ERROR_MAX];
     int fd = path ? source_open(path) : -1;
@@ -147,7 +167,7 @@ struct script *ask_load(const char *path, const struct script_host *host, struct
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,
-                            .max_value = turn->limits.max_value};
+                            .max_value = s ? settle_max_value(o, s) : 0};
     return s;
 }
 

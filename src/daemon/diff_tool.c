@@ -55,7 +55,7 @@ static uint32_t number_of_name(struct diff *d, const char *name)
 static bool side_init(struct diff *d, struct side *side, const char *path,
                       const struct script_host *host, struct turn *turn)
 {
-    side->script = ask_load(path, host, turn, &side->e);
+    side->script = ask_load(d->o, path, host, turn, &side->e);
     if (!side->script) return false;
     places_init(&side->places, side->script);
     side->names = calloc(places_n(&side->places), sizeof *side->names);

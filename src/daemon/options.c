@@ -124,6 +124,18 @@ void options_help(FILE *out)
 
 /* --- for scripts ------------------------------------------------------------------------------- */
 
+static const struct option_row *row_of(size_t offset)
+{
+    const struct option_row *row = rows;
+    while (row->offset != offset) row++;
+    return row;
+}
+
+static uint64_t bit_of(const struct option_row *row)
+{
+    return 1ull << (row - rows);
+}
+
 static const struct option_row *settable_row(uint32_t at)
 {
     static const size_t offsets[] = {
@@ -132,9 +144,7 @@ static const struct option_row *settable_row(uint32_t at)
 #undef X
     };
     assert(at < sizeof offsets / sizeof *offsets);
-    const struct option_row *row = rows;
-    while (row->offset != offsets[at]) row++;
-    return row;
+    return row_of(offsets[at]);
 }
 
 void options_settable(struct script_option to[SCRIPT_OPTIONS])
@@ -162,7 +172,7 @@ void options_set(struct options *o, uint32_t at, double value)
 {
     const struct option_row *row = settable_row(at);
     void *field = (char *)o + row->offset;
-    if (o->given & 1ull << (row - rows)) return;
+    if (o->given & bit_of(row)) return;
     switch (row->type) {
     case OPTION_COUNT: *(uint32_t *)field = (uint32_t)value; break;
     case OPTION_SIZE: *(uint64_t *)field = (uint64_t)value; break;
@@ -171,6 +181,12 @@ void options_set(struct options *o, uint32_t at, double value)
     case OPTION_REPEAT: *(int *)field = (int)value; break;
     default: abort(); /* no type that a script may set */
     }
+}
+
+void options_fix_max_value(struct options *o, uint64_t value)
+{
+    o->max_value = value;
+    o->given |= bit_of(row_of(offsetof(struct options, max_value)));
 }
 
 void options_release(struct options *o)

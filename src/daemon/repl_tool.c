@@ -16,8 +16,10 @@
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
       "instead of real servers, ones in memory; time goes on with :advance")                       \
-    X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
+    X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
+      "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
       "read moongate's own Lua modules from here, for development")                                \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
@@ -25,8 +27,9 @@
 struct repl_options {
     struct option_list servers;
     bool fake;
-    uint64_t max_value;
+    uint64_t max_value; /* 0: not given */
     bool no_jit;
+    bool unsafe_lua;
     const char *lua_dir;
     bool help;
     const char *script;
@@ -125,8 +128,9 @@ static int run(const struct repl_options *o)
     tools.report = print;
     tools.line = read_line;
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
-    repl.options.max_value = o->max_value;
+    if (o->max_value) options_fix_max_value(&repl.options, o->max_value);
     repl.options.no_jit = o->no_jit;
+    repl.options.unsafe_lua = o->unsafe_lua;
     repl.options.lua_dir = o->lua_dir;
     if (o->fake) clock_take(clock_wall());
     if (tester_run(&tester, "moongate.repl", arguments, error)) return EXIT_OK;

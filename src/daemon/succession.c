@@ -26,14 +26,19 @@ const char *succession_name(const struct worker *w)
     return path ? path : "moongate/servers.lua";
 }
 
+void succession_options(struct options *o, const struct script *s)
+{
+    double value;
+    for (uint32_t at = 0; at < SCRIPT_OPTIONS; at++)
+        if (script_option(s, at, &value)) options_set(o, at, value);
+}
+
 /* What the script does not set is as the command line says. */
 static void apply_options(struct worker *w, struct script *s)
 {
     struct options *o = &w->options;
-    double value;
     *o = *w->seat->options;
-    for (uint32_t at = 0; w->settable[at].name; at++)
-        if (script_option(s, at, &value)) options_set(o, at, value);
+    succession_options(o, s);
     w->turn.limits = worker_limits(o);
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);

@@ -104,10 +104,12 @@ int test_child(const struct test_options *o, const char *path, uint32_t from, in
     tools.line = no_line;
     if (!options_default(&child.options)) return EXIT_SYSTEM;
     child.options.no_jit = o->no_jit;
+    child.options.unsafe_lua = o->unsafe_lua;
     child.options.lua_dir = o->lua_dir;
     snprintf(number, sizeof number, "%u", from);
     clock_take(BEGIN);
-    const char *arguments[] = {path, number, o->filter ? o->filter : "", NULL};
+    const char *arguments[] = {path, number, o->filter ? o->filter : "",
+                               o->unsafe_lua ? "unsafe" : "safe", NULL};
     if (tester_run(&tester, "moongate.test.run", arguments, error))
         say(out, TEST_END, 0, "", 0);
     else

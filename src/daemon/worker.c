@@ -189,7 +189,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
                                    .lua_dir = o->lua_dir,
-                                   .jit = !o->no_jit};
+                                   .jit = !o->no_jit,
+                                   .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {
         w->host.jit = false;
         log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "

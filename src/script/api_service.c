@@ -14,6 +14,11 @@ bool mg_is_loading(struct script *s)
     return !s->is_loaded;
 }
 
+bool mg_is_unsafe(struct script *s)
+{
+    return s->host.unsafe;
+}
+
 /* --- the log ----------------------------------------------------------------------------------- */
 
 enum { LOG_TEXT = 4096, LOG_BURST = 10 };

@@ -14,6 +14,7 @@ local function pick(list) return list[random(#list)] end
 local pool, other = mg.pool { SERVERS }, mg.pool { SERVERS, timeout = 0.05 }
 local shared, counter, gauge = mg.shared("fuzz", "64k"), mg.counter "fuzz_count", mg.gauge "fuzz_gauge"
 local histogram = mg.histogram "fuzz_times"
+local refuse = mg.reply.error -- mg's tables will not stay as they are
 
 -- --- what there is to give --------------------------------------------------------------------
 
@@ -36,8 +37,14 @@ local things = { pool, other, mg, mg.request, mg.reply, mg.reply.miss(), mg.repl
     mg.timer, mg.log, mg.worker, shared, counter, gauge, histogram }
 local FIXED, MOST = #things, 80
 
-local function keep(thing)
+local live = setmetatable({}, { __mode = "k" })  -- requests whose functions are at it
+local owner = setmetatable({}, { __mode = "k" }) -- of a response: the request of its function
+local by_class = {}                              -- the last objects of each sort, see below
+local learn
+
+local function keep(thing, req)
     if thing == nil then return end
+    learn(thing, req)
     if #things < MOST then things[#things + 1] = thing else things[FIXED + random(MOST - FIXED)] = thing end
 end
 
@@ -100,22 +107,120 @@ local function good_request()
         pick { 0, 1, 30 })
 end
 
-local methods = { "has_prefix", "has_suffix", "key_part", "key_hash", "in_share", "has_flag", "flag", "set_flag",
-    "clear_flag", "is_hit",
-    "is_miss", "is_refused", "is_error", "nosuch", "get", "set", "add", "incr", "delete", "ttl", "usage", "stop",
-        "every",
-    "after", "observe", "info" }
+-- Everything that objects have in lua/moongate/_meta.lua; the test asks whether each was called and each field read, of
+-- live objects, of finished ones, and with another object in their place.
+local members = {
+    Request = {
+        methods = { "has_prefix", "has_suffix", "key_part", "hash", "in_share", "has_flag", "flag", "set_flag",
+            "clear_flag" },
+        fields = { "key", "value", "size", "exptime", "flags", "cas", "delta", "command", "client", "listener" },
+    },
+    Response = { methods = { "is_hit", "is_miss", "is_refused", "is_error", "has_flag", "flag" },
+        fields = { "kind", "value", "flags", "size", "cas", "number", "ttl", "error" } },
+    Counter = { methods = { "add" } },
+    Gauge = { methods = { "set", "add" } },
+    Histogram = { methods = { "observe" } },
+    Shared = { methods = { "get", "set", "add", "incr", "delete", "ttl", "capacity", "usage" } },
+    Timer = { methods = { "stop" } },
+}
+local methods = { "nosuch", "every", "after", "info" }
+local classes = {} -- by what tostring begins with
+
+for class, of in pairs(members) do
+    classes[class:lower()], by_class[class] = class, {}
+    for _, name in ipairs(of.methods) do methods[#methods + 1] = name end
+end
+
+-- The class of an object; nil for all else.
+local function class_of(thing)
+    local is_object = type(thing) == "cdata" or type(thing) ~= "string" and getmetatable(thing)
+    return is_object and classes[tostring(thing):match "^%a+"]
+end
+
+-- What was done with what, also by other generations.
+local done, noted = mg.shared("done", "64k"), {}
+
+local function note(class, name, kind)
+    local key = class .. ":" .. name .. ":" .. kind
+    if not noted[key] then noted[key] = done:set(key, true) end
+end
+
+function learn(thing, req)
+    local class = class_of(thing)
+    if not class then
+        for _, item in ipairs(type(thing) == "table" and not getmetatable(thing) and thing or {}) do
+            if class_of(item) == "Response" then learn(item, req) end
+        end
+        return
+    end
+    if class == "Response" then owner[thing] = owner[thing] or req end
+    local of = by_class[class]
+    local at = #of < 8 and #of + 1 or random(8)
+    if class == "Timer" and of[at] then of[at]:stop() end -- or there would be no time for anything else
+    of[at] = thing
+end
+
+local stopped = setmetatable({}, { __mode = "k" })
+
+local function kind_of(class, thing)
+    local is_live = true
+    if class == "Request" then is_live = live[thing] end
+    if class == "Response" then is_live = live[owner[thing]] end
+    if class == "Timer" then is_live = not stopped[thing] end
+    return is_live and "live" or "finished"
+end
 
 -- Not those that look names up, which may take long, or that change the daemon.
-local function functions_of(table_of)
+local function functions_of(class, table_of)
     local found = {}
     for name, f in pairs(table_of) do
-        if type(f) == "function" and name ~= "pool" and name ~= "options" then found[#found + 1] = f end
+        if type(f) == "function" and name ~= "pool" and name ~= "options" then
+            found[#found + 1] = function(...)
+                note(class, name, "live")
+                return f(...)
+            end
+        end
     end
     return found
 end
 
-local top, made = functions_of(mg), functions_of(mg.request)
+local top, made = functions_of("mg", mg), functions_of("requests", mg.request)
+local others = { functions_of("replies", mg.reply), functions_of("timers", mg.timer), functions_of("log", mg.log) }
+
+-- The functions and fields of objects, one after the other, each of an object of any age.
+local turns = {}
+for class, of in pairs(members) do
+    for _, name in ipairs(of.methods) do turns[#turns + 1] = { class, name, true } end
+    for _, name in ipairs(of.fields or {}) do turns[#turns + 1] = { class, name, false } end
+end
+table.sort(turns, function(a, b) return a[1] .. a[2] < b[1] .. b[2] end)
+local turn = 0
+
+-- What may be given to a method, so that it goes as far as it can.
+local function argument() return random(2) == 1 and pick { "k", "t", ":", "v", "T" } or anything() end
+
+local function in_turn()
+    turn = turn % #turns + 1
+    local class, name, is_method = unpack(turns[turn])
+    local of = by_class[class]
+    if #of == 0 then return end
+    local thing = pick(of)
+    local kind = kind_of(class, thing)
+    if is_method and random(3) == 1 then
+        local stranger = pick(things)
+        if class_of(stranger) ~= class then
+            note(class, name, "foreign")
+            return thing[name](stranger, argument(), anything())
+        end
+    end
+    note(class, name, kind)
+    if not is_method then
+        if random(2) == 1 then thing[name] = anything() end
+        return thing[name]
+    end
+    if name == "stop" then stopped[thing] = true end
+    return thing[name](thing, argument(), pick { 1, anything() }, anything())
+end
 
 local waits = {
     function(req) return mg.call(pick(routes), pick { req, good_request(), anything() }, pick { 0.01, 0.05 }) end,
@@ -138,6 +243,8 @@ local waits = {
 local plays = {
     function() return pick(top)(pick { anything(), some_table() }, anything(), anything()) end,
     function() return pick(made)(anything(), anything(), anything(), anything(), anything()) end,
+    function() return pick(pick(others))(anything(), anything(), anything()) end,
+    function() return mg.timer.after(pick { 0.001, 3600 }, function() end) end,
     function() return good_request() end,
     function() return mg.request[pick { "set", "add", "meta_set" }]("k", pick(things), anything(), anything()) end,
     function() return pick { mg.reply.miss, mg.reply.error, mg.reply.value }(anything(), anything(), anything()) end,
@@ -174,7 +281,7 @@ local plays = {
 
 local function play(list, req)
     local good, result = pcall(pick(list), req)
-    if good then keep(result) end
+    if good then keep(result, req) end
 end
 
 -- What a function does; less and less of it while many are at it.
@@ -182,6 +289,7 @@ local function play_some(req, may_wait)
     keep(req)
     for _ = 1, inside > 50 and 1 or random(8) do
         play(plays, req)
+        for _ = 1, 4 do pcall(in_turn) end
         if may_wait and inside <= 50 and random(2) == 1 then play(waits, req) end
     end
 end
@@ -198,18 +306,22 @@ end
 
 local function waiting(req)
     inside = inside + 1
+    live[req] = true
     local good, result = pcall(function()
         play_some(req, true)
         if random(3) == 1 then return mg.call(pool, req) end
         return some_end(req)
     end)
     inside = inside - 1
+    live[req] = nil
     if not good then error(result, 0) end
     return result
 end
 
 local function plain(req)
+    live[req] = true
     play_some(req, random(4) == 1)
+    live[req] = nil
     return some_end(req)
 end
 
@@ -233,10 +345,25 @@ end
 for _ = 1, 20 do
     play(made)
     pcall(mg.pool, { "127.0.0.1:1", [pick(strings)] = anything() })
+    pcall(mg.options, { [pick { "verbose", "allow_flush", "max_conns", "max_value", "nosuch" }] = anything() })
 end
 mg.defaults {}
+mg.options { max_conns = 1000, verbose = 0 }
+note("mg", "pool", "live")
+note("mg", "options", "live")
+for _, thing in ipairs(things) do learn(thing) end
+
+-- "done:Request:flag" is answered with what was done with it: "live finished".
+local function tell(what)
+    local kinds = {}
+    for _, kind in ipairs { "live", "finished", "foreign" } do
+        if done:get(what .. ":" .. kind) then kinds[#kinds + 1] = kind end
+    end
+    return refuse(#kinds > 0 and table.concat(kinds, " ") or "nothing")
+end
 
 return function(req)
     if req.key == "alive" then return pool end
+    if req:has_prefix "done:" then return tell(req.key:sub(6)) end
     return plain(req)
 end

@@ -1,6 +1,7 @@
 /* Scripts may call what they like with whatever they like, when they like: they get Lua errors, and no worker dies of it.
  *
- * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on. */
+ * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on. That it has called
+ * all there is, is compared with the types for editors, which are compared with what there is by tests/unit/meta_test.c. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"
@@ -75,6 +76,68 @@ static struct client *replaced(struct client *c, struct moongate *m, unsigned *r
     return client_connects(m);
 }
 
+/* --- what there is to call --------------------------------------------------------------------- */
+
+/* A class in the types for editors, what api_fuzz.lua calls it, and in which states its objects are to be had. */
+static const struct sort {
+    const char *type, *class, *states;
+    bool has_fields;
+} sorts[] = {
+    {"moongate", "mg", "live", false},
+    {"moongate.replies", "replies", "live", false},
+    {"moongate.requests", "requests", "live", false},
+    {"moongate.timers", "timers", "live", false},
+    {"moongate.log", "log", "live", false},
+    {"moongate.Request", "Request", "live finished foreign", true},
+    {"moongate.Response", "Response", "live finished foreign", true},
+    {"moongate.Counter", "Counter", "live foreign", false},
+    {"moongate.Gauge", "Gauge", "live foreign", false},
+    {"moongate.Histogram", "Histogram", "live foreign", false},
+    {"moongate.Shared", "Shared", "live foreign", false},
+    {"moongate.Timer", "Timer", "live finished foreign", false},
+};
+
+static const struct sort *find_sort(const char *type)
+{
+    for (size_t i = 0; i < sizeof sorts / sizeof *sorts; i++)
+        if (strcmp(sorts[i].type, type) == 0) return &sorts[i];
+    return NULL;
+}
+
+static void was_done(struct client *c, const struct sort *sort, const char *name, bool is_field)
+{
+    client_sends(c, textf("get done:%s:%s\r\n", sort->class, name));
+    const char *line = client_sees_line(c);
+    const char *states[] = {"live", "finished", "foreign"};
+    for (size_t i = 0; i < 3; i++) {
+        bool is_wanted = strstr(sort->states, states[i]) && !(is_field && i == 2);
+        if (is_wanted && !strstr(line, states[i]))
+            stage_fails("api_fuzz.lua did not do %s of a %s %s: %s", name, states[i], sort->type,
+                        line);
+    }
+}
+
+/* Every function of a file of types, and the fields of requests and responses. Returns how many. */
+static unsigned all_was_done(struct client *c, const char *path)
+{
+    char line[4096], name[64], owner[64], type[64] = "";
+    unsigned n = 0;
+    FILE *file = fopen(path, "re");
+    if (!file) stage_fails("%s cannot be read: run the tests from the top of the tree", path);
+    while (fgets(line, sizeof line, file)) {
+        const struct sort *sort = find_sort(type);
+        bool is_field = sort && sort->has_fields && sscanf(line, "---@field %63[a-z_]", name) == 1;
+        bool is_function =
+            sscanf(line, "function %63[A-Za-z]%*[.:]%63[a-z_0-9](", owner, name) == 2;
+        if (is_function && !sort) stage_fails("%s: nobody calls what a %s has", path, type);
+        if (is_field || is_function) was_done(c, sort, name, is_field);
+        n += is_field || is_function;
+        if (sscanf(line, "---@class %63[A-Za-z1-9_.]", name) == 1) strcpy(type, name);
+    }
+    fclose(file);
+    return n;
+}
+
 static void nothing_that_a_script_calls_kills_a_worker(void **state)
 {
     unsigned seed = (unsigned)asked("API_FUZZ_SEED", 1), random = seed, sent = 0, reloads = 0;
@@ -99,6 +162,8 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     for (int i = 0; i < CLIENTS; i++) client_resets(clients[i]);
     struct client *last = client_connects(m);
     client_asks_until(last, "delete alive\r\n", "NOT_FOUND\r\n");
+    assert_true(all_was_done(last, "lua/moongate/_meta.lua") > 80);
+    assert_true(all_was_done(last, "lua/moongate/_meta_policies.lua") > 30);
     moongate_workers(m, &after, 1);
     if (before != after || moongate_log_count(m, "gone:") > 0)
         stage_fails("the worker was replaced: API_FUZZ_SEED=%u", seed);
@@ -108,10 +173,19 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     moongate_exits(m, 0);
 }
 
+/* The same for what tests of scripts may call; it looks itself whether it has called all. */
+static void nothing_that_a_test_calls_ends_it(void **state)
+{
+    struct run run = moongate_runs("test", "--unsafe-lua", "--timeout", "60",
+                                   "tests/e2e/test_api_fuzz.lua", NULL);
+    if (run.code != 0) stage_fails("exit %d: %s%s", run.code, run.out, run.err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(nothing_that_a_script_calls_kills_a_worker),
+        play(nothing_that_a_test_calls_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,33 @@ static void a_value_is_made_up_or_given(void **state)
     has(run.out, "SERVER_ERROR object too large for cache\n");
 }
 
+static void a_script_says_how_large_values_may_be_but_the_command_line_wins(void **state)
+{
+    const char *two = moongate_script_file(MG "mg.options { max_value = '2k' }\n"
+                                              "return mg.pool { '127.0.0.1:1' }\n");
+    const char *one = moongate_script_file(MG "return mg.pool { '127.0.0.1:1' }\n");
+    const char *keys = moongate_script_file("a\n"), *large = textf("%02049d", 1);
+    exits(moongate_runs("explain", two, "set a 0 0 2048", NULL), OK);
+    struct run run = moongate_runs("explain", two, "set a 0 0 2049", NULL);
+    exits(run, BAD);
+    has(run.out, "SERVER_ERROR object too large for cache\n");
+    exits(moongate_runs("explain", two, "--max-value", "4k", "set a 0 0 2049", NULL), OK);
+    exits(moongate_runs("explain", one, "set a 0 0 2049", NULL), OK);
+    exits(moongate_runs("explain", "--help", NULL), OK);
+
+    run = moongate_runs("diff", one, two, "-k", keys, "--command", "set", "--value", large, NULL);
+    exits(run, BAD);
+    has(run.err, ":1: SERVER_ERROR object too large for cache\n");
+    exits(moongate_runs("diff", one, two, "-k", keys, "--command", "set", "--value", large,
+                        "--max-value", "4k", NULL),
+          OK);
+
+    has(shell_runs(textf("echo 'set a 0 0 2049' | $MOONGATE repl --fake %s", two)).out,
+        "SERVER_ERROR object too large for cache\n");
+    const char *typed = "echo 'set a 0 0 2049' | $MOONGATE repl --fake --max-value 4k";
+    has_not(shell_runs(textf("%s %s", typed, two)).out, "SERVER_ERROR");
+}
+
 static void replies_without_a_server_are_told(void **state)
 {
     const char *path = moongate_script_file(SHOP);
@@ -84,6 +111,10 @@ static void replies_without_a_server_are_told(void **state)
             textf("get none:1\n  route         function at %s:5 -> reply miss\n\n"
                   "incr bad:1 1\n  route         function at %s:5 -> reply error not here\n",
                   path, path));
+    path = moongate_script_file(MG "return function(req) return mg.reply.value 'x' end\n");
+    run = moongate_runs("explain", path, "get a", NULL);
+    exits(run, OK);
+    is_said(run.out, textf("get a\n  route         function at %s:2 -> reply value\n", path));
 }
 
 static void a_malformed_request_gets_memcacheds_error(void **state)
@@ -247,6 +278,7 @@ int main(void)
         play(each_key_of_a_get_is_explained_by_itself),
         play(what_the_script_rewrites_is_shown_as_it_would_be_sent),
         play(a_value_is_made_up_or_given),
+        play(a_script_says_how_large_values_may_be_but_the_command_line_wins),
         play(replies_without_a_server_are_told),
         play(a_malformed_request_gets_memcacheds_error),
         play(a_script_error_is_told_with_its_traceback),

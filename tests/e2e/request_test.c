@@ -68,9 +68,9 @@ static void every_sort_of_request_is_read_alike(void **state)
         {&set, "r:key_part('er:', 2)", "1:x"},
         {&set, "r:key_part('|', 1)", "user:1:x"},
         {&set, "r:key_part('x', 2)", ""},
-        {&set, "r:key_hash() == r:key_hash 'xxh3'", "true"},
-        {&set, "r:key_hash 'crc32a'", "1181816696"},
-        {&set, "r:key_hash 'md5'", "900866431"},
+        {&set, "r:hash() == r:hash 'xxh3'", "true"},
+        {&set, "r:hash 'crc32a'", "1181816696"},
+        {&set, "r:hash 'md5'", "900866431"},
         {&set, "r:in_share(0)", "false"},
         {&set, "r:in_share(1)", "true"},
         {&set, "r:has_flag 't'", "false"},
@@ -102,7 +102,7 @@ static void every_sort_of_request_is_read_alike(void **state)
         {&set, "pcall(r.has_prefix, r, nil)", "false"},
         {&set, "pcall(r.key_part, r, '', 1)", "false"},
         {&set, "pcall(r.key_part, r, ':', 0)", "false"},
-        {&set, "pcall(r.key_hash, r, 'nosuch')", "false"},
+        {&set, "pcall(r.hash, r, 'nosuch')", "false"},
         {&set, "pcall(r.in_share, r, 2)", "false"},
         {&set, "pcall(r.flag, r, 'tt')", "false"},
     };
@@ -257,6 +257,8 @@ static void every_request_can_be_made(void **state)
         {"meta_set('k', 'v', 'T5')", "ms k 1 T5\r\nv\r\n"},
         {"meta_delete('k', 'I')", "md k I\r\n"},
         {"meta_arithmetic('k', 'N0 J1')", "ma k N0 J1\r\n"},
+        {"meta_debug 'k'", "me k\r\n"},
+        {"meta_debug('a b', 'b')", "me YSBi b\r\n"},
         {"meta_set('a b', 'v', 'b')", "ms YSBi 1 b\r\nv\r\n"},
     };
     struct backend *b = backend_listens();

@@ -3,6 +3,7 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
+#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -138,6 +139,90 @@ static void bytecode_is_refused(void **state)
     assert_non_null(strstr(run.err, "script.lua"));
 }
 
+/* --- --unsafe-lua ------------------------------------------------------------------------------ */
+
+/* Answers with a file's text, and has read another one while it was loaded. */
+static const char *reader(const char *path)
+{
+    return textf(MG "local seen = assert(io.open('%s')):read '*l'\n"
+                    "local nobody = mg.pool { '127.0.0.1:1' }\n"
+                    "return function(req)\n"
+                    "  if req.key == 'far' then return nobody end\n"
+                    "  return mg.reply.value(seen .. ' ' .. assert(io.open '%s'):read '*l')\n"
+                    "end\n",
+                 path, path);
+}
+
+static void unsafe_scripts_reach_files(void **state)
+{
+    struct moongate *m =
+        moongate_start(reader(moongate_script_file("word\n")), "--unsafe-lua", NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\n");
+    client_sees(c, "VALUE k 0 9\r\nword word\r\nEND\r\n");
+    moongate_reloads(m, reader(moongate_script_file("other\n")));
+    client_sends(c, "get k\r\nstats settings\r\n");
+    client_sees(c, "VALUE k 0 11\r\nother other\r\nEND\r\n");
+    while (strcmp(client_sees_line(c), "STAT unsafe_lua yes") != 0) {
+    }
+}
+
+static void a_request_that_asks_for_what_is_denied_is_told_in_the_log(void **state)
+{
+    struct moongate *m = moongate_start(
+        MG "return function(req) return mg.reply.value(io.open(req.key):read '*l') end\n", NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\n");
+    client_sees(c, "SERVER_ERROR script error\r\n");
+    moongate_sees_log(m, "script.lua:2: io is not for scripts: start moongate with --unsafe-lua");
+}
+
+/* A command that runs a script; %s: where --unsafe-lua goes. */
+static void both_ways(const char *command, const char *said)
+{
+    const char *at = strstr(command, "%s");
+    for (int is_unsafe = 0; is_unsafe < 2; is_unsafe++) {
+        struct run run = shell_runs(textf("%.*s%s%s", (int)(at - command), command,
+                                          is_unsafe ? "--unsafe-lua" : "", at + strlen("%s")));
+        if ((run.code == 0) != is_unsafe)
+            stage_fails("%s: exit %d: %s%s", command, run.code, run.out, run.err);
+        const char *wanted =
+            is_unsafe ? said : "is not for scripts: start moongate with --unsafe-lua";
+        if (!strstr(run.out, wanted) && !strstr(run.err, wanted))
+            stage_fails("%s: %s%s", command, run.out, run.err);
+    }
+}
+
+static void every_command_that_runs_scripts_has_the_option(void **state)
+{
+    const char *word = moongate_script_file("word\n"), *script = moongate_script_file(reader(word));
+    const char *keys = moongate_script_file("far\n");
+    const char *test = moongate_script_file(
+        textf("local t = require 'moongate.test'\n"
+              "t.it('reads', function()\n"
+              "  t.expect(t.load('%s'):get 'k'):is_hit 'word word'\n"
+              "  t.expect(t.load_text(assert(io.open '%s'):read '*a'):get 'k'):is_hit 'word word'\n"
+              "end)\n",
+              script, script));
+    both_ways(textf("$MOONGATE -t %%s %s", script), "route: a function");
+    both_ways(textf("$MOONGATE explain %%s %s 'get far'", script), "server        127.0.0.1:1");
+    both_ways(textf("$MOONGATE diff %%s %s %s --keys %s", script, script, keys), "1 keys: 0 move");
+    both_ways(textf("$MOONGATE test %%s %s", test), "1 passed, 0 failed");
+    both_ways(textf("echo 'get k' | $MOONGATE repl --fake %%s %s", script), "word word");
+    both_ways(textf("echo '= io.type(io.stdout)' | $MOONGATE repl --fake %%s %s", script),
+              "\"file\"");
+}
+
+/* A test's own file is confined as a script is. */
+static void a_test_reaches_files_with_the_option_alone(void **state)
+{
+    const char *test = moongate_script_file("local t = require 'moongate.test'\n"
+                                            "t.it('reads', function()\n"
+                                            "  t.expect(io.open('/dev/null'):read '*a'):equals ''\n"
+                                            "end)\n");
+    both_ways(textf("$MOONGATE test %%s %s", test), "1 passed, 0 failed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +231,10 @@ int main(void)
         play(globals_cannot_be_written),
         play(a_script_cannot_end_its_worker),
         play(bytecode_is_refused),
+        play(unsafe_scripts_reach_files),
+        play(a_request_that_asks_for_what_is_denied_is_told_in_the_log),
+        play(every_command_that_runs_scripts_has_the_option),
+        play(a_test_reaches_files_with_the_option_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
---- Compares lua/moongate/_meta.lua with what scripts and tests really have: the names on both sides; and the README,
--- which must have them all. Run by tests/unit/meta_test.c in the state of a script; gets the paths of both, returns the
--- differences as text.
-local path, readme_path = ...
+--- Compares the types of lua/moongate/_meta.lua, and those beside it, with what scripts and tests really have: the
+-- names on both sides; and the README, which must have them all. Run by tests/unit/meta_test.c in a script's state;
+-- gets the paths of the types, with spaces between, and of the README; returns the differences as text.
+local paths, readme_path = ...
 
 -- --- what _meta.lua says --------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ local function read(lines)
         local owner, method = line:match "^function (%w+)[.:]([%w_]+)%("
         if name then
             class = name
-            classes[name], parents[name] = {}, parent ~= "" and parent or nil
+            classes[name], parents[name] = classes[name] or {}, parent ~= "" and parent or nil
         elseif field then
             classes[class][field] = true
         elseif alias then
@@ -32,7 +32,7 @@ local function read(lines)
     end
 end
 
-read(assert(io.lines(path)))
+for path in paths:gmatch "%S+" do read(assert(io.lines(path))) end
 
 -- --- what there is --------------------------------------------------------------------------------
 
@@ -179,17 +179,30 @@ for name, is in pairs(real_words) do compare(name, aliases[name] or {}, is) end
 
 -- --- luacheck -------------------------------------------------------------------------------------
 
--- The globals that examples/.luacheckrc lets scripts read: those of the sandbox.
+-- The globals that examples/.luacheckrc lets scripts read, and what is in them: "os", "os.time". Those of the sandbox.
 local function luacheck_globals()
-    local config = { stds = {} }
+    local config = { stds = {}, ipairs = ipairs }
     setfenv(assert(loadfile "examples/.luacheckrc"), config)()
     local all = {}
-    for key, value in pairs(config.stds.moongate.read_globals) do all[type(key) == "number" and value or key] = true end
+    for key, value in pairs(config.stds.moongate.read_globals) do
+        all[type(key) == "number" and value or key] = true
+        for field in pairs(type(value) == "table" and value.fields or {}) do all[key .. "." .. field] = true end
+    end
+    return all
+end
+
+local function sandbox_globals()
+    local all = {}
+    for key, value in pairs(require "moongate.sandbox".globals("./", print, {})) do
+        all[key] = true
+        local is_library = type(value) == "table" and key ~= "_G"
+        for field in pairs(is_library and value or {}) do all[key .. "." .. field] = true end
+    end
     return all
 end
 
 for name, difference in pairs { is = "does not have", said = "should not have" } do
-    local of = { is = names(require "moongate.sandbox".globals("./", print, {})), said = luacheck_globals() }
+    local of = { is = sandbox_globals(), said = luacheck_globals() }
     for key in pairs(of[name]) do
         if not of[name == "is" and "said" or "is"][key] then differ("examples/.luacheckrc", difference, key) end
     end
@@ -246,6 +259,8 @@ for class, before in pairs(written) do
     end
 end
 
+local examples = 0
+
 -- A policy's options stand in the line of its name; the commands that rate_limit takes are those of by_command.
 local function line_of(policy)
     for _, line in ipairs(readme) do
@@ -263,6 +278,30 @@ for policy, known in pairs(policies) do
         end
     end
 end
+
+-- Its scripts, and the routes that its tables begin lines with, can be made as they stand there.
+local function try(what, text, ...)
+    local chunk, wrong = loadstring(text, "=README.md")
+    local good, why = pcall(chunk or error, chunk and ... or wrong, select(2, ...))
+    if not good then differ("README.md", what, why) end
+end
+
+for script in readme.text:gmatch "\n```lua\n(.-)\n```" do
+    if script:find 'require "moongate"' then try("a script", script) end
+end
+
+local NAMES = "a, b, c, d, gutter, new, old, live, trial, near, far"
+for _, line in ipairs(readme) do
+    for call, name in (line:match "^| (`mg%.[^|]*)" or ""):gmatch "`(mg%.([%w_]+)[^`]*)`" do
+        if package.loaded["moongate.routes." .. name] and not call:find("...", 1, true) then
+            local given = {}
+            for _ in NAMES:gmatch "%w+" do given[#given + 1] = mg.pool { server } end
+            try(call, ("local mg, %s = ... return %s"):format(NAMES, call), mg, unpack(given))
+            examples = examples + 1
+        end
+    end
+end
+if examples < 30 then differ("README.md", "has few examples of policies:", examples) end
 
 table.sort(differences)
 return table.concat(differences, "\n")

@@ -1,6 +1,9 @@
 /* sandbox: what a script can reach, and what it cannot. */
 #include "unit/script_host.h"
 
+#include <lauxlib.h>
+#include <lualib.h>
+
 /* Expressions that must raise an error or be nil or false. */
 static const char *const denied[] = {
     "io",
@@ -245,6 +248,150 @@ static void print_goes_to_the_log(void **state)
         strstr(log, "script.lua: two\t2\tnil\ttrue") ? log : strstr(log, "two\\t2\\tnil\\ttrue"));
 }
 
+/* --- all of Lua's names ------------------------------------------------------------------------ */
+
+/* What scripts have of Lua, apart from all of its libraries below; whatever else Lua has is denied. */
+static const char *const scripts_have[] = {
+    "_G",       "_VERSION", "assert",  "bit",    "coroutine",  "error",        "getmetatable",
+    "ipairs",   "load",     "math",    "next",   "loadstring", "os",           "os.clock",
+    "os.date",  "os.time",  "pairs",   "pcall",  "print",      "os.difftime",  "rawequal",
+    "rawget",   "rawset",   "require", "select", "string",     "setmetatable", "table",
+    "tonumber", "tostring", "type",    "unpack", "xpcall",
+};
+static const char *const whole_libraries[] = {"bit.", "coroutine.", "math.", "string.", "table."};
+
+static bool scripts_may_have(const char *name)
+{
+    if (strcmp(name, "string.dump") == 0) return false;
+    for (size_t i = 0; i < COUNT(whole_libraries); i++)
+        if (strncmp(name, whole_libraries[i], strlen(whole_libraries[i])) == 0) return true;
+    for (size_t i = 0; i < COUNT(scripts_have); i++)
+        if (strcmp(name, scripts_have[i]) == 0) return true;
+    return false;
+}
+
+/* Calls `check` with each name that a fresh state of Lua has, "io", "io.open", "require 'ffi'", and its type there. */
+static void for_each_name_of_lua(void (*check)(const char *name, const char *type))
+{
+    static const char LIST[] =
+        "local all = {}\n"
+        "local function add(name, value) all[#all + 1] = name all[#all + 1] = type(value) end\n"
+        "for name, value in pairs(_G) do\n"
+        "  add(name, value)\n"
+        "  if type(value) == 'table' and value ~= _G then\n"
+        "    for key, of in pairs(value) do add(name .. '.' .. key, of) end\n"
+        "  end\n"
+        "end\n"
+        "local modules = {}\n"
+        "for name in pairs(package.loaded) do modules[name] = true end\n"
+        "for name in pairs(package.preload) do modules[name] = true end\n"
+        "for name in pairs(modules) do add((\"require '%s'\"):format(name), require(name)) end\n"
+        "return all\n";
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    assert_int_equal(luaL_dostring(L, LIST), 0); /* [all] */
+    int n = (int)lua_objlen(L, 1);
+    assert_true(n > 2 * 150); /* Debian's LuaJIT has some more */
+    for (int i = 1; i < n; i += 2) {
+        lua_rawgeti(L, 1, i);
+        lua_rawgeti(L, 1, i + 1); /* [all, name, type] */
+        check(lua_tostring(L, 2), lua_tostring(L, 3));
+        lua_settop(L, 1);
+    }
+    lua_close(L);
+}
+
+static void is_there_or_says_what_to_do(const char *name, const char *type)
+{
+    char text[512];
+    if (scripts_may_have(name))
+        snprintf(text, sizeof text, MG "assert(type(%s) == '%s')\n" ANY, name, type);
+    else
+        snprintf(text, sizeof text,
+                 MG
+                 "local good, why = pcall(function() return %s end)\n"
+                 "if good then error('within reach: ' .. tostring(why)) end\n"
+                 "local place = why:match '^(%%S*script.lua:2): '\n"
+                 "if not place or not why:find('--unsafe-lua', 1, true) then error(why) end\n" ANY,
+                 name);
+    if (!loads(text)) fail_msg("%s: %s", name, w.error);
+}
+
+static void each_name_of_lua_is_there_or_its_error_says_what_to_do(void **state)
+{
+    for_each_name_of_lua(is_there_or_says_what_to_do);
+    fails(MG "return os.getenv 'X'\n", "script.lua:2:", "mg.env");
+    fails(MG "return ('').dump(print)\n", "script.lua:2:", "--unsafe-lua");
+    fails(MG "return require 'socket'\n", "script.lua:2:", "--unsafe-lua");
+}
+
+/* --- with --unsafe-lua ------------------------------------------------------------------------- */
+
+static void is_there(const char *name, const char *type)
+{
+    char text[512];
+    snprintf(text, sizeof text, MG "assert(type(%s) == '%s', type(%s))\n" ANY, name, type, name);
+    if (!loads(text)) fail_msg("%s: %s", name, w.error);
+}
+
+static void unsafe_each_name_of_lua_is_there(void **state)
+{
+    w.host.unsafe = true;
+    for_each_name_of_lua(is_there);
+}
+
+static void unsafe_what_is_there_works(void **state)
+{
+    static const char *const works[] = {
+        "local f = assert(io.open(dir .. '/file', 'w')) f:write 'x = 1' f:close()\n"
+        "assert(io.open(dir .. '/file'):read '*a' == 'x = 1')",
+        "assert(io.popen('echo hello'):read '*l' == 'hello')",
+        "assert(os.execute 'true' == 0 and os.execute 'false' ~= 0)",
+        "assert(os.getenv 'PATH' and os.tmpname and os.rename and os.remove)",
+        "local ffi = require 'ffi' ffi.cdef 'int getpid(void);' assert(ffi.C.getpid() > 0)",
+        "assert(debug.getinfo(1, 'S').short_src:find 'script.lua')",
+        "assert(require 'jit.util'.funcinfo and require 'table.new'(1, 1))",
+        "assert(loadstring(string.dump(function() return 7 end))() == 7)",
+        "assert(loadstring(('').dump(function() return 8 end))() == 8)",
+        "local n = 0\nassert(load(function() n = n + 1 return n == 1 and 'return 9' or nil end)() "
+        "== 9)",
+        "assert(load('return y', '=y', 't', { y = 3 })() == 3)",
+        "assert(getfenv(1) == _G and setfenv(function() return z end, { z = 4 })() == 4)",
+        "function string.twice(s) return s .. s end\nassert(('ab'):twice() == 'abab')",
+        "assert(collectgarbage 'count' > 0 and gcinfo() > 0 and newproxy())",
+        "package.path = dir .. '/?.path' local f = io.open(dir .. '/from.path', 'w') f:write "
+        "'return 5' "
+        "f:close()\n"
+        "assert(require 'from' == 5)",
+        "rawset(_G, 'shown', 6) assert(load 'return shown'() == 6)\n"
+        "local f = io.open(dir .. '/shown.txt', 'w') f:write 'return shown' f:close()\n"
+        "assert(loadfile(dir .. '/shown.txt')() == 6 and dofile(dir .. '/shown.txt') == 6)",
+        "assert(require 'moongate' == mg and getmetatable(_G).__index)",
+        "setmetatable(_G, nil)\nassert(undefined_name == nil)",
+    };
+    char text[1024];
+    w.host.unsafe = true;
+    for (size_t i = 0; i < COUNT(works); i++) {
+        snprintf(text, sizeof text, MG "local dir = '%s'\n%s\n" ANY, w.dir, works[i]);
+        if (!loads(text)) fail_msg("%s: %s", works[i], w.error);
+    }
+}
+
+/* What has to do with mistakes, not with trust, is as without it. */
+static void unsafe_scripts_are_text_and_their_globals_defined(void **state)
+{
+    w.host.unsafe = true;
+    fails(MG "return undefined_name\n", "script.lua:2:", "global 'undefined_name' is not defined");
+    fails(MG "wild = 1\n", "script.lua:2:", "global 'wild' is not defined");
+    fails(MG "return require 'nowhere'\n", "script.lua:2:", "nowhere.so");
+    fails(MG "return require '../nowhere'\n", "script.lua:2:", "nowhere");
+    fails(MG "return dofile 'nowhere.lua'\n", "script.lua:2:", "nowhere.lua");
+    assert_false(loads("\033LJ\002\n\002"));
+    assert_non_null(strstr(w.error, "bytecode is not loaded"));
+    write_text("ffi.lua", "return 'beside'\n");
+    load(MG "assert(require 'ffi' == 'beside')\n" ANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +402,10 @@ int main(void)
         alone(what_a_script_needs_is_there),
         alone(require_looks_beside_the_script_and_loads_once),
         alone(print_goes_to_the_log),
+        alone(each_name_of_lua_is_there_or_its_error_says_what_to_do),
+        alone(unsafe_each_name_of_lua_is_there),
+        alone(unsafe_what_is_there_works),
+        alone(unsafe_scripts_are_text_and_their_globals_defined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

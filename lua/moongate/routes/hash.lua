@@ -7,14 +7,7 @@ local policy = require "moongate.policy"
 
 local C = abi.C
 
-local function names(value)
-    for _, name in ipairs(type(value) == "table" and value or {}) do
-        local _, wrong = policy.bytes(1, 255)(name)
-        if wrong then return nil, wrong end
-    end
-    if type(value) ~= "table" then return nil, "takes a list of strings" end
-    return value
-end
+local function names(value) return policy.list_of_bytes(value, 1, 255) end
 
 local known = {
     distribution = options_of.choice(C.MG_DISTRIBUTION, "distribution"), -- these as of mg.pool

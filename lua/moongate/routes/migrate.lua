@@ -38,6 +38,6 @@ return function(spec)
         if passed < 0 then return from end
         if passed >= window then return to end
         if deletes[req.command] then return both end
-        return passed < req:key_hash() % window and from or to
+        return passed < req:hash() % window and from or to
     end)
 end

@@ -12,11 +12,7 @@ local bytes = policy.bytes(1, 250)
 
 local function pair(value)
     if type(value) ~= "table" or #value ~= 2 then return nil, "takes two strings: what is there, what shall be" end
-    for _, text in ipairs(value) do
-        local _, wrong = bytes(text)
-        if wrong then return nil, wrong end
-    end
-    return value
+    return policy.list_of_bytes(value, 1, 250)
 end
 
 local known = {

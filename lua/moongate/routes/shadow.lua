@@ -3,6 +3,7 @@
 --     mg.shadow { users, to = new_users, share = 0.1 }
 --     mg.shadow { users, to = new_users, keys = { 0, 0.25 } }
 local abi = require "moongate.abi"
+local options_of = require "moongate.options"
 local all_initial = require "moongate.routes.all_initial"
 local outstanding_limit = require "moongate.routes.outstanding_limit"
 local policy = require "moongate.policy"
@@ -16,7 +17,7 @@ local function keys(value)
         local _, wrong = policy.share(range[i])
         if wrong then return nil, wrong end
     end
-    if #range == 2 and range[1] < range[2] then return range end
+    if not options_of.wrong_list(range) and #range == 2 and range[1] < range[2] then return range end
     return nil, "takes a share above 0, or { from, to } with from below to"
 end
 

@@ -24,11 +24,12 @@ local function handler(raised)
     return text .. callers(text)
 end
 
-local function load(path)
+local function load(path, is_unsafe)
     local dir = path:match "^.*/" or ""
     local tests = suite.begin(dir)
     local function print(text) stage.report("note", 0, text) end
-    local env = sandbox.globals(dir == "" and "./" or dir, print, { ["moongate.test"] = require "moongate.test" })
+    local modules = { ["moongate.test"] = require "moongate.test" }
+    local env = sandbox.globals(dir == "" and "./" or dir, print, modules, is_unsafe)
     local chunk, wrong = sandbox.load_file(path, env)
     if not chunk then error(wrong, 0) end
     local good, why = xpcall(chunk, handler)
@@ -57,9 +58,10 @@ local function run(test)
     end
 end
 
---- path: the file; from: the number of the test to begin with; filter: what names must contain.
-return function(path, from, filter)
-    for number, test in ipairs(load(path)) do
+--- path: the file; from: the number of the test to begin with; filter: what names must contain; safety: "safe" or
+-- "unsafe", for --unsafe-lua.
+return function(path, from, filter, safety)
+    for number, test in ipairs(load(path, safety == "unsafe")) do
         if number >= tonumber(from) and test.name:find(filter, 1, true) then
             stage.report("begin", number, test.name)
             run(test)
