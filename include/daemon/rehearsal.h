@@ -19,7 +19,7 @@ struct rehearsal_how {
 struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
                                    const struct tester_script *script, char *error);
 
-/* What a tool's tester_tools have in common: all that is about a rehearsal that is open. The rest is the tool's own. */
-extern const struct tester_tools rehearsal_tools;
+/* What all tools do with a rehearsal that is open, and how this one opens it, shows its log, reports, and reads lines. */
+struct tester_tools rehearsal_tools_with(const struct tester_tools *own);
 
 #endif

@@ -319,19 +319,24 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     return NULL;
 }
 
-const struct tester_tools rehearsal_tools = {
-    .close = destroy,
-    .reload = reload,
-    .turn = run_turn,
-    .connect = connect_client,
-    .write = write_wire,
-    .hang_up = hang_up,
-    .refuse = refuse,
-    .server = server_name,
-    .next_alarm = next_alarm,
-    .explain = explain,
-    .describe = describe,
-    .evaluate = evaluate,
-    .advance = clock_advance,
-    .wall = clock_wall,
-};
+struct tester_tools rehearsal_tools_with(const struct tester_tools *own)
+{
+    return (struct tester_tools){.open = own->open,
+                                 .close = destroy,
+                                 .reload = reload,
+                                 .turn = run_turn,
+                                 .connect = connect_client,
+                                 .write = write_wire,
+                                 .hang_up = hang_up,
+                                 .refuse = refuse,
+                                 .server = server_name,
+                                 .next_alarm = next_alarm,
+                                 .explain = explain,
+                                 .describe = describe,
+                                 .evaluate = evaluate,
+                                 .advance = clock_advance,
+                                 .wall = clock_wall,
+                                 .logged = own->logged,
+                                 .report = own->report,
+                                 .line = own->line};
+}

@@ -119,14 +119,12 @@ static void nothing(void *about, FILE *to)
 static int run(const struct repl_options *o)
 {
     struct repl repl = {.o = o};
-    struct tester_tools tools = rehearsal_tools;
+    static const struct tester_tools own = {
+        .open = open_rehearsal, .logged = nothing, .report = print, .line = read_line};
+    struct tester_tools tools = rehearsal_tools_with(&own);
     struct tester tester = {.tools = &tools, .about = &repl, .lua_dir = o->lua_dir};
     const char *arguments[] = {o->script, o->fake ? "fake" : "real", NULL};
     char error[SCRIPT_ERROR_MAX];
-    tools.open = open_rehearsal;
-    tools.logged = nothing;
-    tools.report = print;
-    tools.line = read_line;
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
     if (o->max_value) options_fix_max_value(&repl.options, o->max_value);
     repl.options.no_jit = o->no_jit;

@@ -95,13 +95,11 @@ static char *no_line(void *about, size_t *len)
 int test_child(const struct test_options *o, const char *path, uint32_t from, int out, int log)
 {
     struct child child = {.out = out, .log = log};
-    struct tester_tools tools = rehearsal_tools;
+    static const struct tester_tools own = {
+        .open = open_rehearsal, .logged = read_log, .report = report, .line = no_line};
+    struct tester_tools tools = rehearsal_tools_with(&own);
     struct tester tester = {.tools = &tools, .about = &child, .lua_dir = o->lua_dir};
     char error[SCRIPT_ERROR_MAX], number[16];
-    tools.open = open_rehearsal;
-    tools.logged = read_log;
-    tools.report = report;
-    tools.line = no_line;
     if (!options_default(&child.options)) return EXIT_SYSTEM;
     child.options.no_jit = o->no_jit;
     child.options.unsafe_lua = o->unsafe_lua;
