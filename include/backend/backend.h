@@ -15,24 +15,13 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/board.h"
-#include "base/inbuf.h"
 #include "base/log.h"
-#include "base/outq.h"
 
 enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
 
-/* Each value says where the connection's next event comes from; conn_set_state alone changes it. */
-enum conn_state {
-    CONN_IDLE,       /* nowhere: not started */
-    CONN_RESOLVING,  /* the resolver: an address; calls queue up as in CONNECTING */
-    CONN_CONNECTING, /* the kernel: connected or not; calls queue up unless the last try failed */
-    CONN_PROBING,    /* the server: `version` was asked; calls queue up as above */
-    CONN_READY,      /* calls and responses */
-    CONN_WAITING,    /* the timer: try again; calls are refused at once */
-};
-
 struct backends;
 struct backend;
+struct conn;
 struct discoveries;
 struct name_watch;
 struct resolver;
@@ -40,32 +29,6 @@ struct resolver;
 /* Begins a connection to a server in some other way than to its address: in place of socket and connect. 0, or errno; *fd is
  * the non-blocking socket, whose owner is the caller, or -1. */
 typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
-
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO, unwritten <= depth. */
-struct conn {
-    ev_io io;
-    ev_timer timer;
-    struct backend *backend;
-    enum conn_state state;
-    int fd;
-    struct addr peer; /* the address tried last */
-    uint32_t tried;   /* addresses that failed since one did well */
-    struct inbuf in;
-    struct outq out;
-    struct call *head, *tail; /* calls in the order sent */
-    uint32_t depth;
-    uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
-    bool line_open;     /* the last call's get may take more keys */
-    struct conn *next_unsent; /* in the set's list of connections with something new to write */
-    bool unsent;              /* in that list */
-    bool failed;              /* the last attempt did not become ready */
-    uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
-    double since;      /* when state was entered */
-    double alarm;      /* when the timer goes off, or should have */
-    bool put_off;      /* it was late itself, and is set once more */
-    double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
-    char reason[BACKEND_REASON_MAX]; /* why it was closed last */
-};
 
 struct backend {
     struct backend *next; /* in the set */
@@ -131,6 +94,12 @@ void backends_flush(struct backends *set);
 
 /* For its connections: one of them has begun or ceased to take calls. */
 void backend_note_health(struct backend *b);
+
+/* So many calls in a row passed their deadline that the server is taken for down. */
+static inline bool backend_is_late(const struct backend *b)
+{
+    return b->late >= b->settings.failure_limit;
+}
 
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);

@@ -6,7 +6,7 @@
 #ifndef MOONGATE_BACKEND_FIFO_H
 #define MOONGATE_BACKEND_FIFO_H
 
-#include "backend/backend.h"
+#include "backend/conn.h"
 
 /* At the end. */
 void fifo_push(struct conn *c, struct call *call);

@@ -5,7 +5,7 @@
 #ifndef MOONGATE_BACKEND_INTAKE_H
 #define MOONGATE_BACKEND_INTAKE_H
 
-#include "backend/backend.h"
+#include "backend/conn.h"
 
 /* The longest value believed of a server, whatever clients may store. */
 enum { INTAKE_VALUE_MAX = 128 * 1024 * 1024 };

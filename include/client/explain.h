@@ -8,6 +8,7 @@
 #define MOONGATE_CLIENT_EXPLAIN_H
 
 #include "base/arena.h"
+#include "base/io.h"
 #include "client/routes.h"
 
 struct client;

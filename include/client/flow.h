@@ -54,7 +54,9 @@ struct flow {
 };
 
 struct flow_kind {
-    uint32_t more_legs; /* beside one a child */
+    uint32_t more_legs;                 /* beside one a child */
+    size_t state_size;                  /* of route->state, made of zeros with the route; 0: none */
+    void (*build)(struct route *route); /* fills it, or makes one of another size; NULL: it stays */
     void (*start)(struct flow *flow);
     void (*leg_done)(struct flow *flow, uint32_t place, const struct result *result);
     void (*alarm)(
@@ -109,9 +111,11 @@ static inline bool flow_is_finished(const struct flow *flow)
 /* Calls kind->alarm in so many seconds, from now. */
 void flow_alarm(struct flow *flow, double seconds);
 
+/* One whose time has come in this very turn of the loop is not active any more, but pending. */
 static inline void flow_no_alarm(struct flow *flow)
 {
-    if (ev_is_active(&flow->timer)) ev_timer_stop(flow->turn->loop, &flow->timer);
+    if (ev_is_active(&flow->timer) || ev_is_pending(&flow->timer))
+        ev_timer_stop(flow->turn->loop, &flow->timer);
 }
 
 /* Puts it on its generation's ready list: the script goes on with it. And takes it off again. */
@@ -139,6 +143,9 @@ void leg_result(void *owner, uint32_t place, const struct result *result);
 bool result_is_worse(unsigned kind, unsigned than);
 
 /* --- kinds */
+
+/* NULL: routes of that kind are no flows. */
+const struct flow_kind *flow_kind_of(enum route_kind kind);
 
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
     flow_limit, flow_negative, flow_log;

@@ -18,6 +18,9 @@ void generation_give(struct generation *g);
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n);
 
+/* For kinds of routes that remember something, when they are built: route->state, so many bytes, all zero. */
+struct route_state *generation_make_state(struct route *route, size_t size);
+
 /* Frees the routes; pools stay the script's. */
 void generation_release(struct generation *g);
 

@@ -11,24 +11,16 @@
 #include "client/result.h"
 
 struct client;
-
-/* The value for one key of a get: bytes in the reply's store, or behind them (`tail`) in a blob of which it holds a count. */
-struct reply_part {
-    const uint8_t *at;
-    const uint8_t *tail;
-    struct blob *blob;
-    uint32_t len;
-    uint32_t tail_len;
-};
+struct reply_part;
 
 /* Invariant: waiting > 0 exactly while it is not complete. */
 struct reply {
     struct reply *next;
-    struct client *client; /* NULL: nobody reads it any more */
-    uint32_t waiting;      /* keys not yet sent, and calls not yet ended */
-    uint32_t parts_n;      /* keys of a multi-key get, or 0 */
-    struct reply_part *parts;
-    size_t held; /* bytes counted in client->stored for it */
+    struct client *client;    /* NULL: nobody reads it any more */
+    uint32_t waiting;         /* keys not yet sent, and calls not yet ended */
+    uint32_t parts_n;         /* keys of a multi-key get, or 0 */
+    struct reply_part *parts; /* see parts */
+    size_t held;              /* bytes counted in client->stored for it */
     struct outq
         store; /* the finished answer, while replies before it are not; before, what parts point to */
     char *failure; /* the line that ends a multi-key get instead of END, or NULL */
@@ -72,5 +64,13 @@ bool reply_is_awaited(const void *owner);
 
 /* The client is gone: complete replies of its FIFO are destroyed, the others once their calls end. */
 void replies_abandon(struct client *c);
+
+/* --- for its parts */
+
+/* Counts n bytes as held for the client. */
+void reply_hold(struct reply *reply, size_t n);
+
+/* Counts n answers of a kind: hits and misses under memcached's names. */
+void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n);
 
 #endif

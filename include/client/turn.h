@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
+#include "base/outq.h"
 #include "client/routes.h"
 
 struct client;
@@ -79,8 +80,10 @@ void turn_forget(struct request *r);
 /* The client with that number (request.affinity); NULL when it is gone. */
 struct client *turn_client(const struct turn *t, uint32_t number);
 
-/* True when a call of r to that pool that fails is a miss. */
-bool turn_fails_as_miss(const struct pool *pool, const struct request *r);
+/* Sends r to the pool's server for its key; done hears of what comes of it, also when it is refused, then before this returns. Where
+ * the pool says that a failure is a miss, done_or_miss does in its place. */
+enum backend_status turn_call(struct turn *t, struct pool *pool, const struct request *r,
+                              call_done_fn *done, call_done_fn *done_or_miss, void *owner);
 
 /* The next free slot; routes and sends what is there when all are taken. */
 struct request *turn_slot(struct turn *t);

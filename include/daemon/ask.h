@@ -8,7 +8,7 @@
 #include "client/explain.h"
 #include "client/turn.h"
 #include "daemon/option_table.h"
-#include "daemon/worker.h"
+#include "daemon/worker_tools.h"
 
 /* field, type, letter, name, argument, default, meaning */
 #define ASK_OPTIONS(X)                                                                             \

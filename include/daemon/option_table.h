@@ -89,6 +89,9 @@ const struct option_range *option_table_range(const struct option_table *t,
 /* A line a row, with its default. */
 void option_table_print(const struct option_table *t, FILE *out);
 
+/* For take: one more of n words, whose list is from malloc. */
+void option_add_word(const char ***words, size_t *n, const char *word);
+
 void option_list_release(struct option_list *list);
 
 #endif

@@ -8,11 +8,19 @@
 #define MOONGATE_DAEMON_SOURCE_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+struct script;
+struct script_host;
 
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. */
 int source_open(const char *path);
 
 /* The text behind a descriptor, *len bytes, from malloc; NULL with errno. */
 char *source_read(int fd, size_t *len);
+
+/* script_load of the file `path` (NULL: the built-in script), whose text is behind fd, see source. */
+struct script *source_load(const struct script_host *host, const char *path, int fd,
+                           uint32_t generation, char *error);
 
 #endif

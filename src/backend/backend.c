@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/conn.h"
+#include "backend/connect.h"
 #include "backend/locate.h"
 #include "base/slab.h"
 

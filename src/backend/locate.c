@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/conn.h"
+#include "backend/connect.h"
 #include "backend/resolver.h"
 #include "base/slab.h"
 

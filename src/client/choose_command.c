@@ -1,6 +1,6 @@
-#include <stdlib.h>
 
 #include "client/chooser.h"
+#include "client/generation.h"
 
 /* By the command: a table. */
 struct route_state {
@@ -9,9 +9,8 @@ struct route_state {
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    route->state = calloc(1, sizeof *route->state);
-    if (!route->state) abort();
-    for (uint32_t i = 0; i < n; i++) route->state->child[words[i].command] = words[i].child;
+    struct route_state *state = generation_make_state(route, sizeof *state);
+    for (uint32_t i = 0; i < n; i++) state->child[words[i].command] = words[i].child;
 }
 
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)

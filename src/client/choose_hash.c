@@ -3,6 +3,7 @@
 
 #include "backend/pool.h"
 #include "client/chooser.h"
+#include "client/generation.h"
 
 /* By the key's hash, over children of any sort: what pools do with servers. The salt is put behind what is hashed, as in
  * mcrouter. */
@@ -54,10 +55,9 @@ const char *choose_hash_refuses(const struct route_options *o, const struct rout
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    struct route_state *state = route->state = calloc(1, sizeof *state);
+    struct route_state *state = generation_make_state(route, sizeof *state);
     struct selector_settings settings = settings_of(&route->options);
     char *names;
-    if (!state) abort();
     struct selector_server *servers = servers_of(words + NAMES, n - NAMES, &names);
     selector_init(&state->selector, &settings, servers, n - NAMES);
     free(servers);

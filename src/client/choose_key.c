@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/chooser.h"
+#include "client/generation.h"
 
 /* Another key: something before it, behind it, or in the place of its beginning. */
 struct part {
@@ -23,8 +24,7 @@ static struct part part_of(const struct route_word *word)
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    struct route_state *state = route->state = calloc(1, sizeof *state);
-    if (!state) abort();
+    struct route_state *state = generation_make_state(route, sizeof *state);
     state->looked_for = part_of(&words[0]);
     state->put = part_of(&words[1]);
     state->suffix = part_of(&words[2]);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/chooser.h"
+#include "client/generation.h"
 
 /* By the key's beginning. Entries are sorted by their bytes; `first` says where those of a first byte begin. The longest prefix of
  * a key is found in one binary search: it is the last entry that is not behind the key, or one of the entries that are prefixes of
@@ -78,9 +79,10 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
 {
     size_t bytes = 1;
     for (uint32_t i = 0; i < n; i++) bytes += words[i].len;
-    struct route_state *state = calloc(1, sizeof *state + sizeof state->entries[0] * n);
+    struct route_state *state =
+        generation_make_state(route, sizeof *state + sizeof state->entries[0] * n);
     uint8_t *to = malloc(bytes);
-    if (!state || !to) abort();
+    if (!to) abort();
     state->bytes = to;
     state->n = n - PREFIXES;
     state->separator = copy(&to, &words[SEPARATOR]);
@@ -94,7 +96,6 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     qsort(state->entries, state->n, sizeof state->entries[0], compare_entries);
     link_entries(state);
     index_entries(state);
-    route->state = state;
 }
 
 static void release(struct route_state *state)

@@ -1,6 +1,6 @@
-#include <stdlib.h>
 
 #include "client/chooser.h"
+#include "client/generation.h"
 
 /* Token buckets: each request of a class takes a token of that class's bucket, which is filled at its rate up to its burst. */
 struct bucket {
@@ -18,8 +18,8 @@ struct route_state {
 /* A word for each command that has a bucket: child is the bucket's number. */
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    struct route_state *state = calloc(1, sizeof *state + sizeof state->buckets[0] * (n + 1));
-    if (!state) abort();
+    struct route_state *state =
+        generation_make_state(route, sizeof *state + sizeof state->buckets[0] * (n + 1));
     for (unsigned i = 0; i < COMMAND_COUNT; i++) state->bucket_of[i] = NO_BUCKET;
     for (uint32_t i = 0; i < n; i++) {
         const struct route_word *word = &words[i];
@@ -27,7 +27,6 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
         state->buckets[word->child] =
             (struct bucket){.rate = word->number, .burst = word->burst, .tokens = word->burst};
     }
-    route->state = state;
 }
 
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)

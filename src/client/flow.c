@@ -20,10 +20,14 @@ static bool flow_sane(const struct flow *flow)
     return out == flow->running;
 }
 
-static const struct flow_kind *const kinds[] = {
-    [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-    [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
-    [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
+const struct flow_kind *flow_kind_of(enum route_kind kind)
+{
+    static const struct flow_kind *const kinds[] = {
+        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
+        [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
+        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
+    return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
+}
 
 /* --- life -------------------------------------------------------------------------------------- */
 
@@ -141,7 +145,7 @@ void flow_not_ready(struct flow *flow)
 static void run(struct turn *t, struct generation *g, const struct route *route, struct kept *kept,
                 struct flow_end end)
 {
-    struct flow *flow = flow_create(t, g, route, kinds[route->kind], kept, end);
+    struct flow *flow = flow_create(t, g, route, flow_kind_of(route->kind), kept, end);
     flow_enter(flow);
     flow->kind->start(flow);
     flow_leave(flow);
@@ -241,26 +245,6 @@ static void leg_news_or_miss(void *owner, const struct call_news *news)
         leg_news(owner, news);
 }
 
-static void leg_call(struct leg *leg, struct pool *pool, const struct request *r)
-{
-    struct turn *t = leg->flow->turn;
-    bool as_miss = turn_fails_as_miss(pool, r);
-    struct call_news news = {.event = CALL_FAILED};
-    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
-    if (!member) {
-        news.why = FAILURE_DOWN;
-        news.failure = pool_lacks_servers(pool);
-        (as_miss ? leg_news_or_miss : leg_news)(leg, &news);
-        return;
-    }
-    struct backend_call how = {.deadline = t->now + member->timeout,
-                               .done = as_miss ? leg_news_or_miss : leg_news,
-                               .owner = leg};
-    if (backend_send(member->backend, r, &how, &news.failure) != BACKEND_REFUSED) return;
-    news.why = member->backend->down ? FAILURE_DOWN : FAILURE_BUSY;
-    how.done(leg, &news);
-}
-
 static struct kept *keep(const struct flow *flow, const struct request *r)
 {
     return r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r);
@@ -300,7 +284,9 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         return;
     }
     switch (route->kind) {
-    case ROUTE_POOL: leg_call(leg, route->pool, r); break;
+    case ROUTE_POOL:
+        (void)turn_call(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
+        break;
     case ROUTE_FUNCTION:
     case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
     case ROUTE_MISS: leg_result(leg, 0, &result); break;

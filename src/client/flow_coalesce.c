@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -17,12 +16,9 @@ struct route_state {
 
 static struct flow **bucket_of(struct flow *flow)
 {
-    struct route *route = (struct route *)flow->route;
     const struct request *r = &flow->kept->r;
-    if (!route->state) route->state = calloc(1, sizeof *route->state);
-    if (!route->state) abort();
     uint32_t hash = hash_bytes(HASH_XXH3, (const void *)r->key_at, r->key_len);
-    return &route->state->leaders[hash % BUCKETS];
+    return &flow->route->state->leaders[hash % BUCKETS];
 }
 
 static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
@@ -99,4 +95,5 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
 }
 
-const struct flow_kind flow_coalesce = {.start = start, .leg_done = leg_done};
+const struct flow_kind flow_coalesce = {
+    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done};

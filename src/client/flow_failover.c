@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/flow.h"
+#include "client/generation.h"
 
 /* Failover: the children one after the other until one's result is not among those that `on` names. With order shuffled or
  * least_failures the first child stays the first; the others are sorted. `share` and `burst` are a token bucket over the
@@ -12,20 +13,18 @@ struct route_state {
     uint32_t failures[]; /* a child, in a row, for least_failures */
 };
 
-static struct route_state *state_of(struct flow *flow)
-{
-    struct route *route = (struct route *)flow->route;
-    if (route->state) return route->state;
-    route->state =
-        calloc(1, sizeof *route->state + sizeof route->state->failures[0] * route->children_n);
-    if (!route->state) abort();
-    route->state->tokens = route->options.burst;
-    return route->state;
-}
-
 static bool needs_state(const struct route_options *o)
 {
     return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
+}
+
+static void build(struct route *route)
+{
+    struct route_state *state;
+    if (!needs_state(&route->options)) return;
+    state =
+        generation_make_state(route, sizeof *state + sizeof state->failures[0] * route->children_n);
+    state->tokens = route->options.burst;
 }
 
 /* The child to try next, of those that were not tried yet. */
@@ -39,7 +38,7 @@ static uint32_t next_child(struct flow *flow)
         if (flow->chosen >> i & 1) continue;
         if (order == ORDER_SHUFFLED && skip-- == 0) return i;
         if (order != ORDER_LEAST_FAILURES) continue;
-        const uint32_t *failures = state_of(flow)->failures;
+        const uint32_t *failures = flow->route->state->failures;
         if (best == n || failures[i] < failures[best]) best = i;
     }
     return best;
@@ -55,7 +54,7 @@ static void start(struct flow *flow)
 {
     const struct route_options *o = &flow->route->options;
     if (o->share < 1) {
-        struct route_state *state = state_of(flow);
+        struct route_state *state = flow->route->state;
         double most = o->burst > 1 ? o->burst : 1;
         state->tokens = state->tokens + o->share < most ? state->tokens + o->share : most;
     }
@@ -71,7 +70,7 @@ static bool may_go_on(struct flow *flow, const struct result *result)
         flow->tried >= flow->route->children_n)
         return false;
     if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
-    struct route_state *state = state_of(flow);
+    struct route_state *state = flow->route->state;
     if (state->tokens < 1) return false;
     state->tokens -= 1;
     return true;
@@ -80,7 +79,7 @@ static bool may_go_on(struct flow *flow, const struct result *result)
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (needs_state(&flow->route->options)) {
-        uint32_t *failures = &state_of(flow)->failures[place];
+        uint32_t *failures = &flow->route->state->failures[place];
         *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
     }
     if (!may_go_on(flow, result)) {
@@ -95,4 +94,4 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     try_child(flow, next_child(flow));
 }
 
-const struct flow_kind flow_failover = {.start = start, .leg_done = leg_done};
+const struct flow_kind flow_failover = {.build = build, .start = start, .leg_done = leg_done};

@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "base/board.h"
 #include "client/flow.h"
 
@@ -13,14 +11,6 @@ struct route_state {
     uint32_t times[BOARD_LATENCIES];
     uint32_t n;
 };
-
-static struct route_state *state_of(struct flow *flow)
-{
-    struct route *route = (struct route *)flow->route;
-    if (!route->state) route->state = calloc(1, sizeof *route->state);
-    if (!route->state) abort();
-    return route->state;
-}
 
 static void remember(struct route_state *state, double seconds)
 {
@@ -60,7 +50,7 @@ static void start(struct flow *flow)
 {
     flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
     if (flow->tried == 1 && !flow_is_finished(flow) && may_be_asked_twice(&flow->kept->r))
-        flow_alarm(flow, patience(state_of(flow), &flow->route->options));
+        flow_alarm(flow, patience(flow->route->state, &flow->route->options));
 }
 
 static void ask_second(struct flow *flow)
@@ -72,11 +62,14 @@ static void ask_second(struct flow *flow)
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
-    if (place == 0 && !is_error) remember(state_of(flow), flow->turn->now - flow->began);
+    if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
     if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
         ask_second(flow);
     else if (flow->running == 0 || !is_error)
         flow_finish(flow, result);
 }
 
-const struct flow_kind flow_hedge = {.start = start, .leg_done = leg_done, .alarm = ask_second};
+const struct flow_kind flow_hedge = {.state_size = sizeof(struct route_state),
+                                     .start = start,
+                                     .leg_done = leg_done,
+                                     .alarm = ask_second};

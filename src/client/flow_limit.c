@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "client/flow.h"
 
 /* Limit: the first child while fewer than most_in_flight of its requests are unanswered, else the second; without one an
@@ -8,18 +6,10 @@ struct route_state {
     uint32_t in_flight;
 };
 
-static struct route_state *state_of(struct flow *flow)
-{
-    struct route *route = (struct route *)flow->route;
-    if (!route->state) route->state = calloc(1, sizeof *route->state);
-    if (!route->state) abort();
-    return route->state;
-}
-
 static void start(struct flow *flow)
 {
     static const char TEXT[] = "too many requests are in flight";
-    struct route_state *state = state_of(flow);
+    struct route_state *state = flow->route->state;
     if (state->in_flight < flow->route->options.most_in_flight) {
         state->in_flight++;
         flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
@@ -32,8 +22,9 @@ static void start(struct flow *flow)
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
-    if (place == 0) state_of(flow)->in_flight--;
+    if (place == 0) flow->route->state->in_flight--;
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_limit = {.start = start, .leg_done = leg_done};
+const struct flow_kind flow_limit = {
+    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done};

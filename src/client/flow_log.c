@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "client/flow.h"
 
@@ -8,14 +6,9 @@ struct route_state {
     struct log_limit limit;
 };
 
-static struct route_state *state_of(struct flow *flow)
+static void build(struct route *route)
 {
-    struct route *route = (struct route *)flow->route;
-    if (route->state) return route->state;
-    route->state = calloc(1, sizeof *route->state);
-    if (!route->state) abort();
     route->state->limit.burst = (unsigned)route->options.burst;
-    return route->state;
 }
 
 static void start(struct flow *flow)
@@ -38,7 +31,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 {
     const struct request *r = &flow->kept->r;
     const struct turn *t = flow->turn;
-    if (log_allows(&state_of(flow)->limit, t->now))
+    if (log_allows(&flow->route->state->limit, t->now))
         log_info("route %s: %s %.*s: %s (%u bytes sent, %zu received, %.1f ms)", flow->route->text,
                  command_info(r->command_id)->text, (int)r->key_len, (const char *)r->key_at,
                  kind_name(result->kind), r->value_len,
@@ -46,4 +39,5 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_log = {.start = start, .leg_done = leg_done};
+const struct flow_kind flow_log = {
+    .state_size = sizeof(struct route_state), .build = build, .start = start, .leg_done = leg_done};

@@ -1,8 +1,8 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "client/flow.h"
+#include "client/generation.h"
 
 /* Negative: a key that the child's server did not have is not asked for again for a while. What is remembered is bounded: places in sets of
  * WAYS, chosen by the key's hash; the one that ends first makes room.
@@ -27,18 +27,20 @@ struct route_state {
     struct set sets[];
 };
 
+static void build(struct route *route)
+{
+    uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
+    struct route_state *state =
+        generation_make_state(route, sizeof *state + sizeof state->sets[0] * n);
+    state->sets_n = n;
+}
+
 static struct set *set_of(struct flow *flow)
 {
-    struct route *route = (struct route *)flow->route;
+    struct route_state *state = flow->route->state;
     const struct request *r = &flow->kept->r;
-    if (!route->state) {
-        uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
-        route->state = calloc(1, sizeof *route->state + sizeof route->state->sets[0] * n);
-        if (!route->state) abort();
-        route->state->sets_n = n;
-    }
     uint64_t hash = hash_bytes64(HASH_XXH3, (const void *)r->key_at, r->key_len, 0);
-    return &route->state->sets[hash % route->state->sets_n];
+    return &state->sets[hash % state->sets_n];
 }
 
 static struct place *find(struct set *set, const struct request *r)
@@ -99,4 +101,4 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_negative = {.start = start, .leg_done = leg_done};
+const struct flow_kind flow_negative = {.build = build, .start = start, .leg_done = leg_done};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/chooser.h"
+#include "client/flow.h"
 
 void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
                      void *router)
@@ -33,10 +34,25 @@ static void *copied(const void *from, size_t n)
     return memcpy(to, from, n);
 }
 
+struct route_state *generation_make_state(struct route *route, size_t size)
+{
+    route->state = calloc(1, size);
+    if (!route->state) abort();
+    return route->state;
+}
+
+static void build(struct route *route, const struct route_word *words, uint32_t n)
+{
+    const struct chooser *chooser = chooser_of(route->kind);
+    const struct flow_kind *flow = flow_kind_of(route->kind);
+    if (chooser && chooser->build) chooser->build(route, words, n);
+    if (flow && flow->state_size) generation_make_state(route, flow->state_size);
+    if (flow && flow->build) flow->build(route);
+}
+
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n)
 {
-    const struct chooser *chooser = chooser_of(route->kind);
     struct route *own = copied(route, sizeof *route);
     own->children = NULL;
     if (route->children_n)
@@ -45,7 +61,7 @@ uint32_t generation_add(struct generation *g, const struct route *route,
     g->routes = reallocarray(g->routes, g->routes_n + 1, sizeof *g->routes);
     if (!g->routes) abort();
     own->number = g->routes_n;
-    if (chooser && chooser->build) chooser->build(own, words, n);
+    build(own, words, n);
     g->routes[g->routes_n] = own;
     return g->routes_n++;
 }

@@ -5,18 +5,13 @@
 
 #include "base/slab.h"
 #include "client/client.h"
+#include "client/parts.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
-static const char END[] = "END\r\n";
 
-enum {
-    VALUE_WORD = sizeof "VALUE " - 1,
-    IN_BLOB_FROM = 8192,
-    ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8
-};
+enum { ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8 };
 
-/* Counts n bytes as held for the client. */
-static void hold(struct reply *reply, size_t n)
+void reply_hold(struct reply *reply, size_t n)
 {
     reply->held += n;
     reply->client->stored += n;
@@ -65,12 +60,7 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
         reply->quiet = r->meta & META_QUIET;
         if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
     }
-    if (keys > 1) {
-        reply->parts_n = keys;
-        reply->parts = slab_borrow(sizeof *reply->parts * keys);
-        memset(reply->parts, 0, sizeof *reply->parts * keys);
-        hold(reply, sizeof *reply->parts * keys);
-    }
+    if (keys > 1) parts_create(reply, keys);
     if (c->tail)
         c->tail->next = reply;
     else
@@ -80,21 +70,10 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     return reply;
 }
 
-static void drop_parts(struct reply *reply)
-{
-    for (uint32_t i = 0; i < reply->parts_n; i++) {
-        if (reply->parts[i].blob) blob_give(reply->parts[i].blob);
-    }
-    if (reply->parts) slab_return(reply->parts, sizeof *reply->parts * reply->parts_n);
-    reply->parts = NULL;
-    reply->parts_n = 0;
-}
-
 static void reply_destroy(struct reply *reply)
 {
-    drop_parts(reply);
+    if (reply->parts) parts_destroy(reply);
     outq_release(&reply->store);
-    if (reply->failure) slab_return(reply->failure, reply->failure_len);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
     slab_return(reply, sizeof *reply);
 }
@@ -135,7 +114,7 @@ static void complete(struct reply *reply, size_t bytes)
     reply->waiting = 0;
     client_note_reply(c, bytes);
     hold_no_more(reply);
-    hold(reply, reply->store.bytes);
+    reply_hold(reply, reply->store.bytes);
     if (c->head == reply) flush_head(c);
 }
 
@@ -149,17 +128,16 @@ static bool nobody_reads(struct reply *reply)
 
 /* --- counting ---------------------------------------------------------------------------------- */
 
-/* Hits and misses under memcached's names. */
-static void count_answer(const struct reply *reply, enum response_kind kind)
+void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
 {
     struct board_row *row = reply->client ? reply->client->turn->row : NULL;
     bool missed = kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN);
     if (!row || kind & RESPONSE_ANY_ERROR) return;
 #define COUNT(what)                                                                                \
     if (missed)                                                                                    \
-        row->what##_misses++;                                                                      \
+        row->what##_misses += n;                                                                   \
     else                                                                                           \
-        row->what##_hits++
+        row->what##_hits += n
     switch (reply->command) {
     case COMMAND_GAT:
     case COMMAND_GATS:
@@ -176,7 +154,7 @@ static void count_answer(const struct reply *reply, enum response_kind kind)
     case COMMAND_DECR: COUNT(decr); break;
     case COMMAND_CAS:
         if (kind == RESPONSE_EXISTS)
-            row->cas_badval++;
+            row->cas_badval += n;
         else
             COUNT(cas);
         break;
@@ -281,20 +259,8 @@ static void put_together(struct reply *reply)
     struct outq *to = place_of(reply);
     struct outq answer = {0};
     if (to == &reply->store) to = &answer;
-    size_t before = to->bytes;
-    for (uint32_t i = 0; i < reply->parts_n; i++) {
-        const struct reply_part *p = &reply->parts[i];
-        if (p->len || p->tail_len || !reply->failure)
-            count_answer(reply, p->len || p->tail_len ? RESPONSE_VALUE : RESPONSE_END);
-        outq_append(to, p->at, p->len);
-        if (p->tail_len) outq_append_blob(to, p->blob, p->tail, p->tail_len);
-    }
-    if (reply->failure)
-        outq_append(to, reply->failure, reply->failure_len);
-    else
-        outq_append(to, END, sizeof END - 1);
-    size_t bytes = to->bytes - before;
-    drop_parts(reply);
+    size_t bytes = parts_append(reply, to);
+    parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
     complete(reply, bytes);
@@ -306,79 +272,6 @@ static void one_less(struct reply *reply)
     assert(reply->waiting > 0);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
     put_together(reply);
-}
-
-static uint8_t *store(struct reply *reply, const void *bytes, size_t len)
-{
-    uint8_t *to = outq_reserve(&reply->store, len);
-    memcpy(to, bytes, len);
-    outq_commit(&reply->store, len);
-    hold(reply, len);
-    return to;
-}
-
-/* A value that stays in its blob: only a rewritten head is stored. */
-static void keep_long_part(struct reply *reply, struct reply_part *p, const struct call_news *news)
-{
-    const struct response *r = news->response;
-    const uint8_t *from = r->bytes;
-    p->blob = blob_take(news->blob);
-    if (news->key.shown != news->key.sent) {
-        uint8_t head[VALUE_WORD + KEY_MAX];
-        memcpy(head, "VALUE ", VALUE_WORD);
-        memcpy(head + VALUE_WORD, news->key.shown, news->key.shown_len);
-        p->len = (uint32_t)VALUE_WORD + news->key.shown_len;
-        p->at = store(reply, head, p->len);
-        from = r->rest;
-    }
-    p->tail = from;
-    p->tail_len = (uint32_t)(r->bytes + r->len - from);
-    hold(reply, p->tail_len);
-}
-
-static void keep_part(struct reply *reply, const struct call_news *news)
-{
-    const struct response *r = news->response;
-    struct reply_part *p = &reply->parts[news->key.part];
-    if (news->blob && r->len >= IN_BLOB_FROM) {
-        keep_long_part(reply, p, news);
-        return;
-    }
-    if (news->key.shown == news->key.sent) {
-        p->at = store(reply, r->bytes, r->len);
-        p->len = (uint32_t)r->len;
-        return;
-    }
-    size_t rest = (size_t)(r->bytes + r->len - r->rest);
-    p->len = (uint32_t)(VALUE_WORD + news->key.shown_len + rest);
-    uint8_t *to = outq_reserve(&reply->store, p->len);
-    memcpy(to, "VALUE ", VALUE_WORD);
-    memcpy(to + VALUE_WORD, news->key.shown, news->key.shown_len);
-    memcpy(to + VALUE_WORD + news->key.shown_len, r->rest, rest);
-    outq_commit(&reply->store, p->len);
-    hold(reply, p->len);
-    p->at = to;
-}
-
-/* The only key of its call: its response ends in END, which the part does without. */
-static void keep_lone_part(struct reply *reply, const struct call_news *news)
-{
-    struct response value = *news->response;
-    struct call_news part = *news;
-    value.len -= sizeof END - 1;
-    part.response = &value;
-    keep_part(reply, &part);
-}
-
-static void note_failure(struct reply *reply, const char *word, size_t word_len, const void *text,
-                         size_t len)
-{
-    if (reply->failure) return;
-    reply->failure_len = (uint32_t)(word_len + len + 2);
-    reply->failure = slab_borrow(reply->failure_len);
-    memcpy(reply->failure, word, word_len);
-    memcpy(reply->failure + word_len, text, len);
-    memcpy(reply->failure + word_len + len, "\r\n", 2);
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
@@ -429,7 +322,7 @@ void reply_fail(struct reply *reply, const char *text, size_t len)
 {
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
-        note_failure(reply, SERVER_ERROR, sizeof SERVER_ERROR - 1, text, len);
+        parts_fail(reply, SERVER_ERROR, text, len);
         one_less(reply);
     } else {
         answer_failure(reply, text, len);
@@ -439,7 +332,7 @@ void reply_fail(struct reply *reply, const char *text, size_t len)
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (!reply->parts_n) count_answer(reply, r->kind);
+    if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (answered_silently(reply)) return;
     if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
@@ -448,8 +341,8 @@ static void answered(struct reply *reply, const struct call_news *news)
     } else if (!reply->parts_n) {
         answer_blob(reply, news);
     } else {
-        if (r->kind == RESPONSE_VALUE && reply->client) keep_lone_part(reply, news);
-        if (r->kind & RESPONSE_ANY_ERROR) note_failure(reply, "", 0, r->bytes, r->len - 2);
+        if (r->kind == RESPONSE_VALUE && reply->client) parts_keep_lone(reply, news);
+        if (r->kind & RESPONSE_ANY_ERROR) parts_fail(reply, "", r->bytes, r->len - 2);
         one_less(reply);
     }
 }
@@ -459,7 +352,7 @@ void reply_news(void *owner, const struct call_news *news)
     struct reply *reply = owner;
     switch (news->event) {
     case CALL_VALUE:
-        if (reply->client) keep_part(reply, news);
+        if (reply->client) parts_keep(reply, news);
         break;
     case CALL_ANSWERED: answered(reply, news); break;
     case CALL_FAILED: reply_fail(reply, news->failure, strlen(news->failure)); break;

@@ -98,38 +98,40 @@ void turn_release(struct turn *t)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
-bool turn_fails_as_miss(const struct pool *pool, const struct request *r)
+/* A call of r to that pool that fails is a miss. */
+static bool fails_as_miss(const struct pool *pool, const struct request *r)
 {
     return pool->settings.on_failure == ON_FAILURE_MISS &&
            command_info(r->command_id)->shape == SHAPE_RETRIEVE;
 }
 
-static void refused(struct reply *reply, bool as_miss, const char *text)
+static enum backend_status refused(const struct backend_call *how, enum call_failure why,
+                                   const char *text)
 {
-    if (as_miss)
-        reply_miss(reply);
-    else
-        reply_fail(reply, text, strlen(text));
+    struct call_news news = {.event = CALL_FAILED, .why = why, .failure = text};
+    how->done(how->owner, &news);
+    return BACKEND_REFUSED;
 }
 
-static void send_to(struct turn *t, struct request *r, struct pool *pool)
+enum backend_status turn_call(struct turn *t, struct pool *pool, const struct request *r,
+                              call_done_fn *done, call_done_fn *done_or_miss, void *owner)
+{
+    struct backend_call how = {.done = fails_as_miss(pool, r) ? done_or_miss : done,
+                               .owner = owner};
+    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
+    const char *reason;
+    if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
+    how.deadline = t->now + member->timeout;
+    enum backend_status status = backend_send(member->backend, r, &how, &reason);
+    if (status != BACKEND_REFUSED) return status;
+    return refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+}
+
+static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     struct reply *reply = (struct reply *)r->owner;
-    bool as_miss = turn_fails_as_miss(pool, r);
-    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
-    if (!member) {
-        refused(reply, as_miss, pool_lacks_servers(pool));
-        return;
-    }
-    struct backend_call how = {.deadline = t->now + member->timeout,
-                               .done = as_miss ? reply_news_or_miss : reply_news,
-                               .owner = reply};
-    const char *reason;
-    switch (backend_send(member->backend, r, &how, &reason)) {
-    case BACKEND_OK: break;
-    case BACKEND_JOINED: reply_joined(reply); break;
-    case BACKEND_REFUSED: refused(reply, as_miss, reason); break;
-    }
+    if (turn_call(t, pool, r, reply_news, reply_news_or_miss, reply) == BACKEND_JOINED)
+        reply_joined(reply);
 }
 
 /* A route that is not a pool, or one that is a leg's. */
@@ -182,12 +184,12 @@ static void ask_at_once(struct turn *t, struct generation *g)
         take_asking(t, g, TURN_SLOTS);
         uint32_t n = t->used;
         g->ask(g->router, t->slots + first, t->answers + first, n - first);
+        t->row->keys_routed += n - first;
         for (uint32_t i = first; i < n; i++) {
             flows_begin(t, i);
             act(t, g, &t->slots[i], &t->answers[i]);
         }
         flows_begin(t, TURN_SLOTS);
-        t->row->keys_routed += n - first;
         t->used = first;
     }
     t->later = later;

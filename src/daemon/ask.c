@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/source.h"
+#include "daemon/succession.h"
 #include "daemon/tools.h"
 
 /* --- options ----------------------------------------------------------------------------------- */
@@ -30,10 +31,7 @@ static const struct option_range ranges[] = {
 static bool take_word(void *to, const char *word)
 {
     struct ask_options *o = to;
-    const char **words = reallocarray(o->words, o->words_n + 1, sizeof *words);
-    if (!words) abort();
-    o->words = words;
-    o->words[o->words_n++] = word;
+    option_add_word(&o->words, &o->words_n, word);
     return true;
 }
 
@@ -146,7 +144,7 @@ static size_t settle_max_value(const struct ask_options *o, struct script *s)
     struct options daemon;
     bool good = daemon_options(o, &daemon);
     assert(good); /* as in ask_in_worker */
-    worker_options(&daemon, s);
+    succession_options(&daemon, s);
     script_set_max_value(s, daemon.max_value);
     return daemon.max_value;
 }
@@ -161,7 +159,7 @@ struct script *ask_load(const struct ask_options *o, const char *path,
                 strerror(errno));
         return NULL;
     }
-    struct script *s = worker_load(host, path, fd, 1, error);
+    struct script *s = source_load(host, path, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
     *e = (struct explainer){.trace = script_trace,

@@ -1,7 +1,8 @@
 #include "daemon/check.h"
 
 #include "daemon/process.h"
-#include "daemon/worker.h"
+#include "daemon/source.h"
+#include "daemon/worker_tools.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,11 +27,32 @@ static void child_redirect(int pipe_end)
     dup2(pipe_end, STDERR_FILENO);
 }
 
+struct loading {
+    const struct options *options;
+    bool quiet;
+};
+
+static int load_here(void *arg, const struct script_host *host, struct turn *turn)
+{
+    const struct loading *l = arg;
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = source_load(host, l->options->script, l->options->script_fd, 1, error);
+    (void)turn;
+    if (!s) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_SCRIPT;
+    }
+    if (!l->quiet) script_describe(s, stdout);
+    script_destroy(s);
+    return EXIT_OK;
+}
+
 static _Noreturn void child_run(const struct options *o, bool quiet, int pipe_end)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a looping script must not outlive who asked */
     if (quiet) child_redirect(pipe_end);
-    int code = worker_check(o, quiet);
+    struct loading l = {o, quiet};
+    int code = worker_rehearse(o, load_here, &l);
     fflush(NULL);
     _exit(code);
 }

@@ -9,6 +9,7 @@
 #include "daemon/source.h"
 #include "daemon/tools.h"
 #include "daemon/worker.h"
+#include "script/modules.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,7 +96,10 @@ static int run(struct options *o)
         puts("moongate " MOONGATE_VERSION);
         return tools_finish(EXIT_OK);
     }
-    if (o->print_script) return tools_finish(worker_print_script());
+    if (o->print_script) {
+        fputs(script_servers_text, stdout);
+        return tools_finish(EXIT_OK);
+    }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
     if (code == EXIT_OK) code = o->check ? check_run(o, false) : serve(o);

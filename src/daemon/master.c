@@ -3,6 +3,7 @@
 #include "base/board.h"
 #include "base/log.h"
 #include "daemon/crew.h"
+#include "daemon/doors.h"
 #include "daemon/process.h"
 #include "daemon/reload.h"
 #include <assert.h>
@@ -16,10 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const double ACCEPT_PAUSE_SECONDS = 0.1; /* when descriptors or memory ran out */
 static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
-enum { ACCEPTS_A_TURN = 64 };       /* so that signals and reports get their turn too */
 
 enum master_state {
     MASTER_RUNNING,
@@ -69,43 +68,27 @@ struct master {
     uint32_t failed_starts; /* first workers that could not load the script */
     int held; /* a client for whom no channel has room yet; -1: none. No more are accepted then */
     uint32_t held_by; /* the number of its listener */
-    ev_io *doors;     /* one a listener */
-    ev_timer rest;    /* accepting rests while it runs */
+    struct doors doors;
     ev_timer grace;
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[SIGNALS];
-    struct log_limit rest_lines, refusal_lines;
+    struct log_limit refusal_lines;
 };
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
-/* Accepting goes on exactly while all of this holds; what else arrives waits in the listen
+/* Clients are wanted exactly while all of this holds; what else arrives waits in the listen
  * backlog. */
 static bool master_is_open(const struct master *m)
 {
-    return m->state == MASTER_RUNNING && m->opened && m->held < 0 && !ev_is_active(&m->rest) &&
+    return m->state == MASTER_RUNNING && m->opened && m->held < 0 &&
            crew_count(m->crew, SLOT_READY) > 0;
 }
 
-/* The only place that starts and stops the accept watchers. */
 static void master_watch(struct master *m)
 {
-    bool open = master_is_open(m);
-    for (size_t i = 0; i < m->listeners->n; i++) {
-        if (open == (bool)ev_is_active(&m->doors[i])) continue;
-        if (open)
-            ev_io_start(m->loop, &m->doors[i]);
-        else
-            ev_io_stop(m->loop, &m->doors[i]);
-    }
-    crew_want_room(m->crew, m->held >= 0 && !ev_is_active(&m->rest));
-}
-
-static void master_rest(struct master *m)
-{
-    ev_timer_stop(m->loop, &m->rest);
-    ev_timer_set(&m->rest, ACCEPT_PAUSE_SECONDS, 0);
-    ev_timer_start(m->loop, &m->rest);
+    doors_watch(&m->doors, master_is_open(m));
+    crew_want_room(m->crew, m->held >= 0 && !doors_are_resting(&m->doors));
 }
 
 /* Takes over fd. */
@@ -135,41 +118,27 @@ static void master_drop_held(struct master *m)
     m->held = -1;
 }
 
-static void master_take(struct master *m, int fd, uint32_t listener)
+static void master_refuse(struct master *m, int fd)
 {
-    if (crew_clients(m->crew) < m->wishes.max_conns) {
-        master_hand(m, fd, listener);
-        return;
-    }
     listener_refuse(fd);
     m->board->master.rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
 }
 
-static void master_on_door(struct ev_loop *loop, ev_io *w, int events)
+static void master_take(void *arg, int fd, uint32_t listener)
 {
-    struct master *m = w->data;
-    const struct listener *l = &m->listeners->items[w - m->doors];
-
-    for (int i = 0; i < ACCEPTS_A_TURN && master_is_open(m); i++) {
-        int fd;
-        enum accept_status status = listener_accept(l, &fd);
-        if (status == ACCEPT_AGAIN) break;
-        if (status == ACCEPT_OK) {
-            master_take(m, fd, l->number);
-            continue;
-        }
-        if (log_allows(&m->rest_lines, process_clock()))
-            log_warn("accept: rests for %g s: %s", ACCEPT_PAUSE_SECONDS, strerror(errno));
-        master_rest(m);
-    }
-    master_watch(m);
+    struct master *m = arg;
+    if (crew_clients(m->crew) < m->wishes.max_conns)
+        master_hand(m, fd, listener);
+    else
+        master_refuse(m, fd);
+    if (m->held >= 0) master_watch(m);
 }
 
-static void master_on_rested(struct ev_loop *loop, ev_timer *w, int events)
+static void master_on_rested(void *arg)
 {
-    struct master *m = w->data;
+    struct master *m = arg;
     (void)master_hand_held(m); /* if it stays held, room or another rest is waited for */
     master_watch(m);
 }
@@ -190,8 +159,8 @@ static void master_close(struct master *m, enum master_state state)
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
     master_drop_held(m);
+    doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
-    ev_timer_stop(m->loop, &m->rest);
     ev_timer_stop(m->loop, &m->limit);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
@@ -350,7 +319,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM:
-        if (running && !master_hand_held(m)) master_rest(m);
+        if (running && !master_hand_held(m)) doors_rest(&m->doors);
         break;
     }
     if (m->state == MASTER_RUNNING) master_watch(m);
@@ -364,8 +333,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_let_go(struct master *m)
 {
     for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
-    for (size_t i = 0; i < m->listeners->n; i++) ev_io_stop(m->loop, &m->doors[i]);
-    ev_timer_stop(m->loop, &m->rest);
+    doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
 }
@@ -388,14 +356,9 @@ static void master_init_watchers(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
-    for (size_t i = 0; i < m->listeners->n; i++) {
-        ev_io_init(&m->doors[i], master_on_door, m->listeners->items[i].fd, EV_READ);
-        m->doors[i].data = m;
-    }
-    ev_timer_init(&m->rest, master_on_rested, 0, 0);
     ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
-    m->rest.data = m->grace.data = m->limit.data = m;
+    m->grace.data = m->limit.data = m;
 }
 
 /* False: something could not be had; master_release frees what there is. */
@@ -408,12 +371,11 @@ static bool master_init(struct master *m, const struct options *o, struct listen
                          .listeners = listeners,
                          .exit_code = EXIT_OK,
                          .held = -1,
-                         .rest_lines.burst = 1,
                          .refusal_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = board_create(o->workers, o->shared_memory);
-    m->doors = calloc(listeners->n, sizeof *m->doors);
-    if (!m->loop || !m->board || !m->doors) return false;
+    struct doors_keeper keeper = {master_take, master_on_rested, m};
+    if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;
     m->crew->on_event = master_on_crew;
@@ -431,7 +393,7 @@ static void master_release(struct master *m)
     }
     if (m->crew) crew_destroy(m->crew);
     board_destroy(m->board);
-    free(m->doors);
+    doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);
 }
 

@@ -358,6 +358,14 @@ void option_table_print(const struct option_table *t, FILE *out)
     }
 }
 
+void option_add_word(const char ***words, size_t *n, const char *word)
+{
+    const char **more = reallocarray(*words, *n + 1, sizeof *more);
+    if (!more) abort();
+    more[(*n)++] = word;
+    *words = more;
+}
+
 void option_list_release(struct option_list *list)
 {
     for (size_t i = 0; i < list->n; i++) free((char *)list->items[i]);

@@ -7,12 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/conn.h"
 #include "base/outq.h"
 #include "client/client.h"
 #include "client/explain.h"
 #include "client/flow.h"
 #include "daemon/clock.h"
-#include "daemon/worker.h"
+#include "daemon/worker_tools.h"
 #include "script/script.h"
 
 enum {

@@ -2,10 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "script/script.h"
 
 enum { LARGEST = 64 * 1024 * 1024 };
 
@@ -55,4 +59,18 @@ char *source_read(int fd, size_t *len)
     text[size] = '\0';
     *len = size;
     return text;
+}
+
+struct script *source_load(const struct script_host *host, const char *path, int fd,
+                           uint32_t generation, char *error)
+{
+    size_t len = 0;
+    char *text = path ? source_read(fd, &len) : NULL;
+    struct script *s = NULL;
+    if (path && !text)
+        snprintf(error, SCRIPT_ERROR_MAX, "%s: %s", path, strerror(errno));
+    else
+        s = script_load(host, path, text, len, generation, error);
+    free(text);
+    return s;
 }

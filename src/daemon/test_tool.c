@@ -33,10 +33,7 @@ static const struct option_range ranges[] = {
 static bool take_word(void *to, const char *word)
 {
     struct test_options *o = to;
-    const char **words = reallocarray(o->words, o->words_n + 1, sizeof *words);
-    if (!words) abort();
-    o->words = words;
-    o->words[o->words_n++] = word;
+    option_add_word(&o->words, &o->words_n, word);
     return true;
 }
 

@@ -1,6 +1,8 @@
 # tests/bench/peers.sh: what the benches share: servers and proxies that are started and ended, and the load on them. Sourced.
 # Environment: MOONGATE, LOAD; $seconds and $warmup of a measurement, $common options.
 # shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck source=tests/lib/processes.sh
+. "$here/../lib/processes.sh"
 PATH=$PATH:/usr/sbin:/sbin
 MOONGATE=${MOONGATE:-build/moongate}
 LOAD=${LOAD:-build/bench/load}
@@ -13,16 +15,7 @@ dir=$(mktemp -d) || exit 1
 
 finish() {
     trap '' INT TERM HUP
-    started="$started $loader"
-    for pid in $started; do kill "$pid" 2>/dev/null; done
-    tries=250
-    for pid in $started; do
-        while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
-            tries=$((tries - 1))
-            sleep 0.02
-        done
-        kill -KILL "$pid" 2>/dev/null
-    done
+    end $loader $started
     rm -rf "$dir"
 }
 trap finish EXIT
@@ -34,32 +27,9 @@ die() {
     exit 1
 }
 
-# Looks every 20 ms whether a command succeeds, for 10 s at most, as long as process $1 lives.
-await() { # pid, command...
-    awaited=$1 tries=500
-    shift
-    until "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] && kill -0 "$awaited" 2>/dev/null || return 1
-        sleep 0.02
-    done
-}
-
-file_has() { grep -q "$1" "$2" 2>/dev/null; }
 port_answers() { nc -z 127.0.0.1 "$1" >/dev/null 2>&1; }
 
 # --- the peers ----------------------------------------------------------------------------------
-
-# Each memcached picks a free port itself and tells it in a file.
-start_memcached() { # number
-    user=
-    [ "$(id -u)" = 0 ] && user='-u root'
-    MEMCACHED_PORT_FILENAME=$dir/port$1 memcached $user -l 127.0.0.1 -p -1 -U 0 -t 1 -m 64 -c 4096 \
-        2>"$dir/memcached$1.log" &
-    started="$started $!"
-    await $! file_has INET "$dir/port$1" || die "memcached did not start: $(cat "$dir/memcached$1.log")"
-    port=$(sed -n 's/^TCP INET: //p' "$dir/port$1")
-}
 
 # A script or configuration with the real ports in it.
 with_ports() { # file
@@ -74,8 +44,8 @@ start_moongate() { # name, script
     "$MOONGATE" -j 1 -b 127.0.0.1 -p 0 "$dir/$1.lua" 2>"$dir/$1.log" &
     moongate_pid=$!
     started="$started $moongate_pid"
-    await $moongate_pid file_has ': ready: ' "$dir/$1.log" || die "moongate: $(cat "$dir/$1.log")"
-    moongate_at=$(sed -n 's/.*listening on //p' "$dir/$1.log" | head -n 1)
+    moongate_at=$(moongate_listens $moongate_pid "$dir/$1.log")
+    [ -n "$moongate_at" ] || die "moongate: $(cat "$dir/$1.log")"
 }
 
 # --- measuring ------------------------------------------------------------------------------------
@@ -99,11 +69,13 @@ need() { # tools...
     done
 }
 
-# port1 .. port4; memcached_pid is the first's.
+# port1 .. port4; first_pid is the first's.
 start_servers() {
     for i in 1 2 3 4; do
-        start_memcached $i
-        eval "port$i=$port"
-        [ $i = 1 ] && memcached_pid=$!
+        memcached_starts "$dir" $i -l 127.0.0.1 -p -1 -c 4096 ||
+            die "memcached did not start: $(cat "$dir/memcached$i.log")"
+        started="$started $memcached_pid"
+        eval "port$i=$memcached_port"
+        [ $i = 1 ] && first_pid=$memcached_pid
     done
 }

@@ -65,4 +65,54 @@ function count(n, make) {
   return Array.from({ length: n }, (_, i) => make(i));
 }
 
-module.exports = { library, say, play, short, everyByte, times, counters, count };
+// Parts that are the same for all libraries, but for how they are called: tell(c, what, method, ...) prints what a method gives,
+// `last` are arguments that storing methods want at their end, `remove` is what their delete is called, and expiring(time) is how
+// they are told a time.
+function common(tell, { last = [], remove = "delete", expiring = (time) => time }) {
+  async function changes(c, after, before) {
+    await tell(c, "miss", "get", "s:none");
+    await tell(c, "there", "add", "s:one", "y", ...last);
+    await tell(c, "new", "add", "s:add", "y", ...last);
+    await tell(c, "there", "replace", "s:add", "z", ...last);
+    await tell(c, "new", "replace", "s:none", "z", ...last);
+    await tell(c, "there", "append", "s:add", after);
+    await tell(c, "there", "prepend", "s:add", before);
+    await tell(c, "both", "get", "s:add");
+    await tell(c, "miss", "append", "s:none", "x");
+    await tell(c, "miss", "prepend", "s:none", "x");
+    await tell(c, "there", remove, "s:add");
+    await tell(c, "again", remove, "s:add");
+  }
+
+  async function numbers(c, ten = "10") {
+    await tell(c, "number", "set", "n", ten, ...last);
+    await tell(c, "5", "incr", "n", 5);
+    await tell(c, "3", "decr", "n", 3);
+    await tell(c, "floor", "decr", "n", 100);
+    await tell(c, "miss", "incr", "n:none", 1);
+    await tell(c, "miss", "decr", "n:none", 1);
+    await tell(c, "text", "set", "n:t", "text", ...last);
+    await tell(c, "text", "incr", "n:t", 1);
+    await tell(c, "text", "get", "n:t");
+  }
+
+  async function expiry(c) {
+    for (const [name, time] of Object.entries(times)) {
+      await tell(c, name, "set", "e", "v", expiring(time));
+      await tell(c, name, "get", "e");
+    }
+  }
+
+  async function touch(c) {
+    await tell(c, "again", "set", "e", "v", ...last);
+    await tell(c, "there", "touch", "e", 100);
+    await tell(c, "miss", "touch", "e:none", 100);
+    await tell(c, "touched", "get", "e");
+    await tell(c, "past", "touch", "e", -1);
+    await tell(c, "gone", "get", "e");
+  }
+
+  return { changes, numbers, expiry, touch };
+}
+
+module.exports = { library, say, play, common, short, everyByte, counters, count };

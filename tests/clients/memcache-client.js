@@ -2,10 +2,12 @@
 "use strict";
 
 const zlib = require("zlib");
-const { library, say, play, everyByte, times, counters, count } = require("./client.js");
+const { library, say, play, common, everyByte, counters, count } = require("./client.js");
 const { MemcacheClient } = library("memcache-client");
 
 const tell = (c, what, name, ...args) => say(`${what} ${name}`, () => c[name](...args));
+
+const { changes, numbers, expiry, touch } = common(tell, { expiring: (lifetime) => ({ lifetime }) });
 
 const values = {
   empty: "", one: "x", text: "\u00e9t\u00e9", number: 42, float: -1.5, list: [1, null, "x"], map: { a: { b: 2 } },
@@ -18,18 +20,7 @@ async function storage(c) {
     await tell(c, name, "set", `s:${name}`, value);
     await tell(c, name, "get", `s:${name}`);
   }
-  await tell(c, "miss", "get", "s:miss");
-  await tell(c, "there", "add", "s:one", "y");
-  await tell(c, "new", "add", "s:add", "y");
-  await tell(c, "there", "replace", "s:add", "z");
-  await tell(c, "new", "replace", "s:miss", "z");
-  await tell(c, "there", "append", "s:add", "\0after");
-  await tell(c, "there", "prepend", "s:add", "before\r\n");
-  await tell(c, "both", "get", "s:add");
-  await tell(c, "miss", "append", "s:miss", "x");
-  await tell(c, "miss", "prepend", "s:miss", "x");
-  await tell(c, "there", "delete", "s:add");
-  await tell(c, "again", "delete", "s:add");
+  await changes(c, "\0after", "before\r\n");
   await tell(c, "too large", "set", "s:large", Buffer.alloc(2000000));
   await tell(c, "too large", "get", "s:large");
   await tell(c, "long key", "set", "k".repeat(250), "long");
@@ -61,31 +52,6 @@ async function cas(c) {
   await tell(c, "after", "get", "c");
   const grown = await c.gets("c");
   await say("cas grows", () => BigInt(grown.casUniq) > BigInt(casUniq));
-}
-
-async function numbers(c) {
-  await tell(c, "number", "set", "n", "10");
-  await tell(c, "5", "incr", "n", 5);
-  await tell(c, "3", "decr", "n", 3);
-  await tell(c, "floor", "decr", "n", 100);
-  await tell(c, "miss", "incr", "n:none", 1);
-  await tell(c, "miss", "decr", "n:none", 1);
-  await tell(c, "text", "set", "n:t", "text");
-  await tell(c, "text", "incr", "n:t", 1);
-  await tell(c, "text", "get", "n:t");
-}
-
-async function expiry(c) {
-  for (const [name, lifetime] of Object.entries(times)) {
-    await tell(c, name, "set", "e", "v", { lifetime });
-    await tell(c, name, "get", "e");
-  }
-  await tell(c, "again", "set", "e", "v");
-  await tell(c, "there", "touch", "e", 100);
-  await tell(c, "miss", "touch", "e:none", 100);
-  await tell(c, "touched", "get", "e");
-  await tell(c, "past", "touch", "e", -1);
-  await tell(c, "gone", "get", "e");
 }
 
 async function noreply(c) {
@@ -137,7 +103,7 @@ async function main() {
     console.log(`== connections: ${maxConnections}`);
     const server = { server: process.argv[2], maxConnections };
     const c = new MemcacheClient({ server, compressor, cmdTimeout: 20000, noDelay: maxConnections > 1 });
-    const parts = [storage, many, cas, numbers, expiry, raw];
+    const parts = [storage, many, cas, numbers, expiry, touch, raw];
     // Over several connections no order is promised.
     if (maxConnections === 1) parts.push(noreply);
     await play([...parts, other], c);

@@ -2,10 +2,12 @@
 // Left out as the library loses track of answers by itself: empty values, and values of several lines.
 "use strict";
 
-const { library, say, play, everyByte, times, count } = require("./client.js");
+const { library, say, play, common, everyByte, count } = require("./client.js");
 const Client = library("memcache-pp");
 
 const tell = (c, what, name, ...args) => say(`${what} ${name}`, () => c[name](...args));
+
+const { changes, numbers: plainNumbers, expiry } = common(tell, {});
 
 const values = {
   one: "x", text: "\u00e9t\u00e9", number: 42, float: -1.5, true: true, list: [1, null, "x"], map: { a: { b: 2 } },
@@ -17,18 +19,7 @@ async function storage(c) {
     await tell(c, name, "set", `s:${name}`, value);
     await tell(c, name, "get", `s:${name}`);
   }
-  await tell(c, "miss", "get", "s:none");
-  await tell(c, "there", "add", "s:one", "y");
-  await tell(c, "new", "add", "s:add", "y");
-  await tell(c, "there", "replace", "s:add", "z");
-  await tell(c, "new", "replace", "s:none", "z");
-  await tell(c, "there", "append", "s:add", " after");
-  await tell(c, "there", "prepend", "s:add", "before ");
-  await tell(c, "both", "get", "s:add");
-  await tell(c, "miss", "append", "s:none", "x");
-  await tell(c, "miss", "prepend", "s:none", "x");
-  await tell(c, "there", "delete", "s:add");
-  await tell(c, "again", "delete", "s:add");
+  await changes(c, " after", "before ");
   await tell(c, "too large", "set", "s:large", "x".repeat(2000000));
   await tell(c, "long key", "set", "k".repeat(249), "long");
   await tell(c, "long key", "get", "k".repeat(249));
@@ -64,23 +55,8 @@ async function cas(c) {
 }
 
 async function numbers(c) {
-  await tell(c, "number", "set", "n", "10");
-  await tell(c, "5", "incr", "n", 5);
+  await plainNumbers(c);
   await tell(c, "1", "incr", "n");
-  await tell(c, "3", "decr", "n", 3);
-  await tell(c, "floor", "decr", "n", 100);
-  await tell(c, "miss", "incr", "n:none", 1);
-  await tell(c, "miss", "decr", "n:none", 1);
-  await tell(c, "text", "set", "n:t", "text");
-  await tell(c, "text", "incr", "n:t", 1);
-  await tell(c, "text", "get", "n:t");
-}
-
-async function expiry(c) {
-  for (const [name, time] of Object.entries(times)) {
-    await tell(c, name, "set", "e", "v", time);
-    await tell(c, name, "get", "e");
-  }
 }
 
 async function other(c) {

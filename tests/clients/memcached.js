@@ -1,7 +1,7 @@
 // What npm's memcached sees of the server HOST:PORT, a line a call.
 "use strict";
 
-const { library, say, play, everyByte, times, counters, count } = require("./client.js");
+const { library, say, play, common, everyByte, counters, count } = require("./client.js");
 const Memcached = library("memcached");
 
 // A method of the library as one that gives a promise.
@@ -9,6 +9,8 @@ const call = (c, name, ...args) => new Promise((resolve, reject) => {
   c[name](...args, (error, result) => (error ? reject(error) : resolve(result)));
 });
 const tell = (c, what, name, ...args) => say(`${what} ${name}`, () => call(c, name, ...args));
+
+const { changes, numbers: plainNumbers, expiry, touch } = common(tell, { last: [0], remove: "del" });
 
 const values = {
   empty: "", one: "x", text: "\u00e9t\u00e9", number: 42, float: -1.5, true: true, list: [1, null, "x"],
@@ -22,18 +24,7 @@ async function storage(c) {
     await tell(c, name, "set", key, value, 0);
     await tell(c, name, "get", key);
   }
-  await tell(c, "miss", "get", "s:none");
-  await tell(c, "there", "add", "s:one", "y", 0);
-  await tell(c, "new", "add", "s:add", "y", 0);
-  await tell(c, "there", "replace", "s:add", "z", 0);
-  await tell(c, "new", "replace", "s:none", "z", 0);
-  await tell(c, "there", "append", "s:add", " after");
-  await tell(c, "there", "prepend", "s:add", "before ");
-  await tell(c, "both", "get", "s:add");
-  await tell(c, "miss", "append", "s:none", "x");
-  await tell(c, "miss", "prepend", "s:none", "x");
-  await tell(c, "there", "del", "s:add");
-  await tell(c, "again", "del", "s:add");
+  await changes(c, " after", "before ");
   await tell(c, "too large", "set", "s:large", "x".repeat(2000000), 0);
   await tell(c, "long key", "set", "k".repeat(250), "long", 0);
   await tell(c, "long key", "get", "k".repeat(250));
@@ -63,28 +54,7 @@ async function cas(c) {
 }
 
 async function numbers(c) {
-  await tell(c, "number", "set", "n", 10, 0);
-  await tell(c, "5", "incr", "n", 5);
-  await tell(c, "3", "decr", "n", 3);
-  await tell(c, "floor", "decr", "n", 100);
-  await tell(c, "miss", "incr", "n:none", 1);
-  await tell(c, "miss", "decr", "n:none", 1);
-  await tell(c, "text", "set", "n:t", "text", 0);
-  await tell(c, "text", "incr", "n:t", 1);
-  await tell(c, "text", "get", "n:t");
-}
-
-async function expiry(c) {
-  for (const [name, time] of Object.entries(times)) {
-    await tell(c, name, "set", "e", "v", time);
-    await tell(c, name, "get", "e");
-  }
-  await tell(c, "again", "set", "e", "v", 0);
-  await tell(c, "there", "touch", "e", 100);
-  await tell(c, "miss", "touch", "e:none", 100);
-  await tell(c, "touched", "get", "e");
-  await tell(c, "past", "touch", "e", -1);
-  await tell(c, "gone", "get", "e");
+  await plainNumbers(c, 10);
 }
 
 async function other(c) {
@@ -106,7 +76,7 @@ async function main() {
   for (const [mode, options] of Object.entries(modes)) {
     console.log(`== ${mode}`);
     const c = new Memcached(process.argv[2], { timeout: 20000, retries: 0, ...options });
-    await play([storage, many, cas, numbers, expiry, other], c);
+    await play([storage, many, cas, numbers, expiry, touch, other], c);
     if (mode === "long keys") await play([flush], c);
     c.end();
   }

@@ -1,29 +1,15 @@
-"""What python3-pylibmc sees of the server HOST:PORT, a line a call. Run it with python3 -P: it bears its library's name."""
+"""What python3-pylibmc sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's name."""
 import sys
 import time
 
 import pylibmc
 
+from seen import every_byte, say_with
+
 server = sys.argv[1]
 
+say = say_with(error_text=False)
 
-def short(value):
-    if isinstance(value, (bytes, str)) and len(value) > 80:
-        return "%r.. %d, sum %d" % (value[:8], len(value), sum(value) if isinstance(value, bytes) else 0)
-    if isinstance(value, dict):
-        return "{%s}" % ", ".join("%r: %s" % (k, short(value[k])) for k in sorted(value))
-    return repr(value)
-
-
-# Only the kind of an error: its text names the address.
-def say(what, call, *args, **named):
-    try:
-        print("%s: %s" % (what, short(call(*args, **named))))
-    except Exception as e:
-        print("%s: %s" % (what, type(e).__name__))
-
-
-every_byte = bytes(range(256))
 values = {"empty": b"", "one": b"x", "lines": b"\r\nEND\r\nVALUE a 0 1\r\n", "bytes": every_byte,
           "100k": every_byte * 400, "int": 42, "negative": -7, "bool": True, "text": "\u00e9t\u00e9",
           "list": [1, None, "x"], "dict": {"a": 1}, "big": 2 ** 70}

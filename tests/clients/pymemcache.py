@@ -1,4 +1,4 @@
-"""What python3-pymemcache sees of the server HOST:PORT, a line a call. Run it with python3 -P: it bears its library's name."""
+"""What python3-pymemcache sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's name."""
 import json
 import sys
 import time
@@ -7,26 +7,13 @@ from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
 from pymemcache import serde
 
+from seen import every_byte, say_with
+
 host, port = sys.argv[1].rsplit(":", 1)
 server = (host, int(port))
 
+say = say_with(error_text=True)
 
-def short(value):
-    if isinstance(value, (bytes, str)) and len(value) > 80:
-        return "%r.. %d, sum %d" % (value[:8], len(value), sum(value) if isinstance(value, bytes) else 0)
-    if isinstance(value, dict):
-        return "{%s}" % ", ".join("%r: %s" % (k, short(value[k])) for k in sorted(value))
-    return repr(value)
-
-
-def say(what, call, *args, **named):
-    try:
-        print("%s: %s" % (what, short(call(*args, **named))))
-    except Exception as e:
-        print("%s: %s %s" % (what, type(e).__name__, e))
-
-
-every_byte = bytes(range(256))
 values = {"empty": b"", "one": b"x", "lines": b"\r\nEND\r\nVALUE a 0 1\r\n", "bytes": every_byte,
           "100k": every_byte * 400, "1000k": every_byte * 4000}
 

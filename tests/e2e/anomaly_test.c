@@ -148,10 +148,7 @@ static void an_answer_too_many_reaches_nobody(void **state)
     backend_sees_closed(b);
     backend_sees_links(b, 2);
     client_sees_nothing_more(other);
-    client_sends(other, "get k2\r\n");
-    backend_sees(b, "get k2\r\n");
-    backend_answers(b, hit_and_end("k2", "good"));
-    client_sees(other, hit_and_end("k2", "good"));
+    get_finds(other, "k2", b, "k2", "good");
 }
 
 /* Values that came whole may be passed on; then comes one error line, never half a value. */

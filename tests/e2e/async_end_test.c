@@ -9,22 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *waiting(const struct backend *b, const char *body)
-{
-    return textf(MG "local pool = mg.pool { '%s' }\n"
-                    "return mg.async(function(req)\n"
-                    "%s\n"
-                    "end)\n",
-                 backend_address(b), body);
-}
-
 /* --- the client -------------------------------------------------------------------------------- */
 
 static const char *in_two_steps(const struct backend *b)
 {
-    return waiting(b, "  if req.key == 'alive' then return pool end\n"
-                      "  mg.call(pool, mg.request.get(req.key .. '1'))\n"
-                      "  return mg.call(pool, req)");
+    return script_waiting(b, "  if req.key == 'alive' then return pool end\n"
+                             "  mg.call(pool, mg.request.get(req.key .. '1'))\n"
+                             "  return mg.call(pool, req)");
 }
 
 /* A client that only closed its side still gets its answers; one that is reset is gone. That has been seen once another one's request is. */
@@ -117,10 +108,7 @@ static void a_client_that_goes_in_a_policy_takes_the_functions_below_along(void 
     backend_sees(b, "get alive\r\n");
     backend_answers(b, "END\r\nEND\r\n");
     client_sees(other, "END\r\n");
-    client_sends(other, "get alive\r\n");
-    backend_sees(b, "get alive\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(other, "END\r\n");
+    get_misses(other, "alive", b, "alive");
 }
 
 static void what_was_spawned_goes_on_without_the_client(void **state)
@@ -176,16 +164,16 @@ static void a_server_that_goes_is_an_error_to_the_function(void **state)
 static void functions_that_wait_end_on_the_script_that_they_began_with(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(waiting(b, "  local res = mg.call(pool, mg.request.get(req.key .. ':old'))\n"
-                                  "  res = mg.call(pool, mg.request.get(req.key .. ':still'))\n"
-                                  "  return mg.reply.value('old ' .. res.kind)"),
-                       "-v", NULL);
+    struct moongate *m = moongate_start(
+        script_waiting(b, "  local res = mg.call(pool, mg.request.get(req.key .. ':old'))\n"
+                          "  res = mg.call(pool, mg.request.get(req.key .. ':still'))\n"
+                          "  return mg.reply.value('old ' .. res.kind)"),
+        "-v", NULL);
     struct client *c = client_connects(m);
     client_sends(c, "get k\r\n");
     backend_sees(b, "get k:old\r\n");
-    moongate_reloads(m, waiting(b, "  return mg.reply.value('new')"));
-    moongate_reloads(m, waiting(b, "  return mg.reply.value('newer')"));
+    moongate_reloads(m, script_waiting(b, "  return mg.reply.value('new')"));
+    moongate_reloads(m, script_waiting(b, "  return mg.reply.value('newer')"));
     moongate_sees_log(m, "generation 2 ended"); /* nothing waited there */
     client_sends(c, "get j\r\n");
     backend_answers(b, "END\r\n");
@@ -201,10 +189,10 @@ static void reloads_while_functions_wait_keep_no_script_for_ever(void **state)
 {
     enum { RELOADS = 20, FUNCTIONS = 12 };
     struct backend *b = backend_listens();
-    const char *script = waiting(b, "  local one = mg.call(pool, req)\n"
-                                    "  mg.sleep(0.001)\n"
-                                    "  local two = mg.call(pool, req)\n"
-                                    "  return mg.reply.value(one.value .. two.value)");
+    const char *script = script_waiting(b, "  local one = mg.call(pool, req)\n"
+                                           "  mg.sleep(0.001)\n"
+                                           "  local two = mg.call(pool, req)\n"
+                                           "  return mg.reply.value(one.value .. two.value)");
     struct moongate *m = moongate_start(script, "-v", NULL);
     struct client *c = client_connects(m);
     for (int i = 0; i < RELOADS; i++) {
@@ -229,10 +217,11 @@ static void reloads_while_functions_wait_keep_no_script_for_ever(void **state)
 static void a_drain_waits_for_functions(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(waiting(b, "  mg.call(pool, req)\n"
-                                                   "  mg.sleep(0.1)\n"
-                                                   "  return mg.call(pool, mg.request.get 'last')"),
-                                        NULL);
+    struct moongate *m =
+        moongate_start(script_waiting(b, "  mg.call(pool, req)\n"
+                                         "  mg.sleep(0.1)\n"
+                                         "  return mg.call(pool, mg.request.get 'last')"),
+                       NULL);
     struct client *c = client_connects(m);
     client_sends(c, "get k\r\n");
     backend_sees(b, "get k\r\n");
@@ -250,10 +239,10 @@ static void a_drain_without_time_ends_functions_that_wait(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(waiting(b, "  mg.spawn(pool, req)\n"
-                                  "  if req.key == 'k' then mg.sleep(3600) end\n"
-                                  "  mg.call_all({ pool, pool }, req, { wait = 1 })\n"
-                                  "  return pool"),
+        moongate_start(script_waiting(b, "  mg.spawn(pool, req)\n"
+                                         "  if req.key == 'k' then mg.sleep(3600) end\n"
+                                         "  mg.call_all({ pool, pool }, req, { wait = 1 })\n"
+                                         "  return pool"),
                        "--drain-timeout", "0.2", NULL);
     struct client *c = client_connects(m);
     client_sends(c, "get k\r\nget j\r\n");
@@ -284,14 +273,13 @@ static void ten_thousand_functions_wait_at_once_in_bounded_memory(void **state)
 {
     enum { FUNCTIONS = 10000, KIB_EACH = 8, ROUNDS = 20 };
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(waiting(b, "  local key = req.key\n"
-                                                   "  mg.sleep(0.02)\n"
-                                                   "  return mg.reply.value(key)"),
+    struct moongate *m = moongate_start(script_waiting(b, "  local key = req.key\n"
+                                                          "  mg.sleep(0.02)\n"
+                                                          "  return mg.reply.value(key)"),
                                         NULL);
     struct client *c = client_connects(m);
     struct octets all = {0};
-    pid_t worker;
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     size_t before = program_rss_kib(worker);
     for (unsigned i = 0; i < FUNCTIONS; i++) {
         const char *one = hit(textf("%u", i), textf("%u", i));
@@ -313,7 +301,7 @@ static void more_functions_than_may_wait_are_refused(void **state)
     enum { MOST = 65536 };
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(waiting(b, "  mg.sleep(1)\n  return mg.reply.miss()"), NULL);
+        moongate_start(script_waiting(b, "  mg.sleep(1)\n  return mg.reply.miss()"), NULL);
     struct client *c = client_connects(m);
     ask_for(c, MOST);
     client_sees(c, "END\r\n");
@@ -327,14 +315,14 @@ static void a_function_holds_no_more_than_it_may(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(waiting(b, "  local n = 0\n"
-                                  "  local good, why = pcall(function()\n"
-                                  "    while true do\n"
-                                  "      local res = mg.call(pool, req)\n"
-                                  "      n = n + 1\n"
-                                  "    end\n"
-                                  "  end)\n"
-                                  "  return mg.reply.error(n .. ' ' .. why:match ': (.*)')"),
+        moongate_start(script_waiting(b, "  local n = 0\n"
+                                         "  local good, why = pcall(function()\n"
+                                         "    while true do\n"
+                                         "      local res = mg.call(pool, req)\n"
+                                         "      n = n + 1\n"
+                                         "    end\n"
+                                         "  end)\n"
+                                         "  return mg.reply.error(n .. ' ' .. why:match ': (.*)')"),
                        "--client-buffer", "64k", "--max-value", "10k", NULL);
     struct client *c = client_connects(m);
     char *value = stage_memory(10001);

@@ -1,34 +1,23 @@
-/* Functions that wait: mg.async, mg.call, mg.call_all, mg.call_each, mg.spawn, mg.sleep, and what their wrong use costs. */
+/* Functions that wait: mg.async, mg.call, mg.call_all, mg.call_each, mg.spawn, mg.sleep, and what they answer. */
 #include "lib/backend.h"
 #include "lib/client.h"
-#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
-
-/* A script with `pool` over the backend and this body of a function that may wait. */
-static const char *waiting(const struct backend *b, const char *body)
-{
-    return textf(MG "local pool = mg.pool { '%s' }\n"
-                    "return mg.async(function(req)\n"
-                    "%s\n"
-                    "end)\n",
-                 backend_address(b), body);
-}
 
 static void a_function_goes_on_where_it_waited(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(moongate_start(
-        waiting(b, "  local key, list = req.key, { 1, 2 }\n"
-                   "  local one = mg.call(pool, mg.request.get(key .. 1))\n"
-                   "  list[3] = one.value\n"
-                   "  local two = mg.call(pool, mg.request.get(key .. 2))\n"
-                   "  return mg.reply.value(table.concat(list, ',') .. ',' .. two.value, 9)"),
+        script_waiting(b,
+                       "  local key, list = req.key, { 1, 2 }\n"
+                       "  local one = mg.call(pool, mg.request.get(key .. 1))\n"
+                       "  list[3] = one.value\n"
+                       "  local two = mg.call(pool, mg.request.get(key .. 2))\n"
+                       "  return mg.reply.value(table.concat(list, ',') .. ',' .. two.value, 9)"),
         NULL));
     for (int i = 0; i < 3; i++) { /* coroutines are used again */
         client_sends(c, "get k\r\n");
@@ -96,10 +85,10 @@ static void call_each_sends_many_requests_at_once(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(moongate_start(
-        waiting(b, "  local list = {}\n"
-                   "  for i = 1, 3 do list[i] = mg.request.get(req.key .. i) end\n"
-                   "  local got = mg.call_each(pool, list)\n"
-                   "  return mg.reply.value(got[1].value .. got[2].kind .. got[3].value)"),
+        script_waiting(b, "  local list = {}\n"
+                          "  for i = 1, 3 do list[i] = mg.request.get(req.key .. i) end\n"
+                          "  local got = mg.call_each(pool, list)\n"
+                          "  return mg.reply.value(got[1].value .. got[2].kind .. got[3].value)"),
         NULL));
     client_sends(c, "get k\r\n");
     for (int i = 1; i <= 3; i++) backend_sees(b, textf("get k%d\r\n", i));
@@ -111,8 +100,8 @@ static void a_call_has_a_time_limit_of_its_own(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(
-        moongate_start(waiting(b, "  local res = mg.call(pool, req, 0.05)\n"
-                                  "  return mg.reply.error(res.kind .. ': ' .. res.error)"),
+        moongate_start(script_waiting(b, "  local res = mg.call(pool, req, 0.05)\n"
+                                         "  return mg.reply.error(res.kind .. ': ' .. res.error)"),
                        NULL));
     client_sends(c, "get k\r\n");
     backend_sees(b, "get k\r\n");
@@ -173,7 +162,7 @@ static void a_function_may_sleep(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(
-        moongate_start(waiting(b, "  mg.sleep(0.05)\n  return mg.reply.miss()"), NULL));
+        moongate_start(script_waiting(b, "  mg.sleep(0.05)\n  return mg.reply.miss()"), NULL));
     double began = stage_now();
     client_sends(c, "get k\r\n");
     client_sees(c, "END\r\n");
@@ -208,7 +197,7 @@ static void errors_can_be_caught_across_a_wait(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(moongate_start(
-        waiting(
+        script_waiting(
             b,
             "  local good, res = pcall(mg.call, pool, req)\n"
             "  local bad, why = pcall(mg.call, function() mg.sleep(0.01) error 'mine' end, req)\n"
@@ -226,9 +215,9 @@ static void an_error_after_a_wait_costs_the_request_and_is_logged(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(waiting(b, "  local function deep() error 'too deep' end\n"
-                                  "  if mg.call(pool, req):is_miss() then deep() end\n"
-                                  "  return mg.reply.miss()"),
+        moongate_start(script_waiting(b, "  local function deep() error 'too deep' end\n"
+                                         "  if mg.call(pool, req):is_miss() then deep() end\n"
+                                         "  return mg.reply.miss()"),
                        NULL);
     struct client *c = client_connects(m);
     client_sends(c, "get k\r\nget j\r\n");
@@ -238,246 +227,6 @@ static void an_error_after_a_wait_costs_the_request_and_is_logged(void **state)
     const char *line = moongate_log_line(m, "too deep");
     if (!strstr(line, "script.lua:4") || !strstr(line, "stack traceback"))
         stage_fails("no place or no traceback: %s", line);
-}
-
-/* What a function may not do: the log has the reason, the client an error, the server nothing. */
-static void wrong_use_is_an_error_of_that_request_alone(void **state)
-{
-    static const struct {
-        const char *body, *reason;
-    } cases[] = {
-        {"return mg.call(5, req)", "takes a route, not a number"},
-        {"return mg.call(nil, req)", "takes a route, not nothing"},
-        {"return mg.call(pool)", "own request or one of mg.request"},
-        {"return mg.call(pool, {})", "own request or one of mg.request"},
-        {"return mg.call(pool, 'k')", "own request or one of mg.request"},
-        {"return mg.call(pool, pool)", "own request or one of mg.request"},
-        {"return mg.call(pool, req, 0)", "takes seconds from 0.001"},
-        {"return mg.call(pool, req, 0/0)", "takes seconds from 0.001"},
-        {"return mg.call(pool, req, 'x')", "takes seconds from 0.001"},
-        {"mg.call_all({}, req)", "takes a list of routes"},
-        {"mg.call_all(pool, req)", "takes a list of routes"},
-        {"mg.call_all({ pool }, req, { wiat = 1 })", "unknown option 'wiat'"},
-        {"mg.call_all({ pool }, req, { wait = 'most' })", "wait takes"},
-        {"mg.call_all({ pool }, req, { wait = 0 })", "wait takes"},
-        {"mg.call_all({ pool }, req, 'all')", "takes a table of options"},
-        {"mg.call_each(pool, req)", "takes a list of requests"},
-        {"mg.call_each(pool, { req, 1 })", "own request or one of mg.request"},
-        {"mg.sleep(-1)", "takes seconds"},
-        {"mg.sleep()", "takes seconds"},
-        {"mg.spawn(pool, nil)", "takes a request"},
-        {"mg.spawn(nil, req)", "takes a route"},
-        {"return 7", "returned a number"},
-        {"return nil", "returned nothing"},
-        {"return {}", "returned a table"},
-        {"coroutine.yield()", "yields through mg.call"},
-        {"coroutine.yield(1)", "yields through mg.call"},
-        {"return coroutine.wrap(function() return mg.call(pool, req) end)()",
-         "is for functions that mg.async"},
-        {"return mg.async(function() end)", "when the script is loaded"},
-        {"return mg.pool { '127.0.0.1:1' }", "when the script is loaded"},
-        {"return mg.failover { pool, pool }", "when the script is loaded"},
-        {"return function(r) return r end", "returned a request"},
-        {"local function f() return f end return f", "without end"},
-        {"req.key = 'a b' return pool", "a key is 1 to 250 bytes"},
-        {"req.key = 'a\\r\\nflush_all\\r\\n' return pool", "a key is 1 to 250 bytes"},
-        {"req.key = 'a\\0b' return pool", "a key is 1 to 250 bytes"},
-        {"req.key = '' return pool", "a key is 1 to 250 bytes"},
-        {"req.key = ('k'):rep(251) return pool", "a key is 1 to 250 bytes"},
-        {"req.key = nil return pool", "takes a string"},
-        {"req.value = 'x' return pool", "carries no value"},
-        {"req.exptime = 1.5 return pool", "whole number"},
-        {"req.flags = -1 return pool", "whole number"},
-        {"req.flags = 'x' return pool", "whole number"},
-        {"req.cas = 1 return pool", "has no cas"},
-        {"req.nosuch = 1 return pool", "no field 'nosuch'"},
-        {"return req.nosuch", "no field 'nosuch'"},
-        {"return mg.call(pool, mg.request.get 'a b')", "a key is 1 to 250 bytes"},
-        {"return mg.call(pool, mg.request.get 'a\\nb')", "a key is 1 to 250 bytes"},
-        {"return mg.call(pool, mg.request.get(('k'):rep(251)))", "a key is 1 to 250 bytes"},
-        {"return mg.call(pool, mg.request.get(5))", "takes a string"},
-        {"return mg.call(pool, mg.request.get())", "takes a string"},
-        {"return mg.call(pool, mg.request.set('k'))", "takes a string"},
-        {"return mg.call(pool, mg.request.set('k', ('x'):rep(2000)))", "--max-value"},
-        {"return mg.call(pool, mg.request.set('k', 'v', -1))", "whole number"},
-        {"return mg.call(pool, mg.request.set('k', 'v', 0, 2 ^ 40))", "whole number"},
-        {"return mg.call(pool, mg.request.cas('k', 'v', -1))", "whole number"},
-        {"return mg.call(pool, mg.request.meta_get('k', 'v v'))", "each once"},
-        {"return mg.call(pool, mg.request.meta_get('k', 'v q'))", "are the client's"},
-        {"return mg.call(pool, mg.request.meta_get('k', 'v\\r\\nflush_all'))", "meta flags"},
-        {"return mg.call(pool, mg.request.meta_get('a b', 'v'))", "a key is 1 to 250 bytes"},
-        {"return mg.call(pool, mg.request.meta_get(('k'):rep(187), 'b'))",
-         "a key is 1 to 250 bytes"},
-        {"return mg.reply.value(7)", "takes a string"},
-        {"return mg.reply.value('x', -1)", "whole number"},
-        {"error()", "script"},
-        {"error(setmetatable({}, { __tostring = error }))", "script"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct backend *b = backend_listens();
-        struct moongate *m = moongate_start(
-            waiting(b, textf("  if req.key == 'good' then return pool end\n  do %s end",
-                             cases[i].body)),
-            "--max-value", "1024", NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get bad\r\nget good\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        backend_sees(b, "get good\r\n");
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
-        moongate_sees_log(m, cases[i].reason);
-        stage_clears();
-    }
-}
-
-static void outside_of_a_waiting_function_nothing_waits(void **state)
-{
-    static const char *const bodies[] = {"return mg.call(pool, req)",
-                                         "return mg.call_all({ pool }, req)", "mg.sleep(1)",
-                                         "return mg.call_each(pool, { mg.request.get 'k' })"};
-    for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct backend *b = backend_listens();
-        struct moongate *m = moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
-                                                     "return function(req) %s end\n",
-                                                  backend_address(b), bodies[i]),
-                                            NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get k\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        moongate_sees_log(m, "is for functions that mg.async was given");
-        backend_has_nothing_yet(b);
-        stage_clears();
-    }
-    static const char *const loads[] = {"mg.call(1, 2)", "mg.sleep(1)",
-                                        "mg.spawn(mg.pool { '127.0.0.1:1' }, mg.request.get 'k')",
-                                        "mg.async(1)", "mg.async()"};
-    for (size_t i = 0; i < COUNT(loads); i++) {
-        const char *file =
-            moongate_script_file(textf(MG "%s\nreturn mg.pool { '127.0.0.1:1' }\n", loads[i]));
-        struct run run = moongate_runs("-t", file, NULL);
-        assert_int_equal(run.code, 1);
-        assert_non_null(strstr(run.err, "script.lua:2"));
-    }
-}
-
-/* The error of a wait where nothing can wait is caught; then the function ends, or waits again where it may. */
-static void a_wait_that_cannot_be_leaves_nothing_behind(void **state)
-{
-    static const char *const waits[] = {
-        "mg.call(mg.reply.miss(), req)", "mg.call(pool, req)", "mg.sleep(0.001)",
-        "mg.call_all({ pool, mg.reply.miss() }, req, { wait = 'first', timeout = 0.001 })"};
-    static const char *const ends[] = {"return mg.reply.miss()", "return mg.call(pool, req)",
-                                       "return pool", "mg.sleep(0.005) return mg.reply.miss()",
-                                       "error 'after all'"};
-    for (size_t i = 0; i < COUNT(waits) * COUNT(ends); i++) {
-        struct memcached *s = memcached_start(NULL);
-        const char *end = ends[i / COUNT(waits)];
-        struct client *c = client_connects(moongate_start(
-            textf(MG "local pool = mg.pool { '%s' }\n"
-                     "return mg.async(function(req)\n"
-                     "  local good, why = pcall(table.sort, { 1, 2 }, function() %s end)\n"
-                     "  assert(not good and why:find 'yield')\n"
-                     "  %s\n"
-                     "end)\n",
-                  memcached_address(s), waits[i % COUNT(waits)], end),
-            NULL));
-        for (int k = 0; k < 20; k++) {
-            client_sends(c, "get k\r\n");
-            client_sees(c, strncmp(end, "error", 5) == 0 ? "SERVER_ERROR script error\r\n"
-                                                         : "END\r\n");
-        }
-        client_sees_nothing_more(c);
-        stage_clears();
-    }
-}
-
-/* A script cannot have the coroutine that moongate resumes; those of its own it may. */
-static void a_functions_coroutine_is_only_moongates(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
-                                "return mg.async(function(req)\n"
-                                "  local has = tostring(coroutine.running())\n"
-                                "  local inside = coroutine.wrap(function()\n"
-                                "    return type(coroutine.running()) end)()\n"
-                                "  mg.call(pool, req)\n"
-                                "  return mg.reply.error(has .. ' ' .. inside .. ' ' ..\n"
-                                "    tostring(coroutine.running()))\n"
-                                "end)\n",
-                             backend_address(b)),
-                       NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "SERVER_ERROR nil thread nil\r\n");
-}
-
-/* What a script keeps beyond its function's end is void for others; in the same coroutine it is the next function's own. */
-static void what_is_kept_too_long_is_never_anothers(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(
-        textf(MG
-              "local pool = mg.pool { '%s' }\n"
-              "local kept = {}\n"
-              "local tries = {\n"
-              "  function() return kept.req.key end,\n"
-              "  function() kept.req.key = 'x' end,\n"
-              "  function() return kept.req:has_prefix 'k' end,\n"
-              "  function() return kept.res.value end,\n"
-              "  function() return kept.res:flag 't' end,\n"
-              "  function() return mg.call(pool, kept.req) end,\n"
-              "  function() return mg.spawn(pool, kept.req) end,\n"
-              "  function() return mg.request.set('k', kept.res) end,\n"
-              "  function() return mg.call(pool, kept.set) end,\n"
-              "  function() return kept.set.value end,\n"
-              "}\n"
-              "local function failures()\n"
-              "  local failed = 0\n"
-              "  for _, f in ipairs(tries) do if not pcall(f) then failed = failed + 1 end end\n"
-              "  return mg.reply.error(failed .. ' of ' .. #tries)\n"
-              "end\n"
-              "local function own(req)\n"
-              "  local is_own = kept.req == req and kept.req.key == 'own'\n"
-              "  local read = pcall(function() return kept.res.value end)\n"
-              "  local res = mg.call(pool, kept.req)\n"
-              "  return mg.reply.error(tostring(is_own) .. ' ' .. tostring(read) .. ' ' .. "
-              "kept.res.value .. res.value)\n"
-              "end\n"
-              "local waits = mg.async(function(req)\n"
-              "  if req.key == 'own' then return own(req) end\n"
-              "  if req.key == 'other' then return failures() end\n"
-              "  kept.req, kept.res = req, mg.call(pool, req)\n"
-              "  kept.set = mg.request.set('k', kept.res)\n"
-              "  if req.key == 'wait' then mg.call(pool, mg.request.get 'more') end\n"
-              "  return kept.res\n"
-              "end)\n"
-              "return function(req) if req.key == 'sync' then return failures() end return waits "
-              "end\n",
-              backend_address(b)),
-        NULL);
-    struct client *c = client_connects(m), *d = client_connects(m);
-    client_sends(c, "get keep\r\n");
-    backend_sees(b, "get keep\r\n");
-    backend_answers(b, hit_and_end("keep", "x"));
-    client_sees(c, hit_and_end("keep", "x"));
-    client_sends(c, "get sync\r\n");
-    client_sees(c, "SERVER_ERROR 10 of 10\r\n");
-    client_sends(c, "get own\r\n");
-    backend_sees(b, "get own\r\n");
-    backend_answers(b, hit_and_end("own", "y"));
-    client_sees(c, "SERVER_ERROR true false yy\r\n");
-
-    client_sends(c, "get wait\r\n"); /* lives, and is another's */
-    backend_sees(b, "get wait\r\n");
-    backend_answers(b, hit_and_end("wait", "z"));
-    backend_sees(b, "get more\r\n");
-    client_sends(d, "get sync\r\nget other\r\n");
-    client_sees(d, "SERVER_ERROR 8 of 10\r\nSERVER_ERROR 8 of 10\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, hit_and_end("wait", "z"));
 }
 
 static void a_response_can_be_changed(void **state)
@@ -509,10 +258,10 @@ static void a_response_can_be_changed(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct backend *b = backend_listens();
-        struct moongate *m =
-            moongate_start(waiting(b, textf("  local res = mg.call(pool, req)\n  %s\n  return res",
-                                            cases[i].body)),
-                           NULL);
+        struct moongate *m = moongate_start(
+            script_waiting(
+                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
+            NULL);
         struct client *c = client_connects(m);
         client_sends(c, textf("%s\r\n", cases[i].sent));
         backend_sees(b, textf("%s\r\n", cases[i].sent));
@@ -543,10 +292,10 @@ static void what_a_response_does_not_show_cannot_be_changed(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct backend *b = backend_listens();
-        struct moongate *m =
-            moongate_start(waiting(b, textf("  local res = mg.call(pool, req)\n  %s\n  return res",
-                                            cases[i].body)),
-                           NULL);
+        struct moongate *m = moongate_start(
+            script_waiting(
+                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
+            NULL);
         struct client *c = client_connects(m);
         client_sends(c, textf("%s\r\n", cases[i].sent));
         backend_sees(b, textf("%s\r\n", cases[i].sent));
@@ -555,71 +304,6 @@ static void what_a_response_does_not_show_cannot_be_changed(void **state)
         moongate_sees_log(m, cases[i].wrong);
         stage_clears();
     }
-}
-
-/* Below a policy a request's bytes go with its flow, which may be before the turn ends; and a function that waits takes them over. */
-static void a_request_that_was_decided_is_void_in_the_same_turn(void **state)
-{
-    static const char *const ends[] = {
-        "for i = 1, #kept - 1 do if is_there(kept[i]) then return mg.reply.miss() end end"
-        "  return mg.reply.value 'x'",
-        "return at_once"};
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        struct backend *b = backend_listens();
-        struct client *c = client_connects(moongate_start(
-            textf(MG "local pool = mg.pool { '%s' }\n"
-                     "local kept = {}\n"
-                     "local function is_there(old)\n"
-                     "  return pcall(function() return old.key end) or old.value or\n"
-                     "    old:has_prefix 'k' or old:in_share(1)\n"
-                     "end\n"
-                     "local at_once = mg.async(function(req)\n"
-                     "  local old = table.remove(kept, 1)\n"
-                     "  if is_there(old) then return mg.reply.error 'it is still there' end\n"
-                     "  return mg.reply.value 'x'\n"
-                     "end)\n"
-                     "local function f(req)\n"
-                     "  kept[#kept + 1] = req\n"
-                     "  %s\n"
-                     "end\n"
-                     "return mg.failover { f, pool }\n",
-                  backend_address(b), ends[i]),
-            NULL));
-        client_sends(c, "get k1 k2 k3\r\n");
-        client_sees(c, "VALUE k1 0 1\r\nx\r\nVALUE k2 0 1\r\nx\r\nVALUE k3 0 1\r\nx\r\nEND\r\n");
-        stage_clears();
-    }
-}
-
-static void another_functions_request_cannot_be_sent_as_its_own(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
-                                "local first, response\n"
-                                "return mg.async(function(req)\n"
-                                "  if req.key == 'one' then\n"
-                                "    first = req\n"
-                                "    response = mg.call(pool, req)\n"
-                                "    mg.call(pool, mg.request.get 'wait')\n"
-                                "    return response\n"
-                                "  end\n"
-                                "  if req.key == 'two' then return mg.call(pool, first) end\n"
-                                "  return response\n"
-                                "end)\n",
-                             backend_address(b)),
-                       NULL);
-    struct client *c = client_connects(m), *d = client_connects(m);
-    client_sends(c, "get one\r\n");
-    backend_sees(b, "get one\r\n");
-    backend_answers(b, hit_and_end("one", "1"));
-    backend_sees(b, "get wait\r\n");
-    client_sends(d, "get two\r\nget three\r\n");
-    client_sees(d, "SERVER_ERROR script error\r\nSERVER_ERROR script error\r\n");
-    moongate_sees_log(m, "own request");
-    moongate_sees_log(m, "returned a response, not a response of its own");
-    backend_answers(b, "END\r\n");
-    client_sees(c, hit_and_end("one", "1"));
 }
 
 /* The answer to one command as that to another: where it means the same, with the client's key; else an error. */
@@ -655,7 +339,8 @@ static void a_result_answers_only_what_it_fits(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct backend *b = backend_listens();
         struct client *c = client_connects(moongate_start(
-            waiting(b, textf("  return mg.call(pool, mg.request.%s)", cases[i].request)), NULL));
+            script_waiting(b, textf("  return mg.call(pool, mg.request.%s)", cases[i].request)),
+            NULL));
         client_sends(c, textf("%s\r\n", cases[i].sent));
         backend_sees(b, textf("%s\r\n", cases[i].seen));
         backend_answers(b, cases[i].answer);
@@ -678,15 +363,8 @@ int main(void)
         play(functions_stand_in_policies_and_policies_in_functions),
         play(errors_can_be_caught_across_a_wait),
         play(an_error_after_a_wait_costs_the_request_and_is_logged),
-        play(wrong_use_is_an_error_of_that_request_alone),
-        play(outside_of_a_waiting_function_nothing_waits),
-        play(a_wait_that_cannot_be_leaves_nothing_behind),
-        play(a_functions_coroutine_is_only_moongates),
-        play(what_is_kept_too_long_is_never_anothers),
-        play(a_request_that_was_decided_is_void_in_the_same_turn),
         play(a_response_can_be_changed),
         play(what_a_response_does_not_show_cannot_be_changed),
-        play(another_functions_request_cannot_be_sent_as_its_own),
         play(a_result_answers_only_what_it_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include "lib/application.h"
 #include "lib/client.h"
+#include "lib/footprint.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/relay.h"
@@ -21,7 +22,7 @@ enum {
     RELAYED = 2,
     VICTIMS = PLAIN + RELAYED,
     APPLICATIONS = 12,
-    WORKERS = 2,
+    WORKERS = FOOTPRINT_WORKERS,
     TICK_MS = 10
 };
 
@@ -214,41 +215,18 @@ static struct tally applications_end(struct application *all[APPLICATIONS])
     struct tally sum = {0};
     for (int i = 0; i < APPLICATIONS; i++) {
         application_rests(all[i]);
-        struct tally one = application_tally(all[i]);
-#define X(name, meaning) sum.name += one.name;
-        TALLIES(X)
-#undef X
+        tally_add(&sum, all[i]);
         application_leaves(all[i]);
     }
-#define X(name, meaning) printf("%lu " #name ", ", sum.name);
-    TALLIES(X)
-#undef X
-    printf("0 wrong\n");
+    tally_print(&sum);
     return sum;
 }
 
-struct footprint {
-    pid_t workers[WORKERS];
-    size_t sockets, kib;
-};
-
-static bool has_no_clients(void *what)
+static struct footprint settled(struct drama *d)
 {
-    struct drama *d = what;
-    return stat_number(d->c, "", "curr_connections") == 1;
-}
-
-static struct footprint footprint_of(struct drama *d)
-{
-    struct footprint f = {0};
-    if (!stage_waits(has_no_clients, d)) stage_fails("clients stay");
+    clients_are_gone(d->c);
     all_are_ready(d);
-    moongate_workers(d->m, f.workers, WORKERS);
-    for (int i = 0; i < WORKERS; i++) {
-        f.sockets += program_sockets(f.workers[i]);
-        f.kib += program_rss_kib(f.workers[i]);
-    }
-    return f;
+    return footprint_of(d->m);
 }
 
 /* --- the plays ------------------------------------------------------------------------------- */
@@ -263,7 +241,7 @@ static void random_faults_lose_nothing_and_mix_nothing_up(void **state)
     applications_connect(d, all);
     plays_on(1);
     applications_end(all);
-    struct footprint before = footprint_of(d);
+    struct footprint before = settled(d);
     applications_connect(d, all);
     faults_begin(d);
     plays_on(seconds);
@@ -272,14 +250,12 @@ static void random_faults_lose_nothing_and_mix_nothing_up(void **state)
     for (int i = 0; i < FAULT_COUNT; i++) printf("%s %lu, ", faults[i].name, d->counts[i]);
     assert_int_not_equal(tally.hits, 0);
     assert_int_not_equal(tally.errors, 0);
-    struct footprint after = footprint_of(d);
+    struct footprint after = settled(d);
     printf("desyncs %lu, falls of the last %lu, RSS %zu KiB, then %zu KiB\n",
            stat_number(d->c, "proxy", "desyncs"),
            stat_number(d->c, "servers", textf("%s:falls", d->victims[VICTIMS - 1].address)),
            before.kib, after.kib);
-    assert_memory_equal(before.workers, after.workers, sizeof before.workers);
-    assert_int_equal(before.sockets, after.sockets);
-    if (!stage_is_sanitized()) assert_in_range(after.kib, 1, before.kib + 16 * 1024);
+    footprint_stays(&before, &after, 16 * 1024);
     applications_connect(d, all);
     plays_on(0.5);
     tally = applications_end(all);

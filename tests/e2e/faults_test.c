@@ -188,9 +188,7 @@ static const char *changing_script(const char *server)
 
 static size_t worker_kib(struct moongate *m)
 {
-    pid_t worker;
-    moongate_workers(m, &worker, 1);
-    return program_rss_kib(worker);
+    return program_rss_kib(moongate_worker(m));
 }
 
 static void worker_has_not_grown(struct moongate *m, size_t before)
@@ -301,10 +299,7 @@ static void answer_is_played(const struct answer *a)
         client_sees_line_starting(c, failure_of(backend_address(b)));
     if (a->closes) connection_is_a_new_one(b, c);
     client_sees_nothing_more(c);
-    client_sends(neighbour, "get k3\r\n");
-    backend_sees(b, "get k3\r\n");
-    backend_answers(b, hit_and_end("k3", "right"));
-    client_sees(neighbour, hit_and_end("k3", "right"));
+    get_finds(neighbour, "k3", b, "k3", "right");
     worker_has_not_grown(m, before);
 }
 

@@ -313,6 +313,33 @@ static void it_ends_cleanly_with_anything_in_flight(void **state)
     }
 }
 
+/* The process stands still until the times of both have come: the first one's end takes the second one, which is to come yet. */
+static void an_alarm_that_is_due_goes_with_its_flow(void **state)
+{
+    struct backend *first = backend_listens(), *second = backend_listens();
+    struct moongate *m = moongate_start(
+        textf(MG "local first, second = mg.pool { '%s', timeout = 60 }, mg.pool { '%s' }\n"
+                 "local late = mg.delay { first, after = 1 }\n"
+                 "local both = mg.hedge { late, second, least = 1.5, most = 1.5 }\n"
+                 "return function(req) return req.key == 'plain' and first or both end\n",
+              backend_address(first), backend_address(second)),
+        NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+    pid_t worker = moongate_worker(m);
+
+    client_sends(c, "get k\r\n");
+    backend_sees(first, "get k\r\n");
+    backend_answers(first, hit_and_end("k", "x"));
+    get_finds(other, "plain", first, "plain", "y"); /* the answer before it has been read, too */
+    kill(worker, SIGSTOP);
+    for (double end = stage_now() + 1.6; stage_now() < end;) stage_turns(10);
+    kill(worker, SIGCONT);
+    client_sees(c, hit_and_end("k", "x"));
+    get_finds(other, "plain", first, "plain", "y");
+    backend_has_nothing_yet(second);
+    assert_int_equal(moongate_worker(m), worker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +356,7 @@ int main(void)
         play(a_client_that_goes_leaves_its_flows_to_end),
         play(what_is_in_flight_at_a_reload_ends_as_it_began),
         play(it_ends_cleanly_with_anything_in_flight),
+        play(an_alarm_that_is_due_goes_with_its_flow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,10 +134,7 @@ static void three_timeouts_in_a_row_are_a_fall_and_a_good_probe_ends_it(void **s
     backend_sees_closed(b);
     backend_sees_links(b, 2);
     server_is_back(c, backend_address(b));
-    client_sends(c, "get k5\r\n");
-    backend_sees(b, "get k5\r\n");
-    backend_answers(b, hit_and_end("k5", "x"));
-    client_sees(c, hit_and_end("k5", "x"));
+    get_finds(c, "k5", b, "k5", "x");
     assert_int_equal(stat_number(c, "servers", stat_of(backend_address(b), "falls")), 1);
 }
 
@@ -255,9 +252,8 @@ static void a_pause_of_moongate_itself_is_no_fault_of_a_server(void **state)
     struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 0.2"), NULL);
     struct client *c = client_connects(m);
     char *data = noise(SIZE, 3);
-    pid_t worker;
 
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     for (int i = 0; i < GETS; i++) client_sends(c, textf("get k%d\r\n", i));
     for (int i = 0; i < GETS; i++) backend_sees(b, textf("get k%d\r\n", i));
     kill(worker, SIGSTOP);

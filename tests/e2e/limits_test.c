@@ -35,9 +35,8 @@ static void a_client_that_does_not_read_costs_bounded_memory(void **state)
                                         "--client-buffer", "1m", NULL);
     struct client *greedy = client_connects(m), *other = client_connects(m);
     struct octets requests = {0};
-    pid_t worker;
 
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     client_stores(other, "big", SIZE);
     size_t before = program_rss_kib(worker);
     for (int i = 0; i < REQUESTS; i++) octets_add(&requests, "get big\r\n", 9);
@@ -81,11 +80,10 @@ static void a_client_that_reads_late_gets_every_byte(void **state)
 /* What a client asked for has come: it is closed for it, and it never cost much. */
 static void client_is_shed(struct moongate *m, struct client *other, size_t before)
 {
-    pid_t worker;
     moongate_sees_log(m, "client ");
     moongate_sees_log(m, "--client-buffer");
     client_sees_nothing_more(other);
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     size_t cost = program_peak_kib(worker) - before;
     if (!stage_is_sanitized() && cost > 64 * 1024) stage_fails("it cost %zu KiB", cost);
 }
@@ -108,10 +106,9 @@ static void one_reply_over_the_buffer_closes_with_a_logged_reason(void **state)
     struct moongate *m = moongate_start(script_of_one(memcached_address(s), "timeout = 60"),
                                         "--client-buffer", "64k", NULL);
     struct client *greedy = client_connects(m), *other = client_connects(m);
-    pid_t worker;
 
     client_stores(other, "k", SIZE);
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     size_t before = program_rss_kib(worker);
     client_stops_reading(greedy);
     client_sends_times(greedy, "get", " k", KEYS, "\r\n");
@@ -128,10 +125,9 @@ static void replies_that_wait_for_an_earlier_one_count_too(void **state)
                                         "timeout = 60, stall_timeout = 60"),
                        "--client-buffer", "64k", NULL);
     struct client *greedy = client_connects(m), *other = client_connects(m);
-    pid_t worker;
 
     client_stores(other, "k", SIZE);
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     size_t before = program_rss_kib(worker);
     client_sends_times(greedy, "get a\r\n", "get k\r\n", REQUESTS, "");
     backend_sees(slow, "get a\r\n"); /* and never answers */
@@ -170,8 +166,7 @@ static void a_cut_value_is_not_lost_when_replies_take_the_room(void **state)
         struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 60"),
                                             "--client-buffer", "64k", NULL);
         struct client *c = client_connects(m);
-        pid_t worker;
-        moongate_workers(m, &worker, 1);
+        pid_t worker = moongate_worker(m);
         client_sends(c, "get a\r\nget b\r\nset k 0 0 10\r\nhello");
         backend_sees(b, "get a\r\nget b\r\n");
         kill(worker, SIGSTOP);
@@ -346,9 +341,8 @@ static void ten_thousand_idle_clients_cost_little(void **state)
     struct moongate *m =
         moongate_start(script_of_one(address_of_nobody(), ""), "-c", "11000", NULL);
     struct crowd first, crowd;
-    pid_t worker;
 
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     crowd_joins(&first, m, 100); /* what is allocated once is not counted */
     size_t before = program_rss_kib(worker);
     crowd_joins(&crowd, m, CLIENTS);
@@ -372,9 +366,8 @@ static void a_frozen_server_and_fifty_thousand_requests_cost_bounded_memory(void
     struct client *c = client_connects(m);
     const char *failure = failure_of(memcached_address(s));
     struct octets requests = {0};
-    pid_t worker;
 
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     memcached_freezes(s);
     for (int i = 0; i < REQUESTS; i++) octets_add(&requests, "get k\r\n", 7);
     client_sends_bytes(c, octets_at(&requests), octets_n(&requests));
@@ -393,7 +386,6 @@ static void a_server_that_does_not_read_costs_bounded_memory(void **state)
         script_of_one(backend_address(b), "timeout = 0.5, stall_timeout = 60"), NULL);
     struct client *c = client_connects(m);
     const char *data = noise(SIZE, 9);
-    pid_t worker;
 
     backend_stops_reading(b);
     for (int i = 0; i < REQUESTS; i++) {
@@ -404,8 +396,31 @@ static void a_server_that_does_not_read_costs_bounded_memory(void **state)
     for (int i = 0; i < REQUESTS / 2; i++)
         client_sees_line_starting(c, failure_of(backend_address(b)));
     client_sees_nothing_more(c);
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     if (!stage_is_sanitized()) assert_in_range(program_peak_kib(worker), 1, MOST);
+}
+
+/* In the master, and where there is none. The client waits in the listen backlog meanwhile. */
+static void without_descriptors_accepting_rests_and_goes_on(void **state)
+{
+    static const char *const ways[] = {"-v", "--single-process"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), ways[i], NULL);
+        struct rlimit had, none;
+
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, NULL, &had), 0);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &none, NULL), 0);
+        struct client *c = client_connects(m);
+        client_sends(c, "get k\r\n");
+        moongate_sees_log(m, "accept: rests for 0.1 s");
+        assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &had, NULL), 0);
+        backend_sees(b, "get k\r\n");
+        backend_answers(b, hit_and_end("k", "x"));
+        client_sees(c, hit_and_end("k", "x"));
+        stage_clears();
+    }
 }
 
 int main(void)
@@ -425,6 +440,7 @@ int main(void)
         play(ten_thousand_idle_clients_cost_little),
         play(a_frozen_server_and_fifty_thousand_requests_cost_bounded_memory),
         play(a_server_that_does_not_read_costs_bounded_memory),
+        play(without_descriptors_accepting_rests_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

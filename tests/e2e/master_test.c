@@ -103,10 +103,7 @@ static void a_killed_worker_is_replaced(void **state)
     moongate_workers(m, &other, 1);
     assert_int_not_equal(other, worker);
     struct client *next = client_connects(m);
-    client_sends(next, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(next, "END\r\n");
+    get_misses(next, "k", b, "k");
 }
 
 static void the_death_of_a_worker_does_not_touch_the_others(void **state)
@@ -133,10 +130,9 @@ static void a_worker_that_dies_again_and_again_is_replaced_again(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
-    pid_t worker;
 
     for (size_t round = 1; round <= 3; round++) {
-        moongate_workers(m, &worker, 1);
+        pid_t worker = moongate_worker(m);
         kill(worker, SIGKILL);
         moongate_sees_log_times(m, "gone: signal 9", round);
         backend_sees_links(b, (unsigned)round + 1);
@@ -166,10 +162,7 @@ static void a_single_process_serves_alone(void **state)
     pid_t children[1];
 
     moongate_sees_log(m, "ready: single process");
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, hit_and_end("k", "x"));
-    client_sees(c, hit_and_end("k", "x"));
+    get_finds(c, "k", b, "k", "x");
     assert_int_equal(program_children(moongate_pid(m), children, 1), 0);
 }
 
@@ -183,10 +176,7 @@ static void a_unix_socket_serves_and_is_removed(void **state)
         moongate_start(script_of_one(backend_address(b), ""), "-b", textf("unix:%s", path), NULL);
     struct client *c = client_connects_to(moongate_listener(m, "unix:"));
 
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "k");
     client_closes(c);
     moongate_signal(m, SIGTERM);
     moongate_exits(m, 0);
@@ -219,10 +209,7 @@ static void ipv6_is_served(void **state)
         moongate_start(script_of_one(backend_address(b), ""), "-b", "[::1]:0", NULL);
     struct client *c = client_connects_to(moongate_listener(m, "[::1]:"));
 
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "k");
 }
 
 static void several_listeners_serve_together(void **state)
@@ -301,10 +288,7 @@ static void a_daemon_leaves_the_terminal_and_serves(void **state)
                              .leaves = daemon_leaves};
     stage_enter(daemon);
     struct client *c = client_connects_to(address);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "k");
     assert_int_equal(getsid(pid), pid);
     kill(pid, SIGTERM);
     client_sees_closed(c);
@@ -336,8 +320,7 @@ static void root_is_given_up_for_a_user(void **state)
     uid_t uid = nobody->pw_uid;
     struct moongate *m =
         moongate_start(script_of_one(backend_address(b), ""), "-u", "nobody", NULL);
-    pid_t worker;
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     client_sees_nothing_more(client_connects(m));
     assert_true(runs_as(worker, uid));
     assert_true(runs_as(moongate_pid(m), uid));

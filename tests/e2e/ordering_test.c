@@ -54,10 +54,7 @@ static void a_slow_backend_does_not_hold_up_another_client(void **state)
 
     client_sends(patient, "get a1\r\n");
     backend_sees(a, "get a1\r\n");
-    client_sends(quick, "get b1\r\n");
-    backend_sees(b, "get b1\r\n");
-    backend_answers(b, hit_and_end("b1", "x"));
-    client_sees(quick, hit_and_end("b1", "x"));
+    get_finds(quick, "b1", b, "b1", "x");
     client_has_nothing_yet(patient);
     backend_answers(a, hit_and_end("a1", "y"));
     client_sees(patient, hit_and_end("a1", "y"));

@@ -170,10 +170,7 @@ static void only_misses_are_remembered_and_not_for_ever(void **state)
     backend_sees(a, "get k\r\n");
     backend_answers(a, "SERVER_ERROR busy\r\n");
     client_sees(c, "SERVER_ERROR busy\r\n");
-    client_sends(c, "get k\r\n");
-    backend_sees(a, "get k\r\n");
-    backend_answers(a, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", a, "k");
     while (!backend_has_input(a)) {
         client_sends(c, "get k\r\n");
         stage_turns(5);

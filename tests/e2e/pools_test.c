@@ -76,10 +76,7 @@ static void a_backend_that_closes_fails_what_waits_and_is_connected_again(void *
     backend_sees_links(b, 2);
     client_sends(c, "version\r\n");
     client_sees_line_starting(c, "VERSION ");
-    client_sends(c, "get k4\r\n");
-    backend_sees(b, "get k4\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k4", b, "k4");
 }
 
 static void a_reset_is_as_good_as_a_close(void **state)
@@ -124,10 +121,7 @@ static void moongate_starts_before_its_servers(void **state)
     backend_listens_again(b);
     backend_sees_links(b, 1);
     client_sees_nothing_more(c);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "k");
 }
 
 static void no_request_is_sent_before_version_is_answered(void **state)
@@ -262,10 +256,7 @@ static void an_idle_connection_does_not_stall(void **state)
 
     /* Time passes while a route of its own answers. */
     for (double start = stage_now(); stage_now() < start + 0.5;) client_sees_nothing_more(c);
-    client_sends(c, "get a\r\n");
-    backend_sees(b, "get a\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "a", b, "a");
     assert_int_equal(backend_links(b), 1);
 }
 
@@ -346,10 +337,7 @@ static void a_pool_can_have_unix_sockets(void **state)
     struct backend *b = backend_listens_unix();
     struct client *c = client_connects(moongate_start(script_of_one(backend_address(b), ""), NULL));
 
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, hit_and_end("k", "x"));
-    client_sees(c, hit_and_end("k", "x"));
+    get_finds(c, "k", b, "k", "x");
 }
 
 static void a_server_that_reads_slowly_gets_every_byte(void **state)

@@ -185,10 +185,7 @@ static void a_connection_that_is_down_costs_only_its_own_clients(void **state)
     for (int round = 0; round < 20; round++) {
         client_sends(sick, "get k\r\n");
         client_sees_line_starting(sick, failure);
-        client_sends(well, "get j\r\n");
-        backend_sees(b, "get j\r\n");
-        backend_answers(b, hit_and_end("j", "x"));
-        client_sees(well, hit_and_end("j", "x"));
+        get_finds(well, "j", b, "j", "x");
         passes(0.02);
     }
     assert_string_equal(stat_text(well, "servers", stat_of(backend_address(b), "state")),

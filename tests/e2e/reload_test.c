@@ -23,15 +23,9 @@ static void new_rules_apply_and_connections_stay(void **state)
     struct moongate *m = moongate_start(marking(b, "one:"), NULL);
     struct client *c = client_connects(m);
 
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get one:k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "one:k");
     moongate_reloads(m, marking(b, "two:"));
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get two:k\r\n");
-    backend_answers(b, hit_and_end("two:k", "x"));
-    client_sees(c, hit_and_end("k", "x"));
+    get_finds(c, "k", b, "two:k", "x");
     assert_int_equal(backend_links(b), 1);
     assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 1);
 }
@@ -66,10 +60,7 @@ static void connections_of_servers_that_left_the_script_are_closed(void **state)
 
     moongate_reloads(m, script_of_one(backend_address(stays), ""));
     backend_sees_closed(leaves);
-    client_sends(c, "get b\r\n");
-    backend_sees(stays, "get b\r\n");
-    backend_answers(stays, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "b", stays, "b");
     assert_int_equal(backend_links(stays), 1);
     assert_int_equal(backend_links(leaves), 1);
 }
@@ -102,10 +93,7 @@ static void a_broken_script_changes_nothing_and_says_why(void **state)
         if (!strstr(line, broken[i].reason))
             stage_fails("no \"%s\" in: %s", broken[i].reason, line);
         if (!strstr(line, "generation 1 goes on")) stage_fails("which one goes on? %s", line);
-        client_sends(c, "get k\r\n");
-        backend_sees(b, "get one:k\r\n");
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
+        get_misses(c, "k", b, "one:k");
     }
     moongate_reloads(m, marking(b, "two:"));
     client_sends(c, "get k\r\n");
@@ -116,8 +104,7 @@ static void a_broken_script_changes_nothing_and_says_why(void **state)
 /* The worker dies; the one in its place routes as it did. */
 static void a_new_worker_routes_as_the_old_one(struct moongate *m, struct backend *b)
 {
-    pid_t worker;
-    moongate_workers(m, &worker, 1);
+    pid_t worker = moongate_worker(m);
     kill(worker, SIGKILL);
     backend_sees_closed(b);
     backend_sees_links(b, 2);
@@ -194,10 +181,7 @@ static void a_storm_of_signals_ends_with_the_newest_script(void **state)
     moongate_gets_script(m, marking(b, "new:"));
     for (int i = 0; i < 100; i++) moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get new:k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "new:k");
     assert_int_equal(backend_links(b), 1);
 }
 
@@ -226,10 +210,7 @@ static void a_single_process_reloads_too(void **state)
     struct client *c = client_connects(m);
 
     moongate_reloads(m, marking(b, "two:"));
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get two:k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", b, "two:k");
     moongate_gets_script(m, "return 7");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "not loaded");
@@ -249,10 +230,7 @@ static void servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeo
     moongate_reloads(m, textf("local began = os.time()\n"
                               "while os.time() - began < 2 do end\n%s",
                               script_of_one(backend_address(new), "")));
-    client_sends(c, "get k\r\n");
-    backend_sees(new, "get k\r\n");
-    backend_answers(new, "END\r\n");
-    client_sees(c, "END\r\n");
+    get_misses(c, "k", new, "k");
     assert_int_equal(backend_links(new), 1);
     assert_int_equal(moongate_log_count(m, "connect timeout"), 0);
 }

@@ -7,25 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A script with `pool` over the backend and this function body for each request. */
-static const char *routed(const struct backend *b, const char *body)
-{
-    return textf(MG "local pool = mg.pool { '%s' }\n"
-                    "return function(req)\n"
-                    "%s\n"
-                    "end\n",
-                 backend_address(b), body);
-}
-
 static void a_script_may_return_a_pool(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(moongate_start(
         textf("return require('moongate').pool { '%s' }", backend_address(b)), NULL));
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, hit_and_end("k", "x"));
-    client_sees(c, hit_and_end("k", "x"));
+    get_finds(c, "k", b, "k", "x");
 }
 
 static void prefixes_choose_the_pool(void **state)
@@ -55,7 +42,7 @@ static void the_script_sees_what_the_client_sent(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(
-        routed(
+        script_routing(
             b,
             "  return mg.reply.error(table.concat({ req.command, req.key, tostring(req.exptime),\n"
             "    tostring(req.flags), tostring(req.value) }, '|'))"),
@@ -105,7 +92,7 @@ static void rewritten_fields_are_what_the_backend_sees(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct backend *b = backend_listens();
         struct client *c = client_connects(
-            moongate_start(routed(b, textf("  %s\n  return pool", cases[i].body)), NULL));
+            moongate_start(script_routing(b, textf("  %s\n  return pool", cases[i].body)), NULL));
         client_sends(c, cases[i].sent);
         backend_sees(b, cases[i].seen);
         stage_clears();
@@ -116,7 +103,7 @@ static void a_key_of_250_bytes_may_be_rewritten_to(void **state)
 {
     struct backend *b = backend_listens();
     struct client *c = client_connects(
-        moongate_start(routed(b, "  req.key = ('k'):rep(250)\n  return pool"), NULL));
+        moongate_start(script_routing(b, "  req.key = ('k'):rep(250)\n  return pool"), NULL));
     char key[251] = "";
     memset(key, 'k', 250);
 
@@ -130,8 +117,8 @@ static void a_script_refuses(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(
-        routed(b, "  if req:has_prefix 'no' then return mg.reply.error 'not today' end\n"
-                  "  return mg.reply.miss()"),
+        script_routing(b, "  if req:has_prefix 'no' then return mg.reply.error 'not today' end\n"
+                          "  return mg.reply.miss()"),
         NULL);
     struct client *c = client_connects(m);
 
@@ -146,8 +133,8 @@ static void a_script_refuses(void **state)
 static void a_reply_text_cannot_forge_lines(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(routed(b, "  return mg.reply.error('a\\r\\nVALUE k 0 1\\r\\nx')"), NULL);
+    struct moongate *m = moongate_start(
+        script_routing(b, "  return mg.reply.error('a\\r\\nVALUE k 0 1\\r\\nx')"), NULL);
     struct client *c = client_connects(m);
 
     client_sends(c, "get k\r\n");
@@ -159,11 +146,11 @@ static void an_error_costs_one_request_and_is_logged_with_its_place(void **state
 {
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(routed(b, "  if req.key == 'bad' then\n"
-                                 "    error 'on purpose'\n"
-                                 "  end\n"
-                                 "  if req.key == 'worse' then local t; t.x = 1 end\n"
-                                 "  return pool"),
+        moongate_start(script_routing(b, "  if req.key == 'bad' then\n"
+                                         "    error 'on purpose'\n"
+                                         "  end\n"
+                                         "  if req.key == 'worse' then local t; t.x = 1 end\n"
+                                         "  return pool"),
                        NULL);
     struct client *c = client_connects(m), *other = client_connects(m);
 
@@ -205,14 +192,10 @@ static void what_is_not_a_route_is_a_script_error(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct backend *b = backend_listens();
         struct moongate *m = moongate_start(
-            routed(b, textf("  if req.key == 'good' then return pool end\n  do %s end", bodies[i])),
+            script_routing(
+                b, textf("  if req.key == 'good' then return pool end\n  do %s end", bodies[i])),
             NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get bad\r\nget good\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        backend_sees(b, "get good\r\n");
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
+        errors_cost_only(m, b, "get bad\r\n", 1);
         moongate_sees_log(m, "script");
         stage_clears();
     }
@@ -238,16 +221,10 @@ static void keys_that_cannot_be_sent_are_script_errors(void **state)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct backend *b = backend_listens();
         struct moongate *m = moongate_start(
-            routed(b,
-                   textf("  if req.key ~= 'good' then req.key = %s end\n  return pool", keys[i])),
+            script_routing(
+                b, textf("  if req.key ~= 'good' then req.key = %s end\n  return pool", keys[i])),
             NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get bad\r\nset bad 0 0 1\r\nx\r\nget good\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        backend_sees(b, "get good\r\n"); /* the first thing it hears */
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
+        errors_cost_only(m, b, "get bad\r\nset bad 0 0 1\r\nx\r\n", 2);
         moongate_sees_log(m, "script.lua:4");
         stage_clears();
     }
@@ -263,13 +240,10 @@ static void fields_that_cannot_be_sent_are_script_errors(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct backend *b = backend_listens();
         struct moongate *m = moongate_start(
-            routed(b, textf("  if req.key ~= 'good' then %s end\n  return pool", bodies[i])), NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "set bad 0 0 1\r\nx\r\nget good\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        backend_sees(b, "get good\r\n");
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
+            script_routing(b,
+                           textf("  if req.key ~= 'good' then %s end\n  return pool", bodies[i])),
+            NULL);
+        errors_cost_only(m, b, "set bad 0 0 1\r\nx\r\n", 1);
         stage_clears();
     }
 }
@@ -278,7 +252,7 @@ static void errors_without_end_do_not_fill_the_log(void **state)
 {
     enum { REQUESTS = 2000 };
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(routed(b, "  error 'again and again'"), NULL);
+    struct moongate *m = moongate_start(script_routing(b, "  error 'again and again'"), NULL);
     struct client *c = client_connects(m);
     struct octets requests = {0}, replies = {0};
 
@@ -308,13 +282,10 @@ static void a_bare_error_object_harms_nobody(void **state)
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct backend *b = backend_listens();
         struct moongate *m = moongate_start(
-            routed(b, textf("  if req.key == 'good' then return pool end\n  %s", errors[i])), NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get bad\r\nget good\r\n");
-        client_sees(c, "SERVER_ERROR script error\r\n");
-        backend_sees(b, "get good\r\n");
-        backend_answers(b, "END\r\n");
-        client_sees(c, "END\r\n");
+            script_routing(b,
+                           textf("  if req.key == 'good' then return pool end\n  %s", errors[i])),
+            NULL);
+        errors_cost_only(m, b, "get bad\r\n", 1);
         moongate_sees_log(m, "script");
         assert_int_equal(moongate_log_count(m, "\033"), 0);
         stage_clears();
@@ -344,14 +315,11 @@ static void a_script_keeps_its_state_between_requests(void **state)
 static void the_jit_may_be_off(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(
-        moongate_start(routed(b, "  req.key = 'v:' .. req.key\n  return pool"), "--no-jit", NULL));
+    struct client *c = client_connects(moongate_start(
+        script_routing(b, "  req.key = 'v:' .. req.key\n  return pool"), "--no-jit", NULL));
 
     for (int i = 0; i < 300; i++) {
-        client_sends(c, "get k\r\n");
-        backend_sees(b, "get v:k\r\n");
-        backend_answers(b, hit_and_end("v:k", "x"));
-        client_sees(c, hit_and_end("k", "x"));
+        get_finds(c, "k", b, "v:k", "x");
     }
 }
 

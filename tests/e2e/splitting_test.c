@@ -250,10 +250,7 @@ static void a_value_that_is_never_finished_reaches_nobody(void **state)
         client_sees_closed(c);
     }
     struct client *last = client_connects(m);
-    client_sends(last, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees(last, "END\r\n");
+    get_misses(last, "k", b, "k");
 }
 
 int main(void)

@@ -425,3 +425,19 @@ void application_leaves(struct application *a)
 {
     stage_dismiss(&a->peer.actor);
 }
+
+void tally_add(struct tally *sum, const struct application *a)
+{
+    struct tally one = application_tally(a);
+#define X(name, meaning) sum->name += one.name;
+    TALLIES(X)
+#undef X
+}
+
+void tally_print(const struct tally *sum)
+{
+#define X(name, meaning) printf("%lu " #name ", ", sum->name);
+    TALLIES(X)
+#undef X
+    printf("0 wrong\n");
+}

@@ -44,4 +44,8 @@ struct tally application_tally(const struct application *a);
 /* Closes the connection; the tally stays. */
 void application_leaves(struct application *a);
 
+/* Adds up what applications counted, and prints it. */
+void tally_add(struct tally *sum, const struct application *a);
+void tally_print(const struct tally *sum);
+
 #endif

@@ -375,3 +375,10 @@ void moongate_workers(struct moongate *m, pid_t *workers, size_t n)
     else if (!stage_waits(has_workers, &w))
         stage_fails("moongate has not got %zu workers", n);
 }
+
+pid_t moongate_worker(struct moongate *m)
+{
+    pid_t worker;
+    moongate_workers(m, &worker, 1);
+    return worker;
+}

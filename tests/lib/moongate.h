@@ -60,5 +60,6 @@ pid_t moongate_pid(const struct moongate *m);
 
 /* Processes that serve: the children of the master, or itself. Waits until there are n. */
 void moongate_workers(struct moongate *m, pid_t *workers, size_t n);
+pid_t moongate_worker(struct moongate *m); /* where there is one */
 
 #endif

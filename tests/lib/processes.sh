@@ -1,5 +1,5 @@
-# shellcheck shell=sh
-# processes: for scripts that start servers: how they are awaited, and ended. To be sourced.
+# shellcheck shell=sh disable=SC2034
+# processes: for scripts that start servers: how they are started, awaited, and ended. To be sourced.
 
 # Ends processes; what is not gone after 12 s (moongate drains for up to 10) is killed.
 end() { # pids
@@ -27,3 +27,26 @@ await() { # pid, command...
 }
 
 file_has() { grep -q "$1" "$2" 2>/dev/null; }
+
+# A memcached with these options; its log is memcachedNAME.log in that folder. Sets memcached_pid.
+memcached_launches() { # folder, name, options...
+    memcached_folder=$1 memcached_name=$2
+    shift 2
+    [ "$(id -u)" = 0 ] && set -- -u root "$@"
+    rm -f "$memcached_folder/port$memcached_name"
+    MEMCACHED_PORT_FILENAME=$memcached_folder/port$memcached_name memcached -U 0 -t 1 -m 64 "$@" \
+        2>"$memcached_folder/memcached$memcached_name.log" &
+    memcached_pid=$!
+}
+
+# The same, and waits until it tells its port (-p -1: a free one) in a file. Sets memcached_port too. False when it does not start.
+memcached_starts() { # folder, name, options...
+    memcached_launches "$@"
+    await $memcached_pid file_has INET "$1/port$2" || return 1
+    memcached_port=$(sed -n 's/^TCP INET: //p' "$1/port$2")
+}
+
+# Where a moongate with that log listens, once it is ready.
+moongate_listens() { # pid, log
+    await "$1" file_has ': ready: ' "$2" && sed -n 's/.*listening on //p' "$2" | head -n 1
+}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
 
@@ -20,6 +21,23 @@ const char *script_by_letter(const char *a, const char *b, const char *options)
                     "  return b\n"
                     "end\n",
                  a, options, b, options);
+}
+
+static const char *script_around(const struct backend *b, const char *before, const char *body,
+                                 const char *after)
+{
+    return textf(MG "local pool = mg.pool { '%s' }\n%s\n%s\n%s\n", backend_address(b), before, body,
+                 after);
+}
+
+const char *script_routing(const struct backend *b, const char *body)
+{
+    return script_around(b, "return function(req)", body, "end");
+}
+
+const char *script_waiting(const struct backend *b, const char *body)
+{
+    return script_around(b, "return mg.async(function(req)", body, "end)");
 }
 
 const char *hit(const char *key, const char *data)
@@ -63,6 +81,33 @@ void stat_becomes(struct client *c, const char *about, const char *name, const c
         if (stage_now() > end) stage_fails("stats %s: %s is %s, not %s", about, name, now, text);
         stage_turns(5);
     }
+}
+
+void get_finds(struct client *c, const char *key, struct backend *b, const char *sent,
+               const char *data)
+{
+    client_sends(c, textf("get %s\r\n", key));
+    backend_sees(b, textf("get %s\r\n", sent));
+    backend_answers(b, hit_and_end(sent, data));
+    client_sees(c, hit_and_end(key, data));
+}
+
+void get_misses(struct client *c, const char *key, struct backend *b, const char *sent)
+{
+    client_sends(c, textf("get %s\r\n", key));
+    backend_sees(b, textf("get %s\r\n", sent));
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+}
+
+void errors_cost_only(struct moongate *m, struct backend *b, const char *bad, int errors)
+{
+    struct client *c = client_connects(m);
+    client_sends(c, textf("%sget good\r\n", bad));
+    for (int i = 0; i < errors; i++) client_sees(c, "SERVER_ERROR script error\r\n");
+    backend_sees(b, "get good\r\n"); /* the first thing it hears */
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
 }
 
 unsigned random_next(unsigned *state)

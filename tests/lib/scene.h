@@ -12,6 +12,11 @@
 const char *script_of_one(const char *server, const char *options);
 const char *script_by_letter(const char *a, const char *b, const char *options);
 
+/* A script with `pool` over the server, and this body of the function for each request; of one that may wait. */
+struct backend;
+const char *script_routing(const struct backend *b, const char *body);
+const char *script_waiting(const struct backend *b, const char *body);
+
 /* `VALUE key 0 n\r\ndata\r\n`, and the same with END behind it. */
 const char *hit(const char *key, const char *data);
 const char *hit_and_end(const char *key, const char *data);
@@ -24,6 +29,15 @@ struct client;
 const char *stat_text(struct client *c, const char *about, const char *name);
 unsigned long stat_number(struct client *c, const char *about, const char *name);
 void stat_becomes(struct client *c, const char *about, const char *name, const char *text);
+
+/* The client asks for a key, which b is asked for as `sent`; b has that value for it, or none. */
+void get_finds(struct client *c, const char *key, struct backend *b, const char *sent,
+               const char *data);
+void get_misses(struct client *c, const char *key, struct backend *b, const char *sent);
+
+/* A client sends `bad`, whole lines, and then a get: so many script errors come, and the get is answered. */
+struct moongate;
+void errors_cost_only(struct moongate *m, struct backend *b, const char *bad, int errors);
 
 /* n bytes of noise: the same for the same seed. Stage memory. */
 char *noise(size_t n, unsigned seed);

@@ -12,6 +12,9 @@
     MG "local a, b, c = mg.pool { '127.0.0.1:1', name = 'a' }, mg.pool { '127.0.0.1:2', name = "   \
        "'b' }, mg.pool { '127.0.0.1:3', name = 'c' }\n"
 
+#define GET COMMAND_GET
+#define SET COMMAND_SET
+
 /* One request and where it goes: the name of a pool, "miss", "!text" of an error, or the beginning of a policy's name, "all_initial(".
  * `sent` is the key then, NULL: the client's own. */
 struct journey {

@@ -1,0 +1,22 @@
+"""What the scripts for Python's libraries share: results as lines of text. In a folder of its own, as python3 -P finds no others."""
+
+
+def short(value):
+    if isinstance(value, (bytes, str)) and len(value) > 80:
+        return "%r.. %d, sum %d" % (value[:8], len(value), sum(value) if isinstance(value, bytes) else 0)
+    if isinstance(value, dict):
+        return "{%s}" % ", ".join("%r: %s" % (k, short(value[k])) for k in sorted(value))
+    return repr(value)
+
+
+# Prints what a call gives; of an error its kind and its text, or its kind alone where the text names the address.
+def say_with(error_text):
+    def say(what, call, *args, **named):
+        try:
+            print("%s: %s" % (what, short(call(*args, **named))))
+        except Exception as e:
+            print("%s: %s" % (what, type(e).__name__), *([e] if error_text else []))
+    return say
+
+
+every_byte = bytes(range(256))
