@@ -35,7 +35,8 @@ struct call_key {
     const uint8_t *shown; /* what the client shall see; == sent unless the script rewrote it */
     uint16_t sent_len;
     uint16_t shown_len;
-    uint32_t part; /* which key of the client's get */
+    uint32_t part;  /* which key of the client's get */
+    bool is_base64; /* both of them */
 };
 
 struct call_news {

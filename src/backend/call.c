@@ -98,6 +98,7 @@ bool call_key(const struct call *call, struct call_key *key)
     const uint8_t *p = call->bytes + call->seen;
     memcpy(&record, p, sizeof record);
     key->part = record.part;
+    key->is_base64 = call->repeats & META_BASE64;
     key->sent = key->shown = p + sizeof record;
     key->sent_len = key->shown_len = record.sent_len;
     if (record.shown_len) {
