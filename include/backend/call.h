@@ -35,7 +35,8 @@ struct call_key {
     const uint8_t *shown; /* what the client shall see; == sent unless the script rewrote it */
     uint16_t sent_len;
     uint16_t shown_len;
-    uint32_t part; /* which key of the client's get */
+    uint32_t part;  /* which key of the client's get */
+    bool is_base64; /* both of them */
 };
 
 struct call_news {
@@ -59,7 +60,8 @@ struct call {
     double sent;    /* as backends.now */
     double exptime; /* of a gat, so that only equal ones are joined */
     uint8_t command;
-    uint8_t repeats;    /* META_KEY, META_OPAQUE: what the answer to a meta command repeats */
+    uint8_t
+        repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */
     uint8_t opaque_len; /* of a meta command; its bytes are at opaque_at */
     uint32_t opaque_at;
     uint32_t line_len; /* bytes of a get's line so far */

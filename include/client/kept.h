@@ -7,6 +7,7 @@
 #define MOONGATE_CLIENT_KEPT_H
 
 #include "client/result.h"
+#include "protocol/value.h"
 
 /* Invariant: r's pointers point into bytes, or into value's bytes. */
 struct kept {
@@ -39,6 +40,9 @@ struct kept_result {
 
 /* Copies or counts the bytes of a result; what was kept before is released. */
 void result_keep(struct kept_result *kept, const struct result *result);
+
+/* Changes data, flags and cas of the response that was kept (see response_rewrite). v may point into it. */
+void result_rewrite(struct kept_result *kept, const struct response_value *v);
 
 /* What was kept, as a result that points into it. */
 struct result result_of(const struct kept_result *kept);

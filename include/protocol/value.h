@@ -2,6 +2,8 @@
 #ifndef MOONGATE_PROTOCOL_VALUE_H
 #define MOONGATE_PROTOCOL_VALUE_H
 
+#include <stdbool.h>
+
 #include "protocol/response.h"
 
 struct response_value {
@@ -15,5 +17,17 @@ struct response_value {
 
 /* Reads a response that response_parse has found whole. */
 struct response_value response_read(const struct response *r);
+
+/* The flag with that letter of an answer to a meta command: what follows the letter. False when there is none. */
+bool response_find_flag(const struct response *r, uint8_t letter, const uint8_t **token,
+                        size_t *len);
+
+/* A VALUE: whether its line has a cas. */
+bool response_has_cas(const struct response *r);
+
+/* Writes the same response with other data, flags and cas, to `room` bytes that response_rewrite_room gave; returns how many. The
+ * others stay: what the line does not say is not added to it. v->at is where the data are, NULL where the response has none. */
+size_t response_rewrite_room(const struct response *r, const struct response_value *v);
+size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to);
 
 #endif

@@ -208,6 +208,12 @@ bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t ca
 bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,
                    struct mg_bytes *out);
 
+/* Changes what a response shows: its value (text, len), or with `what` MG_RESULT_FLAGS, MG_RESULT_CAS that number. 0 or enum
+ * mg_edit. */
+enum mg_result_part { MG_RESULT_VALUE, MG_RESULT_FLAGS, MG_RESULT_CAS };
+int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
+                         uint32_t what, const char *text, size_t len, uint64_t number);
+
 /* Ends it. what: enum mg_finish; number: of the call or the route; the text of FAIL, or of the script's ERROR, which is
  * logged. */
 void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,

@@ -109,7 +109,7 @@ function Request:clear_flag(letter) end
 ---What a call came to. Cannot be changed; void once its function has ended.
 ---@class moongate.Response
 ---@field kind moongate.Result
----@field value string?
+---@field value string?       of a hit; can be set, as flags and cas can
 ---@field flags number
 ---@field size number?        bytes of the value; makes no string
 ---@field cas number|string   a string of digits above 2^53

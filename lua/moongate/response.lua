@@ -1,6 +1,7 @@
 --- response: what a call came to: `res:is_hit()`, `res.value`. Its function's, and void once that has ended.
 -- C makes it (coroutine.c), as a userdata with this metatable.
 local abi = require "moongate.abi"
+local request = require "moongate.request"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -98,6 +99,38 @@ function fields.error(of)
     return result.text_at ~= 0 and abi.string(result.text_at, result.text_len) or nil
 end
 
+local errors = {
+    [C.MG_EDIT_OVER] = OVER,
+    [C.MG_EDIT_NO_VALUE] = "this response carries no value",
+    [C.MG_EDIT_NO_NUMBER] = "this response does not show it: ask for it with gets, or the meta flags f and c",
+    [C.MG_EDIT_TOO_LARGE] = "a value may not be longer than --max-value",
+    [C.MG_EDIT_TOO_MUCH] = "this function holds as many bytes as it may (--client-buffer)",
+}
+
+local function rewrite(of, name, what, text, number)
+    local status = C.mg_async_rewrite(script, of.at, of.serial, of.number, what, text, text and #text or 0, number)
+    if status ~= 0 then where.fail(("res.%s: %s"):format(name, errors[status])) end
+end
+
+-- Fields that are set: what the function's client, or what borrows the value, sees of a hit.
+local setters = {}
+
+function setters.value(of, value)
+    if type(value) ~= "string" then where.fail("res.value takes a string, not a " .. type(value)) end
+    rewrite(of, "value", C.MG_RESULT_VALUE, value, 0)
+end
+
+function setters.flags(of, flags)
+    request.check_whole("res.flags", flags, 0, 2 ^ 32 - 1)
+    rewrite(of, "flags", C.MG_RESULT_FLAGS, nil, flags)
+end
+
+function setters.cas(of, cas)
+    local number = abi.to_number(cas)
+    if not number then where.fail("res.cas takes a whole number from 0 on, not " .. tostring(cas)) end
+    rewrite(of, "cas", C.MG_RESULT_CAS, nil, number)
+end
+
 M.metatable = {
     __metatable = "response",
     __index = function(self, name)
@@ -105,8 +138,12 @@ M.metatable = {
         if fields[name] then return fields[name](inside(self)) end
         where.fail(("a response has no field '%s'"):format(tostring(name)))
     end,
-    __newindex = function()
-        where.fail "a response cannot be changed"
+    __newindex = function(self, name, value)
+        local of = inside(self)
+        if not setters[name] then
+            where.fail(("of a response value, flags and cas can be set, not '%s'"):format(tostring(name)))
+        end
+        setters[name](of, value)
     end,
     __tostring = function(self)
         return "response: " .. fields.kind(inside(self))

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "protocol/base64.h"
+#include "protocol/value.h"
 
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
 
@@ -71,7 +73,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->deadline = deadline;
     call->exptime = r->exptime;
     call->command = r->command_id;
-    call->repeats = r->meta & (META_KEY | META_OPAQUE);
+    call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->opaque_len = 0;
     call->opaque_at = 0;
     call->line_len = 0;
@@ -96,6 +98,7 @@ bool call_key(const struct call *call, struct call_key *key)
     const uint8_t *p = call->bytes + call->seen;
     memcpy(&record, p, sizeof record);
     key->part = record.part;
+    key->is_base64 = call->repeats & META_BASE64;
     key->sent = key->shown = p + sizeof record;
     key->sent_len = key->shown_len = record.sent_len;
     if (record.shown_len) {
@@ -127,12 +130,32 @@ static bool has_repeated(const struct call *call, const struct response *r)
     return (r->key || !(call->repeats & META_KEY)) && (r->opaque || !(call->repeats & META_OPAQUE));
 }
 
+static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *key, size_t len)
+{
+    uint8_t plain[KEY_WIRE_ROOM];
+    return wire_len <= sizeof plain && base64_is_valid(wire, wire_len) &&
+           base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
+}
+
+/* An item that is there answers mg with its key as it was stored, in base64 or plain, whichever the request had. */
+static bool is_same_key(const struct call *call, const struct call_key *key,
+                        const struct response *r)
+{
+    const uint8_t *token;
+    size_t len;
+    if (key->sent_len == r->key_len && memcmp(key->sent, r->key, r->key_len) == 0) return true;
+    bool was_base64 = call->repeats & META_BASE64;
+    if (call->command != COMMAND_META_GET) return false;
+    if (response_find_flag(r, 'b', &token, &len) == was_base64) return false;
+    return was_base64 ? is_base64_of(key->sent, key->sent_len, r->key, r->key_len)
+                      : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
+}
+
 bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;
     if (r->kind & (RESPONSE_HD | RESPONSE_VA) && !has_repeated(call, r)) return false;
-    if (r->key && r->kind != RESPONSE_ME && call_key(call, &key) &&
-        (key.sent_len != r->key_len || memcmp(key.sent, r->key, r->key_len) != 0))
+    if (r->key && r->kind != RESPONSE_ME && call_key(call, &key) && !is_same_key(call, &key, r))
         return false;
     return !r->opaque || (r->opaque_len == call->opaque_len &&
                           memcmp(r->opaque, call->bytes + call->opaque_at, r->opaque_len) == 0);

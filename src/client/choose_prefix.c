@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
  * a key is found in one binary search: it is the last entry that is not behind the key, or one of the entries that are prefixes of
  * that one, which are linked. */
 struct entry {
+    uint64_t head; /* its first bytes, see head_of: most comparisons end there */
     const uint8_t *bytes;
     uint32_t len;
     uint32_t child;
@@ -26,6 +28,17 @@ struct route_state {
 enum { SEPARATOR, ANCHOR, PREFIXES }; /* words */
 
 /* --- building ---------------------------------------------------------------------------------- */
+
+/* The first 8 bytes as a number that orders as they do; behind the end are zeros. */
+static uint64_t head_of(const uint8_t *bytes, size_t len)
+{
+    uint64_t head = 0;
+    if (len >= sizeof head)
+        memcpy(&head, bytes, sizeof head);
+    else
+        memcpy(&head, bytes, len);
+    return be64toh(head);
+}
 
 static int compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
@@ -91,7 +104,11 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     state->anchor_len = (uint32_t)words[ANCHOR].len;
     for (uint32_t i = 0; i < state->n; i++) {
         const struct route_word *word = &words[PREFIXES + i];
-        state->entries[i] = (struct entry){copy(&to, word), (uint32_t)word->len, word->child, -1};
+        state->entries[i] = (struct entry){.head = head_of((const uint8_t *)word->text, word->len),
+                                           .bytes = copy(&to, word),
+                                           .len = (uint32_t)word->len,
+                                           .child = word->child,
+                                           .shorter = -1};
     }
     qsort(state->entries, state->n, sizeof state->entries[0], compare_entries);
     link_entries(state);
@@ -105,17 +122,22 @@ static void release(struct route_state *state)
 
 /* --- choosing ---------------------------------------------------------------------------------- */
 
+static bool is_behind(const struct entry *e, uint64_t head, const uint8_t *key, size_t len)
+{
+    return e->head == head ? compare(e->bytes, e->len, key, len) > 0 : e->head > head;
+}
+
 /* The last entry that is not behind the key, or -1. */
 static int32_t last_up_to(const struct route_state *state, const uint8_t *key, size_t len)
 {
+    uint64_t head = head_of(key, len);
     uint32_t low = state->first[key[0]], high = state->first[key[0] + 1];
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct entry *e = &state->entries[middle];
-        if (compare(e->bytes, e->len, key, len) <= 0)
-            low = middle + 1;
-        else
+        if (is_behind(&state->entries[middle], head, key, len))
             high = middle;
+        else
+            low = middle + 1;
     }
     return (int32_t)low - 1;
 }

@@ -110,6 +110,23 @@ void result_keep(struct kept_result *kept, const struct result *result)
     }
 }
 
+void result_rewrite(struct kept_result *kept, const struct response_value *v)
+{
+    struct response *r = &kept->response;
+    uint32_t shown = kept->news.key.shown ? kept->news.key.shown_len : 0;
+    uint32_t room = shown + (uint32_t)response_rewrite_room(r, v);
+    uint8_t *bytes = slab_borrow(room), *to = bytes;
+    if (shown) kept->news.key.shown = copy(&to, kept->news.key.shown, shown);
+    size_t len = response_rewrite(r, v, to);
+    response_parse(to, len, len, r);
+    r->len = len; /* with the END that may be there */
+    if (kept->blob) blob_give(kept->blob);
+    kept->blob = kept->news.blob = NULL;
+    slab_return(kept->bytes, kept->room);
+    kept->bytes = bytes;
+    kept->room = room;
+}
+
 struct result result_of(const struct kept_result *kept)
 {
     return (struct result){.kind = kept->kind,

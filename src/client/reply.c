@@ -204,14 +204,26 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     complete(reply, len);
 }
 
+/* With the key that the client shall see, in the form in which it sent it; memcached says right behind a key that it is base64. */
+static void append_shown(struct outq *to, const struct call_news *news)
+{
+    static const char IS_BASE64[] = " b";
+    const struct response *r = news->response;
+    const uint8_t *rest = r->rest, *end = r->bytes + r->len;
+    bool is_base64 =
+        end - rest > 2 && memcmp(rest, IS_BASE64, 2) == 0 && (rest[2] == ' ' || rest[2] == '\r');
+    outq_append(to, r->bytes, (size_t)(r->key - r->bytes));
+    outq_append(to, news->key.shown, news->key.shown_len);
+    if (is_base64) rest += 2;
+    if (news->key.is_base64 && r->kind != RESPONSE_ME) outq_append(to, IS_BASE64, 2);
+    outq_append_blob(to, news->blob, rest, (size_t)(end - rest));
+}
+
 static void append_value(struct outq *to, const struct call_news *news, bool alone)
 {
     const struct response *r = news->response;
     if (r->key && news->key.shown != news->key.sent) {
-        size_t rest = (size_t)(r->bytes + r->len - r->rest);
-        outq_append(to, r->bytes, (size_t)(r->key - r->bytes));
-        outq_append(to, news->key.shown, news->key.shown_len);
-        outq_append_blob(to, news->blob, r->rest, rest);
+        append_shown(to, news);
     } else if (news->blob) {
         outq_append_blob(to, news->blob, r->bytes, r->len);
     } else if (alone) {

@@ -66,3 +66,96 @@ struct response_value response_read(const struct response *r)
     }
     return v;
 }
+
+bool response_find_flag(const struct response *r, uint8_t letter, const uint8_t **token,
+                        size_t *len)
+{
+    if (!(r->kind & META_RESPONSES)) return false;
+    const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag;
+    if (r->kind == RESPONSE_VA) next_number(&at, end);
+    while (request_next_flag(&at, end, &flag, len)) {
+        if (*flag != letter) continue;
+        *token = flag + 1;
+        --*len;
+        return true;
+    }
+    return false;
+}
+
+/* --- with other contents ----------------------------------------------------------------------- */
+
+static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
+{
+    if (len) memcpy(to, bytes, len);
+    return to + len;
+}
+
+static uint8_t *put_number(uint8_t *to, char before, uint64_t number)
+{
+    *to++ = (uint8_t)before;
+    return to + text_write_unsigned(to, number);
+}
+
+bool response_has_cas(const struct response *r)
+{
+    const uint8_t *end = line_end(r), *at = r->rest;
+    next_number(&at, end);
+    next_number(&at, end);
+    return at < end;
+}
+
+static uint8_t *put_value_line(uint8_t *to, const struct response *r,
+                               const struct response_value *v)
+{
+    to = put(to, r->bytes, (size_t)(r->rest - r->bytes));
+    to = put_number(to, ' ', v->flags);
+    to = put_number(to, ' ', v->len);
+    return response_has_cas(r) ? put_number(to, ' ', v->cas) : to;
+}
+
+static uint8_t *put_meta_flags(uint8_t *to, const struct response_value *v, const uint8_t *at,
+                               const uint8_t *end)
+{
+    const uint8_t *flag;
+    size_t len;
+    while (request_next_flag(&at, end, &flag, &len)) {
+        *to++ = ' ';
+        switch (*flag) {
+        case 'f': to = put_number(to, 'f', v->flags); break;
+        case 'c': to = put_number(to, 'c', v->cas); break;
+        case 's': to = put_number(to, 's', v->len); break;
+        default: to = put(to, flag, len); break;
+        }
+    }
+    return to;
+}
+
+size_t response_rewrite_room(const struct response *r, const struct response_value *v)
+{
+    enum { NUMBERS = 4 * 21 };
+    return r->len + v->len + NUMBERS;
+}
+
+size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to)
+{
+    const uint8_t *begin = to, *end = line_end(r), *at = r->bytes + 2;
+    struct response_value old = response_read(r);
+    if (r->kind == RESPONSE_VALUE) {
+        to = put_value_line(to, r, v);
+    } else {
+        to = put(to, r->bytes, 2);
+        if (r->kind == RESPONSE_VA) {
+            next_number(&at, end);
+            to = put_number(to, ' ', v->len);
+        }
+        to = put_meta_flags(to, v, at, end);
+    }
+    const uint8_t *tail = end; /* what follows the data */
+    if (old.at) {
+        to = put(to, "\r\n", 2);
+        to = put(to, v->at, v->len);
+        tail = old.at + old.len;
+    }
+    to = put(to, tail, (size_t)(r->bytes + r->len - tail));
+    return (size_t)(to - begin);
+}

@@ -149,31 +149,51 @@ bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t ca
     return true;
 }
 
-/* Where the flags of a meta response begin and end. */
-static bool find_flags(const struct response *r, const uint8_t **at, const uint8_t **end)
-{
-    if (!(r->kind & META_RESPONSES)) return false;
-    *end = memchr(r->bytes, '\r', r->len);
-    *at = r->bytes + 2;
-    if (r->kind != RESPONSE_VA) return *end != NULL;
-    const uint8_t *word;
-    size_t len;
-    return *end && request_next_flag(at, *end, &word, &len); /* the length */
-}
-
 bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,
                    struct mg_bytes *out)
 {
     const struct kept_result *kept = find_result(s, at, serial, call);
-    const uint8_t *from, *end, *flag;
+    const uint8_t *token;
     size_t len;
-    if (!kept || !kept->news.response || !find_flags(&kept->response, &from, &end)) return false;
-    while (request_next_flag(&from, end, &flag, &len)) {
-        if (*flag != letter) continue;
-        *out = (struct mg_bytes){(uintptr_t)flag + 1, (uint32_t)len - 1};
-        return true;
+    if (!kept || !kept->news.response) return false;
+    if (!response_find_flag(&kept->response, (uint8_t)letter, &token, &len)) return false;
+    *out = (struct mg_bytes){(uintptr_t)token, (uint32_t)len};
+    return true;
+}
+
+/* Whether the line says that number, so that another can stand in its place. */
+static bool shows(const struct response *r, uint8_t letter)
+{
+    const uint8_t *token;
+    size_t len;
+    if (r->kind == RESPONSE_VALUE) return letter == 'f' || response_has_cas(r);
+    return response_find_flag(r, letter, &token, &len);
+}
+
+int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
+                         uint32_t what, const char *text, size_t len, uint64_t number)
+{
+    if (!find_result(s, at, serial, call)) return MG_EDIT_OVER;
+    struct async *a = s->coroutines.running;
+    struct kept_result *kept = &a->calls[call].result;
+    if (!kept->news.response || kept->kind != RESULT_HIT) return MG_EDIT_NO_VALUE;
+    struct response_value v = response_read(&kept->response);
+    if (what == MG_RESULT_VALUE) {
+        if (!v.at) return MG_EDIT_NO_VALUE;
+        if (len > s->host.max_value) return MG_EDIT_TOO_LARGE;
+        v.at = (const uint8_t *)text;
+        v.len = len;
+    } else if (what == MG_RESULT_FLAGS) {
+        if (!shows(&kept->response, 'f')) return MG_EDIT_NO_NUMBER;
+        v.flags = (uint32_t)number;
+    } else {
+        if (!shows(&kept->response, 'c')) return MG_EDIT_NO_NUMBER;
+        v.cas = number;
     }
-    return false;
+    if (a->held + len > async_held_most(s)) return MG_EDIT_TOO_MUCH;
+    a->held += len;
+    result_rewrite(kept, &v);
+    return MG_EDIT_OK;
 }
 
 /* --- ends -------------------------------------------------------------------------------------- */

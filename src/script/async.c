@@ -309,6 +309,7 @@ static void show_own_key(const struct request *r, struct call_news *news, uint8_
     size_t len = r->shown_key_at ? r->shown_key_len : r->key_len;
     news->key.shown_len = (uint16_t)request_wire_key(r, (const uint8_t *)shown, len, room);
     news->key.shown = room;
+    news->key.is_base64 = r->meta & META_BASE64;
     news->key.sent = NULL;
 }
 

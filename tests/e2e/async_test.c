@@ -229,6 +229,83 @@ static void an_error_after_a_wait_costs_the_request_and_is_logged(void **state)
         stage_fails("no place or no traceback: %s", line);
 }
 
+static void a_response_can_be_changed(void **state)
+{
+    static const struct {
+        const char *sent, *answer, *body, *reply;
+    } cases[] = {
+        {"get k", "VALUE k 5 3\r\nabc\r\nEND\r\n",
+         "res.value = res.value .. '!' res.flags = res.flags + 1",
+         "VALUE k 6 4\r\nabc!\r\nEND\r\n"},
+        {"gets k", "VALUE k 5 3 7\r\nabc\r\nEND\r\n", "res.value = '' res.cas = 8",
+         "VALUE k 5 0 8\r\n\r\nEND\r\n"},
+        {"gets k", "VALUE k 5 3 7\r\nabc\r\nEND\r\n", "res.cas = '18446744073709551615'",
+         "VALUE k 5 3 18446744073709551615\r\nabc\r\nEND\r\n"},
+        {"mg k v f c s k Oxy t", "VA 3 f5 c7 s3 kk Oxy t-1\r\nabc\r\n",
+         "res.value = 'long enough' res.flags = 0 res.cas = 1 assert(res.ttl == -1)",
+         "VA 11 f0 c1 s11 kk Oxy t-1\r\nlong enough\r\n"},
+        {"mg k f", "HD f5\r\n", "res.flags = 9", "HD f9\r\n"},
+        {"mg k s v", "VA 1 s1\r\nx\r\n", "res.value = ('v'):rep(12)",
+         "VA 12 s12\r\nvvvvvvvvvvvv\r\n"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n",
+         "res.value = 'yz' assert(res.size == 2 and res.value == 'yz' and res.flags == 5)\n"
+         "local set = mg.request.set('copy', res) assert(set.value == 'yz')",
+         "VALUE k 5 2\r\nyz\r\nEND\r\n"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n",
+         "local sum = 0 for i = 1, 100 do res.value = ('y'):rep(i) sum = sum + res.size end\n"
+         "res.value = tostring(sum)",
+         "VALUE k 5 4\r\n5050\r\nEND\r\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(
+            script_waiting(
+                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
+            NULL);
+        struct client *c = client_connects(m);
+        client_sends(c, textf("%s\r\n", cases[i].sent));
+        backend_sees(b, textf("%s\r\n", cases[i].sent));
+        backend_answers(b, cases[i].answer);
+        client_sees(c, cases[i].reply);
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
+}
+
+static void what_a_response_does_not_show_cannot_be_changed(void **state)
+{
+    static const struct {
+        const char *sent, *answer, *body, *wrong;
+    } cases[] = {
+        {"get k", "END\r\n", "res.value = 'x'", "res.value: this response carries no value"},
+        {"get k", "SERVER_ERROR no\r\n", "res.value = 'x'", "carries no value"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.cas = 1", "res.cas: this response does not"},
+        {"mg k f", "HD f5\r\n", "res.value = 'x'", "carries no value"},
+        {"mg k v", "VA 1\r\nx\r\n", "res.flags = 1", "res.flags: this response does not"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.value = 5", "takes a string, not a number"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.flags = -1", "a whole number from 0 to"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.cas = 'y'", "a whole number from 0 on"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.kind = 'hit'",
+         "value, flags and cas can be set"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.value = ('x'):rep(2 ^ 20 + 1)",
+         "longer than --max-value"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(
+            script_waiting(
+                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
+            NULL);
+        struct client *c = client_connects(m);
+        client_sends(c, textf("%s\r\n", cases[i].sent));
+        backend_sees(b, textf("%s\r\n", cases[i].sent));
+        backend_answers(b, cases[i].answer);
+        client_sees(c, "SERVER_ERROR script error\r\n");
+        moongate_sees_log(m, cases[i].wrong);
+        stage_clears();
+    }
+}
+
 /* The answer to one command as that to another: where it means the same, with the client's key; else an error. */
 static void a_result_answers_only_what_it_fits(void **state)
 {
@@ -286,6 +363,8 @@ int main(void)
         play(functions_stand_in_policies_and_policies_in_functions),
         play(errors_can_be_caught_across_a_wait),
         play(an_error_after_a_wait_costs_the_request_and_is_logged),
+        play(a_response_can_be_changed),
+        play(what_a_response_does_not_show_cannot_be_changed),
         play(a_result_answers_only_what_it_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

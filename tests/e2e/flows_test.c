@@ -142,6 +142,32 @@ static void base64_keys_are_rewritten_and_shown_as_they_came(void **state)
     client_sees_nothing_more(c);
 }
 
+/* mg is answered with a key as it was stored, whichever form was asked for. */
+static void a_key_is_shown_in_the_form_in_which_it_came(void **state)
+{
+    static const char *const plays[][4] = {
+        {"mg YWI= b v k f", "mg cDphYg== b v k f", "VA 1 kp:ab f0\r\nx\r\n",
+         "VA 1 kYWI= b f0\r\nx\r\n"},
+        {"mg ab v k f", "mg p:ab v k f", "VA 1 kcDphYg== b f0\r\nx\r\n", "VA 1 kab f0\r\nx\r\n"},
+        {"mg ab k", "mg p:ab k", "HD kcDphYg== b\r\n", "HD kab\r\n"},
+        {"md YWI= b k", "md cDphYg== b k", "NF kcDphYg== b\r\n", "NF kYWI= b\r\n"},
+        {"me YWI= b", "me cDphYg== b", "ME p:ab exp=-1\r\n", "ME YWI= exp=-1\r\n"},
+    };
+    static const char *const routes[] = {
+        "mg.modify_key { a, add = 'p:' }", "mg.modify_key { mg.failover { a, b }, add = 'p:' }",
+        "mg.modify_key { mg.async(function(req) return mg.call(a, req) end), add = 'p:' }"};
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct client *c = client_of(routes[i]);
+        for (size_t k = 0; k < sizeof plays / sizeof *plays; k++) {
+            client_sends(c, textf("%s\r\n", plays[k][0]));
+            backend_sees(a, textf("%s\r\n", plays[k][1]));
+            backend_answers(a, plays[k][2]);
+            client_sees(c, plays[k][3]);
+        }
+        stage_clears();
+    }
+}
+
 static void cas_passes_through(void **state)
 {
     struct client *c = client_of("mg.failover { a, b, on = 'miss' }");
@@ -349,6 +375,7 @@ int main(void)
         play(noreply_stays_silent_through_every_route),
         play(quiet_meta_commands_stay_quiet_and_keep_their_key_and_opaque),
         play(base64_keys_are_rewritten_and_shown_as_they_came),
+        play(a_key_is_shown_in_the_form_in_which_it_came),
         play(cas_passes_through),
         play(long_values_reach_all_and_come_back_whole),
         play(a_second_try_on_one_server_is_not_answered_by_what_came_before),

@@ -36,6 +36,11 @@ static void every_command_works(void **state)
         {"delete k\r\n", "DELETED\r\n"},
         {"delete k\r\n", "NOT_FOUND\r\n"},
         {"get k\r\n", "END\r\n"},
+        /* mg shows a key as it was stored, whichever form it was asked for in. */
+        {"set a 5 0 1\r\nx\r\n", "STORED\r\n"},
+        {"mg YQ== b v k f\r\nmg a k\r\n", "VA 1 ka f5\r\nx\r\nHD ka\r\n"},
+        {"ms YQ== 1 b k\r\ny\r\n", "HD kYQ== b\r\n"},
+        {"mg a v k f\r\nmg YQ== b k\r\n", "VA 1 kYQ== b f0\r\ny\r\nHD kYQ== b\r\n"},
     };
     struct memcached *s = memcached_start(NULL);
     struct client *c =

@@ -52,19 +52,23 @@ static void the_longest_prefix_counts(void **state)
     journeys(prefixes, COUNT(prefixes));
 }
 
-/* Prefixes of up to five letters out of two, and all keys of up to six, beside a search through all. */
+/* Prefixes of up to five letters out of two, and all keys of up to six, beside a search through all; also behind a beginning that
+ * all have, so that they part around their eighth byte. */
 static void any_prefixes_are_found_as_by_hand(void **state)
 {
-    char text[3000], key[8];
+    char text[3000], key[16];
     for (unsigned seed = 1; seed < 40; seed++) {
-        char names[20][8];
+        char names[20][16];
+        const char *front = seed % 2 ? "" : "common";
+        size_t begin = strlen(front);
         unsigned n = 0;
         size_t len = (size_t)snprintf(text, sizeof text, "mg.by_prefix { { ");
         srand48(seed);
         for (unsigned i = 0; i < 20; i++) {
             unsigned letters = 1 + (unsigned)lrand48() % 5, known = 0;
-            for (unsigned k = 0; k < letters; k++) names[n][k] = "ab"[lrand48() % 2];
-            names[n][letters] = 0;
+            strcpy(names[n], front);
+            for (unsigned k = 0; k < letters; k++) names[n][begin + k] = "ab"[lrand48() % 2];
+            names[n][begin + letters] = 0;
             for (unsigned k = 0; k < n; k++) known += strcmp(names[k], names[n]) == 0;
             if (known) continue;
             len += (size_t)snprintf(text + len, sizeof text - len, "%s = mg.error '%s', ", names[n],
@@ -76,9 +80,10 @@ static void any_prefixes_are_found_as_by_hand(void **state)
         for (unsigned letters = 1; letters <= 6; letters++) {
             for (unsigned bits = 0; bits < 1u << letters; bits++) {
                 const char *best = NULL;
-                char wanted[16];
-                for (unsigned k = 0; k < letters; k++) key[k] = "ab"[bits >> k & 1];
-                key[letters] = 0;
+                char wanted[24];
+                strcpy(key, front);
+                for (unsigned k = 0; k < letters; k++) key[begin + k] = "ab"[bits >> k & 1];
+                key[begin + letters] = 0;
                 for (unsigned k = 0; k < n; k++) {
                     bool fits = strncmp(key, names[k], strlen(names[k])) == 0;
                     if (fits && (!best || strlen(names[k]) > strlen(best))) best = names[k];
