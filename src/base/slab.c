@@ -57,6 +57,7 @@ void *slab_borrow(size_t size)
     if (!lists[class]) refill(class);
     struct block *b = lists[class];
     lists[class] = b->next;
+    __builtin_prefetch(b->next); /* the next one is read when it is borrowed */
     return b;
 }
 

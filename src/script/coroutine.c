@@ -75,10 +75,11 @@ static int push_what_came(lua_State *L, const struct async *a)
 
 /* The number of the handle at a place of the stack when it is one of that function; else NO_NUMBER. Nobody else makes
  * userdata of that size, and it is never written to. */
-static uint32_t number_at(lua_State *L, int at, const struct async *a)
+static uint32_t number_at(lua_State *L, int at, const struct coroutine *c, const struct async *a)
 {
     const struct mg_handle *handle = lua_touserdata(L, at);
-    if (!handle || lua_objlen(L, at) != sizeof *handle) return NO_NUMBER;
+    bool is_known = handle == c->request || handle == c->responses[0];
+    if (!handle || (!is_known && lua_objlen(L, at) != sizeof *handle)) return NO_NUMBER;
     bool is_its = handle->at == a->at && handle->serial == serial_of(a);
     return is_its ? handle->number : NO_NUMBER;
 }
@@ -181,7 +182,7 @@ static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
     lua_settop(c->L, AT_FREE);
-    uint32_t number = number_at(c->L, AT_FREE, a);
+    uint32_t number = number_at(c->L, AT_FREE, c, a);
     if (!a->is_told && number < a->calls_n)
         async_finish_call(a, number);
     else if (!a->is_told)
@@ -263,7 +264,7 @@ static bool is_last(lua_State *L)
 static int call_own(lua_State *L)
 {
     struct async *a = running(L);
-    if (!a || number_at(L, 2, a) != MG_REQUEST) return 0;
+    if (!a || number_at(L, 2, a->coroutine, a) != MG_REQUEST) return 0;
     uint32_t number = a->calls_n;
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
     if (is_last(L)) {
