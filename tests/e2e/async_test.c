@@ -158,6 +158,27 @@ static void what_spawns_itself_comes_to_an_end(void **state)
     backend_has_nothing_yet(b);
 }
 
+/* Whatever is decided first, or begun later: what a client asked for first is sent first. */
+static void what_functions_send_goes_out_with_their_requests(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(moongate_start(
+        textf(MG "local pool = mg.pool { '%s' }\n"
+                 "local waits = mg.async(function(req) return (mg.call(pool, req)) end)\n"
+                 "return function(req)\n"
+                 "  if req.key == 'wait' then return waits end\n"
+                 "  if req.key == 'spawn' then mg.spawn(pool, mg.request.delete 'more') end\n"
+                 "  return pool\n"
+                 "end\n",
+              backend_address(b)),
+        NULL));
+    client_sends(c, "delete wait\r\ndelete plain\r\ndelete spawn\r\ndelete wait\r\n");
+    backend_sees(b, "delete wait\r\ndelete plain\r\ndelete more\r\ndelete spawn\r\n"
+                    "delete wait\r\n");
+    backend_answers(b, "DELETED\r\nNOT_FOUND\r\nDELETED\r\nDELETED\r\nNOT_FOUND\r\n");
+    client_sees(c, "DELETED\r\nNOT_FOUND\r\nDELETED\r\nNOT_FOUND\r\n");
+}
+
 static void a_function_may_sleep(void **state)
 {
     struct backend *b = backend_listens();
@@ -359,6 +380,7 @@ int main(void)
         play(a_call_has_a_time_limit_of_its_own),
         play(what_is_spawned_is_not_waited_for),
         play(what_spawns_itself_comes_to_an_end),
+        play(what_functions_send_goes_out_with_their_requests),
         play(a_function_may_sleep),
         play(functions_stand_in_policies_and_policies_in_functions),
         play(errors_can_be_caught_across_a_wait),
