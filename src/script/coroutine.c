@@ -41,12 +41,15 @@ static struct mg_handle *push_one(lua_State *L, const struct async *a, uint32_t 
     return c->responses[number];
 }
 
-static void push_response(lua_State *L, const struct async *a, uint32_t number)
+/* [] -> [response]; returns what is behind it. */
+static struct mg_handle *push_response(lua_State *L, const struct async *a, uint32_t number)
 {
-    *push_one(L, a, number) = (struct mg_handle){.at = a->at,
-                                                 .serial = serial_of(a),
-                                                 .number = number,
-                                                 .kind = a->calls[number].result.kind};
+    struct mg_handle *handle = push_one(L, a, number);
+    *handle = (struct mg_handle){.at = a->at,
+                                 .serial = serial_of(a),
+                                 .number = number,
+                                 .kind = a->calls[number].result.kind};
+    return handle;
 }
 
 static int push_list(lua_State *L, const struct async *a)
@@ -63,11 +66,11 @@ static int push_list(lua_State *L, const struct async *a)
     return 1;
 }
 
-/* What it waited for: values on top, how many is returned. */
+/* What it waited for: values on top, how many is returned. One response is on top since it began to wait. */
 static int push_what_came(lua_State *L, const struct async *a)
 {
     switch (a->until.gives) {
-    case MG_GIVES_ONE: push_response(L, a, a->until.first); return 1;
+    case MG_GIVES_ONE: a->coroutine->comes->kind = a->calls[a->until.first].result.kind; return 1;
     case MG_GIVES_LIST: return push_list(L, a);
     default: return 0;
     }
@@ -192,6 +195,15 @@ static void finish(struct script *s, struct async *a)
 
 /* --- the way through --------------------------------------------------------------------------- */
 
+/* It has yielded to wait, and not by itself after an error of a wait that could not be. */
+static bool waits_well(const struct async *a)
+{
+    const struct coroutine *c = a->coroutine;
+    if (!a->is_waiting && !a->is_ready) return false;
+    return a->until.gives != MG_GIVES_ONE ||
+           (lua_gettop(c->L) > 0 && lua_touserdata(c->L, -1) == c->comes);
+}
+
 /* Runs it on from where it stands, with n values on its stack, until it waits or ends. */
 static void go(struct script *s, struct async *a, int n)
 {
@@ -199,7 +211,7 @@ static void go(struct script *s, struct async *a, int n)
     int status = lua_resume(a->coroutine->L, n);
     s->coroutines.running = NULL;
     if (status == LUA_YIELD) {
-        if (!a->is_waiting && !a->is_ready)
+        if (!waits_well(a))
             fail(s, a,
                  "a function given to mg.async yields through mg.call, mg.call_all, mg.call_each "
                  "and mg.sleep only");
@@ -252,6 +264,15 @@ static struct async *running(lua_State *L)
     return a && a->coroutine && a->coroutine->L == L ? a : NULL;
 }
 
+/* What is on top when a thread yields is what it goes on with, unless more is pushed. */
+static int yield(lua_State *L, struct async *a, const struct async_wait *wait, double timeout)
+{
+    bool one = wait->gives == MG_GIVES_ONE && wait->first < a->calls_n;
+    async_wait(a, wait, timeout);
+    if (one) a->coroutine->comes = push_response(L, a, wait->first);
+    return lua_yield(L, one);
+}
+
 /* True when mg.call, which calls us, was the function's tail call: what mg.call returns is what the function does. */
 static bool is_last(lua_State *L)
 {
@@ -273,8 +294,7 @@ static int call_own(lua_State *L)
         return 1;
     }
     struct async_wait wait = {number, 1, MG_WAIT_ALL, 0, MG_GIVES_ONE};
-    async_wait(a, &wait, 0);
-    return lua_yield(L, 0);
+    return yield(L, a, &wait, 0);
 }
 
 /* wait(first, n, wait, needed, timeout, gives): what enum mg_gives says. */
@@ -285,8 +305,7 @@ static int wait_for(lua_State *L)
     struct async_wait wait = {(uint32_t)lua_tonumber(L, 1), (uint32_t)lua_tonumber(L, 2),
                               (uint32_t)lua_tonumber(L, 3), (uint32_t)lua_tonumber(L, 4),
                               (uint32_t)lua_tonumber(L, 6)};
-    async_wait(a, &wait, lua_tonumber(L, 5));
-    return lua_yield(L, 0);
+    return yield(L, a, &wait, lua_tonumber(L, 5));
 }
 
 /* current(): the handle of the function that runs, at and serial; nothing when none does. */

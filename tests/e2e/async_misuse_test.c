@@ -156,6 +156,41 @@ static void a_wait_that_cannot_be_leaves_nothing_behind(void **state)
 }
 
 /* A script cannot have the coroutine that moongate resumes; those of its own it may. */
+/* Ends of functions that look like a call as the last act, and yields that look like a wait. */
+static void only_a_call_that_is_the_last_act_ends_a_function(void **state)
+{
+    static const struct {
+        const char *body, *reply, *wrong;
+    } cases[] = {
+        {"return mg.call(pool, req)", "END\r\n", NULL},
+        {"return (mg.call(pool, req))", "END\r\n", NULL},
+        {"local function f(r) return mg.call(pool, r) end return f(req)", "END\r\n", NULL},
+        {"return select(2, pcall(mg.call, pool, req))", "END\r\n", NULL},
+        {"return pcall(mg.call, pool, req)", "SERVER_ERROR script error\r\n", "returned a boolean"},
+        {"return setmetatable({}, { __index = function(_, r) return mg.call(pool, r) end })[req]",
+         "END\r\n", NULL},
+        {"pcall(table.sort, { 1, 2 }, function() mg.call(pool, req) end) coroutine.yield()",
+         "SERVER_ERROR script error\r\n", "yields through mg.call"},
+        {"pcall(table.sort, { 1, 2 }, function() mg.call(pool, req) end) coroutine.yield(1, 2)",
+         "SERVER_ERROR script error\r\n", "yields through mg.call"},
+        {"local res for i = 1, 9 do res = mg.call(pool, req) end return res", "END\r\n", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct memcached *s = memcached_start(NULL);
+        struct moongate *m = moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
+                                                     "return mg.async(function(req) %s end)\n",
+                                                  memcached_address(s), cases[i].body),
+                                            NULL);
+        struct client *c = client_connects(m);
+        for (int k = 0; k < 100; k++) { /* compiled by then */
+            client_sends(c, "get k\r\n");
+            client_sees(c, cases[i].reply);
+        }
+        if (cases[i].wrong) moongate_sees_log(m, cases[i].wrong);
+        stage_clears();
+    }
+}
+
 static void a_functions_coroutine_is_only_moongates(void **state)
 {
     struct backend *b = backend_listens();
@@ -312,6 +347,7 @@ int main(void)
         play(wrong_use_is_an_error_of_that_request_alone),
         play(outside_of_a_waiting_function_nothing_waits),
         play(a_wait_that_cannot_be_leaves_nothing_behind),
+        play(only_a_call_that_is_the_last_act_ends_a_function),
         play(a_functions_coroutine_is_only_moongates),
         play(what_is_kept_too_long_is_never_anothers),
         play(a_request_that_was_decided_is_void_in_the_same_turn),
