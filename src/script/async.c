@@ -95,6 +95,7 @@ void async_go_on(struct async *a)
     async_stop_waiting(a);
     a->is_ready = true;
     flow_make_ready(a->flow);
+    __builtin_prefetch(a->coroutine);
 }
 
 static void on_time(struct flow *flow)

@@ -241,6 +241,8 @@ void coroutines_go_on(struct script *s)
 {
     static const struct result miss = {.kind = RESULT_MISS};
     for (struct async *a; (a = async_next(s));) {
+        const struct async *then = s->routes.ready ? s->routes.ready->own : NULL;
+        if (then && then->coroutine) __builtin_prefetch(then->coroutine->L);
         if (a->is_dropped) /* its client is gone: the function is left where it stands */
             async_finish(a, &miss);
         else if (lua_status(a->coroutine->L) != LUA_YIELD)
