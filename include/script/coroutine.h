@@ -27,7 +27,7 @@ struct coroutine {
     struct mg_handle *request;
     struct mg_handle *responses[COROUTINE_RESPONSES];
     struct mg_handle *comes; /* the response that it goes on with, when it waits for one */
-    int ref; /* in Lua's registry, as all of them are: */
+    int ref;                 /* in Lua's registry, as all of them are: */
     int response_refs[COROUTINE_RESPONSES];
 };
 
