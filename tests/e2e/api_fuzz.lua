@@ -14,7 +14,6 @@ local function pick(list) return list[random(#list)] end
 local pool, other = mg.pool { SERVERS }, mg.pool { SERVERS, timeout = 0.05 }
 local shared, counter, gauge = mg.shared("fuzz", "64k"), mg.counter "fuzz_count", mg.gauge "fuzz_gauge"
 local histogram = mg.histogram "fuzz_times"
-local refuse = mg.reply.error -- mg's tables will not stay as they are
 
 -- --- what there is to give --------------------------------------------------------------------
 
@@ -353,17 +352,7 @@ note("mg", "pool", "live")
 note("mg", "options", "live")
 for _, thing in ipairs(things) do learn(thing) end
 
--- "done:Request:flag" is answered with what was done with it: "live finished".
-local function tell(what)
-    local kinds = {}
-    for _, kind in ipairs { "live", "finished", "foreign" } do
-        if done:get(what .. ":" .. kind) then kinds[#kinds + 1] = kind end
-    end
-    return refuse(#kinds > 0 and table.concat(kinds, " ") or "nothing")
-end
-
 return function(req)
     if req.key == "alive" then return pool end
-    if req:has_prefix "done:" then return tell(req.key:sub(6)) end
     return plain(req)
 end
