@@ -250,6 +250,23 @@ static void an_error_after_a_wait_costs_the_request_and_is_logged(void **state)
         stage_fails("no place or no traceback: %s", line);
 }
 
+/* A function that has called runs `body` on the response, and returns it. Its request is sent, answered, and seen. */
+static struct moongate *a_response_meets(const char *body, const char *sent, const char *answer,
+                                         const char *reply)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(
+        script_waiting(b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", body)),
+        NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, textf("%s\r\n", sent));
+    backend_sees(b, textf("%s\r\n", sent));
+    backend_answers(b, answer);
+    client_sees(c, reply);
+    client_sees_nothing_more(c);
+    return m;
+}
+
 static void a_response_can_be_changed(void **state)
 {
     static const struct {
@@ -278,17 +295,7 @@ static void a_response_can_be_changed(void **state)
          "VALUE k 5 4\r\n5050\r\nEND\r\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct backend *b = backend_listens();
-        struct moongate *m = moongate_start(
-            script_waiting(
-                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
-            NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, textf("%s\r\n", cases[i].sent));
-        backend_sees(b, textf("%s\r\n", cases[i].sent));
-        backend_answers(b, cases[i].answer);
-        client_sees(c, cases[i].reply);
-        client_sees_nothing_more(c);
+        a_response_meets(cases[i].body, cases[i].sent, cases[i].answer, cases[i].reply);
         stage_clears();
     }
 }
@@ -312,16 +319,8 @@ static void what_a_response_does_not_show_cannot_be_changed(void **state)
          "longer than --max-value"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct backend *b = backend_listens();
-        struct moongate *m = moongate_start(
-            script_waiting(
-                b, textf("  local res = mg.call(pool, req)\n  %s\n  return res", cases[i].body)),
-            NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, textf("%s\r\n", cases[i].sent));
-        backend_sees(b, textf("%s\r\n", cases[i].sent));
-        backend_answers(b, cases[i].answer);
-        client_sees(c, "SERVER_ERROR script error\r\n");
+        struct moongate *m = a_response_meets(cases[i].body, cases[i].sent, cases[i].answer,
+                                              "SERVER_ERROR script error\r\n");
         moongate_sees_log(m, cases[i].wrong);
         stage_clears();
     }
