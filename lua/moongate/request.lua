@@ -29,9 +29,14 @@ local edit_errors = {
     [tonumber(C.MG_EDIT_TOO_MUCH)] = "this function holds as many bytes as it may (--client-buffer)",
 }
 
---- Raises what C said of an edit.
+--- What C said of an edit, in words.
+function M.edit_error(status)
+    return edit_errors[tonumber(status)]
+end
+
+--- Raises it.
 function M.check(status)
-    if status ~= 0 then where.fail(edit_errors[tonumber(status)]) end
+    if status ~= 0 then where.fail(M.edit_error(status)) end
 end
 
 local check = M.check

@@ -99,17 +99,16 @@ function fields.error(of)
     return result.text_at ~= 0 and abi.string(result.text_at, result.text_len) or nil
 end
 
+-- What an edit's errors mean here; the others are as of requests.
 local errors = {
     [C.MG_EDIT_OVER] = OVER,
     [C.MG_EDIT_NO_VALUE] = "this response carries no value",
     [C.MG_EDIT_NO_NUMBER] = "this response does not show it: ask for it with gets, or the meta flags f and c",
-    [C.MG_EDIT_TOO_LARGE] = "a value may not be longer than --max-value",
-    [C.MG_EDIT_TOO_MUCH] = "this function holds as many bytes as it may (--client-buffer)",
 }
 
 local function rewrite(of, name, what, text, number)
     local status = C.mg_async_rewrite(script, of.at, of.serial, of.number, what, text, text and #text or 0, number)
-    if status ~= 0 then where.fail(("res.%s: %s"):format(name, errors[status])) end
+    if status ~= 0 then where.fail(("res.%s: %s"):format(name, errors[status] or request.edit_error(status))) end
 end
 
 -- Fields that are set: what the function's client, or what borrows the value, sees of a hit.
