@@ -144,7 +144,7 @@ const char *mg_host(void);
 /* --- functions that wait. `at` and `serial` are the handle of one: a place and a number that tells it from others there. */
 
 /* What mg_async_finish ends with. */
-enum mg_finish { MG_FINISH_CALL, MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL, MG_FINISH_ERROR };
+enum mg_finish { MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL };
 
 /* How long a function waits: until all, one, one hit, more than half, or `needed` of its calls are good. */
 enum mg_wait { MG_WAIT_ALL, MG_WAIT_FIRST, MG_WAIT_HIT, MG_WAIT_MAJORITY, MG_WAIT_COUNT };
@@ -214,9 +214,8 @@ enum mg_result_part { MG_RESULT_VALUE, MG_RESULT_FLAGS, MG_RESULT_CAS };
 int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
                          uint32_t what, const char *text, size_t len, uint64_t number);
 
-/* Ends it. what: enum mg_finish; number: of the call or the route; the text of FAIL, or of the script's ERROR, which is
- * logged. */
-void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
+/* Ends it: with the number of a route, a miss, or the text of an error that the client gets. */
+void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t route,
                      const char *text, size_t len);
 
 /* Ends it with a value; and decides slot `slot` so. Return 0 or enum mg_call_error. */

@@ -198,27 +198,29 @@ int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_
 
 /* --- ends -------------------------------------------------------------------------------------- */
 
-void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t number,
-                     const char *text, size_t len)
+/* As if the function had called the route as its last act. */
+static void finish_through(struct async *a, int32_t route)
 {
     static const char WRONG[] = "the request may not be sent as it was rewritten";
+    struct script *s = a->script;
+    uint32_t serial = s->asyncs.slots[a->at].serial;
+    int32_t call = async_call_own(a, route)
+                       ? (int32_t)a->leg.call
+                       : mg_async_call(s, a->at, serial, route, &a->flow->kept->r, 0);
+    if (call < 0)
+        async_fail(a, WRONG, sizeof WRONG - 1);
+    else
+        async_finish_call(a, (uint32_t)call);
+}
+
+void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t route,
+                     const char *text, size_t len)
+{
     struct async *a = async_find(s, at, serial);
     struct result result = {.kind = RESULT_MISS};
     if (!a) return;
     if (what == MG_FINISH_ROUTE) {
-        number = async_call_own(a, number)
-                     ? (int32_t)a->leg.call
-                     : mg_async_call(s, at, serial, number, &a->flow->kept->r, 0);
-        what = number < 0 ? MG_FINISH_ERROR : MG_FINISH_CALL;
-        text = WRONG;
-        len = sizeof WRONG - 1;
-    }
-    if (what == MG_FINISH_CALL && (uint32_t)number < a->calls_n) {
-        async_finish_call(a, (uint32_t)number);
-        return;
-    }
-    if (what == MG_FINISH_ERROR) {
-        async_fail(a, text, len);
+        finish_through(a, route);
         return;
     }
     if (what == MG_FINISH_FAIL) result = (struct result){RESULT_DENIED, NULL, text, len};
