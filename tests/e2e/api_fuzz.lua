@@ -350,9 +350,10 @@ mg.defaults {}
 mg.options { max_conns = 1000, verbose = 0 }
 note("mg", "pool", "live")
 note("mg", "options", "live")
+keep(mg.timer.after(3600, function() end))
 for _, thing in ipairs(things) do learn(thing) end
 
 return function(req)
-    if req.key == "alive" then return pool end
+    if req.key == "alive" or req.key == "done:calm" then return pool end -- one line each, whatever else goes on
     return plain(req)
 end
