@@ -41,11 +41,11 @@ struct call_key {
 
 struct call_news {
     enum call_event event;
+    enum call_failure why;           /* FAILED */
     const struct response *response; /* VALUE, ANSWERED */
-    struct blob *blob;     /* that the response lies in, or NULL: it lies in the turn's arena */
-    struct call_key key;   /* VALUE, and ANSWERED with a value */
-    enum call_failure why; /* FAILED */
-    const char *failure;   /* FAILED: the backend's name and the reason, without CRLF */
+    struct blob *blob;   /* that the response lies in, or NULL: it lies in the turn's arena */
+    struct call_key key; /* VALUE, and ANSWERED with a value */
+    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
 };
 
 /* Tells the owner. Must not call into the backend floor. */

@@ -42,19 +42,21 @@ struct flow {
     struct flow *next;                   /* in a list of its kind's; or in generation->ready */
     struct flow *next_flow, **prev_flow; /* in turn->flows */
     uint32_t running;
-    uint32_t tried;          /* legs begun */
-    uint32_t chosen;         /* what its kind makes of it */
-    bool is_entered;         /* its kind's code is running: it may not go yet */
-    double began;            /* as turn->now */
-    struct kept_result best; /* the result that would count so far */
-    void *own;               /* the kind's */
-    ev_timer timer;
+    uint32_t tried;   /* legs begun */
+    uint32_t chosen;  /* what its kind makes of it */
+    bool is_entered;  /* its kind's code is running: it may not go yet */
+    bool is_outlived; /* by what its kind has in its block, see flow_free */
     uint32_t legs_n;
+    double began;             /* as turn->now */
+    struct kept_result *best; /* the result that would count so far, see flow_keep_best; or NULL */
+    void *own; /* the kind's: own_size bytes, not cleared; where that is 0, NULL at first */
+    ev_timer timer;
     struct leg legs[];
 };
 
 struct flow_kind {
     uint32_t more_legs;                 /* beside one a child */
+    uint32_t own_size;                  /* in the flow's block, behind the legs */
     size_t state_size;                  /* of route->state, made of zeros with the route; 0: none */
     void (*build)(struct route *route); /* fills it, or makes one of another size; NULL: it stays */
     void (*start)(struct flow *flow);
@@ -93,6 +95,9 @@ void flows_end(struct turn *t);
 
 /* --- for kinds */
 
+/* What is in its block outlives the flow: its kind's release set is_outlived, and gives the block back now. */
+void flow_free(struct flow *flow);
+
 /* Runs the request (flow->kept, or another one that is held until then) through a route, as leg `place`. */
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route,
               const struct request *r);
@@ -107,6 +112,10 @@ static inline bool flow_is_finished(const struct flow *flow)
 {
     return !flow->end.done;
 }
+
+/* Keeps a result until a better one is kept; and finishes with the one that was kept. */
+void flow_keep_best(struct flow *flow, const struct result *result);
+void flow_finish_best(struct flow *flow);
 
 /* Calls kind->alarm in so many seconds, from now. */
 void flow_alarm(struct flow *flow, double seconds);

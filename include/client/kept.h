@@ -29,11 +29,11 @@ void kept_drop_value(struct kept *kept);
 /* Invariant: kind == 0: nothing is kept. */
 struct kept_result {
     unsigned kind; /* as in struct result */
+    uint32_t room; /* bytes of `bytes` */
     struct call_news news;
     struct response response;
     struct blob *blob; /* NULL: the bytes are in `bytes` */
     uint8_t *bytes;
-    uint32_t room;
     const char *text;
     uint32_t text_len;
 };

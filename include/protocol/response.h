@@ -22,15 +22,15 @@ enum response_status {
 
 struct response {
     enum response_kind kind;
+    uint16_t key_len;
+    uint16_t opaque_len;
     const uint8_t *bytes; /* all of it, CRLF included; for a VALUE or VA its data and CRLF too */
     size_t len;
     const uint8_t *
         key; /* VALUE, ME: its key; an answer to a meta command: the key that k asked for, or NULL */
     const uint8_t *rest;   /* where there is a key: what follows it */
     const uint8_t *opaque; /* an answer to a meta command: what O gave, or NULL */
-    uint16_t key_len;
-    uint16_t opaque_len;
-    size_t need; /* AGAIN: how long it will be in all, 0 = not known */
+    size_t need;           /* AGAIN: how long it will be in all, 0 = not known */
 };
 
 /* Parses the first response in bytes[0..len). Values over max_value bytes are INVALID. */

@@ -1,8 +1,8 @@
 /* async: functions of the script that wait: the C side of mg.async.
  *
  * One is made for a request whose function waits, and known to Lua by a handle: a place in the script's table and a serial number,
- * so that a handle that Lua kept too long is found out. It is a flow: it ends when its end was told and no call is out. Whatever it
- * holds (rewritten keys, results of calls) goes with it.
+ * so that a handle that Lua kept too long is found out. It lies in the block of its flow, which ends when its end was told and its leg
+ * is not out; other calls may outlive the flow. Whatever it holds (rewritten keys, results of calls) goes with the last of all.
  */
 #ifndef MOONGATE_SCRIPT_ASYNC_H
 #define MOONGATE_SCRIPT_ASYNC_H
@@ -26,6 +26,7 @@ struct async_call {
     struct kept_result result; /* kind 0: there is none yet */
     uint8_t command;
     bool echoes_alike; /* k, O and b were as in the client's request */
+    bool is_own;       /* of the client's request itself */
 };
 
 /* What a function waits for. */
@@ -35,13 +36,14 @@ struct async_wait {
     uint32_t gives;        /* enum mg_gives */
 };
 
-/* Invariant: `out` calls have no result yet; flow is NULL once it has ended, and then it goes with the last of them. */
+/* Invariant: `out` calls have no result yet; flow is only the block that it lies in once is_over, and that goes with the last of
+ * them. */
 struct async {
     struct script *script;
     struct flow *flow;
     struct coroutine *coroutine; /* NULL once the function has returned */
-    uint32_t at;                 /* in the script's table */
     struct async_call *calls;    /* `first`, or room for more of them */
+    uint32_t at;                 /* in the script's table */
     uint32_t calls_n, room;
     uint32_t out;
     struct {
@@ -55,6 +57,7 @@ struct async {
     bool is_ready;   /* in its generation's list */
     bool is_dropped; /* nobody waits for it: the script shall not go on with it */
     bool is_told;    /* the script has said how it ends */
+    bool is_over;    /* its flow has ended */
     int32_t tail;    /* the call whose result is the function's, or -1 */
     struct scrap *scraps;
     struct async_call first[1];

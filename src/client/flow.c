@@ -31,9 +31,14 @@ const struct flow_kind *flow_kind_of(enum route_kind kind)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-static size_t flow_size(uint32_t legs)
+static size_t own_at(uint32_t legs)
 {
     return sizeof(struct flow) + sizeof(struct leg) * legs;
+}
+
+static size_t flow_size(const struct flow_kind *kind, uint32_t legs)
+{
+    return own_at(legs) + kind->own_size;
 }
 
 static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
@@ -58,7 +63,7 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end)
 {
     uint32_t legs = route->children_n + kind->more_legs;
-    struct flow *flow = slab_borrow(flow_size(legs));
+    struct flow *flow = slab_borrow(flow_size(kind, legs));
     *flow = (struct flow){.kind = kind,
                           .route = route,
                           .generation = generation_take(g),
@@ -66,6 +71,7 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
                           .kept = kept,
                           .end = end,
                           .began = t->now,
+                          .own = kind->own_size ? (uint8_t *)flow + own_at(legs) : NULL,
                           .legs_n = legs};
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
@@ -80,15 +86,27 @@ static void unlink_flow(struct flow *flow)
     if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
 }
 
+static void drop_best(struct flow *flow)
+{
+    if (!flow->best) return;
+    result_release(flow->best);
+    slab_return(flow->best, sizeof *flow->best);
+}
+
+void flow_free(struct flow *flow)
+{
+    slab_return(flow, flow_size(flow->kind, flow->legs_n));
+}
+
 static void flow_destroy(struct flow *flow)
 {
     unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
     flow_no_alarm(flow);
-    result_release(&flow->best);
+    drop_best(flow);
     kept_give(flow->kept);
     generation_give(flow->generation);
-    slab_return(flow, flow_size(flow->legs_n));
+    if (!flow->is_outlived) flow_free(flow);
 }
 
 void flow_enter(struct flow *flow)
@@ -110,6 +128,21 @@ void flow_finish(struct flow *flow, const struct result *result)
     flow->end.done = NULL;
     flow_no_alarm(flow);
     end.done(end.owner, end.place, result);
+}
+
+void flow_keep_best(struct flow *flow, const struct result *result)
+{
+    if (!flow->best) {
+        flow->best = slab_borrow(sizeof *flow->best);
+        *flow->best = (struct kept_result){0};
+    }
+    result_keep(flow->best, result);
+}
+
+void flow_finish_best(struct flow *flow)
+{
+    struct result best = result_of(flow->best);
+    flow_finish(flow, &best);
 }
 
 /* --- time -------------------------------------------------------------------------------------- */

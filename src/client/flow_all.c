@@ -18,28 +18,28 @@ static void start(struct flow *flow)
 /* Keeps the worse of what was and what comes; the last one is told without keeping it. */
 static void take_worst(struct flow *flow, const struct result *result, bool last)
 {
-    bool worse = !flow->best.kind || result_is_worse(result->kind, flow->best.kind);
-    if (!last) {
-        if (worse) result_keep(&flow->best, result);
-        return;
-    }
-    struct result best = result_of(&flow->best);
-    flow_finish(flow, worse ? result : &best);
+    bool worse = !flow->best || result_is_worse(result->kind, flow->best->kind);
+    if (worse && last)
+        flow_finish(flow, result);
+    else if (last)
+        flow_finish_best(flow);
+    else if (worse)
+        flow_keep_best(flow, result);
 }
 
 /* The same the other way round. */
 static void take_best(struct flow *flow, const struct result *result, bool last)
 {
-    bool better = !flow->best.kind || result_is_worse(flow->best.kind, result->kind);
-    if (!last) {
-        if (better) result_keep(&flow->best, result);
-        return;
-    }
-    struct result best = result_of(&flow->best);
-    flow_finish(flow, better ? result : &best);
+    bool better = !flow->best || result_is_worse(flow->best->kind, result->kind);
+    if (better && last)
+        flow_finish(flow, result);
+    else if (last)
+        flow_finish_best(flow);
+    else if (better)
+        flow_keep_best(flow, result);
 }
 
-/* Votes are counted in flow->own's place: four classes of result, eight bits each. */
+/* Votes are counted in flow->chosen: four classes of result, eight bits each. */
 static uint32_t vote(struct flow *flow, unsigned kind)
 {
     unsigned class = kind & RESULT_HIT       ? 0

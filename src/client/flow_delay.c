@@ -17,17 +17,16 @@ static void start(struct flow *flow)
 
 static void on_time(struct flow *flow)
 {
-    struct result result = result_of(&flow->best);
     if (flow->tried == 0)
         ask(flow);
     else
-        flow_finish(flow, &result);
+        flow_finish_best(flow);
 }
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (flow->route->options.after > 0) {
-        result_keep(&flow->best, result);
+        flow_keep_best(flow, result);
         flow_alarm(flow, flow->route->options.after);
     } else {
         flow_finish(flow, result);

@@ -84,13 +84,14 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
     if (!may_go_on(flow, result)) {
         /* After only misses and errors the miss is the better answer. */
-        struct result best = result_of(&flow->best);
-        bool keep = flow->best.kind && result_is_worse(result->kind, flow->best.kind);
-        flow_finish(flow, keep ? &best : result);
+        if (flow->best && result_is_worse(result->kind, flow->best->kind))
+            flow_finish_best(flow);
+        else
+            flow_finish(flow, result);
         return;
     }
-    if (!flow->best.kind || !result_is_worse(result->kind, flow->best.kind))
-        result_keep(&flow->best, result);
+    if (!flow->best || !result_is_worse(result->kind, flow->best->kind))
+        flow_keep_best(flow, result);
     try_child(flow, next_child(flow));
 }
 

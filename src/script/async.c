@@ -58,7 +58,7 @@ void asyncs_release(struct asyncs *all)
 
 /* --- its flow ---------------------------------------------------------------------------------- */
 
-static void async_destroy(struct async *a)
+static void give_results(struct async *a)
 {
     for (uint32_t i = 0; i < a->calls_n; i++) result_release(&a->calls[i].result);
     if (a->calls != a->first) free(a->calls);
@@ -67,7 +67,6 @@ static void async_destroy(struct async *a)
         a->scraps = scrap->next;
         free(scrap);
     }
-    slab_return(a, sizeof *a);
 }
 
 /* Its end was told: Lua's handle is void from now on. */
@@ -76,9 +75,10 @@ static void release(struct flow *flow)
     struct async *a = flow->own;
     if (a->is_ready) flow_not_ready(flow);
     if (a->coroutine) coroutine_drop(a->script, a->coroutine);
-    a->flow = NULL;
     give_slot(&a->script->asyncs, a->at);
-    if (a->out == 0) async_destroy(a);
+    a->is_over = true;
+    flow->is_outlived = a->out > 0;
+    if (a->out == 0) give_results(a);
 }
 
 /* A script may catch the error of a wait that could not be (in table.sort, say), and go on as if nothing were. */
@@ -123,6 +123,7 @@ bool async_send_own(struct async *a, const struct route *route, uint32_t slot)
     if (a->leg.route) return false;
     a->leg.route = route;
     a->leg.call = async_add_call(a, &a->flow->kept->r);
+    a->calls[a->leg.call].is_own = true;
     flow_leg_later(a->flow, 0, slot);
     return true;
 }
@@ -147,6 +148,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 }
 
 static const struct flow_kind waiting = {.more_legs = 1,
+                                         .own_size = sizeof(struct async),
                                          .start = start_leg,
                                          .leg_done = leg_done,
                                          .alarm = on_time,
@@ -164,12 +166,11 @@ struct async *async_create(struct script *s, uint32_t slot)
         mg_refuse(s, slot, TOO_MANY, sizeof TOO_MANY - 1);
         return NULL;
     }
-    struct async *a = slab_borrow(sizeof *a);
-    *a = (struct async){.script = s, .tail = -1};
-    a->flow =
+    struct flow *flow =
         flow_create(s->host.turn, &s->routes, &no_route, &waiting, kept_create(r), flow_end_of(r));
     turn_forget(r); /* its leg or its reply may end before the turn does */
-    a->flow->own = a;
+    struct async *a = flow->own;
+    *a = (struct async){.script = s, .flow = flow, .tail = -1};
     a->at = take_slot(&s->asyncs, a);
     a->calls = a->first;
     a->room = sizeof a->first / sizeof *a->first;
@@ -191,7 +192,7 @@ struct async *async_next(struct script *s)
 bool async_is_awaited(const void *owner)
 {
     const struct async *a = owner;
-    return a->flow && flow_is_awaited(a->flow);
+    return !a->is_over && flow_is_awaited(a->flow);
 }
 
 /* --- what it holds ----------------------------------------------------------------------------- */
@@ -330,7 +331,9 @@ static void finish_with(struct async *a, const struct async_call *call, struct r
         }
         result = (struct result){.kind = RESULT_MISS};
     }
-    if (result.news && result.news->response->key) {
+    bool shows_it =
+        call->is_own && !a->is_touched; /* as every answer to the client's own request */
+    if (result.news && result.news->response->key && !shows_it) {
         news = *result.news;
         show_own_key(r, &news, key);
         result.news = &news;
@@ -342,8 +345,10 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
 {
     struct async *a = owner;
     a->out--;
-    if (!a->flow) {
-        if (a->out == 0) async_destroy(a);
+    if (a->is_over) {
+        if (a->out > 0) return;
+        give_results(a);
+        flow_free(a->flow);
         return;
     }
     if (a->tail == (int32_t)number) {
