@@ -33,7 +33,7 @@ double stage_deadline(void)
 {
     const char *asked = getenv("DEADLINE");
     if (asked) return strtod(asked, NULL);
-    return stage_is_sanitized() ? 20 : 5;
+    return 20; /* busy machines: only what fails waits so long */
 }
 
 double stage_now(void)
