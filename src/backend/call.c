@@ -137,7 +137,8 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
 }
 
-/* An item that is there answers mg with its key as it was stored, in base64 or plain, whichever the request had. */
+/* An item that is there answers mg and me with its key as it was stored, in base64 or plain, whichever the request had. Only mg's
+ * answer says which. */
 static bool is_same_key(const struct call *call, const struct call_key *key,
                         const struct response *r)
 {
@@ -145,8 +146,10 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
     size_t len;
     if (key->sent_len == r->key_len && memcmp(key->sent, r->key, r->key_len) == 0) return true;
     bool was_base64 = call->repeats & META_BASE64;
-    if (call->command != COMMAND_META_GET) return false;
-    if (response_find_flag(r, 'b', &token, &len) == was_base64) return false;
+    if (r->kind != RESPONSE_ME) {
+        if (call->command != COMMAND_META_GET) return false;
+        if (response_find_flag(r, 'b', &token, &len) == was_base64) return false;
+    }
     return was_base64 ? is_base64_of(key->sent, key->sent_len, r->key, r->key_len)
                       : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
 }
@@ -155,8 +158,7 @@ bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;
     if (r->kind & (RESPONSE_HD | RESPONSE_VA) && !has_repeated(call, r)) return false;
-    if (r->key && r->kind != RESPONSE_ME && call_key(call, &key) && !is_same_key(call, &key, r))
-        return false;
+    if (r->key && call_key(call, &key) && !is_same_key(call, &key, r)) return false;
     return !r->opaque || (r->opaque_len == call->opaque_len &&
                           memcmp(r->opaque, call->bytes + call->opaque_at, r->opaque_len) == 0);
 }

@@ -290,6 +290,9 @@ static void a_meta_answer_to_another_request_closes(void **state)
         {"ms k1 1 O7\r\nx\r\n", "HD O8\r\n"},
         {"md k1 O7\r\n", "NF O\r\n"},
         {"ma k1 k\r\n", "HD kk12\r\n"},
+        {"me k1\r\n", "ME k2 exp=-1 la=0 cas=1 fetch=no cls=1 size=63\r\n"},
+        {"me azE= b\r\n", "ME k2 exp=-1 la=0 cas=1 fetch=no cls=1 size=63\r\n"},
+        {"me k1\r\n", "ME azI= exp=-1 la=0 cas=1 fetch=no cls=1 size=63\r\n"},
         /* What was asked for and is left out */
         {"mg k1 v O1\r\n", "VA 1\r\nx\r\n"},
         {"mg k1 v k\r\n", "VA 1\r\nx\r\n"},

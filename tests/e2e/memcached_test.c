@@ -53,6 +53,26 @@ static void every_command_works(void **state)
     client_sees_nothing_more(c);
 }
 
+/* me shows a key as it was stored, too, and does not say in which form that is. */
+static void an_item_is_looked_at_in_both_forms_of_its_key(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    struct moongate *m = moongate_start(script_of_one(memcached_address(s), ""), NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "set a 0 0 1\r\nx\r\nms Yg== 1 b\r\ny\r\n");
+    client_sees(c, "STORED\r\nHD\r\n");
+    static const char *const plays[][2] = {{"me a\r\n", "ME a exp=-1 "},
+                                           {"me YQ== b\r\n", "ME a exp=-1 "},
+                                           {"me Yg== b\r\n", "ME Yg== exp=-1 "},
+                                           {"me b\r\n", "ME Yg== exp=-1 "},
+                                           {"me c\r\n", "EN"}};
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        client_sends(c, plays[i][0]);
+        client_sees_line_starting(c, plays[i][1]);
+    }
+    assert_int_equal(moongate_log_count(m, "desync"), 0);
+}
+
 static void a_cas_number_stands_for_one_version(void **state)
 {
     struct memcached *s = memcached_start(NULL);
@@ -222,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(every_command_works),
+        play(an_item_is_looked_at_in_both_forms_of_its_key),
         play(a_cas_number_stands_for_one_version),
         play(each_key_has_one_server),
         play(each_key_has_one_server_by_ketama),
