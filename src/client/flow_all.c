@@ -15,28 +15,25 @@ static void start(struct flow *flow)
     kept_drop_value(flow->kept); /* a slow child holds no memory beyond what its connection does */
 }
 
-/* Keeps the worse of what was and what comes; the last one is told without keeping it. */
-static void take_worst(struct flow *flow, const struct result *result, bool last)
+/* What comes is kept where it counts more than what was kept before; the last one is told without keeping it. */
+static void take(struct flow *flow, const struct result *result, bool counts, bool last)
 {
-    bool worse = !flow->best || result_is_worse(result->kind, flow->best->kind);
-    if (worse && last)
+    if (counts && last)
         flow_finish(flow, result);
     else if (last)
         flow_finish_best(flow);
-    else if (worse)
+    else if (counts)
         flow_keep_best(flow, result);
 }
 
-/* The same the other way round. */
+static void take_worst(struct flow *flow, const struct result *result, bool last)
+{
+    take(flow, result, !flow->best || result_is_worse(result->kind, flow->best->kind), last);
+}
+
 static void take_best(struct flow *flow, const struct result *result, bool last)
 {
-    bool better = !flow->best || result_is_worse(flow->best->kind, result->kind);
-    if (better && last)
-        flow_finish(flow, result);
-    else if (last)
-        flow_finish_best(flow);
-    else if (better)
-        flow_keep_best(flow, result);
+    take(flow, result, !flow->best || result_is_worse(flow->best->kind, result->kind), last);
 }
 
 /* Votes are counted in flow->chosen: four classes of result, eight bits each. */
