@@ -331,9 +331,8 @@ static void finish_with(struct async *a, const struct async_call *call, struct r
         }
         result = (struct result){.kind = RESULT_MISS};
     }
-    bool shows_it =
-        call->is_own && !a->is_touched; /* as every answer to the client's own request */
-    if (result.news && result.news->response->key && !shows_it) {
+    /* The client's own request knows what its key is shown as, also where the function has rewritten it. */
+    if (result.news && result.news->response->key && !call->is_own) {
         news = *result.news;
         show_own_key(r, &news, key);
         result.news = &news;

@@ -155,7 +155,14 @@ static void a_key_is_shown_in_the_form_in_which_it_came(void **state)
     };
     static const char *const routes[] = {
         "mg.modify_key { a, add = 'p:' }", "mg.modify_key { mg.failover { a, b }, add = 'p:' }",
-        "mg.modify_key { mg.async(function(req) return mg.call(a, req) end), add = 'p:' }"};
+        "mg.modify_key { mg.async(function(req) return mg.call(a, req) end), add = 'p:' }",
+        "mg.async(function(req) req.key = 'p:' .. req.key return mg.call(a, req) end)",
+        "mg.async(function(req)\n"
+        "  req.key = 'p:' .. req.key\n"
+        "  local res = mg.call(a, req)\n"
+        "  req.key = 'q:' .. req.key\n"
+        "  return res\n"
+        "end)"};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         struct client *c = client_of(routes[i]);
         for (size_t k = 0; k < sizeof plays / sizeof *plays; k++) {
