@@ -75,14 +75,14 @@ static void example_15_waits_for_the_old_form_of_a_key(void **state)
 
 static void example_16_asks_the_far_pool_when_the_near_one_is_slow(void **state)
 {
-    struct moongate *m = moongate_start(example_text("16-hedge"), NULL);
-    struct client *c = client_connects(m);
+    struct client *c = example_starts("16-hedge");
     client_sets(c, "k");
     assert_int_equal(holders("k", 0, 1), 1);
     assert_int_equal(holders("k", 2, 3), 1);
     servers_freeze(0, 1);
+    double start = stage_now();
     client_finds(c, "k");
-    assert_int_equal(moongate_log_count(m, "timeout"), 0); /* nobody waited for that */
+    if (!stage_is_sanitized()) assert_true(stage_now() - start < 0.9); /* a timeout is 1 s */
 }
 
 static void example_17_counts_over_all_workers(void **state)

@@ -115,7 +115,7 @@ static struct tally applications_end(struct drama *d)
  * another one comes. */
 static void plays_on(struct drama *d, double seconds)
 {
-    double bound = 2 * COMPOSER_PATIENCE + stage_deadline();
+    double bound = 2 * COMPOSER_PATIENCE + (stage_is_sanitized() ? 20 : 5);
     for (double end = stage_now() + seconds; stage_now() < end;) {
         stage_turns(10);
         for (unsigned i = 0; i < APPLICATIONS; i++)
