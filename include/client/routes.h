@@ -34,6 +34,7 @@ enum route_kind {
     /* Choosers: they pick one of their children and may rewrite the request on the way (see client/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
     ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
     ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */

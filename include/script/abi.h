@@ -188,6 +188,7 @@ struct mg_value {
     double flags;
     uint64_t cas;
     double ttl; /* seconds; -1: for ever */
+    char marks[4]; /* of mg: those of W, X and Z that the answer has; up to a NUL */
 };
 
 /* Its request, which may be read and rewritten; NULL unless it is the function that runs. */

@@ -88,11 +88,11 @@ function M.address()
 end
 
 --- Likewise the struct mg_value for a value to answer with, or for those of calls first..first+n-1.
-function M.value(text, first, n, flags, cas, ttl)
+function M.value(text, first, n, flags, cas, ttl, marks)
     answer = answer or ffi.new "struct mg_value"
     answer.bytes, answer.len = text, text and #text or 0
     answer.first, answer.n = first or 0, n or 0
-    answer.flags, answer.cas, answer.ttl = flags, cas, ttl or -1
+    answer.flags, answer.cas, answer.ttl, answer.marks = flags, cas, ttl or -1, marks or ""
     return answer
 end
 

@@ -41,10 +41,33 @@ function M.get(key)
     return request.meta_get(key, "b v f")
 end
 
+--- Whether what a response shows may be put elsewhere: not what N of mg has made for a while, which is empty, nor what is
+-- stale or being renewed.
+function M.may(res)
+    return res:is_hit() and res.size ~= 0 and not (res:has_flag "W" or res:has_flag "X" or res:has_flag "Z")
+end
+
+--- Hands back the recache win that an answer to mg took, and that nobody will be told of: the next client wins.
+function M.give_back(route, key, res)
+    if res:has_flag "W" then async.spawn(route, request.meta_delete(key, is_plain(key) and "I" or "b I")) end
+end
+
+-- Asks a route with such a request, and leaves its item as it was.
+local function look(route, req)
+    local res = call(route, req)
+    M.give_back(route, req.key, res)
+    return res
+end
+
+--- Asks a route for a value and its flags, for any key.
+function M.look(route, key)
+    return look(route, M.get(key))
+end
+
 -- How long what `source` has under a key lives on, as an exptime; nil when it does not.
 local function remaining(source, key)
-    local res = call(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
-    return res:is_hit() and exptime_of(res.ttl) or nil
+    local res = look(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
+    return M.may(res) and exptime_of(res.ttl) or nil
 end
 
 --- How to put values of `source` into `target`.
@@ -57,7 +80,7 @@ function M.into(target, source, exptime, missing)
 
     -- Sends `add`, which a function waits for, or which is its own.
     local function send(add, key)
-        if missing and not call(target, M.get(key)):is_miss() then return end
+        if missing and not M.look(target, key):is_miss() then return end
         if same then
             local left = remaining(source, key)
             if not left then return end

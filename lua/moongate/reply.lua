@@ -51,9 +51,10 @@ function M.value(value, flags, cas)
 end
 
 --- For policies: with the values of a function's calls first .. first+n-1, one behind the other.
-function M.value_of_calls(first, n, flags, cas, ttl)
+-- @param marks string  of the flags W, X and Z those that the answer to mg has: "XW"
+function M.value_of_calls(first, n, flags, cas, ttl, marks)
     local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
-    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl }
+    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl, marks = marks }
     return reply
 end
 
@@ -61,7 +62,8 @@ end
 function M.value_of(reply)
     local of = reply ~= nil and values[reply]
     if not of then return nil end
-    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas), of.ttl)
+    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas), of.ttl,
+        of.marks)
 end
 
 --- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.

@@ -165,6 +165,26 @@ function methods.flag(r, letter)
     return to_string(out.at, out.len)
 end
 
+local COMPARES, ASKS = 1, 2 -- bits of C's enum request_place
+
+--- True for what compares a cas: cas, and meta commands with C. True for what asks for one: gets, gats, and meta
+-- commands with c.
+function methods.compares_cas(r)
+    return bit.band(C.mg_request_place(r), COMPARES) ~= 0
+end
+
+function methods.asks_cas(r)
+    return bit.band(C.mg_request_place(r), ASKS) ~= 0
+end
+
+--- True for a meta command that has no flags but those letters: "vfk".
+function methods.has_only_flags(r, letters)
+    if type(letters) ~= "string" or letters:find "%A" then
+        where.fail(("req:has_only_flags takes letters, not %s"):format(tostring(letters)))
+    end
+    return C.mg_request_has_only_flags(r, letters)
+end
+
 -- Fields that are set and methods that change: of r, whose bytes the holder `at`, `serial` keeps (see mg_request_edit).
 local setters, editors = {}, {}
 

@@ -5,7 +5,8 @@
 --
 -- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
 -- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes: L2, and L1 forgets the key. Reads that
--- L1 cannot answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone.
+-- L1 cannot answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone. So
+-- every cas is L2's, and what is made (N), stale (md with I) or renewed is so in L2: L1 gets no value of mg that is.
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
@@ -22,21 +23,14 @@ local known = {
 }
 
 local only_l2 = { gets = true, gat = true, gats = true, me = true }
-local deletes = { delete = true, md = true }
 
 local function is_nothing(res)
     return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
 end
 
--- What L1 does not know, or only L2 may do.
-local beyond = { "c", "h", "l", "t", "E", "M", "N", "R", "T" }
-
 -- A meta get that asks for no more than L1 knows.
 local function is_plain(req)
-    for i = 1, #beyond do
-        if req:has_flag(beyond[i]) then return false end
-    end
-    return req:has_flag "v" and req:has_flag "f"
+    return req:has_only_flags "vfkObqs" and req:has_flag "v" and req:has_flag "f"
 end
 
 -- A key that only base64 can carry.
@@ -58,7 +52,7 @@ return function(spec)
             return options.negative and is_nothing(res) and reply.miss() or res
         end
         res = call(l2, req)
-        if res:is_hit() then
+        if fill.may(res) then
             filler.later(req.key, res)
         elseif res:is_miss() and options.negative and req.command == "get" then
             spawn(l1, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative))
@@ -78,15 +72,15 @@ return function(spec)
         return res
     end)
 
-    local remove = policy.waiting("l1_l2", children, function(req)
-        local both = call_all({ l2, l1 }, req)
-        return both[2]:is_error() and both[2] or both[1]
-    end)
-
     local change = policy.waiting("l1_l2", children, function(req)
         local res = call(l2, req)
         call(l1, delete(req.key))
         return res
+    end)
+
+    local remove = policy.waiting("l1_l2", children, function(req)
+        local both = call_all({ l2, l1 }, req)
+        return both[2]:is_error() and both[2] or both[1]
     end)
 
     return policy.chooser("l1_l2", children, function(req)
@@ -95,6 +89,7 @@ return function(spec)
         if command == "set" then return set end
         if command == "mg" then return is_plain(req) and read or l2 end
         if only_l2[command] then return l2 end
-        return deletes[command] and remove or change
+        if command == "md" then return req:has_only_flags "bkOq" and remove or change end
+        return command == "delete" and remove or change
     end)
 end

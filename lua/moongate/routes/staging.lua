@@ -5,7 +5,7 @@
 --
 -- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
 -- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was
--- stored.
+-- stored. What belongs to one place (a cas, N) belongs to the warm route.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -32,9 +32,9 @@ return function(spec)
 
     local read = policy.waiting("staging", children, function(req)
         local res = call(warm, req)
-        if res:is_hit() then
+        if fill.may(res) then
             filler.later(req.key, res)
-        else
+        elseif not res:is_hit() then
             spawn(staging, req)
         end
         return res

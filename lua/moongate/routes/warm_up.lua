@@ -5,7 +5,8 @@
 --
 -- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
 -- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
--- it is asked again. All other commands go to the cold route alone.
+-- it is asked again. All other commands go to the cold route alone, so every cas is the cold route's. What makes an item
+-- where there is none (mg and ma with N) asks the cold route without N, and with it once the warm one was asked.
 local async = require "moongate.async"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
@@ -19,6 +20,12 @@ local known = {
 
 local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
 
+-- The time that N of mg, ma gives what it makes; nil without N.
+local function making(req)
+    local command = req.command
+    return (command == "mg" or command == "ma") and req:flag "N" or nil
+end
+
 --- @param spec table  the cold and the warm route, and options
 return function(spec)
     local children, options = policy.read("mg.warm_up", spec, known, 2, 2)
@@ -26,20 +33,26 @@ return function(spec)
     local filler = fill.into(cold, warm, options.exptime or "same")
 
     local read = policy.waiting("warm_up", children, function(req)
+        local exists_for = making(req)
+        if exists_for then req:clear_flag "N" end
         local res = call(cold, req)
-        if res:is_hit() then return res end
+        if res:is_hit() or res:is_refused() then return res end
         if req.command == "get" then
             local found = call(warm, req)
-            if found:is_hit() then filler.later(req.key, found) end
+            if fill.may(found) then filler.later(req.key, found) end
             return found
         end
-        local found = call(warm, fill.get(req.key))
-        if not found:is_hit() then return res end
-        filler.now(req.key, found)
+        local found = fill.look(warm, req.key)
+        if fill.may(found) then
+            filler.now(req.key, found)
+        elseif res:is_error() or not exists_for then
+            return res
+        end
+        if exists_for then req:set_flag("N", exists_for) end
         return call(cold, req)
     end)
 
     return policy.chooser("warm_up", children, function(req)
-        return reads[req.command] and read or cold
+        return (reads[req.command] or making(req)) and read or cold
     end)
 end
