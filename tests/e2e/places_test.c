@@ -71,10 +71,10 @@ static void check_copy(struct places *p, const char *request, const char *answer
                        struct place_item before)
 {
     struct place_item now = places_item(p, place);
-    bool deletes = strncmp(request, "md", 2) == 0 && !strstr(request, " I ");
-    bool gone = p->row->copies == GETS_DELETE || deletes || strstr(request, " I C");
-    if (strstr(request, "md") && strstr(request, " I ")) gone = p->row->copies == GETS_DELETE;
-    if (p->row->copies == NOTHING) {
+    enum copies copies = p->row->copies;
+    bool is_delete = begins(request, "md"), is_stale = strstr(request, " I ") != NULL;
+    bool gone = copies == GETS_DELETE || is_delete != is_stale; /* ms with I becomes a delete, too */
+    if (copies == NOTHING || copies == IS_SPARE || (copies == IS_LEFT && !is_delete)) {
         if (!is_same(now, before)) places_fail(p, request, answer, "the other place was changed");
     } else if (gone) {
         if (now.cas) places_fail(p, request, answer, "the copy is still there");
@@ -96,8 +96,8 @@ static void compares(struct places *p, const char *form)
     places_cell(p, "ab");
     int judge = places_judge(p);
     struct place_item own = places_item(p, judge), other = places_item(p, !judge);
-    if (other.cas < own.cas && strstr(form, " I C")) other.cas = NO_CAS;
-    const char *request = places_request(p, form, other.cas);
+    bool is_older = other.cas < own.cas && strstr(form, " I C");
+    const char *request = places_request(p, form, is_older ? NO_CAS : other.cas);
     const char *answer = asks(p, request, refused);
     if (!is_same(places_item(p, judge), own) || !is_as_it_was(p, !judge, other))
         places_fail(p, request, answer, "another place's cas has changed something");
@@ -168,21 +168,29 @@ static const char *const asking[] = {"gets %\r\n",
                                      "ma % v c D5 N0\r\n",
                                      NULL};
 
-/* What is shown is the judge's cas; where it has the item, and lives, it is shown. */
+/* Whether a cas must be shown: its place has the item, and what the others lack does not count. */
+static bool must_show(const struct policy_row *row, const char *in, char dead)
+{
+    bool is_whole = strcmp(in, "ab") == 0;
+    if (row->tells != TELLS || dead) return false;
+    return is_whole || (row->copies != GETS_SAME && in[0] == row->judge);
+}
+
+/* What is shown is the cas of the place that compares it, or one that no place has. */
 static void shows(struct places *p, const char *form, const char *in, char dead)
 {
     places_cell(p, in);
+    char place = p->row->judge;
     const char *request = places_request(p, form, 0);
-    int judge = p->row->judge == '-' ? -1 : strlen(in) < 2 && p->row->judge == '*' ? -2 : places_judge(p);
     const char *answer = places_ask(p->by, request);
     unsigned long shown = places_shown_cas(answer);
-    bool must = judge >= 0 && !dead && strchr(in, 'a' + judge) && p->row->tells == TELLS;
+    bool must = must_show(p->row, in, dead);
     places_settle(p);
     if (must && shown == 0) places_fail(p, request, answer, "no cas is shown");
     if (must && shown == NO_CAS) places_fail(p, request, answer, "that cas is of no use");
     if (shown == 0 || shown == NO_CAS) return;
-    if (judge == -2) judge = strcmp(in, "b") == 0;
-    if (judge < 0 || 'a' + judge == dead || places_item(p, judge).cas != shown)
+    if (place == '*') place = strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)), textf(" %lu|", places_item(p, 0).cas)) ? 'a' : 'b';
+    if (place == '-' || place == dead || places_item(p, place - 'a').cas != shown)
         places_fail(p, request, answer, "that is not the cas of the place that compares it");
 }
 
@@ -219,19 +227,35 @@ static bool is_made(struct places *p, int place)
     return item.cas && item.value[0] == '\0';
 }
 
-/* What would be found is found with N too; else no more than one place has an empty item now, and only if somebody is told. */
-static void looks_and_makes(struct places *p, const char *const forms[2], const char *in)
+/* What the request would find without N, which the same finds with it: what its place has; what others have, where those are
+ * asked for such a request. NULL: it depends. */
+static const char *found_without(struct places *p, const char *form, const char *in, char dead)
 {
+    const struct policy_row *row = p->row;
+    struct client *asked = p->by;
+    bool is_write = begins(form, "ma") && row->copies == GETS_SAME;
+    bool is_alone = row->copies == IS_SPARE || (row->copies == GETS_SAME && !strstr(row->route, "hit = true"));
+    if (is_write || row->judge == '*' || row->tells == BLIND) return NULL;
+    if (strchr(in, row->judge) && row->judge != dead)
+        asked = p->of[row->judge - 'a'];
+    else if (is_alone)
+        return NULL;
     places_cell(p, in);
-    const char *found = places_without_key(p, places_ask(p->by, places_request(p, forms[1], 0)));
+    const char *answer = places_without_key(p, places_ask(asked, places_request(p, form, 0)));
     places_settle(p);
+    return begins(answer, "VA ") || begins(answer, "HD") ? answer : NULL;
+}
+
+/* No more than one place has an empty item now, and only if somebody is told. */
+static void looks_and_makes(struct places *p, const char *const forms[2], const char *in, char dead)
+{
+    const char *found = found_without(p, forms[1], in, dead);
     places_cell(p, in);
     const char *request = places_request(p, forms[0], 0);
     const char *answer = places_without_key(p, places_ask(p->by, request));
     places_settle(p);
     int made = is_made(p, 0) + is_made(p, 1);
-    bool finds = (begins(found, "VA ") || begins(found, "HD")) && p->row->judge != '*';
-    if (finds && strcmp(found, answer) != 0) places_fail(p, request, answer, found);
+    if (found && strcmp(found, answer) != 0) places_fail(p, request, answer, found);
     if (begins(request, "ma")) return;
     if (made != (strstr(answer, " W|") != NULL))
         places_fail(p, request, answer, textf("%d places have an empty item", made));
@@ -249,7 +273,7 @@ static void an_item_is_made_where_nobody_has_one(void **state)
             if (*dead != '-' && row->judge == '*') continue;
             places_have(p, row, *dead == '-' ? 0 : *dead);
             EACH(in, ins)
-            for (size_t i = 0; making[i][0]; i++) looks_and_makes(p, making[i], *in);
+            for (size_t i = 0; making[i][0]; i++) looks_and_makes(p, making[i], *in, *dead);
         }
     }
     places_close(p);

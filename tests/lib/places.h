@@ -16,6 +16,8 @@ enum copies {
     NOTHING,     /* it is not asked */
     GETS_SAME,   /* it gets the same, without the cas */
     GETS_DELETE, /* it forgets the key */
+    IS_SPARE,    /* it is not asked, and for other requests that belong to one place neither */
+    IS_LEFT,     /* a delete is a delete there too, else it is not asked */
 };
 
 struct policy_row {

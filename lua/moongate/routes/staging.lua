@@ -53,12 +53,12 @@ return function(spec)
         return res
     end)
 
-    -- A meta set that depends on a cas id or on the old value, but for append and prepend.
+    -- Also a meta set that adds or replaces. (What compares a cas, `both` sends to staging once the warm route has it.)
     local function is_conditional(req)
         if conditional[req.command] then return true end
-        if req.command ~= "ms" then return false end
+        if req.command ~= "ms" or req:has_flag "I" then return false end
         local mode = req:flag "M"
-        return req:has_flag "C" or mode == "E" or mode == "e" or mode == "R" or mode == "r"
+        return mode == "E" or mode == "e" or mode == "R" or mode == "r"
     end
 
     return policy.chooser("staging", children, function(req)
