@@ -13,8 +13,9 @@
 enum request_place {
     PLACE_COMPARES = 1, /* a cas with the item's: cas; C of a meta command */
     PLACE_ASKS = 2,     /* for the item's cas: gets, gats; c of a meta command */
-    PLACE_MAKES = 4,    /* an item where there is none, and is told that it did: N of mg; of ma, which may set it to J */
-    PLACE_WINS = 8,     /* the right to renew an item that ends soon: R of mg */
+    PLACE_MAKES =
+        4, /* an item where there is none, and is told that it did: N of mg; of ma, which may set it to J */
+    PLACE_WINS = 8, /* the right to renew an item that ends soon: R of mg */
 };
 
 /* Shown for the cas of an item where it may not be used: a number that no server has given to an item, and that every version

@@ -187,7 +187,7 @@ struct mg_value {
     uint32_t first, n;
     double flags;
     uint64_t cas;
-    double ttl; /* seconds; -1: for ever */
+    double ttl;    /* seconds; -1: for ever */
     char marks[4]; /* of mg: those of W, X and Z that the answer has; up to a NUL */
 };
 

@@ -245,9 +245,7 @@ static void take_at_once(struct flow *flow, uint32_t place, const struct result 
     case WAIT_FASTEST:
         if (last || !(result->kind & RESULT_ANY_ERROR)) settle(flow, place, result);
         return;
-    case WAIT_HIT:
-        take_best(flow, place, result, last || result->kind == RESULT_HIT);
-        return;
+    case WAIT_HIT: take_best(flow, place, result, last || result->kind == RESULT_HIT); return;
     case WAIT_MAJORITY:
         if (vote(flow, result->kind) * 2 > flow->route->children_n) {
             settle(flow, place, result);

@@ -5,12 +5,12 @@
 
 #include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/moongate.h"
 
-#define EACH_ROW(row) for (const struct policy_row *row = policy_rows; row < policy_rows + policy_rows_n; row++) if (!getenv("ROW") || strstr(row->route, getenv("ROW")))
+#define EACH_ROW(row)                                                                              \
+    for (const struct policy_row *row = policy_rows; row < policy_rows + policy_rows_n; row++)
 #define EACH(form, forms) for (const char *const *form = forms; *form; form++)
 
 static const unsigned long NO_CAS = 9223372036854775807;
@@ -61,7 +61,8 @@ static const char *asks(struct places *p, const char *request, const char *const
     const char *answer = places_ask(p->by, request);
     if (p->row->tells == BLIND) told = misses;
     if (p->row->tells == REFUSES) told = errors;
-    if (!is_one_of(answer, told)) places_fail(p, request, answer, "that is the wrong kind of answer");
+    if (!is_one_of(answer, told))
+        places_fail(p, request, answer, "that is the wrong kind of answer");
     places_settle(p);
     return answer;
 }
@@ -73,7 +74,8 @@ static void check_copy(struct places *p, const char *request, const char *answer
     struct place_item now = places_item(p, place);
     enum copies copies = p->row->copies;
     bool is_delete = begins(request, "md"), is_stale = strstr(request, " I ") != NULL;
-    bool gone = copies == GETS_DELETE || is_delete != is_stale; /* ms with I becomes a delete, too */
+    bool gone =
+        copies == GETS_DELETE || is_delete != is_stale; /* ms with I becomes a delete, too */
     if (copies == NOTHING || copies == IS_SPARE || (copies == IS_LEFT && !is_delete)) {
         if (!is_same(now, before)) places_fail(p, request, answer, "the other place was changed");
     } else if (gone) {
@@ -189,7 +191,11 @@ static void shows(struct places *p, const char *form, const char *in, char dead)
     if (must && shown == 0) places_fail(p, request, answer, "no cas is shown");
     if (must && shown == NO_CAS) places_fail(p, request, answer, "that cas is of no use");
     if (shown == 0 || shown == NO_CAS) return;
-    if (place == '*') place = strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)), textf(" %lu|", places_item(p, 0).cas)) ? 'a' : 'b';
+    if (place == '*')
+        place = strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)),
+                       textf(" %lu|", places_item(p, 0).cas))
+                    ? 'a'
+                    : 'b';
     if (place == '-' || place == dead || places_item(p, place - 'a').cas != shown)
         places_fail(p, request, answer, "that is not the cas of the place that compares it");
 }
@@ -234,7 +240,8 @@ static const char *found_without(struct places *p, const char *form, const char 
     const struct policy_row *row = p->row;
     struct client *asked = p->by;
     bool is_write = begins(form, "ma") && row->copies == GETS_SAME;
-    bool is_alone = row->copies == IS_SPARE || (row->copies == GETS_SAME && !strstr(row->route, "hit = true"));
+    bool is_alone =
+        row->copies == IS_SPARE || (row->copies == GETS_SAME && !strstr(row->route, "hit = true"));
     if (is_write || row->judge == '*' || row->tells == BLIND) return NULL;
     if (strchr(in, row->judge) && row->judge != dead)
         asked = p->of[row->judge - 'a'];
@@ -351,13 +358,27 @@ static void every_policy_has_a_row(void **state)
 
 /* Kinds that C runs, and a policy that is made of each; "": no children. */
 static const char *const kinds[][2] = {
-    {"POOL", ""},        {"FUNCTION", ""},       {"MISS", ""},
-    {"FAIL", ""},        {"FAILOVER", "failover"}, {"ALL", "all_sync"},
-    {"HEDGE", "hedge"},  {"COALESCE", "coalesce"}, {"DELAY", "delay"},
-    {"LIMIT", "outstanding_limit"}, {"ASYNC", ""}, {"NEGATIVE", "negative_cache"},
-    {"LOG", "log_requests"}, {"PREFIX", "by_prefix"}, {"COMMAND", "by_command"},
-    {"PLACE", "key_split"}, {"HASH", "hash"},     {"RANDOM", "random"},
-    {"SHARE", "shadow"}, {"KEY", "modify_key"},   {"EXPTIME", "set_ttl"},
+    {"POOL", ""},
+    {"FUNCTION", ""},
+    {"MISS", ""},
+    {"FAIL", ""},
+    {"FAILOVER", "failover"},
+    {"ALL", "all_sync"},
+    {"HEDGE", "hedge"},
+    {"COALESCE", "coalesce"},
+    {"DELAY", "delay"},
+    {"LIMIT", "outstanding_limit"},
+    {"ASYNC", ""},
+    {"NEGATIVE", "negative_cache"},
+    {"LOG", "log_requests"},
+    {"PREFIX", "by_prefix"},
+    {"COMMAND", "by_command"},
+    {"PLACE", "key_split"},
+    {"HASH", "hash"},
+    {"RANDOM", "random"},
+    {"SHARE", "shadow"},
+    {"KEY", "modify_key"},
+    {"EXPTIME", "set_ttl"},
     {"RATE", "rate_limit"},
 };
 

@@ -11,8 +11,10 @@
 #include "lib/octets.h"
 #include "lib/scene.h"
 
-#define COPY_1     "function(req) if not req:has_suffix '::1' then return a end req.key = req.key:sub(1, -4) return b end"
-#define BUSY       "mg.by_prefix { { stuck = s }, default = a }"
+#define COPY_1                                                                                     \
+    "function(req) if not req:has_suffix '::1' then return a end req.key = req.key:sub(1, -4) "    \
+    "return b end"
+#define BUSY "mg.by_prefix { { stuck = s }, default = a }"
 
 /* clang-format off */
 const struct policy_row policy_rows[] = {
@@ -20,7 +22,7 @@ const struct policy_row policy_rows[] = {
     {"all_fastest", "mg.all_fastest { a, b }",                                   'a', GETS_SAME, TELLS},
     {"all_fastest", "mg.all_fastest { a, b, hit = true }",                       'a', GETS_SAME, TELLS},
     {"all_initial", "mg.all_initial { a, b }",                                   'a', GETS_SAME, TELLS},
-    {"all_majority", "mg.all_majority { a, b, b }",                              'a', GETS_SAME, TELLS},
+    {"all_majority", "mg.all_majority { a, b, mg.null() }",                      'a', GETS_SAME, TELLS},
     {"all_sync", "mg.all_sync { a, b }",                                         'a', GETS_SAME, TELLS},
     {"big_value", "mg.big_value { a }",                                          'a', NOTHING, TELLS},
     {"by_command", "mg.by_command { get = a, update = a, default = a }",         'a', NOTHING, TELLS},
@@ -74,11 +76,12 @@ static const char *script(const struct policy_row *row, char dead)
 {
     const char *a = dead == 'a' ? address_of_nobody() : addresses[0];
     const char *b = dead == 'b' ? address_of_nobody() : addresses[1];
-    return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
-                    "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
-                    "local settles = { ['settle:a'] = mg.pool { '%s' }, ['settle:b'] = mg.pool { '%s' } }\n"
-                    "return mg.by_prefix { settles, default = %s }\n",
-                 a, b, silent, addresses[0], addresses[1], row ? row->route : "a");
+    return textf(
+        MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
+           "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
+           "local settles = { ['settle:a'] = mg.pool { '%s' }, ['settle:b'] = mg.pool { '%s' } }\n"
+           "return mg.by_prefix { settles, default = %s }\n",
+        a, b, silent, addresses[0], addresses[1], row ? row->route : "a");
 }
 
 /* The second server has stored much more: its cas counter is far ahead. */

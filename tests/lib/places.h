@@ -23,13 +23,14 @@ enum copies {
 struct policy_row {
     const char *policy; /* the file in lua/moongate/routes */
     const char *route;
-    char judge; /* a, b: where a cas is compared, and read; *: in one of both, by the key; -: nowhere, that is an error */
+    char
+        judge; /* a, b: where a cas is compared, and read; *: in one of both, by the key; -: nowhere, that is an error */
     enum copies copies;
     enum {
-        TELLS = 1,  /* what the places say */
-        BLIND,      /* a miss, whatever they say */
-        REFUSES,    /* an error */
-        IS_OVER,    /* a is as busy as it may be, so b tells */
+        TELLS = 1, /* what the places say */
+        BLIND,     /* a miss, whatever they say */
+        REFUSES,   /* an error */
+        IS_OVER,   /* a is as busy as it may be, so b tells */
     } tells;
 };
 
@@ -68,7 +69,7 @@ void places_settle(struct places *p);
 
 /* What the place 0 or 1 has under the cell's key. */
 struct place_item {
-    char value[16]; /* "": nothing, or an empty one */
+    char value[16];    /* "": nothing, or an empty one */
     unsigned long cas; /* 0: nothing */
 };
 struct place_item places_item(struct places *p, int place);
