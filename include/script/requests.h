@@ -81,7 +81,7 @@ bool mg_request_in_share(const struct request *r, double share, const char *salt
 bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *out);
 
 /* Bits of enum request_place (see protocol/place.h). Whether r has meta flags, and none but those letters. */
-uint32_t mg_request_place(const struct request *r);
+int32_t mg_request_place(const struct request *r);
 bool mg_request_has_only_flags(const struct request *r, const char *letters);
 
 /* Puts other bytes in place; `at` and `serial`: of the function whose request r is, or enum mg_holder. The client still sees its

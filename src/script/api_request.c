@@ -70,9 +70,9 @@ bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *
     return true;
 }
 
-uint32_t mg_request_place(const struct request *r)
+int32_t mg_request_place(const struct request *r)
 {
-    return r->key_at ? request_place(r) : 0;
+    return r->key_at ? (int32_t)request_place(r) : 0;
 }
 
 bool mg_request_has_only_flags(const struct request *r, const char *letters)

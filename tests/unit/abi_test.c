@@ -116,7 +116,8 @@
     X(n)                                                                                           \
     X(flags)                                                                                       \
     X(cas)                                                                                         \
-    X(ttl)
+    X(ttl)                                                                                     \
+    X(marks)
 #define BYTES_FIELDS(X)                                                                            \
     X(at)                                                                                          \
     X(len)
