@@ -41,8 +41,8 @@ function M.get(key)
     return request.meta_get(key, "b v f")
 end
 
---- Whether what a response shows may be put elsewhere: not what N of mg has made for a while, which is empty, nor what is
--- stale or being renewed.
+--- Whether what a response shows may be put elsewhere: not what N of mg has made for a while, which is empty, nor what
+-- is stale or being renewed.
 function M.may(res)
     return res:is_hit() and res.size ~= 0 and not (res:has_flag "W" or res:has_flag "X" or res:has_flag "Z")
 end

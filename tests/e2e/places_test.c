@@ -334,6 +334,29 @@ static void a_stale_item_s_win_is_told_or_still_there(void **state)
     places_close(p);
 }
 
+/* The index of a value in parts is what is stale; a win is handed back where the value turns out not to be whole. */
+static void a_large_value_is_stale_as_a_whole(void **state)
+{
+    static const struct policy_row row = {"big_value", "mg.big_value { a, threshold = 1024 }", 'a',
+                                          NOTHING, TELLS};
+    struct places *p = places_open();
+    places_have(p, &row, 0);
+    places_cell(p, "");
+    const char *value = textf("%01500d", 7), *hash;
+    places_ask(p->by, places_request(p, textf("set %% 0 0 1500\r\n%s\r\n", value), 0));
+    places_ask(p->of[0], places_request(p, "md % I\r\n", 0));
+    const char *look = places_request(p, "mg % v s\r\n", 0);
+    assert_string_equal(places_ask(p->by, look), textf("VA 1500 s1500 X W|%s|", value));
+    assert_string_equal(places_ask(p->by, look), textf("VA 1500 s1500 Z X|%s|", value));
+    const char *index = places_ask(p->of[0], places_request(p, "md % I\r\nget %\r\n", 0));
+    assert_non_null(hash = strstr(index, "hash "));
+    places_ask(p->of[0], textf("delete %s:%.16s:1\r\n", p->key, hash + strlen("hash ")));
+    assert_string_equal(places_ask(p->by, look), "EN|");
+    places_ask(p->by, "get settle:a\r\n"); /* behind what hands it back */
+    assert_string_equal(places_ask(p->of[0], places_request(p, "mg % t\r\n", 0)), "HD t-1 X W|");
+    places_close(p);
+}
+
 /* --- all policies, all kinds -------------------------------------------------------------------- */
 
 static bool has_row(const char *policy)
@@ -420,6 +443,7 @@ int main(void)
         play(a_cas_that_is_shown_is_its_place_s),
         play(an_item_is_made_where_nobody_has_one),
         play(a_stale_item_s_win_is_told_or_still_there),
+        play(a_large_value_is_stale_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,12 +76,11 @@ static const char *script(const struct policy_row *row, char dead)
 {
     const char *a = dead == 'a' ? address_of_nobody() : addresses[0];
     const char *b = dead == 'b' ? address_of_nobody() : addresses[1];
-    return textf(
-        MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
-           "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
-           "local settles = { ['settle:a'] = mg.pool { '%s' }, ['settle:b'] = mg.pool { '%s' } }\n"
-           "return mg.by_prefix { settles, default = %s }\n",
-        a, b, silent, addresses[0], addresses[1], row ? row->route : "a");
+    return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
+                    "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
+                    "local settles = { ['settle:a'] = a, ['settle:b'] = b }\n"
+                    "return mg.by_prefix { settles, default = %s }\n",
+                 a, b, silent, row ? row->route : "a");
 }
 
 /* The second server has stored much more: its cas counter is far ahead. */
@@ -167,7 +166,7 @@ const char *places_without_key(const struct places *p, const char *answer)
     }
 }
 
-/* Each round is one step further: what a server was asked before has been answered, and what moongate does upon that answer is
+/* The pools, and so their connections, are those of the route. Each round is one step further: what a server was asked before has been answered, and what moongate does upon that answer is
  * on its way. Where a route delays answers, that time must have passed before. */
 void places_settle(struct places *p)
 {

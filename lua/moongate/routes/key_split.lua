@@ -1,6 +1,6 @@
 --- key_split: copies of hot keys: each worker of each host reads one of them, and writes go to all.
 -- Copy 0 is the key itself; copy n is the key with "::n" behind it. What is about a cas, and what may make an item as
--- it looks (N), belongs to copy 0 for all workers: there a cas is read and compared, before the other copies are written.
+-- it looks (N), belongs to copy 0 for all workers: there a cas is read and compared, before other copies are written.
 --
 --     mg.key_split { users, replicas = 4, all_sync = true }
 local abi = require "moongate.abi"

@@ -7,9 +7,9 @@
 -- from it on; from start + 2 interval on everything goes to the second. Between start and end deletes go to both, so
 -- that nothing old comes back, whichever clock a proxy has: an error of either is the answer, else that it was there.
 --
--- A cas is the one of the route that has the key. A delete that compares one (md with C) asks that route first, and the
--- other one only after a hit, without it. In the last 10 seconds before a key's moment no cas is shown that can be used:
--- so none of the first route is compared in the second, unless a client holds it for longer.
+-- A cas is that of the route which a key is at. A delete that compares one (md with C) asks that route first, and the
+-- other only after a hit, without it. In the last 10 seconds before a key's moment no cas is shown that can be used: so
+-- none of the first route is compared in the second, unless a client holds it for longer.
 local async = require "moongate.async"
 local policy = require "moongate.policy"
 
@@ -59,9 +59,9 @@ return function(spec)
 
     return policy.chooser("migrate", children, function(req)
         local passed = time() - start
-        if passed < 0 then return from end
+        if passed < -FADING then return from end
         if passed >= window then return to end
-        if deletes[req.command] then return req:compares_cas() and judged or both end
+        if passed >= 0 and deletes[req.command] then return req:compares_cas() and judged or both end
         local left = req:hash() % window - passed
         if left <= 0 then return to end
         return left <= FADING and req:asks_cas() and not req:compares_cas() and fading or from

@@ -1,5 +1,5 @@
 --- outstanding_limit: so many requests at most wait for a route at once, in each worker.
--- The route that answers what is over compares no cas: that is an error; and a cas that it shows is one that no server has.
+-- The route that answers what is over compares no cas, that is an error; a cas that it shows is one that no server has.
 --
 --     mg.outstanding_limit { users, 1000, over = gutter }
 local abi = require "moongate.abi"

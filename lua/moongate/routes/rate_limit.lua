@@ -1,5 +1,5 @@
 --- rate_limit: so many requests a second, over all or by commands, in each worker.
--- The route that answers what is over compares no cas: that is an error; and a cas that it shows is one that no server has.
+-- The route that answers what is over compares no cas, that is an error; a cas that it shows is one that no server has.
 --
 --     mg.rate_limit { users, rate = 10000, update = { rate = 500, burst = 1000 }, over = "miss" }
 local abi = require "moongate.abi"

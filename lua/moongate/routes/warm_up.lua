@@ -5,8 +5,8 @@
 --
 -- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
 -- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
--- it is asked again. All other commands go to the cold route alone, so every cas is the cold route's. What makes an item
--- where there is none (mg and ma with N) asks the cold route without N, and with it once the warm one was asked.
+-- it is asked again. All other commands go to the cold route alone, so every cas is the cold route's. What makes an
+-- item where there is none (mg and ma with N) asks the cold route without N, and with it once the warm one was asked.
 local async = require "moongate.async"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
