@@ -40,6 +40,10 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "replies held for a client that does not read, above one value (64k..4g)")                   \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
+    X(version_answer, STRING, 0, "version-answer", "TEXT", "",                                     \
+      "what version tells clients, instead of the lowest version among the servers")               \
+    X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
+      "silence after which the kernel asks whether a client is there (0: its own default)")        \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
@@ -89,7 +93,9 @@ struct options {
     int log_format; /* enum log_format, in the order of its words */
     uint64_t max_value;
     uint64_t client_buffer;
-    int allow_flush;      /* enum turn_flush, in the order of its words */
+    int allow_flush;            /* enum turn_flush, in the order of its words */
+    const char *version_answer; /* NULL = the servers' */
+    double keepalive;           /* seconds */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     struct option_list resolver;
     double resolve_min, resolve_max, resolve_timeout;

@@ -43,7 +43,16 @@ struct mg_server_options {
 };
 
 /* What options choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
+enum mg_choice {
+    MG_DISTRIBUTION,
+    MG_HASH,
+    MG_NAMING,
+    MG_ORDER,
+    MG_ON_FAILURE,
+    MG_LEVEL,
+    MG_PROBE,
+    MG_REQUESTS
+};
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {

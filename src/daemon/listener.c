@@ -234,7 +234,6 @@ static void client_tune(const struct listener *l, int fd)
     int on = 1;
     if (addr_is_unix(&l->addr)) return;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 enum accept_status listener_accept(const struct listener *l, int *fd)

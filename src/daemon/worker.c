@@ -119,7 +119,9 @@ struct turn_limits worker_limits(const struct options *o)
 {
     return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
                                 .max_value = o->max_value,
-                                .client_buffer = o->client_buffer};
+                                .client_buffer = o->client_buffer,
+                                .keepalive = o->keepalive,
+                                .version_answer = o->version_answer};
 }
 
 /* What scripts call the listeners. */
@@ -161,6 +163,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->stats = (struct stats_source){.board = seat->board,
+                                     .turn = &w->turn,
                                      .options = &w->options,
                                      .script = &w->succession.script,
                                      .pid = seat->channel < 0 ? getpid() : getppid()};

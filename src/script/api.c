@@ -68,6 +68,8 @@ static const char *const choice_names[][32] = {
     [MG_ORDER] = {ORDERS(NAME_TEXT)},
     [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
     [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
+    [MG_PROBE] = {PROBES(NAME_TEXT)},
+    [MG_REQUESTS] = {REQUESTS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)

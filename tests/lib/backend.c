@@ -10,13 +10,19 @@
 #include "lib/address.h"
 #include "lib/program.h"
 
-static const char question[] = "version\r\n", answer[] = "VERSION 1.6.18\r\n";
+/* What moongate asks each connection first. */
+static const struct {
+    const char *question, *answer;
+} probes[] = {{"version\r\n", "VERSION 1.6.18\r\n"}, {"mn\r\n", "MN\r\n"}};
+
+enum { PROBES = sizeof probes / sizeof *probes };
 
 struct link {
     struct peer peer;
     struct backend *backend;
     struct link *next; /* made later */
-    bool is_validated; /* `version` was asked and answered */
+    unsigned probed;   /* how many of the probes were asked and answered */
+    bool is_validated; /* all */
     bool is_over;      /* the play has seen or made its end */
 };
 
@@ -38,15 +44,17 @@ static struct backend *backends;
 static void link_acts(struct actor *actor, short revents)
 {
     struct link *l = (struct link *)(void *)actor;
-    size_t n = sizeof question - 1;
     peer_acts(actor, revents);
-    if (l->is_validated || l->backend->is_silent || octets_n(&l->peer.in) < n) return;
+    if (l->is_validated || l->backend->is_silent) return;
+    const char *question = probes[l->probed].question, *answer = probes[l->probed].answer;
+    size_t n = strlen(question);
+    if (octets_n(&l->peer.in) < n) return;
     if (memcmp(octets_at(&l->peer.in), question, n) != 0)
         stage_fails("%s: the first bytes are %s", l->peer.name,
                     octets_escape(octets_at(&l->peer.in), octets_n(&l->peer.in)));
     octets_take(&l->peer.in, n);
-    l->is_validated = true;
-    peer_queues(&l->peer, answer, sizeof answer - 1);
+    l->is_validated = ++l->probed == PROBES;
+    peer_queues(&l->peer, answer, strlen(answer));
 }
 
 static bool link_leaves(struct actor *actor)

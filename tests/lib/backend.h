@@ -1,7 +1,7 @@
 /* backend: a memcached server played by the test, line by line.
  *
- * Belongs to the stage. It accepts by itself and answers the `version` that moongate sends first on
- * each connection; everything after that is up to the play. What the play says about "the backend"
+ * Belongs to the stage. It accepts by itself and answers the `version` and the `mn` that moongate sends
+ * first on each connection; everything after that is up to the play. What the play says about "the backend"
  * concerns its current link: the oldest connection that neither side has been seen to end. With `-j
  * 1` and one connection there is no other.
  */
