@@ -12,6 +12,9 @@
 
 enum { ECHO_LETTERS_MAX = 32 }; /* more flags than a meta command may have */
 
+/* True when a key holds a space or a line end. */
+bool echo_breaks_lines(const uint8_t *key, size_t len);
+
 /* True when r asks for its key by k, and the key is one of those. */
 bool request_hides_key(const struct request *r);
 

@@ -43,10 +43,21 @@ struct conn *apart_get(struct backend *b, uint32_t affinity)
     return *place;
 }
 
+/* How many calls of that connection must have ended for the client's last one to be among them. */
+static uint64_t last_of(const struct conn *c, uint32_t affinity)
+{
+    uint64_t n = c->ended, last = 0;
+    for (const struct call *call = c->head; call; call = call->next) {
+        n++;
+        if (call->affinity == affinity) last = n;
+    }
+    return last;
+}
+
 void apart_push(struct backend *b, struct call *call)
 {
     struct conn *c = apart_get(b, call->affinity);
-    call->after = usual(b, call->affinity)->pushed;
+    call->after = last_of(usual(b, call->affinity), call->affinity);
     conn_push(c, call);
     conn_start(c);
     conn_mark_unsent(c);

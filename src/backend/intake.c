@@ -58,7 +58,7 @@ static enum taken take_value(struct intake *in, struct response *r)
 static bool wants_key(const struct call *call, const struct response *r)
 {
     if (r->kind & META_RESPONSES) return call->marks & CALL_HIDES_KEY;
-    return r->kind == RESPONSE_ME && memchr(r->key, ' ', r->key_len);
+    return r->kind == RESPONSE_ME && echo_breaks_lines(r->key, r->key_len);
 }
 
 static enum taken take_response(struct intake *in, struct response *r)

@@ -14,7 +14,7 @@ static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
 
 /* --- questions --------------------------------------------------------------------------------- */
 
-static bool breaks_lines(const uint8_t *key, size_t len)
+bool echo_breaks_lines(const uint8_t *key, size_t len)
 {
     return memchr(key, ' ', len) || memchr(key, '\n', len) || memchr(key, '\r', len);
 }
@@ -22,7 +22,7 @@ static bool breaks_lines(const uint8_t *key, size_t len)
 bool request_hides_key(const struct request *r)
 {
     if ((r->meta & (META_KEY | META_BASE64)) != (META_KEY | META_BASE64)) return false;
-    return breaks_lines((const uint8_t *)r->key_at, r->key_len);
+    return echo_breaks_lines((const uint8_t *)r->key_at, r->key_len);
 }
 
 size_t echo_letters(const struct request *r, uint8_t *letters)
@@ -88,7 +88,7 @@ enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const ui
                                       size_t raw_len, struct response *r)
 {
     size_t head = DEBUG_WORD_LEN + raw_len;
-    bool is_raw = breaks_lines(raw, raw_len) &&
+    bool is_raw = echo_breaks_lines(raw, raw_len) &&
                   memcmp(bytes, DEBUG_WORD, least(len, DEBUG_WORD_LEN)) == 0 &&
                   (len <= DEBUG_WORD_LEN ||
                    memcmp(bytes + DEBUG_WORD_LEN, raw, least(len - DEBUG_WORD_LEN, raw_len)) == 0);

@@ -16,6 +16,9 @@ struct backend *backend_listens(void); /* on a free port of 127.0.0.1 */
 struct backend *
 backend_listens_unix(void); /* on a socket file: what it sends can be seen to be read */
 
+/* What it answers to `version` and `mn` from now on (NULL: it ends a connection that asks mn), and how many of the two it is asked; else 1.6.18's. */
+void backend_is(struct backend *b, unsigned probes, const char *version, const char *noop);
+
 /* As a script names it: `127.0.0.1:4711`, `unix:/tmp/...`. */
 const char *backend_address(const struct backend *b);
 
