@@ -92,7 +92,7 @@ local function server_text(spec, to)
         if spec.port then return nil, "has its port behind the host: \"host:port\"" end
         return spec[1]
     end
-    if not spec.host == not spec.path then return nil, "wants either host or path" end
+    if (spec.host == nil) == (spec.path == nil) then return nil, "wants either host or path" end
     to.port = spec.path and -1 or spec.port or 11211
     return spec.host or "unix:" .. spec.path
 end
