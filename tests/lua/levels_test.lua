@@ -32,7 +32,7 @@ t.describe("l1_l2", function()
     end)
 
     t.it("keeps nothing nearby that is over or ends sooner", function()
-        local app, a, b = over "mg.l1_l2 { a, b, exptime = 60 }"
+        local app = over "mg.l1_l2 { a, b, exptime = 60 }"
         local now = math.floor(t.now())
         local times = { [-1] = -1, [2678400] = 2678400, [now - 5] = now - 5, [now + 5] = now + 5,
                         [now + 500] = 60, [0] = 60, [59] = 59, [61] = 60 }
