@@ -37,6 +37,8 @@ struct mg_batch {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
+    int32_t
+        port; /* above 0: the text is a host alone; below 0: an address without weight or name */
     double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "client/client.h"
+#include "daemon/bind.h"
 #include "daemon/orders.h"
 #include "daemon/process.h"
 #include "daemon/worker_state.h"
@@ -130,10 +131,10 @@ static const char **listener_names(const struct options *o)
     const char **names = calloc(o->bind.n + 1, sizeof *names);
     if (!names) abort();
     for (size_t i = 0; i < o->bind.n; i++) {
-        const char *name;
-        size_t len;
-        option_named_address(o->bind.items[i], &name, &len);
-        names[i] = strndup(name, len ? len : strlen(name));
+        struct bind_spec spec;
+        (void)bind_parse(&spec,
+                         o->bind.items[i]); /* the command line was checked when it was read */
+        names[i] = strndup(spec.name, spec.name_len);
         if (!names[i]) abort();
     }
     return names;
