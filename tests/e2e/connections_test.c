@@ -203,9 +203,12 @@ static void one_call_at_a_time_and_the_others_wait(void **state)
     client_sends(one, "get a b\r\nset c 0 0 1\r\nx\r\n");
     backend_sees(b, "get a b\r\n");
     client_sends(other, "mg d v\r\n");
-    stat_becomes(client_connects(m), "servers", textf("%s:in_flight", backend_address(b)), "3");
+    struct client *third = client_connects(m);
+    const char *in_flight = textf("%s:in_flight", backend_address(b));
+    stat_becomes(third, "servers", in_flight, "3");
     backend_has_nothing_yet(b);
     client_sends(other, "get e\r\nget f\r\n");
+    stat_becomes(third, "servers", in_flight, "4");
     backend_answers(b, hit_and_end("b", "2"));
     client_sees(one, hit_and_end("b", "2"));
     backend_sees(b, "set c 0 0 1\r\nx\r\n");
