@@ -129,6 +129,10 @@ test: $B/.packages-test ## every test; the last line counts them
 tests-built: $B/moongate $(TESTS)
 .PHONY: tests-built
 
+test-servers: $B/.packages-test ## tests in front of other memcached versions (sh deps/install servers gets them); SERVERS=forky: of one
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@MOONGATE=$B/moongate BUILD=$B sh tests/servers/run $(SERVERS)
+
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
 
@@ -187,4 +191,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test asan fuzz mutants lint bench bench-quick install clean help
+.PHONY: all run test test-servers asan fuzz mutants lint bench bench-quick install clean help

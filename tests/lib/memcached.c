@@ -76,6 +76,17 @@ const char *memcached_at_hand(void)
     return named && *named ? named : "memcached";
 }
 
+bool memcached_at_hand_has_meta(void)
+{
+    static int minor = -1; /* of 1.6.x */
+    if (minor < 0) {
+        const char *const argv[] = {memcached_at_hand(), "-V", NULL};
+        struct run run = program_run(argv);
+        if (sscanf(run.out, "memcached 1.6.%d", &minor) != 1) minor = 0;
+    }
+    return minor >= 10;
+}
+
 static bool starts_at(struct memcached *s, const char *address, const char *binary,
                       const char *first, va_list rest)
 {

@@ -21,6 +21,9 @@ struct memcached *memcached_start_of(const char *binary, const char *first, ...)
 /* The binary that memcached_start runs. */
 const char *memcached_at_hand(void);
 
+/* It has today's meta commands: 1.6.10 or later. */
+bool memcached_at_hand_has_meta(void);
+
 /* The same at an address: `127.1.2.3:11211`, `unix:/path`. NULL when it ends at once: somebody has
  * that port. */
 struct memcached *memcached_start_at(const char *address, const char *first, ...);

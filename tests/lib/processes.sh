@@ -35,7 +35,7 @@ memcached_launches() { # folder, name, options...
     [ "$(id -u)" = 0 ] && set -- -u root "$@"
     rm -f "$memcached_folder/port$memcached_name"
     MEMCACHED_PORT_FILENAME=$memcached_folder/port$memcached_name "${MEMCACHED:-memcached}" -U 0 -t 1 -m 64 "$@" \
-        2>"$memcached_folder/memcached$memcached_name.log" &
+        >"$memcached_folder/memcached$memcached_name.log" 2>&1 &
     memcached_pid=$!
 }
 
