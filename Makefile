@@ -133,6 +133,10 @@ test-servers: $B/.packages-test ## tests in front of other memcached versions (s
 	@$(MAKE) --no-print-directory B=$B tests-built
 	@MOONGATE=$B/moongate BUILD=$B sh tests/servers/run $(SERVERS)
 
+test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
+
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
 
@@ -191,4 +195,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers asan fuzz mutants lint bench bench-quick install clean help
+.PHONY: all run test test-servers test-long asan fuzz mutants lint bench bench-quick install clean help

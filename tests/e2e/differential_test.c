@@ -3,8 +3,8 @@
  * version at hand (lib/memcached.h); where moongate's own answers are not that version's, a row of
  * lib/versions.h says so.
  *
- * SEED names the first stream, STREAMS how many there are. A stream that differs is printed, and
- * made as small as it goes.
+ * SEED names the first stream, STREAMS how many there are, LONG_SECONDS when to stop. A stream that
+ * differs is printed, and made as small as it goes.
  */
 #include "lib/client.h"
 #include "lib/memcached.h"
@@ -290,8 +290,9 @@ static void streams_are_answered_alike(struct bench *b, unsigned streams)
 {
     unsigned first = number_from("SEED", 20261), bad = 0;
     struct stream *s = stage_memory(sizeof *s);
-    printf("SEED=%u STREAMS=%u\n", first, streams);
-    for (unsigned i = 0; i < streams && bad < REPORTS_MAX; i++) {
+    unsigned seconds = number_from("LONG_SECONDS", 0), i = 0;
+    double end = stage_now() + seconds;
+    for (; i < streams && bad < REPORTS_MAX && (seconds == 0 || stage_now() < end); i++) {
         struct octets kept[3];
         stream_make(s, first + i);
         leave_out(b, s);
@@ -301,6 +302,7 @@ static void streams_are_answered_alike(struct bench *b, unsigned streams)
         }
         forget(kept);
     }
+    printf("SEED=%u STREAMS=%u\n", first, i);
     says_how_many(bad, "streams differ");
 }
 
