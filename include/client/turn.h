@@ -35,6 +35,7 @@ struct turn_limits {
     enum turn_flush allow_flush;
     size_t max_value;     /* bytes of a value that a client may store */
     size_t client_buffer; /* bytes of replies held for a client, above one value */
+    bool strict_keys;     /* no control bytes in keys */
 };
 
 struct turn {

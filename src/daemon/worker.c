@@ -119,7 +119,8 @@ struct turn_limits worker_limits(const struct options *o)
 {
     return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
                                 .max_value = o->max_value,
-                                .client_buffer = o->client_buffer};
+                                .client_buffer = o->client_buffer,
+                                .strict_keys = o->strict_keys};
 }
 
 /* What scripts call the listeners. */
@@ -178,6 +179,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .row = w->row,
                                    .turn = &w->turn,
                                    .max_value = o->max_value,
+                                   .strict_keys = o->strict_keys,
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,
