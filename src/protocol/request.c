@@ -291,14 +291,16 @@ static struct request_parse parse_endless(const uint8_t *bytes, size_t len, stru
 struct request_parse request_parse(const uint8_t *bytes, size_t len,
                                    const struct request_rules *rules, struct request *r)
 {
-    struct line l = {.start = bytes, .rules = rules};
+    struct line l; /* whose tokens are not worth being zeroed each time */
     if (len > 0 && bytes[0] == BINARY_MAGIC) return (struct request_parse){.status = REQUEST_CLOSE};
     const uint8_t *newline = memchr(bytes, '\n', len);
     if (!newline) return parse_endless(bytes, len, r);
     memset(r, 0, sizeof *r);
     l.consumed = (size_t)(newline - bytes) + 1;
     l.end = l.consumed > 2 && newline[-1] == '\r' ? newline - 1 : newline;
-    l.rest = bytes;
+    l.start = l.rest = bytes;
+    l.rules = rules;
+    l.tokens = 0;
     line_take(&l, 1);
     if (l.tokens == 0) return line_refuse(&l, ERROR_UNKNOWN);
     r->command_id = (uint8_t)find_command(&l.token[0]);
