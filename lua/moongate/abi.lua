@@ -87,7 +87,8 @@ function M.address()
     return address
 end
 
---- Likewise the struct mg_value for a value to answer with (flags and cas as from_number gives them), or for those of calls first..first+n-1.
+--- Likewise the struct mg_value for a value to answer with (flags and cas are as from_number gives them),
+-- or for those of calls first..first+n-1.
 function M.value(text, first, n, flags, cas, ttl)
     answer = answer or ffi.new "struct mg_value"
     answer.bytes, answer.len = text, text and #text or 0

@@ -19,7 +19,8 @@ end
 
 local edit_errors = {
     [tonumber(C.MG_EDIT_OVER)] = "this request was routed already: use it only inside the route function",
-    [tonumber(C.MG_EDIT_BAD_KEY)] = "a key is 1 to 250 bytes without NUL, space, CR and LF; with --strict-keys, without any control byte",
+    [tonumber(C.MG_EDIT_BAD_KEY)] =
+        "a key is 1 to 250 bytes without NUL, space, CR and LF; with --strict-keys, without any control byte",
     [tonumber(C.MG_EDIT_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_EDIT_NO_VALUE)] = "this command carries no value",
     [tonumber(C.MG_EDIT_NO_NUMBER)] = "this command has no such number",

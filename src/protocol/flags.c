@@ -42,9 +42,9 @@ static void note_flag(struct request *r, const uint8_t *flag, size_t len)
     }
 }
 
-/* --- flags of ms: a server that refuses one may leave the value in its stream, to be run as commands ------------------------- */
+/* --- flags of ms: a server that refuses one may leave the value in its stream, to be run as commands */
 
-/* What memcached 1.6.18 takes. E and x came later; S is of 1.6.9 and before. */
+/* What memcached 1.6.18 takes; E and x came later, S is of 1.6.9 and before. */
 static const char KNOWN[] = "CDFIJLMNOPRTbcfhklqstuv";
 
 static bool is_letter(uint8_t byte)
@@ -52,17 +52,38 @@ static bool is_letter(uint8_t byte)
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* Digits behind at most a minus: what loose and strict readers take for the same number. */
-static bool is_plain_number(const uint8_t *at, size_t len)
+/* What loose and strict readers take for the same number: digits alone, no more than needed. */
+static bool is_plain_unsigned(const uint8_t *at, size_t len)
 {
     uint64_t number;
+    return len <= TEXT_NUMBER_ROOM && text_read_digits(at, len, &number);
+}
+
+/* The same of seconds, of which some keep 32 bits and some refuse more. */
+static bool is_plain_seconds(const uint8_t *at, size_t len)
+{
+    int64_t number;
     size_t sign = len > 0 && *at == '-';
-    return text_read_digits(at + sign, len - sign, &number);
+    return is_plain_unsigned(at + sign, len - sign) && text_read_signed(at, len, &number) &&
+           number == (int32_t)number;
 }
 
 static bool is_mode(const uint8_t *at, size_t len)
 {
     return len == 1 && memchr("AEPRS", *at, 5);
+}
+
+static bool is_plain_flag(const uint8_t *flag, size_t len)
+{
+    switch (*flag) {
+    case 'C':
+    case 'D':
+    case 'J': return is_plain_unsigned(flag + 1, len - 1);
+    case 'N':
+    case 'R': return is_plain_seconds(flag + 1, len - 1);
+    case 'M': return is_mode(flag + 1, len - 1);
+    default: return memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
+    }
 }
 
 /* What no server takes for a number, in memcached's words; NULL where one may. */
@@ -91,11 +112,8 @@ static const char *check_stored_flag(struct request *r, const uint8_t *flag, siz
     if (*flag == 'O') return len > OPAQUE_MAX ? ERROR_OPAQUE : NULL;
     const char *error = refuse_number(r, flag, len);
     if (error) return error;
-    bool plain = memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
     if (*flag == 'F') r->meta |= META_FLAGS; /* it is written anew, as is T */
-    if (*flag == 'M') plain = is_mode(flag + 1, len - 1);
-    if (memchr("CDJNR", *flag, 5)) plain = is_plain_number(flag + 1, len - 1);
-    if (!plain) r->meta |= META_ODD;
+    if (!is_plain_flag(flag, len)) r->meta |= META_ODD;
     return NULL;
 }
 

@@ -58,11 +58,18 @@ static struct request_parse refuse(const struct line *l, const struct readings *
     return p;
 }
 
-/* Two spaces behind the command: the key may be an empty one, so that all else stands a place further to the left. */
-static bool has_empty_key(const struct line *l)
+/* Two spaces behind the command: the key may be an empty one, so that all else, which begins with that many numbers, stands a
+ * place further to the left. */
+static bool has_empty_key(const struct line *l, size_t numbers)
 {
     const uint8_t *behind = l->token[0].at + l->token[0].len;
-    return behind + 1 < l->end && behind[0] == ' ' && behind[1] == ' ';
+    if (behind + 1 >= l->end || behind[0] != ' ' || behind[1] != ' ') return false;
+    for (size_t i = 1; i <= numbers; i++) {
+        int64_t number;
+        if (l->tokens <= i || !text_read_signed(l->token[i].at, l->token[i].len, &number))
+            return false;
+    }
+    return true;
 }
 
 /* How many words the line has, but for a noreply at its end. */
@@ -82,7 +89,7 @@ static struct request_parse refuse_store(const struct line *l, const struct requ
 {
     struct readings w = {0};
     const uint8_t *at = l->start, *word;
-    size_t len, place = 0, first = has_empty_key(l) ? 3 : 4, n = count_words(l);
+    size_t len, place = 0, first = has_empty_key(l, 3) ? 3 : 4, n = count_words(l);
     if (r->command_id == COMMAND_CAS && n > 5) n--;
     for (; place < n && request_next_flag(&at, l->end, &word, &len); place++) {
         if (place >= first) add_reading(&w, word, len);
@@ -96,7 +103,7 @@ static struct request_parse refuse_meta(const struct line *l, const char *error)
 {
     struct readings w = {0};
     const uint8_t *at = l->start, *word;
-    size_t length, len, place = 0, first = has_empty_key(l) ? 1 : 2;
+    size_t length, len, place = 0, first = has_empty_key(l, 1) ? 1 : 2;
     bool old =
         l->tokens < 3 || read_length(l->token[2].at, l->token[2].len, &length) == LENGTH_NONE;
     for (; request_next_flag(&at, l->end, &word, &len); place++) {
