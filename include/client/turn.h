@@ -37,6 +37,7 @@ struct turn_limits {
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     double keepalive;           /* of clients' sockets, see base/keepalive.h */
     const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
+    bool strict_keys;           /* no control bytes in keys */
 };
 
 struct turn {

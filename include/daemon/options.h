@@ -40,6 +40,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, above one value (64k..4g)")                   \
+    X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
+      "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
     X(version_answer, STRING, 0, "version-answer", "TEXT", "",                                     \
@@ -95,6 +97,7 @@ struct options {
     int log_format; /* enum log_format, in the order of its words */
     uint64_t max_value;
     uint64_t client_buffer;
+    bool strict_keys;
     int allow_flush;            /* enum turn_flush, in the order of its words */
     const char *version_answer; /* NULL = the servers' */
     double keepalive;           /* seconds */

@@ -49,7 +49,7 @@
 ---@field value string?       of a storage command
 ---@field size number?        bytes of the value; makes no string (cannot be set)
 ---@field exptime number      seconds, as memcached reads them
----@field flags number        0 to 2^32-1
+---@field flags number|string  the client flags; a string of digits above 2^53
 ---@field cas number|string?  of a cas; a string of digits above 2^53
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
@@ -110,7 +110,7 @@ function Request:clear_flag(letter) end
 ---@class moongate.Response
 ---@field kind moongate.Result
 ---@field value string?       of a hit; can be set, as flags and cas can
----@field flags number
+---@field flags number|string
 ---@field size number?        bytes of the value; makes no string
 ---@field cas number|string   a string of digits above 2^53
 ---@field number number|string  what incr and decr gave; likewise
@@ -437,7 +437,7 @@ function replies.error(text) end
 
 ---As if a server had this value: for get, gets, gat, gats and mg.
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param cas number|string|nil
 ---@return moongate.Reply
 function replies.value(value, flags, cas) end
@@ -475,35 +475,35 @@ function requests.gats(key, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.set(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.add(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.replace(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.append(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.prepend(key, value, flags, exptime) end
@@ -511,7 +511,7 @@ function requests.prepend(key, value, flags, exptime) end
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param cas number
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.cas(key, value, cas, flags, exptime) end

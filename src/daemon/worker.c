@@ -122,7 +122,8 @@ struct turn_limits worker_limits(const struct options *o)
                                 .max_value = o->max_value,
                                 .client_buffer = o->client_buffer,
                                 .keepalive = o->keepalive,
-                                .version_answer = o->version_answer};
+                                .version_answer = o->version_answer,
+                                .strict_keys = o->strict_keys};
 }
 
 /* What scripts call the listeners. */
@@ -182,6 +183,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .row = w->row,
                                    .turn = &w->turn,
                                    .max_value = o->max_value,
+                                   .strict_keys = o->strict_keys,
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,
