@@ -21,7 +21,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 2 };
+enum { MG_ABI_VERSION = 3 };
 
 struct script;
 
@@ -37,13 +37,24 @@ struct mg_batch {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
+    int32_t
+        port; /* above 0: the text is a host alone; below 0: an address without weight or name */
     double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
 
 /* What options choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
+enum mg_choice {
+    MG_DISTRIBUTION,
+    MG_HASH,
+    MG_NAMING,
+    MG_ORDER,
+    MG_ON_FAILURE,
+    MG_LEVEL,
+    MG_PROBE,
+    MG_REQUESTS
+};
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {
@@ -185,7 +196,7 @@ struct mg_value {
         *bytes; /* NULL: those of the function's calls first..first+n-1, one behind the other */
     size_t len;
     uint32_t first, n;
-    double flags;
+    uint64_t flags;
     uint64_t cas;
     double ttl;    /* seconds; -1: for ever */
     char marks[4]; /* of mg: those of W, X and Z that the answer has; up to a NUL */

@@ -103,6 +103,17 @@ function M.bytes(least, most)
     end
 end
 
+--- `least` to `most` bytes as keys have them.
+function M.key_bytes(least, most)
+    return function(value)
+        if type(value) == "string" and #value >= least and #value <= most and not value:find "[%z\r\n ]" then
+            return value
+        end
+        local count = least == most and least or ("%d to %d"):format(least, most)
+        return nil, ("takes %s bytes without spaces"):format(count)
+    end
+end
+
 --- True when a table's list has gaps: an item between others that is nil, or numbers that are no places in it.
 function M.has_gap(of)
     for key in pairs(of) do
@@ -126,12 +137,13 @@ end
 --- The fields of C's struct backend_settings: readers by name.
 function M.settings()
     local readers = {}
+    local choices = { probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
         if setting == nil then return readers end
-        local reader = setting.is_whole and M.count(setting.least, setting.most)
+        local name = abi.text(setting.name)
+        readers[name] = choices[name] or setting.is_whole and M.count(setting.least, setting.most)
             or M.number(setting.least, setting.most, "seconds")
-        readers[abi.text(setting.name)] = reader
     end
 end
 

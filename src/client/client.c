@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/keepalive.h"
 #include "base/slab.h"
 #include "client/local.h"
 
@@ -104,6 +105,7 @@ struct client *client_create(struct turn *t, int fd)
     t->clients_n++;
     t->row->curr_connections++;
     t->row->total_connections++;
+    keepalive_set(fd, t->limits.keepalive); /* of no use to a unix socket */
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     ev_io_start(t->loop, &c->io);
@@ -195,7 +197,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     default:
         answer_error(c, r, p->error);
         client_set_state(c, CLIENT_ENDING,
-                         p->error ? "a length that no value can have" : "no memcache client");
+                         p->error ? "where its request ends is not known" : "no memcache client");
         return false;
     }
 }
@@ -213,13 +215,15 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
+    const struct turn_limits *limits = &c->turn->limits;
+    struct request_rules rules = {limits->max_value, limits->strict_keys};
     struct request_parse p = {0};
     bool cut = false;
     while ((c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) && !cut && has_room(c)) {
         if (c->swallow) at = swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
-        p = request_parse(at, (size_t)(end - at), c->turn->limits.max_value, r);
+        p = request_parse(at, (size_t)(end - at), &rules, r);
         cut = p.status == REQUEST_AGAIN;
         if (!cut) at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
     }

@@ -220,6 +220,8 @@ static double next_alarm(struct rehearsal *r)
     for (struct backend *b = worker_parts(r->worker).backends->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++)
             at = earlier(r, &b->conns[i]->timer, at);
+        for (uint32_t i = 0; i < BACKEND_APART; i++)
+            if (b->apart[i]) at = earlier(r, &b->apart[i]->timer, at);
     }
     for (struct flow *flow = r->turn->flows; flow; flow = flow->next_flow)
         at = earlier(r, &flow->timer, at);
@@ -260,7 +262,7 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .max_value = t->limits.max_value};
+                          .rules = {t->limits.max_value, t->limits.strict_keys}};
     const char *wrong =
         explain_request(&e, line, len, (struct explain_value){value, value_len}, told, to);
     if (wrong) tell_field(to, "error", wrong);

@@ -53,7 +53,8 @@ static struct request parsed(const char *line)
 {
     struct request r;
     static uint8_t key[KEY_MAX];
-    struct request_parse parse = request_parse((const uint8_t *)line, strlen(line), 1024, &r);
+    static const struct request_rules rules = {.max_value = 1024};
+    struct request_parse parse = request_parse((const uint8_t *)line, strlen(line), &rules, &r);
     assert_int_equal(parse.status, REQUEST_OK);
     if (r.meta & META_BASE64) assert_true(request_decode_key(&r, key));
     return r;

@@ -35,7 +35,7 @@ end
 
 -- A key that only base64 can carry.
 local function delete(key)
-    if key:find "[%z\1-\32\127]" then return request.meta_delete(key, "b") end
+    if not fill.is_plain(key) then return request.meta_delete(key, "b") end
     return request.delete(key)
 end
 
@@ -67,7 +67,7 @@ return function(spec)
             return res
         end
         local longest = exptime ~= "same" and exptime or 0
-        if longest > 0 and (req.exptime == 0 or req.exptime > longest) then req.exptime = longest end
+        if longest > 0 then req.exptime = fill.at_most(req.exptime, longest) end
         call(l1, req)
         return res
     end)
