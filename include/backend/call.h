@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/blob.h"
+#include "base/writes.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
 
@@ -59,6 +60,7 @@ struct call {
     double deadline;
     double sent;    /* as backends.now */
     double exptime; /* of a gat, so that only equal ones are joined */
+    writes_pair writes; /* that end with it; WRITES_NONE: it only reads */
     uint8_t command;
     uint8_t
         repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */

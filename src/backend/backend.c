@@ -7,6 +7,7 @@
 
 #include "backend/connect.h"
 #include "backend/locate.h"
+#include "backend/written.h"
 #include "base/slab.h"
 
 enum {
@@ -24,6 +25,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 {
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
+    set->writer = writer_private();
 }
 
 static void backend_destroy(struct backend *b, const char *reason)
@@ -248,10 +250,14 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     /* A client's calls keep to one connection, also while that one is down: so they are in its order. */
     struct conn *conn = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
-    if (join(conn, r, how)) return BACKEND_JOINED;
+    if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
+    }
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    written_begin(b->set, r, call);
     call->line_len = write_request(conn, r);
     conn_push(conn, call);
     conn_mark_unsent(conn);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "backend/written.h"
+
 static double now_of(const struct conn *c)
 {
     return c->backend->set->now;
@@ -41,9 +43,11 @@ static struct call *pop(struct conn *c)
     return call;
 }
 
+/* Who hears of the end of a write shall find it noted. */
 static void finish(struct conn *c, const struct call_news *news)
 {
     struct call *call = pop(c);
+    written_end(c->backend->set, call, news);
     call_tell(call, news);
     call_destroy(call);
 }

@@ -31,6 +31,7 @@
     X(owner)                                                                                       \
     X(value_blob)                                                                                  \
     X(shown_key_at)                                                                                \
+    X(fill)                                                                                        \
     X(part)                                                                                        \
     X(affinity)                                                                                    \
     X(shown_key_len)                                                                               \
@@ -90,6 +91,8 @@
     X(match)                                                                                       \
     X(parts)                                                                                       \
     X(edit)                                                                                        \
+    X(near)                                                                                        \
+    X(place)                                                                                       \
     X(cap)                                                                                         \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
