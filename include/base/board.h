@@ -111,6 +111,7 @@ struct board {
     struct board_row master;     /* the master's own */
     struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
     struct shared *shared;       /* dictionaries of scripts; owned by the board */
+    struct writes *writes;       /* which keys are being written; owned by the board */
     struct board_worker parts[]; /* one a worker slot */
 };
 

@@ -10,6 +10,7 @@
 #include "backend/connect.h"
 #include "backend/held.h"
 #include "backend/locate.h"
+#include "backend/written.h"
 #include "base/slab.h"
 
 enum {
@@ -25,6 +26,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 {
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
+    set->writer = writer_private();
 }
 
 static void backend_destroy(struct backend *b, const char *reason)
@@ -319,10 +321,14 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
-    if (join(conn, r, how)) return BACKEND_JOINED;
+    if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
+    }
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    written_begin(b->set, r, call);
     write_request(conn, call, r);
     if (conn->is_apart) {
         apart_push(b, call);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/shared.h"
+#include "base/writes.h"
 
 static const double LATENCY_FIRST = 10e-6; /* seconds: what the first bucket holds at most */
 
@@ -26,6 +27,7 @@ void board_destroy(struct board *board)
 {
     if (!board) return;
     shared_destroy(board->shared);
+    writes_destroy(board->writes);
     munmap(board, board_bytes(board->workers));
 }
 
@@ -38,7 +40,8 @@ struct board *board_create(uint32_t workers, size_t shared_bytes)
     board->workers = workers;
     board->started = monotonic_clock();
     board->shared = shared_create(shared_bytes);
-    if (board->shared) return board;
+    board->writes = writes_create(workers);
+    if (board->shared && board->writes) return board;
     board_destroy(board);
     return NULL;
 }

@@ -1,6 +1,7 @@
 #include "daemon/crew.h"
 
 #include "base/log.h"
+#include "base/writes.h"
 #include "daemon/process.h"
 #include "daemon/worker.h"
 #include <assert.h>
@@ -222,6 +223,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);
     board_clear_gauges(&s->crew->board->parts[s->index]);
+    writes_forget(s->crew->board->writes, s->index, process_clock());
     s->pid = 0;
     slot_enter(s, SLOT_EMPTY);
     process_status_print(status, how, sizeof how);
