@@ -15,6 +15,7 @@
 enum client_state {
     CLIENT_OPEN,     /* reads requests and answers them */
     CLIENT_DRAINING, /* reads only what completes a request that it has begun */
+    CLIENT_MOVING,   /* the same; then another worker gets it */
     CLIENT_ENDING, /* reads no more; closes once everything is answered (quit, end of its input) */
     CLIENT_LINGERING, /* answered and shut; what it still sends is dropped until it closes */
     CLIENT_CLOSED,    /* memory goes at the end of the turn */
@@ -46,7 +47,7 @@ struct client {
 /* Takes over fd (non-blocking). */
 struct client *client_create(struct turn *t, int fd);
 
-/* At once: what is owed is dropped. */
+/* At once: what is owed is dropped. Its peer sees the end though other processes may still hold a copy of the descriptor. */
 void client_close(struct client *c, const char *reason);
 
 /* Reads no more, and closes once everything is answered. */
@@ -54,6 +55,9 @@ void client_end(struct client *c, const char *reason);
 
 /* Answer what was received, then shut the connection (the worker drains). */
 void client_drain(struct client *c);
+
+/* Finish what it has begun, then give it to another worker, which reads on where this one stopped. */
+void client_move(struct client *c);
 
 /* A reply of n bytes is complete; more bytes are held for it. */
 void client_note_reply(struct client *c, size_t n);

@@ -31,6 +31,10 @@ enum turn_flush {
  * there are no such statistics. Owned by this floor, answered by the daemon's. */
 typedef bool turn_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
+/* Gives the descriptor of a client that is owed nothing, and has begun nothing, to another process. False: not now. Owned by
+ * this floor, answered by the daemon's. */
+typedef bool turn_give_fn(void *about, int fd, uint32_t listener);
+
 struct turn_limits {
     enum turn_flush allow_flush;
     size_t max_value;     /* bytes of a value that a client may store */
@@ -47,6 +51,8 @@ struct turn {
     client_trace_fn *trace;
     turn_stats_fn *stats;
     void *about;
+    turn_give_fn *give; /* NULL while clients stay */
+    void *gives_for;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;

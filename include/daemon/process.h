@@ -15,6 +15,9 @@
 /* Raises the soft limit of open descriptors to the hard one. Where that fails, the log says so. */
 void process_raise_files(void);
 
+/* False: this descriptor is one of the last, which are kept for what a process needs itself (its servers, files). */
+bool process_has_room(int fd);
+
 /* Forks and lives on in the child, in its own session. The parent stays on the terminal until
  * the child calls process_detach (it exits 0 then) or ends (it exits with the same code), so
  * that what goes wrong in between is seen where the command was typed. The working directory

@@ -34,6 +34,7 @@ struct worker {
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_io channel;
+    uint64_t offered; /* clients that the master has offered: the number of the last one */
     ev_io signals;
     struct doors doors; /* in a single process */
     ev_timer sweep;

@@ -194,6 +194,21 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+static bool conn_is_awaited(const struct conn *c, double now)
+{
+    for (const struct call *call = c->head; call; call = call->next)
+        if (call->deadline > now) return true;
+    return false;
+}
+
+bool backends_are_awaited(const struct backends *set)
+{
+    for (const struct backend *b = set->first; b; b = b->next)
+        for (uint32_t i = 0; i < b->settings.connections; i++)
+            if (conn_is_awaited(b->conns[i], set->now)) return true;
+    return false;
+}
+
 /* --- one request ------------------------------------------------------------------------------- */
 
 static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)

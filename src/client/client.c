@@ -55,11 +55,17 @@ static bool has_begun(const struct client *c)
     return c->in.kept || c->swallow > 0;
 }
 
+static bool takes_requests(const struct client *c)
+{
+    return c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING || c->state == CLIENT_MOVING;
+}
+
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
     case CLIENT_OPEN: return !c->waiting && held(c) < HELD_AT_MOST && has_room(c);
-    case CLIENT_DRAINING: return !c->waiting && has_begun(c);
+    case CLIENT_DRAINING:
+    case CLIENT_MOVING: return !c->waiting && has_begun(c);
     case CLIENT_LINGERING: return true;
     default: return false;
     }
@@ -108,6 +114,37 @@ struct client *client_create(struct turn *t, int fd)
     c->io.data = c;
     ev_io_start(t->loop, &c->io);
     return c;
+}
+
+/* This process has no more to do with it; the connection goes on where there is another descriptor of it. */
+static void client_part(struct client *c, const char *reason)
+{
+    struct turn *t = c->turn;
+    assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
+    ev_io_stop(t->loop, &c->io);
+    close(c->fd);
+    c->fd = -1;
+    client_set_state(c, CLIENT_CLOSED, reason);
+    replies_abandon(c);
+    inbuf_release(&c->in);
+    outq_release(&c->out);
+    *c->prev = c->next;
+    if (c->next) c->next->prev = c->prev;
+    struct client **at = place_of_number(t, c->affinity);
+    while (*at != c) at = &(*at)->next_numbered;
+    *at = c->next_numbered;
+    t->clients_n--;
+    t->row->curr_connections--;
+    t->row->closed_connections++;
+    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
+        struct client **p = &t->dirty;
+        while (*p != c) p = &(*p)->next_dirty;
+        *p = c->next_dirty;
+        c->dirty = false;
+    }
+    c->next_dirty = t->closed;
+    t->closed = c;
 }
 
 /* --- readable ---------------------------------------------------------------------------------- */
@@ -215,7 +252,7 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     const uint8_t *at = span.at, *end = span.at + span.len;
     struct request_parse p = {0};
     bool cut = false;
-    while ((c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) && !cut && has_room(c)) {
+    while (takes_requests(c) && !cut && has_room(c)) {
         if (c->swallow) at = swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
@@ -236,16 +273,28 @@ static void discard_input(struct client *c)
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) client_close(c, "drained");
 }
 
-static enum io_status read_requests(struct client *c)
+static enum io_status read_requests(struct client *c, size_t most)
 {
     struct inbuf_input input;
     turn_make_room(c->turn, READ_AT_MOST * 2);
-    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, READ_AT_MOST, &input);
+    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     return IO_OK;
+}
+
+/* How much to read at once. Of one that moves nothing but what it has begun: the rest is the next worker's. */
+static size_t read_at_most(const struct client *c)
+{
+    uint8_t line[LINE_MAX_BYTES];
+    if (c->state != CLIENT_MOVING) return READ_AT_MOST;
+    if (c->in.need) return 0; /* beyond what completes it */
+    if (c->swallow) return c->swallow < READ_AT_MOST ? (size_t)c->swallow : READ_AT_MOST;
+    ssize_t n = recv(c->fd, line, sizeof line, MSG_PEEK | MSG_DONTWAIT);
+    const uint8_t *newline = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+    return newline ? (size_t)(newline - line) + 1 : sizeof line;
 }
 
 static void client_readable(struct client *c)
@@ -259,7 +308,7 @@ static void client_readable(struct client *c)
         client_mark_dirty(c);
         return;
     }
-    switch (read_requests(c)) {
+    switch (read_requests(c, read_at_most(c))) {
     case IO_END:
         /* What it has asked is answered; what it has only begun is dropped, as memcached does. */
         inbuf_release(&c->in);
@@ -284,6 +333,15 @@ static void shed(struct client *c)
     client_close(c, "does not read its replies");
 }
 
+/* To another worker, if it can be had now. */
+static void give(struct client *c)
+{
+    struct turn *t = c->turn;
+    if (!t->give || !t->give(t->gives_for, c->fd, c->listener)) return;
+    t->row->moved_connections++;
+    client_part(c, "moved to another worker");
+}
+
 /* Everything asked for is answered and written: what follows depends on why it is ending. */
 static void finished(struct client *c)
 {
@@ -292,6 +350,8 @@ static void finished(struct client *c)
     } else if (c->state == CLIENT_DRAINING && !has_begun(c)) {
         client_set_state(c, CLIENT_LINGERING, c->reason);
         if (shutdown(c->fd, SHUT_WR) < 0) client_close(c, c->reason);
+    } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
+        give(c);
     }
 }
 
@@ -358,10 +418,10 @@ static bool wants_more(const struct client *c)
 
 void client_drain(struct client *c)
 {
-    if (c->state != CLIENT_OPEN) return;
+    if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_DRAINING, "drained");
     for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
-        enum io_status status = read_requests(c);
+        enum io_status status = read_requests(c, READ_AT_MOST);
         if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
         if (status == IO_ERROR) client_close(c, strerror(errno));
         if (status != IO_OK) break;
@@ -369,34 +429,17 @@ void client_drain(struct client *c)
     client_mark_dirty(c);
 }
 
+void client_move(struct client *c)
+{
+    if (c->state != CLIENT_OPEN) return;
+    client_set_state(c, CLIENT_MOVING, "moved to another worker");
+    client_mark_dirty(c);
+}
+
 void client_close(struct client *c, const char *reason)
 {
-    struct turn *t = c->turn;
-    assert(client_sane(c) && c->state != CLIENT_CLOSED);
-    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
-    ev_io_stop(t->loop, &c->io);
-    close(c->fd);
-    c->fd = -1;
-    client_set_state(c, CLIENT_CLOSED, reason);
-    replies_abandon(c);
-    inbuf_release(&c->in);
-    outq_release(&c->out);
-    *c->prev = c->next;
-    if (c->next) c->next->prev = c->prev;
-    struct client **at = place_of_number(t, c->affinity);
-    while (*at != c) at = &(*at)->next_numbered;
-    *at = c->next_numbered;
-    t->clients_n--;
-    t->row->curr_connections--;
-    t->row->closed_connections++;
-    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
-        struct client **p = &t->dirty;
-        while (*p != c) p = &(*p)->next_dirty;
-        *p = c->next_dirty;
-        c->dirty = false;
-    }
-    c->next_dirty = t->closed;
-    t->closed = c;
+    if (c->state != CLIENT_CLOSED) (void)shutdown(c->fd, SHUT_RDWR);
+    client_part(c, reason);
 }
 
 void client_destroy(struct client *c)

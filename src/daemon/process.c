@@ -28,6 +28,17 @@ void process_raise_files(void)
                   (unsigned long long)files.rlim_max);
 }
 
+/* Descriptors are given out from the lowest free one on. */
+bool process_has_room(int fd)
+{
+    enum { KEPT_MOST = 64 };
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return true;
+    rlim_t kept = files.rlim_cur / 8;
+    if (kept > KEPT_MOST) kept = KEPT_MOST;
+    return (rlim_t)fd < files.rlim_cur - kept;
+}
+
 /* --- background ------------------------------------------------------------------------------- */
 
 static int background_pipe = -1; /* in the child: one byte written here lets the parent go */

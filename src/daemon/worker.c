@@ -147,7 +147,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
 {
     const struct options *o = seat->options;
     struct turn_limits limits = worker_limits(o);
-    struct board_worker *part = &seat->board->parts[seat->index];
+    struct board_worker *part = &seat->board->parts[seat->part];
     *w = (struct worker){.seat = seat, .row = &part->row, .options = *o, .exit_code = EXIT_SYSTEM};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
