@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Ignores the signals that would end a process and mean nothing to a server. SIGXCPU stays: who limits a process's time
+ * wants it to end. */
+void process_ignore_signals(void);
+
 /* Raises the soft limit of open descriptors to the hard one. Where that fails, the log says so. */
 void process_raise_files(void);
 

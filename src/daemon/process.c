@@ -14,6 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* SIGXFSZ: a log file at its limit. SIGTTOU: a log on a terminal that stops background jobs. */
+void process_ignore_signals(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,
+                                  SIGPWR,  SIGPIPE, SIGSTKFLT, SIGXFSZ,   SIGTTOU};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) signal(numbers[i], SIG_IGN);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) signal(number, SIG_IGN);
+}
+
 void process_raise_files(void)
 {
     struct rlimit files;

@@ -326,6 +326,36 @@ static void root_is_given_up_for_a_user(void **state)
     assert_true(runs_as(moongate_pid(m), uid));
 }
 
+/* --- signals --------------------------------------------------------------------------------- */
+
+static void signals_that_mean_nothing_end_nobody(void **state)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
+                                  SIGPWR,  SIGPIPE, SIGXFSZ, SIGTTOU,   SIGSTKFLT};
+    static const char *const ways[] = {"-v", "--single-process"};
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), ways[way], NULL);
+        struct client *c = client_connects(m);
+        pid_t worker = moongate_worker(m);
+
+        client_sees_nothing_more(c);
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            moongate_signal(m, numbers[i]);
+            kill(worker, numbers[i]);
+        }
+        for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+            moongate_signal(m, number);
+            kill(worker, number);
+        }
+        client_sees_nothing_more(c);
+        client_sees_nothing_more(client_connects(m));
+        assert_int_equal(moongate_worker(m), worker);
+        assert_true(moongate_runs_on(m));
+        stage_clears();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +375,7 @@ int main(void)
         play(a_daemon_leaves_the_terminal_and_serves),
         play(a_daemon_that_cannot_start_says_so_on_the_terminal),
         play(root_is_given_up_for_a_user),
+        play(signals_that_mean_nothing_end_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -257,6 +257,7 @@ static void new_clients_of_a_stopped_worker_are_served_by_another(void **state)
     client_sees(clients[0], "MN\r\n");
     kill(workers[0], SIGCONT);
     for (int i = 0; i < NEWCOMERS; i++) client_sees_nothing_more(clients[i]);
+    stat_becomes(clients[0], "", "curr_connections", textf("%d", NEWCOMERS));
     newcomers_ask(m, late);
     newcomers_are_answered(late);
     for (int i = 0; i < NEWCOMERS; i++) client_sees_nothing_more(clients[i]);
