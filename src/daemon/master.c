@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
+static const double CATCH_UP_EVERY = 1;
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
 
 enum master_state {
@@ -68,7 +69,8 @@ struct master {
     uint32_t failed_starts; /* first workers that could not load the script */
     struct doors doors;
     ev_timer grace;
-    ev_timer limit; /* of the drain, then of the killing */
+    ev_timer limit;    /* of the drain, then of the killing */
+    ev_timer catch_up; /* on the log */
     ev_signal signals[SIGNALS];
     struct log_limit refusal_lines;
 };
@@ -206,6 +208,11 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     }
 }
 
+static void master_on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
+{
+    log_catch_up();
+}
+
 /* --- workers ---------------------------------------------------------------------------------- */
 
 /* The script in use now may wish for other options than the one before. */
@@ -305,6 +312,7 @@ static void master_let_go(struct master *m)
     doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
+    ev_timer_stop(m->loop, &m->catch_up);
 }
 
 static void master_leave(void *arg)
@@ -326,6 +334,8 @@ static void master_init_watchers(struct master *m)
     }
     ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
+    ev_timer_init(&m->catch_up, master_on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
+    ev_timer_start(m->loop, &m->catch_up);
     m->grace.data = m->limit.data = m;
 }
 

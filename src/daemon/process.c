@@ -98,7 +98,7 @@ bool process_detach(void)
         fprintf(stderr, "moongate: /dev/null: %s: make it, or try without -d\n", strerror(errno));
         return false;
     }
-    log_to_syslog();
+    log_to_syslog(LOG_SYSLOG);
     fflush(NULL);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (dup2(null, fd) < 0)

@@ -99,6 +99,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     count_time(w);
+    log_catch_up();
 }
 
 void worker_watch_loop(struct worker *w)

@@ -326,11 +326,44 @@ static void root_is_given_up_for_a_user(void **state)
     assert_true(runs_as(moongate_pid(m), uid));
 }
 
+/* --- the log --------------------------------------------------------------------------------- */
+
+static void clients_come_and_go(struct moongate *m, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct client *c = client_connects(m);
+        client_sees_nothing_more(c);
+        client_closes(c); /* a line of the log, with -v */
+    }
+}
+
+static void a_log_that_nobody_reads_stops_neither_master_nor_worker(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-v", NULL);
+    struct client *c = client_connects(m);
+
+    moongate_log_is_left(m);
+    clients_come_and_go(m, 200);
+    for (int generation = 2; generation < 12; generation++) {
+        moongate_signal(m, SIGHUP);
+        stat_becomes(c, "proxy", "generation", textf("%d", generation));
+    }
+    clients_come_and_go(m, 10);
+    moongate_log_is_read(m);
+    pid_t worker = moongate_worker(m);
+    moongate_sees_log(m, textf("warn  worker 0[%d]: log: ", (int)worker));
+    moongate_sees_log(m, textf("warn  master[%d]: log: ", (int)moongate_pid(m)));
+    assert_true(strstr(moongate_log_line(m, "log: "), " lines lost: there was no room for them"));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 12"); /* what is said now is read */
+}
+
 /* --- signals --------------------------------------------------------------------------------- */
 
 static void signals_that_mean_nothing_end_nobody(void **state)
 {
-    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
                                   SIGPWR,  SIGPIPE, SIGXFSZ, SIGTTOU,   SIGSTKFLT};
     static const char *const ways[] = {"-v", "--single-process"};
     for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
@@ -375,6 +408,7 @@ int main(void)
         play(a_daemon_leaves_the_terminal_and_serves),
         play(a_daemon_that_cannot_start_says_so_on_the_terminal),
         play(root_is_given_up_for_a_user),
+        play(a_log_that_nobody_reads_stops_neither_master_nor_worker),
         play(signals_that_mean_nothing_end_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
