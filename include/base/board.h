@@ -52,6 +52,12 @@
     X(backend_connects, COUNTER, "backend connections that became ready")                          \
     X(backend_closes, COUNTER, "backend connections closed or refused")                            \
     X(clients_shed, COUNTER, "clients closed because they did not read their replies")             \
+    X(unfinished_bytes, GAUGE, "bytes of requests that clients have sent in part")                 \
+    X(unfinished_shed, COUNTER, "clients closed because all of those held too much memory")        \
+    X(foreign_binary, COUNTER, "clients that spoke memcache's binary protocol")                    \
+    X(foreign_tls, COUNTER, "clients that spoke TLS")                                              \
+    X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
+    X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -102,7 +108,7 @@ struct board_worker {
     struct board_row row;
     struct board_server servers[BOARD_SERVERS];
     struct board_wishes wishes;
-    struct metrics metrics; /* the script's */
+    struct metrics metrics;   /* the script's */
     struct handover handover; /* clients on their way to it: the master writes, too */
 };
 

@@ -29,12 +29,16 @@ struct client {
     struct client *next_dirty;   /* in turn->dirty, later in turn->closed */
     enum client_state state;
     bool dirty;
+    bool is_known; /* its first bytes said what it speaks */
     int fd;
     uint32_t affinity;            /* its number */
     uint32_t listener;            /* by which it came: the place in --bind */
     struct client *next_numbered; /* in turn->numbered */
     struct inbuf in;
-    uint64_t swallow; /* bytes of input to drop: the value of a refused store */
+    size_t unfinished; /* what in holds, as the turn has counted it */
+    size_t progress;   /* bytes that it has sent since busy_at */
+    double busy_at;    /* as turn.now; see unfinished */
+    uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
     struct outq out;
     struct reply *head, *tail; /* replies not yet in out, in order */
     uint32_t owed;             /* how many */

@@ -13,6 +13,7 @@
 #include "base/board.h"
 #include "base/outq.h"
 #include "client/routes.h"
+#include "protocol/foreign.h"
 
 struct client;
 struct flow;
@@ -39,6 +40,7 @@ struct turn_limits {
     enum turn_flush allow_flush;
     size_t max_value;     /* bytes of a value that a client may store */
     size_t client_buffer; /* bytes of replies held for a client, above one value */
+    size_t input_buffer;  /* bytes of unfinished requests held for all clients */
 };
 
 struct turn {
@@ -68,7 +70,9 @@ struct turn {
     struct client *dirty;                  /* those with something to write or to decide */
     struct client *closed;                 /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
+    size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
+    struct log_limit foreign_lines[FOREIGN_COUNT];
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -37,6 +37,7 @@ struct worker {
     uint64_t offered; /* clients that the master has offered: the number of the last one */
     ev_io signals;
     struct doors doors; /* in a single process */
+    struct log_limit refusal_lines;
     ev_timer sweep;
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     int exit_code;

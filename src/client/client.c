@@ -8,6 +8,8 @@
 
 #include "base/slab.h"
 #include "client/local.h"
+#include "client/stranger.h"
+#include "client/unfinished.h"
 
 enum {
     READ_AT_MOST = 16 * 1024,  /* bytes a turn of one client: its fair share */
@@ -116,7 +118,7 @@ struct client *client_create(struct turn *t, int fd)
     return c;
 }
 
-/* This process has no more to do with it; the connection goes on where there is another descriptor of it. */
+/* The connection goes on where there is another descriptor of it. */
 static void client_part(struct client *c, const char *reason)
 {
     struct turn *t = c->turn;
@@ -128,6 +130,7 @@ static void client_part(struct client *c, const char *reason)
     client_set_state(c, CLIENT_CLOSED, reason);
     replies_abandon(c);
     inbuf_release(&c->in);
+    unfinished_note(c, 0);
     outq_release(&c->out);
     *c->prev = c->next;
     if (c->next) c->next->prev = c->prev;
@@ -280,21 +283,19 @@ static enum io_status read_requests(struct client *c, size_t most)
     enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
+    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
+    unfinished_note(c, input.bytes);
     return IO_OK;
 }
 
-/* How much to read at once. Of one that moves nothing but what it has begun: the rest is the next worker's. */
+/* Of one that moves nothing but what it has begun: the rest is the next worker's. */
 static size_t read_at_most(const struct client *c)
 {
-    uint8_t line[LINE_MAX_BYTES];
     if (c->state != CLIENT_MOVING) return READ_AT_MOST;
-    if (c->in.need) return 0; /* beyond what completes it */
     if (c->swallow) return c->swallow < READ_AT_MOST ? (size_t)c->swallow : READ_AT_MOST;
-    ssize_t n = recv(c->fd, line, sizeof line, MSG_PEEK | MSG_DONTWAIT);
-    const uint8_t *newline = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
-    return newline ? (size_t)(newline - line) + 1 : sizeof line;
+    return inbuf_missing(&c->in, c->fd, LINE_MAX_BYTES);
 }
 
 static void client_readable(struct client *c)
@@ -312,6 +313,7 @@ static void client_readable(struct client *c)
     case IO_END:
         /* What it has asked is answered; what it has only begun is dropped, as memcached does. */
         inbuf_release(&c->in);
+        unfinished_note(c, 0);
         client_set_state(c, CLIENT_ENDING, "closed by the client");
         client_mark_dirty(c);
         break;
@@ -333,7 +335,6 @@ static void shed(struct client *c)
     client_close(c, "does not read its replies");
 }
 
-/* To another worker, if it can be had now. */
 static void give(struct client *c)
 {
     struct turn *t = c->turn;
@@ -359,6 +360,7 @@ static void finished(struct client *c)
 static void resume(struct client *c)
 {
     take_span(c, inbuf_take(&c->in, c->turn->arena), NULL, true);
+    unfinished_note(c, 0);
     client_mark_dirty(c);
 }
 
@@ -438,7 +440,7 @@ void client_move(struct client *c)
 
 void client_close(struct client *c, const char *reason)
 {
-    if (c->state != CLIENT_CLOSED) (void)shutdown(c->fd, SHUT_RDWR);
+    (void)shutdown(c->fd, SHUT_RDWR);
     client_part(c, reason);
 }
 

@@ -9,6 +9,7 @@
 #include "client/flow.h"
 #include "client/generation.h"
 #include "client/reply.h"
+#include "client/unfinished.h"
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits)
@@ -20,6 +21,7 @@ void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct
                        .limits = *limits,
                        .log = {.burst = 20}};
     t->later_end = &t->later;
+    for (int i = 0; i < FOREIGN_COUNT; i++) t->foreign_lines[i].burst = 1;
     t->slots = calloc(TURN_SLOTS, sizeof *t->slots);
     t->answers = calloc(TURN_SLOTS, sizeof *t->answers);
     if (!t->slots || !t->answers) abort();
@@ -260,6 +262,7 @@ static void settle_clients(struct turn *t)
 void turn_end(struct turn *t)
 {
     /* Clients that have room again go on with what had waited: once more around. */
+    unfinished_look(t);
     do {
         turn_route(t);
         backends_flush(t->backends);

@@ -98,6 +98,14 @@ static void master_refuse(struct master *m, int fd)
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
 }
 
+static void master_on_refused(void *arg)
+{
+    struct master *m = arg;
+    m->board->master.rejected_connections++;
+    if (log_allows(&m->refusal_lines, process_clock()))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
 static void master_take(void *arg, int fd, uint32_t listener)
 {
     struct master *m = arg;
@@ -351,7 +359,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
                          .refusal_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = board_create(o->workers, o->shared_memory);
-    struct doors_keeper keeper = {master_take, master_on_rested, m};
+    struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;

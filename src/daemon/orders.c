@@ -58,6 +58,13 @@ static void obey_switch(struct worker *w, uint32_t generation)
     tell_master(w, CHANNEL_SWITCHED, generation, "");
 }
 
+/* Timers run in the one that has taken this one's place: not twice. */
+static void obey_retire(struct worker *w, double limit)
+{
+    script_stop_timers(w->succession.script);
+    drain_retire(w, limit);
+}
+
 /* The master has its copy until it knows: one that was taken too late is somebody else's. */
 static void take_client(struct worker *w, int fd, uint32_t listener)
 {
@@ -87,7 +94,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;
     case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;
-    case CHANNEL_RETIRE: drain_retire(w, m->number / 1000.0); break;
+    case CHANNEL_RETIRE: obey_retire(w, m->number / 1000.0); break;
     case CHANNEL_QUIT: worker_stop(w, EXIT_OK); break;
     default: log_warn("master: order %u is not known", m->type); break;
     }

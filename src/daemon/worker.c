@@ -37,15 +37,27 @@ void worker_stop(struct worker *w, int code)
 
 /* --- accepting, in a single process ------------------------------------------------------------ */
 
+static void on_refused(void *arg)
+{
+    struct worker *w = arg;
+    w->row->rejected_connections++;
+    if (log_allows(&w->refusal_lines, w->turn.now))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
 static void take_accepted(void *arg, int fd, uint32_t listener)
 {
     struct worker *w = arg;
-    if (w->turn.clients_n < w->options.max_conns) {
+    bool has_room = process_has_room(fd);
+    if (has_room && w->turn.clients_n < w->options.max_conns) {
         client_create(&w->turn, fd)->listener = listener;
-    } else {
-        w->row->rejected_connections++;
-        listener_refuse(fd);
+        return;
     }
+    listener_refuse(fd);
+    if (has_room)
+        w->row->rejected_connections++;
+    else
+        on_refused(w);
 }
 
 static void on_rested(void *arg)
@@ -56,7 +68,7 @@ static void on_rested(void *arg)
 
 static void open_doors(struct worker *w)
 {
-    struct doors_keeper keeper = {take_accepted, on_rested, w};
+    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w};
     if (!doors_init(&w->doors, w->loop, w->seat->listeners, keeper)) abort();
     doors_watch(&w->doors, true);
 }
@@ -118,9 +130,12 @@ void worker_watch_loop(struct worker *w)
 
 struct turn_limits worker_limits(const struct options *o)
 {
+    uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
     return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
                                 .max_value = o->max_value,
-                                .client_buffer = o->client_buffer};
+                                .client_buffer = o->client_buffer,
+                                .input_buffer =
+                                    o->input_buffer > two_values ? o->input_buffer : two_values};
 }
 
 /* What scripts call the listeners. */
@@ -149,7 +164,11 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     const struct options *o = seat->options;
     struct turn_limits limits = worker_limits(o);
     struct board_worker *part = &seat->board->parts[seat->part];
-    *w = (struct worker){.seat = seat, .row = &part->row, .options = *o, .exit_code = EXIT_SYSTEM};
+    *w = (struct worker){.seat = seat,
+                         .row = &part->row,
+                         .options = *o,
+                         .exit_code = EXIT_SYSTEM,
+                         .refusal_lines.burst = 1};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
