@@ -165,6 +165,7 @@ static void no_line_waits_for(int ends[2])
 {
     int kept = dup(STDERR_FILENO);
     size_t lost = 0, lines;
+    alarm(20); /* ends a test that waits after all */
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
     log_setup(LOG_AS_TEXT, 0);
@@ -176,6 +177,7 @@ static void no_line_waits_for(int ends[2])
     lines += lines_from(ends[0], &lost);
     log_info("the last one");
     lines += lines_from(ends[0], &lost);
+    alarm(0);
     log_to_stderr(true);
     dup2(kept, STDERR_FILENO);
     close(kept);
