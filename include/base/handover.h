@@ -17,6 +17,7 @@ enum handover_state {
     HANDOVER_TAKEN,     /* by the worker, which serves it */
     HANDOVER_DECLINED,  /* by the worker, which has no room for it */
     HANDOVER_WITHDRAWN, /* by the master, which gives it to somebody else */
+    HANDOVER_RELEASED,  /* taken, and the master has closed its copy */
 };
 
 /* The number is a part of the word: the place may be that of a later client by now. */
@@ -31,21 +32,34 @@ static inline uint64_t *handover_place(struct handover *h, uint64_t number)
 
 static inline void handover_offer(struct handover *h, uint64_t number)
 {
-    __atomic_store_n(handover_place(h, number), number << 2 | HANDOVER_OFFERED, __ATOMIC_RELEASE);
+    __atomic_store_n(handover_place(h, number), number << 3 | HANDOVER_OFFERED, __ATOMIC_RELEASE);
 }
 
 /* False: it was decided before. */
 static inline bool handover_decide(struct handover *h, uint64_t number, enum handover_state state)
 {
-    uint64_t offered = number << 2 | HANDOVER_OFFERED;
-    return __atomic_compare_exchange_n(handover_place(h, number), &offered, number << 2 | state,
+    uint64_t offered = number << 3 | HANDOVER_OFFERED;
+    return __atomic_compare_exchange_n(handover_place(h, number), &offered, number << 3 | state,
                                        false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* The master has closed its copy of one that was taken. */
+static inline void handover_release(struct handover *h, uint64_t number)
+{
+    __atomic_store_n(handover_place(h, number), number << 3 | HANDOVER_RELEASED, __ATOMIC_RELEASE);
+}
+
+/* The master still has its copy of one that was taken. */
+static inline bool handover_is_held(struct handover *h, uint64_t number)
+{
+    uint64_t word = __atomic_load_n(handover_place(h, number), __ATOMIC_ACQUIRE);
+    return word == (number << 3 | HANDOVER_TAKEN);
 }
 
 /* Of one that is among the last HANDOVERS. */
 static inline enum handover_state handover_state_of(struct handover *h, uint64_t number)
 {
-    return (enum handover_state)(__atomic_load_n(handover_place(h, number), __ATOMIC_ACQUIRE) & 3);
+    return (enum handover_state)(__atomic_load_n(handover_place(h, number), __ATOMIC_ACQUIRE) & 7);
 }
 
 #endif

@@ -34,6 +34,7 @@ struct client {
     uint32_t affinity;            /* its number */
     uint32_t listener;            /* by which it came: the place in --bind */
     struct client *next_numbered; /* in turn->numbered */
+    uint64_t handover;            /* as which it was handed over; 0: it was accepted here */
     struct inbuf in;
     size_t unfinished; /* what in holds, as the turn has counted it */
     size_t progress;   /* bytes that it has sent since busy_at */

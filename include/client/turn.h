@@ -36,6 +36,10 @@ typedef bool turn_stats_fn(void *about, const char *what, size_t len, struct out
  * this floor, answered by the daemon's. */
 typedef bool turn_give_fn(void *about, int fd, uint32_t listener);
 
+/* Closes the descriptor of a client that was handed over as that number (0: it was not): the process that did may hold a copy
+ * of it. Owned by this floor, answered by the daemon's. */
+typedef void turn_shut_fn(void *about, int fd, uint64_t handover);
+
 struct turn_limits {
     enum turn_flush allow_flush;
     size_t max_value;     /* bytes of a value that a client may store */
@@ -55,6 +59,8 @@ struct turn {
     void *about;
     turn_give_fn *give; /* NULL while clients stay */
     void *gives_for;
+    turn_shut_fn *shut; /* close(2), where nobody hands clients over */
+    void *shuts_for;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;

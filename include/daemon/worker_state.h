@@ -8,6 +8,7 @@
 #include <ev.h>
 
 #include "client/turn.h"
+#include "daemon/arrivals.h"
 #include "daemon/doors.h"
 #include "daemon/drain.h"
 #include "daemon/names.h"
@@ -34,7 +35,7 @@ struct worker {
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_io channel;
-    uint64_t offered; /* clients that the master has offered: the number of the last one */
+    struct arrivals arrivals;
     ev_io signals;
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;

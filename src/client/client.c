@@ -125,7 +125,7 @@ static void client_part(struct client *c, const char *reason)
     assert(client_sane(c) && c->state != CLIENT_CLOSED);
     log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
     ev_io_stop(t->loop, &c->io);
-    close(c->fd);
+    t->shut(t->shuts_for, c->fd, c->handover);
     c->fd = -1;
     client_set_state(c, CLIENT_CLOSED, reason);
     replies_abandon(c);

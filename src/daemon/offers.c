@@ -56,7 +56,10 @@ void offers_settle(struct slot *s, bool reported)
         enum handover_state state = handover_state_of(slot_handover(s), o->settled + 1);
         if (state == HANDOVER_OFFERED) break;
         if (state != HANDOVER_WITHDRAWN) o->is_late = false;
-        if (state == HANDOVER_TAKEN) close(offer->fd);
+        if (state == HANDOVER_TAKEN) {
+            close(offer->fd);
+            handover_release(slot_handover(s), o->settled + 1);
+        }
         if (state == HANDOVER_DECLINED) offer_refuse(s, offer->fd);
     }
     assert(offers_sane(o));

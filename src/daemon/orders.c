@@ -68,22 +68,21 @@ static void obey_retire(struct worker *w, double limit)
 /* The master has its copy until it knows: one that was taken too late is somebody else's. */
 static void take_client(struct worker *w, int fd, uint32_t listener)
 {
-    struct handover *handover = &w->seat->board->parts[w->seat->part].handover;
-    bool has_room = fd >= 0 && process_has_room(fd);
-    if (!handover_decide(handover, ++w->offered, has_room ? HANDOVER_TAKEN : HANDOVER_DECLINED) ||
-        !has_room) {
+    if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
         if (fd >= 0) close(fd);
         return;
     }
     struct client *c = client_create(&w->turn, fd);
     c->listener = listener;
+    c->handover = w->arrivals.offered;
     if (w->drain.is_on) client_drain(c);
 }
 
 /* A hint: should it not arrive, the master will look at the board all the same. */
 static void tell_taken(struct worker *w, uint64_t offered_before)
 {
-    if (w->offered > offered_before) (void)channel_send(w->seat->channel, CHANNEL_TAKEN, 0, -1);
+    if (w->arrivals.offered > offered_before)
+        (void)channel_send(w->seat->channel, CHANNEL_TAKEN, 0, -1);
 }
 
 static void take_order(struct worker *w, const struct channel_message *m, int fd)
@@ -104,7 +103,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
-    uint64_t offered_before = w->offered;
+    uint64_t offered_before = w->arrivals.offered;
     enum channel_status status = CHANNEL_OK;
     (void)loop;
     (void)events;

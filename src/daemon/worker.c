@@ -82,6 +82,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     (void)events;
     succession_look(w);
     turn_end(&w->turn);
+    arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
 }
@@ -188,6 +189,9 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->system_us_before = w->row->system_us;
     w->turn.stats = stats_answer;
     w->turn.about = &w->stats;
+    arrivals_init(&w->arrivals, &part->handover);
+    w->turn.shut = arrivals_close;
+    w->turn.shuts_for = &w->arrivals;
     drain_init(w);
     succession_init(w);
     set_now(w);

@@ -46,6 +46,23 @@ static void what_was_never_offered_cannot_be_taken(void **state)
         assert_false(handover_decide(&h, number, HANDOVER_TAKEN));
 }
 
+static void what_was_taken_is_held_until_it_is_released(void **state)
+{
+    struct handover h = {{0}};
+    (void)state;
+    assert_false(handover_is_held(&h, 0));
+    handover_offer(&h, 5);
+    assert_false(handover_is_held(&h, 5));
+    assert_true(handover_decide(&h, 5, HANDOVER_TAKEN));
+    assert_true(handover_is_held(&h, 5));
+    assert_false(handover_is_held(&h, 5 + HANDOVERS));
+    handover_release(&h, 5);
+    assert_false(handover_is_held(&h, 5));
+    assert_false(handover_decide(&h, 5, HANDOVER_TAKEN));
+    handover_offer(&h, 5 + HANDOVERS);
+    assert_false(handover_is_held(&h, 5));
+}
+
 /* Two processes decide the same offers at the same time. */
 static void of_two_processes_one_gets_it(void **state)
 {
@@ -85,6 +102,7 @@ int main(void)
         cmocka_unit_test(an_offer_is_decided_once),
         cmocka_unit_test(an_offer_whose_place_has_gone_to_a_later_one_cannot_be_taken),
         cmocka_unit_test(what_was_never_offered_cannot_be_taken),
+        cmocka_unit_test(what_was_taken_is_held_until_it_is_released),
         cmocka_unit_test(of_two_processes_one_gets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
