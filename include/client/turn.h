@@ -42,9 +42,11 @@ typedef void turn_shut_fn(void *about, int fd, uint64_t handover);
 
 struct turn_limits {
     enum turn_flush allow_flush;
-    size_t max_value;     /* bytes of a value that a client may store */
-    size_t client_buffer; /* bytes of replies held for a client, above one value */
-    size_t input_buffer;  /* bytes of unfinished requests held for all clients */
+    size_t max_value;           /* bytes of a value that a client may store */
+    size_t client_buffer;       /* bytes of replies held for a client, above one value */
+    size_t input_buffer;        /* bytes of unfinished requests held for all clients */
+    double keepalive;           /* of clients' sockets, see base/keepalive.h */
+    const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
 };
 
 struct turn {

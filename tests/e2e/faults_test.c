@@ -346,9 +346,10 @@ static void a_key_in_base64_goes_to_the_server_in_base64(void **state)
     const char *script = changing_script(backend_address(b));
     struct client *c = client_connects(moongate_start(script, NULL));
     client_sends(c, "mg DQpmbHVzaF9hbGwNCg== b v k\r\nmg Zm9v b v k\r\n");
-    backend_sees(b, "mg DQpmbHVzaF9hbGwNCg== b v k\r\nmg b29m b v k\r\n");
+    /* One with line ends in it is not asked for: a server might repeat it as it is. */
+    backend_sees(b, "mg DQpmbHVzaF9hbGwNCg== b v\r\nmg b29m b v k\r\n");
     backend_answers(b, "EN\r\nVA 1 kb29m b\r\nx\r\n");
-    client_sees(c, "EN\r\nVA 1 kZm9v b\r\nx\r\n");
+    client_sees(c, "EN kDQpmbHVzaF9hbGwNCg== b\r\nVA 1 kZm9v b\r\nx\r\n");
 }
 
 /* --- the rows -------------------------------------------------------------------------------- */

@@ -313,7 +313,9 @@ static enum step take_plain_line(struct application *a, const struct asked *q, c
 
 static enum step take_line(struct application *a, struct asked *q, const char *line, size_t len)
 {
-    if (strncmp(line, "SERVER_ERROR ", 13) == 0 && q->kind != KIND_MARK) {
+    bool is_meta = q->kind >= KIND_META_GET && q->kind <= KIND_META_DELETE;
+    bool is_unknown = a->may_be_refused && is_meta && strcmp(line, "ERROR\r\n") == 0;
+    if (is_unknown || (strncmp(line, "SERVER_ERROR ", 13) == 0 && q->kind != KIND_MARK)) {
         a->tally.errors++;
         octets_take(&a->peer.in, len);
         return STEP_DONE;

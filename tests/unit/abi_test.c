@@ -49,6 +49,7 @@
 #define SERVER_FIELDS(X)                                                                           \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
+    X(port)                                                                                        \
     X(weight)                                                                                      \
     X(timeout)                                                                                     \
     X(backend)
