@@ -226,7 +226,7 @@ static void slot_is_ready(struct slot *s, uint32_t generation)
     log_debug("worker %u[%d]: ready: generation %u", s->index, (int)s->pid, generation);
     slot_enter(s, SLOT_READY);
     slot_tell(s, CREW_READY, generation, "");
-    if (slot_serves(before) && !s->crew->retired) slot_retire(before);
+    if (before->leaves && slot_serves(before) && !s->crew->retired) slot_retire(before);
 }
 
 /* --- what the loop brings --------------------------------------------------------------------- */

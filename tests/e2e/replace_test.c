@@ -185,6 +185,32 @@ static void a_reload_and_a_replacement_do_not_disturb_each_other(void **state)
     }
 }
 
+/* They run in the one that has taken its place. */
+static void timers_of_a_worker_that_is_replaced_stop(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(
+        textf(MG "mg.timer.every(0.15, function() mg.log 'tick' end)\nreturn mg.pool { '%s' }",
+              backend_address(b)),
+        "--drain-timeout", "600", NULL);
+    struct client *half = client_connects(m), *idle = client_connects(m);
+    pid_t worker = moongate_worker(m);
+
+    client_sends(half, "set half 0 0 10\r\nabc"); /* it stays with the old one */
+    client_sees_nothing_more(idle);
+    moongate_sees_log(m, "tick");
+    const char *said = strstr(moongate_log_line(m, "tick"), "worker 0[");
+    assert_non_null(said); /* with its process id: the line that only the old one says */
+    kill(worker, SIGTERM);
+    stat_becomes(idle, "proxy", "moved_connections", "1");
+    size_t before = moongate_log_count(m, said), all = moongate_log_count(m, "tick");
+    moongate_sees_log_times(m, "tick", all + 4);
+    assert_int_equal(moongate_log_count(m, said), before);
+    assert_false(is_gone(&worker));
+    client_closes(half);
+    worker_goes(worker);
+}
+
 /* As systemd does, unless told otherwise. */
 static void a_signal_to_all_processes_ends_the_service_once(void **state)
 {
@@ -293,6 +319,26 @@ static void clients_of_a_stopped_worker_do_not_hold_up_a_replacement(void **stat
     for (int i = 0; i < NEWCOMERS; i++) client_sees_nothing_more(clients[i]);
 }
 
+/* More than are on their way at once: the others wait in the master, and in the listen backlog. */
+static void clients_beyond_what_a_worker_is_offered_wait(void **state)
+{
+    enum { MANY = 300 };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    struct client **clients = stage_memory(MANY * sizeof(struct client *));
+    pid_t worker = moongate_worker(m);
+
+    worker_stops(worker);
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = client_connects(m);
+        client_sends(clients[i], "mn\r\n");
+    }
+    stage_turns(50);
+    kill(worker, SIGCONT);
+    for (int i = 0; i < MANY; i++) client_sees(clients[i], "MN\r\n");
+    stat_becomes(clients[0], "", "curr_connections", textf("%d", MANY));
+}
+
 /* --- under load ------------------------------------------------------------------------------- */
 
 enum { LASTING = 50, CONNECTS_A_SECOND = 200 };
@@ -388,10 +434,12 @@ int main(void)
         play(a_worker_goes_on_until_another_can_take_its_place),
         play(a_replacement_may_be_replaced_at_once),
         play(a_reload_and_a_replacement_do_not_disturb_each_other),
+        play(timers_of_a_worker_that_is_replaced_stop),
         play(a_signal_to_all_processes_ends_the_service_once),
         play(new_clients_of_a_stopped_worker_are_served_by_another),
         play(new_clients_of_a_killed_worker_are_served_by_the_next),
         play(clients_of_a_stopped_worker_do_not_hold_up_a_replacement),
+        play(clients_beyond_what_a_worker_is_offered_wait),
         play(no_client_notices_that_every_worker_is_replaced_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
