@@ -13,7 +13,7 @@ struct worker;
 
 struct drain {
     bool is_on;
-    bool gives_back; /* clients to the master */
+    bool gives_back;     /* clients to the master */
     double until;        /* as turn.now; INFINITY: no limit */
     double linger_until; /* when clients that were answered are closed; moves while any is not */
     ev_timer look;

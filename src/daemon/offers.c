@@ -105,7 +105,7 @@ static bool has_room(const struct slot *s)
            s->tried_turn != s->crew->turn;
 }
 
-/* Who left a client waiting comes last, and before him who is about to be replaced. */
+/* A worker that leaves clients waiting is the last choice; before it comes one that is about to be replaced. */
 static unsigned burden(const struct slot *s)
 {
     return (s->offers.is_late ? 2 : 0) + (s->leaves ? 1 : 0);
