@@ -166,6 +166,41 @@ static void a_single_process_serves_alone(void **state)
     assert_int_equal(program_children(moongate_pid(m), children, 1), 0);
 }
 
+struct children {
+    pid_t master, worker;
+};
+
+/* A child beside the worker that has no socket: none of the master's. */
+static bool has_a_child_without_sockets(void *what)
+{
+    const struct children *c = what;
+    pid_t children[4];
+    size_t n = program_children(c->master, children, 4);
+    for (size_t i = 0; i < n; i++)
+        if (children[i] != c->worker && program_sockets(children[i]) == 0) return true;
+    return false;
+}
+
+static void clients_on_their_way_are_not_inherited(void **state)
+{
+    enum { CLIENTS = 8 };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    struct children children = {moongate_pid(m), moongate_worker(m)};
+    struct client *clients[CLIENTS];
+
+    kill(children.worker, SIGSTOP);
+    for (int i = 0; i < CLIENTS; i++) clients[i] = client_connects(m);
+    stage_turns(50);
+    moongate_gets_script(m, textf("local start = os.clock()\n"
+                                  "while os.clock() < start + 1 do end\n%s",
+                                  script_of_one(backend_address(b), "")));
+    moongate_signal(m, SIGHUP); /* the check is a child of the master */
+    if (!stage_waits(has_a_child_without_sockets, &children)) stage_fails("sockets are inherited");
+    kill(children.worker, SIGCONT);
+    for (int i = 0; i < CLIENTS; i++) client_sees_nothing_more(clients[i]);
+}
+
 /* --- where it listens ------------------------------------------------------------------------ */
 
 static void a_unix_socket_serves_and_is_removed(void **state)
@@ -351,12 +386,11 @@ static void a_log_that_nobody_reads_stops_neither_master_nor_worker(void **state
     }
     clients_come_and_go(m, 10);
     moongate_log_is_read(m);
-    pid_t worker = moongate_worker(m);
-    moongate_sees_log(m, textf("warn  worker 0[%d]: log: ", (int)worker));
+    moongate_sees_log(m, textf("warn  worker 0[%d]: log: ", (int)moongate_worker(m)));
     moongate_sees_log(m, textf("warn  master[%d]: log: ", (int)moongate_pid(m)));
     assert_true(strstr(moongate_log_line(m, "log: "), " lines lost: there was no room for them"));
-    moongate_signal(m, SIGHUP);
-    moongate_sees_log(m, "reloaded: generation 12"); /* what is said now is read */
+    moongate_signal(m, SIGHUP); /* what is said now is read */
+    moongate_sees_log(m, "reloaded: generation 12");
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -400,6 +434,7 @@ int main(void)
         play(a_worker_that_dies_again_and_again_is_replaced_again),
         play(workers_end_with_their_master),
         play(a_single_process_serves_alone),
+        play(clients_on_their_way_are_not_inherited),
         play(a_unix_socket_serves_and_is_removed),
         play(a_stale_socket_file_is_no_obstacle),
         play(ipv6_is_served),
