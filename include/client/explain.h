@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/io.h"
 #include "client/routes.h"
+#include "protocol/request.h"
 
 struct client;
 
@@ -21,7 +22,7 @@ struct explainer {
     struct answer *answers;
     uint32_t at; /* the free slot */
     struct arena *arena;
-    size_t max_value;
+    struct request_rules rules;
 };
 
 /* One key's request. Lines are without CRLF. */

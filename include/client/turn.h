@@ -47,6 +47,7 @@ struct turn_limits {
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see base/keepalive.h */
     const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
+    bool strict_keys;           /* no control bytes in keys */
 };
 
 struct turn {

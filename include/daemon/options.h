@@ -43,6 +43,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
       "unfinished requests held for all clients of a worker; at least twice --max-value "          \
       "(1m..64g)")                                                                                 \
+    X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
+      "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
     X(version_answer, STRING, 0, "version-answer", "TEXT", "",                                     \
@@ -100,6 +102,7 @@ struct options {
     uint64_t max_value;
     uint64_t client_buffer;
     uint64_t input_buffer;
+    bool strict_keys;
     int allow_flush;            /* enum turn_flush, in the order of its words */
     const char *version_answer; /* NULL = the servers' */
     double keepalive;           /* seconds */

@@ -8,7 +8,8 @@
 #include "protocol/request.h"
 
 /* Lets r have the flags in text[0..len) and notes what they mean here. `tokens` stand before them. NULL, or the line that
- * refuses them: a flag twice, too many, control bytes. */
+ * refuses them: a flag twice, too many, control bytes; of ms also what every server refuses, as some of them would then take the
+ * value for commands. */
 const char *request_take_flags(struct request *r, const uint8_t *text, size_t len, size_t tokens);
 
 /* Finds the flag with that letter: what follows the letter. False when there is none. */
@@ -21,6 +22,6 @@ size_t request_flags_without(const struct request *r, uint8_t letter, uint8_t *t
 bool request_echoes_alike(const struct request *a, const struct request *b);
 
 /* True when r may have that key: any 1..186 bytes where it goes as base64; else see request_key_is_valid. */
-bool request_may_have_key(const struct request *r, const uint8_t *key, size_t len);
+bool request_may_have_key(const struct request *r, const uint8_t *key, size_t len, bool strict);
 
 #endif

@@ -28,9 +28,10 @@ struct request {
     READ_ONLY uint8_t command_id; /* enum command */
     READ_ONLY uint8_t noreply;    /* the client wants no answer */
     double
-        exptime;  /* seconds as memcached reads them; script may write; checked before it is sent */
-    double flags; /* 0..2^32-1; script may write; checked before it is sent */
-    READ_ONLY uint64_t number; /* cas id of a cas, delta of incr and decr */
+        exptime; /* seconds, the low 32 bits as memcached reads them; script may write; checked before it is sent */
+    READ_ONLY int64_t asked_exptime; /* all of it, as it came: see request_exptime */
+    READ_ONLY uint64_t client_flags; /* scripts have them as req.flags */
+    READ_ONLY uint64_t number;       /* cas id of a cas, delta of incr and decr */
     READ_ONLY uintptr_t
         args_at; /* a meta command's flags, or the words of an admin or local command, as sent */
     READ_ONLY uint16_t args_len;
@@ -59,7 +60,8 @@ enum meta_flag {
     META_KEY = 4,      /* k: the answer repeats the key */
     META_OPAQUE = 8,   /* O: the answer repeats an opaque token */
     META_EXPTIME = 16, /* T: exptime was given */
-    META_FLAGS = 32    /* F: flags were given */
+    META_FLAGS = 32,   /* F: flags were given */
+    META_ODD = 64      /* ms: a flag that not every server takes: see request_is_odd */
 };
 
 #ifndef MOONGATE_CDEF
@@ -69,7 +71,7 @@ enum {
     KEY_MAX_BASE64 = 186,  /* bytes of a key that base64 brings to KEY_MAX at most */
     OPAQUE_MAX = 32,       /* bytes, as memcached */
     LINE_MAX_BYTES = 2048, /* longest line without an end, as memcached, but for get and gets */
-    RETRIEVE_LINE_MAX = 1024 * 1024, /* longest get or gets */
+    RETRIEVE_LINE_MAX = 4 * 1024 * 1024, /* longest get or gets; memcached has no bound */
 };
 
 enum request_status {
@@ -77,7 +79,7 @@ enum request_status {
     REQUEST_OK,    /* one request of one key, or a command without a key */
     REQUEST_KEYS,  /* a get of several keys: take them with request_next_key */
     REQUEST_REFUSED, /* answer `error` (unless noreply), then swallow `swallow` bytes more, and go on */
-    REQUEST_CLOSE, /* no way to go on: answer `error` if there is one and close */
+    REQUEST_CLOSE, /* no way to go on, as what follows may be a value or not: answer `error` if there is one and close */
 };
 
 struct request_parse {
@@ -93,20 +95,33 @@ struct request_parse {
     size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */
 };
 
+/* What clients may send. */
+struct request_rules {
+    size_t max_value; /* bytes of a value */
+    bool strict_keys; /* no control bytes in keys */
+};
+
 /* Parses the first request in bytes[0..len). Fills r, all of it but the fields of the client's side, which become zero. For
- * KEYS, r->key_at is where the keys begin and r->key_len is 0. Values over max_value bytes are refused. */
-struct request_parse request_parse(const uint8_t *bytes, size_t len, size_t max_value,
-                                   struct request *r);
+ * KEYS, r->key_at is where the keys begin and r->key_len is 0. */
+struct request_parse request_parse(const uint8_t *bytes, size_t len,
+                                   const struct request_rules *rules, struct request *r);
 
 /* Takes the next key of a validated get out of *at .. end into r, moves *at behind it. False when there is none. */
 bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r);
 
-/* True when a key may be sent: 1..250 bytes, no control bytes, no space. */
-bool request_key_is_valid(const uint8_t *key, size_t len);
+/* True when a key may be sent: 1..250 bytes, no NUL, space, CR, LF; and, where keys are strict, no other control byte. */
+bool request_key_is_valid(const uint8_t *key, size_t len, bool strict);
+
+/* The exptime that is sent: the one that came, all 64 bits of it, for the server to judge, unless the script wrote another. */
+int64_t request_exptime(const struct request *r);
+
+/* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32
+ * bits, an exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
+bool request_is_odd(const struct request *r);
 
 /* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
  * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */
-bool request_put_key(struct request *r, const uint8_t *key, size_t len);
+bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool strict);
 
 /* True when r changes nothing on its server, however often it is sent: get, gets, and mg with no flag that writes. */
 bool request_only_reads(const struct request *r);

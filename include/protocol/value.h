@@ -9,7 +9,7 @@
 struct response_value {
     const uint8_t *at; /* the data of a VALUE or VA, or NULL */
     size_t len;
-    uint32_t flags;  /* of a VALUE; of a meta answer its f */
+    uint64_t flags;  /* of a VALUE; of a meta answer its f */
     uint64_t cas;    /* of a VALUE with one; of a meta answer its c; else 0 */
     uint64_t number; /* of what incr, decr answer */
     int64_t ttl;     /* seconds, of a meta answer its t: -1 = for ever, -2 = not known */

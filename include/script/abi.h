@@ -21,7 +21,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 2 };
+enum { MG_ABI_VERSION = 3 };
 
 struct script;
 
@@ -196,7 +196,7 @@ struct mg_value {
         *bytes; /* NULL: those of the function's calls first..first+n-1, one behind the other */
     size_t len;
     uint32_t first, n;
-    double flags;
+    uint64_t flags;
     uint64_t cas;
     double ttl; /* seconds; -1: for ever */
 };

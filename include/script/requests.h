@@ -20,7 +20,7 @@ struct script;
 enum mg_edit {
     MG_EDIT_OK,
     MG_EDIT_OVER,      /* the request was routed already, or has been answered */
-    MG_EDIT_BAD_KEY,   /* not 1..250 bytes without spaces and control bytes */
+    MG_EDIT_BAD_KEY,   /* not as request_key_is_valid wants it */
     MG_EDIT_TOO_LARGE, /* a value over --max-value */
     MG_EDIT_NO_VALUE,  /* the command carries none */
     MG_EDIT_NO_NUMBER, /* likewise */
@@ -55,11 +55,11 @@ struct mg_bytes {
 /* A result as Lua reads it. Addresses are valid until the function that waits has ended. */
 struct mg_result {
     uint32_t kind; /* enum result_kind */
-    uint32_t flags;
-    uintptr_t value_at; /* 0: none */
     uint32_t value_len;
+    uintptr_t value_at; /* 0: none */
+    uintptr_t text_at;  /* of an error: the text, without SERVER_ERROR */
     uint32_t text_len;
-    uintptr_t text_at; /* of an error: the text, without SERVER_ERROR */
+    uint64_t flags;
     uint64_t cas;
     uint64_t number;
     double ttl; /* seconds; -1: for ever, -2: not known */
@@ -89,6 +89,12 @@ int mg_request_edit(struct script *s, struct request *r, uint32_t part, const ch
 bool mg_request_cas(const struct request *r, uint64_t *out);
 bool mg_request_delta(const struct request *r, uint64_t *out);
 int mg_request_set_number(struct request *r, uint64_t number);
+
+/* Other client flags. Returns enum mg_edit. */
+int mg_request_set_flags(struct request *r, uint64_t flags);
+
+/* True when a classic command may have that key. */
+bool mg_key_is_valid(const struct script *s, const char *key, size_t len);
 
 /* A request of the script's own: empty, of that command. */
 void mg_request_make(struct request *r, uint32_t command);

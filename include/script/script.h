@@ -22,6 +22,7 @@ struct script_host {
     struct board_row *row;
     struct turn *turn; /* whose slots are routed */
     size_t max_value;
+    bool strict_keys;           /* --strict-keys */
     uint32_t connections;       /* --connections */
     const char *const *servers; /* --servers */
     size_t servers_n;

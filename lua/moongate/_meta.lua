@@ -49,7 +49,7 @@
 ---@field value string?       of a storage command
 ---@field size number?        bytes of the value; makes no string (cannot be set)
 ---@field exptime number      seconds, as memcached reads them
----@field flags number        0 to 2^32-1
+---@field flags number|string  the client flags; a string of digits above 2^53
 ---@field cas number|string?  of a cas; a string of digits above 2^53
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
@@ -110,7 +110,7 @@ function Request:clear_flag(letter) end
 ---@class moongate.Response
 ---@field kind moongate.Result
 ---@field value string?       of a hit; can be set, as flags and cas can
----@field flags number
+---@field flags number|string
 ---@field size number?        bytes of the value; makes no string
 ---@field cas number|string   a string of digits above 2^53
 ---@field number number|string  what incr and decr gave; likewise
@@ -146,6 +146,15 @@ function Response:flag(letter) end
 
 -- --- options --------------------------------------------------------------------------------------
 
+---@alias moongate.Probe
+---| "any"      # a whole line of any kind in answer to `version` proves a server
+---| "version"  # only a VERSION line does
+---| "connect"  # the connection does: nothing is asked, and no meta command is sent
+
+---@alias moongate.Requests
+---| "many"  # up to depth calls are in flight on a connection
+---| "one"   # one is; the others wait in moongate
+
 ---How servers are talked to; times in seconds.
 ---@class moongate.Settings
 ---@field timeout number?          for a call, from routing to the whole response
@@ -157,6 +166,12 @@ function Response:flag(letter) end
 ---@field failure_limit integer?   calls in a row that pass their timeout until the server is taken for down
 ---@field depth integer?           most calls waiting on a connection
 ---@field connections integer?     per worker
+---@field probe moongate.Probe?
+---@field requests moongate.Requests?
+---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
+---@field line_max integer?        most bytes of a get's line to the server
+---@field keepalive number?        silence until the kernel asks whether the server is there
+---@field idle_probe number?       without a call until an idle connection is asked something; 0: never
 
 ---A server with settings of its own: { "host:port", ... }, or by host and port, or by path.
 ---@class moongate.Server: moongate.Settings
@@ -423,7 +438,7 @@ function replies.error(text) end
 
 ---As if a server had this value: for get, gets, gat, gats and mg.
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param cas number|string|nil
 ---@return moongate.Reply
 function replies.value(value, flags, cas) end
@@ -461,35 +476,35 @@ function requests.gats(key, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.set(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.add(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.replace(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.append(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.prepend(key, value, flags, exptime) end
@@ -497,7 +512,7 @@ function requests.prepend(key, value, flags, exptime) end
 ---@param key string
 ---@param value string|moongate.Response  a response: its value, which is not copied
 ---@param cas number
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.NewRequest
 function requests.cas(key, value, cas, flags, exptime) end

@@ -93,35 +93,35 @@ function Client:gats(exptime, ...) end
 
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:set(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:add(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:replace(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:append(key, value, flags, exptime) end
 
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:prepend(key, value, flags, exptime) end
@@ -129,7 +129,7 @@ function Client:prepend(key, value, flags, exptime) end
 ---@param key string
 ---@param value string
 ---@param cas number
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Reply
 function Client:cas(key, value, cas, flags, exptime) end
@@ -230,7 +230,7 @@ function Server:misses(times) end
 ---Puts an item there.
 ---@param key string
 ---@param value string
----@param flags integer?
+---@param flags (integer|string)?
 ---@param exptime integer?
 ---@return moongate.test.Server
 function Server:put(key, value, flags, exptime) end

@@ -87,12 +87,13 @@ function M.address()
     return address
 end
 
---- Likewise the struct mg_value for a value to answer with, or for those of calls first..first+n-1.
+--- Likewise the struct mg_value for a value to answer with (flags and cas are as from_number gives them),
+-- or for those of calls first..first+n-1.
 function M.value(text, first, n, flags, cas, ttl)
     answer = answer or ffi.new "struct mg_value"
     answer.bytes, answer.len = text, text and #text or 0
     answer.first, answer.n = first or 0, n or 0
-    answer.flags, answer.cas, answer.ttl = flags, cas, ttl or -1
+    answer.flags, answer.cas, answer.ttl = M.to_number(flags), M.to_number(cas), ttl or -1
     return answer
 end
 
@@ -117,6 +118,11 @@ function M.to_number(of)
         return nil
     end
     return out[0]
+end
+
+--- The digits of such a number.
+function M.digits(of)
+    return type(of) == "string" and of or ("%.0f"):format(of)
 end
 
 --- True for what is a struct request, or points to one.

@@ -24,7 +24,7 @@ end
 -- Why C did not take a call.
 M.call_errors = {
     [tonumber(C.MG_CALL_OVER)] = "this request has been answered already",
-    [tonumber(C.MG_CALL_BAD_KEY)] = "a key is 1 to 250 bytes without spaces and control bytes",
+    [tonumber(C.MG_CALL_BAD_KEY)] = "a key is 1 to 250 bytes without NUL, space, CR and LF",
     [tonumber(C.MG_CALL_BAD_NUMBER)] = "exptime and flags are whole numbers of 32 bits",
     [tonumber(C.MG_CALL_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_CALL_TOO_MANY)] = "a function makes 4096 calls at most",

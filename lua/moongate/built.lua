@@ -52,7 +52,7 @@ end
 local metatable = proxy.metatable(pointer, holder, written)
 
 -- For who lists what there is.
-M.fields, M.methods = { exptime = true, flags = true }, {}
+M.fields, M.methods = { exptime = true }, {}
 for name in pairs(request.fields) do M.fields[name] = true end
 for name in pairs(request.methods) do M.methods[name] = true end
 for name in pairs(request.editors) do M.methods[name] = true end

@@ -1,9 +1,11 @@
 --- fill: puts a value that one route had into another, where it shall not live longer than it does in the first.
 -- What warm_up, staging and l1_l2 have in common.
+local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
 local reply = require "moongate.reply"
 
+local C, script = abi.C, abi.script
 local request, call = built.make, async.call
 local time = os.time
 
@@ -18,9 +20,12 @@ function M.exptime(value)
     return nil, "takes whole seconds from 0, or \"same\", not " .. tostring(value)
 end
 
+--- True for a key that needs no base64.
 local function is_plain(key)
-    return not key:find "[%z\1-\32\127]"
+    return C.mg_key_is_valid(script, key, #key)
 end
+
+M.is_plain = is_plain
 
 -- Seconds to live as an exptime; nil: it is as good as gone.
 local function exptime_of(ttl)
@@ -39,7 +44,7 @@ end
 --- A request that adds the value of a response; keys that only base64 can carry go as base64.
 function M.add(key, res, exptime)
     if is_plain(key) then return request.add(key, res, res.flags, exptime) end
-    return request.meta_set(key, res, ("b ME F%.0f T%.0f"):format(res.flags, exptime))
+    return request.meta_set(key, res, ("b ME F%s T%.0f"):format(abi.digits(res.flags), exptime))
 end
 
 --- A request for a value and its flags, for any key.

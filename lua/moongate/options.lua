@@ -103,6 +103,17 @@ function M.bytes(least, most)
     end
 end
 
+--- `least` to `most` bytes as keys have them.
+function M.key_bytes(least, most)
+    return function(value)
+        if type(value) == "string" and #value >= least and #value <= most and not value:find "[%z\r\n ]" then
+            return value
+        end
+        local count = least == most and least or ("%d to %d"):format(least, most)
+        return nil, ("takes %s bytes without spaces"):format(count)
+    end
+end
+
 --- True when a table's list has gaps: an item between others that is nil, or numbers that are no places in it.
 function M.has_gap(of)
     for key in pairs(of) do

@@ -26,7 +26,7 @@ function M.one_of(names)
 end
 
 --- A string of `least` to `most` bytes that may stand in a key.
-M.bytes = options.bytes
+M.bytes = options.key_bytes
 
 --- A route of any sort: the value itself.
 function M.child(value)
@@ -68,7 +68,7 @@ function M.list_of_bytes(value, least, most)
     local wrong = options.wrong_list(value)
     if wrong then return nil, wrong end
     for _, item in ipairs(value) do
-        local _, why = options.bytes(least, most)(item)
+        local _, why = options.key_bytes(least, most)(item)
         if why then return nil, why end
     end
     return value

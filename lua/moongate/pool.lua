@@ -40,15 +40,15 @@ local pool_options = with_settings {
     seed = options.count_or_text(0, 2 ^ 53),
     points = options.count(1, 65535),
     weighted = options.flag,
-    hash_tag = options.bytes(2, 2),
+    hash_tag = options.key_bytes(2, 2),
     hash_empty_tag = options.flag,
-    hash_stop = options.bytes(1, 15),
+    hash_stop = options.key_bytes(1, 15),
     discover = options.bytes(1, 599),
     discover_interval = options.number(0.05, 86400, "seconds"),
     discover_timeout = options.seconds,
     discover_debounce = options.number(0, 3600, "seconds"),
     discover_shrink = options.flag,
-    unhashed_prefix = options.bytes(1, 127),
+    unhashed_prefix = options.key_bytes(1, 127),
     like = function(value)
         if like[value] then return value end
         return nil, ("takes one of %s; '%s' is not known"):format(options.names(like), tostring(value))

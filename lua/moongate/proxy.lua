@@ -4,7 +4,7 @@ local where = require "moongate.where"
 
 local M = {}
 
-local bounds = { exptime = { -2 ^ 31, 2 ^ 31 - 1 }, flags = { 0, 2 ^ 32 - 1 } }
+local LEAST, MOST = -2 ^ 31, 2 ^ 31 - 1 -- an exptime
 
 --- The metatable of such tables.
 -- @param pointer function  of one: C's struct request; raises an error when it is none, or over
@@ -26,10 +26,9 @@ function M.metatable(pointer, holder, written)
     local fields, setters = request.fields, request.setters
     local function set(self, name, value)
         local r = pointer(self)
-        local bound = bounds[name]
-        if bound then
-            request.check_whole("req." .. name, value, bound[1], bound[2])
-            r[name] = value
+        if name == "exptime" then
+            request.check_whole("req.exptime", value, LEAST, MOST)
+            r.exptime = value
             return
         end
         local setter = setters[name]
@@ -43,7 +42,7 @@ function M.metatable(pointer, holder, written)
         __index = function(self, name)
             if methods[name] then return methods[name] end
             local r = pointer(self)
-            if bounds[name] then return r[name] end
+            if name == "exptime" then return r.exptime end
             local field = fields[name]
             if not field then request.no_field(name) end
             return field(r)

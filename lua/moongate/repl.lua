@@ -2,6 +2,7 @@
 local app = require "moongate.test.app"
 local clock = require "moongate.test.clock"
 local memcached = require "moongate.test.memcached"
+local show = require "moongate.show"
 local stage = require "moongate.stage"
 
 local HELP = [[
@@ -54,7 +55,7 @@ end
 local function show_calls(made)
     for i = made.sent_from, #made.app.journal do
         local entry = made.app.journal[i]
-        say(("  %-13s %s <- %s"):format("sent", entry.server, entry.line))
+        say(("  %-13s %s <- %s"):format("sent", entry.server, show.lines(entry.line)))
     end
 end
 
@@ -62,9 +63,9 @@ local function show_reply(made)
     if made.kind == "nothing" then
         say "(no bytes)"
     elseif made.is_closed then
-        say(made.text .. "(closed)")
+        say(show.lines((made.text:gsub("\r\n", "\n"))) .. "(closed)")
     else
-        say((made.text:gsub("\r\n", "\n")))
+        say(show.lines((made.text:gsub("\r\n", "\n"))))
     end
 end
 

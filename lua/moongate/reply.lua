@@ -42,7 +42,7 @@ end
 
 --- As if a server had this value: for get, gets, gat, gats and mg; other commands get a script error.
 -- @param value string
--- @param flags number  0 where it is not given; @param cas number|string  likewise
+-- @param flags, cas  numbers, or strings of digits; 0 where they are not given
 function M.value(value, flags, cas)
     if type(value) ~= "string" then where.fail("mg.reply.value takes a string, not a " .. type(value)) end
     local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
@@ -61,7 +61,7 @@ end
 function M.value_of(reply)
     local of = reply ~= nil and values[reply]
     if not of then return nil end
-    return abi.value(of.value, of.first, of.n, tonumber(of.flags), abi.to_number(of.cas), of.ttl)
+    return abi.value(of.value, of.first, of.n, of.flags, of.cas, of.ttl)
 end
 
 --- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.

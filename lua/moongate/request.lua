@@ -1,5 +1,5 @@
 --- request: what a script sees of the request being routed: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
--- req.exptime and req.flags are plain C numbers; the rest is looked up here. Nothing is allocated unless a string is
+-- req.exptime is a plain C number; the rest is looked up here. Nothing is allocated unless a string is
 -- asked for. Requests that live longer than a turn (kept, built) have the same fields and methods: see proxy.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
@@ -19,7 +19,8 @@ end
 
 local edit_errors = {
     [tonumber(C.MG_EDIT_OVER)] = "this request was routed already: use it only inside the route function",
-    [tonumber(C.MG_EDIT_BAD_KEY)] = "a key is 1 to 250 bytes without spaces and control bytes",
+    [tonumber(C.MG_EDIT_BAD_KEY)] =
+        "a key is 1 to 250 bytes without NUL, space, CR and LF; with --strict-keys, without any control byte",
     [tonumber(C.MG_EDIT_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_EDIT_NO_VALUE)] = "this command carries no value",
     [tonumber(C.MG_EDIT_NO_NUMBER)] = "this command has no such number",
@@ -78,6 +79,11 @@ end
 function fields.cas(r)
     local out = abi.number()
     return C.mg_request_cas(r, out) and abi.from_number(out[0]) or nil
+end
+
+--- The client flags: a number, or above 2^53 a string of digits.
+function fields.flags(r)
+    return abi.from_number(r.client_flags)
 end
 
 function fields.delta(r)
@@ -187,6 +193,14 @@ local function set_number(name, read)
         if not read(r, abi.number()) then where.fail(("this command has no %s"):format(name)) end
         check(C.mg_request_set_number(r, number))
     end
+end
+
+function setters.flags(r, _, _, flags)
+    local number = abi.to_number(flags)
+    if not number then
+        where.fail(("req.flags takes a whole number from 0 on, not %s"):format(tostring(flags)))
+    end
+    check(C.mg_request_set_flags(r, number))
 end
 
 setters.cas = set_number("cas", C.mg_request_cas)

@@ -81,7 +81,7 @@ function fields.size(of)
     return result.value_at ~= 0 and result.value_len or nil
 end
 
-function fields.flags(of) return read(of).flags end
+function fields.flags(of) return abi.from_number(read(of).flags) end
 function fields.cas(of) return abi.from_number(read(of).cas) end
 
 --- What incr and decr made.
@@ -120,8 +120,9 @@ function setters.value(of, value)
 end
 
 function setters.flags(of, flags)
-    request.check_whole("res.flags", flags, 0, 2 ^ 32 - 1)
-    rewrite(of, "flags", C.MG_RESULT_FLAGS, nil, flags)
+    local number = abi.to_number(flags)
+    if not number then where.fail("res.flags takes a whole number from 0 on, not " .. tostring(flags)) end
+    rewrite(of, "flags", C.MG_RESULT_FLAGS, nil, number)
 end
 
 function setters.cas(of, cas)

@@ -12,6 +12,11 @@ function M.string(text)
     end) .. "\""
 end
 
+--- Lines as they are, but for control bytes, which are written as `moongate explain` does: \x01.
+function M.lines(text)
+    return (text:gsub("[%z\1-\9\11-\31\127]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+end
+
 local function key_text(key)
     if type(key) == "string" and key:find "^[%a_][%w_]*$" then return key end
     return "[" .. M.value(key) .. "]"

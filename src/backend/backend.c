@@ -11,7 +11,6 @@
 #include "backend/held.h"
 #include "backend/locate.h"
 #include "base/slab.h"
-#include "protocol/odd.h"
 
 enum {
     /* Servers cut a gat short where they take a get of any length, so it is held to the length of other lines. */

@@ -7,7 +7,6 @@
 #include "base/slab.h"
 #include "protocol/base64.h"
 #include "protocol/echo.h"
-#include "protocol/odd.h"
 #include "protocol/value.h"
 
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };

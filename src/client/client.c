@@ -237,7 +237,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     default:
         answer_error(c, r, p->error);
         client_set_state(c, CLIENT_ENDING,
-                         p->error ? "a length that no value can have" : "no memcache client");
+                         p->error ? "where its request ends is not known" : "no memcache client");
         return false;
     }
 }
@@ -255,13 +255,15 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
+    const struct turn_limits *limits = &c->turn->limits;
+    struct request_rules rules = {limits->max_value, limits->strict_keys};
     struct request_parse p = {0};
     bool cut = false;
     while (takes_requests(c) && !cut && has_room(c)) {
         if (c->swallow) at = swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
-        p = request_parse(at, (size_t)(end - at), c->turn->limits.max_value, r);
+        p = request_parse(at, (size_t)(end - at), &rules, r);
         cut = p.status == REQUEST_AGAIN;
         if (!cut) at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
     }

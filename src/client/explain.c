@@ -72,7 +72,7 @@ static const uint8_t *whole_request(const struct explainer *e, const char *line,
     memcpy(bytes, line, *len);
     memcpy(bytes + *len, "\r\n", 2);
     *len = head;
-    struct request_parse p = request_parse(bytes, head, e->max_value, &r);
+    struct request_parse p = request_parse(bytes, head, &e->rules, &r);
     if (p.status != REQUEST_AGAIN || p.need < head + 2) return bytes;
     if (!value.at) { /* as many as it says, but for what the line brings along */
         uint8_t *filled = arena_alloc(e->arena, p.need);
@@ -116,7 +116,7 @@ const char *explain_request(const struct explainer *e, const char *line, size_t 
     if (len > 0 && line[len - 1] == '\r') len--;
     if (len == 0) return ERROR_COMMAND;
     const uint8_t *bytes = whole_request(e, line, &len, value);
-    struct request_parse p = request_parse(bytes, len, e->max_value, &r);
+    struct request_parse p = request_parse(bytes, len, &e->rules, &r);
     if (p.status == REQUEST_OK && p.consumed < len)
         return "more than one request in a line: give each by itself";
     switch (p.status) {
@@ -152,8 +152,8 @@ const char *explain_key(const struct explainer *e, const char *command, size_t c
                         .key_len = (uint16_t)len};
     unsigned shape = command_info(r.command_id)->shape;
     if (r.command_id == COMMAND_NONE) return ERROR_COMMAND;
-    if (!request_key_is_valid((const uint8_t *)key, len)) return ERROR_KEY;
-    if (value.len > e->max_value) return "SERVER_ERROR object too large for cache";
+    if (!request_key_is_valid((const uint8_t *)key, len, e->rules.strict_keys)) return ERROR_KEY;
+    if (value.len > e->rules.max_value) return "SERVER_ERROR object too large for cache";
     if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) {
         r.value_at = (uintptr_t)(value.at ? value.at : "");
         r.value_len = (uint32_t)value.len;

@@ -31,7 +31,7 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .max_value = t->limits.max_value};
+                          .rules = {t->limits.max_value, t->limits.strict_keys}};
     struct reply *reply = reply_create(c, NULL, 1);
     const char *error =
         explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,

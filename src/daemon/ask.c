@@ -167,7 +167,7 @@ struct script *ask_load(const struct ask_options *o, const char *path,
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,
-                            .max_value = s ? settle_max_value(o, s) : 0};
+                            .rules = {.max_value = s ? settle_max_value(o, s) : 0}};
     return s;
 }
 

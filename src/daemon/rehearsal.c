@@ -262,7 +262,7 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .max_value = t->limits.max_value};
+                          .rules = {t->limits.max_value, t->limits.strict_keys}};
     const char *wrong =
         explain_request(&e, line, len, (struct explain_value){value, value_len}, told, to);
     if (wrong) tell_field(to, "error", wrong);

@@ -139,7 +139,8 @@ struct turn_limits worker_limits(const struct options *o)
                                 .input_buffer =
                                     o->input_buffer > two_values ? o->input_buffer : two_values,
                                 .keepalive = o->keepalive,
-                                .version_answer = o->version_answer};
+                                .version_answer = o->version_answer,
+                                .strict_keys = o->strict_keys};
 }
 
 /* What scripts call the listeners. */
@@ -206,6 +207,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .row = w->row,
                                    .turn = &w->turn,
                                    .max_value = o->max_value,
+                                   .strict_keys = o->strict_keys,
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,

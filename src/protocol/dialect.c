@@ -71,33 +71,31 @@ enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd
 
 /* --- refusals ---------------------------------------------------------------------------------- */
 
-/* How versions that know `ms` refuse one whose value they swallow, and the last version of which that is so. */
+/* How versions that know `ms` refuse one whose value they swallow. `bad command line format` is not among them: they say that of
+ * values that they leave in the stream, too. */
 static const struct {
     const char *text;
     size_t len;
-    uint32_t to;
 } swallowed[] = {
-#define REFUSAL(text, to)                                                                          \
+#define REFUSAL(text)                                                                              \
     {                                                                                              \
-        "CLIENT_ERROR " text "\r\n", sizeof "CLIENT_ERROR " text "\r\n" - 1, to                    \
+        "CLIENT_ERROR " text "\r\n", sizeof "CLIENT_ERROR " text "\r\n" - 1                        \
     }
-    REFUSAL("bad token in command line format", DIALECT_SEEN_TO),
-    REFUSAL("invalid flag", DIALECT_SEEN_TO),
-    REFUSAL("duplicate flag", DIALECT_SEEN_TO),
-    REFUSAL("invalid mode for ms M token", DIALECT_SEEN_TO),
-    REFUSAL("incorrect length for M token", DIALECT_SEEN_TO),
-    REFUSAL("opaque token too long", DIALECT_SEEN_TO),
-    REFUSAL("error decoding key", DIALECT_SEEN_TO),
-    /* 1.6.45 says so of values that it swallows and of others. */
-    REFUSAL("bad command line format", 10638),
+    REFUSAL("bad token in command line format"),
+    REFUSAL("invalid flag"),
+    REFUSAL("duplicate flag"),
+    REFUSAL("invalid mode for ms M token"),
+    REFUSAL("incorrect length for M token"),
+    REFUSAL("opaque token too long"),
+    REFUSAL("error decoding key"),
 #undef REFUSAL
 };
 
-static bool swallows(uint32_t version, const struct response *r)
+static bool swallows(const struct response *r)
 {
     for (size_t i = 0; i < sizeof swallowed / sizeof *swallowed; i++) {
         if (r->len == swallowed[i].len && memcmp(r->bytes, swallowed[i].text, r->len) == 0)
-            return version <= swallowed[i].to;
+            return true;
     }
     return false;
 }
@@ -109,6 +107,5 @@ bool dialect_in_step(const struct dialect *d, unsigned command, const struct res
     if (!is_seen(d->version)) return false;
     if (r->kind == RESPONSE_SERVER_ERROR)
         return true; /* too large, out of memory: read to its end */
-    return shape == SHAPE_META_STORE && d->meta && r->kind == RESPONSE_CLIENT_ERROR &&
-           swallows(d->version, r);
+    return shape == SHAPE_META_STORE && d->meta && r->kind == RESPONSE_CLIENT_ERROR && swallows(r);
 }

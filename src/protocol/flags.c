@@ -2,13 +2,17 @@
 
 #include <string.h>
 
+#include "protocol/line.h"
 #include "protocol/text.h"
 
-#define ERROR_FORMAT               "CLIENT_ERROR bad command line format\r\n"
 #define ERROR_DUPLICATE            "CLIENT_ERROR duplicate flag\r\n"
 #define ERROR_DUPLICATE_OR_INVALID "CLIENT_ERROR invalid or duplicate flag\r\n"
 #define ERROR_TOO_LONG             "CLIENT_ERROR options flags are too long\r\n"
 #define ERROR_TOKEN                "CLIENT_ERROR bad token in command line format\r\n"
+#define ERROR_FLAG                 "CLIENT_ERROR invalid flag\r\n"
+#define ERROR_OPAQUE               "CLIENT_ERROR opaque token too long\r\n"
+#define ERROR_NUMERIC_DELTA        "CLIENT_ERROR invalid numeric delta value\r\n"
+#define ERROR_NUMERIC_INITIAL      "CLIENT_ERROR invalid numeric initial value\r\n"
 
 enum { META_TOKENS = 20 };
 
@@ -26,26 +30,101 @@ bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **f
 /* Notes what a flag means here; what it means to the server is the server's business, errors included. */
 static void note_flag(struct request *r, const uint8_t *flag, size_t len)
 {
-    bool stores = r->command_id == COMMAND_META_SET;
-    int64_t exptime;
-    uint64_t flags;
     switch (*flag) {
     case 'q': r->meta |= META_QUIET; break;
     case 'b': r->meta |= META_BASE64; break;
     case 'k': r->meta |= META_KEY; break;
     case 'O': r->meta |= META_OPAQUE; break;
     case 'T':
-        if (!text_read_signed(flag + 1, len - 1, &exptime)) break;
-        r->exptime = (double)(int32_t)(uint32_t)(uint64_t)exptime;
-        r->meta |= META_EXPTIME;
-        break;
-    case 'F':
-        if (!stores || !text_read_unsigned(flag + 1, len - 1, &flags)) break;
-        r->flags = (double)(uint32_t)flags;
-        r->meta |= META_FLAGS;
+        if (line_take_exptime(r, flag + 1, len - 1)) r->meta |= META_EXPTIME;
         break;
     default: break;
     }
+}
+
+/* --- flags of ms: a server that refuses one may leave the value in its stream, to be run as commands */
+
+/* What memcached 1.6.18 takes; E and x came later, S is of 1.6.9 and before. */
+static const char KNOWN[] = "CDFIJLMNOPRTbcfhklqstuv";
+
+static bool is_letter(uint8_t byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+/* What loose and strict readers take for the same number: digits alone, no more than needed. */
+static bool is_plain_unsigned(const uint8_t *at, size_t len)
+{
+    uint64_t number;
+    return len <= TEXT_NUMBER_ROOM && text_read_digits(at, len, &number);
+}
+
+/* The same of seconds, of which some keep 32 bits and some refuse more. */
+static bool is_plain_seconds(const uint8_t *at, size_t len)
+{
+    int64_t number;
+    size_t sign = len > 0 && *at == '-';
+    return is_plain_unsigned(at + sign, len - sign) && text_read_signed(at, len, &number) &&
+           number == (int32_t)number;
+}
+
+static bool is_mode(const uint8_t *at, size_t len)
+{
+    return len == 1 && memchr("AEPRS", *at, 5);
+}
+
+static bool is_plain_flag(const uint8_t *flag, size_t len)
+{
+    switch (*flag) {
+    case 'C':
+    case 'D':
+    case 'J': return is_plain_unsigned(flag + 1, len - 1);
+    case 'N':
+    case 'R': return is_plain_seconds(flag + 1, len - 1);
+    case 'M': return is_mode(flag + 1, len - 1);
+    default: return memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
+    }
+}
+
+/* What no server takes for a number, in memcached's words; NULL where one may. */
+static const char *refuse_number(struct request *r, const uint8_t *flag, size_t len)
+{
+    int64_t number;
+    uint64_t positive;
+    const uint8_t *at = flag + 1;
+    len--;
+    switch (*flag) {
+    case 'F': return text_read_unsigned(at, len, &r->client_flags) ? NULL : ERROR_FORMAT;
+    case 'N':
+    case 'R':
+    case 'T': return text_read_signed(at, len, &number) ? NULL : ERROR_TOKEN;
+    case 'C': return text_read_unsigned(at, len, &positive) ? NULL : ERROR_TOKEN;
+    case 'D': return text_read_unsigned(at, len, &positive) ? NULL : ERROR_NUMERIC_DELTA;
+    case 'J': return text_read_unsigned(at, len, &positive) ? NULL : ERROR_NUMERIC_INITIAL;
+    default: return NULL;
+    }
+}
+
+/* NULL, or what every server says to such a flag. What servers do not agree on makes the request an odd one. */
+static const char *check_stored_flag(struct request *r, const uint8_t *flag, size_t len)
+{
+    if (!is_letter(*flag)) return ERROR_FLAG;
+    if (*flag == 'O') return len > OPAQUE_MAX ? ERROR_OPAQUE : NULL;
+    const char *error = refuse_number(r, flag, len);
+    if (error) return error;
+    if (*flag == 'F') r->meta |= META_FLAGS; /* it is written anew, as is T */
+    if (!is_plain_flag(flag, len)) r->meta |= META_ODD;
+    return NULL;
+}
+
+/* --- all of them ------------------------------------------------------------------------------- */
+
+/* Refuses what cannot be passed on, or would not be understood alike; NULL when there is nothing of it. */
+static const char *check_flag(struct request *r, const uint8_t *flag, size_t len)
+{
+    if (len > 1 && (*flag == 'b' || *flag == 'k'))
+        return ERROR_TOKEN; /* servers differ in what it means */
+    return r->command_id == COMMAND_META_SET ? check_stored_flag(r, flag, len) : NULL;
 }
 
 const char *request_take_flags(struct request *r, const uint8_t *text, size_t n, size_t tokens)
@@ -63,8 +142,8 @@ const char *request_take_flags(struct request *r, const uint8_t *text, size_t n,
         uint64_t bit = (uint64_t)1 << (*flag & 63);
         if (seen[*flag >> 6] & bit) return strict ? ERROR_DUPLICATE_OR_INVALID : ERROR_DUPLICATE;
         seen[*flag >> 6] |= bit;
-        if (len > 1 && (*flag == 'b' || *flag == 'k'))
-            return ERROR_TOKEN; /* servers differ in what it means */
+        const char *error = check_flag(r, flag, len);
+        if (error) return error;
         note_flag(r, flag, len);
     }
     r->args_at = (uintptr_t)text;
@@ -108,8 +187,8 @@ bool request_echoes_alike(const struct request *a, const struct request *b)
            memcmp(one, other, n) == 0;
 }
 
-bool request_may_have_key(const struct request *r, const uint8_t *key, size_t len)
+bool request_may_have_key(const struct request *r, const uint8_t *key, size_t len, bool strict)
 {
     if (r->meta & META_BASE64) return len > 0 && len <= KEY_MAX_BASE64;
-    return request_key_is_valid(key, len);
+    return request_key_is_valid(key, len, strict);
 }

@@ -39,7 +39,7 @@ static void read_meta_flags(struct response_value *v, const uint8_t *at, const u
         if (*flag != 'f' && *flag != 'c') continue;
         text_read_digits(flag + 1, len - 1, &number);
         if (*flag == 'f')
-            v->flags = (uint32_t)number;
+            v->flags = number;
         else
             v->cas = number;
     }
@@ -50,7 +50,7 @@ struct response_value response_read(const struct response *r)
     struct response_value v = {.ttl = -2};
     const uint8_t *end = line_end(r), *at = r->rest;
     if (r->kind == RESPONSE_VALUE) {
-        v.flags = (uint32_t)next_number(&at, end);
+        v.flags = next_number(&at, end);
         v.len = next_number(&at, end);
         v.cas = next_number(&at, end);
         v.at = end + 2;

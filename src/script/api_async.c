@@ -30,7 +30,8 @@ static int32_t check(const struct script *s, const struct request *r)
 {
     if (!r || !r->key_at) return MG_CALL_OVER;
     if (script_wrong_number(r)) return MG_CALL_BAD_NUMBER;
-    if (!request_may_have_key(r, (const uint8_t *)r->key_at, r->key_len)) return MG_CALL_BAD_KEY;
+    if (!request_may_have_key(r, (const uint8_t *)r->key_at, r->key_len, s->host.strict_keys))
+        return MG_CALL_BAD_KEY;
     return r->value_len > s->host.max_value ? MG_CALL_TOO_LARGE : 0;
 }
 
@@ -185,7 +186,7 @@ int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_
         v.len = len;
     } else if (what == MG_RESULT_FLAGS) {
         if (!shows(&kept->response, 'f')) return MG_EDIT_NO_NUMBER;
-        v.flags = (uint32_t)number;
+        v.flags = number;
     } else {
         if (!shows(&kept->response, 'c')) return MG_EDIT_NO_NUMBER;
         v.cas = number;

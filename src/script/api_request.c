@@ -132,6 +132,18 @@ int mg_request_set_number(struct request *r, uint64_t number)
     return MG_EDIT_OK;
 }
 
+int mg_request_set_flags(struct request *r, uint64_t flags)
+{
+    if (!r->key_at) return MG_EDIT_OVER;
+    r->client_flags = flags;
+    return MG_EDIT_OK;
+}
+
+bool mg_key_is_valid(const struct script *s, const char *key, size_t len)
+{
+    return request_key_is_valid((const uint8_t *)key, len, s->host.strict_keys);
+}
+
 /* Bytes that live as long as their holder says; NULL: it holds too much. */
 static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint32_t at,
                            uint32_t serial)
@@ -170,8 +182,11 @@ static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t
         return MG_EDIT_BAD_FLAGS;
     }
     r->meta |= before.meta & META_QUIET;
-    if (letter && letter != 'T') r->exptime = before.exptime;
-    if (letter && letter != 'F') r->flags = before.flags;
+    if (letter && letter != 'T') {
+        r->exptime = before.exptime;
+        r->asked_exptime = before.asked_exptime;
+    }
+    if (letter && letter != 'F') r->client_flags = before.client_flags;
     return MG_EDIT_OK;
 }
 
@@ -208,10 +223,11 @@ static int set_flags(struct script *s, struct request *r, uint32_t part, const c
 static int set_key(struct script *s, struct request *r, const char *key, size_t len, uint32_t at,
                    uint32_t serial)
 {
-    if (!request_may_have_key(r, (const uint8_t *)key, len)) return MG_EDIT_BAD_KEY;
+    if (!request_may_have_key(r, (const uint8_t *)key, len, s->host.strict_keys))
+        return MG_EDIT_BAD_KEY;
     const uint8_t *held = hold(s, key, len, at, serial);
     if (!held) return MG_EDIT_TOO_MUCH;
-    request_put_key(r, held, len);
+    request_put_key(r, held, len, s->host.strict_keys);
     if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* nobody else knows another one */
     return MG_EDIT_OK;
 }

@@ -1,5 +1,4 @@
 /* The bodies of abi.h for values that a script answers with. Nothing here may enter Lua. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +50,7 @@ static void put_meta(struct line *l, const struct request *r, const struct mg_va
     size_t n;
     while (request_next_flag(&at, end, &flag, &n)) {
         switch (*flag) {
-        case 'f': put_number(l, " f", (uint64_t)v->flags); break;
+        case 'f': put_number(l, " f", v->flags); break;
         case 'c': put_number(l, " c", v->cas); break;
         case 's': put_number(l, " s", len); break;
         case 't':
@@ -88,7 +87,7 @@ static bool write_line(struct line *l, const struct request *r, const struct mg_
         response->key = l->bytes + l->n;
         response->key_len = (uint16_t)put_key(l, r);
         response->rest = l->bytes + l->n;
-        put_number(l, " ", (uint64_t)v->flags);
+        put_number(l, " ", v->flags);
         put_number(l, " ", len);
         if (r->command_id == COMMAND_GETS || r->command_id == COMMAND_GATS)
             put_number(l, " ", v->cas);
@@ -142,9 +141,8 @@ static struct blob *compose(struct script *s, const struct request *r, uint32_t 
 {
     struct line l;
     size_t len, more;
-    bool good = v->flags >= 0 && v->flags <= UINT32_MAX && v->flags == floor(v->flags);
-    *wrong = good ? MG_CALL_OVER : MG_CALL_BAD_NUMBER;
-    if (!good || !gather(s, at, serial, v, NULL, &len)) return NULL;
+    *wrong = MG_CALL_OVER;
+    if (!gather(s, at, serial, v, NULL, &len)) return NULL;
     *wrong = len > async_held_most(s) ? MG_CALL_TOO_LARGE : MG_CALL_NO_VALUE;
     if (len > async_held_most(s) || !write_line(&l, r, v, len, response)) return NULL;
     bool has_data = response->kind != RESPONSE_HD;

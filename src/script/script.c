@@ -144,8 +144,6 @@ const char *script_wrong_number(const struct request *r)
 {
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
         return "req.exptime was set to what is no whole number of seconds in 32 bits";
-    if (!is_whole(r->flags, 0, UINT32_MAX))
-        return "req.flags was set to what is no whole number from 0 to 2^32-1";
     return NULL;
 }
 

@@ -311,7 +311,7 @@ static void what_a_response_does_not_show_cannot_be_changed(void **state)
         {"mg k f", "HD f5\r\n", "res.value = 'x'", "carries no value"},
         {"mg k v", "VA 1\r\nx\r\n", "res.flags = 1", "res.flags: this response does not"},
         {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.value = 5", "takes a string, not a number"},
-        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.flags = -1", "a whole number from 0 to"},
+        {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.flags = -1", "a whole number from 0 on"},
         {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.cas = 'y'", "a whole number from 0 on"},
         {"get k", "VALUE k 5 1\r\nx\r\nEND\r\n", "res.kind = 'hit'",
          "value, flags and cas can be set"},

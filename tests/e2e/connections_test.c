@@ -59,7 +59,7 @@ static void a_server_that_closes_at_once_is_tried_less_and_less(void **state)
 static void an_idle_connection_is_asked_whether_it_is_still_known(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(before(b, "idle_probe = 0.1, stall_timeout = 0.2"));
+    struct client *c = client_connects(before(b, "idle_probe = 0.1, stall_timeout = 1"));
     for (int i = 0; i < 3; i++) {
         backend_sees(b, "version\r\n");
         backend_answers(b, "VERSION 1.6.18\r\n");
@@ -77,7 +77,7 @@ static void an_idle_connection_is_asked_whether_it_is_still_known(void **state)
 static void a_get_that_was_lost_unheard_is_sent_once_more(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(before(b, "timeout = 60"));
+    struct client *c = client_connects(before(b, "timeout = 60, stall_timeout = 60"));
     const char *failure = failure_of(backend_address(b));
     client_sends(c, "get a\r\ngets b c\r\nmg d v\r\ngat 5 e\r\nset f 0 0 1\r\nx\r\nget g\r\n");
     backend_sees(b, "get a\r\ngets b c\r\nmg d v\r\ngat 5 e\r\nset f 0 0 1\r\nx\r\nget g\r\n");
@@ -95,7 +95,7 @@ static void what_was_answered_in_part_is_not_sent_again(void **state)
     static const char answer[] = "VALUE a 0 1\r\nx\r\nEND\r\n";
     for (size_t cut = 1; cut < sizeof answer - 1; cut += 4) {
         struct backend *b = backend_listens();
-        struct client *c = client_connects(before(b, "timeout = 60"));
+        struct client *c = client_connects(before(b, "timeout = 60, stall_timeout = 60"));
         client_sends(c, "get a\r\nget b\r\n");
         backend_sees(b, "get a\r\nget b\r\n");
         backend_answers_bytes(b, answer, cut);
@@ -112,7 +112,7 @@ static void what_was_answered_in_part_is_not_sent_again(void **state)
 static void a_get_is_sent_no_more_than_twice_and_only_within_its_time(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(before(b, "timeout = 60"));
+    struct client *c = client_connects(before(b, "timeout = 60, stall_timeout = 60"));
     client_sends(c, "get a\r\n");
     for (int i = 0; i < 2; i++) {
         backend_sees(b, "get a\r\n");
@@ -136,7 +136,7 @@ static void a_get_is_sent_no_more_than_twice_and_only_within_its_time(void **sta
 static void a_client_whose_requests_end_connections_takes_no_server_down(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = before(b, "timeout = 60");
+    struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
     struct client *one = client_connects(m), *other = client_connects(m);
     for (int i = 0; i < 8; i++) {
         client_sends(one, "gat 5 k\r\n");
@@ -176,7 +176,7 @@ static void a_server_that_closes_on_everybody_goes_down(void **state)
 static void a_refused_store_costs_other_clients_nothing(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = before(b, "timeout = 60");
+    struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
     struct client *one = client_connects(m), *other = client_connects(m);
     for (int i = 0; i < 6; i++) {
         client_sends(one, "set k 0 0 9\r\nflush_all\r\n");
@@ -198,14 +198,17 @@ static void a_refused_store_costs_other_clients_nothing(void **state)
 static void one_call_at_a_time_and_the_others_wait(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = before(b, "requests = 'one', timeout = 60, depth = 4");
+    struct moongate *m = before(b, "requests = 'one', timeout = 60, stall_timeout = 60, depth = 4");
     struct client *one = client_connects(m), *other = client_connects(m);
     client_sends(one, "get a b\r\nset c 0 0 1\r\nx\r\n");
     backend_sees(b, "get a b\r\n");
     client_sends(other, "mg d v\r\n");
-    stat_becomes(client_connects(m), "servers", textf("%s:in_flight", backend_address(b)), "3");
+    struct client *third = client_connects(m);
+    const char *in_flight = textf("%s:in_flight", backend_address(b));
+    stat_becomes(third, "servers", in_flight, "3");
     backend_has_nothing_yet(b);
     client_sends(other, "get e\r\nget f\r\n");
+    stat_becomes(third, "servers", in_flight, "4");
     backend_answers(b, hit_and_end("b", "2"));
     client_sees(one, hit_and_end("b", "2"));
     backend_sees(b, "set c 0 0 1\r\nx\r\n");
@@ -226,7 +229,8 @@ static void one_call_at_a_time_and_the_others_wait(void **state)
 static void what_waits_behind_one_call_outlives_its_connection(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(before(b, "requests = 'one', timeout = 60"));
+    struct client *c =
+        client_connects(before(b, "requests = 'one', timeout = 60, stall_timeout = 60"));
     client_sends(c, "set a 0 0 1\r\nx\r\nset b 0 0 1\r\ny\r\nget c\r\n");
     backend_sees(b, "set a 0 0 1\r\nx\r\n");
     backend_closes(b);

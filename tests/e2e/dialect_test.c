@@ -152,7 +152,7 @@ static void an_ms_to_an_unknown_version_travels_apart(void **state)
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         struct backend *b = backend_listens();
         backend_is(b, 2, versions[i], "MN\r\n");
-        struct moongate *m = before(b, "timeout = 60");
+        struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
         struct client *one = client_connects(m), *other = client_connects(m);
         client_sends(other, "get k1\r\n");
         backend_sees(b, "get k1\r\n");
@@ -180,7 +180,7 @@ static void a_clients_requests_keep_their_order_around_one_apart(void **state)
 {
     struct backend *b = backend_listens();
     backend_is(b, 2, "VERSION UNKNOWN\r\n", "MN\r\n");
-    struct client *c = client_connects(before(b, "timeout = 60"));
+    struct client *c = client_connects(before(b, "timeout = 60, stall_timeout = 60"));
     client_sends(c, "set k 0 0 1\r\na\r\nms k 1\r\nb\r\nget k\r\nms k 1\r\nc\r\ndelete k\r\n");
     backend_sees(b, "set k 0 0 1\r\na\r\n");
     stage_turns(20);

@@ -31,6 +31,9 @@ static void keys_of_a_file_get_a_line_each(void **state)
                      "bad:1\t-\treply error not here\n"
                      "user:{7}:x\tusers\t127.0.0.1:2\n"
                      "last\tpages\t127.0.0.1:3\n");
+    run = moongate_runs("explain", path, "--keys", moongate_script_file("user:\t42\n\x01"), NULL);
+    exits(run, OK);
+    is_said(run.out, "user:\\x0942\tusers\t127.0.0.1:2\n\\x01\tpages\t127.0.0.1:3\n");
     run = shell_runs(
         textf("$MOONGATE explain %s --json --command set --value abc -k - <%s", path, keys));
     exits(run, OK);

@@ -114,7 +114,7 @@ static void wrong_questions_are_refused(void **state)
     client_sends(c, "stats explain\r\nstats explain get\r\nstats explain get a b\r\n");
     client_sees(c, textf("%s%s%s", usage, usage, usage));
     client_sends(c,
-                 "stats explain version x\r\nstats explain frob x\r\nstats explain get a\tb\r\n");
+                 "stats explain version x\r\nstats explain frob x\r\nstats explain get a\rb\r\n");
     client_sees(c, "ERROR\r\nERROR\r\nCLIENT_ERROR bad command line format\r\n");
     char *key = stage_memory(252);
     memset(key, 'k', 251);

@@ -219,6 +219,13 @@ static void keys_of_any_bytes_are_escaped(void **state)
     has(run.out, "get \\xff\\xfe\n");
     has(run.out, "  hashed        \\x0a\n"); /* the base64 key is user:{\n} */
     has(run.out, "  request       mg dXNlcjp7Cn0= b v\n");
+    run = moongate_runs("explain", path, "get tab\tbed", "set \x01\x7f 0 0 1", NULL);
+    exits(run, OK);
+    has(run.out, "get tab\\x09bed\n");
+    has(run.out, "  request       set \\x01\\x7f 0 0 1\n");
+    run = moongate_runs("explain", "--json", path, "get \x01\t\x7f", NULL);
+    exits(run, OK);
+    has(run.out, "{\"asked\":\"get \\u0001\\t\\u007f\",\"key\":\"\\u0001\\t\\u007f\"");
 }
 
 /* --- the command line ------------------------------------------------------------------------- */

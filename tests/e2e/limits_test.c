@@ -233,8 +233,30 @@ static void a_get_may_be_long_but_not_without_end(void **state)
     }
     client_sends(c, "\r\n");
     client_sees(c, "END\r\n");
-    client_sends_a_line_start(endless, "get ", ' ', 2 * MIB);
-    client_is_sent_away(endless);
+    client_sends_a_line_start(endless, "get ", ' ', 4 * MIB + 1);
+    client_sees(endless, "CLIENT_ERROR line too long\r\n");
+    client_sees_closed(endless);
+    client_sees_nothing_more(c);
+}
+
+/* As memcached does, which has no bound at all. */
+static void a_get_of_millions_of_bytes_is_answered(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    struct moongate *m = moongate_start(script_of_one(memcached_address(s), "timeout = 60"), NULL);
+    struct client *c = client_connects(m);
+    struct octets line = {0};
+    client_sends(c, "set last 0 0 1\r\nx\r\n");
+    client_sees(c, "STORED\r\n");
+    octets_add(&line, "get", 3);
+    for (unsigned i = 0; octets_n(&line) < 3 * MIB; i++) {
+        const char *key = textf(" key-of-some-bytes-%u", i);
+        octets_add(&line, key, strlen(key));
+    }
+    octets_add(&line, " last\r\n", 7);
+    client_sends_bytes(c, octets_at(&line), octets_n(&line));
+    octets_release(&line);
+    client_sees(c, hit_and_end("last", "x"));
     client_sees_nothing_more(c);
 }
 
@@ -434,6 +456,7 @@ int main(void)
         play(a_cut_value_is_not_lost_when_replies_take_the_room),
         play(a_line_without_end_closes_only_its_client),
         play(a_get_may_be_long_but_not_without_end),
+        play(a_get_of_millions_of_bytes_is_answered),
         play(spaces_before_keys_do_no_harm),
         play(http_is_closed),
         play(a_client_too_many_is_told_so),

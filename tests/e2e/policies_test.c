@@ -311,12 +311,13 @@ static void the_log_tells_what_came_of_requests(void **state)
     struct moongate *m =
         moongate_with("mg.log_requests { mg.failover { d, a }, per_second = 1000 }");
     struct client *c = client_connects(m);
-    client_sends(c, SET("k") GET("none") "mg AQ== b v\r\n");
-    client_sees(c, STORED MISS "EN\r\n");
+    client_sends(c, SET("k") GET("none") "mg AQ== b v\r\nget \x02\t\r\n");
+    client_sees(c, STORED MISS "EN\r\n" MISS);
     moongate_sees_log(m, "route log_requests(failover): set k: hit (1 bytes sent, 8 received, ");
     moongate_sees_log(m,
                       "route log_requests(failover): get none: miss (0 bytes sent, 5 received, ");
     moongate_sees_log(m, "route log_requests(failover): mg \\x01: miss");
+    moongate_sees_log(m, "route log_requests(failover): get \\x02\\t: miss");
 }
 
 static void a_server_that_dies_and_comes_back_is_failed_over_and_back(void **state)

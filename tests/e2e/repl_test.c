@@ -36,6 +36,18 @@ static void a_request_shows_its_way_and_its_reply(void **state)
     has_not(run.out, "\n> ");
 }
 
+static void keys_show_their_control_bytes_as_escapes(void **state)
+{
+    struct run run = typed("--fake", SCRIPT, "set a\\001\\tb 0 0 3\\nv\\001w\\nget a\\001\\tb\\n");
+    exits(run, OK);
+    has(run.out, "  request       set a\\x01\\x09b 0 0 3\n"
+                 "  sent          10.0.0.1:11211 <- set a\\x01\\x09b 0 0 3\n"
+                 "STORED\n");
+    has(run.out, "VALUE a\\x01\\x09b 0 3\nv\\x01w\nEND\n");
+    has_not(run.out, "\x01");
+    has_not(run.out, "\t");
+}
+
 static void real_servers_answer(void **state)
 {
     struct memcached *server = memcached_start(NULL);
@@ -167,6 +179,7 @@ int main(void)
         play(expressions_have_a_value),
         play(errors_do_not_end_it),
         play(fakes_obey),
+        play(keys_show_their_control_bytes_as_escapes),
         play(it_is_left_by_its_end_or_a_word),
         play(a_script_may_be_reloaded),
         play(what_cannot_begin_says_why),

@@ -59,7 +59,10 @@ static void a_failure_says_what_came_and_which_way_it_took(void **state)
                                  "t.it('two', function()\n"
                                  "  " LOAD "  t.expect(app:get 'bad'):is_miss()\n"
                                  "end)\n"
-                                 "t.it('three', function() error 'of the test' end)\n");
+                                 "t.it('three', function() error 'of the test' end)\n"
+                                 "t.it('four', function()\n"
+                                 "  " LOAD "  t.expect(app:get 'a\\1\\tb'):is_hit 'v'\n"
+                                 "end)\n");
     struct run run = moongate_runs("test", path, NULL);
     exits(run, BAD);
     has(run.out, textf("  FAIL  one\n        %s:4: expected a hit, not a miss (\"END\")\n", path));
@@ -70,7 +73,9 @@ static void a_failure_says_what_came_and_which_way_it_took(void **state)
     has(run.out, textf("          error     %s:4: mine\n", route));
     has(run.out, textf("        logged:\n        error: script %s: %s:4: mine\n", route, route));
     has(run.out, textf("  FAIL  three\n        %s:10: of the test\n", path));
-    has(run.out, "\n0 passed, 3 failed\n");
+    has(run.out, "          asked     get a\\x01\\x09b\n");
+    has(run.out, "          sent      10.0.0.1:11211 <- get a\\x01\\x09b\n");
+    has(run.out, "\n0 passed, 4 failed\n");
 }
 
 static void tap_is_for_programs(void **state)

@@ -149,10 +149,62 @@ static void a_key_of_251_bytes_is_a_client_error(void **state)
     backend_has_nothing_yet(b);
 }
 
-static void keys_with_control_bytes_are_client_errors(void **state)
+/* One of every byte that a key may hold, by all ways to name one. */
+static void keys_hold_every_byte_that_servers_keep(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    struct client *c =
+        client_connects(moongate_start(script_of_one(memcached_address(s), ""), NULL));
+    for (int byte = 1; byte < 256; byte++) {
+        if (byte == ' ' || byte == '\r' || byte == '\n') continue;
+        const char *key = textf("a%cb", byte);
+        client_sends(c, textf("set %s 5 0 1\r\n1\r\nget %s\r\ngets x %s\r\n", key, key, key));
+        client_sees(c, textf("STORED\r\nVALUE %s 5 1\r\n1\r\nEND\r\n", key));
+        client_sees_line_starting(c, textf("VALUE %s 5 1 ", key));
+        client_sees(c, "1\r\nEND\r\n");
+        client_sends(c, textf("gat 0 %s\r\ntouch %s 0\r\nincr %s 1\r\nmg %s k v\r\nme %s\r\n", key,
+                              key, key, key, key));
+        client_sees(
+            c, textf("VALUE %s 5 1\r\n1\r\nEND\r\nTOUCHED\r\n2\r\nVA 1 k%s\r\n2\r\n", key, key));
+        client_sees_line_starting(c, textf("ME %s ", key));
+        client_sends(c, textf("delete %s\r\nget %s\r\n", key, key));
+        client_sees(c, "DELETED\r\nEND\r\n");
+    }
+    client_sends_bytes(c, "get a\0b\r\nget a\rb\r\n", 18);
+    client_sees(c, "CLIENT_ERROR bad command line format\r\n"
+                   "CLIENT_ERROR bad command line format\r\n");
+    client_sees_nothing_more(c);
+}
+
+static void scripts_keep_to_strict_keys_too(void **state)
 {
     struct backend *b = backend_listens();
-    struct client *c = client_connects(moongate_start(script_of_one(backend_address(b), ""), NULL));
+    const char *script = textf(MG "local pool = mg.pool { '%s' }\n"
+                                  "local tab = mg.modify_key { pool, add = 'a\\tb' }\n"
+                                  "return function(req)\n"
+                                  "  if req.key == 'tab' then return tab end\n"
+                                  "  if req.key == 'own' then req.key = 'a\\1b' end\n"
+                                  "  return pool\n"
+                                  "end\n",
+                               backend_address(b));
+    struct client *c = client_connects(moongate_start(script, "--strict-keys", NULL));
+    client_sends(c, "get tab\r\nget own\r\n");
+    client_sees_line_starting(c, "SERVER_ERROR ");
+    client_sees(c, "SERVER_ERROR script error\r\n");
+    client_sends(c, "get k\r\n");
+    backend_sees(b, "get k\r\n"); /* the first thing it hears */
+    struct client *loose = client_connects(moongate_start(script, NULL));
+    client_sends(loose, "get tab\r\n");
+    backend_sees_links(b, 2);
+    backend_turns_to_input(b);
+    backend_sees(b, "get a\tbtab\r\n");
+}
+
+static void keys_with_control_bytes_are_client_errors_where_keys_are_strict(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(
+        moongate_start(script_of_one(backend_address(b), ""), "--strict-keys", NULL));
     int errors = 0;
 
     for (int byte = 0; byte < 256; byte++) {
@@ -216,7 +268,9 @@ int main(void)
         play(a_value_of_64_mebibytes_passes_in_bounded_memory),
         play(keys_of_up_to_250_bytes_are_accepted),
         play(a_key_of_251_bytes_is_a_client_error),
-        play(keys_with_control_bytes_are_client_errors),
+        play(keys_hold_every_byte_that_servers_keep),
+        play(keys_with_control_bytes_are_client_errors_where_keys_are_strict),
+        play(scripts_keep_to_strict_keys_too),
         play(impossible_lengths_are_refused_and_not_forwarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
 
 enum { MAX_VALUE = 64 };
 
+static const struct request_rules RULES = {.max_value = MAX_VALUE};
+
 /* What came of a stream of requests. */
 struct outcome {
     uint64_t digest;
@@ -18,18 +20,26 @@ static void check_inside(uintptr_t at, size_t n, const uint8_t *bytes, size_t le
 
 /* --- sent on ----------------------------------------------------------------------------------- */
 
-static void check_line(const uint8_t *line, size_t len, bool open)
+/* Words and single spaces; in a key that is not base64 there may be control bytes. */
+static void check_line(const struct request *r, const uint8_t *line, size_t len, bool open)
 {
     size_t text = open ? len : len - 2;
     check(len <= REQUEST_LINE_ROOM);
     if (!open) check(memcmp(line + text, "\r\n", 2) == 0);
-    for (size_t i = 0; i < text; i++) check(line[i] >= ' ' && line[i] != 0x7f);
+    const uint8_t *key = memmem(line, text, (void *)r->key_at, r->key_len);
+    bool plain = !(r->meta & META_BASE64) && key;
+    for (size_t i = 0; i < text; i++) {
+        bool in_key = plain && line + i >= key && line + i < key + r->key_len;
+        check(in_key ? line[i] && !strchr(" \r\n", line[i]) : line[i] >= ' ' && line[i] != 0x7f);
+        check(line[i] != ' ' || (i > 0 && i + 1 < text && line[i + 1] != ' '));
+    }
 }
 
 static void check_same(const struct request *a, const struct request *b)
 {
     check(a->command_id == b->command_id && a->number == b->number);
-    check(a->exptime == b->exptime && a->flags == b->flags);
+    check(a->asked_exptime == b->asked_exptime && a->exptime == b->exptime &&
+          a->client_flags == b->client_flags);
     check(a->key_len == b->key_len &&
           memcmp((void *)a->key_at, (void *)b->key_at, a->key_len) == 0);
     check(a->value_len == b->value_len && !a->value_at == !b->value_at);
@@ -48,14 +58,14 @@ static void check_encoded(const struct request *parsed)
     struct request again;
     unsigned shape = command_info(r->command_id)->shape;
     size_t len = request_encode_line(r, whole);
-    check_line(whole, len, shape == SHAPE_RETRIEVE);
+    check_line(r, whole, len, shape == SHAPE_RETRIEVE);
     if (r->value_len) memcpy(whole + len, (void *)r->value_at, r->value_len);
     len += r->value_len;
     if (shape == SHAPE_STORE || shape == SHAPE_META_STORE || shape == SHAPE_RETRIEVE) {
         memcpy(whole + len, "\r\n", 2);
         len += 2;
     }
-    struct request_parse p = request_parse(whole, len, MAX_VALUE, &again);
+    struct request_parse p = request_parse(whole, len, &RULES, &again);
     check(p.status == REQUEST_OK && p.consumed == len && p.keys == 1);
     check(!again.noreply && again.meta == (r->meta & ~META_QUIET));
     if (again.meta & META_BASE64) check(request_decode_key(&again, key_again));
@@ -72,7 +82,7 @@ static void take_keys(const struct request_parse *p, struct request r, const uin
     check(p->keys > 1 && r.key_len == 0);
     for (; request_next_key(&at, bytes + p->keys_end, &r); keys++) {
         check_inside(r.key_at, r.key_len, bytes, p->keys_end);
-        check(request_key_is_valid((const uint8_t *)r.key_at, r.key_len));
+        check(request_key_is_valid((const uint8_t *)r.key_at, r.key_len, false));
         check_encoded(&r);
         digest_bytes(digest, (void *)r.key_at, r.key_len);
     }
@@ -88,11 +98,11 @@ static void take_one(const struct request_parse *p, const struct request *r, con
     }
     check(p->keys == 1);
     check_inside(r->key_at, r->key_len, bytes, p->consumed);
-    check(request_key_is_valid((const uint8_t *)r->key_at, r->key_len));
+    check(request_key_is_valid((const uint8_t *)r->key_at, r->key_len, false));
     if (r->value_at) check_inside(r->value_at, r->value_len, bytes, p->consumed);
     check(r->value_len <= MAX_VALUE);
     check(r->exptime >= INT32_MIN && r->exptime <= INT32_MAX && r->exptime == (int32_t)r->exptime);
-    check(r->flags >= 0 && r->flags <= UINT32_MAX && r->flags == (uint32_t)r->flags);
+    check(request_exptime(r) == r->asked_exptime);
     check_encoded(r);
     digest_bytes(digest, (void *)r->key_at, r->key_len);
     digest_bytes(digest, (void *)r->value_at, r->value_len);
@@ -122,7 +132,7 @@ static void take(const struct request_parse *p, const struct request *r, const u
     if (p->status == REQUEST_REFUSED) return;
     digest_number(digest, r->number);
     digest_number(digest, (uint64_t)(int64_t)r->exptime);
-    digest_number(digest, (uint64_t)r->flags);
+    digest_number(digest, r->client_flags);
     if (p->status == REQUEST_KEYS)
         take_keys(p, *r, bytes, digest);
     else
@@ -144,7 +154,7 @@ static bool take_all(const uint8_t *bytes, size_t end, struct outcome *o)
     while (o->at < end) {
         struct request r = {0};
         const uint8_t *at = bytes + o->at;
-        struct request_parse p = request_parse(at, end - o->at, MAX_VALUE, &r);
+        struct request_parse p = request_parse(at, end - o->at, &RULES, &r);
         if (p.status == REQUEST_AGAIN) {
             check_again(&p, at, end - o->at);
             break;

@@ -1,5 +1,7 @@
 #include "lib/application.h"
 
+#include "lib/memcached.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +116,8 @@ static enum kind any_kind(unsigned *seed)
                   {KIND_META_DELETE, 2}, {KIND_MARK, 3}};
     unsigned at = random_below(seed, 100), i = 0;
     while (at >= shares[i].share) at -= shares[i++].share;
-    return shares[i].kind;
+    bool is_meta = shares[i].kind >= KIND_META_GET && shares[i].kind <= KIND_META_DELETE;
+    return is_meta && !memcached_at_hand_has_meta() ? KIND_GET : shares[i].kind;
 }
 
 static void add_text(struct octets *out, const char *format, ...)

@@ -57,7 +57,8 @@ static int forget(void **state)
 static struct request_parse parse(const uint8_t *at, size_t len)
 {
     struct request request;
-    return request_parse(at, len, (size_t)64 << 20, &request);
+    static const struct request_rules rules = {.max_value = (size_t)64 << 20};
+    return request_parse(at, len, &rules, &request);
 }
 
 /* Takes the requests in a span; returns how many bytes are left at its end, and how long the cut request will be. */

@@ -107,7 +107,6 @@ static void a_client_is_accepted_ready_for_use(void **state)
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
-    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     close(fd);
     close(client);
     listeners_destroy(l, true);

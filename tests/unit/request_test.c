@@ -9,7 +9,8 @@ static const struct accepted {
     size_t len;
     enum command command;
     const char *key;
-    double flags, exptime;
+    uint64_t flags;
+    double exptime; /* as req.exptime */
     uint64_t number;
     const char *value; /* NULL: the command carries none */
     bool noreply;
@@ -41,10 +42,18 @@ static const struct accepted {
     {IN("set k 0 0 4\r\n\r\n\r\n\r\n"), COMMAND_SET, "k", 0, 0, 0, "\r\n\r\n"},
     {IN("set k 0 0 7\r\nget k\r\n\r\n"), COMMAND_SET, "k", 0, 0, 0, "get k\r\n"},
     {IN("set " K250 " 0 0 1\r\na\r\n"), COMMAND_SET, K250, 0, 0, 0, "a"},
-    {IN("set k 4294967295 2147483647 1\r\na\r\n"), COMMAND_SET, "k", 4294967295.0, 2147483647, 0,
+    {IN("set k 4294967295 2147483647 1\r\na\r\n"), COMMAND_SET, "k", 4294967295, 2147483647, 0,
      "a"},
-    {IN("set k 4294967296 2147483648 1\r\na\r\n"), COMMAND_SET, "k", 0, -2147483648.0, 0, "a"},
-    {IN("set k 4294967297 4294967297 1\r\na\r\n"), COMMAND_SET, "k", 1, 1, 0, "a"},
+    {IN("set k 4294967296 2147483648 1\r\na\r\n"), COMMAND_SET, "k", 4294967296, -2147483648.0, 0,
+     "a"},
+    {IN("set k 4294967297 4294967297 1\r\na\r\n"), COMMAND_SET, "k", 4294967297, 1, 0, "a"},
+    {IN("set k 18446744073709551615 0 1\r\na\r\n"), COMMAND_SET, "k", UINT64_MAX, 0, 0, "a"},
+    {IN("set \x01\t\x7f 0 0 1\r\na\r\n"), COMMAND_SET, "\x01\t\x7f", .value = "a"},
+    {IN("get \x1f\x0b\r\n"), COMMAND_GET, "\x1f\x0b"},
+    {IN("mg \x01 v\r\n"), COMMAND_META_GET, "\x01"},
+    {IN("delete noreply\r\n"), COMMAND_DELETE, "noreply"},
+    {IN("delete noreply 0\r\n"), COMMAND_DELETE, "noreply"},
+    {IN("delete noreply noreply\r\n"), COMMAND_DELETE, "noreply", .noreply = true},
     {IN("set k 0 9223372036854775807 1\r\na\r\n"), COMMAND_SET, "k", 0, -1, 0, "a"},
     {IN("set k 0 -9223372036854775808 1\r\na\r\n"), COMMAND_SET, "k", 0, 0, 0, "a"},
     {IN("set k -18446744073709551615 -1 1\r\na\r\n"), COMMAND_SET, "k", 1, -1, 0, "a"},
@@ -95,7 +104,10 @@ static const struct accepted {
     {IN("ms k 3 T-1 F7\r\nabc\r\n"), COMMAND_META_SET, "k", 7, -1, 0, "abc",
      .meta = META_EXPTIME | META_FLAGS},
     {IN("ms k 0\r\n\r\n"), COMMAND_META_SET, "k", .value = ""},
-    {IN("ms k 03 Tx\r\nabc\r\n"), COMMAND_META_SET, "k", .value = "abc"},
+    {IN("ms k 03 f\r\nabc\r\n"), COMMAND_META_SET, "k", .value = "abc"},
+    {IN("ms k 3 F18446744073709551615\r\nabc\r\n"), COMMAND_META_SET, "k", UINT64_MAX,
+     .value = "abc", .meta = META_FLAGS},
+    {IN("ms k 3 Z\r\nabc\r\n"), COMMAND_META_SET, "k", .value = "abc", .meta = META_ODD},
     {IN("md k q I T30\r\n"), COMMAND_META_DELETE, "k", .exptime = 30,
      .meta = META_QUIET | META_EXPTIME},
     {IN("ma k N0 J13 D5 F3\r\n"), COMMAND_META_ARITHMETIC, "k"},
@@ -120,7 +132,7 @@ static void assert_says(const struct request *r, const struct accepted *a)
         assert_bytes(r->value_at, r->value_len, a->value);
     else
         assert_true(r->value_at == 0 && r->value_len == 0);
-    assert_true(r->flags == a->flags && r->exptime == a->exptime && r->number == a->number);
+    assert_true(r->client_flags == a->flags && r->exptime == a->exptime && r->number == a->number);
     assert_int_equal(r->noreply, a->noreply);
     assert_int_equal(r->meta, a->meta);
     assert_true(!r->owner && !r->value_blob && !r->shown_key_at && !r->part && !r->multi);
@@ -130,7 +142,7 @@ static void assert_accepts(const uint8_t *bytes, size_t len, const struct accept
 {
     struct request r;
     memset(&r, 0xa5, sizeof r);
-    struct request_parse p = request_parse(bytes, len, MAX_VALUE, &r);
+    struct request_parse p = request_parse(bytes, len, &RULES, &r);
     if (p.status != REQUEST_OK) print_error("%s", a->bytes);
     assert_int_equal(p.status, REQUEST_OK);
     assert_int_equal(p.consumed, a->len);
@@ -178,6 +190,7 @@ static const struct {
     {"  gets  a   b  \r\n", COMMAND_GETS, 0, 2, {"a", "b"}},
     {"get a " K250 "\r\n", COMMAND_GET, 0, 2, {"a", K250}},
     {"gat 5 a b\r\n", COMMAND_GAT, 5, 2, {"a", "b"}},
+    {"get a\t b\x01\x7f\r\n", COMMAND_GET, 0, 2, {"a\t", "b\x01\x7f"}},
     {"gat  -5  a  b \r\n", COMMAND_GAT, -5, 2, {"a", "b"}},
     {"gats 0 1 2 3 4\r\n", COMMAND_GATS, 0, 4, {"1", "2", "3", "4"}},
 };
@@ -190,7 +203,7 @@ static void several_keys_come_one_by_one_in_order(void **state)
         struct request r;
         size_t len = strlen(gets[i].line);
         const uint8_t *bytes = guard_place(&g, gets[i].line, len);
-        struct request_parse p = request_parse(bytes, len, MAX_VALUE, &r);
+        struct request_parse p = request_parse(bytes, len, &RULES, &r);
         assert_int_equal(p.status, REQUEST_KEYS);
         assert_int_equal(p.consumed, len);
         assert_int_equal(p.keys, gets[i].n);
@@ -213,9 +226,10 @@ static void a_get_may_have_a_hundred_thousand_keys(void **state)
     struct request r;
     char *line = malloc(KEYS * 7 + 16), *to = line + sprintf(line, "get");
     for (unsigned i = 0; i < KEYS; i++) to += sprintf(to, " %u", i);
+    assert_int_equal(request_parse((const uint8_t *)line, (size_t)(to - line), &RULES, &r).status,
+                     REQUEST_AGAIN);
     to += sprintf(to, "\r\n");
-    struct request_parse p =
-        request_parse((const uint8_t *)line, (size_t)(to - line), MAX_VALUE, &r);
+    struct request_parse p = request_parse((const uint8_t *)line, (size_t)(to - line), &RULES, &r);
     assert_int_equal(p.status, REQUEST_KEYS);
     assert_int_equal(p.keys, KEYS);
     free(line);
@@ -238,20 +252,21 @@ static void a_key_is_put_in_anothers_place_where_it_may_be_sent(void **state)
     uint8_t longest[KEY_MAX + 1];
     struct request r = {.key_at = (uintptr_t)first, .key_len = 1};
     memset(longest, 'x', sizeof longest);
-    assert_true(request_put_key(&r, second, 4));
-    assert_true(request_put_key(&r, longest, KEY_MAX)); /* the client's own is still the first */
+    assert_true(request_put_key(&r, second, 4, false));
+    assert_true(
+        request_put_key(&r, longest, KEY_MAX, false)); /* the client's own is still the first */
     assert_int_equal(r.shown_key_at, (uintptr_t)first);
     assert_int_equal(r.shown_key_len, 1);
-    assert_false(request_put_key(&r, longest, KEY_MAX + 1));
-    assert_false(request_put_key(&r, second, 0));
-    assert_false(request_put_key(&r, binary, 4));
+    assert_false(request_put_key(&r, longest, KEY_MAX + 1, false));
+    assert_false(request_put_key(&r, second, 0, false));
+    assert_false(request_put_key(&r, binary, 4, false));
     assert_int_equal(r.key_at, (uintptr_t)longest);
     assert_int_equal(r.key_len, KEY_MAX);
     r.meta = META_BASE64;
-    assert_true(request_put_key(&r, binary, 4));
-    assert_true(request_put_key(&r, longest, KEY_MAX_BASE64));
-    assert_false(request_put_key(&r, longest, KEY_MAX_BASE64 + 1));
-    assert_false(request_put_key(&r, binary, 0));
+    assert_true(request_put_key(&r, binary, 4, false));
+    assert_true(request_put_key(&r, longest, KEY_MAX_BASE64, false));
+    assert_false(request_put_key(&r, longest, KEY_MAX_BASE64 + 1, false));
+    assert_false(request_put_key(&r, binary, 0, false));
 }
 
 static void what_changes_nothing_only_reads(void **state)
@@ -267,7 +282,7 @@ static void what_changes_nothing_only_reads(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct request r;
         const char *line = lines[i].line;
-        struct request_parse p = request_parse((const uint8_t *)line, strlen(line), 1000, &r);
+        struct request_parse p = request_parse((const uint8_t *)line, strlen(line), &RULES, &r);
         assert_int_equal(p.status, REQUEST_OK);
         if (request_only_reads(&r) != lines[i].reads) fail_msg("%s", line);
     }

@@ -6,6 +6,7 @@
 
 #include "protocol/request.h"
 #include "protocol/response.h"
+#include "protocol/value.h"
 #include "unit/guard.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -61,6 +62,10 @@ static const struct whole {
      " 4294967295 3 18446744073709551615\r\nabc\r\n"},
     {IN("VALUE " K250 " 0 1\r\na\r\n"), RESPONSE_VALUE, K250, " 0 1\r\na\r\n"},
     {IN("VALUE \xff\x80 0 1\r\na\r\n"), RESPONSE_VALUE, "\xff\x80", " 0 1\r\na\r\n"},
+    {IN("VALUE \x01\t\x7f 18446744073709551615 1\r\na\r\n"), RESPONSE_VALUE, "\x01\t\x7f",
+     " 18446744073709551615 1\r\na\r\n"},
+    {IN("VA 1 f18446744073709551615 k\x0b\x1f\r\na\r\n"), RESPONSE_VA, "\x0b\x1f", "\r\na\r\n"},
+    {IN("ME \t\x7f exp=-1\r\n"), RESPONSE_ME, "\t\x7f", " exp=-1\r\n"},
     {IN("VALUE k 0 12\r\nEND\r\nSTORED\n\r\n"), RESPONSE_VALUE, "k",
      " 0 12\r\nEND\r\nSTORED\n\r\n"},
 };
@@ -254,9 +259,35 @@ static void a_line_is_at_most_2048_bytes(void **state)
     assert_int_equal(status_of(text, RESPONSE_LINE_MAX + 1, MAX_VALUE), RESPONSE_INVALID);
 }
 
+static void client_flags_have_64_bits_and_are_written_anew(void **state)
+{
+    static const struct {
+        const char *bytes, *rewritten;
+    } cases[] = {
+        {"VALUE k 18446744073709551615 1\r\na\r\n", "VALUE k 9007199254740993 2\r\nbc\r\n"},
+        {"VA 1 f18446744073709551615 s1\r\na\r\n", "VA 2 f9007199254740993 s2\r\nbc\r\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct response r;
+        uint8_t room[256];
+        const uint8_t *bytes = (const uint8_t *)cases[i].bytes;
+        assert_int_equal(response_parse(bytes, strlen(cases[i].bytes), MAX_VALUE, &r),
+                         RESPONSE_DONE);
+        struct response_value v = response_read(&r);
+        assert_true(v.flags == UINT64_MAX);
+        v.flags = 9007199254740993;
+        v.at = (const uint8_t *)"bc";
+        v.len = 2;
+        assert_true(response_rewrite_room(&r, &v) <= sizeof room);
+        assert_int_equal(response_rewrite(&r, &v, room), strlen(cases[i].rewritten));
+        assert_memory_equal(room, cases[i].rewritten, strlen(cases[i].rewritten));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(client_flags_have_64_bits_and_are_written_anew),
         cmocka_unit_test(answers_of_memcached_are_taken_as_they_say),
         cmocka_unit_test(what_follows_an_answer_does_not_change_it),
         cmocka_unit_test(what_memcached_does_not_say_is_invalid),

@@ -27,7 +27,7 @@ static void a_script_sees_the_request_as_it_came(void **state)
                   "    req.exptime, req.flags, tostring(req)))"));
     struct request *r = request_at(0, COMMAND_SET, "k", "some value");
     r->exptime = -1;
-    r->flags = 4294967295.0;
+    r->client_flags = 4294967295;
     request_at(1, COMMAND_GATS, "other", NULL)->exptime = 30;
     request_at(2, COMMAND_SET, "empty", "");
     route(3);
@@ -55,7 +55,7 @@ static void flags_exptime_and_value_are_rewritten(void **state)
     r->exptime = 5;
     r->value_blob = 1;
     route(1);
-    assert_true(r->exptime == 65 && r->flags == 7);
+    assert_true(r->exptime == 65 && r->client_flags == 7);
     assert_int_equal(r->value_len, 6);
     assert_memory_equal((const void *)r->value_at, "ABC\0\r\n", 6);
     assert_int_equal(r->value_blob, 0);
@@ -98,7 +98,7 @@ static const char *const mistakes[][2] = {
     {"req.key = 'x\\r\\nflush_all\\r\\n'", "script.lua:4: a key is 1 to 250 bytes"},
     {"req.key = 'a b'", "a key is 1 to 250 bytes"},
     {"req.key = 'a\\0b'", "a key is 1 to 250 bytes"},
-    {"req.key = 'a\\127b'", "a key is 1 to 250 bytes"},
+    {"req.key = 'a\\rb'", "a key is 1 to 250 bytes"},
     {"req.key = 5", "script.lua:4: req.key takes a string, not a number"},
     {"req.key = nil", "req.key takes a string, not a nil"},
     {"req.key = {}", "req.key takes a string, not a table"},
@@ -108,9 +108,14 @@ static const char *const mistakes[][2] = {
     {"req.exptime = 1.5 return pool", "req.exptime was set to"},
     {"req.exptime = 2147483648 return pool", "req.exptime was set to"},
     {"req.exptime = 0/0 return pool", "req.exptime was set to"},
-    {"req.flags = -1 return pool", "req.flags was set to"},
-    {"req.flags = 4294967296 return pool", "req.flags was set to"},
-    {"req.flags = 1/0 return pool", "req.flags was set to"},
+    {"req.flags = -1", "req.flags takes a whole number from 0 on, not -1"},
+    {"req.flags = 0.5", "req.flags takes a whole number from 0 on"},
+    {"req.flags = 2^53 + 2", "req.flags takes a whole number from 0 on"},
+    {"req.flags = 1/0", "req.flags takes a whole number from 0 on"},
+    {"req.flags = '18446744073709551616'", "req.flags takes a whole number from 0 on"},
+    {"req.flags = '0x1'", "req.flags takes a whole number from 0 on"},
+    {"req.flags = nil", "req.flags takes a whole number from 0 on"},
+    {"req.client_flags = 1", "constant"},
     {"req.exptime = 1.5 error 'both'", "both"},
     {"mg.reply.error(('x'):rep(2000))", "1 to 1024 bytes"},
     {"mg.reply.error 'a\\rb'", "control bytes"},

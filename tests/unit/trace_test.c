@@ -46,7 +46,7 @@ static const char ROUTES[] =
        "  if req:has_prefix 'far' then return further end\n"
        "  if req:has_prefix 'miss' then return mg.reply.miss() end\n"
        "  if req:has_prefix 'no' then return mg.reply.error 'no way' end\n"
-       "  if req:has_prefix 'odd' then req.flags = -1 end\n"
+       "  if req:has_prefix 'odd' then req.exptime = 0.5 end\n"
        "  if req:has_prefix 'loop' then local function f() return f end return f end\n"
        "  if req:has_prefix 'new' then req.key = 'old' end\n"
        "  return pool\n"
@@ -104,7 +104,7 @@ static void a_failure_is_told_and_neither_logged_nor_counted(void **state)
     request_at(0, COMMAND_SET, "odd", "value");
     trace(0); /* which sees that nothing is logged */
     assert_steps(at_line(4), "", "script error");
-    assert_non_null(strstr(path.failure, "req.flags was set to"));
+    assert_non_null(strstr(path.failure, "req.exptime was set to"));
     request_at(0, COMMAND_SET, "loop", "value");
     trace(0);
     assert_non_null(strstr(path.failure, "functions return functions without end"));

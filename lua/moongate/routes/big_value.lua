@@ -21,7 +21,7 @@ local call, call_each, request = async.call, async.call_each, built.make
 local bor, band = bit.bor, bit.band
 
 local MARK = 0x8000             -- in the flags of an index (source: mcrouter)
-local INDEX = "moongate big value 1: %d bytes, %d parts of %d, flags %.0f, hash %s"
+local INDEX = "moongate big value 1: %d bytes, %d parts of %d, flags %s, hash %s"
 local PATTERN = "^moongate big value 1: (%d+) bytes, (%d+) parts of (%d+), flags (%d+), hash (%x+)$"
 local INDEX_MOST, PARTS_MOST = 160, 1024
 local KEY_MOST = 250 - 22       -- ":", 16 digits, ":", 4 digits
@@ -30,14 +30,23 @@ local known = {
     threshold = policy.count(1024, 2 ^ 27), -- bytes; default 524288
 }
 
+-- The low 32 bits of client flags.
+local function low_half(flags)
+    return tonumber(abi.to_number(flags) % 2ULL ^ 32)
+end
+
+local function is_marked(flags)
+    return band(low_half(flags), MARK) ~= 0
+end
+
 -- What an index says; nil for any other response. Of mg without f the flags are not known.
 local function read_index(res)
     local size = res:is_hit() and res.size
-    if not size or size > INDEX_MOST or (res.flags ~= 0 and band(res.flags, MARK) == 0) then return nil end
+    if not size or size > INDEX_MOST or (res.flags ~= 0 and not is_marked(res.flags)) then return nil end
     local len, n, part, flags, hash = res.value:match(PATTERN)
     n = tonumber(n)
-    if not n or n < 1 or n > PARTS_MOST then return nil end
-    return { len = tonumber(len), n = n, part = tonumber(part), flags = tonumber(flags), hash = hash }
+    if not n or n < 1 or n > PARTS_MOST or not abi.to_number(flags) then return nil end
+    return { len = tonumber(len), n = n, part = tonumber(part), flags = flags, hash = hash }
 end
 
 local function part_key(key, hash, i)
@@ -99,8 +108,8 @@ return function(spec)
         local hash = value_hash(kept.handle(req))
         local bad = store_parts(child, req, hash, threshold)
         if bad then return bad:is_error() and bad or reply.error "a part of the value was not stored" end
-        req.value = INDEX:format(size, n, threshold, req.flags, hash)
-        req.flags = bor(req.flags, MARK) % 2 ^ 32
+        req.value = INDEX:format(size, n, threshold, abi.digits(req.flags), hash)
+        req.flags = bor(low_half(req.flags), MARK) % 2 ^ 32
         return call(child, req)
     end)
 

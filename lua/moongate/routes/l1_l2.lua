@@ -41,7 +41,7 @@ end
 
 -- A key that only base64 can carry.
 local function delete(key)
-    if key:find "[%z\1-\32\127]" then return request.meta_delete(key, "b") end
+    if not fill.is_plain(key) then return request.meta_delete(key, "b") end
     return request.delete(key)
 end
 

@@ -1,6 +1,7 @@
 --- app: a script at work in a test: its clients, its (fake) servers, and what it has sent to them.
 local class = require "moongate.test.class"
 local clock = require "moongate.test.clock"
+local digits = require "moongate.test.digits"
 local memcached = require "moongate.test.memcached"
 local reply = require "moongate.test.reply"
 local server = require "moongate.test.server"
@@ -103,7 +104,7 @@ end
 -- --- get, set ...: the line is made of the arguments -------------------------------------------------
 
 local function check_key(key)
-    if type(key) ~= "string" or key == "" or key:find "[%c ]" then
+    if type(key) ~= "string" or key == "" or key:find "[%z\r\n ]" then
         where.fail(("a key is a string without spaces, not %s; ask sends anything"):format(tostring(key)))
     end
 end
@@ -123,7 +124,7 @@ end
 local function store(self, command, key, value, flags, exptime, cas)
     check_key(key)
     if type(value) ~= "string" then where.fail("a value is a string, not a " .. type(value)) end
-    local line = ("%s %s %.0f %.0f %d"):format(command, key, flags or 0, exptime or 0, #value)
+    local line = ("%s %s %s %.0f %d"):format(command, key, digits.write(flags or 0), exptime or 0, #value)
     return self:ask(cas and ("%s %.0f"):format(line, cas) or line, value)
 end
 

@@ -26,7 +26,7 @@ local function add_calls(lines, made)
         local value = entry.value and " " .. short(entry.value) or ""
         local after = entry.at - made.asked_at
         local time = after >= 0.0005 and ("   (after %.3f s)"):format(after) or ""
-        add(lines, "sent", ("%s <- %s%s%s"):format(entry.server, entry.line, value, time))
+        add(lines, "sent", ("%s <- %s%s%s"):format(entry.server, show.lines(entry.line), value, time))
         add(lines, "", ("%s -> %s"):format(entry.server, entry.answer and short(entry.answer) or "(nothing yet)"))
     end
     if made.sent_from > math.min(made.sent_to, #journal) then add(lines, "sent", "nothing, to no server") end
@@ -35,7 +35,7 @@ end
 --- Lines about a reply: what was asked, what came, by which way.
 function M.way(made)
     local lines = {}
-    add(lines, "asked", made.line)
+    add(lines, "asked", show.lines(made.line))
     add(lines, "came", made.kind == "waiting" and "nothing yet" or short(made.text))
     for text in stage.explain(made.app.number, made.line, made.asked_with or nil):gmatch "([^\n]+)" do
         local name, rest = text:match "^(%w+) +(.*)$"

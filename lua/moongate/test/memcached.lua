@@ -1,6 +1,7 @@
 --- memcached: a small memcached in memory, for tests: text protocol and the usual flags of meta commands.
 -- It keeps items with flags, expiry and cas, and forgets nothing before its time.
 local clock = require "moongate.test.clock"
+local digits = require "moongate.test.digits"
 
 local M = {}
 
@@ -32,7 +33,7 @@ end
 --- Stores an item.
 function M.put(store, key, value, flags, exptime)
     store.cas = store.cas + 1
-    store.items[key] = { value = value, flags = tonumber(flags) or 0, cas = store.cas, ends = ends_at(exptime) }
+    store.items[key] = { value = value, flags = digits.read(flags), cas = store.cas, ends = ends_at(exptime) }
     return store.items[key]
 end
 
@@ -82,7 +83,8 @@ local function retrieve(store, words, first, exptime)
         if item and exptime then item.ends = ends_at(exptime) end
         if item then
             local cas = words[1]:sub(-1) == "s" and " " .. item.cas or ""
-            out[#out + 1] = ("VALUE %s %.0f %d%s\r\n%s\r\n"):format(words[i], item.flags, #item.value, cas, item.value)
+            local flags = digits.write(item.flags)
+            out[#out + 1] = ("VALUE %s %s %d%s\r\n%s\r\n"):format(words[i], flags, #item.value, cas, item.value)
         end
     end
     return table.concat(out) .. "END"
@@ -172,7 +174,7 @@ local shown = {
     k = function(_, _, words) return "k" .. words[2] end,
     b = function() return "b" end,
     c = function(item) return item and "c" .. item.cas end,
-    f = function(item) return item and ("f%.0f"):format(item.flags) end,
+    f = function(item) return item and "f" .. digits.write(item.flags) end,
     s = function(item) return item and "s" .. #item.value end,
     t = function(item) return item and "t" .. ttl(item) end,
     h = function(item) return item and "h0" end,

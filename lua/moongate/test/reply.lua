@@ -1,5 +1,6 @@
 --- reply: what a test's client got for one request: its bytes, and what they say.
 local class = require "moongate.test.class"
+local digits = require "moongate.test.digits"
 
 local M = {}
 
@@ -89,7 +90,7 @@ local function read_items(text)
         local key, flags, length, rest = text:match("^VALUE ([^ ]+) (%d+) (%d+)([^\r]*)\r\n", at)
         if not key then return items end
         local from = line_end(text, at)
-        items[#items + 1] = { key = key, flags = tonumber(flags), value = text:sub(from, from + length - 1),
+        items[#items + 1] = { key = key, flags = digits.read(flags), value = text:sub(from, from + length - 1),
             cas = tonumber(rest:match "%d+") }
         at = from + length + 2
     end
@@ -100,7 +101,8 @@ local function read_meta(text)
     if not length then return nil end
     local from = line_end(text, 1)
     local head = text:sub(1, from - 3)
-    return { value = text:sub(from, from + length - 1), flags = tonumber(head:match " f(%d+)"),
+    local flags = head:match " f(%d+)"
+    return { value = text:sub(from, from + length - 1), flags = flags and digits.read(flags),
         cas = tonumber(head:match " c(%d+)"), ttl = tonumber(head:match " t(-?%d+)") }
 end
 
