@@ -121,6 +121,9 @@ const char *backends_lowest_version(const struct backends *set);
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
 
+/* One of those may still be answered in time. */
+bool backends_are_awaited(const struct backends *set);
+
 enum backend_status {
     BACKEND_OK,      /* a call was made; `done` will hear of it */
     BACKEND_JOINED,  /* the key was added to the owner's call made just before */

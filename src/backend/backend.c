@@ -196,6 +196,29 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+static bool conn_is_awaited(const struct conn *c, double now)
+{
+    for (const struct call *call = c->head; call; call = call->next)
+        if (call->deadline > now) return true;
+    return false;
+}
+
+static bool backend_is_awaited(const struct backend *b, double now)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (conn_is_awaited(b->conns[i], now)) return true;
+    for (int i = 0; i < BACKEND_APART; i++)
+        if (b->apart[i] && conn_is_awaited(b->apart[i], now)) return true;
+    return false;
+}
+
+bool backends_are_awaited(const struct backends *set)
+{
+    for (const struct backend *b = set->first; b; b = b->next)
+        if (backend_is_awaited(b, set->now)) return true;
+    return false;
+}
+
 const char *backends_lowest_version(const struct backends *set)
 {
     const char *lowest = NULL;
