@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/board.h"
 #include "base/log.h"
+#include "base/writes.h"
 
 enum {
     BACKEND_NAME_MAX = 280,
@@ -69,6 +70,7 @@ struct backends {
     struct board_server unlisted; /* counts for the servers that the board has no place for */
     double
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
+    struct writer writer; /* notes the keys that are written; until the worker says else, a private one */
     struct backend *first;
     struct conn *unsent;
     backend_dial_fn
@@ -118,6 +120,9 @@ const char *backends_lowest_version(const struct backends *set);
 
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
+
+/* One of those may still be answered in time. */
+bool backends_are_awaited(const struct backends *set);
 
 enum backend_status {
     BACKEND_OK,      /* a call was made; `done` will hear of it */

@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/outq.h"
+#include "base/writes.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
 
@@ -68,9 +69,10 @@ struct call {
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
-    double sent;       /* as backends.now */
-    double exptime;    /* of a gat, so that only equal ones are joined */
-    struct outq *wire; /* its request, while the connection holds it back (see held); else NULL */
+    double sent;        /* as backends.now */
+    double exptime;     /* of a gat, so that only equal ones are joined */
+    struct outq *wire;  /* its request, while the connection holds it back (see held); else NULL */
+    writes_pair writes; /* that end with it; WRITES_NONE: it only reads */
     uint8_t command;
     uint8_t
         repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */

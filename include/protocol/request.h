@@ -44,6 +44,8 @@ struct request {
         value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
     READ_ONLY uintptr_t
         shown_key_at; /* the key that the client sent, when the script put another in its place, or 0 */
+    READ_ONLY uint64_t
+        fill; /* of a copy of what was read elsewhere: from when the read began, see backend/written.h; 0: it is none */
     READ_ONLY uint32_t part;     /* which key of its get this is, 0.. */
     READ_ONLY uint32_t affinity; /* the client's number: picks one of a backend's connections */
     READ_ONLY uint16_t shown_key_len;

@@ -10,6 +10,7 @@
 #include "backend/connect.h"
 #include "backend/held.h"
 #include "backend/locate.h"
+#include "backend/written.h"
 #include "base/slab.h"
 
 enum {
@@ -25,6 +26,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 {
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
+    set->writer = writer_private();
 }
 
 static void backend_destroy(struct backend *b, const char *reason)
@@ -194,6 +196,29 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+static bool conn_is_awaited(const struct conn *c, double now)
+{
+    for (const struct call *call = c->head; call; call = call->next)
+        if (call->deadline > now) return true;
+    return false;
+}
+
+static bool backend_is_awaited(const struct backend *b, double now)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (conn_is_awaited(b->conns[i], now)) return true;
+    for (int i = 0; i < BACKEND_APART; i++)
+        if (b->apart[i] && conn_is_awaited(b->apart[i], now)) return true;
+    return false;
+}
+
+bool backends_are_awaited(const struct backends *set)
+{
+    for (const struct backend *b = set->first; b; b = b->next)
+        if (backend_is_awaited(b, set->now)) return true;
+    return false;
+}
+
 const char *backends_lowest_version(const struct backends *set)
 {
     const char *lowest = NULL;
@@ -319,10 +344,14 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
-    if (join(conn, r, how)) return BACKEND_JOINED;
+    if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
+    }
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    written_begin(b->set, r, call);
     write_request(conn, call, r);
     if (conn->is_apart) {
         apart_push(b, call);

@@ -84,6 +84,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->owner = owner;
     call->deadline = deadline;
     call->exptime = r->exptime;
+    call->writes = WRITES_NONE;
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->wire = NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "backend/apart.h"
+#include "backend/written.h"
 
 static double now_of(const struct conn *c)
 {
@@ -79,9 +80,11 @@ struct call *fifo_detach(struct conn *c)
     return first;
 }
 
+/* Who hears of the end of a write shall find it noted. */
 static void finish(struct conn *c, const struct call_news *news)
 {
     struct call *call = fifo_take_first(c);
+    written_end(c->backend->set, call, news);
     call_tell(call, news);
     call_destroy(call);
 }

@@ -387,6 +387,7 @@ static const char *const kinds[][2] = {
     {"MISS", ""},
     {"FAIL", ""},
     {"FAILOVER", "failover"},
+    {"FILL", "warm_up"},
     {"ALL", "all_sync"},
     {"HEDGE", "hedge"},
     {"COALESCE", "coalesce"},

@@ -18,6 +18,8 @@ local known = {
     exptime = fill.exptime,
 }
 
+local TRIES_MOST, WAITS_MOST = 3, 100
+
 local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
 
 -- The time that N of mg, ma gives what it makes; nil without N.
@@ -30,26 +32,56 @@ end
 return function(spec)
     local children, options = policy.read("mg.warm_up", spec, known, 2, 2)
     local cold, warm = children[1], children[2]
-    local filler = fill.into(cold, warm, options.exptime or "same")
+    local put, place = fill.route(cold, 1)
+    local filler = fill.into(cold, warm, options.exptime or "same", false, put)
+
+    -- Waits until no copy is on its way that a hit could be, for a while.
+    local function wait()
+        for _ = 1, WAITS_MOST do
+            async.sleep(0.002)
+            fill.begin(place)
+            if not fill.is_doubtful() then return end
+        end
+    end
+
+    -- A hit that may be a copy that is about to be taken back is looked at again.
+    local function ask_cold(req)
+        fill.begin(place)
+        local res = call(cold, req)
+        for _ = 1, TRIES_MOST do
+            if not res:is_hit() or not fill.is_doubtful() then return res end
+            fill.give_back(cold, req.key, res)
+            wait()
+            res = call(cold, req)
+        end
+        return res
+    end
+
+    -- What counts is asked once.
+    local function call_cold(req)
+        return call(cold, req)
+    end
 
     local read = policy.waiting("warm_up", children, function(req)
         local exists_for = making(req)
         if exists_for then req:clear_flag "N" end
-        local res = call(cold, req)
+        local ask = req.command == "ma" and call_cold or ask_cold
+        local res = ask(req)
         if res:is_hit() or res:is_refused() then return res end
+        fill.begin(place)
         if req.command == "get" then
             local found = call(warm, req)
-            if fill.may(found) then filler.later(req.key, found) end
+            if fill.may(found) then filler.later(req, found) end
             return found
         end
         local found = fill.look(warm, req.key)
         if fill.may(found) then
-            filler.now(req.key, found)
+            filler.now(req, found)
         elseif res:is_error() or not exists_for then
             return res
         end
         if exists_for then req:set_flag("N", exists_for) end
-        return call(cold, req)
+        return ask(req)
     end)
 
     return policy.chooser("warm_up", children, function(req)
