@@ -113,10 +113,12 @@ $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
 # Some of them are a whole worker, all but its script.
-WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
+$B/tests/fuzz/server_fuzz: $B/obj/daemon/bind.o
+$B/fuzz/server_fuzz: src/daemon/bind.c
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
@@ -128,6 +130,14 @@ test: $B/.packages-test ## every test; the last line counts them
 
 tests-built: $B/moongate $(TESTS)
 .PHONY: tests-built
+
+test-servers: $B/.packages-test ## tests in front of other memcached versions (sh deps/install servers gets them); SERVERS=forky: of one
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@MOONGATE=$B/moongate BUILD=$B sh tests/servers/run $(SERVERS)
+
+test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
+	@$(MAKE) --no-print-directory B=$B tests-built
+	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
 
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
@@ -187,4 +197,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test asan fuzz mutants lint bench bench-quick install clean help
+.PHONY: all run test test-servers test-long asan fuzz mutants lint bench bench-quick install clean help

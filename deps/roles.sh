@@ -10,6 +10,7 @@ role_lists() {
     test) echo build run test ;;
     bench) echo build run bench ;;
     lint) echo build test lint ;;
+    servers) ;; # no package: deps/servers
     *) return 1 ;;
     esac
 }
@@ -29,20 +30,30 @@ sign_is_there() {
     esac >/dev/null 2>&1
 }
 
-# A package that dpkg has, or a tool that came some other way: both will do.
-package_is_there() { # package, sign
+dpkg_has() { # package
     case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
     installed*) return 0 ;;
+    *) return 1 ;;
     esac
-    sign_is_there "$2"
+}
+
+# A package that dpkg has, or a tool that came some other way: both will do.
+package_is_there() { # package, sign
+    dpkg_has "$1" || sign_is_there "$2"
+}
+
+# The package that a line of a list asks for on this system.
+package_of() { # package, OTHER@IF or nothing
+    if [ -n "$2" ] && dpkg_has "${2#*@}"; then echo "${2%@*}"; else echo "$1"; fi
 }
 
 # Prints the missing packages of the given roles on one line.
 roles_missing() {
     for role in "$@"; do
         for list in $(role_lists "$role"); do
-            while read -r package sign; do
+            while read -r package sign other; do
                 case $package in '' | '#'*) continue ;; esac
+                package=$(package_of "$package" "$other")
                 package_is_there "$package" "$sign" </dev/null || echo "$package"
             done <"$deps/$list.txt"
         done
@@ -64,7 +75,24 @@ npm_is_needed() { # roles
 }
 
 npm_is_there() {
-    cmp -s "$npm_from/package-lock.json" "$npm_to/installed.json"
+    [ -d "$npm_to/node_modules" ] && cmp -s "$npm_from/package-lock.json" "$npm_to/installed.json"
+}
+
+# NAME VERSION of each module that package.json asks for.
+npm_wanted() {
+    sed -n '/"dependencies"/,/}/s/^ *"\([^"]*\)": "\([0-9][^"]*\)".*/\1 \2/p' "$npm_from/package.json"
+}
+
+# Prints the modules that the given roles miss, on one line: npm:NAME@VERSION. All of them where one that these need is
+# missing.
+npm_missing() { # roles
+    if ! npm_is_needed "$@" || npm_is_there; then return; fi
+    absent=$(npm_wanted | while read -r name version; do
+        grep -q "\"version\": \"$version\"" "$npm_to/node_modules/$name/package.json" 2>/dev/null ||
+            echo "npm:$name@$version"
+    done)
+    [ -n "$absent" ] || absent=$(npm_wanted | sed 's/^\(.*\) \(.*\)/npm:\1@\2/')
+    echo "$absent" | tr '\n' ' ' | sed 's/ $//'
 }
 
 # Runs no package's own scripts: these clients are JavaScript alone.

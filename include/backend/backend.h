@@ -17,7 +17,12 @@
 #include "base/board.h"
 #include "base/log.h"
 
-enum { BACKEND_NAME_MAX = 280, BACKEND_REASON_MAX = 160 };
+enum {
+    BACKEND_NAME_MAX = 280,
+    BACKEND_REASON_MAX = 160,
+    BACKEND_VERSION_MAX = 32,
+    BACKEND_APART = 8 /* connections for requests that nobody may share one with */
+};
 
 struct backends;
 struct backend;
@@ -40,10 +45,17 @@ struct backend {
     struct name_watch *watch;            /* of a host name, else NULL */
     char unresolved[BACKEND_REASON_MAX]; /* why there is no address yet */
     struct backend_settings settings;
-    struct conn **conns; /* settings.connections of them */
-    uint32_t late;       /* calls in a row that passed their deadline */
-    bool down;           /* no connection takes calls; written by backend_note_health alone */
-    bool leaves;         /* its one connection finishes its calls and goes */
+    struct conn **conns;               /* settings.connections of them */
+    struct conn *apart[BACKEND_APART]; /* made when needed; see apart */
+    uint32_t apart_held;               /* calls that they hold back */
+    char version[BACKEND_VERSION_MAX]; /* as it last told one of its connections; "": not known */
+    uint32_t noops_lost;               /* connections in a row that ended on `mn` */
+    double shuns_noop_until; /* it ended a connection that asked `mn`: none is asked before then */
+    uint64_t
+        suspects; /* clients, as bits of a hash, that had calls on each connection that ended early */
+    uint32_t late; /* calls in a row that passed their deadline */
+    bool down;     /* no connection takes calls; written by backend_note_health alone */
+    bool leaves;   /* its one connection finishes its calls and goes */
     struct board_server *stats;
 };
 
@@ -101,6 +113,9 @@ static inline bool backend_is_late(const struct backend *b)
     return b->late >= b->settings.failure_limit;
 }
 
+/* The lowest version among the servers that a pool names; NULL when none is known. */
+const char *backends_lowest_version(const struct backends *set);
+
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
 
@@ -108,6 +123,7 @@ enum backend_status {
     BACKEND_OK,      /* a call was made; `done` will hear of it */
     BACKEND_JOINED,  /* the key was added to the owner's call made just before */
     BACKEND_REFUSED, /* no call: `reason` says why, with the backend's name */
+    BACKEND_ANSWERED, /* no call: the server does not know such a command, and `done` has heard ERROR */
 };
 
 struct backend_call {

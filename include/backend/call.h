@@ -10,9 +10,11 @@
 #include <stdbool.h>
 
 #include "base/blob.h"
+#include "base/outq.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
 
+struct arena;
 struct call;
 
 enum call_event {
@@ -51,18 +53,34 @@ struct call_news {
 /* Tells the owner. Must not call into the backend floor. */
 typedef void call_done_fn(void *owner, const struct call_news *news);
 
-/* Invariant: at < keys_n until the last event; the key records are in bytes[0..used). */
+/* What a connection must know of a call besides, as bits. */
+enum call_mark {
+    CALL_ODD = 1,        /* see request_is_odd */
+    CALL_HIDES_KEY = 2,  /* its answer gets the key here; see protocol/echo.h */
+    CALL_EXPIRED = 4,    /* its deadline passed */
+    CALL_SENT_AGAIN = 8, /* a get that was lost with its connection once */
+    CALL_HEARD = 16,     /* a byte of its answer has come */
+};
+
+/* Invariant: keys_seen < keys_n until the last event; the key records are in bytes[0..used). */
 struct call {
     struct call *next; /* in the connection's FIFO */
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
-    double sent;    /* as backends.now */
-    double exptime; /* of a gat, so that only equal ones are joined */
+    double sent;       /* as backends.now */
+    double exptime;    /* of a gat, so that only equal ones are joined */
+    struct outq *wire; /* its request, while the connection holds it back (see held); else NULL */
     uint8_t command;
     uint8_t
         repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */
     uint8_t opaque_len; /* of a meta command; its bytes are at opaque_at */
+    uint8_t marks;      /* enum call_mark */
+    uint8_t
+        letters_len; /* of a call that hides its key: the last bytes are the letters of the flags before k */
+    uint32_t affinity; /* the client's number */
+    uint64_t
+        after; /* held back for as long as its client's other connection has ended fewer calls */
     uint32_t opaque_at;
     uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
@@ -75,7 +93,15 @@ struct call {
 };
 
 struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner);
+
+/* What it holds goes, too. */
 void call_destroy(struct call *call);
+
+/* A get or gets that somebody waits for, of whose answer nobody has heard yet. */
+bool call_may_be_sent_again(const struct call *call);
+
+/* Writes the line of such a call again, without its end, to `to`, which gets more room where need be. */
+void call_write_again(const struct call *call, struct outq *to);
 
 void call_add_key(struct call *call, const struct request *r);
 
@@ -91,6 +117,16 @@ void call_pass_key(struct call *call);
 /* True when key and opaque of an answer to a meta command are those of this call. They may be left out where nothing was
  * found or done: some memcached have no more than EN and NF to say. */
 bool call_fits(const struct call *call, const struct response *r);
+
+/* Of an answer that lacks the key (CALL_HIDES_KEY), or has it raw: puts it in, as it was sent. The result lies in memory of
+ * `arena`. */
+void call_put_key(const struct call *call, struct response *r, struct arena *arena);
+
+/* The raw key of the only key that was sent as base64, to `raw`, which has KEY_MAX bytes. Returns its length. */
+size_t call_raw_key(const struct call *call, uint8_t *raw);
+
+/* The news of a call whose command the server does not know: its answer is ERROR. */
+struct call_news call_news_unknown(void);
 
 /* Gives news to the owner, if there is one. */
 void call_tell(const struct call *call, const struct call_news *news);

@@ -1,11 +1,12 @@
 /* conn: one connection to a backend, its state and its FIFO of calls. Owned by its backend; see connect for how it comes to be
- * ready and how it closes, fifo for its calls. */
+ * ready, closing for how it closes, fifo for its calls, held for those whose bytes are held back. */
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
 
 #include "backend/backend.h"
 #include "base/inbuf.h"
 #include "base/outq.h"
+#include "protocol/dialect.h"
 
 /* Each value says where the connection's next event comes from; conn_set_state alone changes it. */
 enum conn_state {
@@ -13,11 +14,13 @@ enum conn_state {
     CONN_RESOLVING,  /* the resolver: an address; calls queue up as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls queue up unless the last try failed */
     CONN_PROBING,    /* the server: `version` was asked; calls queue up as above */
+    CONN_LEARNING,   /* the server: `mn` was asked; likewise */
     CONN_READY,      /* calls and responses */
     CONN_WAITING,    /* the timer: try again; calls are refused at once */
 };
 
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING and READY only; depth is the length of the FIFO, unwritten <= depth. */
+/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last held_n
+ * calls, from `held` on, are held back; held_n <= unwritten <= depth. */
 struct conn {
     ev_io io;
     ev_timer timer;
@@ -28,7 +31,14 @@ struct conn {
     uint32_t tried;   /* addresses that failed since one did well */
     struct inbuf in;
     struct outq out;
+    struct dialect dialect; /* what the server understands, from READY on */
+    bool is_apart;          /* one of backend->apart, which are not counted among its connections */
+    bool is_unasked;        /* READY without `mn` having been asked */
+    bool speaks_version;    /* it answered `version` as memcached does */
     struct call *head, *tail; /* calls in the order sent */
+    struct call *held;        /* the first whose bytes are held back, or NULL */
+    uint32_t held_n;
+    uint64_t pushed, ended; /* calls ever */
     uint32_t depth;
     uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
     bool line_open;     /* the last call's get may take more keys */
@@ -53,11 +63,19 @@ void conn_flush(struct conn *conn);
 /* True when a call would be refused; then conn->reason says why. */
 bool conn_refuses(const struct conn *conn);
 
-/* Puts a call at the end of the FIFO; its bytes are already in conn->out. */
+/* Requests are not written yet: the connection is not ready, or takes one call at a time. */
+static inline bool conn_holds(const struct conn *conn)
+{
+    return conn->state != CONN_READY || conn->held || conn->is_apart ||
+           conn->backend->settings.requests == REQUESTS_ONE;
+}
+
+/* Puts a call at the end of the FIFO; its bytes are already in conn->out, or in call->wire, then it is held back. */
 void conn_push(struct conn *conn, struct call *call);
 
-/* Puts conn on the list of those that have something to write. */
+/* Puts conn on the list of those that have something to write; takes it off. */
 void conn_mark_unsent(struct conn *conn);
+void conn_forget_unsent(struct conn *conn);
 
 /* --- for connect */
 

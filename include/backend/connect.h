@@ -1,7 +1,8 @@
-/* connect: a connection's way to its server and back: an address, a socket, the answer to `version`; and every way to close.
+/* connect: a connection's way to its server: an address, a socket, and what the server says to `version` and `mn`.
  *
- * Owns nothing: works on the struct of conn. A connection that closes begins anew by itself, at once or after a while, and its
- * calls fail unless another address is left to be tried.
+ * Owns nothing: works on the struct of conn. `version` proves that a server is there (setting probe) and tells which; `mn` tells
+ * whether it knows meta commands. Both belong to the connection, not to the address: behind a balancer, or after a restart, the next
+ * one may lead to another server. A server that ends a connection on `mn`, or does not answer it, is not asked for probe_max seconds.
  */
 #ifndef MOONGATE_BACKEND_CONNECT_H
 #define MOONGATE_BACKEND_CONNECT_H
@@ -13,16 +14,6 @@ void conn_start(struct conn *c);
 
 /* Tries again at once, from WAITING: the server is back. */
 void conn_wake(struct conn *c);
-
-/* The one way to close; what happens next depends on what there was before. */
-void conn_close(struct conn *c, const char *reason);
-void conn_close_errno(struct conn *c, int error);
-
-/* Closes because of bytes that should not have come (invariant I3). */
-void conn_anomaly(struct conn *c, const char *what);
-
-/* Closes for good: outstanding calls fail with `reason`. */
-void conn_release(struct conn *c, const char *reason);
 
 /* The backend's addresses have come or changed, and c is not READY: it tries them at once; its calls go on waiting. */
 void conn_relocate(struct conn *c);
@@ -38,7 +29,7 @@ void connect_begin(struct conn *c);
 /* From CONNECTING: the socket is connected, or cannot be. */
 void connect_go_on(struct conn *c);
 
-/* From PROBING: what the server says to `version`. Calls that wait are not sent yet: behind the answer nothing may come. */
+/* From PROBING and LEARNING: what the server says. Calls that wait are not sent yet: behind the answer nothing may come. */
 void connect_take_probe(struct conn *c, struct span span);
 
 #endif

@@ -8,8 +8,17 @@
 
 #include "backend/conn.h"
 
-/* At the end. */
+/* At the end. One that has its bytes (call->wire) is held back. */
 void fifo_push(struct conn *c, struct call *call);
+
+/* The first call, which is not told anything and is the caller's then. */
+struct call *fifo_take_first(struct conn *c);
+
+/* All of them, linked in their order, likewise. */
+struct call *fifo_detach(struct conn *c);
+
+/* The first of those that are held back is held back no more: its bytes are the caller's. */
+void fifo_unhold(struct conn *c);
 
 /* The last event of the first call: it was answered. */
 void fifo_answer(struct conn *c, const struct call_news *news);

@@ -58,9 +58,9 @@ enum discovery_kind {
 
 struct discovery_url {
     enum discovery_kind kind;
-    char host[256]; /* of all but FILE */
-    uint16_t port;  /* of DNS and ELASTICACHE */
-    char path[512]; /* of FILE */
+    char host[ADDR_HOST_MAX]; /* of all but FILE */
+    uint16_t port;            /* of DNS and ELASTICACHE */
+    char path[512];           /* of FILE */
 };
 
 /* NULL, or a sentence that says what is wrong. */

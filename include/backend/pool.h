@@ -14,7 +14,7 @@
 /* name, text, what a request gets when its server fails */
 #define ON_FAILURES(X)                                                                             \
     X(ERROR, "error", "SERVER_ERROR with the server and the reason")                               \
-    X(MISS, "miss", "a retrieval gets a miss; other commands the error")                           \
+    X(MISS, "miss", "get, gets, gat, gats, mg are a miss; other commands the error")               \
     X(REHASH, "rehash", "the error, until the server is down: then its keys go to the others")
 
 enum on_failure {

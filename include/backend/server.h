@@ -1,4 +1,10 @@
-/* server: how a pool is told of one of its servers: an address, a name, a weight. A plain value; owns nothing. */
+/* server: how a pool is told of one of its servers: an address, a name, a weight. A plain value; owns nothing.
+ *
+ *   server = address [ ":" weight ] [ " " name ]     the address as in base/addr.h, with a port before the weight;
+ *                                                    11211 where none is given, and never 0
+ *   weight = digits; 0 to 1000000
+ *   name   = 1 to 255 bytes, no spaces and no control bytes
+ */
 #ifndef MOONGATE_BACKEND_SERVER_H
 #define MOONGATE_BACKEND_SERVER_H
 
@@ -34,10 +40,14 @@ struct server_spec {
     char name[SERVER_NAME_MAX]; /* "" where none is given */
 };
 
-/* Reads `host`, `host:port`, `[v6]`, `[v6]:port`, `unix:/path`, each with `:weight` behind the port (or the path) and ` name` at
- * the end where wanted; the port is 11211 where none is given. NULL, or a sentence that says what is wrong, static or
- * thread-local. */
+/* Reads a server. NULL, or a sentence that says what is wrong, static or thread-local. */
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len);
+
+/* The same in parts: a host or v6 alone and its port; a name. Where parts come from others, they are never joined to a text
+ * that is read again: a host may hold anything. */
+const char *server_spec_from_host(struct server_spec *spec, const char *host, size_t len,
+                                  uint32_t port);
+const char *server_spec_set_name(struct server_spec *spec, const char *name, size_t len);
 
 /* What clients and logs see, `host:port`, `[v6]:port` or `unix:/path`, into text of SERVER_TEXT_MAX bytes. Returns text. */
 const char *server_show(const struct server_spec *spec, char *text);

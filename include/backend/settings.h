@@ -9,6 +9,31 @@
 #include <stdint.h>
 #endif
 
+/* name, text, meaning: what proves that a server is there */
+#define PROBES(X)                                                                                  \
+    X(ANY, "any", "a whole line of any kind in answer to `version`")                               \
+    X(VERSION, "version", "a VERSION line in answer to `version`")                                 \
+    X(CONNECT, "connect", "the connection; nothing is asked, and no meta command is sent")
+
+enum probe {
+#define X(name, text, meaning) PROBE_##name,
+    PROBES(X)
+#undef X
+        PROBE_COUNT
+};
+
+/* name, text, meaning: how many calls are in flight on a connection */
+#define REQUESTS(X)                                                                                \
+    X(MANY, "many", "up to depth")                                                                 \
+    X(ONE, "one", "one; the others wait in moongate, up to depth")
+
+enum requests {
+#define X(name, text, meaning) REQUESTS_##name,
+    REQUESTS(X)
+#undef X
+        REQUESTS_COUNT
+};
+
 /* name, type, default, least, most, meaning */
 #define BACKEND_SETTINGS(X)                                                                        \
     X(connect_timeout, double, 0.5, 0.001, 3600, "seconds for connecting and the first `version`") \
@@ -21,7 +46,15 @@
     X(failure_limit, uint32_t, 3, 1, 1000000,                                                      \
       "calls in a row that pass their timeout until the server is taken for down")                 \
     X(depth, uint32_t, 16384, 1, 1000000, "most calls waiting on a connection")                    \
-    X(connections, uint32_t, 1, 1, 64, "connections per worker")
+    X(connections, uint32_t, 1, 1, 64, "connections per worker")                                   \
+    X(probe, uint32_t, PROBE_ANY, 0, PROBE_COUNT - 1, "enum probe")                                \
+    X(requests, uint32_t, REQUESTS_MANY, 0, REQUESTS_COUNT - 1, "enum requests")                   \
+    X(keys_per_get, uint32_t, 0, 0, 1000000, "most keys in a get to the server; 0: no limit")      \
+    X(line_max, uint32_t, 32768, 512, 1048576, "most bytes of a get's line to the server")         \
+    X(keepalive, double, 60, 0, 32767,                                                             \
+      "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
+    X(idle_probe, double, 0, 0, 3600,                                                              \
+      "seconds without a call until an idle connection is asked something; 0: never")
 
 struct backend_settings {
 #define X(name, type, fallback, least, most, meaning) type name;

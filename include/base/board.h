@@ -12,10 +12,11 @@
 
 #include "base/metrics.h"
 
-/* name, kind (COUNTER only grows, GAUGE goes up and down), meaning */
+/* name, kind (COUNTER only grows; GAUGE goes up and down; LEVEL does too, and the highest of all workers is shown, not their
+ * sum), meaning */
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
-    X(generation, GAUGE, "generation of the script that routes")                                   \
+    X(generation, LEVEL, "generation of the script that routes")                                   \
     X(curr_connections, GAUGE, "clients connected now")                                            \
     X(total_connections, COUNTER, "clients ever taken over from the master")                       \
     X(closed_connections, COUNTER, "clients ever closed")                                          \

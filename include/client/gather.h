@@ -1,7 +1,7 @@
 /* gather: one request for all servers of all pools, and one answer: flush_all, stats items|slabs|sizes|conns.
  *
- * Owns itself from gather_send until its last call has ended. Lines of statistics with equal names are added up where they are
- * numbers; a server that fails is named in a line of its own, or, for flush_all, is the answer.
+ * Owns itself from gather_send until its last call has ended. Lines of statistics with equal names become one, by the
+ * rules of client/stat_rule.h; a server that fails is named in a line of its own, or, for flush_all, is the answer.
  */
 #ifndef MOONGATE_CLIENT_GATHER_H
 #define MOONGATE_CLIENT_GATHER_H
@@ -10,7 +10,7 @@
 
 enum gather_kind {
     GATHER_OK,    /* OK once all have said so */
-    GATHER_SUM,   /* STAT lines, those of one name added up */
+    GATHER_SUM,   /* STAT lines, those of one name as one */
     GATHER_NAMED, /* STAT lines, each with its server before the name */
 };
 

@@ -33,9 +33,11 @@ typedef bool turn_stats_fn(void *about, const char *what, size_t len, struct out
 
 struct turn_limits {
     enum turn_flush allow_flush;
-    size_t max_value;     /* bytes of a value that a client may store */
-    size_t client_buffer; /* bytes of replies held for a client, above one value */
-    bool strict_keys;     /* no control bytes in keys */
+    size_t max_value;           /* bytes of a value that a client may store */
+    size_t client_buffer;       /* bytes of replies held for a client, above one value */
+    double keepalive;           /* of clients' sockets, see base/keepalive.h */
+    const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
+    bool strict_keys;           /* no control bytes in keys */
 };
 
 struct turn {

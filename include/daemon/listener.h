@@ -1,20 +1,22 @@
 /* listener: the sockets that clients connect to. Owned by the master (or the single process).
  *
  * Bound once at start from --bind and --port; workers never touch them. A unix socket's file is removed when the
- * listeners are destroyed by the process that made them.
+ * listeners are destroyed by the process that made them; it belongs to --user or to whom --bind says.
  */
 #ifndef MOONGATE_DAEMON_LISTENER_H
 #define MOONGATE_DAEMON_LISTENER_H
 
 #include "base/addr.h"
 #include "daemon/options.h"
+#include "daemon/socket_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct listener {
-    int fd;           /* non-blocking, close-on-exec, listening; -1 once closed */
-    struct addr addr; /* as bound: port 0 is resolved to the real one */
-    uint32_t number;  /* of the item of --bind that it comes from, 0.. */
+    int fd;                  /* non-blocking, close-on-exec, listening; -1 once closed */
+    struct addr addr;        /* as bound: port 0 is resolved to the real one */
+    uint32_t number;         /* of the item of --bind that it comes from, 0.. */
+    struct socket_file file; /* of a unix socket */
 };
 
 struct listeners {
@@ -29,6 +31,9 @@ struct listeners *listeners_create(const struct options *o);
 /* Stops listening: closes the sockets and, with unlink_files, removes unix socket files (the owner's job, not a
  * forked worker's). May be called before listeners_destroy, to drain; a second call does nothing. */
 void listeners_close(struct listeners *l, bool unlink_files);
+
+/* Once this process has become another user: logs which unix socket files it will not be able to remove, and the cure. */
+void listeners_check_files(const struct listeners *l);
 
 /* Closes as above and frees. NULL is allowed. */
 void listeners_destroy(struct listeners *l, bool unlink_files);

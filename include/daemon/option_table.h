@@ -14,9 +14,9 @@
 
 /* type, its field in the struct */
 enum option_type {
-    OPTION_LIST, /* struct option_list of addresses; split at commas when its argument shows one */
+    OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
     OPTION_LITERALS, /* the same, of addresses that need no look-up */
-    OPTION_NAMED,    /* the same as LIST, of addresses that may have a name: name=host:port */
+    OPTION_NAMED,    /* the same, of listeners: see bind.h */
     OPTION_PORT,     /* uint16_t */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SIZE,     /* uint64_t; takes k, m, g */
@@ -78,9 +78,6 @@ bool option_table_read(const struct option_table *t, void *to, int argc, char **
 /* The first step of it alone. */
 bool option_table_default(const struct option_table *t, void *to)
     __attribute__((warn_unused_result));
-
-/* The address in an item of a list of NAMED ones; its name goes to *name (len 0: none). */
-const char *option_named_address(const char *item, const char **name, size_t *len);
 
 /* What a number may be. */
 const struct option_range *option_table_range(const struct option_table *t,

@@ -23,7 +23,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
-      "listen here: host, host:port, [v6]:port or unix:/path; name=... names it; repeatable")      \
+      "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME; "               \
+      "name=... names it; repeatable")                                                             \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -32,7 +33,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(check, FLAG, 't', "check", NULL, "", "load the script, print what it would do, exit 0 or 1") \
     X(daemonize, FLAG, 'd', "daemonize", NULL, "", "run in the background, log to syslog")         \
     X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
-    X(user, STRING, 'u', "user", "NAME", "", "switch to this user once the listeners are bound")   \
+    X(user, STRING, 'u', "user", "NAME", "",                                                       \
+      "switch to this user once the listeners are bound; sockets and the pid file belong to it")   \
     X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
@@ -42,6 +44,10 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
+    X(version_answer, STRING, 0, "version-answer", "TEXT", "",                                     \
+      "what version tells clients, instead of the lowest version among the servers")               \
+    X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
+      "silence after which the kernel asks whether a client is there (0: its own default)")        \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
@@ -92,7 +98,9 @@ struct options {
     uint64_t max_value;
     uint64_t client_buffer;
     bool strict_keys;
-    int allow_flush;      /* enum turn_flush, in the order of its words */
+    int allow_flush;            /* enum turn_flush, in the order of its words */
+    const char *version_answer; /* NULL = the servers' */
+    double keepalive;           /* seconds */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     struct option_list resolver;
     double resolve_min, resolve_max, resolve_timeout;

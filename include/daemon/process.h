@@ -24,10 +24,14 @@ bool process_go_background(void) __attribute__((warn_unused_result));
 /* Lets the terminal and the waiting parent go; from now on the log goes to syslog. */
 bool process_detach(void) __attribute__((warn_unused_result));
 
-bool pid_file_write(const char *path) __attribute__((warn_unused_result));
+/* The file belongs to `user` (NULL: to who runs this) where root writes it. */
+bool pid_file_write(const char *path, const char *user) __attribute__((warn_unused_result));
+
+/* Once this process has become another user: logs when it will not be able to remove the file, and the cure. */
+void pid_file_check(const char *path);
 
 /* Removes the file if this process's id still stands in it: a successor may have written its
- * own. */
+ * own. One that cannot be removed is emptied, so that it names no process. */
 void pid_file_remove(const char *path);
 
 bool process_switch_user(const char *name) __attribute__((warn_unused_result));

@@ -37,13 +37,24 @@ struct mg_batch {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
+    int32_t
+        port; /* above 0: the text is a host alone; below 0: an address without weight or name */
     double weight; /* below 0: as the text says */
     double timeout;
     struct backend_settings backend;
 };
 
 /* What options choose from; the numbers of choices are C's enums. */
-enum mg_choice { MG_DISTRIBUTION, MG_HASH, MG_NAMING, MG_ORDER, MG_ON_FAILURE, MG_LEVEL };
+enum mg_choice {
+    MG_DISTRIBUTION,
+    MG_HASH,
+    MG_NAMING,
+    MG_ORDER,
+    MG_ON_FAILURE,
+    MG_LEVEL,
+    MG_PROBE,
+    MG_REQUESTS
+};
 
 /* Options of a pool. Choices as numbers, looked up with mg_find. */
 struct mg_pool_options {

@@ -146,6 +146,15 @@ function Response:flag(letter) end
 
 -- --- options --------------------------------------------------------------------------------------
 
+---@alias moongate.Probe
+---| "any"      # a whole line of any kind in answer to `version` proves a server
+---| "version"  # only a VERSION line does
+---| "connect"  # the connection does: nothing is asked, and no meta command is sent
+
+---@alias moongate.Requests
+---| "many"  # up to depth calls are in flight on a connection
+---| "one"   # one is; the others wait in moongate
+
 ---How servers are talked to; times in seconds.
 ---@class moongate.Settings
 ---@field timeout number?          for a call, from routing to the whole response
@@ -157,6 +166,12 @@ function Response:flag(letter) end
 ---@field failure_limit integer?   calls in a row that pass their timeout until the server is taken for down
 ---@field depth integer?           most calls waiting on a connection
 ---@field connections integer?     per worker
+---@field probe moongate.Probe?
+---@field requests moongate.Requests?
+---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
+---@field line_max integer?        most bytes of a get's line to the server
+---@field keepalive number?        silence until the kernel asks whether the server is there
+---@field idle_probe number?       without a call until an idle connection is asked something; 0: never
 
 ---A server with settings of its own: { "host:port", ... }, or by host and port, or by path.
 ---@class moongate.Server: moongate.Settings

@@ -34,6 +34,13 @@ local function exptime_of(ttl)
     return ttl <= LONGEST and ttl or time() + ttl
 end
 
+--- An exptime by which a key lives so many seconds at most. One that is over already stays what it is.
+function M.at_most(exptime, seconds)
+    if exptime == 0 then return seconds end
+    local left = exptime > LONGEST and exptime - time() or exptime
+    return left <= seconds and exptime or seconds
+end
+
 --- A request that adds the value of a response; keys that only base64 can carry go as base64.
 function M.add(key, res, exptime)
     if is_plain(key) then return request.add(key, res, res.flags, exptime) end

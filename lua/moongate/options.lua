@@ -137,12 +137,13 @@ end
 --- The fields of C's struct backend_settings: readers by name.
 function M.settings()
     local readers = {}
+    local choices = { probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
         if setting == nil then return readers end
-        local reader = setting.is_whole and M.count(setting.least, setting.most)
+        local name = abi.text(setting.name)
+        readers[name] = choices[name] or setting.is_whole and M.count(setting.least, setting.most)
             or M.number(setting.least, setting.most, "seconds")
-        readers[abi.text(setting.name)] = reader
     end
 end
 

@@ -83,8 +83,8 @@ local function read_options(spec, to)
     return wrong or options.read(spec, pool_options, set)
 end
 
--- "host:port" of a table's host and port, or its path; or its first item as it stands.
-local function server_text(spec)
+-- A table's host, whose port goes beside it, or its path; or its first item as it stands.
+local function server_text(spec, to)
     local is_one = #spec <= 1 and not options.has_gap(spec) and (spec[1] == nil or type(spec[1]) == "string")
     if not is_one then return nil, "takes one string and options" end
     if spec[1] ~= nil then
@@ -92,10 +92,9 @@ local function server_text(spec)
         if spec.port then return nil, "has its port behind the host: \"host:port\"" end
         return spec[1]
     end
-    if spec.path and not spec.host then return "unix:" .. spec.path end
-    if not spec.host or spec.path then return nil, "wants either host or path" end
-    local host = spec.host:find(":", 1, true) and "[" .. spec.host .. "]" or spec.host
-    return host .. ":" .. (spec.port or 11211)
+    if (spec.host == nil) == (spec.path == nil) then return nil, "wants either host or path" end
+    to.port = spec.path and -1 or spec.port or 11211
+    return spec.host or "unix:" .. spec.path
 end
 
 local function read_server(spec, to)
@@ -109,7 +108,7 @@ local function read_server(spec, to)
         end
     end)
     if wrong then return nil, wrong end
-    return server_text(spec)
+    return server_text(spec, to)
 end
 
 local function add_server(number, server, common)

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/apart.h"
+#include "backend/closing.h"
 #include "backend/connect.h"
+#include "backend/held.h"
 #include "backend/locate.h"
 #include "base/slab.h"
 
 enum {
-    /* Most bytes of a get's line. Servers cut a gat short where they take a get of any length, so it is held to the
-     * length of other lines. */
-    GET_LINE = 32 * 1024,
+    /* Servers cut a gat short where they take a get of any length, so it is held to the length of other lines. */
     GAT_LINE = LINE_MAX_BYTES - 256,
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
 };
@@ -33,13 +34,10 @@ static void backend_destroy(struct backend *b, const char *reason)
         struct conn *conn = b->conns[i];
         if (conn->state != CONN_IDLE) b->stats->connections--;
         conn_release(conn, reason);
-        for (struct conn **p = &b->set->unsent; *p; p = &(*p)->next_unsent) {
-            if (*p != conn) continue;
-            *p = conn->next_unsent;
-            break;
-        }
+        conn_forget_unsent(conn);
         conn_destroy(conn);
     }
+    apart_destroy(b, reason);
     backend_unlocate(b);
     slab_return(b->conns, sizeof *b->conns * b->settings.connections);
     slab_return(b, sizeof *b);
@@ -52,6 +50,7 @@ void backends_stop(struct backends *set)
             if (b->conns[i]->state != CONN_IDLE) b->stats->connections--;
             conn_release(b->conns[i], "moongate ends");
         }
+        apart_release(b, "moongate ends");
     }
 }
 
@@ -85,7 +84,8 @@ static struct backend *backend_create(struct backends *set, const char *name,
                                       const struct backend_settings *settings)
 {
     struct backend *b = slab_borrow(sizeof *b);
-    *b = (struct backend){.set = set, .settings = *settings, .next = set->first};
+    *b = (struct backend){
+        .set = set, .settings = *settings, .next = set->first, .suspects = ~(uint64_t)0};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(set->part, name);
     if (!b->stats) b->stats = &set->unlisted;
@@ -157,7 +157,7 @@ void backend_note_health(struct backend *b)
 
 static uint64_t backend_depth(const struct backend *b)
 {
-    uint64_t depth = 0;
+    uint64_t depth = apart_depth(b);
     for (uint32_t i = 0; i < b->settings.connections; i++) depth += b->conns[i]->depth;
     return depth;
 }
@@ -194,6 +194,19 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+const char *backends_lowest_version(const struct backends *set)
+{
+    const char *lowest = NULL;
+    uint32_t lowest_number = UINT32_MAX;
+    for (const struct backend *b = set->first; b; b = b->next) {
+        uint32_t number = dialect_number(b->version, strlen(b->version));
+        if (b->counts == 0 || number == 0 || number >= lowest_number) continue;
+        lowest = b->version;
+        lowest_number = number;
+    }
+    return lowest;
+}
+
 /* --- one request ------------------------------------------------------------------------------- */
 
 static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)
@@ -206,55 +219,117 @@ static enum backend_status refuse(const struct backend *b, const char *why, cons
     return BACKEND_REFUSED;
 }
 
+/* The most bytes of that get's line. */
+static uint32_t line_limit(const struct backend *b, const struct request *r)
+{
+    bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
+    return is_gat && b->settings.line_max > GAT_LINE ? GAT_LINE : b->settings.line_max;
+}
+
+static bool has_room(const struct backend *b, const struct call *call, const struct request *r)
+{
+    uint32_t keys = b->settings.keys_per_get;
+    return call->line_len + r->key_len + 1 <= line_limit(b, r) &&
+           (keys == 0 || call->keys_n < keys);
+}
+
+/* All that decides the fate of a call made for the same reply is the same (invariant I11). */
+static bool shares_fate(const struct call *call, const struct request *r,
+                        const struct backend_call *how)
+{
+    return call->owner == how->owner && call->done == how->done &&
+           call->deadline == how->deadline && call->exptime == r->exptime;
+}
+
 /* A key of the same get as the call made just before goes into that call's line. */
 static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
 {
     struct call *call = conn->tail;
-    if (!r->multi || !conn->line_open || call->owner != how->owner) return false;
-    bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
-    uint32_t limit = is_gat ? GAT_LINE : GET_LINE;
-    if (call->exptime != r->exptime || call->line_len + r->key_len + 1 > limit) return false;
-    uint8_t *to = outq_reserve(&conn->out, (size_t)r->key_len + 1);
+    if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
+    if (!has_room(conn->backend, call, r)) return false;
+    struct outq *out = call->wire ? call->wire : &conn->out;
+    uint8_t *to = outq_reserve(out, (size_t)r->key_len + 1);
     to[0] = ' ';
     memcpy(to + 1, (const void *)r->key_at, r->key_len);
-    outq_commit(&conn->out, (size_t)r->key_len + 1);
+    outq_commit(out, (size_t)r->key_len + 1);
     call->line_len += r->key_len + 1;
     call_add_key(call, r);
     return true;
 }
 
-static void write_value(struct conn *conn, const struct request *r)
+static void write_value(struct outq *out, const struct request *r)
 {
     const uint8_t *value = (const uint8_t *)r->value_at;
-    if (r->value_len)
-        outq_append_blob(&conn->out, (struct blob *)r->value_blob, value, r->value_len);
-    outq_append(&conn->out, "\r\n", 2);
+    if (r->value_len) outq_append_blob(out, (struct blob *)r->value_blob, value, r->value_len);
+    outq_append(out, "\r\n", 2);
 }
 
-static uint32_t write_request(struct conn *conn, const struct request *r)
+/* Into the stream, or into the call where it is held back. */
+static void write_request(struct conn *conn, struct call *call, const struct request *r)
 {
-    if (conn->line_open) outq_append(&conn->out, "\r\n", 2);
-    size_t len = request_encode_line(r, outq_reserve(&conn->out, request_line_room(r)));
-    outq_commit(&conn->out, len);
+    struct outq *out = &conn->out;
+    if (conn_holds(conn))
+        out = held_wire(call);
+    else if (conn->line_open)
+        outq_append(out, "\r\n", 2);
+    size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
+    outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
     conn->line_open = shape == SHAPE_RETRIEVE;
-    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(conn, r);
-    return (uint32_t)len;
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(out, r);
+    call->line_len = (uint32_t)len;
+}
+
+/* The server on this connection was not asked whether it knows meta commands, and may be now. */
+static bool may_ask_again(const struct conn *conn)
+{
+    return conn->is_unasked && conn->depth == 0 && !conn->unsent &&
+           conn_now(conn) >= conn->backend->shuns_noop_until;
+}
+
+/* The connection that may take r, NULL when the server does not know such a command. A connection that is not ready yet takes all:
+ * it looks again when it is. */
+static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
+{
+    struct conn *apart = apart_of(b, r->affinity);
+    if (apart) return apart;
+    if (usual->state != CONN_READY || usual->held) return usual;
+    switch (dialect_fit(&usual->dialect, r->command_id, request_is_odd(r))) {
+    case DIALECT_TAKES: return usual;
+    case DIALECT_APART: return apart_get(b, r->affinity);
+    default: break;
+    }
+    if (!may_ask_again(usual)) return NULL;
+    conn_begin_anew(usual);
+    return usual;
+}
+
+static enum backend_status answer_unknown(const struct backend_call *how)
+{
+    struct call_news news = call_news_unknown();
+    if (how->owner) how->done(how->owner, &news);
+    return BACKEND_ANSWERED;
 }
 
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
     /* A client's calls keep to one connection, also while that one is down: so they are in its order. */
-    struct conn *conn = b->conns[r->affinity % b->settings.connections];
-    if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
+    struct conn *usual = b->conns[r->affinity % b->settings.connections];
+    if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
+    struct conn *conn = conn_for(b, usual, r);
+    if (!conn) return answer_unknown(how);
     if (join(conn, r, how)) return BACKEND_JOINED;
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
-    call->line_len = write_request(conn, r);
-    conn_push(conn, call);
-    conn_mark_unsent(conn);
+    write_request(conn, call, r);
+    if (conn->is_apart) {
+        apart_push(b, call);
+    } else {
+        conn_push(conn, call);
+        conn_mark_unsent(conn);
+    }
     b->set->row->calls++;
     b->stats->requests++;
     return BACKEND_OK;

@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/slab.h"
 #include "protocol/base64.h"
+#include "protocol/echo.h"
 #include "protocol/value.h"
 
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
@@ -64,6 +66,16 @@ static void add_opaque(struct call *call, const struct request *r)
     call->used += (uint32_t)(len - 1);
 }
 
+/* The letters of the flags before k: they say where in the answer the key belongs. They take the place of an opaque. */
+static void hide_key(struct call *call, const struct request *r)
+{
+    if (call->room - call->used < ECHO_LETTERS_MAX) make_room(call, ECHO_LETTERS_MAX);
+    call->marks |= CALL_HIDES_KEY;
+    call->repeats &= (uint8_t)~META_KEY;
+    call->letters_len = (uint8_t)echo_letters(r, call->bytes + call->used);
+    call->used += call->letters_len;
+}
+
 struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner)
 {
     struct call *call = slab_borrow(SIZE);
@@ -74,7 +86,11 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->exptime = r->exptime;
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
-    call->opaque_len = 0;
+    call->wire = NULL;
+    call->marks = request_is_odd(r) ? CALL_ODD : 0;
+    call->affinity = r->affinity;
+    call->after = 0;
+    call->opaque_len = call->letters_len = 0;
     call->opaque_at = 0;
     call->line_len = 0;
     call->keys_n = call->keys_seen = call->seen = call->used = 0;
@@ -82,11 +98,16 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->bytes = call->inside;
     call_add_key(call, r);
     if (r->meta & META_OPAQUE) add_opaque(call, r);
+    if (request_hides_key(r)) hide_key(call, r);
     return call;
 }
 
 void call_destroy(struct call *call)
 {
+    if (call->wire) {
+        outq_release(call->wire);
+        slab_return(call->wire, sizeof *call->wire);
+    }
     if (call->bytes != call->inside) slab_return(call->bytes, call->room);
     slab_return(call, SIZE);
 }
@@ -154,6 +175,52 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
                       : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
 }
 
+/* --- sending once more -------------------------------------------------------------------------- */
+
+bool call_may_be_sent_again(const struct call *call)
+{
+    bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
+    return reads && call->owner && !(call->marks & (CALL_HEARD | CALL_SENT_AGAIN));
+}
+
+void call_write_again(const struct call *call, struct outq *to)
+{
+    const struct command_info *command = command_info(call->command);
+    const uint8_t *at = call->bytes, *end = at + call->used;
+    outq_append(to, command->text, command->text_len);
+    while (at < end) {
+        struct record record;
+        memcpy(&record, at, sizeof record);
+        at += sizeof record;
+        outq_append(to, " ", 1);
+        outq_append(to, at, record.sent_len);
+        at += record.sent_len + record.shown_len;
+    }
+}
+
+/* --- keys that a server is not asked for ------------------------------------------------------- */
+
+size_t call_raw_key(const struct call *call, uint8_t *raw)
+{
+    struct call_key key;
+    bool has_key = call_key(call, &key);
+    assert(has_key && key.is_base64);
+    (void)has_key;
+    return base64_decode(key.sent, key.sent_len, raw);
+}
+
+void call_put_key(const struct call *call, struct response *r, struct arena *arena)
+{
+    struct call_key key;
+    if (!call_key(call, &key)) return;
+    uint8_t *to = arena_alloc(arena, echo_room(r, key.sent_len));
+    if (r->kind == RESPONSE_ME)
+        echo_replace_debug(r, key.sent, key.sent_len, to);
+    else
+        echo_insert(r, call->bytes + call->used - call->letters_len, call->letters_len, key.sent,
+                    key.sent_len, to);
+}
+
 bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;
@@ -161,6 +228,14 @@ bool call_fits(const struct call *call, const struct response *r)
     if (r->key && call_key(call, &key) && !is_same_key(call, &key, r)) return false;
     return !r->opaque || (r->opaque_len == call->opaque_len &&
                           memcmp(r->opaque, call->bytes + call->opaque_at, r->opaque_len) == 0);
+}
+
+struct call_news call_news_unknown(void)
+{
+    static const uint8_t line[] = "ERROR\r\n";
+    static const struct response unknown = {
+        .kind = RESPONSE_ERROR, .bytes = line, .len = sizeof line - 1};
+    return (struct call_news){.event = CALL_ANSWERED, .response = &unknown};
 }
 
 void call_tell(const struct call *call, const struct call_news *news)

@@ -5,8 +5,11 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "backend/closing.h"
 #include "backend/connect.h"
 #include "backend/fifo.h"
+#include "backend/held.h"
+#include "backend/idle.h"
 #include "backend/intake.h"
 #include "base/slab.h"
 
@@ -17,15 +20,28 @@ static const double LAG = 0.02;
 
 /* --- state ------------------------------------------------------------------------------------- */
 
+static bool is_asking(const struct conn *c)
+{
+    return c->state == CONN_PROBING || c->state == CONN_LEARNING;
+}
+
 bool conn_sane(const struct conn *c)
 {
-    bool open = c->state == CONN_CONNECTING || c->state == CONN_PROBING || c->state == CONN_READY;
-    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) && c->unwritten <= c->depth;
+    bool open = c->state == CONN_CONNECTING || is_asking(c) || c->state == CONN_READY;
+    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) &&
+           (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
+           c->unwritten <= c->depth;
+}
+
+/* The server has something to answer. */
+static bool awaits(const struct conn *c)
+{
+    return c->head != c->held;
 }
 
 void conn_set_state(struct conn *c, enum conn_state state)
 {
-    c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
+    if (!c->is_apart) c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
     c->state = state;
     c->since = conn_now(c);
 }
@@ -35,7 +51,7 @@ void conn_watch(struct conn *c)
     struct ev_loop *loop = c->backend->set->loop;
     int events = 0;
     if (c->state == CONN_CONNECTING) events = EV_WRITE;
-    if (c->state == CONN_PROBING) events = EV_READ;
+    if (is_asking(c)) events = EV_READ;
     if (c->state == CONN_READY) events = EV_READ | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
     if (ev_is_active(&c->io) && (c->io.events & (EV_READ | EV_WRITE)) == events) return;
     ev_io_stop(loop, &c->io);
@@ -51,8 +67,9 @@ double conn_next_alarm(const struct conn *c)
     switch (c->state) {
     case CONN_RESOLVING: at = c->failed ? INFINITY : c->since + s->connect_timeout; break;
     case CONN_CONNECTING:
-    case CONN_PROBING: at = c->since + s->connect_timeout; break;
-    case CONN_READY: at = c->head ? c->progress + s->stall_timeout : INFINITY; break;
+    case CONN_PROBING:
+    case CONN_LEARNING: at = c->since + s->connect_timeout; break;
+    case CONN_READY: at = awaits(c) ? c->progress + s->stall_timeout : idle_time(c); break;
     default: return INFINITY;
     }
     return fmin(at, fifo_deadline(c));
@@ -74,7 +91,7 @@ void conn_set_alarm(struct conn *c, double at)
 static void take_input(struct conn *c, const struct inbuf_input *input)
 {
     c->progress = conn_now(c);
-    if (c->state == CONN_PROBING) {
+    if (is_asking(c)) {
         connect_take_probe(c, input->rest);
         return;
     }
@@ -89,21 +106,23 @@ static void conn_readable(struct conn *c)
     struct inbuf_input input;
     enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
     if (status == IO_OK) take_input(c, &input);
-    if (status == IO_END) conn_close(c, "closed by the server");
-    if (status == IO_ERROR) conn_close_errno(c, errno);
+    if (status == IO_END) conn_closed(c);
+    if (status == IO_ERROR) conn_broken(c, errno);
     arena_rewind(arena, mark);
 }
 
 /* --- alarms ------------------------------------------------------------------------------------ */
 
 /* The server is taken for down: its connections are of no use, whatever still waits on them. */
-static void close_all(struct backend *b)
+static void close_all(struct conn *late)
 {
+    struct backend *b = late->backend;
     char reason[64];
     snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         if (b->conns[i]->fd >= 0) conn_close(b->conns[i], reason);
     }
+    if (late->is_apart && late->fd >= 0) conn_close(late, reason);
     b->late = 0; /* what ends the next connections is something else */
 }
 
@@ -113,6 +132,12 @@ static bool is_put_off(struct conn *c)
     c->put_off = !c->put_off && conn_now(c) - c->alarm > LAG;
     if (c->put_off) conn_set_alarm(c, conn_now(c) + LAG);
     return c->put_off;
+}
+
+static const char *unready_reason(const struct conn *c)
+{
+    if (c->state == CONN_PROBING) return "no answer to version";
+    return c->state == CONN_LEARNING ? "no answer to mn" : "connect timeout";
 }
 
 static void conn_alarm(struct conn *c)
@@ -133,18 +158,19 @@ static void conn_alarm(struct conn *c)
         return;
     }
     if (backend_is_late(c->backend)) {
-        close_all(c->backend);
+        close_all(c);
         return;
     }
     if (c->state != CONN_READY && now - c->since >= c->backend->settings.connect_timeout) {
-        conn_close(c, c->state == CONN_PROBING ? "no answer to version" : "connect timeout");
+        conn_close(c, unready_reason(c));
         return;
     }
-    if (c->state == CONN_READY && c->head &&
+    if (c->state == CONN_READY && awaits(c) &&
         now - c->progress >= c->backend->settings.stall_timeout) {
         conn_close(c, "stalled");
         return;
     }
+    if (idle_act(c)) return;
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
@@ -202,7 +228,7 @@ bool conn_refuses(const struct conn *c)
 
 void conn_push(struct conn *c, struct call *call)
 {
-    if (!c->head) c->progress = conn_now(c);
+    if (!awaits(c)) c->progress = conn_now(c);
     fifo_push(c, call);
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
     double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
@@ -220,16 +246,30 @@ void conn_mark_unsent(struct conn *c)
     set->unsent = c;
 }
 
+void conn_forget_unsent(struct conn *c)
+{
+    struct conn **p = &c->backend->set->unsent;
+    while (*p && *p != c) p = &(*p)->next_unsent;
+    if (*p) *p = c->next_unsent;
+    c->unsent = false;
+}
+
+/* No more keys go into the last get. One that is held back has its end when it goes. */
+static void close_line(struct conn *c)
+{
+    if (c->line_open && !c->held) outq_append(&c->out, "\r\n", 2);
+    c->line_open = false;
+}
+
 void conn_flush(struct conn *c)
 {
-    if (c->line_open) {
-        outq_append(&c->out, "\r\n", 2);
-        c->line_open = false;
-    }
+    close_line(c);
     if (c->state != CONN_READY) return;
-    c->unwritten = 0;
+    held_release(c);
+    close_line(c);
+    c->unwritten = c->held_n;
     if (outq_write(&c->out, c->fd) == IO_ERROR)
-        conn_close_errno(c, errno);
+        conn_broken(c, errno);
     else
         conn_watch(c);
 }

@@ -5,145 +5,66 @@
 #include <math.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/conn.h"
-#include "backend/fifo.h"
-#include "backend/intake.h"
+#include "backend/closing.h"
 #include "backend/locate.h"
-
-static const char PROBE[] = "version\r\n";
-
-/* --- closing ----------------------------------------------------------------------------------- */
-
-/* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
-static double back_off(const struct conn *c)
-{
-    const struct backend_settings *s = &c->backend->settings;
-    double delay = ldexp(s->probe_min, (int)(c->troubles < 32 ? c->troubles : 32) - 1);
-    if (delay > s->probe_max) delay = s->probe_max;
-    return delay * (0.75 + 0.5 * drand48());
-}
-
-/* The descriptor and what was read from it. */
-static void hang_up(struct conn *c)
-{
-    struct ev_loop *loop = c->backend->set->loop;
-    ev_io_stop(loop, &c->io);
-    ev_timer_stop(loop, &c->timer);
-    if (c->fd >= 0) close(c->fd);
-    c->fd = -1;
-    inbuf_release(&c->in);
-}
-
-/* What waits for it is told. */
-static void fail_calls(struct conn *c, const char *reason)
-{
-    outq_release(&c->out);
-    c->line_open = false;
-    fifo_fail(c, reason);
-}
-
-/* True when an address did not do that is not the last one: calls wait on while the next is tried. */
-static bool has_next_addr(struct conn *c)
-{
-    if (c->state == CONN_READY || c->backend->addrs_n == 0) return false;
-    c->peer = *backend_next_addr(c->backend, &c->peer);
-    if (++c->tried < c->backend->addrs_n) return true;
-    c->tried = 0;
-    return false;
-}
-
-void conn_close(struct conn *c, const char *reason)
-{
-    struct backends *set = c->backend->set;
-    bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
-    bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
-    uint32_t in_flight = c->depth;
-    assert(conn_sane(c) && c->fd >= 0);
-    hang_up(c);
-    snprintf(c->reason, sizeof c->reason, "%s", reason);
-    set->row->backend_closes++;
-    c->backend->stats->closes++;
-    if (has_next_addr(c)) {
-        log_debug("backend %s: closed: %s: the next address is tried", c->backend->name, c->reason);
-        connect_begin(c);
-        return;
-    }
-    if (settled) c->troubles = 0;
-    c->troubles += !settled || late;
-    c->failed = !was_ready || late;
-    if (log_allows(&set->log, set->now))
-        log_warn("backend %s: closed: %s (%u in flight)", c->backend->name, c->reason, in_flight);
-    conn_set_state(c, CONN_WAITING);
-    fail_calls(c, c->reason);
-    /* A server that closed a good connection may well take the next one: try at once, but only once. */
-    if (c->backend->leaves) return;
-    if (was_ready && !late && c->troubles <= 1)
-        connect_begin(c);
-    else
-        conn_set_alarm(c, set->now + back_off(c));
-    backend_note_health(c->backend);
-}
-
-void conn_close_errno(struct conn *c, int error)
-{
-    conn_close(c, strerror(error));
-}
-
-void conn_anomaly(struct conn *c, const char *what)
-{
-    c->backend->set->row->desyncs++;
-    c->backend->stats->desyncs++;
-    conn_close(c, what);
-}
-
-void conn_release(struct conn *c, const char *reason)
-{
-    if (c->state == CONN_IDLE) return;
-    hang_up(c);
-    c->failed = false;
-    conn_set_state(c, CONN_IDLE);
-    fail_calls(c, reason);
-}
+#include "base/keepalive.h"
 
 /* --- the way there ----------------------------------------------------------------------------- */
 
 /* A socket for the server's address, or -1 with errno. */
-static int open_socket(const struct addr *addr)
+static int open_socket(const struct addr *addr, const struct backend_settings *settings)
 {
     int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     if (fd < 0 || addr_is_unix(addr)) return fd;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0)
+        keepalive_set(fd, settings->keepalive))
         return fd;
     close(fd);
     return -1;
 }
 
-static void connected(struct conn *c)
+/* Asks the server something, from one state to the next. */
+static void ask(struct conn *c, const char *question, enum conn_state state)
 {
-    if (write(c->fd, PROBE, sizeof PROBE - 1) != sizeof PROBE - 1) {
+    size_t len = strlen(question);
+    if (write(c->fd, question, len) != (ssize_t)len) {
         conn_close(c, "the first write failed");
         return;
     }
-    double since = c->since;
-    conn_set_state(c, CONN_PROBING);
-    c->since = since; /* one limit for connecting and probing */
+    conn_set_state(c, state);
     conn_watch(c);
+    conn_set_alarm(c, conn_next_alarm(c));
 }
 
-/* There is nothing to connect to: no socket, or no address. */
-static void give_up(struct conn *c, enum conn_state state)
+static void become_ready(struct conn *c)
 {
-    c->failed = true;
-    conn_set_state(c, state);
-    fail_calls(c, c->reason);
-    conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
-    backend_note_health(c->backend);
+    c->failed = false;
+    c->tried = 0;
+    c->backend->late = 0;
+    conn_set_state(c, CONN_READY);
+    conn_watch(c);
+    if (!c->is_apart) backend_note_health(c->backend);
+    c->progress = c->since;
+    c->backend->set->row->backend_connects++;
+    c->backend->stats->connects++;
+    log_debug("backend %s: ready (%u calls waited)", c->backend->name, c->depth);
+    conn_set_alarm(c, conn_next_alarm(c));
+    conn_mark_unsent(c);
+}
+
+static void connected(struct conn *c)
+{
+    c->dialect = (struct dialect){0};
+    c->is_unasked = false;
+    c->speaks_version = false;
+    if (c->backend->settings.probe == PROBE_CONNECT)
+        become_ready(c);
+    else
+        ask(c, "version\r\n", CONN_PROBING);
 }
 
 /* The resolver goes on asking: no attempt of ours would bring an address sooner. */
@@ -158,7 +79,7 @@ static int dial(struct conn *c)
 {
     const struct backends *set = c->backend->set;
     if (set->dial) return set->dial(set->dials_for, c->backend, &c->fd);
-    c->fd = open_socket(&c->peer);
+    c->fd = open_socket(&c->peer, &c->backend->settings);
     return c->fd >= 0 && connect(c->fd, &c->peer.sa.any, c->peer.len) == 0 ? 0 : errno;
 }
 
@@ -174,7 +95,7 @@ void connect_begin(struct conn *c)
     if (c->fd < 0) {
         snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(error));
         c->troubles++;
-        give_up(c, CONN_WAITING);
+        conn_give_up(c, CONN_WAITING);
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
@@ -184,7 +105,7 @@ void connect_begin(struct conn *c)
     else if (error == EINPROGRESS)
         conn_watch(c);
     else
-        conn_close_errno(c, error);
+        conn_broken(c, error);
 }
 
 void connect_go_on(struct conn *c)
@@ -193,55 +114,126 @@ void connect_go_on(struct conn *c)
     socklen_t len = sizeof error;
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;
     if (error)
-        conn_close_errno(c, error);
+        conn_broken(c, error);
     else
         connected(c);
 }
 
-/* --- `version`, and its answer ------------------------------------------------------------------ */
+/* --- `version` and `mn`, and their answers ------------------------------------------------------ */
 
-/* How much of a response may be shown: its line up to the first control byte, as the reason goes to clients. */
-static int shown_len(const struct response *r)
+static bool begins_with(const struct span *line, const char *text)
+{
+    size_t len = strlen(text);
+    return line->len >= len && memcmp(line->at, text, len) == 0;
+}
+
+/* How much of a line may be shown: up to the first control byte, as the reason goes to clients. */
+static int shown_len(const struct span *line)
 {
     size_t n = 0;
-    while (n < r->len && r->bytes[n] >= ' ' && r->bytes[n] != 0x7f) n++;
+    while (n < line->len && line->at[n] >= ' ' && line->at[n] != 0x7f) n++;
     return (int)n;
 }
 
-static void become_ready(struct conn *c)
+/* The version as the server wrote it: what stands behind VERSION. */
+static void note_version(struct conn *c, const struct span *line)
 {
-    c->failed = false;
-    c->tried = 0;
-    c->backend->late = 0;
-    conn_set_state(c, CONN_READY);
-    backend_note_health(c->backend);
-    c->progress = c->since;
-    c->backend->set->row->backend_connects++;
-    c->backend->stats->connects++;
-    log_debug("backend %s: ready (%u calls waited)", c->backend->name, c->depth);
-    conn_set_alarm(c, conn_next_alarm(c));
-    conn_mark_unsent(c);
+    const char *text = (const char *)line->at + strlen("VERSION ");
+    int len = shown_len(line) - (int)strlen("VERSION ");
+    snprintf(c->backend->version, sizeof c->backend->version, "%.*s", len, text);
+}
+
+/* Why the line does not prove the server, into `why`; false when it does. */
+static bool proves_nothing(const struct conn *c, const struct span *line, char *why)
+{
+    bool is_full = begins_with(line, "ERROR Too many open connections");
+    bool wants_version = c->backend->settings.probe == PROBE_VERSION;
+    if (!is_full && (!wants_version || begins_with(line, "VERSION "))) return false;
+    snprintf(why, BACKEND_REASON_MAX, "answers version with: %.*s", shown_len(line),
+             (const char *)line->at);
+    return true;
+}
+
+/* Asks on, or not where that ended a connection before. */
+static void learn(struct conn *c)
+{
+    c->is_unasked = conn_now(c) < c->backend->shuns_noop_until;
+    if (c->is_unasked)
+        become_ready(c);
+    else
+        ask(c, "mn\r\n", CONN_LEARNING);
+}
+
+static void take_version(struct conn *c, const struct span *line)
+{
+    char why[BACKEND_REASON_MAX];
+    if (proves_nothing(c, line, why)) {
+        conn_close(c, why);
+        return;
+    }
+    c->dialect.version = dialect_read_version(line->at, line->len);
+    c->speaks_version = begins_with(line, "VERSION ");
+    if (c->dialect.version) note_version(c, line);
+    learn(c);
+}
+
+static bool is_error(const struct span *line)
+{
+    return begins_with(line, "ERROR") || begins_with(line, "CLIENT_ERROR") ||
+           begins_with(line, "SERVER_ERROR");
+}
+
+static bool is_noop_answer(const struct span *line)
+{
+    return line->len == 4 && begins_with(line, "MN\r\n");
+}
+
+/* A server that knows `version` as memcached does says MN, or that it knows no such command. None answers with its version: that came
+ * late, behind a line that nobody had asked for. */
+static bool makes_no_sense(const struct conn *c, const struct span *line)
+{
+    if (begins_with(line, "VERSION")) return true;
+    return c->speaks_version && !is_noop_answer(line) && !is_error(line);
+}
+
+static void take_noop(struct conn *c, const struct span *line)
+{
+    if (makes_no_sense(c, line)) {
+        conn_anomaly(c, "desync: no answer to mn");
+        return;
+    }
+    c->backend->noops_lost = 0;
+    if (!is_noop_answer(line))
+        log_info("backend %s: no meta commands: answers mn with: %.*s", c->backend->name,
+                 shown_len(line), (const char *)line->at);
+    c->dialect = dialect_of(c->dialect.version, is_noop_answer(line));
+    become_ready(c);
 }
 
 void connect_take_probe(struct conn *c, struct span span)
 {
-    char text[BACKEND_REASON_MAX];
-    struct response r = {0};
-    enum response_status status = response_parse(span.at, span.len, INTAKE_VALUE_MAX, &r);
-    if (status == RESPONSE_INVALID || (status == RESPONSE_AGAIN && r.need > 0)) {
-        conn_anomaly(c, "desync: bytes that are no response");
-    } else if (status == RESPONSE_AGAIN) {
-        inbuf_keep(&c->in, c->backend->set->arena, span.at, span.len, 0);
-    } else if (r.kind != RESPONSE_VERSION) {
-        snprintf(text, sizeof text, "answers version with: %.*s", shown_len(&r),
-                 (const char *)r.bytes);
-        conn_close(c, text);
-    } else if (r.len < span.len) {
-        conn_anomaly(c, "desync: bytes that nobody asked for");
-    } else {
-        inbuf_keep(&c->in, c->backend->set->arena, span.at + span.len, 0, 0);
-        become_ready(c);
+    struct arena *arena = c->backend->set->arena;
+    const uint8_t *newline = memchr(span.at, '\n', span.len);
+    if (!newline) {
+        if (span.len < RESPONSE_LINE_MAX)
+            inbuf_keep(&c->in, arena, span.at, span.len, 0);
+        else
+            conn_anomaly(c, "desync: bytes that are no response");
+        return;
     }
+    struct span line = {span.at, (size_t)(newline - span.at) + 1};
+    if (line.len < span.len) {
+        if (c->state == CONN_LEARNING && is_error(&line))
+            conn_close(c, "several lines in answer to mn");
+        else
+            conn_anomaly(c, "desync: bytes that nobody asked for");
+        return;
+    }
+    inbuf_keep(&c->in, arena, newline + 1, 0, 0);
+    if (c->state == CONN_PROBING)
+        take_version(c, &line);
+    else
+        take_noop(c, &line);
 }
 
 /* --- what the backend knows of it -------------------------------------------------------------- */
@@ -264,9 +256,8 @@ void conn_relocate(struct conn *c)
         c->tried = 0;
         conn_wake(c);
     } else if (c->state == CONN_RESOLVING || !is_known) {
-        hang_up(c);
         c->tried = 0;
-        connect_begin(c);
+        conn_begin_anew(c);
     }
 }
 
@@ -274,5 +265,5 @@ void conn_unlocated(struct conn *c)
 {
     if (c->state != CONN_RESOLVING) return;
     snprintf(c->reason, sizeof c->reason, "%s", c->backend->unresolved);
-    give_up(c, CONN_RESOLVING);
+    conn_give_up(c, CONN_RESOLVING);
 }

@@ -171,10 +171,9 @@ void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srv
     for (uint32_t i = 0; i < n; i++) {
         const struct dns_srv *srv = &srvs[i];
         struct server_spec spec;
-        char server[DNS_NAME_MAX + 8];
         if (srv->priority != lowest) continue;
-        snprintf(server, sizeof server, "%s:%u", srv->host, srv->port);
-        if (server_spec_parse(&spec, server, strlen(server))) continue; /* port 0, odd bytes */
+        if (server_spec_from_host(&spec, srv->host, strlen(srv->host), srv->port))
+            continue; /* port 0, no host */
         if (most > divisor) spec.weight = (double)weight_of(srv) / divisor;
         discovered_add(list, &spec);
     }

@@ -289,7 +289,7 @@ static bool tell_literal(const char *name, dns_done_fn *done, void *owner)
     struct addr_spec spec;
     union dns_record record = {0};
     struct dns_answer a = {.status = DNS_GOOD, .records = &record, .n = 1, .ttl = INT32_MAX};
-    if (addr_spec_parse(&spec, name, strlen(name)) || spec.path[0]) return false;
+    if (addr_spec_parse_host(&spec, name, strlen(name))) return false;
     if (!addr_spec_is_literal(&spec, 0, &record.addr)) return false;
     done(owner, DNS_IPV4, &a);
     return true;

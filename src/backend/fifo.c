@@ -1,16 +1,28 @@
 #include "backend/fifo.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
+
+#include "backend/apart.h"
 
 static double now_of(const struct conn *c)
 {
     return c->backend->set->now;
 }
 
+/* Calls that are held back: so many more, or fewer. */
+static void count_held(struct conn *c, int n)
+{
+    c->held_n += (uint32_t)n;
+    if (c->is_apart) c->backend->apart_held += (uint32_t)n;
+}
+
 void fifo_push(struct conn *c, struct call *call)
 {
-    call->sent = now_of(c);
+    assert(call->wire || !c->held);
+    if (call->sent == 0) call->sent = now_of(c);
+    call->next = NULL;
     if (c->tail)
         c->tail->next = call;
     else
@@ -18,7 +30,17 @@ void fifo_push(struct conn *c, struct call *call)
     c->tail = call;
     c->depth++;
     c->unwritten++;
+    c->pushed++;
     c->backend->stats->in_flight++;
+    if (!call->wire) return;
+    if (!c->held) c->held = call;
+    count_held(c, 1);
+}
+
+void fifo_unhold(struct conn *c)
+{
+    c->held = c->held->next;
+    count_held(c, -1);
 }
 
 /* Responses come in rows: while one is dealt with, what the next one's will need comes out of memory. */
@@ -29,21 +51,37 @@ static void fetch_ahead(const struct call *next)
     __builtin_prefetch(next->next);
 }
 
-static struct call *pop(struct conn *c)
+struct call *fifo_take_first(struct conn *c)
 {
     struct call *call = c->head;
+    if (call == c->held) fifo_unhold(c);
     c->head = call->next;
     if (!c->head) c->tail = NULL;
     fetch_ahead(c->head);
     c->depth--;
+    c->ended++;
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
+    if (c->held) conn_mark_unsent(c); /* the next one may go */
+    if (c->backend->apart_held > 0) apart_poke(c->backend);
     return call;
+}
+
+struct call *fifo_detach(struct conn *c)
+{
+    struct call *first = c->head;
+    c->backend->stats->in_flight -= c->depth;
+    c->ended += c->depth;
+    c->head = c->tail = NULL;
+    c->depth = c->unwritten = 0;
+    if (c->held) count_held(c, -(int)c->held_n);
+    c->held = NULL;
+    return first;
 }
 
 static void finish(struct conn *c, const struct call_news *news)
 {
-    struct call *call = pop(c);
+    struct call *call = fifo_take_first(c);
     call_tell(call, news);
     call_destroy(call);
 }
@@ -68,6 +106,7 @@ static const char *failure_text(const struct conn *c, const char *reason)
 /* The failures are counted before, so that an owner sees a settled connection. */
 void fifo_fail(struct conn *c, const char *reason)
 {
+    if (!c->head) return;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason)};
     c->backend->set->row->call_failures += c->depth;
@@ -75,18 +114,27 @@ void fifo_fail(struct conn *c, const char *reason)
     while (c->head) finish(c, &news);
 }
 
+/* What waits behind others is not the server's to answer yet. */
+static bool is_the_servers(const struct conn *c, bool is_held)
+{
+    return !is_held || c->state != CONN_READY;
+}
+
 void fifo_expire(struct conn *c)
 {
     double now = now_of(c);
+    bool is_held = false;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
     for (struct call *call = c->head; call; call = call->next) {
+        is_held = is_held || call == c->held;
         if (!call->owner || call->deadline > now) continue;
         call_tell(call, &news);
         call->owner = NULL;
+        call->marks |= CALL_EXPIRED;
         c->backend->set->row->call_timeouts++;
         c->backend->stats->timeouts++;
-        c->backend->late++;
+        c->backend->late += is_the_servers(c, is_held);
     }
 }
 

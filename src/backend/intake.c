@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/fifo.h"
+#include "protocol/echo.h"
 
 enum taken {
     TAKEN_OK,
@@ -53,19 +54,17 @@ static enum taken take_value(struct intake *in, struct response *r)
     return TAKEN_OK;
 }
 
-/* A server that refuses the line of a store may take its value for commands. memcached swallows the value of an ms that it
- * understood well enough to say what is wrong. */
-static bool stays_in_step(const struct command_info *command, enum response_kind kind)
+/* True when the answer lacks the key that k asked for, or has it raw: it is not as the client shall see it. */
+static bool wants_key(const struct call *call, const struct response *r)
 {
-    if (command->shape == SHAPE_STORE) return !(kind & (RESPONSE_ERROR | RESPONSE_CLIENT_ERROR));
-    return command->shape != SHAPE_META_STORE || kind != RESPONSE_ERROR;
+    if (r->kind & META_RESPONSES) return call->marks & CALL_HIDES_KEY;
+    return r->kind == RESPONSE_ME && echo_breaks_lines(r->key, r->key_len);
 }
 
 static enum taken take_response(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
-    const struct command_info *command = command_info(call->command);
-    if (!(command->responses & r->kind))
+    if (!(command_info(call->command)->responses & r->kind))
         return wrong(in, "desync: a response that does not fit the request");
     if (r->kind == RESPONSE_VALUE) return take_value(in, r);
     if (r->kind == RESPONSE_STAT) {
@@ -73,11 +72,16 @@ static enum taken take_response(struct intake *in, struct response *r)
         call_tell(call, &line);
         return TAKEN_OK;
     }
-    if (!call_fits(call, r))
+    struct response whole = *r;
+    struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = in->blob};
+    if (wants_key(call, r)) {
+        call_put_key(call, &whole, in->c->backend->set->arena);
+        news.blob = NULL;
+    }
+    if (!call_fits(call, &whole))
         return wrong(in, "desync: an answer with the key or opaque of another request");
-    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = in->blob};
     call_key(call, &news.key);
-    bool in_step = stays_in_step(command, r->kind);
+    bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     fifo_answer(in->c, &news);
     return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
 }
@@ -88,10 +92,21 @@ static bool awaits_nothing(const struct conn *c)
     return c->depth == c->unwritten;
 }
 
+/* The answer to `me` may have a key with line ends in it, where the request had it as base64. */
+static enum response_status parse(const struct call *call, const uint8_t *at, size_t len,
+                                  struct response *r)
+{
+    uint8_t raw[KEY_MAX];
+    if (call->command != COMMAND_META_DEBUG || !(call->repeats & META_BASE64))
+        return response_parse(at, len, INTAKE_VALUE_MAX, r);
+    return echo_parse_debug(at, len, raw, call_raw_key(call, raw), r);
+}
+
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
     if (awaits_nothing(in->c)) return wrong(in, "desync: bytes that nobody asked for");
-    switch (response_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, r)) {
+    in->c->head->marks |= CALL_HEARD;
+    switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
     default: return wrong(in, "desync: bytes that are no response");

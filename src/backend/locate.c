@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/apart.h"
+#include "backend/closing.h"
 #include "backend/connect.h"
 #include "backend/resolver.h"
 #include "base/slab.h"
@@ -46,6 +48,8 @@ static void part_with(struct backend *b, uint32_t at)
     struct conn *old = b->conns[at];
     struct backend *leaver = slab_borrow(sizeof *leaver);
     *leaver = *b;
+    memset(leaver->apart, 0, sizeof leaver->apart);
+    leaver->apart_held = 0;
     leaver->counts = 0;
     leaver->leaves = true;
     leaver->watch = NULL;
@@ -58,6 +62,8 @@ static void part_with(struct backend *b, uint32_t at)
     leaver->next = b->set->first;
     b->set->first = leaver;
     b->conns[at] = conn_create(b);
+    b->conns[at]->pushed = b->conns[at]->ended =
+        old->pushed; /* calls apart wait for no more of them */
 }
 
 static void relocate(struct backend *b, uint32_t at)
@@ -92,6 +98,7 @@ static void on_names(void *owner, const struct name_news *news)
     if (n == b->addrs_n && memcmp(b->addrs, news->addrs, n * sizeof *b->addrs) == 0) return;
     set_addrs(b, news->addrs, n);
     for (uint32_t i = 0; i < b->settings.connections; i++) relocate(b, i);
+    apart_relocate(b);
 }
 
 /* --- life -------------------------------------------------------------------------------------- */

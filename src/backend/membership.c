@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/addr.h"
-
 /* Sentences that quote the text live here until the next failure in this thread. */
 static _Thread_local char sentence[160];
 
@@ -20,13 +18,6 @@ static bool are_digits(const char *text, size_t len)
     for (size_t i = 0; i < len; i++)
         if (text[i] < '0' || text[i] > '9') return false;
     return len > 0;
-}
-
-static const char *read_server(struct server_spec *spec, const char *text, size_t len)
-{
-    const char *wrong = server_spec_parse(spec, text, len);
-    if (wrong) return wrong;
-    return strchr(spec->addr.host, '/') ? "a path is written unix:/path" : NULL;
 }
 
 /* --- a file ------------------------------------------------------------------------------------ */
@@ -63,7 +54,7 @@ enum member_status member_next_in_file(struct member_reader *r, struct server_sp
     size_t len;
     while (next_line(r, &line, &len)) {
         if (len == 0 || line[0] == '#') continue;
-        const char *wrong = read_server(spec, line, len);
+        const char *wrong = server_spec_parse(spec, line, len);
         return wrong ? fail(r, wrong) : MEMBER_OK;
     }
     return r->wrong ? MEMBER_WRONG : MEMBER_END;
@@ -171,28 +162,22 @@ enum config_status config_parse(const char *bytes, size_t len, struct config_ans
 static const char *read_node(struct server_spec *spec, const char *text, size_t len)
 {
     const char *end = text + len, *ip = memchr(text, '|', len);
-    const char *port = ip ? memchr(ip + 1, '|', (size_t)(end - ip) - 1) : NULL;
-    char server[SERVER_TEXT_MAX];
+    const char *digits = ip ? memchr(ip + 1, '|', (size_t)(end - ip) - 1) : NULL;
+    char name[SERVER_TEXT_MAX];
     struct server_spec named;
-    if (!port) return "it is not host|ip|port";
-    int host_len = (int)(ip - text), ip_len = (int)(port - ip) - 1;
-    int port_len = (int)(end - port) - 1;
-    if (!are_digits(port + 1, (size_t)port_len)) return "its port is not a number";
-    if (host_len > 255 || ip_len > 255 || port_len > 5) return "it is too long";
-    bool v6 = memchr(ip + 1, ':', (size_t)ip_len) != NULL;
-    snprintf(server, sizeof server, "%s%.*s%s:%.*s", v6 ? "[" : "", ip_len ? ip_len : host_len,
-             ip_len ? ip + 1 : text, v6 ? "]" : "", port_len, port + 1);
-    const char *wrong = read_server(spec, server, strlen(server));
-    bool is_named =
-        ip_len && host_len && !(host_len == ip_len && memcmp(text, ip + 1, (size_t)ip_len) == 0);
-    if (wrong || !is_named) return wrong;
-    snprintf(server, sizeof server, "%.*s:%.*s", host_len, text, port_len, port + 1);
-    wrong = read_server(&named, server, strlen(server));
+    uint16_t port;
+    if (!digits) return "it is not host|ip|port";
+    size_t host_len = (size_t)(ip - text), ip_len = (size_t)(digits - ip) - 1;
+    const char *wrong = addr_port_parse(&port, digits + 1, (size_t)(end - digits) - 1);
     if (wrong) return wrong;
-    server_ring_name(&named, NAMING_HOST, server);
-    if (strlen(server) >= sizeof spec->name) return "it is too long";
-    memcpy(spec->name, server, strlen(server) + 1);
-    return NULL;
+    wrong = server_spec_from_host(spec, ip_len ? ip + 1 : text, ip_len ? ip_len : host_len, port);
+    bool is_named =
+        ip_len && host_len && !(host_len == ip_len && memcmp(text, ip + 1, ip_len) == 0);
+    if (wrong || !is_named) return wrong;
+    wrong = server_spec_from_host(&named, text, host_len, port);
+    if (wrong) return wrong;
+    server_ring_name(&named, NAMING_HOST, name);
+    return server_spec_set_name(spec, name, strlen(name));
 }
 
 enum member_status member_next_in_config(struct member_reader *r, struct server_spec *spec)
@@ -213,10 +198,10 @@ enum member_status member_next_in_config(struct member_reader *r, struct server_
 static const char *read_host(struct discovery_url *url, const char *text, size_t len)
 {
     struct addr_spec spec;
+    if (memchr(text, '/', len)) return "a host is wanted behind ://, without a path";
     const char *wrong = addr_spec_parse(&spec, text, len);
     if (wrong) return wrong;
-    if (spec.path[0] || strchr(spec.host, '/'))
-        return "a host is wanted behind ://, without a path";
+    if (spec.path[0]) return "a host is wanted behind ://, without a path";
     if (url->kind == DISCOVERY_SRV && (spec.has_port || strchr(spec.host, ':')))
         return "dns+srv:// takes a name alone: the ports come with the answer";
     if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";

@@ -1,6 +1,5 @@
 #include "backend/server.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,15 +21,16 @@ static const char *find_last(const char *text, size_t len, char byte)
     return NULL;
 }
 
-static const char *read_name(struct server_spec *spec, const char *text, size_t len)
+const char *server_spec_set_name(struct server_spec *spec, const char *name, size_t len)
 {
-    if (len == 0) return "the name after the space is missing";
+    if (len == 0) return "the name is missing";
     if (len >= sizeof spec->name) return "the name is longer than 255 bytes";
     for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)text[i];
+        unsigned char byte = (unsigned char)name[i];
         if (byte <= ' ' || byte == 0x7f) return "the name holds a space or control byte";
     }
-    memcpy(spec->name, text, len);
+    memcpy(spec->name, name, len);
+    spec->name[len] = '\0';
     return NULL;
 }
 
@@ -57,15 +57,11 @@ static const char *weight_colon(const char *text, size_t len)
     return !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
 }
 
-/* A host with colons can only be that; else some part of host:port:weight is not what it should be. */
-static bool is_ipv6(const char *host)
+static const char *check_port(struct server_spec *spec)
 {
-    char address[sizeof(((struct addr_spec *)0)->host)];
-    struct in6_addr ignored;
-    size_t len = strcspn(host, "%"); /* what follows is an interface */
-    memcpy(address, host, len);
-    address[len] = '\0';
-    return inet_pton(AF_INET6, address, &ignored) == 1;
+    if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
+    spec->addr.has_port = true;
+    return spec->addr.port ? NULL : "port 0 is no port of a server";
 }
 
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
@@ -74,7 +70,7 @@ const char *server_spec_parse(struct server_spec *spec, const char *text, size_t
     *spec = (struct server_spec){.weight = SERVER_WEIGHT_NONE};
     const char *space = memchr(text, ' ', len);
     if (space) {
-        wrong = read_name(spec, space + 1, len - (size_t)(space + 1 - text));
+        wrong = server_spec_set_name(spec, space + 1, len - (size_t)(space + 1 - text));
         len = (size_t)(space - text);
     }
     const char *colon = weight_colon(text, len);
@@ -83,13 +79,20 @@ const char *server_spec_parse(struct server_spec *spec, const char *text, size_t
         len = (size_t)(colon - text);
     }
     if (!wrong) wrong = addr_spec_parse(&spec->addr, text, len);
+    if (wrong || spec->addr.path[0]) return wrong;
+    return check_port(spec);
+}
+
+const char *server_spec_from_host(struct server_spec *spec, const char *host, size_t len,
+                                  uint32_t port)
+{
+    *spec = (struct server_spec){.weight = SERVER_WEIGHT_NONE};
+    const char *wrong = addr_spec_parse_host(&spec->addr, host, len);
     if (wrong) return wrong;
-    if (spec->addr.path[0]) return NULL;
-    if (strchr(spec->addr.host, ':') && !is_ipv6(spec->addr.host))
-        return "it is neither host:port:weight nor an IPv6 address";
-    if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
+    if (port > UINT16_MAX) return "the port is not in 1..65535";
+    spec->addr.port = (uint16_t)port;
     spec->addr.has_port = true;
-    return spec->addr.port ? NULL : "port 0 is no port of a server";
+    return check_port(spec);
 }
 
 /* --- names ------------------------------------------------------------------------------------- */

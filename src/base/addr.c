@@ -7,48 +7,137 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NAME_MAX_BYTES = 253, LABEL_MAX = 63, ZONE_MAX = 15 };
+
 /* Sentences that quote a number of the text live here until the next failure in this thread. */
 static _Thread_local char sentence[80];
 
-static const char *spec_read_port(struct addr_spec *spec, const char *text, size_t len)
+/* --- reading ----------------------------------------------------------------------------------- */
+
+const char *addr_port_parse(uint16_t *port, const char *text, size_t len)
 {
     if (len == 0) return "the port after ':' is missing";
-    uint32_t port = 0;
+    uint32_t number = 0;
     for (size_t i = 0; i < len; i++) {
         if (text[i] < '0' || text[i] > '9') return "the port is not a number";
-        if (port <= 65535) port = port * 10 + (uint32_t)(text[i] - '0');
+        if (number <= 65535) number = number * 10 + (uint32_t)(text[i] - '0');
     }
-    if (port > 65535) {
+    if (number > 65535) {
         snprintf(sentence, sizeof sentence, "port %.*s is not in 0..65535",
                  len < 20 ? (int)len : 20, text);
         return sentence;
     }
-    spec->port = (uint16_t)port;
-    spec->has_port = true;
+    *port = (uint16_t)number;
     return NULL;
 }
 
-static const char *spec_read_host(struct addr_spec *spec, const char *text, size_t len)
+static const char *spec_read_port(struct addr_spec *spec, const char *text, size_t len)
+{
+    const char *wrong = addr_port_parse(&spec->port, text, len);
+    spec->has_port = !wrong;
+    return wrong;
+}
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool is_name_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) ||
+           byte == '-' || byte == '_' || byte == '.';
+}
+
+static bool is_control(char byte)
+{
+    return (unsigned char)byte < ' ' || byte == 0x7f;
+}
+
+static size_t count_name_bytes(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (n < len && is_name_byte(text[n])) n++;
+    return n;
+}
+
+/* The first byte that no host has says what is wrong. */
+static const char *wrong_byte(const char *text, size_t len)
+{
+    size_t n = count_name_bytes(text, len);
+    if (n == len) return NULL;
+    if (text[n] == ' ' || is_control(text[n])) return "the host holds a space or control byte";
+    if (memchr(text, '/', len)) return "a path is written unix:/path";
+    return "a host has letters, digits, '-', '_' and '.' only";
+}
+
+static const char *wrong_labels(const char *text, size_t len)
+{
+    for (const char *label = text, *end = text + len; label < end;) {
+        const char *dot = memchr(label, '.', (size_t)(end - label));
+        size_t n = (size_t)((dot ? dot : end) - label);
+        if (n == 0) return "the host has a '.' with nothing before it";
+        if (n > LABEL_MAX) return "a part of the host is longer than 63 bytes";
+        label = dot ? dot + 1 : end;
+    }
+    return NULL;
+}
+
+/* A name must not look like an address that it is not. inet_aton would read 11211 as 0.0.43.203: nobody means that. */
+static const char *wrong_number(const char *host)
+{
+    struct in_addr address;
+    size_t len = strlen(host);
+    if (strspn(host, "0123456789") == len) return "a number alone is no host; HOST:PORT is wanted";
+    if (inet_pton(AF_INET, host, &address) == 1) return NULL;
+    if (strspn(host, "0123456789.") == len || inet_aton(host, &address))
+        return "an IPv4 address is four numbers of 0 to 255";
+    return NULL;
+}
+
+static const char *spec_read_name(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the host is missing";
-    if (len >= sizeof spec->host) return "the host name is too long";
-    size_t digits = 0;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        if (byte <= ' ' || byte == 0x7f) return "the host holds a space or control byte";
-        digits += byte >= '0' && byte <= '9';
-    }
-    /* inet_aton would read 11211 as the address 0.0.43.203: nobody means that. */
-    if (digits == len) return "a number alone is no host; HOST:PORT is wanted";
+    const char *wrong = wrong_byte(text, len);
+    if (wrong) return wrong;
+    if (len > NAME_MAX_BYTES + (text[len - 1] == '.')) return "the host name is too long";
+    wrong = wrong_labels(text, len);
+    if (wrong) return wrong;
     memcpy(spec->host, text, len);
-    return NULL;
+    if (strcmp(spec->host, "unix") == 0) return "unix is no host; unix:/path is wanted";
+    return wrong_number(spec->host);
+}
+
+/* False: it is no v6, and spec is as before. */
+static bool spec_read_v6(struct addr_spec *spec, const char *text, size_t len)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    const char *percent = memchr(text, '%', len);
+    size_t n = percent ? (size_t)(percent - text) : len;
+    if (n >= sizeof address || memchr(text, '\0', n)) return false;
+    memcpy(address, text, n);
+    address[n] = '\0';
+    if (inet_pton(AF_INET6, address, &ignored) != 1) return false;
+    if (percent) {
+        size_t zone = len - n - 1;
+        if (zone == 0 || zone > ZONE_MAX || count_name_bytes(percent + 1, zone) < zone)
+            return false;
+    }
+    memcpy(spec->host, text, len);
+    return true;
 }
 
 static const char *spec_read_path(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the path after unix: is missing";
     if (len >= sizeof spec->path) return "the path of the unix socket is longer than 107 bytes";
-    if (memchr(text, '\0', len)) return "the path of the unix socket holds a NUL byte";
+    for (size_t i = 0; i < len; i++)
+        if (is_control(text[i])) return "the path of the unix socket holds a control byte";
+    size_t before = len;
+    while (before > 0 && is_digit(text[before - 1])) before--;
+    if (before < len && before > 0 && text[before - 1] == ':')
+        return "the path of the unix socket ends in ':' and a number; it has no port";
     memcpy(spec->path, text, len);
     return NULL;
 }
@@ -58,10 +147,9 @@ static const char *spec_read_bracketed(struct addr_spec *spec, const char *text,
 {
     const char *end = memchr(text, ']', len);
     if (!end) return "the ']' is missing";
-    const char *wrong = spec_read_host(spec, text + 1, (size_t)(end - text) - 1);
-    if (wrong) return wrong;
-    if (!strchr(spec->host, ':')) return "what stands in [] is not an IPv6 address";
-    size_t rest = len - (size_t)(end + 1 - text);
+    size_t inside = (size_t)(end - text) - 1, rest = len - inside - 2;
+    if (inside == 0) return "the host is missing";
+    if (!spec_read_v6(spec, text + 1, inside)) return "what stands in [] is not an IPv6 address";
     if (rest == 0) return NULL;
     if (end[1] != ':') return "only ':' and a port may follow ']'";
     return spec_read_port(spec, end + 2, rest - 1);
@@ -78,12 +166,23 @@ const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len
     if (len > 0 && text[0] == '[') return spec_read_bracketed(spec, text, len);
 
     const char *colon = memchr(text, ':', len);
-    if (!colon) return spec_read_host(spec, text, len);
+    if (!colon) return spec_read_name(spec, text, len);
     size_t host = (size_t)(colon - text);
-    if (memchr(colon + 1, ':', len - host - 1)) return spec_read_host(spec, text, len);
-    const char *wrong = spec_read_host(spec, text, host);
+    if (memchr(colon + 1, ':', len - host - 1))
+        return spec_read_v6(spec, text, len) ? NULL : "it is neither host:port nor an IPv6 address";
+    const char *wrong = spec_read_name(spec, text, host);
     return wrong ? wrong : spec_read_port(spec, colon + 1, len - host - 1);
 }
+
+const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_t len)
+{
+    memset(spec, 0, sizeof *spec);
+    if (memchr(text, ':', len))
+        return spec_read_v6(spec, text, len) ? NULL : "it is neither a host nor an IPv6 address";
+    return spec_read_name(spec, text, len);
+}
+
+/* --- addresses --------------------------------------------------------------------------------- */
 
 static void addr_set_path(struct addr *addr, const char *path)
 {

@@ -55,6 +55,11 @@ double board_uptime(const struct board *board)
 #define CLEAR_GAUGE(cell)           ((cell) = 0)
 #define SINCE_COUNTER(cell, before) ((cell) -= (before))
 #define SINCE_GAUGE(cell, before)   (void)(cell)
+#define CLEAR_LEVEL(cell)           CLEAR_GAUGE(cell)
+#define SINCE_LEVEL(cell, before)   SINCE_GAUGE(cell, before)
+#define ADD_COUNTER(cell, more)     ((cell) += (more))
+#define ADD_GAUGE(cell, more)       ((cell) += (more))
+#define ADD_LEVEL(cell, more)       ((cell) = (cell) > (more) ? (cell) : (more))
 
 void board_clear_gauges(struct board_worker *part)
 {
@@ -73,7 +78,11 @@ void board_clear_gauges(struct board_worker *part)
 /* Another process may be storing into the cells meanwhile: each is loaded whole, the sum is a moment's. */
 static void add_row(struct board_row *sum, const struct board_row *row)
 {
-#define X(name, kind, meaning) sum->name += __atomic_load_n(&row->name, __ATOMIC_RELAXED);
+#define X(name, kind, meaning)                                                                     \
+    do {                                                                                           \
+        uint64_t cell = __atomic_load_n(&row->name, __ATOMIC_RELAXED);                             \
+        ADD_##kind(sum->name, cell);                                                               \
+    } while (0);
     BOARD_CELLS(X)
 #undef X
 }

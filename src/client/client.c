@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/keepalive.h"
 #include "base/slab.h"
 #include "client/local.h"
 
@@ -104,6 +105,7 @@ struct client *client_create(struct turn *t, int fd)
     t->clients_n++;
     t->row->curr_connections++;
     t->row->total_connections++;
+    keepalive_set(fd, t->limits.keepalive); /* of no use to a unix socket */
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     ev_io_start(t->loop, &c->io);

@@ -2,21 +2,24 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/stat_rule.h"
 #include "protocol/text.h"
 
-enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2 };
+enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2, VALUES_MAX = 1024 };
 
-/* One statistic: its name and value as text, and the value as a number if it is one. */
+/* One statistic: its name, and its values so far put together by its rule: as a number, or as text. */
 struct gathered {
     struct gathered *next;
+    enum stat_rule rule; /* STAT_EACH: `value` counts, else `number` */
     uint64_t number;
-    bool is_number;
+    char *value; /* value_len bytes */
+    uint32_t value_len;
     uint16_t name_len;
-    uint16_t value_len;
-    char text[]; /* name, then value */
+    char name[];
 };
 
 /* Invariant: waiting calls have this gather's parts as their owners. */
@@ -42,7 +45,8 @@ static void gather_destroy(struct gather *g)
     while (g->first) {
         struct gathered *s = g->first;
         g->first = s->next;
-        slab_return(s, sizeof *s + s->name_len + s->value_len);
+        free(s->value);
+        slab_return(s, sizeof *s + s->name_len);
     }
     slab_return(g->parts, sizeof *g->parts * (g->parts_n + 1));
     slab_return(g, sizeof *g);
@@ -54,12 +58,12 @@ static void print_lines(const struct gather *g, struct outq *to)
     uint8_t number[TEXT_NUMBER_ROOM];
     for (const struct gathered *s = g->first; s; s = s->next) {
         outq_append(to, "STAT ", 5);
-        outq_append(to, s->text, s->name_len);
+        outq_append(to, s->name, s->name_len);
         outq_append(to, " ", 1);
-        if (s->is_number)
-            outq_append(to, number, text_write_unsigned(number, s->number));
+        if (s->rule == STAT_EACH)
+            outq_append(to, s->value, s->value_len);
         else
-            outq_append(to, s->text + s->name_len, s->value_len);
+            outq_append(to, number, text_write_unsigned(number, s->number));
         outq_append(to, "\r\n", 2);
     }
     outq_append(to, "END\r\n", 5);
@@ -89,34 +93,96 @@ static struct gathered *find(const struct gather *g, const char *name, size_t le
 {
     struct gathered *from = g->hint ? g->hint->next : NULL;
     for (struct gathered *s = from; s; s = s->next) {
-        if (s->name_len == len && memcmp(s->text, name, len) == 0) return s;
+        if (s->name_len == len && memcmp(s->name, name, len) == 0) return s;
     }
     for (struct gathered *s = g->first; s != from; s = s->next) {
-        if (s->name_len == len && memcmp(s->text, name, len) == 0) return s;
+        if (s->name_len == len && memcmp(s->name, name, len) == 0) return s;
     }
     return NULL;
+}
+
+/* Numbers, and most versions, in their order: the shorter one first. */
+static int compare_values(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    return a_len != b_len ? (a_len > b_len) - (a_len < b_len) : memcmp(a, b, a_len);
+}
+
+/* Where in the list a value belongs; *found: where it is already. */
+static size_t place_of(const struct gathered *s, const char *value, size_t len, bool *found)
+{
+    size_t at = 0;
+    *found = false;
+    while (at <= s->value_len) {
+        const char *here = s->value + at, *comma = memchr(here, ',', s->value_len - at);
+        size_t n = comma ? (size_t)(comma - here) : s->value_len - at;
+        int order = compare_values(value, len, here, n);
+        *found = order == 0;
+        if (order <= 0) break;
+        at += n + 1;
+    }
+    return at;
+}
+
+/* Servers answer in any order: the list has one of its own. Values for which VALUES_MAX bytes have no room are left out. */
+static void add_value(struct gathered *s, const char *value, size_t len)
+{
+    bool is_first = !s->value, found = false;
+    size_t at = is_first ? 0 : place_of(s, value, len, &found), had = s->value_len;
+    if (found || (!is_first && had + len + 1 > VALUES_MAX)) return;
+    s->value = realloc(s->value, had + len + 2);
+    if (!s->value) abort();
+    s->value_len += (uint32_t)(len + !is_first);
+    if (at > had) {
+        s->value[had] = ','; /* behind all others */
+    } else if (!is_first) {
+        memmove(s->value + at + len + 1, s->value + at, had - at);
+        s->value[at + len] = ',';
+    }
+    memcpy(s->value + at, value, len);
+}
+
+/* A count that some server tells in words is no count: all its values are shown. */
+static void become_text(struct gathered *s)
+{
+    uint8_t number[TEXT_NUMBER_ROOM];
+    s->rule = STAT_EACH;
+    add_value(s, (const char *)number, text_write_unsigned(number, s->number));
+}
+
+static void combine(struct gathered *s, const char *value, size_t len)
+{
+    uint64_t number = 0;
+    bool is_number = text_read_digits((const uint8_t *)value, len, &number);
+    if (s->rule != STAT_EACH && !is_number) become_text(s);
+    switch (s->rule) {
+    case STAT_EACH: add_value(s, value, len); break;
+    case STAT_SUM: s->number += number; break;
+    case STAT_MOST:
+        if (number > s->number) s->number = number;
+        break;
+    }
+}
+
+static struct gathered *append(struct gather *g, const char *name, size_t len, bool is_number)
+{
+    struct gathered *s = slab_borrow(sizeof *s + len);
+    enum stat_rule rule = is_number ? stat_rule_of(name, len, NULL) : STAT_EACH;
+    *s = (struct gathered){.rule = rule, .name_len = (uint16_t)len};
+    memcpy(s->name, name, len);
+    *g->end = s;
+    g->end = &s->next;
+    return s;
 }
 
 static void add(struct gather *g, const char *name, size_t name_len, const char *value,
                 size_t value_len)
 {
-    uint64_t number = 0;
-    bool is_number = text_read_digits((const uint8_t *)value, value_len, &number);
+    uint64_t ignored;
     struct gathered *s = find(g, name, name_len);
-    if (s) {
-        g->hint = s;
-        if (is_number && s->is_number) s->number += number;
-        return;
-    }
-    s = slab_borrow(sizeof *s + name_len + value_len);
-    *s = (struct gathered){.number = number,
-                           .is_number = is_number,
-                           .name_len = (uint16_t)name_len,
-                           .value_len = (uint16_t)value_len};
-    memcpy(s->text, name, name_len);
-    memcpy(s->text + name_len, value, value_len);
-    *g->end = s;
-    g->end = &s->next;
+    if (!s)
+        s = append(g, name, name_len,
+                   text_read_digits((const uint8_t *)value, value_len, &ignored));
+    combine(s, value, value_len);
     g->hint = s;
 }
 

@@ -1,6 +1,7 @@
 #include "client/local.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -19,7 +20,7 @@
 #define ERROR_SERVER                                                                               \
     "CLIENT_ERROR this command is for a single server: send it to the server itself\r\n"
 
-enum { WORDS = 4 };
+enum { WORDS = 4, VERSION_ROOM = 256 };
 
 /* The words behind a command, `noreply` at their end left out. */
 struct words {
@@ -154,15 +155,29 @@ static void verbosity(struct client *c, const struct request *r)
         say(c, r, "OK\r\n"); /* moongate's own is set with -v */
 }
 
+const char *local_version(const struct turn *t)
+{
+    const char *lowest = backends_lowest_version(t->backends);
+    if (t->limits.version_answer) return t->limits.version_answer;
+    return lowest ? lowest : LOCAL_VERSION;
+}
+
+static void version(struct client *c)
+{
+    char line[VERSION_ROOM];
+    int n = snprintf(line, sizeof line - 2, "VERSION %s", local_version(c->turn));
+    size_t len = (size_t)n < sizeof line - 2 ? (size_t)n : sizeof line - 3;
+    memcpy(line + len, "\r\n", 2);
+    reply_at_once(c, line, len + 2);
+}
+
 void local_answer(struct client *c, const struct request *r)
 {
     switch (r->command_id) {
     case COMMAND_FLUSH_ALL: flush_all(c, r); break;
     case COMMAND_STATS: stats(c, r); break;
     case COMMAND_VERBOSITY: verbosity(c, r); break;
-    case COMMAND_VERSION:
-        reply_at_once(c, "VERSION " LOCAL_VERSION "\r\n", strlen("VERSION " LOCAL_VERSION "\r\n"));
-        break;
+    case COMMAND_VERSION: version(c); break;
     case COMMAND_META_NOOP: reply_at_once(c, "MN\r\n", 4); break;
     case COMMAND_QUIT: client_end(c, "quit"); break;
     case COMMAND_SHUTDOWN: say(c, r, "ERROR: shutdown not enabled\r\n"); break;

@@ -102,7 +102,8 @@ void turn_release(struct turn *t)
 static bool fails_as_miss(const struct pool *pool, const struct request *r)
 {
     return pool->settings.on_failure == ON_FAILURE_MISS &&
-           command_info(r->command_id)->shape == SHAPE_RETRIEVE;
+           (command_info(r->command_id)->shape == SHAPE_RETRIEVE ||
+            r->command_id == COMMAND_META_GET);
 }
 
 static enum backend_status refused(const struct backend_call *how, enum call_failure why,

@@ -20,6 +20,14 @@ struct refusal {
     bool absent; /* this machine has no such address: fine for one of several of a name */
 };
 
+/* The file of a unix socket could not be given to whom it shall belong. */
+static struct refusal refusal_of_owner(void)
+{
+    struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
+    if (errno == EPERM) r.advice = "start as root or leave out owner= and group=";
+    return r;
+}
+
 static struct refusal refusal_of_errno(const struct addr *addr)
 {
     bool is_unix = addr_is_unix(addr);
@@ -45,17 +53,6 @@ static struct refusal refusal_of_errno(const struct addr *addr)
     case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
     }
     return r;
-}
-
-/* Whether a process listens behind the file. One that cannot be asked counts as listening: it is
- * not ours to remove. */
-static bool socket_file_is_stale(const struct addr *addr)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    bool stale = connect(fd, &addr->sa.any, addr->len) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return stale;
 }
 
 /* Makes way for a unix socket: removes a file that a dead process left. */
@@ -89,6 +86,18 @@ static bool listener_bind(int fd, const struct addr *addr)
     return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
+/* Nobody can connect before listen(2): by then the file belongs to whom it shall. */
+static struct refusal listener_bind_file(struct listener *l, const struct bind_access *access)
+{
+    bool owner;
+    if (!socket_file_make(&l->file, l->fd, &l->addr, access, &owner))
+        return owner ? refusal_of_owner() : refusal_of_errno(&l->addr);
+    if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
+    struct refusal r = refusal_of_errno(&l->addr);
+    (void)socket_file_remove(&l->file, &l->addr);
+    return r;
+}
+
 /* Port 0 has become a real one by now. */
 static void listener_learn_port(struct listener *l)
 {
@@ -97,23 +106,26 @@ static void listener_learn_port(struct listener *l)
     if (getsockname(l->fd, &bound.sa.any, &bound.len) == 0) l->addr = bound;
 }
 
-static struct refusal listener_open(struct listener *l, const struct addr *addr)
+static struct refusal listener_open(struct listener *l, const struct addr *addr,
+                                    const struct bind_access *access)
 {
-    if (addr_is_unix(addr)) {
-        struct refusal r = listener_clear_path(addr);
-        if (r.what) return r;
-    }
-    l->addr = *addr;
+    struct refusal r = {0};
+    if (addr_is_unix(addr)) r = listener_clear_path(addr);
+    if (r.what) return r;
+    *l = (struct listener){.addr = *addr};
     l->fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->fd < 0) return refusal_of_errno(addr);
-    if (!listener_bind(l->fd, addr)) {
-        struct refusal r = refusal_of_errno(addr);
+    if (addr_is_unix(addr))
+        r = listener_bind_file(l, access);
+    else if (!listener_bind(l->fd, addr))
+        r = refusal_of_errno(addr);
+    if (r.what) {
         close(l->fd);
         l->fd = -1;
-        return r;
+    } else {
+        listener_learn_port(l);
     }
-    listener_learn_port(l);
-    return (struct refusal){0};
+    return r;
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -131,7 +143,13 @@ static bool listeners_have(const struct listeners *l, const struct addr *addr)
     return false;
 }
 
-static bool listeners_add(struct listeners *l, const struct addr *addr, uint32_t number,
+/* What all addresses of one --bind have in common. */
+struct bound {
+    uint32_t number;
+    struct bind_access access;
+};
+
+static bool listeners_add(struct listeners *l, const struct addr *addr, const struct bound *from,
                           struct refusal *r)
 {
     struct listener *items = realloc(l->items, (l->n + 1) * sizeof *items);
@@ -143,8 +161,8 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, uint32_t
     if (listeners_have(l, addr))
         *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
     else
-        *r = listener_open(&items[l->n], addr);
-    items[l->n].number = number;
+        *r = listener_open(&items[l->n], addr, &from->access);
+    items[l->n].number = from->number;
     l->n += r->what == NULL;
     return r->what == NULL;
 }
@@ -152,14 +170,14 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, uint32_t
 /* A name may stand for addresses that this machine lacks (::1 with IPv6 off): one bound is
  * enough then. */
 static bool listeners_add_all(struct listeners *l, const struct addr *addrs, size_t n,
-                              uint32_t number)
+                              const struct bound *from)
 {
     char text[ADDR_TEXT_MAX];
     size_t before = l->n;
 
     for (size_t i = 0; i < n; i++) {
         struct refusal r;
-        if (listeners_add(l, &addrs[i], number, &r)) continue;
+        if (listeners_add(l, &addrs[i], from, &r)) continue;
         bool another = l->n > before || i + 1 < n;
         if (!r.absent || !another) return complain(addr_print(&addrs[i], text), r.what, r.advice);
         log_debug("listener %s: left out: %s", addr_print(&addrs[i], text), r.what);
@@ -169,18 +187,17 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
 
 static bool listeners_add_text(struct listeners *l, const struct options *o, uint32_t number)
 {
-    const char *name, *text = o->bind.items[number];
-    size_t name_len;
-    struct addr_spec spec;
+    const char *text = o->bind.items[number];
+    struct bound from = {.number = number};
+    struct bind_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
 
-    text = option_named_address(text, &name, &name_len);
-    const char *wrong = addr_spec_parse(&spec, text, strlen(text));
+    const char *wrong = bind_parse(&spec, text);
+    if (!wrong) wrong = bind_access(&spec, o->user, &from.access);
+    if (!wrong) wrong = addr_resolve(&spec.addr, o->port, addrs, ADDRESSES_PER_NAME, &n);
     if (wrong) return complain(text, wrong, "correct what -b says");
-    wrong = addr_resolve(&spec, o->port, addrs, ADDRESSES_PER_NAME, &n);
-    if (wrong) return complain(text, wrong, "correct what -b says");
-    return listeners_add_all(l, addrs, n, number);
+    return listeners_add_all(l, addrs, n, &from);
 }
 
 struct listeners *listeners_create(const struct options *o)
@@ -194,26 +211,37 @@ struct listeners *listeners_create(const struct options *o)
     }
     for (size_t i = 0; i < l->n; i++) {
         char text[ADDR_TEXT_MAX];
-        const char *name;
-        size_t len;
-        option_named_address(o->bind.items[l->items[i].number], &name, &len);
-        log_info(len ? "listening on %s as %.*s" : "listening on %s",
-                 addr_print(&l->items[i].addr, text), (int)len, name);
+        struct bind_spec spec;
+        (void)bind_parse(&spec, o->bind.items[l->items[i].number]);
+        log_info(spec.has_label ? "listening on %s as %.*s" : "listening on %s",
+                 addr_print(&l->items[i].addr, text), (int)spec.name_len, spec.name);
     }
     return l;
 }
 
-/* The file goes first: as long as we listen nobody else takes the path, so it is surely ours. */
+/* The file goes first: as long as we listen nobody else takes the path. */
 void listeners_close(struct listeners *l, bool unlink_files)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct listener *item = &l->items[i];
         if (item->fd < 0) continue;
         const char *path = item->addr.sa.un.sun_path;
-        if (unlink_files && addr_is_unix(&item->addr) && unlink(path) != 0)
+        if (unlink_files && addr_is_unix(&item->addr) &&
+            !socket_file_remove(&item->file, &item->addr))
             log_warn("listener unix:%s: file not removed: %s", path, strerror(errno));
         close(item->fd);
         item->fd = -1;
+    }
+}
+
+void listeners_check_files(const struct listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const struct addr *addr = &l->items[i].addr;
+        if (!addr_is_unix(addr) || file_is_removable(addr->sa.un.sun_path)) continue;
+        log_warn("listener unix:%s: its file stays when moongate ends: user %d may not remove it: "
+                 "put it into a folder that this user may write to",
+                 addr->sa.un.sun_path, (int)geteuid());
     }
 }
 
@@ -234,7 +262,6 @@ static void client_tune(const struct listener *l, int fd)
     int on = 1;
     if (addr_is_unix(&l->addr)) return;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 enum accept_status listener_accept(const struct listener *l, int *fd)

@@ -49,6 +49,8 @@ static int run_single(const struct options *o, struct listeners *listeners)
 static int serve_prepared(const struct options *o, struct listeners *listeners)
 {
     if (o->user && !process_switch_user(o->user)) return EXIT_SYSTEM;
+    listeners_check_files(listeners);
+    if (o->pid_file) pid_file_check(o->pid_file);
     if (o->daemonize && !process_detach()) return EXIT_SYSTEM;
     return o->single_process ? run_single(o, listeners) : master_run(o, listeners);
 }
@@ -56,7 +58,7 @@ static int serve_prepared(const struct options *o, struct listeners *listeners)
 static int serve_bound(const struct options *o, struct listeners *listeners)
 {
     if (o->daemonize && !process_go_background()) return EXIT_SYSTEM;
-    if (o->pid_file && !pid_file_write(o->pid_file)) return EXIT_SYSTEM;
+    if (o->pid_file && !pid_file_write(o->pid_file, o->user)) return EXIT_SYSTEM;
     int code = serve_prepared(o, listeners);
     if (o->pid_file) pid_file_remove(o->pid_file);
     return code;

@@ -1,6 +1,7 @@
 #include "daemon/option_table.h"
 
-#include "base/addr.h"
+#include "backend/server.h"
+#include "daemon/bind.h"
 #include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -147,15 +148,20 @@ static bool option_set_choice(int *field, const struct option_row *row, const ch
     return false;
 }
 
-/* No address has a '=' with only such characters before it. */
-const char *option_named_address(const char *item, const char **name, size_t *len)
+/* NULL, or what is wrong with an item. */
+static const char *wrong_item(enum option_type type, const char *item)
 {
-    static const char NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t n = strspn(item, NAME);
-    bool named = n > 0 && item[n] == '=';
-    *name = item;
-    *len = named ? n : 0;
-    return named ? item + n + 1 : item;
+    struct server_spec server;
+    struct bind_spec bound;
+    struct addr_spec spec;
+    struct addr addr;
+    if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
+    if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    const char *wrong = addr_spec_parse(&spec, item, strlen(item));
+    if (wrong) return wrong;
+    if (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr))
+        return "give it in numbers: nobody could look its name up";
+    return spec.has_port && spec.port == 0 ? "port 0 is no port of a server" : NULL;
 }
 
 /* An item must be an address already here: a slip on the command line is a usage error, not the
@@ -163,8 +169,6 @@ const char *option_named_address(const char *item, const char **name, size_t *le
 static bool list_add(struct option_list *list, const struct option_row *row, const char *item,
                      size_t len)
 {
-    struct addr_spec spec;
-    struct addr addr;
     char *copy = strndup(item, len);
     const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
     if (items) list->items = items;
@@ -175,12 +179,7 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     }
     list->items[list->n++] = copy;
 
-    const char *name, *address = copy;
-    if (row->type == OPTION_NAMED) address = option_named_address(copy, &name, &len);
-    const char *wrong = addr_spec_parse(&spec, address, strlen(address));
-    if (!wrong && row->type == OPTION_LITERALS &&
-        (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr)))
-        wrong = "give it in numbers: nobody could look its name up";
+    const char *wrong = wrong_item(row->type, copy);
     if (!wrong) return true;
     option_complain(row, copy, "is not an address", wrong);
     return false;

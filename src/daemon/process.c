@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "daemon/options.h"
+#include "daemon/socket_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -100,7 +101,14 @@ static bool pid_file_fail(const char *path, int fd)
     return false;
 }
 
-bool pid_file_write(const char *path)
+/* An unknown user is process_switch_user's to complain of. */
+static bool give_to_user(int fd, const char *name)
+{
+    const struct passwd *user = name && geteuid() == 0 ? getpwnam(name) : NULL;
+    return !user || fchown(fd, user->pw_uid, user->pw_gid) == 0;
+}
+
+bool pid_file_write(const char *path, const char *user)
 {
     char text[24];
     int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
@@ -108,8 +116,17 @@ bool pid_file_write(const char *path)
     if (fd < 0) return pid_file_fail(path, -1);
     errno = ENOSPC; /* what a short write means */
     if (write(fd, text, (size_t)len) != len) return pid_file_fail(path, fd);
+    if (!give_to_user(fd, user)) return pid_file_fail(path, fd);
     close(fd);
     return true;
+}
+
+void pid_file_check(const char *path)
+{
+    if (file_is_removable(path)) return;
+    log_warn("pid file %s: it is emptied, not removed, when moongate ends: user %d may not remove "
+             "it: put it into a folder that this user may write to",
+             path, (int)geteuid());
 }
 
 void pid_file_remove(const char *path)
@@ -120,7 +137,11 @@ void pid_file_remove(const char *path)
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     if (n <= 0 || atol(text) != (long)getpid()) return;
-    if (unlink(path) != 0) log_warn("pid file %s: not removed: %s", path, strerror(errno));
+    if (unlink(path) == 0 || errno == ENOENT) return;
+    int error = errno;
+    bool is_empty = truncate(path, 0) == 0;
+    log_warn("pid file %s: %s: %s", path, is_empty ? "emptied, not removed" : "not removed",
+             strerror(error));
 }
 
 /* --- user ------------------------------------------------------------------------------------- */

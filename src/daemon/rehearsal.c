@@ -220,6 +220,8 @@ static double next_alarm(struct rehearsal *r)
     for (struct backend *b = worker_parts(r->worker).backends->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++)
             at = earlier(r, &b->conns[i]->timer, at);
+        for (uint32_t i = 0; i < BACKEND_APART; i++)
+            if (b->apart[i]) at = earlier(r, &b->apart[i]->timer, at);
     }
     for (struct flow *flow = r->turn->flows; flow; flow = flow->next_flow)
         at = earlier(r, &flow->timer, at);

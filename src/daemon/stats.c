@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backend/conn.h"
 #include "base/log.h"
 #include "base/shared.h"
 #include "client/local.h"
@@ -65,7 +66,7 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_number(out, "pid", (uint64_t)s->pid);
     stat_number(out, "uptime", (uint64_t)board_uptime(s->board));
     stat_number(out, "time", (uint64_t)time(NULL));
-    stat_line(out, "version", "%s", LOCAL_VERSION);
+    stat_line(out, "version", "%s", local_version(s->turn));
     stat_number(out, "pointer_size", 8 * sizeof(void *));
     stat_line(out, "rusage_user", "%.6f", (double)sum.user_us * 1e-6);
     stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);
@@ -131,6 +132,20 @@ static void settings(const struct stats_source *s, struct outq *out)
 
 /* --- stats pools ------------------------------------------------------------------------------- */
 
+static bool is_answering(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->state == CONN_READY) return true;
+    return false;
+}
+
+static uint32_t count_answering(const struct pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) n += is_answering(p->members[i].backend);
+    return n;
+}
+
 static void show_pool(struct pool *p, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
@@ -147,7 +162,9 @@ static void show_pool(struct pool *p, struct outq *out)
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->members_n);
-    SHOW("living", "%u", pool_living(p));
+    SHOW("in_ring", "%u", pool_living(p));
+    SHOW("answering", "%u", count_answering(p));
+    SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "client/client.h"
+#include "daemon/bind.h"
 #include "daemon/orders.h"
 #include "daemon/process.h"
 #include "daemon/worker_state.h"
@@ -120,6 +121,8 @@ struct turn_limits worker_limits(const struct options *o)
     return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
                                 .max_value = o->max_value,
                                 .client_buffer = o->client_buffer,
+                                .keepalive = o->keepalive,
+                                .version_answer = o->version_answer,
                                 .strict_keys = o->strict_keys};
 }
 
@@ -129,10 +132,10 @@ static const char **listener_names(const struct options *o)
     const char **names = calloc(o->bind.n + 1, sizeof *names);
     if (!names) abort();
     for (size_t i = 0; i < o->bind.n; i++) {
-        const char *name;
-        size_t len;
-        option_named_address(o->bind.items[i], &name, &len);
-        names[i] = strndup(name, len ? len : strlen(name));
+        struct bind_spec spec;
+        (void)bind_parse(&spec,
+                         o->bind.items[i]); /* the command line was checked when it was read */
+        names[i] = strndup(spec.name, spec.name_len);
         if (!names[i]) abort();
     }
     return names;
@@ -162,6 +165,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     w->stats = (struct stats_source){.board = seat->board,
+                                     .turn = &w->turn,
                                      .options = &w->options,
                                      .script = &w->succession.script,
                                      .pid = seat->channel < 0 ? getpid() : getppid()};

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "protocol/echo.h"
 #include "protocol/text.h"
 
 static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
@@ -22,10 +23,8 @@ int64_t request_exptime(const struct request *r)
     return is_asked ? r->asked_exptime : (int64_t)r->exptime;
 }
 
-bool request_is_odd(const struct request *r)
+bool request_store_is_odd(const struct request *r)
 {
-    unsigned shape = command_info(r->command_id)->shape;
-    if (shape != SHAPE_STORE && shape != SHAPE_META_STORE) return false;
     int64_t exptime = request_exptime(r);
     return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
 }
@@ -55,14 +54,15 @@ static uint8_t *put_flags_flag(uint8_t *to, const struct request *r)
     return to + text_write_unsigned(to, r->client_flags);
 }
 
-/* The flags as they came, in their order, but for q, which is ours, and for T and F, which the script may have changed. */
+/* The flags as they came, in their order, but for q, which is ours, for k where the key is put into the answer here, and for T and
+ * F, which the script may have changed. */
 static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
-    bool stores = r->command_id == COMMAND_META_SET;
+    bool stores = r->command_id == COMMAND_META_SET, hides_key = request_hides_key(r);
     size_t len;
     while (request_next_flag(&at, end, &flag, &len)) {
-        if (*flag == 'q') continue;
+        if (*flag == 'q' || (*flag == 'k' && hides_key)) continue;
         if (*flag == 'T' && r->meta & META_EXPTIME) {
             p = put_exptime_flag(p, r);
         } else if (*flag == 'F' && r->meta & META_FLAGS) {

@@ -68,6 +68,8 @@ static const char *const choice_names[][32] = {
     [MG_ORDER] = {ORDERS(NAME_TEXT)},
     [MG_ON_FAILURE] = {ON_FAILURES(NAME_TEXT)},
     [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
+    [MG_PROBE] = {PROBES(NAME_TEXT)},
+    [MG_REQUESTS] = {REQUESTS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
@@ -141,17 +143,23 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
                                    NULL, 0);
 }
 
+/* A table's host or path stands alone: what looks like a weight or a name in it is no host or path. */
+static const char *read_server(struct server_spec *spec, const char *text, size_t len, int32_t port)
+{
+    if (port == 0) return server_spec_parse(spec, text, len);
+    if (port > 0) return server_spec_from_host(spec, text, len, (uint32_t)port);
+    *spec = (struct server_spec){.weight = SERVER_WEIGHT_NONE};
+    return addr_spec_parse(&spec->addr, text, len);
+}
+
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
                         const struct mg_server_options *o)
 {
     struct server_spec spec;
-    const char *wrong = server_spec_parse(&spec, server, len);
+    const char *wrong = read_server(&spec, server, len, o->port);
+    if (!wrong && o->name) wrong = server_spec_set_name(&spec, o->name, o->name_len);
     if (wrong) return wrong;
     if (o->weight >= 0) spec.weight = o->weight;
-    if (o->name && o->name_len < sizeof spec.name) {
-        memcpy(spec.name, o->name, o->name_len);
-        spec.name[o->name_len] = '\0';
-    }
     return pool_add_server(s->routes.routes[pool]->pool, &spec, o->timeout, &o->backend);
 }
 

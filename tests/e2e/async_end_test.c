@@ -150,12 +150,12 @@ static void a_server_that_goes_is_an_error_to_the_function(void **state)
                              backend_address(b), backend_address(spare)),
                        NULL);
     struct client *c = client_connects(m);
-    client_sends(c, "get k\r\nset k 0 0 1\r\nx\r\n");
-    backend_sees(b, "get k\r\nset k 0 0 1\r\nx\r\n");
+    client_sends(c, "mg k v\r\nset k 0 0 1\r\nx\r\n");
+    backend_sees(b, "mg k v\r\nset k 0 0 1\r\nx\r\n");
     backend_closes(b);
-    backend_sees(spare, "get k\r\nset k 0 0 1\r\nx\r\n");
-    backend_answers(spare, textf("%sSTORED\r\n", hit_and_end("k", "y")));
-    client_sees(c, textf("%sSTORED\r\n", hit_and_end("k", "y")));
+    backend_sees(spare, "mg k v\r\nset k 0 0 1\r\nx\r\n");
+    backend_answers(spare, "VA 1\r\ny\r\nSTORED\r\n");
+    client_sees(c, "VA 1\r\ny\r\nSTORED\r\n");
     client_sees_nothing_more(c);
 }
 

@@ -293,8 +293,10 @@ static void a_pool_of_dead_servers_answers_at_once(void **state)
                   address_of_nobody(), address_of_nobody(), options[o]),
             NULL));
         for (size_t r = 0; r < sizeof requests / sizeof *requests; r++) {
-            bool misses = strstr(options[o], "miss") && strncmp(requests[r], "get", 3) == 0;
-            client_fails_at_once(c, requests[r], misses ? "END" : "SERVER_ERROR 127.0.0.1:");
+            const char *failure = "SERVER_ERROR 127.0.0.1:";
+            if (strstr(options[o], "miss") && strncmp(requests[r], "get", 3) == 0) failure = "END";
+            if (strstr(options[o], "miss") && strncmp(requests[r], "mg", 2) == 0) failure = "EN";
+            client_fails_at_once(c, requests[r], failure);
         }
         client_sees_nothing_more(c);
         stage_clears();

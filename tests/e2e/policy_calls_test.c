@@ -53,6 +53,7 @@ static void equal_gets_in_flight_share_one_call(void **state)
     client_sees(c[4], "VALUE k 0 1 7\r\nx\r\nEND\r\n");
     client_sends(c[0], "get k\r\n"); /* nothing is in flight any more */
     backend_sees(a, "get k\r\n");
+    backend_stops_listening(a);
     backend_closes(a);
     client_sees_line_starting(c[0], failure_of(backend_address(a)));
 }

@@ -66,8 +66,8 @@ static void a_backend_that_closes_fails_what_waits_and_is_connected_again(void *
     struct client *c =
         client_connects(moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
 
-    client_sends(c, "get k1\r\nget k2\r\nget k3\r\n");
-    backend_sees(b, "get k1\r\nget k2\r\nget k3\r\n");
+    client_sends(c, "get k1\r\nmg k2\r\ndelete k3\r\n");
+    backend_sees(b, "get k1\r\nmg k2\r\ndelete k3\r\n");
     backend_answers(b, hit_and_end("k1", "x"));
     backend_closes(b);
     client_sees(c, hit_and_end("k1", "x"));
@@ -85,8 +85,8 @@ static void a_reset_is_as_good_as_a_close(void **state)
     struct client *c =
         client_connects(moongate_start(script_of_one(backend_address(b), "timeout = 60"), NULL));
 
-    client_sends(c, "get k1\r\nset k2 0 0 1\r\nx\r\n");
-    backend_sees(b, "get k1\r\nset k2 0 0 1\r\nx\r\n");
+    client_sends(c, "mg k1\r\nset k2 0 0 1\r\nx\r\n");
+    backend_sees(b, "mg k1\r\nset k2 0 0 1\r\nx\r\n");
     backend_resets(b);
     client_sees_line_starting(c, failure_of(backend_address(b)));
     client_sees_line_starting(c, failure_of(backend_address(b)));
@@ -238,12 +238,14 @@ static void a_stalled_connection_is_closed_and_made_again(void **state)
     struct client *c = client_connects(moongate_start(
         script_of_one(backend_address(b), "timeout = 60, stall_timeout = 0.2"), NULL));
 
-    client_sends(c, "get k1\r\nget k2\r\n");
-    backend_sees(b, "get k1\r\nget k2\r\n");
-    client_sees_line_starting(c, failure_of(backend_address(b)));
+    client_sends(c, "mg k1\r\nget k2\r\n");
+    backend_sees(b, "mg k1\r\nget k2\r\n");
     client_sees_line_starting(c, failure_of(backend_address(b)));
     backend_sees_closed(b);
-    backend_sees_links(b, 2);
+    backend_sees(b, "get k2\r\n"); /* once more */
+    client_sees_line_starting(c, failure_of(backend_address(b)));
+    backend_sees_closed(b);
+    backend_sees_links(b, 3);
     client_sees_nothing_more(c);
 }
 

@@ -83,7 +83,7 @@ static void group_learns_homes(struct group *g, const char *data)
 
 static void group_has_living(struct group *g, int n)
 {
-    stat_becomes(g->c, "pools", "all:living", textf("%d", n));
+    stat_becomes(g->c, "pools", "all:in_ring", textf("%d", n));
 }
 
 static void server_dies(struct group *g, int s)
@@ -157,7 +157,7 @@ static void only_a_good_probe_brings_keys_home(void **state)
         assert_string_equal(content(g.c, key_of(away)), "");
         if (stage_now() > begun + stage_deadline()) stage_fails("nobody probes");
     }
-    assert_int_equal(stat_number(g.c, "pools", "all:living"), 3);
+    assert_int_equal(stat_number(g.c, "pools", "all:in_ring"), 3);
     memcached_thaws(g.servers[2]);
     group_has_living(&g, 4);
     for (int i = 0; i < KEYS; i++) assert_string_equal(content(g.c, key_of(i)), "old");

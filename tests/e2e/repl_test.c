@@ -13,7 +13,7 @@ static const char SCRIPT[] =
        "local both = mg.failover { near, far }\n"
        "return function(req)\n"
        "  if req:has_prefix 'oops' then error 'mine' end\n"
-       "  if req:has_prefix 'tmp:' then req.exptime = 60 end\n"
+       "  if req:has_prefix 'tmp:' and req.exptime == 0 then req.exptime = 60 end\n"
        "  return both\n"
        "end\n";
 

@@ -136,7 +136,7 @@ static void check_request(const struct words *w)
     } else if (is_one_of(name, " gat gats ")) {
         check(w->n >= 3);
         for (size_t i = 2; i < w->n; i++) check(key_is_valid(w->word[i]));
-    } else if (is_one_of(name, " flush_all version stats ")) {
+    } else if (is_one_of(name, " flush_all version stats mn ")) {
         check(strcmp(w->word[w->n - 1], "noreply") != 0);
     } else {
         size_t n = is_one_of(name, STORES) ? 5 : is_one_of(name, " incr decr touch ") ? 3 : 2;
@@ -270,6 +270,8 @@ static void answer_well(struct server_conn *c, const struct words *w, const uint
         answer_meta(c, w, miss);
     else if (strcmp(name, "version") == 0)
         bytes_say(&c->out, "VERSION 1.6.18\r\n");
+    else if (strcmp(name, "mn") == 0)
+        bytes_say(&c->out, "MN\r\n");
     else if (strcmp(name, "flush_all") == 0)
         bytes_say(&c->out, "OK\r\n");
     else if (strcmp(name, "stats") == 0)
@@ -318,6 +320,8 @@ static void answer(struct server *s, struct server_conn *c, const struct words *
 {
     enum mood mood = c->poisoned ? MOOD_GOOD : s->mood;
     if (mood == MOOD_GOOD && has_long_opaque(w)) mood = MOOD_CLIENT_ERROR;
+    if (is_one_of(w->word[0], " version mn ") && mood != MOOD_HALF)
+        mood = MOOD_GOOD; /* any line does */
     size_t before = c->out.len;
     bool was_poisoned = c->poisoned;
     s->mood = MOOD_GOOD;
@@ -325,7 +329,7 @@ static void answer(struct server *s, struct server_conn *c, const struct words *
     switch (mood) {
     case MOOD_SERVER_ERROR: bytes_say(&c->out, "SERVER_ERROR out of memory\r\n"); break;
     case MOOD_CLIENT_ERROR:
-        bytes_say(&c->out, "CLIENT_ERROR no\r\n");
+        bytes_say(&c->out, "CLIENT_ERROR invalid flag\r\n"); /* which swallows the value of an ms */
         if (is_one_of(w->word[0], STORES)) poison(c); /* it may take the value for commands */
         break;
     case MOOD_WRONG_KEY:

@@ -1,5 +1,7 @@
 #include "lib/application.h"
 
+#include "lib/memcached.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +116,8 @@ static enum kind any_kind(unsigned *seed)
                   {KIND_META_DELETE, 2}, {KIND_MARK, 3}};
     unsigned at = random_below(seed, 100), i = 0;
     while (at >= shares[i].share) at -= shares[i++].share;
-    return shares[i].kind;
+    bool is_meta = shares[i].kind >= KIND_META_GET && shares[i].kind <= KIND_META_DELETE;
+    return is_meta && !memcached_at_hand_has_meta() ? KIND_GET : shares[i].kind;
 }
 
 static void add_text(struct octets *out, const char *format, ...)
@@ -313,7 +316,9 @@ static enum step take_plain_line(struct application *a, const struct asked *q, c
 
 static enum step take_line(struct application *a, struct asked *q, const char *line, size_t len)
 {
-    if (strncmp(line, "SERVER_ERROR ", 13) == 0 && q->kind != KIND_MARK) {
+    bool is_meta = q->kind >= KIND_META_GET && q->kind <= KIND_META_DELETE;
+    bool is_unknown = a->may_be_refused && is_meta && strcmp(line, "ERROR\r\n") == 0;
+    if (is_unknown || (strncmp(line, "SERVER_ERROR ", 13) == 0 && q->kind != KIND_MARK)) {
         a->tally.errors++;
         octets_take(&a->peer.in, len);
         return STEP_DONE;

@@ -30,7 +30,8 @@ struct application;
 struct application *application_connects(struct moongate *m, const char *prefix, unsigned depth,
                                          unsigned seed);
 
-/* NOT_STORED and NS are right answers to its sets: a route may say so. */
+/* NOT_STORED and NS are right answers to its sets: a route may say so. ERROR is one to its meta commands: a server that tells
+ * lies when it is asked `mn` gets none. */
 void application_may_be_refused(struct application *a);
 
 /* For how long the reply that it waits for has been the next one. */

@@ -1,5 +1,6 @@
 #include "lib/backend.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +11,17 @@
 #include "lib/address.h"
 #include "lib/program.h"
 
-static const char question[] = "version\r\n", answer[] = "VERSION 1.6.18\r\n";
+/* What moongate asks each connection first. */
+static const char *const questions[] = {"version\r\n", "mn\r\n"};
+
+enum { PROBES = sizeof questions / sizeof *questions };
 
 struct link {
     struct peer peer;
     struct backend *backend;
     struct link *next; /* made later */
-    bool is_validated; /* `version` was asked and answered */
+    unsigned probed;   /* how many of the probes were asked and answered */
+    bool is_validated; /* all */
     bool is_over;      /* the play has seen or made its end */
 };
 
@@ -24,7 +29,9 @@ struct backend {
     struct actor listener;
     struct address at;
     const char *address;
-    struct link *links; /* all there ever were, oldest first */
+    const char *answers[PROBES]; /* to what it is asked first; NULL: it closes */
+    unsigned probes;             /* how many of them it waits for */
+    struct link *links;          /* all there ever were, oldest first */
     struct link *turned_to;
     unsigned n; /* links made */
     bool is_silent;
@@ -35,18 +42,39 @@ static struct backend *backends;
 
 /* --- links ---------------------------------------------------------------------------------- */
 
+/* The next of what moongate asks first has come. */
+static bool link_is_asked(const struct link *l, unsigned which)
+{
+    size_t n = strlen(questions[which]);
+    if (octets_n(&l->peer.in) < n) return false;
+    return memcmp(octets_at(&l->peer.in), questions[which], n) == 0;
+}
+
+static void link_is_probed(struct link *l)
+{
+    struct backend *b = l->backend;
+    const char *question = questions[l->probed], *answer = b->answers[l->probed];
+    if (octets_n(&l->peer.in) < strlen(question)) return;
+    if (!link_is_asked(l, l->probed))
+        stage_fails("%s: the first bytes are %s", l->peer.name,
+                    octets_escape(octets_at(&l->peer.in), octets_n(&l->peer.in)));
+    octets_take(&l->peer.in, strlen(question));
+    l->probed++;
+    l->is_validated = l->probed == b->probes || !b->answers[l->probed];
+    peer_queues(&l->peer, answer, strlen(answer));
+}
+
 static void link_acts(struct actor *actor, short revents)
 {
     struct link *l = (struct link *)(void *)actor;
-    size_t n = sizeof question - 1;
     peer_acts(actor, revents);
-    if (l->is_validated || l->backend->is_silent || octets_n(&l->peer.in) < n) return;
-    if (memcmp(octets_at(&l->peer.in), question, n) != 0)
-        stage_fails("%s: the first bytes are %s", l->peer.name,
-                    octets_escape(octets_at(&l->peer.in), octets_n(&l->peer.in)));
-    octets_take(&l->peer.in, n);
-    l->is_validated = true;
-    peer_queues(&l->peer, answer, sizeof answer - 1);
+    if (l->backend->is_silent || l->is_over) return;
+    if (!l->is_validated) {
+        link_is_probed(l);
+    } else if (!l->backend->answers[PROBES - 1] && link_is_asked(l, PROBES - 1)) {
+        shutdown(l->peer.actor.fd, SHUT_RDWR);
+        l->is_over = true;
+    }
 }
 
 static bool link_leaves(struct actor *actor)
@@ -66,6 +94,7 @@ static void listener_acts(struct actor *actor, short revents)
     struct link *l = stage_memory(sizeof *l), **end = &b->links;
     peer_init(&l->peer, fd, textf("backend %s, connection %u", b->address, ++b->n));
     l->backend = b;
+    l->is_validated = b->probes == 0;
     l->peer.actor.rank = RANK_BACKEND;
     l->peer.actor.acts = link_acts;
     l->peer.actor.leaves = link_leaves;
@@ -96,6 +125,14 @@ static struct link *awaited_link(struct backend *b)
     return current_link(b);
 }
 
+void backend_is(struct backend *b, unsigned probes, const char *version, const char *noop)
+{
+    assert(probes <= PROBES);
+    b->probes = probes;
+    b->answers[0] = version;
+    b->answers[1] = noop;
+}
+
 /* --- the backend ---------------------------------------------------------------------------- */
 
 static bool backend_leaves(struct actor *actor)
@@ -123,6 +160,7 @@ static struct backend *backend_at(const char *address)
 {
     struct backend *b = stage_memory(sizeof *b);
     b->at = address_read(address);
+    backend_is(b, PROBES, "VERSION 1.6.18\r\n", "MN\r\n");
     b->listener.rank = RANK_BACKEND;
     b->listener.acts = listener_acts;
     b->listener.leaves = backend_leaves;

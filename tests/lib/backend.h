@@ -1,7 +1,7 @@
 /* backend: a memcached server played by the test, line by line.
  *
- * Belongs to the stage. It accepts by itself and answers the `version` that moongate sends first on
- * each connection; everything after that is up to the play. What the play says about "the backend"
+ * Belongs to the stage. It accepts by itself and answers the `version` and the `mn` that moongate sends
+ * first on each connection; everything after that is up to the play. What the play says about "the backend"
  * concerns its current link: the oldest connection that neither side has been seen to end. With `-j
  * 1` and one connection there is no other.
  */
@@ -15,6 +15,9 @@ struct backend;
 struct backend *backend_listens(void); /* on a free port of 127.0.0.1 */
 struct backend *
 backend_listens_unix(void); /* on a socket file: what it sends can be seen to be read */
+
+/* What it answers to `version` and `mn` from now on (NULL: it ends a connection that asks mn), and how many of the two it is asked; else 1.6.18's. */
+void backend_is(struct backend *b, unsigned probes, const char *version, const char *noop);
 
 /* As a script names it: `127.0.0.1:4711`, `unix:/tmp/...`. */
 const char *backend_address(const struct backend *b);

@@ -24,6 +24,24 @@ struct footprint footprint_of(struct moongate *m)
     return f;
 }
 
+struct footprint_wait {
+    struct moongate *m;
+    const struct footprint *before;
+};
+
+static bool has_as_many_sockets(void *what)
+{
+    const struct footprint_wait *w = what;
+    return footprint_of(w->m).sockets == w->before->sockets;
+}
+
+struct footprint footprint_returns(struct moongate *m, const struct footprint *before)
+{
+    struct footprint_wait w = {m, before};
+    if (!stage_waits(has_as_many_sockets, &w)) stage_fails("sockets stay");
+    return footprint_of(m);
+}
+
 void footprint_stays(const struct footprint *before, const struct footprint *after, size_t more_kib)
 {
     assert_memory_equal(before->workers, after->workers, sizeof before->workers);

@@ -24,6 +24,10 @@ void clients_are_gone(struct client *c);
 /* Of what is now; the play has waited until servers are as they were before. */
 struct footprint footprint_of(struct moongate *m);
 
+/* Waits until the workers have as many sockets as then: connections apart stay for a moment (src/backend/apart.c). The footprint of
+ * now. */
+struct footprint footprint_returns(struct moongate *m, const struct footprint *before);
+
 /* The same workers, as many sockets, and at most so much more memory. */
 void footprint_stays(const struct footprint *before, const struct footprint *after,
                      size_t more_kib);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@ struct memcached {
     struct program program; /* first: the stage knows it by its actor */
     const char *address;
     const char **argv;
+    char version[32];
 };
 
 static bool memcached_leaves(struct actor *actor)
@@ -27,13 +30,14 @@ static bool answers(void *what)
     struct memcached *s = what;
     static const char question[] = "version\r\n";
     struct address to = address_read(s->address);
-    char got[64];
+    char got[64] = "";
     if (s->program.is_gone) return true;
     int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_there = connect(fd, &to.as.any, to.n) == 0 &&
                     send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0 &&
-                    recv(fd, got, sizeof got, 0) > 0;
+                    recv(fd, got, sizeof got - 1, 0) > 0;
     close(fd);
+    sscanf(got, "VERSION %31s", s->version);
     return is_there;
 }
 
@@ -66,14 +70,32 @@ static struct memcached *enter(void)
     return s;
 }
 
-static bool starts_at(struct memcached *s, const char *address, const char *first, va_list rest)
+const char *memcached_at_hand(void)
+{
+    const char *named = getenv("MEMCACHED");
+    return named && *named ? named : "memcached";
+}
+
+bool memcached_at_hand_has_meta(void)
+{
+    static int minor = -1; /* of 1.6.x */
+    if (minor < 0) {
+        const char *const argv[] = {memcached_at_hand(), "-V", NULL};
+        struct run run = program_run(argv);
+        if (sscanf(run.out, "memcached 1.6.%d", &minor) != 1) minor = 0;
+    }
+    return minor >= 10;
+}
+
+static bool starts_at(struct memcached *s, const char *address, const char *binary,
+                      const char *first, va_list rest)
 {
     bool is_unix = strncmp(address, "unix:", 5) == 0;
     const char *port = strrchr(address, ':') + 1;
     const char *host = textf("%.*s", (int)(port - 1 - address), address);
-    const char *const over_unix[] = {"memcached", "-t", "1", "-u", own_name(), "-s", port, NULL};
-    const char *const over_tcp[] = {"memcached", "-l", host, "-p", port,       "-U",
-                                    "0",         "-t", "1",  "-u", own_name(), NULL};
+    const char *const over_unix[] = {binary, "-t", "1", "-u", own_name(), "-s", port, NULL};
+    const char *const over_tcp[] = {binary, "-l", host, "-p", port,       "-U",
+                                    "0",    "-t", "1",  "-u", own_name(), NULL};
     s->address = textf("%s", address);
     s->argv = program_arguments(is_unix ? over_unix : over_tcp, first, rest);
     return starts(s);
@@ -84,28 +106,52 @@ struct memcached *memcached_start_at(const char *address, const char *first, ...
     struct memcached *s = enter();
     va_list rest;
     va_start(rest, first);
-    bool is_there = starts_at(s, address, first, rest);
+    bool is_there = starts_at(s, address, memcached_at_hand(), first, rest);
     va_end(rest);
     return is_there ? s : NULL;
 }
 
-struct memcached *memcached_start(const char *first, ...)
+static struct memcached *starts_somewhere(const char *binary, const char *first, va_list options)
 {
     struct memcached *s = enter();
     va_list rest;
     /* Somebody may take the free port before memcached does. */
     for (int attempt = 0; attempt < 5; attempt++) {
-        va_start(rest, first);
-        bool is_there = starts_at(s, textf("127.0.0.1:%d", address_free_port()), first, rest);
+        va_copy(rest, options);
+        bool is_there =
+            starts_at(s, textf("127.0.0.1:%d", address_free_port()), binary, first, rest);
         va_end(rest);
         if (is_there) return s;
     }
-    stage_fails("memcached does not start");
+    stage_fails("%s does not start", binary);
+}
+
+struct memcached *memcached_start(const char *first, ...)
+{
+    va_list options;
+    va_start(options, first);
+    struct memcached *s = starts_somewhere(memcached_at_hand(), first, options);
+    va_end(options);
+    return s;
+}
+
+struct memcached *memcached_start_of(const char *binary, const char *first, ...)
+{
+    va_list options;
+    va_start(options, first);
+    struct memcached *s = starts_somewhere(binary, first, options);
+    va_end(options);
+    return s;
 }
 
 const char *memcached_address(const struct memcached *s)
 {
     return s->address;
+}
+
+const char *memcached_version(const struct memcached *s)
+{
+    return s->version;
 }
 
 void memcached_kill(struct memcached *s)

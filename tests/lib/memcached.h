@@ -1,5 +1,6 @@
 /* memcached: the real server, on a free port of 127.0.0.1 or where the test says.
  *
+ * It is the one that the environment names (MEMCACHED=/path), else the one that is installed.
  * Belongs to the stage, which ends it with the test. One thread, unless the options say otherwise,
  * so that cas numbers depend on the commands alone.
  */
@@ -14,11 +15,23 @@ struct memcached;
 /* Starts it with these further options (NULL-ended) and waits until it answers. */
 struct memcached *memcached_start(const char *first, ...);
 
+/* The same with that binary. */
+struct memcached *memcached_start_of(const char *binary, const char *first, ...);
+
+/* The binary that memcached_start runs. */
+const char *memcached_at_hand(void);
+
+/* It has today's meta commands: 1.6.10 or later. */
+bool memcached_at_hand_has_meta(void);
+
 /* The same at an address: `127.1.2.3:11211`, `unix:/path`. NULL when it ends at once: somebody has
  * that port. */
 struct memcached *memcached_start_at(const char *address, const char *first, ...);
 
 const char *memcached_address(const struct memcached *s);
+
+/* What it answered to `version`: "1.6.18". */
+const char *memcached_version(const struct memcached *s);
 
 /* Ends it now; starts it again, empty, at the same address. */
 void memcached_kill(struct memcached *s);

@@ -28,14 +28,14 @@ await() { # pid, command...
 
 file_has() { grep -q "$1" "$2" 2>/dev/null; }
 
-# A memcached with these options; its log is memcachedNAME.log in that folder. Sets memcached_pid.
+# A memcached (the one that MEMCACHED names, else the installed one) with these options; its log is memcachedNAME.log in that folder. Sets memcached_pid.
 memcached_launches() { # folder, name, options...
     memcached_folder=$1 memcached_name=$2
     shift 2
     [ "$(id -u)" = 0 ] && set -- -u root "$@"
     rm -f "$memcached_folder/port$memcached_name"
-    MEMCACHED_PORT_FILENAME=$memcached_folder/port$memcached_name memcached -U 0 -t 1 -m 64 "$@" \
-        2>"$memcached_folder/memcached$memcached_name.log" &
+    MEMCACHED_PORT_FILENAME=$memcached_folder/port$memcached_name "${MEMCACHED:-memcached}" -U 0 -t 1 -m 64 "$@" \
+        >"$memcached_folder/memcached$memcached_name.log" 2>&1 &
     memcached_pid=$!
 }
 

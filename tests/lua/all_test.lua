@@ -32,6 +32,29 @@ for _, policy in ipairs { "all_sync", "all_async", "all_fastest", "all_initial",
     end)
 end
 
+-- The README's recipe.
+t.describe("add as a lock on copies", function()
+    local SCRIPT = [[
+        local mg = require "moongate"
+        local a = mg.pool { "10.0.0.1:11211", name = "a" }
+        local b = mg.pool { "10.0.0.2:11211", name = "b" }
+        return mg.by_command { add = mg.failover { a, b }, default = mg.all_sync { a, b } }]]
+
+    t.it("has one winner, when one copy is asked first", function()
+        local app = t.load_text(SCRIPT)
+        app:server(B):put("lock", "left over")
+        t.expect(app:add("lock", "mine")):is "STORED\r\n"
+        t.expect(app:add("lock", "another's")):is "NOT_STORED\r\n"
+        t.expect(app:server(A):value "lock"):equals "mine"
+        t.expect(app:server(B):value "lock"):equals "left over"
+        app:delete "lock"
+        for _, name in ipairs { A, B } do t.expect(app:server(name):value "lock"):equals(nil) end
+        app:server(A):is_down()
+        t.expect(app:add("lock", "mine")):is "STORED\r\n"
+        t.expect(app:add("lock", "another's")):is "NOT_STORED\r\n"
+    end)
+end)
+
 t.describe("all_sync", function()
     t.it("waits for the slowest", function()
         local app = over "all_sync"

@@ -31,6 +31,19 @@ t.describe("l1_l2", function()
         t.expect({ math.ceil(a:item("n").ttl), math.ceil(b:item("n").ttl) }):equals { 50, 50 }
     end)
 
+    t.it("keeps nothing nearby that is over or ends sooner", function()
+        local app = over "mg.l1_l2 { a, b, exptime = 60 }"
+        local now = math.floor(t.now())
+        local times = { [-1] = -1, [2678400] = 2678400, [now - 5] = now - 5, [now + 5] = now + 5,
+                        [now + 500] = 60, [0] = 60, [59] = 59, [61] = 60 }
+        for given, kept in pairs(times) do
+            app:set("k", "value", 0, given)
+            t.expect(sent(app)):equals { ("b set k 0 %d 5"):format(given), ("a set k 0 %d 5"):format(kept) }
+        end
+        app:set("k", "value", 0, 2678400)
+        t.expect(app:get "k"):is_miss()
+    end)
+
     t.it("remembers a miss for a while, when it is told so", function()
         local app, a, b = over "mg.l1_l2 { a, b, exptime = 60, negative = 5 }"
         t.expect(app:get "k"):is_miss()

@@ -50,6 +50,7 @@
 #define SERVER_FIELDS(X)                                                                           \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
+    X(port)                                                                                        \
     X(weight)                                                                                      \
     X(timeout)                                                                                     \
     X(backend)

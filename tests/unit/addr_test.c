@@ -24,7 +24,17 @@ static const struct {
     {"::1", "::1", "", -1},
     {"fe80::1%lo", "fe80::1%lo", "", -1},
     {"unix:/run/mg.sock", "", "/run/mg.sock", -1},
-    {"unix:a:1", "", "a:1", -1},
+    {"fe80::1%eth0.7", "fe80::1%eth0.7", "", -1},
+    {"[fe80::1%2]:5", "fe80::1%2", "", 5},
+    {"::ffff:1.2.3.4", "::ffff:1.2.3.4", "", -1},
+    {"1::2", "1::2", "", -1},
+    {"H_1.Example.", "H_1.Example.", "", -1},
+    {"_mc.-a-", "_mc.-a-", "", -1},
+    {"255.255.255.255", "255.255.255.255", "", -1},
+    {"1.2.3.4.example", "1.2.3.4.example", "", -1},
+    {"unix:a:b", "", "a:b", -1},
+    {"unix:/a b,c\xc3\xa9", "", "/a b,c\xc3\xa9", -1},
+    {"unix:12", "", "12", -1},
 };
 
 /* text, a word of the complaint */
@@ -39,14 +49,51 @@ static const char *const bad[][2] = {
     {"h:70000", "port 70000 is not in 0..65535"},
     {"h:99999999999999999999999", "is not in 0..65535"},
     {"11211", "number alone"},
+    {"1.2.3", "four numbers of 0 to 255"},
+    {"256.0.0.1:1", "four numbers of 0 to 255"},
+    {"1.2.3.4.5", "four numbers of 0 to 255"},
+    {"01.2.3.4", "four numbers of 0 to 255"},
+    {"0x7f", "four numbers of 0 to 255"},
+    {"127.0x1:1", "four numbers of 0 to 255"},
+    {"1.2.3.4.", "four numbers of 0 to 255"},
     {"a b:1", "space or control"},
     {"a\n:1", "space or control"},
+    {"a\x7f", "space or control"},
+    {"/run/mc.sock", "a path is written unix:/path"},
+    {"unix", "unix is no host"},
+    {"a%b", "letters, digits, '-', '_' and '.' only"},
+    {"a,b", "letters, digits, '-', '_' and '.' only"},
+    {"a=b:1", "letters, digits, '-', '_' and '.' only"},
+    {"\xc3\xa9", "letters, digits, '-', '_' and '.' only"},
+    {"a*", "letters, digits, '-', '_' and '.' only"},
+    {"10.0.0.1%lo", "letters, digits, '-', '_' and '.' only"},
+    {".", "nothing before it"},
+    {".a", "nothing before it"},
+    {"a..b", "nothing before it"},
+    {"a..", "nothing before it"},
+    {"h:1:2", "neither host:port nor an IPv6 address"},
+    {"::1:x", "neither host:port nor an IPv6 address"},
+    {":::", "neither host:port nor an IPv6 address"},
+    {"::%", "neither host:port nor an IPv6 address"},
+    {"::%:1", "neither host:port nor an IPv6 address"},
+    {"::%a:1", "neither host:port nor an IPv6 address"},
+    {"::%a%b", "neither host:port nor an IPv6 address"},
+    {"::%a b", "neither host:port nor an IPv6 address"},
+    {"::%sixteen-letters-", "neither host:port nor an IPv6 address"},
+    {"1:2:3:4:5:6:7:8:9", "neither host:port nor an IPv6 address"},
+    {"[::1%]", "not an IPv6 address"},
+    {"[1.2.3.4]", "not an IPv6 address"},
+    {"[[::1]]", "not an IPv6 address"},
+    {"[::1]]", "may follow ']'"},
     {"[::1", "']' is missing"},
     {"[::1]x", "may follow ']'"},
     {"[::1]:", "port after ':' is missing"},
     {"[]:1", "host is missing"},
     {"[host]:1", "not an IPv6 address"},
     {"unix:", "path after unix: is missing"},
+    {"unix:/a\tb", "control byte"},
+    {"unix:/a:1", "ends in ':' and a number"},
+    {"unix::1", "ends in ':' and a number"},
 };
 
 /* A copy that ends exactly where the text ends: reading beyond it is an error of the sanitizer. */
@@ -82,13 +129,36 @@ static void bad_texts_are_refused_with_a_reason(void **state)
     }
 }
 
+/* A host whose port stands elsewhere brings none of its own, and nothing else. */
+static void a_host_alone_is_only_that(void **state)
+{
+    static const char *const taken[] = {"h", "10.0.0.1", "::1", "fe80::1%lo"};
+    static const char *const refused[] = {"",       "h:1", "[::1]", "[::1]:1", "unix:/a", "unix",
+                                          "unix:1", "h 1", "/a",    "h:1:2",   "11211"};
+    struct addr_spec spec;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        assert_null(addr_spec_parse_host(&spec, taken[i], strlen(taken[i])));
+        assert_string_equal(spec.host, taken[i]);
+        assert_false(spec.has_port);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_non_null(addr_spec_parse_host(&spec, refused[i], strlen(refused[i])));
+}
+
 static void what_is_too_long_is_refused(void **state)
 {
     struct addr_spec spec;
     char text[400];
     memset(text, 'a', sizeof text);
-    assert_null(addr_spec_parse(&spec, text, 255));
-    assert_non_null(addr_spec_parse(&spec, text, 256));
+    assert_null(addr_spec_parse(&spec, text, 63));
+    assert_non_null(strstr(addr_spec_parse(&spec, text, 64), "longer than 63 bytes"));
+    for (size_t dot = 63; dot < sizeof text; dot += 64) text[dot] = '.';
+    assert_null(addr_spec_parse(&spec, text, 253));
+    assert_non_null(strstr(addr_spec_parse(&spec, text, 254), "too long"));
+    text[253] = '.';
+    assert_null(addr_spec_parse(&spec, text, 254));
+    assert_int_equal(strlen(spec.host), 254);
+    assert_non_null(strstr(addr_spec_parse(&spec, text, 255), "too long"));
     memcpy(text, "unix:", 5);
     assert_null(addr_spec_parse(&spec, text, 5 + 107));
     assert_non_null(addr_spec_parse(&spec, text, 5 + 108));
@@ -123,7 +193,7 @@ static void addresses_print_as_they_are_written(void **state)
 
 static void a_literal_needs_no_look_up(void **state)
 {
-    static const char *const names[] = {"localhost", "a.test:1", "256.0.0.1", "1.2.3.4.5"};
+    static const char *const names[] = {"localhost", "a.test:1", "1.2.3.4.example"};
     for (size_t i = 0; i < sizeof printed / sizeof *printed; i++) {
         struct addr_spec spec;
         struct addr addr;
@@ -196,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts_are_read),
         cmocka_unit_test(bad_texts_are_refused_with_a_reason),
+        cmocka_unit_test(a_host_alone_is_only_that),
         cmocka_unit_test(what_is_too_long_is_refused),
         cmocka_unit_test(addresses_print_as_they_are_written),
         cmocka_unit_test(a_literal_needs_no_look_up),

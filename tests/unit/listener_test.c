@@ -107,7 +107,6 @@ static void a_client_is_accepted_ready_for_use(void **state)
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
-    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     close(fd);
     close(client);
     listeners_destroy(l, true);
@@ -220,6 +219,79 @@ static void a_unix_socket_serves_and_its_file_goes(void **state)
     assert_int_equal(stat(in_folder("", "s"), &file), -1);
 }
 
+static void a_unix_socket_has_the_mode_that_it_was_given(void **state)
+{
+    static const char *const modes[] = {"0600", "0660", "0777", "020", "0"};
+    const char *said;
+    struct stat file;
+    mode_t had = umask(027);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        char address[128];
+        snprintf(address, sizeof address, "a=%s,mode=%s", in_folder("unix:", "s"), modes[i]);
+        struct listeners *l = bind_one(&said, address);
+        assert_non_null(l);
+        assert_int_equal(stat(in_folder("", "s"), &file), 0);
+        assert_int_equal(file.st_mode & 0777, strtol(modes[i], NULL, 8));
+        assert_non_null(strstr(said, "/s as a\n"));
+        listeners_destroy(l, true);
+    }
+    struct listeners *l = bind_one(&said, in_folder("unix:", "s"));
+    assert_non_null(l);
+    assert_int_equal(stat(in_folder("", "s"), &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0750);
+    listeners_destroy(l, true);
+    assert_int_equal(umask(had), 027); /* as it was before */
+}
+
+/* Root gives it away; others are told that they cannot, and leave no file. */
+static void a_unix_socket_belongs_to_whom_it_was_given(void **state)
+{
+    const char *said;
+    struct stat file;
+    char address[128];
+    snprintf(address, sizeof address, "%s,group=54321,owner=12345", in_folder("unix:", "s"));
+    if (geteuid() != 0) {
+        refuses(address, "start as root or leave out owner= and group=");
+        assert_int_equal(stat(in_folder("", "s"), &file), -1);
+        return;
+    }
+    struct listeners *l = bind_one(&said, address);
+    assert_non_null(l);
+    assert_int_equal(stat(in_folder("", "s"), &file), 0);
+    assert_int_equal(file.st_uid, 12345);
+    assert_int_equal(file.st_gid, 54321);
+    listeners_destroy(l, true);
+}
+
+static void who_is_not_known_gets_no_socket(void **state)
+{
+    char address[128];
+    snprintf(address, sizeof address, "%s,owner=no-such-user", in_folder("unix:", "s"));
+    refuses(address, "user no-such-user is not known on this system");
+    snprintf(address, sizeof address, "%s,group=no-such-group", in_folder("unix:", "s"));
+    refuses(address, "group no-such-group is not known on this system");
+}
+
+static void the_file_of_another_socket_stays(void **state)
+{
+    const char *said;
+    struct stat file;
+    struct listeners *first = bind_one(&said, in_folder("unix:", "s"));
+    assert_non_null(first);
+    assert_int_equal(unlink(in_folder("", "s")), 0);
+    int between = open(in_folder("", "other"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(between >=
+                0); /* takes the number that the first file had, where such are used again */
+    struct listeners *second = bind_one(&said, in_folder("unix:", "s"));
+    assert_non_null(second);
+    listeners_destroy(first, true);
+    assert_int_equal(stat(in_folder("", "s"), &file), 0);
+    listeners_destroy(second, true);
+    assert_int_equal(stat(in_folder("", "s"), &file), -1);
+    close(between);
+    assert_int_equal(unlink(in_folder("", "other")), 0);
+}
+
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
     struct stat file;
@@ -255,6 +327,10 @@ int main(void)
         cmocka_unit_test(the_same_address_twice_is_refused),
         cmocka_unit_test(an_ipv6_listener_leaves_ipv4_alone),
         in_a_folder(a_unix_socket_serves_and_its_file_goes),
+        in_a_folder(a_unix_socket_has_the_mode_that_it_was_given),
+        in_a_folder(a_unix_socket_belongs_to_whom_it_was_given),
+        in_a_folder(who_is_not_known_gets_no_socket),
+        in_a_folder(the_file_of_another_socket_stays),
         in_a_folder(a_file_that_is_no_socket_is_left_alone),
         in_a_folder(a_failure_undoes_what_was_bound_before),
     };

@@ -67,7 +67,7 @@ static void a_file_with_one_wrong_line_is_wrong_and_the_line_is_named(void **sta
     refuses_file("a:1:1000001\n", "line 1: the weight is not in");
     refuses_file("a\n\n#\n11211\n", "line 4: a number alone is no host");
     refuses_file("a:1 two names\n", "line 1: the name holds a space");
-    refuses_file("a:b:c:d\n", "line 1: it is neither host:port:weight nor an IPv6 address");
+    refuses_file("a:b:c:d\n", "line 1: it is neither host:port nor an IPv6 address");
     refuses_file("/run/mc.sock\n", "line 1: a path is written unix:/path");
     refuses_file("a\nb\001\n", "line 2: the host holds a space or control byte");
 }
@@ -157,10 +157,15 @@ static void a_node_that_makes_no_sense_is_named(void **state)
 {
     static const char *const wrong[][2] = {
         {"a|b", "node 1 of its configuration: it is not host|ip|port"},
-        {"a|1.2.3.4|11211 b|1.2.3.4|x", "node 2 of its configuration: its port is not a number"},
+        {"a|1.2.3.4|11211 b|1.2.3.4|x", "node 2 of its configuration: the port is not a number"},
         {"a||0", "port 0 is no port"},
         {"||1", "the host is missing"},
-        {"a|b|123456", "it is too long"},
+        {"a|b|123456", "port 123456 is not in"},
+        {"a|10.0.0.1:1|1", "it is neither a host nor"},
+        {"unix:/s|10.0.0.1|1", "it is neither a host nor"},
+        {"unix||1", "unix is no host"},
+        {"a|[::1]|1", "it is neither a host nor"},
+        {"a|1.2.3|1", "four numbers"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -178,11 +183,17 @@ static void only_the_lowest_priority_of_srv_records_counts(void **state)
 {
     static const struct dns_srv srvs[] = {
         {"c", 2, 9, 1}, {"b", 1, 0, 11211}, {"a", 1, 50, 7}, {"d", 1, 100, 8}, {"e", 1, 50, 0}};
+    static const struct dns_srv odd[] = {{"unix", 0, 1, 7},    {"unix:/tmp/s", 0, 1, 7},
+                                         {"a b", 0, 1, 7},     {"a", 0, 1, 1},
+                                         {"h:1", 0, 1, 11211}, {"7", 0, 1, 11211}};
     static const struct dns_srv even[] = {{"a", 0, 33, 1}, {"b", 0, 33, 1}, {"c", 0, 33, 1}};
     struct discovered_list list = {0};
     (void)state;
     discovered_from_srv(&list, srvs, 5);
     assert_string_equal(show(&list), "b:11211/1 a:7/50 d:8/100"); /* and none with port 0 */
+    discovered_release(&list);
+    discovered_from_srv(&list, odd, 6);
+    assert_string_equal(show(&list), "a:1/1"); /* and none that is no host */
     discovered_release(&list);
     discovered_from_srv(&list, even, 3);
     assert_string_equal(show(&list), "a:1/1 b:1/1 c:1/1"); /* what is equal stays when one comes */
@@ -320,6 +331,9 @@ static void urls_that_make_no_sense_are_refused_in_a_sentence(void **state)
         {"dns+srv://", "the host is missing"},
         {"dns://a/b", "without a path"},
         {"dns://a:0", "port 0 is no port"},
+        {"dns://a b", "space or control"},
+        {"dns://::%a:1", "neither host:port nor"},
+        {"dns+srv://a%b", "letters, digits"},
         {"dns://unix:/a", "a host is wanted"},
         {"elasticache://a:x", "the port is not a number"},
         {"file://etc/pool", "takes an absolute path"},

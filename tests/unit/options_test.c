@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "daemon/bind.h"
 #include "daemon/options.h"
 #include "lib/capture.h"
 #include <cmocka.h>
@@ -87,10 +88,10 @@ static void letters_and_long_names_mean_the_same(void **state)
 static void servers_split_at_commas_and_bind_repeats(void **state)
 {
     struct options o;
-    parse_good(&o, "-s a:1,b:2 -s [::1]:3 -b 127.0.0.2:0 -b unix:/tmp/a,b -b ::1");
+    parse_good(&o, "-s a:1,b:2:3 -s [::1]:3 -b 127.0.0.2:0 -b unix:/tmp/a,b -b ::1");
     assert_int_equal(o.servers.n, 3);
     assert_string_equal(o.servers.items[0], "a:1");
-    assert_string_equal(o.servers.items[1], "b:2");
+    assert_string_equal(o.servers.items[1], "b:2:3");
     assert_string_equal(o.servers.items[2], "[::1]:3");
     assert_int_equal(o.bind.n, 3);
     assert_string_equal(o.bind.items[1], "unix:/tmp/a,b");
@@ -154,11 +155,33 @@ static const char *const refused[][2] = {
     {"--log-format xml a.lua", "give one of text|json"},
     {"--resolver 127.0.0.1,dns.test a.lua", "--resolver 'dns.test' is not an address: give it in"},
     {"--resolver unix:/x a.lua", "--resolver 'unix:/x' is not an address"},
+    {"--resolver 127.0.0.1:0 a.lua", "is not an address: port 0 is no port"},
+    {"--resolver ::%a:1 a.lua", "is not an address: it is neither host:port nor"},
     {"--resolve-min 5 --resolve-max 4 a.lua", "--resolve-min 5 is above --resolve-max 4"},
     {"--discover-wait 9 a.lua", "give seconds in 0..8"},
     {"-b [::1 a.lua", "--bind '[::1' is not an address"},
     {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
     {"-s a:1,,b:2", "--servers '' is not an address"},
+    {"-s a:0", "--servers 'a:0' is not an address: port 0"},
+    {"-s a:1:2:3", "is not an address: it is neither host:port nor"},
+    {"-s a:1:1000001", "is not an address: the weight is not in"},
+    {"-s a%b:1", "is not an address: a host has letters"},
+    {"-b a%b a.lua", "is not an address: a host has letters"},
+    {"-b ::%:1 a.lua", "is not an address: it is neither host:port nor"},
+    {"-b h:1:2 a.lua", "is not an address: it is neither host:port nor"},
+    {"-b 127.0.0.1:1,mode=0660 a.lua", "mode=, owner= and group= are for unix sockets"},
+    {"-b web=[::1]:1,owner=app a.lua", "mode=, owner= and group= are for unix sockets"},
+    {"-b unix:/s,mode=8 a.lua", "mode= takes octal digits"},
+    {"-b unix:/s,mode= a.lua", "mode= takes octal digits"},
+    {"-b unix:/s,mode=07777 a.lua", "mode= takes octal digits"},
+    {"-b unix:/s,mode=1777 a.lua", "mode= takes 0777 at most"},
+    {"-b unix:/s,mode=660,mode=600 a.lua", "mode= is given twice"},
+    {"-b unix:/s,owner=a,owner=b a.lua", "owner= is given twice"},
+    {"-b unix:/s,owner= a.lua", "owner= takes a name or a number"},
+    {"-b unix:/s,group=,mode=600 a.lua", "group= takes a name or a number"},
+    {"-b unix:/s,mod=0660 a.lua", "'mod=0660' is none of mode=, owner=, group="},
+    {"-b unix:/s,mode=0660, a.lua", "'' is none of mode=, owner=, group="},
+    {"-b unix:,mode=0660 a.lua", "the path after unix: is missing"},
 };
 
 static void what_is_wrong_is_said_in_one_line(void **state)
@@ -267,12 +290,52 @@ static void scripts_set_what_the_command_line_does_not(void **state)
     options_release(&o);
 }
 
+/* text, label, address, mode, owner, group */
+static const struct {
+    const char *text, *label, *address;
+    int mode;
+    const char *owner, *group;
+} bound[] = {
+    {"127.0.0.1", "", "127.0.0.1", -1, "", ""},
+    {"web=127.0.0.1:1", "web", "127.0.0.1:1", -1, "", ""},
+    {"unix:/s", "", "unix:/s", -1, "", ""},
+    {"unix:/a,b=", "", "unix:/a", -2, "", ""},
+    {"unix:/a,B=c,d", "", "unix:/a,B=c,d", -1, "", ""},
+    {"unix:/s,mode=0660", "", "unix:/s", 0660, "", ""},
+    {"unix:/s,mode=0,group=7", "", "unix:/s", 0, "", "7"},
+    {"w-1.x_=unix:/s,group=g,owner=app,mode=777", "w-1.x_", "unix:/s", 0777, "app", "g"},
+    {"owner=unix:/s,owner=a.b", "owner", "unix:/s", -1, "a.b", ""},
+};
+
+static void a_listener_has_a_label_an_address_and_who_may_connect(void **state)
+{
+    for (size_t i = 0; i < sizeof bound / sizeof *bound; i++) {
+        struct bind_spec b;
+        const char *wrong = bind_parse(&b, bound[i].text);
+        if (bound[i].mode == -2) {
+            assert_non_null(wrong);
+            continue;
+        }
+        assert_null(wrong);
+        assert_int_equal(b.has_label, bound[i].label[0] != '\0');
+        assert_int_equal(b.address_len, strlen(bound[i].address));
+        assert_memory_equal(b.address, bound[i].address, b.address_len);
+        const char *name = b.has_label ? bound[i].label : bound[i].address;
+        assert_int_equal(b.name_len, strlen(name));
+        assert_memory_equal(b.name, name, b.name_len);
+        assert_int_equal(b.mode, bound[i].mode);
+        assert_string_equal(b.owner, bound[i].owner);
+        assert_string_equal(b.group, bound[i].group);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_stand_where_nothing_is_said),
         cmocka_unit_test(letters_and_long_names_mean_the_same),
         cmocka_unit_test(servers_split_at_commas_and_bind_repeats),
+        cmocka_unit_test(a_listener_has_a_label_an_address_and_who_may_connect),
         cmocka_unit_test(sizes_and_seconds_are_read),
         cmocka_unit_test(what_is_wrong_is_said_in_one_line),
         cmocka_unit_test(help_version_and_print_script_need_no_script),

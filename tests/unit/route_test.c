@@ -289,7 +289,7 @@ static const char plain[] =
     MG "local users, rest = mg.pool { '127.0.0.1:7' }, mg.pool { '127.0.0.1:8' }\n"
        "return function(req)\n"
        "  if req:has_prefix 'user:' then return users end\n"
-       "  if req:has_prefix 'tmp:' then req.exptime = 60 end\n"
+       "  if req:has_prefix 'tmp:' and req.exptime == 0 then req.exptime = 60 end\n"
        "  return rest\n"
        "end\n";
 

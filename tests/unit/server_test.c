@@ -46,14 +46,16 @@ static const struct {
     {"unix:/p:3 n", "unix:/p", 3, "n"},
     {"unix:/a:b", "unix:/a:b", NONE, ""},
     {"unix:/a:b:3", "unix:/a:b", 3, ""},
-    {"unix:/a:1:3", "unix:/a:1", 3, ""},
+    {"a:2:3", "a:2", 3, ""}, /* no IPv6 address, so a weight */
+    {"a::3", "[a::3]:11211", NONE, ""},
     {"h:1:0", "h:1", 0, ""},
     {"[::1]:1:0", "[::1]:1", 0, ""},
     {"unix:/p:0", "unix:/p", 0, ""},
 };
 
 #define WEIGHT "the weight is not in 0..1000000"
-#define COLONS "it is neither host:port:weight nor an IPv6 address"
+#define COLONS "it is neither host:port nor an IPv6 address"
+#define NO_V6  "what stands in [] is not an IPv6 address"
 #define NAMED  "the name holds a space or control byte"
 
 static const struct {
@@ -86,8 +88,13 @@ static const struct {
     {"[", "the ']' is missing"},
     {"[::1", "the ']' is missing"},
     {"[]:1", "the host is missing"},
-    {"[h]:1:2", "what stands in [] is not an IPv6 address"},
-    {"[h:1]:1", COLONS},
+    {"[h]:1:2", NO_V6},
+    {"[h:1]:1", NO_V6},
+    {"::%:1", COLONS},
+    {"::%a:1:2", COLONS},
+    {"unix", "unix is no host; unix:/path is wanted"},
+    {"/run/mc.sock:1", "a path is written unix:/path"},
+    {"unix:/a:1:3", "the path of the unix socket ends in ':' and a number; it has no port"},
     {"[::1]1", "only ':' and a port may follow ']'"},
     {"[::1]:", "the port after ':' is missing"},
     {"[::1]:x", "the port is not a number"},
@@ -97,8 +104,8 @@ static const struct {
     {"unix: n", "the path after unix: is missing"},
     {"unix::3", "the path after unix: is missing"},
     {"unix:/p:1000001", WEIGHT},
-    {"h:1 ", "the name after the space is missing"},
-    {"h:1:2 ", "the name after the space is missing"},
+    {"h:1 ", "the name is missing"},
+    {"h:1:2 ", "the name is missing"},
     {"h:1  n", NAMED},
     {"h:1 a b", NAMED},
     {"h:1 n\n", NAMED},
@@ -141,20 +148,59 @@ static void bad_texts_are_refused_with_a_sentence(void **state)
     }
 }
 
-/* What is wrong with `before`, n letters, and `after`. */
+/* host, port, as it is shown or what is wrong. Hosts are what name servers and scripts said: a text made of both would read as
+ * something else. */
+static const struct {
+    const char *host;
+    uint32_t port;
+    const char *shown, *wrong;
+} parts[] = {
+    {"h", 1, "h:1", NULL},
+    {"::1", 11211, "[::1]:11211", NULL},
+    {"10.0.0.1", 65535, "10.0.0.1:65535", NULL},
+    {"h", 0, NULL, "port 0 is no port of a server"},
+    {"h", 65536, NULL, "the port is not in 1..65535"},
+    {"", 1, NULL, "the host is missing"},
+    {"unix", 7, NULL, "unix is no host; unix:/path is wanted"},
+    {"unix:/tmp/s", 7, NULL, "it is neither a host nor an IPv6 address"},
+    {"h:1", 7, NULL, "it is neither a host nor an IPv6 address"},
+    {"h name", 7, NULL, "the host holds a space or control byte"},
+    {"[::1]", 7, NULL, "it is neither a host nor an IPv6 address"},
+    {"11211", 7, NULL, "a number alone is no host; HOST:PORT is wanted"},
+};
+
+static void a_host_and_a_port_are_a_server_or_refused(void **state)
+{
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        struct server_spec spec;
+        char text[SERVER_TEXT_MAX];
+        const char *wrong =
+            server_spec_from_host(&spec, parts[i].host, strlen(parts[i].host), parts[i].port);
+        if (parts[i].wrong) {
+            assert_non_null(wrong);
+            assert_string_equal(wrong, parts[i].wrong);
+        } else {
+            assert_null(wrong);
+            assert_string_equal(server_show(&spec, text), parts[i].shown);
+        }
+    }
+}
+
+/* What is wrong with `before`, n letters (and a '.' before each 64th), and `after`. */
 static const char *wrong_with_many(const char *before, size_t n, const char *after)
 {
     struct server_spec spec;
     char text[512], many[300];
     memset(many, 'a', sizeof many);
+    for (size_t dot = 63; dot < sizeof many; dot += 64) many[dot] = '.';
     snprintf(text, sizeof text, "%s%.*s%s", before, (int)n, many, after);
     return parse(&spec, text);
 }
 
 static void what_is_as_long_as_may_be_is_read_and_one_byte_more_is_refused(void **state)
 {
-    assert_null(wrong_with_many("", 255, ":1:2 n"));
-    assert_string_equal(wrong_with_many("", 256, ":1:2 n"), "the host name is too long");
+    assert_null(wrong_with_many("", 253, ":1:2 n"));
+    assert_string_equal(wrong_with_many("", 254, ":1:2 n"), "the host name is too long");
     assert_null(wrong_with_many("unix:/", 106, ":2 n"));
     assert_string_equal(wrong_with_many("unix:/", 107, ":2 n"),
                         "the path of the unix socket is longer than 107 bytes");
@@ -208,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts_are_read),
         cmocka_unit_test(bad_texts_are_refused_with_a_sentence),
+        cmocka_unit_test(a_host_and_a_port_are_a_server_or_refused),
         cmocka_unit_test(what_is_as_long_as_may_be_is_read_and_one_byte_more_is_refused),
         cmocka_unit_test(the_longest_texts_have_room),
         cmocka_unit_test(each_naming_makes_its_own_names_of_those_that_have_none),

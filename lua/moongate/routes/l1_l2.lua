@@ -73,7 +73,7 @@ return function(spec)
             return res
         end
         local longest = exptime ~= "same" and exptime or 0
-        if longest > 0 and (req.exptime == 0 or req.exptime > longest) then req.exptime = longest end
+        if longest > 0 then req.exptime = fill.at_most(req.exptime, longest) end
         call(l1, req)
         return res
     end)

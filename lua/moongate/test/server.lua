@@ -48,8 +48,8 @@ end
 
 -- A held answer is only made when the server is up again, so it does then what was asked.
 local function serve(self, connection, words, line, value)
-    if words[1] == "version" then
-        say(connection, "VERSION 1.6.18", self.mode.kind == "silent" and NEVER or 0)
+    if words[1] == "version" or words[1] == "mn" then -- moongate's own questions
+        say(connection, memcached.answer(self.store, words), self.mode.kind == "silent" and NEVER or 0)
         return
     end
     local mode = next_mode(self)

@@ -1,0 +1,108 @@
+#include "backend/apart.h"
+
+#include <string.h>
+
+#include "backend/closing.h"
+#include "backend/connect.h"
+#include "backend/locate.h"
+
+static struct conn *usual(const struct backend *b, uint32_t affinity)
+{
+    return b->conns[affinity % b->settings.connections];
+}
+
+struct conn *apart_of(const struct backend *b, uint32_t affinity)
+{
+    struct conn *c = b->apart[affinity % BACKEND_APART];
+    if (!c) return NULL;
+    for (const struct call *call = c->head; call; call = call->next) {
+        if (call->affinity == affinity) return c;
+    }
+    return NULL;
+}
+
+static bool has_moved(const struct conn *c)
+{
+    const struct addr *addr = backend_addr(c->backend, &c->peer);
+    return !addr || memcmp(addr, &c->peer, sizeof *addr) != 0;
+}
+
+static void leave_old_address(struct conn *c)
+{
+    if (c->state != CONN_IDLE && c->depth == 0 && has_moved(c)) conn_release(c, "moved");
+}
+
+struct conn *apart_get(struct backend *b, uint32_t affinity)
+{
+    struct conn **place = &b->apart[affinity % BACKEND_APART];
+    if (!*place) {
+        *place = conn_create(b);
+        (*place)->is_apart = true;
+    }
+    leave_old_address(*place);
+    return *place;
+}
+
+/* How many calls of that connection must have ended for the client's last one to be among them. */
+static uint64_t last_of(const struct conn *c, uint32_t affinity)
+{
+    uint64_t n = c->ended, last = 0;
+    for (const struct call *call = c->head; call; call = call->next) {
+        n++;
+        if (call->affinity == affinity) last = n;
+    }
+    return last;
+}
+
+void apart_push(struct backend *b, struct call *call)
+{
+    struct conn *c = apart_get(b, call->affinity);
+    call->after = last_of(usual(b, call->affinity), call->affinity);
+    conn_push(c, call);
+    conn_start(c);
+    conn_mark_unsent(c);
+}
+
+bool apart_may_go(const struct backend *b, const struct call *call)
+{
+    return usual(b, call->affinity)->ended >= call->after;
+}
+
+void apart_poke(struct backend *b)
+{
+    for (int i = 0; i < BACKEND_APART; i++) {
+        if (b->apart[i] && b->apart[i]->held) conn_mark_unsent(b->apart[i]);
+    }
+}
+
+void apart_relocate(struct backend *b)
+{
+    for (int i = 0; i < BACKEND_APART; i++) {
+        if (b->apart[i]) leave_old_address(b->apart[i]);
+    }
+}
+
+uint64_t apart_depth(const struct backend *b)
+{
+    uint64_t depth = 0;
+    for (int i = 0; i < BACKEND_APART; i++) depth += b->apart[i] ? b->apart[i]->depth : 0;
+    return depth;
+}
+
+void apart_release(struct backend *b, const char *reason)
+{
+    for (int i = 0; i < BACKEND_APART; i++) {
+        if (b->apart[i]) conn_release(b->apart[i], reason);
+    }
+}
+
+void apart_destroy(struct backend *b, const char *reason)
+{
+    apart_release(b, reason);
+    for (int i = 0; i < BACKEND_APART; i++) {
+        if (!b->apart[i]) continue;
+        conn_forget_unsent(b->apart[i]);
+        conn_destroy(b->apart[i]);
+        b->apart[i] = NULL;
+    }
+}

@@ -1,0 +1,137 @@
+#include "backend/held.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "backend/apart.h"
+#include "backend/fifo.h"
+#include "base/slab.h"
+
+struct outq *held_wire(struct call *call)
+{
+    assert(!call->wire);
+    call->wire = slab_borrow(sizeof *call->wire);
+    *call->wire = (struct outq){0};
+    return call->wire;
+}
+
+/* --- going ------------------------------------------------------------------------------------- */
+
+/* Into the stream; a get's line was left open. */
+static void write_out(struct conn *c, struct call *call)
+{
+    if (c->line_open) outq_append(&c->out, "\r\n", 2);
+    c->line_open = false;
+    outq_splice(&c->out, call->wire);
+    if (command_info(call->command)->shape == SHAPE_RETRIEVE) outq_append(&c->out, "\r\n", 2);
+    slab_return(call->wire, sizeof *call->wire);
+    call->wire = NULL;
+}
+
+static void answer_unknown(struct call *call)
+{
+    struct call_news news = call_news_unknown();
+    call_tell(call, &news);
+    call_destroy(call);
+}
+
+/* A call that is in no FIFO: into the one where it belongs. */
+static void place(struct conn *c, struct call *call)
+{
+    if (call->marks & CALL_EXPIRED) {
+        call_destroy(call);
+        return;
+    }
+    switch (dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD)) {
+    case DIALECT_LACKS: answer_unknown(call); break;
+    case DIALECT_APART: apart_push(c->backend, call); break;
+    case DIALECT_TAKES:
+        write_out(c, call);
+        fifo_push(c, call);
+        break;
+    }
+}
+
+static void release_all(struct conn *c)
+{
+    struct call *call = fifo_detach(c);
+    while (call) {
+        struct call *next = call->next;
+        place(c, call);
+        call = next;
+    }
+}
+
+/* Of a connection that takes one at a time: the first, when nothing is in flight and nothing is before it elsewhere. */
+static bool may_go(const struct conn *c)
+{
+    return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
+}
+
+static void release_one(struct conn *c)
+{
+    while (may_go(c)) {
+        struct call *call = c->head;
+        bool lacks =
+            dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD) == DIALECT_LACKS;
+        if (!lacks && !(call->marks & CALL_EXPIRED)) {
+            fifo_unhold(c);
+            write_out(c, call);
+            return;
+        }
+        fifo_take_first(c);
+        if (lacks)
+            answer_unknown(call);
+        else
+            call_destroy(call);
+    }
+}
+
+void held_release(struct conn *c)
+{
+    assert(c->state == CONN_READY);
+    if (!c->held) return;
+    if (c->is_apart || c->backend->settings.requests == REQUESTS_ONE)
+        release_one(c);
+    else
+        release_all(c);
+    if (c->head == c->held) return;
+    c->progress = conn_now(c); /* from now on the server is awaited */
+    conn_set_alarm(c, conn_next_alarm(c));
+}
+
+/* --- a connection that ends -------------------------------------------------------------------- */
+
+/* It was written and is lost: it will be written once more. */
+static void hold_again(struct call *call)
+{
+    call->marks |= CALL_SENT_AGAIN;
+    call_write_again(call, held_wire(call));
+}
+
+struct call *held_save(struct conn *c)
+{
+    struct call *call = fifo_detach(c), *saved = NULL, **end = &saved;
+    while (call) {
+        struct call *next = call->next;
+        call->next = NULL;
+        if (!call->wire && call_may_be_sent_again(call)) hold_again(call);
+        if (call->wire) {
+            *end = call;
+            end = &call->next;
+        } else {
+            fifo_push(c, call);
+        }
+        call = next;
+    }
+    return saved;
+}
+
+void held_restore(struct conn *c, struct call *saved)
+{
+    while (saved) {
+        struct call *next = saved->next;
+        fifo_push(c, saved);
+        saved = next;
+    }
+}

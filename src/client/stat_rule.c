@@ -1,0 +1,45 @@
+#include "client/stat_rule.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t len;
+    enum stat_rule rule;
+} rules[] = {
+#define X(name, rule, where) {#name, sizeof #name - 1, STAT_##rule},
+    STAT_RULES(X)
+#undef X
+};
+
+static size_t count_digits(const char *name, size_t len)
+{
+    size_t n = 0;
+    while (n < len && name[n] >= '0' && name[n] <= '9') n++;
+    return n;
+}
+
+/* What follows `items:5:` or `5:`; the whole name where neither does. */
+static const char *without_class(const char *name, size_t *len)
+{
+    static const char ITEMS[] = "items:";
+    size_t skip = sizeof ITEMS - 1;
+    if (*len <= skip || memcmp(name, ITEMS, skip) != 0) skip = 0;
+    size_t digits = count_digits(name + skip, *len - skip), all = skip + digits + 1;
+    if (digits == 0 || all >= *len || name[all - 1] != ':') return name;
+    *len -= all;
+    return name + all;
+}
+
+enum stat_rule stat_rule_of(const char *name, size_t len, bool *known)
+{
+    bool is_size = len > 0 && count_digits(name, len) == len;
+    name = without_class(name, &len);
+    if (known) *known = true;
+    if (is_size) return STAT_SUM;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].len == len && memcmp(rules[i].name, name, len) == 0) return rules[i].rule;
+    }
+    if (known) *known = false;
+    return STAT_EACH;
+}

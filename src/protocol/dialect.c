@@ -1,0 +1,111 @@
+#include "protocol/dialect.h"
+
+#include <string.h>
+
+/* --- versions ---------------------------------------------------------------------------------- */
+
+/* One to three digits at *at, and the separator behind them; moves *at. */
+static bool take_part(const uint8_t **at, const uint8_t *end, char separator, uint32_t *number)
+{
+    const uint8_t *p = *at, *first = p;
+    *number = 0;
+    for (; p < end && *p >= '0' && *p <= '9' && p - first < 3; p++)
+        *number = *number * 10 + (*p - '0');
+    if (p == first || (separator && (p == end || *p != separator))) return false;
+    *at = p + (separator != 0);
+    return *number < 100;
+}
+
+static uint32_t read_version(const uint8_t *at, const uint8_t *end)
+{
+    uint32_t major, minor, patch;
+    if (!take_part(&at, end, '.', &major) || !take_part(&at, end, '.', &minor) ||
+        !take_part(&at, end, 0, &patch))
+        return 0;
+    return major * 10000 + minor * 100 + patch;
+}
+
+uint32_t dialect_read_version(const uint8_t *line, size_t len)
+{
+    static const char word[] = "VERSION ";
+    if (len < sizeof word || memcmp(line, word, sizeof word - 1) != 0) return 0;
+    return read_version(line + sizeof word - 1, line + len);
+}
+
+uint32_t dialect_number(const char *version, size_t len)
+{
+    const uint8_t *at = (const uint8_t *)version;
+    return read_version(at, at + len);
+}
+
+static bool is_seen(uint32_t version)
+{
+    return version > 0 && version <= DIALECT_SEEN_TO;
+}
+
+struct dialect dialect_of(uint32_t version, bool answers_noop)
+{
+    bool may = version == 0 || version >= DIALECT_META_FROM;
+    return (struct dialect){.version = version, .meta = answers_noop && may};
+}
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+static bool is_meta(unsigned shape)
+{
+    return shape == SHAPE_META || shape == SHAPE_META_STORE;
+}
+
+static bool has_value(unsigned shape)
+{
+    return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+}
+
+enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd)
+{
+    unsigned shape = command_info(command)->shape;
+    if (is_meta(shape) && !d->meta) return DIALECT_LACKS;
+    if (shape == SHAPE_META_STORE && !is_seen(d->version)) return DIALECT_APART;
+    return has_value(shape) && odd ? DIALECT_APART : DIALECT_TAKES;
+}
+
+/* --- refusals ---------------------------------------------------------------------------------- */
+
+/* How versions that know `ms` refuse one whose value they swallow. `bad command line format` is not among them: they say that of
+ * values that they leave in the stream, too. */
+static const struct {
+    const char *text;
+    size_t len;
+} swallowed[] = {
+#define REFUSAL(text)                                                                              \
+    {                                                                                              \
+        "CLIENT_ERROR " text "\r\n", sizeof "CLIENT_ERROR " text "\r\n" - 1                        \
+    }
+    REFUSAL("bad token in command line format"),
+    REFUSAL("invalid flag"),
+    REFUSAL("duplicate flag"),
+    REFUSAL("invalid mode for ms M token"),
+    REFUSAL("incorrect length for M token"),
+    REFUSAL("opaque token too long"),
+    REFUSAL("error decoding key"),
+#undef REFUSAL
+};
+
+static bool swallows(const struct response *r)
+{
+    for (size_t i = 0; i < sizeof swallowed / sizeof *swallowed; i++) {
+        if (r->len == swallowed[i].len && memcmp(r->bytes, swallowed[i].text, r->len) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r)
+{
+    unsigned shape = command_info(command)->shape;
+    if (!has_value(shape) || !(r->kind & RESPONSE_ANY_ERROR)) return true;
+    if (!is_seen(d->version)) return false;
+    if (r->kind == RESPONSE_SERVER_ERROR)
+        return true; /* too large, out of memory: read to its end */
+    return shape == SHAPE_META_STORE && d->meta && r->kind == RESPONSE_CLIENT_ERROR && swallows(r);
+}
