@@ -71,8 +71,7 @@ const char *const stream_wrong_stores[] = {
 
 const char *const stream_swallowing_lines[] = {
     "set #0 x 0 1", "set #0 0 x 1", "set #0 -1 0 1", "add #0 0 0x 1", "cas #0 0 0 1 x",
-    "cas #0 0 0 1 -1", "set #0 x 0 1 noreply", "cas #0 0 0 1", "set #0 0 0 1 x y", "set #0 0 0 1 noreply x",
-    "append #0 0 0 1 x noreply", "set #0 #1 0 1 1", "cas #0 #1 0 1 1 5", "ms #0 #1 1", "ms #0 S1",
+    "cas #0 0 0 1 -1", "set #0 x 0 1 noreply",
     NULL,
 };
 /* clang-format on */
