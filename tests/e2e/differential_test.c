@@ -266,7 +266,7 @@ static struct bench server_and_moongate(void)
  * cut; a defect does not. */
 static bool differs_however_cut(struct bench *b, struct stream *s, struct octets kept[3])
 {
-    enum { CUTS = 12 };
+    enum { CUTS = 100 };
     unsigned cuts = s->cuts;
     if (!differs(b, s, kept)) return false;
     for (unsigned i = 1; i <= CUTS; i++) {
