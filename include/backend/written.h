@@ -21,10 +21,21 @@ enum { FILL_PLANS = 0x7f, FILL_SENDS = 0x80, FILL_BITS = 8 };
 bool written_may(const struct request *r);
 
 /* The call of r begins, before its bytes leave; and r is a further key of a call. */
-void written_begin(const struct backends *set, const struct request *r, struct call *call);
+void written_note(const struct backends *set, const struct request *r, struct call *call);
+static inline void written_begin(const struct backends *set, const struct request *r,
+                                 struct call *call)
+{
+    if (r->command_id != COMMAND_GET) written_note(set, r, call);
+}
 void written_joined(const struct backends *set, const struct request *r, double deadline);
 
 /* The call ends with that. */
-void written_end(const struct backends *set, const struct call *call, const struct call_news *news);
+void written_note_end(const struct backends *set, const struct call *call,
+                      const struct call_news *news);
+static inline void written_end(const struct backends *set, const struct call *call,
+                               const struct call_news *news)
+{
+    if (call->writes != WRITES_NONE) written_note_end(set, call, news);
+}
 
 #endif

@@ -39,8 +39,14 @@ enum dialect_fit {
     DIALECT_LACKS, /* is not sent: the server would not understand it */
 };
 
-/* odd: see request_is_odd. */
-enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd);
+/* odd: see request_is_odd. The second form is for meta commands and those with a value; all others are taken. */
+enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, bool odd);
+static inline enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd)
+{
+    unsigned shape = command_info(command)->shape;
+    bool is_special = shape == SHAPE_STORE || shape == SHAPE_META || shape == SHAPE_META_STORE;
+    return is_special ? dialect_fit_special(d, command, odd) : DIALECT_TAKES;
+}
 
 /* True when the byte stream is in step after that answer to that command. */
 bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r);

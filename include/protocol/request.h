@@ -119,7 +119,11 @@ int64_t request_exptime(const struct request *r);
 
 /* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32
  * bits, an exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
-bool request_is_odd(const struct request *r);
+bool request_store_is_odd(const struct request *r);
+static inline bool request_is_odd(const struct request *r)
+{
+    return r->value_at && request_store_is_odd(r);
+}
 
 /* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
  * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */

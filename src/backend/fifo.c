@@ -52,7 +52,7 @@ static void fetch_ahead(const struct call *next)
     __builtin_prefetch(next->next);
 }
 
-struct call *fifo_take_first(struct conn *c)
+static inline struct call *pop(struct conn *c)
 {
     struct call *call = c->head;
     if (call == c->held) fifo_unhold(c);
@@ -66,6 +66,11 @@ struct call *fifo_take_first(struct conn *c)
     if (c->held) conn_mark_unsent(c); /* the next one may go */
     if (c->backend->apart_held > 0) apart_poke(c->backend);
     return call;
+}
+
+struct call *fifo_take_first(struct conn *c)
+{
+    return pop(c);
 }
 
 struct call *fifo_detach(struct conn *c)
@@ -83,7 +88,7 @@ struct call *fifo_detach(struct conn *c)
 /* Who hears of the end of a write shall find it noted. */
 static void finish(struct conn *c, const struct call_news *news)
 {
-    struct call *call = fifo_take_first(c);
+    struct call *call = pop(c);
     written_end(c->backend->set, call, news);
     call_tell(call, news);
     call_destroy(call);

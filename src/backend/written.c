@@ -20,7 +20,7 @@ bool written_may(const struct request *r)
            r->command_id != COMMAND_META_DEBUG && !request_only_reads(r);
 }
 
-void written_begin(const struct backends *set, const struct request *r, struct call *call)
+void written_note(const struct backends *set, const struct request *r, struct call *call)
 {
     if (!written_may(r)) return;
     bool is_flush = r->command_id == COMMAND_FLUSH_ALL;
@@ -36,9 +36,9 @@ void written_joined(const struct backends *set, const struct request *r, double 
     if (written_may(r)) writes_close(&set->writer, written_pair(r), deadline + WRITES_LINGER);
 }
 
-void written_end(const struct backends *set, const struct call *call, const struct call_news *news)
+void written_note_end(const struct backends *set, const struct call *call,
+                      const struct call_news *news)
 {
-    if (call->writes == WRITES_NONE) return;
     if (news->event == CALL_FAILED)
         writes_lose(&set->writer, call->writes, set->now);
     else

@@ -61,7 +61,7 @@ static bool has_value(unsigned shape)
     return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
 }
 
-enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd)
+enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, bool odd)
 {
     unsigned shape = command_info(command)->shape;
     if (is_meta(shape) && !d->meta) return DIALECT_LACKS;
