@@ -9,6 +9,7 @@
 #include "client/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
+#include "script/handle.h"
 #include "script/script.h"
 
 struct script_timer {
@@ -32,7 +33,14 @@ enum {
 };
 
 /* What the Lua stack holds, and nothing more, whenever Lua is not running. */
-enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
+enum script_stack {
+    STACK_HANDLES = 1, /* see handle.h */
+    STACK_NOW,
+    STACK_HANDLER,
+    STACK_RUN,
+    STACK_TRACE,
+    STACK_TOP = STACK_TRACE
+};
 
 struct script {
     lua_State *L;
@@ -42,6 +50,7 @@ struct script {
     struct generation routes;
     struct asyncs asyncs;
     struct coroutines coroutines;
+    uint64_t handle; /* the last that was taken: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
@@ -50,6 +59,7 @@ struct script {
     char path[256];                  /* as shown */
     uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
     bool is_loaded;
+    bool is_turned; /* to a function: see handle.h */
     const char *wrong; /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS];
     struct script_timers timers;

@@ -27,6 +27,7 @@ function M.metatable(pointer, holder, written)
     local function set(self, name, value)
         local r = pointer(self)
         local bound = bounds[name]
+        local at, serial = holder(self)
         if bound then
             request.check_whole("req." .. name, value, bound[1], bound[2])
             r[name] = value
@@ -34,7 +35,6 @@ function M.metatable(pointer, holder, written)
         end
         local setter = setters[name]
         if not setter then request.no_setter(name) end
-        local at, serial = holder(self)
         setter(r, at, serial, value)
         if written then written(self, name, value) end
     end
