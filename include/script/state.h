@@ -74,6 +74,10 @@ const char *script_wrong_number(const struct request *r);
 /* A lua_Alloc. NULL only for large blocks: for want of small ones moongate ends, as everywhere. */
 void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 
+/* Makes room on the C stack, where that may be; and Lua's module moongate.depth, a function: true when it is too full. */
+void depth_init(void);
+int depth_load(lua_State *L);
+
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
 

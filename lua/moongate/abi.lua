@@ -151,9 +151,14 @@ function M.set_class(handles, class)
     debug.setmetatable(handles[0], class)
 end
 
---- Gives a C struct its methods.
-function M.metatype(name, metatable)
-    ffi.metatype(name, metatable)
+--- What scripts hold of pointers to a C struct: pointers to something without fields, with that metatable. Returns what makes
+-- one; and the other way round, nil for what is none.
+function M.sealed(name, metatable)
+    ffi.cdef(name .. "_sealed;")
+    local outside, inside = ffi.typeof(name .. "_sealed *"), ffi.typeof(name .. " *")
+    ffi.metatype(name .. "_sealed", metatable)
+    return function(pointer) return ffi.cast(outside, pointer) end,
+        function(value) return ffi.istype(outside, value) and ffi.cast(inside, value) or nil end
 end
 
 return M

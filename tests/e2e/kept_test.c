@@ -4,7 +4,6 @@
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
-#include <signal.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
