@@ -30,9 +30,9 @@ struct mg_batch {
     struct request *slots;  /* capacity of them, the same for the life of the worker */
     struct answer *answers; /* one a slot */
     uint32_t capacity;
-    uint32_t at; /* the slot being routed, so that an error costs that one only; capacity: none is */
-    struct request *
-        request; /* of the function that runs; NULL: it has said how it ends */
+    uint32_t
+        at; /* the slot being routed, so that an error costs that one only; capacity: none is */
+    struct request *request; /* of the function that runs; NULL: it has said how it ends */
 };
 
 /* A server that a pool names: what its text leaves open, and settings of its own. Times in seconds. */

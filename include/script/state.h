@@ -59,7 +59,7 @@ struct script {
     char path[256];                  /* as shown */
     uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
     bool is_loaded;
-    bool is_turned; /* to a function: see handle.h */
+    bool is_turned;    /* to a function: see handle.h */
     const char *wrong; /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS];
     struct script_timers timers;

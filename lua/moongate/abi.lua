@@ -151,8 +151,8 @@ function M.set_class(handles, class)
     debug.setmetatable(handles[0], class)
 end
 
---- What scripts hold of pointers to a C struct: pointers to something without fields, with that metatable. Returns what makes
--- one; and the other way round, nil for what is none.
+--- What scripts hold of pointers to a C struct: pointers to something without fields, with that metatable. Returns what
+-- makes one; and the other way round, nil for what is none.
 function M.sealed(name, metatable)
     ffi.cdef(name .. "_sealed;")
     local outside, inside = ffi.typeof(name .. "_sealed *"), ffi.typeof(name .. " *")

@@ -166,9 +166,13 @@ local function check_depth(parts)
     end
 end
 
--- Functions in C that call back: each goes down on the C stack, which Lua does not count. They are the state's own, so that
--- ("x"):gsub is one of them.
+local is_confined
+
+-- Functions in C that call back: each goes down on the C stack, which Lua does not count. They are the state's own, so
+-- that ("x"):gsub is one of them.
 local function confine_callers()
+    if is_confined then return end
+    is_confined = true
     local gsub, sort, resume, wrap = string.gsub, table.sort, coroutine.resume, coroutine.wrap
     function string.gsub(text, pattern, by, most)
         if type(by) ~= "string" then check_depth(GSUB) end

@@ -275,10 +275,10 @@ static void make_room(struct async *a)
 uint32_t async_add_call(struct async *a, const struct request *r)
 {
     if (a->calls_n == a->room) make_room(a);
-    a->calls[a->calls_n] = (struct async_call){
-        .handle = handle_take(&a->script->handle, HANDLE_RESPONSE),
-        .command = r->command_id,
-        .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
+    a->calls[a->calls_n] =
+        (struct async_call){.handle = handle_take(&a->script->handle, HANDLE_RESPONSE),
+                            .command = r->command_id,
+                            .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
     a->out++;
     return a->calls_n++;
 }

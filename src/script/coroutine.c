@@ -53,8 +53,8 @@ static struct coroutine *take(struct script *s)
     struct coroutines *all = &s->coroutines;
     if (all->idle_n > 0) return all->idle[--all->idle_n];
     struct coroutine *c = slab_borrow(sizeof *c);
-    *c = (struct coroutine){.L = lua_newthread(s->L)}; /* [..., thread] */
-    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);        /* [...] */
+    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
+    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
     lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
     return c;
 }
@@ -308,9 +308,11 @@ static int open(lua_State *L)
 
 void coroutines_push(struct script *s)
 {
-    static const luaL_Reg functions[] = {
-        {"open", open}, {"call_own", call_own}, {"wait", wait_for},
-        {"current", current}, {"owner", owner}};
+    static const luaL_Reg functions[] = {{"open", open},
+                                         {"call_own", call_own},
+                                         {"wait", wait_for},
+                                         {"current", current},
+                                         {"owner", owner}};
     lua_State *L = s->L;
     lua_newtable(L); /* [functions] */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

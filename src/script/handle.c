@@ -141,7 +141,8 @@ static int sort(lua_State *L)
 
 void handles_push_functions(struct script *s)
 {
-    static const luaL_Reg functions[] = {{"turn", turn}, {"find", find}, {"asks", asks}, {"sort", sort}};
+    static const luaL_Reg functions[] = {
+        {"turn", turn}, {"find", find}, {"asks", asks}, {"sort", sort}};
     lua_State *L = s->L;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         lua_pushlightuserdata(L, s);

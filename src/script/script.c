@@ -79,11 +79,11 @@ struct script *script_load(const struct script_host *host, const char *path, con
 {
     struct script *s = calloc(1, sizeof *s);
     if (!s) abort();
-    *s = (struct script){.host = *host,
-                         .generation = generation,
-                         .log = {.burst = LOG_BURST},
-                         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS,
-                                   NULL}};
+    *s = (struct script){
+        .host = *host,
+        .generation = generation,
+        .log = {.burst = LOG_BURST},
+        .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = lua_newstate(memory_allocate, NULL);

@@ -234,6 +234,7 @@ local touches = {
         function(thing) return mg.request.set("k", thing) end,
         function(thing) return tostring(thing) end,
         function(thing) return coroutine.wrap(function() return thing.value end)() end,
+        function(thing) return mg.reply.error(thing.error or "x") end,
         function(thing) thing[pick(strings)] = anything() end,
     },
 }

@@ -30,8 +30,8 @@ static const struct {
      true},
     {"wrap", "local function f() return (coroutine.wrap(f)()) end f()", true},
     {"resume", "local function f() return coroutine.resume(coroutine.create(f)) end f()", false},
-    {"resume_raised",
-     "local function f() assert(coroutine.resume(coroutine.create(f))) end f()", true},
+    {"resume_raised", "local function f() assert(coroutine.resume(coroutine.create(f))) end f()",
+     true},
     {"wrap_gsub",
      "local function f()\n"
      "      return (('x'):gsub('x', function() return coroutine.wrap(f)() end))\n"
@@ -42,15 +42,17 @@ static const struct {
     {"xpcall", "local function f() return xpcall(f, function(e) return e end) end f()", false},
     {"handlers", "local function f() xpcall(error, function() f() end) end f()", false},
     {"handler", "xpcall(function() error 'x' end, function(e) error(e) end)", false},
-    {"index", "local t = setmetatable({}, { __index = function(t, k) return t[k .. 'x'] .. 1 end })"
-              " local _ = t.a",
+    {"index",
+     "local t = setmetatable({}, { __index = function(t, k) return t[k .. 'x'] .. 1 end })"
+     " local _ = t.a",
      true},
-    {"newindex", "local t = setmetatable({}, { __newindex = function(t, k, v) t[k] = v end }) t.x "
-                 "= 1",
+    {"newindex",
+     "local t = setmetatable({}, { __newindex = function(t, k, v) t[k] = v end }) t.x "
+     "= 1",
      true},
     {"call", "local t = setmetatable({}, {}) getmetatable(t).__call = t t()", true},
-    {"call_chain",
-     "local t = {} for _ = 1, 1e5 do t = setmetatable({}, { __call = t }) end t()", true},
+    {"call_chain", "local t = {} for _ = 1, 1e5 do t = setmetatable({}, { __call = t }) end t()",
+     true},
     {"concat",
      "local t t = setmetatable({}, { __concat = function() return (t .. t) .. 'x' end }) local _ = "
      "t .. 'x'",

@@ -4,7 +4,6 @@
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
-
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 /* `kept` has what the last function was given whose key begins with "keep". "check" answers with what was not refused of all the
