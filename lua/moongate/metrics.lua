@@ -39,15 +39,25 @@ end
 -- A counter and a gauge are pointers into the worker's part of the board: what they do is one store.
 local counter, gauge, histogram = {}, {}, {}
 
-local function class(name, methods)
+local function class(name, index)
     return {
-        __metatable = name, __index = methods, __newindex = readonly.refuse("a " .. name),
+        __metatable = name, __index = index, __newindex = readonly.refuse("a " .. name),
         __tostring = function() return name end,
     }
 end
 
-local seal_counter, open_counter = abi.sealed("struct metric_counter", class("counter", counter))
-local seal_gauge, open_gauge = abi.sealed("struct metric_gauge", class("gauge", gauge))
+-- A counter and a gauge show this worker's part: `value`.
+local open_counter, open_gauge
+
+local seal_counter, seal_gauge
+seal_counter, open_counter = abi.sealed("struct metric_counter", class("counter", function(c, name)
+    if name == "value" then return open_counter(c).value end
+    return counter[name]
+end))
+seal_gauge, open_gauge = abi.sealed("struct metric_gauge", class("gauge", function(g, name)
+    if name == "value" then return open_gauge(g).value end
+    return gauge[name]
+end))
 
 local function counter_of(c)
     return open_counter(c) or where.fail "counter:add: call it with a colon on what mg.counter gave"

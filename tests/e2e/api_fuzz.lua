@@ -160,7 +160,7 @@ function learn(thing, req)
         end
         return
     end
-    if class == "Response" then owner[thing] = owner[thing] or req end
+    if class == "Response" and type(req) == "userdata" then owner[thing] = owner[thing] or req end
     local of = by_class[class]
     local at = #of < 8 and #of + 1 or random(8)
     if class == "Timer" and of[at] then of[at]:stop() end -- or there would be no time for anything else
@@ -210,11 +210,11 @@ local function argument() return random(2) == 1 and pick { "k", "t", ":", "v", "
 local function is_over(class, thing, req)
     if type(thing) ~= "userdata" or type(req) == "table" then return false end -- it may be that of who sent the table
     if class == "Request" then return thing ~= req end
-    return class == "Response" and (owner[thing] ~= req or req == nil)
+    return class == "Response" and owner[thing] ~= nil and owner[thing] ~= req
 end
 
 -- Touching what is over is an error that says so.
-local function expect_over(class, name, thing, f)
+local function expect_over(class, name, f)
     local good, result = pcall(f)
     if good or not tostring(result):find(("this %s is over: "):format(class:lower()), 1, true) then
         mg.log.error(("WRONG: %s.%s of one that is over: %s"):format(class, name, tostring(result)))
@@ -251,9 +251,9 @@ local function in_turn(req)
         note(class, name, kind)
         if random(3) == 1 then
             local touch = pick(touches[class])
-            return expect_over(class, "another way", thing, function() return touch(thing) end)
+            return expect_over(class, "another way", function() return touch(thing) end)
         end
-        return expect_over(class, name, thing, function()
+        return expect_over(class, name, function()
             if is_method then return thing[name](thing, argument(), pick { 1, anything() }, anything()) end
             if random(2) == 1 then thing[name] = anything() end
             return thing[name]

@@ -60,7 +60,8 @@ static const char *script_that_keeps(const struct backend *b, const char *way)
            "  return #allowed == 0 and 'all over' or table.concat(allowed, ', ')\n"
            "end\n"
            "local function keep(req, res)\n"
-           "  kept = { req = req, res = res, methods = { has_prefix = req.has_prefix,\n"
+           "  kept = { req = req, res = res, is_new = req.key == 'keep:last', methods = { "
+           "has_prefix = req.has_prefix,\n"
            "    set_flag = req.set_flag, is_error = res and res.is_error } }\n"
            "  kept.resumed = coroutine.wrap(function()\n"
            "    local key = req.key\n"
@@ -70,7 +71,12 @@ static const char *script_that_keeps(const struct backend *b, const char *way)
            "  assert(kept.resumed() == req.key)\n"
            "end\n"
            "local seen = 'nothing yet'\n"
-           "mg.timer.every(0.005, function() if kept.req then seen = check() end end)\n"
+           "mg.timer.every(0.005, function()\n"
+           "  if not kept.req then return end\n"
+           "  seen = check()\n"
+           "  if kept.is_new then mg.log('looked: ' .. seen) end\n"
+           "  kept.is_new = nil\n"
+           "end)\n"
            "local function answer(req, may_wait)\n"
            "  if req.key == 'check' then return mg.reply.error(check(may_wait)) end\n"
            "  if req.key == 'resumed' then return mg.reply.error(kept.resumed()) end\n"
@@ -81,7 +87,10 @@ static const char *script_that_keeps(const struct backend *b, const char *way)
            "  return answer(req)\n"
            "end\n"
            "local waiting = mg.async(function(req)\n"
-           "  if not req:has_prefix 'keep' then return answer(req, true) end\n"
+           "  if not req:has_prefix 'keep' then\n"
+           "    assert(mg.call(mg.reply.miss(), req):is_miss())\n"
+           "    return answer(req, true)\n"
+           "  end\n"
            "  local res = mg.call(pool, req)\n"
            "  assert(res:is_hit() and res.value == 'v' and req:has_prefix 'keep')\n"
            "  keep(req, res)\n"
@@ -139,6 +148,11 @@ static void look_later(struct tried t)
         client_sees(t.c, hit_and_end("keep", "v"));
         finds_all_over(i % 2 ? t.c : t.d, "check");
     }
+    client_sends(t.c, "get keep:last\r\n"); /* until then nobody else is asked */
+    backend_sees(t.b, "get keep:last\r\n");
+    backend_answers(t.b, hit_and_end("keep:last", "v"));
+    moongate_sees_log(t.m, "looked: all over");
+    client_sees(t.c, hit_and_end("keep:last", "v"));
     finds_all_over(t.d, "resumed");
     client_asks_until(t.d, "get timer\r\n", "SERVER_ERROR all over\r\n");
     client_sends(t.d, "set half 0 0 10\r\nabc"); /* lies in a slot, or will */
