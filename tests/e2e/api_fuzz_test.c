@@ -1,7 +1,7 @@
 /* Scripts may call what they like with whatever they like, when they like: they get Lua errors, and no worker dies of it.
  *
- * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on. That it has called
- * all there is, is compared with the types for editors, which are compared with what there is by tests/unit/meta_test.c. */
+ * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on: 4 s, in CI 30. That it
+ * has called all there is, is compared with the types for editors, which are compared with what there is by tests/unit/meta_test.c. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"
@@ -266,7 +266,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     moongate_workers(f.m, &before, 1);
     for (int i = 0; i < CLIENTS; i++) f.clients[i] = client_connects(f.m);
     f.pacer = client_connects(f.m);
-    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", 4));
+    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", getenv("CI") ? 30 : 4));
     /* what a slow machine did not come to */
     const char *left;
     double most = stage_now() + 60;
