@@ -40,7 +40,8 @@ enum mg_part {
 
 /* In the place of a waiting function's handle: who holds the bytes. */
 enum mg_holder {
-    MG_BY_TURN = 0x7ffffffe, /* they are copied and live until the turn ends */
+    MG_BY_TURN =
+        0x7ffffffe, /* they are copied and live until the turn ends; or the function that waits and runs */
     MG_BY_LUA =
         0x7fffffff /* Lua does, as long as the request; but MG_FLAG and MG_NO_FLAG leave theirs in a place that
                                 the next edit takes */

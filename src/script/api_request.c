@@ -160,6 +160,9 @@ static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint
                            uint32_t serial)
 {
     if (at == MG_BY_LUA) return (const uint8_t *)bytes;
+    const struct async *a = s->coroutines.running;
+    if (at == MG_BY_TURN && a)
+        return async_hold(s, a->at, s->asyncs.slots[a->at].serial, bytes, len);
     if (at != MG_BY_TURN) return async_hold(s, at, serial, bytes, len);
     return memcpy(arena_alloc(s->host.arena, len ? len : 1), bytes, len);
 }

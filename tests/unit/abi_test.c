@@ -47,7 +47,8 @@
     X(slots)                                                                                       \
     X(answers)                                                                                     \
     X(capacity)                                                                                    \
-    X(at)
+    X(at)                                                                                          \
+    X(request)
 #define SERVER_FIELDS(X)                                                                           \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
