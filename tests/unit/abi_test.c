@@ -122,7 +122,7 @@
     X(n)                                                                                           \
     X(flags)                                                                                       \
     X(cas)                                                                                         \
-    X(ttl)                                                                                     \
+    X(ttl)                                                                                         \
     X(marks)
 #define BYTES_FIELDS(X)                                                                            \
     X(at)                                                                                          \
