@@ -23,6 +23,7 @@ enum option_type {
     OPTION_SECONDS,  /* double */
     OPTION_SHARE,    /* double, 0..1; 25% is 0.25 */
     OPTION_STRING,   /* const char * */
+    OPTION_TEXT,     /* const char *, to be sent: 1 to 100 bytes, none of them a control byte */
     OPTION_CHOICE,   /* int: its place among the words that the argument shows: text|json */
     OPTION_FLAG,     /* bool */
     OPTION_REPEAT,   /* int: how many times */
@@ -57,7 +58,7 @@ struct option_range {
     const char *text;
 };
 
-enum { OPTION_ROWS_MAX = 64 };
+enum { OPTION_ROWS_MAX = 64, OPTION_TEXT_MAX = 100 };
 
 struct option_table {
     const char *program; /* "moongate explain": where -h shows this table */

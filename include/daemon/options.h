@@ -23,8 +23,8 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
       "route over these servers without a script")                                                 \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
-      "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME; "               \
-      "name=... names it; repeatable")                                                             \
+      "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
+      "LABEL= before it names it for scripts; repeatable")                                         \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -41,13 +41,13 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, above one value (64k..4g)")                   \
     X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
-      "unfinished requests held for all clients of a worker; at least twice --max-value "          \
+      "unfinished requests held for all clients of a worker; never less than twice --max-value "   \
       "(1m..64g)")                                                                                 \
     X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = who connects over loopback or a unix socket")                     \
-    X(version_answer, STRING, 0, "version-answer", "TEXT", "",                                     \
+    X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
       "silence after which the kernel asks whether a client is there (0: its own default)")        \

@@ -8,7 +8,7 @@ local M = {}
 
 local function is_number(value, least, most, what)
     if type(value) == "number" and value >= least and value <= most then return value end
-    return nil, ("takes %s from %g to %g, not %s"):format(what, least, most, tostring(value))
+    return nil, ("takes %s from %.15g to %.15g, not %s"):format(what, least, most, tostring(value))
 end
 
 --- A number with its bounds.

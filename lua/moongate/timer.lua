@@ -37,7 +37,7 @@ M.methods = handle_class.__index
 
 local function start(what, seconds, least, f, repeats)
     if type(seconds) ~= "number" or not (seconds >= least and seconds <= MOST) then
-        where.fail(("%s takes seconds from %g to %g, not %s"):format(what, least, MOST, tostring(seconds)))
+        where.fail(("%s takes seconds from %.15g to %.15g, not %s"):format(what, least, MOST, tostring(seconds)))
     end
     if type(f) ~= "function" then where.fail(("%s takes a function, not a %s"):format(what, type(f))) end
     local number = C.mg_timer_start(script, seconds, repeats)

@@ -237,7 +237,8 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     default:
         answer_error(c, r, p->error);
         client_set_state(c, CLIENT_ENDING,
-                         p->error ? "where its request ends is not known" : "no memcache client");
+                         p->error ? "where its request ends is not known"
+                                  : "not a memcache client");
         return false;
     }
 }

@@ -45,8 +45,8 @@ static void tell(const struct client *c, enum foreign protocol)
     char address[ADDR_TEXT_MAX];
     struct log_limit *limit = &c->turn->foreign_lines[protocol];
     if (log_allows(limit, c->turn->now / LINES_EVERY))
-        log_warn("client %s: speaks %s, not memcache: %s", client_address(c, address),
-                 protocols[protocol].what, protocols[protocol].cure);
+        log_warn("client %s: speaks %s, not memcache's text protocol: %s",
+                 client_address(c, address), protocols[protocol].what, protocols[protocol].cure);
 }
 
 /* What the others send has lines, or a first byte, that the parser answers as memcached does. A TLS client would wait for an

@@ -251,7 +251,8 @@ static void slot_take_back(struct slot *s, int fd, uint32_t listener)
     if (fd >= 0)
         crew_hand(s->crew, fd, listener);
     else
-        log_warn("client: lost on the way: no descriptor is free; raise the limit (ulimit -n)");
+        log_warn(
+            "client: lost between two workers: no descriptor is free; raise the limit (ulimit -n)");
 }
 
 /* A report may make the owner give orders, and so end in a closed channel. */

@@ -14,7 +14,7 @@ enum { ACCEPTS_A_TURN = 64 }; /* so that all else gets its turn too */
 static void rest(struct doors *d, int error)
 {
     if (log_allows(&d->rest_lines, process_clock()))
-        log_warn("accept: rests for %g s: %s", REST_SECONDS, strerror(error));
+        log_warn("accept: paused for %g s: %s", REST_SECONDS, strerror(error));
     doors_rest(d);
 }
 

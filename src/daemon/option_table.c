@@ -148,6 +148,24 @@ static bool option_set_choice(int *field, const struct option_row *row, const ch
     return false;
 }
 
+/* Clients get the text in a line: a line end would be another answer. */
+static bool option_set_text(const char **field, const struct option_row *row, const char *text)
+{
+    const char *wanted = "give 1 to 100 bytes without control bytes";
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] >= ' ' && text[i] != '\x7f') continue;
+        option_complain(row, "...", "holds a control byte", wanted);
+        return false;
+    }
+    if (len > 0 && len <= OPTION_TEXT_MAX) {
+        *field = text;
+        return true;
+    }
+    option_complain(row, text, len > 0 ? "is too long" : "is empty", wanted);
+    return false;
+}
+
 /* NULL, or what is wrong with an item. */
 static const char *wrong_item(enum option_type type, const char *item)
 {
@@ -212,6 +230,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     case OPTION_SECONDS: return option_set_seconds(t, field, row, text);
     case OPTION_SHARE: return option_set_share(field, row, text);
     case OPTION_STRING: *(const char **)field = text; return true;
+    case OPTION_TEXT: return option_set_text(field, row, text);
     case OPTION_CHOICE: return option_set_choice(field, row, text);
     case OPTION_FLAG: *(bool *)field = true; return true;
     case OPTION_REPEAT: ++*(int *)field; return true;

@@ -145,7 +145,7 @@ static void drain_by_signal(struct worker *w, const char *name, bool limited)
 static void ask_to_leave(struct worker *w)
 {
     if (channel_send(w->seat->channel, CHANNEL_LEAVING, 0, -1) != CHANNEL_OK)
-        log_warn("SIGTERM: the master does not hear of it: send it again");
+        log_warn("SIGTERM: the master could not be told: send it again");
 }
 
 static void take_signal(struct worker *w, int number)

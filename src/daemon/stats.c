@@ -109,6 +109,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_FLAG(name)     stat_line(out, #name, "%s", o->name ? "yes" : "no");
 #define SHOW_REPEAT(name)   stat_number(out, #name, (uint64_t)o->name);
 #define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
+#define SHOW_TEXT(name)     SHOW_STRING(name)
 #define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
 #define SHOW_CHOICE(name)                                                                          \
     stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));

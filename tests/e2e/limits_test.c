@@ -436,7 +436,7 @@ static void without_descriptors_accepting_rests_and_goes_on(void **state)
         assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &none, NULL), 0);
         struct client *c = client_connects(m);
         client_sends(c, "get k\r\n");
-        moongate_sees_log(m, "accept: rests for 0.1 s");
+        moongate_sees_log(m, "accept: paused for 0.1 s");
         assert_int_equal(prlimit(moongate_pid(m), RLIMIT_NOFILE, &had, NULL), 0);
         backend_sees(b, "get k\r\n");
         backend_answers(b, hit_and_end("k", "x"));

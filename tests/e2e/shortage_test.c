@@ -93,9 +93,9 @@ static void waiting_for_a_descriptor_takes_no_processor_time(void **state)
     may_have(master, 0); /* not even the one in reserve can be had */
     struct client *c = client_connects(m);
     client_sends(c, "get k\r\n");
-    moongate_sees_log(m, "accept: rests for 0.1 s");
+    moongate_sees_log(m, "accept: paused for 0.1 s");
     double used = processor_seconds(master);
-    moongate_sees_log_times(m, "accept: rests for 0.1 s", 2); /* a second later */
+    moongate_sees_log_times(m, "accept: paused for 0.1 s", 2); /* a second later */
     assert_true(processor_seconds(master) - used < 0.2);
     may_have(master, had);
     backend_sees(b, "get k\r\n");

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TEN "1234567890"
+
 enum { WORDS_MAX = 24 };
 
 /* Options point into the words: they live until the next call. */
@@ -111,6 +113,9 @@ static void sizes_and_seconds_are_read(void **state)
     assert_int_equal(o.log_format, LOG_AS_JSON);
     assert_string_equal(o.script, "-s.lua");
     options_release(&o);
+    parse_good(&o, "--version-answer=" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN " s.lua");
+    assert_int_equal(strlen(o.version_answer), 100);
+    options_release(&o);
     parse_good(&o, "--max-value 1024 --client-buffer 64K --drain-timeout 0 s.lua");
     assert_int_equal(o.max_value, 1024);
     assert_int_equal(o.client_buffer, 65536);
@@ -160,6 +165,10 @@ static const char *const refused[][2] = {
     {"--resolver ::%a:1 a.lua", "is not an address: it is neither host:port nor"},
     {"--resolve-min 5 --resolve-max 4 a.lua", "--resolve-min 5 is above --resolve-max 4"},
     {"--discover-wait 9 a.lua", "give seconds in 0..8"},
+    {"--version-answer= a.lua", "--version-answer '' is empty: give 1 to 100 bytes"},
+    {"--version-answer=1.6\r a.lua", "holds a control byte: give 1 to 100 bytes"},
+    {"--version-answer=1\x7f a.lua", "holds a control byte"},
+    {"--version-answer=" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "1 a.lua", "is too long: give 1"},
     {"-b [::1 a.lua", "--bind '[::1' is not an address"},
     {"-b h:99999 a.lua", "port 99999 is not in 0..65535"},
     {"-s a:1,,b:2", "--servers '' is not an address"},

@@ -163,7 +163,7 @@ static void timers_are_bounded_and_given_back(void **state)
 static void wrong_timers_are_errors_with_their_place(void **state)
 {
     fails(MG "mg.timer.every(0, print)\n" ANY,
-          "script.lua:2:", "mg.timer.every takes seconds from 0.001 to 1e+06, not 0");
+          "script.lua:2:", "mg.timer.every takes seconds from 0.001 to 1000000, not 0");
     fails(MG "mg.timer.after(-1, print)\n" ANY, "script.lua:2:", "mg.timer.after takes seconds");
     fails(MG "mg.timer.after('1', print)\n" ANY, "script.lua:2:", "mg.timer.after takes seconds");
     fails(MG "mg.timer.after(0/0, print)\n" ANY, "script.lua:2:", "mg.timer.after takes seconds");

@@ -21,7 +21,7 @@ local begin, is_doubtful = fill.begin, fill.is_doubtful
 local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- what a negative entry is
 
 local known = {
-    exptime = fill.exptime,            -- in L1: seconds, or "same" (as L2 has it; default; wants memcached 1.6)
+    exptime = fill.exptime,            -- in L1: seconds, or "same" (as L2 has it; default; wants memcached 1.6.10)
     negative = policy.count(1, 86400), -- seconds
 }
 

@@ -16,7 +16,7 @@ local C = abi.C
 local call, spawn, request = async.call, async.spawn, built.make
 
 local known = {
-    -- Of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    -- Of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6.10).
     exptime = fill.exptime,
 }
 

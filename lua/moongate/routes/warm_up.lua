@@ -14,7 +14,7 @@ local policy = require "moongate.policy"
 local call = async.call
 
 local known = {
-    -- Of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6).
+    -- Of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6.10).
     exptime = fill.exptime,
 }
 
