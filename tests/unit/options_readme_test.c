@@ -91,7 +91,7 @@ static void check_range(const char *row, const char *meaning)
 static void check(char letter, const char *name, const char *argument, const char *fallback,
                   const char *meaning)
 {
-    size_t place;
+    size_t place = 0;
     const char *row = find(written(letter, name, argument), &place);
     const char *shown = default_of(row, place);
     if (strcmp(shown, fallback) != 0)
