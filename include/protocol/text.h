@@ -15,7 +15,10 @@ bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out);
 /* Reads plain decimal digits whose value 64 bits hold, as backends write lengths: nothing else is taken. */
 bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out);
 
-enum { TEXT_NUMBER_ROOM = 20 };
+enum {
+    TEXT_NUMBER_ROOM = 20,
+    TEXT_DIGITS_SAFE = 19 /* any number of so many digits fits 64 bits */
+};
 
 /* Writes decimal digits (and a minus) to `to`, which has TEXT_NUMBER_ROOM bytes. Returns how many. */
 size_t text_write_unsigned(uint8_t *to, uint64_t number);

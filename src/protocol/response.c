@@ -64,9 +64,13 @@ static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number
     const uint8_t *p = *at;
     if (p == end || *p != ' ') return false;
     const uint8_t *first = ++p;
-    while (p < end && *p != ' ') p++;
+    uint64_t n = 0;
+    for (; p < end && *p >= '0' && *p <= '9'; p++) n = n * 10 + (*p - '0');
+    if (p < end && *p != ' ') return false;
     *at = p;
-    return text_read_digits(first, (size_t)(p - first), number);
+    *number = n;
+    size_t digits = (size_t)(p - first);
+    return digits > TEXT_DIGITS_SAFE ? text_read_digits(first, digits, number) : digits > 0;
 }
 
 /* The value of a VALUE or VA line that ends at `end`: `length` bytes and CRLF behind its own. */

@@ -53,8 +53,13 @@ bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out)
 bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out)
 {
     uint64_t n = 0;
+    size_t safe = len < TEXT_DIGITS_SAFE ? len : TEXT_DIGITS_SAFE;
     if (len == 0) return false;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < safe; i++) {
+        if (!is_digit(at[i])) return false;
+        n = n * 10 + (uint64_t)(at[i] - '0');
+    }
+    for (size_t i = safe; i < len; i++) {
         if (!is_digit(at[i])) return false;
         if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, at[i] - '0', &n))
             return false;
