@@ -1,0 +1,184 @@
+#include "lib/beside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/rogue.h"
+#include "lib/scene.h"
+
+enum { SHOWN = 3, LATENCIES = 1 << 16, CALM = 1000, SMALL = 20000 };
+
+struct street {
+    struct actor actor; /* first: tells what the rogue sent */
+    const struct beside *b;
+    const char *address;
+    struct neighbour *neighbour;
+    struct rogue rogues[SHOWN]; /* the newest is rogues[streams % SHOWN] */
+    unsigned long streams;
+    unsigned seeds[SHOWN];
+    unsigned seed;    /* of all but what the rogue sends */
+    float *latencies; /* seconds; the last LATENCIES of them */
+    size_t n;
+};
+
+static bool street_leaves(struct actor *actor)
+{
+    struct street *s = (struct street *)(void *)actor;
+    for (int i = 0; i < SHOWN; i++) rogue_release(&s->rogues[i]);
+    return true;
+}
+
+static void street_tells(struct actor *actor)
+{
+    struct street *s = (struct street *)(void *)actor;
+    unsigned long first = s->streams < SHOWN ? 0 : s->streams - SHOWN + 1;
+    for (unsigned long i = first; i <= s->streams; i++) {
+        fprintf(stderr, "  %s: the rogue sent, SEED=%u STREAMS=1:\n", s->b->name,
+                s->seeds[i % SHOWN]);
+        rogue_prints(&s->rogues[i % SHOWN]);
+    }
+}
+
+/* --- the neighbour ---------------------------------------------------------------------------- */
+
+static void think(struct street *s)
+{
+    for (unsigned n = 1 + random_below(&s->seed, 4); n > 0; n--)
+        neighbour_thinks(s->neighbour, &s->seed);
+}
+
+static void note_latency(struct street *s, double seconds)
+{
+    s->latencies[s->n++ % LATENCIES] = (float)seconds;
+}
+
+static void asks_and_hears(struct street *s)
+{
+    think(s);
+    double began = stage_now();
+    neighbour_asks(s->neighbour);
+    neighbour_hears(s->neighbour);
+    note_latency(s, stage_now() - began);
+}
+
+static int compare(const void *a, const void *b)
+{
+    float one = *(const float *)a, other = *(const float *)b;
+    return (one > other) - (one < other);
+}
+
+static void print_latencies(struct street *s, const char *when)
+{
+    size_t n = s->n < LATENCIES ? s->n : LATENCIES;
+    if (n == 0) return;
+    qsort(s->latencies, n, sizeof *s->latencies, compare);
+    printf("%s: the neighbour's latency %s: p50 %.0f us, p99 %.0f us\n", s->b->name, when,
+           s->latencies[n / 2] * 1e6, s->latencies[n - 1 - n / 100] * 1e6);
+    s->n = 0;
+}
+
+/* --- one stream ------------------------------------------------------------------------------- */
+
+static size_t next_piece(struct street *s, size_t left)
+{
+    if (random_below(&s->seed, 2)) return left;
+    size_t piece = 1 + random_below(&s->seed, random_below(&s->seed, 2) ? 20 : 400);
+    return piece < left ? piece : left;
+}
+
+/* The neighbour's questions arrive before this piece, or after it, or nobody knows. */
+static void sends_piece(struct street *s, struct client *rogue, const char *at, size_t n,
+                        bool small)
+{
+    switch (random_below(&s->seed, 4)) {
+    case 0:
+        think(s);
+        neighbour_asks(s->neighbour);
+        client_sends_bytes(rogue, at, n);
+        neighbour_hears(s->neighbour);
+        break;
+    case 1:
+        client_sends_bytes(rogue, at, n);
+        asks_and_hears(s);
+        break;
+    case 2:
+        client_sends_bytes(rogue, at, n);
+        if (small) client_is_read(rogue);
+        break;
+    default: client_sends_bytes(rogue, at, n); break;
+    }
+}
+
+static void leaves(struct client *rogue, enum rogue_end end)
+{
+    struct octets answer = {0};
+    if (end == ROGUE_HEARS_OUT) {
+        client_half_closes(rogue);
+        client_sees_end(rogue, &answer);
+    }
+    if (end == ROGUE_RESETS) client_resets(rogue);
+    client_closes(rogue);
+    octets_release(&answer);
+}
+
+static void plays_stream(struct street *s, const struct rogue *r)
+{
+    struct client *rogue = client_connects_to(s->address);
+    const char *at = octets_at(&r->bytes), *end = at + octets_n(&r->bytes);
+    bool small = octets_n(&r->bytes) < SMALL;
+    while (at < end) {
+        size_t n = small ? next_piece(s, (size_t)(end - at)) : (size_t)(end - at);
+        sends_piece(s, rogue, at, n, small);
+        at += n;
+    }
+    if (random_below(&s->seed, 2)) asks_and_hears(s);
+    leaves(rogue, r->end);
+    neighbour_looks_around(s->neighbour);
+    neighbour_asks(s->neighbour);
+    neighbour_hears(s->neighbour);
+    if (s->b->looks) s->b->looks(s->b->what);
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+static unsigned number_from(const char *name, unsigned otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+static void opens(struct street *s, const struct beside *b)
+{
+    const char *script = script_of_one(b->server, "timeout = 10, connections = 1");
+    struct moongate *m = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()),
+                                        "--allow-flush", "no", NULL);
+    *s = (struct street){.actor = {.fd = -1, .leaves = street_leaves, .tells = street_tells},
+                         .b = b,
+                         .address = moongate_address(m),
+                         .latencies = stage_memory(LATENCIES * sizeof(float))};
+    stage_enter(&s->actor);
+    s->neighbour = neighbour_moves_in(s->address, b->knows);
+}
+
+void beside_plays(const struct beside *b, unsigned streams, unsigned share)
+{
+    struct street *s = stage_memory(sizeof *s);
+    unsigned first = number_from("SEED", 20261), seconds = number_from("LONG_SECONDS", 0);
+    unsigned from = number_from("FROM", 0), to = number_from("TO", ROGUE_REQUESTS), i = 0;
+    double end = stage_now() + (double)seconds / share;
+    streams = number_from("STREAMS", streams);
+    opens(s, b);
+    for (int calm = 0; calm < CALM; calm++) asks_and_hears(s);
+    print_latencies(s, "alone");
+    for (; i < streams && (seconds == 0 || stage_now() < end); i++) {
+        struct rogue *r = &s->rogues[i % SHOWN];
+        s->streams = i;
+        s->seeds[i % SHOWN] = s->seed = first + i;
+        rogue_make(r, first + i, from, to);
+        plays_stream(s, r);
+    }
+    print_latencies(s, "beside a rogue");
+    printf("SEED=%u STREAMS=%u (%s)\n", first, i, b->name);
+}

@@ -1,0 +1,30 @@
+/* beside: a rogue and a neighbour in front of one server, with one connection to it, of one worker.
+ *
+ * Whatever the rogue sends, the neighbour's answers are right, in order and all there, to the byte; nothing that the rogue called a
+ * value was run as a command. What the rogue is answered itself is for other tests; but when it has asked its last and reads on, it
+ * is answered or closed.
+ *
+ * Environment: SEED names the first stream, STREAMS how many there are (0: as many as the test says), LONG_SECONDS when to stop;
+ * FROM and TO: of each stream only these requests, to find which one it is. A failure prints the last streams, the newest last.
+ */
+#ifndef TESTS_LIB_BESIDE_H
+#define TESTS_LIB_BESIDE_H
+
+#include <stdbool.h>
+
+#include "lib/neighbour.h"
+
+struct beside {
+    const char *server; /* its address */
+    const char *name;
+    struct neighbour_server knows;
+    void (*looks)(
+        void *
+            what); /* NULL, or called after each stream: fails the test if the server did something wrong */
+    void *what;
+};
+
+/* Starts a moongate and plays so many streams, unless the environment says otherwise. share: of LONG_SECONDS, in how many parts. */
+void beside_plays(const struct beside *b, unsigned streams, unsigned share);
+
+#endif
