@@ -60,6 +60,7 @@ enum call_mark {
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get that was lost with its connection once */
     CALL_HEARD = 16,     /* a byte of its answer has come */
+    CALL_RARE = 32,      /* see request_is_rare */
 };
 
 /* Invariant: keys_seen < keys_n until the last event; the key records are in bytes[0..used). */

@@ -22,6 +22,7 @@ enum {
 struct dialect {
     uint32_t version; /* 1.6.18 is 10618; 0: not known */
     bool meta;        /* takes mg, ms, md, ma, me as moongate sends them */
+    bool closes;      /* ends connections that ask what it does not know, as nutcracker does */
 };
 
 /* Reads a line `VERSION 1.6.18...` (len bytes). 0 when it names no version of three numbers. */
@@ -39,8 +40,8 @@ enum dialect_fit {
     DIALECT_LACKS, /* is not sent: the server would not understand it */
 };
 
-/* odd: see request_is_odd. */
-enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd);
+/* odd: see request_is_odd. rare: see request_is_rare. */
+enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd, bool rare);
 
 /* True when the byte stream is in step after that answer to that command. */
 bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r);

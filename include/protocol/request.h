@@ -119,6 +119,9 @@ int64_t request_exptime(const struct request *r);
  * bits, an exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
 bool request_is_odd(const struct request *r);
 
+/* True for a line of a form that memcached alone knows: a store with an exptime below 0, a delete with a hold time. */
+bool request_is_rare(const struct request *r);
+
 /* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
  * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */
 bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool strict);

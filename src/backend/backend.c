@@ -294,7 +294,7 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
     if (usual->state != CONN_READY || usual->held) return usual;
-    switch (dialect_fit(&usual->dialect, r->command_id, request_is_odd(r))) {
+    switch (dialect_fit(&usual->dialect, r->command_id, request_is_odd(r), request_is_rare(r))) {
     case DIALECT_TAKES: return usual;
     case DIALECT_APART: return apart_get(b, r->affinity);
     default: break;

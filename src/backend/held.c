@@ -35,6 +35,11 @@ static void answer_unknown(struct call *call)
     call_destroy(call);
 }
 
+static enum dialect_fit fit(const struct conn *c, const struct call *call)
+{
+    return dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD, call->marks & CALL_RARE);
+}
+
 /* A call that is in no FIFO: into the one where it belongs. */
 static void place(struct conn *c, struct call *call)
 {
@@ -42,7 +47,7 @@ static void place(struct conn *c, struct call *call)
         call_destroy(call);
         return;
     }
-    switch (dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD)) {
+    switch (fit(c, call)) {
     case DIALECT_LACKS: answer_unknown(call); break;
     case DIALECT_APART: apart_push(c->backend, call); break;
     case DIALECT_TAKES:
@@ -72,8 +77,7 @@ static void release_one(struct conn *c)
 {
     while (may_go(c)) {
         struct call *call = c->head;
-        bool lacks =
-            dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD) == DIALECT_LACKS;
+        bool lacks = fit(c, call) == DIALECT_LACKS;
         if (!lacks && !(call->marks & CALL_EXPIRED)) {
             fifo_unhold(c);
             write_out(c, call);

@@ -61,9 +61,17 @@ static bool has_value(unsigned shape)
     return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
 }
 
-enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd)
+/* What nutcracker 0.5.0 closes on, whoever else has calls on that connection. */
+static bool is_unknown_to_closers(unsigned command, unsigned shape)
+{
+    return command == COMMAND_GAT || command == COMMAND_GATS || shape == SHAPE_ADMIN;
+}
+
+enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd, bool rare)
 {
     unsigned shape = command_info(command)->shape;
+    if (d->closes && is_unknown_to_closers(command, shape)) return DIALECT_LACKS;
+    if (d->closes && rare) return DIALECT_APART;
     if (is_meta(shape) && !d->meta) return DIALECT_LACKS;
     if (shape == SHAPE_META_STORE && !is_seen(d->version)) return DIALECT_APART;
     return has_value(shape) && odd ? DIALECT_APART : DIALECT_TAKES;

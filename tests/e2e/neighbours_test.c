@@ -2,22 +2,57 @@
  * lib/beside.h. */
 #include "lib/beside.h"
 #include "lib/memcached.h"
+#include "lib/nutcracker.h"
 #include "lib/stage.h"
+#include "lib/versions.h"
+
+static unsigned streams(unsigned n)
+{
+    return stage_is_sanitized() ? n / 5 : n;
+}
+
+static struct beside before(const struct memcached *s)
+{
+    const char *version = memcached_version(s);
+    bool has_meta = memcached_at_hand_has_meta();
+    /* E came with 1.6.27; later versions refuse a sign */
+    const char *odd_flag = versions_compare(version, "1.6.27") >= 0 ? "E77777777" : "T+1000";
+    return (struct beside){.server = memcached_address(s),
+                           .name = textf("memcached %s", version),
+                           .knows = {has_meta, true, has_meta ? odd_flag : NULL}};
+}
 
 static void no_request_harms_another_clients(void **state)
 {
+    struct beside b = before(memcached_start("-m", "1024", NULL));
+    beside_plays(&b, streams(1500), 3);
+}
+
+static void no_request_harms_another_before_a_server_that_takes_one_at_a_time(void **state)
+{
+    struct beside b = before(memcached_start("-m", "1024", NULL));
+    b.options = "requests = 'one'";
+    beside_plays(&b, streams(500), 3);
+}
+
+/* nutcracker itself, which closes on what it does not know. */
+static void no_request_harms_another_before_a_proxy(void **state)
+{
     struct memcached *s = memcached_start("-m", "1024", NULL);
-    bool has_meta = memcached_at_hand_has_meta();
-    struct beside b = {.server = memcached_address(s),
-                       .name = textf("memcached %s", memcached_version(s)),
-                       .knows = {.has_meta = has_meta, .has_gat = true}};
-    beside_plays(&b, stage_is_sanitized() ? 300 : 1500, 1);
+    struct beside b = before(s);
+    const char *pool = textf("  servers:\n   - %s:1\n", memcached_address(s));
+    b.name = "nutcracker";
+    b.server = nutcracker_address(nutcracker_start(&pool, 1), 0);
+    b.knows = (struct neighbour_server){0};
+    beside_plays(&b, streams(500), 3);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(no_request_harms_another_clients),
+        play(no_request_harms_another_before_a_server_that_takes_one_at_a_time),
+        play(no_request_harms_another_before_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

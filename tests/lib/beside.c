@@ -88,7 +88,7 @@ static size_t next_piece(struct street *s, size_t left)
     return piece < left ? piece : left;
 }
 
-/* The neighbour's questions arrive before this piece, or after it, or nobody knows. */
+/* The neighbour's questions arrive before this piece, or after it, or nobody knows; their answers are waited for, or not yet. */
 static void sends_piece(struct street *s, struct client *rogue, const char *at, size_t n,
                         bool small)
 {
@@ -107,7 +107,11 @@ static void sends_piece(struct street *s, struct client *rogue, const char *at, 
         client_sends_bytes(rogue, at, n);
         if (small) client_is_read(rogue);
         break;
-    default: client_sends_bytes(rogue, at, n); break;
+    default:
+        if (neighbour_has_room(s->neighbour)) think(s);
+        neighbour_asks(s->neighbour);
+        client_sends_bytes(rogue, at, n);
+        break;
     }
 }
 
@@ -151,7 +155,8 @@ static unsigned number_from(const char *name, unsigned otherwise)
 
 static void opens(struct street *s, const struct beside *b)
 {
-    const char *script = script_of_one(b->server, "timeout = 10, connections = 1");
+    const char *options = textf("timeout = 10, connections = 1, %s", b->options ? b->options : "");
+    const char *script = script_of_one(b->server, options);
     struct moongate *m = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()),
                                         "--allow-flush", "no", NULL);
     *s = (struct street){.actor = {.fd = -1, .leaves = street_leaves, .tells = street_tells},

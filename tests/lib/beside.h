@@ -17,6 +17,7 @@
 struct beside {
     const char *server; /* its address */
     const char *name;
+    const char *options; /* of the pool; NULL: none */
     struct neighbour_server knows;
     void (*looks)(
         void *

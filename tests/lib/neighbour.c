@@ -14,7 +14,7 @@
 enum {
     KEYS = ROGUE_OTHERS_KEYS,
     OWN = 4,
-    QUESTIONS = 16,
+    QUESTIONS = 40,
     VALUE_ROOM = 3000,
     LINE_ROOM = VALUE_ROOM + 400
 };
@@ -155,8 +155,9 @@ static void ask_own_meta(struct neighbour *n, unsigned *seed)
         own->is_there = false;
         return;
     }
-    add(&n->asked, "ms own:%u 10 k O%u\r\n%010u\r\nmg own:%u v\r\n", at, opaque, ++own->version,
-        at);
+    bool odd = n->server.odd_flag && random_below(seed, 4) == 0;
+    add(&n->asked, "ms own:%u 10 k O%u %s\r\n%010u\r\nmg own:%u v\r\n", at, opaque,
+        odd ? n->server.odd_flag : "", ++own->version, at);
     add(&n->known, "HD kown:%u O%u\r\nVA 10\r\n%010u\r\n", at, opaque, own->version);
     own->is_there = true;
 }
@@ -180,6 +181,11 @@ static void ends_question(struct neighbour *n)
 {
     if (n->questions == QUESTIONS) stage_fails("the neighbour asks too much");
     n->ends[n->questions++] = octets_n(&n->known);
+}
+
+bool neighbour_has_room(const struct neighbour *n)
+{
+    return n->questions < QUESTIONS / 2;
 }
 
 void neighbour_thinks(struct neighbour *n, unsigned *seed)
@@ -234,8 +240,8 @@ static void make_value(struct neighbour *n, unsigned key)
     static const size_t sizes[] = {0, 1, 2, 10, 100, 500, 1500, VALUE_ROOM};
     size_t size = n->size[key] = sizes[key % COUNT(sizes)];
     char part[64];
-    size_t len =
-        (size_t)snprintf(part, sizeof part, key % 3 ? "key %u is well. " : "key %u\r\nEND\r\n", key);
+    size_t len = (size_t)snprintf(part, sizeof part,
+                                  key % 3 ? "key %u is well. " : "key %u\r\nEND\r\n", key);
     for (size_t i = 0; i < size; i++) n->value[key][i] = part[i % len];
 }
 

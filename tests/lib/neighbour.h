@@ -13,6 +13,7 @@ struct neighbour;
 /* What the server understands besides what all do. */
 struct neighbour_server {
     bool has_meta, has_gat;
+    const char *odd_flag; /* of ms: one that this version takes and not every one; NULL: none */
 };
 
 /* Connects and stores its values. */
@@ -21,6 +22,9 @@ struct neighbour *neighbour_moves_in(const char *address, struct neighbour_serve
 /* Adds one more question by chance; sends those that were added. */
 void neighbour_thinks(struct neighbour *n, unsigned *seed);
 void neighbour_asks(struct neighbour *n);
+
+/* It may think of some more before it hears the answers. */
+bool neighbour_has_room(const struct neighbour *n);
 
 /* All answers to what was sent come, and nothing else. */
 void neighbour_hears(struct neighbour *n);

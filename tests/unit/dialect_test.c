@@ -83,7 +83,7 @@ static void what_a_server_takes_is_known_by_version_and_noop(void **state)
 {
     for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) {
         struct dialect d = dialect_of(fits[i].version, fits[i].says_mn);
-        enum dialect_fit fit = dialect_fit(&d, fits[i].command, fits[i].odd);
+        enum dialect_fit fit = dialect_fit(&d, fits[i].command, fits[i].odd, false);
         if (fit != fits[i].fit) fail_msg("row %zu: %d", i, fit);
     }
 }
