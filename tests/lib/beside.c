@@ -63,6 +63,17 @@ static void asks_and_hears(struct street *s)
     note_latency(s, stage_now() - began);
 }
 
+/* Questions after questions, so that some are under way whenever the server answers the rogue. */
+static void asks_on(struct street *s)
+{
+    for (unsigned n = random_below(&s->seed, 8); n > 0; n--) {
+        if (!neighbour_has_room(s->neighbour)) neighbour_hears(s->neighbour);
+        think(s);
+        neighbour_asks(s->neighbour);
+        stage_turns(0);
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     float one = *(const float *)a, other = *(const float *)b;
@@ -101,6 +112,7 @@ static void sends_piece(struct street *s, struct client *rogue, const char *at, 
         break;
     case 1:
         client_sends_bytes(rogue, at, n);
+        asks_on(s);
         asks_and_hears(s);
         break;
     case 2:

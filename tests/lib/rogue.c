@@ -272,7 +272,7 @@ char *rogue_value(struct rogue *r, size_t *n)
     static const size_t sizes[] = {1000, 2048, 5000, 17000, 70000};
     *n = r->is_harmless ? harmless_value(r) : evil_value(r);
     if (rogue_once_in(r, 25)) *n = stretch(*n, sizes[rogue_below(r, COUNT(sizes))]);
-    if (rogue_once_in(r, 600)) *n = stretch(*n, LIMIT - 100 + rogue_below(r, 110));
+    if (rogue_once_in(r, 200)) *n = stretch(*n, LIMIT - 100 + rogue_below(r, 110));
     return value;
 }
 
