@@ -1,5 +1,5 @@
 -- 24: keys that are not there. Some are asked for again and again though nobody has stored them: each worker remembers
--- for 200 ms that "flag:" keys are missing, and does not ask for them. What is written through the same worker is
+-- for 200 ms that "flag:" keys are missing, and does not ask for them. What is written through this machine is
 -- seen at once, what another one writes after 200 ms: so this is for keys that may come a moment late.
 local mg = require "moongate"
 

@@ -13,7 +13,12 @@
 #include "backend/conn.h"
 
 /* The connection on which that client's next call must go because one of its calls is there; else NULL. */
-struct conn *apart_of(const struct backend *b, uint32_t affinity);
+struct conn *apart_find(struct conn *c, uint32_t affinity);
+static inline struct conn *apart_of(const struct backend *b, uint32_t affinity)
+{
+    struct conn *c = b->apart[affinity % BACKEND_APART];
+    return c && c->head ? apart_find(c, affinity) : NULL;
+}
 
 /* The one for that client, connecting. */
 struct conn *apart_get(struct backend *b, uint32_t affinity);

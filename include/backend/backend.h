@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/board.h"
 #include "base/log.h"
+#include "base/writes.h"
 
 enum {
     BACKEND_NAME_MAX = 280,
@@ -49,6 +50,7 @@ struct backend {
     struct conn *apart[BACKEND_APART]; /* made when needed; see apart */
     uint32_t apart_held;               /* calls that they hold back */
     char version[BACKEND_VERSION_MAX]; /* as it last told one of its connections; "": not known */
+    uint32_t large_value; /* bytes: so many or more may be too large for it, if nobody has looked at its version */
     uint32_t noops_lost;               /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* it ended a connection that asked `mn`: none is asked before then */
     uint64_t
@@ -69,6 +71,7 @@ struct backends {
     struct board_server unlisted; /* counts for the servers that the board has no place for */
     double
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
+    struct writer writer; /* notes the keys that are written; until the worker says else, a private one */
     struct backend *first;
     struct conn *unsent;
     backend_dial_fn
@@ -118,6 +121,9 @@ const char *backends_lowest_version(const struct backends *set);
 
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
+
+/* One of those may still be answered in time. */
+bool backends_are_awaited(const struct backends *set);
 
 enum backend_status {
     BACKEND_OK,      /* a call was made; `done` will hear of it */

@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/outq.h"
+#include "base/writes.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
 
@@ -69,9 +70,10 @@ struct call {
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
-    double sent;       /* as backends.now */
-    double exptime;    /* of a gat, so that only equal ones are joined */
-    struct outq *wire; /* its request, while the connection holds it back (see held); else NULL */
+    double sent;        /* as backends.now */
+    double exptime;     /* of a gat, so that only equal ones are joined */
+    struct outq *wire;  /* its request, while the connection holds it back (see held); else NULL */
+    writes_pair writes; /* that end with it; WRITES_NONE: it only reads */
     uint8_t command;
     uint8_t
         repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */
@@ -83,6 +85,7 @@ struct call {
     uint64_t
         after; /* held back for as long as its client's other connection has ended fewer calls */
     uint32_t opaque_at;
+    uint32_t value_len;
     uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
     uint32_t keys_seen; /* records that the response has gone past */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/handover.h"
 #include "base/metrics.h"
 
 /* name, kind (COUNTER only grows; GAUGE goes up and down; LEVEL does too, and the highest of all workers is shown, not their
@@ -20,7 +21,8 @@
     X(curr_connections, GAUGE, "clients connected now")                                            \
     X(total_connections, COUNTER, "clients ever taken over from the master")                       \
     X(closed_connections, COUNTER, "clients ever closed")                                          \
-    X(rejected_connections, COUNTER, "clients refused over --max-conns")                           \
+    X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
+    X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
     X(cmd_get, COUNTER, "keys asked for by get, gets, gat, gats, mg")                              \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \
@@ -51,6 +53,12 @@
     X(backend_connects, COUNTER, "backend connections that became ready")                          \
     X(backend_closes, COUNTER, "backend connections closed or refused")                            \
     X(clients_shed, COUNTER, "clients closed because they did not read their replies")             \
+    X(unfinished_bytes, GAUGE, "bytes of requests that clients have sent in part")                 \
+    X(unfinished_shed, COUNTER, "clients closed because all of those held too much memory")        \
+    X(foreign_binary, COUNTER, "clients that spoke memcache's binary protocol")                    \
+    X(foreign_tls, COUNTER, "clients that spoke TLS")                                              \
+    X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
+    X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -101,17 +109,21 @@ struct board_worker {
     struct board_row row;
     struct board_server servers[BOARD_SERVERS];
     struct board_wishes wishes;
-    struct metrics metrics; /* the script's */
+    struct metrics metrics;   /* the script's */
+    struct handover handover; /* clients on their way to it: the master writes, too */
 };
 
-/* Invariant: only the process in a slot writes its part, and the master its own row. */
+/* Invariant: only the process in a slot writes its part, and the master its own row. There are two parts for each worker:
+ * the process that drains and the one that takes its place have one each. */
 struct board {
     uint32_t workers;
+    uint32_t parts_n;
     double started;              /* seconds of the monotonic clock */
     struct board_row master;     /* the master's own */
     struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
     struct shared *shared;       /* dictionaries of scripts; owned by the board */
-    struct board_worker parts[]; /* one a worker slot */
+    struct writes *writes;       /* which keys are being written; owned by the board */
+    struct board_worker parts[]; /* parts_n of them */
 };
 
 /* The bucket of a response time in seconds: four a doubling, from 10 us on. */
@@ -123,7 +135,7 @@ double board_latency_limit(unsigned bucket);
 /* The worker's entry for a server of that name, made if need be; NULL when all are taken. */
 struct board_server *board_server(struct board_worker *part, const char *name);
 
-/* Maps a zeroed board of `workers` rows, and `shared_bytes` for dictionaries, shared with every process forked later. NULL
+/* Maps a zeroed board for so many workers, and `shared_bytes` for dictionaries, shared with every process forked later. NULL
  * when out of memory. */
 struct board *board_create(uint32_t workers, size_t shared_bytes);
 void board_destroy(struct board *board);

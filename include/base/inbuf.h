@@ -30,6 +30,13 @@ struct inbuf_input {
 enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
                           struct inbuf_input *input) __attribute__((warn_unused_result));
 
+/* How many bytes beyond what completes the kept message may be read without taking any of the next one: none when its length
+ * is known, else up to the end of its line, as far as that is there to be seen. Up to `most`. */
+size_t inbuf_missing(const struct inbuf *in, int fd, size_t most);
+
+/* Bytes of memory that are filled for it, at most: pages that nobody has written cost nothing. */
+size_t inbuf_held(const struct inbuf *in);
+
 /* Says what is left after using input->rest: its last `len` bytes, the cut end of a message (0: nothing is left; need as
  * in the struct). To be called after each read that was IO_OK; `arena` is the one that was read into. */
 void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need);

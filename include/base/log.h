@@ -1,7 +1,8 @@
 /* log: one line per event on stderr (or syslog once daemonized), as text or JSON.
  *
  * Owns nothing but its settings, which are process-wide: set them before the first worker is forked.
- * A line is written with one write(2), so lines of several processes never mix.
+ * A line is written with one write(2), so lines of several processes never mix. In a daemon a line for which there is no room
+ * is lost, never waited for; how many were is said when there is room again.
  * A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211: closed: timeout (37 in flight)`.
  * Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge lines.
  */
@@ -29,8 +30,15 @@ enum log_format { LOG_AS_TEXT, LOG_AS_JSON };
 /* verbosity: how many -v were given. */
 void log_setup(enum log_format format, int verbosity);
 
-/* From now on lines go to syslog(3) instead of stderr (daemonized). */
-void log_to_syslog(void);
+/* Lines go to standard error. waits: for whoever reads it, as at first; a daemon does not. */
+void log_to_stderr(bool waits);
+
+/* From now on lines go to the syslog on that socket instead of stderr (daemonized). */
+#define LOG_SYSLOG "/dev/log"
+void log_to_syslog(const char *path);
+
+/* Says how many lines were lost, if there is room for that: to be called now and then. */
+void log_catch_up(void);
 
 /* Names this process in every line: "master", "worker 2". The string is copied. */
 void log_role(const char *role);

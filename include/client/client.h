@@ -15,6 +15,7 @@
 enum client_state {
     CLIENT_OPEN,     /* reads requests and answers them */
     CLIENT_DRAINING, /* reads only what completes a request that it has begun */
+    CLIENT_MOVING,   /* the same; then another worker gets it */
     CLIENT_ENDING, /* reads no more; closes once everything is answered (quit, end of its input) */
     CLIENT_LINGERING, /* answered and shut; what it still sends is dropped until it closes */
     CLIENT_CLOSED,    /* memory goes at the end of the turn */
@@ -28,12 +29,17 @@ struct client {
     struct client *next_dirty;   /* in turn->dirty, later in turn->closed */
     enum client_state state;
     bool dirty;
+    bool is_known; /* its first bytes said what it speaks */
     int fd;
     uint32_t affinity;            /* its number */
     uint32_t listener;            /* by which it came: the place in --bind */
     struct client *next_numbered; /* in turn->numbered */
+    uint64_t handover;            /* as which it was handed over; 0: it was accepted here */
     struct inbuf in;
-    uint64_t swallow; /* bytes of input to drop: the value of a refused store */
+    size_t unfinished; /* what in holds, as the turn has counted it */
+    size_t progress;   /* bytes that it has sent since busy_at */
+    double busy_at;    /* as turn.now; see unfinished */
+    uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
     struct outq out;
     struct reply *head, *tail; /* replies not yet in out, in order */
     uint32_t owed;             /* how many */
@@ -46,7 +52,7 @@ struct client {
 /* Takes over fd (non-blocking). */
 struct client *client_create(struct turn *t, int fd);
 
-/* At once: what is owed is dropped. */
+/* At once: what is owed is dropped. Its peer sees the end though other processes may still hold a copy of the descriptor. */
 void client_close(struct client *c, const char *reason);
 
 /* Reads no more, and closes once everything is answered. */
@@ -54,6 +60,9 @@ void client_end(struct client *c, const char *reason);
 
 /* Answer what was received, then shut the connection (the worker drains). */
 void client_drain(struct client *c);
+
+/* Finish what it has begun, then give it to another worker, which reads on where this one stopped. */
+void client_move(struct client *c);
 
 /* A reply of n bytes is complete; more bytes are held for it. */
 void client_note_reply(struct client *c, size_t n);

@@ -47,6 +47,7 @@ struct flow {
     bool is_entered;  /* its kind's code is running: it may not go yet */
     bool is_outlived; /* by what its kind has in its block, see flow_free */
     uint32_t legs_n;
+    writes_pair plan; /* of a write; else WRITES_NONE */
     double began;             /* as turn->now */
     struct kept_result *best; /* the result that would count so far, see flow_keep_best; or NULL */
     void *own; /* the kind's: own_size bytes, not cleared; where that is 0, NULL at first */
@@ -157,6 +158,6 @@ bool result_is_worse(unsigned kind, unsigned than);
 const struct flow_kind *flow_kind_of(enum route_kind kind);
 
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
-    flow_limit, flow_negative, flow_log;
+    flow_limit, flow_negative, flow_log, flow_fill;
 
 #endif

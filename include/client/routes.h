@@ -30,6 +30,7 @@ enum route_kind {
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
     ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
+    ROUTE_FILL,     /* the child, which gets a copy of what another route has: near, place, seconds */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see client/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
@@ -72,11 +73,13 @@ struct route_options {
     uint32_t match;          /* PREFIX: enum route_match */
     uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
     uint32_t edit;           /* KEY: enum route_edit */
+    uint32_t near;           /* FILL: 1: what the child has may be taken out, there is another */
+    uint32_t place;          /* FILL: tells copies in the child from those in other places */
     uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
     int32_t distribution;    /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed;    /* HASH */
-    double seconds; /* EXPTIME; NEGATIVE: how long */
+    double seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child */
     double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
     double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
     double before; /* DELAY: seconds */

@@ -13,6 +13,7 @@
 #include "base/board.h"
 #include "base/outq.h"
 #include "client/routes.h"
+#include "protocol/foreign.h"
 
 struct client;
 struct flow;
@@ -31,10 +32,19 @@ enum turn_flush {
  * there are no such statistics. Owned by this floor, answered by the daemon's. */
 typedef bool turn_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
+/* Gives the descriptor of a client that is owed nothing, and has begun nothing, to another process. False: not now. Owned by
+ * this floor, answered by the daemon's. */
+typedef bool turn_give_fn(void *about, int fd, uint32_t listener);
+
+/* Closes the descriptor of a client that was handed over as that number (0: it was not): the process that did may hold a copy
+ * of it. Owned by this floor, answered by the daemon's. */
+typedef void turn_shut_fn(void *about, int fd, uint64_t handover);
+
 struct turn_limits {
     enum turn_flush allow_flush;
     size_t max_value;           /* bytes of a value that a client may store */
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
+    size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see base/keepalive.h */
     const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
     bool strict_keys;           /* no control bytes in keys */
@@ -50,6 +60,10 @@ struct turn {
     client_trace_fn *trace;
     turn_stats_fn *stats;
     void *about;
+    turn_give_fn *give; /* NULL while clients stay */
+    void *gives_for;
+    turn_shut_fn *shut; /* close(2), where nobody hands clients over */
+    void *shuts_for;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;
@@ -65,7 +79,9 @@ struct turn {
     struct client *dirty;                  /* those with something to write or to decide */
     struct client *closed;                 /* those whose memory goes at the end of the turn */
     uint32_t clients_n;
+    size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
+    struct log_limit foreign_lines[FOREIGN_COUNT];
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -1,7 +1,7 @@
 /* channel: how the master talks to one worker: a SOCK_SEQPACKET pair, one struct a message.
  *
  * The master owns one end and the worker the other; both ends are non-blocking. Down go clients (with their
- * descriptor) and orders; up go reports. A closed channel means that the other process is gone.
+ * descriptor) and orders; up go reports, and the clients of a worker that is replaced. A closed channel means that the other process is gone.
  */
 #ifndef MOONGATE_DAEMON_CHANNEL_H
 #define MOONGATE_DAEMON_CHANNEL_H
@@ -10,12 +10,16 @@
 
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
-    X(CLIENT, "down", "a client to take over, its listener; the descriptor comes along")           \
+    X(CLIENT, "down", "a client to take or decline, its listener; the descriptor comes along")     \
     X(LOAD, "down", "load the script whose text comes along, beside the one in use; generation")   \
     X(SWITCH, "down", "use what was loaded from now on; its generation")                           \
     X(DROP, "down", "forget what was loaded; its generation")                                      \
     X(DRAIN, "down", "answer what is in flight, then exit 0; milliseconds at most, 0 = no limit")  \
+    X(RETIRE, "down", "as DRAIN, but clients that are owed nothing are given back")                \
     X(QUIT, "down", "exit at once")                                                                \
+    X(LEAVING, "up", "the worker was told to end: it serves until another one is in its place")    \
+    X(TAKEN, "up", "clients that were offered are taken or declined, as the board says")           \
+    X(GIVEN, "up", "a client for another worker, its listener; the descriptor comes along")        \
     X(READY, "up", "the worker serves; generation of its script")                                  \
     X(LOADED, "up", "the new script waits for SWITCH or DROP; its generation")                     \
     X(KEPT, "up", "the new script did not load, the text says why; generation it would be")        \
@@ -44,7 +48,8 @@ enum channel_status {
 /* Makes the pair: ends[0] for the master, ends[1] for the worker. Returns 0, or -1 with errno. */
 int channel_create(int ends[2]);
 
-/* fd < 0: no descriptor. On CHANNEL_OK the receiver has its own copy; the caller still owns fd. */
+/* fd < 0: no descriptor. On CHANNEL_OK the receiver will have its own copy; the caller still owns fd. What was sent and not
+ * received is lost with the receiver (see offers). */
 enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd);
 
 /* With a text, which is cut to CHANNEL_TEXT_MAX - 1 bytes. */

@@ -1,4 +1,5 @@
-/* doors: where a process lets clients in: a watcher for each listener, and a rest when descriptors or memory ran out.
+/* doors: where a process lets clients in: a watcher for each listener, and a rest when descriptors or memory ran out. One
+ * descriptor is kept in reserve: with it those who come when there is none other are told so.
  *
  * Owned by the master, or by the worker that is the only process; the listeners are main's. Whether the doors are open is for the
  * owner to say, each time when that may have changed.
@@ -14,11 +15,15 @@
 /* Takes over fd, a client that came by the listener of that number. */
 typedef void doors_take_fn(void *owner, int fd, uint32_t listener);
 
+/* One was refused: there was no descriptor for it. */
+typedef void doors_refused_fn(void *owner);
+
 /* The rest is over: the owner may open them again. */
 typedef void doors_rested_fn(void *owner);
 
 struct doors_keeper {
     doors_take_fn *take;
+    doors_refused_fn *refused;
     doors_rested_fn *rested;
     void *owner;
 };
@@ -30,6 +35,7 @@ struct doors {
     ev_io *watchers; /* one a listener; NULL: none was ever watched */
     ev_timer rest;
     bool are_open; /* the watchers run */
+    int reserve;   /* -1: it could not be had again yet */
     struct log_limit rest_lines;
 };
 
@@ -44,7 +50,7 @@ void doors_watch(struct doors *d, bool wanted);
 void doors_rest(struct doors *d);
 bool doors_are_resting(const struct doors *d);
 
-/* Ends what hangs on the loop; in a forked child, too. */
+/* Ends what hangs on the loop and closes the reserve; in a forked child, too. */
 void doors_stop(struct doors *d);
 
 /* Frees; all zeros, never inited, is fine. */

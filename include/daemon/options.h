@@ -40,6 +40,9 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, above one value (64k..4g)")                   \
+    X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
+      "unfinished requests held for all clients of a worker; at least twice --max-value "          \
+      "(1m..64g)")                                                                                 \
     X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
@@ -79,6 +82,7 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(verbose)                                                                                     \
     X(max_value)                                                                                   \
     X(client_buffer)                                                                               \
+    X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
     X(drain_timeout)
 
@@ -97,6 +101,7 @@ struct options {
     int log_format; /* enum log_format, in the order of its words */
     uint64_t max_value;
     uint64_t client_buffer;
+    uint64_t input_buffer;
     bool strict_keys;
     int allow_flush;            /* enum turn_flush, in the order of its words */
     const char *version_answer; /* NULL = the servers' */

@@ -12,8 +12,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Ignores the signals that would end a process and mean nothing to a server. SIGXCPU stays: who limits a process's time
+ * wants it to end. */
+void process_ignore_signals(void);
+
 /* Raises the soft limit of open descriptors to the hard one. Where that fails, the log says so. */
 void process_raise_files(void);
+
+/* False: this descriptor is one of the last, which are kept for what a process needs itself (its servers, files). */
+bool process_has_room(int fd);
 
 /* Forks and lives on in the child, in its own session. The parent stays on the terminal until
  * the child calls process_detach (it exits 0 then) or ends (it exits with the same code), so

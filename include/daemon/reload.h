@@ -35,7 +35,7 @@ struct reload {
     struct options trial; /* the options with the script that is checked and loaded */
     uint32_t generation;  /* what that is numbered; a number that workers have heard is used up */
     int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
-    bool *owes;           /* one a slot: its worker owes an answer to LOAD or SWITCH */
+    bool *owes;           /* one a slot, by its part: its worker owes an answer to LOAD or SWITCH */
     ev_io text_watcher;
     ev_child exit_watcher;
     ev_timer limit;
@@ -57,6 +57,9 @@ void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generat
 /* A worker could not load that generation. */
 void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
                          const char *why);
+
+/* A worker drains, and another is in its place: it is not waited for any more. */
+void reload_excuse(struct reload *r, const struct slot *s);
 
 /* A worker is gone. The next in its slot loads the text that is in use then. */
 void reload_forget(struct reload *r, const struct slot *s);

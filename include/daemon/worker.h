@@ -16,8 +16,9 @@ struct listeners;
  * channel is -1 and the worker accepts from listeners itself and takes the signals. */
 struct worker_seat {
     const struct options *options;
-    struct board *board; /* everyone's counters; this worker's own are parts[index] */
-    uint32_t index;      /* slot number, 0.. */
+    struct board *board; /* everyone's counters; this worker's own are parts[part] */
+    uint32_t index;      /* the worker's number, 0.. */
+    uint32_t part;       /* where it counts: it may still have a process that drains */
     int script_fd;       /* text of the script to start with, see source; -1: built-in */
     uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
     int channel;

@@ -8,6 +8,7 @@
 #include <ev.h>
 
 #include "client/turn.h"
+#include "daemon/arrivals.h"
 #include "daemon/doors.h"
 #include "daemon/drain.h"
 #include "daemon/names.h"
@@ -34,8 +35,10 @@ struct worker {
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_io channel;
+    struct arrivals arrivals;
     ev_io signals;
     struct doors doors; /* in a single process */
+    struct log_limit refusal_lines;
     ev_timer sweep;
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     int exit_code;

@@ -40,8 +40,22 @@ enum dialect_fit {
     DIALECT_LACKS, /* is not sent: the server would not understand it */
 };
 
-/* odd: see request_is_odd. rare: see request_is_rare. */
-enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd, bool rare);
+/* What makes a request a special one, as bits. */
+enum dialect_trait {
+    DIALECT_ODD = 1,   /* see request_is_odd */
+    DIALECT_RARE = 2,  /* see request_is_rare */
+    DIALECT_LARGE = 4, /* its value may be too large for the server */
+};
+
+/* The second form is for meta commands, those with a value, and servers that close; all others are taken. */
+enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, unsigned traits);
+static inline enum dialect_fit dialect_fit(const struct dialect *d, unsigned command,
+                                           unsigned traits)
+{
+    unsigned shape = command_info(command)->shape;
+    bool is_special = shape == SHAPE_STORE || shape == SHAPE_META || shape == SHAPE_META_STORE;
+    return is_special || d->closes ? dialect_fit_special(d, command, traits) : DIALECT_TAKES;
+}
 
 /* True when the byte stream is in step after that answer to that command. */
 bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r);

@@ -16,7 +16,11 @@ enum { ECHO_LETTERS_MAX = 32 }; /* more flags than a meta command may have */
 bool echo_breaks_lines(const uint8_t *key, size_t len);
 
 /* True when r asks for its key by k, and the key is one of those. */
-bool request_hides_key(const struct request *r);
+static inline bool request_hides_key(const struct request *r)
+{
+    if ((r->meta & (META_KEY | META_BASE64)) != (META_KEY | META_BASE64)) return false;
+    return echo_breaks_lines((const uint8_t *)r->key_at, r->key_len);
+}
 
 /* The letters of r's flags before its k, to `letters`, which has ECHO_LETTERS_MAX bytes. Returns how many. */
 size_t echo_letters(const struct request *r, uint8_t *letters);

@@ -44,6 +44,8 @@ struct request {
         value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
     READ_ONLY uintptr_t
         shown_key_at; /* the key that the client sent, when the script put another in its place, or 0 */
+    READ_ONLY uint64_t
+        fill; /* of a copy of what was read elsewhere: from when the read began, see backend/written.h; 0: it is none */
     READ_ONLY uint32_t part;     /* which key of its get this is, 0.. */
     READ_ONLY uint32_t affinity; /* the client's number: picks one of a backend's connections */
     READ_ONLY uint16_t shown_key_len;
@@ -117,10 +119,18 @@ int64_t request_exptime(const struct request *r);
 
 /* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32
  * bits, an exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
-bool request_is_odd(const struct request *r);
+bool request_store_is_odd(const struct request *r);
+static inline bool request_is_odd(const struct request *r)
+{
+    return r->value_at && request_store_is_odd(r);
+}
 
 /* True for a line of a form that memcached alone knows: a store with an exptime below 0, a delete with a hold time. */
-bool request_is_rare(const struct request *r);
+bool request_may_be_rare(const struct request *r);
+static inline bool request_is_rare(const struct request *r)
+{
+    return (r->value_at || r->command_id == COMMAND_DELETE) && request_may_be_rare(r);
+}
 
 /* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
  * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */

@@ -14,6 +14,7 @@
 #include "client/route.h"
 #include "client/routes.h"
 #include "protocol/request.h"
+#include "script/fills.h"
 #include "script/requests.h"
 #include "script/services.h"
 

@@ -50,6 +50,10 @@ struct async {
         const struct route *route; /* NULL: it is free */
         uint32_t call;
     } leg; /* of its flow, through which its own request goes where nothing else is asked for */
+    struct {
+        writes_pair pair, in_place;
+        uint64_t mark, sends, copies; /* see async_fill_begin */
+    } fill;
     size_t held; /* bytes of results and scraps */
     struct async_wait until;
     bool is_waiting; /* for that */
@@ -132,6 +136,11 @@ struct async_value {
 /* The value of a call's result, or, call -1, of its request; false when there is none. */
 bool async_value(const struct script *s, uint32_t at, uint32_t serial, int32_t call,
                  struct async_value *out);
+
+/* A read of its request begins whose value may be copied to a place (see route_options), or be such a copy. And true when a hit since
+ * then may be a copy that is about to be taken back: its source knows better. */
+void async_fill_begin(struct async *a, uint32_t place);
+bool async_fill_is_doubtful(const struct async *a);
 
 /* What an error costs the request, and the log's line. */
 void async_fail(struct async *a, const char *why, size_t len);

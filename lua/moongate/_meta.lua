@@ -214,6 +214,7 @@ function Response:flag(letter) end
 ---@field allow_flush ("near"|"yes"|"no")?
 ---@field client_buffer (integer|string)?  bytes, or "8m"
 ---@field drain_timeout number?            seconds
+---@field input_buffer (integer|string)?   bytes, or "256m"
 ---@field max_conns integer?
 ---@field max_value (integer|string)?      bytes, or "1m"
 ---@field verbose integer?                 0 to 2

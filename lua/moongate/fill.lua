@@ -1,9 +1,13 @@
 --- fill: puts a value that one route had into another, where it shall not live longer than it does in the first.
--- What warm_up, staging and l1_l2 have in common.
+-- What warm_up, staging and l1_l2 have in common. A key that is written meanwhile is not filled, and what was put
+-- there is taken back (src/base/writes.c says why).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
+local kept = require "moongate.kept"
+local policy = require "moongate.policy"
 local reply = require "moongate.reply"
+local routes = require "moongate.routes"
 
 local C, script = abi.C, abi.script
 local request, call = built.make, async.call
@@ -12,6 +16,9 @@ local time = os.time
 local M = {}
 
 local LONGEST = 30 * 24 * 3600 -- seconds from which on memcached takes an exptime for a date
+local OLDEST = 60              -- seconds for which an old copy is feared at most
+local MARGIN = 2               -- seconds that a copy lives less: one for the servers' ticks, one for its way
+local WAY_MOST = 0.5           -- seconds that may pass from asking how long an item lives to sending the copy
 
 --- Reader of the option `exptime`: seconds, or "same": as long as in the route that had it.
 function M.exptime(value)
@@ -30,7 +37,8 @@ M.is_plain = is_plain
 -- Seconds to live as an exptime; nil: it is as good as gone.
 local function exptime_of(ttl)
     if ttl == -1 then return 0 end
-    if not ttl or ttl < 1 then return nil end
+    if not ttl or ttl <= MARGIN then return nil end
+    ttl = ttl - MARGIN
     return ttl <= LONGEST and ttl or time() + ttl
 end
 
@@ -53,18 +61,60 @@ function M.get(key)
     return request.meta_get(key, "b v f")
 end
 
+--- A delete, for any key; of a function whose request is itself a copy it is none that counts as a write.
+function M.delete(req)
+    local key = req.key
+    local made = is_plain(key) and request.delete(key) or request.meta_delete(key, "b")
+    local at, serial = kept.handle(req)
+    C.mg_fill_inherit(script, at, serial, built.pointer(made))
+    return made
+end
+
+--- begin(place): a read of the running function's request begins, whose value may be put elsewhere, or be one that was;
+-- place as M.route gives it.
+M.begin = abi.waiting.fill_begin
+
+--- is_doubtful(): true when a hit since then may be old: it is being put there, and may be taken back.
+M.is_doubtful = abi.waiting.fill_is_doubtful
+
+--- Lets a request of the script's own put what was read since the beginning, or, without one, req itself, once it has
+-- been a write elsewhere.
+function M.mark(req, put)
+    local at, serial = kept.handle(req)
+    C.mg_fill_mark(script, at, serial, put and built.pointer(put), put and 0 or 1)
+    return put
+end
+
+--- The route through which copies go into `target`, and a number for the place.
+-- @param life number   seconds that an old one may live there
+-- @param near boolean  what is there may go: it is somewhere else
+function M.route(target, life, near)
+    local name = routes.name(target)
+    local place = C.mg_hash_text(name, #name) % 2 ^ 31
+    local fields = { near = near and 1 or 0, place = place, seconds = life }
+    return policy.route("fill", C.ROUTE_FILL, { target }, fields), place
+end
+
 -- How long what `source` has under a key lives on, as an exptime; nil when it does not.
 local function remaining(source, key)
+    local asked = C.mg_now(script)
     local res = call(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
+    if C.mg_now(script) - asked > WAY_MOST then return nil end
     return res:is_hit() and exptime_of(res.ttl) or nil
+end
+
+--- How long an old copy may live, for an exptime as the reader gave it.
+function M.life(exptime)
+    return type(exptime) == "number" and exptime > 0 and exptime <= OLDEST and exptime or OLDEST
 end
 
 --- How to put values of `source` into `target`.
 -- @param target, source  routes
 -- @param exptime         as the reader gave it
--- @param missing boolean  ask the target first, and fill it only where that misses
--- @return table  later(key, res): in the background; now(key, res): waits
-function M.into(target, source, exptime, missing)
+-- @param missing boolean ask the target first, and fill it only where that misses
+-- @param put             the route into the target, as M.route gives it
+-- @return table  later(req, res): in the background; now(req, res): waits. A read of req has begun (M.begin)
+function M.into(target, source, exptime, missing, put)
     local same = exptime == "same"
 
     -- Sends `add`, which a function waits for, or which is its own.
@@ -75,7 +125,7 @@ function M.into(target, source, exptime, missing)
             if not left then return end
             if add.command == "ms" then add:set_flag("T", left) else add.exptime = left end
         end
-        return call(target, add)
+        return call(put, add)
     end
 
     local behind = async.async(function(add)
@@ -84,12 +134,16 @@ function M.into(target, source, exptime, missing)
 
     local filler = {}
 
-    function filler.now(key, res)
-        send(M.add(key, res, same and 0 or exptime), key)
+    local function make(req, res)
+        return M.mark(req, M.add(req.key, res, same and 0 or exptime))
     end
 
-    function filler.later(key, res)
-        async.spawn((same or missing) and behind or target, M.add(key, res, same and 0 or exptime))
+    function filler.now(req, res)
+        send(make(req, res), req.key)
+    end
+
+    function filler.later(req, res)
+        async.spawn((same or missing) and behind or put, make(req, res))
     end
 
     return filler

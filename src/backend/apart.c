@@ -11,10 +11,8 @@ static struct conn *usual(const struct backend *b, uint32_t affinity)
     return b->conns[affinity % b->settings.connections];
 }
 
-struct conn *apart_of(const struct backend *b, uint32_t affinity)
+struct conn *apart_find(struct conn *c, uint32_t affinity)
 {
-    struct conn *c = b->apart[affinity % BACKEND_APART];
-    if (!c) return NULL;
     for (const struct call *call = c->head; call; call = call->next) {
         if (call->affinity == affinity) return c;
     }

@@ -10,11 +10,15 @@
 #include "backend/connect.h"
 #include "backend/held.h"
 #include "backend/locate.h"
+#include "backend/written.h"
 #include "base/slab.h"
 
 enum {
     /* Servers cut a gat short where they take a get of any length, so it is held to the length of other lines. */
     GAT_LINE = LINE_MAX_BYTES - 256,
+    LARGE_VALUE =
+        512 *
+        1024, /* a store of so many bytes may be refused, where nobody has looked at the server's version */
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
 };
 
@@ -25,6 +29,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
 {
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
+    set->writer = writer_private();
 }
 
 static void backend_destroy(struct backend *b, const char *reason)
@@ -84,8 +89,11 @@ static struct backend *backend_create(struct backends *set, const char *name,
                                       const struct backend_settings *settings)
 {
     struct backend *b = slab_borrow(sizeof *b);
-    *b = (struct backend){
-        .set = set, .settings = *settings, .next = set->first, .suspects = ~(uint64_t)0};
+    *b = (struct backend){.set = set,
+                          .settings = *settings,
+                          .next = set->first,
+                          .suspects = ~(uint64_t)0,
+                          .large_value = LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(set->part, name);
     if (!b->stats) b->stats = &set->unlisted;
@@ -194,6 +202,29 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+static bool conn_is_awaited(const struct conn *c, double now)
+{
+    for (const struct call *call = c->head; call; call = call->next)
+        if (call->deadline > now) return true;
+    return false;
+}
+
+static bool backend_is_awaited(const struct backend *b, double now)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (conn_is_awaited(b->conns[i], now)) return true;
+    for (int i = 0; i < BACKEND_APART; i++)
+        if (b->apart[i] && conn_is_awaited(b->apart[i], now)) return true;
+    return false;
+}
+
+bool backends_are_awaited(const struct backends *set)
+{
+    for (const struct backend *b = set->first; b; b = b->next)
+        if (backend_is_awaited(b, set->now)) return true;
+    return false;
+}
+
 const char *backends_lowest_version(const struct backends *set)
 {
     const char *lowest = NULL;
@@ -287,6 +318,12 @@ static bool may_ask_again(const struct conn *conn)
            conn_now(conn) >= conn->backend->shuns_noop_until;
 }
 
+static unsigned traits_of(const struct backend *b, const struct request *r)
+{
+    return (request_is_odd(r) ? DIALECT_ODD : 0) | (request_is_rare(r) ? DIALECT_RARE : 0) |
+           (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
+}
+
 /* The connection that may take r, NULL when the server does not know such a command. A connection that is not ready yet takes all:
  * it looks again when it is. */
 static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
@@ -294,7 +331,7 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
     if (usual->state != CONN_READY || usual->held) return usual;
-    switch (dialect_fit(&usual->dialect, r->command_id, request_is_odd(r), request_is_rare(r))) {
+    switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
     case DIALECT_TAKES: return usual;
     case DIALECT_APART: return apart_get(b, r->affinity);
     default: break;
@@ -319,10 +356,14 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
-    if (join(conn, r, how)) return BACKEND_JOINED;
+    if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
+    }
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    written_begin(b->set, r, call);
     write_request(conn, call, r);
     if (conn->is_apart) {
         apart_push(b, call);

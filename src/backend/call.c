@@ -84,6 +84,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->owner = owner;
     call->deadline = deadline;
     call->exptime = r->exptime;
+    call->writes = WRITES_NONE;
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->wire = NULL;
@@ -92,6 +93,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->after = 0;
     call->opaque_len = call->letters_len = 0;
     call->opaque_at = 0;
+    call->value_len = r->value_len;
     call->line_len = 0;
     call->keys_n = call->keys_seen = call->seen = call->used = 0;
     call->room = INSIDE;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "backend/apart.h"
+#include "backend/written.h"
 
 static double now_of(const struct conn *c)
 {
@@ -51,7 +52,7 @@ static void fetch_ahead(const struct call *next)
     __builtin_prefetch(next->next);
 }
 
-struct call *fifo_take_first(struct conn *c)
+static inline struct call *pop(struct conn *c)
 {
     struct call *call = c->head;
     if (call == c->held) fifo_unhold(c);
@@ -67,6 +68,11 @@ struct call *fifo_take_first(struct conn *c)
     return call;
 }
 
+struct call *fifo_take_first(struct conn *c)
+{
+    return pop(c);
+}
+
 struct call *fifo_detach(struct conn *c)
 {
     struct call *first = c->head;
@@ -79,9 +85,11 @@ struct call *fifo_detach(struct conn *c)
     return first;
 }
 
+/* Who hears of the end of a write shall find it noted. */
 static void finish(struct conn *c, const struct call_news *news)
 {
-    struct call *call = fifo_take_first(c);
+    struct call *call = pop(c);
+    written_end(c->backend->set, call, news);
     call_tell(call, news);
     call_destroy(call);
 }

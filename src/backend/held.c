@@ -5,6 +5,7 @@
 
 #include "backend/apart.h"
 #include "backend/fifo.h"
+#include "backend/written.h"
 #include "base/slab.h"
 
 struct outq *held_wire(struct call *call)
@@ -28,27 +29,38 @@ static void write_out(struct conn *c, struct call *call)
     call->wire = NULL;
 }
 
-static void answer_unknown(struct call *call)
+/* A call that is in no FIFO and was not sent. */
+static void drop(struct conn *c, struct call *call)
+{
+    struct call_news news = {.event = CALL_ANSWERED}; /* what it would have written it has not */
+    written_end(c->backend->set, call, &news);
+    call_destroy(call);
+}
+
+static void answer_unknown(struct conn *c, struct call *call)
 {
     struct call_news news = call_news_unknown();
     call_tell(call, &news);
-    call_destroy(call);
+    drop(c, call);
 }
 
 static enum dialect_fit fit(const struct conn *c, const struct call *call)
 {
-    return dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD, call->marks & CALL_RARE);
+    unsigned traits = (call->marks & CALL_ODD ? DIALECT_ODD : 0) |
+                      (call->marks & CALL_RARE ? DIALECT_RARE : 0) |
+                      (call->value_len >= c->backend->large_value ? DIALECT_LARGE : 0);
+    return dialect_fit(&c->dialect, call->command, traits);
 }
 
 /* A call that is in no FIFO: into the one where it belongs. */
 static void place(struct conn *c, struct call *call)
 {
     if (call->marks & CALL_EXPIRED) {
-        call_destroy(call);
+        drop(c, call);
         return;
     }
     switch (fit(c, call)) {
-    case DIALECT_LACKS: answer_unknown(call); break;
+    case DIALECT_LACKS: answer_unknown(c, call); break;
     case DIALECT_APART: apart_push(c->backend, call); break;
     case DIALECT_TAKES:
         write_out(c, call);
@@ -85,9 +97,9 @@ static void release_one(struct conn *c)
         }
         fifo_take_first(c);
         if (lacks)
-            answer_unknown(call);
+            answer_unknown(c, call);
         else
-            call_destroy(call);
+            drop(c, call);
     }
 }
 

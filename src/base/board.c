@@ -7,12 +7,13 @@
 #include <time.h>
 
 #include "base/shared.h"
+#include "base/writes.h"
 
 static const double LATENCY_FIRST = 10e-6; /* seconds: what the first bucket holds at most */
 
-static size_t board_bytes(uint32_t workers)
+static size_t board_bytes(uint32_t parts_n)
 {
-    return sizeof(struct board) + workers * sizeof(struct board_worker);
+    return sizeof(struct board) + parts_n * sizeof(struct board_worker);
 }
 
 static double monotonic_clock(void)
@@ -26,19 +27,23 @@ void board_destroy(struct board *board)
 {
     if (!board) return;
     shared_destroy(board->shared);
-    munmap(board, board_bytes(board->workers));
+    writes_destroy(board->writes);
+    munmap(board, board_bytes(board->parts_n));
 }
 
 struct board *board_create(uint32_t workers, size_t shared_bytes)
 {
+    uint32_t parts_n = 2 * workers;
     void *memory =
-        mmap(NULL, board_bytes(workers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, board_bytes(parts_n), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return NULL;
     struct board *board = memory;
     board->workers = workers;
+    board->parts_n = parts_n;
     board->started = monotonic_clock();
     board->shared = shared_create(shared_bytes);
-    if (board->shared) return board;
+    board->writes = writes_create(parts_n);
+    if (board->shared && board->writes) return board;
     board_destroy(board);
     return NULL;
 }
@@ -90,7 +95,7 @@ static void add_row(struct board_row *sum, const struct board_row *row)
 static struct board_row sum_all(const struct board *board)
 {
     struct board_row sum = board->master;
-    for (uint32_t i = 0; i < board->workers; i++) add_row(&sum, &board->parts[i].row);
+    for (uint32_t i = 0; i < board->parts_n; i++) add_row(&sum, &board->parts[i].row);
     return sum;
 }
 

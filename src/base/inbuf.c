@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* A kept line up to this long is moved before the new bytes; a longer one grows where it is, so that a peer that sends
  * a long line byte by byte does not make us copy it each time. */
-enum { MOVED_AT_MOST = 4096 };
+enum { MOVED_AT_MOST = 4096, PAGE = 4096, PEEKED_AT_MOST = 4096 };
 
 static bool inbuf_sane(const struct inbuf *in)
 {
@@ -96,6 +97,24 @@ enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t 
     if (in->need) return read_message(in, fd, arena, most, input);
     if (in->kept && in->kept->len > MOVED_AT_MOST) return read_long_line(in, fd, most, input);
     return read_on(in, fd, arena, most, input);
+}
+
+size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
+{
+    uint8_t ahead[PEEKED_AT_MOST];
+    if (in->need) return 0;
+    if (most > sizeof ahead) most = sizeof ahead;
+    ssize_t n = recv(fd, ahead, most, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 0) return 1; /* more may come between this look and the read */
+    const uint8_t *newline = memchr(ahead, '\n', (size_t)n);
+    return newline ? (size_t)(newline - ahead) + 1 : (size_t)n;
+}
+
+size_t inbuf_held(const struct inbuf *in)
+{
+    if (!in->kept) return 0;
+    size_t written = in->kept->len + PAGE;
+    return sizeof *in->kept + (written < in->kept->cap ? written : in->kept->cap);
 }
 
 void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need)

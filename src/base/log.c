@@ -5,20 +5,17 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_sink.h"
 #include "base/utf8.h"
-
-/* syslog.h has macros of the same names as our levels; its priorities stand in LOG_LEVELS as
- * numbers. */
-#undef LOG_INFO
-#undef LOG_DEBUG
 
 enum {
     LINE_MAX_BYTES = 4096, /* PIPE_BUF: what one write(2) to a pipe takes whole */
-    LINE_TAIL = 8,         /* kept free for what ends a line: `..."}` and the newline */
+    LINE_TAIL =
+        9, /* kept free for what ends a line: `..."}`, the newline, and one before the next line */
+    SYSLOG_DAEMON = 3, /* the facility, as syslog numbers it */
 };
 
 static struct {
@@ -26,6 +23,7 @@ static struct {
     int verbosity;
     bool to_syslog;
     char role[32];
+    uint64_t lost; /* lines since the last one that was written */
 } settings = {.role = "moongate"};
 
 static const struct {
@@ -159,17 +157,46 @@ static void line_compose_json(struct line *line, enum log_level level, const cha
     line_end(line, "\"}");
 }
 
-/* A line that cannot be written is lost: there is nowhere to complain. */
-static void line_write(struct line *line, enum log_level level)
+static void line_compose(struct line *line, enum log_level level, const char *message, bool cut)
 {
-    if (settings.to_syslog) {
-        syslog(levels[level].priority, "%.*s", (int)line->len, line->bytes);
-        return;
-    }
-    line_end(line, "\n");
-    ssize_t written;
-    do written = write(STDERR_FILENO, line->bytes, line->len);
-    while (written < 0 && errno == EINTR);
+    line->len = 0;
+    if (settings.format == LOG_AS_JSON)
+        line_compose_json(line, level, message, cut);
+    else
+        line_compose_text(line, level, message, cut);
+}
+
+/* What syslog(3) would put there: priority, local time, program. */
+static void syslog_head(enum log_level level, char *head, size_t size)
+{
+    char when[32];
+    struct tm parts;
+    time_t now = time(NULL);
+    localtime_r(&now, &parts);
+    strftime(when, sizeof when, "%b %e %T", &parts);
+    snprintf(head, size, "<%d>%s moongate[%d]: ", SYSLOG_DAEMON << 3 | levels[level].priority, when,
+             (int)getpid());
+}
+
+static bool line_write(struct line *line, enum log_level level)
+{
+    char head[80] = "";
+    if (settings.to_syslog)
+        syslog_head(level, head, sizeof head);
+    else
+        line_end(line, "\n");
+    return log_sink_write(head, line->bytes, line->len);
+}
+
+void log_catch_up(void)
+{
+    struct line line;
+    char message[80];
+    if (settings.lost == 0) return;
+    snprintf(message, sizeof message, "log: %llu lines lost: there was no room for them",
+             (unsigned long long)settings.lost);
+    line_compose(&line, LOG_WARN, message, false);
+    if (line_write(&line, LOG_WARN)) settings.lost = 0;
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -183,13 +210,9 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(args);
 
     struct line line;
-    line.len = 0;
-    bool cut = n >= (int)sizeof message;
-    if (settings.format == LOG_AS_JSON)
-        line_compose_json(&line, level, message, cut);
-    else
-        line_compose_text(&line, level, message, cut);
-    line_write(&line, level);
+    log_catch_up();
+    line_compose(&line, level, message, n >= (int)sizeof message);
+    if (settings.lost > 0 || !line_write(&line, level)) settings.lost++;
     errno = saved;
 }
 
@@ -222,9 +245,18 @@ void log_setup(enum log_format format, int verbosity)
     settings.verbosity = verbosity;
 }
 
-void log_to_syslog(void)
+void log_to_stderr(bool waits)
 {
-    openlog("moongate", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    if (waits)
+        log_sink_plain();
+    else
+        log_sink_open();
+    settings.to_syslog = false;
+}
+
+void log_to_syslog(const char *path)
+{
+    log_sink_syslog(path);
     settings.to_syslog = true;
 }
 

@@ -9,6 +9,8 @@
 #include "base/keepalive.h"
 #include "base/slab.h"
 #include "client/local.h"
+#include "client/stranger.h"
+#include "client/unfinished.h"
 
 enum {
     READ_AT_MOST = 16 * 1024,  /* bytes a turn of one client: its fair share */
@@ -56,11 +58,17 @@ static bool has_begun(const struct client *c)
     return c->in.kept || c->swallow > 0;
 }
 
+static bool takes_requests(const struct client *c)
+{
+    return c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING || c->state == CLIENT_MOVING;
+}
+
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
     case CLIENT_OPEN: return !c->waiting && held(c) < HELD_AT_MOST && has_room(c);
-    case CLIENT_DRAINING: return !c->waiting && has_begun(c);
+    case CLIENT_DRAINING:
+    case CLIENT_MOVING: return !c->waiting && has_begun(c);
     case CLIENT_LINGERING: return true;
     default: return false;
     }
@@ -110,6 +118,38 @@ struct client *client_create(struct turn *t, int fd)
     c->io.data = c;
     ev_io_start(t->loop, &c->io);
     return c;
+}
+
+/* The connection goes on where there is another descriptor of it. */
+static void client_part(struct client *c, const char *reason)
+{
+    struct turn *t = c->turn;
+    assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
+    ev_io_stop(t->loop, &c->io);
+    t->shut(t->shuts_for, c->fd, c->handover);
+    c->fd = -1;
+    client_set_state(c, CLIENT_CLOSED, reason);
+    replies_abandon(c);
+    inbuf_release(&c->in);
+    unfinished_note(c, 0);
+    outq_release(&c->out);
+    *c->prev = c->next;
+    if (c->next) c->next->prev = c->prev;
+    struct client **at = place_of_number(t, c->affinity);
+    while (*at != c) at = &(*at)->next_numbered;
+    *at = c->next_numbered;
+    t->clients_n--;
+    t->row->curr_connections--;
+    t->row->closed_connections++;
+    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
+        struct client **p = &t->dirty;
+        while (*p != c) p = &(*p)->next_dirty;
+        *p = c->next_dirty;
+        c->dirty = false;
+    }
+    c->next_dirty = t->closed;
+    t->closed = c;
 }
 
 /* --- readable ---------------------------------------------------------------------------------- */
@@ -219,7 +259,7 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     struct request_rules rules = {limits->max_value, limits->strict_keys};
     struct request_parse p = {0};
     bool cut = false;
-    while ((c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING) && !cut && has_room(c)) {
+    while (takes_requests(c) && !cut && has_room(c)) {
         if (c->swallow) at = swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
@@ -240,16 +280,26 @@ static void discard_input(struct client *c)
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) client_close(c, "drained");
 }
 
-static enum io_status read_requests(struct client *c)
+static enum io_status read_requests(struct client *c, size_t most)
 {
     struct inbuf_input input;
     turn_make_room(c->turn, READ_AT_MOST * 2);
-    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, READ_AT_MOST, &input);
+    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
+    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
+    unfinished_note(c, input.bytes);
     return IO_OK;
+}
+
+/* Of one that moves nothing but what it has begun: the rest is the next worker's. */
+static size_t read_at_most(const struct client *c)
+{
+    if (c->state != CLIENT_MOVING) return READ_AT_MOST;
+    if (c->swallow) return c->swallow < READ_AT_MOST ? (size_t)c->swallow : READ_AT_MOST;
+    return inbuf_missing(&c->in, c->fd, LINE_MAX_BYTES);
 }
 
 static void client_readable(struct client *c)
@@ -263,10 +313,11 @@ static void client_readable(struct client *c)
         client_mark_dirty(c);
         return;
     }
-    switch (read_requests(c)) {
+    switch (read_requests(c, read_at_most(c))) {
     case IO_END:
         /* What it has asked is answered; what it has only begun is dropped, as memcached does. */
         inbuf_release(&c->in);
+        unfinished_note(c, 0);
         client_set_state(c, CLIENT_ENDING, "closed by the client");
         client_mark_dirty(c);
         break;
@@ -288,6 +339,14 @@ static void shed(struct client *c)
     client_close(c, "does not read its replies");
 }
 
+static void give(struct client *c)
+{
+    struct turn *t = c->turn;
+    if (!t->give || !t->give(t->gives_for, c->fd, c->listener)) return;
+    t->row->moved_connections++;
+    client_part(c, "moved to another worker");
+}
+
 /* Everything asked for is answered and written: what follows depends on why it is ending. */
 static void finished(struct client *c)
 {
@@ -296,6 +355,8 @@ static void finished(struct client *c)
     } else if (c->state == CLIENT_DRAINING && !has_begun(c)) {
         client_set_state(c, CLIENT_LINGERING, c->reason);
         if (shutdown(c->fd, SHUT_WR) < 0) client_close(c, c->reason);
+    } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
+        give(c);
     }
 }
 
@@ -303,6 +364,7 @@ static void finished(struct client *c)
 static void resume(struct client *c)
 {
     take_span(c, inbuf_take(&c->in, c->turn->arena), NULL, true);
+    unfinished_note(c, 0);
     client_mark_dirty(c);
 }
 
@@ -362,10 +424,10 @@ static bool wants_more(const struct client *c)
 
 void client_drain(struct client *c)
 {
-    if (c->state != CLIENT_OPEN) return;
+    if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_DRAINING, "drained");
     for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
-        enum io_status status = read_requests(c);
+        enum io_status status = read_requests(c, READ_AT_MOST);
         if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
         if (status == IO_ERROR) client_close(c, strerror(errno));
         if (status != IO_OK) break;
@@ -373,34 +435,17 @@ void client_drain(struct client *c)
     client_mark_dirty(c);
 }
 
+void client_move(struct client *c)
+{
+    if (c->state != CLIENT_OPEN) return;
+    client_set_state(c, CLIENT_MOVING, "moved to another worker");
+    client_mark_dirty(c);
+}
+
 void client_close(struct client *c, const char *reason)
 {
-    struct turn *t = c->turn;
-    assert(client_sane(c) && c->state != CLIENT_CLOSED);
-    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
-    ev_io_stop(t->loop, &c->io);
-    close(c->fd);
-    c->fd = -1;
-    client_set_state(c, CLIENT_CLOSED, reason);
-    replies_abandon(c);
-    inbuf_release(&c->in);
-    outq_release(&c->out);
-    *c->prev = c->next;
-    if (c->next) c->next->prev = c->prev;
-    struct client **at = place_of_number(t, c->affinity);
-    while (*at != c) at = &(*at)->next_numbered;
-    *at = c->next_numbered;
-    t->clients_n--;
-    t->row->curr_connections--;
-    t->row->closed_connections++;
-    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
-        struct client **p = &t->dirty;
-        while (*p != c) p = &(*p)->next_dirty;
-        *p = c->next_dirty;
-        c->dirty = false;
-    }
-    c->next_dirty = t->closed;
-    t->closed = c;
+    (void)shutdown(c->fd, SHUT_RDWR);
+    client_part(c, reason);
 }
 
 void client_destroy(struct client *c)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/written.h"
 #include "base/slab.h"
 #include "client/chooser.h"
 #include "client/generation.h"
@@ -25,7 +26,7 @@ const struct flow_kind *flow_kind_of(enum route_kind kind)
     static const struct flow_kind *const kinds[] = {
         [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
         [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
-        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log};
+        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log,     [ROUTE_FILL] = &flow_fill};
     return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
 
@@ -76,6 +77,10 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;
+    if (written_may(&kept->r)) {
+        flow->plan = written_pair(&kept->r);
+        plans_begin(&t->backends->writer, flow->plan);
+    }
     link_flow(flow, &t->flows);
     return flow;
 }
@@ -103,6 +108,7 @@ static void flow_destroy(struct flow *flow)
     unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
     flow_no_alarm(flow);
+    if (flow->plan != WRITES_NONE) plans_end(&flow->turn->backends->writer, flow->plan);
     drop_best(flow);
     kept_give(flow->kept);
     generation_give(flow->generation);

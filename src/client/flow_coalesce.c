@@ -1,18 +1,29 @@
 #include <string.h>
 
+#include "backend/written.h"
 #include "base/hash.h"
 #include "client/flow.h"
 
 /* Coalesce: of equal gets in flight the first makes the call, and the others get its result. Equal are the command, the key
- * and the key that the client sees; only get and gets are coalesced. Once something else about the key was asked, nobody joins
- * the gets from before: they may find what was there before it. */
+ * and the key that the client sees; only get and gets are coalesced. Once any worker has begun or ended a write of the key (see
+ * base/writes.c), nobody joins the gets from before: they may find what was there before it. */
 
 enum { BUCKETS = 1024 };
 
-/* Flows that others may join, by their keys' hashes; linked by `next`. A flow's own: the next of those that joined it. */
+/* Flows that others may join, by their keys' hashes; linked by `next`. */
 struct route_state {
     struct flow *leaders[BUCKETS];
 };
+
+struct own {
+    struct flow *joined; /* the next of those that joined it */
+    uint64_t mark;       /* of the writes of its key when it began */
+};
+
+static struct own *own_of(const struct flow *flow)
+{
+    return flow->own;
+}
 
 static struct flow **bucket_of(struct flow *flow)
 {
@@ -36,34 +47,22 @@ static bool are_equal(const struct request *a, const struct request *b)
 /* What a flow is, in `chosen`. */
 enum { LEADER, ALONE };
 
-/* Nobody joins gets of that key any more. */
-static void close_gets(struct flow **at, const struct request *r)
-{
-    while (*at) {
-        const struct request *of = &(*at)->kept->r;
-        if (bytes_equal(of->key_at, of->key_len, r->key_at, r->key_len)) {
-            (*at)->chosen = ALONE;
-            *at = (*at)->next;
-        } else {
-            at = &(*at)->next;
-        }
-    }
-}
-
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
+    const struct turn *t = flow->turn;
     struct flow **bucket = bucket_of(flow);
+    *own_of(flow) = (struct own){0};
     if (r->command_id != COMMAND_GET && r->command_id != COMMAND_GETS) {
-        close_gets(bucket, r);
         flow->chosen = ALONE;
         flow_leg(flow, 0, flow->route->children[0], r);
         return;
     }
+    own_of(flow)->mark = writes_mark(&t->backends->writer, written_pair(r), t->now);
     for (struct flow *leader = *bucket; leader; leader = leader->next) {
-        if (!are_equal(&leader->kept->r, r)) continue;
-        flow->own = leader->own;
-        leader->own = flow;
+        if (own_of(leader)->mark != own_of(flow)->mark || !are_equal(&leader->kept->r, r)) continue;
+        own_of(flow)->joined = own_of(leader)->joined;
+        own_of(leader)->joined = flow;
         return;
     }
     flow->next = *bucket;
@@ -82,12 +81,12 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 {
     if (flow->chosen == LEADER) leave_bucket(flow);
     struct flow *joined =
-        flow->turn->is_ending ? NULL : flow->own; /* then they have ended before */
-    flow->own = NULL;
+        flow->turn->is_ending ? NULL : own_of(flow)->joined; /* then they have ended before */
+    own_of(flow)->joined = NULL;
     flow_finish(flow, result);
     while (joined) {
-        struct flow *next = joined->own;
-        joined->own = NULL;
+        struct flow *next = own_of(joined)->joined;
+        own_of(joined)->joined = NULL;
         flow_enter(joined);
         flow_finish(joined, result);
         flow_leave(joined);
@@ -95,5 +94,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
 }
 
-const struct flow_kind flow_coalesce = {
-    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done};
+const struct flow_kind flow_coalesce = {.own_size = sizeof(struct own),
+                                        .state_size = sizeof(struct route_state),
+                                        .start = start,
+                                        .leg_done = leg_done};

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "backend/written.h"
 #include "base/hash.h"
 #include "client/flow.h"
 #include "client/generation.h"
@@ -7,24 +8,28 @@
 /* Negative: a key that the child's server did not have is not asked for again for a while. What is remembered is bounded: places in sets of
  * WAYS, chosen by the key's hash; the one that ends first makes room.
  *
- * Anything but a read through this route forgets its key when it begins and once more when it has ended, and a miss counts only
- * when no such thing has begun or ended since the read began: so whoever has stored a key through it finds it. */
+ * A miss is remembered with the mark that its key had before it was read (see base/writes.c), and counts as long as it has that: so
+ * whoever has stored a key, through any worker, finds it. Copies change no mark: they forget their key here. */
 enum { WAYS = 4 };
 
 struct place {
     double until; /* as turn->now */
+    uint64_t mark;
     uint16_t key_len;
     uint8_t key[KEY_MAX];
 };
 
 struct set {
-    uint32_t writes; /* begun or ended so far */
     struct place places[WAYS];
 };
 
 struct route_state {
     uint32_t sets_n;
     struct set sets[];
+};
+
+struct own {
+    uint64_t mark; /* when the read began */
 };
 
 static void build(struct route *route)
@@ -57,10 +62,9 @@ static void forget(struct set *set, const struct request *r)
 {
     struct place *p = find(set, r);
     if (p) p->until = 0;
-    set->writes++;
 }
 
-static void remember(struct set *set, const struct request *r, double until)
+static void remember(struct set *set, const struct request *r, double until, uint64_t mark)
 {
     struct place *known = find(set, r), *p = &set->places[0];
     for (unsigned i = 1; i < WAYS; i++) {
@@ -68,6 +72,7 @@ static void remember(struct set *set, const struct request *r, double until)
     }
     if (known) p = known;
     p->until = until;
+    p->mark = mark;
     p->key_len = r->key_len;
     memcpy(p->key, (const void *)r->key_at, r->key_len);
 }
@@ -76,16 +81,18 @@ static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
     const struct request *r = &flow->kept->r;
+    const struct writer *w = &flow->turn->backends->writer;
     struct set *set = set_of(flow);
+    struct own *own = flow->own;
     if (!request_only_reads(r)) {
         forget(set, r);
     } else {
         const struct place *p = find(set, r);
-        if (p && p->until > flow->turn->now) {
+        own->mark = writes_mark(w, written_pair(r), flow->turn->now);
+        if (p && p->until > flow->turn->now && p->mark == own->mark) {
             flow_finish(flow, &miss);
             return;
         }
-        flow->chosen = set->writes;
     }
     flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
 }
@@ -94,11 +101,13 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 {
     const struct request *r = &flow->kept->r;
     struct set *set = set_of(flow);
+    const struct own *own = flow->own;
     if (!request_only_reads(r))
         forget(set, r);
-    else if (result->kind == RESULT_MISS && result->news && flow->chosen == set->writes)
-        remember(set, r, flow->turn->now + flow->route->options.seconds);
+    else if (result->kind == RESULT_MISS && result->news)
+        remember(set, r, flow->turn->now + flow->route->options.seconds, own->mark);
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_negative = {.build = build, .start = start, .leg_done = leg_done};
+const struct flow_kind flow_negative = {
+    .own_size = sizeof(struct own), .build = build, .start = start, .leg_done = leg_done};

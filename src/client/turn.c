@@ -4,11 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/client.h"
 #include "client/flow.h"
 #include "client/generation.h"
 #include "client/reply.h"
+#include "client/unfinished.h"
+
+static void shut_alone(void *about, int fd, uint64_t handover)
+{
+    (void)about;
+    (void)handover;
+    close(fd);
+}
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits)
@@ -18,8 +27,10 @@ void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct
                        .backends = backends,
                        .row = row,
                        .limits = *limits,
+                       .shut = shut_alone,
                        .log = {.burst = 20}};
     t->later_end = &t->later;
+    for (int i = 0; i < FOREIGN_COUNT; i++) t->foreign_lines[i].burst = 1;
     t->slots = calloc(TURN_SLOTS, sizeof *t->slots);
     t->answers = calloc(TURN_SLOTS, sizeof *t->answers);
     if (!t->slots || !t->answers) abort();
@@ -261,6 +272,7 @@ static void settle_clients(struct turn *t)
 void turn_end(struct turn *t)
 {
     /* Clients that have room again go on with what had waited: once more around. */
+    unfinished_look(t);
     do {
         turn_route(t);
         backends_flush(t->backends);

@@ -1,5 +1,6 @@
 #include "daemon/check.h"
 
+#include "base/log.h"
 #include "daemon/process.h"
 #include "daemon/source.h"
 #include "daemon/worker_tools.h"
@@ -25,6 +26,7 @@ static void child_redirect(int pipe_end)
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null >= 0) dup2(null, STDOUT_FILENO);
     dup2(pipe_end, STDERR_FILENO);
+    log_to_stderr(true);
 }
 
 struct loading {

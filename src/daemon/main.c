@@ -67,6 +67,8 @@ static int serve_bound(const struct options *o, struct listeners *listeners)
 static int serve(const struct options *o)
 {
     log_role(o->single_process ? "moongate" : "master");
+    log_to_stderr(false);
+    process_ignore_signals();
     process_raise_files();
     int code = check_run(o, true);
     if (code != EXIT_OK) return code;

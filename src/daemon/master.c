@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
+static const double CATCH_UP_EVERY = 1;
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
 
 enum master_state {
@@ -66,11 +67,10 @@ struct master {
     bool ever_ready;        /* some worker has been ready once */
     bool announced;         /* `ready: N workers` was logged */
     uint32_t failed_starts; /* first workers that could not load the script */
-    int held; /* a client for whom no channel has room yet; -1: none. No more are accepted then */
-    uint32_t held_by; /* the number of its listener */
     struct doors doors;
     ev_timer grace;
-    ev_timer limit; /* of the drain, then of the killing */
+    ev_timer limit;    /* of the drain, then of the killing */
+    ev_timer catch_up; /* on the log */
     ev_signal signals[SIGNALS];
     struct log_limit refusal_lines;
 };
@@ -81,41 +81,13 @@ struct master {
  * backlog. */
 static bool master_is_open(const struct master *m)
 {
-    return m->state == MASTER_RUNNING && m->opened && m->held < 0 &&
+    return m->state == MASTER_RUNNING && m->opened && !crew_has_waiting(m->crew) &&
            crew_count(m->crew, SLOT_READY) > 0;
 }
 
 static void master_watch(struct master *m)
 {
     doors_watch(&m->doors, master_is_open(m));
-    crew_want_room(m->crew, m->held >= 0 && !doors_are_resting(&m->doors));
-}
-
-/* Takes over fd. */
-static void master_hand(struct master *m, int fd, uint32_t listener)
-{
-    if (crew_hand(m->crew, fd, listener) == CREW_OK) {
-        close(fd);
-    } else {
-        m->held = fd;
-        m->held_by = listener;
-    }
-}
-
-/* False: a channel that had room took nothing all the same, so asking at once again would only
- * spin. */
-static bool master_hand_held(struct master *m)
-{
-    int fd = m->held;
-    m->held = -1;
-    if (fd >= 0) master_hand(m, fd, m->held_by);
-    return m->held < 0;
-}
-
-static void master_drop_held(struct master *m)
-{
-    if (m->held >= 0) close(m->held);
-    m->held = -1;
 }
 
 static void master_refuse(struct master *m, int fd)
@@ -126,21 +98,27 @@ static void master_refuse(struct master *m, int fd)
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
 }
 
+static void master_on_refused(void *arg)
+{
+    struct master *m = arg;
+    m->board->master.rejected_connections++;
+    if (log_allows(&m->refusal_lines, process_clock()))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
 static void master_take(void *arg, int fd, uint32_t listener)
 {
     struct master *m = arg;
     if (crew_clients(m->crew) < m->wishes.max_conns)
-        master_hand(m, fd, listener);
+        crew_hand(m->crew, fd, listener);
     else
         master_refuse(m, fd);
-    if (m->held >= 0) master_watch(m);
+    if (crew_has_waiting(m->crew)) master_watch(m);
 }
 
 static void master_on_rested(void *arg)
 {
-    struct master *m = arg;
-    (void)master_hand_held(m); /* if it stays held, room or another rest is waited for */
-    master_watch(m);
+    master_watch(arg);
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -158,7 +136,7 @@ static void master_close(struct master *m, enum master_state state)
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
-    master_drop_held(m);
+    crew_refuse_waiting(m->crew);
     doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
@@ -168,7 +146,7 @@ static void master_close(struct master *m, enum master_state state)
 
 static void master_end_if_alone(struct master *m)
 {
-    if (m->state == MASTER_RUNNING || crew_count(m->crew, SLOT_EMPTY) < m->crew->n) return;
+    if (m->state == MASTER_RUNNING || crew_living(m->crew) > 0) return;
     if (m->state == MASTER_DRAINING) log_info("drained");
     ev_break(m->loop, EVBREAK_ALL);
 }
@@ -193,7 +171,8 @@ static void master_drain(struct master *m, const char *why, double seconds)
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    for (uint32_t i = 0; i < m->crew->n; i++) crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    for (uint32_t i = 0; i < m->crew->slots_n; i++)
+        crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }
@@ -201,7 +180,7 @@ static void master_drain(struct master *m, const char *why, double seconds)
 static void master_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct master *m = w->data;
-    uint32_t left = m->crew->n - crew_count(m->crew, SLOT_EMPTY);
+    uint32_t left = crew_living(m->crew);
     if (m->state == MASTER_DRAINING) {
         log_warn("drain: %u workers killed: not done within the limit", left);
         master_stop(m, EXIT_OK);
@@ -237,12 +216,17 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     }
 }
 
+static void master_on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
+{
+    log_catch_up();
+}
+
 /* --- workers ---------------------------------------------------------------------------------- */
 
 /* The script in use now may wish for other options than the one before. */
 static void master_take_wishes(struct master *m, const struct slot *s)
 {
-    m->wishes = m->board->parts[s->index].wishes;
+    m->wishes = m->board->parts[s->part].wishes;
     log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
 }
 
@@ -277,7 +261,6 @@ static void master_on_ready(struct master *m, struct slot *s)
     if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
     m->ever_ready = true;
     master_open(m, true);
-    (void)master_hand_held(m);
     if (m->announced || crew_count(m->crew, SLOT_READY) < n) return;
     m->announced = true;
     log_info("ready: %u worker%s", n, n == 1 ? "" : "s");
@@ -317,10 +300,11 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
     case CREW_KEPT:
         if (running) reload_take_refusal(&m->reload, s, number, text);
         break;
-    case CREW_GONE: master_on_gone(m, s, (int)number); break;
-    case CREW_ROOM:
-        if (running && !master_hand_held(m)) doors_rest(&m->doors);
+    case CREW_LEAVES:
+        if (running) reload_excuse(&m->reload, s);
         break;
+    case CREW_GONE: master_on_gone(m, s, (int)number); break;
+    case CREW_ROOM: break;
     }
     if (m->state == MASTER_RUNNING) master_watch(m);
 }
@@ -336,6 +320,7 @@ static void master_let_go(struct master *m)
     doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
+    ev_timer_stop(m->loop, &m->catch_up);
 }
 
 static void master_leave(void *arg)
@@ -345,7 +330,6 @@ static void master_leave(void *arg)
     crew_leave(m->crew);
     reload_cancel(&m->reload, false);
     listeners_close(m->listeners, false);
-    master_drop_held(m);
     ev_loop_destroy(m->loop);
 }
 
@@ -358,6 +342,8 @@ static void master_init_watchers(struct master *m)
     }
     ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
+    ev_timer_init(&m->catch_up, master_on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
+    ev_timer_start(m->loop, &m->catch_up);
     m->grace.data = m->limit.data = m;
 }
 
@@ -370,11 +356,10 @@ static bool master_init(struct master *m, const struct options *o, struct listen
                                     .verbose = o->verbose},
                          .listeners = listeners,
                          .exit_code = EXIT_OK,
-                         .held = -1,
                          .refusal_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = board_create(o->workers, o->shared_memory);
-    struct doors_keeper keeper = {master_take, master_on_rested, m};
+    struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;

@@ -58,19 +58,31 @@ static void obey_switch(struct worker *w, uint32_t generation)
     tell_master(w, CHANNEL_SWITCHED, generation, "");
 }
 
+/* Timers run in the one that has taken this one's place: not twice. */
+static void obey_retire(struct worker *w, double limit)
+{
+    script_stop_timers(w->succession.script);
+    drain_retire(w, limit);
+}
+
+/* The master has its copy until it knows: one that was taken too late is somebody else's. */
 static void take_client(struct worker *w, int fd, uint32_t listener)
 {
-    if (fd < 0) {
-        /* It counts as gone, so that the master's sum stays right. */
-        w->row->total_connections++;
-        w->row->closed_connections++;
-        log_warn("client: lost on the way: this worker has no descriptor free; raise the limit "
-                 "(ulimit -n)");
+    if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
+        if (fd >= 0) close(fd);
         return;
     }
     struct client *c = client_create(&w->turn, fd);
     c->listener = listener;
+    c->handover = w->arrivals.offered;
     if (w->drain.is_on) client_drain(c);
+}
+
+/* A hint: should it not arrive, the master will look at the board all the same. */
+static void tell_taken(struct worker *w, uint64_t offered_before)
+{
+    if (w->arrivals.offered > offered_before)
+        (void)channel_send(w->seat->channel, CHANNEL_TAKEN, 0, -1);
 }
 
 static void take_order(struct worker *w, const struct channel_message *m, int fd)
@@ -81,6 +93,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;
     case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;
+    case CHANNEL_RETIRE: obey_retire(w, m->number / 1000.0); break;
     case CHANNEL_QUIT: worker_stop(w, EXIT_OK); break;
     default: log_warn("master: order %u is not known", m->type); break;
     }
@@ -90,20 +103,20 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
+    uint64_t offered_before = w->arrivals.offered;
+    enum channel_status status = CHANNEL_OK;
     (void)loop;
     (void)events;
-    for (int i = 0; i < ORDERS_A_TURN; i++) {
+    for (int i = 0; i < ORDERS_A_TURN && status == CHANNEL_OK; i++) {
         struct channel_message m;
         int fd = -1;
-        switch (channel_receive(io->fd, &m, &fd)) {
-        case CHANNEL_OK: take_order(w, &m, fd); break;
-        case CHANNEL_AGAIN: return;
-        case CHANNEL_CLOSED:
-            log_warn("master: gone: this worker ends");
-            worker_stop(w, EXIT_SYSTEM);
-            return;
-        }
+        status = channel_receive(io->fd, &m, &fd);
+        if (status == CHANNEL_OK) take_order(w, &m, fd);
     }
+    tell_taken(w, offered_before);
+    if (status != CHANNEL_CLOSED) return;
+    log_warn("master: gone: this worker ends");
+    worker_stop(w, EXIT_SYSTEM);
 }
 
 void orders_watch_master(struct worker *w)
@@ -118,8 +131,7 @@ static void drain_by_signal(struct worker *w, const char *name, bool limited)
 {
     double limit = w->options.drain_timeout;
     if (w->drain.is_on) {
-        /* With a master, its own order and a signal to the whole group may both come. */
-        if (w->seat->channel < 0) worker_stop(w, EXIT_OK);
+        worker_stop(w, EXIT_OK);
         return;
     }
     if (limited)
@@ -129,10 +141,22 @@ static void drain_by_signal(struct worker *w, const char *name, bool limited)
     drain_begin(w, limited ? limit : INFINITY);
 }
 
+/* The master will send RETIRE when another is ready in this one's place. */
+static void ask_to_leave(struct worker *w)
+{
+    if (channel_send(w->seat->channel, CHANNEL_LEAVING, 0, -1) != CHANNEL_OK)
+        log_warn("SIGTERM: the master does not hear of it: send it again");
+}
+
 static void take_signal(struct worker *w, int number)
 {
     switch (number) {
-    case SIGTERM: drain_by_signal(w, "SIGTERM", true); break;
+    case SIGTERM:
+        if (w->seat->channel >= 0)
+            ask_to_leave(w);
+        else
+            drain_by_signal(w, "SIGTERM", true);
+        break;
     case SIGINT: drain_by_signal(w, "SIGINT", true); break;
     case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
     default:
@@ -155,7 +179,7 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
         take_signal(io->data, (int)info.ssi_signo);
 }
 
-/* Signals come as bytes on a descriptor; under a master only SIGTERM counts, the rest is the master's business. */
+/* Signals come as bytes on a descriptor; under a master only SIGTERM counts, and the master decides. */
 static int open_signals(const struct worker *w)
 {
     static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};

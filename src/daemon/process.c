@@ -15,6 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* SIGXFSZ: a log file at its limit. SIGTTOU: a log on a terminal that stops background jobs. */
+void process_ignore_signals(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,
+                                  SIGPWR,  SIGPIPE, SIGSTKFLT, SIGXFSZ,   SIGTTOU};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) signal(numbers[i], SIG_IGN);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) signal(number, SIG_IGN);
+}
+
 void process_raise_files(void)
 {
     struct rlimit files;
@@ -27,6 +36,17 @@ void process_raise_files(void)
     else
         log_debug("descriptors: limit raised from %llu to %llu", (unsigned long long)had,
                   (unsigned long long)files.rlim_max);
+}
+
+/* Descriptors are given out from the lowest free one on. */
+bool process_has_room(int fd)
+{
+    enum { KEPT_MOST = 64 };
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return true;
+    rlim_t kept = files.rlim_cur / 8;
+    if (kept > KEPT_MOST) kept = KEPT_MOST;
+    return (rlim_t)fd < files.rlim_cur - kept;
 }
 
 /* --- background ------------------------------------------------------------------------------- */
@@ -79,7 +99,7 @@ bool process_detach(void)
         fprintf(stderr, "moongate: /dev/null: %s: make it, or try without -d\n", strerror(errno));
         return false;
     }
-    log_to_syslog();
+    log_to_syslog(LOG_SYSLOG);
     fflush(NULL);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (dup2(null, fd) < 0)

@@ -75,17 +75,17 @@ static void reload_ask(struct reload *r, struct slot *s, enum channel_message_ty
 {
     bool serves = s->state == SLOT_READY;
     if (serves) crew_order(s, order, r->generation);
-    r->owes[s->index] = serves && s->channel >= 0;
+    r->owes[s->part] = serves && s->channel >= 0;
 }
 
 static void reload_ask_all(struct reload *r, enum channel_message_type order)
 {
-    for (uint32_t i = 0; i < r->crew->n; i++) reload_ask(r, &r->crew->slots[i], order);
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) reload_ask(r, &r->crew->slots[i], order);
 }
 
 static bool reload_is_awaited(const struct reload *r, const struct slot *s)
 {
-    return r->owes[s->index] || (r->state == RELOAD_LOADING && s->state == SLOT_STARTING);
+    return r->owes[s->part] || (r->state == RELOAD_LOADING && s->state == SLOT_STARTING);
 }
 
 /* `worker 0, worker 3`: those that are waited for, as many as fit. */
@@ -93,9 +93,10 @@ static const char *reload_awaited(const struct reload *r, char *text, size_t n)
 {
     size_t len = 0;
     text[0] = '\0';
-    for (uint32_t i = 0; i < r->crew->n && len < n; i++)
+    for (uint32_t i = 0; i < r->crew->slots_n && len < n; i++)
         if (reload_is_awaited(r, &r->crew->slots[i]))
-            len += (size_t)snprintf(text + len, n - len, "%sworker %u", len ? ", " : "", i);
+            len += (size_t)snprintf(text + len, n - len, "%sworker %u", len ? ", " : "",
+                                    r->crew->slots[i].index);
     return text;
 }
 
@@ -105,7 +106,7 @@ static void reload_abort(struct reload *r, const char *who, const char *why)
     char text[2 * CHANNEL_TEXT_MAX];
     snprintf(text, sizeof text, "%s: %s", who, why);
     reload_not_loaded(r, text);
-    for (uint32_t i = 0; i < r->crew->n; i++) {
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
         r->owes[i] = false;
         crew_order(&r->crew->slots[i], CHANNEL_DROP, r->generation);
     }
@@ -134,7 +135,7 @@ static void reload_commit(struct reload *r)
 
 static bool reload_is_answered(const struct reload *r)
 {
-    for (uint32_t i = 0; i < r->crew->n; i++)
+    for (uint32_t i = 0; i < r->crew->slots_n; i++)
         if (reload_is_awaited(r, &r->crew->slots[i])) return false;
     return true;
 }
@@ -163,11 +164,11 @@ static void reload_begin_loading(struct reload *r)
 /* To switch takes no time: such a worker has lost its way, and the others have switched. */
 static void reload_kill_late(struct reload *r)
 {
-    for (uint32_t i = 0; i < r->crew->n; i++) {
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
         struct slot *s = &r->crew->slots[i];
         if (!r->owes[i]) continue;
-        log_warn("worker %u[%d]: killed: not switched to generation %u within %d s", i, (int)s->pid,
-                 r->generation, CHECK_SECONDS);
+        log_warn("worker %u[%d]: killed: not switched to generation %u within %d s", s->index,
+                 (int)s->pid, r->generation, CHECK_SECONDS);
         kill(s->pid, SIGKILL); /* and its end concludes */
     }
 }
@@ -210,7 +211,7 @@ bool reload_init(struct reload *r, struct crew *crew, const struct options *o, c
     *r = (struct reload){.crew = crew, .options = o, .leave = leave, .arg = arg, .check.pipe = -1};
     r->script_fd = r->trial.script_fd = -1;
     r->generation = crew->generation;
-    r->owes = calloc(crew->n, sizeof *r->owes);
+    r->owes = calloc(crew->slots_n, sizeof *r->owes);
     if (!r->owes) return false;
     ev_init(&r->text_watcher, reload_on_text);
     ev_child_init(&r->exit_watcher, reload_on_check_exit, 0, 0);
@@ -237,22 +238,28 @@ void reload_take_newcomer(struct reload *r, struct slot *s)
 
 void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation)
 {
-    if (!r->owes[s->index] || generation != r->generation) return; /* of a reload that has ended */
-    r->owes[s->index] = false;
+    if (!r->owes[s->part] || generation != r->generation) return; /* of a reload that has ended */
+    r->owes[s->part] = false;
     reload_advance(r);
 }
 
 void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
                          const char *why)
 {
-    if (!r->owes[s->index] || generation != r->generation) return;
+    if (!r->owes[s->part] || generation != r->generation) return;
     reload_abort_for(r, s, why);
+}
+
+void reload_excuse(struct reload *r, const struct slot *s)
+{
+    r->owes[s->part] = false;
+    reload_advance(r);
 }
 
 void reload_forget(struct reload *r, const struct slot *s)
 {
-    bool owed = r->owes[s->index];
-    r->owes[s->index] = false;
+    bool owed = r->owes[s->part];
+    r->owes[s->part] = false;
     if (owed && r->state == RELOAD_LOADING)
         reload_abort_for(r, s, "it ended while it loaded it");
     else

@@ -235,12 +235,12 @@ static bool shown_before(const struct board *board, uint32_t worker, const char 
 static void servers(const struct stats_source *s, struct outq *out)
 {
     const struct board *board = s->board;
-    for (uint32_t w = 0; w < board->workers; w++) {
+    for (uint32_t w = 0; w < board->parts_n; w++) {
         for (uint32_t i = 0; i < BOARD_SERVERS && board->parts[w].servers[i].name[0]; i++) {
             const char *name = board->parts[w].servers[i].name;
             struct board_server sum = {0};
             if (shown_before(board, w, name)) continue;
-            for (uint32_t other = w; other < board->workers; other++) {
+            for (uint32_t other = w; other < board->parts_n; other++) {
                 const struct board_server *one = find_server(&board->parts[other], name);
                 if (one) board_server_add(&sum, one);
             }
@@ -269,7 +269,7 @@ typedef void show_metric_fn(const struct board *board, enum metric_kind kind, ui
 static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
                         show_metric_fn *show)
 {
-    for (uint32_t w = 0; w < board->workers; w++) {
+    for (uint32_t w = 0; w < board->parts_n; w++) {
         const struct metrics *own = &board->parts[w].metrics;
         for (int i = 0; i < METRICS && own->names[kind][i][0]; i++) {
             uint32_t first = 0;
@@ -295,7 +295,7 @@ static void show_sum(const struct board *board, enum metric_kind kind, uint32_t 
 {
     const char *name = board->parts[worker].metrics.names[kind][number];
     double sum = 0;
-    for (uint32_t w = worker; w < board->workers; w++) {
+    for (uint32_t w = worker; w < board->parts_n; w++) {
         const struct metrics *m = &board->parts[w].metrics;
         int at = metrics_find(m, kind, name, (uint32_t)number);
         if (at >= 0) sum += value_of(m, kind, at);
@@ -312,7 +312,7 @@ static void show_histogram(const struct board *board, enum metric_kind kind, uin
     struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
     char line[METRIC_NAME + 48];
     uint64_t count = 0;
-    for (uint32_t w = worker; w < board->workers; w++) {
+    for (uint32_t w = worker; w < board->parts_n; w++) {
         const struct metrics *m = &board->parts[w].metrics;
         int at = metrics_find(m, kind, name, (uint32_t)number);
         if (at >= 0) metric_histogram_add(&sum, &m->histograms[at]);

@@ -42,7 +42,7 @@ static void apply_options(struct worker *w, struct script *s)
     w->turn.limits = worker_limits(o);
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);
-    w->seat->board->parts[w->seat->index].wishes =
+    w->seat->board->parts[w->seat->part].wishes =
         (struct board_wishes){o->drain_timeout, o->max_conns, o->verbose};
 }
 

@@ -38,15 +38,27 @@ void worker_stop(struct worker *w, int code)
 
 /* --- accepting, in a single process ------------------------------------------------------------ */
 
+static void on_refused(void *arg)
+{
+    struct worker *w = arg;
+    w->row->rejected_connections++;
+    if (log_allows(&w->refusal_lines, w->turn.now))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
 static void take_accepted(void *arg, int fd, uint32_t listener)
 {
     struct worker *w = arg;
-    if (w->turn.clients_n < w->options.max_conns) {
+    bool has_room = process_has_room(fd);
+    if (has_room && w->turn.clients_n < w->options.max_conns) {
         client_create(&w->turn, fd)->listener = listener;
-    } else {
-        w->row->rejected_connections++;
-        listener_refuse(fd);
+        return;
     }
+    listener_refuse(fd);
+    if (has_room)
+        w->row->rejected_connections++;
+    else
+        on_refused(w);
 }
 
 static void on_rested(void *arg)
@@ -57,7 +69,7 @@ static void on_rested(void *arg)
 
 static void open_doors(struct worker *w)
 {
-    struct doors_keeper keeper = {take_accepted, on_rested, w};
+    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w};
     if (!doors_init(&w->doors, w->loop, w->seat->listeners, keeper)) abort();
     doors_watch(&w->doors, true);
 }
@@ -71,6 +83,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     (void)events;
     succession_look(w);
     turn_end(&w->turn);
+    arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
 }
@@ -100,6 +113,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     count_time(w);
+    log_catch_up();
 }
 
 void worker_watch_loop(struct worker *w)
@@ -118,9 +132,12 @@ void worker_watch_loop(struct worker *w)
 
 struct turn_limits worker_limits(const struct options *o)
 {
+    uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
     return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
                                 .max_value = o->max_value,
                                 .client_buffer = o->client_buffer,
+                                .input_buffer =
+                                    o->input_buffer > two_values ? o->input_buffer : two_values,
                                 .keepalive = o->keepalive,
                                 .version_answer = o->version_answer,
                                 .strict_keys = o->strict_keys};
@@ -151,8 +168,12 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
 {
     const struct options *o = seat->options;
     struct turn_limits limits = worker_limits(o);
-    struct board_worker *part = &seat->board->parts[seat->index];
-    *w = (struct worker){.seat = seat, .row = &part->row, .options = *o, .exit_code = EXIT_SYSTEM};
+    struct board_worker *part = &seat->board->parts[seat->part];
+    *w = (struct worker){.seat = seat,
+                         .row = &part->row,
+                         .options = *o,
+                         .exit_code = EXIT_SYSTEM,
+                         .refusal_lines.burst = 1};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
@@ -161,6 +182,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arena_init(&w->arena, ARENA);
     names_init(&w->names, connects ? w->loop : NULL, o);
     backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
+    w->backends.writer = (struct writer){seat->board->writes, seat->part};
     w->backends.resolver = &w->names.resolver;
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
@@ -173,6 +195,9 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->system_us_before = w->row->system_us;
     w->turn.stats = stats_answer;
     w->turn.about = &w->stats;
+    arrivals_init(&w->arrivals, &part->handover);
+    w->turn.shut = arrivals_close;
+    w->turn.shuts_for = &w->arrivals;
     drain_init(w);
     succession_init(w);
     set_now(w);

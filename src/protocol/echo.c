@@ -19,12 +19,6 @@ bool echo_breaks_lines(const uint8_t *key, size_t len)
     return memchr(key, ' ', len) || memchr(key, '\n', len) || memchr(key, '\r', len);
 }
 
-bool request_hides_key(const struct request *r)
-{
-    if ((r->meta & (META_KEY | META_BASE64)) != (META_KEY | META_BASE64)) return false;
-    return echo_breaks_lines((const uint8_t *)r->key_at, r->key_len);
-}
-
 size_t echo_letters(const struct request *r, uint8_t *letters)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;

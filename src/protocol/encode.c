@@ -23,10 +23,8 @@ int64_t request_exptime(const struct request *r)
     return is_asked ? r->asked_exptime : (int64_t)r->exptime;
 }
 
-bool request_is_odd(const struct request *r)
+bool request_store_is_odd(const struct request *r)
 {
-    unsigned shape = command_info(r->command_id)->shape;
-    if (shape != SHAPE_STORE && shape != SHAPE_META_STORE) return false;
     int64_t exptime = request_exptime(r);
     return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
 }
@@ -40,7 +38,7 @@ static bool has_hold(const struct request *r)
            memcmp((const void *)r->key_at, word, sizeof word - 1) == 0;
 }
 
-bool request_is_rare(const struct request *r)
+bool request_may_be_rare(const struct request *r)
 {
     if (command_info(r->command_id)->shape == SHAPE_STORE) return request_exptime(r) < 0;
     return has_hold(r);

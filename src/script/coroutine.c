@@ -310,6 +310,21 @@ static int wait_for(lua_State *L)
     return yield(L, a, &wait, lua_tonumber(L, 5));
 }
 
+/* fill_begin(place), fill_is_doubtful(): see async_fill_begin; of the function that runs. */
+static int fill_begin(lua_State *L)
+{
+    struct async *a = running(L);
+    if (a) async_fill_begin(a, (uint32_t)lua_tonumber(L, 1));
+    return 0;
+}
+
+static int fill_is_doubtful(lua_State *L)
+{
+    const struct async *a = running(L);
+    lua_pushboolean(L, a && async_fill_is_doubtful(a));
+    return 1;
+}
+
 /* current(): the handle of the function that runs, at and serial; nothing when none does. */
 static int current(lua_State *L)
 {
@@ -342,7 +357,8 @@ static int open(lua_State *L)
 void coroutines_push(struct script *s)
 {
     static const luaL_Reg functions[] = {
-        {"open", open}, {"call_own", call_own}, {"wait", wait_for}, {"current", current}};
+        {"open", open},       {"call_own", call_own},     {"wait", wait_for},
+        {"current", current}, {"fill_begin", fill_begin}, {"fill_is_doubtful", fill_is_doubtful}};
     lua_State *L = s->L;
     lua_newtable(L); /* [functions] */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

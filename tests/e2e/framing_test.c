@@ -198,6 +198,7 @@ static void numbers_go_on_as_they_came(void **state)
     struct client *c = client_connects(moongate_start(script_of_one(backend_address(b), ""), NULL));
     for (size_t i = 0; i < COUNT(lines); i++) {
         client_sends(c, lines[i][0]);
+        backend_turns_to_input(b); /* odd ones go on a connection of their own */
         backend_sees(b, lines[i][0]);
         backend_answers(b, lines[i][1]);
         client_sees(c, lines[i][1]);

@@ -166,6 +166,41 @@ static void a_single_process_serves_alone(void **state)
     assert_int_equal(program_children(moongate_pid(m), children, 1), 0);
 }
 
+struct children {
+    pid_t master, worker;
+};
+
+/* A child beside the worker that has no socket: none of the master's. */
+static bool has_a_child_without_sockets(void *what)
+{
+    const struct children *c = what;
+    pid_t children[4];
+    size_t n = program_children(c->master, children, 4);
+    for (size_t i = 0; i < n; i++)
+        if (children[i] != c->worker && program_sockets(children[i]) == 0) return true;
+    return false;
+}
+
+static void clients_on_their_way_are_not_inherited(void **state)
+{
+    enum { CLIENTS = 8 };
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    struct children children = {moongate_pid(m), moongate_worker(m)};
+    struct client *clients[CLIENTS];
+    kill(children.worker, SIGSTOP);
+    for (int i = 0; i < CLIENTS; i++) clients[i] = client_connects(m);
+    stage_turns(50);
+    moongate_gets_script(m, textf("local start = os.clock()\n"
+                                  "while os.clock() < start + 3 do end\n%s",
+                                  script_of_one(backend_address(b), "")));
+    moongate_signal(m, SIGHUP); /* the check is a child of the master */
+    if (!stage_waits_for(has_a_child_without_sockets, &children, 2)) /* while it runs */
+        stage_fails("sockets are inherited");
+    kill(children.worker, SIGCONT);
+    for (int i = 0; i < CLIENTS; i++) client_sees_nothing_more(clients[i]);
+}
+
 /* --- where it listens ------------------------------------------------------------------------ */
 
 static void a_unix_socket_serves_and_is_removed(void **state)
@@ -326,6 +361,68 @@ static void root_is_given_up_for_a_user(void **state)
     assert_true(runs_as(moongate_pid(m), uid));
 }
 
+/* --- the log --------------------------------------------------------------------------------- */
+
+static void clients_come_and_go(struct moongate *m, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct client *c = client_connects(m);
+        client_sees_nothing_more(c);
+        client_closes(c); /* a line of the log, with -v */
+    }
+}
+
+static void a_log_that_nobody_reads_stops_neither_master_nor_worker(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-v", NULL);
+    struct client *c = client_connects(m);
+
+    moongate_log_is_left(m);
+    clients_come_and_go(m, 200);
+    for (int generation = 2; generation < 12; generation++) {
+        moongate_signal(m, SIGHUP);
+        stat_becomes(c, "proxy", "generation", textf("%d", generation));
+    }
+    clients_come_and_go(m, 10);
+    moongate_log_is_read(m);
+    moongate_sees_log(m, textf("warn  worker 0[%d]: log: ", (int)moongate_worker(m)));
+    moongate_sees_log(m, textf("warn  master[%d]: log: ", (int)moongate_pid(m)));
+    assert_true(strstr(moongate_log_line(m, "log: "), " lines lost: there was no room for them"));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 12");
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+static void signals_that_mean_nothing_end_nobody(void **state)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
+                                  SIGPWR,  SIGPIPE, SIGXFSZ, SIGTTOU,   SIGSTKFLT};
+    static const char *const ways[] = {"-v", "--single-process"};
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), ways[way], NULL);
+        struct client *c = client_connects(m);
+        pid_t worker = moongate_worker(m);
+
+        client_sees_nothing_more(c);
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            moongate_signal(m, numbers[i]);
+            kill(worker, numbers[i]);
+        }
+        for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+            moongate_signal(m, number);
+            kill(worker, number);
+        }
+        client_sees_nothing_more(c);
+        client_sees_nothing_more(client_connects(m));
+        assert_int_equal(moongate_worker(m), worker);
+        assert_true(moongate_runs_on(m));
+        stage_clears();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +434,7 @@ int main(void)
         play(a_worker_that_dies_again_and_again_is_replaced_again),
         play(workers_end_with_their_master),
         play(a_single_process_serves_alone),
+        play(clients_on_their_way_are_not_inherited),
         play(a_unix_socket_serves_and_is_removed),
         play(a_stale_socket_file_is_no_obstacle),
         play(ipv6_is_served),
@@ -345,6 +443,8 @@ int main(void)
         play(a_daemon_leaves_the_terminal_and_serves),
         play(a_daemon_that_cannot_start_says_so_on_the_terminal),
         play(root_is_given_up_for_a_user),
+        play(a_log_that_nobody_reads_stops_neither_master_nor_worker),
+        play(signals_that_mean_nothing_end_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

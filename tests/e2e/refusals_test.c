@@ -28,8 +28,10 @@ static int column_of(const char *version, bool *is_own)
 
 static const char *answer_in(const struct refusal *r, int column)
 {
-    while (column > 0 && !r->answers[column]) column--;
-    return r->answers[column];
+    const char *answer = r->answers[0];
+    for (int i = 1; i <= column && i < REFUSALS_VERSIONS; i++)
+        if (r->answers[i]) answer = r->answers[i];
+    return answer;
 }
 
 /* `<12*k>`: the letter 12 times. */

@@ -162,17 +162,32 @@ static void keys_hold_every_byte_that_servers_keep(void **state)
         client_sees(c, textf("STORED\r\nVALUE %s 5 1\r\n1\r\nEND\r\n", key));
         client_sees_line_starting(c, textf("VALUE %s 5 1 ", key));
         client_sees(c, "1\r\nEND\r\n");
-        client_sends(c, textf("gat 0 %s\r\ntouch %s 0\r\nincr %s 1\r\nmg %s k v\r\nme %s\r\n", key,
-                              key, key, key, key));
-        client_sees(
-            c, textf("VALUE %s 5 1\r\n1\r\nEND\r\nTOUCHED\r\n2\r\nVA 1 k%s\r\n2\r\n", key, key));
-        client_sees_line_starting(c, textf("ME %s ", key));
+        client_sends(c, textf("gat 0 %s\r\ntouch %s 0\r\nincr %s 1\r\n", key, key, key));
+        client_sees(c, textf("VALUE %s 5 1\r\n1\r\nEND\r\nTOUCHED\r\n2\r\n", key));
         client_sends(c, textf("delete %s\r\nget %s\r\n", key, key));
         client_sees(c, "DELETED\r\nEND\r\n");
     }
     client_sends_bytes(c, "get a\0b\r\nget a\rb\r\n", 18);
     client_sees(c, "CLIENT_ERROR bad command line format\r\n"
                    "CLIENT_ERROR bad command line format\r\n");
+    client_sees_nothing_more(c);
+}
+
+static void meta_commands_name_every_byte_too(void **state)
+{
+    struct memcached *s = memcached_start(NULL);
+    struct client *c =
+        client_connects(moongate_start(script_of_one(memcached_address(s), ""), NULL));
+    for (int byte = 1; byte < 256; byte++) {
+        if (byte == ' ' || byte == '\r' || byte == '\n') continue;
+        const char *key = textf("a%cb", byte);
+        client_sends(
+            c, textf("ms %s 1 k\r\n1\r\nma %s k v\r\nmg %s k v\r\nme %s\r\n", key, key, key, key));
+        client_sees(c, textf("HD k%s\r\nVA 1 k%s\r\n2\r\nVA 1 k%s\r\n2\r\n", key, key, key));
+        client_sees_line_starting(c, textf("ME %s ", key));
+        client_sends(c, textf("md %s k\r\nmg %s\r\n", key, key));
+        client_sees(c, textf("HD k%s\r\nEN\r\n", key));
+    }
     client_sees_nothing_more(c);
 }
 
@@ -269,6 +284,7 @@ int main(void)
         play(keys_of_up_to_250_bytes_are_accepted),
         play(a_key_of_251_bytes_is_a_client_error),
         play(keys_hold_every_byte_that_servers_keep),
+        play(meta_commands_name_every_byte_too),
         play(keys_with_control_bytes_are_client_errors_where_keys_are_strict),
         play(scripts_keep_to_strict_keys_too),
         play(impossible_lengths_are_refused_and_not_forwarded),

@@ -47,7 +47,7 @@ static void a_cold_pool_is_filled_from_the_warm_one(void **state)
              textf("VALUE k 7 3\r\nabc\r\nEND\r\nEND\r\nVALUE k 7 3\r\nabc\r\nVALUE e 0 "
                    "1\r\n1\r\nEND\r\n"));
         client_asks_until(s.first, "mg k f t v\r\n",
-                          i == 1 ? "VA 3 f7 t100\r\n" : "VA 3 f7 t200\r\n");
+                          i == 1 ? "VA 3 f7 t100\r\n" : "VA 3 f7 t198\r\n");
         client_sees(s.first, "abc\r\n");
         client_asks_until(s.first, "mg e t\r\n", i == 1 ? "HD t100\r\n" : "HD t-1\r\n");
         stage_clears();
@@ -115,7 +115,7 @@ static void a_staging_pool_gets_what_the_warm_one_gets(void **state)
     client_asks_until(s.second, "mg b f\r\n", "HD f0\r\n");
     asks(s.second, "get a\r\nget old\r\n", "VALUE a 1 1\r\na\r\nEND\r\nEND\r\n");
     asks(s.c, "get old\r\nget none\r\n", "VALUE old 7 3\r\nold\r\nEND\r\nEND\r\n");
-    client_asks_until(s.second, "mg old f t v\r\n", "VA 3 f7 t300\r\n");
+    client_asks_until(s.second, "mg old f t v\r\n", "VA 3 f7 t298\r\n");
     client_sees(s.second, "old\r\n");
     client_sends(s.c, "gets a\r\n");
     client_sees(s.c, "VALUE a 1 1 ");

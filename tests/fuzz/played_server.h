@@ -81,7 +81,7 @@ static bool key_is_valid(const char *key)
 {
     size_t len = strlen(key);
     for (size_t i = 0; i < len; i++) {
-        if ((uint8_t)key[i] <= ' ' || key[i] == 0x7f) return false;
+        if (key[i] == ' ' || key[i] == '\r' || key[i] == '\n') return false;
     }
     return len > 0 && len <= 250;
 }
@@ -142,6 +142,10 @@ static void check_request(const struct words *w)
         size_t n = is_one_of(name, STORES) ? 5 : is_one_of(name, " incr decr touch ") ? 3 : 2;
         if (strcmp(name, "cas") == 0) n = 6;
         if (n == 2) check(strcmp(name, "delete") == 0);
+        if (n == 2 && w->n > 1 && strcmp(w->word[1], "noreply") == 0) {
+            check(w->n == 3 && strcmp(w->word[2], "0") == 0); /* not the option */
+            n = 3;
+        }
         check(w->n == n && key_is_valid(w->word[1]));
     }
 }

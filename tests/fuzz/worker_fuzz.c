@@ -112,7 +112,10 @@ static struct pool *make_pool(uint8_t connections, const int *which)
 static void worker_start(uint8_t how)
 {
     static struct board_worker part;
-    struct turn_limits limits = {FLUSH_NEAR, VALUE_LIMIT, how & 2 ? 2048 : 256 * 1024};
+    struct turn_limits limits = {.allow_flush = FLUSH_NEAR,
+                                 .max_value = VALUE_LIMIT,
+                                 .client_buffer = how & 2 ? 2048 : 256 * 1024,
+                                 .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
     memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
     worker.letter = 'a';

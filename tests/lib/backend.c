@@ -307,6 +307,15 @@ static bool finds_input(void *what)
     return false;
 }
 
+void backend_has_nothing_anywhere(struct backend *b)
+{
+    stage_turns(0);
+    if (!finds_input(b)) return;
+    const struct peer *p = &b->turned_to->peer;
+    stage_fails("%s\n  expected nothing\n  got %s", p->name,
+                octets_escape(octets_at(&p->in), octets_n(&p->in)));
+}
+
 unsigned backend_turns_to_input(struct backend *b)
 {
     unsigned place = 0;

@@ -51,6 +51,9 @@ void backend_closes_other_links(struct backend *b);
 void backend_sees_links(struct backend *b, unsigned n);
 unsigned backend_links(const struct backend *b);
 
+/* Nothing has come so far on any link. */
+void backend_has_nothing_anywhere(struct backend *b);
+
 /* The current link is now the first one on which something has come; gives its place, from 0. */
 unsigned backend_turns_to_input(struct backend *b);
 

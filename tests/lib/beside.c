@@ -179,6 +179,14 @@ static void opens(struct street *s, const struct beside *b)
     s->neighbour = neighbour_moves_in(s->address, b->knows);
 }
 
+/* A client's requests are no sign of illness. */
+static void server_never_fell(const struct street *s)
+{
+    unsigned long falls =
+        stat_number(client_connects_to(s->address), "servers", textf("%s:falls", s->b->server));
+    if (falls > 0) stage_fails("%s was taken for down %lu times", s->b->name, falls);
+}
+
 void beside_plays(const struct beside *b, unsigned streams, unsigned share)
 {
     struct street *s = stage_memory(sizeof *s);
@@ -197,5 +205,6 @@ void beside_plays(const struct beside *b, unsigned streams, unsigned share)
         plays_stream(s, r);
     }
     print_latencies(s, "beside a rogue");
+    server_never_fell(s);
     printf("SEED=%u STREAMS=%u (%s)\n", first, i, b->name);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct moongate {
     unsigned generation;
     bool is_single;
     bool may_fail;
+    bool log_is_left; /* unread */
 };
 
 /* --- the log -------------------------------------------------------------------------------- */
@@ -41,6 +43,11 @@ static void log_acts(struct actor *actor, short revents)
     if (n > 0 || (n < 0 && errno == EAGAIN)) return;
     close(actor->fd);
     actor->fd = -1;
+}
+
+static short log_wants(struct actor *actor)
+{
+    return moongate_of_log(actor)->log_is_left ? 0 : POLLIN;
 }
 
 static bool log_leaves(struct actor *actor)
@@ -120,6 +127,19 @@ size_t moongate_log_count(struct moongate *m, const char *text)
     stage_turns(0);
     while (find_line(m, text, n + 1, &length)) n++;
     return n;
+}
+
+void moongate_log_is_left(struct moongate *m)
+{
+    stage_turns(0);
+    m->log_is_left = true;
+    if (fcntl(m->log_reader.fd, F_SETPIPE_SZ, 4096) < 0)
+        stage_fails("cannot make the log's pipe small: %s", strerror(errno));
+}
+
+void moongate_log_is_read(struct moongate *m)
+{
+    m->log_is_left = false;
 }
 
 /* --- its end -------------------------------------------------------------------------------- */
@@ -279,6 +299,7 @@ static void start_process(struct moongate *m, const char **argv)
     fcntl(log[0], F_SETFL, O_NONBLOCK);
     m->log_reader = (struct actor){.fd = log[0],
                                    .rank = RANK_PROGRAM,
+                                   .wants = log_wants,
                                    .acts = log_acts,
                                    .leaves = log_leaves,
                                    .tells = log_tells};

@@ -40,6 +40,10 @@ const char *moongate_log_line(struct moongate *m, const char *text);
 const char *moongate_log_nth_line(struct moongate *m, const char *text, size_t nth);
 size_t moongate_log_count(struct moongate *m, const char *text);
 
+/* From now on nobody reads the log, whose pipe holds little; reads it again. */
+void moongate_log_is_left(struct moongate *m);
+void moongate_log_is_read(struct moongate *m);
+
 /* Puts another text in the script's place; the second one also sends SIGHUP and waits until it is
  * in use. */
 void moongate_gets_script(struct moongate *m, const char *text);

@@ -57,7 +57,8 @@ static struct olditem *new_item(struct olditems *all, const char *key)
     if (!item) abort();
     strcpy(item->key, key);
     item->next = *bucket;
-    return *bucket = item;
+    *bucket = item;
+    return item;
 }
 
 /* The data of the item with these n bytes behind it, or before it. */

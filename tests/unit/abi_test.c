@@ -32,6 +32,7 @@
     X(owner)                                                                                       \
     X(value_blob)                                                                                  \
     X(shown_key_at)                                                                                \
+    X(fill)                                                                                        \
     X(part)                                                                                        \
     X(affinity)                                                                                    \
     X(shown_key_len)                                                                               \
@@ -92,6 +93,8 @@
     X(match)                                                                                       \
     X(parts)                                                                                       \
     X(edit)                                                                                        \
+    X(near)                                                                                        \
+    X(place)                                                                                       \
     X(cap)                                                                                         \
     X(distribution)                                                                                \
     X(hash)                                                                                        \

@@ -308,6 +308,32 @@ static void an_announced_value_costs_only_what_was_sent(void **state)
     assert_int_equal(r->in.need, 60000000 + 22);
 }
 
+/* For who must not take a byte of what comes next. */
+static void what_completes_a_message_is_known_before_it_is_read(void **state)
+{
+    struct reader *r = *state;
+    sends(r, "set k 0 0 5\r\nhe", 15);
+    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 0);
+    sends(r, "llo\r\nget lo", 11);
+    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 1); /* nothing is there to be seen */
+    assert_int_equal(write(r->to, "ng", 2), 2);
+    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 2);
+    assert_int_equal(write(r->to, "er\r\nget next\r\n", 14), 14);
+    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 6);
+    assert_int_equal(inbuf_missing(&r->in, r->from, 4), 4);
+}
+
+static void what_a_message_holds_is_what_was_written_and_a_page(void **state)
+{
+    struct reader *r = *state;
+    assert_int_equal(inbuf_held(&r->in), 0);
+    sends(r, "set k 0 0 60000000\r\nab", 22);
+    assert_in_range(inbuf_held(&r->in), 22, 22 + 2 * 4096);
+    inbuf_release(&r->in);
+    sends(r, "set k 0 0 5\r\nhe", 15);
+    assert_in_range(inbuf_held(&r->in), 20, 20 + sizeof(struct blob));
+}
+
 #define connected(test) cmocka_unit_test_setup_teardown(test, make, forget)
 
 int main(void)
@@ -323,6 +349,8 @@ int main(void)
         connected(no_more_is_read_beyond_a_message_than_asked_for),
         connected(the_end_of_input_and_errors_are_told_and_lose_nothing),
         connected(an_announced_value_costs_only_what_was_sent),
+        connected(what_completes_a_message_is_known_before_it_is_read),
+        connected(what_a_message_holds_is_what_was_written_and_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

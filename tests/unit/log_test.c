@@ -7,8 +7,12 @@
 #include "base/log.h"
 #include "lib/capture.h"
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static const char *logged(enum log_level level, const char *message)
@@ -134,6 +138,142 @@ static void a_limit_says_how_many_it_left_out(void **state)
     assert_string_equal(message_of(said), "2 more like the next line were left out\n");
 }
 
+/* --- where nobody reads ------------------------------------------------------------------------ */
+
+enum { MANY = 2000 }; /* lines: far more than what lies between the two ends holds */
+
+/* What the other side reads now, at most; whole lines or messages, counted. *lost: what they say was lost. */
+static size_t lines_from(int fd, size_t *lost)
+{
+    static char text[4 << 20];
+    size_t n = 0, lines = 0;
+    ssize_t came;
+    while ((came = read(fd, text + n, sizeof text - 1 - n)) > 0) n += (size_t)came;
+    text[n] = '\0';
+    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1, lines++) {
+        *end = '\0';
+        const char *said = strstr(at, "log: ");
+        assert_non_null(message_of(at));
+        if (said && sscanf(said, "log: %zu lines lost", lost) == 1) lines--;
+    }
+    assert_true(n == 0 || text[n - 1] == '\0'); /* the last one is whole, too */
+    return lines;
+}
+
+/* ends: 0 is read, 1 becomes standard error. */
+static void no_line_waits_for(int ends[2])
+{
+    int kept = dup(STDERR_FILENO);
+    size_t lost = 0, lines;
+    alarm(20); /* ends a test that waits after all */
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    log_setup(LOG_AS_TEXT, 0);
+    log_to_stderr(false);
+    for (int i = 0; i < MANY; i++) log_info("a line of some length, number %d of %d", i, MANY);
+    int flags = fcntl(ends[1], F_GETFL);
+    lines = lines_from(ends[0], &lost);
+    log_catch_up();
+    lines += lines_from(ends[0], &lost);
+    log_info("the last one");
+    lines += lines_from(ends[0], &lost);
+    alarm(0);
+    log_to_stderr(true);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+    assert_false(flags & O_NONBLOCK); /* others write there, too, and know nothing of us */
+    assert_true(lost > 0 && lost < MANY);
+    assert_int_equal(lines + lost, MANY + 1);
+}
+
+static void a_full_pipe_loses_lines_and_says_how_many(void **state)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    no_line_waits_for(ends);
+}
+
+static void a_full_socket_does_too(void **state)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    no_line_waits_for(ends);
+}
+
+static int syslog_listens(const char *path, int type)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    unlink(path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    if (type == SOCK_STREAM) assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+static void syslog_sees(int fd, const char *text)
+{
+    char message[512] = "", month[4];
+    int priority, pid, end = 0;
+    assert_true(recv(fd, message, sizeof message - 1, 0) > 0);
+    assert_int_equal(
+        sscanf(message, "<%d>%3s %*d %*d:%*d:%*d moongate[%d]: %n", &priority, month, &pid, &end),
+        3);
+    assert_int_equal(priority, 3 * 8 + 6);
+    assert_int_equal(pid, getpid());
+    assert_string_equal(message + end, text);
+}
+
+static void a_syslog_that_stops_and_one_that_starts_again_hold_up_nothing(void **state)
+{
+    char path[] = "/tmp/moongate-log-XXXXXX", message[512];
+    size_t lost = 0, seen = 0;
+    close(mkstemp(path));
+    int fd = syslog_listens(path, SOCK_DGRAM);
+    log_setup(LOG_AS_TEXT, 0);
+    log_role("master");
+    log_to_syslog(path);
+    log_info("hello");
+    syslog_sees(fd, "master: hello");
+    for (int i = 0; i < MANY; i++) log_info("line %d", i);
+    for (; recv(fd, message, sizeof message - 1, 0) > 0; seen++) memset(message, 0, sizeof message);
+    log_catch_up();
+    memset(message, 0, sizeof message);
+    assert_true(recv(fd, message, sizeof message - 1, 0) > 0);
+    assert_int_equal(sscanf(strstr(message, "log: "), "log: %zu lines lost", &lost), 1);
+    assert_int_equal(seen + lost, MANY);
+    close(fd);
+    log_info("nobody is there"); /* lost */
+    fd = syslog_listens(path, SOCK_DGRAM);
+    log_info("again");
+    assert_true(recv(fd, message, sizeof message - 1, 0) > 0); /* 1 lines lost */
+    syslog_sees(fd, "master: again");
+    close(fd);
+    unlink(path);
+    log_to_stderr(true);
+}
+
+static void a_syslog_of_streams_gets_each_line_with_an_end(void **state)
+{
+    char path[] = "/tmp/moongate-log-XXXXXX", text[512] = "";
+    close(mkstemp(path));
+    int fd = syslog_listens(path, SOCK_STREAM);
+    log_to_syslog(path);
+    log_info("one");
+    log_info("two");
+    int end = accept(fd, NULL, NULL);
+    ssize_t n = read(end, text, sizeof text);
+    assert_true(n > 0 && text[n - 1] == '\0');
+    assert_non_null(strstr(text, "]: master: one"));
+    assert_non_null(strstr(text + strlen(text) + 1, "]: master: two"));
+    close(end);
+    close(fd);
+    unlink(path);
+    log_to_stderr(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +283,10 @@ int main(void)
         cmocka_unit_test(a_json_line_has_the_five_keys),
         cmocka_unit_test(a_line_never_exceeds_4096_bytes),
         cmocka_unit_test(a_limit_says_how_many_it_left_out),
+        cmocka_unit_test(a_full_pipe_loses_lines_and_says_how_many),
+        cmocka_unit_test(a_full_socket_does_too),
+        cmocka_unit_test(a_syslog_that_stops_and_one_that_starts_again_hold_up_nothing),
+        cmocka_unit_test(a_syslog_of_streams_gets_each_line_with_an_end),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

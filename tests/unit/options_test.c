@@ -50,6 +50,7 @@ static void defaults_stand_where_nothing_is_said(void **state)
     assert_int_equal(o.max_conns, 10000);
     assert_int_equal(o.max_value, 1 << 20);
     assert_int_equal(o.client_buffer, 8 << 20);
+    assert_int_equal(o.input_buffer, 256 << 20);
     assert_true(o.drain_timeout == 10);
     assert_int_equal(o.resolver.n, 0);
     assert_true(o.resolve_min == 1 && o.resolve_max == 300 && o.resolve_timeout == 1);
@@ -257,6 +258,7 @@ static void scripts_set_what_the_command_line_does_not(void **state)
         {"verbose", 0, 2, true, false},
         {"max_value", 1024, 128 << 20, true, false},
         {"client_buffer", 64 << 10, 4.0 * (1 << 30), true, false},
+        {"input_buffer", 1 << 20, 64.0 * (1 << 30), true, false},
         {"allow_flush", 0, 0, true, true},
         {"drain_timeout", 0, 86400, false, false},
     };

@@ -4,8 +4,10 @@
 --     mg.l1_l2 { near, far, exptime = 60, negative = 5 }
 --
 -- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
--- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes: L2, and L1 forgets the key. Reads that
--- L1 cannot answer for L2 (gets, gat, gats, mg but with v and f and only k, O, b, q, s beside them) go to L2 alone.
+-- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes, gat and gats too: L2, and L1 forgets the
+-- key. Reads that L1 cannot answer for L2 (gets, mg but with v and f and only k, O, b, q, s beside them) go to L2
+-- alone. A key that is written while it is read is not added to L1 (see moongate.fill), and what a set puts there goes
+-- again when another write came between.
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
@@ -13,6 +15,7 @@ local policy = require "moongate.policy"
 local reply = require "moongate.reply"
 
 local call, call_all, spawn, request = async.call, async.call_all, async.spawn, built.make
+local begin, is_doubtful = fill.begin, fill.is_doubtful
 
 local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- what a negative entry is
 
@@ -21,7 +24,7 @@ local known = {
     negative = policy.count(1, 86400), -- seconds
 }
 
-local only_l2 = { gets = true, gat = true, gats = true, me = true }
+local only_l2 = { gets = true, me = true }
 local deletes = { delete = true, md = true }
 
 local function is_nothing(res)
@@ -39,42 +42,51 @@ local function is_plain(req)
     return req:has_flag "v" and req:has_flag "f"
 end
 
--- A key that only base64 can carry.
-local function delete(key)
-    if not fill.is_plain(key) then return request.meta_delete(key, "b") end
-    return request.delete(key)
-end
-
 --- @param spec table  L1 and L2, and options
 return function(spec)
     local children, options = policy.read("mg.l1_l2", spec, known, 2, 2)
     local l1, l2 = children[1], children[2]
     local exptime = options.exptime or "same"
-    local filler = fill.into(l1, l2, exptime)
+    local put, place = fill.route(l1, fill.life(exptime), true)
+    local filler = fill.into(l1, l2, exptime, false, put)
+
+    -- What L1 has may be old: L2 says. Nothing is put into L1, which has something; but what is wrong there goes.
+    local function decide(req, near)
+        local res = call(l2, req)
+        if not res:is_error() and (res.value ~= near.value or res.flags ~= near.flags) then
+            spawn(put, fill.delete(req))
+        end
+        return res
+    end
 
     local read = policy.waiting("l1_l2", children, function(req)
+        begin(place)
         local res = call(l1, req)
         if res:is_hit() then
+            if is_doubtful() then return decide(req, res) end
             return options.negative and is_nothing(res) and reply.miss() or res
         end
+        begin(place)
         res = call(l2, req)
         if res:is_hit() then
-            filler.later(req.key, res)
+            filler.later(req, res)
         elseif res:is_miss() and options.negative and req.command == "get" then
-            spawn(l1, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative))
+            spawn(put, fill.mark(req, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative)))
         end
         return res
     end)
 
     local set = policy.waiting("l1_l2", children, function(req)
+        begin(place)
         local res = call(l2, req)
         if not res:is_hit() then
-            call(l1, delete(req.key))
+            call(put, fill.delete(req))
             return res
         end
         local longest = exptime ~= "same" and exptime or 0
         if longest > 0 then req.exptime = fill.at_most(req.exptime, longest) end
-        call(l1, req)
+        fill.mark(req)
+        call(put, req)
         return res
     end)
 
@@ -85,7 +97,7 @@ return function(spec)
 
     local change = policy.waiting("l1_l2", children, function(req)
         local res = call(l2, req)
-        call(l1, delete(req.key))
+        call(put, fill.delete(req))
         return res
     end)
 
@@ -93,7 +105,10 @@ return function(spec)
         local command = req.command
         if command == "get" then return read end
         if command == "set" then return set end
-        if command == "mg" then return is_plain(req) and read or l2 end
+        if command == "mg" then
+            if is_plain(req) then return read end
+            return req:has_flag "T" and change or l2
+        end
         if only_l2[command] then return l2 end
         return deletes[command] and remove or change
     end)

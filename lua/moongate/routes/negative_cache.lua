@@ -1,6 +1,6 @@
 --- negative_cache: remember for a moment which keys are not there, and do not ask for them again.
--- A write through it forgets its key at once; one by another way (another worker, another client) is seen when the time
--- is over.
+-- A write of a key by any worker of this machine forgets it at once; one by another machine, or past moongate, is seen
+-- when the time is over.
 --
 --     mg.negative_cache { users, 0.05 }
 --     mg.negative_cache { users, ttl = 0.05, keys = 10000 }

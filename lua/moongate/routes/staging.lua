@@ -27,13 +27,15 @@ local conditional = { add = true, replace = true, cas = true }
 return function(spec)
     local children, options = policy.read("mg.staging", spec, known, 2, 2)
     local warm, staging = children[1], children[2]
-    local filler = fill.into(staging, warm, options.exptime or "same", true)
+    local put, place = fill.route(staging, 1)
+    local filler = fill.into(staging, warm, options.exptime or "same", true, put)
     local both = policy.route("staging", C.ROUTE_ALL, children, { wait = C.WAIT_INITIAL })
 
     local read = policy.waiting("staging", children, function(req)
+        fill.begin(place)
         local res = call(warm, req)
         if res:is_hit() then
-            filler.later(req.key, res)
+            filler.later(req, res)
         else
             spawn(staging, req)
         end

@@ -1,0 +1,30 @@
+/* foreign: which other protocol the first bytes of a connection are of. Pure: owns nothing.
+ *
+ * No memcache command begins so: commands are lower case, and none begins with these bytes.
+ */
+#ifndef MOONGATE_PROTOCOL_FOREIGN_H
+#define MOONGATE_PROTOCOL_FOREIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* name, its counter's name, what a client speaks, what to do about it */
+#define FOREIGN_PROTOCOLS(X)                                                                       \
+    X(BINARY, foreign_binary, "memcache's binary protocol",                                        \
+      "set the client to the text (ascii) protocol")                                               \
+    X(TLS, foreign_tls, "TLS", "turn TLS off in the client, or end it in front of moongate")       \
+    X(HTTP, foreign_http, "HTTP", "point the browser, proxy or health check elsewhere")            \
+    X(RESP, foreign_resp, "Redis' protocol", "point the client to a Redis server")
+
+enum foreign {
+    FOREIGN_NONE,
+#define X(name, counter, what, cure) FOREIGN_##name,
+    FOREIGN_PROTOCOLS(X)
+#undef X
+        FOREIGN_UNSURE, /* too few bytes to say */
+    FOREIGN_COUNT = FOREIGN_UNSURE
+};
+
+enum foreign foreign_of(const uint8_t *bytes, size_t n);
+
+#endif

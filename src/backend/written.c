@@ -1,0 +1,46 @@
+#include "backend/written.h"
+
+#include "protocol/text.h"
+
+/* Seconds after which a flush_all is carried out. */
+static double flush_delay(const struct request *r)
+{
+    const uint8_t *at = (const uint8_t *)r->args_at;
+    uint64_t seconds = 0;
+    size_t len = 0;
+    while (len < r->args_len && at[len] != ' ') len++;
+    return text_read_digits(at, len, &seconds) ? (double)seconds : 0;
+}
+
+bool written_may(const struct request *r)
+{
+    if (r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS || r->fill) return false;
+    if (r->command_id == COMMAND_FLUSH_ALL) return true;
+    return command_info(r->command_id)->shape != SHAPE_ADMIN &&
+           r->command_id != COMMAND_META_DEBUG && !request_only_reads(r);
+}
+
+void written_note(const struct backends *set, const struct request *r, struct call *call)
+{
+    if (!written_may(r)) return;
+    bool is_flush = r->command_id == COMMAND_FLUSH_ALL;
+    double delay = is_flush ? flush_delay(r) : 0;
+    call->writes = is_flush ? WRITES_ALL : written_pair(r);
+    writes_begin(&set->writer, call->writes);
+    if (delay > 0) writes_flush_later(&set->writer, delay, set->now);
+}
+
+/* It has no end of its own: its slots stay closed for as long as the call may take. */
+void written_joined(const struct backends *set, const struct request *r, double deadline)
+{
+    if (written_may(r)) writes_close(&set->writer, written_pair(r), deadline + WRITES_LINGER);
+}
+
+void written_note_end(const struct backends *set, const struct call *call,
+                      const struct call_news *news)
+{
+    if (news->event == CALL_FAILED)
+        writes_lose(&set->writer, call->writes, set->now);
+    else
+        writes_end(&set->writer, call->writes);
+}

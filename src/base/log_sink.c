@@ -1,0 +1,140 @@
+#include "base/log_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum sink_kind {
+    SINK_PLAIN,    /* standard error; waits */
+    SINK_REOPENED, /* the same pipe or terminal, opened anew, does not block */
+    SINK_POLLED, /* that could not be: asked before each line whether there is room. Another process may take it first */
+    SINK_SOCKET, /* standard error is one */
+    SINK_SYSLOG,
+};
+
+static struct {
+    enum sink_kind kind;
+    int fd;
+    bool is_stream; /* syslog's socket has no bounds of messages: each ends with a zero byte */
+    bool is_torn;   /* the last line was written in part */
+    struct sockaddr_un syslog;
+} sink = {.fd = STDERR_FILENO};
+
+static void sink_become(enum sink_kind kind, int fd)
+{
+    if (sink.fd >= 0 && sink.fd != STDERR_FILENO) close(sink.fd);
+    sink.kind = kind;
+    sink.fd = fd;
+    sink.is_torn = sink.is_stream = false;
+}
+
+void log_sink_plain(void)
+{
+    sink_become(SINK_PLAIN, STDERR_FILENO);
+}
+
+void log_sink_open(void)
+{
+    struct stat status;
+    bool known = fstat(STDERR_FILENO, &status) == 0;
+    if (known && S_ISSOCK(status.st_mode)) {
+        sink_become(SINK_SOCKET, STDERR_FILENO);
+        return;
+    }
+    if (known && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
+        int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0) {
+            sink_become(SINK_REOPENED, fd);
+            return;
+        }
+    }
+    sink_become(SINK_POLLED, STDERR_FILENO);
+}
+
+/* --- syslog ----------------------------------------------------------------------------------- */
+
+static int syslog_connect(int type)
+{
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (connect(fd, (struct sockaddr *)&sink.syslog, sizeof sink.syslog) == 0) return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static bool syslog_open(void)
+{
+    int fd = syslog_connect(SOCK_DGRAM);
+    bool is_stream = fd < 0 && errno == EPROTOTYPE;
+    if (is_stream) fd = syslog_connect(SOCK_STREAM);
+    sink_become(SINK_SYSLOG, fd);
+    sink.is_stream = is_stream;
+    return fd >= 0;
+}
+
+void log_sink_syslog(const char *path)
+{
+    sink.syslog = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(sink.syslog.sun_path, sizeof sink.syslog.sun_path, "%s", path);
+    (void)syslog_open();
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static bool is_ready(void)
+{
+    struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
+    if (sink.kind != SINK_POLLED || poll(&p, 1, 0) == 1) return true;
+    errno = EAGAIN;
+    return false;
+}
+
+static ssize_t put(struct iovec *parts, int n)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)n};
+    ssize_t done;
+    do {
+        if (sink.kind == SINK_SOCKET || sink.kind == SINK_SYSLOG)
+            done = sendmsg(sink.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else
+            done = is_ready() ? writev(sink.fd, parts, n) : -1;
+    } while (done < 0 && errno == EINTR);
+    return done;
+}
+
+/* What was written in part is ended first, so that this line begins where lines do. */
+static bool put_line(const char *head, const char *bytes, size_t n)
+{
+    char *mark = sink.kind == SINK_SYSLOG ? "" : "\n";
+    size_t head_len = strlen(head), mark_len = sink.is_stream;
+    struct iovec parts[] = {
+        {mark, 1}, {(void *)head, head_len}, {(void *)bytes, n}, {"", mark_len}};
+    size_t first = sink.is_torn ? 0 : 1, whole = head_len + n + mark_len + !first;
+    ssize_t done = put(parts + first, (int)(4 - first));
+    if (done > 0) sink.is_torn = (size_t)done < whole;
+    return done >= 0 && (size_t)done == whole;
+}
+
+static bool is_broken(int error)
+{
+    return error == ECONNREFUSED || error == ECONNRESET || error == ENOTCONN || error == EPIPE ||
+           error == EBADF;
+}
+
+bool log_sink_write(const char *head, const char *bytes, size_t n)
+{
+    if (sink.kind == SINK_SYSLOG && sink.fd < 0 && !syslog_open()) return false;
+    if (put_line(head, bytes, n)) return true;
+    /* A syslog that was started again listens on a new socket. */
+    return sink.kind == SINK_SYSLOG && is_broken(errno) && syslog_open() &&
+           put_line(head, bytes, n);
+}

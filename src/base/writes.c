@@ -1,0 +1,357 @@
+#include "base/writes.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+
+/* Why: a policy such as l1_l2 reads a value in one place and puts a copy into another. Between the two anybody may delete the key.
+ * The copy must then not be made, or not stay.
+ *
+ * Every write that goes to a server counts in the slot of its key twice, when it is sent and when it is answered, and is in flight
+ * between. All workers share the slots. A fill takes the count (its mark) before it reads. What can happen to it:
+ *
+ * - A write was answered before the mark: the read finds what the write left.
+ * - A write is sent or answered between the mark and the copy: the count has changed, and no copy is made.
+ * - A write was sent before the mark and is in flight still: the read may have come before it at the server. No copy is made.
+ * - A write goes through a policy, which sends some of its parts later (a failover after a timeout, a function that waits): its
+ *   plan counts and is in flight like a write, from the policy's beginning to its end.
+ * - A write is sent while the copy is on its way: the write's own delete in the copy's place may come first there. The count has
+ *   changed when the copy is answered, so it is taken back: the last word is never the old value. Until then who finds a hit asks
+ *   copies_are_doubtful: a copy of that slot was on its way at some moment of the read. It asks the source instead, or again.
+ * - A write is sent after the copy was answered: what the write does in the copy's place comes after the copy.
+ * - A write passes its deadline: it stays in flight until its late answer comes or its connection ends.
+ * - The connection of a write ends: the server may have it in its buffers and carry it out any moment. The slot counts and stays
+ *   closed for WRITES_LINGER seconds more. The client was told an error, so both the old and the new value are right answers; a
+ *   server that stands still for longer than that may let an old copy live until its exptime.
+ * - The worker of a write dies: the master does the same for all that the worker's row says (writes_forget).
+ * - A copy is not answered, or cannot be taken back, or its worker dies: copies of that slot are in doubt for as long as the copy
+ *   may live, at most: who reads asks the source.
+ * - flush_all counts in one slot that every mark includes. One with a delay changes all marks when its time comes, and closes all
+ *   slots from two seconds before to one after that: servers' clocks tick in seconds.
+ * - An expiry is no write. A copy that lives as long as its source's item gets two seconds less than that has left (one for the
+ *   ticks of the two servers, one for the way), and is taken back when it was on its way for longer than half a second.
+ *
+ * The count goes up before the bytes leave, and before the answer is passed on; all of it is sequentially consistent: whoever has
+ * seen a write's answer sees its count. Copies themselves are no writes: those of many readers at once would cancel each other.
+ * Another machine's writes are not seen here: a fill that is on its way there may leave an old copy until its exptime. That a copy
+ * is cancelled by another key of its slot is harmless. A death between two of the instructions here leaves a slot closed: a few
+ * keys are then never copied, but nothing wrong is.
+ */
+enum { SLOTS = 0x8000 };
+
+static const double FLUSH_BEFORE = 2, FLUSH_AFTER = 1; /* seconds around a flush_all's time */
+
+struct slot {
+    _Atomic uint64_t changes; /* writes begun, and ended */
+    _Atomic uint64_t plans;   /* likewise */
+    _Atomic uint64_t copies;
+    _Atomic uint32_t writing; /* in flight, of all workers */
+    _Atomic uint32_t planning;
+    _Atomic uint32_t copying;
+    _Atomic uint32_t closed_until; /* seconds: no copy is made */
+    _Atomic uint32_t doubt_until;  /* a copy may be old */
+};
+
+/* What one worker has in flight in a slot. */
+struct part {
+    _Atomic uint32_t writing, planning, copying;
+};
+
+struct writes {
+    size_t size; /* of it all */
+    uint32_t workers;
+    _Atomic uint64_t
+        flush_at; /* milliseconds: of the last flush_all with a delay; 0: there was none */
+    struct slot slots[SLOTS + 1]; /* the last one: every key */
+    struct part parts[];          /* SLOTS + 1 a worker */
+};
+
+static struct writes *map(uint32_t workers, int shared)
+{
+    size_t size = sizeof(struct writes) + sizeof(struct part) * (SLOTS + 1) * workers;
+    struct writes *all =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, shared | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return NULL;
+    all->size = size;
+    all->workers = workers;
+    return all;
+}
+
+struct writes *writes_create(uint32_t workers)
+{
+    return map(workers, MAP_SHARED);
+}
+
+void writes_destroy(struct writes *all)
+{
+    if (all) munmap(all, all->size);
+}
+
+struct writer writer_private(void)
+{
+    static struct writes *all;
+    if (!all) all = map(1, MAP_PRIVATE);
+    if (!all) abort();
+    return (struct writer){.all = all};
+}
+
+/* --- slots ------------------------------------------------------------------------------------- */
+
+/* A pair is two numbers of slots, each one higher, so that 0 is none. */
+static uint32_t slot_of(const void *key, size_t len)
+{
+    return hash_bytes(HASH_XXH3, key, len) % SLOTS + 1;
+}
+
+writes_pair writes_pair_of(const void *key, size_t len, const void *shown, size_t shown_len)
+{
+    uint32_t one = slot_of(key, len), two = shown ? slot_of(shown, shown_len) : 0;
+    return two == one ? one : one | two << 16;
+}
+
+/* Goes through the slots of a pair: the number of the next one in *at. */
+static bool next_slot(writes_pair *pair, uint32_t *at)
+{
+    if ((*pair & 0xffff) == 0) return false;
+    *at = (*pair & 0xffff) - 1;
+    *pair >>= 16;
+    return true;
+}
+
+static struct part *part_of(const struct writes *all, uint32_t worker, uint32_t at)
+{
+    return (struct part *)&all->parts[(size_t)worker * (SLOTS + 1) + at];
+}
+
+static void raise_to(_Atomic uint32_t *cell, double seconds)
+{
+    uint32_t until = (uint32_t)ceil(seconds), is = atomic_load(cell);
+    while (is < until && !atomic_compare_exchange_weak(cell, &is, until)) {
+    }
+}
+
+static bool is_over(const _Atomic uint32_t *cell, double now)
+{
+    return atomic_load(cell) <= now;
+}
+
+/* One less of a worker's. False: the worker was forgotten meanwhile, and all of its with it. */
+static bool take_off(_Atomic uint32_t *cell)
+{
+    uint32_t n = atomic_load(cell);
+    while (n > 0 && !atomic_compare_exchange_weak(cell, &n, n - 1)) {
+    }
+    return n > 0;
+}
+
+/* --- writes ------------------------------------------------------------------------------------ */
+
+void writes_begin(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->writing, 1);
+        atomic_fetch_add(&part_of(w->all, w->worker, at)->writing, 1);
+        atomic_fetch_add(&slot->changes, 1);
+    }
+}
+
+/* The count first: who sees that none is in flight any more sees that. */
+void writes_end(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->changes, 1);
+        if (take_off(&part_of(w->all, w->worker, at)->writing)) atomic_fetch_sub(&slot->writing, 1);
+    }
+}
+
+void writes_lose(const struct writer *w, writes_pair pair, double now)
+{
+    uint32_t at;
+    for (writes_pair rest = pair; next_slot(&rest, &at);)
+        raise_to(&w->all->slots[at].closed_until, now + WRITES_LINGER);
+    writes_end(w, pair);
+}
+
+void writes_close(const struct writer *w, writes_pair pair, double until)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        raise_to(&w->all->slots[at].closed_until, until);
+        atomic_fetch_add(&w->all->slots[at].changes, 1);
+    }
+}
+
+void writes_flush_later(const struct writer *w, double delay, double now)
+{
+    atomic_store(&w->all->flush_at, (uint64_t)((now + delay) * 1e3));
+    atomic_fetch_add(&w->all->slots[SLOTS].changes, 4); /* more than a phase takes off the marks */
+}
+
+/* Which part of the time around a flush_all it is: before, within, behind. */
+static unsigned flush_phase(const struct writes *all, double now)
+{
+    double at = (double)atomic_load(&all->flush_at) / 1e3;
+    return at == 0 ? 0 : (now >= at - FLUSH_BEFORE) + (now >= at + FLUSH_AFTER);
+}
+
+uint64_t sends_mark(const struct writer *w, writes_pair pair, double now)
+{
+    uint64_t mark = 1 + flush_phase(w->all, now) + atomic_load(&w->all->slots[SLOTS].changes);
+    uint32_t at;
+    while (next_slot(&pair, &at)) mark += atomic_load(&w->all->slots[at].changes);
+    return mark;
+}
+
+uint64_t sends_of_one(writes_pair pair)
+{
+    uint64_t changes = 0;
+    uint32_t at;
+    while (next_slot(&pair, &at)) changes += 2;
+    return changes;
+}
+
+static bool is_open(const struct slot *slot, double now)
+{
+    return atomic_load(&slot->writing) == 0 && is_over(&slot->closed_until, now);
+}
+
+/* What is in flight is looked at first: a write that ends after that changes the mark. */
+bool sends_allow(const struct writer *w, writes_pair pair, uint64_t mark, double now)
+{
+    bool open = is_open(&w->all->slots[SLOTS], now) && flush_phase(w->all, now) != 1;
+    uint32_t at;
+    for (writes_pair rest = pair; next_slot(&rest, &at);)
+        open = open && is_open(&w->all->slots[at], now);
+    return open && sends_mark(w, pair, now) == mark;
+}
+
+/* --- plans ------------------------------------------------------------------------------------- */
+
+void plans_begin(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->planning, 1);
+        atomic_fetch_add(&part_of(w->all, w->worker, at)->planning, 1);
+        atomic_fetch_add(&slot->plans, 1);
+    }
+}
+
+void plans_end(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->plans, 1);
+        if (take_off(&part_of(w->all, w->worker, at)->planning))
+            atomic_fetch_sub(&slot->planning, 1);
+    }
+}
+
+uint64_t writes_mark(const struct writer *w, writes_pair pair, double now)
+{
+    uint64_t mark = sends_mark(w, pair, now);
+    uint32_t at;
+    while (next_slot(&pair, &at)) mark += atomic_load(&w->all->slots[at].plans);
+    return mark;
+}
+
+bool writes_allow(const struct writer *w, writes_pair pair, uint64_t mark, uint32_t plans,
+                  double now)
+{
+    uint32_t at;
+    for (writes_pair rest = pair; next_slot(&rest, &at);) {
+        if (atomic_load(&w->all->slots[at].planning) > plans) return false;
+    }
+    return sends_allow(w, pair, sends_mark(w, pair, now), now) && writes_mark(w, pair, now) == mark;
+}
+
+/* --- copies ------------------------------------------------------------------------------------ */
+
+writes_pair copies_pair(writes_pair pair, uint32_t place)
+{
+    uint32_t one = pair & 0xffff, two = pair >> 16;
+    one = ((one - 1) ^ place % SLOTS) + 1;
+    if (two) two = ((two - 1) ^ place % SLOTS) + 1;
+    return one | two << 16;
+}
+
+void copies_begin(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->copying, 1);
+        atomic_fetch_add(&part_of(w->all, w->worker, at)->copying, 1);
+        atomic_fetch_add(&slot->copies, 1);
+    }
+}
+
+void copies_end(const struct writer *w, writes_pair pair)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) {
+        struct slot *slot = &w->all->slots[at];
+        atomic_fetch_add(&slot->copies, 1);
+        if (take_off(&part_of(w->all, w->worker, at)->copying)) atomic_fetch_sub(&slot->copying, 1);
+    }
+}
+
+void copies_doubt(const struct writer *w, writes_pair pair, double until)
+{
+    uint32_t at;
+    while (next_slot(&pair, &at)) raise_to(&w->all->slots[at].doubt_until, until);
+}
+
+uint64_t copies_mark(const struct writer *w, writes_pair pair)
+{
+    uint64_t mark = 0;
+    uint32_t at;
+    while (next_slot(&pair, &at)) mark += atomic_load(&w->all->slots[at].copies);
+    return mark;
+}
+
+bool copies_are_doubtful(const struct writer *w, writes_pair pair, uint64_t mark, double now)
+{
+    uint32_t at;
+    for (writes_pair rest = pair; next_slot(&rest, &at);) {
+        const struct slot *slot = &w->all->slots[at];
+        if (atomic_load(&slot->copying) > 0 || !is_over(&slot->doubt_until, now)) return true;
+    }
+    return copies_mark(w, pair) != mark;
+}
+
+/* --- a worker's death -------------------------------------------------------------------------- */
+
+/* How long a copy that it made may live is not known here: an hour is taken for it. */
+static const double COPY_LIFE = 3600;
+
+void writes_forget(struct writes *all, uint32_t worker, double now)
+{
+    for (uint32_t at = 0; at <= SLOTS; at++) {
+        struct part *part = part_of(all, worker, at);
+        struct slot *slot = &all->slots[at];
+        uint32_t writing = atomic_exchange(&part->writing, 0);
+        uint32_t planning = atomic_exchange(&part->planning, 0);
+        uint32_t copying = atomic_exchange(&part->copying, 0);
+        if (writing || planning) {
+            raise_to(&slot->closed_until, now + WRITES_LINGER);
+            atomic_fetch_add(&slot->changes, 1);
+            atomic_fetch_sub(&slot->writing, writing);
+            atomic_fetch_sub(&slot->planning, planning);
+        }
+        if (copying) {
+            raise_to(&slot->doubt_until, now + COPY_LIFE);
+            atomic_fetch_add(&slot->copies, 1);
+            atomic_fetch_sub(&slot->copying, copying);
+        }
+    }
+}
