@@ -59,6 +59,10 @@ static void place(struct conn *c, struct call *call)
         drop(c, call);
         return;
     }
+    if (apart_of(c->backend, call->affinity)) {
+        apart_push(c->backend, call); /* behind its client's last one, which went there */
+        return;
+    }
     switch (fit(c, call)) {
     case DIALECT_LACKS: answer_unknown(c, call); break;
     case DIALECT_APART: apart_push(c->backend, call); break;

@@ -5,6 +5,8 @@
 #include "backend/fifo.h"
 #include "protocol/echo.h"
 
+const char intake_refused[] = "desync: it refused the line of a store";
+
 enum taken {
     TAKEN_OK,
     TAKEN_NEED,  /* more bytes */
@@ -93,7 +95,7 @@ static enum taken take_response(struct intake *in, struct response *r)
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
-    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
+    return in_step ? TAKEN_OK : wrong(in, intake_refused);
 }
 
 /* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */

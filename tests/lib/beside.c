@@ -101,7 +101,7 @@ static size_t next_piece(struct street *s, size_t left)
 
 /* The neighbour's questions arrive before this piece, or after it, or nobody knows; their answers are waited for, or not yet. */
 static void sends_piece(struct street *s, struct client *rogue, const char *at, size_t n,
-                        bool small)
+                        bool may_wait)
 {
     switch (random_below(&s->seed, 4)) {
     case 0:
@@ -117,7 +117,7 @@ static void sends_piece(struct street *s, struct client *rogue, const char *at, 
         break;
     case 2:
         client_sends_bytes(rogue, at, n);
-        if (small) client_is_read(rogue);
+        if (may_wait) client_is_read(rogue);
         break;
     default:
         if (neighbour_has_room(s->neighbour)) think(s);
@@ -131,6 +131,7 @@ static void leaves(struct client *rogue, enum rogue_end end)
 {
     struct octets answer = {0};
     if (end == ROGUE_HEARS_OUT) {
+        client_reads_again(rogue);
         client_half_closes(rogue);
         client_sees_end(rogue, &answer);
     }
@@ -144,9 +145,10 @@ static void plays_stream(struct street *s, const struct rogue *r)
     struct client *rogue = client_connects_to(s->address);
     const char *at = octets_at(&r->bytes), *end = at + octets_n(&r->bytes);
     bool small = octets_n(&r->bytes) < SMALL;
+    if (small && r->reads_late) client_stops_reading(rogue);
     while (at < end) {
         size_t n = small ? next_piece(s, (size_t)(end - at)) : (size_t)(end - at);
-        sends_piece(s, rogue, at, n, small);
+        sends_piece(s, rogue, at, n, small && !r->reads_late);
         at += n;
     }
     if (random_below(&s->seed, 2)) asks_and_hears(s);

@@ -343,6 +343,25 @@ static void make_many_keys(struct rogue *r)
     rogue_add(r, "\r\n", 2);
 }
 
+/* One short request so often that more of them wait than a connection may have. */
+static void make_flood(struct rogue *r)
+{
+    static const char *const requests[] = {
+        "set r:a 0 0 1 noreply\r\nx\r\n",
+        "get r:a\r\n",
+        "delete r:b noreply\r\n",
+        "get r:a r:b r:c\r\n",
+        "incr r:a 1 noreply\r\n",
+        "mn\r\n",
+        "ms r:c 1 q\r\nx\r\n",
+        "mg r:a v q\r\n",
+        "ms r:c 1 E5 q\r\nx\r\n",
+    };
+    const char *request = requests[rogue_below(r, COUNT(requests))];
+    for (unsigned n = 1000 + rogue_below(r, 25000); n > 0; n--)
+        rogue_add(r, request, strlen(request));
+}
+
 /* Lines that are about no key, or make no sense. */
 static void make_other(struct rogue *r, struct rogue_line *l)
 {
@@ -450,6 +469,8 @@ static void make_request(struct rogue *r, struct rogue_line *l)
         make_other(r, l);
     else if (which < 97)
         make_known_odd(r);
+    else if (rogue_once_in(r, 8))
+        make_flood(r);
     else if (which < 98 || rogue_once_in(r, 3))
         make_long_line(r);
     else
@@ -475,6 +496,7 @@ void rogue_make(struct rogue *r, unsigned seed, size_t from, size_t to)
     whole = octets_n(&r->bytes);
     if (whole > 0 && rogue_once_in(r, 4)) r->bytes.end -= rogue_below(r, (unsigned)whole);
     r->starts[n] = octets_n(&r->bytes);
+    r->reads_late = rogue_once_in(r, 8);
     r->end = rogue_once_in(r, 2) ? ROGUE_HEARS_OUT : (enum rogue_end)rogue_below(r, ROGUE_ENDS);
 }
 

@@ -35,6 +35,7 @@ struct rogue {
     size_t n;
     unsigned seed;    /* of what is still to be made */
     bool is_harmless; /* what follows may be run */
+    bool reads_late;  /* nothing before all is sent */
     enum rogue_end end;
 };
 
