@@ -204,6 +204,34 @@ static void a_clients_requests_keep_their_order_around_one_apart(void **state)
     client_sees_nothing_more(c);
 }
 
+/* The same where all of them waited for the first connection. */
+static void order_holds_when_they_waited_for_the_connection(void **state)
+{
+    struct backend *b = backend_listens();
+    backend_is(b, 0, "", ""); /* its answers are below */
+    struct client *c =
+        client_connects(before(b, "timeout = 60, stall_timeout = 60, connect_timeout = 60"));
+    backend_sees(b, "version\r\n");
+    client_sends(c, "set k 4294967296 0 1\r\nx\r\nget k\r\ndelete k\r\n");
+    for (int i = 0; i < 20; i++) stage_turns(1);
+    backend_answers(b, "VERSION 1.6.18\r\n");
+    backend_sees(b, "mn\r\n");
+    backend_answers(b, "MN\r\n");
+    comes_apart(b, "version\r\n");
+    backend_answers(b, "VERSION 1.6.18\r\n");
+    backend_sees(b, "mn\r\n");
+    backend_answers(b, "MN\r\n");
+    backend_sees(b, "set k 4294967296 0 1\r\nx\r\n");
+    for (int i = 0; i < 20; i++) stage_turns(1);
+    backend_has_nothing_anywhere(b);
+    backend_answers(b, "STORED\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    backend_sees(b, "delete k\r\n");
+    backend_answers(b, "NOT_FOUND\r\n");
+    client_sees(c, "STORED\r\nEND\r\nNOT_FOUND\r\n");
+}
+
 /* nutcracker ends a connection that asks what it does not know. The answers to what it does know stay. */
 static void what_ends_connections_is_not_sent_where_others_are(void **state)
 {
@@ -379,6 +407,7 @@ int main(void)
         play(a_pool_that_asks_nothing_is_ready_when_it_is_connected),
         play(an_ms_to_an_unknown_version_travels_apart),
         play(a_clients_requests_keep_their_order_around_one_apart),
+        play(order_holds_when_they_waited_for_the_connection),
         play(what_ends_connections_is_not_sent_where_others_are),
         play(a_large_value_to_an_unknown_version_travels_apart),
         play(a_server_that_refuses_stores_one_at_a_time_is_not_ill),

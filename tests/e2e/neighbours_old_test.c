@@ -20,8 +20,11 @@ static void plays_before(enum oldserver_kind kind)
     struct beside b = {.server = oldserver_address(s),
                        .name = oldserver_name(kind),
                        .looks = ran_no_value,
-                       .what = s};
-    beside_plays(&b, stage_is_sanitized() ? 60 : 200, OLDSERVER_KINDS);
+                       .what = s,
+                       .streams = stage_is_sanitized() ? 40 : 150,
+                       .streams_part = 1,
+                       .seconds_part = OLDSERVER_KINDS};
+    beside_plays(&b);
 }
 
 static void no_request_harms_another_before_1_4_25(void **state)

@@ -19,20 +19,26 @@ static struct beside before(const struct memcached *s)
     const char *odd_flag = versions_compare(version, "1.6.27") >= 0 ? "E77777777" : "T+1000";
     return (struct beside){.server = memcached_address(s),
                            .name = textf("memcached %s", version),
-                           .knows = {has_meta, true, has_meta ? odd_flag : NULL}};
+                           .knows = {has_meta, true, has_meta ? odd_flag : NULL},
+                           .streams_part = 2,
+                           .seconds_part = 4};
 }
 
 static void no_request_harms_another_clients(void **state)
 {
     struct beside b = before(memcached_start("-m", "1024", NULL));
-    beside_plays(&b, streams(1500), 3);
+    b.streams = streams(1500);
+    b.streams_part = 1;
+    b.seconds_part = 2;
+    beside_plays(&b);
 }
 
 static void no_request_harms_another_before_a_server_that_takes_one_at_a_time(void **state)
 {
     struct beside b = before(memcached_start("-m", "1024", NULL));
     b.options = "requests = 'one'";
-    beside_plays(&b, streams(500), 3);
+    b.streams = streams(300);
+    beside_plays(&b);
 }
 
 /* nutcracker itself, which closes on what it does not know. */
@@ -44,7 +50,8 @@ static void no_request_harms_another_before_a_proxy(void **state)
     b.name = "nutcracker";
     b.server = nutcracker_address(nutcracker_start(&pool, 1), 0);
     b.knows = (struct neighbour_server){0};
-    beside_plays(&b, streams(500), 3);
+    b.streams = streams(300);
+    beside_plays(&b);
 }
 
 int main(void)

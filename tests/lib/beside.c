@@ -189,14 +189,14 @@ static void server_never_fell(const struct street *s)
     if (falls > 0) stage_fails("%s was taken for down %lu times", s->b->name, falls);
 }
 
-void beside_plays(const struct beside *b, unsigned streams, unsigned share)
+void beside_plays(const struct beside *b)
 {
     struct street *s = stage_memory(sizeof *s);
     unsigned first = number_from("SEED", 20261), seconds = number_from("LONG_SECONDS", 0);
     unsigned from = number_from("FROM", 0), to = number_from("TO", ROGUE_REQUESTS), i = 0;
-    double end = stage_now() + (double)seconds / share;
-    streams = number_from("STREAMS", streams);
+    unsigned streams = number_from("STREAMS", b->streams * b->streams_part) / b->streams_part;
     opens(s, b);
+    double end = stage_now() + (double)seconds / b->seconds_part;
     for (int calm = 0; calm < CALM; calm++) asks_and_hears(s);
     print_latencies(s, "alone");
     for (; i < streams && (seconds == 0 || stage_now() < end); i++) {

@@ -4,8 +4,8 @@
  * value was run as a command. What the rogue is answered itself is for other tests; but when it has asked its last and reads on, it
  * is answered or closed.
  *
- * Environment: SEED names the first stream, STREAMS how many there are (0: as many as the test says), LONG_SECONDS when to stop;
- * FROM and TO: of each stream only these requests, to find which one it is. A failure prints the last streams, the newest last.
+ * Environment: SEED names the first stream, STREAMS how many there are, LONG_SECONDS when to stop; FROM and TO: of each stream only
+ * these requests, to find out which one it is. A failure prints the last streams, the newest last.
  */
 #ifndef TESTS_LIB_BESIDE_H
 #define TESTS_LIB_BESIDE_H
@@ -23,9 +23,13 @@ struct beside {
         void *
             what); /* NULL, or called after each stream: fails the test if the server did something wrong */
     void *what;
+    unsigned
+        streams; /* unless the environment says how many; of those this part: 1 / streams_part */
+    unsigned streams_part; /* 1: all */
+    unsigned seconds_part; /* likewise */
 };
 
-/* Starts a moongate and plays so many streams, unless the environment says otherwise. share: of LONG_SECONDS, in how many parts. */
-void beside_plays(const struct beside *b, unsigned streams, unsigned share);
+/* Starts a moongate and plays the streams; prints the neighbour's latency with a rogue beside it and alone. */
+void beside_plays(const struct beside *b);
 
 #endif

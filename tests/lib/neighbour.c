@@ -26,6 +26,7 @@ struct own {
 };
 
 struct neighbour {
+    struct actor actor; /* first: the stage knows it by that */
     struct client *client;
     struct neighbour_server server;
     struct own own[OWN];
@@ -259,9 +260,20 @@ static void store(struct neighbour *n, unsigned key)
     client_sees(n->client, "\r\nEND\r\n");
 }
 
+static bool neighbour_leaves(struct actor *actor)
+{
+    struct neighbour *n = (struct neighbour *)(void *)actor;
+    octets_release(&n->asked);
+    octets_release(&n->known);
+    return true;
+}
+
 struct neighbour *neighbour_moves_in(const char *address, struct neighbour_server server)
 {
     struct neighbour *n = stage_memory(sizeof *n);
+    n->actor.fd = -1;
+    n->actor.leaves = neighbour_leaves;
+    stage_enter(&n->actor);
     n->client = client_connects_to(address);
     n->server = server;
     for (unsigned key = 0; key < KEYS; key++) store(n, key);
