@@ -21,7 +21,7 @@ static struct beside before(const struct memcached *s)
                            .name = textf("memcached %s", version),
                            .knows = {has_meta, true, has_meta ? odd_flag : NULL},
                            .streams_part = 2,
-                           .seconds_part = 4};
+                           .seconds_part = 6};
 }
 
 static void no_request_harms_another_clients(void **state)
@@ -37,6 +37,16 @@ static void no_request_harms_another_before_a_server_that_takes_one_at_a_time(vo
 {
     struct beside b = before(memcached_start("-m", "1024", NULL));
     b.options = "requests = 'one'";
+    b.streams = streams(300);
+    beside_plays(&b);
+}
+
+/* Nothing is known of its version, and it refuses values of a size that others take. */
+static void no_request_harms_another_before_a_small_server_that_is_not_asked(void **state)
+{
+    struct beside b = before(memcached_start("-m", "1024", "-I", "512k", NULL));
+    b.options = "probe = 'connect'";
+    b.knows = (struct neighbour_server){.has_gat = true};
     b.streams = streams(300);
     beside_plays(&b);
 }
@@ -59,6 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(no_request_harms_another_clients),
         play(no_request_harms_another_before_a_server_that_takes_one_at_a_time),
+        play(no_request_harms_another_before_a_small_server_that_is_not_asked),
         play(no_request_harms_another_before_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
