@@ -18,7 +18,9 @@ struct street {
     struct rogue rogues[SHOWN]; /* the newest is rogues[streams % SHOWN] */
     unsigned long streams;
     unsigned seeds[SHOWN];
-    unsigned seed;    /* of all but what the rogue sends */
+    unsigned seed;       /* of all but what the rogue sends */
+    struct client *last; /* a rogue that has not left yet, or NULL */
+    enum rogue_end last_end;
     float *latencies; /* seconds; the last LATENCIES of them */
     size_t n;
 };
@@ -140,6 +142,15 @@ static void leaves(struct client *rogue, enum rogue_end end)
     octets_release(&answer);
 }
 
+/* Or stays until the next one has sent all, so that there are two. */
+static void leaves_or_stays(struct street *s, struct client *rogue, enum rogue_end end)
+{
+    if (s->last) leaves(s->last, s->last_end);
+    s->last = random_below(&s->seed, 4) == 0 ? rogue : NULL;
+    s->last_end = end;
+    if (!s->last) leaves(rogue, end);
+}
+
 static void plays_stream(struct street *s, const struct rogue *r)
 {
     struct client *rogue = client_connects_to(s->address);
@@ -152,7 +163,7 @@ static void plays_stream(struct street *s, const struct rogue *r)
         at += n;
     }
     if (random_below(&s->seed, 2)) asks_and_hears(s);
-    leaves(rogue, r->end);
+    leaves_or_stays(s, rogue, r->end);
     neighbour_looks_around(s->neighbour);
     neighbour_asks(s->neighbour);
     neighbour_hears(s->neighbour);
@@ -206,6 +217,7 @@ void beside_plays(const struct beside *b)
         rogue_make(r, first + i, from, to);
         plays_stream(s, r);
     }
+    if (s->last) leaves(s->last, s->last_end);
     print_latencies(s, "beside a rogue");
     server_never_fell(s);
     printf("SEED=%u STREAMS=%u (%s)\n", first, i, b->name);

@@ -28,14 +28,16 @@ static bool becomes_wrong(struct rogue *r)
     return r->is_harmless && rogue_once_in(r, 2);
 }
 
-/* Another number in the line may be a length that memcached believes, a set with one word too many: the value does not bear it out,
- * and what comes later must not matter. */
+/* A number that stands where the length should be, because a word too many is before it, may be what memcached takes for the length:
+ * the value does not bear it out, and what comes later must not matter. */
 static void ends_once(struct rogue *r, const struct rogue_line *l, char *value, size_t n)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        unsigned long at = strtoul(l->word[i], NULL, 10);
-        if (at < n && value[at] == '\r') value[at] = 'z';
-        if (at > n) r->is_harmless = true;
+    bool is_meta = strcmp(l->word[0], "ms") == 0;
+    size_t first = is_meta ? 2 : 4, last = is_meta ? 2 : 5;
+    for (size_t i = first; i <= last && i < l->n; i++) {
+        long at = strtol(l->word[i], NULL, 10);
+        if (at >= 0 && (size_t)at < n && value[at] == '\r') value[at] = 'z';
+        if (at >= 0 && (size_t)at > n) r->is_harmless = true;
     }
 }
 
