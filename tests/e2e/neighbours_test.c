@@ -21,7 +21,7 @@ static struct beside before(const struct memcached *s)
                            .name = textf("memcached %s", version),
                            .knows = {has_meta, true, has_meta ? odd_flag : NULL},
                            .streams_part = 2,
-                           .seconds_part = 6};
+                           .seconds_part = 8};
 }
 
 static void no_request_harms_another_clients(void **state)
@@ -51,6 +51,15 @@ static void no_request_harms_another_before_a_small_server_that_is_not_asked(voi
     beside_plays(&b);
 }
 
+/* They may share an answer. */
+static void no_request_harms_another_that_asks_for_the_same(void **state)
+{
+    struct beside b = before(memcached_start("-m", "1024", NULL));
+    b.route = "mg.coalesce { pool }";
+    b.streams = streams(300);
+    beside_plays(&b);
+}
+
 /* nutcracker itself, which closes on what it does not know. */
 static void no_request_harms_another_before_a_proxy(void **state)
 {
@@ -70,6 +79,7 @@ int main(void)
         play(no_request_harms_another_clients),
         play(no_request_harms_another_before_a_server_that_takes_one_at_a_time),
         play(no_request_harms_another_before_a_small_server_that_is_not_asked),
+        play(no_request_harms_another_that_asks_for_the_same),
         play(no_request_harms_another_before_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

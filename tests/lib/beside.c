@@ -180,8 +180,10 @@ static unsigned number_from(const char *name, unsigned otherwise)
 
 static void opens(struct street *s, const struct beside *b)
 {
-    const char *options = textf("timeout = 10, connections = 1, %s", b->options ? b->options : "");
-    const char *script = script_of_one(b->server, options);
+    const char *script =
+        textf(MG "local pool = mg.pool { '%s', timeout = 10, connections = 1, %s }\n"
+                 "return %s\n",
+              b->server, b->options ? b->options : "", b->route ? b->route : "pool");
     struct moongate *m = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()),
                                         "--allow-flush", "no", NULL);
     *s = (struct street){.actor = {.fd = -1, .leaves = street_leaves, .tells = street_tells},

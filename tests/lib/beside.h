@@ -21,7 +21,8 @@
 struct beside {
     const char *server; /* its address */
     const char *name;
-    const char *options; /* of the pool; NULL: none */
+    const char *options; /* of `pool`; NULL: none */
+    const char *route;   /* in Lua, over `pool`; NULL: that alone */
     struct neighbour_server knows;
     /* NULL, or called after each stream: fails the test if the server did something wrong */
     void (*looks)(void *what);

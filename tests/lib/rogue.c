@@ -23,6 +23,7 @@ static void add_words(struct rogue *r, struct rogue_line *l, unsigned most)
         rogue_word(l, 1 + rogue_below(r, (unsigned)l->n), rogue_any_word(r));
 }
 
+/* It may read what others have. */
 static void make_retrieval(struct rogue *r, struct rogue_line *l)
 {
     static const char *const verbs[] = {"get", "get", "gets", "gat", "gats"};
@@ -30,7 +31,12 @@ static void make_retrieval(struct rogue *r, struct rogue_line *l)
     unsigned keys = rogue_once_in(r, 30) ? ROGUE_WORDS : rogue_below(r, 5);
     rogue_word(l, 0, verb);
     if (verb[1] == 'a') rogue_word(l, 1, rogue_once_in(r, 3) ? rogue_number(r) : "0");
-    while (keys-- > 0) rogue_key(r, l, l->n);
+    while (keys-- > 0) {
+        if (verb[1] == 'e' && rogue_once_in(r, 4))
+            rogue_word(l, l->n, rogue_text(ROGUE_OTHERS "%u", rogue_below(r, ROGUE_OTHERS_KEYS)));
+        else
+            rogue_key(r, l, l->n);
+    }
     rogue_add_line(r, l);
 }
 
@@ -75,19 +81,19 @@ static void make_many_keys(struct rogue *r)
     rogue_add(r, "\r\n", 2);
 }
 
-/* One short request so often that more of them wait than a connection may have. */
+/* One short request so often that more of them wait than a connection may have; about keys that are small. */
 static void make_flood(struct rogue *r)
 {
     static const char *const requests[] = {
-        "set r:a 0 0 1 noreply\r\nx\r\n",
-        "get r:a\r\n",
-        "delete r:b noreply\r\n",
-        "get r:a r:b r:c\r\n",
-        "incr r:a 1 noreply\r\n",
+        "set f:a 0 0 1 noreply\r\nx\r\n",
+        "get f:a\r\n",
+        "delete f:b noreply\r\n",
+        "get f:a f:b f:c\r\n",
+        "incr f:a 1 noreply\r\n",
         "mn\r\n",
-        "ms r:c 1 q\r\nx\r\n",
-        "mg r:a v q\r\n",
-        "ms r:c 1 E5 q\r\nx\r\n",
+        "ms f:c 1 q\r\nx\r\n",
+        "mg f:a v q\r\n",
+        "ms f:c 1 E5 q\r\nx\r\n",
     };
     const char *request = requests[rogue_below(r, COUNT(requests))];
     for (unsigned n = 1000 + rogue_below(r, 25000); n > 0; n--)

@@ -5,7 +5,7 @@
  * Values hold command lines about the keys of others: DELETE_OF_OTHERS and its like, and a store of ROGUE_EVIL. Nobody may run them:
  * they stand only in values whose length is said in the request's line, in the place where a length may stand or, when a key with
  * spaces or an empty one pushes it, beside it. Behind a request whose length is wrong all else may be run, as memcached itself would,
- * so from there on the stream is harmless: it speaks only of keys of its own, which begin with `r:` or are odd.
+ * so from there on the stream is harmless: it speaks only of keys of its own, which begin with `r:` or `f:` or are odd.
  */
 #ifndef TESTS_LIB_ROGUE_H
 #define TESTS_LIB_ROGUE_H
