@@ -36,6 +36,9 @@ struct resolver;
  * the non-blocking socket, whose owner is the caller, or -1. */
 typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 
+/* Why its connections take no calls. */
+enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
+
 struct backend {
     struct backend *next; /* in the set */
     struct backends *set;
@@ -55,9 +58,10 @@ struct backend {
     double shuns_noop_until; /* it ended a connection that asked `mn`: none is asked before then */
     uint64_t
         suspects; /* clients, as bits of a hash, that had calls on each connection that ended early */
-    uint32_t late; /* calls in a row that passed their deadline */
-    bool down;     /* no connection takes calls; written by backend_note_health alone */
-    bool leaves;   /* its one connection finishes its calls and goes */
+    uint32_t late;           /* calls in a row that passed their deadline */
+    enum backend_fall cause; /* what befell one of its connections last */
+    bool down;               /* no connection takes calls; written by backend_note_health alone */
+    bool leaves;             /* its one connection finishes its calls and goes */
     struct board_server *stats;
 };
 
@@ -71,7 +75,8 @@ struct backends {
     struct board_server unlisted; /* counts for the servers that the board has no place for */
     double
         now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
-    struct writer writer; /* notes the keys that are written; until the worker says else, a private one */
+    struct writer
+        writer; /* notes the keys that are written; until the worker says else, a private one */
     struct backend *first;
     struct conn *unsent;
     backend_dial_fn

@@ -87,7 +87,10 @@ enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
     X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
     X(connects, COUNTER, "connections that became ready")                                          \
     X(closes, COUNTER, "connections closed or refused")                                            \
-    X(falls, COUNTER, "times that a worker found it down")
+    X(falls, COUNTER, "times that a worker found it down")                                         \
+    X(falls_connect, COUNTER, "of them, as it could not be connected or proved")                   \
+    X(falls_timeout, COUNTER, "of them, as calls in a row passed their timeout")                   \
+    X(falls_closed, COUNTER, "of them, as its connections ended, whoever had asked")
 
 struct board_server {
     char name[BOARD_SERVER_NAME]; /* "" = free; written once, before anything else of it is read */

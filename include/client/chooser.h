@@ -42,6 +42,6 @@ const char *choose_hash_refuses(const struct route_options *o, const struct rout
                                 uint32_t n);
 
 extern const struct chooser choose_prefix, choose_command, choose_hash, choose_random, choose_share,
-    choose_key, choose_exptime, choose_rate;
+    choose_place, choose_key, choose_exptime, choose_rate;
 
 #endif

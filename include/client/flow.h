@@ -47,7 +47,7 @@ struct flow {
     bool is_entered;  /* its kind's code is running: it may not go yet */
     bool is_outlived; /* by what its kind has in its block, see flow_free */
     uint32_t legs_n;
-    writes_pair plan; /* of a write; else WRITES_NONE */
+    writes_pair plan;         /* of a write; else WRITES_NONE */
     double began;             /* as turn->now */
     struct kept_result *best; /* the result that would count so far, see flow_keep_best; or NULL */
     void *own; /* the kind's: own_size bytes, not cleared; where that is 0, NULL at first */

@@ -30,11 +30,12 @@ enum route_kind {
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
     ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
-    ROUTE_FILL,     /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see client/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
     ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
     ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
@@ -78,8 +79,9 @@ struct route_options {
     uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
     int32_t distribution;    /* HASH: enum distribution, enum hash */
     int32_t hash;
-    double seed;    /* HASH */
-    double seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child */
+    double seed; /* HASH */
+    double
+        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child */
     double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
     double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
     double before; /* DELAY: seconds */

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 3 };
+enum { MG_ABI_VERSION = 4 };
 
 struct script;
 
@@ -31,7 +31,9 @@ struct mg_batch {
     struct request *slots;  /* capacity of them, the same for the life of the worker */
     struct answer *answers; /* one a slot */
     uint32_t capacity;
-    uint32_t at; /* the slot being routed, so that an error costs that one only */
+    uint32_t
+        at; /* the slot being routed, so that an error costs that one only; capacity: none is */
+    struct request *request; /* of the function that runs; NULL: it has said how it ends */
 };
 
 /* A server that a pool names: what its text leaves open, and settings of its own. Times in seconds. */
@@ -168,18 +170,6 @@ enum mg_gives { MG_GIVES_ONE, MG_GIVES_LIST, MG_GIVES_NOTHING };
 /* Of a function's number: it may wait. */
 enum { MG_WAITS = 1 << 30 };
 
-/* In the place of a call's number. */
-enum { MG_REQUEST = 1 << 30 };
-
-/* What is behind the request and the responses of a function that waits, which are Lua's userdata. They belong to a coroutine and
- * are stamped anew for each of its functions, so what a script keeps too long is void, or its own function's, never another's: they
- * may be looked at only by the function whose they are. */
-struct mg_handle {
-    uint32_t at, serial; /* of the function */
-    uint32_t number;     /* of the call; MG_REQUEST: it is the request's */
-    uint32_t kind;       /* enum result_kind; 0 for a request */
-};
-
 /* Why a call could not be made, or a value not be answered: below 0. */
 enum mg_call_error {
     MG_CALL_OVER = -1,
@@ -199,11 +189,12 @@ struct mg_value {
     uint32_t first, n;
     uint64_t flags;
     uint64_t cas;
-    double ttl; /* seconds; -1: for ever */
+    double ttl;    /* seconds; -1: for ever */
+    char marks[4]; /* of mg: those of W, X and Z that the answer has; up to a NUL */
 };
 
-/* Its request, which may be read and rewritten; NULL unless it is the function that runs. */
-struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial);
+/* The request of the function that runs is rewritten. */
+void mg_async_touch(struct script *s);
 
 /* Sends r, its own request or one that the script made, through a route. Returns the call's number, 0.. ; or enum mg_call_error.
  * timeout in seconds; 0: that of the pools. */
@@ -214,17 +205,15 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
 int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
                         size_t len);
 
-/* The result of a call of the function that runs; false while there is none, or when another runs. And a meta flag of its response. */
-bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
-                     struct mg_result *out);
-bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,
-                   struct mg_bytes *out);
+/* The result of a call of the function that runs; false while there is none. And a meta flag of its response. */
+bool mg_async_result(struct script *s, uint32_t call, struct mg_result *out);
+bool mg_async_flag(struct script *s, uint32_t call, uint32_t letter, struct mg_bytes *out);
 
 /* Changes what a response shows: its value (text, len), or with `what` MG_RESULT_FLAGS, MG_RESULT_CAS that number. 0 or enum
  * mg_edit. */
 enum mg_result_part { MG_RESULT_VALUE, MG_RESULT_FLAGS, MG_RESULT_CAS };
-int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
-                         uint32_t what, const char *text, size_t len, uint64_t number);
+int32_t mg_async_rewrite(struct script *s, uint32_t call, uint32_t what, const char *text,
+                         size_t len, uint64_t number);
 
 /* Ends it: with the number of a route, a miss, or the text of an error that the client gets. */
 void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t what, int32_t route,

@@ -24,6 +24,7 @@ struct scrap {
 
 struct async_call {
     struct kept_result result; /* kind 0: there is none yet */
+    uint64_t handle;           /* of its response: see handle.h; they grow with its number */
     uint8_t command;
     bool echoes_alike; /* k, O and b were as in the client's request */
     bool is_own;       /* of the client's request itself */
@@ -43,6 +44,7 @@ struct async {
     struct flow *flow;
     struct coroutine *coroutine; /* NULL once the function has returned */
     struct async_call *calls;    /* `first`, or room for more of them */
+    uint64_t handle;             /* of its request: see handle.h */
     uint32_t at;                 /* in the script's table */
     uint32_t calls_n, room;
     uint32_t out;

@@ -12,35 +12,26 @@
 #include <stdint.h>
 
 struct async;
-struct mg_handle;
 struct script;
 
 enum {
-    COROUTINES_IDLE = 1024, /* that are kept for the next function */
-    COROUTINE_RESPONSES = 4 /* that are made once, for the first calls of its functions */
+    COROUTINES_IDLE = 1024 /* that are kept for the next function */
 };
 
-/* A thread, and what its functions are given, which would cost the collector dear if it were made for each: a request, and
- * responses (NULL: not made yet). They are of the function that runs in it: see struct mg_handle. */
 struct coroutine {
     lua_State *L;
-    struct mg_handle *request;
-    struct mg_handle *responses[COROUTINE_RESPONSES];
-    struct mg_handle *comes; /* the response that it goes on with, when it waits for one */
-    int ref;                 /* in Lua's registry, as all of them are: */
-    int response_refs[COROUTINE_RESPONSES];
+    int ref; /* in Lua's registry */
 };
 
 struct coroutines {
     struct async *running; /* whose function is at work, or ends, or NULL */
     struct coroutine *idle[COROUTINES_IDLE];
     uint32_t idle_n;
-    /* In Lua's registry: the metatables of requests and responses, the functions by their numbers, and what does the rest of a
-     * function's end and of its failure. */
-    int request, response, functions, finish, explain_failure;
+    /* In Lua's registry: the functions by their numbers, and what does the rest of a function's end and of its failure. */
+    int functions, finish, explain_failure;
 };
 
-/* Pushes the table of functions with which Lua waits: open, call_own, wait, current. */
+/* Pushes the table of functions with which Lua waits: open, call_own, wait, current, owner, and those of handle.h. */
 void coroutines_push(struct script *s);
 
 /* Starts the function of slot `slot` of the turn. */

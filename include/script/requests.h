@@ -40,7 +40,8 @@ enum mg_part {
 
 /* In the place of a waiting function's handle: who holds the bytes. */
 enum mg_holder {
-    MG_BY_TURN = 0x7ffffffe, /* they are copied and live until the turn ends */
+    MG_BY_TURN =
+        0x7ffffffe, /* they are copied and live until the turn ends; or the function that waits and runs */
     MG_BY_LUA =
         0x7fffffff /* Lua does, as long as the request; but MG_FLAG and MG_NO_FLAG leave theirs in a place that
                                 the next edit takes */
@@ -79,6 +80,10 @@ bool mg_request_in_share(const struct request *r, double share, const char *salt
 
 /* What follows the letter of a meta flag; false: it is not there. */
 bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *out);
+
+/* Bits of enum request_place (see protocol/place.h). Whether r has meta flags, and none but those letters. */
+int32_t mg_request_place(const struct request *r);
+bool mg_request_has_only_flags(const struct request *r, const char *letters);
 
 /* Puts other bytes in place; `at` and `serial`: of the function whose request r is, or enum mg_holder. The client still sees its
  * own key in the answer. Returns enum mg_edit. */

@@ -9,6 +9,7 @@
 #include "client/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
+#include "script/handle.h"
 #include "script/script.h"
 
 struct script_timer {
@@ -32,7 +33,14 @@ enum {
 };
 
 /* What the Lua stack holds, and nothing more, whenever Lua is not running. */
-enum script_stack { STACK_HANDLER = 1, STACK_RUN, STACK_TRACE, STACK_TOP = STACK_TRACE };
+enum script_stack {
+    STACK_HANDLES = 1, /* see handle.h */
+    STACK_NOW,
+    STACK_HANDLER,
+    STACK_RUN,
+    STACK_TRACE,
+    STACK_TOP = STACK_TRACE
+};
 
 struct script {
     lua_State *L;
@@ -42,6 +50,7 @@ struct script {
     struct generation routes;
     struct asyncs asyncs;
     struct coroutines coroutines;
+    uint64_t handle; /* the last that was taken: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
@@ -50,6 +59,7 @@ struct script {
     char path[256];                  /* as shown */
     uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
     bool is_loaded;
+    bool is_turned;    /* to a function: see handle.h */
     const char *wrong; /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS];
     struct script_timers timers;
@@ -63,6 +73,10 @@ const char *script_wrong_number(const struct request *r);
 
 /* A lua_Alloc. NULL only for large blocks: for want of small ones moongate ends, as everywhere. */
 void *memory_allocate(void *unused, void *block, size_t from, size_t to);
+
+/* Makes room on the C stack, where that may be; and Lua's module moongate.depth, a function: true when it is too full. */
+void depth_init(void);
+int depth_load(lua_State *L);
 
 /* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);

@@ -94,6 +94,19 @@ function Request:has_flag(letter) end
 ---@return string?
 function Request:flag(letter) end
 
+---Whether it is a meta command that has no flags but those letters: "vfk".
+---@param letters string
+---@return boolean
+function Request:has_only_flags(letters) end
+
+---Whether it compares a cas with that of the item: cas, and meta commands with C.
+---@return boolean
+function Request:compares_cas() end
+
+---Whether it asks for the item's cas: gets, gats, and meta commands with c.
+---@return boolean
+function Request:asks_cas() end
+
 ---Gives a meta command a flag. Not b, k, O and q, which are the client's.
 ---@param letter string
 ---@param token string|number|nil  what follows the letter

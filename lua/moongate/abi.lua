@@ -7,7 +7,7 @@ local M = {}
 -- @param cdef string      include/script/abi.h, preprocessed
 -- @param script lightuserdata  the C script
 -- @param batch lightuserdata   the C batch
--- @param waiting table         C's functions for those that wait (coroutine.c)
+-- @param waiting table         C's functions for those that wait, and what scripts hold (coroutine.c, handle.c)
 function M.open(cdef, script, batch, waiting)
     ffi.cdef(cdef)
     local C = ffi.C
@@ -18,15 +18,10 @@ function M.open(cdef, script, batch, waiting)
     M.waiting = waiting
 end
 
---- C's struct behind a userdata that is a request or a response of a function that waits.
-function M.handle(userdata)
-    return ffi.cast("struct mg_handle *", userdata)
-end
-
---- References to all slots, made once: a reference can neither be indexed nor added to, so it stays within its slot.
+--- Pointers to all slots, made once. No script ever sees one.
 function M.slots()
     local slots = {}
-    for i = 0, M.batch.capacity - 1 do slots[i] = M.batch.slots[i] end
+    for i = 0, M.batch.capacity - 1 do slots[i] = M.batch.slots + i end
     return slots
 end
 
@@ -89,11 +84,12 @@ end
 
 --- Likewise the struct mg_value for a value to answer with (flags and cas are as from_number gives them),
 -- or for those of calls first..first+n-1.
-function M.value(text, first, n, flags, cas, ttl)
+function M.value(text, first, n, flags, cas, ttl, marks)
     answer = answer or ffi.new "struct mg_value"
     answer.bytes, answer.len = text, text and #text or 0
     answer.first, answer.n = first or 0, n or 0
     answer.flags, answer.cas, answer.ttl = M.to_number(flags), M.to_number(cas), ttl or -1
+    answer.marks = marks or ""
     return answer
 end
 
@@ -123,11 +119,6 @@ end
 --- The digits of such a number.
 function M.digits(of)
     return type(of) == "string" and of or ("%.0f"):format(of)
-end
-
---- True for what is a struct request, or points to one.
-function M.is_request(value)
-    return type(value) == "cdata" and ffi.istype("struct request &", value)
 end
 
 --- A list of numbers as a C array.
@@ -161,9 +152,20 @@ function M.doubles(list)
     return ffi.new("double[?]", #list, list)
 end
 
---- Gives a C struct its methods.
-function M.metatype(name, metatable)
-    ffi.metatype(name, metatable)
+--- Gives all light userdata the class of requests and responses: handles[0] is one.
+function M.set_class(handles, class)
+    assert(type(handles[0]) == "userdata")
+    debug.setmetatable(handles[0], class)
+end
+
+--- What scripts hold of pointers to a C struct: pointers to something without fields, with that metatable. Returns what
+-- makes one; and the other way round, nil for what is none.
+function M.sealed(name, metatable)
+    ffi.cdef(name .. "_sealed;")
+    local outside, inside = ffi.typeof(name .. "_sealed *"), ffi.typeof(name .. " *")
+    ffi.metatype(name .. "_sealed", metatable)
+    return function(pointer) return ffi.cast(outside, pointer) end,
+        function(value) return ffi.istype(outside, value) and ffi.cast(inside, value) or nil end
 end
 
 return M

@@ -5,7 +5,6 @@ local abi = require "moongate.abi"
 local built = require "moongate.built"
 local kept = require "moongate.kept"
 local reply = require "moongate.reply"
-local response = require "moongate.response"
 local routes = require "moongate.routes"
 local sandbox = require "moongate.sandbox"
 local where = require "moongate.where"
@@ -23,7 +22,7 @@ end
 
 -- Why C did not take a call.
 M.call_errors = {
-    [tonumber(C.MG_CALL_OVER)] = "this request has been answered already",
+    [tonumber(C.MG_CALL_OVER)] = "this request is over: it has been answered already",
     [tonumber(C.MG_CALL_BAD_KEY)] = "a key is 1 to 250 bytes without NUL, space, CR and LF",
     [tonumber(C.MG_CALL_BAD_NUMBER)] = "exptime and flags are whole numbers of 32 bits",
     [tonumber(C.MG_CALL_TOO_LARGE)] = "a value may not be longer than --max-value",
@@ -47,8 +46,7 @@ local function follow(route, req)
 end
 
 local function described(value)
-    if type(value) == "userdata" then return "a " .. getmetatable(value) end
-    return value == nil and "nothing" or "a " .. type(value)
+    return value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
 end
 
 -- How C ends a function that has returned something else than a response of its own.
@@ -74,7 +72,7 @@ local function finish(result, request, at, serial)
 end
 
 abi.waiting.open {
-    request = kept.metatable, response = response.metatable, functions = routes.functions,
+    functions = routes.functions,
     finish = function(...)
         local good, why = pcall(finish, ...)
         return not good and sandbox.text(why) or nil
@@ -90,16 +88,15 @@ local function check_seconds(what, value)
 end
 
 -- C's struct of what a function may send: its own request, or one that the script made.
-local function pointer_of(at, serial, what, req)
-    local r = built.pointer(req)
-    if r == nil and kept.is_of(req, at, serial) then r = kept.pointer(req) end
+local function pointer_of(what, req)
+    local r = built.pointer(req) or kept.pointer(req)
     if r == nil then where.fail(what .. " takes the function's own request or one of mg.request") end
     return r
 end
 
 -- Sends req through a route; the call's number.
 local function send(at, serial, what, route, req, timeout)
-    local r = pointer_of(at, serial, what, req)
+    local r = pointer_of(what, req)
     route = follow(route, req)
     local meaning = route ~= nil and reply.meaning(route)
     if meaning == true then
@@ -191,7 +188,7 @@ function M.call_each(route, list, options)
     local at, serial = current "mg.call_each"
     local mode, needed, timeout = read_options("mg.call_each", options)
     if type(list) ~= "table" or #list == 0 then where.fail "mg.call_each takes a list of requests" end
-    for i = 1, #list do pointer_of(at, serial, "mg.call_each", list[i]) end -- before anything is sent
+    for i = 1, #list do pointer_of("mg.call_each", list[i]) end -- before anything is sent
     local first
     for i = 1, #list do
         local call = send(at, serial, "mg.call_each", route, list[i])

@@ -9,12 +9,11 @@ local DEEPEST = 16 -- functions that return functions
 --- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch, waiting)
     abi.open(cdef, script, batch, waiting)
-    require "moongate.request"
     local sandbox = require "moongate.sandbox"
     return sandbox.traceback, M.run, M.trace, M.load
 end
 
-local async, numbers, functions, meaning, value_of, slots, answers
+local async, numbers, functions, meaning, value_of, slots, answers, handles, now
 local root, environment, prompt, NONE
 
 local function log(text)
@@ -23,7 +22,7 @@ end
 
 -- "nothing" or "a number", and where the function that gave it stands.
 local function describe(value, from)
-    local what = value == nil and "nothing" or "a " .. type(value)
+    local what = value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
     if type(from) ~= "function" then return what end
     return ("%s (the function at %s)"):format(what, where.beginning(from))
 end
@@ -39,6 +38,7 @@ function M.load(path, text)
     numbers, functions = routes.numbers, routes.functions
     meaning, value_of = require "moongate.reply".meaning, require "moongate.reply".value_of
     slots, answers = abi.slots(), abi.batch.answers
+    handles, now = abi.waiting.handles, abi.waiting.now
     NONE = tonumber(abi.C.ANSWER_NONE)
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
@@ -106,8 +106,9 @@ function M.run(first, last)
     for at = first, last do
         if answers[at].route == NONE then
             batch.at = at
-            local req = slots[at]
-            local id = req.function_id
+            local slot, req = slots[at], handles[at]
+            now[1], batch.request = req, slot
+            local id = slot.function_id
             local from = id == 0 and root or asked[id]
             local route = from
             if type(route) == "function" then route = route(req) end
@@ -119,6 +120,7 @@ function M.run(first, last)
             end
         end
     end
+    now[1] = false
 end
 
 local function tell_function(f)
@@ -128,8 +130,9 @@ end
 
 --- Routes one slot as run does, and tells C each step before the answer.
 function M.trace(at)
-    local req = slots[at]
-    local id = req.function_id
+    local slot, req = slots[at], handles[at]
+    now[1], abi.batch.request = req, slot
+    local id = slot.function_id
     local route = id == 0 and root or functions[id]
     abi.batch.at = at
     decide(at, req, route, route, tell_function)

@@ -38,10 +38,11 @@ local function written(self, name, value)
     local inside = insides[self]
     local r = inside.r
     if name == "meta" then
-        local exptime, flags = r.exptime, r.flags
+        local exptime, flags = r.exptime, r.client_flags
         inside.meta = abi.string(r.args_at, r.args_len)
         request.check(C.mg_request_edit(script, r, FLAGS, inside.meta, #inside.meta, BY_LUA, 0))
-        r.exptime, r.flags = exptime, flags
+        r.exptime = exptime
+        request.check(C.mg_request_set_flags(r, flags))
     elseif name == "key" then
         inside.key = value
     elseif name == "value" then

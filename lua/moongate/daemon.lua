@@ -5,6 +5,7 @@
 local abi = require "moongate.abi"
 local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -38,7 +39,7 @@ M.worker = setmetatable({}, {
         if name == "generation" then return C.mg_generation(script) end
         where.fail(("mg.worker has no field '%s'; there are: count, generation, id"):format(tostring(name)))
     end,
-    __newindex = function() where.fail "mg.worker cannot be changed" end,
+    __newindex = readonly.refuse "mg.worker",
 })
 
 -- "near|yes|no": the place of a word, from 0.

@@ -61,6 +61,29 @@ function M.get(key)
     return request.meta_get(key, "b v f")
 end
 
+--- Whether what a response shows may be put elsewhere: not what N of mg has made for a while, which is empty, nor what
+-- is stale or being renewed.
+function M.may(res)
+    return res:is_hit() and res.size ~= 0 and not (res:has_flag "W" or res:has_flag "X" or res:has_flag "Z")
+end
+
+--- Hands back the recache win that an answer to mg took, and that nobody will be told of: the next client wins.
+function M.give_back(route, key, res)
+    if res:has_flag "W" then async.spawn(route, request.meta_delete(key, is_plain(key) and "I" or "b I")) end
+end
+
+-- Asks a route with such a request, and leaves its item as it was.
+local function look(route, req)
+    local res = call(route, req)
+    M.give_back(route, req.key, res)
+    return res
+end
+
+--- Asks a route for a value and its flags, for any key.
+function M.look(route, key)
+    return look(route, M.get(key))
+end
+
 --- A delete, for any key; of a function whose request is itself a copy it is none that counts as a write.
 function M.delete(req)
     local key = req.key
@@ -98,9 +121,9 @@ end
 -- How long what `source` has under a key lives on, as an exptime; nil when it does not.
 local function remaining(source, key)
     local asked = C.mg_now(script)
-    local res = call(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
+    local res = look(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
     if C.mg_now(script) - asked > WAY_MOST then return nil end
-    return res:is_hit() and exptime_of(res.ttl) or nil
+    return M.may(res) and exptime_of(res.ttl) or nil
 end
 
 --- How long an old copy may live, for an exptime as the reader gave it.
@@ -119,7 +142,7 @@ function M.into(target, source, exptime, missing, put)
 
     -- Sends `add`, which a function waits for, or which is its own.
     local function send(add, key)
-        if missing and not call(target, M.get(key)):is_miss() then return end
+        if missing and not M.look(target, key):is_miss() then return end
         if same then
             local left = remaining(source, key)
             if not left then return end

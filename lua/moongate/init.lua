@@ -9,6 +9,7 @@ local daemon = require "moongate.daemon"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
+local readonly = require "moongate.readonly"
 local reply = require "moongate.reply"
 local shared = require "moongate.shared"
 local timer = require "moongate.timer"
@@ -22,19 +23,18 @@ local function servers()
     end
 end
 
----@type moongate
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
     --- mg.defaults { options... }: options of the pools that are made after it.
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
-    reply = { miss = reply.miss, error = reply.error, value = reply.value },
+    reply = readonly.of("mg.reply", { miss = reply.miss, error = reply.error, value = reply.value }),
     --- mg.async(function(req) ... end): a route whose function may wait. See the README.
     async = async.async, call = async.call, call_all = async.call_all, call_each = async.call_each,
     spawn = async.spawn, sleep = async.sleep,
     --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
-    request = built.make,
+    request = readonly.of("mg.request", built.make),
     --- mg.shared(name, size): a dictionary that all workers share.
     shared = shared.shared,
     --- mg.counter(name), mg.gauge(name), mg.histogram(name [, bounds]): shown by `stats script`.
@@ -42,7 +42,7 @@ local mg = {
     gauge = metrics.gauge,
     histogram = metrics.histogram,
     --- mg.timer.every(seconds, f), mg.timer.after(seconds, f): a timer with timer:stop().
-    timer = { every = timer.every, after = timer.after },
+    timer = readonly.of("mg.timer", { every = timer.every, after = timer.after }),
     --- mg.log(text), mg.log.debug, .info, .warn, .error: a line in the log.
     log = log,
     --- Seconds of the loop's clock; of the wall clock.
@@ -54,7 +54,7 @@ local mg = {
     worker = daemon.worker,
     --- mg.options { ... }: daemon-wide options.
     options = daemon.options,
-    --- The servers named with --servers.
+    --- The servers named with --servers: a list of the script's own.
     servers = servers(),
 }
 
@@ -98,4 +98,5 @@ for _, name in ipairs(policies) do
     mg[name] = require("moongate.routes." .. name)
 end
 
-return mg
+---@type moongate
+return readonly.of("mg", mg)

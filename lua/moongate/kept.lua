@@ -1,50 +1,76 @@
---- kept: the request of a function that waits: as `req` elsewhere, but it lives until the function has ended.
--- C makes it (coroutine.c), as a userdata with this metatable.
+--- kept: the requests that functions are given, and the class that they share with responses.
+-- Each is a light userdata whose number never comes twice (handle.c), so one that a script keeps is told from all that
+-- come later: it is over once its function has ended. `now` has the one of the function that runs.
 local abi = require "moongate.abi"
 local proxy = require "moongate.proxy"
 local request = require "moongate.request"
+local response = require "moongate.response"
 local where = require "moongate.where"
 
-local C, script = abi.C, abi.script
+local C, script, batch = abi.C, abi.script, abi.batch
+local now, turn, sort, owner = abi.waiting.now, abi.waiting.turn, abi.waiting.sort, abi.waiting.owner
+local BY_TURN = C.MG_BY_TURN
 
 local M = {}
 
--- Nobody else makes userdata, and no script can give one a metatable.
-local function is_one(value)
-    return type(value) == "userdata" and getmetatable(value) == "request"
+local OVER = request.over
+
+local function not_its_own(self, name)
+    if sort(self) == "request" then where.fail(OVER) end
+    proxy.not_one(name)
 end
 
-local function handle(self, name)
-    if not is_one(self) then proxy.not_one(name) end
-    return abi.handle(self)
-end
-
+-- C's struct: a slot of the turn, or the request of the function that waits and runs.
 local function pointer(self, name)
-    local of = handle(self, name)
-    local r = C.mg_async_request(script, of.at, of.serial)
-    if r == nil then where.fail "this request has been answered already, or is another function's" end
+    if (self ~= now[1] or not self) and not turn(self) then not_its_own(self, name) end
+    local r = batch.request
+    if r == nil then where.fail(OVER) end
     return r
 end
 
+-- As pointer, of what is to be written to. Who holds the bytes, C knows.
+local function holder()
+    C.mg_async_touch(script)
+    return BY_TURN, 0
+end
+
+local requests = proxy.metatable(pointer, holder)
+local index, set, text = requests.__index, requests.__newindex, requests.__tostring
+
+-- Methods that only responses have. They look themselves at what they are called on.
+local own = {}
+local function shared(name) return request.methods[name] or request.editors[name] end
+for name, method in pairs(response.methods) do own[name] = not shared(name) and method or nil end
+
+-- One class for all light userdata: what is no request of the function that runs is a response, or over.
+abi.set_class(abi.waiting.handles, {
+    __metatable = "moongate",
+    __index = function(self, name)
+        if self == now[1] then return index(self, name) end
+        local method = own[name]
+        if method then return method end
+        if turn(self) then return index(self, name) end
+        return response.index(self, name)
+    end,
+    __newindex = function(self, name, value)
+        if self ~= now[1] and sort(self) == "response" then return response.set(self, name, value) end
+        set(self, name, value)
+    end,
+    __tostring = function(self)
+        if sort(self) == "response" then return response.text(self) end
+        return text(self)
+    end,
+})
+
 --- The handle of its function: at, serial.
 function M.handle(self)
-    local of = handle(self)
-    return of.at, of.serial
+    pointer(self)
+    return owner()
 end
 
-M.metatable = proxy.metatable(pointer, M.handle)
-
---- True for the request of the function with that handle.
-function M.is_of(value, at, serial)
-    if not is_one(value) then return false end
-    local of = abi.handle(value)
-    return of.at == at and of.serial == serial
-end
-
---- C's request behind one that a script has: of a function that waits, or of one that does not; nil for others.
-function M.pointer(req)
-    if is_one(req) then return pointer(req) end
-    return request.is_request(req) and req or nil
+--- C's request behind the one of the function that runs. nil for what is no request; an error for one that is over.
+function M.pointer(value)
+    return sort(value) == "request" and pointer(value) or nil
 end
 
 return M

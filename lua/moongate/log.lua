@@ -3,6 +3,7 @@
 --     mg.log "loaded"
 --     mg.log.warn("no such user: " .. req.key)
 local abi = require "moongate.abi"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -18,12 +19,11 @@ end
 
 local info = writer "info"
 
-return setmetatable({
+return readonly.of("mg.log", {
     debug = writer "debug",
     info = info,
     warn = writer "warn",
     error = writer "error",
 }, {
-    __metatable = "log",
     __call = function(_, text) info(text) end,
 })

@@ -6,6 +6,7 @@
 local abi = require "moongate.abi"
 local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -35,35 +36,58 @@ local function expect_number(what, x)
     where.fail(("%s takes a number, not %s"):format(what, tostring(x)))
 end
 
--- A counter and a gauge are references into the worker's part of the board: what they do is one store.
+-- A counter and a gauge are pointers into the worker's part of the board: what they do is one store.
 local counter, gauge, histogram = {}, {}, {}
+
+local function class(name, index)
+    return {
+        __metatable = name, __index = index, __newindex = readonly.refuse("a " .. name),
+        __tostring = function() return name end,
+    }
+end
+
+-- A counter and a gauge show this worker's part: `value`.
+local open_counter, open_gauge
+
+local seal_counter, seal_gauge
+seal_counter, open_counter = abi.sealed("struct metric_counter", class("counter", function(c, name)
+    if name == "value" then return open_counter(c).value end
+    return counter[name]
+end))
+seal_gauge, open_gauge = abi.sealed("struct metric_gauge", class("gauge", function(g, name)
+    if name == "value" then return open_gauge(g).value end
+    return gauge[name]
+end))
+
+local function counter_of(c)
+    return open_counter(c) or where.fail "counter:add: call it with a colon on what mg.counter gave"
+end
+
+local function gauge_of(g)
+    return open_gauge(g) or where.fail "call it with a colon on what mg.gauge gave: gauge:set(x), gauge:add(n)"
+end
 
 --- Adds n, which is not negative, or 1.
 function counter.add(c, n)
     if n == nil then n = 1 end
     expect_number("counter:add", n)
     if n < 0 then where.fail "counter:add takes no negative number: a counter only grows; there is mg.gauge" end
-    c.value = c.value + n
+    local of = counter_of(c)
+    of.value = of.value + n
 end
 
 function gauge.set(g, x)
     expect_number("gauge:set", x)
-    g.value = x
+    gauge_of(g).value = x
 end
 
 --- Adds n, or 1; negative numbers too.
 function gauge.add(g, n)
     if n == nil then n = 1 end
     expect_number("gauge:add", n)
-    g.value = g.value + n
+    local of = gauge_of(g)
+    of.value = of.value + n
 end
-
-abi.metatype("struct metric_counter", {
-    __metatable = "counter", __index = counter, __tostring = function() return "counter" end,
-})
-abi.metatype("struct metric_gauge", {
-    __metatable = "gauge", __index = gauge, __tostring = function() return "gauge" end,
-})
 
 local numbers = setmetatable({}, { __mode = "k" })
 
@@ -75,12 +99,7 @@ function histogram.observe(h, x)
     C.mg_observe(script, number, x)
 end
 
-local histogram_class = {
-    __metatable = "histogram",
-    __index = histogram,
-    __newindex = function() where.fail "a histogram has no fields to set" end,
-    __tostring = function() return "histogram" end,
-}
+local histogram_class = class("histogram", histogram)
 
 M.methods = { counter = counter, gauge = gauge, histogram = histogram }
 
@@ -89,7 +108,7 @@ function M.counter(name)
     expect_name("mg.counter", name)
     local c = C.mg_counter(script, name)
     if c == nil then fail("mg.counter", name) end
-    return c[0]
+    return seal_counter(c)
 end
 
 --- What goes up and down.
@@ -97,7 +116,7 @@ function M.gauge(name)
     expect_name("mg.gauge", name)
     local g = C.mg_gauge(script, name)
     if g == nil then fail("mg.gauge", name) end
-    return g[0]
+    return seal_gauge(g)
 end
 
 local function check_bounds(bounds)

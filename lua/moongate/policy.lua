@@ -189,6 +189,24 @@ function M.route(name, kind, children, fields, words, shown)
     return routes.value(routes.add(kind, numbers, fields, text, words), text)
 end
 
+--- One route for requests that belong to one place, another for all else; `shown` as of M.route.
+function M.by_place(name, route, placed, shown)
+    return M.route(name, C.ROUTE_PLACE, { route, placed }, {}, nil, shown)
+end
+
+--- A route as requests see it that belong to another place: it compares no cas but gives an error of that text, and
+-- shows one that no server has.
+function M.elsewhere(name, route, text)
+    return M.route(name, C.ROUTE_FAILOVER, { reply.error(text), route },
+        { on = C.mg_result_bits("denied", 6), tries = 2, share = 1 }, nil, { route })
+end
+
+--- Another route for what is too much: what belongs to the first place sees it as elsewhere.
+function M.spare(name, route, text)
+    if reply.meaning(route) ~= nil then return route end
+    return M.by_place(name, route, M.elsewhere(name, route, text), { route })
+end
+
 --- A route that a Lua function decides, which may wait.
 -- @param f function  of a request; returns a response, a route or a reply
 function M.waiting(name, children, f)

@@ -26,6 +26,7 @@ function M.metatable(pointer, holder, written)
     local fields, setters = request.fields, request.setters
     local function set(self, name, value)
         local r = pointer(self)
+        local at, serial = holder(self)
         if name == "exptime" then
             request.check_whole("req.exptime", value, LEAST, MOST)
             r.exptime = value
@@ -33,7 +34,6 @@ function M.metatable(pointer, holder, written)
         end
         local setter = setters[name]
         if not setter then request.no_setter(name) end
-        local at, serial = holder(self)
         setter(r, at, serial, value)
         if written then written(self, name, value) end
     end

@@ -1,5 +1,6 @@
 --- reply: ready answers that a route may return instead of a pool: `return mg.reply.miss()`.
 local abi = require "moongate.abi"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local M = {}
@@ -10,7 +11,16 @@ local LONGEST = 1024
 local texts = setmetatable({}, { __mode = "k" })
 local made = setmetatable({}, { __mode = "v" })
 
-local MISS = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: miss" end })
+local refuse = readonly.refuse "a reply"
+
+-- An object that is told as that text.
+local function new(text)
+    return setmetatable({}, {
+        __metatable = "reply", __newindex = refuse, __tostring = function() return "reply: " .. text end,
+    })
+end
+
+local MISS = new "miss"
 
 --- As if no server had the key: END for a get, NOT_STORED for a set, NOT_FOUND for the rest.
 function M.miss()
@@ -26,7 +36,7 @@ function M.error(text)
     if #text == 0 or #text > LONGEST or text:find "%c" then
         where.fail "mg.reply.error takes 1 to 1024 bytes without control bytes"
     end
-    reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: " .. text end })
+    reply = new(text)
     made[text] = reply
     texts[reply] = text
     return reply
@@ -45,15 +55,16 @@ end
 -- @param flags, cas  numbers, or strings of digits; 0 where they are not given
 function M.value(value, flags, cas)
     if type(value) ~= "string" then where.fail("mg.reply.value takes a string, not a " .. type(value)) end
-    local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
+    local reply = new "value"
     values[reply] = { value = value, flags = check_number("flags", flags or 0), cas = check_number("cas", cas or 0) }
     return reply
 end
 
 --- For policies: with the values of a function's calls first .. first+n-1, one behind the other.
-function M.value_of_calls(first, n, flags, cas, ttl)
-    local reply = setmetatable({}, { __metatable = "reply", __tostring = function() return "reply: value" end })
-    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl }
+-- @param marks string  of the flags W, X and Z those that the answer to mg has: "XW"
+function M.value_of_calls(first, n, flags, cas, ttl, marks)
+    local reply = new "value"
+    values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl, marks = marks }
     return reply
 end
 
@@ -61,7 +72,7 @@ end
 function M.value_of(reply)
     local of = reply ~= nil and values[reply]
     if not of then return nil end
-    return abi.value(of.value, of.first, of.n, of.flags, of.cas, of.ttl)
+    return abi.value(of.value, of.first, of.n, of.flags, of.cas, of.ttl, of.marks)
 end
 
 --- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.

@@ -1,11 +1,11 @@
---- request: what a script sees of the request being routed: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
--- req.exptime is a plain C number; the rest is looked up here. Nothing is allocated unless a string is
--- asked for. Requests that live longer than a turn (kept, built) have the same fields and methods: see proxy.
+--- request: what a script sees of a request: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
+-- Functions of C's struct request; nothing is allocated unless a string is asked for. What scripts hold of those that
+-- they are given and of those that they make (kept, built) is made of them by proxy.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
 local C, script, to_string = abi.C, abi.script, abi.string
-local KEY, VALUE, FLAG, NO_FLAG, BY_TURN = C.MG_KEY, C.MG_VALUE, C.MG_FLAG, C.MG_NO_FLAG, C.MG_BY_TURN
+local KEY, VALUE, FLAG, NO_FLAG = C.MG_KEY, C.MG_VALUE, C.MG_FLAG, C.MG_NO_FLAG
 
 local M = {}
 
@@ -17,8 +17,11 @@ for id = 0, 255 do
     command_names[id] = text
 end
 
+--- What a request is that its function holds no more.
+M.over = "this request is over: use it only in the function that was given it, until that has returned"
+
 local edit_errors = {
-    [tonumber(C.MG_EDIT_OVER)] = "this request was routed already: use it only inside the route function",
+    [tonumber(C.MG_EDIT_OVER)] = M.over,
     [tonumber(C.MG_EDIT_BAD_KEY)] =
         "a key is 1 to 250 bytes without NUL, space, CR and LF; with --strict-keys, without any control byte",
     [tonumber(C.MG_EDIT_TOO_LARGE)] = "a value may not be longer than --max-value",
@@ -171,6 +174,26 @@ function methods.flag(r, letter)
     return to_string(out.at, out.len)
 end
 
+local COMPARES, ASKS = 1, 2 -- bits of C's enum request_place
+
+--- True for what compares a cas: cas, and meta commands with C. True for what asks for one: gets, gats, and meta
+-- commands with c.
+function methods.compares_cas(r)
+    return bit.band(C.mg_request_place(r), COMPARES) ~= 0
+end
+
+function methods.asks_cas(r)
+    return bit.band(C.mg_request_place(r), ASKS) ~= 0
+end
+
+--- True for a meta command that has no flags but those letters: "vfk".
+function methods.has_only_flags(r, letters)
+    if type(letters) ~= "string" or letters:find "%A" then
+        where.fail(("req:has_only_flags takes letters, not %s"):format(tostring(letters)))
+    end
+    return C.mg_request_has_only_flags(r, letters)
+end
+
 -- Fields that are set and methods that change: of r, whose bytes the holder `at`, `serial` keeps (see mg_request_edit).
 local setters, editors = {}, {}
 
@@ -221,20 +244,6 @@ function editors.clear_flag(r, at, serial, letter)
     check(C.mg_request_edit(script, r, NO_FLAG, letter, 1, at, serial))
 end
 
--- A slot of the turn: methods are called with a colon, or fail before C sees anything.
-local function of_slots(name, method)
-    return function(r, a, b)
-        if not abi.is_request(r) then where.fail(("call it as req:%s(...)"):format(name)) end
-        return method(r, a, b)
-    end
-end
-
-local slot_methods = {}
-for name, method in pairs(methods) do slot_methods[name] = of_slots(name, method) end
-for name, editor in pairs(editors) do
-    slot_methods[name] = of_slots(name, function(r, a, b) editor(r, BY_TURN, 0, a, b) end)
-end
-
 local function no_field(name)
     where.fail(("a request has no field '%s'"):format(tostring(name)))
 end
@@ -243,26 +252,7 @@ local function no_setter(name)
     where.fail(("a request has no field '%s' that can be set"):format(tostring(name)))
 end
 
-abi.metatype("struct request", {
-    __metatable = "request",
-    __index = function(r, name)
-        local method = slot_methods[name]
-        if method then return method end
-        local field = fields[name]
-        if field then return field(r) end
-        no_field(name)
-    end,
-    __newindex = function(r, name, value)
-        local set = setters[name]
-        if not set then no_setter(name) end
-        set(r, BY_TURN, 0, value)
-    end,
-    __tostring = function(r)
-        return "request: " .. fields.command(r)
-    end,
-})
-
 M.fields, M.methods, M.setters, M.editors = fields, methods, setters, editors
-M.no_field, M.no_setter, M.is_request = no_field, no_setter, abi.is_request
+M.no_field, M.no_setter = no_field, no_setter
 
 return M

@@ -1,10 +1,12 @@
 --- response: what a call came to: `res:is_hit()`, `res.value`. Its function's, and void once that has ended.
--- C makes it (coroutine.c), as a userdata with this metatable.
+-- As kept has it: a light userdata, which is over once its function has ended. What is looked at is C's, by the call's
+-- number.
 local abi = require "moongate.abi"
 local request = require "moongate.request"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
+local find, asks, sort, owner = abi.waiting.find, abi.waiting.asks, abi.waiting.sort, abi.waiting.owner
 
 local M = {}
 
@@ -17,44 +19,40 @@ for at = 0, 31 do
     kinds[C.mg_result_bits(name, #name)] = name
 end
 
--- C's struct behind one: at, serial, number, kind. Nobody else makes userdata, and no script can give one a metatable.
-local function inside(self)
-    if type(self) ~= "userdata" or getmetatable(self) ~= "response" then where.fail "call it as res:name()" end
-    return abi.handle(self)
+local OVER = "this response is over: use it only in the function whose call it came from, until that has returned"
+
+local function fail(self)
+    local is = sort(self)
+    if is == "response" then where.fail(OVER) end
+    if is == "request" then where.fail(request.over) end
+    where.fail "call it as res:name()"
 end
 
-local OVER = "this response is over: its function has ended, or is not the one that runs"
+-- The number of its call.
+local function number_of(self)
+    return find(self) or fail(self)
+end
 
 local methods, fields = {}, {}
 
---- Found, stored, done.
-function methods.is_hit(self) return inside(self).kind == HIT end
+--- Found, stored, done; not found; no error, but a plain no: not stored, exists; no answer, or one that is an error.
+methods.is_hit = asks(HIT, fail)
+methods.is_miss = asks(MISS, fail)
+methods.is_refused = asks(REFUSED, fail)
+methods.is_error = asks(bit.bnot(HIT + MISS + REFUSED), fail)
 
---- Not found.
-function methods.is_miss(self) return inside(self).kind == MISS end
-
---- No error, but a plain no: not stored, exists.
-function methods.is_refused(self) return inside(self).kind == REFUSED end
-
---- No answer, or one that is an error.
-function methods.is_error(self)
-    local kind = inside(self).kind
-    return kind ~= HIT and kind ~= MISS and kind ~= REFUSED
-end
-
-local function read(of)
+local function read(number)
     local result = abi.result()
-    if not C.mg_async_result(script, of.at, of.serial, of.number, result) then where.fail(OVER) end
+    if not C.mg_async_result(script, number, result) then where.fail(OVER) end
     return result
 end
 
 local function find_flag(self, method, letter)
-    local of, out = inside(self), abi.bytes()
+    local number, out = number_of(self), abi.bytes()
     if type(letter) ~= "string" or not letter:find "^%a$" then
         where.fail(("res:%s takes a letter, not %s"):format(method, tostring(letter)))
     end
-    read(of)
-    return C.mg_async_flag(script, of.at, of.serial, of.number, letter:byte(), out) and out or nil
+    return C.mg_async_flag(script, number, letter:byte(), out) and out or nil
 end
 
 --- Whether the answer to a meta command has that flag; and what follows its letter, "" for nothing, nil without it.
@@ -68,34 +66,34 @@ function methods.flag(self, letter)
 end
 
 --- The kind as a word: "hit", "miss", "timeout" ...
-function fields.kind(of) return kinds[of.kind] end
+function fields.kind(number) return kinds[read(number).kind] end
 
-function fields.value(of)
-    local result = read(of)
+function fields.value(number)
+    local result = read(number)
     return result.value_at ~= 0 and abi.string(result.value_at, result.value_len) or nil
 end
 
 --- Bytes of the value, which makes no string; nil without one.
-function fields.size(of)
-    local result = read(of)
+function fields.size(number)
+    local result = read(number)
     return result.value_at ~= 0 and result.value_len or nil
 end
 
-function fields.flags(of) return abi.from_number(read(of).flags) end
-function fields.cas(of) return abi.from_number(read(of).cas) end
+function fields.flags(number) return abi.from_number(read(number).flags) end
+function fields.cas(number) return abi.from_number(read(number).cas) end
 
 --- What incr and decr made.
-function fields.number(of) return abi.from_number(read(of).number) end
+function fields.number(number) return abi.from_number(read(number).number) end
 
 --- Seconds that it lives on, of a meta answer; -1 for ever, nil where it was not asked for.
-function fields.ttl(of)
-    local ttl = read(of).ttl
+function fields.ttl(number)
+    local ttl = read(number).ttl
     return ttl ~= -2 and ttl or nil
 end
 
 --- The text of an error, else nil.
-function fields.error(of)
-    local result = read(of)
+function fields.error(number)
+    local result = read(number)
     return result.text_at ~= 0 and abi.string(result.text_at, result.text_len) or nil
 end
 
@@ -106,55 +104,59 @@ local errors = {
     [C.MG_EDIT_NO_NUMBER] = "this response does not show it: ask for it with gets, or the meta flags f and c",
 }
 
-local function rewrite(of, name, what, text, number)
-    local status = C.mg_async_rewrite(script, of.at, of.serial, of.number, what, text, text and #text or 0, number)
+local function rewrite(call, name, what, text, number)
+    local status = C.mg_async_rewrite(script, call, what, text, text and #text or 0, number)
     if status ~= 0 then where.fail(("res.%s: %s"):format(name, errors[status] or request.edit_error(status))) end
 end
 
 -- Fields that are set: what the function's client, or what borrows the value, sees of a hit.
 local setters = {}
 
-function setters.value(of, value)
+function setters.value(call, value)
     if type(value) ~= "string" then where.fail("res.value takes a string, not a " .. type(value)) end
-    rewrite(of, "value", C.MG_RESULT_VALUE, value, 0)
+    rewrite(call, "value", C.MG_RESULT_VALUE, value, 0)
 end
 
-function setters.flags(of, flags)
+function setters.flags(call, flags)
     local number = abi.to_number(flags)
     if not number then where.fail("res.flags takes a whole number from 0 on, not " .. tostring(flags)) end
-    rewrite(of, "flags", C.MG_RESULT_FLAGS, nil, number)
+    rewrite(call, "flags", C.MG_RESULT_FLAGS, nil, number)
 end
 
-function setters.cas(of, cas)
+function setters.cas(call, cas)
     local number = abi.to_number(cas)
     if not number then where.fail("res.cas takes a whole number from 0 on, not " .. tostring(cas)) end
-    rewrite(of, "cas", C.MG_RESULT_CAS, nil, number)
+    rewrite(call, "cas", C.MG_RESULT_CAS, nil, number)
 end
 
-M.metatable = {
-    __metatable = "response",
-    __index = function(self, name)
-        if methods[name] then return methods[name] end
-        if fields[name] then return fields[name](inside(self)) end
-        where.fail(("a response has no field '%s'"):format(tostring(name)))
-    end,
-    __newindex = function(self, name, value)
-        local of = inside(self)
-        if not setters[name] then
-            where.fail(("of a response value, flags and cas can be set, not '%s'"):format(tostring(name)))
-        end
-        setters[name](of, value)
-    end,
-    __tostring = function(self)
-        return "response: " .. fields.kind(inside(self))
-    end,
-}
+--- For the class that requests and responses share: a field or a method of one; sets a field; "response: hit".
+function M.index(self, name)
+    local number = number_of(self)
+    if methods[name] then return methods[name] end
+    if fields[name] then return fields[name](number) end
+    where.fail(("a response has no field '%s'"):format(tostring(name)))
+end
+
+function M.set(self, name, value)
+    local number = number_of(self)
+    if not setters[name] then
+        where.fail(("of a response value, flags and cas can be set, not '%s'"):format(tostring(name)))
+    end
+    setters[name](number, value)
+end
+
+function M.text(self)
+    return "response: " .. fields.kind(number_of(self))
+end
 
 M.methods, M.fields = methods, fields
 
---- For requests that take its value: what is behind one; nil for what is none.
+--- For what takes the value of one: { at =, serial =, number = }, its function and its call; nil for what is none.
 function M.inside(value)
-    return type(value) == "userdata" and getmetatable(value) == "response" and abi.handle(value) or nil
+    if sort(value) ~= "response" then return nil end
+    local number = number_of(value)
+    local at, serial = owner()
+    return { at = at, serial = serial, number = number }
 end
 
 return M

@@ -3,6 +3,7 @@
 -- A route is a pool, a policy (a value made by a function of moongate/routes), a function of the script, or a reply.
 local abi = require "moongate.abi"
 local loading = require "moongate.loading"
+local readonly = require "moongate.readonly"
 local reply = require "moongate.reply"
 local where = require "moongate.where"
 
@@ -85,11 +86,15 @@ function M.name(value)
     return tostring(value)
 end
 
+local refuse = readonly.refuse "a route"
+
 --- Makes the value that stands for a route that C runs.
 -- @param number number  of the route
 -- @param name string    as shown
 function M.value(number, name)
-    local value = setmetatable({}, { __metatable = "route", __tostring = function() return name end })
+    local value = setmetatable({}, {
+        __metatable = "route", __newindex = refuse, __tostring = function() return name end,
+    })
     numbers[value] = number
     return value
 end

@@ -3,11 +3,13 @@
 local M = {}
 
 local abi = require "moongate.abi"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local debug_traceback = debug.traceback
 local load, loadfile, loadstring, require, setfenv = load, loadfile, loadstring, require, setfenv
 local coroutine_running, io_open = coroutine.running, io.open
+local is_deep = require "moongate.depth"
 
 local allowed = { "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
     "setmetatable", "getmetatable", "tonumber", "tostring", "type", "unpack", "xpcall" }
@@ -134,10 +136,15 @@ local function make_require(dir, env, loaded, is_unsafe)
         if not chunk then where.fail(("module '%s' does not load: %s"):format(name, wrong)) end
         return chunk()
     end
+    local loading = {}
     return function(name)
         if type(name) ~= "string" then where.fail("require takes a string, not a " .. type(name)) end
         if loaded[name] ~= nil then return loaded[name] end
-        local result = find(name)
+        if loading[name] then where.fail(("module '%s' requires itself, perhaps through others"):format(name)) end
+        loading[name] = true
+        local good, result = pcall(find, name)
+        loading[name] = nil
+        if not good then error(result, 0) end
         loaded[name] = result == nil and true or result
         return loaded[name]
     end
@@ -147,6 +154,44 @@ local function make_load(env)
     return function(text, name)
         if type(text) ~= "string" then where.fail("load takes a string of Lua source, not a " .. type(text)) end
         return compile(text, name or "=(load)", env)
+    end
+end
+
+-- Of the room for all that calls back each may use one of so many parts: 120 of gsub, some hundreds of the others.
+local GSUB, OTHERS = 1, 8
+
+local function check_depth(parts)
+    if is_deep(parts) then
+        where.fail "stack overflow: string.gsub, table.sort and coroutines call functions that call them, too deeply"
+    end
+end
+
+local is_confined
+
+-- Functions in C that call back: each goes down on the C stack, which Lua does not count. They are the state's own, so
+-- that ("x"):gsub is one of them.
+local function confine_callers()
+    if is_confined then return end
+    is_confined = true
+    local gsub, sort, resume, wrap = string.gsub, table.sort, coroutine.resume, coroutine.wrap
+    function string.gsub(text, pattern, by, most)
+        if type(by) ~= "string" then check_depth(GSUB) end
+        return gsub(text, pattern, by, most)
+    end
+    function table.sort(list, less)
+        check_depth(OTHERS)
+        return sort(list, less)
+    end
+    function coroutine.resume(thread, ...)
+        check_depth(OTHERS)
+        return resume(thread, ...)
+    end
+    function coroutine.wrap(f)
+        local go = wrap(f)
+        return function(...)
+            check_depth(OTHERS)
+            return go(...)
+        end
     end
 end
 
@@ -180,7 +225,10 @@ end
 -- All of Lua; what is loaded has the script's globals, too, not moongate's own.
 local function fill_unsafe(env)
     for name, value in pairs(_G) do env[name] = value end
-    function env.load(chunk, name, mode, own) return load(chunk, name, mode, own or env) end
+    function env.load(chunk, name, mode, own)
+        if type(chunk) == "function" then check_depth(OTHERS) end
+        return load(chunk, name, mode, own or env)
+    end
     function env.loadfile(path, mode, own) return loadfile(path, mode, own or env) end
     env.loadstring = env.load
     function env.dofile(path)
@@ -198,8 +246,10 @@ end
 -- @param is_unsafe boolean  --unsafe-lua
 function M.globals(dir, print, loaded, is_unsafe)
     local env = {}
+    confine_callers()
     local metatable = (is_unsafe and fill_unsafe or fill_safe)(env)
     env._G = env
+    env.pairs = readonly.pairs
     env.require = make_require(dir, env, loaded, is_unsafe)
     env.print = function(...)
         local words = {}

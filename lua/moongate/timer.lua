@@ -3,6 +3,7 @@
 --     local timer = mg.timer.every(10, function() ... end)
 --     timer:stop()
 local abi = require "moongate.abi"
+local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -28,7 +29,7 @@ local handle_class = {
             C.mg_timer_stop(script, number)
         end,
     },
-    __newindex = function() where.fail "a timer has no fields to set" end,
+    __newindex = readonly.refuse "a timer",
     __tostring = function() return "timer" end,
 }
 

@@ -147,6 +147,25 @@ static bool is_down(const struct backend *b)
     return true;
 }
 
+static void count_fall(struct backend *b)
+{
+    b->stats->falls++;
+    b->stats->falls_connect += b->cause == FALL_CONNECT;
+    b->stats->falls_timeout += b->cause == FALL_TIMEOUT;
+    b->stats->falls_closed += b->cause == FALL_CLOSED;
+}
+
+static void log_health(const struct backend *b)
+{
+    static const char *const causes[] = {[FALL_CONNECT] = "not connected",
+                                         [FALL_TIMEOUT] = "calls pass their timeout",
+                                         [FALL_CLOSED] = "its connections end"};
+    if (b->down)
+        log_info("backend %s: down: its calls fail at once (%s)", b->name, causes[b->cause]);
+    else
+        log_info("backend %s: back", b->name);
+}
+
 void backend_note_health(struct backend *b)
 {
     struct backends *set = b->set;
@@ -154,10 +173,9 @@ void backend_note_health(struct backend *b)
     if (down == b->down || b->leaves) return;
     b->down = down;
     b->stats->down += down ? 1 : -1;
-    b->stats->falls += down;
+    if (down) count_fall(b);
     set->changes++;
-    if (log_allows(&set->log, set->now))
-        log_info("backend %s: %s", b->name, down ? "down: its calls fail at once" : "back");
+    if (log_allows(&set->log, set->now)) log_health(b);
     for (uint32_t i = 0; i < b->settings.connections && !down; i++) conn_wake(b->conns[i]);
 }
 

@@ -146,6 +146,12 @@ static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool
     return !fault || c->troubles <= 1;
 }
 
+static enum backend_fall cause_of(bool was_ready, bool late)
+{
+    if (late) return FALL_TIMEOUT;
+    return was_ready ? FALL_CLOSED : FALL_CONNECT;
+}
+
 static void end(struct conn *c, enum ended_by by, const char *reason)
 {
     struct backends *set = c->backend->set;
@@ -168,6 +174,7 @@ static void end(struct conn *c, enum ended_by by, const char *reason)
     if (settled) c->troubles = 0;
     c->troubles += fault && (!settled || late);
     c->failed = (!was_ready || late) && !c->is_apart;
+    if (!c->is_apart) c->backend->cause = cause_of(was_ready, late);
     bool at_once = begins_at_once(c, was_ready, late, fault);
     go_on(c, at_once, at_once ? held_save(c) : NULL);
 }
@@ -220,6 +227,7 @@ void conn_give_up(struct conn *c, enum conn_state state)
     fail_calls(c, c->reason);
     if (c->is_apart) return;
     conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
+    c->backend->cause = FALL_CONNECT;
     backend_note_health(c->backend);
 }
 

@@ -1,13 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/flow.h"
+#include "client/elsewhere.h"
 #include "client/generation.h"
 
 /* Failover: the children one after the other until one's result is not among those that `on` names. With order shuffled or
  * least_failures the first child stays the first; the others are sorted. `share` and `burst` are a token bucket over the
  * requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens,
- * each that goes on takes one. */
+ * each that goes on takes one.
+ *
+ * A cas is compared by the first child alone. One that another child shows is not shown to the client. Where a miss goes on, what
+ * may make an item (N) is made by the last child that is tried. */
 struct route_state {
     double tokens;
     uint32_t failures[]; /* a child, in a row, for least_failures */
@@ -44,10 +47,21 @@ static uint32_t next_child(struct flow *flow)
     return best;
 }
 
+/* Whether none is left to try when so many legs were begun. */
+static bool is_last(const struct flow *flow, uint32_t tried)
+{
+    return tried >= flow->route->options.tries || tried >= flow->route->children_n;
+}
+
 static void try_child(struct flow *flow, uint32_t child)
 {
+    const struct request *r = &flow->kept->r;
     flow->chosen |= 1u << child;
-    flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
+    if (request_place(r) & PLACE_MAKES && flow->route->options.on & RESULT_MISS &&
+        !is_last(flow, flow->tried + 1))
+        elsewhere_leg_without_making(flow, child);
+    else
+        flow_leg(flow, child, flow->route->children[child], r);
 }
 
 static void start(struct flow *flow)
@@ -66,14 +80,32 @@ static void start(struct flow *flow)
 static bool may_go_on(struct flow *flow, const struct result *result)
 {
     const struct route_options *o = &flow->route->options;
-    if (!(o->on & result->kind) || flow->tried >= o->tries ||
-        flow->tried >= flow->route->children_n)
-        return false;
+    if (!(o->on & result->kind) || is_last(flow, flow->tried)) return false;
+    if (request_place(&flow->kept->r) & PLACE_COMPARES) return false;
     if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
     struct route_state *state = flow->route->state;
     if (state->tokens < 1) return false;
     state->tokens -= 1;
     return true;
+}
+
+static void tell(struct flow *flow, const struct result *result)
+{
+    if (flow->tried > 1 && request_place(&flow->kept->r) & PLACE_ASKS)
+        elsewhere_finish(flow, result);
+    else
+        flow_finish(flow, result);
+}
+
+/* After only misses and errors the miss is the better answer. */
+static void tell_better(struct flow *flow, const struct result *result)
+{
+    if (flow->best && result_is_worse(result->kind, flow->best->kind)) {
+        struct result best = result_of(flow->best);
+        tell(flow, &best);
+    } else {
+        tell(flow, result);
+    }
 }
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
@@ -83,11 +115,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
         *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
     }
     if (!may_go_on(flow, result)) {
-        /* After only misses and errors the miss is the better answer. */
-        if (flow->best && result_is_worse(result->kind, flow->best->kind))
-            flow_finish_best(flow);
-        else
-            flow_finish(flow, result);
+        tell_better(flow, result);
         return;
     }
     if (!flow->best || !result_is_worse(result->kind, flow->best->kind))

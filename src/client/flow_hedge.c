@@ -1,9 +1,10 @@
 #include "base/board.h"
-#include "client/flow.h"
+#include "client/elsewhere.h"
 
 /* Hedge: the first child, and when it is slower than a percentile of its own times, or errs, the second too; the first good result
- * counts (source: Dean and Barroso, The Tail at Scale). Only reads are asked twice: a write might be done twice, and what gets
- * tells (a cas id) holds for one server alone. */
+ * counts (source: Dean and Barroso, The Tail at Scale). Only reads that mean the same in both places are asked twice: a write might
+ * be done twice, and a cas is one server's. An mg that finds a stale item takes its recache win: a win in the answer that nobody is
+ * told is handed back. */
 
 enum { REMEMBERED = 1024 }; /* times after which all weigh half */
 
@@ -37,13 +38,7 @@ static double patience(const struct route_state *state, const struct route_optio
 
 static bool may_be_asked_twice(const struct request *r)
 {
-    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
-    size_t len;
-    if (r->command_id == COMMAND_GETS || !request_only_reads(r)) return false;
-    while (request_next_flag(&at, end, &flag, &len)) {
-        if (*flag == 'c') return false;
-    }
-    return true;
+    return request_only_reads(r) && request_place(r) == 0;
 }
 
 static void start(struct flow *flow)
@@ -59,12 +54,22 @@ static void ask_second(struct flow *flow)
     flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
 }
 
+/* Noted in `chosen`, a bit a child. */
+static void hand_back(struct flow *flow, uint32_t place)
+{
+    flow->chosen |= 1u << place;
+    elsewhere_hand_back(flow, place);
+}
+
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
+    if (flow->chosen >> place & 1) return; /* what it was handed back to has answered */
     if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
     if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
         ask_second(flow);
+    else if (flow_is_finished(flow) && elsewhere_has_won(flow, result))
+        hand_back(flow, place);
     else if (flow->running == 0 || !is_error)
         flow_finish(flow, result);
 }

@@ -5,7 +5,7 @@
 /* --- versions ---------------------------------------------------------------------------------- */
 
 /* One to three digits at *at, and the separator behind them; moves *at. */
-static bool take_part(const uint8_t **at, const uint8_t *end, char separator, uint32_t *number)
+static bool take_part(const uint8_t **at, const uint8_t *end, uint8_t separator, uint32_t *number)
 {
     const uint8_t *p = *at, *first = p;
     *number = 0;

@@ -8,12 +8,9 @@
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-struct request *mg_async_request(struct script *s, uint32_t at, uint32_t serial)
+void mg_async_touch(struct script *s)
 {
-    struct async *a = async_find(s, at, serial);
-    if (!a || a != s->coroutines.running) return NULL;
-    a->is_touched = true; /* Lua may write to it */
-    return &a->flow->kept->r;
+    if (s->coroutines.running) s->coroutines.running->is_touched = true;
 }
 
 /* --- calls ------------------------------------------------------------------------------------- */
@@ -117,19 +114,17 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
 
 /* --- results ----------------------------------------------------------------------------------- */
 
-static const struct kept_result *find_result(const struct script *s, uint32_t at, uint32_t serial,
-                                             uint32_t call)
+static const struct kept_result *find_result(const struct script *s, uint32_t call)
 {
-    const struct async *a = async_find(s, at, serial);
-    if (!a || a != s->coroutines.running || call >= a->calls_n) return NULL;
+    const struct async *a = s->coroutines.running;
+    if (!a || a->is_told || call >= a->calls_n) return NULL;
     if (!a->calls[call].result.kind) return NULL;
     return &a->calls[call].result;
 }
 
-bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
-                     struct mg_result *out)
+bool mg_async_result(struct script *s, uint32_t call, struct mg_result *out)
 {
-    const struct kept_result *kept = find_result(s, at, serial, call);
+    const struct kept_result *kept = find_result(s, call);
     if (!kept) return false;
     *out = (struct mg_result){.kind = kept->kind,
                               .text_at = (uintptr_t)kept->text,
@@ -150,10 +145,9 @@ bool mg_async_result(struct script *s, uint32_t at, uint32_t serial, uint32_t ca
     return true;
 }
 
-bool mg_async_flag(struct script *s, uint32_t at, uint32_t serial, uint32_t call, uint32_t letter,
-                   struct mg_bytes *out)
+bool mg_async_flag(struct script *s, uint32_t call, uint32_t letter, struct mg_bytes *out)
 {
-    const struct kept_result *kept = find_result(s, at, serial, call);
+    const struct kept_result *kept = find_result(s, call);
     const uint8_t *token;
     size_t len;
     if (!kept || !kept->news.response) return false;
@@ -171,10 +165,10 @@ static bool shows(const struct response *r, uint8_t letter)
     return response_find_flag(r, letter, &token, &len);
 }
 
-int32_t mg_async_rewrite(struct script *s, uint32_t at, uint32_t serial, uint32_t call,
-                         uint32_t what, const char *text, size_t len, uint64_t number)
+int32_t mg_async_rewrite(struct script *s, uint32_t call, uint32_t what, const char *text,
+                         size_t len, uint64_t number)
 {
-    if (!find_result(s, at, serial, call)) return MG_EDIT_OVER;
+    if (!find_result(s, call)) return MG_EDIT_OVER;
     struct async *a = s->coroutines.running;
     struct kept_result *kept = &a->calls[call].result;
     if (!kept->news.response || kept->kind != RESULT_HIT) return MG_EDIT_NO_VALUE;

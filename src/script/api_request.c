@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "client/client.h"
 #include "protocol/flags.h"
+#include "protocol/place.h"
 #include "protocol/text.h"
 #include "script/state.h"
 
@@ -67,6 +68,16 @@ bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *
         return false;
     *out = (struct mg_bytes){(uintptr_t)token, (uint32_t)len};
     return true;
+}
+
+int32_t mg_request_place(const struct request *r)
+{
+    return r->key_at ? (int32_t)request_place(r) : 0;
+}
+
+bool mg_request_has_only_flags(const struct request *r, const char *letters)
+{
+    return r->key_at && has_flags(r) && request_flags_are_among(r, letters);
 }
 
 static bool has_delta(const struct request *r)
@@ -149,6 +160,9 @@ static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint
                            uint32_t serial)
 {
     if (at == MG_BY_LUA) return (const uint8_t *)bytes;
+    const struct async *a = s->coroutines.running;
+    if (at == MG_BY_TURN && a)
+        return async_hold(s, a->at, s->asyncs.slots[a->at].serial, bytes, len);
     if (at != MG_BY_TURN) return async_hold(s, at, serial, bytes, len);
     return memcpy(arena_alloc(s->host.arena, len ? len : 1), bytes, len);
 }

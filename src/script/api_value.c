@@ -71,6 +71,10 @@ static void put_meta(struct line *l, const struct request *r, const struct mg_va
         default: break;
         }
     }
+    for (const char *mark = v->marks; mark < v->marks + sizeof v->marks && *mark; mark++) {
+        put_text(l, " ");
+        put(l, mark, 1);
+    }
     put_text(l, "\r\n");
 }
 

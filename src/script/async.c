@@ -170,7 +170,8 @@ struct async *async_create(struct script *s, uint32_t slot)
         flow_create(s->host.turn, &s->routes, &no_route, &waiting, kept_create(r), flow_end_of(r));
     turn_forget(r); /* its leg or its reply may end before the turn does */
     struct async *a = flow->own;
-    *a = (struct async){.script = s, .flow = flow, .tail = -1};
+    *a = (struct async){
+        .script = s, .flow = flow, .tail = -1, .handle = handle_take(&s->handle, HANDLE_REQUEST)};
     a->at = take_slot(&s->asyncs, a);
     a->calls = a->first;
     a->room = sizeof a->first / sizeof *a->first;
@@ -274,8 +275,10 @@ static void make_room(struct async *a)
 uint32_t async_add_call(struct async *a, const struct request *r)
 {
     if (a->calls_n == a->room) make_room(a);
-    a->calls[a->calls_n] = (struct async_call){
-        .command = r->command_id, .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
+    a->calls[a->calls_n] =
+        (struct async_call){.handle = handle_take(&a->script->handle, HANDLE_RESPONSE),
+                            .command = r->command_id,
+                            .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
     a->out++;
     return a->calls_n++;
 }
@@ -376,12 +379,20 @@ void async_wait(struct async *a, const struct async_wait *wait, double timeout)
 
 /* --- the end ----------------------------------------------------------------------------------- */
 
+/* From now on nothing that its function holds is good any more. */
+static void async_tells(struct async *a)
+{
+    struct script *s = a->script;
+    a->is_told = true;
+    if (a == s->coroutines.running) s->batch.request = NULL;
+}
+
 void async_finish(struct async *a, const struct result *result)
 {
     struct flow *flow = a->flow;
     bool was_entered = flow->is_entered; /* by its leg's end */
     async_stop_waiting(a);
-    a->is_told = true;
+    async_tells(a);
     flow_enter(flow);
     flow_finish(flow, result);
     if (!was_entered) flow_leave(flow);
@@ -391,7 +402,7 @@ void async_finish_call(struct async *a, uint32_t number)
 {
     async_stop_waiting(a);
     a->tail = (int32_t)number;
-    a->is_told = true;
+    async_tells(a);
     struct async_call *call = &a->calls[number];
     if (call->result.kind) finish_with(a, call, result_of(&call->result));
 }

@@ -6,10 +6,8 @@
 #include "base/slab.h"
 #include "script/state.h"
 
-enum { NO_NUMBER = MG_REQUEST + 1 };
-
 /* What a thread that rests or begins has on its stack. */
-enum { AT_FUNCTIONS = 1, AT_REQUEST, AT_FREE };
+enum { AT_FUNCTIONS = 1, AT_FREE };
 
 static uint32_t serial_of(const struct async *a)
 {
@@ -18,38 +16,10 @@ static uint32_t serial_of(const struct async *a)
 
 /* --- what functions that wait are given ---------------------------------------------------------- */
 
-/* [] -> [handle] */
-static struct mg_handle *push_new(lua_State *L, int metatable)
+/* [] -> [response] */
+static void push_response(lua_State *L, const struct async *a, uint32_t number)
 {
-    struct mg_handle *handle = lua_newuserdata(L, sizeof *handle);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, metatable);
-    lua_setmetatable(L, -2);
-    return handle;
-}
-
-/* [] -> [handle]: the thread's own for its first calls, new ones for further calls. */
-static struct mg_handle *push_one(lua_State *L, const struct async *a, uint32_t number)
-{
-    struct coroutine *c = a->coroutine;
-    int metatable = a->script->coroutines.response;
-    if (number >= COROUTINE_RESPONSES) return push_new(L, metatable);
-    if (!c->responses[number]) {
-        c->responses[number] = push_new(L, metatable);
-        c->response_refs[number] = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->response_refs[number]);
-    return c->responses[number];
-}
-
-/* [] -> [response]; returns what is behind it. */
-static struct mg_handle *push_response(lua_State *L, const struct async *a, uint32_t number)
-{
-    struct mg_handle *handle = push_one(L, a, number);
-    *handle = (struct mg_handle){.at = a->at,
-                                 .serial = serial_of(a),
-                                 .number = number,
-                                 .kind = a->calls[number].result.kind};
-    return handle;
+    handle_push(L, a->calls[number].handle);
 }
 
 static int push_list(lua_State *L, const struct async *a)
@@ -70,21 +40,10 @@ static int push_list(lua_State *L, const struct async *a)
 static int push_what_came(lua_State *L, const struct async *a)
 {
     switch (a->until.gives) {
-    case MG_GIVES_ONE: a->coroutine->comes->kind = a->calls[a->until.first].result.kind; return 1;
+    case MG_GIVES_ONE: return 1;
     case MG_GIVES_LIST: return push_list(L, a);
     default: return 0;
     }
-}
-
-/* The number of the handle at a place of the stack when it is one of that function; else NO_NUMBER. Nobody else makes
- * userdata of that size, and it is never written to. */
-static uint32_t number_at(lua_State *L, int at, const struct coroutine *c, const struct async *a)
-{
-    const struct mg_handle *handle = lua_touserdata(L, at);
-    bool is_known = handle == c->request || handle == c->responses[0];
-    if (!handle || (!is_known && lua_objlen(L, at) != sizeof *handle)) return NO_NUMBER;
-    bool is_its = handle->at == a->at && handle->serial == serial_of(a);
-    return is_its ? handle->number : NO_NUMBER;
 }
 
 /* --- threads ----------------------------------------------------------------------------------- */
@@ -94,10 +53,9 @@ static struct coroutine *take(struct script *s)
     struct coroutines *all = &s->coroutines;
     if (all->idle_n > 0) return all->idle[--all->idle_n];
     struct coroutine *c = slab_borrow(sizeof *c);
-    *c = (struct coroutine){.L = lua_newthread(s->L)}; /* [..., thread] */
-    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);        /* [...] */
-    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions);
-    c->request = push_new(c->L, all->request); /* on its own: [functions, request] */
+    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
+    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
+    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
     return c;
 }
 
@@ -105,7 +63,7 @@ static struct coroutine *take(struct script *s)
 static void give(struct script *s, struct coroutine *c)
 {
     struct coroutines *all = &s->coroutines;
-    lua_settop(c->L, AT_REQUEST);
+    lua_settop(c->L, AT_FUNCTIONS);
     if (all->idle_n == COROUTINES_IDLE)
         coroutine_drop(s, c);
     else
@@ -115,8 +73,6 @@ static void give(struct script *s, struct coroutine *c)
 void coroutine_drop(struct script *s, struct coroutine *c)
 {
     luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
-    for (uint32_t i = 0; i < COROUTINE_RESPONSES; i++)
-        if (c->responses[i]) luaL_unref(s->L, LUA_REGISTRYINDEX, c->response_refs[i]);
     slab_return(c, sizeof *c);
 }
 
@@ -168,8 +124,8 @@ static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
     lua_State *L = s->L;
     uint32_t at = a->at, serial = serial_of(a);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish);
-    lua_pushvalue(co, AT_REQUEST);
-    lua_xmove(co, L, 2);
+    lua_xmove(co, L, 1);
+    handle_push(L, a->handle);
     lua_pushnumber(L, at);
     lua_pushnumber(L, serial); /* [..., finish, result, request, at, serial] */
     s->coroutines.running = a;
@@ -185,11 +141,13 @@ static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
     lua_settop(c->L, AT_FREE);
-    uint32_t number = number_at(c->L, AT_FREE, c, a);
-    if (!a->is_told && number < a->calls_n)
-        async_finish_call(a, number);
-    else if (!a->is_told)
-        finish_in_lua(s, a, c->L);
+    if (!a->is_told) {
+        uint32_t number = handle_call(a, handle_at(c->L, AT_FREE));
+        if (number < a->calls_n)
+            async_finish_call(a, number);
+        else
+            finish_in_lua(s, a, c->L);
+    }
     give(s, c);
 }
 
@@ -201,7 +159,7 @@ static bool waits_well(const struct async *a)
     const struct coroutine *c = a->coroutine;
     if (!a->is_waiting && !a->is_ready) return false;
     return a->until.gives != MG_GIVES_ONE ||
-           (lua_gettop(c->L) > 0 && lua_touserdata(c->L, -1) == c->comes);
+           (lua_gettop(c->L) > 0 && handle_at(c->L, -1) == a->calls[a->until.first].handle);
 }
 
 /* Runs it on from where it stands, with n values on its stack, until it waits or ends. */
@@ -229,11 +187,10 @@ void coroutine_begin(struct script *s, uint32_t slot)
     if (!a) return;
     s->batch.answers[slot].route = ANSWER_TAKEN;
     a->coroutine = take(s);
-    *a->coroutine->request =
-        (struct mg_handle){.at = a->at, .serial = serial_of(a), .number = MG_REQUEST};
     lua_State *L = a->coroutine->L;
     lua_rawgeti(L, AT_FUNCTIONS, (int)function);
-    lua_pushvalue(L, AT_REQUEST); /* [functions, request, function, request] */
+    handle_push(L, a->handle); /* [functions, function, request] */
+    handle_turn_to(s, a, L);
     go(s, a, 1);
 }
 
@@ -247,8 +204,10 @@ void coroutines_go_on(struct script *s)
             async_finish(a, &miss);
         else if (lua_status(a->coroutine->L) != LUA_YIELD)
             fail(s, a, "somebody else has resumed this function's coroutine: only moongate does");
-        else
+        else {
+            handle_turn_on(s, a);
             go(s, a, push_what_came(a->coroutine->L, a));
+        }
     }
 }
 
@@ -271,7 +230,7 @@ static int yield(lua_State *L, struct async *a, const struct async_wait *wait, d
 {
     bool one = wait->gives == MG_GIVES_ONE && wait->first < a->calls_n;
     async_wait(a, wait, timeout);
-    if (one) a->coroutine->comes = push_response(L, a, wait->first);
+    if (one) push_response(L, a, wait->first);
     return lua_yield(L, one);
 }
 
@@ -287,7 +246,7 @@ static bool is_last(lua_State *L)
 static int call_own(lua_State *L)
 {
     struct async *a = running(L);
-    if (!a || number_at(L, 2, a->coroutine, a) != MG_REQUEST) return 0;
+    if (!a || a->is_told || handle_at(L, 2) != a->handle) return 0;
     uint32_t number = a->calls_n;
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
     if (is_last(L)) {
@@ -335,6 +294,16 @@ static int current(lua_State *L)
     return 2;
 }
 
+/* owner(): likewise, whoever asks while it runs. */
+static int owner(lua_State *L)
+{
+    struct async *a = script_of(L)->coroutines.running;
+    if (!a || a->is_told) return 0;
+    lua_pushnumber(L, a->at);
+    lua_pushnumber(L, serial_of(a));
+    return 2;
+}
+
 /* Keeps a field of the table at 1 in the registry. */
 static int keep_field(lua_State *L, const char *name)
 {
@@ -342,12 +311,10 @@ static int keep_field(lua_State *L, const char *name)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* open { request = metatable, response = metatable, functions =, finish =, explain_failure = } */
+/* open { functions =, finish =, explain_failure = } */
 static int open(lua_State *L)
 {
     struct coroutines *all = &script_of(L)->coroutines;
-    all->request = keep_field(L, "request");
-    all->response = keep_field(L, "response");
     all->functions = keep_field(L, "functions");
     all->finish = keep_field(L, "finish");
     all->explain_failure = keep_field(L, "explain_failure");
@@ -356,9 +323,13 @@ static int open(lua_State *L)
 
 void coroutines_push(struct script *s)
 {
-    static const luaL_Reg functions[] = {
-        {"open", open},       {"call_own", call_own},     {"wait", wait_for},
-        {"current", current}, {"fill_begin", fill_begin}, {"fill_is_doubtful", fill_is_doubtful}};
+    static const luaL_Reg functions[] = {{"open", open},
+                                         {"call_own", call_own},
+                                         {"wait", wait_for},
+                                         {"current", current},
+                                         {"owner", owner},
+                                         {"fill_begin", fill_begin},
+                                         {"fill_is_doubtful", fill_is_doubtful}};
     lua_State *L = s->L;
     lua_newtable(L); /* [functions] */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
@@ -366,4 +337,5 @@ void coroutines_push(struct script *s)
         lua_pushcclosure(L, functions[i].func, 1);
         lua_setfield(L, -2, functions[i].name); /* [functions] */
     }
+    handles_push_functions(s);
 }

@@ -24,26 +24,27 @@ static const char SCRIPT_ERROR[] = "script error";
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* [] -> [handler, run, trace], keeps `load` for the caller on top: [handler, run, trace, load] */
+/* [] -> [handles, now, handler, run, trace], keeps `load` for the caller on top: [..., load] */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
+    handles_init(s); /* before other light userdata: the first are the fastest */
     library_open(L, s->host.lua_dir);
     if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    lua_getglobal(L, "require");        /* [require] */
-    lua_pushstring(L, "moongate.boot"); /* [require, name] */
+    lua_getglobal(L, "require");        /* [..., require] */
+    lua_pushstring(L, "moongate.boot"); /* [..., require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
-    lua_getfield(L, -1, "start"); /* [boot, start] */
-    lua_remove(L, -2);            /* [start] */
+    lua_getfield(L, -1, "start"); /* [..., boot, start] */
+    lua_remove(L, -2);            /* [..., start] */
     lua_pushstring(L, script_cdef);
     lua_pushlightuserdata(L, s);
     lua_pushlightuserdata(L, &s->batch);
-    coroutines_push(s);                           /* [start, cdef, script, batch, waiting] */
-    if (lua_pcall(L, 4, 4, 0) != 0) return false; /* [handler, run, trace, load] */
+    coroutines_push(s);                           /* [..., start, cdef, script, batch, waiting] */
+    if (lua_pcall(L, 4, 4, 0) != 0) return false; /* [..., handler, run, trace, load] */
     return true;
 }
 
-/* [handler, run, trace, load] -> [handler, run, trace]; the route is in s->root. */
+/* [..., load] -> [...]; the route is in s->root. */
 static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
@@ -78,10 +79,11 @@ struct script *script_load(const struct script_host *host, const char *path, con
 {
     struct script *s = calloc(1, sizeof *s);
     if (!s) abort();
-    *s = (struct script){.host = *host,
-                         .generation = generation,
-                         .log = {.burst = LOG_BURST},
-                         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, 0}};
+    *s = (struct script){
+        .host = *host,
+        .generation = generation,
+        .log = {.burst = LOG_BURST},
+        .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = lua_newstate(memory_allocate, NULL);
@@ -132,6 +134,7 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
     fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     lua_settop(L, STACK_TOP); /* [...] */
+    handle_turn_ends(s);
     return at + 1;
 }
 
@@ -145,18 +148,6 @@ const char *script_wrong_number(const struct request *r)
     if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
         return "req.exptime was set to what is no whole number of seconds in 32 bits";
     return NULL;
-}
-
-/* Plain fields that a script may have written are checked before anything is sent. */
-static const char *wrong_number(const struct request *r, const struct answer *a)
-{
-    return a->route < 0 ? NULL : script_wrong_number(r); /* below 0 nothing is sent */
-}
-
-static void check_numbers(struct script *s, const struct request *r, struct answer *a)
-{
-    const char *wrong = wrong_number(r, a);
-    if (wrong) fail_slot(s, a, wrong);
 }
 
 /* What a route comes to without Lua: an answer; NONE, WAITS: the function with the number r->function_id is to be asked, and may
@@ -197,28 +188,31 @@ static int32_t first_answer(const struct script *s, uint32_t function)
 }
 
 /* The first answers: of the route that is all of the script, where no function was asked for. True when Lua has to be asked. */
-static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t n)
+static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t first,
+                  uint32_t n)
 {
     bool ask = false;
     for (uint32_t i = 0; i < n; i++) {
         struct answer *a = &answers[i];
         a->route = first_answer(s, slots[i].function_id);
         if (a->route >= 0) choose(s, &slots[i], a);
-        if (a->route == ANSWER_NONE) ask = true;
+        if (a->route != ANSWER_NONE) continue;
+        handle_of_slot(s, first + i);
+        ask = true;
     }
     return ask;
 }
 
 /* A function may answer with a chooser whose choice is a function, which is asked in its turn. */
-static bool go_on(struct script *s, struct request *slots, struct answer *answers, uint32_t n,
-                  bool is_last)
+static bool go_on(struct script *s, struct request *slots, struct answer *answers, uint32_t first,
+                  uint32_t n, bool is_last)
 {
     bool ask = false;
     for (uint32_t i = 0; i < n; i++) {
         struct answer *a = &answers[i];
-        check_numbers(s, &slots[i], a);
         if (a->route < 0 || choose(s, &slots[i], a)) continue;
         ask = true;
+        handle_of_slot(s, first + i);
         if (is_last) fail_slot(s, a, "functions and policies without end");
     }
     return ask;
@@ -239,14 +233,15 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 {
     struct script *s = router;
     uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
-    bool ask = begin(s, slots, answers, n);
+    bool ask = begin(s, slots, answers, first, n);
     for (unsigned round = 1; ask; round++) {
         for (uint32_t at = first; at < end;) at = run_from(s, at, end);
-        ask = go_on(s, slots, answers, n, round == ROUNDS) && round < ROUNDS;
+        ask = go_on(s, slots, answers, first, n, round == ROUNDS) && round < ROUNDS;
     }
     begin_waiting(s, answers, first, n);
     s->batch.at = s->batch.capacity;
     coroutines_go_on(s);
+    if (s->is_turned) handle_turn_ends(s);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
@@ -265,13 +260,13 @@ static void fail_trace(struct answer *a, struct path *path, const char *why)
 }
 
 /* Asks Lua, which tells the steps up to the answer through mg_step. */
-static void trace_in_lua(struct script *s, const struct request *r, struct answer *a, uint32_t at,
-                         struct path *path)
+static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct path *path)
 {
     lua_State *L = s->L;
     assert(lua_gettop(L) == STACK_TOP);
     a->route = ANSWER_NONE;
     s->path_taken = path;
+    handle_of_slot(s, at);
     lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
     lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
@@ -279,9 +274,8 @@ static void trace_in_lua(struct script *s, const struct request *r, struct answe
         fail_trace(a, path, why ? why : "out of memory");
         lua_settop(L, STACK_TOP); /* [...] */
     }
+    handle_turn_ends(s);
     s->path_taken = NULL;
-    const char *wrong = wrong_number(r, a);
-    if (wrong) fail_trace(a, path, wrong);
 }
 
 /* A route that C runs, and the one of those that it is made of that is chosen, or asked first: the last one, where functions are
@@ -309,7 +303,7 @@ static const struct route *trace_routes(struct script *s, struct request *r, str
         route = trace_route(s, s->routes.routes[a->route], r, path);
         settle(s, r, a, route);
         if (a->route == ANSWER_NONE) {
-            trace_in_lua(s, r, a, at, path);
+            trace_in_lua(s, a, at, path);
             continue;
         }
         if (a->route == ANSWER_WAITS) add_step(path, "", route->text, strlen(route->text));
@@ -326,7 +320,7 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
     struct answer *a = &answers[at];
     *path = (struct path){.len = 0};
     a->route = s->root;
-    if (s->root < 0) trace_in_lua(s, &slots[at], a, at, path);
+    if (s->root < 0) trace_in_lua(s, a, at, path);
     const struct route *route = trace_routes(s, &slots[at], a, at, path);
     if (a->route == ANSWER_MISS)
         add_step(path, "reply miss", "", 0);

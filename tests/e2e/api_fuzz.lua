@@ -1,6 +1,6 @@
 --- api_fuzz: a script that calls everything that scripts may call, in random order, with whatever it finds.
 -- Played by tests/e2e/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is wrong
--- is a Lua error, caught here; whatever crashes is the test's business.
+-- is a Lua error, caught here; whatever crashes is the test's business, and what is logged as WRONG.
 local mg = require "moongate"
 
 local seed = SEED
@@ -111,7 +111,7 @@ end
 local members = {
     Request = {
         methods = { "has_prefix", "has_suffix", "key_part", "hash", "in_share", "has_flag", "flag", "set_flag",
-            "clear_flag" },
+            "clear_flag", "has_only_flags", "compares_cas", "asks_cas" },
         fields = { "key", "value", "size", "exptime", "flags", "cas", "delta", "command", "client", "listener" },
     },
     Response = { methods = { "is_hit", "is_miss", "is_refused", "is_error", "has_flag", "flag" },
@@ -130,8 +130,12 @@ for class, of in pairs(members) do
     for _, name in ipairs(of.methods) do methods[#methods + 1] = name end
 end
 
+-- Of requests and responses that functions were given, which may be over: what they are.
+local given = {}
+
 -- The class of an object; nil for all else.
 local function class_of(thing)
+    if type(thing) == "userdata" then return given[thing] end
     local is_object = type(thing) == "cdata" or type(thing) ~= "string" and getmetatable(thing)
     return is_object and classes[tostring(thing):match "^%a+"]
 end
@@ -145,6 +149,10 @@ local function note(class, name, kind)
 end
 
 function learn(thing, req)
+    if type(thing) == "userdata" and not given[thing] then
+        local good, text = pcall(tostring, thing)
+        given[thing] = good and classes[text:match "^%a+"] or nil
+    end
     local class = class_of(thing)
     if not class then
         for _, item in ipairs(type(thing) == "table" and not getmetatable(thing) and thing or {}) do
@@ -152,7 +160,7 @@ function learn(thing, req)
         end
         return
     end
-    if class == "Response" then owner[thing] = owner[thing] or req end
+    if class == "Response" and type(req) == "userdata" then owner[thing] = owner[thing] or req end
     local of = by_class[class]
     local at = #of < 8 and #of + 1 or random(8)
     if class == "Timer" and of[at] then of[at]:stop() end -- or there would be no time for anything else
@@ -198,13 +206,59 @@ local turn = 0
 -- What may be given to a method, so that it goes as far as it can.
 local function argument() return random(2) == 1 and pick { "k", "t", ":", "v", "T" } or anything() end
 
-local function in_turn()
+-- True when the function of `req` may not touch a request or a response: it is another's, or its time is over.
+local function is_over(class, thing, req)
+    if type(thing) ~= "userdata" or type(req) == "table" then return false end -- it may be that of who sent the table
+    if class == "Request" then return thing ~= req end
+    return class == "Response" and owner[thing] ~= nil and owner[thing] ~= req
+end
+
+-- Touching what is over is an error that says so.
+local function expect_over(class, name, f)
+    local good, result = pcall(f)
+    if good or not tostring(result):find(("this %s is over: "):format(class:lower()), 1, true) then
+        mg.log.error(("WRONG: %s.%s of one that is over: %s"):format(class, name, tostring(result)))
+    end
+end
+
+-- Other ways to touch a request or a response than by its fields and methods.
+local touches = {
+    Request = {
+        function(thing) mg.spawn(pool, thing) end,
+        function(thing) return tostring(thing) end,
+        function(thing) return coroutine.wrap(function() return thing.key end)() end,
+        function(thing) return thing[pick { "key_at", "owner", "nosuch", "value", "kind" }] end,
+        function(thing) thing[pick(strings)] = anything() end,
+    },
+    Response = {
+        function(thing) return mg.request.set("k", thing) end,
+        function(thing) return tostring(thing) end,
+        function(thing) return coroutine.wrap(function() return thing.value end)() end,
+        function(thing) return mg.reply.error(thing.error or "x") end,
+        function(thing) thing[pick(strings)] = anything() end,
+    },
+}
+
+-- The next function or field; req: whose function touches it, nil: none's.
+local function in_turn(req)
     turn = turn % #turns + 1
     local class, name, is_method = unpack(turns[turn])
     local of = by_class[class]
     if #of == 0 then return end
     local thing = pick(of)
     local kind = kind_of(class, thing)
+    if is_over(class, thing, req) then
+        note(class, name, kind)
+        if random(3) == 1 then
+            local touch = pick(touches[class])
+            return expect_over(class, "another way", function() return touch(thing) end)
+        end
+        return expect_over(class, name, function()
+            if is_method then return thing[name](thing, argument(), pick { 1, anything() }, anything()) end
+            if random(2) == 1 then thing[name] = anything() end
+            return thing[name]
+        end)
+    end
     if is_method and random(3) == 1 then
         local stranger = pick(things)
         if class_of(stranger) ~= class then
@@ -288,7 +342,12 @@ local function play_some(req, may_wait)
     keep(req)
     for _ = 1, inside > 50 and 1 or random(8) do
         play(plays, req)
-        for _ = 1, 4 do pcall(in_turn) end
+        for _ = 1, 4 do pcall(in_turn, req) end
+        if random(10) == 1 then
+            local go = coroutine.wrap(function() coroutine.yield() in_turn(nil) end)
+            go()
+            mg.timer.after(0.001, function() pcall(go) pcall(in_turn, nil) end)
+        end
         if may_wait and inside <= 50 and random(2) == 1 then play(waits, req) end
     end
 end
@@ -324,7 +383,10 @@ local function plain(req)
     return some_end(req)
 end
 
-local slow, slower = mg.async(waiting), mg.async(function(req) mg.sleep(0.002) return waiting(req) end)
+local slow, slower = mg.async(waiting), mg.async(function(req)
+    mg.sleep(pick { 0.002, 0.002, 0.1 }) -- also until another script is used
+    return waiting(req)
+end)
 
 routes = { pool, other, slow, slower, plain, mg.failover { other, pool }, mg.all_sync { pool, slow },
     mg.all_async { slow, plain },
@@ -353,7 +415,17 @@ note("mg", "options", "live")
 keep(mg.timer.after(3600, function() end))
 for _, thing in ipairs(things) do learn(thing) end
 
+-- What the test's own client asks for is only looked at, and kept: nobody may touch it later.
+local function own(req)
+    local key, client = req.key, req.client
+    for _ = 1, 3 do pcall(in_turn, nil) end
+    if req.key ~= key or req.client ~= client then mg.log.error("WRONG: another's request: " .. req.key) end
+    keep(req)
+    return pool
+end
+
 return function(req)
+    if req:has_prefix "own:" then return own(req) end
     if req.key == "alive" or req.key == "done:calm" then return pool end -- one line each, whatever else goes on
     return plain(req)
 end

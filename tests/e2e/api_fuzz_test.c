@@ -1,7 +1,7 @@
 /* Scripts may call what they like with whatever they like, when they like: they get Lua errors, and no worker dies of it.
  *
- * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on. That it has called
- * all there is, is compared with the types for editors, which are compared with what there is by tests/unit/meta_test.c. */
+ * The script is api_fuzz.lua; API_FUZZ_SEED and API_FUZZ_SECONDS choose where it begins and how long it goes on: 4 s, in CI 30. That it
+ * has called all there is, is compared with the types for editors, which are compared with what there is by tests/unit/meta_test.c. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"
@@ -165,6 +165,7 @@ struct fuzz {
     const struct memcached *server;
     struct moongate *m;
     struct client *clients[CLIENTS], *pacer;
+    const char *rest[CLIENTS]; /* of a request that the client has sent a part of, or NULL */
     unsigned seed, random, sent, reloads;
 };
 
@@ -174,6 +175,57 @@ static void fuzz_loads(struct fuzz *f, const char *script)
     moongate_signal(f->m, SIGHUP);
 }
 
+/* One of the clients sends a request, or half of one, or the rest of that; or another takes its place. */
+static void fuzz_sends(struct fuzz *f)
+{
+    unsigned at = random_below(&f->random, CLIENTS);
+    struct client **c = &f->clients[at];
+    const char *text = f->rest[at] ? f->rest[at] : some_command(&f->random);
+    size_t len = strlen(text);
+    if (!f->rest[at] && random_below(&f->random, 6) == 0)
+        len = random_below(&f->random, (unsigned)len);
+    client_sends(*c, textf("%.*s", (int)len, text));
+    f->rest[at] = text[len] ? text + len : NULL;
+    if (random_below(&f->random, 40)) return;
+    *c = replaced(*c, f->m, &f->random);
+    f->rest[at] = NULL;
+}
+
+/* The next line is that text; or, on a busy machine, an error of the server's. True when it was the text. */
+static bool comes(struct client *c, const char *text)
+{
+    const char *line = client_sees_line(c);
+    if (strcmp(line, text) == 0) return true;
+    if (strncmp(line, "SERVER_ERROR 127.0.0.1:", 23) != 0)
+        stage_fails("wanted %s, got %s", text, line);
+    return false;
+}
+
+/* Nobody else's bytes come, whatever scripts do with what they keep of these requests. */
+static void fuzz_looks_at_its_own(struct fuzz *f)
+{
+    struct client *c = f->pacer;
+    const char *key = textf("own:%u:%u", f->seed, f->sent), *value = textf("<%s>", key);
+    const char *first = textf("VALUE %s 7 %zu", key, strlen(value));
+    client_sends(c, textf("set %s 7 0 %zu\r\n%s\r\n", key, strlen(value), value));
+    if (!comes(c, "STORED")) return;
+    client_sends(c, textf("get %s %s\r\n", key, key));
+    for (int i = 0; i < 2; i++) {
+        if (!comes(c, first)) return;
+        if (!comes(c, value)) stage_fails("an error in the place of a value");
+    }
+    if (!comes(c, "END")) return;
+    client_sends(c, textf("delete %s\r\n", key));
+    comes(c, "DELETED");
+}
+
+/* What is over was not touched, and nobody's request was another's. */
+static void fuzz_finds_nothing_wrong(const struct fuzz *f)
+{
+    if (moongate_log_count(f->m, "WRONG") > 0)
+        stage_fails("see WRONG in the log: API_FUZZ_SEED=%u", f->seed);
+}
+
 /* Sends for so long, seconds, and loads again and again; no faster than the worker takes it, as what waits in sockets tests nothing
  * and would have to be worked off before anything else. */
 static void fuzz_goes_on(struct fuzz *f, double seconds)
@@ -181,14 +233,15 @@ static void fuzz_goes_on(struct fuzz *f, double seconds)
     double until = stage_now() + seconds;
     fuzz_loads(f, script_with(f->seed + ++f->reloads, f->server));
     while (stage_now() < until) {
-        struct client **c = &f->clients[random_below(&f->random, CLIENTS)];
-        client_sends(*c, some_command(&f->random));
-        if (random_below(&f->random, 40) == 0) *c = replaced(*c, f->m, &f->random);
-        if (++f->sent % A_RELOAD == 0)
+        fuzz_sends(f);
+        if (++f->sent % A_RELOAD == 0) {
+            fuzz_finds_nothing_wrong(f);
             fuzz_loads(f, script_with(f->seed + ++f->reloads, f->server));
+        }
         if (f->sent % 8) continue;
         client_sends(f->pacer, "delete alive\r\n");
         client_sees_line(f->pacer);
+        fuzz_looks_at_its_own(f);
     }
 }
 
@@ -213,7 +266,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     moongate_workers(f.m, &before, 1);
     for (int i = 0; i < CLIENTS; i++) f.clients[i] = client_connects(f.m);
     f.pacer = client_connects(f.m);
-    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", 4));
+    fuzz_goes_on(&f, (double)asked("API_FUZZ_SECONDS", getenv("CI") ? 30 : 4));
     /* what a slow machine did not come to */
     const char *left;
     double most = stage_now() + 60;
@@ -223,6 +276,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
     if (before != after || moongate_log_count(f.m, "gone:") > 0)
         stage_fails("the worker was replaced: API_FUZZ_SEED=%u", seed);
     assert_true(moongate_log_count(f.m, "no way on") == 0);
+    fuzz_finds_nothing_wrong(&f);
     assert_true(f.sent > 100);
     moongate_signal(f.m, SIGTERM);
     moongate_exits(f.m, 0);

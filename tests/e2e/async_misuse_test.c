@@ -213,7 +213,7 @@ static void a_functions_coroutine_is_only_moongates(void **state)
     client_sees(c, "SERVER_ERROR nil thread nil\r\n");
 }
 
-/* What a script keeps beyond its function's end is void for others; in the same coroutine it is the next function's own. */
+/* What a script keeps is over for others, and once its function has ended for all. */
 static void what_is_kept_too_long_is_never_anothers(void **state)
 {
     struct backend *b = backend_listens();
@@ -238,15 +238,7 @@ static void what_is_kept_too_long_is_never_anothers(void **state)
               "  for _, f in ipairs(tries) do if not pcall(f) then failed = failed + 1 end end\n"
               "  return mg.reply.error(failed .. ' of ' .. #tries)\n"
               "end\n"
-              "local function own(req)\n"
-              "  local is_own = kept.req == req and kept.req.key == 'own'\n"
-              "  local read = pcall(function() return kept.res.value end)\n"
-              "  local res = mg.call(pool, kept.req)\n"
-              "  return mg.reply.error(tostring(is_own) .. ' ' .. tostring(read) .. ' ' .. "
-              "kept.res.value .. res.value)\n"
-              "end\n"
               "local waits = mg.async(function(req)\n"
-              "  if req.key == 'own' then return own(req) end\n"
               "  if req.key == 'other' then return failures() end\n"
               "  kept.req, kept.res = req, mg.call(pool, req)\n"
               "  kept.set = mg.request.set('k', kept.res)\n"
@@ -261,17 +253,15 @@ static void what_is_kept_too_long_is_never_anothers(void **state)
     get_finds(c, "keep", b, "keep", "x");
     client_sends(c, "get sync\r\n");
     client_sees(c, "SERVER_ERROR 10 of 10\r\n");
-    client_sends(c, "get own\r\n");
-    backend_sees(b, "get own\r\n");
-    backend_answers(b, hit_and_end("own", "y"));
-    client_sees(c, "SERVER_ERROR true false yy\r\n");
+    client_sends(c, "get other\r\n"); /* in the same coroutine */
+    client_sees(c, "SERVER_ERROR 10 of 10\r\n");
 
     client_sends(c, "get wait\r\n"); /* lives, and is another's */
     backend_sees(b, "get wait\r\n");
     backend_answers(b, hit_and_end("wait", "z"));
     backend_sees(b, "get more\r\n");
     client_sends(d, "get sync\r\nget other\r\n");
-    client_sees(d, "SERVER_ERROR 8 of 10\r\nSERVER_ERROR 8 of 10\r\n");
+    client_sees(d, "SERVER_ERROR 9 of 10\r\nSERVER_ERROR 9 of 10\r\n");
     backend_answers(b, "END\r\n");
     client_sees(c, hit_and_end("wait", "z"));
 }
@@ -289,8 +279,8 @@ static void a_request_that_was_decided_is_void_in_the_same_turn(void **state)
             textf(MG "local pool = mg.pool { '%s' }\n"
                      "local kept = {}\n"
                      "local function is_there(old)\n"
-                     "  return pcall(function() return old.key end) or old.value or\n"
-                     "    old:has_prefix 'k' or old:in_share(1)\n"
+                     "  return pcall(function() return old.key end) or\n"
+                     "    pcall(function() return old:in_share(1) end)\n"
                      "end\n"
                      "local at_once = mg.async(function(req)\n"
                      "  local old = table.remove(kept, 1)\n"
@@ -335,7 +325,7 @@ static void another_functions_request_cannot_be_sent_as_its_own(void **state)
     backend_sees(b, "get wait\r\n");
     client_sends(d, "get two\r\nget three\r\n");
     client_sees(d, "SERVER_ERROR script error\r\nSERVER_ERROR script error\r\n");
-    moongate_sees_log(m, "own request");
+    moongate_sees_log(m, "this request is over");
     moongate_sees_log(m, "returned a response, not a response of its own");
     backend_answers(b, "END\r\n");
     client_sees(c, hit_and_end("one", "1"));

@@ -1,5 +1,6 @@
 /* Connections to servers: what ends them, whose fault that is, what is sent once more; and pools whose servers take little at once.
  */
+#include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
@@ -169,6 +170,48 @@ static void a_server_that_closes_on_everybody_goes_down(void **state)
         backend_sees_links(b, (unsigned)i + 2);
     }
     assert_in_range(count(last, b, "falls"), 1, 3);
+    assert_int_equal(count(last, b, "falls_closed"), count(last, b, "falls"));
+}
+
+/* Each fall is counted with its cause. */
+static void falls_say_why(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c =
+        client_connects(before(b, "timeout = 0.05, failure_limit = 2, probe_min = 0.05, "
+                                  "connect_timeout = 0.2, stall_timeout = 60"));
+    client_sends(c, "get a\r\nget b\r\n");
+    for (int i = 0; i < 2; i++)
+        client_sees(c, textf("%stimeout\r\n", failure_of(backend_address(b))));
+    stat_becomes(c, "servers", textf("%s:falls_timeout", backend_address(b)), "1");
+    backend_sees(b, "get a\r\nget b\r\n");
+    backend_sees_closed(b);
+    assert_int_equal(count(c, b, "falls"), 1);
+    stage_clears();
+    const char *nobody = address_of_nobody();
+    c = client_connects(moongate_start(script_of_one(nobody, ""), NULL));
+    stat_becomes(c, "servers", textf("%s:falls_connect", nobody), "1");
+    assert_int_equal(stat_number(c, "servers", textf("%s:falls", nobody)), 1);
+}
+
+/* --- on_failure -------------------------------------------------------------------------------- */
+
+/* A failed mg is a miss as a server would say it: EN with what k and O repeat, nothing with q. */
+static void a_failed_mg_is_a_miss_where_the_pool_says_so(void **state)
+{
+    struct backend *b = backend_listens();
+    struct client *c = client_connects(before(b, "on_failure = 'miss'"));
+    backend_stops_listening(b);
+    backend_closes(b);
+    stat_becomes(c, "servers", textf("%s:down", backend_address(b)), "1");
+    client_sends(
+        c,
+        "mg a v\r\nmg a v k O1\r\nmg a O1 v k t\r\nmg YSBi k b v\r\nmg a v q\r\nmg a k q O2\r\n");
+    client_sees(c, "EN\r\nEN ka O1\r\nEN O1 ka\r\nEN kYSBi b\r\n");
+    client_sends(c, "md a\r\nmn\r\n");
+    client_sees_line_starting(c, failure_of(backend_address(b)));
+    client_sees(c, "MN\r\n");
+    client_sees_nothing_more(c);
 }
 
 /* A server that refuses the line of a store may have left its value in the stream: that connection goes, and with it no get of
@@ -329,6 +372,8 @@ int main(void)
         play(a_client_whose_requests_end_connections_takes_no_server_down),
         play(a_server_that_closes_on_everybody_goes_down),
         play(a_refused_store_costs_other_clients_nothing),
+        play(falls_say_why),
+        play(a_failed_mg_is_a_miss_where_the_pool_says_so),
         play(one_call_at_a_time_and_the_others_wait),
         play(what_waits_behind_one_call_outlives_its_connection),
         play(a_call_that_waited_too_long_is_not_sent_any_more),

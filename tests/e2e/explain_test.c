@@ -154,7 +154,8 @@ static void a_script_error_is_told_with_its_traceback(void **state)
                                    "return function(req) req.exptime = 1.5 return p end\n");
     run = moongate_runs("explain", path, "touch a 1", NULL);
     exits(run, BAD);
-    has(run.out, "-> script error\n  error         req.exptime was set to");
+    has(run.out,
+        textf("-> script error\n  error         %s:3: req.exptime is a whole number", path));
 }
 
 static void a_script_that_does_not_load_says_why(void **state)

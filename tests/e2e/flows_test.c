@@ -175,15 +175,19 @@ static void a_key_is_shown_in_the_form_in_which_it_came(void **state)
     }
 }
 
-static void cas_passes_through(void **state)
+static void cas_passes_through_but_no_other_place_s(void **state)
 {
     struct client *c = client_of("mg.failover { a, b, on = 'miss' }");
+    client_sends(c, "gets k\r\n");
+    backend_sees(a, "gets k\r\n");
+    backend_answers(a, "VALUE k 7 1 18446744073709551615\r\nx\r\nEND\r\n");
+    client_sees(c, "VALUE k 7 1 18446744073709551615\r\nx\r\nEND\r\n");
     client_sends(c, "gets k\r\n");
     backend_sees(a, "gets k\r\n");
     backend_answers(a, "END\r\n");
     backend_sees(b, "gets k\r\n");
     backend_answers(b, "VALUE k 7 1 18446744073709551615\r\nx\r\nEND\r\n");
-    client_sees(c, "VALUE k 7 1 18446744073709551615\r\nx\r\nEND\r\n");
+    client_sees(c, "VALUE k 7 1 9223372036854775807\r\nx\r\nEND\r\n");
     client_sends(c, "cas k 7 0 1 18446744073709551615\r\ny\r\n");
     backend_sees(a, "cas k 7 0 1 18446744073709551615\r\ny\r\n");
     backend_answers(a, "EXISTS\r\n");
@@ -385,7 +389,7 @@ int main(void)
         play(quiet_meta_commands_stay_quiet_and_keep_their_key_and_opaque),
         play(base64_keys_are_rewritten_and_shown_as_they_came),
         play(a_key_is_shown_in_the_form_in_which_it_came),
-        play(cas_passes_through),
+        play(cas_passes_through_but_no_other_place_s),
         play(long_values_reach_all_and_come_back_whole),
         play(a_second_try_on_one_server_is_not_answered_by_what_came_before),
         play(a_lost_server_is_failed_over_for_all_that_waited),

@@ -36,10 +36,12 @@ for path in paths:gmatch "%S+" do read(assert(io.lines(path))) end
 
 -- --- what there is --------------------------------------------------------------------------------
 
+local readonly = require "moongate.readonly"
+
 local function names(...)
     local all = {}
     for _, of in ipairs { ... } do
-        for name in pairs(of) do all[name] = true end
+        for name in readonly.pairs(of) do all[name] = true end
     end
     return all
 end
@@ -116,7 +118,7 @@ real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } 
 
 local pool = mg.pool { server }
 local policies = {}
-for name, make in pairs(mg) do
+for name, make in readonly.pairs(mg) do
     if type(make) == "function" and package.loaded["moongate.routes." .. name] then
         for _, spec in ipairs { {}, { pool }, { pool, pool }, { { a = pool } } } do
             policies[name] = policies[name] or options(make, spec)

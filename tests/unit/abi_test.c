@@ -47,7 +47,8 @@
     X(slots)                                                                                       \
     X(answers)                                                                                     \
     X(capacity)                                                                                    \
-    X(at)
+    X(at)                                                                                          \
+    X(request)
 #define SERVER_FIELDS(X)                                                                           \
     X(name)                                                                                        \
     X(name_len)                                                                                    \
@@ -121,7 +122,8 @@
     X(n)                                                                                           \
     X(flags)                                                                                       \
     X(cas)                                                                                         \
-    X(ttl)
+    X(ttl)                                                                                         \
+    X(marks)
 #define BYTES_FIELDS(X)                                                                            \
     X(at)                                                                                          \
     X(len)

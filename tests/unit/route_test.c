@@ -82,7 +82,7 @@ static const char *const mistakes[][2] = {
     {"return 5", "a route returned a number"},
     {"return 'pool'", "a route returned a string"},
     {"return {}", "a route returned a table"},
-    {"return req", "a route returned a cdata"},
+    {"return req", "a route returned a request"},
     {"return function() end", "a route returned nothing"},
     {"local function f() return f end return f", "without end"},
     {"local function f() return f() + 1 end return f()", "stack overflow"},
@@ -90,9 +90,9 @@ static const char *const mistakes[][2] = {
     {"req.nosuch = 1", "no field 'nosuch' that can be set"},
     {"req.command = 'get'", "no field 'command' that can be set"},
     {"req.has_prefix = 1", "no field 'has_prefix' that can be set"},
-    {"req.key_at = 5", "constant"},
-    {"req.noreply = 0", "constant"},
-    {"req.number = 1", "constant"},
+    {"req.key_at = 5", "no field 'key_at' that can be set"},
+    {"req.noreply = 0", "no field 'noreply' that can be set"},
+    {"req.number = 1", "no field 'number' that can be set"},
     {"req.key = ''", "a key is 1 to 250 bytes"},
     {"req.key = ('k'):rep(251)", "a key is 1 to 250 bytes"},
     {"req.key = 'x\\r\\nflush_all\\r\\n'", "script.lua:4: a key is 1 to 250 bytes"},
@@ -105,9 +105,9 @@ static const char *const mistakes[][2] = {
     {"req.value = 5", "req.value takes a string, not a number"},
     {"req.value = ('x'):rep(1001)", "a value may not be longer than --max-value"},
     {"req.exptime = 'soon'", "script.lua:4"},
-    {"req.exptime = 1.5 return pool", "req.exptime was set to"},
-    {"req.exptime = 2147483648 return pool", "req.exptime was set to"},
-    {"req.exptime = 0/0 return pool", "req.exptime was set to"},
+    {"req.exptime = 1.5 return pool", "script.lua:4: req.exptime is a whole number"},
+    {"req.exptime = 2147483648 return pool", "script.lua:4: req.exptime is a whole number"},
+    {"req.exptime = 0/0 return pool", "script.lua:4: req.exptime is a whole number"},
     {"req.flags = -1", "req.flags takes a whole number from 0 on, not -1"},
     {"req.flags = 0.5", "req.flags takes a whole number from 0 on"},
     {"req.flags = 2^53 + 2", "req.flags takes a whole number from 0 on"},
@@ -115,8 +115,8 @@ static const char *const mistakes[][2] = {
     {"req.flags = '18446744073709551616'", "req.flags takes a whole number from 0 on"},
     {"req.flags = '0x1'", "req.flags takes a whole number from 0 on"},
     {"req.flags = nil", "req.flags takes a whole number from 0 on"},
-    {"req.client_flags = 1", "constant"},
-    {"req.exptime = 1.5 error 'both'", "both"},
+    {"req.client_flags = 1", "no field 'client_flags'"},
+    {"req.exptime = 1.5 error 'both'", "req.exptime is a whole number"},
     {"mg.reply.error(('x'):rep(2000))", "1 to 1024 bytes"},
     {"mg.reply.error 'a\\rb'", "control bytes"},
     {"undefined_name()", "global 'undefined_name' is not defined"},
@@ -229,44 +229,91 @@ static void a_ready_reply_may_be_the_whole_route(void **state)
     assert_int_equal(w.answers[0].route, ANSWER_MISS);
 }
 
-static void a_request_kept_beyond_its_turn_is_an_error(void **state)
+/* Each way to touch a request, `kept` here. */
+static const char *const touches[] = {
+    "return kept.key",
+    "return kept.value",
+    "return kept.size",
+    "return kept.exptime",
+    "return kept.flags",
+    "return kept.cas",
+    "return kept.delta",
+    "return kept.command",
+    "return kept.client",
+    "return kept.listener",
+    "return kept.nosuch",
+    "return kept.has_prefix",
+    "return kept:has_prefix ''",
+    "return req.has_prefix(kept, '')",
+    "return req.has_suffix(kept, '')",
+    "return req.key_part(kept, ':', 1)",
+    "return req.hash(kept)",
+    "return req.in_share(kept, 1)",
+    "return req.has_flag(kept, 't')",
+    "return req.flag(kept, 't')",
+    "return kept:flag 't'",
+    "req.set_flag(kept, 't', '')",
+    "req.clear_flag(kept, 't')",
+    "kept.key = 'x'",
+    "kept.value = 'x'",
+    "kept.exptime = 1",
+    "kept.flags = 1",
+    "kept.cas = 1",
+    "kept.delta = 1",
+    "kept.nosuch = 1",
+    "return tostring(kept)",
+    "mg.spawn(pool, kept)",
+    "return coroutine.wrap(function() return kept.key end)()",
+};
+
+/* `after`: the key of the request in whose function it is touched. */
+static void touches_of_kept_ones_are_errors(const char *after, void (*ask)(void))
 {
-    static const char *const uses[] = {"kept.key", "kept.value .. ''",
-                                       "(function() kept.key = 'x' end)()",
-                                       "(function() kept.value = 'x' end)()"};
-    char text[512];
-    for (size_t i = 0; i < COUNT(uses); i++) {
+    char text[1024];
+    for (size_t i = 0; i < COUNT(touches); i++) {
         snprintf(text, sizeof text,
-                 AS_ROUTE("  if not KEPT[1] then KEPT[1] = 0 return pool end\n"
-                          "  if KEPT[1] == 0 then KEPT[1] = req return pool end\n"
-                          "  local kept = KEPT[1]\n  local _ = %s\n  return pool"),
-                 uses[i]);
-        char whole[640];
-        snprintf(whole, sizeof whole, "local KEPT = {}\n%s", text);
-        load(whole);
-        request_at(0, COMMAND_SET, "a", "v");
-        request_at(1, COMMAND_SET, "b", "v");
-        route(2);
-        end_turn();
-        request_at(0, COMMAND_SET, "c", "v");
-        const char *log = logged_while_routing(1);
-        if (!strstr(log, "script.lua:8")) fail_msg("%s: %s", uses[i], log);
-        assert_refused(0, "script error");
+                 "local kept\n" MG "local pool = mg.pool { '127.0.0.1:1' }\n"
+                 "return function(req)\n"
+                 "  if req.key == 'keep' then kept = req return pool end\n"
+                 "  assert(req.key == '%s')\n"
+                 "  local good, why = pcall(function() %s end)\n"
+                 "  return mg.reply.error(good and 'allowed' or tostring(why))\n"
+                 "end\n",
+                 after, touches[i]);
+        load(text);
+        ask();
+        uint32_t at = w.answers[0].route >= 0 ? 1 : 0;
+        assert_int_equal(w.answers[at].route, ANSWER_REFUSE);
+        const char *why = (const char *)w.answers[at].text_at;
+        size_t len = w.answers[at].text_len;
+        static const char OVER[] = "script.lua:7: this request is over: ";
+        if (!memmem(why, len, OVER, sizeof OVER - 1))
+            fail_msg("%s: %.*s", touches[i], (int)len, why);
+        assert_key(&w.slots[at], after);
         end_turn();
     }
 }
 
-static void a_kept_request_has_no_prefix(void **state)
+static void ask_in_the_next_turn(void)
 {
-    load("local KEPT = {}\n" AS_ROUTE(
-        "  if KEPT[2] then return KEPT[2]:has_prefix '' and mg.reply.miss() or pool end\n"
-        "  KEPT[#KEPT + 1] = req\n  return pool"));
-    request_at(0, COMMAND_GET, "a", NULL);
-    request_at(1, COMMAND_GET, "b", NULL);
-    route(2);
+    route_one(COMMAND_SET, "keep", "v");
     end_turn();
-    route_one(COMMAND_GET, "c", NULL);
-    assert_int_equal(w.answers[0].route, 0);
+    route_one(COMMAND_SET, "later", "v");
+}
+
+static void ask_in_the_same_turn(void)
+{
+    request_at(0, COMMAND_SET, "keep", "v");
+    request_at(1, COMMAND_SET, "beside", "v");
+    route(2);
+}
+
+static void a_request_kept_beyond_its_time_is_an_error_each_time_it_is_touched(void **state)
+{
+    touches_of_kept_ones_are_errors("later", ask_in_the_next_turn);
+    touches_of_kept_ones_are_errors("beside", ask_in_the_same_turn);
+    w.host.jit = false;
+    touches_of_kept_ones_are_errors("later", ask_in_the_next_turn);
 }
 
 static void a_value_is_not_put_into_a_command_without_one(void **state)
@@ -376,8 +423,7 @@ int main(void)
         alone(errors_anywhere_in_a_batch_cost_only_their_slots),
         alone(requests_are_refused_and_missed_in_their_own_slots),
         alone(a_ready_reply_may_be_the_whole_route),
-        alone(a_request_kept_beyond_its_turn_is_an_error),
-        alone(a_kept_request_has_no_prefix),
+        alone(a_request_kept_beyond_its_time_is_an_error_each_time_it_is_touched),
         alone(a_value_is_not_put_into_a_command_without_one),
         alone(a_hundred_thousand_requests_allocate_nothing_once_compiled),
         alone(a_hundred_thousand_requests_leave_nothing_behind_without_the_jit),

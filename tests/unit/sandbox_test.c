@@ -238,6 +238,16 @@ static void require_looks_beside_the_script_and_loads_once(void **state)
     fails(MG "return require 'wild'\n", "wild.lua:2:", "global 'wild' is not defined");
 }
 
+static void modules_that_require_each_other_are_named(void **state)
+{
+    write_text("one.lua", "return require 'two'\n");
+    write_text("two.lua", "\nreturn require 'one'\n");
+    fails(MG "return require 'one'\n", "two.lua:2:", "module 'one' requires itself");
+    load(MG "pcall(require, 'one')\n" ANY);
+    write_text("two.lua", "return { '127.0.0.1:1' }\n");
+    load(MG "return mg.pool(require 'one')\n");
+}
+
 static void print_goes_to_the_log(void **state)
 {
     capture_begin(STDERR_FILENO);
@@ -381,6 +391,7 @@ static void unsafe_what_is_there_works(void **state)
 static void unsafe_scripts_are_text_and_their_globals_defined(void **state)
 {
     w.host.unsafe = true;
+    fails(MG "mg.pool = 5\n", "script.lua:2:", "mg is read-only");
     fails(MG "return undefined_name\n", "script.lua:2:", "global 'undefined_name' is not defined");
     fails(MG "wild = 1\n", "script.lua:2:", "global 'wild' is not defined");
     fails(MG "return require 'nowhere'\n", "script.lua:2:", "nowhere.so");
@@ -401,6 +412,7 @@ int main(void)
         alone(shared_tables_cannot_be_changed_for_others),
         alone(what_a_script_needs_is_there),
         alone(require_looks_beside_the_script_and_loads_once),
+        alone(modules_that_require_each_other_are_named),
         alone(print_goes_to_the_log),
         alone(each_name_of_lua_is_there_or_its_error_says_what_to_do),
         alone(unsafe_each_name_of_lua_is_there),

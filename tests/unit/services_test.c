@@ -259,7 +259,7 @@ static void a_script_knows_the_time_and_its_worker(void **state)
          "assert(mg.now() == 12.5 and math.abs(mg.time() - os.time()) < 2)\n"
          "assert(mg.worker.id == 3 and mg.worker.count == 8 and mg.worker.generation == 3)\n" ANY);
     is_wrong("", "mg.worker.number", "there are: count, generation, id");
-    fails(MG "\nmg.worker.id = 0\n" ANY, "script.lua:3:", "cannot be changed");
+    fails(MG "\nmg.worker.id = 0\n" ANY, "script.lua:3:", "mg.worker is read-only");
 }
 
 static void a_script_reads_the_environment_while_it_loads(void **state)

@@ -1,5 +1,6 @@
 --- all_async: ask all routes and wait for none: the client gets a miss at once.
 -- (For a write that reads NOT_STORED or NOT_FOUND: nothing is known of it.)
+-- A cas is compared by the first route; after a hit the others get the same without it. Nothing is made (N).
 --
 --     mg.all_async { east, west }
 local abi = require "moongate.abi"

@@ -1,5 +1,7 @@
 --- all_fastest: ask all routes; the first result that is no error counts.
 -- Of only errors the last counts.
+-- A cas is the first route's: it compares it, and after a hit the others get the same without it. What N of mg asks for
+-- is made by the first; after its error, or with `hit` a miss, by the next, with `hit` by the last.
 --
 --     mg.all_fastest { east, west }
 --     mg.all_fastest { east, west, hit = true }

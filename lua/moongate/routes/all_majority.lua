@@ -1,5 +1,7 @@
 --- all_majority: ask all routes; the result on which more than half agree counts.
 -- Where no more than half agree, the worst does.
+-- A cas is the first route's: it compares it, and after a hit the others get the same without it. It makes what N of mg
+-- asks for.
 --
 --     mg.all_majority { east, west }
 local abi = require "moongate.abi"

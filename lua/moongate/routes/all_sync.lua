@@ -1,5 +1,7 @@
 --- all_sync: ask all routes, wait for all; the worst result counts.
 -- An error is worse than a no (not stored), a no than a miss, a miss than a hit.
+-- A cas is the first route's: it compares it, and after a hit the others get the same without it. It makes what N of mg
+-- asks for.
 --
 --     mg.all_sync { east, west }
 local abi = require "moongate.abi"

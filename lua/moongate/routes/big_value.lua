@@ -7,10 +7,11 @@
 -- keys of the parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is
 -- missing reads as a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete. Limits: 1,024
 -- parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves the parts to
--- their exptime.
+-- their exptime. The cas is the index's, and so are the marks of mg (W, X, Z).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
+local fill = require "moongate.fill"
 local kept = require "moongate.kept"
 local policy = require "moongate.policy"
 local reply = require "moongate.reply"
@@ -23,6 +24,7 @@ local bor, band = bit.bor, bit.band
 local MARK = 0x8000             -- in the flags of an index (source: mcrouter)
 local INDEX = "moongate big value 1: %d bytes, %d parts of %d, flags %s, hash %s"
 local PATTERN = "^moongate big value 1: (%d+) bytes, (%d+) parts of (%d+), flags (%d+), hash (%x+)$"
+local MARKS = { "Z", "X", "W" } -- in memcached's order
 local INDEX_MOST, PARTS_MOST = 160, 1024
 local KEY_MOST = 250 - 22       -- ":", 16 digits, ":", 4 digits
 
@@ -67,6 +69,15 @@ local function all_hit(responses)
     return true
 end
 
+-- What mg says of the index: that it is stale, won, or won by somebody else.
+local function marks_of(res)
+    local marks = ""
+    for _, mark in ipairs(MARKS) do
+        if res:has_flag(mark) then marks = marks .. mark end
+    end
+    return marks
+end
+
 -- The whole value, or a miss.
 local function join(child, key, index, res, touches, exptime)
     local parts = call_each(child, for_parts(key, index, touches and request.gat or request.get, exptime))
@@ -76,7 +87,8 @@ local function join(child, key, index, res, touches, exptime)
         len = len + parts[i].size
     end
     if len ~= index.len then return reply.miss() end
-    return reply.value_of_calls(response.inside(parts[1]).number, index.n, index.flags, res.cas, res.ttl)
+    return reply.value_of_calls(response.inside(parts[1]).number, index.n, index.flags, res.cas, res.ttl,
+        marks_of(res))
 end
 
 local function value_hash(at, serial)
@@ -118,7 +130,9 @@ return function(spec)
         local index = read_index(res)
         if not index then return res end
         local touches = req.command == "gat" or req.command == "gats"
-        return join(child, req.key, index, res, touches, touches and req.exptime or nil)
+        local whole = join(child, req.key, index, res, touches, touches and req.exptime or nil)
+        if reply.meaning(whole) then fill.give_back(child, req.key, res) end
+        return whole
     end)
 
     local touch = policy.waiting("big_value", children, function(req)

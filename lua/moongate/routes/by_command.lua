@@ -1,4 +1,5 @@
 --- by_command: a route for each command or group of commands.
+-- A cas is one server's: gets, gats, cas and the meta commands want the same route.
 --
 --     mg.by_command { get = replicas, delete = everywhere, incr = counters, default = main }
 local abi = require "moongate.abi"

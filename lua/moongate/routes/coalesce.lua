@@ -1,6 +1,6 @@
 --- coalesce: equal gets in flight share one call.
 -- For keys that many clients ask for at once. A get that comes after a write of its key never shares a call from before
--- it.
+-- it. gets share a cas, which is the same for all of them.
 --
 --     mg.coalesce { users }
 local abi = require "moongate.abi"

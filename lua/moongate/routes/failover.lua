@@ -19,7 +19,8 @@ local known = {
 }
 
 --- The first child answers; after a result that `on` names (default "error") the next does. The last result counts,
--- but a miss is told rather than an error.
+-- but a miss is told rather than an error. The first child alone compares a cas, and a cas of another is not shown (see
+-- the README); where a miss goes on, the last child makes what N of mg or ma asks for.
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)

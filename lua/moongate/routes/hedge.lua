@@ -1,5 +1,6 @@
 --- hedge: ask a second route too when the first is slower than usual, or errs; the first good answer counts.
--- Only get, and mg with no flag that writes: anything else goes to the first route alone.
+-- Only get, and mg with no flag that writes or is about a cas: anything else goes to the first route alone. A stale
+-- item's win in an answer that is dropped is handed back.
 --
 --     mg.hedge { near, far }
 --     mg.hedge { near, far, percentile = 0.99, least = 0.002, most = 0.1 }

@@ -1,5 +1,6 @@
 --- key_split: copies of hot keys: each worker of each host reads one of them, and writes go to all.
--- Copy 0 is the key itself; copy n is the key with "::n" behind it.
+-- Copy 0 is the key itself; copy n is the key with "::n" behind it. What is about a cas, and what may make an item as
+-- it looks (N), belongs to copy 0 for all workers: there a cas is read and compared, before other copies are written.
 --
 --     mg.key_split { users, replicas = 4, all_sync = true }
 local abi = require "moongate.abi"
@@ -18,33 +19,37 @@ local known = {
 
 local reads = { get = true, gats = true, gat = true }
 
+-- Copy 0 first; and a worker's own first.
 local function copies(route, options)
     local host = abi.text(C.mg_host())
     local id = options.id or C.mg_hash_text(host, #host) + C.mg_worker(abi.script)
-    local list = {}
-    for i = 1, options.replicas do
-        local n = (id + i - 1) % options.replicas -- its own first
-        list[i] = n == 0 and route or modify_key { route, suffix = "::" .. n }
-    end
-    return list
+    local list, own = { route }, {}
+    for n = 1, options.replicas - 1 do list[n + 1] = modify_key { route, suffix = "::" .. n } end
+    for i = 1, #list do own[i] = list[(id + i - 1) % #list + 1] end
+    return list, own
 end
 
-local function read_route(list)
+local function read_route(list, first_hit)
+    if not first_hit then return list[1] end
     local others = { unpack(list, 2) }
     local all = policy.route("first_hit", C.ROUTE_ALL, others, { wait = C.WAIT_HIT })
     local on = bit.bor(policy.errors, C.mg_result_bits("miss", 4))
     return policy.route("failover", C.ROUTE_FAILOVER, { list[1], all }, { on = on, tries = 2, share = 1 })
 end
 
+-- The copies in that order: reads ask the first, writes go to all.
+local function route_over(list, options)
+    local write = policy.route(options.all_sync and "all_sync" or "all_initial", C.ROUTE_ALL, list,
+        { wait = options.all_sync and C.WAIT_ALL or C.WAIT_INITIAL })
+    local words = {}
+    for id in pairs(commands.by_id(reads)) do words[#words + 1] = { command = id, child = 1 } end
+    return policy.route("key_split", C.ROUTE_COMMAND, { write, read_route(list, options.first_hit) }, {}, words)
+end
+
 --- @param spec table  a route, and options
 return function(spec)
     local children, options = policy.read("mg.key_split", policy.tail(spec, "replicas"), known, 1, 1)
     policy.want("mg.key_split", options, "replicas")
-    local list = copies(children[1], options)
-    local write = policy.route(options.all_sync and "all_sync" or "all_initial", C.ROUTE_ALL, list,
-        { wait = options.all_sync and C.WAIT_ALL or C.WAIT_INITIAL })
-    local read = options.first_hit and read_route(list) or list[1]
-    local words = {}
-    for id in pairs(commands.by_id(reads)) do words[#words + 1] = { command = id, child = 1 } end
-    return policy.route("key_split", C.ROUTE_COMMAND, { write, read }, {}, words)
+    local list, own = copies(children[1], options)
+    return policy.by_place("key_split", route_over(own, options), route_over(list, options), children)
 end

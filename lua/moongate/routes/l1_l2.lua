@@ -6,8 +6,9 @@
 -- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
 -- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes, gat and gats too: L2, and L1 forgets the
 -- key. Reads that L1 cannot answer for L2 (gets, mg but with v and f and only k, O, b, q, s beside them) go to L2
--- alone. A key that is written while it is read is not added to L1 (see moongate.fill), and what a set puts there goes
--- again when another write came between.
+-- alone. So every cas is L2's, and what is made (N), stale (md with I) or renewed is so in L2: L1 gets no value of mg
+-- that is. A key that is written while it is read is not added to L1 (see moongate.fill), and what a set puts there
+-- goes again when another write came between.
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
@@ -25,21 +26,14 @@ local known = {
 }
 
 local only_l2 = { gets = true, me = true }
-local deletes = { delete = true, md = true }
 
 local function is_nothing(res)
     return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
 end
 
--- What L1 does not know, or only L2 may do.
-local beyond = { "c", "h", "l", "t", "E", "M", "N", "R", "T" }
-
 -- A meta get that asks for no more than L1 knows.
 local function is_plain(req)
-    for i = 1, #beyond do
-        if req:has_flag(beyond[i]) then return false end
-    end
-    return req:has_flag "v" and req:has_flag "f"
+    return req:has_only_flags "vfkObqs" and req:has_flag "v" and req:has_flag "f"
 end
 
 --- @param spec table  L1 and L2, and options
@@ -52,6 +46,7 @@ return function(spec)
 
     -- What L1 has may be old: L2 says. Nothing is put into L1, which has something; but what is wrong there goes.
     local function decide(req, near)
+        fill.give_back(l1, req.key, near)
         local res = call(l2, req)
         if not res:is_error() and (res.value ~= near.value or res.flags ~= near.flags) then
             spawn(put, fill.delete(req))
@@ -68,7 +63,7 @@ return function(spec)
         end
         begin(place)
         res = call(l2, req)
-        if res:is_hit() then
+        if fill.may(res) then
             filler.later(req, res)
         elseif res:is_miss() and options.negative and req.command == "get" then
             spawn(put, fill.mark(req, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative)))
@@ -90,15 +85,15 @@ return function(spec)
         return res
     end)
 
-    local remove = policy.waiting("l1_l2", children, function(req)
-        local both = call_all({ l2, l1 }, req)
-        return both[2]:is_error() and both[2] or both[1]
-    end)
-
     local change = policy.waiting("l1_l2", children, function(req)
         local res = call(l2, req)
         call(put, fill.delete(req))
         return res
+    end)
+
+    local remove = policy.waiting("l1_l2", children, function(req)
+        local both = call_all({ l2, l1 }, req)
+        return both[2]:is_error() and both[2] or both[1]
     end)
 
     return policy.chooser("l1_l2", children, function(req)
@@ -110,6 +105,7 @@ return function(spec)
             return req:has_flag "T" and change or l2
         end
         if only_l2[command] then return l2 end
-        return deletes[command] and remove or change
+        if command == "md" then return req:has_only_flags "bkOq" and remove or change end
+        return command == "delete" and remove or change
     end)
 end

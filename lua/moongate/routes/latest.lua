@@ -1,4 +1,5 @@
 --- latest: one of the routes, always the same on a host; where it errs, the next.
+-- A cas is that of the host's first route (see mg.failover).
 -- For copies that all hold everything: hosts spread over them, and each finds in its own what it has put there.
 --
 --     mg.latest { east, west, south, tries = 2 }

@@ -6,10 +6,16 @@
 -- before `start` everything goes to the first route; then a key goes to the first until its moment, and to the second
 -- from it on; from start + 2 interval on everything goes to the second. Between start and end deletes go to both, so
 -- that nothing old comes back, whichever clock a proxy has: an error of either is the answer, else that it was there.
+--
+-- A cas is that of the route which a key is at. A delete that compares one (md with C) asks that route first, and the
+-- other only after a hit, without it. In the last 10 seconds before a key's moment no cas is shown that can be used: so
+-- none of the first route is compared in the second, unless a client holds it for longer.
 local async = require "moongate.async"
 local policy = require "moongate.policy"
 
 local time = os.time
+
+local FADING = 10 -- seconds
 
 local known = {
     start = policy.count(0, 2 ^ 40),        -- seconds since 1970
@@ -33,11 +39,31 @@ return function(spec)
         return results[1]:is_hit() and results[1] or results[2]
     end)
 
+    local function is_from(req)
+        return time() - start < req:hash() % window
+    end
+
+    local judged = policy.waiting("migrate", children, function(req)
+        local near, other = to, from
+        if is_from(req) then near, other = from, to end
+        local res = async.call(near, req)
+        if res:is_hit() then
+            req:clear_flag "C"
+            local copy = async.call(other, req)
+            if copy:is_error() then return copy end
+        end
+        return res
+    end)
+
+    local fading = policy.elsewhere("migrate", from, "the key moves")
+
     return policy.chooser("migrate", children, function(req)
         local passed = time() - start
-        if passed < 0 then return from end
+        if passed < -FADING then return from end
         if passed >= window then return to end
-        if deletes[req.command] then return both end
-        return passed < req:hash() % window and from or to
+        if passed >= 0 and deletes[req.command] then return req:compares_cas() and judged or both end
+        local left = req:hash() % window - passed
+        if left <= 0 then return to end
+        return left <= FADING and req:asks_cas() and not req:compares_cas() and fading or from
     end)
 end

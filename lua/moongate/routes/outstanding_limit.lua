@@ -1,4 +1,5 @@
 --- outstanding_limit: so many requests at most wait for a route at once, in each worker.
+-- The route that answers what is over compares no cas, that is an error; a cas that it shows is one that no server has.
 --
 --     mg.outstanding_limit { users, 1000, over = gutter }
 local abi = require "moongate.abi"
@@ -6,15 +7,19 @@ local policy = require "moongate.policy"
 
 local C = abi.C
 
+local TEXT = "too many requests are in flight"
+
 local known = {
     most = policy.count(1, 1e9),
-    over = policy.over "too many requests are in flight", -- "error" (unless given), "miss", or another route
+    over = policy.over(TEXT), -- "error" (unless given), "miss", or another route
 }
 
 --- @param spec table  a route, how many, and options
 return function(spec)
     local children, options = policy.read("mg.outstanding_limit", policy.tail(spec, "most"), known, 1, 1)
     policy.want("mg.outstanding_limit", options, "most")
-    children[2] = spec.over ~= "error" and options.over or nil -- its own error is "busy", which fails over
-    return policy.route("outstanding_limit", C.ROUTE_LIMIT, children, { most_in_flight = options.most })
+    local over = spec.over ~= "error" and options.over or nil -- its own error is "busy", which fails over
+    local to = { children[1], over and policy.spare("over", over, TEXT) }
+    return policy.route("outstanding_limit", C.ROUTE_LIMIT, to, { most_in_flight = options.most }, nil,
+        { children[1], over })
 end

@@ -1,4 +1,5 @@
 --- random: any of the routes, each time anew.
+-- Requests that belong to one place (about a cas, or with N) go to the route that the key's hash picks.
 --
 --     mg.random { east, west }
 local abi = require "moongate.abi"

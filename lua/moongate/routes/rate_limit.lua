@@ -1,4 +1,5 @@
 --- rate_limit: so many requests a second, over all or by commands, in each worker.
+-- The route that answers what is over compares no cas, that is an error; a cas that it shows is one that no server has.
 --
 --     mg.rate_limit { users, rate = 10000, update = { rate = 500, burst = 1000 }, over = "miss" }
 local abi = require "moongate.abi"
@@ -51,6 +52,7 @@ return function(spec)
         words[#words + 1] = { command = id, child = places[bucket], number = bucket.rate, burst = bucket.burst }
     end
     if n == 0 then policy.fail("mg.rate_limit", "wants a rate") end
-    local to = { children[1], options.over or reply.error(TEXT) }
-    return policy.route("rate_limit", C.ROUTE_RATE, to, {}, words, options.over and to or children)
+    local shown = { children[1], options.over }
+    local over = options.over and policy.spare("over", options.over, TEXT) or reply.error(TEXT)
+    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, {}, words, shown)
 end

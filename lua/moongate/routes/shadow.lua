@@ -1,4 +1,5 @@
 --- shadow: send a share of requests, or of keys, to another route too; what that answers is dropped.
+-- What compares a cas it gets without it, once the first route has done it; what makes an item as it looks (N) not.
 --
 --     mg.shadow { users, to = new_users, share = 0.1 }
 --     mg.shadow { users, to = new_users, keys = { 0, 0.25 } }

@@ -5,7 +5,7 @@
 --
 -- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
 -- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was
--- stored.
+-- stored. What belongs to one place (a cas, N) belongs to the warm route.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -34,9 +34,9 @@ return function(spec)
     local read = policy.waiting("staging", children, function(req)
         fill.begin(place)
         local res = call(warm, req)
-        if res:is_hit() then
+        if fill.may(res) then
             filler.later(req, res)
-        else
+        elseif not res:is_hit() then
             spawn(staging, req)
         end
         return res
@@ -55,12 +55,12 @@ return function(spec)
         return res
     end)
 
-    -- A meta set that depends on a cas id or on the old value, but for append and prepend.
+    -- Also a meta set that adds or replaces. (What compares a cas, `both` sends to staging once the warm route has it.)
     local function is_conditional(req)
         if conditional[req.command] then return true end
-        if req.command ~= "ms" then return false end
+        if req.command ~= "ms" or req:has_flag "I" then return false end
         local mode = req:flag "M"
-        return req:has_flag "C" or mode == "E" or mode == "e" or mode == "R" or mode == "r"
+        return mode == "E" or mode == "e" or mode == "R" or mode == "r"
     end
 
     return policy.chooser("staging", children, function(req)

@@ -5,7 +5,8 @@
 --
 -- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
 -- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
--- it is asked again. All other commands go to the cold route alone.
+-- it is asked again. All other commands go to the cold route alone, so every cas is the cold route's. What makes an
+-- item where there is none (mg and ma with N) asks the cold route without N, and with it once the warm one was asked.
 local async = require "moongate.async"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
@@ -20,6 +21,12 @@ local known = {
 local TRIES_MOST, WAITS_MOST = 3, 100
 
 local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
+
+-- The time that N of mg, ma gives what it makes; nil without N.
+local function making(req)
+    local command = req.command
+    return (command == "mg" or command == "ma") and req:flag "N" or nil
+end
 
 --- @param spec table  the cold and the warm route, and options
 return function(spec)
@@ -43,28 +50,41 @@ return function(spec)
         local res = call(cold, req)
         for _ = 1, TRIES_MOST do
             if not res:is_hit() or not fill.is_doubtful() then return res end
+            fill.give_back(cold, req.key, res)
             wait()
             res = call(cold, req)
         end
         return res
     end
 
+    -- What counts is asked once.
+    local function call_cold(req)
+        return call(cold, req)
+    end
+
     local read = policy.waiting("warm_up", children, function(req)
-        local res = ask_cold(req)
-        if res:is_hit() then return res end
+        local exists_for = making(req)
+        if exists_for then req:clear_flag "N" end
+        local ask = req.command == "ma" and call_cold or ask_cold
+        local res = ask(req)
+        if res:is_hit() or res:is_refused() then return res end
         fill.begin(place)
         if req.command == "get" then
             local found = call(warm, req)
-            if found:is_hit() then filler.later(req, found) end
+            if fill.may(found) then filler.later(req, found) end
             return found
         end
-        local found = call(warm, fill.get(req.key))
-        if not found:is_hit() then return res end
-        filler.now(req, found)
-        return ask_cold(req)
+        local found = fill.look(warm, req.key)
+        if fill.may(found) then
+            filler.now(req, found)
+        elseif res:is_error() or not exists_for then
+            return res
+        end
+        if exists_for then req:set_flag("N", exists_for) end
+        return ask(req)
     end)
 
     return policy.chooser("warm_up", children, function(req)
-        return reads[req.command] and read or cold
+        return (reads[req.command] or making(req)) and read or cold
     end)
 end

@@ -1,4 +1,5 @@
 --- zone_failover: the local zone first; where that errs, all others at once, and the first that does not err counts.
+-- A cas is the local zone's, as the first child's of mg.failover.
 --
 --     mg.zone_failover { here = "a", zones = { a = pool_a, b = pool_b, c = pool_c }, on = { "error", "miss" } }
 local abi = require "moongate.abi"

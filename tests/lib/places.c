@@ -1,0 +1,227 @@
+#include "lib/places.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/address.h"
+#include "lib/backend.h"
+#include "lib/memcached.h"
+#include "lib/moongate.h"
+#include "lib/octets.h"
+#include "lib/scene.h"
+
+#define COPY_1                                                                                     \
+    "function(req) if not req:has_suffix '::1' then return a end req.key = req.key:sub(1, -4) "    \
+    "return b end"
+#define BUSY "mg.by_prefix { { stuck = s }, default = a }"
+
+/* clang-format off */
+const struct policy_row policy_rows[] = {
+    {"all_async", "mg.all_async { a, b }",                                       'a', GETS_SAME, BLIND},
+    {"all_fastest", "mg.all_fastest { a, b }",                                   'a', GETS_SAME, TELLS},
+    {"all_fastest", "mg.all_fastest { a, b, hit = true }",                       'a', GETS_SAME, TELLS},
+    {"all_initial", "mg.all_initial { a, b }",                                   'a', GETS_SAME, TELLS},
+    {"all_majority", "mg.all_majority { a, b, mg.null() }",                      'a', GETS_SAME, TELLS},
+    {"all_sync", "mg.all_sync { a, b }",                                         'a', GETS_SAME, TELLS},
+    {"big_value", "mg.big_value { a }",                                          'a', NOTHING, TELLS},
+    {"by_command", "mg.by_command { get = a, update = a, default = a }",         'a', NOTHING, TELLS},
+    {"by_prefix", "mg.by_prefix { { k = a }, default = b }",                     'a', NOTHING, TELLS},
+    {"cap_ttl", "mg.cap_ttl { a, 1000 }",                                        'a', NOTHING, TELLS},
+    {"coalesce", "mg.coalesce { a }",                                            'a', NOTHING, TELLS},
+    {"delay", "mg.delay { a, 0.001 }",                                           'a', NOTHING, TELLS},
+    {"deny", "mg.deny { a, prefixes = 'k' }",                                    '-', NOTHING, REFUSES},
+    {"error", "mg.error 'no'",                                                   '-', NOTHING, REFUSES},
+    {"failover", "mg.failover { a, b }",                                         'a', NOTHING, TELLS},
+    {"failover", "mg.failover { a, b, on = { 'error', 'miss' } }",               'a', NOTHING, TELLS},
+    {"failover", "mg.failover { a, b, b, on = { 'error', 'miss', 'refused' }, order = 'shuffled' }", 'a', NOTHING, TELLS},
+    {"failover_with_exptime", "mg.failover_with_exptime { a, b, 60 }",           'a', NOTHING, TELLS},
+    {"hash", "mg.hash { a, b }",                                                 '*', NOTHING, TELLS},
+    {"hedge", "mg.hedge { a, b, least = 0.001, most = 0.001 }",                  'a', IS_SPARE, TELLS},
+    {"hedge", "mg.hedge { mg.delay { a, after = 0.004 }, b, least = 0.001, most = 0.001 }", 'a', IS_SPARE, TELLS},
+    {"key_split", "mg.key_split { " COPY_1 ", 2, id = 1 }",                      'a', GETS_SAME, TELLS},
+    {"key_split", "mg.key_split { " COPY_1 ", 2, id = 1, all_sync = true, first_hit = true }", 'a', GETS_SAME, TELLS},
+    {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }",                                 'b', GETS_DELETE, TELLS},
+    {"l1_l2", "mg.l1_l2 { a, b }",                                               'b', GETS_DELETE, TELLS},
+    {"latest", "mg.latest { a, b, on = { 'error', 'miss' }, host = 'y' }",       'a', NOTHING, TELLS},
+    {"log_requests", "mg.log_requests { a }",                                    'a', NOTHING, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() + 9999, interval = 9 }",   'a', NOTHING, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9e7 }",   'a', IS_LEFT, TELLS},
+    {"migrate", "mg.migrate { a, b, start = os.time() - 99, interval = 9 }",     'b', NOTHING, TELLS},
+    {"modify_key", "mg.modify_key { a, ensure = 'k' }",                          'a', NOTHING, TELLS},
+    {"negative_cache", "mg.negative_cache { a }",                                'a', NOTHING, TELLS},
+    {"null", "mg.null()",                                                        '-', NOTHING, BLIND},
+    {"outstanding_limit", "mg.outstanding_limit { a, 9, over = b }",             'a', NOTHING, TELLS},
+    {"outstanding_limit", "mg.outstanding_limit { " BUSY ", 1, over = b }",      '-', NOTHING, IS_OVER},
+    {"random", "mg.random { a, b }",                                             '*', NOTHING, TELLS},
+    {"rate_limit", "mg.rate_limit { a, rate = 1e6, over = b }",                  'a', NOTHING, TELLS},
+    {"rate_limit", "mg.rate_limit { a, rate = 0.001, over = b }",                '-', NOTHING, IS_OVER},
+    {"set_ttl", "mg.set_ttl { a, 1000 }",                                        'a', NOTHING, TELLS},
+    {"shadow", "mg.shadow { a, to = b, share = 1 }",                             'a', GETS_SAME, TELLS},
+    {"staging", "mg.staging { a, b, exptime = 60 }",                             'a', GETS_SAME, TELLS},
+    {"warm_up", "mg.warm_up { a, b, exptime = 60 }",                             'a', NOTHING, TELLS},
+    {"warm_up", "mg.warm_up { a, b }",                                           'a', NOTHING, TELLS},
+    {"zone_failover", "mg.zone_failover { here = 'x', zones = { x = a, y = b } }", 'a', NOTHING, TELLS},
+    {"zone_failover", "mg.zone_failover { here = 'x', zones = { x = a, y = b }, on = { 'error', 'miss' } }", 'a', NOTHING, TELLS},
+};
+/* clang-format on */
+const size_t policy_rows_n = sizeof policy_rows / sizeof *policy_rows;
+
+static const char *addresses[2], *silent;
+static const double DELAYED = 0.02; /* seconds: more than any row's delay */
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static const char *script(const struct policy_row *row, char dead)
+{
+    const char *a = dead == 'a' ? address_of_nobody() : addresses[0];
+    const char *b = dead == 'b' ? address_of_nobody() : addresses[1];
+    return textf(MG "local a, b = mg.pool { '%s', name = 'a' }, mg.pool { '%s', name = 'b' }\n"
+                    "local s = mg.pool { '%s', timeout = 999, stall_timeout = 999 }\n"
+                    "local settles = { ['settle:a'] = a, ['settle:b'] = b }\n"
+                    "return mg.by_prefix { settles, default = %s }\n",
+                 a, b, silent, row ? row->route : "a");
+}
+
+/* The second server has stored much more: its cas counter is far ahead. */
+struct places *places_open(void)
+{
+    struct places *p = stage_memory(sizeof *p);
+    silent = backend_address(backend_listens());
+    for (int i = 0; i < 2; i++) {
+        addresses[i] = memcached_address(memcached_start(NULL));
+        p->of[i] = client_connects_to(addresses[i]);
+    }
+    for (int i = 0; i < 5000; i++) client_sends(p->of[1], "set x 0 0 1 noreply\r\nx\r\n");
+    client_sees_nothing_more(p->of[1]);
+    p->m = moongate_start(script(NULL, 0), NULL);
+    p->by = client_connects(p->m);
+    return p;
+}
+
+/* One request is in flight for as long as the test goes on, or has taken the only token: then b is asked, where no cas is
+ * compared. The one that is to stay may come while another is in flight, and go to b itself. */
+static void fill_up(struct places *p)
+{
+    struct client *stays = client_connects(p->m);
+    double end = stage_now() + stage_deadline();
+    do {
+        client_sends(stays, "get stuck\r\n");
+        if (stage_now() > end) stage_fails("%s is never over", p->row->route);
+    } while (strncmp(places_ask(p->by, "cas x 0 0 1 1\r\nx\r\n"), "SERVER_ERROR", 12) != 0);
+}
+
+void places_have(struct places *p, const struct policy_row *row, char dead)
+{
+    p->row = row;
+    moongate_reloads(p->m, script(row, dead));
+    if (row->tells == IS_OVER) fill_up(p);
+}
+
+/* --- asking ------------------------------------------------------------------------------------ */
+
+static const char *encoded(const char *key)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *text = stage_memory(strlen(key) / 3 * 4 + 1), *to = text;
+    for (; *key; key += 3) {
+        unsigned bits = (unsigned)key[0] << 16 | (unsigned)key[1] << 8 | (unsigned)key[2];
+        for (int shift = 18; shift >= 0; shift -= 6) *to++ = digits[bits >> shift & 63];
+    }
+    return text;
+}
+
+static bool begins_with(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+const char *places_request(const struct places *p, const char *form, unsigned long cas)
+{
+    const char *text = "";
+    for (size_t n; *form; form += n + (form[n] != '\0')) {
+        n = strcspn(form, "%$#");
+        const char *put = form[n] == '%' ? p->key : form[n] == '$' ? p->base64 : "";
+        if (form[n] == '#') put = textf("%lu", cas);
+        text = textf("%s%.*s%s", text, (int)n, form, put);
+    }
+    return text;
+}
+
+const char *places_ask(struct client *c, const char *request)
+{
+    const char *all = "", *line;
+    client_sends(c, textf("%smn\r\n", request));
+    while (strcmp(line = client_sees_line(c), "MN") != 0) all = textf("%s%s|", all, line);
+    return all;
+}
+
+const char *places_without_key(const struct places *p, const char *answer)
+{
+    for (;;) {
+        const char *at = strstr(answer, p->key);
+        if (!at && !(at = strstr(answer, p->base64))) return answer;
+        size_t len = begins_with(at, p->key) ? strlen(p->key) : strlen(p->base64);
+        answer = textf("%.*s%%%s", (int)(at - answer), answer, at + len);
+    }
+}
+
+/* The pools, and so their connections, are those of the route. Each round is one step further: what a server was asked before has been answered, and what moongate does upon that answer is
+ * on its way. Where a route delays answers, that time must have passed before. */
+void places_settle(struct places *p)
+{
+    enum { STEPS = 6 };
+    if (!strstr(p->row->route, " b")) return;
+    double end = stage_now() + (strstr(p->row->route, "mg.delay") ? DELAYED : 0);
+    for (int round = 0; round < STEPS || stage_now() < end; round++)
+        places_ask(p->by, "get settle:a\r\nget settle:b\r\n");
+}
+
+void places_cell(struct places *p, const char *in)
+{
+    p->key = textf("k%05u", p->keys++);
+    p->base64 = encoded(p->key);
+    for (; *in; in++) {
+        int place = *in - 'a';
+        places_ask(p->of[place], textf("set %s 0 0 2\r\n%d\r\n", p->key, 10 + 10 * place));
+    }
+}
+
+struct place_item places_item(struct places *p, int place)
+{
+    struct place_item item = {.cas = 0};
+    const char *answer = places_ask(p->of[place], textf("gets %s\r\n", p->key));
+    if (strncmp(answer, "VALUE ", 6) != 0) return item;
+    item.cas = places_shown_cas(answer);
+    sscanf(strchr(answer, '|') + 1, "%15[^|]", item.value);
+    return item;
+}
+
+/* By the key: the value that gets finds tells. */
+int places_judge(struct places *p)
+{
+    if (p->row->judge != '*') return p->row->judge - 'a';
+    return strstr(places_ask(p->by, places_request(p, "gets %\r\n", 0)), "|20|") != NULL;
+}
+
+unsigned long places_shown_cas(const char *answer)
+{
+    unsigned long cas = 0;
+    const char *c = strstr(answer, " c");
+    if (sscanf(answer, "VALUE %*s %*u %*u %lu", &cas) == 1) return cas;
+    if (c && strncmp(answer, "VALUE", 5) != 0) sscanf(c, " c%lu", &cas);
+    return cas;
+}
+
+void places_fail(struct places *p, const char *request, const char *answer, const char *why)
+{
+    enum { SHOWN = 30 };
+    if (++p->failures > SHOWN) return;
+    fprintf(stderr, "%s\n  asked   %s\n  answer  %s\n  %s\n", p->row->route,
+            octets_escape(request, strlen(request)), answer, why);
+}
+
+void places_close(struct places *p)
+{
+    if (p->failures) stage_fails("%u cells failed", p->failures);
+}
