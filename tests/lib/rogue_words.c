@@ -184,40 +184,52 @@ void rogue_add_line(struct rogue *r, const struct rogue_line *l)
 
 static char value[VALUE_ROOM + 4096];
 
-/* Lines that nobody may run. % is a digit of a key. */
+/* Lines that nobody may run. % is a key of others, @ the evil one. */
 static const char *const evil_lines[] = {
-    "set " ROGUE_EVIL " 0 0 4\r\nevil\r\n",
-    "set " ROGUE_EVIL " 0 0 4\r\nevil\r\n",
-    "set " ROGUE_EVIL " 0 0 4 noreply\r\nevil\r\n",
-    "ms " ROGUE_EVIL " 4\r\nevil\r\n",
-    "delete " ROGUE_OTHERS "%\r\n",
-    "delete " ROGUE_OTHERS "% noreply\r\n",
-    "md " ROGUE_OTHERS "% q\r\n",
-    "set " ROGUE_OTHERS "% 666 0 4\r\nevil\r\n",
-    "append " ROGUE_OTHERS "% 0 0 4 noreply\r\nevil\r\n",
-    "touch " ROGUE_OTHERS "% -1\r\n",
+    "set @ 0 0 4\r\nevil\r\n",
+    "set @ 0 0 4\r\nevil\r\n",
+    "set @ 0 0 4 noreply\r\nevil\r\n",
+    "ms @ 4\r\nevil\r\n",
+    "delete %\r\n",
+    "delete % noreply\r\n",
+    "md % q\r\n",
+    "set % 666 0 4\r\nevil\r\n",
+    "append % 0 0 4 noreply\r\nevil\r\n",
+    "touch % -1\r\n",
     "flush_all\r\n",
     "flush_all noreply\r\n",
 };
 static const char *const shifting_lines[] = {
-    "get " ROGUE_OTHERS "%\r\n",
+    "get %\r\n",
     "version\r\n",
     "mn\r\n",
     "quit\r\n",
     "END\r\n",
     "STORED\r\n",
-    "VALUE " ROGUE_OTHERS "% 0 4\r\nevil\r\nEND\r\n",
+    "VALUE % 0 4\r\nevil\r\nEND\r\n",
     "VA 4\r\nevil\r\n",
     "HD\r\n",
     "\r\n",
     "x",
 };
 
+static char *put_text(char *to, const char *text)
+{
+    return (char *)memcpy(to, text, strlen(text)) + strlen(text);
+}
+
 static size_t put_line(struct rogue *r, const char *const *lines, size_t count, char *to)
 {
     const char *line = lines[rogue_below(r, (unsigned)count)];
     char *start = to;
-    for (; *line; line++) *to++ = *line == '%' ? (char)('0' + rogue_below(r, 10)) : *line;
+    for (; *line; line++) {
+        if (*line == '%')
+            to = put_text(to, rogue_text(ROGUE_OTHERS "%u", rogue_below(r, 10)));
+        else if (*line == '@')
+            to = put_text(to, ROGUE_EVIL);
+        else
+            *to++ = *line;
+    }
     return (size_t)(to - start);
 }
 
