@@ -53,7 +53,9 @@ struct backend {
     struct conn *apart[BACKEND_APART]; /* made when needed; see apart */
     uint32_t apart_held;               /* calls that they hold back */
     char version[BACKEND_VERSION_MAX]; /* as it last told one of its connections; "": not known */
-    uint32_t noops_lost;               /* connections in a row that ended on `mn` */
+    uint32_t
+        large_value; /* bytes: so many or more may be too large for it, if nobody has looked at its version */
+    uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* it ended a connection that asked `mn`: none is asked before then */
     uint64_t
         suspects; /* clients, as bits of a hash, that had calls on each connection that ended early */

@@ -61,6 +61,7 @@ enum call_mark {
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get that was lost with its connection once */
     CALL_HEARD = 16,     /* a byte of its answer has come */
+    CALL_RARE = 32,      /* see request_is_rare */
 };
 
 /* Invariant: keys_seen < keys_n until the last event; the key records are in bytes[0..used). */
@@ -84,6 +85,7 @@ struct call {
     uint64_t
         after; /* held back for as long as its client's other connection has ended fewer calls */
     uint32_t opaque_at;
+    uint32_t value_len;
     uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
     uint32_t keys_seen; /* records that the response has gone past */

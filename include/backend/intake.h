@@ -11,7 +11,9 @@
 enum { INTAKE_VALUE_MAX = 128 * 1024 * 1024 };
 
 /* Uses all whole responses of what was read, and keeps the cut one. NULL, or the anomaly: then the rest of the bytes was not
- * looked at and none of it is kept. */
+ * looked at and none of it is kept. intake_refused is one that comes of a client's request: the server refused the line of a store,
+ * and is not known to have swallowed its value. */
+extern const char intake_refused[];
 const char *intake_take(struct conn *c, const struct inbuf_input *input)
     __attribute__((warn_unused_result));
 

@@ -22,6 +22,7 @@ enum {
 struct dialect {
     uint32_t version; /* 1.6.18 is 10618; 0: not known */
     bool meta;        /* takes mg, ms, md, ma, me as moongate sends them */
+    bool closes;      /* ends connections that ask what it does not know, as nutcracker does */
 };
 
 /* Reads a line `VERSION 1.6.18...` (len bytes). 0 when it names no version of three numbers. */
@@ -39,13 +40,21 @@ enum dialect_fit {
     DIALECT_LACKS, /* is not sent: the server would not understand it */
 };
 
-/* odd: see request_is_odd. The second form is for meta commands and those with a value; all others are taken. */
-enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, bool odd);
-static inline enum dialect_fit dialect_fit(const struct dialect *d, unsigned command, bool odd)
+/* What makes a request a special one, as bits. */
+enum dialect_trait {
+    DIALECT_ODD = 1,   /* see request_is_odd */
+    DIALECT_RARE = 2,  /* see request_is_rare */
+    DIALECT_LARGE = 4, /* its value may be too large for the server */
+};
+
+/* The second form is for meta commands, those with a value, and servers that close; all others are taken. */
+enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, unsigned traits);
+static inline enum dialect_fit dialect_fit(const struct dialect *d, unsigned command,
+                                           unsigned traits)
 {
     unsigned shape = command_info(command)->shape;
     bool is_special = shape == SHAPE_STORE || shape == SHAPE_META || shape == SHAPE_META_STORE;
-    return is_special ? dialect_fit_special(d, command, odd) : DIALECT_TAKES;
+    return is_special || d->closes ? dialect_fit_special(d, command, traits) : DIALECT_TAKES;
 }
 
 /* True when the byte stream is in step after that answer to that command. */

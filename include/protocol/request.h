@@ -125,6 +125,13 @@ static inline bool request_is_odd(const struct request *r)
     return r->value_at && request_store_is_odd(r);
 }
 
+/* True for a line of a form that memcached alone knows: a store with an exptime below 0, a delete with a hold time. */
+bool request_may_be_rare(const struct request *r);
+static inline bool request_is_rare(const struct request *r)
+{
+    return (r->value_at || r->command_id == COMMAND_DELETE) && request_may_be_rare(r);
+}
+
 /* Lets r be about another key, whose bytes stay the caller's; the client is still shown its own. False, and nothing has
  * changed, when it may not be sent: a key that goes as base64 may have any bytes, but fewer. */
 bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool strict);

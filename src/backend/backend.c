@@ -16,6 +16,9 @@
 enum {
     /* Servers cut a gat short where they take a get of any length, so it is held to the length of other lines. */
     GAT_LINE = LINE_MAX_BYTES - 256,
+    LARGE_VALUE =
+        512 *
+        1024, /* a store of so many bytes may be refused, where nobody has looked at the server's version */
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
 };
 
@@ -86,8 +89,11 @@ static struct backend *backend_create(struct backends *set, const char *name,
                                       const struct backend_settings *settings)
 {
     struct backend *b = slab_borrow(sizeof *b);
-    *b = (struct backend){
-        .set = set, .settings = *settings, .next = set->first, .suspects = ~(uint64_t)0};
+    *b = (struct backend){.set = set,
+                          .settings = *settings,
+                          .next = set->first,
+                          .suspects = ~(uint64_t)0,
+                          .large_value = LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(set->part, name);
     if (!b->stats) b->stats = &set->unlisted;
@@ -330,6 +336,12 @@ static bool may_ask_again(const struct conn *conn)
            conn_now(conn) >= conn->backend->shuns_noop_until;
 }
 
+static unsigned traits_of(const struct backend *b, const struct request *r)
+{
+    return (request_is_odd(r) ? DIALECT_ODD : 0) | (request_is_rare(r) ? DIALECT_RARE : 0) |
+           (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
+}
+
 /* The connection that may take r, NULL when the server does not know such a command. A connection that is not ready yet takes all:
  * it looks again when it is. */
 static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
@@ -337,7 +349,7 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
     if (usual->state != CONN_READY || usual->held) return usual;
-    switch (dialect_fit(&usual->dialect, r->command_id, request_is_odd(r))) {
+    switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
     case DIALECT_TAKES: return usual;
     case DIALECT_APART: return apart_get(b, r->affinity);
     default: break;

@@ -88,11 +88,12 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->wire = NULL;
-    call->marks = request_is_odd(r) ? CALL_ODD : 0;
+    call->marks = (request_is_odd(r) ? CALL_ODD : 0) | (request_is_rare(r) ? CALL_RARE : 0);
     call->affinity = r->affinity;
     call->after = 0;
     call->opaque_len = call->letters_len = 0;
     call->opaque_at = 0;
+    call->value_len = r->value_len;
     call->line_len = 0;
     call->keys_n = call->keys_seen = call->seen = call->used = 0;
     call->room = INSIDE;

@@ -16,9 +16,10 @@ enum { NOOPS_LOST = 3 }; /* connections in a row that end on `mn`: the server do
 
 /* Who ended it. */
 enum ended_by {
-    BY_TIME,   /* moongate: something did not happen in time */
-    BY_SERVER, /* the server, or the way there */
-    BY_ANOMALY /* moongate: bytes that should not have come */
+    BY_TIME,    /* moongate: something did not happen in time */
+    BY_SERVER,  /* the server, or the way there */
+    BY_ANOMALY, /* moongate: bytes that should not have come */
+    BY_REQUEST /* moongate: a client's request, which the server refused, may be in the stream still */
 };
 
 /* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
@@ -89,6 +90,7 @@ static bool may_be_a_clients(struct conn *c)
 static bool is_fault(struct conn *c, enum ended_by by)
 {
     if (c->state != CONN_READY || by == BY_TIME) return true;
+    if (by == BY_REQUEST) return false;
     if (in_flight(c) > 0) return !may_be_a_clients(c);
     return by == BY_ANOMALY || conn_now(c) - c->since < c->backend->settings.probe_min;
 }
@@ -157,7 +159,7 @@ static void end(struct conn *c, enum ended_by by, const char *reason)
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
     assert(conn_sane(c) && c->fd >= 0);
     if (settled) c->backend->suspects = ~(uint64_t)0;
-    bool fault = is_fault(c, by), idle = was_ready && !fault && in_flight(c) == 0;
+    bool fault = is_fault(c, by), idle = by == BY_SERVER && !fault && in_flight(c) == 0;
     bool again = shuns_noop(c, by);
     hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
@@ -192,11 +194,21 @@ void conn_broken(struct conn *c, int error)
     end(c, BY_SERVER, strerror(error));
 }
 
-void conn_anomaly(struct conn *c, const char *what)
+static void end_out_of_step(struct conn *c, enum ended_by by, const char *what)
 {
     c->backend->set->row->desyncs++;
     c->backend->stats->desyncs++;
-    end(c, BY_ANOMALY, what);
+    end(c, by, what);
+}
+
+void conn_anomaly(struct conn *c, const char *what)
+{
+    end_out_of_step(c, BY_ANOMALY, what);
+}
+
+void conn_refused(struct conn *c, const char *what)
+{
+    end_out_of_step(c, BY_REQUEST, what);
 }
 
 void conn_release(struct conn *c, const char *reason)

@@ -96,7 +96,10 @@ static void take_input(struct conn *c, const struct inbuf_input *input)
         return;
     }
     const char *anomaly = intake_take(c, input);
-    if (anomaly) conn_anomaly(c, anomaly);
+    if (anomaly == intake_refused)
+        conn_refused(c, anomaly);
+    else if (anomaly)
+        conn_anomaly(c, anomaly);
 }
 
 static void conn_readable(struct conn *c)

@@ -157,7 +157,7 @@ static bool proves_nothing(const struct conn *c, const struct span *line, char *
 /* Asks on, or not where that ended a connection before. */
 static void learn(struct conn *c)
 {
-    c->is_unasked = conn_now(c) < c->backend->shuns_noop_until;
+    c->is_unasked = c->dialect.closes = conn_now(c) < c->backend->shuns_noop_until;
     if (c->is_unasked)
         become_ready(c);
     else

@@ -44,6 +44,14 @@ static void answer_unknown(struct conn *c, struct call *call)
     drop(c, call);
 }
 
+static enum dialect_fit fit(const struct conn *c, const struct call *call)
+{
+    unsigned traits = (call->marks & CALL_ODD ? DIALECT_ODD : 0) |
+                      (call->marks & CALL_RARE ? DIALECT_RARE : 0) |
+                      (call->value_len >= c->backend->large_value ? DIALECT_LARGE : 0);
+    return dialect_fit(&c->dialect, call->command, traits);
+}
+
 /* A call that is in no FIFO: into the one where it belongs. */
 static void place(struct conn *c, struct call *call)
 {
@@ -51,7 +59,11 @@ static void place(struct conn *c, struct call *call)
         drop(c, call);
         return;
     }
-    switch (dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD)) {
+    if (apart_of(c->backend, call->affinity)) {
+        apart_push(c->backend, call); /* behind its client's last one, which went there */
+        return;
+    }
+    switch (fit(c, call)) {
     case DIALECT_LACKS: answer_unknown(c, call); break;
     case DIALECT_APART: apart_push(c->backend, call); break;
     case DIALECT_TAKES:
@@ -81,8 +93,7 @@ static void release_one(struct conn *c)
 {
     while (may_go(c)) {
         struct call *call = c->head;
-        bool lacks =
-            dialect_fit(&c->dialect, call->command, call->marks & CALL_ODD) == DIALECT_LACKS;
+        bool lacks = fit(c, call) == DIALECT_LACKS;
         if (!lacks && !(call->marks & CALL_EXPIRED)) {
             fifo_unhold(c);
             write_out(c, call);

@@ -5,6 +5,8 @@
 #include "backend/fifo.h"
 #include "protocol/echo.h"
 
+const char intake_refused[] = "desync: it refused the line of a store";
+
 enum taken {
     TAKEN_OK,
     TAKEN_NEED,  /* more bytes */
@@ -61,6 +63,15 @@ static bool wants_key(const struct call *call, const struct response *r)
     return r->kind == RESPONSE_ME && echo_breaks_lines(r->key, r->key_len);
 }
 
+/* Which values the server takes, as far as its version does not say: those that it took lately, or that are half of what it refused
+ * at most. */
+static void learn_size(struct backend *b, uint32_t n, const struct response *r, bool in_step)
+{
+    bool refused = r->kind & RESPONSE_ANY_ERROR;
+    if (refused && !in_step && n / 2 < b->large_value) b->large_value = n / 2;
+    if (!refused && n >= b->large_value) b->large_value = n + 1;
+}
+
 static enum taken take_response(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
@@ -82,8 +93,9 @@ static enum taken take_response(struct intake *in, struct response *r)
         return wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &news.key);
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
+    learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
-    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
+    return in_step ? TAKEN_OK : wrong(in, intake_refused);
 }
 
 /* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */

@@ -61,12 +61,22 @@ static bool has_value(unsigned shape)
     return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
 }
 
-enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, bool odd)
+/* What nutcracker 0.5.0 closes on, whoever else has calls on that connection. */
+static bool is_unknown_to_closers(unsigned command, unsigned shape)
+{
+    return command == COMMAND_GAT || command == COMMAND_GATS || shape == SHAPE_ADMIN;
+}
+
+enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, unsigned traits)
 {
     unsigned shape = command_info(command)->shape;
+    if (d->closes && is_unknown_to_closers(command, shape)) return DIALECT_LACKS;
+    if (d->closes && traits & DIALECT_RARE) return DIALECT_APART;
     if (is_meta(shape) && !d->meta) return DIALECT_LACKS;
-    if (shape == SHAPE_META_STORE && !is_seen(d->version)) return DIALECT_APART;
-    return has_value(shape) && odd ? DIALECT_APART : DIALECT_TAKES;
+    if (!has_value(shape)) return DIALECT_TAKES;
+    if (!is_seen(d->version) && (shape == SHAPE_META_STORE || traits & DIALECT_LARGE))
+        return DIALECT_APART; /* a refusal would not be in step */
+    return traits & DIALECT_ODD ? DIALECT_APART : DIALECT_TAKES;
 }
 
 /* --- refusals ---------------------------------------------------------------------------------- */

@@ -29,6 +29,21 @@ bool request_store_is_odd(const struct request *r)
     return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
 }
 
+/* memcached 1.6.45 takes the last word of any delete for its option, so that a key `noreply` would get no answer. The 0 is that of
+ * the hold time that a delete once had: every version lets it stand there. All other lines end in numbers, or have no options. */
+static bool has_hold(const struct request *r)
+{
+    static const char word[] = "noreply";
+    return r->command_id == COMMAND_DELETE && r->key_len == sizeof word - 1 &&
+           memcmp((const void *)r->key_at, word, sizeof word - 1) == 0;
+}
+
+bool request_may_be_rare(const struct request *r)
+{
+    if (command_info(r->command_id)->shape == SHAPE_STORE) return request_exptime(r) < 0;
+    return has_hold(r);
+}
+
 static uint8_t *put_exptime(uint8_t *to, const struct request *r)
 {
     *to++ = ' ';
@@ -77,16 +92,6 @@ static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
     return p;
 }
 
-/* memcached 1.6.45 takes the last word of any delete for its option, so that a key `noreply` would get no answer. The 0 is that of
- * the hold time that a delete once had: every version lets it stand there. All other lines end in numbers, or have no options. */
-static uint8_t *put_hold(uint8_t *p, const struct request *r)
-{
-    static const char word[] = "noreply";
-    bool misread = r->key_len == sizeof word - 1 &&
-                   memcmp((const void *)r->key_at, word, sizeof word - 1) == 0;
-    return misread ? put(p, " 0", 2) : p;
-}
-
 size_t request_encode_line(const struct request *r, uint8_t *to)
 {
     const struct command_info *c = command_info(r->command_id);
@@ -107,7 +112,7 @@ size_t request_encode_line(const struct request *r, uint8_t *to)
     case SHAPE_META_STORE: p = put_meta_flags(put_unsigned(p, r->value_len), r); break;
     case SHAPE_META: p = put_meta_flags(p, r); break;
     case SHAPE_TOUCH: p = put_exptime(p, r); break;
-    case SHAPE_DELETE: p = put_hold(p, r); break;
+    case SHAPE_DELETE: p = has_hold(r) ? put(p, " 0", 2) : p; break;
     default: break;
     }
     p = put(p, "\r\n", 2);

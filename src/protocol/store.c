@@ -142,6 +142,16 @@ static struct request_parse take_value(const struct line *l, size_t len, size_t 
     return p;
 }
 
+/* A number too many behind the length, `set a 1 0 0 5`, may be the length of a key with a space. That the value does not end where
+ * the first one says speaks for it, so what follows may be a value, and the client must begin anew. */
+static bool may_have_other_length(const struct line *l, size_t fixed, size_t length)
+{
+    struct readings w = {1, length};
+    if (l->tokens == fixed || line_ends_in_noreply(l)) return false;
+    add_reading(&w, l->token[5].at, l->token[5].len);
+    return w.n > 1;
+}
+
 static bool take_arguments(struct request *r, const struct line *l)
 {
     const struct token *flags = &l->token[2], *exptime = &l->token[3], *cas = &l->token[5];
@@ -163,7 +173,10 @@ struct request_parse store_parse(struct line *l, size_t len, struct request *r)
     if (read_length(t->at, t->len, &length) != LENGTH_GOOD || !good)
         return refuse_store(l, r, ERROR_FORMAT);
     if (length > l->rules->max_value) return refuse_large(l, length, r);
-    return take_value(l, len, length, r);
+    struct request_parse p = take_value(l, len, length, r);
+    if (p.status == REQUEST_REFUSED && may_have_other_length(l, fixed, length))
+        p.status = REQUEST_CLOSE;
+    return p;
 }
 
 struct request_parse store_parse_meta(struct line *l, size_t len, struct request *r)

@@ -204,6 +204,143 @@ static void a_clients_requests_keep_their_order_around_one_apart(void **state)
     client_sees_nothing_more(c);
 }
 
+/* The same where all of them waited for the first connection. */
+static void order_holds_when_they_waited_for_the_connection(void **state)
+{
+    struct backend *b = backend_listens();
+    backend_is(b, 0, "", ""); /* its answers are below */
+    struct client *c =
+        client_connects(before(b, "timeout = 60, stall_timeout = 60, connect_timeout = 60"));
+    backend_sees(b, "version\r\n");
+    client_sends(c, "set k 4294967296 0 1\r\nx\r\nget k\r\ndelete k\r\n");
+    for (int i = 0; i < 20; i++) stage_turns(1);
+    backend_answers(b, "VERSION 1.6.18\r\n");
+    backend_sees(b, "mn\r\n");
+    backend_answers(b, "MN\r\n");
+    comes_apart(b, "version\r\n");
+    backend_answers(b, "VERSION 1.6.18\r\n");
+    backend_sees(b, "mn\r\n");
+    backend_answers(b, "MN\r\n");
+    backend_sees(b, "set k 4294967296 0 1\r\nx\r\n");
+    for (int i = 0; i < 20; i++) stage_turns(1);
+    backend_has_nothing_anywhere(b);
+    backend_answers(b, "STORED\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "END\r\n");
+    backend_sees(b, "delete k\r\n");
+    backend_answers(b, "NOT_FOUND\r\n");
+    client_sees(c, "STORED\r\nEND\r\nNOT_FOUND\r\n");
+}
+
+/* nutcracker ends a connection that asks what it does not know. The answers to what it does know stay. */
+static void what_ends_connections_is_not_sent_where_others_are(void **state)
+{
+    static const char *const lines[] = {"gat 0 k\r\n", "gats 0 k k2\r\n", "gat -1 noreply\r\n"};
+    static const char *const stores[] = {"set k 0 -1 1\r\nx\r\n", "cas k 0 -5 1 7\r\nx\r\n",
+                                         "delete noreply\r\n"};
+    static const char *const sent[] = {"set k 0 -1 1\r\nx\r\n", "cas k 0 -5 1 7\r\nx\r\n",
+                                       "delete noreply 0\r\n"};
+    struct backend *b = backend_listens();
+    backend_is(b, 2, "VERSION 1.6.18\r\n", NULL);
+    struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
+    struct client *one = client_connects(m), *other = client_connects(m);
+    moongate_sees_log(m, "no meta commands: it ends connections that ask mn");
+    stat_becomes(one, "servers", textf("%s:state", backend_address(b)), "ready");
+    client_sends(other, "set k1 0 0 1\r\nx\r\n");
+    backend_sees(b, "set k1 0 0 1\r\nx\r\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        client_sends(one, lines[i]);
+        client_sees_line_starting(one, "ERROR");
+    }
+    client_sends(one, "stats items\r\n");
+    client_sees_line_starting(one, "STAT error:ERROR");
+    client_sees(one, "END\r\n");
+    backend_has_nothing_anywhere(b);
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        client_sends(one, stores[i]);
+        comes_apart(b, sent[i]);
+        backend_closes(b);
+        client_sees_line_starting(one, "SERVER_ERROR");
+    }
+    client_sends(one, "get k\r\n"); /* which goes behind the other's, where that still waits */
+    backend_turns_to_input(b);
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, "STORED\r\nEND\r\n");
+    client_sees(other, "STORED\r\n");
+    client_sees(one, "END\r\n");
+    assert_int_equal(stat_number(one, "servers", textf("%s:falls", backend_address(b))), 0);
+}
+
+/* A server that nobody has looked at may not swallow what it refuses, and what is too large is its own to say. */
+static void a_large_value_to_an_unknown_version_travels_apart(void **state)
+{
+    static const struct {
+        size_t n;
+        bool apart;
+        const char *answer;
+    } stores[] = {
+        {500000, false, "STORED\r\n"},
+        {600000, true, "SERVER_ERROR too large\r\n"},
+        {299999, false, "STORED\r\n"},
+        {300000, true, "STORED\r\n"},
+        {300000, false, "STORED\r\n"},
+        {300001, true, "SERVER_ERROR object too large for cache\r\n"},
+    };
+    struct backend *b = backend_listens();
+    backend_is(b, 2, "VERSION\r\n", "ERROR\r\n");
+    struct client *c = client_connects(before(b, "timeout = 60, stall_timeout = 60"));
+    char *value = stage_memory(600001);
+    memset(value, 'v', 600000);
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        const char *request =
+            textf("set k 0 0 %zu\r\n%.*s\r\n", stores[i].n, (int)stores[i].n, value);
+        client_sends(c, "get k\r\n");
+        unsigned usual = backend_turns_to_input(b);
+        backend_sees(b, "get k\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+        client_sends(c, request);
+        assert_int_equal(backend_turns_to_input(b) != usual, stores[i].apart);
+        backend_sees(b, request);
+        backend_answers(b, stores[i].answer);
+        client_sees(c, stores[i].answer);
+        if (strncmp(stores[i].answer, "SERVER", 6) == 0) backend_sees_closed(b);
+    }
+    assert_int_equal(stat_number(c, "servers", textf("%s:falls", backend_address(b))), 0);
+}
+
+/* In front of a server that takes one call at a time an odd store may be on the usual connection: nobody else has a call there. */
+static void a_server_that_refuses_stores_one_at_a_time_is_not_ill(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = before(b, "timeout = 60, stall_timeout = 60, requests = 'one'");
+    struct client *one = client_connects(m), *odd = client_connects(m), *last = client_connects(m);
+    struct client *watcher = client_connects(m);
+    const char *in_flight = textf("%s:in_flight", backend_address(b));
+    for (int i = 0; i < 6; i++) {
+        client_sends(one, "get k\r\nget k2\r\n");
+        backend_turns_to_input(b);
+        backend_sees(b, "get k\r\n");
+        client_sends(odd, "set k 4294967296 0 1\r\nx\r\n");
+        stat_becomes(watcher, "servers", in_flight, "3");
+        client_sends(last, "set k 0 0 1\r\ny\r\n");
+        stat_becomes(watcher, "servers", in_flight, "4");
+        backend_answers(b, "END\r\n");
+        backend_sees(b, "get k2\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(one, "END\r\nEND\r\n");
+        backend_sees(b, "set k 4294967296 0 1\r\nx\r\n");
+        backend_answers(b, "CLIENT_ERROR bad command line format\r\n");
+        client_sees(odd, "CLIENT_ERROR bad command line format\r\n");
+        backend_sees_closed(b);
+        backend_turns_to_input(b);
+        backend_sees(b, "set k 0 0 1\r\ny\r\n");
+        backend_answers(b, "STORED\r\n");
+        client_sees(last, "STORED\r\n");
+    }
+    assert_int_equal(stat_number(one, "servers", textf("%s:falls", backend_address(b))), 0);
+}
+
 /* --- versions ---------------------------------------------------------------------------------- */
 
 static void clients_are_told_the_lowest_version(void **state)
@@ -270,6 +407,10 @@ int main(void)
         play(a_pool_that_asks_nothing_is_ready_when_it_is_connected),
         play(an_ms_to_an_unknown_version_travels_apart),
         play(a_clients_requests_keep_their_order_around_one_apart),
+        play(order_holds_when_they_waited_for_the_connection),
+        play(what_ends_connections_is_not_sent_where_others_are),
+        play(a_large_value_to_an_unknown_version_travels_apart),
+        play(a_server_that_refuses_stores_one_at_a_time_is_not_ill),
         play(clients_are_told_the_lowest_version),
         play(keys_that_break_lines_are_answered_in_base64),
     };

@@ -71,6 +71,25 @@ static const struct {
     {"set k 0 0 99999999999", FORMAT},
 };
 
+/* Nothing is wrong with the line, but the value of its length has no end there. */
+static void a_wrong_value_may_be_a_right_one_of_another_length(void **state)
+{
+    static const char *const both[] = {"set a 1 0 0 36", "append a 1 0 3 36", "cas a 1 0 0 36 7"};
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    for (size_t i = 0; i < COUNT(both); i++) {
+        struct client *c = client_connects(m);
+        client_sends(c, textf("%s\r\nset k 0 0 1\r\nx\r\ndelete k\r\nflush_all\r\n", both[i]));
+        client_sees(c, "CLIENT_ERROR bad data chunk\r\n");
+        client_sees_closed(c);
+    }
+    struct client *c = client_connects(m);
+    client_sends(c, "set k 0 0 3 word\r\nabcd\r\nset k 0 0 3 3\r\nabcd\r\n"); /* one length alone */
+    client_sees(c,
+                "CLIENT_ERROR bad data chunk\r\nERROR\r\nCLIENT_ERROR bad data chunk\r\nERROR\r\n");
+    get_finds(c, "k", b, "k", "x"); /* the first thing it hears */
+}
+
 /* Neither the value nor what follows it is taken for a request, whether it came with the line or later. */
 static void a_refused_value_of_uncertain_length_ends_the_connection(void **state)
 {
@@ -235,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(a_refused_value_is_swallowed_where_its_length_is_certain),
         play(a_refused_value_of_uncertain_length_ends_the_connection),
+        play(a_wrong_value_may_be_a_right_one_of_another_length),
         play(no_word_is_taken_for_an_option),
         play(no_word_of_a_meta_command_is_taken_for_an_option),
         play(a_delete_of_the_key_noreply_has_a_number_behind_it),

@@ -177,6 +177,9 @@ static void each_kind_refuses_in_its_way(void **state)
          "VERSION 1.6.18\r\nSTORED\r\n"},
         {OLDSERVER_NUTCRACKER, "gat 0 k\r\nversion\r\n", ""},
         {OLDSERVER_NUTCRACKER, "mg k v\r\nversion\r\n", ""},
+        {OLDSERVER_NUTCRACKER, "delete k noreply\r\nset k 0 1 1\r\nx\r\n", "STORED\r\n"},
+        {OLDSERVER_NUTCRACKER, "delete k 0\r\nversion\r\n", ""},
+        {OLDSERVER_NUTCRACKER, "set k 0 -1 1\r\nx\r\nversion\r\n", ""},
         {OLDSERVER_LF, "version\r\nget k\r\n", "\nEND\r\n"},
         {OLDSERVER_WORD, "version\r\nget k\r\n", "VERSION\r\nEND\r\n"},
     };

@@ -83,6 +83,10 @@ static void execute_store(struct oldsession *s, enum oldstore_mode mode, char **
     }
     s->store = (struct oldstore){.mode = mode};
     s->is_noreply = strcmp(tokens[n - 1], "noreply") == 0;
+    if (s->traits->meta == META_CLOSES && tokens[3][0] == '-') {
+        s->wants_end = true;
+        return;
+    }
     if (!read_store(&s->store, tokens, mode == STORE_CAS)) {
         oldwords_answer(s, BAD_LINE); /* and what follows is not thrown away */
         return;
@@ -175,6 +179,10 @@ static void execute_gat(struct oldsession *s, const char *line, char **tokens, s
 
 static void execute_delete(struct oldsession *s, char **tokens, size_t n)
 {
+    if (s->traits->meta == META_CLOSES && n > 2 && strcmp(tokens[2], "noreply") != 0) {
+        s->wants_end = true;
+        return;
+    }
     if (n > 2) {
         bool is_zero = strcmp(tokens[2], "0") == 0;
         s->is_noreply = strcmp(tokens[n - 1], "noreply") == 0;

@@ -16,6 +16,7 @@
  *   a bad block of ms: 1.6.38 takes a cas number for it, or not;
  *   me, and the flags h, l, t of mg: tell the second in which they came; flush_all likewise.
  * What moongate answers otherwise on purpose, and streams do not hold either:
+ *   a store with a number too many (`set a 1 0 0 5`) whose value has another length than it says: closed, likewise;
  *   NUL in keys: refused, as what is routed and what is stored would differ;
  *   stores whose length is not certain (`set a b 0 0 5`): closed, as data must not become a request;
  *   lengths over --max-value: refused before anything is forwarded, so an older value stays;

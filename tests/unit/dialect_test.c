@@ -49,43 +49,61 @@ static const struct {
     uint32_t version;
     bool says_mn;
     unsigned command;
-    bool odd;
+    unsigned traits;
     enum dialect_fit fit;
 } fits[] = {
-    {10618, true, COMMAND_GET, false, DIALECT_TAKES},
-    {10618, true, COMMAND_SET, false, DIALECT_TAKES},
-    {10618, true, COMMAND_SET, true, DIALECT_APART},
-    {10618, true, COMMAND_CAS, true, DIALECT_APART},
-    {10618, true, COMMAND_META_GET, false, DIALECT_TAKES},
-    {10618, true, COMMAND_META_GET, true, DIALECT_TAKES},
-    {10618, true, COMMAND_META_SET, false, DIALECT_TAKES},
-    {10618, true, COMMAND_META_SET, true, DIALECT_APART},
-    {10645, true, COMMAND_META_SET, false, DIALECT_TAKES},
-    {10646, true, COMMAND_META_SET, false, DIALECT_APART}, /* nobody has looked at it */
-    {10646, true, COMMAND_META_DELETE, false, DIALECT_TAKES},
-    {10646, true, COMMAND_SET, false, DIALECT_TAKES},
-    {0, true, COMMAND_META_SET, false, DIALECT_APART}, /* built from git: VERSION UNKNOWN */
-    {0, true, COMMAND_META_GET, false, DIALECT_TAKES},
-    {10610, true, COMMAND_META_SET, false, DIALECT_TAKES},
-    {10609, true, COMMAND_META_SET, false, DIALECT_LACKS}, /* another form of ms */
-    {10609, true, COMMAND_META_GET, false, DIALECT_LACKS},
-    {10606, true, COMMAND_META_DEBUG, false, DIALECT_LACKS},
-    {10606, true, COMMAND_SET, false, DIALECT_TAKES},
-    {10618, false, COMMAND_META_GET, false, DIALECT_LACKS}, /* nutcracker before it */
-    {10618, false, COMMAND_META_SET, true, DIALECT_LACKS},
-    {10618, false, COMMAND_META_ARITHMETIC, false, DIALECT_LACKS},
-    {0, false, COMMAND_META_SET, false, DIALECT_LACKS},
-    {0, false, COMMAND_SET, false, DIALECT_TAKES},
-    {10425, false, COMMAND_GAT, false, DIALECT_TAKES},
+    {10618, true, COMMAND_GET, 0, DIALECT_TAKES},
+    {10618, true, COMMAND_SET, 0, DIALECT_TAKES},
+    {10618, true, COMMAND_SET, DIALECT_ODD, DIALECT_APART},
+    {10618, true, COMMAND_CAS, DIALECT_ODD, DIALECT_APART},
+    {10618, true, COMMAND_META_GET, 0, DIALECT_TAKES},
+    {10618, true, COMMAND_META_GET, DIALECT_ODD, DIALECT_TAKES},
+    {10618, true, COMMAND_META_SET, 0, DIALECT_TAKES},
+    {10618, true, COMMAND_META_SET, DIALECT_ODD, DIALECT_APART},
+    {10645, true, COMMAND_META_SET, 0, DIALECT_TAKES},
+    {10646, true, COMMAND_META_SET, 0, DIALECT_APART}, /* nobody has looked at it */
+    {10646, true, COMMAND_META_DELETE, 0, DIALECT_TAKES},
+    {10646, true, COMMAND_SET, 0, DIALECT_TAKES},
+    {0, true, COMMAND_META_SET, 0, DIALECT_APART}, /* built from git: VERSION UNKNOWN */
+    {0, true, COMMAND_META_GET, 0, DIALECT_TAKES},
+    {10610, true, COMMAND_META_SET, 0, DIALECT_TAKES},
+    {10609, true, COMMAND_META_SET, 0, DIALECT_LACKS}, /* another form of ms */
+    {10609, true, COMMAND_META_GET, 0, DIALECT_LACKS},
+    {10606, true, COMMAND_META_DEBUG, 0, DIALECT_LACKS},
+    {10606, true, COMMAND_SET, 0, DIALECT_TAKES},
+    {10618, false, COMMAND_META_GET, 0, DIALECT_LACKS}, /* nutcracker before it */
+    {10618, false, COMMAND_META_SET, DIALECT_ODD, DIALECT_LACKS},
+    {10618, false, COMMAND_META_ARITHMETIC, 0, DIALECT_LACKS},
+    {0, false, COMMAND_META_SET, 0, DIALECT_LACKS},
+    {0, false, COMMAND_SET, 0, DIALECT_TAKES},
+    {10425, false, COMMAND_GAT, 0, DIALECT_TAKES},
+    {0, false, COMMAND_SET, DIALECT_LARGE, DIALECT_APART}, /* its refusal would not be in step */
+    {0, false, COMMAND_SET, DIALECT_RARE, DIALECT_TAKES},
+    {10618, true, COMMAND_SET, DIALECT_LARGE, DIALECT_TAKES},
 };
 
 static void what_a_server_takes_is_known_by_version_and_noop(void **state)
 {
     for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) {
         struct dialect d = dialect_of(fits[i].version, fits[i].says_mn);
-        enum dialect_fit fit = dialect_fit(&d, fits[i].command, fits[i].odd);
+        enum dialect_fit fit = dialect_fit(&d, fits[i].command, fits[i].traits);
         if (fit != fits[i].fit) fail_msg("row %zu: %d", i, fit);
     }
+}
+
+/* nutcracker closes on more than meta commands; 1.6.18 is behind it. */
+static void what_ends_the_connection_is_not_sent_on_a_shared_one(void **state)
+{
+    struct dialect d = {.version = 10618, .closes = true};
+    assert_int_equal(dialect_fit(&d, COMMAND_GET, 0), DIALECT_TAKES);
+    assert_int_equal(dialect_fit(&d, COMMAND_GAT, 0), DIALECT_LACKS);
+    assert_int_equal(dialect_fit(&d, COMMAND_GATS, 0), DIALECT_LACKS);
+    assert_int_equal(dialect_fit(&d, COMMAND_STATS, 0), DIALECT_LACKS);
+    assert_int_equal(dialect_fit(&d, COMMAND_META_GET, 0), DIALECT_LACKS);
+    assert_int_equal(dialect_fit(&d, COMMAND_SET, 0), DIALECT_TAKES);
+    assert_int_equal(dialect_fit(&d, COMMAND_SET, DIALECT_RARE), DIALECT_APART);
+    assert_int_equal(dialect_fit(&d, COMMAND_DELETE, 0), DIALECT_TAKES);
+    assert_int_equal(dialect_fit(&d, COMMAND_DELETE, DIALECT_RARE), DIALECT_APART);
 }
 
 /* version, command, answer, in step: what 1.6.18, 1.6.38 and 1.6.45 were seen to do */
@@ -144,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_three_numbers),
         cmocka_unit_test(what_a_server_takes_is_known_by_version_and_noop),
+        cmocka_unit_test(what_ends_the_connection_is_not_sent_on_a_shared_one),
         cmocka_unit_test(a_refusal_is_in_step_where_that_version_is_known_to_swallow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,10 @@ static const struct {
     {"cas a b 0 0 5 99\r\n", FORMAT},
     {"cas a b 0 0 5 99 noreply\r\n", UNKNOWN},
     {"cas  0 0 5 99\r\n", UNKNOWN},
+    {"set a 1 0 0 5\r\nhe", CHUNK}, /* 5 bytes of `a 1`, or none with a word too many */
+    {"append a 1 0 2 5\r\nhell", CHUNK},
+    {"cas a 1 0 0 5 99\r\nhe", CHUNK},
+    {"set a 1 0 0 99999999999\r\nhe", CHUNK},
     {"ms k 5 7\r\n", FLAG},
     {"ms k 5 T0 7\r\n", FLAG},
     {"ms a b 5 7\r\n", FORMAT},
