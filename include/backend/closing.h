@@ -20,8 +20,11 @@ void conn_close(struct conn *c, const char *reason);
 void conn_closed(struct conn *c);
 void conn_broken(struct conn *c, int error);
 
-/* Bytes came that should not have (invariant I3), or a server refused the line of a store. */
+/* Bytes came that should not have (invariant I3). */
 void conn_anomaly(struct conn *c, const char *what);
+
+/* The server refused a request with a value, and may have left the value in the stream: no illness. */
+void conn_refused(struct conn *c, const char *what);
 
 /* Closes for good: outstanding calls fail with `reason`. */
 void conn_release(struct conn *c, const char *reason);

@@ -16,9 +16,10 @@ enum { NOOPS_LOST = 3 }; /* connections in a row that end on `mn`: the server do
 
 /* Who ended it. */
 enum ended_by {
-    BY_TIME,   /* moongate: something did not happen in time */
-    BY_SERVER, /* the server, or the way there */
-    BY_ANOMALY /* moongate: bytes that should not have come */
+    BY_TIME,    /* moongate: something did not happen in time */
+    BY_SERVER,  /* the server, or the way there */
+    BY_ANOMALY, /* moongate: bytes that should not have come */
+    BY_REFUSAL  /* moongate: a client's value may have been left in the stream */
 };
 
 /* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
@@ -30,7 +31,7 @@ static double back_off(const struct conn *c)
     return delay * (0.75 + 0.5 * drand48());
 }
 
-/* The descriptor and what was read from it. */
+/* The descriptor, what was read from it and what was to be written to it. */
 static void hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -39,14 +40,8 @@ static void hang_up(struct conn *c)
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
     inbuf_release(&c->in);
-}
-
-/* What was to be written goes; what waits for it is told. */
-static void fail_calls(struct conn *c, const char *reason)
-{
     outq_release(&c->out);
     c->line_open = false;
-    fifo_fail(c, reason);
 }
 
 /* True when an address did not do that is not the last one: calls wait on while the next is tried. */
@@ -66,30 +61,39 @@ static uint32_t in_flight(const struct conn *c)
     return c->depth - c->held_n;
 }
 
-/* Clients with calls in flight, as bits of a hash of their numbers. */
-static uint64_t clients_of(const struct conn *c)
+/* A bit of a hash of its number. */
+static uint64_t client_bit(uint32_t client)
 {
-    uint64_t clients = 0;
+    return (uint64_t)1 << (client * 2654435769u >> 26);
+}
+
+/* Clients with calls in flight; an anomaly may also lie behind the answer that came last. */
+static uint64_t clients_of(const struct conn *c, enum ended_by by)
+{
+    bool has_last = by == BY_ANOMALY && c->last_client >= 0;
+    uint64_t clients = has_last ? client_bit((uint32_t)c->last_client) : 0;
     for (const struct call *call = c->head; call != c->held; call = call->next)
-        clients |= (uint64_t)1 << (call->affinity * 2654435769u >> 26);
+        clients |= client_bit(call->affinity);
     return clients;
 }
 
-/* Some client had a call on each of the connections that ended lately: its requests may be why. */
-static bool may_be_a_clients(struct conn *c)
+/* Some client is among those of each of the connections that ended lately: its requests may be why. */
+static bool may_be_a_clients(struct conn *c, uint64_t clients)
 {
     struct backend *b = c->backend;
-    b->suspects &= clients_of(c);
+    b->suspects &= clients;
     if (b->suspects) return true;
     b->suspects = ~(uint64_t)0;
     return false;
 }
 
-/* The server is to blame, not a client, nor that it had nothing to do. */
+/* The server is to blame, not a client, nor that it had nothing to do. What is apart says nothing of its health. */
 static bool is_fault(struct conn *c, enum ended_by by)
 {
+    if (c->is_apart || by == BY_REFUSAL) return false;
     if (c->state != CONN_READY || by == BY_TIME) return true;
-    if (in_flight(c) > 0) return !may_be_a_clients(c);
+    uint64_t clients = clients_of(c, by);
+    if (clients) return !may_be_a_clients(c, clients);
     return by == BY_ANOMALY || conn_now(c) - c->since < c->backend->settings.probe_min;
 }
 
@@ -126,7 +130,7 @@ static bool shuns_noop(struct conn *c, enum ended_by by)
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
     conn_set_state(c, c->is_apart && !at_once ? CONN_IDLE : CONN_WAITING);
-    fail_calls(c, c->reason);
+    fifo_fail(c, c->reason);
     held_restore(c, saved);
     if (c->backend->leaves) return;
     if (at_once)
@@ -150,8 +154,9 @@ static void end(struct conn *c, enum ended_by by, const char *reason)
     bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
     assert(conn_sane(c) && c->fd >= 0);
-    if (settled) c->backend->suspects = ~(uint64_t)0;
-    bool fault = is_fault(c, by), idle = was_ready && !fault && in_flight(c) == 0;
+    if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
+    bool fault = is_fault(c, by);
+    bool idle = was_ready && by == BY_SERVER && !fault && in_flight(c) == 0;
     bool again = shuns_noop(c, by);
     hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
@@ -185,11 +190,21 @@ void conn_broken(struct conn *c, int error)
     end(c, BY_SERVER, strerror(error));
 }
 
-void conn_anomaly(struct conn *c, const char *what)
+static void end_out_of_step(struct conn *c, enum ended_by by, const char *what)
 {
     c->backend->set->row->desyncs++;
     c->backend->stats->desyncs++;
-    end(c, BY_ANOMALY, what);
+    end(c, by, what);
+}
+
+void conn_anomaly(struct conn *c, const char *what)
+{
+    end_out_of_step(c, BY_ANOMALY, what);
+}
+
+void conn_refused(struct conn *c, const char *what)
+{
+    end_out_of_step(c, BY_REFUSAL, what);
 }
 
 void conn_release(struct conn *c, const char *reason)
@@ -198,14 +213,15 @@ void conn_release(struct conn *c, const char *reason)
     hang_up(c);
     c->failed = false;
     conn_set_state(c, CONN_IDLE);
-    fail_calls(c, reason);
+    fifo_fail(c, reason);
 }
 
 void conn_give_up(struct conn *c, enum conn_state state)
 {
     c->failed = !c->is_apart;
     conn_set_state(c, c->is_apart ? CONN_IDLE : state);
-    fail_calls(c, c->reason);
+    conn_set_alarm(c, INFINITY);
+    fifo_fail(c, c->reason);
     if (c->is_apart) return;
     conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
     backend_note_health(c->backend);

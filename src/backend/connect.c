@@ -44,6 +44,7 @@ static void become_ready(struct conn *c)
 {
     c->failed = false;
     c->tried = 0;
+    c->last_client = -1;
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
