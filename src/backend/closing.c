@@ -87,14 +87,17 @@ static bool may_be_a_clients(struct conn *c, uint64_t clients)
     return false;
 }
 
-/* The server is to blame, not a client, nor that it had nothing to do. What is apart says nothing of its health. */
+/* The server is to blame, not a client, nor that it had nothing to do. On a connection apart it is when it ends before anything
+ * was asked. */
 static bool is_fault(struct conn *c, enum ended_by by)
 {
-    if (c->is_apart || by == BY_REFUSAL) return false;
+    bool is_young = conn_now(c) - c->since < c->backend->settings.probe_min;
+    if (by == BY_REFUSAL) return false;
+    if (c->is_apart) return is_young && in_flight(c) == 0 && c->last_client < 0;
     if (c->state != CONN_READY || by == BY_TIME) return true;
     uint64_t clients = clients_of(c, by);
     if (clients) return !may_be_a_clients(c, clients);
-    return by == BY_ANOMALY || conn_now(c) - c->since < c->backend->settings.probe_min;
+    return by == BY_ANOMALY || is_young;
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */
@@ -122,7 +125,8 @@ static bool shuns_noop(struct conn *c, enum ended_by by)
     if (++b->noops_lost < NOOPS_LOST) return true;
     b->noops_lost = 0;
     b->shuns_noop_until = conn_now(c) + b->settings.probe_max;
-    log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
+    if (log_allows(&b->set->log, b->set->now))
+        log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
     return true;
 }
 
@@ -144,7 +148,7 @@ static void go_on(struct conn *c, bool at_once, struct call *saved)
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;
-    if (c->is_apart) return c->depth > 0;
+    if (c->is_apart) return c->depth > 0 && !fault;
     return !fault || c->troubles <= 1;
 }
 

@@ -150,6 +150,24 @@ static void timeouts_apart_take_no_server_down(void **state)
     assert_int_equal(count(other, b, "closes"), 0);
 }
 
+/* What waits for its turn on a connection that the server ends at once is not tried without end. */
+static void a_server_that_ends_connections_apart_is_not_asked_for_more(void **state)
+{
+    struct backend *b = unknown_listens();
+    struct client *c = client_connects(before(b, PATIENT));
+    client_sends(c, "get k\r\nms k 1\r\nb\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_sees_links(b, 2);
+    backend_closes_other_links(b);
+    nothing_comes(b);
+    assert_int_equal(backend_links(b), 2);
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    client_sees_line_starting(c, failure_of(backend_address(b)));
+    get_misses(c, "k", b, "k");
+    assert_int_equal(count(c, b, "falls"), 0);
+}
+
 /* --- memory ------------------------------------------------------------------------------------ */
 
 /* Requests that wait for a connection are bounded as those are that wait to be written. */
@@ -182,6 +200,7 @@ int main(void)
         play(refused_stores_of_one_client_take_no_server_down),
         play(surplus_bytes_behind_one_clients_answers_take_no_server_down),
         play(timeouts_apart_take_no_server_down),
+        play(a_server_that_ends_connections_apart_is_not_asked_for_more),
         play(requests_that_wait_for_a_connection_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
