@@ -26,11 +26,15 @@ struct conn *apart_get(struct backend *b, uint32_t affinity);
 /* Pushes a call, whose bytes are held, to the one for its client. */
 void apart_push(struct backend *b, struct call *call);
 
-/* What was sent before that call elsewhere has ended. */
+/* What its client sent before it on the usual connection has ended: nothing of that client is there. */
 bool apart_may_go(const struct backend *b, const struct call *call);
 
-/* A call has ended while some are held back here: they are looked at before the turn ends. */
-void apart_poke(struct backend *b);
+/* A call has ended: those that are held back here are looked at before the turn ends. */
+void apart_look(struct backend *b);
+static inline void apart_poke(struct backend *b)
+{
+    if (b->apart_held > 0) apart_look(b);
+}
 
 /* Closes those that are idle at an address that is not the backend's any more. */
 void apart_relocate(struct backend *b);

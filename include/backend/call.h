@@ -82,8 +82,6 @@ struct call {
     uint8_t
         letters_len; /* of a call that hides its key: the last bytes are the letters of the flags before k */
     uint32_t affinity; /* the client's number */
-    uint64_t
-        after; /* held back for as long as its client's other connection has ended fewer calls */
     uint32_t opaque_at;
     uint32_t value_len;
     uint32_t line_len; /* bytes of a get's line so far */

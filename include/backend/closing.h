@@ -23,7 +23,7 @@ void conn_broken(struct conn *c, int error);
 /* Bytes came that should not have (invariant I3). */
 void conn_anomaly(struct conn *c, const char *what);
 
-/* The same because the server refused the line of a store: no fault of its own. */
+/* The server refused a request with a value, and may have left the value in the stream: no illness. */
 void conn_refused(struct conn *c, const char *what);
 
 /* Closes for good: outstanding calls fail with `reason`. */

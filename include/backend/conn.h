@@ -38,7 +38,8 @@ struct conn {
     struct call *head, *tail; /* calls in the order sent */
     struct call *held;        /* the first whose bytes are held back, or NULL */
     uint32_t held_n;
-    uint64_t pushed, ended; /* calls ever */
+    int64_t last_client; /* whose call ended last since READY, by its number; below 0: none */
+    size_t held_bytes;   /* of requests that are held back */
     uint32_t depth;
     uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
     bool line_open;     /* the last call's get may take more keys */

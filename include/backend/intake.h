@@ -11,10 +11,8 @@
 enum { INTAKE_VALUE_MAX = 128 * 1024 * 1024 };
 
 /* Uses all whole responses of what was read, and keeps the cut one. NULL, or the anomaly: then the rest of the bytes was not
- * looked at and none of it is kept. intake_refused is one that comes of a client's request: the server refused the line of a store,
- * and is not known to have swallowed its value. */
-extern const char intake_refused[];
-const char *intake_take(struct conn *c, const struct inbuf_input *input)
+ * looked at and none of it is kept. *is_refusal becomes true where it is that a request with a value was refused. */
+const char *intake_take(struct conn *c, const struct inbuf_input *input, bool *is_refusal)
     __attribute__((warn_unused_result));
 
 #endif

@@ -41,21 +41,9 @@ struct conn *apart_get(struct backend *b, uint32_t affinity)
     return *place;
 }
 
-/* How many calls of that connection must have ended for the client's last one to be among them. */
-static uint64_t last_of(const struct conn *c, uint32_t affinity)
-{
-    uint64_t n = c->ended, last = 0;
-    for (const struct call *call = c->head; call; call = call->next) {
-        n++;
-        if (call->affinity == affinity) last = n;
-    }
-    return last;
-}
-
 void apart_push(struct backend *b, struct call *call)
 {
     struct conn *c = apart_get(b, call->affinity);
-    call->after = last_of(usual(b, call->affinity), call->affinity);
     conn_push(c, call);
     conn_start(c);
     conn_mark_unsent(c);
@@ -63,10 +51,10 @@ void apart_push(struct backend *b, struct call *call)
 
 bool apart_may_go(const struct backend *b, const struct call *call)
 {
-    return usual(b, call->affinity)->ended >= call->after;
+    return !apart_find(usual(b, call->affinity), call->affinity);
 }
 
-void apart_poke(struct backend *b)
+void apart_look(struct backend *b)
 {
     for (int i = 0; i < BACKEND_APART; i++) {
         if (b->apart[i] && b->apart[i]->held) conn_mark_unsent(b->apart[i]);

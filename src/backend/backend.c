@@ -301,6 +301,7 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
     to[0] = ' ';
     memcpy(to + 1, (const void *)r->key_at, r->key_len);
     outq_commit(out, (size_t)r->key_len + 1);
+    if (call->wire) conn->held_bytes += (size_t)r->key_len + 1;
     call->line_len += r->key_len + 1;
     call_add_key(call, r);
     return true;
@@ -374,12 +375,14 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
+    if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
     if (join(conn, r, how)) {
         written_joined(b->set, r, how->deadline);
         return BACKEND_JOINED;
     }
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
-    if (conn->out.bytes > UNSENT_MAX) return refuse(b, "too many bytes wait", reason);
+    if (conn->out.bytes + conn->held_bytes > UNSENT_MAX)
+        return refuse(b, "too many bytes wait", reason);
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
     written_begin(b->set, r, call);
     write_request(conn, call, r);

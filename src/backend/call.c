@@ -90,7 +90,6 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->wire = NULL;
     call->marks = (request_is_odd(r) ? CALL_ODD : 0) | (request_is_rare(r) ? CALL_RARE : 0);
     call->affinity = r->affinity;
-    call->after = 0;
     call->opaque_len = call->letters_len = 0;
     call->opaque_at = 0;
     call->value_len = r->value_len;

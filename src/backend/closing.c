@@ -19,7 +19,7 @@ enum ended_by {
     BY_TIME,    /* moongate: something did not happen in time */
     BY_SERVER,  /* the server, or the way there */
     BY_ANOMALY, /* moongate: bytes that should not have come */
-    BY_REQUEST /* moongate: a client's request, which the server refused, may be in the stream still */
+    BY_REFUSAL  /* moongate: a client's value may have been left in the stream */
 };
 
 /* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
@@ -31,7 +31,7 @@ static double back_off(const struct conn *c)
     return delay * (0.75 + 0.5 * drand48());
 }
 
-/* The descriptor and what was read from it. */
+/* The descriptor, what was read from it and what was to be written to it. */
 static void hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -40,14 +40,8 @@ static void hang_up(struct conn *c)
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
     inbuf_release(&c->in);
-}
-
-/* What was to be written goes; what waits for it is told. */
-static void fail_calls(struct conn *c, const char *reason)
-{
     outq_release(&c->out);
     c->line_open = false;
-    fifo_fail(c, reason);
 }
 
 /* True when an address did not do that is not the last one: calls wait on while the next is tried. */
@@ -67,32 +61,43 @@ static uint32_t in_flight(const struct conn *c)
     return c->depth - c->held_n;
 }
 
-/* Clients with calls in flight, as bits of a hash of their numbers. */
-static uint64_t clients_of(const struct conn *c)
+/* A bit of a hash of its number. */
+static uint64_t client_bit(uint32_t client)
 {
-    uint64_t clients = 0;
+    return (uint64_t)1 << (client * 2654435769u >> 26);
+}
+
+/* Clients with calls in flight; an anomaly may also lie behind the answer that came last. */
+static uint64_t clients_of(const struct conn *c, enum ended_by by)
+{
+    bool has_last = by == BY_ANOMALY && c->last_client >= 0;
+    uint64_t clients = has_last ? client_bit((uint32_t)c->last_client) : 0;
     for (const struct call *call = c->head; call != c->held; call = call->next)
-        clients |= (uint64_t)1 << (call->affinity * 2654435769u >> 26);
+        clients |= client_bit(call->affinity);
     return clients;
 }
 
-/* Some client had a call on each of the connections that ended lately: its requests may be why. */
-static bool may_be_a_clients(struct conn *c)
+/* Some client is among those of each of the connections that ended lately: its requests may be why. */
+static bool may_be_a_clients(struct conn *c, uint64_t clients)
 {
     struct backend *b = c->backend;
-    b->suspects &= clients_of(c);
+    b->suspects &= clients;
     if (b->suspects) return true;
     b->suspects = ~(uint64_t)0;
     return false;
 }
 
-/* The server is to blame, not a client, nor that it had nothing to do. */
+/* The server is to blame, not a client, nor that it had nothing to do. On a connection apart it is when it ends before anything
+ * was asked. */
 static bool is_fault(struct conn *c, enum ended_by by)
 {
+    bool is_young = conn_now(c) - c->since < c->backend->settings.probe_min;
+    if (by == BY_REFUSAL) return false;
+    if (c->is_apart) return is_young && in_flight(c) == 0 && c->last_client < 0;
     if (c->state != CONN_READY || by == BY_TIME) return true;
-    if (by == BY_REQUEST) return false;
-    if (in_flight(c) > 0) return !may_be_a_clients(c);
-    return by == BY_ANOMALY || conn_now(c) - c->since < c->backend->settings.probe_min;
+    uint64_t clients = clients_of(c, by);
+    if (clients) return !may_be_a_clients(c, clients);
+    return by == BY_ANOMALY || is_young;
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */
@@ -120,7 +125,8 @@ static bool shuns_noop(struct conn *c, enum ended_by by)
     if (++b->noops_lost < NOOPS_LOST) return true;
     b->noops_lost = 0;
     b->shuns_noop_until = conn_now(c) + b->settings.probe_max;
-    log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
+    if (log_allows(&b->set->log, b->set->now))
+        log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
     return true;
 }
 
@@ -128,7 +134,7 @@ static bool shuns_noop(struct conn *c, enum ended_by by)
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
     conn_set_state(c, c->is_apart && !at_once ? CONN_IDLE : CONN_WAITING);
-    fail_calls(c, c->reason);
+    fifo_fail(c, c->reason);
     held_restore(c, saved);
     if (c->backend->leaves) return;
     if (at_once)
@@ -142,7 +148,7 @@ static void go_on(struct conn *c, bool at_once, struct call *saved)
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;
-    if (c->is_apart) return c->depth > 0;
+    if (c->is_apart) return c->depth > 0 && !fault;
     return !fault || c->troubles <= 1;
 }
 
@@ -158,8 +164,9 @@ static void end(struct conn *c, enum ended_by by, const char *reason)
     bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
     assert(conn_sane(c) && c->fd >= 0);
-    if (settled) c->backend->suspects = ~(uint64_t)0;
-    bool fault = is_fault(c, by), idle = by == BY_SERVER && !fault && in_flight(c) == 0;
+    if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
+    bool fault = is_fault(c, by);
+    bool idle = was_ready && by == BY_SERVER && !fault && in_flight(c) == 0;
     bool again = shuns_noop(c, by);
     hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
@@ -208,7 +215,7 @@ void conn_anomaly(struct conn *c, const char *what)
 
 void conn_refused(struct conn *c, const char *what)
 {
-    end_out_of_step(c, BY_REQUEST, what);
+    end_out_of_step(c, BY_REFUSAL, what);
 }
 
 void conn_release(struct conn *c, const char *reason)
@@ -217,14 +224,15 @@ void conn_release(struct conn *c, const char *reason)
     hang_up(c);
     c->failed = false;
     conn_set_state(c, CONN_IDLE);
-    fail_calls(c, reason);
+    fifo_fail(c, reason);
 }
 
 void conn_give_up(struct conn *c, enum conn_state state)
 {
     c->failed = !c->is_apart;
     conn_set_state(c, c->is_apart ? CONN_IDLE : state);
-    fail_calls(c, c->reason);
+    conn_set_alarm(c, INFINITY);
+    fifo_fail(c, c->reason);
     if (c->is_apart) return;
     conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
     c->backend->cause = FALL_CONNECT;

@@ -95,8 +95,9 @@ static void take_input(struct conn *c, const struct inbuf_input *input)
         connect_take_probe(c, input->rest);
         return;
     }
-    const char *anomaly = intake_take(c, input);
-    if (anomaly == intake_refused)
+    bool is_refusal = false;
+    const char *anomaly = intake_take(c, input, &is_refusal);
+    if (anomaly && is_refusal)
         conn_refused(c, anomaly);
     else if (anomaly)
         conn_anomaly(c, anomaly);
@@ -269,6 +270,7 @@ void conn_flush(struct conn *c)
     close_line(c);
     if (c->state != CONN_READY) return;
     held_release(c);
+    if (c->state != CONN_READY) return;
     close_line(c);
     c->unwritten = c->held_n;
     if (outq_write(&c->out, c->fd) == IO_ERROR)

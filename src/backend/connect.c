@@ -44,6 +44,7 @@ static void become_ready(struct conn *c)
 {
     c->failed = false;
     c->tried = 0;
+    c->last_client = -1;
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
@@ -203,7 +204,7 @@ static void take_noop(struct conn *c, const struct span *line)
         return;
     }
     c->backend->noops_lost = 0;
-    if (!is_noop_answer(line))
+    if (!is_noop_answer(line) && log_allows(&c->backend->set->log, conn_now(c)))
         log_info("backend %s: no meta commands: answers mn with: %.*s", c->backend->name,
                  shown_len(line), (const char *)line->at);
     c->dialect = dialect_of(c->dialect.version, is_noop_answer(line));

@@ -12,10 +12,11 @@ static double now_of(const struct conn *c)
     return c->backend->set->now;
 }
 
-/* Calls that are held back: so many more, or fewer. */
-static void count_held(struct conn *c, int n)
+/* Calls that are held back: so many more, or fewer, and the bytes of their requests. */
+static void count_held(struct conn *c, int n, size_t bytes)
 {
     c->held_n += (uint32_t)n;
+    c->held_bytes += bytes;
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
 }
 
@@ -31,17 +32,16 @@ void fifo_push(struct conn *c, struct call *call)
     c->tail = call;
     c->depth++;
     c->unwritten++;
-    c->pushed++;
     c->backend->stats->in_flight++;
     if (!call->wire) return;
     if (!c->held) c->held = call;
-    count_held(c, 1);
+    count_held(c, 1, call->wire->bytes);
 }
 
 void fifo_unhold(struct conn *c)
 {
+    count_held(c, -1, -c->held->wire->bytes);
     c->held = c->held->next;
-    count_held(c, -1);
 }
 
 /* Responses come in rows: while one is dealt with, what the next one's will need comes out of memory. */
@@ -60,11 +60,11 @@ static inline struct call *pop(struct conn *c)
     if (!c->head) c->tail = NULL;
     fetch_ahead(c->head);
     c->depth--;
-    c->ended++;
+    c->last_client = call->affinity;
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
     if (c->held) conn_mark_unsent(c); /* the next one may go */
-    if (c->backend->apart_held > 0) apart_poke(c->backend);
+    apart_poke(c->backend);
     return call;
 }
 
@@ -77,10 +77,9 @@ struct call *fifo_detach(struct conn *c)
 {
     struct call *first = c->head;
     c->backend->stats->in_flight -= c->depth;
-    c->ended += c->depth;
     c->head = c->tail = NULL;
     c->depth = c->unwritten = 0;
-    if (c->held) count_held(c, -(int)c->held_n);
+    count_held(c, -(int)c->held_n, -c->held_bytes);
     c->held = NULL;
     return first;
 }
@@ -122,10 +121,10 @@ void fifo_fail(struct conn *c, const char *reason)
     while (c->head) finish(c, &news);
 }
 
-/* What waits behind others is not the server's to answer yet. */
+/* What waits behind others is not the server's to answer yet; what is apart says nothing of its health. */
 static bool is_the_servers(const struct conn *c, bool is_held)
 {
-    return !is_held || c->state != CONN_READY;
+    return !c->is_apart && (!is_held || c->state != CONN_READY);
 }
 
 void fifo_expire(struct conn *c)

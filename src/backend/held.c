@@ -35,6 +35,7 @@ static void drop(struct conn *c, struct call *call)
     struct call_news news = {.event = CALL_ANSWERED}; /* what it would have written it has not */
     written_end(c->backend->set, call, &news);
     call_destroy(call);
+    apart_poke(c->backend);
 }
 
 static void answer_unknown(struct conn *c, struct call *call)
@@ -52,6 +53,15 @@ static enum dialect_fit fit(const struct conn *c, const struct call *call)
     return dialect_fit(&c->dialect, call->command, traits);
 }
 
+/* How it may be sent; behind a call of its client that is apart it goes the same way. What is sent once more was before that. */
+static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
+{
+    enum dialect_fit alone = fit(c, call);
+    bool is_behind = alone == DIALECT_TAKES && !(call->marks & CALL_SENT_AGAIN) &&
+                     apart_of(c->backend, call->affinity);
+    return is_behind ? DIALECT_APART : alone;
+}
+
 /* A call that is in no FIFO: into the one where it belongs. */
 static void place(struct conn *c, struct call *call)
 {
@@ -59,11 +69,7 @@ static void place(struct conn *c, struct call *call)
         drop(c, call);
         return;
     }
-    if (apart_of(c->backend, call->affinity)) {
-        apart_push(c->backend, call); /* behind its client's last one, which went there */
-        return;
-    }
-    switch (fit(c, call)) {
+    switch (fit_of(c, call)) {
     case DIALECT_LACKS: answer_unknown(c, call); break;
     case DIALECT_APART: apart_push(c->backend, call); break;
     case DIALECT_TAKES:
@@ -89,9 +95,10 @@ static bool may_go(const struct conn *c)
     return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
 }
 
+/* Who hears that the server lacks a command may send another one, and that may begin the connection anew. */
 static void release_one(struct conn *c)
 {
-    while (may_go(c)) {
+    while (c->state == CONN_READY && may_go(c)) {
         struct call *call = c->head;
         bool lacks = fit(c, call) == DIALECT_LACKS;
         if (!lacks && !(call->marks & CALL_EXPIRED)) {
@@ -115,8 +122,8 @@ void held_release(struct conn *c)
         release_one(c);
     else
         release_all(c);
-    if (c->head == c->held) return;
-    c->progress = conn_now(c); /* from now on the server is awaited */
+    if (c->state != CONN_READY) return;
+    if (c->head != c->held) c->progress = conn_now(c); /* from now on the server is awaited */
     conn_set_alarm(c, conn_next_alarm(c));
 }
 

@@ -17,11 +17,12 @@ double idle_time(const struct conn *c)
     return after > 0 && c->speaks_version ? c->progress + after : INFINITY;
 }
 
+/* No drain waits for the answer. */
 static void ask(struct conn *c)
 {
     struct request r = {.command_id = COMMAND_VERSION};
     outq_append(&c->out, QUESTION, sizeof QUESTION - 1);
-    conn_push(c, call_create(&r, INFINITY, NULL, NULL));
+    conn_push(c, call_create(&r, conn_now(c), NULL, NULL));
     conn_mark_unsent(c);
 }
 

@@ -5,8 +5,6 @@
 #include "backend/fifo.h"
 #include "protocol/echo.h"
 
-const char intake_refused[] = "desync: it refused the line of a store";
-
 enum taken {
     TAKEN_OK,
     TAKEN_NEED,  /* more bytes */
@@ -19,6 +17,7 @@ struct intake {
     const uint8_t *end;
     struct blob *blob;
     const char *anomaly;
+    bool *is_refusal;
 };
 
 static enum taken wrong(struct intake *in, const char *anomaly)
@@ -95,7 +94,8 @@ static enum taken take_response(struct intake *in, struct response *r)
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
-    return in_step ? TAKEN_OK : wrong(in, intake_refused);
+    *in->is_refusal = !in_step;
+    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
 }
 
 /* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */
@@ -134,25 +134,28 @@ static size_t message_need(const struct conn *c, const struct response *r)
 }
 
 /* Uses the whole responses in a span; keeps the cut one. */
-static const char *take_span(struct conn *c, struct span span, struct blob *blob, bool keep)
+static const char *take_span(struct intake *in, struct span span, bool keep)
 {
-    struct intake in = {.c = c, .end = span.at + span.len, .blob = blob};
+    struct conn *c = in->c;
     const uint8_t *at = span.at;
     struct response r = {0};
-    while (at < in.end) {
-        enum taken taken = take_next(&in, at, &r);
-        if (taken == TAKEN_WRONG) return in.anomaly;
+    in->end = span.at + span.len;
+    while (at < in->end) {
+        enum taken taken = take_next(in, at, &r);
+        if (taken == TAKEN_WRONG) return in->anomaly;
         if (taken == TAKEN_NEED) break;
         at += r.len;
     }
     if (keep)
-        inbuf_keep(&c->in, c->backend->set->arena, at, (size_t)(in.end - at), message_need(c, &r));
+        inbuf_keep(&c->in, c->backend->set->arena, at, (size_t)(in->end - at), message_need(c, &r));
     return NULL;
 }
 
-const char *intake_take(struct conn *c, const struct inbuf_input *input)
+const char *intake_take(struct conn *c, const struct inbuf_input *input, bool *is_refusal)
 {
+    struct intake in = {.c = c, .blob = input->blob, .is_refusal = is_refusal};
     const char *anomaly = NULL;
-    if (input->whole.len) anomaly = take_span(c, input->whole, input->blob, false);
-    return anomaly ? anomaly : take_span(c, input->rest, NULL, true);
+    if (input->whole.len) anomaly = take_span(&in, input->whole, false);
+    in.blob = NULL;
+    return anomaly ? anomaly : take_span(&in, input->rest, true);
 }

@@ -61,9 +61,7 @@ static void part_with(struct backend *b, uint32_t at)
     old->backend = leaver;
     leaver->next = b->set->first;
     b->set->first = leaver;
-    b->conns[at] = conn_create(b);
-    b->conns[at]->pushed = b->conns[at]->ended =
-        old->pushed; /* calls apart wait for no more of them */
+    b->conns[at] = conn_create(b); /* calls apart wait for none of the old one's */
 }
 
 static void relocate(struct backend *b, uint32_t at)

@@ -101,10 +101,10 @@ bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool str
 
 bool request_only_reads(const struct request *r)
 {
-    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
-    size_t len;
     if (r->command_id != COMMAND_META_GET)
         return r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS;
+    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
+    size_t len;
     while (request_next_flag(&at, end, &flag, &len)) {
         /* make one where there is none, its cas id, win the right to fill it, its time */
         if (*flag == 'N' || *flag == 'E' || *flag == 'R' || *flag == 'T') return false;

@@ -30,6 +30,7 @@ struct game {
     uint32_t serial; /* of the newest value */
     uint32_t anomalies; /* that servers have made */
     uint32_t shed;      /* clients that the worker closed because they do not read */
+    bool lacks_meta;    /* some server knows no meta commands */
 };
 
 static struct game game;

@@ -388,8 +388,11 @@ static bool fits_meta(const struct player *c, const struct wish *w, const uint8_
 
 static bool fits(struct player *c, const struct wish *w, const uint8_t *at, size_t len)
 {
+    if (w->kind == WISH_TEXT && begins((const uint8_t *)w->text, strlen(w->text), "VERSION "))
+        return begins(at, len, "VERSION 1.6."); /* the lowest of the servers' */
     if (w->kind == WISH_TEXT) return len == strlen(w->text) && begins(at, len, w->text);
     if (w->kind == WISH_VALUES) return fits_values(c, w, at, len);
+    if (w->kind == WISH_META && game.lacks_meta && begins(at, len, "ERROR\r\n")) return true;
     if (is_error(at, len))
         return game.faulty || (w->may_fail && begins(at, len, "SERVER_ERROR refused\r\n"));
     switch (w->kind) {

@@ -8,11 +8,12 @@
 #define TESTS_FUZZ_PLAYED_SERVER_H
 
 #include "fuzz/played.h"
+#include "fuzz/played_dialect.h"
 
 #include <poll.h>
 #include <sys/un.h>
 
-enum { SERVER_CONNS = 4, WORDS_MAX = 4096, STORED = 128 };
+enum { SERVER_CONNS = 14, WORDS_MAX = 4096, STORED = 128 };
 
 /* What the server does with the next request that it understands. */
 enum mood {
@@ -36,12 +37,16 @@ struct server_conn {
     size_t poison_left; /* bytes of `out` up to its end */
     unsigned steps;     /* of the worker since it was sent */
     bool stuck;         /* answers nothing more */
+    bool leaves;        /* was asked mn and does not like it */
+    const struct played_dialect *dialect;
 };
 
 struct server {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     int listener; /* -1: refuses */
     enum mood mood;
+    const struct played_dialect *dialect;
+    bool one; /* is asked one thing at a time */
     struct server_conn conns[SERVER_CONNS];
 };
 
@@ -269,9 +274,11 @@ static void answer_well(struct server_conn *c, const struct words *w, const uint
     else if (is_one_of(name, META))
         answer_meta(c, w, miss);
     else if (strcmp(name, "version") == 0)
-        bytes_say(&c->out, "VERSION 1.6.18\r\n");
+        bytes_say(&c->out, "%s", c->dialect->version);
+    else if (strcmp(name, "mn") == 0 && !c->dialect->noop)
+        c->leaves = true;
     else if (strcmp(name, "mn") == 0)
-        bytes_say(&c->out, "MN\r\n");
+        bytes_say(&c->out, "%s", c->dialect->noop);
     else if (strcmp(name, "flush_all") == 0)
         bytes_say(&c->out, "OK\r\n");
     else if (strcmp(name, "stats") == 0)
@@ -327,10 +334,15 @@ static void answer(struct server *s, struct server_conn *c, const struct words *
     s->mood = MOOD_GOOD;
     if (mood > MOOD_MISS) game.faulty = true;
     switch (mood) {
-    case MOOD_SERVER_ERROR: bytes_say(&c->out, "SERVER_ERROR out of memory\r\n"); break;
+    case MOOD_SERVER_ERROR:
+        bytes_say(&c->out, "SERVER_ERROR out of memory\r\n");
+        if (is_one_of(w->word[0], STORES " ms ") && !c->dialect->is_seen) poison(c);
+        break;
     case MOOD_CLIENT_ERROR:
         bytes_say(&c->out, "CLIENT_ERROR invalid flag\r\n"); /* which swallows the value of an ms */
-        if (is_one_of(w->word[0], STORES)) poison(c); /* it may take the value for commands */
+        if (is_one_of(w->word[0], STORES) || /* it may take the value for commands */
+            (is_one_of(w->word[0], " ms ") && !c->dialect->is_seen))
+            poison(c);
         break;
     case MOOD_WRONG_KEY:
     case MOOD_WRONG_KIND:
@@ -343,6 +355,15 @@ static void answer(struct server *s, struct server_conn *c, const struct words *
     if (mood != MOOD_HALF) return;
     c->out.len = before + (c->out.len - before) / 2;
     c->stuck = true;
+}
+
+/* I10: it understands the request, and nobody else's is there where its value could be left over. */
+static void check_company(const struct server *s, const struct server_conn *c,
+                          const struct words *w, size_t whole)
+{
+    bool apart = strcmp(w->word[0], "ms") == 0 && !c->dialect->is_seen;
+    if (is_one_of(w->word[0], META)) check(c->dialect->has_meta);
+    if ((apart || s->one) && !c->poisoned) check(c->in.len == whole && c->out.len == 0);
 }
 
 /* The first request of what came; false when it is not whole. */
@@ -362,6 +383,7 @@ static bool take_one(struct server *s, struct server_conn *c)
     bool is_whole = c->in.len >= whole;
     if (is_whole) {
         check_request(&w);
+        check_company(s, c, &w, whole);
         if (value >= 0) check(memcmp(c->in.at + whole - 2, "\r\n", 2) == 0);
         answer(s, c, &w, c->in.at + line, value < 0 ? 0 : (size_t)value);
         bytes_drop(&c->in, whole);
@@ -394,6 +416,7 @@ static void server_accept(struct server *s)
         if (c->fd >= 0 && is_hung_up(c)) server_hang_up(c);
         if (c->fd < 0 && s->listener >= 0)
             c->fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        c->dialect = s->dialect;
     }
 }
 
@@ -419,8 +442,9 @@ static void server_read(struct server *s, struct server_conn *c, size_t most)
 {
     if (c->fd < 0) return;
     bytes_receive(&c->in, c->fd, most);
-    while (!c->stuck && take_one(s, c)) {
+    while (!c->stuck && !c->leaves && take_one(s, c)) {
     }
+    if (c->leaves) server_hang_up(c);
 }
 
 static void server_write(struct server_conn *c, size_t most)

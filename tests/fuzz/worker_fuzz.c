@@ -30,6 +30,7 @@ static struct {
     struct pool *pools[POOLS];
     struct generation generation;
     char letter; /* of the next client */
+    uint8_t how; /* as the pools are made */
 } worker;
 
 static double now = 1000;
@@ -90,13 +91,14 @@ static bool no_stats(void *about, const char *what, size_t len, struct outq *out
     return true;
 }
 
-static struct pool *make_pool(uint8_t connections, const int *which)
+static struct pool *make_pool(const int *which)
 {
     struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_KETAMA},
                                      .timeout = 0.5,
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;
-    settings.backend.connections = connections;
+    settings.backend.connections = 1 + (worker.how & 1);
+    settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
     struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];
@@ -119,6 +121,7 @@ static void worker_start(uint8_t how)
     memset(&part.row, 0, sizeof part.row);
     memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
     worker.letter = 'a';
+    worker.how = how;
     worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     check(worker.loop);
     arena_init(&worker.arena, 128 * 1024);
@@ -130,8 +133,8 @@ static void worker_start(uint8_t how)
     worker.turn.now = now;
     worker.turn.trace = trace;
     worker.turn.stats = no_stats;
-    worker.pools[0] = make_pool(1 + (how & 1), (const int[]){0, 1, -1});
-    worker.pools[1] = make_pool(1 + (how & 1), (const int[]){1, 2, -1});
+    worker.pools[0] = make_pool((const int[]){0, 1, -1});
+    worker.pools[1] = make_pool((const int[]){1, 2, -1});
     generation_init(&worker.generation, route, retire, NULL);
     for (int i = 0; i < POOLS; i++)
         generation_add(&worker.generation,
@@ -166,13 +169,14 @@ static void step(void)
     }
 }
 
-/* Another script with the same servers, or fewer. */
+/* Another script with the same servers, or fewer, or other settings. */
 static void reload(uint8_t how)
 {
     struct pool *old = worker.pools[1];
     turn_end(&worker.turn);
-    worker.pools[1] = make_pool(old->settings.backend.connections,
-                                how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
+    worker.how ^= how & 4;
+    for (int i = 0; i < SERVERS; i++) servers[i].one = false; /* not of all pools */
+    worker.pools[1] = make_pool(how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
     worker.generation.routes[1]->pool = worker.pools[1];
     backends_start(&worker.backends);
     pool_destroy(old);
@@ -266,6 +270,16 @@ static void jump(uint8_t how)
 
 /* --- the game ---------------------------------------------------------------------------------- */
 
+/* One that is open, if there is any. */
+static struct server_conn *pick_conn(struct server *s, unsigned which)
+{
+    struct server_conn *open[SERVER_CONNS] = {&s->conns[0]};
+    unsigned n = 0;
+    for (int i = 0; i < SERVER_CONNS; i++)
+        if (s->conns[i].fd >= 0) open[n++] = &s->conns[i];
+    return open[n ? which % n : 0];
+}
+
 /* 1, 2, 4 ... bytes, or all. */
 static size_t amount(uint8_t how)
 {
@@ -277,7 +291,7 @@ static void act(void)
     uint8_t what = take(&game.in), how = take(&game.in);
     struct player *p = &players[how % PLAYERS];
     struct server *s = &servers[how % SERVERS];
-    struct server_conn *c = &s->conns[how / SERVERS % SERVER_CONNS];
+    struct server_conn *c = pick_conn(s, how / SERVERS);
     switch (what % 16) {
     case 0:
     case 1:
@@ -291,6 +305,7 @@ static void act(void)
     case 6:
     case 7:
         server_accept(s);
+        c = pick_conn(s, how / SERVERS);
         server_read(s, c, amount(what / 16));
         break;
     case 8:
@@ -413,8 +428,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     game = (struct game){.in = {data, data + size}};
     store_n = 0;
     srand48(1);
-    for (int i = 0; i < SERVERS; i++) server_listen(&servers[i]);
-    worker_start(take(&game.in));
+    uint8_t how = take(&game.in);
+    for (int i = 0; i < SERVERS; i++) {
+        server_listen(&servers[i]);
+        servers[i].dialect = &dialects[how / 8 * (i + 1) % DIALECTS];
+        servers[i].one = how & 4;
+        game.lacks_meta |= !servers[i].dialect->has_meta;
+    }
+    worker_start(how);
     for (int i = 0; i < PLAYERS; i++) player_come(&players[i], i == 0);
     for (int i = 0; i < ACTIONS && game.in.at < game.in.end; i++) act();
     let_it_end();
