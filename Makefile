@@ -137,6 +137,7 @@ test-servers: $B/.packages-test ## tests in front of other memcached versions (s
 
 test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
 	@$(MAKE) --no-print-directory B=$B tests-built
+	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/api_fuzz_test
 	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
 
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
