@@ -6,7 +6,8 @@
  *
  * What a client's request brings about is no illness of the server (invariant I9). A connection that was proved and ends while calls
  * are in flight is replaced at once, and only when no client had a call on each of the connections that ended so is the server
- * at fault. One that ends with nothing in flight was idle: servers and balancers do that.
+ * at fault. Where bytes came that nobody had asked for, the client that was answered last counts with those. A refusal is no fault.
+ * A connection that ends with nothing in flight was idle: servers and balancers do that.
  */
 #ifndef MOONGATE_BACKEND_CLOSING_H
 #define MOONGATE_BACKEND_CLOSING_H
