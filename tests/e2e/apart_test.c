@@ -95,6 +95,7 @@ static void refused_stores_of_one_client_take_no_server_down(void **state)
         struct client *c = client_connects(before(b, options[i]));
         for (int n = 0; n < 6; n++) {
             client_sends(c, "set k 0 0 1\r\nx\r\n");
+            backend_turns_to_input(b); /* after the first they go apart */
             backend_sees(b, "set k 0 0 1\r\nx\r\n");
             backend_answers(b, "SERVER_ERROR object too large for cache\r\n");
             client_sees(c, "SERVER_ERROR object too large for cache\r\n");
