@@ -17,7 +17,7 @@ struct intake {
     const uint8_t *end;
     struct blob *blob;
     const char *anomaly;
-    bool *is_refusal;
+    bool is_refusal;
 };
 
 static enum taken wrong(struct intake *in, const char *anomaly)
@@ -94,7 +94,7 @@ static enum taken take_response(struct intake *in, struct response *r)
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
-    *in->is_refusal = !in_step;
+    in->is_refusal = !in_step;
     return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
 }
 
@@ -153,9 +153,11 @@ static const char *take_span(struct intake *in, struct span span, bool keep)
 
 const char *intake_take(struct conn *c, const struct inbuf_input *input, bool *is_refusal)
 {
-    struct intake in = {.c = c, .blob = input->blob, .is_refusal = is_refusal};
+    struct intake in = {.c = c, .blob = input->blob};
     const char *anomaly = NULL;
     if (input->whole.len) anomaly = take_span(&in, input->whole, false);
     in.blob = NULL;
-    return anomaly ? anomaly : take_span(&in, input->rest, true);
+    if (!anomaly) anomaly = take_span(&in, input->rest, true);
+    *is_refusal = in.is_refusal;
+    return anomaly;
 }
