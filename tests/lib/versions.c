@@ -9,11 +9,8 @@
 
 /* clang-format off */
 const struct difference versions_differences[] = {
-    {NULL, "1.6.9", "m[agdse]*", NULL, NULL, TO_FIX,
-     "an early form of meta: OK in place of HD, a blank behind it, the length of ms as a flag; moongate takes that for a desync"},
-
-    {NULL, "1.6.17", "version", "VERSION *", "VERSION 1.6.18", TO_FIX, "moongate says one version, whatever stands behind"},
-    {"1.6.19", NULL, "version", "VERSION *", "VERSION 1.6.18", TO_FIX, "moongate says one version, whatever stands behind"},
+    {NULL, "1.6.9", "m[agdse]*", NULL, NULL, BY_DESIGN,
+     "an early form of meta: OK in place of HD, the length of ms as a flag; moongate answers ERROR and sends nothing"},
 
     /* From 1.6.40 on there is another parser. What follows was seen on 1.6.45. */
     {"1.6.40", NULL, NULL, BAD_LINE, "ERROR", BY_DESIGN,
@@ -30,10 +27,10 @@ const struct difference versions_differences[] = {
     {"1.6.40", NULL, "set a 0 0 x noreply", NULL, NULL, BY_DESIGN, "1.6.45 says that the length is bad in spite of noreply"},
     {"1.6.40", NULL, "add k 0 0 1 noreply", NULL, NULL, BY_DESIGN, "1.6.45 keeps back the answer behind a bad block with noreply"},
     {"1.6.40", NULL, "delete noreply", NULL, NULL, BY_DESIGN, "1.6.45 takes the key for the option and does not answer; moongate does"},
-    {"1.6.40", NULL, "delete [k#]* 10", NULL, NULL, TO_FIX, "1.6.45 deletes, whatever follows the key; moongate refuses"},
-    {"1.6.40", NULL, "delete #0 #1", NULL, NULL, TO_FIX, "likewise"},
-    {"1.6.40", NULL, "delete #0 [nx]* noreply", NULL, NULL, TO_FIX, "likewise"},
-    {"1.6.40", NULL, "decr #0 1 2 3", NULL, NULL, TO_FIX, "1.6.45 takes surplus tokens; moongate refuses"},
+    {"1.6.40", NULL, "delete [k#]* 10", NULL, NULL, BY_DESIGN, "1.6.45 deletes, whatever follows the key; moongate refuses what older versions refuse"},
+    {"1.6.40", NULL, "delete #0 #1", NULL, NULL, BY_DESIGN, "likewise"},
+    {"1.6.40", NULL, "delete #0 [nx]* noreply", NULL, NULL, BY_DESIGN, "likewise"},
+    {"1.6.40", NULL, "decr #0 1 2 3", NULL, NULL, BY_DESIGN, "1.6.45 takes surplus tokens; moongate refuses what older versions refuse"},
     {"1.6.40", NULL, "ms #0 1 T+5 *", NULL, NULL, BY_DESIGN, "1.6.45 refuses the sign; moongate reads numbers, and sends them in digits alone"},
     {.why = NULL},
 };
