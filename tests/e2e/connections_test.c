@@ -342,22 +342,27 @@ static void a_gets_line_is_no_longer_than_the_pool_says(void **state)
 /* Keys of one get go to one server through two pools: each has its own pool's time and failure. */
 static void keys_of_two_pools_share_no_call(void **state)
 {
-    struct backend *b = backend_listens();
-    const char *at = backend_address(b);
-    struct client *c = client_connects(moongate_start(
-        textf(MG
-              "local a = mg.pool { '%s', timeout = 0.1, on_failure = 'miss', stall_timeout = 60 }\n"
-              "local b = mg.pool { '%s', timeout = 60, stall_timeout = 60 }\n"
-              "return function(req) return req:has_prefix 'a' and a or b end\n",
-              at, at),
-        NULL));
-    client_sends(c, "get a1 b1 b2 a2\r\n");
-    backend_sees(b, "get a1\r\nget b1 b2\r\nget a2\r\n");
-    passes(0.3); /* a's time is over; what it lacks is a miss */
-    backend_answers(b, textf("END\r\n%s%sEND\r\n", hit("b1", "1"), hit("b2", "2")));
-    client_sees(c, textf("%s%sEND\r\n", hit("b1", "1"), hit("b2", "2")));
-    backend_answers(b, "END\r\n");
-    client_sees_nothing_more(c);
+    static const char *const options[] = {"on_failure = 'miss', ", ""};
+    for (size_t i = 0; i < 2; i++) {
+        struct backend *b = backend_listens();
+        const char *at = backend_address(b);
+        struct client *c = client_connects(moongate_start(
+            textf(MG "mg.defaults { stall_timeout = 60, failure_limit = 100 }\n"
+                     "local a = mg.pool { '%s', %stimeout = 0.1 }\n"
+                     "local b = mg.pool { '%s', timeout = 60 }\n"
+                     "return function(req) return req:has_prefix 'a' and a or b end\n",
+                  at, options[i], at),
+            NULL));
+        client_sends(c, "get a1 b1 b2 a2\r\n");
+        backend_sees(b, "get a1\r\nget b1 b2\r\nget a2\r\n");
+        passes(0.3); /* a's time is over; what it lacks is a miss, or an error */
+        backend_answers(b, textf("END\r\n%s%sEND\r\n", hit("b1", "1"), hit("b2", "2")));
+        client_sees(c, textf("%s%s", hit("b1", "1"), hit("b2", "2")));
+        client_sees_line_starting(c, options[i][0] ? "END" : textf("%stimeout", failure_of(at)));
+        backend_answers(b, "END\r\n");
+        client_sees_nothing_more(c);
+        stage_clears();
+    }
 }
 
 int main(void)
