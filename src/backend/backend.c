@@ -19,6 +19,7 @@ enum {
     LARGE_VALUE =
         512 *
         1024, /* a store of so many bytes may be refused, where nobody has looked at the server's version */
+    SHORT_VALUE = 1024, /* bytes of a value, with its CRLF, that is copied beside its line */
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
 };
 
@@ -314,14 +315,35 @@ static void write_value(struct outq *out, const struct request *r)
     outq_append(out, "\r\n", 2);
 }
 
+/* A short request that is held back takes no more memory than it must: many may wait. */
+static void write_held(struct conn *conn, struct call *call, const struct request *r)
+{
+    uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
+    size_t len = request_encode_line(r, line);
+    unsigned shape = command_info(r->command_id)->shape;
+    bool has_value = shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+    bool is_short = has_value && r->value_len + 2 <= SHORT_VALUE;
+    call->line_len = (uint32_t)len;
+    conn->line_open = shape == SHAPE_RETRIEVE;
+    if (is_short) {
+        if (r->value_len) memcpy(line + len, (const void *)r->value_at, r->value_len);
+        memcpy(line + len + r->value_len, "\r\n", 2);
+        len += r->value_len + 2;
+    }
+    struct outq *out = held_wire(call);
+    outq_append_alone(out, line, len);
+    if (has_value && !is_short) write_value(out, r);
+}
+
 /* Into the stream, or into the call where it is held back. */
 static void write_request(struct conn *conn, struct call *call, const struct request *r)
 {
     struct outq *out = &conn->out;
-    if (conn_holds(conn))
-        out = held_wire(call);
-    else if (conn->line_open)
-        outq_append(out, "\r\n", 2);
+    if (conn_holds(conn)) {
+        write_held(conn, call, r);
+        return;
+    }
+    if (conn->line_open) outq_append(out, "\r\n", 2);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
