@@ -51,7 +51,7 @@ struct call_news {
     const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
 };
 
-/* Tells the owner. Must not call into the backend floor. */
+/* Tells the owner, which may send other calls from there. */
 typedef void call_done_fn(void *owner, const struct call_news *news);
 
 /* What a connection must know of a call besides, as bits. */
