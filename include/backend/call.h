@@ -56,12 +56,10 @@ typedef void call_done_fn(void *owner, const struct call_news *news);
 
 /* What a connection must know of a call besides, as bits. */
 enum call_mark {
-    CALL_ODD = 1,        /* see request_is_odd */
     CALL_HIDES_KEY = 2,  /* its answer gets the key here; see protocol/echo.h */
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get that was lost with its connection once */
     CALL_HEARD = 16,     /* a byte of its answer has come */
-    CALL_RARE = 32,      /* see request_is_rare */
 };
 
 /* Invariant: keys_seen < keys_n until the last event; the key records are in bytes[0..used). */
@@ -79,6 +77,7 @@ struct call {
         repeats; /* META_KEY, META_OPAQUE, META_BASE64: what the answer to a meta command repeats, and how */
     uint8_t opaque_len; /* of a meta command; its bytes are at opaque_at */
     uint8_t marks;      /* enum call_mark */
+    uint8_t traits;     /* enum dialect_trait, those that its request has by itself */
     uint8_t
         letters_len; /* of a call that hides its key: the last bytes are the letters of the flags before k */
     uint32_t affinity; /* the client's number */

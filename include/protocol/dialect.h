@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "protocol/request.h"
 #include "protocol/response.h"
 
 enum {
@@ -46,6 +47,12 @@ enum dialect_trait {
     DIALECT_RARE = 2,  /* see request_is_rare */
     DIALECT_LARGE = 4, /* its value may be too large for the server */
 };
+
+/* Those that r has whatever its server is: odd, rare. */
+static inline unsigned dialect_traits(const struct request *r)
+{
+    return (request_is_odd(r) ? DIALECT_ODD : 0) | (request_is_rare(r) ? DIALECT_RARE : 0);
+}
 
 /* The second form is for meta commands, those with a value, and servers that close; all others are taken. */
 enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, unsigned traits);

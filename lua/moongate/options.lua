@@ -92,27 +92,22 @@ function M.short_name(size)
     end
 end
 
---- `least` to `most` bytes without spaces and control bytes.
-function M.bytes(least, most)
+-- `least` to `most` bytes, none of which fits the pattern.
+local function bytes_but(refused, least, most)
+    local count = least == most and least or ("%d to %d"):format(least, most)
     return function(value)
-        if type(value) == "string" and #value >= least and #value <= most and not value:find "[%c%s]" then
+        if type(value) == "string" and #value >= least and #value <= most and not value:find(refused) then
             return value
         end
-        local count = least == most and least or ("%d to %d"):format(least, most)
         return nil, ("takes %s bytes without spaces"):format(count)
     end
 end
 
+--- `least` to `most` bytes without spaces and control bytes.
+function M.bytes(least, most) return bytes_but("[%c%s]", least, most) end
+
 --- `least` to `most` bytes as keys have them.
-function M.key_bytes(least, most)
-    return function(value)
-        if type(value) == "string" and #value >= least and #value <= most and not value:find "[%z\r\n ]" then
-            return value
-        end
-        local count = least == most and least or ("%d to %d"):format(least, most)
-        return nil, ("takes %s bytes without spaces"):format(count)
-    end
-end
+function M.key_bytes(least, most) return bytes_but("[%z\r\n ]", least, most) end
 
 --- True when a table's list has gaps: an item between others that is nil, or numbers that are no places in it.
 function M.has_gap(of)

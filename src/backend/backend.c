@@ -361,8 +361,7 @@ static bool may_ask_again(const struct conn *conn)
 
 static unsigned traits_of(const struct backend *b, const struct request *r)
 {
-    return (request_is_odd(r) ? DIALECT_ODD : 0) | (request_is_rare(r) ? DIALECT_RARE : 0) |
-           (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
+    return dialect_traits(r) | (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
 }
 
 /* The connection that may take r, NULL when the server does not know such a command. A connection that is not ready yet takes all:

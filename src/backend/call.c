@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/slab.h"
 #include "protocol/base64.h"
+#include "protocol/dialect.h"
 #include "protocol/echo.h"
 #include "protocol/value.h"
 
@@ -88,7 +89,8 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->wire = NULL;
-    call->marks = (request_is_odd(r) ? CALL_ODD : 0) | (request_is_rare(r) ? CALL_RARE : 0);
+    call->marks = 0;
+    call->traits = (uint8_t)dialect_traits(r);
     call->affinity = r->affinity;
     call->opaque_len = call->letters_len = 0;
     call->opaque_at = 0;

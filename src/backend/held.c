@@ -47,10 +47,8 @@ static void answer_unknown(struct conn *c, struct call *call)
 
 static enum dialect_fit fit(const struct conn *c, const struct call *call)
 {
-    unsigned traits = (call->marks & CALL_ODD ? DIALECT_ODD : 0) |
-                      (call->marks & CALL_RARE ? DIALECT_RARE : 0) |
-                      (call->value_len >= c->backend->large_value ? DIALECT_LARGE : 0);
-    return dialect_fit(&c->dialect, call->command, traits);
+    bool is_large = call->value_len >= c->backend->large_value;
+    return dialect_fit(&c->dialect, call->command, call->traits | (is_large ? DIALECT_LARGE : 0));
 }
 
 /* How it may be sent; behind a call of its client that is apart it goes the same way. What is sent once more was before that. */
