@@ -9,25 +9,25 @@ CFLAGS  ?= -O2 -g
 
 # --- what moongate is made of ------------------------------------------------------------------
 
-FLOORS := base protocol backend client script daemon
+FLOORS := base net protocol placement discovery backend route client script worker master tools main
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
 LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
 TYPES  := $(filter lua/moongate/_meta%,$(LUA))
 LUA    := $(filter-out $(TYPES),$(LUA))
-UNIT   := $(sort $(wildcard tests/unit/*.c))
-E2E    := $(sort $(wildcard tests/e2e/*.c))
+UNIT   := $(sort $(wildcard tests/unit/*/*.c))
+E2E    := $(sort $(wildcard tests/e2e/*/*.c))
 TLIB   := $(sort $(wildcard tests/lib/*.c))
 FUZZ   := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 LOADERS := $(sort $(wildcard tests/bench/*.c))
 HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
 
 OBJ      := $(SRC:src/%.c=$B/obj/%.o)
-CORE     := $(filter-out $B/obj/daemon/main.o,$(OBJ)) $B/obj/gen/modules.o
+CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
-WHOLE    := $(filter src/base/% src/backend/% src/client/%,$(SRC))
+WHOLE    := $(foreach f,base net placement discovery backend route client,$(filter src/$f/%,$(SRC)))
 BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ $B/obj/tests/%.o: tests/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -Itests -c -o $@ $<
 
-$B/moongate: $B/obj/daemon/main.o $(CORE)
+$B/moongate: $B/obj/main/main.o $(CORE)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
 # The Lua library, as bytecode, and the C header that Lua's FFI reads: linked into the binary.
@@ -117,8 +117,6 @@ WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
-$B/tests/fuzz/server_fuzz: $B/obj/daemon/bind.o
-$B/fuzz/server_fuzz: src/daemon/bind.c
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
@@ -137,7 +135,7 @@ test-servers: $B/.packages-test ## tests in front of other memcached versions (s
 
 test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
 	@$(MAKE) --no-print-directory B=$B tests-built
-	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/api_fuzz_test
+	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test
 	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
 
 asan: ## every test under AddressSanitizer and UBSan, in build/asan

@@ -12,11 +12,11 @@
 
 #include "backend/call.h"
 #include "backend/settings.h"
-#include "base/addr.h"
 #include "base/arena.h"
 #include "base/board.h"
 #include "base/log.h"
 #include "base/writes.h"
+#include "net/addr.h"
 
 enum {
     BACKEND_NAME_MAX = 280,

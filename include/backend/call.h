@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #include "base/blob.h"
-#include "base/outq.h"
 #include "base/writes.h"
+#include "net/outq.h"
 #include "protocol/request.h"
 #include "protocol/response.h"
 

@@ -4,8 +4,8 @@
 #define MOONGATE_BACKEND_CONN_H
 
 #include "backend/backend.h"
-#include "base/inbuf.h"
-#include "base/outq.h"
+#include "net/inbuf.h"
+#include "net/outq.h"
 #include "protocol/dialect.h"
 
 /* Each value says where the connection's next event comes from; conn_set_state alone changes it. */

@@ -7,9 +7,9 @@
 #define MOONGATE_BACKEND_POOL_H
 
 #include "backend/backend.h"
-#include "backend/discovery.h"
-#include "backend/selector.h"
-#include "backend/server.h"
+#include "discovery/discovery.h"
+#include "discovery/server.h"
+#include "placement/selector.h"
 
 /* name, text, what a request gets when its server fails */
 #define ON_FAILURES(X)                                                                             \

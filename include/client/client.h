@@ -6,10 +6,10 @@
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
-#include "base/inbuf.h"
-#include "base/outq.h"
 #include "client/reply.h"
-#include "client/turn.h"
+#include "net/inbuf.h"
+#include "net/outq.h"
+#include "route/turn.h"
 
 /* Written by client_set_state alone. */
 enum client_state {

@@ -6,7 +6,7 @@
 #define MOONGATE_CLIENT_PARTS_H
 
 #include "backend/call.h"
-#include "base/outq.h"
+#include "net/outq.h"
 
 struct reply;
 

@@ -7,8 +7,8 @@
 #define MOONGATE_CLIENT_REPLY_H
 
 #include "backend/call.h"
-#include "base/outq.h"
-#include "client/result.h"
+#include "net/outq.h"
+#include "route/result.h"
 
 struct client;
 struct reply_part;

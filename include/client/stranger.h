@@ -5,8 +5,8 @@
 #ifndef MOONGATE_CLIENT_STRANGER_H
 #define MOONGATE_CLIENT_STRANGER_H
 
-#include "base/io.h"
 #include "client/client.h"
+#include "net/io.h"
 #include <stdbool.h>
 
 /* first: all that it has sent so far. False: it is being closed, and its bytes mean nothing. */

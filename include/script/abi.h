@@ -1,7 +1,7 @@
 /* abi: everything that C and Lua say to each other, read by both compilers.
  *
  * The build preprocesses this file (MOONGATE_CDEF) into the text that LuaJIT's ffi.cdef gets, so the two sides cannot drift;
- * tests/unit/abi_test.c compares every size and offset all the same. Only lua/moongate/abi.lua calls these functions.
+ * tests/unit/script/abi_test.c compares every size and offset all the same. Only lua/moongate/abi.lua calls these functions.
  *
  * Rules: a function here queues or copies and returns; none enters Lua again and none raises. None returns a uint32_t: code that
  * LuaJIT compiles for x64 takes all of the register for it, and C leaves anything in its upper half. Strings are length-counted
@@ -11,9 +11,9 @@
 #define MOONGATE_SCRIPT_ABI_H
 
 #include "backend/settings.h"
-#include "client/route.h"
-#include "client/routes.h"
 #include "protocol/request.h"
+#include "route/route.h"
+#include "route/routes.h"
 #include "script/fills.h"
 #include "script/requests.h"
 #include "script/services.h"

@@ -7,7 +7,7 @@
 #ifndef MOONGATE_SCRIPT_ASYNC_H
 #define MOONGATE_SCRIPT_ASYNC_H
 
-#include "client/flow.h"
+#include "route/flow.h"
 #include "script/abi.h"
 #include "script/coroutine.h"
 

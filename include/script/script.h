@@ -12,7 +12,7 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
-#include "client/turn.h"
+#include "route/turn.h"
 #include "script/services.h"
 
 /* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */

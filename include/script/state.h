@@ -6,7 +6,7 @@
 #include <lua.h>
 
 #include "base/log.h"
-#include "client/generation.h"
+#include "route/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
 #include "script/handle.h"

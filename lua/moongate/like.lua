@@ -2,7 +2,7 @@
 --
 --     mg.pool { like = "twemproxy", distribution = "modula", "10.0.0.1:11211:1 cache1", "10.0.0.2:11211:2 cache2" }
 --
--- How each counts its points stands with its distribution, in src/backend/select_*.c. Each client's row was checked by
+-- How each counts its points stands with its distribution, in src/placement/select_*.c. Each client's row was checked by
 -- its library at work: tests/placement. A namespace or prefix that a client puts before keys and leaves out of its hash
 -- (pymemcache, libmemcached, Cache::Memcached and its Fast do, unless told otherwise) is the option `unhashed_prefix`.
 

@@ -10,7 +10,7 @@
 
 #include "backend/closing.h"
 #include "backend/locate.h"
-#include "base/keepalive.h"
+#include "net/keepalive.h"
 
 /* --- the way there ----------------------------------------------------------------------------- */
 

@@ -7,8 +7,8 @@
 #include "backend/apart.h"
 #include "backend/closing.h"
 #include "backend/connect.h"
-#include "backend/resolver.h"
 #include "base/slab.h"
+#include "discovery/resolver.h"
 
 /* Where addr stands among the backend's; addrs_n: nowhere. */
 static uint32_t find_addr(const struct backend *b, const struct addr *addr)

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "placement/hash.h"
 
 enum { HEAD_BYTES = 26, MORE_BYTES = 60 };
 

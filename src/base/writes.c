@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "base/hash.h"
+#include "placement/hash.h"
 
 /* Why: a policy such as l1_l2 reads a value in one place and puts a copy into another. Between the two anybody may delete the key.
  * The copy must then not be made, or not stay.

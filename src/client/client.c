@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/keepalive.h"
 #include "base/slab.h"
 #include "client/local.h"
 #include "client/stranger.h"
 #include "client/unfinished.h"
+#include "net/keepalive.h"
 
 enum {
     READ_AT_MOST = 16 * 1024,  /* bytes a turn of one client: its fair share */

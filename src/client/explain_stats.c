@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "client/explain.h"
+#include "route/explain.h"
 
 static void put_stat(void *to, const char *name, const char *text)
 {

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/explain.h"
 #include "client/gather.h"
 #include "protocol/text.h"
+#include "route/explain.h"
 
 #define ERROR_UNKNOWN "ERROR\r\n"
 #define ERROR_FORMAT  "CLIENT_ERROR bad command line format\r\n"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "base/addr.h"
+#include "net/addr.h"
 #include "protocol/foreign.h"
 
 static const double LINES_EVERY = 10; /* seconds: one line of the log a protocol and worker */

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/addr.h"
 #include "client/stranger.h"
+#include "net/addr.h"
 
 enum { PROGRESS = 4096 };
 

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/addr.h"
-#include "base/hash.h"
 #include "client/client.h"
+#include "net/addr.h"
+#include "placement/hash.h"
 #include "protocol/flags.h"
 #include "protocol/place.h"
 #include "protocol/text.h"

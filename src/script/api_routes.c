@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/chooser.h"
-#include "client/result.h"
+#include "route/chooser.h"
+#include "route/result.h"
 #include "script/state.h"
 
 static const struct {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/blob.h"
-#include "base/hash.h"
+#include "placement/hash.h"
 #include "protocol/flags.h"
 #include "protocol/text.h"
 #include "script/state.h"

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "client/chooser.h"
+#include "route/chooser.h"
 #include "script/modules.h"
 #include "script/state.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backend/selector.h"
+#include "placement/selector.h"
 
 enum { KEYS = 100000, ROUND = 10000, ROUNDS_MIN = 10, SERVERS_MAX = 1000, WANTED_NS = 60 };
 static const double budget = 0.25; /* seconds a measurement */

@@ -2,7 +2,7 @@
  * written and read again, and more bytes never take back what was decided. */
 #include "fuzz/fuzz.h"
 
-#include "backend/discovered.h"
+#include "discovery/discovered.h"
 
 /* A server that was read is read the same again from what logs show of it. */
 static void check_server(const struct server_spec *s)

@@ -1,11 +1,11 @@
-/* Any bytes as a server, an address, a host, a listener: what is taken is of the grammar in base/addr.h, and is read the same
+/* Any bytes as a server, an address, a host, a listener: what is taken is of the grammar in net/addr.h, and is read the same
  * again from what is printed of it. */
 #include "fuzz/fuzz.h"
 
 #include <arpa/inet.h>
 
-#include "backend/server.h"
-#include "daemon/bind.h"
+#include "discovery/server.h"
+#include "net/bind.h"
 
 enum { ROOM = 1024 };
 

@@ -15,7 +15,7 @@
 #include "backend/conn.h"
 #include "backend/pool.h"
 #include "client/client.h"
-#include "client/generation.h"
+#include "route/generation.h"
 
 enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_STEPS = 400 };
 

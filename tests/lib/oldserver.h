@@ -3,7 +3,7 @@
  * Belongs to the stage, which closes it when the test ends; it acts whenever the stage turns. It records each line that it took
  * for a command, so that a test can say what it never executed: the value of a request that it refused, say. It has gets, stores,
  * counts, touch, flush_all; what is wrong with a line it says in memcached's words. Answers were compared with memcached 1.6.9
- * and 1.6.18 (tests/e2e/oldserver_test.c).
+ * and 1.6.18 (tests/e2e/servers/oldserver_test.c).
  */
 #ifndef TESTS_LIB_OLDSERVER_H
 #define TESTS_LIB_OLDSERVER_H

@@ -1,5 +1,5 @@
 --- Compares the types of lua/moongate/_meta.lua, and those beside it, with what scripts and tests really have: the
--- names on both sides; and the README, which must have them all. Run by tests/unit/meta_test.c in a script's state;
+-- names on both sides; and the README, which must have them all. Run by tests/unit/script/meta_test.c in a script's state;
 -- gets the paths of the types, with spaces between, and of the README; returns the differences as text.
 local paths, readme_path = ...
 

@@ -1,0 +1,17 @@
+/* master: supervises: accepts clients and hands them to workers, reloads on SIGHUP, drains on
+ * SIGTERM.
+ *
+ * Owns the default libev loop, the signals, the board and the crew. It never runs the user's script
+ * and never blocks. The listeners stay main's; a drain closes them early.
+ */
+#ifndef MOONGATE_MASTER_MASTER_H
+#define MOONGATE_MASTER_MASTER_H
+
+#include "net/listener.h"
+#include "worker/options.h"
+
+/* Runs until a signal ends it. Returns the process's exit code. */
+int master_run(const struct options *o, struct listeners *listeners)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,73 @@
+/* reload: what SIGHUP starts: the script is checked in a throw-away child, every worker loads it beside
+ * the one in use, and once all have, all switch to it.
+ *
+ * Invariant: a reload is all workers or none. Until every worker has said that it holds the new
+ * script none uses it, and one that cannot load it, or dies of it, or does not answer, ends the
+ * reload for all. From then on none goes on with the old one: to switch cannot fail, a worker that
+ * does not is killed, and one that starts begins with the new script.
+ *
+ * Owned by the master, one for its life; it never blocks the loop and never runs the script in the
+ * master. A SIGHUP that comes while one is under way is remembered and done once afterwards.
+ */
+#ifndef MOONGATE_MASTER_RELOAD_H
+#define MOONGATE_MASTER_RELOAD_H
+
+#include "master/check.h"
+#include "master/crew.h"
+#include <ev.h>
+#include <stdbool.h>
+
+enum reload_state {
+    RELOAD_IDLE,
+    RELOAD_CHECKING,  /* the check child runs */
+    RELOAD_LOADING,   /* workers load the script, or start and will be asked to */
+    RELOAD_SWITCHING, /* all had it, and are told to use it */
+};
+
+struct reload {
+    struct crew *crew;
+    const struct options *options;
+    check_leave *leave; /* and its argument: in the check child, lets go of what is the master's */
+    void *arg;
+    enum reload_state state;
+    bool again; /* another SIGHUP has come meanwhile */
+    struct check check;
+    struct options trial; /* the options with the script that is checked and loaded */
+    uint32_t generation;  /* what that is numbered; a number that workers have heard is used up */
+    int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
+    bool *owes;           /* one a slot, by its part: its worker owes an answer to LOAD or SWITCH */
+    ev_io text_watcher;
+    ev_child exit_watcher;
+    ev_timer limit;
+};
+
+/* Returns false when out of memory. */
+bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
+                 void *arg) __attribute__((warn_unused_result));
+
+/* SIGHUP. */
+void reload_request(struct reload *r);
+
+/* A worker is ready: if the others are loading, it does so too. */
+void reload_take_newcomer(struct reload *r, struct slot *s);
+
+/* A worker has done as it was told: has loaded that generation, or has switched to it. */
+void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation);
+
+/* A worker could not load that generation. */
+void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
+                         const char *why);
+
+/* A worker drains, and another is in its place: it is not waited for any more. */
+void reload_excuse(struct reload *r, const struct slot *s);
+
+/* A worker is gone. The next in its slot loads the text that is in use then. */
+void reload_forget(struct reload *r, const struct slot *s);
+
+/* Drops what is under way (drain). Also what a forked child calls: with kill_check false the
+ * check goes on. */
+void reload_cancel(struct reload *r, bool kill_check);
+
+void reload_release(struct reload *r);
+
+#endif

@@ -1,0 +1,43 @@
+/* bind: what --bind says of one listener. A plain value; pointers go into the text that it was read from.
+ *
+ *   bind   = [ label "=" ] address { "," access }    the address as in net/addr.h; access only of unix sockets,
+ *                                                    each once, in any order
+ *   label  = letters, digits, '_', '.', '-': what scripts call the listener
+ *   access = "mode=" octal digits up to 0777 | "owner=" user | "group=" group
+ *   user, group = a name of 1 to 63 bytes, or a number
+ */
+#ifndef MOONGATE_NET_BIND_H
+#define MOONGATE_NET_BIND_H
+
+#include <sys/types.h>
+
+#include "net/addr.h"
+
+enum { BIND_USER_MAX = 64 };
+
+struct bind_spec {
+    const char *name; /* the label, or the address where there is none */
+    size_t name_len;
+    bool has_label;
+    const char *address;
+    size_t address_len;
+    struct addr_spec addr;
+    int mode;                                        /* -1: as the umask has it */
+    char owner[BIND_USER_MAX], group[BIND_USER_MAX]; /* "": none given */
+};
+
+/* NULL, or a sentence that says what is wrong. */
+const char *bind_parse(struct bind_spec *spec, const char *text);
+
+/* To whom a unix socket's file belongs, and who may connect. */
+struct bind_access {
+    uid_t uid; /* (uid_t)-1: who made it */
+    gid_t gid; /* (gid_t)-1: likewise */
+    int mode;  /* -1: as the umask has it */
+};
+
+/* What the text says; where it says nothing, `user` (--user, or NULL) if this process may give files away. NULL, or a sentence
+ * that says what is wrong. */
+const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access);
+
+#endif

@@ -1,0 +1,67 @@
+/* outq: bytes on their way out of a descriptor, in order.
+ *
+ * A queue owns a chain of segments. Short bytes are copied into segments, long ones may be referenced inside a blob of
+ * which the queue then holds a count. An empty queue owns no memory. One process, no locks.
+ */
+#ifndef MOONGATE_NET_OUTQ_H
+#define MOONGATE_NET_OUTQ_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "net/io.h"
+
+struct outq_segment {
+    struct outq_segment *next;
+    uint8_t *at;       /* first byte not yet written */
+    uint8_t *end;      /* behind the last byte */
+    uint8_t *limit;    /* behind the last byte that may be filled; == end for bytes in a blob */
+    struct blob *blob; /* or NULL: the bytes are in room */
+    size_t size;       /* as borrowed from the slab */
+    uint8_t room[];
+};
+
+/* Invariant (outq_sane): bytes is the sum of all segments, and head is NULL exactly when it is 0. */
+struct outq {
+    struct outq_segment *head;
+    struct outq_segment *tail;
+    size_t bytes;
+};
+
+static inline bool outq_is_empty(const struct outq *q)
+{
+    return q->bytes == 0;
+}
+
+/* Room for at least n bytes in one piece; say with outq_commit how many (1..n) were filled. */
+uint8_t *outq_reserve(struct outq *q, size_t n) __attribute__((returns_nonnull));
+static inline void outq_commit(struct outq *q, size_t n)
+{
+    q->tail->end += n;
+    q->bytes += n;
+}
+
+/* Copies n bytes. */
+static inline void outq_append(struct outq *q, const void *bytes, size_t n)
+{
+    if (n == 0) return;
+    memcpy(outq_reserve(q, n), bytes, n);
+    outq_commit(q, n);
+}
+
+/* Copies n bytes into an empty queue that expects no more: takes no more memory than it must. */
+void outq_append_alone(struct outq *q, const void *bytes, size_t n);
+
+/* n bytes at `bytes`, inside `blob`: references a long piece (taking a count), copies a short one. blob may be NULL. */
+void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, size_t n);
+
+/* Moves all that `from` holds behind q; from is empty afterwards. */
+void outq_splice(struct outq *q, struct outq *from);
+
+/* Writes as much as the kernel takes. IO_OK: all went. */
+enum io_status outq_write(struct outq *q, int fd) __attribute__((warn_unused_result));
+
+void outq_release(struct outq *q);
+
+#endif

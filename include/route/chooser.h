@@ -1,0 +1,47 @@
+/* chooser: a kind of route that only picks one of its children, and may rewrite the request on the way.
+ *
+ * No flow, no call into Lua, nothing allocated but bytes of the turn's arena: a chooser costs a request a few dozen nanoseconds,
+ * and the requests of a client stay in their order. Each kind is a file of its own, src/route/choose_*.c. What a kind builds
+ * from a route's words is route->state, owned by the route.
+ */
+#ifndef MOONGATE_ROUTE_CHOOSER_H
+#define MOONGATE_ROUTE_CHOOSER_H
+
+#include "route/turn.h"
+
+struct chooser {
+    /* Makes route->state, once; the words live during the call. NULL: nothing to make. */
+    void (*build)(struct route *route, const struct route_word *words, uint32_t n);
+    /* The child's number. r may be rewritten; its bytes then come from the turn's arena. */
+    uint32_t (*choose)(struct turn *t, const struct route *route, struct request *r);
+    /* Frees what state holds; the state itself is freed by the caller. NULL: nothing. */
+    void (*release)(struct route_state *state);
+};
+
+/* NULL: that kind is none. */
+const struct chooser *chooser_of(enum route_kind kind);
+
+static inline bool route_is_chooser(const struct route *route)
+{
+    return route->kind >= ROUTE_PREFIX;
+}
+
+/* The child that a chooser picks. */
+const struct route *route_choose(struct turn *t, const struct route *route, struct request *r);
+
+/* The route that is left when all choosers have chosen; r is rewritten as they say. */
+static inline const struct route *route_follow(struct turn *t, const struct route *route,
+                                               struct request *r)
+{
+    while (route_is_chooser(route)) route = route_choose(t, route, r);
+    return route;
+}
+
+/* NULL, or what keeps children of these weights from being hashed over: a sentence that goes on from the policy's name. */
+const char *choose_hash_refuses(const struct route_options *o, const struct route_word *words,
+                                uint32_t n);
+
+extern const struct chooser choose_prefix, choose_command, choose_hash, choose_random, choose_share,
+    choose_place, choose_key, choose_exptime, choose_rate;
+
+#endif

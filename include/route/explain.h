@@ -1,0 +1,84 @@
+/* explain: where a request would go, and why, without sending it.
+ *
+ * An explanation lives in explain_request or explain_key while they tell of it; what it points to is theirs, the router's or
+ * the caller's bytes. The request is rewritten in a slot that the router knows and nobody uses, and in the arena. All faces
+ * (text, JSON, STAT lines) show what is told here.
+ */
+#ifndef MOONGATE_ROUTE_EXPLAIN_H
+#define MOONGATE_ROUTE_EXPLAIN_H
+
+#include "base/arena.h"
+#include "net/io.h"
+#include "protocol/request.h"
+#include "route/routes.h"
+
+struct client;
+
+/* Who is asked, and with what. */
+struct explainer {
+    client_trace_fn *trace;
+    void *router;
+    struct request *slots;
+    struct answer *answers;
+    uint32_t at; /* the free slot */
+    struct arena *arena;
+    struct request_rules rules;
+};
+
+/* One key's request. Lines are without CRLF. */
+struct explanation {
+    const uint8_t *key; /* as the client gave it, decoded */
+    size_t key_len;
+    char asked[REQUEST_LINE_ROOM]; /* what the client asks for this key, in canonical form */
+    size_t asked_len;
+    struct path path;
+    int32_t route; /* the route's number, or enum answer_kind */
+    struct pool
+        *pool; /* that is asked first; NULL: it is answered here, or by a function that waits */
+    /* With a pool: what it chose, and the request as the server would get it. */
+    struct pool_choice choice;
+    bool is_drawn;           /* the choice is another one each time */
+    const uint8_t *sent_key; /* decoded, too */
+    size_t sent_key_len;
+    char sent[REQUEST_LINE_ROOM];
+    size_t sent_len;
+};
+
+typedef void explain_told_fn(void *to, const struct explanation *x);
+
+/* The bytes of a value. at NULL: as many x as the request's line says. */
+struct explain_value {
+    const char *at;
+    size_t len;
+};
+
+/* Explains the request in a line (its end may be missing), key by key. NULL, or what a client that sent it would be
+ * told instead, without CRLF. */
+const char *explain_request(const struct explainer *e, const char *line, size_t len,
+                            struct explain_value value, explain_told_fn *told, void *to)
+    __attribute__((warn_unused_result));
+
+/* Explains what `command` would do with one key; its other arguments are 0 (and the value, without one, is empty). */
+const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
+                        const char *key, size_t len, struct explain_value value,
+                        explain_told_fn *told, void *to) __attribute__((warn_unused_result));
+
+/* The explanation in words: each field that there is, with a name without spaces and one line of text. */
+typedef void explain_field_fn(void *to, const char *name, const char *text);
+void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to);
+
+/* The server's name; "any" when it is drawn, "none" when the pool has none. */
+const char *explain_server(const struct explanation *x);
+
+/* The name of the function that hashed the key, "" when there was nothing to choose; and the hash, or a point, as text. */
+enum { EXPLAIN_NUMBER_ROOM = 20 };
+const char *explain_hash_name(const struct explanation *x);
+const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM]);
+
+/* True when only a part of the key that is sent was hashed. */
+bool explain_is_part_hashed(const struct explanation *x);
+
+/* Answers `stats explain COMMAND KEY` with STAT lines, in c's order. What c asked for before is routed first. */
+void explain_stats(struct client *c, const struct span *command, const struct span *key);
+
+#endif

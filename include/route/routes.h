@@ -1,0 +1,137 @@
+/* routes: what a script's routes are made of, as C runs them; and a generation: the routes of one loaded script.
+ *
+ * A route is owned by its generation and constant once it is closed, but for its counters. A generation is counted: the turn
+ * has one count of the current one, and every flow one of its own, so that what is in flight ends on the routes that it began
+ * with. One worker.
+ *
+ * The first half is read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
+ */
+#ifndef MOONGATE_ROUTE_ROUTES_H
+#define MOONGATE_ROUTE_ROUTES_H
+
+#ifndef MOONGATE_CDEF
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+/* What a route does with its children. Which options count is said behind each. */
+enum route_kind {
+    ROUTE_POOL,     /* one call to the server that the key picks */
+    ROUTE_FUNCTION, /* the script's function decides: function_id */
+    ROUTE_MISS,     /* as if no server had the key */
+    ROUTE_FAIL,     /* `SERVER_ERROR text` */
+    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order */
+    ROUTE_ALL,      /* all children: wait, needed */
+    ROUTE_HEDGE,    /* the first child, and the second when it is slow: percentile, least, most */
+    ROUTE_COALESCE, /* the child; equal gets in flight share one call */
+    ROUTE_DELAY,    /* the child, later: before, after */
+    ROUTE_LIMIT,    /* the first child while few are in flight, else the second: most_in_flight */
+    ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
+    ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
+    ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
+    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
+
+    /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
+    ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
+    ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
+    ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
+    ROUTE_RANDOM, /* any */
+    ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
+    ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is no key */
+    ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
+    ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
+                      number: tokens a second, burst */
+};
+
+/* What ROUTE_ALL waits for. */
+enum route_wait {
+    WAIT_ALL,      /* all; the worst result counts */
+    WAIT_NONE,     /* nothing: a miss at once */
+    WAIT_FASTEST,  /* the first that is no error; of only errors the last */
+    WAIT_INITIAL,  /* the first child */
+    WAIT_MAJORITY, /* more than half agree on the kind of result; else the worst */
+    WAIT_HIT,      /* the first hit; else the best */
+};
+
+enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };
+
+/* How ROUTE_PREFIX looks a key up: by the longest prefix; by the part between anchor and the nth separator; as it is. */
+enum route_match { MATCH_PREFIX, MATCH_PART, MATCH_WHOLE };
+
+/* What ROUTE_KEY puts before a key: always; where it is not there yet; in the place of what was looked for, where that is. */
+enum route_edit { EDIT_ADD, EDIT_ENSURE, EDIT_REPLACE };
+
+struct route_options {
+    uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
+    uint32_t tries; /* FAILOVER: children tried at most */
+    uint32_t order; /* FAILOVER: enum route_order */
+    uint32_t wait;  /* ALL: enum route_wait */
+    uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
+    uint32_t most_in_flight; /* LIMIT */
+    uint32_t keys;           /* NEGATIVE: remembered at most */
+    uint32_t match;          /* PREFIX: enum route_match */
+    uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
+    uint32_t edit;           /* KEY: enum route_edit */
+    uint32_t near;           /* FILL: 1: what the child has may be taken out, there is another */
+    uint32_t place;          /* FILL: tells copies in the child from those in other places */
+    uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
+    int32_t distribution;    /* HASH: enum distribution, enum hash */
+    int32_t hash;
+    double seed; /* HASH */
+    double
+        seconds; /* EXPTIME; NEGATIVE: how long; FILL: how long an old copy may live in the child */
+    double share;  /* FAILOVER: of requests that may fail over; SHARE: of requests: 0..1; 1 = all */
+    double burst;  /* FAILOVER: so many more at once; LOG: lines a second */
+    double before; /* DELAY: seconds */
+    double after;  /* DELAY: seconds */
+    double percentile; /* HEDGE: of the child's times, 0..1 */
+    double least;      /* HEDGE: seconds that are waited at least; SHARE: keys' places from, 0..1 */
+    double most;       /* HEDGE: and at most; SHARE: and below this one */
+};
+
+/* What a kind is told beside its options; which fields count is said there. */
+struct route_word {
+    const char *text; /* len bytes; copied */
+    size_t len;
+    double number;
+    double burst;
+    uint32_t child; /* 0.. */
+    uint32_t command;
+};
+
+#ifndef MOONGATE_CDEF
+
+#include "backend/pool.h"
+#include "route/route.h"
+
+struct leg;
+struct flow;
+
+struct route {
+    enum route_kind kind;
+    struct route_options options;
+    struct pool *pool; /* POOL */
+    char *text;        /* FAIL; or the name that stats and explain show, or NULL */
+    const struct route **children;
+    uint32_t children_n;
+    uint32_t number;           /* its place in generation->routes */
+    struct route_state *state; /* what its kind remembers from request to request, or NULL */
+};
+
+/* Invariant: counts > 0; asking, ready hold flows of this generation only. */
+struct generation {
+    struct generation *next;      /* in the turn's list */
+    client_route_fn *ask;         /* decides for a batch of slots; and goes on with what is ready */
+    void (*retire)(void *router); /* after the last count is given, at the end of a turn */
+    void *router;
+    struct route **routes;
+    uint32_t routes_n;
+    uint32_t counts;
+    struct leg *asking, **asking_end; /* requests that wait to be put to a function of the script */
+    struct flow *ready, **ready_end;  /* waiting routes of the script that may go on */
+};
+
+#endif
+#endif

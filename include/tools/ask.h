@@ -1,0 +1,84 @@
+/* ask: what the tools that ask scripts about keys (explain, diff) have in common: their options, scripts and keys.
+ *
+ * Owned by the tool that runs; nothing here outlives it.
+ */
+#ifndef MOONGATE_TOOLS_ASK_H
+#define MOONGATE_TOOLS_ASK_H
+
+#include "route/explain.h"
+#include "route/turn.h"
+#include "worker/option_table.h"
+#include "worker/worker_tools.h"
+
+/* field, type, letter, name, argument, default, meaning */
+#define ASK_OPTIONS(X)                                                                             \
+    X(command, STRING, 0, "command", "NAME", "get", "what is done with each key of --keys")        \
+    X(value, STRING, 0, "value", "TEXT", "",                                                       \
+      "what storage commands carry; without it, as many x as the request says")                    \
+    X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
+    X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
+      "largest value accepted (1k..128m)")                                                         \
+    X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
+    X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
+      "read moongate's own Lua modules from here, for development")                                \
+    X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
+
+#define EXPLAIN_OPTIONS(X)                                                                         \
+    X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
+      "instead of a script: as moongate --servers would route")                                    \
+    X(keys, STRING, 'k', "keys", "FILE", "",                                                       \
+      "explain the keys in FILE, one a line; - is the standard input")                             \
+    X(summary, FLAG, 0, "summary", NULL, "", "how these keys spread over pools and servers")       \
+    ASK_OPTIONS(X)
+
+#define DIFF_OPTIONS(X)                                                                            \
+    X(keys, STRING, 'k', "keys", "FILE", "", "the keys, one a line; - is the standard input")      \
+    X(fail_over, SHARE, 0, "fail-over", "SHARE", "",                                               \
+      "exit 1 when more than that share of the keys moves, such as 0.1 or 10%")                    \
+    ASK_OPTIONS(X)
+
+struct ask_options {
+    struct option_list servers;
+    const char *keys;
+    const char *command;
+    const char *value; /* NULL: not given */
+    bool summary;
+    double fail_over; /* below 0: not given */
+    bool json;
+    uint64_t max_value; /* 0: not given */
+    bool no_jit;
+    bool unsafe_lua;
+    const char *lua_dir;
+    bool help;
+    const char **words; /* what is no option, in order; in argv's memory but for the list itself */
+    size_t words_n;
+};
+
+/* Reads a tool's command line. ASK_GO: go on. ASK_END: exit with *code; everything was said. */
+enum ask_step { ASK_GO, ASK_END };
+enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code);
+enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code);
+void ask_options_release(struct ask_options *o);
+
+/* Runs `act` in a worker that connects nowhere, set up as the options say. Returns an exit code. */
+int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg);
+
+/* A loaded script, with what it sets by mg.options, and whom to ask. Destroyed with script_destroy. NULL after a complaint. path
+ * NULL: the one behind --servers. */
+struct script *ask_load(const struct ask_options *o, const char *path,
+                        const struct script_host *host, struct turn *turn, struct explainer *e);
+
+/* Lines without their ends out of a file (-: the standard input), empty ones left out; `number` is the line's. Returns EXIT_OK,
+ * or EXIT_SYSTEM after a complaint. */
+typedef void ask_line_fn(void *to, const char *line, size_t len, size_t number);
+int ask_lines(const char *path, ask_line_fn *take, void *to);
+
+/* explain_key as the options say. NULL, or why a client could not send it. Nothing that is told may be kept. */
+const char *ask_key(const struct ask_options *o, const struct explainer *e, const char *key,
+                    size_t len, explain_told_fn *told, void *to);
+
+/* One line on stderr about a line of the file of keys. */
+void ask_complain(const struct ask_options *o, size_t number, const char *wrong);
+
+#endif

@@ -1,0 +1,47 @@
+/* places: where keys can end up in one script: each server of each pool, or an answer without a server, numbered.
+ *
+ * Owned by the tool that counts; points into the script's pools.
+ */
+#ifndef MOONGATE_TOOLS_PLACES_H
+#define MOONGATE_TOOLS_PLACES_H
+
+#include "route/explain.h"
+#include "script/script.h"
+
+/* Ends without a server, numbered behind the servers: name, text */
+#define PLACE_ENDS(X)                                                                              \
+    X(MISS, "reply miss")                                                                          \
+    X(ERROR, "reply error")                                                                        \
+    X(FAILED, "script error")                                                                      \
+    X(NOWHERE, "no server")                                                                        \
+    X(WAITS, "a function that waits")
+
+enum place_end {
+#define X(name, text) PLACE_##name,
+    PLACE_ENDS(X)
+#undef X
+        PLACE_ENDS_COUNT
+};
+
+struct places {
+    struct pool *const *pools;
+    uint32_t pools_n;
+    uint32_t *first;    /* of each pool: the number of its first server */
+    uint32_t servers_n; /* over all pools */
+};
+
+void places_init(struct places *p, const struct script *s);
+void places_release(struct places *p);
+
+/* How many numbers there are. */
+static inline uint32_t places_n(const struct places *p)
+{
+    return p->servers_n + PLACE_ENDS_COUNT;
+}
+
+uint32_t places_find(const struct places *p, const struct explanation *x);
+
+/* A server's name, or the text of an end. */
+const char *places_name(const struct places *p, uint32_t place);
+
+#endif

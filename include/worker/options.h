@@ -1,0 +1,151 @@
+/* options: what the command line asks for.
+ *
+ * The master fills one struct options before anything else; every worker inherits it and only reads.
+ * Strings point into argv; the items of lists are copies. OPTIONS below is the only list: the parser, --help and
+ * the README check use it.
+ */
+#ifndef MOONGATE_WORKER_OPTIONS_H
+#define MOONGATE_WORKER_OPTIONS_H
+
+#include "worker/option_table.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "script/services.h"
+
+enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
+
+/* field, type, letter (0 = none), long name, argument (NULL = none), default text, meaning */
+#define OPTIONS(X)                                                                                 \
+    X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
+      "route over these servers without a script")                                                 \
+    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
+    X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
+      "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
+      "LABEL= before it names it for scripts; repeatable")                                         \
+    X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
+      "connections per server and worker (1..64)")                                                 \
+    X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
+    X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
+      "clients connected at once, over all workers")                                               \
+    X(check, FLAG, 't', "check", NULL, "", "load the script, print what it would do, exit 0 or 1") \
+    X(daemonize, FLAG, 'd', "daemonize", NULL, "", "run in the background, log to syslog")         \
+    X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
+    X(user, STRING, 'u', "user", "NAME", "",                                                       \
+      "switch to this user once the listeners are bound; sockets and the pid file belong to it")   \
+    X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
+    X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
+    X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
+    X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
+      "replies held for a client that does not read, above one value (64k..4g)")                   \
+    X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
+      "unfinished requests held for all clients of a worker; never less than twice --max-value "   \
+      "(1m..64g)")                                                                                 \
+    X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
+      "refuse keys with control bytes, which memcached takes")                                     \
+    X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
+      "who may flush_all: near = who connects over loopback or a unix socket")                     \
+    X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
+      "what version tells clients, instead of the lowest version among the servers")               \
+    X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
+      "silence after which the kernel asks whether a client is there (0: its own default)")        \
+    X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
+      "how long SIGTERM waits for what is in flight")                                              \
+    X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
+      "name servers, instead of those of /etc/resolv.conf")                                        \
+    X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
+      "between two look-ups of a name, however short it lives")                                    \
+    X(resolve_max, SECONDS, 0, "resolve-max", "SECONDS", "300",                                    \
+      "between two look-ups of a name, however long it lives")                                     \
+    X(resolve_timeout, SECONDS, 0, "resolve-timeout", "SECONDS", "1",                              \
+      "for a name server's answer at first; three tries, each twice as long as the one before")    \
+    X(discover_wait, SECONDS, 0, "discover-wait", "SECONDS", "3",                                  \
+      "how long a script that is loaded waits for the first answers of its discoveries")           \
+    X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
+      "memory for what scripts share between workers (64k..16g)")                                  \
+    X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
+      "no master and no workers: one process, for debuggers")                                      \
+    X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
+    X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
+    X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
+      "read moongate's own Lua modules from here, for development")                                \
+    X(print_script, FLAG, 0, "print-script", NULL, "",                                             \
+      "print the built-in script that --servers runs, and exit")                                   \
+    X(version, FLAG, 'V', "version", NULL, "", "print the version and exit")                       \
+    X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
+
+/* What mg.options may set. The command line wins. */
+#define SETTABLE_OPTIONS(X)                                                                        \
+    X(max_conns)                                                                                   \
+    X(verbose)                                                                                     \
+    X(max_value)                                                                                   \
+    X(client_buffer)                                                                               \
+    X(input_buffer)                                                                                \
+    X(allow_flush)                                                                                 \
+    X(drain_timeout)
+
+struct options {
+    struct option_list servers; /* split at commas too */
+    uint16_t port;
+    struct option_list bind;
+    uint32_t connections;
+    uint32_t workers;
+    uint32_t max_conns;
+    bool check;
+    bool daemonize;
+    const char *pid_file;
+    const char *user;
+    int verbose;
+    int log_format; /* enum log_format, in the order of its words */
+    uint64_t max_value;
+    uint64_t client_buffer;
+    uint64_t input_buffer;
+    bool strict_keys;
+    int allow_flush;            /* enum turn_flush, in the order of its words */
+    const char *version_answer; /* NULL = the servers' */
+    double keepalive;           /* seconds */
+    double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
+    struct option_list resolver;
+    double resolve_min, resolve_max, resolve_timeout;
+    double discover_wait;
+    uint64_t shared_memory;
+    bool single_process;
+    bool no_jit;
+    bool unsafe_lua;
+    const char *lua_dir; /* NULL = the modules linked into the binary */
+    bool print_script;
+    bool version;
+    bool help;
+    const char *script; /* NULL when --servers is given */
+    int script_fd;      /* its text, see source; -1: not read. Owned by main */
+    uint64_t given;     /* what the command line said: a bit for each of OPTIONS */
+};
+
+/* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the
+ * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
+ * --servers together, or neither, is a usage error (unless help, version or print_script). */
+bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
+
+/* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
+void options_settable(struct script_option to[SCRIPT_OPTIONS]);
+
+/* Gives the option at that place among them a value within its bounds, unless the command line did. */
+void options_set(struct options *o, uint32_t at, double value);
+
+/* As --max-value would. */
+void options_fix_max_value(struct options *o, uint64_t value);
+
+/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+bool options_default(struct options *o) __attribute__((warn_unused_result));
+
+/* Prints usage and the table of options with their defaults. */
+void options_help(FILE *out);
+
+/* Word `number` of `near|yes|no` into text. Returns text. */
+const char *options_choice(const char *words, int number, char *text, size_t size);
+
+void options_release(struct options *o);
+
+#endif

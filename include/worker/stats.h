@@ -1,0 +1,24 @@
+/* stats: what `stats`, `stats settings|proxy|pools|servers|script` answer, for the whole service.
+ *
+ * Reads the board, the options and the worker's script; owns nothing. Any worker gives the same answer.
+ */
+#ifndef MOONGATE_WORKER_STATS_H
+#define MOONGATE_WORKER_STATS_H
+
+#include "base/board.h"
+#include "net/outq.h"
+#include "script/script.h"
+#include "worker/options.h"
+
+struct stats_source {
+    struct board *board;
+    const struct turn *turn; /* the worker's */
+    const struct options *options;
+    struct script *const *script; /* the worker's current one */
+    int pid;                      /* the master's, or the single process's */
+};
+
+/* A turn_stats_fn; about is a struct stats_source. */
+bool stats_answer(void *about, const char *what, size_t len, struct outq *out);
+
+#endif

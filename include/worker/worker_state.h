@@ -1,0 +1,63 @@
+/* worker_state: what a worker is made of. For its own rooms alone: worker, worker_tools, succession, orders and drain.
+ *
+ * Owned by worker_run, or by whoever called worker_open; each part is written by the room that it is named after.
+ */
+#ifndef MOONGATE_WORKER_WORKER_STATE_H
+#define MOONGATE_WORKER_WORKER_STATE_H
+
+#include <ev.h>
+
+#include "net/doors.h"
+#include "route/turn.h"
+#include "script/script.h"
+#include "worker/arrivals.h"
+#include "worker/drain.h"
+#include "worker/names.h"
+#include "worker/stats.h"
+#include "worker/succession.h"
+#include "worker/worker.h"
+
+struct worker {
+    const struct worker_seat *seat;
+    struct board_row *row;  /* this worker's own counters */
+    struct options options; /* the seat's, with what the script set */
+    struct script_option settable[SCRIPT_OPTIONS];
+    struct ev_loop *loop;
+    struct arena arena;
+    struct names names;
+    struct backends backends;
+    struct turn turn;
+    struct script_host host;
+    const char **listeners; /* their names, or addresses as given */
+    struct succession succession;
+    struct drain drain;
+    struct stats_source stats;
+    ev_prepare before_sleep;
+    ev_check after_sleep;
+    ev_io channel;
+    struct arrivals arrivals;
+    ev_io signals;
+    struct doors doors; /* in a single process */
+    struct log_limit refusal_lines;
+    ev_timer sweep;
+    uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
+    int exit_code;
+};
+
+/* Sets it up; nothing is watched yet. connects: servers and names are asked for. */
+void worker_init(struct worker *w, const struct worker_seat *seat, bool connects);
+void worker_release(struct worker *w);
+
+/* Watches the loop's turns, and what is due now and then. */
+void worker_watch_loop(struct worker *w);
+
+/* After what may have taken long: else what is timed from here on would have begun before it. */
+void worker_look_at_clock(struct worker *w);
+
+/* What a turn may do with these options. */
+struct turn_limits worker_limits(const struct options *o);
+
+/* Ends the loop; the process exits with code. */
+void worker_stop(struct worker *w, int code);
+
+#endif

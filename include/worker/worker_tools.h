@@ -1,0 +1,36 @@
+/* worker_tools: workers that serve nobody, in which tools load and try scripts. Whoever opens one closes it. */
+#ifndef MOONGATE_WORKER_WORKER_TOOLS_H
+#define MOONGATE_WORKER_WORKER_TOOLS_H
+
+#include "route/turn.h"
+#include "script/script.h"
+#include "worker/options.h"
+
+struct worker;
+
+/* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
+ * what act returned, or EXIT_SYSTEM. Scripts must be destroyed in act. */
+typedef int worker_act_fn(void *arg, const struct script_host *host, struct turn *turn);
+int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
+    __attribute__((warn_unused_result));
+
+/* A worker whose loop the caller runs, in a tool: no listeners, no signals, no master. dial: how it connects to servers, whose
+ * names are then not looked up; NULL: as they say. Its clients are those that the caller makes. NULL when the machine has no room. */
+struct worker *worker_open(const struct options *options, backend_dial_fn *dial, void *dials_for);
+void worker_close(struct worker *w);
+
+/* Loads a script with that text, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes
+ * on. servers: what mg.servers is, while it loads. */
+bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
+                const struct option_list *servers, char *error);
+
+/* Its parts, which stay its own. script NULL: none was used yet. */
+struct worker_parts {
+    struct ev_loop *loop;
+    struct backends *backends;
+    struct turn *turn;
+    struct script *script;
+};
+struct worker_parts worker_parts(struct worker *w);
+
+#endif

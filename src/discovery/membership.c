@@ -1,0 +1,238 @@
+#include "discovery/membership.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Sentences that quote the text live here until the next failure in this thread. */
+static _Thread_local char sentence[160];
+
+/* --- a server ---------------------------------------------------------------------------------- */
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static bool are_digits(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < '0' || text[i] > '9') return false;
+    return len > 0;
+}
+
+/* --- a file ------------------------------------------------------------------------------------ */
+
+static enum member_status fail(struct member_reader *r, const char *wrong)
+{
+    r->wrong = wrong;
+    return MEMBER_WRONG;
+}
+
+/* The next line without the white space around it; false behind the last, and with `wrong` set when that has no end. */
+static bool next_line(struct member_reader *r, const char **line, size_t *len)
+{
+    r->wrong = NULL;
+    if (r->at == r->len) return false;
+    const char *from = r->bytes + r->at, *end = memchr(from, '\n', r->len - r->at);
+    r->line++;
+    if (!end) {
+        r->wrong = "the last line has no end: the file was not written to its end";
+        return false;
+    }
+    r->at = (size_t)(end + 1 - r->bytes);
+    if (end > from && end[-1] == '\r') end--;
+    while (from < end && is_space(*from)) from++;
+    while (from < end && is_space(end[-1])) end--;
+    *line = from;
+    *len = (size_t)(end - from);
+    return true;
+}
+
+enum member_status member_next_in_file(struct member_reader *r, struct server_spec *spec)
+{
+    const char *line;
+    size_t len;
+    while (next_line(r, &line, &len)) {
+        if (len == 0 || line[0] == '#') continue;
+        const char *wrong = server_spec_parse(spec, line, len);
+        return wrong ? fail(r, wrong) : MEMBER_OK;
+    }
+    return r->wrong ? MEMBER_WRONG : MEMBER_END;
+}
+
+/* --- ElastiCache ------------------------------------------------------------------------------- */
+
+static bool begins_with(const char *bytes, size_t len, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return len >= n && memcmp(bytes, prefix, n) == 0;
+}
+
+static enum config_status config_fail(struct config_answer *a, const char *wrong)
+{
+    a->wrong = wrong;
+    return CONFIG_WRONG;
+}
+
+/* Whether what came so far may still become one of the answers: nobody waits for the line's end of garbage. */
+static bool may_become(const char *bytes, size_t len)
+{
+    static const char *const beginnings[] = {"CONFIG cluster ", "VALUE AmazonElastiCache:cluster ",
+                                             "END\r\n",         "ERROR",
+                                             "CLIENT_ERROR ",   "SERVER_ERROR "};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        size_t n = strlen(beginnings[i]);
+        if (memcmp(bytes, beginnings[i], len < n ? len : n) == 0) return true;
+    }
+    return false;
+}
+
+/* An answer that is no configuration; `line` is its first line. */
+static enum config_status config_refusal(const char *line, size_t len, struct config_answer *a)
+{
+    if (begins_with(line, len, "ERROR") || begins_with(line, len, "CLIENT_ERROR"))
+        return CONFIG_UNKNOWN;
+    if (begins_with(line, len, "END"))
+        return config_fail(a, "it has no cluster configuration: it is no configuration endpoint");
+    snprintf(sentence, sizeof sentence, "it answers: %.*s", (int)(len < 100 ? len : 100), line);
+    for (char *p = sentence; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f) *p = '?';
+    return config_fail(a, sentence);
+}
+
+/* The `flags bytes` behind the key; false when they are no numbers. */
+static bool read_length(const char *text, size_t len, size_t *bytes)
+{
+    const char *space = memchr(text, ' ', len);
+    if (!space || !are_digits(text, (size_t)(space - text))) return false;
+    const char *digits = space + 1;
+    size_t n = len - (size_t)(digits - text);
+    *bytes = 0;
+    if (n > 9 || !are_digits(digits, n)) return false;
+    for (size_t i = 0; i < n; i++) *bytes = *bytes * 10 + (size_t)(digits[i] - '0');
+    return true;
+}
+
+/* `version\nnodes\n`, whole. */
+static enum config_status read_payload(const char *bytes, size_t len, struct config_answer *a)
+{
+    const char *end = memchr(bytes, '\n', len);
+    size_t version = end ? (size_t)(end - bytes) : len;
+    if (version && bytes[version - 1] == '\r') version--;
+    if (!end || !are_digits(bytes, version))
+        return config_fail(a, "its configuration has no version");
+    a->nodes = end + 1;
+    a->nodes_len = len - (size_t)(end + 1 - bytes);
+    const char *rest = memchr(a->nodes, '\n', a->nodes_len);
+    if (rest) {
+        size_t behind = a->nodes_len - (size_t)(rest - a->nodes);
+        for (size_t i = 0; i < behind; i++)
+            if (rest[i] != '\n' && rest[i] != '\r')
+                return config_fail(a, "its configuration has more lines than two");
+        a->nodes_len = (size_t)(rest - a->nodes);
+    }
+    if (a->nodes_len && a->nodes[a->nodes_len - 1] == '\r') a->nodes_len--;
+    return CONFIG_OK;
+}
+
+enum config_status config_parse(const char *bytes, size_t len, struct config_answer *a)
+{
+    static const char tail[] = "\r\nEND\r\n";
+    enum { TAIL = sizeof tail - 1, LINE = 512 };
+    *a = (struct config_answer){0};
+    if (!may_become(bytes, len)) return config_fail(a, "it answers with what is no memcache");
+    const char *end = memchr(bytes, '\n', len < LINE ? len : LINE);
+    if (!end) return len < LINE ? CONFIG_AGAIN : config_fail(a, "its first line has no end");
+    size_t line = (size_t)(end - bytes), size;
+    if (line && bytes[line - 1] == '\r') line--;
+    bool is_config = begins_with(bytes, line, "CONFIG cluster ");
+    if (!is_config && !begins_with(bytes, line, "VALUE ")) return config_refusal(bytes, line, a);
+    size_t key = strlen(is_config ? "CONFIG cluster " : "VALUE AmazonElastiCache:cluster ");
+    if (!read_length(bytes + key, line - key, &size))
+        return config_fail(a, "its first line does not say how long the configuration is");
+    if (size > CONFIG_MAX - LINE - TAIL) return config_fail(a, "its configuration is too long");
+    size_t here = len - (size_t)(end + 1 - bytes);
+    size_t behind = here > size ? here - size : 0;
+    if (behind && memcmp(end + 1 + size, tail, behind < TAIL ? behind : TAIL) != 0)
+        return config_fail(a, "its configuration is longer or shorter than it says");
+    return behind < TAIL ? CONFIG_AGAIN : read_payload(end + 1, size, a);
+}
+
+/* A node's `host|ip|port`. Its address is the ip; its name is then what the ring would make of the host. */
+static const char *read_node(struct server_spec *spec, const char *text, size_t len)
+{
+    const char *end = text + len, *ip = memchr(text, '|', len);
+    const char *digits = ip ? memchr(ip + 1, '|', (size_t)(end - ip) - 1) : NULL;
+    char name[SERVER_TEXT_MAX];
+    struct server_spec named;
+    uint16_t port;
+    if (!digits) return "it is not host|ip|port";
+    size_t host_len = (size_t)(ip - text), ip_len = (size_t)(digits - ip) - 1;
+    const char *wrong = addr_port_parse(&port, digits + 1, (size_t)(end - digits) - 1);
+    if (wrong) return wrong;
+    wrong = server_spec_from_host(spec, ip_len ? ip + 1 : text, ip_len ? ip_len : host_len, port);
+    bool is_named =
+        ip_len && host_len && !(host_len == ip_len && memcmp(text, ip + 1, ip_len) == 0);
+    if (wrong || !is_named) return wrong;
+    wrong = server_spec_from_host(&named, text, host_len, port);
+    if (wrong) return wrong;
+    server_ring_name(&named, NAMING_HOST, name);
+    return server_spec_set_name(spec, name, strlen(name));
+}
+
+enum member_status member_next_in_config(struct member_reader *r, struct server_spec *spec)
+{
+    while (r->at < r->len && is_space(r->bytes[r->at])) r->at++;
+    if (r->at == r->len) return MEMBER_END;
+    const char *from = r->bytes + r->at;
+    size_t n = 0;
+    while (r->at + n < r->len && !is_space(from[n])) n++;
+    r->at += n;
+    r->line++;
+    const char *wrong = read_node(spec, from, n);
+    return wrong ? fail(r, wrong) : MEMBER_OK;
+}
+
+/* --- URLs -------------------------------------------------------------------------------------- */
+
+static const char *read_host(struct discovery_url *url, const char *text, size_t len)
+{
+    struct addr_spec spec;
+    if (memchr(text, '/', len)) return "a host is wanted behind ://, without a path";
+    const char *wrong = addr_spec_parse(&spec, text, len);
+    if (wrong) return wrong;
+    if (spec.path[0]) return "a host is wanted behind ://, without a path";
+    if (url->kind == DISCOVERY_SRV && (spec.has_port || strchr(spec.host, ':')))
+        return "dns+srv:// takes a name alone: the ports come with the answer";
+    if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
+    memcpy(url->host, spec.host, sizeof url->host);
+    url->port = spec.has_port ? spec.port : SERVER_PORT;
+    return NULL;
+}
+
+static const char *read_path(struct discovery_url *url, const char *text, size_t len)
+{
+    if (len == 0 || text[0] != '/') return "file:// takes an absolute path: file:///path";
+    if (len >= sizeof url->path) return "the path is longer than 511 bytes";
+    if (memchr(text, '\0', len)) return "the path holds a NUL byte";
+    memcpy(url->path, text, len);
+    return NULL;
+}
+
+const char *discovery_url_parse(struct discovery_url *url, const char *text, size_t len)
+{
+    static const char *const schemes[] = {
+#define X(name, scheme, meaning) scheme,
+        DISCOVERY_KINDS(X)
+#undef X
+    };
+    memset(url, 0, sizeof *url);
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t n = strlen(schemes[i]);
+        if (!begins_with(text, len, schemes[i])) continue;
+        url->kind = (enum discovery_kind)i;
+        return url->kind == DISCOVERY_FILE ? read_path(url, text + n, len - n)
+                                           : read_host(url, text + n, len - n);
+    }
+    return "a URL begins with dns+srv://, dns://, file:// or elasticache://";
+}

@@ -1,0 +1,187 @@
+#include "master/check.h"
+
+#include "base/log.h"
+#include "base/process.h"
+#include "worker/source.h"
+#include "worker/worker_tools.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *check_script_name(const struct options *o)
+{
+    return o->script ? o->script : "(built-in)";
+}
+
+/* What the script prints while it loads is printed by the workers, once each; here it goes
+ * nowhere. */
+static void child_redirect(int pipe_end)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0) dup2(null, STDOUT_FILENO);
+    dup2(pipe_end, STDERR_FILENO);
+    log_to_stderr(true);
+}
+
+struct loading {
+    const struct options *options;
+    bool quiet;
+};
+
+static int load_here(void *arg, const struct script_host *host, struct turn *turn)
+{
+    const struct loading *l = arg;
+    char error[SCRIPT_ERROR_MAX];
+    struct script *s = source_load(host, l->options->script, l->options->script_fd, 1, error);
+    (void)turn;
+    if (!s) {
+        fprintf(stderr, "%s\n", error);
+        return EXIT_SCRIPT;
+    }
+    if (!l->quiet) script_describe(s, stdout);
+    script_destroy(s);
+    return EXIT_OK;
+}
+
+static _Noreturn void child_run(const struct options *o, bool quiet, int pipe_end)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a looping script must not outlive who asked */
+    if (quiet) child_redirect(pipe_end);
+    struct loading l = {o, quiet};
+    int code = worker_rehearse(o, load_here, &l);
+    fflush(NULL);
+    _exit(code);
+}
+
+bool check_start(struct check *k, const struct options *o, bool quiet, check_leave *leave,
+                 void *arg)
+{
+    int ends[2];
+    sigset_t mask;
+
+    *k = (struct check){.pipe = -1};
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    pid_t pid = process_fork(&mask);
+    if (pid == 0) {
+        close(ends[0]);
+        if (leave) leave(arg);
+        process_begin(&mask, false);
+        child_run(o, quiet, ends[1]);
+    }
+    int saved = errno;
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        errno = saved;
+        return false;
+    }
+    k->pid = pid;
+    k->pipe = ends[0];
+    return true;
+}
+
+bool check_read(struct check *k)
+{
+    char rest[512] = "";
+    for (;;) {
+        size_t room = sizeof k->text - 1 - k->len;
+        ssize_t n = read(k->pipe, room ? k->text + k->len : rest, room ? room : sizeof rest);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 && errno == EAGAIN;
+        if (!room) continue; /* the child must be able to go on, even if nobody reads the rest */
+        k->len += (size_t)n;
+        k->text[k->len] = '\0';
+    }
+}
+
+void check_kill_late(struct check *k)
+{
+    k->late = true;
+    kill(k->pid, SIGKILL);
+}
+
+/* Without the program's name before and the newline after: the text becomes a part of our own
+ * line. */
+static const char *check_reason(struct check *k)
+{
+    static const char name[] = "moongate: ";
+    while (k->len > 0 && strchr("\r\n ", k->text[k->len - 1])) k->text[--k->len] = '\0';
+    if (k->len == 0) return NULL;
+    return strncmp(k->text, name, sizeof name - 1) == 0 ? k->text + sizeof name - 1 : k->text;
+}
+
+const char *check_end(struct check *k, int status)
+{
+    char how[32];
+
+    check_read(k);
+    close(k->pipe);
+    k->pipe = -1;
+    k->pid = 0;
+    if (k->late) {
+        snprintf(k->text, sizeof k->text,
+                 "no end within %d s: look for an endless loop or a slow name look-up",
+                 CHECK_SECONDS);
+        return k->text;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) return NULL;
+    if (WIFEXITED(status) && check_reason(k)) return check_reason(k);
+    snprintf(k->text, sizeof k->text, "loading it ended with %s",
+             process_status_print(status, how, sizeof how));
+    return k->text;
+}
+
+void check_cancel(struct check *k)
+{
+    if (k->pid == 0) return;
+    kill(k->pid, SIGKILL);
+    close(k->pipe);
+    k->pipe = -1;
+    k->pid = 0;
+}
+
+/* Reads until the child is gone or late. */
+static void check_wait(struct check *k)
+{
+    double until = process_clock() + CHECK_SECONDS;
+    while (check_read(k)) {
+        double left = until - process_clock();
+        if (left <= 0) {
+            check_kill_late(k);
+            return;
+        }
+        struct pollfd ready = {.fd = k->pipe, .events = POLLIN};
+        (void)poll(&ready, 1,
+                   (int)(left * 1000) + 1); /* whatever it answers, check_read finds out */
+    }
+}
+
+int check_run(const struct options *o, bool quiet)
+{
+    struct check k;
+    int status = W_EXITCODE(EXIT_SYSTEM, 0);
+
+    if (!check_start(&k, o, quiet, NULL, NULL)) {
+        fprintf(stderr, "moongate: script check: %s: try again when the machine has room\n",
+                strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    check_wait(&k);
+    while (waitpid(k.pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    bool spoke = k.len > 0 || !quiet; /* on its own stderr, as it likes */
+    bool ended = WIFEXITED(status) && !k.late;
+    if (k.len > 0) fprintf(stderr, "%s%s", k.text, k.text[k.len - 1] == '\n' ? "" : "\n");
+    const char *wrong = check_end(&k, status);
+    if (!wrong) return EXIT_OK;
+    if (!spoke || !ended)
+        fprintf(stderr, "moongate: script %s: not loaded: %s\n", check_script_name(o), wrong);
+    return EXIT_SCRIPT;
+}

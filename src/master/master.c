@@ -1,0 +1,398 @@
+#include "master/master.h"
+
+#include "base/board.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "master/crew.h"
+#include "master/reload.h"
+#include "net/doors.h"
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
+static const double CATCH_UP_EVERY = 1;
+static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
+
+enum master_state {
+    MASTER_RUNNING,
+    MASTER_DRAINING, /* no new clients; workers finish what is in flight */
+    MASTER_STOPPING, /* workers are killed; only their end is waited for */
+};
+
+/* What the master answers to: one line a signal. */
+#define MASTER_SIGNALS(X)                                                                          \
+    X(SIGTERM)                                                                                     \
+    X(SIGINT)                                                                                      \
+    X(SIGQUIT)                                                                                     \
+    X(SIGHUP)
+
+enum {
+#define X(number) MASTER_##number,
+    MASTER_SIGNALS(X)
+#undef X
+        SIGNALS
+};
+
+static const int signal_numbers[SIGNALS] = {
+#define X(number) number,
+    MASTER_SIGNALS(X)
+#undef X
+};
+
+static const char *const signal_names[SIGNALS] = {
+#define X(number) #number,
+    MASTER_SIGNALS(X)
+#undef X
+};
+
+struct master {
+    const struct options *options;
+    struct listeners *listeners; /* main's */
+    struct ev_loop *loop;
+    struct board *board;
+    struct crew *crew;
+    struct reload reload;
+    enum master_state state;
+    struct board_wishes wishes; /* options as the script has them */
+    int exit_code;
+    bool opened; /* the first workers are ready, or as many as came in time: clients are let in */
+    bool ever_ready;        /* some worker has been ready once */
+    bool announced;         /* `ready: N workers` was logged */
+    uint32_t failed_starts; /* first workers that could not load the script */
+    struct doors doors;
+    ev_timer grace;
+    ev_timer limit;    /* of the drain, then of the killing */
+    ev_timer catch_up; /* on the log */
+    ev_signal signals[SIGNALS];
+    struct log_limit refusal_lines;
+};
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+/* Clients are wanted exactly while all of this holds; what else arrives waits in the listen
+ * backlog. */
+static bool master_is_open(const struct master *m)
+{
+    return m->state == MASTER_RUNNING && m->opened && !crew_has_waiting(m->crew) &&
+           crew_count(m->crew, SLOT_READY) > 0;
+}
+
+static void master_watch(struct master *m)
+{
+    doors_watch(&m->doors, master_is_open(m));
+}
+
+static void master_refuse(struct master *m, int fd)
+{
+    listener_refuse(fd);
+    m->board->master.rejected_connections++;
+    if (log_allows(&m->refusal_lines, process_clock()))
+        log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
+}
+
+static void master_on_refused(void *arg)
+{
+    struct master *m = arg;
+    m->board->master.rejected_connections++;
+    if (log_allows(&m->refusal_lines, process_clock()))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
+static void master_take(void *arg, int fd, uint32_t listener)
+{
+    struct master *m = arg;
+    if (crew_clients(m->crew) < m->wishes.max_conns)
+        crew_hand(m->crew, fd, listener);
+    else
+        master_refuse(m, fd);
+    if (crew_has_waiting(m->crew)) master_watch(m);
+}
+
+static void master_on_rested(void *arg)
+{
+    master_watch(arg);
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+static void master_set_limit(struct master *m, double seconds)
+{
+    ev_timer_stop(m->loop, &m->limit);
+    ev_timer_set(&m->limit, seconds, 0);
+    ev_timer_start(m->loop, &m->limit);
+}
+
+/* From either end of life on: nobody comes in, nothing starts. */
+static void master_close(struct master *m, enum master_state state)
+{
+    m->state = state;
+    master_watch(m); /* before the sockets go */
+    listeners_close(m->listeners, true);
+    crew_refuse_waiting(m->crew);
+    doors_stop(&m->doors);
+    ev_timer_stop(m->loop, &m->grace);
+    ev_timer_stop(m->loop, &m->limit);
+    reload_cancel(&m->reload, true);
+    crew_retire(m->crew);
+}
+
+static void master_end_if_alone(struct master *m)
+{
+    if (m->state == MASTER_RUNNING || crew_living(m->crew) > 0) return;
+    if (m->state == MASTER_DRAINING) log_info("drained");
+    ev_break(m->loop, EVBREAK_ALL);
+}
+
+static void master_stop(struct master *m, int exit_code)
+{
+    master_close(m, MASTER_STOPPING);
+    m->exit_code = exit_code;
+    crew_kill(m->crew);
+    master_set_limit(m, KILL_AFTER);
+    master_end_if_alone(m);
+}
+
+/* seconds < 0: no limit. An order of 0 ms would mean that too, so a limit of nothing becomes 1
+ * ms. */
+static void master_drain(struct master *m, const char *why, double seconds)
+{
+    uint32_t ms = seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
+
+    if (seconds < 0)
+        log_info("draining: %s, no limit", why);
+    else
+        log_info("draining: %s, at most %g s", why, seconds);
+    master_close(m, MASTER_DRAINING);
+    for (uint32_t i = 0; i < m->crew->slots_n; i++)
+        crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
+    master_end_if_alone(m);
+}
+
+static void master_on_limit(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    uint32_t left = crew_living(m->crew);
+    if (m->state == MASTER_DRAINING) {
+        log_warn("drain: %u workers killed: not done within the limit", left);
+        master_stop(m, EXIT_OK);
+    } else {
+        log_error("stop: %u workers did not end after SIGKILL: left behind", left);
+        ev_break(loop, EVBREAK_ALL);
+    }
+}
+
+static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
+{
+    struct master *m = w->data;
+    const char *name = signal_names[w - m->signals];
+    bool running = m->state == MASTER_RUNNING;
+
+    switch (w->signum) {
+    case SIGHUP:
+        if (running)
+            reload_request(&m->reload);
+        else
+            log_info("%s: ignored while draining", name);
+        break;
+    case SIGQUIT:
+        if (running) master_drain(m, name, -1);
+        break;
+    default:
+        if (running) {
+            master_drain(m, name, m->wishes.drain_timeout);
+        } else if (m->state == MASTER_DRAINING) {
+            log_warn("stopping at once: %s while draining", name);
+            master_stop(m, EXIT_OK);
+        }
+    }
+}
+
+static void master_on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
+{
+    log_catch_up();
+}
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+/* The script in use now may wish for other options than the one before. */
+static void master_take_wishes(struct master *m, const struct slot *s)
+{
+    m->wishes = m->board->parts[s->part].wishes;
+    log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
+}
+
+static uint32_t master_first_starts(const struct master *m)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->crew->n; i++)
+        n += m->crew->slots[i].state == SLOT_STARTING && m->crew->slots[i].spawns == 1;
+    return n;
+}
+
+/* Clients that waited for a restart all come at once and stay: were they let in as soon as the
+ * first worker is ready, it would have them all for good. */
+static void master_open(struct master *m, bool in_time)
+{
+    if (m->opened || (in_time && master_first_starts(m) > 0)) return;
+    m->opened = true;
+    ev_timer_stop(m->loop, &m->grace);
+}
+
+static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    master_open(m, false);
+    master_watch(m);
+}
+
+static void master_on_ready(struct master *m, struct slot *s)
+{
+    uint32_t n = m->crew->n;
+    reload_take_newcomer(&m->reload, s);
+    if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
+    m->ever_ready = true;
+    master_open(m, true);
+    if (m->announced || crew_count(m->crew, SLOT_READY) < n) return;
+    m->announced = true;
+    log_info("ready: %u worker%s", n, n == 1 ? "" : "s");
+}
+
+/* A script that no worker can load (the check before said otherwise) ends a service that has
+ * never begun; one that has begun goes on trying. */
+static void master_on_gone(struct master *m, const struct slot *s, int status)
+{
+    reload_forget(&m->reload, s);
+    if (m->ever_ready) master_open(m, true);
+    bool script = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCRIPT;
+    if (m->state == MASTER_RUNNING && !m->ever_ready && script && s->spawns == 1 &&
+        ++m->failed_starts == m->crew->n) {
+        log_error("script %s: not loaded by any worker: correct it and start again",
+                  check_script_name(m->options));
+        master_stop(m, EXIT_SCRIPT);
+        return;
+    }
+    master_end_if_alone(m);
+}
+
+static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
+                           const char *text)
+{
+    struct master *m = arg;
+    bool running = m->state == MASTER_RUNNING;
+    if (type == CREW_READY || type == CREW_SWITCHED) master_take_wishes(m, s);
+    switch (type) {
+    case CREW_READY:
+        if (running) master_on_ready(m, s);
+        break;
+    case CREW_LOADED:
+    case CREW_SWITCHED:
+        if (running) reload_take_answer(&m->reload, s, number);
+        break;
+    case CREW_KEPT:
+        if (running) reload_take_refusal(&m->reload, s, number, text);
+        break;
+    case CREW_LEAVES:
+        if (running) reload_excuse(&m->reload, s);
+        break;
+    case CREW_GONE: master_on_gone(m, s, (int)number); break;
+    case CREW_ROOM: break;
+    }
+    if (m->state == MASTER_RUNNING) master_watch(m);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* Stops and frees what hangs on the loop, then the loop: at the end, and in every forked child.
+ * In a child nothing of the parent is touched: memory is a copy, epoll's set is only closed,
+ * signals go back to their defaults. */
+static void master_let_go(struct master *m)
+{
+    for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
+    doors_stop(&m->doors);
+    ev_timer_stop(m->loop, &m->grace);
+    ev_timer_stop(m->loop, &m->limit);
+    ev_timer_stop(m->loop, &m->catch_up);
+}
+
+static void master_leave(void *arg)
+{
+    struct master *m = arg;
+    master_let_go(m);
+    crew_leave(m->crew);
+    reload_cancel(&m->reload, false);
+    listeners_close(m->listeners, false);
+    ev_loop_destroy(m->loop);
+}
+
+static void master_init_watchers(struct master *m)
+{
+    for (int i = 0; i < SIGNALS; i++) {
+        ev_signal_init(&m->signals[i], master_on_signal, signal_numbers[i]);
+        m->signals[i].data = m;
+        ev_signal_start(m->loop, &m->signals[i]);
+    }
+    ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
+    ev_timer_init(&m->limit, master_on_limit, 0, 0);
+    ev_timer_init(&m->catch_up, master_on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
+    ev_timer_start(m->loop, &m->catch_up);
+    m->grace.data = m->limit.data = m;
+}
+
+/* False: something could not be had; master_release frees what there is. */
+static bool master_init(struct master *m, const struct options *o, struct listeners *listeners)
+{
+    *m = (struct master){.options = o,
+                         .wishes = {.drain_timeout = o->drain_timeout,
+                                    .max_conns = o->max_conns,
+                                    .verbose = o->verbose},
+                         .listeners = listeners,
+                         .exit_code = EXIT_OK,
+                         .refusal_lines.burst = 1};
+    m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    m->board = board_create(o->workers, o->shared_memory);
+    struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
+    if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
+    m->crew = crew_create(m->loop, o, m->board);
+    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;
+    m->crew->on_event = master_on_crew;
+    m->crew->leave = master_leave;
+    m->crew->arg = m;
+    master_init_watchers(m);
+    return true;
+}
+
+static void master_release(struct master *m)
+{
+    if (m->reload.owes) {
+        master_let_go(m);
+        reload_release(&m->reload);
+    }
+    if (m->crew) crew_destroy(m->crew);
+    board_destroy(m->board);
+    doors_release(&m->doors);
+    if (m->loop) ev_loop_destroy(m->loop);
+}
+
+int master_run(const struct options *o, struct listeners *listeners)
+{
+    struct master m;
+    int code = EXIT_SYSTEM;
+    if (master_init(&m, o, listeners)) {
+        crew_start(m.crew);
+        ev_run(m.loop, 0);
+        code = m.exit_code;
+    } else {
+        log_error("master: not started: out of memory or descriptors: give it more");
+    }
+    master_release(&m);
+    return code;
+}

@@ -1,0 +1,256 @@
+#include "master/offers.h"
+
+#include "base/log.h"
+#include "base/process.h"
+#include "master/crew.h"
+#include "net/listener.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double LOOK = 0.1;  /* seconds between looks at what is on its way */
+static const double LATE = 0.25; /* seconds that a worker has for taking a client */
+
+/* --- one worker's ----------------------------------------------------------------------------- */
+
+static bool offers_sane(const struct offers *o)
+{
+    return o->settled <= o->made && o->made <= o->settled + HANDOVERS;
+}
+
+static struct handover *slot_handover(const struct slot *s)
+{
+    return &s->crew->board->parts[s->part].handover;
+}
+
+static struct offer *offer_of(struct offers *o, uint64_t number)
+{
+    return &o->items[number % HANDOVERS];
+}
+
+void offers_begin(struct slot *s)
+{
+    assert(s->offers.made == s->offers.settled);
+    s->offers = (struct offers){.made = 0};
+    memset(slot_handover(s), 0, sizeof(struct handover));
+}
+
+static void offer_refuse(struct slot *s, int fd)
+{
+    struct crew *crew = s->crew;
+    s->handed--;
+    listener_refuse(fd);
+    crew->board->master.rejected_connections++;
+    if (log_allows(&crew->refusal_lines, process_clock()))
+        log_warn("client: refused: worker %u has no descriptor for it; raise the limit (ulimit -n)",
+                 s->index);
+}
+
+void offers_settle(struct slot *s, bool reported)
+{
+    struct offers *o = &s->offers;
+    if (reported) o->is_late = false;
+    for (; o->settled < o->made; o->settled++) {
+        struct offer *offer = offer_of(o, o->settled + 1);
+        enum handover_state state = handover_state_of(slot_handover(s), o->settled + 1);
+        if (state == HANDOVER_OFFERED) break;
+        if (state != HANDOVER_WITHDRAWN) o->is_late = false;
+        if (state == HANDOVER_TAKEN) {
+            close(offer->fd);
+            handover_release(slot_handover(s), o->settled + 1);
+        }
+        if (state == HANDOVER_DECLINED) offer_refuse(s, offer->fd);
+    }
+    assert(offers_sane(o));
+}
+
+/* --- those that wait -------------------------------------------------------------------------- */
+
+static void queue_add(struct crew *crew, int fd, uint32_t listener)
+{
+    struct offers_queue *q = &crew->waiting;
+    if (q->n == q->room) {
+        size_t room = q->room ? 2 * q->room : HANDOVERS;
+        struct offer *items = realloc(q->items, room * sizeof *items);
+        if (!items) {
+            listener_refuse(fd);
+            return;
+        }
+        q->items = items;
+        q->room = room;
+    }
+    q->items[q->n++] = (struct offer){.fd = fd, .listener = listener};
+}
+
+void offers_withdraw(struct slot *s)
+{
+    struct offers *o = &s->offers;
+    offers_settle(s, false);
+    for (uint64_t number = o->settled + 1; number <= o->made; number++) {
+        struct offer *offer = offer_of(o, number);
+        if (!handover_decide(slot_handover(s), number, HANDOVER_WITHDRAWN)) continue;
+        s->handed--;
+        queue_add(s->crew, offer->fd, offer->listener);
+    }
+    offers_settle(s, false);
+    assert(o->settled == o->made);
+}
+
+/* --- who gets a client ------------------------------------------------------------------------ */
+
+static bool has_room(const struct slot *s)
+{
+    return s->state == SLOT_READY && s->offers.made < s->offers.settled + HANDOVERS &&
+           s->tried_turn != s->crew->turn;
+}
+
+/* A worker that leaves clients waiting is the last choice; before it comes one that is about to be replaced. */
+static unsigned burden(const struct slot *s)
+{
+    return (s->offers.is_late ? 2 : 0) + (s->leaves ? 1 : 0);
+}
+
+/* Of those with the fewest clients the one that got its last one longest ago. */
+static bool is_better(const struct slot *s, const struct slot *best)
+{
+    if (burden(s) != burden(best)) return burden(s) < burden(best);
+    uint64_t clients = slot_clients(s), fewest = slot_clients(best);
+    return clients < fewest || (clients == fewest && s->last_turn < best->last_turn);
+}
+
+static struct slot *crew_choose(struct crew *crew)
+{
+    struct slot *best = NULL;
+    for (uint32_t i = 0; i < crew->slots_n; i++) {
+        struct slot *s = &crew->slots[i];
+        if (has_room(s) && (!best || is_better(s, best))) best = s;
+    }
+    return best;
+}
+
+static void slot_offer(struct slot *s, int fd, uint32_t listener)
+{
+    struct offers *o = &s->offers;
+    o->made++;
+    *offer_of(o, o->made) =
+        (struct offer){.fd = fd, .listener = listener, .since = process_clock()};
+    s->handed++;
+    s->last_turn = s->crew->turn;
+    assert(offers_sane(o));
+}
+
+/* False: nobody has room for it. The word is written first: the worker may read it at any time. */
+static bool crew_offer(struct crew *crew, int fd, uint32_t listener)
+{
+    struct slot *s;
+    crew->turn++;
+    while ((s = crew_choose(crew))) {
+        handover_offer(slot_handover(s), s->offers.made + 1);
+        enum channel_status status = channel_send(s->channel, CHANNEL_CLIENT, listener, fd);
+        if (status == CHANNEL_OK) {
+            slot_offer(s, fd, listener);
+            return true;
+        }
+        s->tried_turn = crew->turn;
+        if (status == CHANNEL_CLOSED) slot_abandon(s);
+    }
+    return false;
+}
+
+static void crew_look_later(struct crew *crew)
+{
+    if (ev_is_active(&crew->look)) return;
+    ev_timer_set(&crew->look, LOOK, LOOK);
+    ev_timer_start(crew->loop, &crew->look);
+}
+
+void crew_hand(struct crew *crew, int fd, uint32_t listener)
+{
+    if (crew->waiting.n > 0 || !crew_offer(crew, fd, listener)) queue_add(crew, fd, listener);
+    crew_look_later(crew);
+}
+
+void crew_hand_waiting(struct crew *crew)
+{
+    struct offers_queue *q = &crew->waiting;
+    size_t given = 0;
+    while (given < q->n && crew_offer(crew, q->items[given].fd, q->items[given].listener)) given++;
+    if (given > 0) {
+        q->n -= given;
+        memmove(q->items, q->items + given, q->n * sizeof *q->items);
+        if (q->n == 0) crew->on_event(crew->arg, CREW_ROOM, NULL, 0, "");
+    }
+    if (crew->retired) crew_refuse_waiting(crew);
+}
+
+bool crew_has_waiting(const struct crew *crew)
+{
+    return crew->waiting.n > 0;
+}
+
+void crew_refuse_waiting(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->waiting.n; i++) listener_refuse(crew->waiting.items[i].fd);
+    crew->waiting.n = 0;
+}
+
+/* --- what is late ----------------------------------------------------------------------------- */
+
+static bool has_better(const struct crew *crew, const struct slot *late)
+{
+    for (uint32_t i = 0; i < crew->slots_n; i++) {
+        const struct slot *s = &crew->slots[i];
+        if (s != late && s->state == SLOT_READY && !s->offers.is_late) return true;
+    }
+    return false;
+}
+
+/* A stopped process, or one in a long call of its script. */
+static void slot_look(struct slot *s, double now)
+{
+    struct offers *o = &s->offers;
+    offers_settle(s, false);
+    if (o->settled == o->made) return;
+    if (now - offer_of(o, o->settled + 1)->since < LATE) return;
+    if (!o->is_late)
+        log_debug("worker %u[%d]: takes no clients: others get them", s->index, (int)s->pid);
+    o->is_late = true;
+    if (has_better(s->crew, s)) offers_withdraw(s);
+}
+
+static void crew_on_look(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct crew *crew = w->data;
+    bool more = false;
+    double now = process_clock();
+    for (uint32_t i = 0; i < crew->slots_n; i++)
+        if (crew->slots[i].state != SLOT_EMPTY) slot_look(&crew->slots[i], now);
+    crew_hand_waiting(crew);
+    for (uint32_t i = 0; i < crew->slots_n; i++)
+        if (crew->slots[i].offers.settled < crew->slots[i].offers.made) more = true;
+    if (!more && !crew_has_waiting(crew)) ev_timer_stop(loop, w);
+}
+
+void offers_init(struct crew *crew)
+{
+    crew->refusal_lines.burst = 1;
+    ev_init(&crew->look, crew_on_look);
+    crew->look.data = crew;
+}
+
+static void offers_close(struct offers *o)
+{
+    for (uint64_t number = o->settled + 1; number <= o->made; number++)
+        close(offer_of(o, number)->fd);
+    o->settled = o->made;
+}
+
+void offers_release(struct crew *crew)
+{
+    ev_timer_stop(crew->loop, &crew->look);
+    for (uint32_t i = 0; i < crew->slots_n; i++) offers_close(&crew->slots[i].offers);
+    for (size_t i = 0; i < crew->waiting.n; i++) close(crew->waiting.items[i].fd);
+    free(crew->waiting.items);
+    crew->waiting = (struct offers_queue){.n = 0};
+}

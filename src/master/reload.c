@@ -1,0 +1,288 @@
+#include "master/reload.h"
+
+#include "base/log.h"
+#include "worker/source.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void reload_watch_limit(struct reload *r)
+{
+    ev_timer_stop(r->crew->loop, &r->limit);
+    if (r->state == RELOAD_IDLE) return;
+    ev_timer_set(&r->limit, CHECK_SECONDS, 0);
+    ev_timer_start(r->crew->loop, &r->limit);
+}
+
+/* All steps have the same limit, which starts anew with each. */
+static void reload_enter(struct reload *r, enum reload_state state)
+{
+    r->state = state;
+    reload_watch_limit(r);
+}
+
+/* --- first step: the check -------------------------------------------------------------------- */
+
+static void reload_not_loaded(struct reload *r, const char *why)
+{
+    log_error("script %s: not loaded: %s; generation %u goes on", check_script_name(r->options),
+              why, r->crew->generation);
+}
+
+static void reload_drop_trial(struct reload *r)
+{
+    if (r->trial.script_fd >= 0) close(r->trial.script_fd);
+    r->trial.script_fd = r->crew->trial_fd = -1;
+}
+
+static void reload_start_check(struct reload *r)
+{
+    r->again = false;
+    r->trial = *r->options;
+    r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
+    bool read = r->trial.script_fd >= 0 || !r->options->script;
+    if (!read || !check_start(&r->check, &r->trial, true, r->leave, r->arg)) {
+        reload_not_loaded(r, strerror(errno));
+        reload_drop_trial(r);
+        return;
+    }
+    ev_io_set(&r->text_watcher, r->check.pipe, EV_READ);
+    ev_io_start(r->crew->loop, &r->text_watcher);
+    ev_child_set(&r->exit_watcher, r->check.pid, 0);
+    ev_child_start(r->crew->loop, &r->exit_watcher);
+    reload_enter(r, RELOAD_CHECKING);
+}
+
+static void reload_finish(struct reload *r)
+{
+    reload_enter(r, RELOAD_IDLE);
+    if (r->again) reload_start_check(r);
+}
+
+static void reload_on_text(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct reload *r = w->data;
+    if (!check_read(&r->check)) ev_io_stop(loop, w);
+}
+
+/* --- second and third step: the workers load it, and switch ----------------------------------- */
+
+/* What a worker is told that it answers to. */
+static void reload_ask(struct reload *r, struct slot *s, enum channel_message_type order)
+{
+    bool serves = s->state == SLOT_READY;
+    if (serves) crew_order(s, order, r->generation);
+    r->owes[s->part] = serves && s->channel >= 0;
+}
+
+static void reload_ask_all(struct reload *r, enum channel_message_type order)
+{
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) reload_ask(r, &r->crew->slots[i], order);
+}
+
+static bool reload_is_awaited(const struct reload *r, const struct slot *s)
+{
+    return r->owes[s->part] || (r->state == RELOAD_LOADING && s->state == SLOT_STARTING);
+}
+
+/* `worker 0, worker 3`: those that are waited for, as many as fit. */
+static const char *reload_awaited(const struct reload *r, char *text, size_t n)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < r->crew->slots_n && len < n; i++)
+        if (reload_is_awaited(r, &r->crew->slots[i]))
+            len += (size_t)snprintf(text + len, n - len, "%sworker %u", len ? ", " : "",
+                                    r->crew->slots[i].index);
+    return text;
+}
+
+/* None goes on with what it may have loaded. Answers that still come are late. */
+static void reload_abort(struct reload *r, const char *who, const char *why)
+{
+    char text[2 * CHANNEL_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: %s", who, why);
+    reload_not_loaded(r, text);
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
+        r->owes[i] = false;
+        crew_order(&r->crew->slots[i], CHANNEL_DROP, r->generation);
+    }
+    reload_drop_trial(r);
+    reload_finish(r);
+}
+
+static void reload_abort_for(struct reload *r, const struct slot *s, const char *why)
+{
+    char name[32];
+    snprintf(name, sizeof name, "worker %u", s->index);
+    reload_abort(r, name, why);
+}
+
+/* The point of no return: what was loaded on trial becomes what every worker runs, those that
+ * start later too. */
+static void reload_commit(struct reload *r)
+{
+    if (r->script_fd >= 0) close(r->script_fd);
+    r->script_fd = r->crew->script_fd = r->trial.script_fd;
+    r->trial.script_fd = r->crew->trial_fd = -1;
+    r->crew->generation = r->generation;
+    reload_enter(r, RELOAD_SWITCHING);
+    reload_ask_all(r, CHANNEL_SWITCH);
+}
+
+static bool reload_is_answered(const struct reload *r)
+{
+    for (uint32_t i = 0; i < r->crew->slots_n; i++)
+        if (reload_is_awaited(r, &r->crew->slots[i])) return false;
+    return true;
+}
+
+/* Goes on once nobody is waited for any more. */
+static void reload_advance(struct reload *r)
+{
+    if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
+    if (r->state == RELOAD_SWITCHING && reload_is_answered(r)) {
+        log_info("reloaded: generation %u", r->generation);
+        reload_finish(r);
+    }
+}
+
+/* A worker that is still starting loads the text in use, and is asked when it is ready. */
+static void reload_begin_loading(struct reload *r)
+{
+    r->generation++;
+    r->crew->trial_fd = r->trial.script_fd;
+    reload_enter(r, RELOAD_LOADING);
+    log_debug("reload: generation %u: every worker loads it", r->generation);
+    reload_ask_all(r, CHANNEL_LOAD);
+    reload_advance(r);
+}
+
+/* To switch takes no time: such a worker has lost its way, and the others have switched. */
+static void reload_kill_late(struct reload *r)
+{
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
+        struct slot *s = &r->crew->slots[i];
+        if (!r->owes[i]) continue;
+        log_warn("worker %u[%d]: killed: not switched to generation %u within %d s", s->index,
+                 (int)s->pid, r->generation, CHECK_SECONDS);
+        kill(s->pid, SIGKILL); /* and its end concludes */
+    }
+}
+
+static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
+{
+    struct reload *r = w->data;
+    ev_child_stop(loop, w);
+    ev_io_stop(loop, &r->text_watcher);
+    const char *why = check_end(&r->check, w->rstatus);
+    if (why) {
+        reload_not_loaded(r, why);
+        reload_drop_trial(r);
+        reload_finish(r);
+    } else {
+        reload_begin_loading(r);
+    }
+}
+
+static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct reload *r = w->data;
+    char names[512], why[64];
+    switch (r->state) {
+    case RELOAD_CHECKING: check_kill_late(&r->check); break; /* and its exit concludes */
+    case RELOAD_LOADING:
+        snprintf(why, sizeof why, "no answer within %d s", CHECK_SECONDS);
+        reload_abort(r, reload_awaited(r, names, sizeof names), why);
+        break;
+    case RELOAD_SWITCHING: reload_kill_late(r); break;
+    case RELOAD_IDLE: break;
+    }
+}
+
+/* --- for the master --------------------------------------------------------------------------- */
+
+bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
+                 void *arg)
+{
+    *r = (struct reload){.crew = crew, .options = o, .leave = leave, .arg = arg, .check.pipe = -1};
+    r->script_fd = r->trial.script_fd = -1;
+    r->generation = crew->generation;
+    r->owes = calloc(crew->slots_n, sizeof *r->owes);
+    if (!r->owes) return false;
+    ev_init(&r->text_watcher, reload_on_text);
+    ev_child_init(&r->exit_watcher, reload_on_check_exit, 0, 0);
+    ev_init(&r->limit, reload_on_limit);
+    r->text_watcher.data = r->exit_watcher.data = r->limit.data = r;
+    return true;
+}
+
+void reload_request(struct reload *r)
+{
+    if (r->state == RELOAD_IDLE) {
+        log_info("reload: SIGHUP: checking script %s", check_script_name(r->options));
+        reload_start_check(r);
+    } else {
+        log_info("reload: SIGHUP: remembered until the one under way is done");
+        r->again = true;
+    }
+}
+
+void reload_take_newcomer(struct reload *r, struct slot *s)
+{
+    if (r->state == RELOAD_LOADING) reload_ask(r, s, CHANNEL_LOAD);
+}
+
+void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation)
+{
+    if (!r->owes[s->part] || generation != r->generation) return; /* of a reload that has ended */
+    r->owes[s->part] = false;
+    reload_advance(r);
+}
+
+void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
+                         const char *why)
+{
+    if (!r->owes[s->part] || generation != r->generation) return;
+    reload_abort_for(r, s, why);
+}
+
+void reload_excuse(struct reload *r, const struct slot *s)
+{
+    r->owes[s->part] = false;
+    reload_advance(r);
+}
+
+void reload_forget(struct reload *r, const struct slot *s)
+{
+    bool owed = r->owes[s->part];
+    r->owes[s->part] = false;
+    if (owed && r->state == RELOAD_LOADING)
+        reload_abort_for(r, s, "it ended while it loaded it");
+    else
+        reload_advance(r);
+}
+
+void reload_cancel(struct reload *r, bool kill_check)
+{
+    struct ev_loop *loop = r->crew->loop;
+    ev_child_stop(loop, &r->exit_watcher);
+    ev_io_stop(loop, &r->text_watcher);
+    if (kill_check)
+        check_cancel(&r->check);
+    else if (r->check.pipe >= 0)
+        close(r->check.pipe);
+    r->again = false;
+    reload_enter(r, RELOAD_IDLE);
+}
+
+void reload_release(struct reload *r)
+{
+    reload_cancel(r, true);
+    reload_drop_trial(r);
+    if (r->script_fd >= 0) close(r->script_fd);
+    free(r->owes);
+}

@@ -1,0 +1,136 @@
+#include "net/bind.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sentences that quote the text live here until the next failure in this thread. */
+static _Thread_local char sentence[160];
+
+static const char LABEL[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+static const char KEY[] = "abcdefghijklmnopqrstuvwxyz";
+static const char DIGITS[] = "0123456789";
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+/* The comma before `word=`, from which on all is access; a path may hold other commas. The text's end without one. */
+static const char *find_access(const char *text)
+{
+    for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
+        size_t word = strspn(comma + 1, KEY);
+        if (word > 0 && comma[1 + word] == '=') return comma;
+    }
+    return text + strlen(text);
+}
+
+static const char *read_mode(struct bind_spec *spec, const char *value, size_t len)
+{
+    if (spec->mode >= 0) return "mode= is given twice";
+    if (len == 0 || len > 4 || strspn(value, "01234567") < len)
+        return "mode= takes octal digits, such as 0660";
+    int mode = 0;
+    for (size_t i = 0; i < len; i++) mode = mode * 8 + (value[i] - '0');
+    if (mode > 0777) return "mode= takes 0777 at most";
+    spec->mode = mode;
+    return NULL;
+}
+
+static const char *read_user(char *user, const char *key, const char *value, size_t len)
+{
+    const char *wrong = user[0]                ? "is given twice"
+                        : len == 0             ? "takes a name or a number"
+                        : len >= BIND_USER_MAX ? "takes a name of 63 bytes at most"
+                                               : NULL;
+    if (!wrong) {
+        memcpy(user, value, len);
+        return NULL;
+    }
+    snprintf(sentence, sizeof sentence, "%s= %s", key, wrong);
+    return sentence;
+}
+
+/* `key=value`, without the comma. */
+static const char *read_access(struct bind_spec *spec, const char *text, size_t len)
+{
+    const char *equals = memchr(text, '=', len);
+    size_t key = equals ? (size_t)(equals - text) : len;
+    const char *value = text + key + 1;
+    if (equals && key == 4 && memcmp(text, "mode", key) == 0)
+        return read_mode(spec, value, len - key - 1);
+    if (equals && key == 5 && memcmp(text, "owner", key) == 0)
+        return read_user(spec->owner, "owner", value, len - key - 1);
+    if (equals && key == 5 && memcmp(text, "group", key) == 0)
+        return read_user(spec->group, "group", value, len - key - 1);
+    snprintf(sentence, sizeof sentence,
+             "'%.*s' is none of mode=, owner=, group=", (int)(len < 64 ? len : 64), text);
+    return sentence;
+}
+
+const char *bind_parse(struct bind_spec *spec, const char *text)
+{
+    size_t label = strspn(text, LABEL);
+    *spec = (struct bind_spec){.mode = -1, .has_label = label > 0 && text[label] == '='};
+    spec->address = spec->has_label ? text + label + 1 : text;
+    const char *at = find_access(spec->address);
+    spec->address_len = (size_t)(at - spec->address);
+    spec->name = spec->has_label ? text : spec->address;
+    spec->name_len = spec->has_label ? label : spec->address_len;
+    const char *wrong = addr_spec_parse(&spec->addr, spec->address, spec->address_len);
+    if (!wrong && *at && !spec->addr.path[0])
+        return "mode=, owner= and group= are for unix sockets";
+    while (!wrong && *at) {
+        size_t len = strcspn(at + 1, ",");
+        wrong = read_access(spec, at + 1, len);
+        at += 1 + len;
+    }
+    return wrong;
+}
+
+/* --- users ------------------------------------------------------------------------------------- */
+
+static bool is_number(const char *text, uint32_t *number)
+{
+    if (!text[0] || text[strspn(text, DIGITS)] || strlen(text) > 9) return false;
+    *number = (uint32_t)strtoul(text, NULL, 10);
+    return true;
+}
+
+static const char *unknown(const char *what, const char *name)
+{
+    snprintf(sentence, sizeof sentence, "%s %s is not known on this system", what, name);
+    return sentence;
+}
+
+static const char *find_user(const char *name, struct bind_access *access)
+{
+    uint32_t number;
+    const struct passwd *user = getpwnam(name);
+    if (!user && !is_number(name, &number)) return unknown("user", name);
+    access->uid = user ? user->pw_uid : (uid_t)number;
+    if (user) access->gid = user->pw_gid;
+    return NULL;
+}
+
+static const char *find_group(const char *name, struct bind_access *access)
+{
+    uint32_t number;
+    const struct group *group = getgrnam(name);
+    if (!group && !is_number(name, &number)) return unknown("group", name);
+    access->gid = group ? group->gr_gid : (gid_t)number;
+    return NULL;
+}
+
+const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access)
+{
+    const char *wrong = NULL;
+    *access = (struct bind_access){(uid_t)-1, (gid_t)-1, spec->mode};
+    if (spec->owner[0])
+        wrong = find_user(spec->owner, access);
+    else if (user && geteuid() == 0)
+        wrong = find_user(user, access);
+    if (!wrong && spec->group[0]) wrong = find_group(spec->group, access);
+    return wrong;
+}

@@ -1,0 +1,133 @@
+#include "net/doors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/process.h"
+
+static const double REST_SECONDS = 0.1;
+enum { ACCEPTS_A_TURN = 64 }; /* so that all else gets its turn too */
+
+static void rest(struct doors *d, int error)
+{
+    if (log_allows(&d->rest_lines, process_clock()))
+        log_warn("accept: paused for %g s: %s", REST_SECONDS, strerror(error));
+    doors_rest(d);
+}
+
+static void keep_reserve(struct doors *d)
+{
+    if (d->reserve < 0) d->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The reserve makes room for one, who is told that there is none. */
+static enum accept_status refuse_one(struct doors *d, const struct listener *l)
+{
+    int fd;
+    if (d->reserve < 0) return ACCEPT_PAUSE;
+    close(d->reserve);
+    enum accept_status status = listener_accept(l, &fd);
+    int saved = errno;
+    if (status == ACCEPT_OK) {
+        listener_refuse(fd);
+        d->keeper.refused(d->keeper.owner);
+    }
+    d->reserve = -1;
+    keep_reserve(d);
+    errno = saved;
+    return status;
+}
+
+static void on_door(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct doors *d = io->data;
+    const struct listener *l = &d->listeners->items[io - d->watchers];
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN && d->are_open; i++) {
+        int fd;
+        enum accept_status status = listener_accept(l, &fd);
+        if (status == ACCEPT_OK) {
+            d->keeper.take(d->keeper.owner, fd, l->number);
+            continue;
+        }
+        if (status == ACCEPT_AGAIN) return;
+        int error = errno;
+        if (error == EMFILE || error == ENFILE) status = refuse_one(d, l);
+        if (status == ACCEPT_AGAIN) return;
+        if (status == ACCEPT_PAUSE) rest(d, error);
+    }
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    const struct doors *d = timer->data;
+    (void)loop;
+    (void)events;
+    d->keeper.rested(d->keeper.owner);
+}
+
+bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *listeners,
+                struct doors_keeper keeper)
+{
+    *d = (struct doors){.loop = loop,
+                        .listeners = listeners,
+                        .keeper = keeper,
+                        .reserve = -1,
+                        .rest_lines.burst = 1};
+    d->watchers = calloc(listeners->n, sizeof *d->watchers);
+    if (!d->watchers) return false;
+    for (size_t i = 0; i < listeners->n; i++) {
+        ev_io_init(&d->watchers[i], on_door, listeners->items[i].fd, EV_READ);
+        d->watchers[i].data = d;
+    }
+    keep_reserve(d);
+    ev_timer_init(&d->rest, on_rested, REST_SECONDS, 0);
+    d->rest.data = d;
+    return true;
+}
+
+void doors_watch(struct doors *d, bool wanted)
+{
+    bool opens = wanted && !doors_are_resting(d);
+    if (!d->watchers || opens == d->are_open) return;
+    d->are_open = opens;
+    if (opens) keep_reserve(d);
+    for (size_t i = 0; i < d->listeners->n; i++) {
+        if (opens)
+            ev_io_start(d->loop, &d->watchers[i]);
+        else
+            ev_io_stop(d->loop, &d->watchers[i]);
+    }
+}
+
+void doors_rest(struct doors *d)
+{
+    ev_timer_stop(d->loop, &d->rest);
+    ev_timer_set(&d->rest, REST_SECONDS, 0);
+    ev_timer_start(d->loop, &d->rest);
+    doors_watch(d, false);
+}
+
+bool doors_are_resting(const struct doors *d)
+{
+    return ev_is_active(&d->rest);
+}
+
+void doors_stop(struct doors *d)
+{
+    doors_watch(d, false);
+    ev_timer_stop(d->loop, &d->rest);
+    if (d->reserve >= 0) close(d->reserve);
+    d->reserve = -1;
+}
+
+void doors_release(struct doors *d)
+{
+    if (d->watchers && d->reserve >= 0) close(d->reserve);
+    free(d->watchers);
+    *d = (struct doors){.reserve = -1};
+}

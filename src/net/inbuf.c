@@ -1,0 +1,149 @@
+#include "net/inbuf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* A kept line up to this long is moved before the new bytes; a longer one grows where it is, so that a peer that sends
+ * a long line byte by byte does not make us copy it each time. */
+enum { MOVED_AT_MOST = 4096, PAGE = 4096, PEEKED_AT_MOST = 4096 };
+
+static bool inbuf_sane(const struct inbuf *in)
+{
+    if (!in->kept) return in->need == 0;
+    return in->kept->len > 0 && (in->need == 0 || in->need > in->kept->len);
+}
+
+static enum io_status status_of(ssize_t n)
+{
+    if (n > 0) return IO_OK;
+    if (n == 0) return IO_END;
+    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
+}
+
+/* The arena takes the kept blob: its message is whole, or was copied. */
+static struct blob *let_go(struct inbuf *in, struct arena *arena)
+{
+    struct blob *blob = in->kept;
+    arena_adopt(arena, blob);
+    *in = (struct inbuf){0};
+    return blob;
+}
+
+static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena, size_t most,
+                                   struct inbuf_input *input)
+{
+    struct blob *kept = in->kept;
+    size_t missing = in->need - kept->len;
+    uint8_t *rest = arena_alloc(arena, most);
+    struct iovec places[2] = {{kept->bytes + kept->len, missing}, {rest, most}};
+    ssize_t n = readv(fd, places, 2);
+    size_t came = n > 0 ? (size_t)n : 0;
+    size_t beyond = came > missing ? came - missing : 0;
+    arena_trim(arena, rest + most, most - beyond);
+    input->bytes = came;
+    kept->len += came - beyond;
+    if (came >= missing) {
+        input->blob = let_go(in, arena);
+        input->whole = (struct span){kept->bytes, kept->len};
+    }
+    input->rest = (struct span){rest, beyond};
+    return status_of(n);
+}
+
+static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, size_t most,
+                              struct inbuf_input *input)
+{
+    size_t before = in->kept ? in->kept->len : 0;
+    uint8_t *place = arena_alloc(arena, before + most);
+    ssize_t n = read(fd, place + before, most);
+    size_t came = n > 0 ? (size_t)n : 0;
+    if (came > 0 && in->kept) {
+        memcpy(place, in->kept->bytes, before);
+        let_go(in, arena);
+    }
+    size_t used = came > 0 ? before + came : 0;
+    arena_trim(arena, place + before + most, before + most - used);
+    input->bytes = came;
+    input->rest = (struct span){place, used};
+    return status_of(n);
+}
+
+/* The message stays in its blob, which inbuf_keep is then told to keep again. */
+static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
+                                     struct inbuf_input *input)
+{
+    struct blob *kept = in->kept;
+    if (kept->cap - kept->len < most) kept = blob_grow(kept, (kept->len + most) * 2);
+    in->kept = kept;
+    ssize_t n = read(fd, kept->bytes + kept->len, most);
+    if (n > 0) {
+        kept->len += (size_t)n;
+        input->bytes = (size_t)n;
+        input->rest = (struct span){kept->bytes, kept->len};
+    }
+    return status_of(n);
+}
+
+enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
+                          struct inbuf_input *input)
+{
+    assert(inbuf_sane(in));
+    *input = (struct inbuf_input){0};
+    if (in->need) return read_message(in, fd, arena, most, input);
+    if (in->kept && in->kept->len > MOVED_AT_MOST) return read_long_line(in, fd, most, input);
+    return read_on(in, fd, arena, most, input);
+}
+
+size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
+{
+    uint8_t ahead[PEEKED_AT_MOST];
+    if (in->need) return 0;
+    if (most > sizeof ahead) most = sizeof ahead;
+    ssize_t n = recv(fd, ahead, most, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 0) return 1; /* more may come between this look and the read */
+    const uint8_t *newline = memchr(ahead, '\n', (size_t)n);
+    return newline ? (size_t)(newline - ahead) + 1 : (size_t)n;
+}
+
+size_t inbuf_held(const struct inbuf *in)
+{
+    if (!in->kept) return 0;
+    size_t written = in->kept->len + PAGE;
+    return sizeof *in->kept + (written < in->kept->cap ? written : in->kept->cap);
+}
+
+void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need)
+{
+    bool nothing_used = in->kept && len > 0 && at == in->kept->bytes;
+    assert(need == 0 || need > len);
+    if (in->kept && in->need) return; /* its message is still not whole: nothing was parsed */
+    if (nothing_used) {
+        if (need) in->kept = blob_grow(in->kept, need);
+        in->need = need;
+        return;
+    }
+    if (in->kept) let_go(in, arena);
+    if (len == 0) return;
+    in->kept = blob_create(need ? need : len);
+    memcpy(in->kept->bytes, at, len);
+    in->kept->len = len;
+    in->need = need;
+    assert(inbuf_sane(in));
+}
+
+struct span inbuf_take(struct inbuf *in, struct arena *arena)
+{
+    struct blob *blob = let_go(in, arena);
+    return (struct span){blob->bytes, blob->len};
+}
+
+void inbuf_release(struct inbuf *in)
+{
+    if (in->kept) blob_give(in->kept);
+    *in = (struct inbuf){0};
+}

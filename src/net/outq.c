@@ -1,0 +1,144 @@
+#include "net/outq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/slab.h"
+
+enum {
+    SEGMENT = 4096,         /* bytes of a common segment, its head included */
+    REFERENCED_FROM = 8192, /* bytes from which a reference is cheaper than a copy */
+    MERGED_UP_TO = 1024,    /* bytes up to which a spliced segment is copied into the one before */
+    PIECES = 64             /* most pieces given to one writev */
+};
+
+static bool outq_sane(const struct outq *q)
+{
+    return (q->bytes == 0) == (q->head == NULL) && (q->head == NULL) == (q->tail == NULL);
+}
+
+static void link_segment(struct outq *q, struct outq_segment *s)
+{
+    s->next = NULL;
+    if (q->tail)
+        q->tail->next = s;
+    else
+        q->head = s;
+    q->tail = s;
+}
+
+static void segment_return(struct outq_segment *s)
+{
+    if (s->blob) blob_give(s->blob);
+    slab_return(s, s->size);
+}
+
+static struct outq_segment *segment_borrow(size_t size)
+{
+    struct outq_segment *s = slab_borrow(size);
+    s->size = size;
+    s->blob = NULL;
+    s->at = s->end = s->room;
+    s->limit = (uint8_t *)s + slab_room(size);
+    return s;
+}
+
+uint8_t *outq_reserve(struct outq *q, size_t n)
+{
+    assert(n > 0);
+    if (!q->tail || (size_t)(q->tail->limit - q->tail->end) < n) {
+        size_t size = sizeof(struct outq_segment) + n;
+        link_segment(q, segment_borrow(size < SEGMENT ? SEGMENT : size));
+    }
+    return q->tail->end;
+}
+
+void outq_append_alone(struct outq *q, const void *bytes, size_t n)
+{
+    if (n == 0) return;
+    if (!q->tail) link_segment(q, segment_borrow(sizeof(struct outq_segment) + n));
+    outq_append(q, bytes, n);
+}
+
+void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, size_t n)
+{
+    if (!blob || n < REFERENCED_FROM) {
+        outq_append(q, bytes, n);
+        return;
+    }
+    struct outq_segment *s = slab_borrow(sizeof *s);
+    *s = (struct outq_segment){.blob = blob_take(blob), .size = sizeof *s};
+    s->at = blob->bytes + (bytes - blob->bytes);
+    s->end = s->limit = s->at + n;
+    link_segment(q, s);
+    q->bytes += n;
+}
+
+void outq_splice(struct outq *q, struct outq *from)
+{
+    assert(outq_sane(q) && outq_sane(from));
+    while (from->head) {
+        struct outq_segment *s = from->head;
+        size_t n = (size_t)(s->end - s->at);
+        from->head = s->next;
+        if (!s->blob && n <= MERGED_UP_TO) {
+            outq_append(q, s->at, n);
+            segment_return(s);
+        } else {
+            s->limit = s->end;
+            link_segment(q, s);
+            q->bytes += n;
+        }
+    }
+    *from = (struct outq){0};
+}
+
+/* n bytes are out: forgets them. */
+static void consume(struct outq *q, size_t n)
+{
+    q->bytes -= n;
+    while (n > 0) {
+        struct outq_segment *s = q->head;
+        assert(s); /* no more was written than there was */
+        size_t has = (size_t)(s->end - s->at);
+        if (n < has) {
+            s->at += n;
+            return;
+        }
+        n -= has;
+        q->head = s->next;
+        if (!q->head) q->tail = NULL;
+        segment_return(s);
+    }
+}
+
+enum io_status outq_write(struct outq *q, int fd)
+{
+    assert(outq_sane(q));
+    while (q->head) {
+        struct iovec pieces[PIECES];
+        int n = 0;
+        size_t all = 0;
+        for (struct outq_segment *s = q->head; s && n < PIECES; s = s->next, n++) {
+            pieces[n] = (struct iovec){s->at, (size_t)(s->end - s->at)};
+            all += pieces[n].iov_len;
+        }
+        ssize_t went = n == 1 ? write(fd, pieces[0].iov_base, all) : writev(fd, pieces, n);
+        if (went < 0) return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
+        consume(q, (size_t)went);
+        if ((size_t)went < all) return IO_AGAIN;
+    }
+    return IO_OK;
+}
+
+void outq_release(struct outq *q)
+{
+    while (q->head) {
+        struct outq_segment *s = q->head;
+        q->head = s->next;
+        segment_return(s);
+    }
+    *q = (struct outq){0};
+}

@@ -1,0 +1,79 @@
+#include "net/socket_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool socket_file_is_stale(const struct addr *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    bool stale = connect(fd, &addr->sa.any, addr->len) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return stale;
+}
+
+/* bind(2) makes the file with what the umask leaves: there is no moment at which it has more. */
+static bool bind_with_mode(int fd, const struct addr *addr, int mode)
+{
+    mode_t had = 0;
+    if (mode >= 0) had = umask(0777 & ~(mode_t)mode);
+    bool bound = bind(fd, &addr->sa.any, addr->len) == 0;
+    if (mode >= 0) umask(had);
+    return bound;
+}
+
+/* To no other owner it is given: chown(2) of what it has already may be refused. */
+static bool give_away(const char *path, const struct bind_access *access)
+{
+    struct stat file;
+    if (lstat(path, &file) != 0) return false;
+    uid_t uid = access->uid == file.st_uid ? (uid_t)-1 : access->uid;
+    gid_t gid = access->gid == file.st_gid ? (gid_t)-1 : access->gid;
+    if (uid == (uid_t)-1 && gid == (gid_t)-1) return true;
+    return lchown(path, uid, gid) == 0;
+}
+
+bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
+                      const struct bind_access *access, bool *owner)
+{
+    const char *path = addr->sa.un.sun_path;
+    struct stat file;
+    *owner = false;
+    if (!bind_with_mode(fd, addr, access->mode)) return false;
+    *owner = true;
+    if (!give_away(path, access) || lstat(path, &file) != 0) {
+        int error = errno;
+        unlink(path);
+        errno = error;
+        return false;
+    }
+    *f = (struct socket_file){file.st_dev, file.st_ino};
+    return true;
+}
+
+bool socket_file_remove(struct socket_file *f, const struct addr *addr)
+{
+    const char *path = addr->sa.un.sun_path;
+    struct stat file;
+    bool is_ours =
+        lstat(path, &file) == 0 && file.st_dev == f->dev && file.st_ino == f->ino && f->ino != 0;
+    *f = (struct socket_file){0};
+    return !is_ours || unlink(path) == 0 || errno == ENOENT;
+}
+
+bool file_is_removable(const char *path)
+{
+    char folder[4096];
+    struct stat in, file;
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 1;
+    if (len >= sizeof folder) return false;
+    if (slash && len == 0) len = 1; /* of /name */
+    snprintf(folder, sizeof folder, "%.*s", (int)len, slash ? path : ".");
+    if (access(folder, W_OK | X_OK) != 0 || stat(folder, &in) != 0) return false;
+    if (!(in.st_mode & S_ISVTX) || geteuid() == 0 || in.st_uid == geteuid()) return true;
+    return lstat(path, &file) == 0 && file.st_uid == geteuid();
+}

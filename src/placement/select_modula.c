@@ -1,0 +1,47 @@
+#include <stdlib.h>
+
+#include "placement/select.h"
+
+/* The hash modulo slots: each server, in the pool's order, has as many slots in a row as its weight says. With equal
+ * weights of 1 that is the plain modulo of libmemcached's default and of gomemcache; with weights it is twemproxy's and that
+ * of Cache::Memcached and python-memcached. */
+struct slots {
+    uint32_t n;
+    uint32_t server[];
+};
+
+static void build(struct selector *s, const struct selector_server *servers)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->servers; i++) n += (uint32_t)servers[i].weight;
+    struct slots *slots = malloc(sizeof *slots + sizeof slots->server[0] * n);
+    if (!slots) abort();
+    slots->n = 0;
+    for (uint32_t i = 0; i < s->servers; i++) {
+        for (uint32_t w = 0; w < (uint32_t)servers[i].weight; w++) slots->server[slots->n++] = i;
+    }
+    s->own = slots;
+}
+
+static void pick(const struct selector *s, const void *key, size_t len,
+                 struct selector_choice *choice)
+{
+    const struct slots *slots = s->own;
+    choice->hash = selector_hash(s, key, len);
+    choice->server = slots->server[(uint32_t)choice->hash % slots->n];
+}
+
+/* nodeproxy: Java's remainder of a signed hash, plus the divisor where it is negative. */
+static void pick_signed(const struct selector *s, const void *key, size_t len,
+                        struct selector_choice *choice)
+{
+    const struct slots *slots = s->own;
+    choice->hash = selector_hash(s, key, len);
+    int64_t rest = (int64_t)(int32_t)choice->hash % (int64_t)slots->n;
+    choice->server = slots->server[rest < 0 ? rest + slots->n : rest];
+}
+
+const struct selector_kind select_modula = {
+    .per_weight = 1, .build = build, .pick = pick, .release = select_free_own};
+const struct selector_kind select_modula_signed = {
+    .per_weight = 1, .build = build, .pick = pick_signed, .release = select_free_own};

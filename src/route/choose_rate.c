@@ -1,0 +1,45 @@
+
+#include "route/chooser.h"
+#include "route/generation.h"
+
+/* Token buckets: each request of a class takes a token of that class's bucket, which is filled at its rate up to its burst. */
+struct bucket {
+    double rate, burst, tokens;
+    double filled; /* when, as turn->now */
+};
+
+enum { NO_BUCKET = UINT8_MAX };
+
+struct route_state {
+    uint8_t bucket_of[COMMAND_COUNT];
+    struct bucket buckets[];
+};
+
+/* A word for each command that has a bucket: child is the bucket's number. */
+static void build(struct route *route, const struct route_word *words, uint32_t n)
+{
+    struct route_state *state =
+        generation_make_state(route, sizeof *state + sizeof state->buckets[0] * (n + 1));
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) state->bucket_of[i] = NO_BUCKET;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct route_word *word = &words[i];
+        state->bucket_of[word->command] = (uint8_t)word->child;
+        state->buckets[word->child] =
+            (struct bucket){.rate = word->number, .burst = word->burst, .tokens = word->burst};
+    }
+}
+
+static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
+{
+    uint8_t number = route->state->bucket_of[r->command_id];
+    if (number == NO_BUCKET) return 0;
+    struct bucket *b = &route->state->buckets[number];
+    double tokens = b->tokens + (t->now - b->filled) * b->rate;
+    b->filled = t->now;
+    b->tokens = tokens < b->burst ? tokens : b->burst;
+    if (b->tokens < 1) return 1;
+    b->tokens -= 1;
+    return 0;
+}
+
+const struct chooser choose_rate = {.build = build, .choose = choose};

@@ -1,0 +1,54 @@
+#include "route/elsewhere.h"
+
+#include <assert.h>
+
+void elsewhere_finish(struct flow *flow, const struct result *result)
+{
+    struct kept_result other = {0};
+    struct response_value v;
+    if (result->news) v = response_read(result->news->response);
+    if (!result->news || v.cas == 0) {
+        flow_finish(flow, result);
+        return;
+    }
+    result_keep(&other, result);
+    v = response_read(&other.response);
+    v.cas = PLACE_NO_CAS;
+    result_rewrite(&other, &v);
+    struct result shown = result_of(&other);
+    flow_finish(flow, &shown);
+    result_release(&other);
+}
+
+static void run(struct flow *flow, uint32_t place, const struct request *r)
+{
+    flow_leg(flow, place, flow->route->children[place], r);
+}
+
+void elsewhere_hand_back(struct flow *flow, uint32_t place)
+{
+    uint8_t args[PLACE_ARGS_LEAST];
+    struct request back;
+    assert(flow_is_finished(flow));
+    request_hand_back(&flow->kept->r, &back, args);
+    run(flow, place, &back);
+}
+
+void elsewhere_leg_without_making(struct flow *flow, uint32_t place)
+{
+    uint8_t args[LINE_MAX_BYTES];
+    struct request looks;
+    assert(flow->kept->r.args_len <= sizeof args);
+    request_without_making(&flow->kept->r, &looks, args);
+    run(flow, place, &looks);
+}
+
+bool elsewhere_leg_for_copies(struct flow *flow, uint32_t place)
+{
+    uint8_t args[LINE_MAX_BYTES];
+    struct request copy;
+    assert(flow->kept->r.args_len <= sizeof args);
+    if (!request_for_copies(&flow->kept->r, &copy, args)) return false;
+    run(flow, place, &copy);
+    return true;
+}

@@ -1,0 +1,247 @@
+#include "route/explain.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define ERROR_CHUNK    "CLIENT_ERROR bad data chunk"
+#define ERROR_COMMAND  "ERROR"
+#define ERROR_DECODING "CLIENT_ERROR error decoding key"
+#define ERROR_KEY      "CLIENT_ERROR bad command line format"
+#define NOT_ABOUT_KEYS                                                                             \
+    "not about a key: moongate answers it itself, or asks every server of every pool"
+
+/* --- one key ----------------------------------------------------------------------------------- */
+
+/* A line of request_encode_line, which for a retrieval is left open. */
+static size_t put_line(const struct request *r, char *to)
+{
+    size_t len = request_encode_line(r, (uint8_t *)to);
+    return len >= 2 && to[len - 2] == '\r' ? len - 2 : len;
+}
+
+static void choose_server(const struct request *r, struct explanation *x)
+{
+    x->sent_key = (const uint8_t *)r->key_at;
+    x->sent_key_len = r->key_len;
+    x->choice = pool_explain(x->pool, (const void *)r->key_at, r->key_len);
+    x->is_drawn =
+        x->choice.was_hashed && x->pool->settings.selector.distribution == DISTRIBUTION_RANDOM;
+    if (x->is_drawn) x->choice.was_hashed = false;
+    x->sent_len = put_line(r, x->sent);
+}
+
+/* The pool that is asked first; NULL where that is not known without asking. */
+static struct pool *first_pool(const struct route *route)
+{
+    while (route && route->kind != ROUTE_POOL)
+        route = route->children_n ? route->children[0] : NULL;
+    return route ? route->pool : NULL;
+}
+
+static void explain_one(const struct explainer *e, const struct request *asked,
+                        explain_told_fn *told, void *to)
+{
+    struct request *r = &e->slots[e->at];
+    const struct answer *a = &e->answers[e->at];
+    struct explanation x;
+    x.key = (const uint8_t *)asked->key_at;
+    x.key_len = asked->key_len;
+    x.asked_len = put_line(asked, x.asked);
+    *r = *asked;
+    x.pool = first_pool(e->trace(e->router, e->slots, e->answers, e->at, &x.path));
+    assert(a->route != ANSWER_NONE);
+    x.route = a->route;
+    if (x.pool) choose_server(r, &x);
+    told(to, &x);
+    /* A script that kept the request shall find nothing in it (as at the end of a turn). */
+    memset(r, 0, sizeof *r);
+}
+
+/* --- a line ------------------------------------------------------------------------------------ */
+
+/* The request's bytes as a client sends them, *len of them, in the arena. */
+static const uint8_t *whole_request(const struct explainer *e, const char *line, size_t *len,
+                                    struct explain_value value)
+{
+    struct request r;
+    size_t head = *len + 2;
+    uint8_t *bytes = arena_alloc(e->arena, head + value.len + 2);
+    memcpy(bytes, line, *len);
+    memcpy(bytes + *len, "\r\n", 2);
+    *len = head;
+    struct request_parse p = request_parse(bytes, head, &e->rules, &r);
+    if (p.status != REQUEST_AGAIN || p.need < head + 2) return bytes;
+    if (!value.at) { /* as many as it says, but for what the line brings along */
+        uint8_t *filled = arena_alloc(e->arena, p.need);
+        memcpy(filled, bytes, head);
+        memset(filled + head, 'x', p.need - head - 2);
+        bytes = filled;
+        *len = p.need;
+    } else {
+        memcpy(bytes + head, value.at, value.len);
+        *len = head + value.len + 2;
+    }
+    memcpy((uint8_t *)bytes + *len - 2, "\r\n", 2);
+    return bytes;
+}
+
+/* What is told to a client that sent it, without CRLF. */
+static const char *refusal(const struct explainer *e, const struct request_parse *p)
+{
+    if (p->status == REQUEST_AGAIN) return ERROR_CHUNK;
+    if (!p->error) return "nothing: the connection is closed";
+    size_t len = strcspn(p->error, "\r");
+    char *text = (char *)arena_alloc(e->arena, len + 1);
+    memcpy(text, p->error, len);
+    text[len] = '\0';
+    return text;
+}
+
+static const char *explain_single(const struct explainer *e, struct request *r,
+                                  explain_told_fn *told, void *to)
+{
+    if (r->meta & META_BASE64 && !request_decode_key(r, arena_alloc(e->arena, KEY_MAX)))
+        return ERROR_DECODING;
+    explain_one(e, r, told, to);
+    return NULL;
+}
+
+const char *explain_request(const struct explainer *e, const char *line, size_t len,
+                            struct explain_value value, explain_told_fn *told, void *to)
+{
+    struct request r;
+    if (len > 0 && line[len - 1] == '\r') len--;
+    if (len == 0) return ERROR_COMMAND;
+    const uint8_t *bytes = whole_request(e, line, &len, value);
+    struct request_parse p = request_parse(bytes, len, &e->rules, &r);
+    if (p.status == REQUEST_OK && p.consumed < len)
+        return "more than one request in a line: give each by itself";
+    switch (p.status) {
+    case REQUEST_OK: return p.keys ? explain_single(e, &r, told, to) : NOT_ABOUT_KEYS;
+    case REQUEST_KEYS:
+        for (const uint8_t *at = (const uint8_t *)r.key_at;
+             request_next_key(&at, bytes + p.keys_end, &r);)
+            explain_one(e, &r, told, to);
+        return NULL;
+    default: return refusal(e, &p);
+    }
+}
+
+/* --- a command and a key ----------------------------------------------------------------------- */
+
+/* A command about one key, or COMMAND_NONE. */
+static unsigned find_command(const char *name, size_t len)
+{
+    for (unsigned i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
+        const struct command_info *c = command_info(i);
+        if (c->shape < SHAPE_ADMIN && c->text_len == len && memcmp(c->text, name, len) == 0)
+            return i;
+    }
+    return COMMAND_NONE;
+}
+
+const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
+                        const char *key, size_t len, struct explain_value value,
+                        explain_told_fn *told, void *to)
+{
+    struct request r = {.command_id = (uint8_t)find_command(command, command_len),
+                        .key_at = (uintptr_t)key,
+                        .key_len = (uint16_t)len};
+    unsigned shape = command_info(r.command_id)->shape;
+    if (r.command_id == COMMAND_NONE) return ERROR_COMMAND;
+    if (!request_key_is_valid((const uint8_t *)key, len, e->rules.strict_keys)) return ERROR_KEY;
+    if (value.len > e->rules.max_value) return "SERVER_ERROR object too large for cache";
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) {
+        r.value_at = (uintptr_t)(value.at ? value.at : "");
+        r.value_len = (uint32_t)value.len;
+    }
+    explain_one(e, &r, told, to);
+    return NULL;
+}
+
+/* --- in words ---------------------------------------------------------------------------------- */
+
+enum { TEXT_ROOM = 4 * REQUEST_LINE_ROOM + 1 }; /* every byte as \xff */
+
+const char *explain_hash_name(const struct explanation *x)
+{
+    const struct selector_settings *s = &x->pool->settings.selector;
+    if (!x->choice.was_hashed) return "";
+    return distribution_hashes_itself(s->distribution) ? distribution_name(s->distribution)
+                                                       : hash_name(s->hash);
+}
+
+const char *explain_server(const struct explanation *x)
+{
+    if (x->is_drawn) return "any";
+    return x->choice.member ? x->choice.member->backend->name : "none";
+}
+
+const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM])
+{
+    snprintf(text, EXPLAIN_NUMBER_ROOM, "0x%0*llx", number > UINT32_MAX ? 16 : 8,
+             (unsigned long long)number);
+    return text;
+}
+
+bool explain_is_part_hashed(const struct explanation *x)
+{
+    return x->choice.was_hashed && x->choice.hashed_len != x->sent_key_len;
+}
+
+static void tell_bytes(explain_field_fn *tell, void *to, const char *name, const void *bytes,
+                       size_t len)
+{
+    char text[TEXT_ROOM];
+    utf8_show(text, sizeof text, bytes, len);
+    tell(to, name, text);
+}
+
+static void tell_path(const struct path *path, explain_field_fn *tell, void *to)
+{
+    char line[PATH_ROOM * 3]; /* the shortest steps */
+    size_t len = 0;
+    for (const char *step = path_next(path, NULL); step; step = path_next(path, step))
+        len += (size_t)snprintf(line + len, sizeof line - len, "%s%s", len ? " -> " : "", step);
+    tell_bytes(tell, to, "route", line, len);
+}
+
+/* The message, then where it was raised: a line each, without the indentation. */
+static void tell_failure(const char *failure, explain_field_fn *tell, void *to)
+{
+    static const char title[] = "stack traceback:";
+    const char *name = "error";
+    while (*failure) {
+        failure += strspn(failure, "\t\r\n ");
+        size_t len = strcspn(failure, "\n");
+        bool is_title = len == sizeof title - 1 && memcmp(failure, title, len) == 0;
+        if (len && !is_title) tell_bytes(tell, to, name, failure, len);
+        failure += len;
+        name = "traceback";
+    }
+}
+
+void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to)
+{
+    char hash[64], number[EXPLAIN_NUMBER_ROOM];
+    tell_path(&x->path, tell, to);
+    tell_failure(x->path.failure, tell, to);
+    if (!x->pool) return;
+    const struct pool_choice *choice = &x->choice;
+    tell(to, "pool", x->pool->settings.name);
+    tell(to, "distribution", distribution_name(x->pool->settings.selector.distribution));
+    if (choice->was_hashed)
+        snprintf(hash, sizeof hash, "%s %s", explain_hash_name(x),
+                 explain_number(choice->how.hash, number));
+    else
+        snprintf(hash, sizeof hash, "none");
+    tell(to, "hash", hash);
+    if (explain_is_part_hashed(x))
+        tell_bytes(tell, to, "hashed", choice->hashed, choice->hashed_len);
+    if (choice->how.has_point) tell(to, "point", explain_number(choice->how.point, number));
+    tell(to, "server", explain_server(x));
+    tell_bytes(tell, to, "request", x->sent, x->sent_len);
+}

@@ -1,0 +1,100 @@
+#include <string.h>
+
+#include "backend/written.h"
+#include "placement/hash.h"
+#include "route/flow.h"
+
+/* Coalesce: of equal gets in flight the first makes the call, and the others get its result. Equal are the command, the key
+ * and the key that the client sees; only get and gets are coalesced. Once any worker has begun or ended a write of the key (see
+ * base/writes.c), nobody joins the gets from before: they may find what was there before it. */
+
+enum { BUCKETS = 1024 };
+
+/* Flows that others may join, by their keys' hashes; linked by `next`. */
+struct route_state {
+    struct flow *leaders[BUCKETS];
+};
+
+struct own {
+    struct flow *joined; /* the next of those that joined it */
+    uint64_t mark;       /* of the writes of its key when it began */
+};
+
+static struct own *own_of(const struct flow *flow)
+{
+    return flow->own;
+}
+
+static struct flow **bucket_of(struct flow *flow)
+{
+    const struct request *r = &flow->kept->r;
+    uint32_t hash = hash_bytes(HASH_XXH3, (const void *)r->key_at, r->key_len);
+    return &flow->route->state->leaders[hash % BUCKETS];
+}
+
+static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
+{
+    return a_len == b_len && (a_len == 0 || memcmp((const void *)a, (const void *)b, a_len) == 0);
+}
+
+static bool are_equal(const struct request *a, const struct request *b)
+{
+    return a->command_id == b->command_id &&
+           bytes_equal(a->key_at, a->key_len, b->key_at, b->key_len) &&
+           bytes_equal(a->shown_key_at, a->shown_key_len, b->shown_key_at, b->shown_key_len);
+}
+
+/* What a flow is, in `chosen`. */
+enum { LEADER, ALONE };
+
+static void start(struct flow *flow)
+{
+    const struct request *r = &flow->kept->r;
+    const struct turn *t = flow->turn;
+    struct flow **bucket = bucket_of(flow);
+    *own_of(flow) = (struct own){0};
+    if (r->command_id != COMMAND_GET && r->command_id != COMMAND_GETS) {
+        flow->chosen = ALONE;
+        flow_leg(flow, 0, flow->route->children[0], r);
+        return;
+    }
+    own_of(flow)->mark = writes_mark(&t->backends->writer, written_pair(r), t->now);
+    for (struct flow *leader = *bucket; leader; leader = leader->next) {
+        if (own_of(leader)->mark != own_of(flow)->mark || !are_equal(&leader->kept->r, r)) continue;
+        own_of(flow)->joined = own_of(leader)->joined;
+        own_of(leader)->joined = flow;
+        return;
+    }
+    flow->next = *bucket;
+    *bucket = flow;
+    flow_leg(flow, 0, flow->route->children[0], r);
+}
+
+static void leave_bucket(struct flow *flow)
+{
+    struct flow **at = bucket_of(flow);
+    while (*at != flow) at = &(*at)->next;
+    *at = flow->next;
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (flow->chosen == LEADER) leave_bucket(flow);
+    struct flow *joined =
+        flow->turn->is_ending ? NULL : own_of(flow)->joined; /* then they have ended before */
+    own_of(flow)->joined = NULL;
+    flow_finish(flow, result);
+    while (joined) {
+        struct flow *next = own_of(joined)->joined;
+        own_of(joined)->joined = NULL;
+        flow_enter(joined);
+        flow_finish(joined, result);
+        flow_leave(joined);
+        joined = next;
+    }
+}
+
+const struct flow_kind flow_coalesce = {.own_size = sizeof(struct own),
+                                        .state_size = sizeof(struct route_state),
+                                        .start = start,
+                                        .leg_done = leg_done};

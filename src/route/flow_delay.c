@@ -1,0 +1,36 @@
+#include "route/flow.h"
+
+/* Delay, for rehearsals: the child is asked `before` seconds later, and its result told `after` seconds later. */
+
+static void ask(struct flow *flow)
+{
+    flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+}
+
+static void start(struct flow *flow)
+{
+    if (flow->route->options.before > 0)
+        flow_alarm(flow, flow->route->options.before);
+    else
+        ask(flow);
+}
+
+static void on_time(struct flow *flow)
+{
+    if (flow->tried == 0)
+        ask(flow);
+    else
+        flow_finish_best(flow);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (flow->route->options.after > 0) {
+        flow_keep_best(flow, result);
+        flow_alarm(flow, flow->route->options.after);
+    } else {
+        flow_finish(flow, result);
+    }
+}
+
+const struct flow_kind flow_delay = {.start = start, .leg_done = leg_done, .alarm = on_time};

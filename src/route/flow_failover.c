@@ -1,0 +1,126 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/elsewhere.h"
+#include "route/generation.h"
+
+/* Failover: the children one after the other until one's result is not among those that `on` names. With order shuffled or
+ * least_failures the first child stays the first; the others are sorted. `share` and `burst` are a token bucket over the
+ * requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens,
+ * each that goes on takes one.
+ *
+ * A cas is compared by the first child alone. One that another child shows is not shown to the client. Where a miss goes on, what
+ * may make an item (N) is made by the last child that is tried. */
+struct route_state {
+    double tokens;
+    uint32_t failures[]; /* a child, in a row, for least_failures */
+};
+
+static bool needs_state(const struct route_options *o)
+{
+    return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
+}
+
+static void build(struct route *route)
+{
+    struct route_state *state;
+    if (!needs_state(&route->options)) return;
+    state =
+        generation_make_state(route, sizeof *state + sizeof state->failures[0] * route->children_n);
+    state->tokens = route->options.burst;
+}
+
+/* The child to try next, of those that were not tried yet. */
+static uint32_t next_child(struct flow *flow)
+{
+    uint32_t n = flow->route->children_n, best = n;
+    uint32_t order = flow->route->options.order;
+    if (order == ORDER_AS_WRITTEN) return flow->tried;
+    uint32_t skip = order == ORDER_SHUFFLED ? (uint32_t)(lrand48() % (n - flow->tried)) : 0;
+    for (uint32_t i = 1; i < n; i++) {
+        if (flow->chosen >> i & 1) continue;
+        if (order == ORDER_SHUFFLED && skip-- == 0) return i;
+        if (order != ORDER_LEAST_FAILURES) continue;
+        const uint32_t *failures = flow->route->state->failures;
+        if (best == n || failures[i] < failures[best]) best = i;
+    }
+    return best;
+}
+
+/* Whether none is left to try when so many legs were begun. */
+static bool is_last(const struct flow *flow, uint32_t tried)
+{
+    return tried >= flow->route->options.tries || tried >= flow->route->children_n;
+}
+
+static void try_child(struct flow *flow, uint32_t child)
+{
+    const struct request *r = &flow->kept->r;
+    flow->chosen |= 1u << child;
+    if (request_place(r) & PLACE_MAKES && flow->route->options.on & RESULT_MISS &&
+        !is_last(flow, flow->tried + 1))
+        elsewhere_leg_without_making(flow, child);
+    else
+        flow_leg(flow, child, flow->route->children[child], r);
+}
+
+static void start(struct flow *flow)
+{
+    const struct route_options *o = &flow->route->options;
+    if (o->share < 1) {
+        struct route_state *state = flow->route->state;
+        double most = o->burst > 1 ? o->burst : 1;
+        state->tokens = state->tokens + o->share < most ? state->tokens + o->share : most;
+    }
+    try_child(flow, 0);
+}
+
+/* One more may be tried: there is one, and the share of requests that go on is kept. A server that is known to be down costs
+ * nobody's time, so going past it is free (source: mcrouter). */
+static bool may_go_on(struct flow *flow, const struct result *result)
+{
+    const struct route_options *o = &flow->route->options;
+    if (!(o->on & result->kind) || is_last(flow, flow->tried)) return false;
+    if (request_place(&flow->kept->r) & PLACE_COMPARES) return false;
+    if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
+    struct route_state *state = flow->route->state;
+    if (state->tokens < 1) return false;
+    state->tokens -= 1;
+    return true;
+}
+
+static void tell(struct flow *flow, const struct result *result)
+{
+    if (flow->tried > 1 && request_place(&flow->kept->r) & PLACE_ASKS)
+        elsewhere_finish(flow, result);
+    else
+        flow_finish(flow, result);
+}
+
+/* After only misses and errors the miss is the better answer. */
+static void tell_better(struct flow *flow, const struct result *result)
+{
+    if (flow->best && result_is_worse(result->kind, flow->best->kind)) {
+        struct result best = result_of(flow->best);
+        tell(flow, &best);
+    } else {
+        tell(flow, result);
+    }
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (needs_state(&flow->route->options)) {
+        uint32_t *failures = &flow->route->state->failures[place];
+        *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
+    }
+    if (!may_go_on(flow, result)) {
+        tell_better(flow, result);
+        return;
+    }
+    if (!flow->best || !result_is_worse(result->kind, flow->best->kind))
+        flow_keep_best(flow, result);
+    try_child(flow, next_child(flow));
+}
+
+const struct flow_kind flow_failover = {.build = build, .start = start, .leg_done = leg_done};

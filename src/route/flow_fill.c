@@ -1,0 +1,220 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/written.h"
+#include "placement/hash.h"
+#include "protocol/value.h"
+#include "route/flow.h"
+#include "route/generation.h"
+
+/* Fill: the child gets a copy of what was read elsewhere, unless its key was written since; and loses it again if it was written while
+ * the copy was on its way (base/writes.c says why). r->fill is the mark from when the read began. What the child is asked:
+ *
+ *   add, ms   nothing when it is too late; else that, and once it is too late then, take it back
+ *   set       the same, but when it is too late the key is taken out: what is there is older still
+ *   delete    that. It is no copy but counts as a write
+ *
+ * Taking back: a cache (near) just forgets the key. Where the child is the place that writes go to, somebody's newer value must not be
+ * lost: the copy is looked at and goes only if it is the one, by its cas id. Where that fails, reads of the slot are in doubt for
+ * `seconds`. */
+
+/* Seconds that a copy may be on its way. */
+static const double WAY_MOST = 0.5;
+
+enum { PUT, LOOK, TAKE_BACK, MORE_LEGS = 2 };
+
+struct own {
+    writes_pair pair, copies;
+    uint64_t hash; /* of the value, where the copy may have to be known again */
+};
+
+static const struct writer *writer_of(const struct flow *flow)
+{
+    return &flow->turn->backends->writer;
+}
+
+static void leg(struct flow *flow, uint32_t place, const struct request *r)
+{
+    flow_leg(flow, place, flow->route->children[0], r);
+}
+
+/* A request about the same key without a value; a meta command's flags are in `flags`, as text. */
+static struct request about_key(const struct flow *flow, enum command command, const char *flags)
+{
+    const struct request *r = &flow->kept->r;
+    return (struct request){.key_at = r->key_at,
+                            .key_len = r->key_len,
+                            .shown_key_at = r->shown_key_at,
+                            .shown_key_len = r->shown_key_len,
+                            .command_id = (uint8_t)command,
+                            .meta = r->meta & META_BASE64,
+                            .args_at = (uintptr_t)flags,
+                            .args_len = (uint16_t)strlen(flags),
+                            .affinity = r->affinity,
+                            .depth = r->depth,
+                            .fill = r->fill};
+}
+
+static bool is_base64(const struct flow *flow)
+{
+    return flow->kept->r.meta & META_BASE64;
+}
+
+static void take_out(struct flow *flow)
+{
+    struct request r = is_base64(flow) ? about_key(flow, COMMAND_META_DELETE, "b")
+                                       : about_key(flow, COMMAND_DELETE, "");
+    leg(flow, TAKE_BACK, &r);
+}
+
+static void look(struct flow *flow)
+{
+    struct request r = about_key(flow, COMMAND_META_GET, is_base64(flow) ? "b v f c" : "v f c");
+    leg(flow, LOOK, &r);
+}
+
+static void take_back(struct flow *flow)
+{
+    if (flow->route->options.near)
+        take_out(flow);
+    else
+        look(flow);
+}
+
+static void stays(struct flow *flow)
+{
+    const struct own *own = flow->own;
+    copies_doubt(writer_of(flow), own->copies, flow->turn->now + flow->route->options.seconds);
+}
+
+static bool is_set(const struct flow *flow)
+{
+    return flow->kept->r.command_id == COMMAND_SET;
+}
+
+static bool may_begin(const struct flow *flow)
+{
+    const struct own *own = flow->own;
+    const struct writer *w = writer_of(flow);
+    uint64_t fill = flow->kept->r.fill, mark = fill >> FILL_BITS;
+    double now = flow->turn->now;
+    return fill & FILL_SENDS ? sends_allow(w, own->pair, mark, now)
+                             : writes_allow(w, own->pair, mark, fill & FILL_PLANS, now);
+}
+
+/* Nothing was written, and the copy came in time. */
+static bool is_good(const struct flow *flow)
+{
+    const struct own *own = flow->own;
+    const struct writer *w = writer_of(flow);
+    uint64_t fill = flow->kept->r.fill;
+    double now = flow->turn->now;
+    uint64_t mark =
+        fill & FILL_SENDS ? sends_mark(w, own->pair, now) : writes_mark(w, own->pair, now);
+    return now - flow->began <= WAY_MOST && mark == fill >> FILL_BITS;
+}
+
+/* A slow child holds no memory beyond what its connection does. */
+static void put(struct flow *flow)
+{
+    const struct request *r = &flow->kept->r;
+    struct own *own = flow->own;
+    if (!flow->route->options.near && r->value_at)
+        own->hash = hash_bytes64(HASH_XXH3, (const void *)r->value_at, r->value_len, 0);
+    leg(flow, PUT, r);
+    kept_drop_value(flow->kept);
+}
+
+static void start(struct flow *flow)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    const struct request *r = &flow->kept->r;
+    struct own *own = flow->own;
+    own->pair = written_pair(r);
+    own->copies = copies_pair(own->pair, flow->route->options.place);
+    copies_begin(writer_of(flow), own->copies);
+    if (!r->fill || may_begin(flow))
+        put(flow);
+    else if (is_set(flow))
+        take_back(flow);
+    else
+        flow_finish(flow, &miss);
+}
+
+/* How a delete or a copy ended. One that was not answered may come still: whoever waits does not, but it is taken back. */
+static void put_done(struct flow *flow, const struct result *result)
+{
+    bool is_error = result->kind & RESULT_ANY_ERROR;
+    bool is_unsent = result->kind & (RESULT_DOWN | RESULT_BUSY);
+    if (!flow->kept->r.fill) {
+        if (is_error) stays(flow);
+        flow_finish(flow, result);
+    } else if (is_unsent || (!is_error && is_good(flow))) {
+        if (is_unsent && is_set(flow)) stays(flow);
+        flow_finish(flow, result);
+    } else {
+        if (is_error) flow_finish(flow, result);
+        take_back(flow);
+    }
+}
+
+/* Some servers keep 32 bits of what a client calls flags. */
+static bool are_flags_of(uint64_t flags, const struct request *r)
+{
+    return flags == r->client_flags || flags == (uint32_t)r->client_flags;
+}
+
+/* The child's value is the copy. */
+static bool is_the_copy(const struct flow *flow, const struct response_value *v)
+{
+    const struct request *r = &flow->kept->r;
+    const struct own *own = flow->own;
+    return v->at && v->len == r->value_len && are_flags_of(v->flags, r) &&
+           hash_bytes64(HASH_XXH3, v->at, v->len, 0) == own->hash;
+}
+
+static void look_done(struct flow *flow, const struct result *result)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    struct response_value v = {0};
+    char flags[32];
+    if (result->kind & RESULT_ANY_ERROR) stays(flow);
+    if (result->kind == RESULT_HIT && result->news) v = response_read(result->news->response);
+    if (!is_the_copy(flow, &v)) {
+        flow_finish(flow, &miss);
+        return;
+    }
+    snprintf(flags, sizeof flags, "%sC%llu", is_base64(flow) ? "b " : "",
+             (unsigned long long)v.cas);
+    struct request r = about_key(flow, COMMAND_META_DELETE, flags);
+    leg(flow, TAKE_BACK, &r);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    if (flow->turn->is_ending) {
+        stays(flow);
+        flow_finish(flow, result);
+        return;
+    }
+    switch (place) {
+    case PUT: put_done(flow, result); return;
+    case LOOK: look_done(flow, result); return;
+    default:
+        if (result->kind & RESULT_ANY_ERROR) stays(flow);
+        flow_finish(flow, &miss);
+    }
+}
+
+static void release(struct flow *flow)
+{
+    const struct own *own = flow->own;
+    copies_end(writer_of(flow), own->copies);
+}
+
+const struct flow_kind flow_fill = {.more_legs = MORE_LEGS,
+                                    .own_size = sizeof(struct own),
+                                    .start = start,
+                                    .leg_done = leg_done,
+                                    .release = release};

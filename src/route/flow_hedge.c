@@ -1,0 +1,80 @@
+#include "base/board.h"
+#include "route/elsewhere.h"
+
+/* Hedge: the first child, and when it is slower than a percentile of its own times, or errs, the second too; the first good result
+ * counts (source: Dean and Barroso, The Tail at Scale). Only reads that mean the same in both places are asked twice: a write might
+ * be done twice, and a cas is one server's. An mg that finds a stale item takes its recache win: a win in the answer that nobody is
+ * told is handed back. */
+
+enum { REMEMBERED = 1024 }; /* times after which all weigh half */
+
+struct route_state {
+    uint32_t times[BOARD_LATENCIES];
+    uint32_t n;
+};
+
+static void remember(struct route_state *state, double seconds)
+{
+    state->times[board_latency_bucket(seconds)]++;
+    if (++state->n < REMEMBERED) return;
+    state->n = 0;
+    for (unsigned i = 0; i < BOARD_LATENCIES; i++) state->n += state->times[i] /= 2;
+}
+
+/* How long the first child may take; `most` as long as nothing is known. */
+static double patience(const struct route_state *state, const struct route_options *o)
+{
+    uint32_t seen = 0;
+    double seconds = o->most;
+    for (unsigned i = 0; i < BOARD_LATENCIES && state->n > 0; i++) {
+        seen += state->times[i];
+        if (seen < o->percentile * state->n) continue;
+        seconds = board_latency_limit(i);
+        break;
+    }
+    if (seconds < o->least) return o->least;
+    return seconds > o->most ? o->most : seconds;
+}
+
+static bool may_be_asked_twice(const struct request *r)
+{
+    return request_only_reads(r) && request_place(r) == 0;
+}
+
+static void start(struct flow *flow)
+{
+    flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+    if (flow->tried == 1 && !flow_is_finished(flow) && may_be_asked_twice(&flow->kept->r))
+        flow_alarm(flow, patience(flow->route->state, &flow->route->options));
+}
+
+static void ask_second(struct flow *flow)
+{
+    flow_no_alarm(flow);
+    flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
+}
+
+/* Noted in `chosen`, a bit a child. */
+static void hand_back(struct flow *flow, uint32_t place)
+{
+    flow->chosen |= 1u << place;
+    elsewhere_hand_back(flow, place);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    bool is_error = result->kind & RESULT_ANY_ERROR;
+    if (flow->chosen >> place & 1) return; /* what it was handed back to has answered */
+    if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
+    if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
+        ask_second(flow);
+    else if (flow_is_finished(flow) && elsewhere_has_won(flow, result))
+        hand_back(flow, place);
+    else if (flow->running == 0 || !is_error)
+        flow_finish(flow, result);
+}
+
+const struct flow_kind flow_hedge = {.state_size = sizeof(struct route_state),
+                                     .start = start,
+                                     .leg_done = leg_done,
+                                     .alarm = ask_second};

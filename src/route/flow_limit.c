@@ -1,0 +1,30 @@
+#include "route/flow.h"
+
+/* Limit: the first child while fewer than most_in_flight of its requests are unanswered, else the second; without one an
+ * error at once. */
+struct route_state {
+    uint32_t in_flight;
+};
+
+static void start(struct flow *flow)
+{
+    static const char TEXT[] = "too many requests are in flight";
+    struct route_state *state = flow->route->state;
+    if (state->in_flight < flow->route->options.most_in_flight) {
+        state->in_flight++;
+        flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+    } else if (flow->route->children_n > 1) {
+        flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
+    } else {
+        flow_finish(flow, &(struct result){RESULT_BUSY, NULL, TEXT, sizeof TEXT - 1});
+    }
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    if (place == 0) flow->route->state->in_flight--;
+    flow_finish(flow, result);
+}
+
+const struct flow_kind flow_limit = {
+    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done};

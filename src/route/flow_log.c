@@ -1,0 +1,43 @@
+#include "base/log.h"
+#include "route/flow.h"
+
+/* Log: what was asked of the child, and what came of it. */
+struct route_state {
+    struct log_limit limit;
+};
+
+static void build(struct route *route)
+{
+    route->state->limit.burst = (unsigned)route->options.burst;
+}
+
+static void start(struct flow *flow)
+{
+    flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+}
+
+static const char *kind_name(unsigned kind)
+{
+    switch (kind) {
+#define X(name, bit, text, meaning)                                                                \
+    case RESULT_##name: return text;
+        RESULTS(X)
+#undef X
+    default: return "?";
+    }
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    const struct request *r = &flow->kept->r;
+    const struct turn *t = flow->turn;
+    if (log_allows(&flow->route->state->limit, t->now))
+        log_info("route %s: %s %.*s: %s (%u bytes sent, %zu received, %.1f ms)", flow->route->text,
+                 command_info(r->command_id)->text, (int)r->key_len, (const char *)r->key_at,
+                 kind_name(result->kind), r->value_len,
+                 result->news ? result->news->response->len : 0, (t->now - flow->began) * 1e3);
+    flow_finish(flow, result);
+}
+
+const struct flow_kind flow_log = {
+    .state_size = sizeof(struct route_state), .build = build, .start = start, .leg_done = leg_done};

@@ -1,0 +1,113 @@
+#include <string.h>
+
+#include "backend/written.h"
+#include "placement/hash.h"
+#include "route/flow.h"
+#include "route/generation.h"
+
+/* Negative: a key that the child's server did not have is not asked for again for a while. What is remembered is bounded: places in sets of
+ * WAYS, chosen by the key's hash; the one that ends first makes room.
+ *
+ * A miss is remembered with the mark that its key had before it was read (see base/writes.c), and counts as long as it has that: so
+ * whoever has stored a key, through any worker, finds it. Copies change no mark: they forget their key here. */
+enum { WAYS = 4 };
+
+struct place {
+    double until; /* as turn->now */
+    uint64_t mark;
+    uint16_t key_len;
+    uint8_t key[KEY_MAX];
+};
+
+struct set {
+    struct place places[WAYS];
+};
+
+struct route_state {
+    uint32_t sets_n;
+    struct set sets[];
+};
+
+struct own {
+    uint64_t mark; /* when the read began */
+};
+
+static void build(struct route *route)
+{
+    uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
+    struct route_state *state =
+        generation_make_state(route, sizeof *state + sizeof state->sets[0] * n);
+    state->sets_n = n;
+}
+
+static struct set *set_of(struct flow *flow)
+{
+    struct route_state *state = flow->route->state;
+    const struct request *r = &flow->kept->r;
+    uint64_t hash = hash_bytes64(HASH_XXH3, (const void *)r->key_at, r->key_len, 0);
+    return &state->sets[hash % state->sets_n];
+}
+
+static struct place *find(struct set *set, const struct request *r)
+{
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct place *p = &set->places[i];
+        if (p->key_len == r->key_len && memcmp(p->key, (const void *)r->key_at, p->key_len) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+static void forget(struct set *set, const struct request *r)
+{
+    struct place *p = find(set, r);
+    if (p) p->until = 0;
+}
+
+static void remember(struct set *set, const struct request *r, double until, uint64_t mark)
+{
+    struct place *known = find(set, r), *p = &set->places[0];
+    for (unsigned i = 1; i < WAYS; i++) {
+        if (set->places[i].until < p->until) p = &set->places[i];
+    }
+    if (known) p = known;
+    p->until = until;
+    p->mark = mark;
+    p->key_len = r->key_len;
+    memcpy(p->key, (const void *)r->key_at, r->key_len);
+}
+
+static void start(struct flow *flow)
+{
+    static const struct result miss = {.kind = RESULT_MISS};
+    const struct request *r = &flow->kept->r;
+    const struct writer *w = &flow->turn->backends->writer;
+    struct set *set = set_of(flow);
+    struct own *own = flow->own;
+    if (!request_only_reads(r)) {
+        forget(set, r);
+    } else {
+        const struct place *p = find(set, r);
+        own->mark = writes_mark(w, written_pair(r), flow->turn->now);
+        if (p && p->until > flow->turn->now && p->mark == own->mark) {
+            flow_finish(flow, &miss);
+            return;
+        }
+    }
+    flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    const struct request *r = &flow->kept->r;
+    struct set *set = set_of(flow);
+    const struct own *own = flow->own;
+    if (!request_only_reads(r))
+        forget(set, r);
+    else if (result->kind == RESULT_MISS && result->news)
+        remember(set, r, flow->turn->now + flow->route->options.seconds, own->mark);
+    flow_finish(flow, result);
+}
+
+const struct flow_kind flow_negative = {
+    .own_size = sizeof(struct own), .build = build, .start = start, .leg_done = leg_done};

@@ -1,0 +1,149 @@
+#include "route/kept.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/slab.h"
+
+/* Values up to so many bytes are copied though they lie in a blob: that may be much longer than they are. */
+enum { COPY_MOST = 1024 };
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+static uint8_t *copy(uint8_t **to, const void *from, size_t len)
+{
+    uint8_t *at = *to;
+    memcpy(at, from, len);
+    *to += len;
+    return at;
+}
+
+struct kept *kept_create(const struct request *r)
+{
+    bool counted = r->value_blob && r->value_len > COPY_MOST;
+    size_t value = r->value_at && !counted ? r->value_len : 0;
+    size_t room = sizeof(struct kept) + r->key_len + r->shown_key_len + r->args_len + value + 1;
+    struct kept *kept = slab_borrow(room);
+    uint8_t *to = kept->bytes;
+    kept->counts = 1;
+    kept->room = (uint32_t)room;
+    kept->r = *r;
+    kept->value = counted ? blob_take((struct blob *)r->value_blob) : NULL;
+    kept->r.value_blob = (uintptr_t)kept->value;
+    kept->r.key_at = (uintptr_t)copy(&to, (const void *)r->key_at, r->key_len);
+    if (r->shown_key_at)
+        kept->r.shown_key_at =
+            (uintptr_t)copy(&to, (const void *)r->shown_key_at, r->shown_key_len);
+    if (r->args_len) kept->r.args_at = (uintptr_t)copy(&to, (const void *)r->args_at, r->args_len);
+    if (r->value_at && !counted)
+        kept->r.value_at = (uintptr_t)copy(&to, (const void *)r->value_at, value);
+    kept->r.multi = 0; /* from here on it is a request of its own */
+    return kept;
+}
+
+struct kept *kept_take(struct kept *kept)
+{
+    kept->counts++;
+    return kept;
+}
+
+void kept_give(struct kept *kept)
+{
+    assert(kept->counts > 0);
+    if (--kept->counts > 0) return;
+    if (kept->value) blob_give(kept->value);
+    slab_return(kept, kept->room);
+}
+
+void kept_drop_value(struct kept *kept)
+{
+    if (kept->counts > 1 || !kept->value) return;
+    blob_give(kept->value);
+    kept->value = NULL;
+    kept->r.value_at = kept->r.value_blob = 0;
+}
+
+/* --- results ----------------------------------------------------------------------------------- */
+
+/* Where a pointer into the bytes of a response points after these were copied. */
+static const uint8_t *moved(const uint8_t *pointer, const uint8_t *from, const uint8_t *to)
+{
+    return pointer ? to + (pointer - from) : NULL;
+}
+
+static void keep_response(struct kept_result *kept, const struct call_news *news)
+{
+    const struct response *r = news->response;
+    bool counted = news->blob && r->len > COPY_MOST;
+    bool is_shown = news->key.shown && news->key.shown != news->key.sent;
+    uint32_t shown = is_shown ? news->key.shown_len : 0;
+    uint32_t room = shown + (counted ? 0 : (uint32_t)r->len) + 1;
+    uint8_t *to = slab_borrow(room);
+    kept->bytes = to;
+    kept->room = room;
+    kept->news = *news;
+    kept->response = *r;
+    kept->news.response = &kept->response;
+    /* The key as it was sent is not needed any more; that it was rewritten is. */
+    kept->news.key.sent = NULL;
+    kept->news.key.shown = is_shown ? copy(&to, news->key.shown, shown) : NULL;
+    kept->blob = kept->news.blob = counted ? blob_take(news->blob) : NULL;
+    if (counted) return;
+    uint8_t *bytes = copy(&to, r->bytes, r->len);
+    kept->response.key = moved(r->key, r->bytes, bytes);
+    kept->response.rest = moved(r->rest, r->bytes, bytes);
+    kept->response.opaque = moved(r->opaque, r->bytes, bytes);
+    kept->response.bytes = bytes;
+}
+
+void result_keep(struct kept_result *kept, const struct result *result)
+{
+    result_release(kept);
+    kept->kind = result->kind;
+    if (result->news) {
+        keep_response(kept, result->news);
+    } else if (result->text_len) {
+        uint8_t *to;
+        kept->room = kept->text_len = (uint32_t)result->text_len;
+        kept->bytes = to = slab_borrow(kept->room);
+        kept->text = (const char *)copy(&to, result->text, result->text_len);
+    }
+}
+
+void result_rewrite(struct kept_result *kept, const struct response_value *v)
+{
+    struct response *r = &kept->response;
+    uint32_t shown = kept->news.key.shown ? kept->news.key.shown_len : 0;
+    uint32_t room = shown + (uint32_t)response_rewrite_room(r, v);
+    uint8_t *bytes = slab_borrow(room), *to = bytes;
+    if (shown) kept->news.key.shown = copy(&to, kept->news.key.shown, shown);
+    size_t len = response_rewrite(r, v, to);
+    response_parse(to, len, len, r);
+    r->len = len; /* with the END that may be there */
+    if (kept->blob) blob_give(kept->blob);
+    kept->blob = kept->news.blob = NULL;
+    slab_return(kept->bytes, kept->room);
+    kept->bytes = bytes;
+    kept->room = room;
+}
+
+struct result result_of(const struct kept_result *kept)
+{
+    return (struct result){.kind = kept->kind,
+                           .news = kept->news.response ? &kept->news : NULL,
+                           .text = kept->text,
+                           .text_len = kept->text_len};
+}
+
+void result_release(struct kept_result *kept)
+{
+    if (!kept->kind) return;
+    if (kept->blob) blob_give(kept->blob);
+    if (kept->bytes) slab_return(kept->bytes, kept->room);
+    kept->kind = 0;
+    kept->news.response = NULL;
+    kept->blob = NULL;
+    kept->bytes = NULL;
+    kept->text = NULL;
+    kept->text_len = 0;
+}

@@ -1,0 +1,217 @@
+#include "tools/ask.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/tools.h"
+#include "worker/source.h"
+#include "worker/succession.h"
+
+/* --- options ----------------------------------------------------------------------------------- */
+
+static const struct option_row explain_rows[] = {
+#define X(...) OPTION_ROW(struct ask_options, __VA_ARGS__)
+    EXPLAIN_OPTIONS(X)
+#undef X
+};
+
+static const struct option_row diff_rows[] = {
+#define X(...) OPTION_ROW(struct ask_options, __VA_ARGS__)
+    DIFF_OPTIONS(X)
+#undef X
+};
+
+static const struct option_range ranges[] = {
+    {offsetof(struct ask_options, max_value), 1024, 128ull << 20, "1k..128m"},
+};
+
+static bool take_word(void *to, const char *word)
+{
+    struct ask_options *o = to;
+    option_add_word(&o->words, &o->words_n, word);
+    return true;
+}
+
+static const struct option_table explain_table = {
+    .program = "moongate explain",
+    .rows = explain_rows,
+    .rows_n = sizeof explain_rows / sizeof *explain_rows,
+    .ranges = ranges,
+    .ranges_n = 1,
+    .take = take_word,
+};
+
+static const struct option_table diff_table = {
+    .program = "moongate diff",
+    .rows = diff_rows,
+    .rows_n = sizeof diff_rows / sizeof *diff_rows,
+    .ranges = ranges,
+    .ranges_n = 1,
+    .take = take_word,
+};
+
+static void print_help(const struct option_table *t, const char *const *uses)
+{
+    for (; *uses; uses++) printf("  %s %s\n", t->program, *uses);
+    putchar('\n');
+    option_table_print(t, stdout);
+}
+
+static enum ask_step read_options(const struct option_table *t, const char *const *uses,
+                                  struct ask_options *o, int argc, char **argv, int *code)
+{
+    *o = (struct ask_options){.fail_over = -1};
+    *code = EXIT_OK;
+    if (!option_table_read(t, o, argc, argv)) {
+        *code = EXIT_USAGE;
+        return ASK_END;
+    }
+    if (o->help) {
+        print_help(t, uses);
+        return ASK_END;
+    }
+    return ASK_GO;
+}
+
+static enum ask_step misused(int *code, const char *what)
+{
+    fprintf(stderr, "moongate: %s\n", what);
+    *code = EXIT_USAGE;
+    return ASK_END;
+}
+
+enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code)
+{
+    static const char *const uses[] = {
+        "SCRIPT.lua 'get user:42' 'set a 0 0 3' ...", "SCRIPT.lua < REQUESTS",
+        "SCRIPT.lua --keys FILE [--summary]", "--servers HOST:PORT[,...] 'get user:42' ...", NULL};
+    if (read_options(&explain_table, uses, o, argc, argv, code) == ASK_END) return ASK_END;
+    if (o->servers.n == 0 && o->words_n == 0)
+        return misused(code, "explain: no script: give SCRIPT.lua, or --servers HOST:PORT");
+    if (o->keys && o->words_n > (o->servers.n == 0))
+        return misused(code, "explain: requests and --keys: give one of them");
+    if (o->summary && !o->keys)
+        return misused(code, "explain: --summary of which keys? give --keys FILE");
+    return ASK_GO;
+}
+
+enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code)
+{
+    static const char *const uses[] = {"OLD.lua NEW.lua --keys FILE [--fail-over SHARE]", NULL};
+    if (read_options(&diff_table, uses, o, argc, argv, code) == ASK_END) return ASK_END;
+    if (o->words_n != 2) return misused(code, "diff: takes two scripts: give OLD.lua NEW.lua");
+    if (!o->keys) return misused(code, "diff: no keys: give --keys FILE, or --keys - to type them");
+    return ASK_GO;
+}
+
+void ask_options_release(struct ask_options *o)
+{
+    option_list_release(&o->servers);
+    free(o->words);
+    *o = (struct ask_options){.words = NULL};
+}
+
+/* --- scripts ----------------------------------------------------------------------------------- */
+
+/* Enough for any script, whatever the daemon was given: what is not written to costs nothing. */
+static const uint64_t SHARED_MEMORY = 1ull << 30;
+
+/* Those of a daemon with the same command line; the servers are borrowed. */
+static bool daemon_options(const struct ask_options *o, struct options *daemon)
+{
+    if (!options_default(daemon)) return false;
+    daemon->servers = o->servers;
+    if (o->max_value) options_fix_max_value(daemon, o->max_value);
+    daemon->shared_memory = SHARED_MEMORY;
+    daemon->no_jit = o->no_jit;
+    daemon->unsafe_lua = o->unsafe_lua;
+    daemon->lua_dir = o->lua_dir;
+    return true;
+}
+
+int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg)
+{
+    struct options daemon;
+    return daemon_options(o, &daemon) ? worker_rehearse(&daemon, act, arg) : EXIT_SYSTEM;
+}
+
+/* The largest value, as a daemon that runs the script would have it. */
+static size_t settle_max_value(const struct ask_options *o, struct script *s)
+{
+    struct options daemon;
+    bool good = daemon_options(o, &daemon);
+    assert(good); /* as in ask_in_worker */
+    succession_options(&daemon, s);
+    script_set_max_value(s, daemon.max_value);
+    return daemon.max_value;
+}
+
+struct script *ask_load(const struct ask_options *o, const char *path,
+                        const struct script_host *host, struct turn *turn, struct explainer *e)
+{
+    char error[SCRIPT_ERROR_MAX];
+    int fd = path ? source_open(path) : -1;
+    if (path && fd < 0) {
+        fprintf(stderr, "moongate: script %s: %s: give the path of a readable file\n", path,
+                strerror(errno));
+        return NULL;
+    }
+    struct script *s = source_load(host, path, fd, 1, error);
+    if (fd >= 0) close(fd);
+    if (!s) fprintf(stderr, "%s\n", error);
+    *e = (struct explainer){.trace = script_trace,
+                            .router = s,
+                            .slots = turn->slots,
+                            .answers = turn->answers,
+                            .arena = turn->arena,
+                            .rules = {.max_value = s ? settle_max_value(o, s) : 0}};
+    return s;
+}
+
+/* --- keys -------------------------------------------------------------------------------------- */
+
+static int cannot_read(const char *path)
+{
+    fprintf(stderr, "moongate: %s: %s: give the path of a readable file\n", path, strerror(errno));
+    return EXIT_SYSTEM;
+}
+
+int ask_lines(const char *path, ask_line_fn *take, void *to)
+{
+    bool is_input = strcmp(path, "-") == 0;
+    FILE *in = is_input ? stdin : fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0, number = 0;
+    ssize_t n;
+    if (!in) return cannot_read(path);
+    errno = 0;
+    while ((n = getline(&line, &room, in)) >= 0) {
+        size_t len = (size_t)n;
+        number++;
+        if (len > 0 && line[len - 1] == '\n') len--;
+        if (len > 0 && line[len - 1] == '\r') len--;
+        if (len > 0) take(to, line, len, number);
+    }
+    int code = ferror(in) ? cannot_read(path) : EXIT_OK;
+    free(line);
+    if (!is_input) fclose(in);
+    return code;
+}
+
+const char *ask_key(const struct ask_options *o, const struct explainer *e, const char *key,
+                    size_t len, explain_told_fn *told, void *to)
+{
+    struct explain_value value = {o->value, o->value ? strlen(o->value) : 0};
+    const char *wrong = explain_key(e, o->command, strlen(o->command), key, len, value, told, to);
+    arena_reset(e->arena);
+    return wrong;
+}
+
+void ask_complain(const struct ask_options *o, size_t number, const char *wrong)
+{
+    bool is_input = strcmp(o->keys, "-") == 0;
+    fprintf(stderr, "moongate: %s:%zu: %s\n", is_input ? "standard input" : o->keys, number, wrong);
+}

@@ -1,0 +1,198 @@
+/* `moongate explain`: where requests and keys go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "tools/ask.h"
+#include "tools/json.h"
+#include "tools/spread.h"
+#include "tools/tools.h"
+
+struct explaining {
+    const struct ask_options *o;
+    struct explainer e;
+    struct spread spread; /* with --summary */
+    bool begun;           /* something was printed */
+    bool bad;             /* a request was refused, or the script failed */
+    bool traced;          /* a failure of the script was shown: of many keys the first is enough */
+};
+
+/* --- text -------------------------------------------------------------------------------------- */
+
+static void print_field(void *to, const char *name, const char *text)
+{
+    (void)to;
+    printf("  %-13s %s\n", name, text);
+}
+
+static void print_head(struct explaining *x, const char *line, size_t len)
+{
+    char text[4 * REQUEST_LINE_ROOM + 1];
+    utf8_show(text, sizeof text, line, len);
+    printf("%s%s\n", x->begun ? "\n" : "", text);
+    x->begun = true;
+}
+
+/* One line: the key, then where it is. */
+static void print_place(const struct explanation *x)
+{
+    char key[4 * KEY_MAX + 1];
+    const char *last = NULL;
+    utf8_show(key, sizeof key, x->key, x->key_len);
+    for (const char *step = path_next(&x->path, NULL); step; step = path_next(&x->path, step))
+        last = step;
+    if (!x->pool)
+        printf("%s\t-\t%s\n", key, last);
+    else
+        printf("%s\t%s\t%s\n", key, x->pool->settings.name, explain_server(x));
+}
+
+/* --- JSON -------------------------------------------------------------------------------------- */
+
+static void put_choice(struct json *j, const struct explanation *x)
+{
+    const struct pool_choice *choice = &x->choice;
+    char number[EXPLAIN_NUMBER_ROOM];
+    json_text(j, "pool", x->pool->settings.name);
+    json_text(j, "distribution", distribution_name(x->pool->settings.selector.distribution));
+    if (choice->was_hashed) {
+        json_text(j, "hash", explain_hash_name(x));
+        json_text(j, "hash_value", explain_number(choice->how.hash, number));
+        json_bytes(j, "hashed", choice->hashed, choice->hashed_len);
+    }
+    if (choice->how.has_point) json_text(j, "point", explain_number(choice->how.point, number));
+    if (choice->member && !x->is_drawn) json_text(j, "server", explain_server(x));
+    json_bytes(j, "request", x->sent, x->sent_len);
+}
+
+static void print_json(const struct explanation *x)
+{
+    struct json j;
+    json_begin(&j, stdout);
+    json_bytes(&j, "asked", x->asked, x->asked_len);
+    json_bytes(&j, "key", x->key, x->key_len);
+    json_list(&j, "route");
+    for (const char *step = path_next(&x->path, NULL); step; step = path_next(&x->path, step))
+        json_text(&j, NULL, step);
+    json_list_end(&j);
+    if (x->path.failure[0]) json_text(&j, "error", x->path.failure);
+    if (x->pool) put_choice(&j, x);
+    json_end(&j);
+}
+
+static void print_refused_json(const char *line, size_t len, const char *wrong)
+{
+    struct json j;
+    json_begin(&j, stdout);
+    json_bytes(&j, "asked", line, len);
+    json_text(&j, "error", wrong);
+    json_end(&j);
+}
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+static void told_of_request(void *to, const struct explanation *x)
+{
+    struct explaining *explaining = to;
+    if (x->path.failure[0]) explaining->bad = true;
+    if (explaining->o->json) {
+        print_json(x);
+        return;
+    }
+    print_head(explaining, x->asked, x->asked_len);
+    explain_fields(x, print_field, NULL);
+}
+
+static void take_request(void *to, const char *line, size_t len, size_t number)
+{
+    struct explaining *x = to;
+    struct explain_value value = {x->o->value, x->o->value ? strlen(x->o->value) : 0};
+    const char *wrong = explain_request(&x->e, line, len, value, told_of_request, x);
+    (void)number;
+    if (wrong) {
+        x->bad = true;
+        if (x->o->json) {
+            print_refused_json(line, len, wrong);
+        } else {
+            print_head(x, line, len);
+            print_field(NULL, "error", wrong);
+        }
+    }
+    arena_reset(x->e.arena);
+}
+
+/* --- keys -------------------------------------------------------------------------------------- */
+
+static void told_of_key(void *to, const struct explanation *x)
+{
+    struct explaining *explaining = to;
+    if (x->path.failure[0] && !explaining->traced) {
+        explaining->bad = explaining->traced = true;
+        fprintf(stderr, "moongate: %s\n", x->path.failure);
+    }
+    if (explaining->o->summary)
+        spread_count(&explaining->spread, x);
+    else if (explaining->o->json)
+        print_json(x);
+    else
+        print_place(x);
+}
+
+static void take_key(void *to, const char *key, size_t len, size_t number)
+{
+    struct explaining *x = to;
+    const char *wrong = ask_key(x->o, &x->e, key, len, told_of_key, x);
+    if (!wrong) return;
+    x->bad = true;
+    x->spread.refused++;
+    ask_complain(x->o, number, wrong);
+}
+
+static int explain_keys(struct explaining *x, const struct script *s)
+{
+    if (!x->o->summary) return ask_lines(x->o->keys, take_key, x);
+    spread_init(&x->spread, s);
+    int code = ask_lines(x->o->keys, take_key, x);
+    if (x->o->json)
+        spread_print_json(&x->spread, stdout);
+    else
+        spread_print(&x->spread, stdout);
+    spread_release(&x->spread);
+    return code;
+}
+
+/* --- the tool ---------------------------------------------------------------------------------- */
+
+static int explain_all(struct explaining *x, const struct script *s, size_t first)
+{
+    const struct ask_options *o = x->o;
+    int code = EXIT_OK;
+    if (o->keys)
+        code = explain_keys(x, s);
+    else if (first == o->words_n)
+        code = ask_lines("-", take_request, x);
+    for (size_t i = first; i < o->words_n; i++)
+        take_request(x, o->words[i], strlen(o->words[i]), i);
+    return code != EXIT_OK ? code : x->bad ? EXIT_SCRIPT : EXIT_OK;
+}
+
+static int act(void *arg, const struct script_host *host, struct turn *turn)
+{
+    struct explaining *x = arg;
+    bool has_script = x->o->servers.n == 0;
+    struct script *s = ask_load(x->o, has_script ? x->o->words[0] : NULL, host, turn, &x->e);
+    if (!s) return EXIT_SCRIPT;
+    int code = explain_all(x, s, has_script);
+    script_destroy(s);
+    return code;
+}
+
+int explain_tool(int argc, char **argv)
+{
+    struct ask_options o;
+    struct explaining x = {.o = &o};
+    int code;
+    if (explain_options_read(&o, argc, argv, &code) == ASK_GO) code = ask_in_worker(&o, act, &x);
+    ask_options_release(&o);
+    return code;
+}

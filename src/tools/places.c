@@ -1,0 +1,53 @@
+#include "tools/places.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void places_init(struct places *p, const struct script *s)
+{
+    *p = (struct places){.servers_n = 0};
+    p->pools = script_pools(s, &p->pools_n);
+    p->first = calloc(p->pools_n + 1, sizeof *p->first);
+    if (!p->first) abort();
+    for (uint32_t i = 0; i < p->pools_n; i++) {
+        p->first[i] = p->servers_n;
+        p->servers_n += p->pools[i]->members_n;
+    }
+    p->first[p->pools_n] = p->servers_n;
+}
+
+void places_release(struct places *p)
+{
+    free(p->first);
+    *p = (struct places){.first = NULL};
+}
+
+static uint32_t number_of(const struct places *p, const struct pool *pool)
+{
+    uint32_t i = 0;
+    while (p->pools[i] != pool) i++;
+    return i;
+}
+
+uint32_t places_find(const struct places *p, const struct explanation *x)
+{
+    const struct pool_member *member = x->choice.member;
+    if (x->pool && !member) return p->servers_n + PLACE_NOWHERE;
+    if (x->pool) return p->first[number_of(p, x->pool)] + (uint32_t)(member - x->pool->members);
+    if (x->path.failure[0]) return p->servers_n + PLACE_FAILED;
+    if (x->route == ANSWER_MISS) return p->servers_n + PLACE_MISS;
+    return p->servers_n + (x->route == ANSWER_REFUSE ? PLACE_ERROR : PLACE_WAITS);
+}
+
+const char *places_name(const struct places *p, uint32_t place)
+{
+    static const char *const ends[] = {
+#define X(name, text) [PLACE_##name] = text,
+        PLACE_ENDS(X)
+#undef X
+    };
+    uint32_t pool = 0;
+    if (place >= p->servers_n) return ends[place - p->servers_n];
+    while (place >= p->first[pool + 1]) pool++;
+    return p->pools[pool]->members[place - p->first[pool]].backend->name;
+}

@@ -1,0 +1,392 @@
+#include "worker/option_table.h"
+
+#include "discovery/server.h"
+#include "net/bind.h"
+#include <assert.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONG_BASE = 1000 };
+
+const struct option_range *option_table_range(const struct option_table *t,
+                                              const struct option_row *row)
+{
+    for (size_t i = 0; i < t->ranges_n; i++)
+        if (t->ranges[i].offset == row->offset) return &t->ranges[i];
+    abort(); /* a number in the table without a range: no program to ship */
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+/* A power of two; 0: not a unit. */
+static unsigned unit_shift(char unit)
+{
+    switch (unit) {
+    case 'k':
+    case 'K': return 10;
+    case 'm':
+    case 'M': return 20;
+    case 'g':
+    case 'G': return 30;
+    default: return 0;
+    }
+}
+
+/* Decimal digits, and k, m or g where a unit is allowed. False when it reads otherwise; a number
+ * too large to hold becomes UINT64_MAX, which no range allows. */
+static bool number_parse(const char *text, bool unit_allowed, uint64_t *number)
+{
+    uint64_t n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
+    }
+    if (p == text) return false;
+
+    unsigned shift = unit_allowed ? unit_shift(*p) : 0;
+    if (shift) {
+        n = n > UINT64_MAX >> shift ? UINT64_MAX : n << shift;
+        p++;
+    }
+    *number = n;
+    return *p == '\0';
+}
+
+/* strtod also reads hexadecimal, "inf" and "nan": only digits and a point come so far. */
+static bool decimal_parse(const char *text, double *number)
+{
+    char *end;
+    if (!*text || text[strspn(text, "0123456789.")]) return false;
+    *number = strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+static void option_complain(const struct option_row *row, const char *value, const char *wrong,
+                            const char *wanted)
+{
+    fprintf(stderr, "moongate: --%s '%s' %s: %s\n", row->name, value, wrong, wanted);
+}
+
+static bool option_set_number(const struct option_table *t, void *field,
+                              const struct option_row *row, const char *text)
+{
+    const struct option_range *range = option_table_range(t, row);
+    char wanted[64];
+    uint64_t n;
+
+    bool size = row->type == OPTION_SIZE;
+    snprintf(wanted, sizeof wanted, "give %s in %s", size ? "a size" : "a number", range->text);
+    if (!number_parse(text, size, &n)) {
+        option_complain(row, text, size ? "is not a size" : "is not a number", wanted);
+        return false;
+    }
+    if (n < range->min || n > range->max) {
+        option_complain(row, text, "is out of range", wanted);
+        return false;
+    }
+    if (row->type == OPTION_PORT)
+        *(uint16_t *)field = (uint16_t)n;
+    else if (row->type == OPTION_COUNT)
+        *(uint32_t *)field = (uint32_t)n;
+    else
+        *(uint64_t *)field = n;
+    return true;
+}
+
+static bool option_set_seconds(const struct option_table *t, double *field,
+                               const struct option_row *row, const char *text)
+{
+    const struct option_range *range = option_table_range(t, row);
+    char wanted[64];
+    double seconds;
+
+    snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5", range->text);
+    if (!decimal_parse(text, &seconds)) {
+        option_complain(row, text, "is not a number", wanted);
+        return false;
+    }
+    if (seconds < (double)range->min || seconds > (double)range->max) {
+        option_complain(row, text, "is out of range", wanted);
+        return false;
+    }
+    *field = seconds;
+    return true;
+}
+
+static bool option_set_share(double *field, const struct option_row *row, const char *text)
+{
+    char number[32];
+    size_t len = strlen(text);
+    bool percent = len > 0 && text[len - 1] == '%';
+    snprintf(number, sizeof number, "%.*s", (int)(len - percent), text);
+    if (len >= sizeof number || !decimal_parse(number, field)) {
+        option_complain(row, text, "is not a number", "give a share such as 0.25 or 25%");
+        return false;
+    }
+    if (percent) *field /= 100;
+    if (*field <= 1) return true;
+    option_complain(row, text, "is out of range", "give a share in 0..1 or 0%..100%");
+    return false;
+}
+
+/* The field becomes the place of text among the words that the table shows between bars: text|json. */
+static bool option_set_choice(int *field, const struct option_row *row, const char *text)
+{
+    char advice[64];
+    size_t len = strlen(text);
+    int number = 0;
+    for (const char *word = row->argument; word; word = strchr(word, '|'), number++) {
+        word += *word == '|';
+        if (strcspn(word, "|") != len || strncmp(word, text, len) != 0) continue;
+        *field = number;
+        return true;
+    }
+    snprintf(advice, sizeof advice, "give one of %s", row->argument);
+    option_complain(row, text, "is none of its words", advice);
+    return false;
+}
+
+/* Clients get the text in a line: a line end would be another answer. */
+static bool option_set_text(const char **field, const struct option_row *row, const char *text)
+{
+    const char *wanted = "give 1 to 100 bytes without control bytes";
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] >= ' ' && text[i] != '\x7f') continue;
+        option_complain(row, "...", "holds a control byte", wanted);
+        return false;
+    }
+    if (len > 0 && len <= OPTION_TEXT_MAX) {
+        *field = text;
+        return true;
+    }
+    option_complain(row, text, len > 0 ? "is too long" : "is empty", wanted);
+    return false;
+}
+
+/* NULL, or what is wrong with an item. */
+static const char *wrong_item(enum option_type type, const char *item)
+{
+    struct server_spec server;
+    struct bind_spec bound;
+    struct addr_spec spec;
+    struct addr addr;
+    if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
+    if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    const char *wrong = addr_spec_parse(&spec, item, strlen(item));
+    if (wrong) return wrong;
+    if (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr))
+        return "give it in numbers: nobody could look its name up";
+    return spec.has_port && spec.port == 0 ? "port 0 is no port of a server" : NULL;
+}
+
+/* An item must be an address already here: a slip on the command line is a usage error, not the
+ * script's. */
+static bool list_add(struct option_list *list, const struct option_row *row, const char *item,
+                     size_t len)
+{
+    char *copy = strndup(item, len);
+    const char **items = realloc(list->items, (list->n + 1) * sizeof *items);
+    if (items) list->items = items;
+    if (!copy || !items) {
+        fprintf(stderr, "moongate: --%s: out of memory: give fewer\n", row->name);
+        free(copy);
+        return false;
+    }
+    list->items[list->n++] = copy;
+
+    const char *wrong = wrong_item(row->type, copy);
+    if (!wrong) return true;
+    option_complain(row, copy, "is not an address", wrong);
+    return false;
+}
+
+/* An argument that the table writes with a comma may hold several items. */
+static bool option_add_items(struct option_list *list, const struct option_row *row,
+                             const char *text)
+{
+    if (!strchr(row->argument, ',')) return list_add(list, row, text, strlen(text));
+    for (;;) {
+        size_t len = strcspn(text, ",");
+        if (!list_add(list, row, text, len)) return false;
+        if (!text[len]) return true;
+        text += len + 1;
+    }
+}
+
+static bool option_set(const struct option_table *t, void *to, const struct option_row *row,
+                       const char *text)
+{
+    void *field = (char *)to + row->offset;
+    switch (row->type) {
+    case OPTION_LIST:
+    case OPTION_NAMED:
+    case OPTION_LITERALS: return option_add_items(field, row, text);
+    case OPTION_PORT:
+    case OPTION_COUNT:
+    case OPTION_SIZE: return option_set_number(t, field, row, text);
+    case OPTION_SECONDS: return option_set_seconds(t, field, row, text);
+    case OPTION_SHARE: return option_set_share(field, row, text);
+    case OPTION_STRING: *(const char **)field = text; return true;
+    case OPTION_TEXT: return option_set_text(field, row, text);
+    case OPTION_CHOICE: return option_set_choice(field, row, text);
+    case OPTION_FLAG: *(bool *)field = true; return true;
+    case OPTION_REPEAT: ++*(int *)field; return true;
+    }
+    return false;
+}
+
+/* --- the command line ------------------------------------------------------------------------- */
+
+/* The table as getopt_long(3) wants it. The leading '-' keeps the order of arguments as given
+ * and, unlike the default, does not depend on the environment; ':' tells a missing argument from
+ * an unknown option. */
+struct getopt_tables {
+    struct option names[OPTION_ROWS_MAX + 1];
+    char letters[2 * OPTION_ROWS_MAX + 3];
+};
+
+static void getopt_tables_fill(struct getopt_tables *to, const struct option_table *t)
+{
+    assert(t->rows_n <= OPTION_ROWS_MAX);
+    memset(to, 0, sizeof *to);
+    char *p = stpcpy(to->letters, "-:");
+    for (size_t i = 0; i < t->rows_n; i++) {
+        const struct option_row *row = &t->rows[i];
+        int has = row->argument ? required_argument : no_argument;
+        to->names[i] =
+            (struct option){.name = row->name, .has_arg = has, .val = LONG_BASE + (int)i};
+        if (!row->letter) continue;
+        *p++ = row->letter;
+        if (has == required_argument) *p++ = ':';
+    }
+}
+
+static const struct option_row *row_of(const struct option_table *t, int key)
+{
+    if (key >= LONG_BASE && key < LONG_BASE + (int)t->rows_n) return &t->rows[key - LONG_BASE];
+    for (size_t i = 0; i < t->rows_n; i++)
+        if (key && t->rows[i].letter == key) return &t->rows[i];
+    return NULL;
+}
+
+/* getopt stopped at an option that is not in the table. `word` is where it stands. */
+static void complain_unknown(const struct option_table *t, const char *word)
+{
+    const struct option_row *row = row_of(t, optopt);
+    if (row) {
+        fprintf(stderr, "moongate: --%s takes no value: leave out what follows '='\n", row->name);
+        return;
+    }
+    if (optopt) {
+        fprintf(stderr, "moongate: unknown option -%c: %s -h lists the options\n", optopt,
+                t->program);
+        return;
+    }
+    int matches = 0;
+    size_t len =
+        strcspn(word + 2, "="); /* only a long option leaves optopt 0: word starts with -- */
+    for (size_t i = 0; i < t->rows_n; i++) matches += strncmp(t->rows[i].name, word + 2, len) == 0;
+    fprintf(stderr, "moongate: %s option %s: %s -h lists the options\n",
+            matches > 1 ? "ambiguous" : "unknown", word, t->program);
+}
+
+static bool take(const struct option_table *t, void *to, int key, char **argv)
+{
+    const struct option_row *row = row_of(t, key);
+    if (row) {
+        if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
+        return option_set(t, to, row, optarg);
+    }
+    if (key == 1) return t->take(to, optarg);
+    if (key == ':') {
+        row = row_of(t, optopt);
+        fprintf(stderr, "moongate: --%s needs %s: %s -h lists the options\n", row->name,
+                row->argument, t->program);
+        return false;
+    }
+    complain_unknown(t, argv[optind - 1]);
+    return false;
+}
+
+static bool read_words(const struct option_table *t, void *to, int argc, char **argv)
+{
+    struct getopt_tables tables;
+    int key;
+
+    getopt_tables_fill(&tables, t);
+    optind = 0; /* glibc: start over, also what is kept from an earlier call */
+    opterr = 0;
+    while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1)
+        if (!take(t, to, key, argv)) return false;
+    for (; optind < argc; optind++)
+        if (!t->take(to, argv[optind])) return false;
+    return true;
+}
+
+/* --- defaults --------------------------------------------------------------------------------- */
+
+static bool is_computed(const struct option_row *row)
+{
+    bool number = row->type == OPTION_PORT || row->type == OPTION_COUNT ||
+                  row->type == OPTION_SIZE || row->type == OPTION_SECONDS;
+    return number && !strchr("0123456789", *row->fallback);
+}
+
+static bool is_list(const struct option_row *row)
+{
+    return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS;
+}
+
+/* Scalars get their defaults before the command line is read, lists after it, when they are
+ * still empty. */
+static bool set_defaults(const struct option_table *t, void *to, bool lists)
+{
+    for (size_t i = 0; i < t->rows_n; i++) {
+        const struct option_row *row = &t->rows[i];
+        if (!*row->fallback || is_list(row) != lists || is_computed(row)) continue;
+        if (lists && ((struct option_list *)((char *)to + row->offset))->n > 0) continue;
+        if (!option_set(t, to, row, row->fallback)) return false;
+    }
+    return true;
+}
+
+bool option_table_default(const struct option_table *t, void *to)
+{
+    return set_defaults(t, to, false);
+}
+
+bool option_table_read(const struct option_table *t, void *to, int argc, char **argv)
+{
+    return set_defaults(t, to, false) && read_words(t, to, argc, argv) && set_defaults(t, to, true);
+}
+
+void option_table_print(const struct option_table *t, FILE *out)
+{
+    for (size_t i = 0; i < t->rows_n; i++) {
+        const struct option_row *row = &t->rows[i];
+        char names[64];
+        snprintf(names, sizeof names, "--%s%s%s", row->name, row->argument ? " " : "",
+                 row->argument ? row->argument : "");
+        fprintf(out, row->letter ? "  -%c, %-28s %s" : "  %c   %-28s %s",
+                row->letter ? row->letter : ' ', names, row->meaning);
+        fprintf(out, *row->fallback ? " [%s]\n" : "%s\n", row->fallback);
+    }
+}
+
+void option_add_word(const char ***words, size_t *n, const char *word)
+{
+    const char **more = reallocarray(*words, *n + 1, sizeof *more);
+    if (!more) abort();
+    more[(*n)++] = word;
+    *words = more;
+}
+
+void option_list_release(struct option_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) free((char *)list->items[i]);
+    free(list->items);
+    *list = (struct option_list){0};
+}

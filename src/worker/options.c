@@ -1,0 +1,199 @@
+#include "worker/options.h"
+
+#include <assert.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/tools.h"
+
+enum { WORKERS_MAX = 256 };
+
+static const struct option_row rows[] = {
+#define X(...) OPTION_ROW(struct options, __VA_ARGS__)
+    OPTIONS(X)
+#undef X
+};
+
+static const struct option_range ranges[] = {
+    {offsetof(struct options, port), 0, 65535, "0..65535"},
+    {offsetof(struct options, connections), 1, 64, "1..64"},
+    {offsetof(struct options, workers), 1, WORKERS_MAX, "1..256"},
+    {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
+    {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
+    {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
+    {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
+    {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, keepalive), 0, 32767, "0..32767"},
+    {offsetof(struct options, resolve_min), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_max), 0, 86400, "0..86400"},
+    {offsetof(struct options, resolve_timeout), 0, 60, "0..60"},
+    {offsetof(struct options, discover_wait), 0, 8, "0..8"},
+    {offsetof(struct options, shared_memory), 64ull << 10, 16ull << 30, "64k..16g"},
+    {offsetof(struct options, verbose), 0, 2, "0..2"},
+};
+
+/* The processors this process may run on, which in a container are fewer than the machine has. */
+static uint32_t processors_available(void)
+{
+    cpu_set_t set;
+    long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                         : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (uint32_t)n;
+}
+
+const char *options_choice(const char *words, int number, char *text, size_t size)
+{
+    for (; number > 0; number--) words = strchr(words, '|') + 1;
+    snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
+    return text;
+}
+
+static bool options_take_script(void *to, const char *path)
+{
+    struct options *o = to;
+    if (o->script) {
+        fprintf(stderr, "moongate: two scripts, %s and %s: give one\n", o->script, path);
+        return false;
+    }
+    if (!*path) {
+        fputs("moongate: the script's path is empty: give SCRIPT.lua\n", stderr);
+        return false;
+    }
+    o->script = path;
+    return true;
+}
+
+static const struct option_table table = {.program = "moongate",
+                                          .rows = rows,
+                                          .rows_n = sizeof rows / sizeof *rows,
+                                          .ranges = ranges,
+                                          .ranges_n = sizeof ranges / sizeof *ranges,
+                                          .take = options_take_script,
+                                          .given = offsetof(struct options, given)};
+
+static bool options_agree(const struct options *o)
+{
+    if (o->help || o->version || o->print_script) return true;
+    if (o->script && o->servers.n > 0) {
+        fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
+        return false;
+    }
+    if (o->resolve_min > o->resolve_max) {
+        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
+                o->resolve_min, o->resolve_max);
+        return false;
+    }
+    if (!o->script && o->servers.n == 0) {
+        fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
+              stderr);
+        return false;
+    }
+    return true;
+}
+
+bool options_default(struct options *o)
+{
+    memset(o, 0, sizeof *o);
+    o->script_fd = -1;
+    o->workers = processors_available();
+    return option_table_default(&table, o);
+}
+
+bool options_parse(struct options *o, int argc, char **argv)
+{
+    bool good = options_default(o) && option_table_read(&table, o, argc, argv) && options_agree(o);
+    if (!good) options_release(o);
+    return good;
+}
+
+void options_help(FILE *out)
+{
+    fputs("moongate: a memcache proxy whose routing is a Lua script\n\n"
+          "  moongate [options] SCRIPT.lua\n"
+          "  moongate [options] --servers HOST:PORT[,...]\n",
+          out);
+    tools_print(out);
+    fputs("\n", out);
+    option_table_print(&table, out);
+    fputs("\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
+          "flight and\n"
+          "exit, a second one exits at once; QUIT does so without a time limit.\n"
+          "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
+          out);
+}
+
+/* --- for scripts ------------------------------------------------------------------------------- */
+
+static const struct option_row *row_of(size_t offset)
+{
+    const struct option_row *row = rows;
+    while (row->offset != offset) row++;
+    return row;
+}
+
+static uint64_t bit_of(const struct option_row *row)
+{
+    return 1ull << (row - rows);
+}
+
+static const struct option_row *settable_row(uint32_t at)
+{
+    static const size_t offsets[] = {
+#define X(field) offsetof(struct options, field),
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    assert(at < sizeof offsets / sizeof *offsets);
+    return row_of(offsets[at]);
+}
+
+void options_settable(struct script_option to[SCRIPT_OPTIONS])
+{
+    static const char *const names[SCRIPT_OPTIONS] = {
+#define X(field) #field,
+        SETTABLE_OPTIONS(X)
+#undef X
+    };
+    memset(to, 0, SCRIPT_OPTIONS * sizeof *to);
+    for (uint32_t at = 0; names[at]; at++) {
+        const struct option_row *row = settable_row(at);
+        to[at].name = names[at];
+        to[at].is_whole = row->type != OPTION_SECONDS;
+        if (row->type == OPTION_CHOICE) {
+            to[at].words = row->argument;
+            continue;
+        }
+        to[at].least = (double)option_table_range(&table, row)->min;
+        to[at].most = (double)option_table_range(&table, row)->max;
+    }
+}
+
+void options_set(struct options *o, uint32_t at, double value)
+{
+    const struct option_row *row = settable_row(at);
+    void *field = (char *)o + row->offset;
+    if (o->given & bit_of(row)) return;
+    switch (row->type) {
+    case OPTION_COUNT: *(uint32_t *)field = (uint32_t)value; break;
+    case OPTION_SIZE: *(uint64_t *)field = (uint64_t)value; break;
+    case OPTION_SECONDS: *(double *)field = value; break;
+    case OPTION_CHOICE:
+    case OPTION_REPEAT: *(int *)field = (int)value; break;
+    default: abort(); /* no type that a script may set */
+    }
+}
+
+void options_fix_max_value(struct options *o, uint64_t value)
+{
+    o->max_value = value;
+    o->given |= bit_of(row_of(offsetof(struct options, max_value)));
+}
+
+void options_release(struct options *o)
+{
+    option_list_release(&o->servers);
+    option_list_release(&o->bind);
+    option_list_release(&o->resolver);
+}

@@ -1,0 +1,199 @@
+#include "worker/orders.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "client/client.h"
+#include "worker/channel.h"
+#include "worker/worker_state.h"
+
+enum { ORDERS_A_TURN = 64 }; /* clients taken over, most of them */
+
+static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loop *, ev_io *, int),
+                     int fd)
+{
+    ev_io_init(io, callback, fd, EV_READ);
+    io->data = w;
+    ev_io_start(w->loop, io);
+}
+
+/* --- from the master --------------------------------------------------------------------------- */
+
+static void tell_master(struct worker *w, enum channel_message_type type, uint32_t generation,
+                        const char *text)
+{
+    if (channel_send_text(w->seat->channel, type, generation, text) != CHANNEL_OK)
+        log_warn("master: not told of generation %u: its channel is full or closed", generation);
+}
+
+static void tell_loaded(struct worker *w)
+{
+    uint32_t generation = script_generation(w->succession.pending);
+    tell_master(w, CHANNEL_LOADED, generation, "");
+    log_debug("script %s: generation %u waits for the other workers", succession_name(w),
+              generation);
+}
+
+static void obey_load(struct worker *w, int fd, uint32_t generation)
+{
+    char error[SCRIPT_ERROR_MAX];
+    if (succession_load(w, fd, generation, error)) {
+        succession_wait(w, tell_loaded);
+    } else {
+        tell_master(w, CHANNEL_KEPT, generation, error);
+    }
+}
+
+static void obey_switch(struct worker *w, uint32_t generation)
+{
+    if (!w->succession.pending || script_generation(w->succession.pending) != generation) {
+        log_warn("master: generation %u is not here to switch to", generation);
+        return;
+    }
+    succession_switch(w);
+    tell_master(w, CHANNEL_SWITCHED, generation, "");
+}
+
+/* Timers run in the one that has taken this one's place: not twice. */
+static void obey_retire(struct worker *w, double limit)
+{
+    script_stop_timers(w->succession.script);
+    drain_retire(w, limit);
+}
+
+/* The master has its copy until it knows: one that was taken too late is somebody else's. */
+static void take_client(struct worker *w, int fd, uint32_t listener)
+{
+    if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
+        if (fd >= 0) close(fd);
+        return;
+    }
+    struct client *c = client_create(&w->turn, fd);
+    c->listener = listener;
+    c->handover = w->arrivals.offered;
+    if (w->drain.is_on) client_drain(c);
+}
+
+/* A hint: should it not arrive, the master will look at the board all the same. */
+static void tell_taken(struct worker *w, uint64_t offered_before)
+{
+    if (w->arrivals.offered > offered_before)
+        (void)channel_send(w->seat->channel, CHANNEL_TAKEN, 0, -1);
+}
+
+static void take_order(struct worker *w, const struct channel_message *m, int fd)
+{
+    switch (m->type) {
+    case CHANNEL_CLIENT: take_client(w, fd, m->number); return;
+    case CHANNEL_LOAD: obey_load(w, fd, m->number); break;
+    case CHANNEL_SWITCH: obey_switch(w, m->number); break;
+    case CHANNEL_DROP: succession_drop(w); break;
+    case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;
+    case CHANNEL_RETIRE: obey_retire(w, m->number / 1000.0); break;
+    case CHANNEL_QUIT: worker_stop(w, EXIT_OK); break;
+    default: log_warn("master: order %u is not known", m->type); break;
+    }
+    if (fd >= 0) close(fd);
+}
+
+static void on_channel(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct worker *w = io->data;
+    uint64_t offered_before = w->arrivals.offered;
+    enum channel_status status = CHANNEL_OK;
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < ORDERS_A_TURN && status == CHANNEL_OK; i++) {
+        struct channel_message m;
+        int fd = -1;
+        status = channel_receive(io->fd, &m, &fd);
+        if (status == CHANNEL_OK) take_order(w, &m, fd);
+    }
+    tell_taken(w, offered_before);
+    if (status != CHANNEL_CLOSED) return;
+    log_warn("master: gone: this worker ends");
+    worker_stop(w, EXIT_SYSTEM);
+}
+
+void orders_watch_master(struct worker *w)
+{
+    watch_fd(w, &w->channel, on_channel, w->seat->channel);
+    tell_master(w, CHANNEL_READY, w->seat->generation, "");
+}
+
+/* --- signals ----------------------------------------------------------------------------------- */
+
+static void drain_by_signal(struct worker *w, const char *name, bool limited)
+{
+    double limit = w->options.drain_timeout;
+    if (w->drain.is_on) {
+        worker_stop(w, EXIT_OK);
+        return;
+    }
+    if (limited)
+        log_info("draining: %s, at most %g s", name, limit);
+    else
+        log_info("draining: %s, without limit", name);
+    drain_begin(w, limited ? limit : INFINITY);
+}
+
+/* The master will send RETIRE when another is ready in this one's place. */
+static void ask_to_leave(struct worker *w)
+{
+    if (channel_send(w->seat->channel, CHANNEL_LEAVING, 0, -1) != CHANNEL_OK)
+        log_warn("SIGTERM: the master could not be told: send it again");
+}
+
+static void take_signal(struct worker *w, int number)
+{
+    switch (number) {
+    case SIGTERM:
+        if (w->seat->channel >= 0)
+            ask_to_leave(w);
+        else
+            drain_by_signal(w, "SIGTERM", true);
+        break;
+    case SIGINT: drain_by_signal(w, "SIGINT", true); break;
+    case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
+    default:
+        if (w->drain.is_on)
+            log_info("reload: ignored: draining");
+        else if (!w->succession.script)
+            w->succession.reload_again = true;
+        else
+            succession_reload_alone(w);
+        break;
+    }
+}
+
+static void on_signal(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct signalfd_siginfo info;
+    (void)loop;
+    (void)events;
+    while (read(io->fd, &info, sizeof info) == sizeof info)
+        take_signal(io->data, (int)info.ssi_signo);
+}
+
+/* Signals come as bytes on a descriptor; under a master only SIGTERM counts, and the master decides. */
+static int open_signals(const struct worker *w)
+{
+    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < (w->seat->channel < 0 ? 4 : 1); i++) sigaddset(&set, alone[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+bool orders_watch_signals(struct worker *w)
+{
+    int fd = open_signals(w);
+    if (fd < 0) return false;
+    watch_fd(w, &w->signals, on_signal, fd);
+    return true;
+}

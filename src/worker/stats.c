@@ -1,0 +1,381 @@
+#include "worker/stats.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backend/conn.h"
+#include "base/log.h"
+#include "base/shared.h"
+#include "client/local.h"
+
+enum { LINE = 1024 };
+
+static void stat_line(struct outq *out, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void stat_line(struct outq *out, const char *name, const char *format, ...)
+{
+    char value[LINE], line[LINE + 256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
+    int n = snprintf(line, sizeof line, "STAT %s %s\r\n", name, value);
+    outq_append(out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+static void stat_number(struct outq *out, const char *name, uint64_t number)
+{
+    stat_line(out, name, "%llu", (unsigned long long)number);
+}
+
+/* --- stats ------------------------------------------------------------------------------------- */
+
+/* memcached's names that count the same thing here. */
+#define MEMCACHED_CELLS(X)                                                                         \
+    X(curr_connections)                                                                            \
+    X(total_connections)                                                                           \
+    X(rejected_connections)                                                                        \
+    X(cmd_get)                                                                                     \
+    X(cmd_set)                                                                                     \
+    X(cmd_flush)                                                                                   \
+    X(cmd_touch)                                                                                   \
+    X(cmd_meta)                                                                                    \
+    X(get_hits)                                                                                    \
+    X(get_misses)                                                                                  \
+    X(delete_misses)                                                                               \
+    X(delete_hits)                                                                                 \
+    X(incr_misses)                                                                                 \
+    X(incr_hits)                                                                                   \
+    X(decr_misses)                                                                                 \
+    X(decr_hits)                                                                                   \
+    X(cas_misses)                                                                                  \
+    X(cas_hits)                                                                                    \
+    X(cas_badval)                                                                                  \
+    X(touch_hits)                                                                                  \
+    X(touch_misses)                                                                                \
+    X(bytes_read)                                                                                  \
+    X(bytes_written)
+
+static void general(const struct stats_source *s, struct outq *out)
+{
+    struct board_row sum = board_sum(s->board);
+    stat_number(out, "pid", (uint64_t)s->pid);
+    stat_number(out, "uptime", (uint64_t)board_uptime(s->board));
+    stat_number(out, "time", (uint64_t)time(NULL));
+    stat_line(out, "version", "%s", local_version(s->turn));
+    stat_number(out, "pointer_size", 8 * sizeof(void *));
+    stat_line(out, "rusage_user", "%.6f", (double)sum.user_us * 1e-6);
+    stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);
+    stat_number(out, "max_connections", s->options->max_conns);
+#define X(name) stat_number(out, #name, sum.name);
+    MEMCACHED_CELLS(X)
+#undef X
+    stat_number(out, "threads", s->board->workers);
+}
+
+static void proxy(const struct stats_source *s, struct outq *out)
+{
+    struct board_row sum = board_sum(s->board);
+    stat_line(out, "moongate_version", "%s", MOONGATE_VERSION);
+    stat_number(out, "workers", s->board->workers);
+#define X(name, kind, meaning) stat_number(out, #name, sum.name);
+    BOARD_CELLS(X)
+#undef X
+}
+
+/* --- stats settings ---------------------------------------------------------------------------- */
+
+static void show_list(struct outq *out, const char *name, const struct option_list *list)
+{
+    char text[LINE] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < list->n && len < sizeof text; i++)
+        len +=
+            (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? "," : "", list->items[i]);
+    stat_line(out, name, "%s", text);
+}
+
+/* How each type of option is shown. */
+#define SHOW_LIST(name)     show_list(out, #name, &o->name);
+#define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NAMED(name)    show_list(out, #name, &o->name);
+#define SHOW_PORT(name)     stat_number(out, #name, o->name);
+#define SHOW_COUNT(name)    stat_number(out, #name, o->name);
+#define SHOW_SIZE(name)     stat_number(out, #name, o->name);
+#define SHOW_FLAG(name)     stat_line(out, #name, "%s", o->name ? "yes" : "no");
+#define SHOW_REPEAT(name)   stat_number(out, #name, (uint64_t)o->name);
+#define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
+#define SHOW_TEXT(name)     SHOW_STRING(name)
+#define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
+#define SHOW_CHOICE(name)                                                                          \
+    stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));
+
+static void settings(const struct stats_source *s, struct outq *out)
+{
+    const struct options *o = s->options;
+    const char *words;
+    char word[32];
+    stat_number(out, "maxconns", o->max_conns);
+    stat_number(out, "tcpport", o->port);
+    stat_number(out, "num_threads", s->board->workers);
+    stat_number(out, "item_size_max", o->max_value);
+#define X(name, type, letter, longname, argument, fallback, meaning)                               \
+    words = argument;                                                                              \
+    SHOW_##type(name)
+    OPTIONS(X)
+#undef X
+    stat_line(out, "script", "%s", o->script ? o->script : "(built-in)");
+}
+
+/* --- stats pools ------------------------------------------------------------------------------- */
+
+static bool is_answering(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->state == CONN_READY) return true;
+    return false;
+}
+
+static uint32_t count_answering(const struct pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) n += is_answering(p->members[i].backend);
+    return n;
+}
+
+static void show_pool(struct pool *p, struct outq *out)
+{
+    const struct pool_settings *o = &p->settings;
+    char name[POOL_NAME_MAX + 32];
+#define SHOW(field, ...)                                                                           \
+    do {                                                                                           \
+        snprintf(name, sizeof name, "%s:%s", o->name, field);                                      \
+        stat_line(out, name, __VA_ARGS__);                                                         \
+    } while (0)
+    SHOW("distribution", "%s", distribution_name(o->selector.distribution));
+    SHOW("hash", "%s",
+         distribution_hashes_itself(o->selector.distribution) ? "its own"
+                                                              : hash_name(o->selector.hash));
+    SHOW("on_failure", "%s", on_failure_name(o->on_failure));
+    SHOW("timeout", "%g", o->timeout);
+    SHOW("servers", "%u", p->members_n);
+    SHOW("in_ring", "%u", pool_living(p));
+    SHOW("answering", "%u", count_answering(p));
+    SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
+    for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
+    if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
+    if (failure) SHOW("discover_failure", "%s", failure);
+#undef SHOW
+}
+
+static void pools(const struct stats_source *s, struct outq *out)
+{
+    uint32_t n;
+    struct pool *const *all = script_pools(*s->script, &n);
+    for (uint32_t i = 0; i < n; i++) show_pool(all[i], out);
+}
+
+/* --- stats servers ----------------------------------------------------------------------------- */
+
+static double percentile_us(const struct board_server *s, double share)
+{
+    uint64_t all = 0, seen = 0;
+    for (unsigned i = 0; i < BOARD_LATENCIES; i++) all += s->latencies[i];
+    for (unsigned i = 0; i < BOARD_LATENCIES && all > 0; i++) {
+        seen += s->latencies[i];
+        if ((double)seen >= share * (double)all) return board_latency_limit(i) * 1e6;
+    }
+    return 0;
+}
+
+static void show_server(const char *server, const struct board_server *sum, struct outq *out)
+{
+    char name[BOARD_SERVER_NAME + 32];
+    const char *state = sum->ready == 0                 ? "down"
+                        : sum->ready < sum->connections ? "degraded"
+                                                        : "ready";
+    snprintf(name, sizeof name, "%s:state", server);
+    stat_line(out, name, "%s", state);
+#define X(cell, kind, meaning)                                                                     \
+    snprintf(name, sizeof name, "%s:%s", server, #cell);                                           \
+    stat_number(out, name, sum->cell);
+    BOARD_SERVER_CELLS(X)
+#undef X
+    static const struct {
+        const char *name;
+        double share;
+    } shown[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p999_us", 0.999}};
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        snprintf(name, sizeof name, "%s:%s", server, shown[i].name);
+        stat_line(out, name, "%.0f", percentile_us(sum, shown[i].share));
+    }
+}
+
+/* The entry of that name in a worker's part; NULL when that worker does not know it. */
+static const struct board_server *find_server(const struct board_worker *part, const char *name)
+{
+    for (uint32_t i = 0; i < BOARD_SERVERS && part->servers[i].name[0]; i++) {
+        if (strcmp(part->servers[i].name, name) == 0) return &part->servers[i];
+    }
+    return NULL;
+}
+
+static bool shown_before(const struct board *board, uint32_t worker, const char *name)
+{
+    for (uint32_t w = 0; w < worker; w++) {
+        if (find_server(&board->parts[w], name)) return true;
+    }
+    return false;
+}
+
+static void servers(const struct stats_source *s, struct outq *out)
+{
+    const struct board *board = s->board;
+    for (uint32_t w = 0; w < board->parts_n; w++) {
+        for (uint32_t i = 0; i < BOARD_SERVERS && board->parts[w].servers[i].name[0]; i++) {
+            const char *name = board->parts[w].servers[i].name;
+            struct board_server sum = {0};
+            if (shown_before(board, w, name)) continue;
+            for (uint32_t other = w; other < board->parts_n; other++) {
+                const struct board_server *one = find_server(&board->parts[other], name);
+                if (one) board_server_add(&sum, one);
+            }
+            if (sum.connections > 0) show_server(name, &sum, out);
+        }
+    }
+}
+
+/* --- stats script ------------------------------------------------------------------------------ */
+
+/* As few digits as say it exactly. */
+static void stat_real(struct outq *out, const char *name, double number)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    stat_line(out, name, "%s", text);
+}
+
+typedef void show_metric_fn(const struct board *board, enum metric_kind kind, uint32_t worker,
+                            int number, struct outq *out);
+
+/* Each name of a kind once: `show` hears of the first worker that has it, and its number there. */
+static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
+                        show_metric_fn *show)
+{
+    for (uint32_t w = 0; w < board->parts_n; w++) {
+        const struct metrics *own = &board->parts[w].metrics;
+        for (int i = 0; i < METRICS && own->names[kind][i][0]; i++) {
+            uint32_t first = 0;
+            while (first < w && metrics_find(&board->parts[first].metrics, kind,
+                                             own->names[kind][i], (uint32_t)i) < 0)
+                first++;
+            if (first == w) show(board, kind, w, i, out);
+        }
+    }
+}
+
+static double value_of(const struct metrics *m, enum metric_kind kind, int at)
+{
+    double value;
+    const double *cell = kind == METRIC_GAUGE ? &m->gauges[at].value : &m->counters[at].value;
+    __atomic_load(cell, &value, __ATOMIC_RELAXED);
+    return value;
+}
+
+/* A counter or a gauge. */
+static void show_sum(const struct board *board, enum metric_kind kind, uint32_t worker, int number,
+                     struct outq *out)
+{
+    const char *name = board->parts[worker].metrics.names[kind][number];
+    double sum = 0;
+    for (uint32_t w = worker; w < board->parts_n; w++) {
+        const struct metrics *m = &board->parts[w].metrics;
+        int at = metrics_find(m, kind, name, (uint32_t)number);
+        if (at >= 0) sum += value_of(m, kind, at);
+    }
+    stat_real(out, name, sum);
+}
+
+/* Buckets add up: each holds what those before it do. */
+static void show_histogram(const struct board *board, enum metric_kind kind, uint32_t worker,
+                           int number, struct outq *out)
+{
+    const struct metrics *own = &board->parts[worker].metrics;
+    const char *name = own->names[kind][number];
+    struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
+    char line[METRIC_NAME + 48];
+    uint64_t count = 0;
+    for (uint32_t w = worker; w < board->parts_n; w++) {
+        const struct metrics *m = &board->parts[w].metrics;
+        int at = metrics_find(m, kind, name, (uint32_t)number);
+        if (at >= 0) metric_histogram_add(&sum, &m->histograms[at]);
+    }
+    for (uint32_t i = 0; i < sum.bounds_n; i++) {
+        count += sum.counts[i];
+        snprintf(line, sizeof line, "%s:le_%g", name, own->histograms[number].bounds[i]);
+        stat_number(out, line, count);
+    }
+    snprintf(line, sizeof line, "%s:count", name);
+    stat_number(out, line, count + sum.counts[sum.bounds_n]);
+    snprintf(line, sizeof line, "%s:sum", name);
+    stat_real(out, line, sum.sum);
+}
+
+static void show_shared(struct shared *s, struct shared_dict *d, struct outq *out)
+{
+    char name[SHARED_NAME + 32];
+    struct shared_usage usage = shared_usage(s, d);
+#define SHOW(field, number)                                                                        \
+    snprintf(name, sizeof name, "shared:%s:%s", d->name, field);                                   \
+    stat_number(out, name, number)
+    SHOW("capacity", usage.capacity);
+    SHOW("used", usage.used);
+    SHOW("items", usage.items);
+    SHOW("evictions", usage.evictions);
+    SHOW("losses", usage.losses);
+#undef SHOW
+}
+
+static void script(const struct stats_source *s, struct outq *out)
+{
+    struct shared *shared = s->board->shared;
+    uint32_t n = __atomic_load_n(&shared->dicts_n, __ATOMIC_ACQUIRE);
+    each_metric(s->board, METRIC_COUNTER, out, show_sum);
+    each_metric(s->board, METRIC_GAUGE, out, show_sum);
+    each_metric(s->board, METRIC_HISTOGRAM, out, show_histogram);
+    for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
+}
+
+/* --- any --------------------------------------------------------------------------------------- */
+
+static void reset(const struct stats_source *s, struct outq *out)
+{
+    board_reset(s->board);
+    outq_append(out, "RESET\r\n", strlen("RESET\r\n"));
+}
+
+bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
+{
+    static const struct {
+        const char *name;
+        void (*print)(const struct stats_source *s, struct outq *out);
+        bool ends;
+    } all[] = {{"", general, true},    {"settings", settings, true}, {"proxy", proxy, true},
+               {"pools", pools, true}, {"servers", servers, true},   {"script", script, true},
+               {"reset", reset, false}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (strlen(all[i].name) != len || memcmp(all[i].name, what, len) != 0) continue;
+        all[i].print(about, out);
+        if (all[i].ends) outq_append(out, "END\r\n", strlen("END\r\n"));
+        return true;
+    }
+    return false;
+}

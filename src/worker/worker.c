@@ -1,0 +1,288 @@
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "client/client.h"
+#include "net/bind.h"
+#include "worker/orders.h"
+#include "worker/worker_state.h"
+
+enum { ARENA = 1024 * 1024 };
+
+static const double SWEEP_EVERY = 1.0; /* seconds */
+
+static void set_now(struct worker *w)
+{
+    w->turn.now = w->backends.now = process_clock();
+}
+
+void worker_look_at_clock(struct worker *w)
+{
+    ev_now_update(w->loop);
+    set_now(w);
+}
+
+void worker_stop(struct worker *w, int code)
+{
+    w->exit_code = code;
+    ev_break(w->loop, EVBREAK_ALL);
+}
+
+/* --- accepting, in a single process ------------------------------------------------------------ */
+
+static void on_refused(void *arg)
+{
+    struct worker *w = arg;
+    w->row->rejected_connections++;
+    if (log_allows(&w->refusal_lines, w->turn.now))
+        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
+}
+
+static void take_accepted(void *arg, int fd, uint32_t listener)
+{
+    struct worker *w = arg;
+    bool has_room = process_has_room(fd);
+    if (has_room && w->turn.clients_n < w->options.max_conns) {
+        client_create(&w->turn, fd)->listener = listener;
+        return;
+    }
+    listener_refuse(fd);
+    if (has_room)
+        w->row->rejected_connections++;
+    else
+        on_refused(w);
+}
+
+static void on_rested(void *arg)
+{
+    struct worker *w = arg;
+    doors_watch(&w->doors, !w->drain.is_on);
+}
+
+static void open_doors(struct worker *w)
+{
+    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w};
+    if (!doors_init(&w->doors, w->loop, w->seat->listeners, keeper)) abort();
+    doors_watch(&w->doors, true);
+}
+
+/* --- the loop ---------------------------------------------------------------------------------- */
+
+static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    struct worker *w = prepare->data;
+    (void)loop;
+    (void)events;
+    succession_look(w);
+    turn_end(&w->turn);
+    arrivals_look(&w->arrivals);
+    if (w->drain.is_on) doors_watch(&w->doors, false);
+    drain_look(w);
+}
+
+static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
+{
+    (void)loop;
+    (void)events;
+    set_now(check->data);
+}
+
+/* Processor time of this process, for the board. */
+static void count_time(struct worker *w)
+{
+    struct rusage used;
+    if (getrusage(RUSAGE_SELF, &used) < 0) return;
+    w->row->user_us = w->user_us_before + (uint64_t)used.ru_utime.tv_sec * 1000000 +
+                      (uint64_t)used.ru_utime.tv_usec;
+    w->row->system_us = w->system_us_before + (uint64_t)used.ru_stime.tv_sec * 1000000 +
+                        (uint64_t)used.ru_stime.tv_usec;
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct worker *w = timer->data;
+    (void)loop;
+    (void)events;
+    backends_sweep(&w->backends);
+    count_time(w);
+    log_catch_up();
+}
+
+void worker_watch_loop(struct worker *w)
+{
+    ev_prepare_init(&w->before_sleep, on_before_sleep);
+    ev_check_init(&w->after_sleep, on_after_sleep);
+    ev_set_priority(&w->after_sleep, EV_MAXPRI); /* first of a turn: all others read the time */
+    ev_timer_init(&w->sweep, on_sweep, SWEEP_EVERY, SWEEP_EVERY);
+    w->before_sleep.data = w->after_sleep.data = w->sweep.data = w;
+    ev_prepare_start(w->loop, &w->before_sleep);
+    ev_check_start(w->loop, &w->after_sleep);
+    ev_timer_start(w->loop, &w->sweep);
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+struct turn_limits worker_limits(const struct options *o)
+{
+    uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
+    return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
+                                .max_value = o->max_value,
+                                .client_buffer = o->client_buffer,
+                                .input_buffer =
+                                    o->input_buffer > two_values ? o->input_buffer : two_values,
+                                .keepalive = o->keepalive,
+                                .version_answer = o->version_answer,
+                                .strict_keys = o->strict_keys};
+}
+
+/* What scripts call the listeners. */
+static const char **listener_names(const struct options *o)
+{
+    const char **names = calloc(o->bind.n + 1, sizeof *names);
+    if (!names) abort();
+    for (size_t i = 0; i < o->bind.n; i++) {
+        struct bind_spec spec;
+        (void)bind_parse(&spec,
+                         o->bind.items[i]); /* the command line was checked when it was read */
+        names[i] = strndup(spec.name, spec.name_len);
+        if (!names[i]) abort();
+    }
+    return names;
+}
+
+static void release_names(const char **names)
+{
+    for (const char **name = names; *name; name++) free((char *)*name);
+    free(names);
+}
+
+void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
+{
+    const struct options *o = seat->options;
+    struct turn_limits limits = worker_limits(o);
+    struct board_worker *part = &seat->board->parts[seat->part];
+    *w = (struct worker){.seat = seat,
+                         .row = &part->row,
+                         .options = *o,
+                         .exit_code = EXIT_SYSTEM,
+                         .refusal_lines.burst = 1};
+    w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!w->loop) {
+        log_error("event loop: not made: %s", strerror(errno));
+        abort();
+    }
+    arena_init(&w->arena, ARENA);
+    names_init(&w->names, connects ? w->loop : NULL, o);
+    backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
+    w->backends.writer = (struct writer){seat->board->writes, seat->part};
+    w->backends.resolver = &w->names.resolver;
+    w->backends.discoveries = &w->names.discoveries;
+    turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
+    w->stats = (struct stats_source){.board = seat->board,
+                                     .turn = &w->turn,
+                                     .options = &w->options,
+                                     .script = &w->succession.script,
+                                     .pid = seat->channel < 0 ? getpid() : getppid()};
+    w->user_us_before = w->row->user_us;
+    w->system_us_before = w->row->system_us;
+    w->turn.stats = stats_answer;
+    w->turn.about = &w->stats;
+    arrivals_init(&w->arrivals, &part->handover);
+    w->turn.shut = arrivals_close;
+    w->turn.shuts_for = &w->arrivals;
+    drain_init(w);
+    succession_init(w);
+    set_now(w);
+    w->listeners = listener_names(o);
+    options_settable(w->settable);
+    w->host = (struct script_host){.backends = &w->backends,
+                                   .arena = &w->arena,
+                                   .row = w->row,
+                                   .turn = &w->turn,
+                                   .max_value = o->max_value,
+                                   .strict_keys = o->strict_keys,
+                                   .connections = o->connections,
+                                   .servers = o->servers.items,
+                                   .servers_n = o->servers.n,
+                                   .listeners = w->listeners,
+                                   .listeners_n = o->bind.n,
+                                   .metrics = &part->metrics,
+                                   .shared = seat->board->shared,
+                                   .worker = seat->index,
+                                   .workers = o->single_process ? 1 : o->workers,
+                                   .options = w->settable,
+                                   .lua_dir = o->lua_dir,
+                                   .jit = !o->no_jit,
+                                   .unsafe = o->unsafe_lua};
+    if (!o->no_jit && !script_jit_is_possible()) {
+        w->host.jit = false;
+        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
+                 "interpreted");
+    }
+    srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
+}
+
+void worker_release(struct worker *w)
+{
+    turn_release(&w->turn);
+    succession_drop(w);
+    backends_release(&w->backends);
+    names_release(&w->names);
+    arena_release(&w->arena);
+    release_names(w->listeners);
+    doors_release(&w->doors);
+    if (w->signals.fd > 0) close(w->signals.fd);
+    ev_loop_destroy(w->loop);
+}
+
+/* The first script is in use from now on: clients may come. */
+static void become_ready(struct worker *w)
+{
+    succession_use(w);
+    w->row->ready = 1;
+    if (w->seat->channel >= 0) {
+        orders_watch_master(w);
+    } else {
+        open_doors(w);
+        log_info("ready: single process");
+        if (w->succession.reload_again) succession_reload_alone(w);
+    }
+}
+
+static int serve(struct worker *w)
+{
+    char error[SCRIPT_ERROR_MAX];
+    if (!succession_load(w, w->seat->script_fd, w->seat->generation, error)) {
+        log_error("script %s: not loaded: %s", succession_name(w), error);
+        return EXIT_SCRIPT;
+    }
+    if (!orders_watch_signals(w)) {
+        log_error("signals: not caught: %s", strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    worker_watch_loop(w);
+    succession_wait(w, become_ready);
+    ev_run(w->loop, 0);
+    if (w->drain.is_on && w->seat->channel < 0) log_info("drained");
+    return w->exit_code;
+}
+
+int worker_run(const struct worker_seat *seat)
+{
+    struct worker w;
+    char role[32];
+    snprintf(role, sizeof role, "worker %u", seat->index);
+    if (seat->channel >= 0) log_role(role);
+    worker_init(&w, seat, true);
+    int code = serve(&w);
+    worker_release(&w);
+    return code;
+}

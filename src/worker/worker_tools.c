@@ -1,0 +1,80 @@
+#include "worker/worker_tools.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/process.h"
+#include "worker/worker_state.h"
+
+/* One that was opened. */
+struct opened {
+    struct worker worker; /* first: what the caller has is this one's address, too */
+    struct worker_seat seat;
+};
+
+struct worker *worker_open(const struct options *options, backend_dial_fn *dial, void *dials_for)
+{
+    struct opened *o = calloc(1, sizeof *o);
+    if (!o) abort();
+    o->seat = (struct worker_seat){.options = options,
+                                   .board = board_create(1, options->shared_memory),
+                                   .script_fd = -1,
+                                   .channel = -1};
+    if (!o->seat.board) {
+        free(o);
+        return NULL;
+    }
+    worker_init(&o->worker, &o->seat, !dial);
+    o->worker.backends.loop = o->worker.loop;
+    o->worker.backends.dial = dial;
+    o->worker.backends.dials_for = dials_for;
+    worker_watch_loop(&o->worker);
+    return &o->worker;
+}
+
+void worker_close(struct worker *w)
+{
+    struct opened *o = (struct opened *)w;
+    worker_release(w);
+    board_destroy(o->seat.board);
+    free(o);
+}
+
+bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
+                const struct option_list *servers, char *error)
+{
+    struct script_host host = w->host;
+    uint32_t generation = w->succession.script ? script_generation(w->succession.script) + 1 : 1;
+    host.servers = servers->items;
+    host.servers_n = servers->n;
+    struct script *s = script_load(&host, path, text, len, generation, error);
+    if (s)
+        succession_adopt(w, s);
+    else
+        backends_sweep(&w->backends);
+    return s;
+}
+
+struct worker_parts worker_parts(struct worker *w)
+{
+    return (struct worker_parts){w->loop, &w->backends, &w->turn, w->succession.script};
+}
+
+int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
+{
+    struct board *board = board_create(1, options->shared_memory);
+    struct worker_seat seat = {.options = options, .board = board, .channel = -1};
+    struct worker w;
+    if (!board) {
+        fprintf(stderr, "moongate: counters: not mapped: %s: give the process more memory\n",
+                strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    worker_init(&w, &seat, false);
+    int code = act(arg, &w.host, &w.turn);
+    worker_release(&w);
+    board_destroy(board);
+    return code;
+}
