@@ -158,6 +158,9 @@ lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, t
 	@sh deps/check lint
 	@BUILD=$B CPPFLAGS='$(CPPFLAGS_ALL) $(PKGFLAGS)' sh tests/lint
 
+floors: ## the size of each floor, its assertions and comments
+	@sh tests/floors sizes
+
 # --- bench --------------------------------------------------------------------------------------
 
 $B/bench/%: tests/bench/%.c $B/.packages
@@ -196,4 +199,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-long asan fuzz mutants lint bench bench-quick install clean help
+.PHONY: all run test test-servers test-long asan fuzz mutants lint floors bench bench-quick install clean help
