@@ -17,6 +17,7 @@
 #define K50          "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
 #define K250         K50 K50 K50 K50 K50
 #define K251         K250 "k"
+#define FORMAT       "CLIENT_ERROR bad command line format\r\n"
 
 /* As without options, and with --strict-keys. */
 static const struct request_rules RULES = {.max_value = 1024 * 1024};
