@@ -106,7 +106,7 @@ local function good_request()
         pick { 0, 1, 30 })
 end
 
--- Everything that objects have in lua/moongate/_meta.lua; the test asks whether each was called and each field read, of
+-- Everything that objects have in lua/moongate/_meta*.lua; the test asks whether each was called and each field read, of
 -- live objects, of finished ones, and with another object in their place.
 local members = {
     Request = {

@@ -28,8 +28,8 @@ static void begin(void)
     if (luaL_dostring(w.script->L, open)) fail_msg("%s", lua_tostring(w.script->L, -1));
 }
 
-static const char TYPES[] =
-    "lua/moongate/_meta.lua lua/moongate/_meta_policies.lua lua/moongate/_meta_test.lua",
+static const char TYPES[] = "lua/moongate/_meta.lua lua/moongate/_meta_requests.lua "
+                            "lua/moongate/_meta_policies.lua lua/moongate/_meta_test.lua",
                   README[] = "README.md";
 
 static void the_types_and_the_readme_name_what_there_is(void **state)
