@@ -1,4 +1,4 @@
--- 18: servers that come and go. The file has one a line; whoever writes it (beside, then renamed into its place)
+-- 18: servers that come and go. The file has one a line. A program that writes a new one beside it and renames that
 -- changes the pool within two seconds, without a reload. Few keys move. DNS can be asked instead: see the README.
 local mg = require "moongate"
 

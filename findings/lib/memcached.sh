@@ -58,7 +58,7 @@ have_memcached() { # suite, version of the package
     mkdir -p "$work/lists/partial" "$work/cache" "$work/root"
     of_suite apt-get update || fail "no package lists of $suite"
     # shellcheck disable=SC2046
-    (cd "$work/cache" && of_suite apt-get download "memcached=$2" $(libraries)) || fail "memcached $2 is not to be had in $suite"
+    (cd "$work/cache" && of_suite apt-get download "memcached=$2" $(libraries)) || fail "$suite does not have memcached $2"
     for deb in "$work"/cache/*.deb; do dpkg -x "$deb" "$work/root" || fail "$deb"; done
     loader=$(find "$work/root" -name 'ld-linux*.so.*' | sort | head -n 1)
     paths=$(find "$work/root" -name '*.so.*' -printf '%h\n' | sort -u | tr '\n' ':')

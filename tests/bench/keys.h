@@ -1,7 +1,7 @@
 /* keys: the keys a load run works on, and the one right value of each.
  *
  * Key i is a prefix of the given list (taken in turn) and the number i; its value and flags are functions of its
- * hash alone, so whoever reads a value can tell whether it belongs to the key that was asked for.
+ * hash alone, so that a reader of a value sees whether it belongs to the key that was asked for.
  * The first 8 bytes of a value are the key's hash. Values are binary: they hold CR, LF and NUL.
  * keys_create allocates, the process's end frees.
  */

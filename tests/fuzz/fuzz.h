@@ -1,5 +1,5 @@
 /* fuzz: what the targets share. A target is a function of any bytes that ends the program when a promise is broken; libFuzzer
- * calls it (`make fuzz`), and so does replay.c with files (`make test`). */
+ * calls it (`make fuzz`), and so does replay.c with files (`make test`). Owns nothing. */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 

@@ -1,5 +1,5 @@
 /* played: what the clients and the servers that worker_fuzz.c plays have in common: keys and values that verify themselves, bytes
- * on their way, and what is known of the whole game. */
+ * on their way, and what is known of the whole game. The game is static; struct bytes owns its memory until bytes_free. */
 #ifndef TESTS_FUZZ_PLAYED_H
 #define TESTS_FUZZ_PLAYED_H
 

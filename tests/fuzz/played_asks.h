@@ -219,7 +219,7 @@ static void player_ask(struct player *c)
     }
 }
 
-/* Any bytes, but none that could make a value or an own key of somebody. */
+/* Any bytes, but none that could make a value or the own key of a client. */
 static void player_ask_wildly(struct player *c)
 {
     static const char *const words[] = {"get ",   "set ",     " 0 0 3\r\nabc\r\n", "\r\n",

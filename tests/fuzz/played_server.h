@@ -235,7 +235,7 @@ static void answer_badly(struct server_conn *c, const struct words *w, enum mood
         say_value(c, w->word[1], false);
         answer_get(c, w, false);
         break;
-    case MOOD_WRONG_KEY: /* somebody's own key, so that its value would be seen by another */
+    case MOOD_WRONG_KEY: /* one client's own key, so that another would see its value */
         bytes_say(&c->out, "VALUE pz0 0 8\r\npz0|1|P.\r\nEND\r\n");
         break;
     case MOOD_WRONG_KIND: bytes_say(&c->out, store_like ? "TOUCHED\r\n" : "STORED\r\n"); break;

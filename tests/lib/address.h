@@ -29,7 +29,7 @@ int address_free_port(void);
 /* `127.0.0.1:PORT` that refuses connections until the end of the test. */
 const char *address_of_nobody(void);
 
-/* `127.0.0.1:PORT` where connecting takes for ever, until the end of the test: somebody listens, but his queue is full. */
+/* `127.0.0.1:PORT` where connecting takes for ever, until the end of the test: its listener has a full queue. */
 const char *address_of_a_full_queue(void);
 
 #endif

@@ -194,7 +194,7 @@ static void opens(struct street *s, const struct beside *b)
     s->neighbour = neighbour_moves_in(s->address, b->knows);
 }
 
-/* A client's requests are no sign of illness. */
+/* A client's requests do not show that a server failed. */
 static void server_never_fell(const struct street *s)
 {
     unsigned long falls =

@@ -1,5 +1,7 @@
 /* beside: a rogue and a neighbour in front of one server, with one connection to it, of one worker.
  *
+ * A struct beside is a plain value; all that a play makes belongs to the stage, which frees it.
+ *
  * Whatever the rogue sends, the neighbour's answers are right, in order and all there, to the byte; nothing that the rogue called a
  * value was run as a command; the server was never taken for down. What the rogue is answered itself is for other tests; but when it
  * has asked its last and reads on, it is answered or closed.

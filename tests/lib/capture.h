@@ -1,6 +1,6 @@
 /* capture: what a function under test writes on a descriptor (stderr, stdout), as text.
  *
- * Only one capture runs at a time. The text stays valid until the next one begins.
+ * Only one capture runs at a time. It owns the text, which stays valid until the next one begins.
  */
 #ifndef TESTS_LIB_CAPTURE_H
 #define TESTS_LIB_CAPTURE_H

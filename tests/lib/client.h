@@ -15,7 +15,7 @@ struct moongate;
 struct client *client_connects(struct moongate *m);
 struct client *client_connects_to(const char *address);
 
-/* True when nobody listens there, or whoever does closes without a word. */
+/* True when nobody listens there, or the listener closes without a word. */
 bool client_is_refused(const char *address);
 
 void client_sends(struct client *c, const char *text);

@@ -1,8 +1,8 @@
 /* composer: writes scripts of nested policies, by chance.
  *
- * Texts live as long as the test. The same seed gives the same scripts. Every key that a script makes still tells which key it was
- * made of, so that two keys of a client never meet; what policies put beside values (N., B.) has keys that only they read. So a
- * client may find values old or missing, but never another key's.
+ * A struct composer is a plain value; the stage owns the texts. The same seed gives the same scripts. Every key that a script makes
+ * still tells which key it was made of, so that two keys of a client never meet; what policies put beside values (N., B.) has keys
+ * that only they read. So a client may find values old or missing, but never another key's.
  */
 #ifndef TESTS_LIB_COMPOSER_H
 #define TESTS_LIB_COMPOSER_H

@@ -75,7 +75,7 @@ struct dnsmasq *dnsmasq_start(const char *lines)
     argv[1] = textf("--conf-file=%s", d->config);
     d->argv = argv;
     stage_enter(&d->program.actor);
-    /* Somebody may take the free port before dnsmasq does. */
+    /* Another process may take the free port before dnsmasq does. */
     for (int attempt = 0; attempt < 5; attempt++) {
         d->address = textf("127.0.0.1:%d", address_free_port());
         write_config(d, lines);

@@ -1,6 +1,6 @@
 /* evloop: a libev loop that turns while the stage does, for tests of what lives on one; and how long its longest turn took.
  *
- * One a test program; made by evloop_set, gone with evloop_clear (cmocka's setup and teardown, around the stage's).
+ * One a test program; evloop_set makes it, evloop_clear frees it (cmocka's setup and teardown, around the stage's).
  */
 #ifndef TESTS_LIB_EVLOOP_H
 #define TESTS_LIB_EVLOOP_H

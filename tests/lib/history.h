@@ -2,7 +2,7 @@
  *
  * A register with one writer: its operations have numbers, 1.. ; a value says by which one it was stored. A read may find what the
  * last operation left that was acknowledged before the read began, or any later one that had begun before it ended. An operation
- * that failed may be carried out at any time, or never. Memory of the stage.
+ * that failed may be carried out at any time, or never. The stage owns it.
  */
 #ifndef TESTS_LIB_HISTORY_H
 #define TESTS_LIB_HISTORY_H

@@ -115,7 +115,7 @@ static struct memcached *starts_somewhere(const char *binary, const char *first,
 {
     struct memcached *s = enter();
     va_list rest;
-    /* Somebody may take the free port before memcached does. */
+    /* Another process may take the free port before memcached does. */
     for (int attempt = 0; attempt < 5; attempt++) {
         va_copy(rest, options);
         bool is_there =

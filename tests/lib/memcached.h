@@ -24,7 +24,7 @@ const char *memcached_at_hand(void);
 /* It has today's meta commands: 1.6.10 or later. */
 bool memcached_at_hand_has_meta(void);
 
-/* The same at an address: `127.1.2.3:11211`, `unix:/path`. NULL when it ends at once: somebody has
+/* The same at an address: `127.1.2.3:11211`, `unix:/path`. NULL when it ends at once: another process has
  * that port. */
 struct memcached *memcached_start_at(const char *address, const char *first, ...);
 

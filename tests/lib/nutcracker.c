@@ -109,7 +109,7 @@ struct nutcracker *nutcracker_start(const char *const pools[], size_t n)
     made->pools = n;
     stage_enter(&made->program.actor);
     write_configuration(made, pools);
-    /* Somebody may take the free port of its statistics before it does. */
+    /* Another process may take the free port of its statistics before it does. */
     for (int attempt = 0; attempt < 5; attempt++)
         if (starts(made)) return made;
     stage_fails("nutcracker does not start");

@@ -233,7 +233,7 @@ void peer_sees_closed(struct peer *p)
 {
     bool closed = stage_waits(is_closed, p);
     if (!closed || octets_n(&p->in) > 0) fails_with_input(p, "the end and nothing before it");
-    close(p->actor.fd); /* politely: whoever lingers for our end need not */
+    close(p->actor.fd); /* politely: a peer that lingers for our end need not */
     p->actor.fd = -1;
 }
 

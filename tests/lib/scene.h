@@ -1,6 +1,6 @@
 /* scene: openings and phrases that many plays share.
  *
- * Texts live as long as the test. `options` are further fields of mg.pool's table, "" for none.
+ * The stage owns the texts and frees them after the test. `options` are further fields of mg.pool's table, "" for none.
  */
 #ifndef TESTS_LIB_SCENE_H
 #define TESTS_LIB_SCENE_H

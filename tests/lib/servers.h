@@ -1,6 +1,6 @@
 /* servers: the memcached servers at hand: the installed one, and those that `deps/install servers` has unpacked.
  *
- * Read from BUILD/servers/list; memory of the stage.
+ * Read from BUILD/servers/list; the stage owns the texts.
  */
 #ifndef TESTS_LIB_SERVERS_H
 #define TESTS_LIB_SERVERS_H

@@ -2,7 +2,7 @@
  * deadline.
  *
  * Owns every actor and every text of the running test: stage_clear, the teardown of each test, also
- * of a failed one, dismisses them all. Nothing here sleeps: whoever waits names a condition, and
+ * of a failed one, dismisses them all. Nothing here sleeps: a test that waits names a condition, and
  * meanwhile logs are read, fake backends accept and validate, and processes are reaped.
  */
 #ifndef TESTS_LIB_STAGE_H

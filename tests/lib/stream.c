@@ -22,7 +22,7 @@
  *   lengths over --max-value: refused before anything is forwarded, so an older value stays;
  *   the values of stream_swallowing_lines: swallowed, as data must not become a request;
  *   control bytes in a meta command's flags: refused likewise;
- *   a base64 key that is none: refused, while memcached decodes some of them to something;
+ *   a key that is not valid base64: refused, while memcached decodes some of them to something;
  *   ma with q and N: HD of a number just made, which memcached sends, looks like HD of one that was there;
  *   meta lines with two mistakes: moongate names that of a doubled flag or a bad key first;
  *   flags b and k with something behind them: refused, as servers differ in what they make of it. */

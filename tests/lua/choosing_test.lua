@@ -181,7 +181,7 @@ t.describe("latest", function()
         t.expect(order_on("web1", "tries = 1")):equals(order:sub(1, 1))
     end)
 
-    t.it("goes on after a miss when it is told so", function()
+    t.it("goes on after a miss that on names", function()
         local app, a, b, c = over 'mg.latest { a, b, c, host = "web1", on = "miss" }'
         t.expect(app:get "k"):is_miss()
         t.expect(who(app)):equals(order_on "web1")
@@ -231,7 +231,7 @@ t.describe("key_split", function()
         t.expect(app:set("k", "value")):is_error "full"
     end)
 
-    t.it("waits for all copies when it is told so, and tells the worst result", function()
+    t.it("waits for all copies with all_sync, and tells the worst result", function()
         local app, a, b, c = over(COPIES:format "all_sync = true")
         c:is_slow(0.3)
         local reply = app:set("k", "value")
@@ -242,7 +242,7 @@ t.describe("key_split", function()
         t.expect(b:value "k::1"):equals "value"
     end)
 
-    t.it("finds in another copy what its own does not have, when it is told so", function()
+    t.it("finds in another copy what its own does not have with first_hit", function()
         local app, a, b, c = over(COPIES:format "first_hit = true")
         c:put("k::2", "two")
         t.expect(app:get "k"):is "VALUE k 0 3\r\ntwo\r\nEND\r\n"

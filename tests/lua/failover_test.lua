@@ -44,7 +44,7 @@ t.describe("failover", function()
         t.expect(app.sent):equals { { server = B, line = "set k 7 60 5", value = "value" } }
     end)
 
-    t.it("goes on after a miss when it is told so", function()
+    t.it("goes on after a miss that on names", function()
         local app = over 'on = { "miss" }'
         app:server(C):put("k", "from c")
         t.expect(app:get "k"):is_hit "from c"
@@ -82,7 +82,7 @@ t.describe("failover", function()
         t.expect(hits):equals(10)
     end)
 
-    t.it("begins with the one that failed least when it is told so", function()
+    t.it("begins with the one that failed least with least_failures", function()
         local app = over 'order = "least_failures"'
         app:server(A):errs "at a"
         app:server(B):errs "at b"

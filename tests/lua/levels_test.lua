@@ -44,7 +44,7 @@ t.describe("l1_l2", function()
         t.expect(app:get "k"):is_miss()
     end)
 
-    t.it("remembers a miss for a while, when it is told so", function()
+    t.it("remembers a miss for a while with negative", function()
         local app, a, b = over "mg.l1_l2 { a, b, exptime = 60, negative = 5 }"
         t.expect(app:get "k"):is_miss()
         b:put("k", "value")
@@ -155,7 +155,7 @@ t.describe("staging", function()
         t.expect(sent(app)):equals { "a get none", "b get none" }
     end)
 
-    t.it("puts it there for so many seconds when it is told so", function()
+    t.it("puts it there for so many seconds with exptime", function()
         local app, a, b = over "mg.staging { a, b, exptime = 60 }"
         a:put("k", "value")
         app:get "k"

@@ -38,7 +38,7 @@ t.describe("warm_up", function()
         t.expect(all[8]):equals(("a add long 0 %d 1"):format(ends - 2))
     end)
 
-    t.it("puts it there for so many seconds when it is told so, and over nothing that is there by then", function()
+    t.it("puts it there for so many seconds with exptime, and over nothing that is there by then", function()
         local app, a, b = over "mg.warm_up { a, b, exptime = 60 }"
         b:put("k", "value"):is_slow(0.1)
         local reply = app:begin "get k"

@@ -60,7 +60,7 @@ static void each_is_named_with_its_address_and_what_to_do(void **state)
     }
 }
 
-static void one_that_sends_byte_by_byte_is_known_all_the_same(void **state)
+static void one_that_sends_byte_by_byte_is_known_too(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-b",
@@ -124,7 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(each_is_named_with_its_address_and_what_to_do),
-        play(one_that_sends_byte_by_byte_is_known_all_the_same),
+        play(one_that_sends_byte_by_byte_is_known_too),
         play(many_are_counted_and_cost_one_line),
         play(what_memcache_clients_send_is_never_taken_for_another_protocol),
     };

@@ -1,4 +1,4 @@
-/* mg.big_value: values larger than a server takes, in parts; and what becomes of them when parts are missing. */
+/* mg.big_value: values larger than a server takes, in parts; and what happens when parts are missing. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"

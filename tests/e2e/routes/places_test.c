@@ -1,6 +1,6 @@
 /* Requests that belong to one place, through every policy, before two real servers whose cas counters differ: a cas is compared
  * where it was read and nowhere else; an item that N makes is made where nobody had one, and its maker is told; a stale item's
- * win is told to a client, or is still to be had. tests/lib/places.c has the table of policies. */
+ * win is told to a client, or the next client wins. tests/lib/places.c has the table of policies. */
 #include "lib/places.h"
 
 #include <glob.h>
@@ -254,7 +254,7 @@ static const char *found_without(struct places *p, const char *form, const char 
     return begins(answer, "VA ") || begins(answer, "HD") ? answer : NULL;
 }
 
-/* No more than one place has an empty item now, and only if somebody is told. */
+/* At most one place has an empty item now, and only if the client knows it. */
 static void looks_and_makes(struct places *p, const char *const forms[2], const char *in, char dead)
 {
     const char *found = found_without(p, forms[1], in, dead);

@@ -8,7 +8,7 @@
 #include <glob.h>
 #include <string.h>
 
-/* Somebody sends something and sees something; where that starts with ~, only what the one line starts with counts. */
+/* One role sends something or sees something; where that starts with ~, only what the one line starts with counts. */
 struct step {
     char who; /* m: by moongate; a, b: directly */
     const char *sends, *sees;

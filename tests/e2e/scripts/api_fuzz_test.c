@@ -96,7 +96,7 @@ static struct client *replaced(struct client *c, struct moongate *m, unsigned *r
 
 /* --- what there is to call --------------------------------------------------------------------- */
 
-/* A class in the types for editors, what api_fuzz.lua calls it, and in which states its objects are to be had. */
+/* A class in the types for editors, what api_fuzz.lua calls it, and the states that its objects can have. */
 static const struct sort {
     const char *type, *class, *states;
     bool has_fields;

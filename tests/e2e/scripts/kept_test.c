@@ -1,4 +1,4 @@
-/* A request or a response that a script keeps is an error each time it is touched after its time, whoever asks then. */
+/* A request or a response that a script keeps is an error each time it is touched after its time, in any function. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
@@ -168,7 +168,7 @@ static void what_is_kept_is_over_in_later_turns_for_all_clients(void **state)
     for_each_way(look_later);
 }
 
-/* Its function has not ended: the others may not touch it all the same, and it goes on with it itself. */
+/* Its function has not ended and may still use it; no other function may. */
 static void what_another_function_has_is_over_for_all_but_itself(void **state)
 {
     struct tried t = try_with("waiting", NULL);

@@ -155,7 +155,7 @@ static void a_client_whose_requests_end_connections_takes_no_server_down(void **
     assert_int_equal(count(other, b, "refused"), 0);
 }
 
-/* Whoever asks: then it is the server. */
+/* For every client: then it is the server. */
 static void a_server_that_closes_on_everybody_goes_down(void **state)
 {
     struct backend *b = backend_listens();

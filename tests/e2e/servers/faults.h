@@ -1,7 +1,7 @@
 /* faults: the rows of a list of what has gone wrong in memcache proxies before, as inputs of clients and as answers of servers; and
  * the inputs whose answers by memcached surprise.
  *
- * Tables of constants, for faults_test alone.
+ * Constant tables, for faults_test alone.
  */
 #ifndef TESTS_E2E_FAULTS_H
 #define TESTS_E2E_FAULTS_H
@@ -66,7 +66,7 @@ static const struct input {
     {4, IN("<3000* >"), CLOSED, ""},
     {4, IN("<70000* >"), CLOSED, ""},
     {4, IN("<200* >get<3000* >"), CLOSED, ""},
-    /* 5: lengths that are none, or more than there can be */
+    /* 5: lengths that are not numbers, or too large */
     {5, IN("set a 0 0 -1\r\nversion\r\n")},
     {5, IN("set a 0 0 -0\r\n\r\nget a\r\n")},
     {5, IN("set a 0 0 +1\r\nx\r\nget a\r\n")},
@@ -182,7 +182,7 @@ static const struct answer {
     const char *asked, *answered, *seen;
     bool closes;
 } answers[] = {
-    /* 6: lengths that are none, or more than there can be */
+    /* 6: lengths that are not numbers, or too large */
     {6, "get k1\r\n", "VALUE k1 0 2000000000\r\nabc", NULL, true},
     {6, "get k1\r\n", "VALUE k1 0 4294967293\r\nabc", NULL, true},
     {6, "get k1\r\n", "VALUE k1 0 -1\r\nabc\r\nEND\r\n", NULL, true},

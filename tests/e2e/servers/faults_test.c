@@ -206,7 +206,7 @@ static const char *plain_script(const char *server)
     return script_of_one(server, "");
 }
 
-/* Everything that a script can change is changed, or written anew, but for keys that only base64 can carry. */
+/* Everything that a script can change is changed, or written again, but for keys that only base64 can carry. */
 static const char *changing_script(const char *server)
 {
     return textf(MG "local pool = mg.pool { '%s' }\n"

@@ -138,7 +138,7 @@ static void three_timeouts_in_a_row_are_a_fall_and_a_good_probe_ends_it(void **s
     assert_int_equal(stat_number(c, "servers", stat_of(backend_address(b), "falls")), 1);
 }
 
-static void an_answer_in_between_starts_the_count_anew(void **state)
+static void an_answer_in_between_starts_the_count_again(void **state)
 {
     struct backend *b = backend_listens();
     const char *options = "timeout = 0.1, stall_timeout = 60";
@@ -385,7 +385,7 @@ int main(void)
         play(a_server_that_nobody_can_reach_is_down_after_the_connect_timeout),
         play(a_server_that_accepts_and_is_silent_is_down_after_the_connect_timeout),
         play(three_timeouts_in_a_row_are_a_fall_and_a_good_probe_ends_it),
-        play(an_answer_in_between_starts_the_count_anew),
+        play(an_answer_in_between_starts_the_count_again),
         play(a_server_that_only_swallows_is_down_after_its_stall_timeout),
         play(a_server_that_leaves_while_it_is_down_leaves_no_trace),
         play(a_stopped_server_takes_only_its_own_keys),

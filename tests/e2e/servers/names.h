@@ -1,6 +1,6 @@
 /* names: what plays about names say: records of a name server, scripts that use names, and what lies on a server.
  *
- * Included once, by a test program's only source. Texts live as long as the test.
+ * Included once, by a test program's only source. The stage owns the texts and frees them after the test.
  */
 #ifndef TESTS_E2E_NAMES_H
 #define TESTS_E2E_NAMES_H

@@ -165,7 +165,7 @@ static void addresses_are_tried_in_turn(void **state)
         dnsmasq_start(textf("%s%s", record("a.test", "127.0.0.0"), record("a.test", "127.0.0.1")));
     (void)state;
     server_gets(s, "k", "v");
-    /* At 127.0.0.0 nobody listens; the calls that wait do not hear of it. */
+    /* At 127.0.0.0 nobody listens; the calls that wait do not fail for it. */
     struct moongate *m = moongate_start(pool_of(textf("'a.test:%s'", port), ""), "--resolver",
                                         dnsmasq_address(d), QUICKLY, NULL);
     struct client *c = client_connects(m);

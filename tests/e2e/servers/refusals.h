@@ -1,7 +1,7 @@
 /* refusals: what memcached's versions answer to stores that are odd, and whether they run the value behind it as a command: then RAN
  * is part of the answer.
  *
- * Measured on Debian's builds, 2026-11. A table of constants, for refusals_test alone.
+ * Measured on Debian's builds, 2026-11. A constant table, for refusals_test alone.
  */
 #ifndef TESTS_E2E_REFUSALS_H
 #define TESTS_E2E_REFUSALS_H

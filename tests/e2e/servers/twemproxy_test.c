@@ -1,4 +1,4 @@
-/* Whoever moves from twemproxy keeps the cache: what was written through nutcracker is read through a pool that is
+/* A move from twemproxy keeps the cache: what was written through nutcracker is read through a pool that is
  * `like = "twemproxy"`, from the same server, and the other way round. nutcracker is the oracle; there is no other.
  *
  * Every hash with every distribution but `random`, which places no key, over server lists of all kinds.
@@ -239,7 +239,7 @@ static const char *numbered(const char *pattern, unsigned i)
     return textf("%.*s%u%s", (int)(at - pattern), pattern, i, at + 1);
 }
 
-/* Each byte alone; each length; the longest; what people use, and all that may be told of tags. */
+/* Each byte alone; each length; the longest; what people use, and hash tags of all kinds. */
 static const char *make_key(unsigned i, unsigned *seed)
 {
     enum { LOW = 0x7f - 0x21, SINGLE = LOW + 0x80, LENGTHS = SINGLE + KEY_MAX - 1, LONG = 100 };

@@ -69,7 +69,7 @@ static void a_system_without_luajit_gets_debian_s_own(void **state)
     exits(deps_run("check build"), 0);
 }
 
-/* libluajit2-5.1-2 and libluajit-5.1-2 exclude each other: whoever needs the one would lose it to the other. */
+/* libluajit2-5.1-2 and libluajit-5.1-2 exclude each other: installing one would remove the other. */
 static void a_system_with_the_other_luajit_keeps_it(void **state)
 {
     system_has("libluajit2-5.1-2\\n");

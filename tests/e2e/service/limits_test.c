@@ -1,5 +1,4 @@
-/* I6: memory is bounded; whoever asks for too much is stopped or closed, and the others are
- * served. */
+/* I6: memory is bounded; a client that asks for too much is stopped or closed, and the others are served. */
 #include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/client.h"
@@ -204,7 +203,7 @@ static bool takes_one_more(void *m)
     return is_accepted(client_connects(m));
 }
 
-static void a_client_too_many_is_told_so(void **state)
+static void a_client_too_many_gets_the_reason(void **state)
 {
     struct moongate *m = moongate_start(script_of_one(address_of_nobody(), ""), "-c", "3", NULL);
     struct client *clients[3];
@@ -351,7 +350,7 @@ int main(void)
         play(replies_that_wait_for_an_earlier_one_count_too),
         play(a_client_that_reads_gets_more_than_its_buffer_holds),
         play(a_cut_value_is_not_lost_when_replies_take_the_room),
-        play(a_client_too_many_is_told_so),
+        play(a_client_too_many_gets_the_reason),
         play(ten_thousand_idle_clients_cost_little),
         play(a_frozen_server_and_fifty_thousand_requests_cost_bounded_memory),
         play(a_server_that_does_not_read_costs_bounded_memory),

@@ -1,4 +1,4 @@
-/* Unix sockets and the pid file: whose they are, and what becomes of them at the end. */
+/* Unix sockets and the pid file: their owner, and what happens to them at the end. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"

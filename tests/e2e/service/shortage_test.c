@@ -53,8 +53,8 @@ static void client_is_told(struct moongate *m)
     client_sees_closed(c);
 }
 
-/* The process that has no descriptor left: whoever accepts, or whoever is to serve. */
-static void a_client_for_whom_there_is_no_descriptor_is_told_so(void **state)
+/* The process that has no descriptor left accepts clients, or serves them. */
+static void a_client_for_whom_there_is_no_descriptor_gets_the_reason(void **state)
 {
     static const struct {
         const char *option;
@@ -206,7 +206,7 @@ static void those_that_are_idle_go_and_one_that_makes_progress_stays(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(a_client_for_whom_there_is_no_descriptor_is_told_so),
+        play(a_client_for_whom_there_is_no_descriptor_gets_the_reason),
         play(waiting_for_a_descriptor_takes_no_processor_time),
         play(clients_leave_a_worker_descriptors_for_its_servers),
         play(requests_that_are_never_finished_cost_bounded_memory),

@@ -1,4 +1,4 @@
-/* backend: what becomes of calls when the machine has no socket for a connection, seen through a dial of the test's own. */
+/* backend: what happens to calls when the machine has no socket for a connection, seen through a dial of the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,7 +139,7 @@ static void a_call_apart_for_which_there_is_no_socket_fails(void **state)
 }
 
 /* A connection that would have asked `mn` after all, and cannot: the call is refused, and later ones are as the server is down. */
-static void a_connection_that_cannot_begin_anew_refuses(void **state)
+static void a_connection_that_cannot_start_again_refuses(void **state)
 {
     struct backend *b = backend_of("VERSION 1.6.18\r\n");
     b->conns[0]->is_unasked = true;
@@ -156,7 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_apart_for_which_there_is_no_socket_fails),
-        cmocka_unit_test(a_connection_that_cannot_begin_anew_refuses),
+        cmocka_unit_test(a_connection_that_cannot_start_again_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,7 +183,7 @@ static void no_line_waits_for(int ends[2])
     close(kept);
     close(ends[0]);
     close(ends[1]);
-    assert_false(flags & O_NONBLOCK); /* others write there, too, and know nothing of us */
+    assert_false(flags & O_NONBLOCK); /* others write there, too, and must not get EAGAIN */
     assert_true(lost > 0 && lost < MANY);
     assert_int_equal(lines + lost, MANY + 1);
 }

@@ -134,7 +134,7 @@ static void a_change_must_last(void **state)
     closes();
 }
 
-static void changes_without_end_are_taken_over_all_the_same(void **state)
+static void changes_without_end_are_taken_over_in_the_end(void **state)
 {
     const char *path = textf("%s/pool", program_folder());
     (void)state;
@@ -285,7 +285,7 @@ int main(void)
         play_on_loop(a_file_may_come_later),
         play_on_loop(without_a_loop_a_file_is_read_and_nothing_else_is_asked),
         play_on_loop(a_change_must_last),
-        play_on_loop(changes_without_end_are_taken_over_all_the_same),
+        play_on_loop(changes_without_end_are_taken_over_in_the_end),
         play_on_loop(a_shrink_of_more_than_half_is_refused_unless_it_is_allowed),
         play_on_loop(a_list_is_shared_and_outlives_who_asked_first),
         play_on_loop(listeners_may_leave_while_they_are_told),

@@ -1,4 +1,4 @@
-/* keepalive: what the kernel is told of a TCP socket. */
+/* keepalive: the options that a TCP socket gets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -169,7 +169,7 @@ static void reserved_room_is_in_one_piece_and_counts_when_it_is_committed(void *
     write_all(p, &q);
 }
 
-static void a_lone_answer_may_be_followed_all_the_same(void **state)
+static void a_lone_answer_may_be_followed_by_more(void **state)
 {
     struct pipe *p = *state;
     struct outq q = {0};
@@ -269,7 +269,7 @@ int main(void)
         piped(bytes_without_a_blob_are_copied),
         piped(a_release_gives_back_every_count),
         piped(reserved_room_is_in_one_piece_and_counts_when_it_is_committed),
-        piped(a_lone_answer_may_be_followed_all_the_same),
+        piped(a_lone_answer_may_be_followed_by_more),
         piped(a_splice_moves_everything_behind),
         piped(more_pieces_than_one_write_takes_come_out_in_order),
         piped(appending_goes_on_while_the_front_is_being_written),

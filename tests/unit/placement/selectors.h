@@ -1,6 +1,6 @@
 /* selectors: selectors over servers that are numbered, and numbered keys to ask them for.
  *
- * The servers live until the next call that makes some. Included once, by a test program's only source.
+ * The servers are static, until the next call that makes some. Included once, by a test program's only source.
  */
 #ifndef TESTS_UNIT_SELECTORS_H
 #define TESTS_UNIT_SELECTORS_H

@@ -35,7 +35,7 @@ static void only_base64_keys_that_break_lines_are_hidden(void **state)
     assert_false(hides("ab", "v k"));
 }
 
-/* The request's flags, the server's answer, what the client shall see; the key is "a b", YSBi. */
+/* The request's flags, the server's answer, what the client must see; the key is "a b", YSBi. */
 static const char *const answers[][3] = {
     {"b k", "HD", "HD kYSBi b"},
     {"b k", "EN", "EN kYSBi b"},

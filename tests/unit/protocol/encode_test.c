@@ -157,7 +157,7 @@ static const struct {
     {"ms Zm9v 0 C1 F0 I MA N0 O7 R30 T30 b c k q\r\n\r\n", false},
     {"ms k 0 D1 J5 L3 P4 f h l s t u v\r\n\r\n", false},
     {"ms k 0 T-1 N-1\r\n\r\n", false},
-    {"ms k 0 T+1 F+1\r\n\r\n", false}, /* written anew */
+    {"ms k 0 T+1 F+1\r\n\r\n", false}, /* written again */
     {"ms k 0 N+1\r\n\r\n", true},
     {"ms k 0 C-0\r\n\r\n", true},
     {"ms k 0 D+1\r\n\r\n", true},

@@ -1,4 +1,4 @@
-/* request_sweep: what the tests of the request parser share. */
+/* request_sweep: what the tests of the request parser share. Owns nothing. */
 #ifndef TESTS_UNIT_REQUEST_SWEEP_H
 #define TESTS_UNIT_REQUEST_SWEEP_H
 

@@ -259,7 +259,7 @@ static void a_line_is_at_most_2048_bytes(void **state)
     assert_int_equal(status_of(text, RESPONSE_LINE_MAX + 1, MAX_VALUE), RESPONSE_INVALID);
 }
 
-static void client_flags_have_64_bits_and_are_written_anew(void **state)
+static void client_flags_have_64_bits_and_are_written_again(void **state)
 {
     static const struct {
         const char *bytes, *rewritten;
@@ -287,7 +287,7 @@ static void client_flags_have_64_bits_and_are_written_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(client_flags_have_64_bits_and_are_written_anew),
+        cmocka_unit_test(client_flags_have_64_bits_and_are_written_again),
         cmocka_unit_test(answers_of_memcached_are_taken_as_they_say),
         cmocka_unit_test(what_follows_an_answer_does_not_change_it),
         cmocka_unit_test(what_memcached_does_not_say_is_invalid),

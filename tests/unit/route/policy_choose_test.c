@@ -269,7 +269,7 @@ static void times_are_set_and_capped(void **state)
     assert_true(r->exptime == soon);
 }
 
-/* A meta command's T is one of its flags, and its line is made anew. */
+/* A meta command's T is one of its flags, and its line is made again. */
 static void a_meta_commands_time_is_written_to_its_flags(void **state)
 {
     static const struct {

@@ -1,6 +1,6 @@
 /* policy_host: a script_host with three pools a, b, c, and tables of requests with what a route makes of them.
  *
- * Included once, by a test program's only source, as script_host.h.
+ * Included once, by a test program's only source, as script_host.h. Its `w` owns the pools; tables are constant.
  */
 #ifndef TESTS_UNIT_POLICY_HOST_H
 #define TESTS_UNIT_POLICY_HOST_H

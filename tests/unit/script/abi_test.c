@@ -307,7 +307,7 @@ static void every_field_has_the_same_place_on_both_sides(void **state)
     }
 }
 
-/* A field that somebody adds must be added to the table above: fields lie close, with less than an alignment between. */
+/* A new field must be added to the table above: fields lie close, with less than an alignment between. */
 static void the_table_names_every_field(void **state)
 {
     size_t end = 0;

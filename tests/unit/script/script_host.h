@@ -1,6 +1,7 @@
 /* script_host: a worker's rest, as a script needs it to be loaded and asked, without a loop.
  *
- * One `w` a test program; make() and forget() stand around each test. Included once, by the program's only source.
+ * One static `w` a test program; make() makes what it owns before each test, forget() frees it. Included once, by the program's only
+ * source.
  */
 #ifndef TESTS_UNIT_SCRIPT_HOST_H
 #define TESTS_UNIT_SCRIPT_HOST_H

@@ -56,7 +56,7 @@ static void lists_hold_texts(void **state)
     becomes(&j, "{\"none\":[],\"two\":[\"a\",\"\\ufffd\"],\"last\":\"\"}\n");
 }
 
-/* bytes, how many, what becomes of them */
+/* bytes, how many, what is printed */
 static const struct {
     const char *bytes;
     size_t len;

@@ -141,7 +141,7 @@ static void a_closed_end_is_seen_after_what_it_sent(void **state)
     close(ends[0]);
 }
 
-/* Two descriptors, or a message that is none of ours: nothing stays open behind our back. */
+/* Two descriptors, or a message of an unknown kind: nothing stays open behind our back. */
 static void what_nobody_expects_is_closed(void **state)
 {
     int ends[2], fd;
