@@ -7,10 +7,10 @@
 
 #include "backend/written.h"
 #include "base/slab.h"
-#include "client/reply.h"
 #include "protocol/request.h"
 #include "route/chooser.h"
 #include "route/generation.h"
+#include "route/send.h"
 
 enum { DEEPEST = 32 }; /* functions below functions */
 
@@ -305,10 +305,14 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
     g->asking_end = &leg->next;
 }
 
+/* A leg that is put to a function is run on by what it answers (leg_run), or gets a result; it is never called for itself. */
+static const struct receiver leg_receiver = {.result = leg_result, .awaits = leg_is_awaited};
+
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
     *slot = leg->asks->r;
     slot->owner = (uintptr_t)leg;
+    slot->receiver = (uintptr_t)&leg_receiver;
     slot->depth++;
     slot->function_id = leg->function;
 }
@@ -324,7 +328,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
     }
     switch (route->kind) {
     case ROUTE_POOL:
-        (void)turn_call(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
+        (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
     case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
@@ -442,8 +446,8 @@ void flows_begin(struct turn *t, uint32_t slot)
 
 struct flow_end flow_end_of(const struct request *r)
 {
-    if (r->depth) return (struct flow_end){leg_result, (void *)r->owner, r->part, leg_is_awaited};
-    return (struct flow_end){reply_result, (void *)r->owner, r->part, reply_is_awaited};
+    const struct receiver *receiver = receiver_of(r);
+    return (struct flow_end){receiver->result, (void *)r->owner, r->part, receiver->awaits};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */
