@@ -7,6 +7,7 @@
 
 #include "route/flow.h"
 #include "route/generation.h"
+#include "route/later.h"
 #include "route/send.h"
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -1,4 +1,5 @@
 #include "script/async.h"
+#include "route/later.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 #include "backend/pool.h"
 #include "client/clients.h"
 #include "route/generation.h"
+#include "route/kinds.h"
 
 enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_STEPS = 400 };
 
