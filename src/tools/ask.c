@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/tools.h"
+#include "tools/tool.h"
 #include "worker/source.h"
 #include "worker/succession.h"
 

@@ -8,7 +8,7 @@
 #include "tools/ask.h"
 #include "tools/json.h"
 #include "tools/places.h"
-#include "tools/tools.h"
+#include "tools/tool.h"
 
 /* One of the two scripts, and what it says of the key at hand. */
 struct side {

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "client/client.h"
+#include "client/state.h"
 #include "worker/channel.h"
 #include "worker/worker_state.h"
 
@@ -11,7 +11,7 @@ static const double LINGER = 1.0; /* seconds that answered clients have for clos
 
 static void for_all(struct worker *w, void (*act)(struct client *c))
 {
-    for (struct client *c = w->turn.clients, *next; c; c = next) {
+    for (struct client *c = w->clients.all, *next; c; c = next) {
         next = c->next;
         act(c);
     }
@@ -30,7 +30,7 @@ void drain_begin(struct worker *w, double limit)
 {
     if (w->drain.is_on && !w->drain.gives_back) return;
     w->drain.gives_back = false;
-    w->turn.give = NULL;
+    w->clients.give = NULL;
     begin(w, limit, client_drain);
 }
 
@@ -44,14 +44,14 @@ void drain_retire(struct worker *w, double limit)
 {
     if (w->drain.is_on) return;
     w->drain.gives_back = true;
-    w->turn.give = give_to_master;
-    w->turn.gives_for = w;
+    w->clients.give = give_to_master;
+    w->clients.gives_for = w;
     begin(w, limit, client_move);
 }
 
 static bool all_answered(const struct worker *w)
 {
-    for (const struct client *c = w->turn.clients; c; c = c->next) {
+    for (const struct client *c = w->clients.all; c; c = c->next) {
         if (c->state != CLIENT_LINGERING) return false;
     }
     return !backends_are_awaited(&w->backends) && !w->turn.flows; /* functions that wait, too */
@@ -63,9 +63,9 @@ void drain_look(struct worker *w)
     if (!all_answered(w)) {
         w->drain.linger_until = w->turn.now + LINGER;
         if (w->turn.now < w->drain.until) return;
-        log_warn("drain: cut short: %u clients, %llu calls in flight", w->turn.clients_n,
+        log_warn("drain: cut short: %u clients, %llu calls in flight", w->clients.n,
                  (unsigned long long)backends_in_flight(&w->backends));
-    } else if (w->turn.clients && w->turn.now < w->drain.linger_until &&
+    } else if (w->clients.all && w->turn.now < w->drain.linger_until &&
                w->turn.now < w->drain.until) {
         return;
     }

@@ -72,7 +72,7 @@ static void take_client(struct worker *w, int fd, uint32_t listener)
         if (fd >= 0) close(fd);
         return;
     }
-    struct client *c = client_create(&w->turn, fd);
+    struct client *c = client_create(&w->clients, fd);
     c->listener = listener;
     c->handover = w->arrivals.offered;
     if (w->drain.is_on) client_drain(c);

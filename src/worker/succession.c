@@ -39,7 +39,7 @@ static void apply_options(struct worker *w, struct script *s)
     struct options *o = &w->options;
     *o = *w->seat->options;
     succession_options(o, s);
-    w->turn.limits = worker_limits(o);
+    worker_set_limits(w, o);
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);
     w->seat->board->parts[w->seat->part].wishes =

@@ -6,8 +6,9 @@
 
 #include "base/log.h"
 #include "lib/capture.h"
+#include "main/command_line.h"
+#include "main/help.h"
 #include "net/bind.h"
-#include "worker/options.h"
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static bool parse(struct options *o, const char *line)
     char *rest = strcpy(line_words, line);
     for (char *word; argc <= WORDS_MAX && (word = strsep(&rest, " "));)
         if (*word) argv[argc++] = word;
-    return options_parse(o, argc, argv);
+    return command_line_read(o, argc, argv);
 }
 
 static void parse_good(struct options *o, const char *line)
@@ -232,7 +233,7 @@ static void the_environment_changes_nothing(void **state)
 static void help_names_every_option_and_default(void **state)
 {
     capture_begin(STDOUT_FILENO);
-    options_help(stdout);
+    help_print(stdout);
     const char *said = capture_end();
 #define X(field, type, letter, name, argument, fallback, meaning)                                  \
     assert_non_null(strstr(said, "--" name));                                                      \
