@@ -7,7 +7,7 @@ local over, sent = three.over, three.sent
 local NO_CAS = "9223372036854775807"
 
 t.describe("a cas", function()
-    t.it("is compared by the first route of a failover, whatever becomes of it", function()
+    t.it("is compared by the first route of a failover, whatever it answers", function()
         local app, a, b = over "mg.failover { a, b, on = { 'error', 'miss', 'refused' } }"
         b:put("k", "b")
         t.expect(app:cas("k", "v", 1)):is "NOT_FOUND\r\n"

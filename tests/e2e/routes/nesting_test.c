@@ -112,7 +112,7 @@ static struct tally applications_end(struct drama *d)
     return d->sum;
 }
 
-/* Every request is answered before long, whatever becomes of it. Now and then an application goes with what it is owed, and
+/* Every request is answered before long, well or with an error. Now and then an application goes with what it is owed, and
  * another one comes. */
 static void plays_on(struct drama *d, double seconds)
 {
