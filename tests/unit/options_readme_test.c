@@ -40,13 +40,13 @@ static struct row *add(struct table *t)
 /* A cell up to the bar that ends it, as readers see it: `\|` is a bar, and the marks of code are left out. */
 static const char *take_cell(const char *at, char *to)
 {
-    char *end = to + CELL - 1;
+    char *begin = to, *end = to + CELL - 1;
     at += strspn(at, " ");
     for (; *at && *at != '|' && *at != '\n'; at++) {
         if (at[0] == '\\' && at[1] == '|') at++;
         if (*at != '`' && to < end) *to++ = *at;
     }
-    while (to[-1] == ' ') to--;
+    while (to > begin && to[-1] == ' ') to--;
     *to = '\0';
     return *at == '|' ? at + 1 : at;
 }
