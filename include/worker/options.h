@@ -55,13 +55,14 @@
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
       "name servers, instead of those of /etc/resolv.conf")                                        \
     X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
-      "between two look-ups of a name, however short it lives")                                    \
+      "shortest time between two look-ups of a name, whatever its time to live")                   \
     X(resolve_max, SECONDS, 0, "resolve-max", "SECONDS", "300",                                    \
-      "between two look-ups of a name, however long it lives")                                     \
+      "longest time between two look-ups of a name, whatever its time to live")                    \
     X(resolve_timeout, SECONDS, 0, "resolve-timeout", "SECONDS", "1",                              \
-      "for a name server's answer at first; three tries, each twice as long as the one before")    \
+      "how long a name server has for its first answer; three tries, each twice as long as the "   \
+      "one before")                                                                                \
     X(discover_wait, SECONDS, 0, "discover-wait", "SECONDS", "3",                                  \
-      "how long a script that is loaded waits for the first answers of its discoveries")           \
+      "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \

@@ -1,6 +1,6 @@
-/* worker_state: what a worker is made of. For its own rooms alone: worker, worker_tools, succession, orders and drain.
+/* worker_state: what a worker is made of. For the files of this floor alone: worker, worker_tools, succession, orders, drain.
  *
- * Owned by worker_run, or by whoever called worker_open; each part is written by the room that it is named after.
+ * Owned by worker_run, or by the caller of worker_open. Each part is written by the file that has its name.
  */
 #ifndef MOONGATE_WORKER_WORKER_STATE_H
 #define MOONGATE_WORKER_WORKER_STATE_H

@@ -1,3 +1,10 @@
+/* A drain ends a worker without a client losing an answer. Every client is told to finish: it reads what has arrived, answers it, shuts its
+ * side and waits for the client to close (or LINGER seconds). When all are answered and no call is in flight, the loop ends; after
+ * the limit it ends anyway, and the log says what was cut short.
+ *
+ * A worker that has a successor gives its clients back to the master instead, each as soon as it is owed nothing and has sent no part of
+ * a request: the next worker reads on where this one stopped, and the client sees nothing of it.
+ */
 #include "worker/drain.h"
 
 #include "base/log.h"

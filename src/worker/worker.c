@@ -1,5 +1,21 @@
+/* A worker: one process, one loop, one script, its clients and its connections to servers. It shares the board with the other workers and
+ * nothing else, so that whatever its script does costs this process alone.
+ *
+ * Its loop has two watchers that frame each turn. on_after_sleep runs first when the loop wakes: it reads the clock once, and all that is
+ * timed in this turn goes by that time; so a clock that is set, or a turn that takes long, times nothing out. on_before_sleep runs last:
+ * it ends the turn (client/clients.h), looks at what was handed over, and at the drain. Between them the callbacks of clients,
+ * servers, the resolver, the script's timers and the master's orders only gather work. Nothing in a turn waits.
+ *
+ * A worker's life: worker_init builds all parts, lowest floor first. serve loads the first script, waits for the first answers of its
+ * discoveries (succession_wait), and only then is ready: with a master it says READY, without one it opens the listeners itself. From
+ * then on it does what orders bring: clients, reloads (succession.c), the end (drain.c). worker_release takes the parts down in the
+ * opposite order: clients first, since they are owed outcomes; then the turn with its flows and scripts; then servers and names.
+ *
+ * Commands use a worker too, without clients or servers (worker_tools.h): what a script would do there is what it does in the daemon.
+ */
 #include "worker/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdio.h>
@@ -19,6 +35,7 @@ enum { ARENA = 1024 * 1024 };
 
 static const double SWEEP_EVERY = 1.0; /* seconds */
 
+/* The time of this turn, for all parts. */
 static void set_now(struct worker *w)
 {
     w->turn.now = w->backends.now = process_clock();
@@ -49,6 +66,7 @@ static void on_refused(void *arg)
 static void take_accepted(void *arg, int fd, uint32_t listener)
 {
     struct worker *w = arg;
+    assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
         client_create(&w->clients, fd)->listener = listener;
@@ -61,6 +79,7 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
         on_refused(w);
 }
 
+/* A doors_rested_fn. */
 static void on_rested(void *arg)
 {
     struct worker *w = arg;
@@ -81,6 +100,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     struct worker *w = prepare->data;
     (void)loop;
     (void)events;
+    assert(w->turn.now == w->backends.now);
     succession_look(w);
     clients_end_turn(&w->clients);
     arrivals_look(&w->arrivals);
@@ -259,9 +279,10 @@ void worker_release(struct worker *w)
     ev_loop_destroy(w->loop);
 }
 
-/* The first script is in use from now on: clients may come. */
+/* I15: the first script is in use from now on, so clients may come. */
 static void become_ready(struct worker *w)
 {
+    assert(w->succession.pending && !w->succession.script);
     succession_use(w);
     w->row->ready = 1;
     if (w->seat->channel >= 0) {
