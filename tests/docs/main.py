@@ -83,7 +83,7 @@ def main(arguments):
     adopt_orphans()
     good = bad = 0
     for path in arguments:
-        if path != "--self" and not Path(path).is_file():
+        if arguments != ["--self"] and not Path(path).is_file():
             print(f"tests/docs/run: {path}: no such document")
             return 2
     for name, results in checks(arguments):

@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 
 import main
+from document import slug
 from processes import await_that
-from result import Result, compare
+from result import Result, compare, matches
+from session import replace_ports
 
-CASES = [
+MATCHES = [
     # expected, actual, whether it matches
     (["a"], ["a"], True),
     (["a"], ["b"], False),
@@ -28,13 +30,32 @@ CASES = [
     (["a", "..."], ["b", "a"], False),
 ]
 
+PORTS = [
+    # in the script, in front of servers on port 5
+    ('mg.pool { "127.0.0.1:11311", name = "a" }', 'mg.pool { "127.0.0.1:5 127.0.0.1:11311", name = "a" }'),
+    ("{ '127.0.0.1:11312:3', x }", "{ '127.0.0.1:5:3 127.0.0.1:11312', x }"),
+    ('pool { { "127.0.0.1:11311", name = "a" } }', 'pool { { "127.0.0.1:5", name = "a" } }'),
+    ('pool { { port = 11311 }, name = "a" }', 'pool { { port = 5, name = "127.0.0.1:11311" }, name = "a" }'),
+    ("{ name = 'a', port = 11311 }", "{ name = 'a', port = 5 }"),
+    ('"127.0.0.1:11311 a", "127.0.0.1:11411"', '"127.0.0.1:5 a", "127.0.0.1:11411"'),
+]
+SLUGS = [
+    ("Servers, counters, timers and more", "servers-counters-timers-and-more"),
+    ("What `mg.call` does: a table", "what-mgcall-does-a-table"),
+    ("`a_b` & [a link](b.md)", "a_b--a-link"),
+    ("Host names, and pools that are *discovered*?", "host-names-and-pools-that-are-discovered"),
+    ("`<key>` <b>bold</b>", "key-bold"),
+]
 
-def check_matching():
-    from result import matches
 
-    for expected, actual, want in CASES:
+def check_functions():
+    for expected, actual, want in MATCHES:
         complaint = "" if matches(expected, actual) == want else f"{expected} and {actual}: not {want}"
         yield Result(0, "matches", complaint)
+    for text, want in PORTS:
+        yield compare(0, f"ports of {text}", [want], [replace_ports(text, lambda port: "5")])
+    for text, want in SLUGS:
+        yield compare(0, f"anchor of {text}", [want], [slug(text)])
 
 
 def check_samples():
@@ -79,5 +100,5 @@ def check_interruption(number):
 
 def check_all():
     yield "tests/docs/samples", list(check_samples())
-    yield "tests/docs/result.py", list(check_matching())
+    yield "tests/docs/self_check.py", list(check_functions())
     yield "tests/docs/run", [result for number in (signal.SIGINT, signal.SIGTERM) for result in check_interruption(number)]

@@ -9,7 +9,8 @@ from pathlib import Path
 from processes import await_that
 from result import is_any, matches
 
-PORT = re.compile(r"\b113\d\d\b")
+# A server as a string, with or without a weight; a server's port in a table; any other port.
+PORT = re.compile(r"""(["'])127\.0\.0\.1:(113\d\d)((?::\d+)?)\1|\bport\s*=\s*(113\d\d)\b|\b(113\d\d)\b""")
 REQUIRE = re.compile(r"""\brequire\s*\(?\s*["']([\w.]+)["']""")
 REPLY_LIMIT = 5  # seconds for what a document says that comes back
 LAST = b"mn"  # asked at the end: what comes before its answer belongs to the session
@@ -20,6 +21,30 @@ class SessionFailed(Exception):
     def __init__(self, why, details=()):
         super().__init__(why)
         self.details = list(details)
+
+
+def has_name(text, match):
+    """Whether this server stands in a table of its own that names it."""
+    begin, end = text.rfind("{", 0, match.start()), text.find("}", match.end())
+    table = text[max(begin, 0) : end]
+    is_own = match[4] or re.search(r"[{,]\s*$", text[: max(begin, 0)])
+    return bool(is_own and "}" not in table and re.search(r"\bname\s*=", table))
+
+
+def replace_ports(text, real_port):
+    """A server that has no name gets its address in the script for one, so that keys go where they would go there."""
+
+    def replaced(match):
+        quote, of_string, weight, of_table, other = match.groups()
+        port = of_string or of_table or other
+        name = f"127.0.0.1:{port}"
+        if other or has_name(text, match):
+            return match[0].replace(port, real_port(port), 1)
+        if of_string:
+            return f"{quote}127.0.0.1:{real_port(port)}{weight} {name}{quote}"
+        return f'port = {real_port(port)}, name = "{name}"'
+
+    return PORT.sub(replaced, text)
 
 
 class Session:
@@ -34,14 +59,13 @@ class Session:
 
     def play(self, lines):
         """Returns the session as it went: what was typed, with `> `, and what came back."""
-        files = self.files_of(self.folder / self.script)
-        for port in sorted({port for file in files for port in PORT.findall(file.read_text(encoding="utf-8"))}):
-            self.ports[port] = self.start_memcached(port)
-        for file in files:
-            file.write_text(PORT.sub(lambda match: self.ports[match[0]], file.read_text(encoding="utf-8")), encoding="utf-8")
         try:
+            for file in self.files_of(self.folder / self.script):
+                file.write_text(replace_ports(file.read_text(encoding="utf-8"), self.real_port), encoding="utf-8")
             with self.start_moongate() as client:
-                return self.talk(Wire(client), list(read_steps(lines)))
+                wire = Wire(client)
+                self.await_servers(wire)
+                return self.talk(wire, list(read_steps(lines)))
         finally:
             self.kill_servers()
 
@@ -55,6 +79,11 @@ class Session:
                 names = REQUIRE.findall(file.read_text(encoding="utf-8"))
                 waiting += [script.parent / (name.replace(".", "/") + ".lua") for name in names]
         return files
+
+    def real_port(self, port):
+        if port not in self.ports:
+            self.ports[port] = self.start_memcached(port)
+        return self.ports[port]
 
     def start(self, name, command, env=None):
         log = self.folder / f"{name}.log"
@@ -93,6 +122,18 @@ class Session:
         if not client:
             raise SessionFailed("moongate does not start", log())
         return client
+
+    def await_servers(self, wire):
+        """Until moongate has a connection to each that takes requests."""
+        give_up_at = time.monotonic() + REPLY_LIMIT
+        while True:
+            wire.write(b"stats servers\r\n")
+            lines = wire.read(lambda lines: bool(lines) and lines[-1] == "END")
+            states = [line for line in lines if re.search(rf":({'|'.join(self.ports.values())}):state ", line)]
+            if all(state.endswith(" ready") for state in states):
+                return
+            if time.monotonic() > give_up_at or wire.is_closed:
+                raise SessionFailed("moongate does not get ready", states)
 
     def as_in_the_script(self, line):
         for port, real in self.ports.items():
