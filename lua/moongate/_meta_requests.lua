@@ -4,71 +4,71 @@
 
 -- --- requests and responses -----------------------------------------------------------------------
 
----A request on its way: good inside the function that was given it.
+---A request. Valid until the function that got it has ended.
 ---@class moongate.Request
----@field key string          what is sent on; the client sees its own key all the same
+---@field key string          the key that is sent; the client still sees its own
 ---@field value string?       of a storage command
----@field size number?        bytes of the value; makes no string (cannot be set)
+---@field size number?        length of the value in bytes, without making a string (cannot be set)
 ---@field exptime number      seconds, as memcached reads them
 ---@field flags number|string  the client flags; a string of digits above 2^53
 ---@field cas number|string?  of a cas; a string of digits above 2^53
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
----@field client string?      "10.0.0.1:4711", or "unix"; nil when it is gone (cannot be set)
----@field listener string?    the name that -b gave it, or its address as it stands there (cannot be set)
+---@field client string?      "10.0.0.1:4711", or "unix"; nil when the client has gone (cannot be set)
+---@field listener string?    the label that -b gives the listener, else its address as given there (cannot be set)
 local Request = {}
 
----True when the key begins with that; makes no string.
+---True when the key begins with these bytes. Makes no string.
 ---@param prefix string
 ---@return boolean
 function Request:has_prefix(prefix) end
 
----True when the key ends with that; makes no string.
+---True when the key ends with these bytes. Makes no string.
 ---@param suffix string
 ---@return boolean
 function Request:has_suffix(suffix) end
 
----The nth part of the key between separators, from 1; nil when it has fewer.
+---The nth part of the key between separators, from 1; nil when the key has fewer parts.
 ---@param separator string
 ---@param n integer
 ---@return string?
 function Request:key_part(separator, n) end
 
 ---The key's hash, 0 to 2^32-1.
----@param name moongate.Hash?  "xxh3" where it is not given
+---@param name moongate.Hash?  "xxh3" unless given
 ---@return number
 function Request:hash(name) end
 
----True for that share of all keys, always the same ones; with another salt they are others.
+---True for that share of all keys, always the same ones. Another salt picks others.
 ---@param share number  0 to 1
 ---@param salt string?
 ---@return boolean
 function Request:in_share(share, salt) end
 
----Whether a meta command has the flag with that letter.
+---True when a meta command has the flag with that letter.
 ---@param letter string
 ---@return boolean
 function Request:has_flag(letter) end
 
----What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---What follows the letter of a meta flag: "" for nothing, nil without the flag.
 ---@param letter string
 ---@return string?
 function Request:flag(letter) end
 
----Whether it is a meta command that has no flags but those letters: "vfk".
+---True for a meta command that has no flags but these: "vfk".
 ---@param letters string
 ---@return boolean
 function Request:has_only_flags(letters) end
 
----Whether it compares a cas with that of the item: cas, and meta commands with C.
+---True when the request compares a cas: for cas, and meta commands with C.
 ---@return boolean
 function Request:compares_cas() end
 
----Whether it asks for the item's cas: gets, gats, and meta commands with c.
+---True when the request asks for a cas: for gets, gats, and meta commands with c.
 ---@return boolean
 function Request:asks_cas() end
 
----Gives a meta command a flag. Not b, k, O and q, which are the client's.
+---Gives a meta command a flag; not b, k, O and q: they are the client's.
 ---@param letter string
 ---@param token string|number|nil  what follows the letter
 function Request:set_flag(letter, token) end
@@ -77,18 +77,18 @@ function Request:set_flag(letter, token) end
 ---@param letter string
 function Request:clear_flag(letter) end
 
----A request that a script has made, with mg.request: has all that a client's has.
+---A request that the script made with mg.request. It has the fields and methods of a client's.
 ---@class moongate.NewRequest: moongate.Request
 
----What a call came to. Cannot be changed; void once its function has ended.
+---The response to a call. Valid until its function has ended; value, flags and cas can be set.
 ---@class moongate.Response
 ---@field kind moongate.Result
----@field value string?       of a hit; can be set, as flags and cas can
+---@field value string?       of a hit
 ---@field flags number|string
----@field size number?        bytes of the value; makes no string
+---@field size number?        length of the value in bytes, without making a string
 ---@field cas number|string   a string of digits above 2^53
----@field number number|string  what incr and decr gave; likewise
----@field ttl number?         seconds, of a meta answer; -1 for ever
+---@field number number|string  what incr and decr made; likewise
+---@field ttl number?         seconds, of a meta answer with t; -1 for ever
 ---@field error string?       the text of an error
 local Response = {}
 
@@ -100,20 +100,20 @@ function Response:is_hit() end
 ---@return boolean
 function Response:is_miss() end
 
----A plain no: not stored, exists.
+---Refused: NOT_STORED, EXISTS.
 ---@return boolean
 function Response:is_refused() end
 
----No answer, or one that is an error.
+---An error, or no answer.
 ---@return boolean
 function Response:is_error() end
 
----Whether the answer to a meta command has the flag with that letter.
+---True when the answer to a meta command has the flag with that letter.
 ---@param letter string
 ---@return boolean
 function Response:has_flag(letter) end
 
----What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---What follows the letter of a meta flag: "" for nothing, nil without the flag.
 ---@param letter string
 ---@return string?
 function Response:flag(letter) end
@@ -123,7 +123,7 @@ function Response:flag(letter) end
 ---@class moongate.replies
 local replies = {}
 
----As if no server had the key.
+---A reply as if no server had the key.
 ---@return moongate.Reply
 function replies.miss() end
 
@@ -132,7 +132,7 @@ function replies.miss() end
 ---@return moongate.Reply
 function replies.error(text) end
 
----As if a server had this value: for get, gets, gat, gats and mg.
+---A reply as if a server had this value: for get, gets, gat, gats and mg.
 ---@param value string
 ---@param flags (integer|string)?
 ---@param cas number|string|nil
@@ -214,7 +214,7 @@ function requests.prepend(key, value, flags, exptime) end
 function requests.cas(key, value, cas, flags, exptime) end
 
 ---@param key string
----@param delta number?  1 where it is not given
+---@param delta number?  1 unless given
 ---@return moongate.NewRequest
 function requests.incr(key, delta) end
 
@@ -224,7 +224,7 @@ function requests.incr(key, delta) end
 function requests.decr(key, delta) end
 
 ---@param key string
----@param flags string?  as on the wire, "v t"; with b the key may have any bytes
+---@param flags string?  as in the protocol, "v t"; with b the key may have any bytes
 ---@return moongate.NewRequest
 function requests.meta_get(key, flags) end
 
@@ -244,7 +244,7 @@ function requests.meta_delete(key, flags) end
 ---@return moongate.NewRequest
 function requests.meta_arithmetic(key, flags) end
 
----What a server says of an item (me).
+---What a server knows of an item (me).
 ---@param key string
 ---@param flags string?  "b": the key may have any bytes
 ---@return moongate.NewRequest
