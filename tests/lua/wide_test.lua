@@ -1,5 +1,5 @@
---- What only some servers or clients use, through policies that read and store again: client flags of 64 bits, keys with
--- control bytes, exptimes beyond 32 bits.
+--- What only some servers or clients use, through policies that read and store again: client flags of 64 bits, keys
+-- with control bytes, exptimes beyond 32 bits.
 local t = require "moongate.test"
 local three = require "three"
 
