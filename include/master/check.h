@@ -1,6 +1,6 @@
 /* check: loads the script in a throw-away child, so that one that loops or crashes costs nothing.
  *
- * A struct check is owned by whoever starts it (main at start, the master on SIGHUP) and holds at
+ * A struct check is owned by its starter (main at start, the master on SIGHUP) and holds at
  * most one child and the pipe on which that child says what is wrong. Nothing here blocks but
  * check_run.
  */
@@ -40,7 +40,7 @@ void check_kill_late(struct check *k);
  * says why it does not, valid as long as k. */
 const char *check_end(struct check *k, int status);
 
-/* Drops a running check: the child is killed, nobody hears of it. Fine when none runs. */
+/* Drops a running check: the child is killed, without a message. Fine when none runs. */
 void check_cancel(struct check *k);
 
 /* All of it at once, blocking CHECK_SECONDS at most. What is wrong is on stderr. Returns an exit

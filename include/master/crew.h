@@ -3,7 +3,7 @@
  * Owned by the master. A slot owns its end of the channel and its watchers; crew_destroy frees all. The other slot of a worker
  * is for the process that takes its place: it is ready before the old one drains. The crew forks, reaps, respawns with
  * back-off, and carries orders down and reports up; offers gives clients to workers. What any of it means for the service is
- * the master's business: it hears through crew_event.
+ * the master's business: the crew calls its crew_event.
  */
 #ifndef MOONGATE_MASTER_CREW_H
 #define MOONGATE_MASTER_CREW_H

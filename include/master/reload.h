@@ -1,5 +1,5 @@
 /* reload: what SIGHUP starts: the script is checked in a throw-away child, every worker loads it beside
- * the one in use, and once all have, all switch to it.
+ * the one in use, and once all have, all switch to it. The master owns it, one for its life.
  *
  * Invariant: a reload is all workers or none. Until every worker has said that it holds the new
  * script none uses it, and one that cannot load it, or dies of it, or does not answer, ends the

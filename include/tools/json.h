@@ -1,7 +1,7 @@
 /* json: one object a line, for programs that read what moongate prints.
  *
  * A struct json is a plain value over a stream that its maker owns; members come in the order in which they are put. Errors of the
- * stream are found by whoever flushes it.
+ * stream show when it is flushed.
  */
 #ifndef MOONGATE_TOOLS_JSON_H
 #define MOONGATE_TOOLS_JSON_H

@@ -2,6 +2,7 @@
  *
  * The parent finds the files, prints and counts. Each file runs in a child, which says what happens as struct test_message on a
  * pipe; a child that takes too long or dies costs one test, and another one goes on behind it.
+ * The parent owns the pipes; the options are a plain value.
  */
 #ifndef MOONGATE_TOOLS_TEST_TOOL_H
 #define MOONGATE_TOOLS_TEST_TOOL_H

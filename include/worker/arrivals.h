@@ -1,7 +1,7 @@
 /* arrivals: clients that the master offers to this worker, and their descriptors as long as it has copies.
  *
  * Owned by its worker. The loop's epoll forgets a descriptor by itself only when its last copy is closed: events of one that
- * others still hold would make libev build its set anew. So a client that is closed before the master has let go of its copy
+ * others still hold would make libev build its set again. So a client that is closed before the master has let go of its copy
  * keeps its descriptor until then; its peer has seen the end already.
  */
 #ifndef MOONGATE_WORKER_ARRIVALS_H

@@ -1,6 +1,6 @@
 /* options: what the command line asks for.
  *
- * The master fills one struct options before anything else; every worker inherits it and only reads.
+ * A plain value: the master fills one struct options before anything else; every worker inherits it and only reads.
  * Strings point into argv; the items of lists are copies. OPTIONS below is the only list: the parser, --help and
  * the README check use it.
  */
@@ -126,7 +126,7 @@ struct options {
 /* OPTIONS, as a table; for main/command_line. */
 extern const struct option_table options_table;
 
-/* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
+/* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
 /* Gives the option at that place among them a value within its bounds, unless the command line did. */

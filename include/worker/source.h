@@ -1,8 +1,8 @@
 /* source: what a script's file held when it was read, in a memory file that all processes share.
  *
  * The master reads the file once and hands its text to the check, to every worker and to those that are respawned later, so
- * that all of them run the same script whatever happens to the file meanwhile. The descriptor is owned by whoever
- * opened or received it. (Files that the script requires are read by each worker.)
+ * that all of them run the same script whatever happens to the file meanwhile. The process that opened or
+ * received the descriptor owns it. (Files that the script requires are read by each worker.)
  */
 #ifndef MOONGATE_WORKER_SOURCE_H
 #define MOONGATE_WORKER_SOURCE_H

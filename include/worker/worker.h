@@ -1,7 +1,7 @@
 /* worker: one process (or the only one, with --single-process) that serves clients.
  *
  * Owns a libev loop, a script, clients and backend connections; shares nothing but its board row.
- * worker_run returns the process's exit code after a drain; whoever forked the worker exits with it.
+ * worker_run returns the process's exit code after a drain; the forked process exits with it.
  */
 #ifndef MOONGATE_WORKER_WORKER_H
 #define MOONGATE_WORKER_WORKER_H

@@ -1,4 +1,4 @@
-/* worker_tools: workers that serve nobody, in which tools load and try scripts. Whoever opens one closes it. */
+/* worker_tools: workers that serve nobody, in which tools load and try scripts. The tool that opens one owns it and closes it. */
 #ifndef MOONGATE_WORKER_WORKER_TOOLS_H
 #define MOONGATE_WORKER_WORKER_TOOLS_H
 

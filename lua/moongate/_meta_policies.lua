@@ -326,7 +326,7 @@ function mg.null() end
 ---@return moongate.Value
 function mg.outstanding_limit(spec) end
 
----Sends each request to any of the routes, chosen anew each time.
+---Sends each request to any of the routes, a new choice each time.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.random(spec) end

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whoever started us may have left signals ignored or blocked (SIGCHLD ignored would lose our
+/* The process that started us may have left signals ignored or blocked (SIGCHLD ignored would lose our
  * children's ends). A peer that closes early is seen where it is written to. */
 static void signals_begin(void)
 {

@@ -298,7 +298,7 @@ static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
     crew_hand_waiting(s->crew);
 }
 
-/* A process shall be started in this slot: the worker has none, or the one in the other slot wants to end. */
+/* A process must be started in this slot: the worker has none, or the one in the other slot wants to end. */
 static bool slot_is_wanted(const struct slot *s)
 {
     const struct slot *other = slot_other(s);

@@ -123,7 +123,7 @@ static void master_watch(struct master *m)
     doors_watch(&m->doors, master_is_open(m));
 }
 
-/* I15: a client for whom there is no room is told so, and closed. */
+/* I15: a client for whom there is no room gets an error with the reason, and is closed. */
 static void master_refuse(struct master *m, int fd)
 {
     listener_refuse(fd);

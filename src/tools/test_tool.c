@@ -131,7 +131,7 @@ static bool start(struct running *run, uint32_t from)
     run->pid = fork();
     if (run->pid == 0) {
         close(ends[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a loop without end shall not outlive us */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a loop without end must not outlive us */
         if (!o->verbose) dup2(run->log, STDERR_FILENO);
         exit(test_child(o, run->score->file, from, ends[1], run->log));
     }

@@ -266,7 +266,7 @@ static void stat_real(struct outq *out, const char *name, double number)
 typedef void show_metric_fn(const struct board *board, enum metric_kind kind, uint32_t worker,
                             int number, struct outq *out);
 
-/* Each name of a kind once: `show` hears of the first worker that has it, and its number there. */
+/* Each name of a kind once: `show` gets the first worker that has it, and its number there. */
 static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
                         show_metric_fn *show)
 {

@@ -1,4 +1,4 @@
---- random: send each request to any of the routes, chosen anew each time.
+--- random: send each request to any of the routes, a new choice each time.
 -- Requests that belong to one place (with a cas, or with N) go to the route that the key's hash picks.
 --
 --     mg.random { east, west }
