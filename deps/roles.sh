@@ -63,7 +63,7 @@ roles_missing() {
 # --- from npm ---------------------------------------------------------------------------------------
 
 # The clients that tests/clients plays. Their versions, and those of all they need, are fixed by a lock file; they go
-# to build/node, with a copy of the lock file, which tells whether they are the right ones.
+# to build/node, with a copy of the lock file, by which a later run sees whether they are the right ones.
 npm_from=$deps/../tests/clients
 npm_to=$deps/../build/node
 

@@ -1,4 +1,4 @@
--- 13: rates. A batch job may not push everybody else aside: each worker lets 100 of its writes a second pass, 200 at
+-- 13: rates. A batch job may not crowd out other clients: each worker lets 100 of its writes a second pass, 200 at
 -- once after a pause, and 1000 reads. What is over that is an error for writes and a miss for reads.
 local mg = require "moongate"
 

@@ -1,5 +1,5 @@
 -- 20: guests. Others may use this cache, within limits: these commands and keys are refused, and so are large values,
--- flush_all, and what goes beyond 100 requests in flight in each worker, before anybody else is the slower for it.
+-- flush_all, and what goes beyond 100 requests in flight in each worker, before other clients get slower.
 local mg = require "moongate"
 
 mg.options { max_value = "64k", allow_flush = "no", max_conns = 200 }

@@ -1,5 +1,5 @@
 -- 22: servers on trial. They get every read and write that the live ones get, and what they lack is put there when it
--- is read: so they fill up and bear the whole load, while nobody waits for them or sees an answer of theirs. (A tenth
+-- is read: so they fill up and bear the whole load, while no client waits for them or sees their answers. (A tenth
 -- of the load: example 09. To move over: example 11.)
 local mg = require "moongate"
 

@@ -108,7 +108,7 @@ static inline size_t line_len(const uint8_t *at, size_t len)
 
 static const size_t pads[PADS] = {0, 1, 7, 40, 300, 2000, 9000, 20000};
 
-/* `key|serial|C` and padding, whose length the serial tells; P in place of C: nobody may see it. */
+/* `key|serial|C` and padding, whose length follows from the serial; P instead of C: no client may see it. */
 static inline void value_make(struct bytes *to, const char *key, uint32_t serial, char mark)
 {
     static const char dots[20000] = {[0 ... 19999] = '.'};

@@ -1,6 +1,6 @@
 /* played_asks: a played client and what it asks: requests of every sort, and a wish for each, which says what may be answered.
  *
- * A player owns its connection and the bytes on their way, until player_leave. Wishes are plain values, in the order of the requests.
+ * A player owns its connection and the bytes on their way, until player_leave. Wishes are plain values, in the requests' order.
  */
 #ifndef TESTS_FUZZ_PLAYED_ASKS_H
 #define TESTS_FUZZ_PLAYED_ASKS_H
@@ -49,7 +49,7 @@ static struct wish *wish_add(struct player *c, enum wish_kind kind)
     return w;
 }
 
-/* The key's text; what it means for the wish (NULL: nobody waits) is noted. */
+/* The key's text, and a note of it in the wish (NULL: no answer comes). */
 static void pick_key(const struct player *c, struct wish *w, uint8_t number, char *key)
 {
     key_text(key, c->letter, number);

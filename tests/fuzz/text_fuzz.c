@@ -1,4 +1,4 @@
-/* Any bytes as a number: what text.c makes of them is what the C library makes of them, by the rules that text.h tells. */
+/* Any bytes as a number: text.c reads them as the C library does, by the rules in text.h. */
 #include "fuzz/fuzz.h"
 
 #include <ctype.h>

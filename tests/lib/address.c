@@ -66,7 +66,7 @@ static bool nobody_leaves(struct actor *actor)
     return true;
 }
 
-/* A bound socket that does not listen refuses, and keeps the port from everybody else. */
+/* A bound socket that does not listen refuses, and no other process gets its port. */
 const char *address_of_nobody(void)
 {
     struct address a;

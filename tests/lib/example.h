@@ -36,7 +36,7 @@ void client_sets(struct client *c, const char *key);
 void client_finds(struct client *c, const char *key);
 void client_misses(struct client *c, const char *key);
 
-/* By a client with no answers to come: moongate's servers have answered all that it sent them, also what nobody waits for. */
+/* By a client with no answers to come: moongate's servers have answered all that it sent them, also calls without a client. */
 void all_is_answered(struct client *c);
 
 #endif

@@ -197,7 +197,7 @@ struct place_item places_item(struct places *p, int place)
     return item;
 }
 
-/* By the key: the value that gets finds tells. */
+/* By the key: see the value that gets finds. */
 int places_judge(struct places *p)
 {
     if (p->row->judge != '*') return p->row->judge - 'a';

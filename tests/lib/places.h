@@ -30,7 +30,7 @@ struct policy_row {
         TELLS = 1, /* what the places say */
         BLIND,     /* a miss, whatever they say */
         REFUSES,   /* an error */
-        IS_OVER,   /* a is as busy as it may be, so b tells */
+        IS_OVER,   /* a is at its limit, so b tells */
     } tells;
 };
 

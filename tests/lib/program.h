@@ -1,6 +1,6 @@
 /* program: a program that the test runs; it never outlives the test program.
  *
- * The child is told to die with us (PR_SET_PDEATHSIG) and is killed by its id when the test ends. A
+ * The child dies with us (PR_SET_PDEATHSIG) and is killed by its id when the test ends. A
  * struct program is embedded in its owner (moongate, memcached), which enters the stage with it.
  */
 #ifndef TESTS_LIB_PROGRAM_H

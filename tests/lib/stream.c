@@ -14,7 +14,7 @@
  *   incr of a blank value: looks for digits in the memory behind it;
  *   a number that becomes shorter: see differs_however_cut in the differential test;
  *   a bad block of ms: 1.6.38 takes a cas number for it, or not;
- *   me, and the flags h, l, t of mg: tell the second in which they came; flush_all likewise.
+ *   me, and the flags h, l, t of mg: depend on the second in which they came; flush_all likewise.
  * What moongate answers otherwise on purpose, and streams do not hold either:
  *   a store with a number too many (`set a 1 0 0 5`) whose value has another length than it says: closed, likewise;
  *   NUL in keys: refused, as what is routed and what is stored would differ;

@@ -48,8 +48,8 @@ int versions_row_that_leaves_out(const char *version, const char *line);
  * go. One that waits for the end of a defect is only named: it goes with the next change of the table. */
 unsigned versions_rows_unused(const char *version, const char *const lines[], const bool *is_used);
 
-/* Nobody has looked at this server's version yet (tests/servers/run says so in the environment): what differs is printed, and
- * is no failure. */
+/* This server's version was never measured (tests/servers/run says so in the environment): what differs is printed, and is not
+ * a failure. */
 bool versions_is_new(void);
 
 #endif

@@ -86,7 +86,7 @@ local real = {
     ["moongate.test.Expectation"] = names(require "moongate.test.expect".methods),
 }
 
--- --- options: what an unknown one is told ---------------------------------------------------------
+-- --- options: the error for an unknown one ---------------------------------------------------------
 
 local server = "127.0.0.1:1"
 

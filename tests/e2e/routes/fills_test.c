@@ -264,7 +264,7 @@ static void clock_begins(struct drama *d)
 
 /* --- before and after -------------------------------------------------------------------------- */
 
-/* Each call goes to its server at once or a little later, and its answer is told at once or later. */
+/* Each call goes to its server at once or a little later, and its answer comes back at once or later. */
 static const char *script_of(const struct drama *d, const char *options)
 {
     const char *list = "";

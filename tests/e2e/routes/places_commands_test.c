@@ -154,7 +154,7 @@ static void ask_places(struct places *p)
     }
 }
 
-/* Where nothing is told there is a miss, or an error; where a place is as busy as it may be, so is a cas to compare. */
+/* Where no place answers there is a miss, or an error; where a place is at its limit, a cas to compare is, too. */
 static bool is_policy_s_own(const struct places *p, int form, const char *answer)
 {
     bool is_error = strncmp(answer, "SERVER_ERROR ", 13) == 0;

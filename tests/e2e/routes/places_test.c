@@ -1,6 +1,6 @@
 /* Requests that belong to one place, through every policy, before two real servers whose cas counters differ: a cas is compared
- * where it was read and nowhere else; an item that N makes is made where nobody had one, and its maker is told; a stale item's
- * win is told to a client, or the next client wins. tests/lib/places.c has the table of policies. */
+ * where it was read and nowhere else; an item that N makes is made where there was none, and its maker learns it; a stale item's
+ * win goes to a client, or the next client wins. tests/lib/places.c has the table of policies. */
 #include "lib/places.h"
 
 #include <glob.h>
@@ -55,7 +55,7 @@ static const char *const refused[] = {"EXISTS", "EX", NULL};
 static const char *const errors[] = {"SERVER_ERROR", NULL};
 static const char *const misses[] = {"NOT_FOUND", "NF", "EN", "NS", "NOT_STORED", "END", NULL};
 
-/* Asks, and checks the kind of answer, which depends on what the policy tells at all. */
+/* Asks, and checks the kind of answer, which depends on what the policy shows at all. */
 static const char *asks(struct places *p, const char *request, const char *const *told)
 {
     const char *answer = places_ask(p->by, request);

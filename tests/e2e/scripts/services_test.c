@@ -272,7 +272,7 @@ static void a_timer_that_errs_is_told_and_counted(void **state)
     asks(c, "k", "END\r\n");
 }
 
-/* A script that has it all is asked where a key goes: no timer runs, no counter is anybody's. */
+/* `explain` of a script that uses all services: no timer runs, and counters stand alone. */
 static void a_script_with_services_can_be_explained(void **state)
 {
     const char *script = moongate_script_file(

@@ -1,5 +1,5 @@
-/* Requests apart: their order among the others of their client, whatever ends connections meanwhile, and that neither they nor what a
- * server refuses take it down for anybody. */
+/* Requests apart: their order among the others of their client, whatever ends connections meanwhile; and that the server stays up
+ * for all clients, after such requests and after refusals. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
@@ -108,7 +108,7 @@ static void refused_stores_of_one_client_take_no_server_down(void **state)
     }
 }
 
-/* What lies behind the answers to one client's requests may be their doing, behind those to everybody's not. */
+/* Surplus bytes after the answers to one client's requests may come from these; after those to many clients' they do not. */
 static void surplus_bytes_behind_one_clients_answers_take_no_server_down(void **state)
 {
     struct backend *b = backend_listens();

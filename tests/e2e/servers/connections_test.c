@@ -214,8 +214,8 @@ static void a_failed_mg_is_a_miss_where_the_pool_says_so(void **state)
     client_sees_nothing_more(c);
 }
 
-/* A server that refuses the line of a store may have left its value in the stream: that connection goes, and with it no get of
- * anybody. */
+/* A server that refuses the line of a store may have left its value in the stream: that connection is closed, and no
+ * get of a client with it. */
 static void a_refused_store_costs_other_clients_nothing(void **state)
 {
     struct backend *b = backend_listens();

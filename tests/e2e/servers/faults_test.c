@@ -29,7 +29,7 @@ static const size_t cuts_limits[] = {SIZE_MAX, 8000, 8000, 600};
 
 enum { GROWTH_KIB = 8 * 1024 }; /* what a worker may hold on to */
 
-/* What everybody finds; what follows every input, and is answered while all is well. */
+/* What is stored before every input; what follows every input, and is answered while all is well. */
 static const char SET_STAGE[] = "set k 5 0 2 noreply\r\n10\r\nset text 0 0 4 noreply\r\nword\r\n"
                                 "set n 0 0 2 noreply\r\n10\r\ndelete a noreply\r\n"
                                 "delete b noreply\r\nmn\r\n";
@@ -374,7 +374,7 @@ static void quiet_commands_of_a_server_that_dies_are_errors_and_mn_is_last(void 
     const char *failure = failure_of(backend_address(b));
     client_sends(c, "mg a1 v q\r\nmg a2 v q\r\nmd a3 q\r\nms a4 1 q\r\nx\r\nmn\r\n");
     backend_sees(b, "mg a1 v\r\nmg a2 v\r\nmd a3\r\nms a4 1\r\nx\r\n");
-    backend_answers(b, "EN\r\n"); /* which is not told */
+    backend_answers(b, "EN\r\n"); /* no client sees it */
     backend_closes(b);
     for (int i = 0; i < 3; i++) client_sees_line_starting(c, failure);
     client_sees(c, "MN\r\n");

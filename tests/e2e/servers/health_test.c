@@ -86,7 +86,7 @@ static void a_server_that_refuses_is_down_at_once(void **state)
     assert_int_equal(stat_number(c, "servers", stat_of(dead, "falls")), 1);
 }
 
-/* The first calls wait for the connection, as it may come to be; later ones do not. */
+/* The first calls wait for the connection, which may still be made; later ones do not. */
 static void is_down_after_connecting(const char *server, const char *reason)
 {
     const char *options = "connect_timeout = 0.3, probe_min = 60, probe_max = 60, timeout = 60";

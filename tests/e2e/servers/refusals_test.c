@@ -1,5 +1,5 @@
-/* What each memcached at hand answers to odd stores, and whether their values run as commands: the facts that moongate's care of
- * what it sends on shared connections rests on. No moongate takes part.
+/* What each memcached at hand answers to odd stores, and whether their values run as commands: moongate relies on these facts
+ * when it shares a connection. No moongate takes part.
  *
  * A version that is in no column is held against the one before it; what differs is printed, and is no failure.
  */

@@ -274,7 +274,7 @@ static void more_is_logged_on_request(void **state)
 
 /* --- the script's reference ------------------------------------------------------------------- */
 
-/* What a pool with these fields is told that it could have been: a list behind `mark`. */
+/* The error for a pool with these fields lists what there is: the list behind `mark`. */
 static const char *what_there_is(const char *fields, const char *mark)
 {
     struct run run = moongate_runs(

@@ -50,7 +50,7 @@ static struct run deps_run(const char *command)
     return shell_runs(textf("PATH=%s POLICY_RC_D=%s/policy sh deps/%s", bin(), folder, command));
 }
 
-/* The line with which apt-get was told to install. */
+/* The line of apt-get's that installs. */
 static const char *installed(void)
 {
     return shell_runs(textf("grep ' install ' %s/apt", folder)).out;

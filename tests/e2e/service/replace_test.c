@@ -1,4 +1,4 @@
-/* A worker that is told to end, stops or dies: another is ready in its place, and no client is lost on the way (I15). */
+/* A worker that must end, stops or dies: another one replaces it, and no client is lost on the way (I15). */
 #include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/client.h"
@@ -24,7 +24,7 @@ static void worker_goes(pid_t worker)
     if (!stage_waits(is_gone, &worker)) stage_fails("worker %d lives on", (int)worker);
 }
 
-/* --- told to end ------------------------------------------------------------------------------ */
+/* --- SIGTERM ---------------------------------------------------------------------------------- */
 
 static void a_client_stays_connected_while_its_worker_is_replaced(void **state)
 {
@@ -211,7 +211,7 @@ static void timers_of_a_worker_that_is_replaced_stop(void **state)
     worker_goes(worker);
 }
 
-/* As systemd does, unless told otherwise. */
+/* As systemd does by default. */
 static void a_signal_to_all_processes_ends_the_service_once(void **state)
 {
     struct backend *b = backend_listens();

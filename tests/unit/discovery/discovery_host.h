@@ -1,4 +1,4 @@
-/* discovery_host: a resolver with discoveries, and listeners that remember what they were told.
+/* discovery_host: a resolver with discoveries, and listeners that remember what they got.
  *
  * Included once, by a test program's only source. Both are made by opens() and released by closes().
  */
@@ -34,7 +34,7 @@ static inline void closes(void)
 
 /* --- a listener --------------------------------------------------------------------------------- */
 
-/* What it was told last: "127.0.0.1:11211/1 ..." */
+/* What it got last: "127.0.0.1:11211/1 ..." */
 struct seen {
     struct discovery *discovery;
     struct discovery_listener *listener;

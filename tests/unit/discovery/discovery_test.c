@@ -214,7 +214,7 @@ static void gives_all(void *owner, const struct server_spec *servers, uint32_t n
     struct giver *g = owner;
     (void)servers;
     (void)n;
-    if (++g->times == 1) return; /* told at once when it began to listen */
+    if (++g->times == 1) return; /* the first list, at once */
     leaves(g->a);
     leaves(g->b);
 }

@@ -1,7 +1,7 @@
 /* resolver_host: a resolver with short times, and watches that keep what they got.
  *
- * Included once, by a test program's only source. opens() makes the resolver, closes() releases it; what a watch got is the stage's
- * memory, freed after the test.
+ * Included once, by a test program's only source. opens() makes the resolver, closes() releases it; the stage owns what a watch
+ * got and frees it after the test.
  */
 #ifndef TESTS_UNIT_RESOLVER_HOST_H
 #define TESTS_UNIT_RESOLVER_HOST_H
@@ -16,7 +16,7 @@
 /* The longest turn of the loop that a test may see: far below any time limit of a look-up, far above a busy machine's. */
 static const double NEVER_WAITS = 0.4;
 
-/* What a watch was told last, as text: "127.0.0.1:11211 127.0.0.2:11211", "a.test:1/2/3", "!" before a failure. */
+/* What a watch got last, as text: "127.0.0.1:11211 127.0.0.2:11211", "a.test:1/2/3", "!" before a failure. */
 struct seen {
     struct resolver *resolver;
     struct name_watch *watch;

@@ -243,7 +243,7 @@ static void a_unix_socket_has_the_mode_that_it_was_given(void **state)
     assert_int_equal(umask(had), 027); /* as it was before */
 }
 
-/* Root gives it away; others are told that they cannot, and leave no file. */
+/* Root gives the file away; for other users that is an error, and no file stays. */
 static void a_unix_socket_belongs_to_whom_it_was_given(void **state)
 {
     const char *said;
