@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 
+/* Allocates, or moves. The one place that fails: it says how much was wanted, as a value is the largest thing anybody allocates. */
 static struct blob *resize(struct blob *blob, size_t cap)
 {
     struct blob *sized = realloc(blob, sizeof *sized + cap);
@@ -34,12 +35,13 @@ struct blob *blob_take(struct blob *blob)
 
 void blob_give(struct blob *blob)
 {
-    assert(blob->counts > 0);
+    assert(blob->counts > 0 && blob->len <= blob->cap);
     if (--blob->counts == 0) free(blob);
 }
 
 struct blob *blob_grow(struct blob *blob, size_t cap)
 {
-    assert(blob->counts == 1);
+    assert(blob->counts == 1); /* the bytes may move: nobody else may point at them */
+    assert(blob->len <= blob->cap);
     return cap <= blob->cap ? blob : resize(blob, cap);
 }
