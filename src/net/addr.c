@@ -1,3 +1,8 @@
+/* One grammar for all addresses (addr.h), and strict on purpose. An address that is nearly right does harm later: a host that inet_aton(3)
+ * takes for a number is another machine, a path that ends in ":1" is read as a weight, a byte that a terminal obeys ends up in the log.
+ * So each function names the first thing that is wrong, in a sentence that an operator can act on.
+ *
+ * Parsing never looks anything up, and looking up never parses: an addr_spec is what lies between the two. */
 #include "net/addr.h"
 
 #include <arpa/inet.h>
@@ -9,7 +14,7 @@
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX = 63, ZONE_MAX = 15 };
 
-/* Sentences that quote a number of the text live here until the next failure in this thread. */
+/* Holds a sentence that quotes the text, until the next failure in this thread. */
 static _Thread_local char sentence[80];
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -61,7 +66,7 @@ static size_t count_name_bytes(const char *text, size_t len)
     return n;
 }
 
-/* The first byte that no host has says what is wrong. */
+/* What is wrong follows from the first byte that a host may not have. */
 static const char *wrong_byte(const char *text, size_t len)
 {
     size_t n = count_name_bytes(text, len);
@@ -71,6 +76,7 @@ static const char *wrong_byte(const char *text, size_t len)
     return "a host has letters, digits, '-', '_' and '.' only";
 }
 
+/* Empty and overlong labels: no name server has them, and a look-up would only fail later. */
 static const char *wrong_labels(const char *text, size_t len)
 {
     for (const char *label = text, *end = text + len; label < end;) {
@@ -83,7 +89,7 @@ static const char *wrong_labels(const char *text, size_t len)
     return NULL;
 }
 
-/* A name must not look like an address that it is not. inet_aton would read 11211 as 0.0.43.203: nobody means that. */
+/* A name must not look like another address: inet_aton(3) reads 11211 as 0.0.43.203, which nobody means. */
 static const char *wrong_number(const char *host)
 {
     struct in_addr address;
@@ -95,6 +101,7 @@ static const char *wrong_number(const char *host)
     return NULL;
 }
 
+/* A name or an IPv4 address. */
 static const char *spec_read_name(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the host is missing";
@@ -103,12 +110,13 @@ static const char *spec_read_name(struct addr_spec *spec, const char *text, size
     if (len > NAME_MAX_BYTES + (text[len - 1] == '.')) return "the host name is too long";
     wrong = wrong_labels(text, len);
     if (wrong) return wrong;
+    assert(len < sizeof spec->host); /* spec is all zero: the NUL is there */
     memcpy(spec->host, text, len);
     if (strcmp(spec->host, "unix") == 0) return "unix is no host; unix:/path is wanted";
     return wrong_number(spec->host);
 }
 
-/* False: it is no v6, and spec is as before. */
+/* False when it is not an IPv6 address; spec stays as it was. */
 static bool spec_read_v6(struct addr_spec *spec, const char *text, size_t len)
 {
     char address[INET6_ADDRSTRLEN];
@@ -124,10 +132,12 @@ static bool spec_read_v6(struct addr_spec *spec, const char *text, size_t len)
         if (zone == 0 || zone > ZONE_MAX || count_name_bytes(percent + 1, zone) < zone)
             return false;
     }
+    assert(len < sizeof spec->host);
     memcpy(spec->host, text, len);
     return true;
 }
 
+/* A server's address may have a weight behind it, ":3": a path may not end like that, or the two could not be told apart. */
 static const char *spec_read_path(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the path after unix: is missing";
@@ -186,9 +196,10 @@ const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_
 
 static void addr_set_path(struct addr *addr, const char *path)
 {
+    assert(path[0] && strlen(path) < sizeof addr->sa.un.sun_path);
     memset(addr, 0, sizeof *addr);
     addr->sa.un.sun_family = AF_UNIX;
-    strcpy(addr->sa.un.sun_path, path); /* same size as spec's, which ends in NUL */
+    strcpy(addr->sa.un.sun_path, path);
     addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
 
@@ -207,7 +218,7 @@ static void addr_set_found(struct addr *addr, const struct addrinfo *found, uint
     addr_set_port(addr, port);
 }
 
-/* /etc/hosts often names an address twice: each counts once. */
+/* /etc/hosts often has an address twice: it counts once. Returns the new number of addresses. */
 static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *found,
                              uint16_t port)
 {
