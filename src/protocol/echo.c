@@ -1,3 +1,6 @@
+/* I2: a key with a line end in it, repeated raw, would end the response's line in the middle, and its rest would be read as the next
+ * response, which is another client's. So moongate leaves k out of such a request and adds the key to the answer itself, at the place
+ * where the server would have put it: flags come back in the order in which they were sent. */
 #include "protocol/echo.h"
 
 #include <assert.h>
@@ -12,7 +15,7 @@ static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
     return to + len;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------- */
 
 bool echo_breaks_lines(const uint8_t *key, size_t len)
 {
@@ -28,14 +31,16 @@ size_t echo_letters(const struct request *r, uint8_t *letters)
     return n;
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- responses --------------------------------------------------------------------------------- */
 
+/* A response that response_parse has found whole has a CR. */
 static const uint8_t *line_end(const struct response *r)
 {
     return memchr(r->bytes, '\r', r->len);
 }
 
-/* Where the key goes: behind the flags that were asked for before it and are there. */
+/* Where the key goes: behind those flags of the response that the request had before its k. A server may leave out flags, but does not
+ * change their order. */
 static const uint8_t *key_place(const struct response *r, const uint8_t *letters, size_t n)
 {
     const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag, *place;
@@ -65,6 +70,7 @@ void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uin
     else if (r->opaque)
         r->opaque = to + (r->opaque - r->bytes);
     at = put(at, place, (size_t)(r->bytes + r->len - place));
+    assert((size_t)(at - to) <= echo_room(r, key_len));
     r->bytes = to;
     r->len = (size_t)(at - to);
     r->key = shown;
@@ -87,6 +93,7 @@ enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const ui
                   (len <= DEBUG_WORD_LEN ||
                    memcmp(bytes + DEBUG_WORD_LEN, raw, least(len - DEBUG_WORD_LEN, raw_len)) == 0);
     if (!is_raw) return response_parse(bytes, len, 0, r);
+    assert(raw_len <= KEY_MAX);
     *r = (struct response){.bytes = bytes, .kind = RESPONSE_ME};
     if (len <= head) return RESPONSE_AGAIN;
     size_t seen = least(len, RESPONSE_LINE_MAX) - head;
@@ -103,7 +110,7 @@ enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const ui
 void echo_replace_debug(struct response *r, const uint8_t *key, size_t key_len, uint8_t *to)
 {
     const uint8_t *end = r->bytes + r->len;
-    assert(r->kind == RESPONSE_ME);
+    assert(r->kind == RESPONSE_ME && r->rest && r->rest < end);
     uint8_t *at = put(to, DEBUG_WORD, DEBUG_WORD_LEN);
     r->key = at;
     at = put(at, key, key_len);
