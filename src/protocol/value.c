@@ -137,10 +137,15 @@ static uint8_t *put_meta_flags(uint8_t *to, const struct response_value *v, cons
     return to;
 }
 
+/* Each number that is replaced may become a longer one: the length and two more of a VALUE, the length and any flag of a meta response. A
+ * server may send a flag more than once, so the flags are counted. */
 size_t response_rewrite_room(const struct response *r, const struct response_value *v)
 {
-    enum { NUMBERS = 4 * 21 };
-    return r->len + v->len + NUMBERS;
+    const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag;
+    size_t numbers = 3, len;
+    if (r->kind != RESPONSE_VALUE)
+        while (request_next_flag(&at, end, &flag, &len)) numbers++;
+    return r->len + v->len + numbers * (TEXT_NUMBER_ROOM + 1);
 }
 
 size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to)
