@@ -68,9 +68,7 @@ uint8_t *arena_alloc(struct arena *a, size_t n)
 void arena_trim(struct arena *a, const uint8_t *end_of_allocation, size_t n)
 {
     assert(arena_sane(a));
-    if (end_of_allocation != a->bytes + a->used) return; /* it came from a blob */
-    assert(n <= a->used);
-    a->used -= n;
+    if (end_of_allocation == a->bytes + a->used) a->used -= n; /* else it came from a blob */
 }
 
 void arena_adopt(struct arena *a, struct blob *blob)

@@ -137,7 +137,6 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
 {
     bool nothing_used = in->kept && len > 0 && at == in->kept->bytes;
     assert(need == 0 || need > len);
-    assert(inbuf_sane(in));
     if (in->kept && in->need)
         return; /* the message is still not whole: there was nothing to parse */
     if (nothing_used) {
@@ -146,6 +145,7 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
         return;
     }
     if (in->kept) let_go(in, arena);
+    assert(in->need == 0);
     if (len == 0) return;
     in->kept = blob_create(need ? need : len);
     memcpy(in->kept->bytes, at, len);

@@ -86,7 +86,7 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
 
 void outq_splice(struct outq *q, struct outq *from)
 {
-    assert(outq_sane(q) && outq_sane(from) && q != from);
+    assert(outq_sane(q) && outq_sane(from));
     while (from->head) {
         struct outq_segment *s = from->head;
         size_t n = (size_t)(s->end - s->at);
@@ -106,11 +106,10 @@ void outq_splice(struct outq *q, struct outq *from)
 /* The kernel has taken n bytes: frees what was written. I1: these, and no others, are not written again. */
 static void consume(struct outq *q, size_t n)
 {
-    assert(n <= q->bytes);
     q->bytes -= n;
     while (n > 0) {
         struct outq_segment *s = q->head;
-        assert(s);
+        assert(s); /* no more was written than the queue held */
         size_t has = (size_t)(s->end - s->at);
         if (n < has) {
             s->at += n;
