@@ -1,4 +1,4 @@
-/* outq: bytes on their way out of a descriptor, in order. Embedded in its owner, who releases it.
+/* outq: bytes on their way out of a descriptor, in order. Embedded in its owner, which releases it.
  *
  * A queue owns a chain of segments. Short bytes are copied into segments; long ones may be referenced in a blob, to which the queue then
  * holds a reference. An empty queue owns no memory. One process, no locks.

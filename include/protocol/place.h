@@ -13,9 +13,8 @@
 enum request_place {
     PLACE_COMPARES = 1, /* it compares a cas with the item's: cas; C of a meta command */
     PLACE_ASKS = 2,     /* it reads the item's cas: gets, gats; c of a meta command */
-    PLACE_MAKES =
-        4, /* it makes an item where there is none, and its answer says so: N of mg and ma */
-    PLACE_WINS = 8, /* it may win the right to renew an item that expires soon: R of mg */
+    PLACE_MAKES = 4,    /* it makes an item where there is none, and its answer shows that: N */
+    PLACE_WINS = 8,     /* it may win the right to renew an item that expires soon: R of mg */
 };
 
 /* The cas to show where an item's own may not be used: a number that no server has given to an item, and that every version answers with

@@ -7,19 +7,19 @@
  *            up; arena_reset moves it back for all of them at once. One block for the process, so an idle client owns no buffer.
  *   blob     Bytes that outlive the turn or are too large to copy: the cut end of a message, a value that several queues send. It has
  *            a reference count: "take" adds a reference, "give" drops one, and the last give frees the bytes.
- *   slab     Structs that come and go with a request: calls, replies, flows, segments of queues. Each has one owner, who returns it
- *            with the size that it borrowed.
+ *   slab     Structs that come and go with a request: calls, replies, flows, segments of queues. Each has one owner, which returns
+ *            it with the size that was borrowed.
  *   shared   Memory that the master maps before it forks: counters (board.h), dictionaries of scripts (shared.h), the table of
  *            writes in flight (writes.h). It has no pointers to other memory and outlives every worker.
  *
  * What happens in which order. A turn allocates from the arena while it reads, and adopts the blobs whose messages are whole, so that a
  * parsed request may point into either without a difference. At its end the turn routes, flushes the servers' connections and settles the
- * clients; only then does it reset the arena. Who wants bytes to live on copies them, or takes a reference to their blob, before that.
+ * clients; only then does it reset the arena. To keep bytes, copy them or take a reference to their blob before that.
  * Within a turn, a reader of a server's connection goes back to its own mark (arena_rewind) when the responses are passed on: without
  * that, a turn with many responses would fill the arena.
  *
- * What must never happen: a struct that outlives the turn keeps a pointer into the arena; somebody grows a blob to which others hold
- * references, since growing moves its bytes; a blob is adopted twice.
+ * What must never happen: a struct that outlives the turn keeps a pointer into the arena; a blob grows, which moves its bytes, while
+ * there is more than one reference to it; a blob is adopted twice.
  *
  * I6: the arena has a fixed size. What does not fit becomes a blob of the exact size, so one large request costs its own bytes and
  * nothing after the turn. The bound on all such bytes is the clients' and servers' business: they stop reading.

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* Allocates, or moves. The one place that fails: it says how much was wanted, as a value is the largest thing anybody allocates. */
+/* Allocates, or moves. The log names the size: a value is the largest thing that a worker allocates. */
 static struct blob *resize(struct blob *blob, size_t cap)
 {
     struct blob *sized = realloc(blob, sizeof *sized + cap);
@@ -17,6 +17,7 @@ static struct blob *resize(struct blob *blob, size_t cap)
     return sized;
 }
 
+/* The bytes are not cleared, as a page that nobody writes takes no memory. */
 struct blob *blob_create(size_t cap)
 {
     struct blob *blob = resize(NULL, cap);

@@ -1,6 +1,6 @@
 /* Counting, without locks and without messages.
  *
- * Whoever asks any worker for `stats` wants the numbers of the whole service, and a scrape of the metrics must not disturb the workers.
+ * `stats` from any worker shows the numbers of the whole service, and a scrape of the metrics must not disturb the workers.
  * So each process counts in its own part of one shared block, and the reader adds the parts up. Three rules make that safe:
  *
  * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader loads the
@@ -38,6 +38,7 @@ static double monotonic_clock(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Also for a board that board_create could not finish. */
 void board_destroy(struct board *board)
 {
     if (!board) return;
@@ -108,6 +109,7 @@ static void add_row(struct board_row *sum, const struct board_row *row)
 #undef X
 }
 
+/* From the beginning on, without regard to the last reset. */
 static struct board_row sum_all(const struct board *board)
 {
     struct board_row sum = board->master;
@@ -162,6 +164,7 @@ unsigned board_latency_bucket(double seconds)
     return bucket < BOARD_LATENCIES ? (unsigned)bucket : BOARD_LATENCIES - 1;
 }
 
+/* The inverse of board_latency_bucket. */
 double board_latency_limit(unsigned bucket)
 {
     assert(bucket < BOARD_LATENCIES);

@@ -43,11 +43,13 @@ union chunk {
 _Static_assert(sizeof(struct head) == ITEMS_CHUNK && sizeof(struct more) == ITEMS_CHUNK,
                "chunks fill a line");
 
+/* A multiple of the chunk size, so that chunks begin where cache lines do. */
 static size_t bucket_bytes(const struct shared_dict *d)
 {
     return (d->buckets_n * sizeof(uint32_t) + ITEMS_CHUNK - 1) / ITEMS_CHUNK * ITEMS_CHUNK;
 }
 
+/* One bucket for two chunks, rounded up to a power of two: chains stay short also when all items are small. */
 void items_init(struct shared_dict *d)
 {
     d->buckets_n = 1;
@@ -55,6 +57,7 @@ void items_init(struct shared_dict *d)
     d->chunks_n = (uint32_t)((d->size - bucket_bytes(d)) / ITEMS_CHUNK);
 }
 
+/* chunks begins one chunk early, as chunk numbers count from 1. */
 struct place items_place(struct shared *s, struct shared_dict *d, struct shared_key key)
 {
     char *memory = (char *)(s + 1) + d->at;
@@ -82,6 +85,7 @@ static void change_end(struct shared_dict *d)
     __atomic_store_n(&d->is_changing, false, __ATOMIC_RELEASE);
 }
 
+/* Only the buckets need to be cleared: a chunk that nothing leads to is free, whatever it holds. */
 bool items_recover(const struct place *p)
 {
     struct shared_dict *d = p->d;
@@ -103,6 +107,7 @@ struct cursor {
     uint32_t next;
 };
 
+/* The first byte of the item's key; the text follows behind it. */
 static struct cursor cursor_at(const struct place *p, uint32_t item)
 {
     struct head *head = &p->chunks[item].head;
@@ -178,6 +183,7 @@ static void age_unlink(const struct place *p, uint32_t item)
     *(head->older ? &p->chunks[head->older].head.newer : &p->d->oldest) = head->newer;
 }
 
+/* Makes the item the newest one. */
 static void age_link(const struct place *p, uint32_t item)
 {
     struct head *head = &p->chunks[item].head;
@@ -187,6 +193,7 @@ static void age_link(const struct place *p, uint32_t item)
     p->d->newest = item;
 }
 
+/* A key that is read again and again is the newest already, and costs nothing here. */
 void items_touch(const struct place *p, uint32_t item)
 {
     if (p->d->newest == item) return;
@@ -219,6 +226,7 @@ static void item_drop(const struct place *p, uint32_t item)
     chunks_give(p, item, chunks_for(item_bytes(head)));
 }
 
+/* A freed chunk before a fresh one: fresh ones cost memory that the kernel has not given yet. */
 static uint32_t chunk_take(const struct place *p)
 {
     struct shared_dict *d = p->d;
@@ -255,6 +263,7 @@ void items_remove(const struct place *p, uint32_t item)
     change_end(p->d);
 }
 
+/* Expired items are removed when a lookup finds them. Others stay until they are the oldest: no process has to look for them. */
 uint32_t items_find(const struct place *p, double now)
 {
     uint32_t item = *bucket_of(p, p->hash);
@@ -294,12 +303,14 @@ static void item_create(const struct place *p, const struct shared_value *value,
     p->d->items++;
 }
 
+/* Half of all chunks at most, so that one value never empties the whole dictionary, and chunks_take always ends. */
 static bool fits(const struct place *p, const struct shared_value *value)
 {
     size_t text_len = value->kind == SHARED_TEXT ? value->text_len : 0;
     return text_len <= SHARED_TEXT_MAX && chunks_for(p->key.len + text_len) <= p->d->chunks_n / 2;
 }
 
+/* What does not fit changes nothing: the old item stays. */
 enum shared_status items_put(const struct place *p, uint32_t old, const struct shared_value *value,
                              double expires)
 {

@@ -64,6 +64,7 @@ static bool line_add(struct line *line, const char *bytes, size_t n)
     return true;
 }
 
+/* The same for a text with a NUL. */
 static bool line_add_text(struct line *line, const char *text)
 {
     return line_add(line, text, strlen(text));
@@ -131,6 +132,7 @@ static void line_add_message(struct line *line, const char *message, bool cut, b
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+/* UTC with milliseconds, as RFC 3339 writes it: lines of several hosts sort as text. */
 static void line_add_time(struct line *line)
 {
     struct timespec now;
@@ -144,6 +146,7 @@ static void line_add_time(struct line *line)
     line_add_text(line, text);
 }
 
+/* 2026-01-31T12:00:00.000Z warn  worker 2[123]: message */
 static void line_compose_text(struct line *line, enum log_level level, const char *message,
                               bool cut)
 {
@@ -159,6 +162,7 @@ static void line_compose_text(struct line *line, enum log_level level, const cha
     line_add_message(line, message, cut, false);
 }
 
+/* One object on one line, with the same parts. A cut message ends in "..." and the object still closes. */
 static void line_compose_json(struct line *line, enum log_level level, const char *message,
                               bool cut)
 {
@@ -193,6 +197,7 @@ static void syslog_head(enum log_level level, char *head, size_t size)
              (int)getpid());
 }
 
+/* Ends the line and writes it. False: it is lost. */
 static bool line_write(struct line *line, enum log_level level)
 {
     char head[80] = "";
@@ -203,6 +208,7 @@ static bool line_write(struct line *line, enum log_level level)
     return log_sink_write(head, line->bytes, line->len);
 }
 
+/* The number of lost lines is kept until its own line went out. */
 void log_catch_up(void)
 {
     struct line line;
@@ -236,6 +242,7 @@ bool log_shows(enum log_level level)
     return levels[level].verbosity <= settings.verbosity;
 }
 
+/* A second begins with its first line. A clock that goes back begins a new one. */
 bool log_allows(struct log_limit *limit, double now)
 {
     if (now - limit->second >= 1 || now < limit->second) {
@@ -275,6 +282,7 @@ void log_to_syslog(const char *path)
     settings.to_syslog = true;
 }
 
+/* After each fork, so that a line says which process wrote it. */
 void log_role(const char *role)
 {
     snprintf(settings.role, sizeof settings.role, "%s", role);

@@ -36,6 +36,7 @@ static struct {
     struct sockaddr_un syslog;
 } sink = {.fd = STDERR_FILENO};
 
+/* The one place that changes the kind. Closes what was opened here, never standard error itself. */
 static void sink_become(enum sink_kind kind, int fd)
 {
     if (sink.fd >= 0 && sink.fd != STDERR_FILENO) close(sink.fd);
@@ -49,6 +50,7 @@ void log_sink_plain(void)
     sink_become(SINK_PLAIN, STDERR_FILENO);
 }
 
+/* A file never blocks, and opening it a second time would have an offset of its own: it is written as it is, by SINK_POLLED. */
 void log_sink_open(void)
 {
     struct stat status;
@@ -100,6 +102,7 @@ void log_sink_syslog(const char *path)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* False, with errno EAGAIN, when a write would wait. Only SINK_POLLED needs it. */
 static bool is_ready(void)
 {
     struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
@@ -108,6 +111,7 @@ static bool is_ready(void)
     return false;
 }
 
+/* One system call, so that another process's line cannot come between the parts. */
 static ssize_t put(struct iovec *parts, int n)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)n};
@@ -135,6 +139,7 @@ static bool put_line(const char *head, const char *bytes, size_t n)
     return done >= 0 && (size_t)done == whole;
 }
 
+/* Errors of a socket whose other end is gone: a new connection may help. */
 static bool is_broken(int error)
 {
     return error == ECONNREFUSED || error == ECONNRESET || error == ENOTCONN || error == EPIPE ||

@@ -42,6 +42,7 @@ static void publish(char *to, const char *name)
     __atomic_store_n(to, name[0], __ATOMIC_RELEASE);
 }
 
+/* Looks for the name first: a reload opens the metrics of the script before it, and goes on with their counts. */
 int metrics_open(struct metrics *m, enum metric_kind kind, const char *name, const double *bounds,
                  uint32_t bounds_n, const char **wrong)
 {

@@ -166,7 +166,7 @@ enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct sh
     return status;
 }
 
-/* The sum of `initial` and *number where there is no item yet; that is what a script that counts wants. */
+/* Without an item, the first sum is `initial` plus *number. */
 static enum shared_status incr(const struct place *p, double *number, const double *initial,
                                double expires, double now)
 {

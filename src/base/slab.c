@@ -23,6 +23,7 @@ struct block {
 
 static struct block *lists[LARGEST + 1];
 
+/* malloc, or the end of the process. */
 static void *allocate(size_t size)
 {
     void *p = malloc(size);

@@ -73,6 +73,7 @@ struct writes {
     struct part parts[];          /* SLOTS + 1 a worker */
 };
 
+/* Fresh pages are all zero: a table in which nothing was written yet. Pages of slots that are never used take no memory. */
 static struct writes *map(uint32_t workers, int shared)
 {
     size_t size = sizeof(struct writes) + sizeof(struct part) * (SLOTS + 1) * workers;
@@ -178,6 +179,7 @@ void writes_end(const struct writer *w, writes_pair pair)
     }
 }
 
+/* The slot is closed before the write counts as ended: in between it would look open. */
 void writes_lose(const struct writer *w, writes_pair pair, double now)
 {
     uint32_t at;

@@ -19,6 +19,7 @@ static _Thread_local char sentence[80];
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
+/* Digits alone: strtol(3) would take spaces and signs. The number stops growing behind 65535, so it cannot overflow. */
 const char *addr_port_parse(uint16_t *port, const char *text, size_t len)
 {
     if (len == 0) return "the port after ':' is missing";
@@ -48,6 +49,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+/* isalnum(3) would follow the locale. '_' is not for host names (RFC 952), but is common in names of services. */
 static bool is_name_byte(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) ||
@@ -165,6 +167,7 @@ static const char *spec_read_bracketed(struct addr_spec *spec, const char *text,
     return spec_read_port(spec, end + 2, rest - 1);
 }
 
+/* By the first byte or word: `unix:`, `[`, or a host. More than one ':' without brackets can only be an IPv6 address without a port. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len)
 {
     static const char unix_prefix[] = "unix:";
@@ -194,6 +197,7 @@ const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_
 
 /* --- addresses --------------------------------------------------------------------------------- */
 
+/* Addresses are compared byte by byte, so all bytes are set. */
 static void addr_set_path(struct addr *addr, const char *path)
 {
     assert(path[0] && strlen(path) < sizeof addr->sa.un.sun_path);
@@ -229,6 +233,7 @@ static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *
     return n + 1;
 }
 
+/* getaddrinfo(3) with AI_NUMERICHOST asks no name server; it also reads the zone of a link-local address. */
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out)
 {
     struct addrinfo hints = {
@@ -265,6 +270,7 @@ const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct add
     return *n ? NULL : "the name has no IPv4 or IPv6 address";
 }
 
+/* The form that addr_spec_parse reads. The name of a zone comes from the kernel, by getnameinfo(3). */
 const char *addr_print(const struct addr *addr, char *text)
 {
     char host[INET6_ADDRSTRLEN + 20]; /* and %interface of a link-local one */

@@ -29,6 +29,7 @@ static const char *find_access(const char *text)
     return text + strlen(text);
 }
 
+/* Rights only: set-user-id and its like mean nothing for a socket. */
 static const char *read_mode(struct bind_spec *spec, const char *value, size_t len)
 {
     if (spec->mode >= 0) return "mode= is given twice";
@@ -129,6 +130,7 @@ static const char *find_group(const char *name, struct bind_access *access)
     return NULL;
 }
 
+/* Without owner=, the file goes to the user that the process becomes later, and that then removes it. */
 const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access)
 {
     const char *wrong = NULL;

@@ -28,6 +28,7 @@ static bool inbuf_sane(const struct inbuf *in)
     return in->kept->len > 0 && (in->need == 0 || in->need > in->kept->len);
 }
 
+/* EINTR counts as AGAIN: the loop calls again. */
 static enum io_status status_of(ssize_t n)
 {
     if (n > 0) return IO_OK;
@@ -114,6 +115,7 @@ enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t 
     return read_on(in, fd, arena, most, input);
 }
 
+/* Looks ahead without taking: what is read beyond the message would have to be sent to the next process along with the descriptor. */
 size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
 {
     uint8_t ahead[PEEKED_AT_MOST];
@@ -126,6 +128,7 @@ size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
     return newline ? (size_t)(newline - ahead) + 1 : (size_t)n;
 }
 
+/* I6: what a peer has really sent, rounded up to a page, and not what it has announced. */
 size_t inbuf_held(const struct inbuf *in)
 {
     if (!in->kept) return 0;

@@ -20,6 +20,7 @@ enum {
     PIECES = 64 /* pieces for one writev, at most */
 };
 
+/* What can be checked without a walk through the segments. */
 static bool outq_sane(const struct outq *q)
 {
     return (q->bytes == 0) == (q->head == NULL) && (q->head == NULL) == (q->tail == NULL);
@@ -41,6 +42,7 @@ static void segment_return(struct outq_segment *s)
     slab_return(s, s->size);
 }
 
+/* The slab's block may be larger than asked for: all of it is room. */
 static struct outq_segment *segment_borrow(size_t size)
 {
     struct outq_segment *s = slab_borrow(size);
@@ -84,6 +86,7 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
     q->bytes += n;
 }
 
+/* Copies short segments and moves the others; nothing more is put into a segment that was moved. */
 void outq_splice(struct outq *q, struct outq *from)
 {
     assert(outq_sane(q) && outq_sane(from));

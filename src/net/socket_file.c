@@ -1,5 +1,5 @@
-/* The file of a unix socket decides who may connect. bind(2) makes it with a mode that follows the umask, so it never has more rights than
- * it shall. It gets its owner before listen(2); until then connect(2) fails.
+/* The file of a unix socket decides who may connect. bind(2) makes it with a mode that follows the umask, so it never has more rights
+ * than it should. It gets its owner before listen(2); until then connect(2) fails.
  *
  * A file is removed only if its device and inode are those of the file that was made: another program may have replaced it by its own
  * socket in the meantime. */

@@ -32,6 +32,7 @@ bool base64_is_valid(const uint8_t *at, size_t len)
     return true;
 }
 
+/* Four digits of six bits make three bytes; the last group may make one or two. */
 size_t base64_decode(const uint8_t *at, size_t len, uint8_t *to)
 {
     assert(len % 4 == 0); /* base64_is_valid has said yes */

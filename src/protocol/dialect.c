@@ -56,6 +56,7 @@ static bool is_seen(uint32_t version)
     return version > 0 && version <= DIALECT_SEEN_TO;
 }
 
+/* A version before DIALECT_META_FROM may answer mn and still have another form of the meta commands. */
 struct dialect dialect_of(uint32_t version, bool answers_noop)
 {
     assert(version < 1000000);
@@ -125,6 +126,7 @@ static bool swallows(const struct response *r)
     return false;
 }
 
+/* Only an error can leave a value behind, and only for a command with a value. */
 bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r)
 {
     assert(command < COMMAND_COUNT && r->kind);

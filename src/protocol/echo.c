@@ -9,6 +9,7 @@
 static const char DEBUG_WORD[] = "ME ";
 enum { DEBUG_WORD_LEN = sizeof DEBUG_WORD - 1 };
 
+/* memcpy may not get NULL, even for no bytes. */
 static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
 {
     if (len) memcpy(to, bytes, len);
@@ -22,6 +23,7 @@ bool echo_breaks_lines(const uint8_t *key, size_t len)
     return memchr(key, ' ', len) || memchr(key, '\n', len) || memchr(key, '\r', len);
 }
 
+/* The order is what counts: key_place compares the response's flags with it. */
 size_t echo_letters(const struct request *r, uint8_t *letters)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -54,6 +56,8 @@ static const uint8_t *key_place(const struct response *r, const uint8_t *letters
     return place;
 }
 
+/* Copies the response in three parts: up to the key's place, the key with `b` behind it as memcached writes it, and the rest. The pointers
+ * into the response move along; the opaque may be in the first or the last part. */
 void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uint8_t *key,
                  size_t key_len, uint8_t *to)
 {
@@ -84,6 +88,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* response_parse would end the line at the key's first line end. The key is known here, so its bytes are compared and skipped, and the line
+ * ends at the first LF behind them. A server that has encoded the key is read by response_parse. */
 enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const uint8_t *raw,
                                       size_t raw_len, struct response *r)
 {

@@ -28,6 +28,7 @@ int64_t request_exptime(const struct request *r)
     return is_asked ? r->asked_exptime : (int64_t)r->exptime;
 }
 
+/* Versions disagree on what is in these fields: some refuse it, and leave the value in the stream. */
 bool request_store_is_odd(const struct request *r)
 {
     int64_t exptime = request_exptime(r);
@@ -56,6 +57,7 @@ static uint8_t *put_exptime(uint8_t *to, const struct request *r)
     return to + text_write_signed(to, request_exptime(r));
 }
 
+/* The only bytes that are copied as they came: words of commands that go to every server, such as `stats items`. */
 static uint8_t *put_words(uint8_t *to, const struct request *r)
 {
     if (r->args_len == 0) return to;
@@ -98,6 +100,7 @@ static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
     return p;
 }
 
+/* By the command's shape, like request_parse. */
 size_t request_encode_line(const struct request *r, uint8_t *to)
 {
     const struct command_info *c = command_info(r->command_id);

@@ -22,6 +22,7 @@
 
 enum { META_TOKENS = 20 }; /* words of a meta command's line, at most, as in memcached */
 
+/* Spaces in any number separate words. The text has no CR or LF: it ends where the line does. */
 bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len)
 {
     const uint8_t *p = *at;
@@ -79,6 +80,7 @@ static bool is_mode(const uint8_t *at, size_t len)
     return len == 1 && memchr("AEPRS", *at, 5);
 }
 
+/* True when all servers that know `ms` understand the flag alike. */
 static bool is_plain_flag(const uint8_t *flag, size_t len)
 {
     switch (*flag) {
@@ -133,6 +135,7 @@ static const char *check_flag(struct request *r, const uint8_t *flag, size_t len
     return r->command_id == COMMAND_META_SET ? check_stored_flag(r, flag, len) : NULL;
 }
 
+/* One pass; a flag that was seen before is found by a bit for each byte. memcached's texts for a flag twice differ by command. */
 const char *request_take_flags(struct request *r, const uint8_t *text, size_t n, size_t tokens)
 {
     const uint8_t *at = text, *end = text + n, *flag;
@@ -184,6 +187,7 @@ size_t request_flags_without(const struct request *r, uint8_t letter, uint8_t *t
     return (size_t)(p - to);
 }
 
+/* For requests that share one call: each client gets the bytes of the same response. */
 bool request_echoes_alike(const struct request *a, const struct request *b)
 {
     const uint8_t *one, *other;

@@ -60,6 +60,7 @@ static enum foreign method_or_none(const struct method *m, const uint8_t *bytes,
     return begins_target(m, bytes[m->len + 1]) ? FOREIGN_HTTP : FOREIGN_NONE;
 }
 
+/* A method that may still come true is UNSURE: GE may be GET. */
 static enum foreign http_or_none(const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

@@ -10,6 +10,7 @@
 #include "protocol/flags.h"
 #include "protocol/value.h"
 
+/* By the flags' letters; what their tokens say does not matter. */
 unsigned request_meta_place(const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -71,6 +72,7 @@ static void make_delete(const struct request *r, char flag, struct request *to, 
     to->args_len = (uint16_t)(p - args);
 }
 
+/* Without N a get is a get, and a miss a miss. */
 void request_without_making(const struct request *r, struct request *to, uint8_t *args)
 {
     *to = *r;

@@ -136,6 +136,7 @@ bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool str
     return true;
 }
 
+/* Such requests may be sent twice, or to several servers, and the first response wins. */
 bool request_only_reads(const struct request *r)
 {
     if (r->command_id != COMMAND_META_GET)
@@ -221,6 +222,7 @@ static struct request_parse parse_delete(const struct line *l, struct request *r
     return line_take_key(l, r, &l->token[1]) ? p : line_refuse(l, ERROR_FORMAT);
 }
 
+/* `incr key delta [noreply]`, `touch key exptime [noreply]` */
 static struct request_parse parse_arithmetic_or_touch(const struct line *l, struct request *r)
 {
     struct request_parse p = {.status = REQUEST_OK, .consumed = l->consumed, .keys = 1};

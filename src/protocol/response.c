@@ -150,6 +150,8 @@ static void find_debug_key(const uint8_t *end, struct response *r)
     r->rest = p;
 }
 
+/* The longest line has RESPONSE_LINE_MAX bytes: a server that sends more without an end is not waited for (I6). VALUE and VA come first, as
+ * they are nearly all of what is read. */
 enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max_value,
                                     struct response *r)
 {

@@ -1,8 +1,8 @@
 /* Requests with a value. Which bytes are the value and which are the next request must never be a guess.
  *
- * A client sends the value behind the line without waiting for an answer. When the line is refused, the value is still coming, and if it
- * were parsed as requests, whoever chose its bytes would choose the commands: anybody whose text an application caches. A guess
- * would harm more than one user, as one client's connection carries the requests of many.
+ * A client sends the value behind the line without waiting for an answer. When the line is refused, the value is still coming. If it were
+ * parsed as requests, a user whose text the application caches could send commands. One client's connection carries the requests of many
+ * users, so a wrong guess would harm others than the one who caused it.
  *
  * So when a line is refused, every reading of it is tried that a server or a client may have had in mind (struct readings). Where all
  * readings agree on the length, that many bytes are discarded and the client goes on (I9). Where they do not, the connection is closed
@@ -27,6 +27,7 @@ enum length_kind {
     LENGTH_ENDLESS, /* more than LENGTH_MAX: too many to discard */
 };
 
+/* As memcached reads it, so `-0` and `+5` are lengths, too. */
 static enum length_kind read_length(const uint8_t *at, size_t len, size_t *length)
 {
     int64_t n;
@@ -45,6 +46,7 @@ struct readings {
     size_t length; /* n == 1 */
 };
 
+/* Adds what the word says, if it is a number at all. */
 static void add_reading(struct readings *w, const uint8_t *at, size_t len)
 {
     size_t length = 0;
@@ -178,6 +180,8 @@ static bool take_arguments(struct request *r, const struct line *l)
     return good;
 }
 
+/* In memcached's order: the number of words, the numbers, the size, the value. A noreply counts from here on, as memcached answers a line
+ * with too many words even so. */
 struct request_parse store_parse(struct line *l, size_t len, struct request *r)
 {
     size_t fixed = r->command_id == COMMAND_CAS ? 6 : 5, length = 0;

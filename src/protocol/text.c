@@ -42,6 +42,8 @@ bool text_read_signed(const uint8_t *at, size_t len, int64_t *out)
     return true;
 }
 
+/* memcached reads with strtoull(3), which wraps a negative number, and then refuses what is negative. In effect `-0` passes, and so does a
+ * number so far below zero that it wraps to a small one. */
 bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out)
 {
     bool negative;
@@ -72,6 +74,7 @@ bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out)
     return true;
 }
 
+/* One digit is the most common number: flags, exptime, a short length. */
 size_t text_write_unsigned(uint8_t *to, uint64_t number)
 {
     if (number < 10) {

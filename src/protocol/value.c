@@ -26,6 +26,7 @@ static const uint8_t *line_end(const struct response *r)
     return end ? end : r->bytes + r->len;
 }
 
+/* t-1: the item never expires. */
 static int64_t read_ttl(const uint8_t *at, size_t len)
 {
     uint64_t seconds = 0;
@@ -50,6 +51,7 @@ static void read_meta_flags(struct response_value *v, const uint8_t *at, const u
     }
 }
 
+/* A VALUE has its numbers in a fixed order; a meta response has letters in the order of the request. */
 struct response_value response_read(const struct response *r)
 {
     assert(r->bytes && r->len > 0);
@@ -148,6 +150,7 @@ size_t response_rewrite_room(const struct response *r, const struct response_val
     return r->len + v->len + numbers * (TEXT_NUMBER_ROOM + 1);
 }
 
+/* Line first, then the data, then what followed them: CRLF, and END where it is a part of the response. */
 size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to)
 {
     const uint8_t *begin = to, *end = line_end(r), *at = r->bytes + 2;
