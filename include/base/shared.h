@@ -49,11 +49,10 @@ struct shared_dict {
     uint32_t chunks_n;
     uint32_t buckets_n;   /* a power of two */
     pthread_mutex_t lock; /* for all fields that follow, and the memory */
-    bool
-        is_changing; /* the lock's holder is in the middle of a change: if it dies, the items are lost */
-    uint32_t unused; /* first of the list of freed chunks */
-    uint32_t begun;  /* chunks that were ever used: those behind them are fresh */
-    uint32_t used;   /* chunks of items */
+    bool is_changing;     /* a change has begun: if the holder dies now, the items are lost */
+    uint32_t unused;      /* first of the list of freed chunks */
+    uint32_t begun;       /* chunks that were ever used: those behind them are fresh */
+    uint32_t used;        /* chunks of items */
     uint32_t items;
     uint32_t newest, oldest; /* ends of the list by age */
     uint64_t evictions;
@@ -63,8 +62,7 @@ struct shared_dict {
 struct shared {
     size_t size; /* bytes for dictionaries, which lie behind this struct */
     pthread_mutex_t lock;
-    uint32_t
-        dicts_n; /* stored last when a dictionary is made, so all that it counts are complete */
+    uint32_t dicts_n; /* stored last when one is made: all that it counts are complete */
     struct shared_dict dicts[SHARED_DICTS];
 } __attribute__((aligned(64)));
 
