@@ -75,11 +75,6 @@ static bool is_plain_seconds(const uint8_t *at, size_t len)
            number == (int32_t)number;
 }
 
-static bool is_mode(const uint8_t *at, size_t len)
-{
-    return len == 1 && memchr("AEPRS", *at, 5);
-}
-
 /* True when all servers that know `ms` understand the flag alike. */
 static bool is_plain_flag(const uint8_t *flag, size_t len)
 {
@@ -89,7 +84,7 @@ static bool is_plain_flag(const uint8_t *flag, size_t len)
     case 'J': return is_plain_unsigned(flag + 1, len - 1);
     case 'N':
     case 'R': return is_plain_seconds(flag + 1, len - 1);
-    case 'M': return is_mode(flag + 1, len - 1);
+    case 'M': return len == 2 && memchr("AEPRS", flag[1], 5); /* add, append, prepend, replace, set */
     default: return memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
     }
 }
