@@ -41,8 +41,9 @@ struct request {
 
     /* What follows is set by the floors above and of no use to a script. */
 
-    READ_ONLY uintptr_t owner;        /* who waits: a struct reply; with a depth, a struct leg */
-    READ_ONLY uintptr_t value_blob;   /* the struct blob of the value; 0: it is in the arena */
+    READ_ONLY uintptr_t owner;      /* gets the outcome: a client's reply or, with a depth, a leg */
+    READ_ONLY uintptr_t receiver;   /* the owner's kind: struct receiver of the route floor */
+    READ_ONLY uintptr_t value_blob; /* the struct blob of the value; 0: it is in the arena */
     READ_ONLY uintptr_t shown_key_at; /* the client's key when a script has changed it, or 0 */
     READ_ONLY uint64_t fill;          /* a copy's mark, see backend/written.h; 0: not a copy */
     READ_ONLY uint32_t part;          /* which key of its get this is, 0.. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "placement/hash.h"
+#include "base/bucket.h"
 
 /* Why: a policy such as l1_l2 reads a value in one place and writes a copy of it to another, a fill. Between the two any client may
  * write or delete the key. The copy must then not be made, or not stay.
@@ -108,7 +108,7 @@ struct writer writer_private(void)
 /* A pair is two slot numbers of 16 bits, each plus one, so that 0 means that there is none. */
 static uint32_t slot_of(const void *key, size_t len)
 {
-    return hash_bytes(HASH_XXH3, key, len) % SLOTS + 1;
+    return bucket_hash(key, len) % SLOTS + 1;
 }
 
 writes_pair writes_pair_of(const void *key, size_t len, const void *shown, size_t shown_len)

@@ -84,7 +84,7 @@ static bool is_plain_flag(const uint8_t *flag, size_t len)
     case 'J': return is_plain_unsigned(flag + 1, len - 1);
     case 'N':
     case 'R': return is_plain_seconds(flag + 1, len - 1);
-    case 'M': return len == 2 && memchr("AEPRS", flag[1], 5); /* add, append, prepend, replace, set */
+    case 'M': return len == 2 && memchr("AEPRS", flag[1], 5); /* a mode: add, append, ... */
     default: return memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
     }
 }
