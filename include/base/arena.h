@@ -1,8 +1,8 @@
 /* arena: the memory of one turn of the loop. What is read and rewritten in a turn lives here until arena_reset.
  *
- * Owned by the worker (or a tool), one a process; released with it. It allocates from one block made at start by moving a pointer up.
- * What does not fit gets its own blob, which the arena adopts, so arena_alloc never fails. Nothing in it survives the turn: to keep
- * bytes, copy them or take a reference to their blob. See src/base/arena.c for how the kinds of memory work together.
+ * Owned by the worker (or a tool), one a process; released with it. It allocates from one block made at start by moving a pointer
+ * up. What does not fit gets its own blob, which the arena adopts, so arena_alloc never fails. Nothing in it survives the turn:
+ * to keep bytes, copy them or take a reference to their blob. See src/base/arena.c for how the kinds of memory work together.
  */
 #ifndef MOONGATE_BASE_ARENA_H
 #define MOONGATE_BASE_ARENA_H

@@ -1,8 +1,8 @@
 /* blob: a block of bytes with a reference count, for what is too large to copy: values and kept input.
  *
- * blob_create gives its caller the first reference; blob_take adds one; blob_give drops one and frees the bytes with the last one. All
- * references are held by one process, so there are no locks. Bytes that nobody has written yet cost address space only, so a peer that
- * announces a large value and sends little of it holds little memory. Out of memory ends the process (see slab.h).
+ * blob_create gives its caller the first reference; blob_take adds one; blob_give drops one and frees the bytes with the last
+ * one. All references are held by one process, so there are no locks. Bytes that nobody has written yet cost address space only,
+ * so a peer that announces a large value and sends little of it holds little memory. Out of memory ends the process (see slab.h).
  */
 #ifndef MOONGATE_BASE_BLOB_H
 #define MOONGATE_BASE_BLOB_H

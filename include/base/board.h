@@ -1,8 +1,8 @@
 /* board: counters of all workers in one shared memory block, mapped by the master before it forks.
  *
- * The process that created it destroys it. Each part is written with plain stores by one process only and read by any process that
- * sums. A part outlives its worker: the next worker in that slot goes on counting where the last one stopped, but for gauges, which
- * the master sets to zero when a worker is gone. See src/base/board.c.
+ * The process that created it destroys it. Each part is written with plain stores by one process only and read by any process
+ * that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one stopped, but for
+ * gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
  */
 #ifndef MOONGATE_BASE_BOARD_H
 #define MOONGATE_BASE_BOARD_H
@@ -100,7 +100,8 @@ struct board_server {
     uint32_t latencies[BOARD_LATENCIES]; /* responses by their time; see board_latency_bucket */
 };
 
-/* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the script. */
+/* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
+ * script. */
 struct board_wishes {
     double drain_timeout;
     uint32_t max_conns;
@@ -117,7 +118,8 @@ struct board_worker {
 };
 
 /* Invariant: one process writes each part, and the master its own row. A slot has two parts: the process that drains and its
- * successor have one each. Exceptions: the handover, gauges of a worker that is gone, and `before`, which any process may write. */
+ * successor have one each. Exceptions: the handover, gauges of a worker that is gone, and `before`, which any process may
+ * write. */
 struct board {
     uint32_t workers;
     uint32_t parts_n;        /* 2 * workers */
@@ -135,12 +137,12 @@ unsigned board_latency_bucket(double seconds);
 /* The longest time that belongs to a bucket (< BOARD_LATENCIES), in seconds. */
 double board_latency_limit(unsigned bucket);
 
-/* The part's entry for the server of that name (not ""), made when there is none; NULL when all are taken. The board owns it. Only for
- * the process that writes the part. */
+/* The part's entry for the server of that name (not ""), made when there is none; NULL when all are taken. The board owns it.
+ * Only for the process that writes the part. */
 struct board_server *board_server(struct board_worker *part, const char *name);
 
-/* Maps a zeroed board for so many workers (> 0), with shared_bytes for dictionaries. Every process forked later shares it. NULL when out
- * of memory. */
+/* Maps a zeroed board for so many workers (> 0), with shared_bytes for dictionaries. Every process forked later shares it. NULL
+ * when out of memory. */
 struct board *board_create(uint32_t workers, size_t shared_bytes);
 
 /* Unmaps it, in this process. NULL is allowed. */

@@ -1,8 +1,9 @@
-/* handover: which process owns a client that the master has offered to a worker. The words are a part of the board, which owns them.
+/* handover: which process owns a client that the master has offered to a worker. The words are a part of the board, which owns
+ * them.
  *
- * I15: each client on its way has a word of shared memory, by its number: 1 for the first that this worker was offered. The master
- * offers it. Then the worker takes or declines it, or the master withdraws it; one compare-and-swap decides, so the first one wins. So
- * a client has exactly one owner at any moment, also when the master or the worker stops or dies.
+ * I15: each client on its way has a word of shared memory, by its number: 1 for the first that this worker was offered. The
+ * master offers it. Then the worker takes or declines it, or the master withdraws it; one compare-and-swap decides, so the first
+ * one wins. So a client has exactly one owner at any moment, also when the master or the worker stops or dies.
  */
 #ifndef MOONGATE_BASE_HANDOVER_H
 #define MOONGATE_BASE_HANDOVER_H

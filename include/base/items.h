@@ -25,8 +25,8 @@ void items_init(struct shared_dict *d);
 
 struct place items_place(struct shared *s, struct shared_dict *d, struct shared_key key);
 
-/* The lock's last holder has died: empties the dictionary if it died in the middle of a change. True if so. A process that dies in
- * here leaves the same work to the next holder. */
+/* The lock's last holder has died: empties the dictionary if it died in the middle of a change. True if so. A process that dies
+ * in here leaves the same work to the next holder. */
 bool items_recover(const struct place *p);
 
 /* The item of the key, or 0. Removes it when it has expired at `now`. */

@@ -1,10 +1,10 @@
 /* log: one line per event on stderr (or syslog once daemonized), as text or JSON.
  *
- * Owns nothing but its settings, which are process-wide: set them before the first worker is forked.
- * A line is written with one write(2), so lines of several processes never mix. A daemon does not wait when there is no room for a line:
- * the line is lost, and a later line gives the number of lost lines.
- * A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211: closed: timeout (37 in flight)`.
- * Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge lines.
+ * Owns nothing but its settings, which are process-wide: set them before the first worker is forked. A line is written with one
+ * write(2), so lines of several processes never mix. A daemon does not wait when there is no room for a line: the line is lost,
+ * and a later line gives the number of lost lines. A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211:
+ * closed: timeout (37 in flight)`. Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge
+ * lines.
  */
 #ifndef MOONGATE_BASE_LOG_H
 #define MOONGATE_BASE_LOG_H

@@ -1,7 +1,7 @@
 /* metrics: what a script counts: named counters, gauges and histograms, in a worker's part of the board, which owns them.
  *
- * Written with plain stores by the worker in that slot and summed by any process that reads. A metric stays once it is made: it goes
- * on counting over reloads and, but for gauges, in the next worker of that slot.
+ * Written with plain stores by the worker in that slot and summed by any process that reads. A metric stays once it is made: it
+ * goes on counting over reloads and, but for gauges, in the next worker of that slot.
  */
 #ifndef MOONGATE_BASE_METRICS_H
 #define MOONGATE_BASE_METRICS_H
@@ -53,8 +53,9 @@ struct metrics {
     struct metric_histogram histograms[METRICS];
 };
 
-/* The number of the metric of that kind and name, made when there is none. -1 when it cannot be made; then *wrong is a static sentence
- * that says why. A name has 1..METRIC_NAME - 1 bytes. bounds: for a histogram, bounds_n growing numbers, 1..METRIC_BOUNDS of them. */
+/* The number of the metric of that kind and name, made when there is none. -1 when it cannot be made; then *wrong is a static
+ * sentence that says why. A name has 1..METRIC_NAME - 1 bytes. bounds: for a histogram, bounds_n growing numbers,
+ * 1..METRIC_BOUNDS of them. */
 int metrics_open(struct metrics *m, enum metric_kind kind, const char *name, const double *bounds,
                  uint32_t bounds_n, const char **wrong);
 

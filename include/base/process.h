@@ -11,8 +11,8 @@
 
 enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
 
-/* Ignores the signals that would end a process and mean nothing to a server. SIGXCPU is not ignored: a limit of processor time is there to
- * end the process. */
+/* Ignores the signals that would end a process and mean nothing to a server. SIGXCPU is not ignored: a limit of processor time is
+ * there to end the process. */
 void process_ignore_signals(void);
 
 /* Raises the soft limit of open descriptors to the hard one. Where that fails, the log says so. */
@@ -21,12 +21,14 @@ void process_raise_files(void);
 /* False when fd is one of the last descriptors, which are kept for the process's own needs: connections to servers, files. */
 bool process_has_room(int fd);
 
-/* fork(2). stdio is flushed first, so that no text is written twice. All signals are blocked in the child until it calls process_begin, so
- * a handler of the parent never runs in the child. *mask: the signals that were blocked before. -1 with errno. */
+/* fork(2). stdio is flushed first, so that no text is written twice. All signals are blocked in the child until it calls
+ * process_begin, so a handler of the parent never runs in the child. *mask: the signals that were blocked before. -1 with
+ * errno. */
 pid_t process_fork(sigset_t *mask) __attribute__((warn_unused_result));
 
-/* In the child, after it has stopped the parent's watchers: sets TERM and CHLD to their defaults, and INT, HUP and QUIT too, or ignores
- * those three when the child takes its orders from the parent and not from the terminal. Then unblocks the signals; mask as above. */
+/* In the child, after it has stopped the parent's watchers: sets TERM and CHLD to their defaults, and INT, HUP and QUIT too, or
+ * ignores those three when the child takes its orders from the parent and not from the terminal. Then unblocks the signals; mask
+ * as above. */
 void process_begin(const sigset_t *mask, bool ignore_terminal);
 
 /* Seconds of a clock that never jumps (CLOCK_MONOTONIC). All processes of a host see the same time. */

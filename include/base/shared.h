@@ -1,9 +1,9 @@
 /* shared: named dictionaries in one region of memory that all workers share.
  *
  * The master maps the region before it forks and destroys it; every process may use it. A dictionary is carved out of it once and
- * stays: its values outlive scripts and workers. Each has a lock, held for one operation. A process that dies with the lock held stops
- * no other: the next one gets the lock, and empties the dictionary if it was being changed. When a dictionary is full, the item that
- * was used longest ago goes. See src/base/shared.c.
+ * stays: its values outlive scripts and workers. Each has a lock, held for one operation. A process that dies with the lock held
+ * stops no other: the next one gets the lock, and empties the dictionary if it was being changed. When a dictionary is full, the
+ * item that was used longest ago goes. See src/base/shared.c.
  */
 #ifndef MOONGATE_BASE_SHARED_H
 #define MOONGATE_BASE_SHARED_H
@@ -39,9 +39,9 @@ enum { SHARED_KEY_MAX = 250, SHARED_TEXT_MAX = 65536 };
 
 enum { SHARED_NAME = 64, SHARED_DICTS = 64, SHARED_LEAST = 4096 };
 
-/* For its items see base/items.h. Invariants (shared_is_sane): the chunks of all items are the used ones; the list by age and the chains by
- * hash hold every item once. I6: used <= chunks_n, which never grows. Chunk numbers count from 1, so that fresh memory, which is all
- * zero, is an empty dictionary. */
+/* For its items see base/items.h. Invariants (shared_is_sane): the chunks of all items are the used ones; the list by age and the
+ * chains by hash hold every item once. I6: used <= chunks_n, which never grows. Chunk numbers count from 1, so that fresh memory,
+ * which is all zero, is an empty dictionary. */
 struct shared_dict {
     char name[SHARED_NAME];
     size_t size; /* its bytes in the region */
@@ -72,13 +72,13 @@ struct shared *shared_create(size_t size);
 /* Unmaps it, in this process. NULL is allowed. */
 void shared_destroy(struct shared *s);
 
-/* The dictionary of that name (1..SHARED_NAME - 1 bytes), made with `size` bytes (>= SHARED_LEAST) when there is none. The region owns
- * it. NULL when it cannot be made or has another size; then *wrong is a static sentence that says why. */
+/* The dictionary of that name (1..SHARED_NAME - 1 bytes), made with `size` bytes (>= SHARED_LEAST) when there is none. The region
+ * owns it. NULL when it cannot be made or has another size; then *wrong is a static sentence that says why. */
 struct shared_dict *shared_open(struct shared *s, const char *name, size_t len, size_t size,
                                 const char **wrong);
 
-/* The operations. Keys have 1..SHARED_KEY_MAX bytes. Times are seconds of the monotonic clock; a value with `expires` 0 never expires.
- * Each waits for the dictionary's lock. */
+/* The operations. Keys have 1..SHARED_KEY_MAX bytes. Times are seconds of the monotonic clock; a value with `expires` 0 never
+ * expires. Each waits for the dictionary's lock. */
 
 struct shared_key {
     const char *bytes;
@@ -93,8 +93,8 @@ enum shared_status shared_set(struct shared *s, struct shared_dict *d, struct sh
 enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct shared_key key,
                               const struct shared_value *value, double expires, double now);
 
-/* Adds *number, and stores the sum there. Without such a key, the sum with *initial is stored and expires at `expires`; with `initial`
- * NULL the result is ABSENT. A key that is there keeps its time. */
+/* Adds *number, and stores the sum there. Without such a key, the sum with *initial is stored and expires at `expires`; with
+ * `initial` NULL the result is ABSENT. A key that is there keeps its time. */
 enum shared_status shared_incr(struct shared *s, struct shared_dict *d, struct shared_key key,
                                double *number, const double *initial, double expires, double now);
 enum shared_status shared_delete(struct shared *s, struct shared_dict *d, struct shared_key key,

@@ -1,7 +1,7 @@
 /* writes: which keys are being written, and which copies are being made, by any worker of this machine; see src/base/writes.c.
  *
- * One table of slots, which keys share by their hashes, in memory that the master maps before it forks; the board owns it. Each worker
- * also counts in its row what it has in flight, so that the master can subtract that when the worker dies.
+ * One table of slots, which keys share by their hashes, in memory that the master maps before it forks; the board owns it. Each
+ * worker also counts in its row what it has in flight, so that the master can subtract that when the worker dies.
  */
 #ifndef MOONGATE_BASE_WRITES_H
 #define MOONGATE_BASE_WRITES_H
@@ -21,7 +21,8 @@ struct writer {
     uint32_t worker; /* its row: the number of its part of the board */
 };
 
-/* The slots of a request: the slot of its key, and the slot of the key that the client sent where a script has changed the key. */
+/* The slots of a request: the slot of its key, and the slot of the key that the client sent where a script has changed the
+ * key. */
 typedef uint32_t writes_pair;
 enum { WRITES_NONE = 0, WRITES_ALL = 0x8001 }; /* flush_all: every key */
 
@@ -56,13 +57,13 @@ void writes_flush_later(const struct writer *w, double delay, double now);
 /* A number that changes with every write and plan that begins or ends in the slots; never 0. */
 uint64_t writes_mark(const struct writer *w, writes_pair pair, double now);
 
-/* True when a copy of what was read since the mark may be made: the mark has not changed, and nothing is in flight but the caller's own
- * `plans` plans. */
+/* True when a copy of what was read since the mark may be made: the mark has not changed, and nothing is in flight but the
+ * caller's own `plans` plans. */
 bool writes_allow(const struct writer *w, writes_pair pair, uint64_t mark, uint32_t plans,
                   double now);
 
-/* The same for writes alone, without plans: for a caller whose own writes are plans. sends_of_one: by how much one write changes the mark
- * from its beginning to its end. */
+/* The same for writes alone, without plans: for a caller whose own writes are plans. sends_of_one: by how much one write changes
+ * the mark from its beginning to its end. */
 uint64_t sends_mark(const struct writer *w, writes_pair pair, double now);
 bool sends_allow(const struct writer *w, writes_pair pair, uint64_t mark, double now);
 uint64_t sends_of_one(writes_pair pair);
@@ -70,12 +71,14 @@ uint64_t sends_of_one(writes_pair pair);
 /* The slots of a key's copies in one place. place: any number that differs from place to place. */
 writes_pair copies_pair(writes_pair pair, uint32_t place);
 
-/* begin and end: a copy is being made, until it is known to be right or deleted. doubt: a copy that may be old may stay until `until`. */
+/* begin and end: a copy is being made, until it is known to be right or deleted. doubt: a copy that may be old may stay until
+ * `until`. */
 void copies_begin(const struct writer *w, writes_pair pair);
 void copies_end(const struct writer *w, writes_pair pair);
 void copies_doubt(const struct writer *w, writes_pair pair, double until);
 
-/* A number that changes with every copy that begins or ends; and whether a copy that was read since that mark may be an old value. */
+/* A number that changes with every copy that begins or ends; and whether a copy that was read since that mark may be an old
+ * value. */
 uint64_t copies_mark(const struct writer *w, writes_pair pair);
 bool copies_are_doubtful(const struct writer *w, writes_pair pair, uint64_t mark, double now);
 

@@ -1,11 +1,11 @@
 /* addr: addresses of servers and listeners, parsed from and printed as text.
  *
- * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte (unused bytes are zero). Any process may
- * use it. addr_resolve looks up names with getaddrinfo(3), which may block: only while the command line is read, never from a running
- * loop (discovery/resolver.h is for that).
+ * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte (unused bytes are zero). Any
+ * process may use it. addr_resolve looks up names with getaddrinfo(3), which may block: only while the command line is read,
+ * never from a running loop (discovery/resolver.h is for that).
  *
- * The grammar of an address, whether it comes from the command line, a script, a file, a name server or a configuration endpoint. addr.c
- * is its only parser. It takes nothing else, and an address that it takes reads the same after it was printed.
+ * The grammar of an address, whether it comes from the command line, a script, a file, a name server or a configuration endpoint.
+ * addr.c is its only parser. It takes nothing else, and an address that it takes reads the same after it was printed.
  *
  *   address = host | host ":" port | v6 | "[" v6 "]" | "[" v6 "]:" port | "unix:" path
  *   host    = name | v4
@@ -49,8 +49,8 @@ struct addr_spec {
     bool has_port;
 };
 
-/* Reads an address (len bytes, without a NUL) into spec. Returns NULL, or a sentence that says what is wrong ("port 70000 is not in
- * 0..65535"), which is valid until the next call in this thread. */
+/* Reads an address (len bytes, without a NUL) into spec. Returns NULL, or a sentence that says what is wrong ("port 70000 is not
+ * in 0..65535"), which is valid until the next call in this thread. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len);
 
 /* The same for a host or v6 alone, where the port stands somewhere else: spec has no port. */
@@ -59,12 +59,12 @@ const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_
 /* The same for a port alone. */
 const char *addr_port_parse(uint16_t *port, const char *text, size_t len);
 
-/* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket). Then *out is its address, with `port` where spec has none.
- * Never blocks. */
+/* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket). Then *out is its address, with `port` where spec has
+ * none. Never blocks. */
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out);
 
-/* Looks up spec. Stores at most max addresses (> 0) in out, with `port` where spec has none, each once, and their number in *n, at least 1
- * on success. Returns NULL, or a sentence that says why not, valid until the next call in this thread. May block. */
+/* Looks up spec. Stores at most max addresses (> 0) in out, with `port` where spec has none, each once, and their number in *n,
+ * at least 1 on success. Returns NULL, or a sentence that says why not, valid until the next call in this thread. May block. */
 const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct addr *out, size_t max,
                          size_t *n);
 

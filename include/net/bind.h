@@ -1,5 +1,5 @@
-/* bind: one item of --bind, parsed. A plain value that owns nothing: its pointers go into the text that it was read from, which the
- * options own. Any process.
+/* bind: one item of --bind, parsed. A plain value that owns nothing: its pointers go into the text that it was read from, which
+ * the options own. Any process.
  *
  *   bind   = [ label "=" ] address { "," access }    the address as in net/addr.h; access only of unix sockets,
  *                                                    each once, in any order
@@ -37,8 +37,8 @@ struct bind_access {
     int mode;  /* -1: what the umask leaves */
 };
 
-/* Looks up owner and group. Without an owner in spec, the owner is `user` (--user, or NULL) when this process is root and may give files
- * away. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
+/* Looks up owner and group. Without an owner in spec, the owner is `user` (--user, or NULL) when this process is root and may
+ * give files away. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
 const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access);
 
 #endif

@@ -1,8 +1,8 @@
-/* doors: accepts clients: a watcher for each listener, and a rest when descriptors or memory have run out. One descriptor is kept in
- * reserve, so that a client can be refused with an answer when there is no other.
+/* doors: accepts clients: a watcher for each listener, and a rest when descriptors or memory have run out. One descriptor is kept
+ * in reserve, so that a client can be refused with an answer when there is no other.
  *
- * Embedded in the master, or in the worker that is the only process; the owner releases them. The listeners belong to main. The owner
- * decides whether the doors are open, and calls doors_watch each time when that may have changed.
+ * Embedded in the master, or in the worker that is the only process; the owner releases them. The listeners belong to main. The
+ * owner decides whether the doors are open, and calls doors_watch each time when that may have changed.
  */
 #ifndef MOONGATE_NET_DOORS_H
 #define MOONGATE_NET_DOORS_H

@@ -1,8 +1,8 @@
 /* inbuf: what a connection has read but cannot use yet, and the reading itself. Embedded in its connection, which releases it.
  *
- * Bytes are read into the turn's arena and used there. Only the cut end of the last message is kept, in a blob that the inbuf owns until
- * the message is whole. Then the arena adopts the blob, so that whole messages live until the turn's end wherever they are. A connection
- * between two messages owns no memory. One process.
+ * Bytes are read into the turn's arena and used there. Only the cut end of the last message is kept, in a blob that the inbuf
+ * owns until the message is whole. Then the arena adopts the blob, so that whole messages live until the turn's end wherever they
+ * are. A connection between two messages owns no memory. One process.
  */
 #ifndef MOONGATE_NET_INBUF_H
 #define MOONGATE_NET_INBUF_H
@@ -28,15 +28,16 @@ struct inbuf_input {
 enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
                           struct inbuf_input *input) __attribute__((warn_unused_result));
 
-/* How many bytes beyond what completes the kept message may be read without reading any of the next one: 0 when its length is known;
- * else the bytes up to the end of its line, as far as the kernel has them. At most `most`. For a client that moves to another process. */
+/* How many bytes beyond what completes the kept message may be read without reading any of the next one: 0 when its length is
+ * known; else the bytes up to the end of its line, as far as the kernel has them. At most `most`. For a client that moves to
+ * another process. */
 size_t inbuf_missing(const struct inbuf *in, int fd, size_t most);
 
 /* Bytes of memory that the kept message takes, at most. Pages that nobody has written do not count. */
 size_t inbuf_held(const struct inbuf *in);
 
-/* Keeps what is left of input->rest: its last `len` bytes, the cut end of a message (0: nothing is left); need as in the struct. Call it
- * after each read that returned IO_OK, with the arena that was read into. */
+/* Keeps what is left of input->rest: its last `len` bytes, the cut end of a message (0: nothing is left); need as in the struct.
+ * Call it after each read that returned IO_OK, with the arena that was read into. */
 void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need);
 
 /* The kept bytes (there must be some), to be used now: the arena adopts their blob. Call inbuf_keep afterwards. */

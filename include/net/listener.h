@@ -1,7 +1,8 @@
-/* listener: the sockets that clients connect to. main creates and destroys them; the master (or the single process) accepts from them.
+/* listener: the sockets that clients connect to. main creates and destroys them; the master (or the single process) accepts from
+ * them.
  *
- * Bound once at start from --bind and --port; workers never touch them. The process that made a unix socket's file removes it. The file
- * belongs to the owner that --bind names, or to --user.
+ * Bound once at start from --bind and --port; workers never touch them. The process that made a unix socket's file removes it.
+ * The file belongs to the owner that --bind names, or to --user.
  */
 #ifndef MOONGATE_NET_LISTENER_H
 #define MOONGATE_NET_LISTENER_H
@@ -31,12 +32,12 @@ struct listeners_wanted {
     const char *user; /* owner of unix sockets' files for items without owner=; or NULL */
 };
 
-/* Binds and listens on all items, and logs `listening on ADDRESS` (and its label) for each. On failure it prints one line on stderr
- * (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
+/* Binds and listens on all items, and logs `listening on ADDRESS` (and its label) for each. On failure it prints one line on
+ * stderr (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
 struct listeners *listeners_create(const struct listeners_wanted *wanted);
 
-/* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove them.
- * To drain, call it before listeners_destroy; a second call does nothing. */
+/* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove
+ * them. To drain, call it before listeners_destroy; a second call does nothing. */
 void listeners_close(struct listeners *l, bool unlink_files);
 
 /* After the process has become another user: logs which files of unix sockets it cannot remove, and the cure. */

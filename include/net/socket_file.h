@@ -16,11 +16,12 @@ struct socket_file {
     ino_t ino; /* 0: none was made */
 };
 
-/* True when nobody listens on the socket file at addr: a connection is refused. When that cannot be tried, it counts as in use. */
+/* True when nobody listens on the socket file at addr: a connection is refused. When that cannot be tried, it counts as in
+ * use. */
 bool socket_file_is_stale(const struct addr *addr);
 
-/* Binds fd to the path and gives the file its mode and owner, all before anybody can connect. False, with errno, and without a file; then
- * *owner is true when bind(2) succeeded and the owner could not be set. */
+/* Binds fd to the path and gives the file its mode and owner, all before anybody can connect. False, with errno, and without a
+ * file; then *owner is true when bind(2) succeeded and the owner could not be set. */
 bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
                       const struct bind_access *access, bool *owner);
 

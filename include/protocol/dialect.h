@@ -1,11 +1,11 @@
 /* dialect: what a connection's server is known to understand, learnt from its answers to `version` and `mn`.
  *
- * A plain value, kept by the connection; pure functions. I10: it decides whether a request may be sent at all, whether it may share a
- * connection with others, and whether the stream is still in step after a refusal.
+ * A plain value, kept by the connection; pure functions. I10: it decides whether a request may be sent at all, whether it may
+ * share a connection with others, and whether the stream is still in step after a refusal.
  *
- * A server that refuses a request with a value may read the value to its end, or leave it in the stream and run its lines as commands.
- * Which one depends on the version and on the text of the refusal; tests/servers measures it. A version that was not measured counts as
- * not known.
+ * A server that refuses a request with a value may read the value to its end, or leave it in the stream and run its lines as
+ * commands. Which one depends on the version and on the text of the refusal; tests/servers measures it. A version that was not
+ * measured counts as not known.
  */
 #ifndef MOONGATE_PROTOCOL_DIALECT_H
 #define MOONGATE_PROTOCOL_DIALECT_H

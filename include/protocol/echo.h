@@ -1,8 +1,8 @@
 /* echo: keys that a server would repeat in a way that breaks the lines of its response. Pure functions; they own nothing.
  *
- * A key that came as base64 may hold spaces and line ends. A server repeats it raw where the item was made by arithmetic, append or
- * a vivifying get, and some versions do so for `me`. So k is left out of the line that is sent, and the key is added to the response
- * here (I2).
+ * A key that came as base64 may hold spaces and line ends. A server repeats it raw where the item was made by arithmetic, append
+ * or a vivifying get, and some versions do so for `me`. So k is left out of the line that is sent, and the key is added to the
+ * response here (I2).
  */
 #ifndef MOONGATE_PROTOCOL_ECHO_H
 #define MOONGATE_PROTOCOL_ECHO_H
@@ -31,16 +31,18 @@ static inline size_t echo_room(const struct response *r, size_t key_len)
     return r->len + key_len + sizeof " k b" - 1;
 }
 
-/* Writes the meta response r, with ` kKEY b` behind those of its flags that are among the n letters, to `to`, which has echo_room bytes.
- * r becomes the result and points into `to`. key: as it is on the wire. */
+/* Writes the meta response r, with ` kKEY b` behind those of its flags that are among the n letters, to `to`, which has echo_room
+ * bytes. r becomes the result and points into `to`. key: as it is on the wire. */
 void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uint8_t *key,
                  size_t key_len, uint8_t *to);
 
-/* response_parse for the response to a `me` with the key raw[0..raw_len) (<= KEY_MAX bytes), which the server may have repeated raw. */
+/* response_parse for the response to a `me` with the key raw[0..raw_len) (<= KEY_MAX bytes), which the server may have repeated
+ * raw. */
 enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const uint8_t *raw,
                                       size_t raw_len, struct response *r);
 
-/* Writes the ME response r with another key to `to`, which has r->len + key_len bytes. r becomes the result and points into `to`. */
+/* Writes the ME response r with another key to `to`, which has r->len + key_len bytes. r becomes the result and points into
+ * `to`. */
 void echo_replace_debug(struct response *r, const uint8_t *key, size_t key_len, uint8_t *to);
 
 #endif

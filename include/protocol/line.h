@@ -41,8 +41,8 @@ struct request_parse line_refuse(const struct line *l, const char *error);
 bool line_take_key(const struct line *l, struct request *r, const struct token *t);
 bool line_take_exptime(struct request *r, const uint8_t *at, size_t len);
 
-/* Takes all flags of a meta command's line, and its key as it stands: the caller of request_parse decodes a base64 key, as that takes
- * memory. Returns NULL, or the error line for what cannot be sent on. */
+/* Takes all flags of a meta command's line, and its key as it stands: the caller of request_parse decodes a base64 key, as that
+ * takes memory. Returns NULL, or the error line for what cannot be sent on. */
 const char *line_take_meta(const struct line *l, struct request *r);
 
 /* Parse the rest of a line with a value: set, add and their like; ms. len: bytes of the whole input, from the line's start on. */

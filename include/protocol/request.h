@@ -1,10 +1,11 @@
 /* request: one request, as parsed from a client's bytes, as the script sees it, and as it is sent on. Pure functions.
  *
- * A struct request is a plain value of a worker or a tool and owns nothing. Its pointers point into the bytes that were parsed, and live
- * as long as those do (in a worker: until the turn ends). See src/protocol/request.c for how the files of this floor work together.
+ * A struct request is a plain value of a worker or a tool and owns nothing. Its pointers point into the bytes that were parsed,
+ * and live as long as those do (in a worker: until the turn ends). See src/protocol/request.c for how the files of this floor
+ * work together.
  *
- * Two compilers read this header: C, and LuaJIT's FFI (through script/abi.h, preprocessed with MOONGATE_CDEF). Fields that only C may
- * write are READ_ONLY for Lua, and addresses are integers, so that a script can neither follow nor forge them.
+ * Two compilers read this header: C, and LuaJIT's FFI (through script/abi.h, preprocessed with MOONGATE_CDEF). Fields that only C
+ * may write are READ_ONLY for Lua, and addresses are integers, so that a script can neither follow nor forge them.
  */
 #ifndef MOONGATE_PROTOCOL_REQUEST_H
 #define MOONGATE_PROTOCOL_REQUEST_H
@@ -100,12 +101,13 @@ struct request_rules {
     bool strict_keys; /* no control bytes in keys */
 };
 
-/* Parses the first request in bytes[0..len). For OK, KEYS and REFUSED it fills r, where the fields of the floors above become zero. For
- * KEYS, r->key_at is the first key and r->key_len is 0. */
+/* Parses the first request in bytes[0..len). For OK, KEYS and REFUSED it fills r, where the fields of the floors above become
+ * zero. For KEYS, r->key_at is the first key and r->key_len is 0. */
 struct request_parse request_parse(const uint8_t *bytes, size_t len,
                                    const struct request_rules *rules, struct request *r);
 
-/* Takes the next key of a get that request_parse has checked from *at .. end into r, and moves *at behind it. False when there is none. */
+/* Takes the next key of a get that request_parse has checked from *at .. end into r, and moves *at behind it. False when there is
+ * none. */
 bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r);
 
 /* True when a key may be sent: 1..250 bytes without NUL, space, CR and LF; with strict, without any other control byte too. */
@@ -114,8 +116,8 @@ bool request_key_is_valid(const uint8_t *key, size_t len, bool strict);
 /* The exptime to send: all 64 bits as they came, for the server to judge, unless the script has written another one. */
 int64_t request_exptime(const struct request *r);
 
-/* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32
- * bits, an exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
+/* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32 bits, an
+ * exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
 bool request_store_is_odd(const struct request *r);
 static inline bool request_is_odd(const struct request *r)
 {
@@ -129,23 +131,24 @@ static inline bool request_is_rare(const struct request *r)
     return (r->value_at || r->command_id == COMMAND_DELETE) && request_may_be_rare(r);
 }
 
-/* Changes r's key. The caller keeps the new key's bytes alive as long as r; the client is still shown its own key. False, and nothing has
- * changed, when the key may not be sent: see request_may_have_key. */
+/* Changes r's key. The caller keeps the new key's bytes alive as long as r; the client is still shown its own key. False, and
+ * nothing has changed, when the key may not be sent: see request_may_have_key. */
 bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool strict);
 
 /* True when r changes nothing on its server, however often it is sent: get, gets, and mg with no flag that writes. */
 bool request_only_reads(const struct request *r);
 
-/* Takes the next flag of a meta command from *at .. end, and moves *at behind it; false when there is none. *len is at least 1. */
+/* Takes the next flag of a meta command from *at .. end, and moves *at behind it; false when there is none. *len is at least
+ * 1. */
 bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len);
 
-/* Writes a key of len (<= KEY_MAX) bytes as it is on the wire, in base64 when r says so, to `to`, which has KEY_WIRE_ROOM bytes. Returns
- * its length. */
+/* Writes a key of len (<= KEY_MAX) bytes as it is on the wire, in base64 when r says so, to `to`, which has KEY_WIRE_ROOM bytes.
+ * Returns its length. */
 enum { KEY_WIRE_ROOM = 336 };
 size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len, uint8_t *to);
 
-/* Decodes the base64 key of r (META_BASE64, as parsed) into `to`, which has KEY_MAX bytes, and makes it r's key. False when it decodes to
- * nothing. */
+/* Decodes the base64 key of r (META_BASE64, as parsed) into `to`, which has KEY_MAX bytes, and makes it r's key. False when it
+ * decodes to nothing. */
 bool request_decode_key(struct request *r, uint8_t *to);
 
 /* The bytes that request_encode_line needs at most: for any request, and for r. */
@@ -155,9 +158,9 @@ static inline size_t request_line_room(const struct request *r)
     return KEY_WIRE_ROOM + 160 + r->args_len;
 }
 
-/* Writes the request's line for a server (I10: numbers in one form; I5: never noreply or q) to `to`, which has request_line_room(r) bytes.
- * For a store the line ends with its CRLF and the caller appends value and CRLF. For a retrieval the line has no CRLF yet, so that more
- * keys may follow. Returns the bytes written. */
+/* Writes the request's line for a server (I10: numbers in one form; I5: never noreply or q) to `to`, which has
+ * request_line_room(r) bytes. For a store the line ends with its CRLF and the caller appends value and CRLF. For a retrieval the
+ * line has no CRLF yet, so that more keys may follow. Returns the bytes written. */
 size_t request_encode_line(const struct request *r, uint8_t *to);
 
 #endif

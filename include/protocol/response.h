@@ -1,7 +1,7 @@
 /* response: what a server answers, parsed one line (or one value) at a time. Pure functions.
  *
- * A struct response is a plain value that owns nothing; its pointers point into the bytes that were parsed, and live as long as those do.
- * I3: whatever memcached would not send is INVALID, and the connection that it came on must be closed.
+ * A struct response is a plain value that owns nothing; its pointers point into the bytes that were parsed, and live as long as
+ * those do. I3: whatever memcached would not send is INVALID, and the connection that it came on must be closed.
  */
 #ifndef MOONGATE_PROTOCOL_RESPONSE_H
 #define MOONGATE_PROTOCOL_RESPONSE_H

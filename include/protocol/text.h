@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads a number as memcached does: white space, a sign, decimal digits, then the end or white space. Returns false for anything else and
- * for a number of more than 64 bits. The unsigned form takes a minus only where the wrapped value is not negative as a signed number
- * (memcached's rule). */
+/* Reads a number as memcached does: white space, a sign, decimal digits, then the end or white space. Returns false for anything
+ * else and for a number of more than 64 bits. The unsigned form takes a minus only where the wrapped value is not negative as a
+ * signed number (memcached's rule). */
 bool text_read_signed(const uint8_t *at, size_t len, int64_t *out);
 bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out);
 

@@ -1,5 +1,5 @@
-/* value: what a response carries, for code that reads it and does not only pass it on. Pure functions; they own nothing, and pointers point
- * into the response. */
+/* value: what a response carries, for code that reads it and does not only pass it on. Pure functions; they own nothing, and
+ * pointers point into the response. */
 #ifndef MOONGATE_PROTOCOL_VALUE_H
 #define MOONGATE_PROTOCOL_VALUE_H
 
@@ -19,15 +19,16 @@ struct response_value {
 /* Reads a whole response, one for which response_parse has returned RESPONSE_DONE. */
 struct response_value response_read(const struct response *r);
 
-/* Finds the flag with that letter in a meta response; *token is what follows the letter, *len its length. False when there is none. */
+/* Finds the flag with that letter in a meta response; *token is what follows the letter, *len its length. False when there is
+ * none. */
 bool response_find_flag(const struct response *r, uint8_t letter, const uint8_t **token,
                         size_t *len);
 
 /* True when the line of a VALUE has a cas. */
 bool response_has_cas(const struct response *r);
 
-/* Writes r with v's data, flags and cas to `to`, which has response_rewrite_room bytes. Returns their number. Only what the line has
- * already is replaced; nothing is added to it. v->at: the data, NULL when r has none. */
+/* Writes r with v's data, flags and cas to `to`, which has response_rewrite_room bytes. Returns their number. Only what the line
+ * has already is replaced; nothing is added to it. v->at: the data, NULL when r has none. */
 size_t response_rewrite_room(const struct response *r, const struct response_value *v);
 size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to);
 

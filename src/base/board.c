@@ -3,11 +3,12 @@
  * `stats` from any worker shows the numbers of the whole service, and a scrape of the metrics must not disturb the workers.
  * So each process counts in its own part of one shared block, and the reader adds the parts up. Three rules make that safe:
  *
- * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader loads the
- *   old or the new number, never half of each. Cells of one part may be from different moments: a sum is close, not a snapshot.
+ * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader
+ *   loads the old or the new number, never half of each. Cells of one part may be from different moments: a sum is close, not a
+ *   snapshot.
  * - A name is written once, its first byte last and with release order. A reader that sees the first byte sees all of the name.
- * - A part outlives its process. The next worker in the slot goes on counting from there, so sums never go back. Gauges are about things
- *   that died with the process, so the master sets them to zero (board_clear_gauges).
+ * - A part outlives its process. The next worker in the slot goes on counting from there, so sums never go back. Gauges are about
+ *   things that died with the process, so the master sets them to zero (board_clear_gauges).
  *
  * `stats reset` must not store into other processes' parts, so it keeps the sums of that moment and board_sum subtracts them.
  *
@@ -133,8 +134,8 @@ void board_reset(struct board *board)
 
 /* --- servers ----------------------------------------------------------------------------------- */
 
-/* A linear search: servers are looked up when a script is loaded, not for a request. A longer name is cut; two servers whose names
- * differ only behind that share an entry. */
+/* A linear search: servers are looked up when a script is loaded, not for a request. A longer name is cut; two servers whose
+ * names differ only behind that share an entry. */
 struct board_server *board_server(struct board_worker *part, const char *name)
 {
     assert(name[0]);
@@ -152,8 +153,9 @@ struct board_server *board_server(struct board_worker *part, const char *name)
     return NULL;
 }
 
-/* A histogram of buckets that grow like the time: four to a doubling, from 10 us on, so that a percentile is at most a quarter off.
- * 96 of them reach two minutes; the last one has no limit. frexp splits a time into its doubling and its place within that. */
+/* A histogram of buckets that grow like the time: four to a doubling, from 10 us on, so that a percentile is at most a quarter
+ * off. 96 of them reach two minutes; the last one has no limit. frexp splits a time into its doubling and its place within
+ * that. */
 unsigned board_latency_bucket(double seconds)
 {
     int doublings;

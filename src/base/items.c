@@ -1,11 +1,11 @@
 /* How a dictionary uses its bytes: buckets first, an array of item numbers, then chunks of 64 bytes, a cache line each.
  *
- * An item is a chain of chunks: a head with the links and as much of key and text as fits, and as many others as the rest takes. Chunks
- * of one size need no allocator: a freed chunk fits every item, so memory does not fragment and the bound is exact (I6). The price is
- * that bytes of a long text are not in one piece; the cursor walks over the joints.
+ * An item is a chain of chunks: a head with the links and as much of key and text as fits, and as many others as the rest takes.
+ * Chunks of one size need no allocator: a freed chunk fits every item, so memory does not fragment and the bound is exact (I6).
+ * The price is that bytes of a long text are not in one piece; the cursor walks over the joints.
  *
- * Each item stands in two lists: its bucket's chain, to be found, and the list by age, so that the one that was used longest ago can go.
- * A change keeps both lists and the counts right or, if its process dies, leaves is_changing set (see shared.c). */
+ * Each item stands in two lists: its bucket's chain, to be found, and the list by age, so that the one that was used longest ago
+ * can go. A change keeps both lists and the counts right or, if its process dies, leaves is_changing set (see shared.c). */
 #include "base/items.h"
 
 #include <assert.h>
@@ -70,8 +70,8 @@ struct place items_place(struct shared *s, struct shared_dict *d, struct shared_
 
 /* --- changes ----------------------------------------------------------------------------------- */
 
-/* Every change is between these two, so that the next holder of the lock knows if a process died in the middle. The fence keeps the
- * stores of the change behind the mark, and the release keeps them before its end. */
+/* Every change is between these two, so that the next holder of the lock knows if a process died in the middle. The fence keeps
+ * the stores of the change behind the mark, and the release keeps them before its end. */
 static void change_begin(struct shared_dict *d)
 {
     assert(!d->is_changing);

@@ -1,11 +1,11 @@
 /* The log must neither stop the service nor lie. What follows from that:
  *
- * - A line is composed in memory and goes out with one write(2), so lines of several processes do not mix. LINE_MAX_BYTES is PIPE_BUF,
- *   the most that a pipe takes in one piece.
- * - A daemon never waits for the reader of its log (see log_sink.c). A line for which there is no room is lost and counted. Once a line
- *   was lost, every later one is lost too until the line with their number is written: a reader sees the gap where it is.
- * - A message holds bytes that peers chose: keys, answers of servers, names. They are escaped, so no peer can forge a line, and a line
- *   is cut at LINE_MAX_BYTES, so no peer can fill the disk with one.
+ * - A line is composed in memory and goes out with one write(2), so lines of several processes do not mix. LINE_MAX_BYTES is
+ *   PIPE_BUF, the most that a pipe takes in one piece.
+ * - A daemon never waits for the reader of its log (see log_sink.c). A line for which there is no room is lost and counted. Once
+ *   a line was lost, every later one is lost too until the line with their number is written: a reader sees the gap where it is.
+ * - A message holds bytes that peers chose: keys, answers of servers, names. They are escaped, so no peer can forge a line, and a
+ *   line is cut at LINE_MAX_BYTES, so no peer can fill the disk with one.
  * - What can happen for each request or each connection has a budget of lines a second (log_allows).
  *
  * errno stays as it was, as callers log what failed and then look at why. */
@@ -79,8 +79,8 @@ static void line_end(struct line *line, const char *text)
     line->len += n;
 }
 
-/* One byte that may not stand in a line as it is. JSON has no notation for a byte that is not a character, so it reads as it does in
- * text, \xff, with the backslash escaped. */
+/* One byte that may not stand in a line as it is. JSON has no notation for a byte that is not a character, so it reads as it does
+ * in text, \xff, with the backslash escaped. */
 static bool line_add_escaped(struct line *line, unsigned char byte, bool json)
 {
     char text[8];

@@ -1,11 +1,12 @@
 /* Writing without waiting, to a descriptor that other programs share.
  *
- * O_NONBLOCK belongs to an open file description, and standard error is often the shell's or the supervisor's, too: a program that
- * finds it non-blocking loses output. So a pipe or a terminal is opened a second time by /proc/self/fd/2; that description is ours
- * alone. A socket has MSG_DONTWAIT for each message. Where neither works, poll(2) looks for room before each line; another process may
- * take the room in between, so such a write may wait, but only then.
+ * O_NONBLOCK belongs to an open file description, and standard error is often the shell's or the supervisor's, too: a program
+ * that finds it non-blocking loses output. So a pipe or a terminal is opened a second time by /proc/self/fd/2; that description
+ * is ours alone. A socket has MSG_DONTWAIT for each message. Where neither works, poll(2) looks for room before each line;
+ * another process may take the room in between, so such a write may wait, but only then.
  *
- * A non-blocking write may take a part of a line. The rest is lost, and the next line begins with a newline, so that it is readable. */
+ * A non-blocking write may take a part of a line. The rest is lost, and the next line begins with a newline, so that it is
+ * readable. */
 #include "base/log_sink.h"
 
 #include <assert.h>

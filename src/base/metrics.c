@@ -1,5 +1,5 @@
-/* The script's metrics, by the rules of the board (see board.c): one writer, plain stores, names that appear whole. A metric is found
- * by its name, not its number, when parts are added up: two workers may have made theirs in another order. */
+/* The script's metrics, by the rules of the board (see board.c): one writer, plain stores, names that appear whole. A metric is
+ * found by its name, not its number, when parts are added up: two workers may have made theirs in another order. */
 #include "base/metrics.h"
 
 #include <assert.h>

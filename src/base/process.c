@@ -1,8 +1,9 @@
-/* Signals and fork. The master forks workers, and a child that checks a script before a reload. Right after fork(2) the child still has
- * the parent's handlers, and libev's handler writes into a pipe that the parent reads. So all signals are blocked across the fork, and the
- * child unblocks them when its handlers are right. A signal that comes meanwhile waits; none is lost.
+/* Signals and fork. The master forks workers, and a child that checks a script before a reload. Right after fork(2) the child
+ * still has the parent's handlers, and libev's handler writes into a pipe that the parent reads. So all signals are blocked
+ * across the fork, and the child unblocks them when its handlers are right. A signal that comes meanwhile waits; none is lost.
  *
- * The rest is about a service that must not die of small things: a signal that a terminal or a limit sends, or its last descriptor (I15). */
+ * The rest is about a service that must not die of small things: a signal that a terminal or a limit sends, or its last
+ * descriptor (I15). */
 #include "base/process.h"
 
 #include "base/log.h"
@@ -40,8 +41,8 @@ void process_raise_files(void)
                   (unsigned long long)files.rlim_max);
 }
 
-/* The kernel gives out the lowest free descriptor, so a high number means that few are left. An eighth is kept, 64 at most: with the last
- * descriptor given to a client, no server could be connected and no script loaded. */
+/* The kernel gives out the lowest free descriptor, so a high number means that few are left. An eighth is kept, 64 at most: with
+ * the last descriptor given to a client, no server could be connected and no script loaded. */
 bool process_has_room(int fd)
 {
     assert(fd >= 0);
@@ -70,7 +71,8 @@ pid_t process_fork(sigset_t *mask)
     return pid;
 }
 
-/* A terminal sends INT, HUP and QUIT to the whole group. A worker ignores them: the master gets them, too, and says what to do. */
+/* A terminal sends INT, HUP and QUIT to the whole group. A worker ignores them: the master gets them, too, and says what to
+ * do. */
 void process_begin(const sigset_t *mask, bool ignore_terminal)
 {
     signal(SIGTERM, SIG_DFL);

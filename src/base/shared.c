@@ -1,26 +1,27 @@
 /* Dictionaries that outlive scripts and workers, and what a worker's death may do to them.
  *
- * All workers read and change the same memory, so each dictionary has a lock. A worker may die at any instruction, also with the lock
- * held: the kernel kills it, its script runs into the watchdog, a bug. The lock is therefore a robust one: the next process that wants
- * it gets it together with EOWNERDEAD. What the dictionary holds then depends on where the other process died:
+ * All workers read and change the same memory, so each dictionary has a lock. A worker may die at any instruction, also with the
+ * lock held: the kernel kills it, its script runs into the watchdog, a bug. The lock is therefore a robust one: the next process
+ * that wants it gets it together with EOWNERDEAD. What the dictionary holds then depends on where the other process died:
  *
  * - Outside a change: everything is whole. The lock is made consistent and work goes on.
- * - Within a change (is_changing): lists may be cut. Nothing can be repaired from that, so the dictionary is emptied, which is right
- *   for a cache, and the loss is counted and logged.
+ * - Within a change (is_changing): lists may be cut. Nothing can be repaired from that, so the dictionary is emptied, which is
+ *   right for a cache, and the loss is counted and logged.
  *
- * So items.c keeps each change between change_begin and change_end, and a change is short: no call that may wait, no allocation, at most
- * as many steps as chunks must be freed for it. A process that dies while it empties leaves is_changing set, and the next one empties
- * again.
+ * So items.c keeps each change between change_begin and change_end, and a change is short: no call that may wait, no allocation,
+ * at most as many steps as chunks must be freed for it. A process that dies while it empties leaves is_changing set, and the next
+ * one empties again.
  *
- * Where things lie: the region is one mapping, struct shared first, the dictionaries behind it. Offsets and chunk numbers stand where
- * pointers would, so the memory means the same in every process. A dictionary is carved once and never given back: scripts of workers
- * that still drain may use it. dicts_n is stored last, with release order, so that a dictionary that can be found is complete.
+ * Where things lie: the region is one mapping, struct shared first, the dictionaries behind it. Offsets and chunk numbers stand
+ * where pointers would, so the memory means the same in every process. A dictionary is carved once and never given back: scripts
+ * of workers that still drain may use it. dicts_n is stored last, with release order, so that a dictionary that can be found is
+ * complete.
  *
- * The region's own lock guards carve alone. Its holder may die there, too; dicts_n does not yet count the new dictionary then, and the
- * next carve starts from the same place.
+ * The region's own lock guards carve alone. Its holder may die there, too; dicts_n does not yet count the new dictionary then,
+ * and the next carve starts from the same place.
  *
- * I6: a dictionary never takes more than its size. When it is full, the item that was used longest ago goes, and a value of more than
- * half of the dictionary is refused. */
+ * I6: a dictionary never takes more than its size. When it is full, the item that was used longest ago goes, and a value of more
+ * than half of the dictionary is refused. */
 #include "base/shared.h"
 
 #include <assert.h>

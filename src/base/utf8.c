@@ -1,7 +1,7 @@
-/* Bytes that clients, servers and scripts chose end up on terminals: in the log, in explain, in the repl. A terminal obeys control
- * characters, so they are escaped; so is whatever is not UTF-8, which a terminal may read in an older encoding. Overlong forms and
- * surrogates count as not UTF-8, as they are other spellings of a character that would have been escaped.
- * Source of the ranges: RFC 3629, section 4. */
+/* Bytes that clients, servers and scripts chose end up on terminals: in the log, in explain, in the repl. A terminal obeys
+ * control characters, so they are escaped; so is whatever is not UTF-8, which a terminal may read in an older encoding. Overlong
+ * forms and surrogates count as not UTF-8, as they are other spellings of a character that would have been escaped. Source of the
+ * ranges: RFC 3629, section 4. */
 #include "base/utf8.h"
 
 #include <assert.h>

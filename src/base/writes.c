@@ -8,41 +8,43 @@
 
 #include "base/bucket.h"
 
-/* Why: a policy such as l1_l2 reads a value in one place and writes a copy of it to another, a fill. Between the two any client may
- * write or delete the key. The copy must then not be made, or not stay.
+/* Why: a policy such as l1_l2 reads a value in one place and writes a copy of it to another, a fill. Between the two any client
+ * may write or delete the key. The copy must then not be made, or not stay.
  *
- * A key belongs to a slot, by its hash; all workers share the slots. Each write that goes to a server changes the counter of its slot
- * twice, when it is sent and when it is answered; in between it is in flight. A fill reads the counters (its mark) before it reads the
- * value. The cases:
+ * A key belongs to a slot, by its hash; all workers share the slots. Each write that goes to a server changes the counter of its
+ * slot twice, when it is sent and when it is answered; in between it is in flight. A fill reads the counters (its mark) before it
+ * reads the value. The cases:
  *
  * - A write was answered before the mark: the read finds what the write left.
  * - A write is sent or answered between the mark and the copy: the counter has changed, and no copy is made.
  * - A write was sent before the mark and is still in flight: the server may have read before it wrote. No copy is made.
- * - A write goes through a policy that sends some of its parts later (a failover after a timeout, a function that waits): the policy's
- *   plan counts and is in flight like a write, from the policy's start to its end.
- * - A write is sent while the copy is on its way: the write's own delete in the copy's place may arrive before the copy. The counter has
- *   changed when the copy is answered, so the copy is deleted again, and the old value does not stay. Until then a reader that gets a hit
- *   calls copies_are_doubtful, which is true when a copy of that slot was on its way at some moment of the read. The reader then reads
- *   from the source, or once more.
+ * - A write goes through a policy that sends some of its parts later (a failover after a timeout, a function that waits): the
+ *   policy's plan counts and is in flight like a write, from the policy's start to its end.
+ * - A write is sent while the copy is on its way: the write's own delete in the copy's place may arrive before the copy. The
+ *   counter has changed when the copy is answered, so the copy is deleted again, and the old value does not stay. Until then a
+ *   reader that gets a hit calls copies_are_doubtful, which is true when a copy of that slot was on its way at some moment of the
+ *   read. The reader then reads from the source, or once more.
  * - A write is sent after the copy was answered: what the write does in the copy's place comes after the copy.
  * - A write passes its deadline: it stays in flight until its late answer comes or its connection ends.
- * - The connection of a write ends: the server may have the write in its buffers and carry it out at any moment. The counter changes and
- *   the slot stays closed for WRITES_LINGER seconds more. The client got an error, so both the old and the new value are right answers.
- *   A server that stands still for longer than that may let an old copy live until its exptime.
+ * - The connection of a write ends: the server may have the write in its buffers and carry it out at any moment. The counter
+ *   changes and the slot stays closed for WRITES_LINGER seconds more. The client got an error, so both the old and the new value
+ *   are right answers. A server that stands still for longer than that may let an old copy live until its exptime.
  * - The worker of a write dies: the master does the same for everything in the worker's row (writes_forget).
- * - A copy is not answered, or cannot be deleted again, or its worker dies: copies of that slot are in doubt for as long as the copy may
- *   live, at most; readers go to the source.
- * - flush_all counts in one slot that is a part of every mark. One with a delay changes all marks when its time comes, and closes all
- *   slots from two seconds before until one second after that, as servers' clocks tick in seconds.
- * - An expiry is not a write. A copy that is to live as long as its source's item gets two seconds less than that item has left (one for
- *   the ticks of the two servers, one for the way), and is deleted again when it was on its way for longer than half a second.
+ * - A copy is not answered, or cannot be deleted again, or its worker dies: copies of that slot are in doubt for as long as the
+ *   copy may live, at most; readers go to the source.
+ * - flush_all counts in one slot that is a part of every mark. One with a delay changes all marks when its time comes, and closes
+ *   all slots from two seconds before until one second after that, as servers' clocks tick in seconds.
+ * - An expiry is not a write. A copy that is to live as long as its source's item gets two seconds less than that item has left
+ *   (one for the ticks of the two servers, one for the way), and is deleted again when it was on its way for longer than half a
+ *   second.
  *
- * The counter changes before the bytes leave, and before the answer is passed on, and all operations are sequentially consistent: a
- * process that has seen a write's answer sees the change. Copies do not count as writes, or many readers at once would cancel each
- * other's copies. Writes from another machine are not seen: a fill that is on its way there may leave an old copy until its exptime.
+ * The counter changes before the bytes leave, and before the answer is passed on, and all operations are sequentially consistent:
+ * a process that has seen a write's answer sees the change. Copies do not count as writes, or many readers at once would cancel
+ * each other's copies. Writes from another machine are not seen: a fill that is on its way there may leave an old copy until its
+ * exptime.
  *
- * What may go wrong is chosen to be harmless. Two keys of one slot cancel each other's copies: a copy less. A process that dies between
- * two instructions leaves a slot closed: a few keys are never copied, and no reader sees an old value.
+ * What may go wrong is chosen to be harmless. Two keys of one slot cancel each other's copies: a copy less. A process that dies
+ * between two instructions leaves a slot closed: a few keys are never copied, and no reader sees an old value.
  *
  * I6: the table has a fixed size, whatever the number of keys. */
 enum { SLOTS = 0x8000 };
@@ -146,7 +148,8 @@ static bool is_over(const _Atomic uint32_t *cell, double now)
     return atomic_load(cell) <= now;
 }
 
-/* Subtracts one from a cell of the worker's row. False: the master has emptied the row meanwhile, and has subtracted it already. */
+/* Subtracts one from a cell of the worker's row. False: the master has emptied the row meanwhile, and has subtracted it
+ * already. */
 static bool take_off(_Atomic uint32_t *cell)
 {
     uint32_t n = atomic_load(cell);
@@ -243,8 +246,8 @@ bool sends_allow(const struct writer *w, writes_pair pair, uint64_t mark, double
 
 /* --- plans ------------------------------------------------------------------------------------- */
 
-/* What a policy does for one write, from its start to its end. Plans are kept apart from writes, as a policy may itself make a copy while
- * its own plan is in flight: it says how many of the plans are its own. */
+/* What a policy does for one write, from its start to its end. Plans are kept apart from writes, as a policy may itself make a
+ * copy while its own plan is in flight: it says how many of the plans are its own. */
 
 void plans_begin(const struct writer *w, writes_pair pair)
 {

@@ -1,6 +1,6 @@
-/* One grammar for all addresses (addr.h), and strict on purpose. An address that is nearly right does harm later: a host that inet_aton(3)
- * takes for a number is another machine, a path that ends in ":1" is read as a weight, a byte that a terminal obeys ends up in the log.
- * So each function names the first thing that is wrong, in a sentence that an operator can act on.
+/* One grammar for all addresses (addr.h), and strict on purpose. An address that is nearly right does harm later: a host that
+ * inet_aton(3) takes for a number is another machine, a path that ends in ":1" is read as a weight, a byte that a terminal obeys
+ * ends up in the log. So each function names the first thing that is wrong, in a sentence that an operator can act on.
  *
  * Parsing never looks anything up, and looking up never parses: an addr_spec is what lies between the two. */
 #include "net/addr.h"
@@ -167,7 +167,8 @@ static const char *spec_read_bracketed(struct addr_spec *spec, const char *text,
     return spec_read_port(spec, end + 2, rest - 1);
 }
 
-/* By the first byte or word: `unix:`, `[`, or a host. More than one ':' without brackets can only be an IPv6 address without a port. */
+/* By the first byte or word: `unix:`, `[`, or a host. More than one ':' without brackets can only be an IPv6 address without a
+ * port. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len)
 {
     static const char unix_prefix[] = "unix:";

@@ -1,5 +1,5 @@
-/* An item is read from both ends: the label from the front, the access words from the first comma that is followed by `word=`. So a path
- * may hold commas, and an unknown word is an error and not a part of the path. */
+/* An item is read from both ends: the label from the front, the access words from the first comma that is followed by `word=`. So
+ * a path may hold commas, and an unknown word is an error and not a part of the path. */
 #include "net/bind.h"
 
 #include <assert.h>

@@ -4,10 +4,11 @@
  *   a long line, its end not in sight  read_long_line: into its blob, which doubles
  *   a value, its length known          read_message: the missing bytes into its blob, the rest into the arena, in one readv(2)
  *
- * The last one is for large values: their bytes come to rest where they are read, are never moved, and go out from there by reference.
+ * The last one is for large values: their bytes come to rest where they are read, are never moved, and go out from there by
+ * reference.
  *
- * In each case memory is taken before it is known how much will come. What was not needed goes back to the arena (arena_trim); a blob has
- * touched no page that was not filled. */
+ * In each case memory is taken before it is known how much will come. What was not needed goes back to the arena (arena_trim); a
+ * blob has touched no page that was not filled. */
 #include "net/inbuf.h"
 
 #include <assert.h>
@@ -18,8 +19,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A kept line up to this long is copied in front of the new bytes. A longer one grows in its blob: otherwise a peer that sends a long
- * line byte by byte would cause a copy of the line for each byte. */
+/* A kept line up to this long is copied in front of the new bytes. A longer one grows in its blob: otherwise a peer that sends a
+ * long line byte by byte would cause a copy of the line for each byte. */
 enum { MOVED_AT_MOST = 4096, PAGE = 4096, PEEKED_AT_MOST = 4096 };
 
 static bool inbuf_sane(const struct inbuf *in)
@@ -115,7 +116,8 @@ enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t 
     return read_on(in, fd, arena, most, input);
 }
 
-/* Looks ahead without taking: what is read beyond the message would have to be sent to the next process along with the descriptor. */
+/* Looks ahead without taking: what is read beyond the message would have to be sent to the next process along with the
+ * descriptor. */
 size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
 {
     uint8_t ahead[PEEKED_AT_MOST];

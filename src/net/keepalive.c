@@ -1,8 +1,8 @@
-/* Without this, a client whose machine vanished keeps its place for hours, and a call to a server whose host vanished is found out by its
- * timeout alone, while the connection stays open for the next calls to wait on.
+/* Without this, a client whose machine vanished keeps its place for hours, and a call to a server whose host vanished is found
+ * out by its timeout alone, while the connection stays open for the next calls to wait on.
  *
- * TCP_KEEPIDLE and its like act while nothing is unacknowledged. Bytes that were written stop them, and the kernel would send those again
- * for a quarter of an hour; TCP_USER_TIMEOUT ends that after the same time. See tcp(7). */
+ * TCP_KEEPIDLE and its like act while nothing is unacknowledged. Bytes that were written stop them, and the kernel would send
+ * those again for a quarter of an hour; TCP_USER_TIMEOUT ends that after the same time. See tcp(7). */
 #include "net/keepalive.h"
 
 #include <math.h>

@@ -1,10 +1,10 @@
-/* All sockets are bound before anything else is done, by the process that the operator started: a wrong address is an error at the prompt,
- * not a line in a log. Workers come and go afterwards; the backlog belongs to the socket, so a worker that dies takes no waiting client
- * with it (I15).
+/* All sockets are bound before anything else is done, by the process that the operator started: a wrong address is an error at
+ * the prompt, not a line in a log. Workers come and go afterwards; the backlog belongs to the socket, so a worker that dies takes
+ * no waiting client with it (I15).
  *
- * A failure names the address, the reason and what to do about it (struct refusal), and all sockets that were bound before it are closed
- * again. An address that this machine does not have is an error only if its name has no other: `localhost` stands for ::1, too, and IPv6
- * may be off. */
+ * A failure names the address, the reason and what to do about it (struct refusal), and all sockets that were bound before it are
+ * closed again. An address that this machine does not have is an error only if its name has no other: `localhost` stands for ::1,
+ * too, and IPv6 may be off. */
 #include "net/listener.h"
 
 #include "base/log.h"
@@ -63,7 +63,8 @@ static struct refusal refusal_of_errno(const struct addr *addr)
     return r;
 }
 
-/* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket, stays. */
+/* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
+ * stays. */
 static struct refusal listener_clear_path(const struct addr *addr)
 {
     const char *path = addr->sa.un.sun_path;
@@ -83,8 +84,8 @@ static struct refusal listener_clear_path(const struct addr *addr)
     return (struct refusal){0};
 }
 
-/* IPV6_V6ONLY: else :: would take the port of 0.0.0.0, too, and the second of the two could not be bound. SO_REUSEADDR: else connections
- * of an earlier process, in TIME_WAIT, would keep the port busy. */
+/* IPV6_V6ONLY: else :: would take the port of 0.0.0.0, too, and the second of the two could not be bound. SO_REUSEADDR: else
+ * connections of an earlier process, in TIME_WAIT, would keep the port busy. */
 static bool listener_bind(int fd, const struct addr *addr)
 {
     int on = 1;

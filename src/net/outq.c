@@ -1,8 +1,9 @@
 /* A queue of segments, each a struct and its bytes in one block of the slab, or a struct and a reference into a blob.
  *
- * Which is cheaper depends on the length: a reference costs a segment and a piece of its own in writev(2), a copy costs its bytes. So
- * bytes are referenced from REFERENCED_FROM on, and a short segment that is moved from one queue to another (outq_splice) is copied into
- * the segment before it: a reply of a hundred short values is one piece for the kernel, not a hundred. */
+ * Which is cheaper depends on the length: a reference costs a segment and a piece of its own in writev(2), a copy costs its
+ * bytes. So bytes are referenced from REFERENCED_FROM on, and a short segment that is moved from one queue to another
+ * (outq_splice) is copied into the segment before it: a reply of a hundred short values is one piece for the kernel, not a
+ * hundred. */
 #include "net/outq.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
-/* The file of a unix socket decides who may connect. bind(2) makes it with a mode that follows the umask, so it never has more rights
- * than it should. It gets its owner before listen(2); until then connect(2) fails.
+/* The file of a unix socket decides who may connect. bind(2) makes it with a mode that follows the umask, so it never has more
+ * rights than it should. It gets its owner before listen(2); until then connect(2) fails.
  *
- * A file is removed only if its device and inode are those of the file that was made: another program may have replaced it by its own
- * socket in the meantime. */
+ * A file is removed only if its device and inode are those of the file that was made: another program may have replaced it by its
+ * own socket in the meantime. */
 #include "net/socket_file.h"
 
 #include <assert.h>
@@ -72,8 +72,8 @@ bool socket_file_remove(struct socket_file *f, const struct addr *addr)
     return !is_ours || unlink(path) == 0 || errno == ENOENT;
 }
 
-/* To remove a file takes the right to write to its folder. In a folder with the sticky bit, such as /tmp, it also takes to be root or to
- * own the folder or the file. */
+/* To remove a file takes the right to write to its folder. In a folder with the sticky bit, such as /tmp, it also takes to be
+ * root or to own the folder or the file. */
 bool file_is_removable(const char *path)
 {
     char folder[4096];

@@ -1,5 +1,5 @@
-/* Meta commands carry keys with arbitrary bytes as base64. They are decoded once, so that routing and scripts see the key itself: the same
- * key goes to the same server in either form. Source: RFC 4648, section 4. */
+/* Meta commands carry keys with arbitrary bytes as base64. They are decoded once, so that routing and scripts see the key itself:
+ * the same key goes to the same server in either form. Source: RFC 4648, section 4. */
 #include "protocol/base64.h"
 
 #include <assert.h>

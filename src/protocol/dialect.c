@@ -1,22 +1,22 @@
-/* I10: a server that refuses a request with a value may leave the value in its stream and run its lines as commands. A client chooses the
- * bytes of a value, so those commands could be about any key, and their responses would be taken for those of other clients' calls. So
- * before a request with a value is sent, it must be known what the server does with it:
+/* I10: a server that refuses a request with a value may leave the value in its stream and run its lines as commands. A client
+ * chooses the bytes of a value, so those commands could be about any key, and their responses would be taken for those of other
+ * clients' calls. So before a request with a value is sent, it must be known what the server does with it:
  *
  *   it takes the line                                    DIALECT_TAKES: any connection
  *   it may refuse the line and leave the value behind    DIALECT_APART: a connection that no other call shares
  *   it does not know the command                         DIALECT_LACKS: do not send it
  *
- * and, after a refusal, whether the next byte is the next response (dialect_in_step). Both answers come from measuring real versions
- * (tests/servers). A version that was not measured, or a server that gives none, gets the careful answer. */
+ * and, after a refusal, whether the next byte is the next response (dialect_in_step). Both answers come from measuring real
+ * versions (tests/servers). A version that was not measured, or a server that gives none, gets the careful answer. */
 #include "protocol/dialect.h"
 
 #include <assert.h>
-
 #include <string.h>
 
 /* --- versions ---------------------------------------------------------------------------------- */
 
-/* Reads one to three digits at *at and the separator behind them (0: none), and moves *at. Numbers over 99 would not fit the form. */
+/* Reads one to three digits at *at and the separator behind them (0: none), and moves *at. Numbers over 99 would not fit the
+ * form. */
 static bool take_part(const uint8_t **at, const uint8_t *end, uint8_t separator, uint32_t *number)
 {
     const uint8_t *p = *at, *first = p;
@@ -97,8 +97,8 @@ enum dialect_fit dialect_fit_special(const struct dialect *d, unsigned command, 
 
 /* --- refusals ---------------------------------------------------------------------------------- */
 
-/* The refusals after which a version that knows `ms` reads the value to its end. `bad command line format` is not one of them: servers
- * send it for values that they leave in the stream, too. */
+/* The refusals after which a version that knows `ms` reads the value to its end. `bad command line format` is not one of them:
+ * servers send it for values that they leave in the stream, too. */
 static const struct {
     const char *text;
     size_t len;

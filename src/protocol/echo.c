@@ -1,6 +1,6 @@
-/* I2: a key with a line end in it, repeated raw, would end the response's line in the middle, and its rest would be read as the next
- * response, which is another client's. So moongate leaves k out of such a request and adds the key to the answer itself, at the place
- * where the server would have put it: flags come back in the order in which they were sent. */
+/* I2: a key with a line end in it, repeated raw, would end the response's line in the middle, and its rest would be read as the
+ * next response, which is another client's. So moongate leaves k out of such a request and adds the key to the answer itself, at
+ * the place where the server would have put it: flags come back in the order in which they were sent. */
 #include "protocol/echo.h"
 
 #include <assert.h>
@@ -41,8 +41,8 @@ static const uint8_t *line_end(const struct response *r)
     return memchr(r->bytes, '\r', r->len);
 }
 
-/* Where the key goes: behind those flags of the response that the request had before its k. A server may leave out flags, but does not
- * change their order. */
+/* Where the key goes: behind those flags of the response that the request had before its k. A server may leave out flags, but
+ * does not change their order. */
 static const uint8_t *key_place(const struct response *r, const uint8_t *letters, size_t n)
 {
     const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag, *place;
@@ -56,8 +56,8 @@ static const uint8_t *key_place(const struct response *r, const uint8_t *letters
     return place;
 }
 
-/* Copies the response in three parts: up to the key's place, the key with `b` behind it as memcached writes it, and the rest. The pointers
- * into the response move along; the opaque may be in the first or the last part. */
+/* Copies the response in three parts: up to the key's place, the key with `b` behind it as memcached writes it, and the rest. The
+ * pointers into the response move along; the opaque may be in the first or the last part. */
 void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uint8_t *key,
                  size_t key_len, uint8_t *to)
 {
@@ -88,8 +88,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* response_parse would end the line at the key's first line end. The key is known here, so its bytes are compared and skipped, and the line
- * ends at the first LF behind them. A server that has encoded the key is read by response_parse. */
+/* response_parse would end the line at the key's first line end. The key is known here, so its bytes are compared and skipped,
+ * and the line ends at the first LF behind them. A server that has encoded the key is read by response_parse. */
 enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const uint8_t *raw,
                                       size_t raw_len, struct response *r)
 {

@@ -1,5 +1,5 @@
-/* Lines as they go to servers. I10: every line is built here from the struct, so a server never sees a number, a space or a word in the
- * form in which a client wrote it. I5: no function here writes noreply or q. */
+/* Lines as they go to servers. I10: every line is built here from the struct, so a server never sees a number, a space or a word
+ * in the form in which a client wrote it. I5: no function here writes noreply or q. */
 #include "protocol/request.h"
 
 #include <assert.h>
@@ -20,8 +20,8 @@ static uint8_t *put_unsigned(uint8_t *to, uint64_t number)
     return to + text_write_unsigned(to, number);
 }
 
-/* Scripts see the low 32 bits, as memcached reads them. As long as a script has not changed those, all 64 bits are sent, for the server to
- * judge. */
+/* Scripts see the low 32 bits, as memcached reads them. As long as a script has not changed those, all 64 bits are sent, for the
+ * server to judge. */
 int64_t request_exptime(const struct request *r)
 {
     bool is_asked = r->exptime == (double)(int32_t)(uint32_t)(uint64_t)r->asked_exptime;
@@ -35,9 +35,9 @@ bool request_store_is_odd(const struct request *r)
     return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
 }
 
-/* memcached 1.6.45 takes the last word of any delete for its option, so a delete of the key `noreply` would get no answer. A 0 behind the
- * key avoids that: it is the hold time that a delete once had, and every version takes it. All other lines end in numbers, or have no
- * options. */
+/* memcached 1.6.45 takes the last word of any delete for its option, so a delete of the key `noreply` would get no answer. A 0
+ * behind the key avoids that: it is the hold time that a delete once had, and every version takes it. All other lines end in
+ * numbers, or have no options. */
 static bool has_hold(const struct request *r)
 {
     static const char word[] = "noreply";
@@ -77,8 +77,9 @@ static uint8_t *put_flags_flag(uint8_t *to, const struct request *r)
     return to + text_write_unsigned(to, r->client_flags);
 }
 
-/* The flags in their order, as they came. Exceptions: q, which moongate itself carries out; k, where echo.c adds the key to the response;
- * T and F, which the script may have changed. An ms to which the script gave an exptime or flags gets a T or F at its end. */
+/* The flags in their order, as they came. Exceptions: q, which moongate itself carries out; k, where echo.c adds the key to the
+ * response; T and F, which the script may have changed. An ms to which the script gave an exptime or flags gets a T or F at its
+ * end. */
 static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;

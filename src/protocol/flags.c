@@ -1,7 +1,8 @@
 /* Flags of meta commands. A server judges them, except where its judgement would do harm:
  *
- * - A flag of ms that the server refuses may leave the value in the server's stream (I10). So what no server takes is refused here, with
- *   memcached's own error line. A flag on which servers disagree makes the request an odd one (META_ODD; see dialect.c).
+ * - A flag of ms that the server refuses may leave the value in the server's stream (I10). So what no server takes is refused
+ *   here, with memcached's own error line. A flag on which servers disagree makes the request an odd one (META_ODD; see
+ *   dialect.c).
  * - A flag that moongate acts on itself (q, b, k, O, T, F) must mean the same here and there. */
 #include "protocol/flags.h"
 
@@ -108,7 +109,8 @@ static const char *refuse_number(struct request *r, const uint8_t *flag, size_t 
     }
 }
 
-/* The error line that every server has for such a flag, or NULL. A flag on which servers do not agree makes the request an odd one. */
+/* The error line that every server has for such a flag, or NULL. A flag on which servers do not agree makes the request an odd
+ * one. */
 static const char *check_stored_flag(struct request *r, const uint8_t *flag, size_t len)
 {
     if (!is_letter(*flag)) return ERROR_FLAG;

@@ -1,5 +1,5 @@
-/* A client that speaks another protocol is misconfigured. Its operator looks for the reason in the log, which then names the protocol and
- * the cure. The first bytes are enough; while there are too few of them, the result is UNSURE. */
+/* A client that speaks another protocol is misconfigured. Its operator looks for the reason in the log, which then names the
+ * protocol and the cure. The first bytes are enough; while there are too few of them, the result is UNSURE. */
 #include "protocol/foreign.h"
 
 #include <stdbool.h>

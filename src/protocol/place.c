@@ -1,7 +1,8 @@
-/* I12: the same key may have copies on several servers, but a cas belongs to the one server that gave it, and an item that is made by a
- * look is made on the server that was looked at. A policy that writes to several places, or reads from any of several, therefore sends
- * such a request to one place, and sends the others what keeps their copies right: a plain set for a cas, a delete for an item that may
- * be left stale. This file says which requests are such, and writes the others. The policies choose the places. */
+/* I12: the same key may have copies on several servers, but a cas belongs to the one server that gave it, and an item that is
+ * made by a look is made on the server that was looked at. A policy that writes to several places, or reads from any of several,
+ * therefore sends such a request to one place, and sends the others what keeps their copies right: a plain set for a cas, a
+ * delete for an item that may be left stale. This file says which requests are such, and writes the others. The policies choose
+ * the places. */
 #include "protocol/place.h"
 
 #include <assert.h>
@@ -79,8 +80,8 @@ void request_without_making(const struct request *r, struct request *to, uint8_t
     leave_out(r, "N", to, args);
 }
 
-/* A place that holds a copy must not compare (its cas is another number), make or win. An ms with C and I may store a stale item where
- * the cas differs; only that place knows whether it did, so the copies are deleted. */
+/* A place that holds a copy must not compare (its cas is another number), make or win. An ms with C and I may store a stale item
+ * where the cas differs; only that place knows whether it did, so the copies are deleted. */
 bool request_for_copies(const struct request *r, struct request *to, uint8_t *args)
 {
     const uint8_t *token;

@@ -1,39 +1,40 @@
 /* The memcache text protocol, and why this floor is pure.
  *
- * Bytes go in; a status, a length and a struct come out. Nothing here reads a descriptor, allocates, logs or knows the time, so each
- * function can be tried with every prefix of every input at the end of a page, by tests, fuzzers and tools that have no connection.
+ * Bytes go in; a status, a length and a struct come out. Nothing here reads a descriptor, allocates, logs or knows the time, so
+ * each function can be tried with every prefix of every input at the end of a page, by tests, fuzzers and tools that have no
+ * connection.
  *
  * How a request goes through
  *
- *   request_parse        this file: finds the line, splits it into tokens, and fills a struct request by the command's shape (command.h).
- *                        Lines with a value go to store.c, flags of meta commands to flags.c.
+ *   request_parse        this file: finds the line, splits it into tokens, and fills a struct request by the command's shape
+ *                        (command.h). Lines with a value go to store.c, flags of meta commands to flags.c.
  *   the floors above     decide where it goes. A script may change key, exptime, flags and value of the struct.
  *   request_encode_line  encode.c: writes a new line from the struct.
  *   response_parse       response.c: frames what the server answers. value.c reads what is in it, echo.c repairs keys.
  *
  * dialect.c knows what a server of a given version does with a request, place.c which requests belong to one server.
  *
- * Whether a message is whole is the first question, each time from its first byte: AGAIN takes nothing and keeps no state. The caller
- * comes back with more bytes. `need` says how many, once the length of the value is known, so a large value is parsed twice, not for
- * each packet.
+ * Whether a message is whole is the first question, each time from its first byte: AGAIN takes nothing and keeps no state. The
+ * caller comes back with more bytes. `need` says how many, once the length of the value is known, so a large value is parsed
+ * twice, not for each packet.
  *
  * The rules
  *
- * I4: a request is OK only when all of its line was checked and all of its value is there. Half of a request is never sent on, so a
- * client that goes away in the middle of a value costs no server its connection.
+ * I4: a request is OK only when all of its line was checked and all of its value is there. Half of a request is never sent on, so
+ * a client that goes away in the middle of a value costs no server its connection.
  *
- * I5: noreply and q are read into the struct and never written again. Servers share connections among clients, so each request sent must
- * have its response.
+ * I5: noreply and q are read into the struct and never written again. Servers share connections among clients, so each request
+ * sent must have its response.
  *
- * I9: what memcached answers with an error line is REFUSED with the same line, and the client goes on. CLOSE is for the case in which
- * nobody can tell where the next request begins.
+ * I9: what memcached answers with an error line is REFUSED with the same line, and the client goes on. CLOSE is for the case in
+ * which nobody can tell where the next request begins.
  *
  * I10: a line is written from the parsed tokens, in one form for each number, and is never passed on as it came. Two readers may
- * understand one odd line differently; both understand the plain line alike. Where that is not enough, as servers' versions differ,
- * request_is_odd and request_is_rare say so, and dialect.c decides.
+ * understand one odd line differently; both understand the plain line alike. Where that is not enough, as servers' versions
+ * differ, request_is_odd and request_is_rare say so, and dialect.c decides.
  *
- * What must never happen: a byte of a value is taken for a command, by moongate or by a server behind it. Most of the code that looks too
- * careful here, the readings of store.c above all, is there for that. */
+ * What must never happen: a byte of a value is taken for a command, by moongate or by a server behind it. Most of the code that
+ * looks too careful here, the readings of store.c above all, is there for that. */
 #include "protocol/request.h"
 
 #include <assert.h>
@@ -164,8 +165,8 @@ bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r)
     return p > first;
 }
 
-/* Counts the keys and finds the first; false when one is not valid. One pass over the bytes, as a get may have very many keys, and
- * request_next_key need not check them again. */
+/* Counts the keys and finds the first; false when one is not valid. One pass over the bytes, as a get may have very many keys,
+ * and request_next_key need not check them again. */
 static bool count_keys(const struct line *l, struct token *key, uint32_t *count)
 {
     const uint8_t *p = l->rest, *end = l->end;
@@ -182,8 +183,8 @@ static bool count_keys(const struct line *l, struct token *key, uint32_t *count)
     return true;
 }
 
-/* A get of one key is a whole request. One of several keys says where they are; the caller takes them one by one, as each may go to
- * another server. */
+/* A get of one key is a whole request. One of several keys says where they are; the caller takes them one by one, as each may go
+ * to another server. */
 static struct request_parse parse_retrieve(struct line *l, struct request *r)
 {
     bool touches = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
@@ -309,7 +310,8 @@ static unsigned find_command(const struct token *t)
     return COMMAND_NONE;
 }
 
-/* A browser's request, or one that was smuggled through a browser: its other lines may look like commands, so none of it is served. */
+/* A browser's request, or one that was smuggled through a browser: its other lines may look like commands, so none of it is
+ * served. */
 static bool is_http(const struct line *l)
 {
     const struct token *t = &l->token[l->tokens - 1];
@@ -326,7 +328,8 @@ static bool may_be_long(const uint8_t *bytes, size_t len)
     return spaces <= 100 && n > 5 && (memcmp(p, "get ", 4) == 0 || memcmp(p, "gets ", 5) == 0);
 }
 
-/* I6: a line without an end is kept up to a bound. A get that is too long gets an error line, as that bound is not memcached's. */
+/* I6: a line without an end is kept up to a bound. A get that is too long gets an error line, as that bound is not
+ * memcached's. */
 static struct request_parse parse_endless(const uint8_t *bytes, size_t len, struct request *r)
 {
     if (len <= LINE_MAX_BYTES) return (struct request_parse){.status = REQUEST_AGAIN};

@@ -1,8 +1,8 @@
 /* Framing what a server sends: one line, or one VALUE or VA line with its data.
  *
- * I3: responses have no number that says which call they answer; only their order does. So one byte too many or too few gives every later
- * client somebody else's response (I2). This parser therefore takes exactly the forms that memcached writes, and nothing near them: CRLF,
- * plain digits, known words. Anything else is INVALID, and the caller closes the connection.
+ * I3: responses have no number that says which call they answer; only their order does. So one byte too many or too few gives
+ * every later client somebody else's response (I2). This parser therefore takes exactly the forms that memcached writes, and
+ * nothing near them: CRLF, plain digits, known words. Anything else is INVALID, and the caller closes the connection.
  *
  * I9: an error line is a response like any other. It ends its call, not the connection; dialect.c says when it does both. */
 #include "protocol/response.h"
@@ -66,7 +66,8 @@ static unsigned classify(const uint8_t *line, size_t len)
     return text_read_digits(line, len, &number) ? RESPONSE_NUMBER : 0;
 }
 
-/* Reads ` digits` at *at, and moves *at behind them. The first digits cannot overflow; a number with more of them is read once more. */
+/* Reads ` digits` at *at, and moves *at behind them. The first digits cannot overflow; a number with more of them is read once
+ * more. */
 static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 {
     const uint8_t *p = *at;
@@ -150,8 +151,8 @@ static void find_debug_key(const uint8_t *end, struct response *r)
     r->rest = p;
 }
 
-/* The longest line has RESPONSE_LINE_MAX bytes: a server that sends more without an end is not waited for (I6). VALUE and VA come first, as
- * they are nearly all of what is read. */
+/* The longest line has RESPONSE_LINE_MAX bytes: a server that sends more without an end is not waited for (I6). VALUE and VA come
+ * first, as they are nearly all of what is read. */
 enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max_value,
                                     struct response *r)
 {

@@ -1,12 +1,12 @@
 /* Requests with a value. Which bytes are the value and which are the next request must never be a guess.
  *
- * A client sends the value behind the line without waiting for an answer. When the line is refused, the value is still coming. If it were
- * parsed as requests, a user whose text the application caches could send commands. One client's connection carries the requests of many
- * users, so a wrong guess would harm others than the one who caused it.
+ * A client sends the value behind the line without waiting for an answer. When the line is refused, the value is still coming. If
+ * it were parsed as requests, a user whose text the application caches could send commands. One client's connection carries the
+ * requests of many users, so a wrong guess would harm others than the one who caused it.
  *
- * So when a line is refused, every reading of it is tried that a server or a client may have had in mind (struct readings). Where all
- * readings agree on the length, that many bytes are discarded and the client goes on (I9). Where they do not, the connection is closed
- * (I10). Where no reading has a length, there is no value. */
+ * So when a line is refused, every reading of it is tried that a server or a client may have had in mind (struct readings). Where
+ * all readings agree on the length, that many bytes are discarded and the client goes on (I9). Where they do not, the connection
+ * is closed (I10). Where no reading has a length, there is no value. */
 #include <assert.h>
 #include <string.h>
 
@@ -39,8 +39,8 @@ static enum length_kind read_length(const uint8_t *at, size_t len, size_t *lengt
 
 /* --- refused lines and their values ------------------------------------------------------------ */
 
-/* The lengths that a refused line may have meant. A word too many may be a part of a key with spaces, or stand behind the length. Each
- * reading says where the value ends, and so where the next request begins. */
+/* The lengths that a refused line may have meant. A word too many may be a part of a key with spaces, or stand behind the length.
+ * Each reading says where the value ends, and so where the next request begins. */
 struct readings {
     unsigned n;    /* 0: no value; 1: one length; 2: more than one, or one that is too large */
     size_t length; /* n == 1 */
@@ -69,8 +69,8 @@ static struct request_parse refuse(const struct line *l, const struct readings *
     return p;
 }
 
-/* Two spaces behind the command: the key may be empty, so that all other words, of which the first `numbers` are numbers, stand one place
- * further to the left. */
+/* Two spaces behind the command: the key may be empty, so that all other words, of which the first `numbers` are numbers, stand
+ * one place further to the left. */
 static bool has_empty_key(const struct line *l, size_t numbers)
 {
     const uint8_t *behind = l->token[0].at + l->token[0].len;
@@ -94,8 +94,8 @@ static size_t count_words(const struct line *l)
     return n - noreply;
 }
 
-/* Each word from the length's place on may be the length, as a key with spaces pushes it to the right. The last word of a cas is its
- * number. */
+/* Each word from the length's place on may be the length, as a key with spaces pushes it to the right. The last word of a cas is
+ * its number. */
 static struct request_parse refuse_store(const struct line *l, const struct request *r,
                                          const char *error)
 {
@@ -109,8 +109,8 @@ static struct request_parse refuse_store(const struct line *l, const struct requ
     return refuse(l, &w, error);
 }
 
-/* No flag is a number, so a number among the flags may be the length, pushed there by a key with spaces. The ms of memcached 1.6.9 and
- * before has its length in a flag S. */
+/* No flag is a number, so a number among the flags may be the length, pushed there by a key with spaces. The ms of memcached
+ * 1.6.9 and before has its length in a flag S. */
 static struct request_parse refuse_meta(const struct line *l, const char *error)
 {
     struct readings w = {0};
@@ -126,7 +126,8 @@ static struct request_parse refuse_meta(const struct line *l, const char *error)
     return refuse(l, &w, error);
 }
 
-/* As memcached does, the old value of a set that is too large is deleted: the application has replaced it, so it must not be read again. */
+/* As memcached does, the old value of a set that is too large is deleted: the application has replaced it, so it must not be read
+ * again. */
 static struct request_parse refuse_large(const struct line *l, size_t length, struct request *r)
 {
     assert(length > l->rules->max_value && length <= LENGTH_MAX);
@@ -139,8 +140,8 @@ static struct request_parse refuse_large(const struct line *l, size_t length, st
 
 /* --- values ------------------------------------------------------------------------------------ */
 
-/* I4: OK only when all of the value and its CRLF are there. A value with another end has another length: it is refused, and nothing of it
- * is sent. */
+/* I4: OK only when all of the value and its CRLF are there. A value with another end has another length: it is refused, and
+ * nothing of it is sent. */
 static struct request_parse take_value(const struct line *l, size_t len, size_t length,
                                        struct request *r)
 {
@@ -158,8 +159,8 @@ static struct request_parse take_value(const struct line *l, size_t len, size_t 
     return p;
 }
 
-/* In `set a 1 0 0 5` the number too many may be the length, behind a key with a space. When the value does not end where the first length
- * says, that is likely; what follows may then be a value, and the connection must be closed. */
+/* In `set a 1 0 0 5` the number too many may be the length, behind a key with a space. When the value does not end where the
+ * first length says, that is likely; what follows may then be a value, and the connection must be closed. */
 static bool may_have_other_length(const struct line *l, size_t fixed, size_t length)
 {
     struct readings w = {1, length};
@@ -180,8 +181,8 @@ static bool take_arguments(struct request *r, const struct line *l)
     return good;
 }
 
-/* In memcached's order: the number of words, the numbers, the size, the value. A noreply counts from here on, as memcached answers a line
- * with too many words even so. */
+/* In memcached's order: the number of words, the numbers, the size, the value. A noreply counts from here on, as memcached
+ * answers a line with too many words even so. */
 struct request_parse store_parse(struct line *l, size_t len, struct request *r)
 {
     size_t fixed = r->command_id == COMMAND_CAS ? 6 : 5, length = 0;

@@ -1,5 +1,5 @@
-/* Two readers of numbers. A client's number is read as memcached reads it, so that moongate refuses exactly what memcached refuses. A
- * server's number is read strictly (text_read_digits): any other form means that the stream is out of step. */
+/* Two readers of numbers. A client's number is read as memcached reads it, so that moongate refuses exactly what memcached
+ * refuses. A server's number is read strictly (text_read_digits): any other form means that the stream is out of step. */
 #include "protocol/text.h"
 
 #include <assert.h>
@@ -42,8 +42,8 @@ bool text_read_signed(const uint8_t *at, size_t len, int64_t *out)
     return true;
 }
 
-/* memcached reads with strtoull(3), which wraps a negative number, and then refuses what is negative. In effect `-0` passes, and so does a
- * number so far below zero that it wraps to a small one. */
+/* memcached reads with strtoull(3), which wraps a negative number, and then refuses what is negative. In effect `-0` passes, and
+ * so does a number so far below zero that it wraps to a small one. */
 bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out)
 {
     bool negative;

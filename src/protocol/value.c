@@ -1,6 +1,6 @@
-/* Most responses are passed on as they came, and nobody reads more of them than response_parse did. This file is for those that a policy
- * or a script reads: flags, cas, number, time left. Here the response is known to be well framed, so a number that is not there reads as 0
- * and is not an error. */
+/* Most responses are passed on as they came, and nobody reads more of them than response_parse did. This file is for those that a
+ * policy or a script reads: flags, cas, number, time left. Here the response is known to be well framed, so a number that is not
+ * there reads as 0 and is not an error. */
 #include "protocol/value.h"
 
 #include <assert.h>
@@ -139,8 +139,8 @@ static uint8_t *put_meta_flags(uint8_t *to, const struct response_value *v, cons
     return to;
 }
 
-/* Each number that is replaced may become a longer one: the length and two more of a VALUE, the length and any flag of a meta response. A
- * server may send a flag more than once, so the flags are counted. */
+/* Each number that is replaced may become a longer one: the length and two more of a VALUE, the length and any flag of a meta
+ * response. A server may send a flag more than once, so the flags are counted. */
 size_t response_rewrite_room(const struct response *r, const struct response_value *v)
 {
     const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag;
