@@ -35,7 +35,7 @@ struct doors {
     ev_io *watchers; /* one for each listener; NULL: doors_init was not called, or failed */
     ev_timer rest;   /* runs while the doors rest */
     bool are_open;   /* the watchers run; written by doors_watch alone */
-    int reserve;     /* a descriptor; -1: there was none to be had */
+    int reserve;     /* a descriptor; -1: there was none left */
     struct log_limit rest_lines;
 };
 

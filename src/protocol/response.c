@@ -1,7 +1,7 @@
 /* Framing what a server sends: one line, or one VALUE or VA line with its data.
  *
  * I3: responses have no number that says which call they answer; only their order does. So one byte too many or too few gives
- * every later client somebody else's response (I2). This parser therefore takes exactly the forms that memcached writes, and
+ * every later client another client's response (I2). This parser therefore takes exactly the forms that memcached writes, and
  * nothing near them: CRLF, plain digits, known words. Anything else is INVALID, and the caller closes the connection.
  *
  * I9: an error line is a response like any other. It ends its call, not the connection; dialect.c says when it does both. */
