@@ -1,8 +1,8 @@
 /* I15: a client that connects is served or refused. What makes that hard is a process without descriptors: accept(2) fails, the
  * client stays in the backlog, and the watcher fires again at once, so the process spins and no client learns anything. So:
  *
- * - One descriptor is kept in reserve. When accept(2) fails because there is none, the reserve is closed, the client is accepted with
- *   it, gets an error line, and the reserve is opened again.
+ * - One descriptor is kept in reserve. When accept(2) fails because there is none, the reserve is closed, the client is accepted
+ *   with it, gets an error line, and the reserve is opened again.
  * - When that does not help either, the doors rest for REST_SECONDS: the watchers stop, and clients wait in the backlog.
  *
  * Interest is derived in one place: doors_watch computes whether the watchers run from what the owner wants and from the rest. */
