@@ -27,6 +27,9 @@ void pid_file_check(const char *path);
  * own. One that cannot be removed is emptied, so that it names no process. */
 void pid_file_remove(const char *path);
 
+/* To be called before the listeners are bound, whose files may go to that user. */
+bool user_is_known(const char *name) __attribute__((warn_unused_result));
+
 /* Becomes that user, with the groups that it has. Only root can become another one. */
 bool user_switch(const char *name) __attribute__((warn_unused_result));
 

@@ -37,7 +37,4 @@ const struct command *command_find(const char *name);
 /* A line or two each, for the daemon's own help. */
 void commands_print(FILE *out);
 
-/* Flushes the standard output: text that nobody gets is a failure of the command. Returns code, or EXIT_SYSTEM. */
-int commands_finish(int code);
-
 #endif

@@ -131,15 +131,25 @@ void pid_file_remove(const char *path)
 
 /* --- user ------------------------------------------------------------------------------------- */
 
-bool user_switch(const char *name)
+static const struct passwd *find_user(const char *name)
 {
     errno = 0;
-    struct passwd *user = getpwnam(name);
-    if (!user) {
+    const struct passwd *user = getpwnam(name);
+    if (!user)
         fprintf(stderr, "moongate: user %s: %s: choose another with -u\n", name,
                 errno ? strerror(errno) : "not known on this system");
-        return false;
-    }
+    return user;
+}
+
+bool user_is_known(const char *name)
+{
+    return find_user(name) != NULL;
+}
+
+bool user_switch(const char *name)
+{
+    const struct passwd *user = find_user(name);
+    if (!user) return false;
     if (geteuid() == user->pw_uid && getuid() == user->pw_uid) return true;
     if (geteuid() != 0) {
         fprintf(stderr, "moongate: user %s: only root may switch: start as root or leave out -u\n",

@@ -1,6 +1,7 @@
 /* main: the order in which the process comes up, and goes down. */
 #include "base/board.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/process.h"
 #include "main/background.h"
 #include "main/command_line.h"
@@ -73,6 +74,7 @@ static int serve(const struct options *o)
     log_to_stderr(false);
     process_ignore_signals();
     process_raise_files();
+    if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     int code = check_run(o, true);
     if (code != EXIT_OK) return code;
     struct listeners_wanted wanted = {
@@ -99,15 +101,15 @@ static int run(struct options *o)
 {
     if (o->help) {
         help_print(stdout);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     if (o->version) {
         puts("moongate " MOONGATE_VERSION);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     if (o->print_script) {
         fputs(script_servers_text, stdout);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
@@ -120,9 +122,10 @@ int main(int argc, char **argv)
 {
     struct options o;
 
+    output_begin();
     signals_begin();
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
-    if (command) return commands_finish(command->run(argc - 1, argv + 1));
+    if (command) return output_finish(command->run(argc - 1, argv + 1));
     if (!command_line_read(&o, argc, argv)) return EXIT_USAGE;
     int code = run(&o);
     options_release(&o);

@@ -177,15 +177,26 @@ struct script *ask_load(const struct ask_options *o, const char *path,
 
 /* --- keys -------------------------------------------------------------------------------------- */
 
+static bool is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+static const char *name_of(const char *path)
+{
+    return is_standard_input(path) ? "standard input" : path;
+}
+
 static int cannot_read(const char *path)
 {
-    fprintf(stderr, "moongate: %s: %s: give the path of a readable file\n", path, strerror(errno));
+    fprintf(stderr, "moongate: %s: %s: give the path of a readable file\n", name_of(path),
+            strerror(errno));
     return EXIT_SYSTEM;
 }
 
 int ask_lines(const char *path, ask_line_fn *take, void *to)
 {
-    bool is_input = strcmp(path, "-") == 0;
+    bool is_input = is_standard_input(path);
     FILE *in = is_input ? stdin : fopen(path, "re");
     char *line = NULL;
     size_t room = 0, number = 0;
@@ -216,6 +227,5 @@ const char *ask_key(const struct ask_options *o, const struct explainer *e, cons
 
 void ask_complain(const struct ask_options *o, size_t number, const char *wrong)
 {
-    bool is_input = strcmp(o->keys, "-") == 0;
-    fprintf(stderr, "moongate: %s:%zu: %s\n", is_input ? "standard input" : o->keys, number, wrong);
+    fprintf(stderr, "moongate: %s:%zu: %s\n", name_of(o->keys), number, wrong);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/output.h"
 #include "script/script.h"
 #include "tools/rehearsal.h"
 #include "tools/tool.h"
@@ -89,7 +90,7 @@ static char *read_line(void *about, size_t *len)
     size_t room = 0;
     (void)about;
     if (isatty(STDIN_FILENO)) fputs("> ", stdout);
-    fflush(stdout);
+    if (!output_flush()) return NULL; /* nobody reads the answers */
     ssize_t n = getline(&line, &room, stdin);
     if (n < 0) {
         free(line);

@@ -1,6 +1,7 @@
 /* `moongate test`: what people and programs read. */
 #include <string.h>
 
+#include "base/output.h"
 #include "tools/test_tool.h"
 
 /* Each line of a text behind `before`. */
@@ -47,14 +48,14 @@ void test_print_result(struct test_score *score, enum test_message_kind kind, co
     else
         printf("  %s %s\n", words[kind], name);
     print_lines(score->o->tap ? "#   " : "        ", text, len);
-    fflush(stdout);
+    output_flush();
 }
 
 void test_print_note(struct test_score *score, const char *text, size_t len)
 {
     print_file(score);
     print_lines(score->o->tap ? "# " : "        ", text, len);
-    fflush(stdout);
+    output_flush();
 }
 
 void test_print_end(const struct test_score *score)

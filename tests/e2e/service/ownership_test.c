@@ -2,6 +2,7 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
+#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <pwd.h>
@@ -60,6 +61,18 @@ static void access_of_a_tcp_listener_is_a_usage_error(void **state)
     struct run run = moongate_runs("-s", "127.0.0.1:1", "-b", "127.0.0.1:0,mode=0660", NULL);
     assert_int_equal(run.code, 2);
     assert_non_null(strstr(run.err, "mode=, owner= and group= are for unix sockets"));
+}
+
+/* Before anything is bound: -b is right, and its socket is not made. */
+static void a_user_who_is_not_known_is_named_with_its_option(void **state)
+{
+    const char *path = textf("%s/s", program_folder());
+    struct run run = moongate_runs("-s", "127.0.0.1:1", "-u", "no-such-user", "-b",
+                                   textf("unix:%s", path), NULL);
+    exits(run, 4);
+    is_said(run.err,
+            "moongate: user no-such-user: not known on this system: choose another with -u\n");
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 /* In a folder of its own, the user that moongate becomes owns both and takes both away. */
@@ -126,6 +139,7 @@ int main(void)
         play(a_socket_has_the_mode_that_bind_gives_it),
         play(a_socket_in_use_is_an_error_and_stays),
         play(access_of_a_tcp_listener_is_a_usage_error),
+        play(a_user_who_is_not_known_is_named_with_its_option),
         play(what_the_user_owns_goes_with_it),
         play(an_owner_that_is_named_goes_before_the_user),
         play(what_cannot_be_removed_is_said_at_start),
