@@ -1,7 +1,7 @@
 /* commands: what moongate does besides serving, each a word behind its name: `moongate explain ...`.
  *
- * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script that has a
- * command's name can still be given as ./explain.
+ * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script whose name is
+ * that of a command is given with a path: ./explain.
  */
 #ifndef MOONGATE_MAIN_COMMANDS_H
 #define MOONGATE_MAIN_COMMANDS_H
@@ -34,7 +34,7 @@ struct command {
 /* The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 
-/* A line or two each, for the daemon's own help. */
+/* Two lines for each command, for the daemon's own help. */
 void commands_print(FILE *out);
 
 #endif

@@ -1,3 +1,5 @@
+/* One X-macro gives the table that finds a command and the lines of the help. A
+ * command is a first argument and not an option, so its options need not differ from the daemon's. */
 #include "main/commands.h"
 
 #include <string.h>

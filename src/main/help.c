@@ -1,3 +1,5 @@
+/* The texts of options and commands come from their tables, so that help and parser cannot differ; a test compares both with
+ * src/main/README.md. */
 #include "main/help.h"
 
 #include "main/commands.h"
@@ -19,6 +21,7 @@ void help_print(FILE *out)
           out);
 }
 
+/* `help COMMAND` is `COMMAND --help`: only the command knows its options. */
 int help_tool(int argc, char **argv)
 {
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
