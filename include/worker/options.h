@@ -1,8 +1,8 @@
-/* options: what the command line asks for.
+/* options: what the command line says, for the daemon and for tools that run a worker.
  *
- * The master fills one struct options before anything else; every worker inherits it and only reads.
- * Strings point into argv; the items of lists are copies. OPTIONS below is the only list: the parser, --help and
- * the README check use it.
+ * A plain value but for its lists, which options_release frees. main owns the first one, filled before anything else; each worker
+ * inherits a copy when it is forked, and changes it only to what a script sets by mg.options. Strings point into argv; items of lists
+ * are copies. OPTIONS is the only list of options: option_table.h says what comes from it.
  */
 #ifndef MOONGATE_WORKER_OPTIONS_H
 #define MOONGATE_WORKER_OPTIONS_H
@@ -119,28 +119,30 @@ struct options {
     bool version;
     bool help;
     const char *script; /* NULL when --servers is given */
-    int script_fd;      /* its text, see source; -1: not read. Owned by main */
-    uint64_t given;     /* what the command line said: a bit for each of OPTIONS */
+    int script_fd;      /* the script's text, see source.h; -1: not read. Owned by main */
+    uint64_t given;     /* a bit for each row of OPTIONS that the command line named */
 };
 
-/* OPTIONS, as a table; for main/command_line. */
+/* OPTIONS as a table, for main/command_line. */
 extern const struct option_table options_table;
 
-/* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
+/* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
-/* Gives the option at that place among them a value within its bounds, unless the command line did. */
+/* Sets the option at place `at` of SETTABLE_OPTIONS, unless the command line has set it. The value is within the option's bounds. */
 void options_set(struct options *o, uint32_t at, double value);
 
-/* As --max-value would. */
+/* Sets max_value as --max-value does: scripts cannot change it. For tools, whose own --max-value it is. */
 void options_fix_max_value(struct options *o, uint64_t value);
 
-/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+/* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks its own
+ * range. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
 
-/* Word `number` of `near|yes|no` into text. Returns text. */
+/* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);
 
+/* Frees the lists. */
 void options_release(struct options *o);
 
 #endif
