@@ -110,7 +110,7 @@ static bool listener_bind(int fd, const struct addr *addr)
     return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
-/* Nobody can connect before listen(2): by then the file belongs to whom it shall. */
+/* Nobody can connect before listen(2), and the file has its owner and mode by then. */
 static struct refusal listener_bind_file(struct listener *l, const struct bound *from)
 {
     bool owner;

@@ -1,4 +1,11 @@
-/* `moongate repl`: a prompt at which requests go through a script. */
+/* `moongate repl`: a prompt at which requests go through a script.
+ *
+ * The prompt itself is a program in Lua (lua/moongate/repl.lua) that drives a rehearsal, as `moongate test` does, with functions that it gets
+ * here. With real servers time is real, and the loop sleeps until an answer comes; with --fake the clock stands still (rehearsal.c) and goes
+ * on only by :advance or while a reply is waited for.
+ *
+ * An answer is flushed before the next line is read: the user, or the program at the other end of a pipe, waits for it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,12 +73,14 @@ static const struct option_table table = {
     .take = take_script,
 };
 
-/* --- what Lua asks for ------------------------------------------------------------------------- */
+/* --- for Lua ----------------------------------------------------------------------------------- */
 
 struct repl {
     const struct repl_options *o;
     struct options options;
 };
+
+/* The functions of struct tester_tools that are the prompt's own. */
 
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
@@ -84,6 +93,7 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
                             error);
 }
 
+/* The prompt is for people: a program that reads the answers gets only answers. */
 static char *read_line(void *about, size_t *len)
 {
     char *line = NULL;
@@ -108,7 +118,7 @@ static void print(void *about, const struct tester_report *r)
     putchar('\n');
 }
 
-/* The log goes to the standard error. */
+/* `logged`: there is nothing to show, as the log goes to the standard error. */
 static void nothing(void *about, FILE *to)
 {
     (void)about;
