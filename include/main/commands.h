@@ -16,7 +16,7 @@
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
     X(test, "FILE-or-FOLDER ...",                                                                  \
-      "runs tests of scripts: with servers in memory and a clock of their own")                    \
+      "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
     X(help, "[COMMAND]", "this, or the options of a command")

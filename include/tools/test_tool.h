@@ -15,7 +15,7 @@
     X(filter, STRING, 0, "filter", "TEXT", "", "only tests with TEXT in their name")               \
     X(timeout, SECONDS, 0, "timeout", "SECONDS", "10",                                             \
       "real time that one test may take (0.1..3600)")                                              \
-    X(verbose, FLAG, 'v', "verbose", NULL, "", "show what is logged, of tests that pass too")      \
+    X(verbose, FLAG, 'v', "verbose", NULL, "", "show the log, of tests that pass too")             \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the scripts instead of compiling them")      \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \

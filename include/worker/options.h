@@ -20,10 +20,10 @@
 #define OPTIONS(X)                                                                                 \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
-    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
+    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of each listener that names no port")      \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
-      "LABEL= before it names it for scripts; repeatable")                                         \
+      "LABEL= before it is its name in scripts; repeatable")                                       \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -38,18 +38,18 @@
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
-      "replies held for a client that does not read, above one value (64k..4g)")                   \
+      "replies held for a client that does not read, beyond one value (64k..4g)")                  \
     X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
       "unfinished requests held for all clients of a worker; never less than twice --max-value "   \
       "(1m..64g)")                                                                                 \
     X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
-      "who may flush_all: near = who connects over loopback or a unix socket")                     \
+      "who may flush_all: near = clients on loopback or a unix socket")                            \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
-      "silence after which the kernel asks whether a client is there (0: its own default)")        \
+      "silence after which the kernel checks that a client is there (0: the kernel's default)")    \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \

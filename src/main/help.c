@@ -16,7 +16,7 @@ void help_print(FILE *out)
     option_table_print(&options_table, out);
     fputs("\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
           "flight and\n"
-          "exit, a second one exits at once; QUIT does so without a time limit.\n"
+          "exit, and a second one exits at once; QUIT is TERM without a time limit.\n"
           "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
           out);
 }

@@ -23,7 +23,7 @@
 #define REPL_OPTIONS(X)                                                                            \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
-      "instead of real servers, ones in memory; time goes on with :advance")                       \
+      "servers in memory instead of real ones; :advance moves the clock")                          \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
