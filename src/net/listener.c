@@ -1,6 +1,14 @@
+/* All sockets are bound before anything else is done, by the process that the operator started: a wrong address is an error at
+ * the prompt, not a line in a log. Workers come and go afterwards; the backlog belongs to the socket, so a worker that dies takes
+ * no waiting client with it (I15).
+ *
+ * A failure names the address, the reason and what to do about it (struct refusal), and all sockets that were bound before it are
+ * closed again. An address that this machine does not have is an error only if its name has no other: `localhost` stands for ::1,
+ * too, and IPv6 may be off. */
 #include "net/listener.h"
 
 #include "base/log.h"
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,7 +21,7 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* All that is bound for one item of --bind, and what the advice of a refusal depends on. */
+/* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
 struct bound {
     uint32_t number;
     bool has_port;   /* the item names its port; else the port is --port's */
@@ -25,10 +33,10 @@ struct bound {
 struct refusal {
     const char *what;
     const char *advice;
-    bool absent; /* this machine has no such address: fine for one of several of a name */
+    bool absent; /* this machine has no such address */
 };
 
-/* The file of a unix socket could not be given to its owner. */
+/* The owner of a unix socket's file could not be set. */
 static struct refusal refusal_of_owner(const struct bound *from)
 {
     struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
@@ -79,14 +87,15 @@ static struct refusal refusal_of_errno(const struct addr *addr, const struct bou
     return r;
 }
 
-/* Makes way for a unix socket: removes a file that a dead process left. */
+/* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
+ * stays. */
 static struct refusal listener_clear_path(const struct addr *addr, const struct bound *from)
 {
     const char *path = addr->sa.un.sun_path;
     struct stat file;
 
     if (lstat(path, &file) != 0)
-        return (struct refusal){0}; /* bind will say what is wrong, if anything */
+        return (struct refusal){0}; /* there is none; if something else is wrong, bind(2) fails */
     if (!S_ISSOCK(file.st_mode))
         return (struct refusal){.what = "there is a file that is no socket",
                                 .advice = "choose another path with -b or remove the file"};
@@ -99,6 +108,8 @@ static struct refusal listener_clear_path(const struct addr *addr, const struct 
     return (struct refusal){0};
 }
 
+/* IPV6_V6ONLY: else :: would take the port of 0.0.0.0, too, and the second of the two could not be bound. SO_REUSEADDR: else
+ * connections of an earlier process, in TIME_WAIT, would keep the port busy. */
 static bool listener_bind(int fd, const struct addr *addr)
 {
     int on = 1;
@@ -110,7 +121,7 @@ static bool listener_bind(int fd, const struct addr *addr)
     return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
-/* Nobody can connect before listen(2), and the file has its owner and mode by then. */
+/* Clients cannot connect before listen(2). By then the file has its owner and mode. */
 static struct refusal listener_bind_file(struct listener *l, const struct bound *from)
 {
     bool owner;
@@ -122,7 +133,7 @@ static struct refusal listener_bind_file(struct listener *l, const struct bound 
     return r;
 }
 
-/* Port 0 has become a real one by now. */
+/* bind(2) has chosen a port where 0 was given. */
 static void listener_learn_port(struct listener *l)
 {
     struct addr bound = {.len = sizeof bound.sa};
@@ -134,6 +145,7 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
                                     const struct bound *from)
 {
     struct refusal r = {0};
+    assert(addr->len > 0 && addr->len <= sizeof addr->sa);
     if (addr_is_unix(addr)) r = listener_clear_path(addr, from);
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
@@ -154,12 +166,14 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
+/* One line on stderr; false, to be returned. */
 static bool complain(const char *where, const char *what, const char *advice)
 {
     fprintf(stderr, "moongate: %s: %s: %s\n", where, what, advice);
     return false;
 }
 
+/* A second bind(2) would fail with EADDRINUSE, and the message would blame another program. */
 static bool listeners_have(const struct listeners *l, const struct addr *addr)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -185,8 +199,7 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     return r->what == NULL;
 }
 
-/* A name may stand for addresses that this machine lacks (::1 with IPv6 off): one bound is
- * enough then. */
+/* All addresses of a name. Of several, those that this machine does not have are left out; one must be left. */
 static bool listeners_add_all(struct listeners *l, const struct addr *addrs, size_t n,
                               const struct bound *from)
 {
@@ -250,7 +263,7 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
     return l;
 }
 
-/* The file goes first: as long as we listen nobody else takes the path. */
+/* The file is removed first: while this process still listens, no other takes the path. */
 void listeners_close(struct listeners *l, bool unlink_files)
 {
     for (size_t i = 0; i < l->n; i++) {
@@ -286,8 +299,7 @@ void listeners_destroy(struct listeners *l, bool unlink_files)
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
-/* A client that the options do not take on (it may be gone already) is found out at the first
- * read. */
+/* An error means that the client is gone already; the first read finds that out. */
 static void client_tune(const struct listener *l, int fd)
 {
     int on = 1;
@@ -295,8 +307,11 @@ static void client_tune(const struct listener *l, int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* accept(2) also returns the errors that a new connection already has. They say nothing about the listener; see accept(2), "Error
+ * handling". All others mean that something has run out. */
 enum accept_status listener_accept(const struct listener *l, int *fd)
 {
+    assert(l->fd >= 0);
     for (;;) {
         *fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (*fd >= 0) {
@@ -306,7 +321,7 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
         switch (errno) {
         case EAGAIN: return ACCEPT_AGAIN;
         case EINTR:
-        case ECONNABORTED: /* from here on they are of one client, which is gone: take the next */
+        case ECONNABORTED: /* this and what follows is about one client, which is gone: try the next */
         case EPERM:
         case EPROTO:
         case ENETDOWN:
@@ -322,13 +337,13 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
     }
 }
 
-/* What the client has sent already is read first: unread bytes make close(2) send a reset that
- * overtakes the answer. */
+/* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
 void listener_refuse(int fd)
 {
     static const char answer[] = "ERROR Too many open connections\r\n";
     char unread[4096];
 
+    assert(fd >= 0);
     (void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
