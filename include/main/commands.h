@@ -1,7 +1,7 @@
 /* commands: what moongate does besides serving, each a word behind its name: `moongate explain ...`.
  *
- * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script whose name is
- * that of a command is given with a path: ./explain.
+ * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script whose name
+ * is that of a command is given with a path: ./explain.
  */
 #ifndef MOONGATE_MAIN_COMMANDS_H
 #define MOONGATE_MAIN_COMMANDS_H

@@ -56,8 +56,8 @@ struct ask_options {
     size_t words_n;
 };
 
-/* Reads a tool's command line into o, to be released in both cases. ASK_GO: go on. ASK_END: exit with *code; the help or a complaint has
- * been printed. */
+/* Reads a tool's command line into o, to be released in both cases. ASK_GO: go on. ASK_END: exit with *code; the help or a
+ * complaint has been printed. */
 enum ask_step { ASK_GO, ASK_END };
 enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code);
 enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code);
@@ -71,13 +71,13 @@ int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg);
 struct script *ask_load(const struct ask_options *o, const char *path,
                         const struct script_host *host, struct turn *turn, struct explainer *e);
 
-/* Calls take for each line of the file at path (-: the standard input), without its end, but for empty ones. number: the line's, 1...
- * line is valid during the call. Returns EXIT_OK, or EXIT_SYSTEM after a complaint. */
+/* Calls take for each line of the file at path (-: the standard input), without its end, but for empty ones. number: the line's,
+ * 1... line is valid during the call. Returns EXIT_OK, or EXIT_SYSTEM after a complaint. */
 typedef void ask_line_fn(void *to, const char *line, size_t len, size_t number);
 int ask_lines(const char *path, ask_line_fn *take, void *to);
 
-/* Calls told with the explanation of --command for that key. What told gets is valid during its call. Returns NULL, or the reason why a
- * client could not send such a request. */
+/* Calls told with the explanation of --command for that key. What told gets is valid during its call. Returns NULL, or the reason
+ * why a client could not send such a request. */
 const char *ask_key(const struct ask_options *o, const struct explainer *e, const char *key,
                     size_t len, explain_told_fn *told, void *to);
 

@@ -1,7 +1,7 @@
 /* json: one object a line, for programs that read what moongate prints.
  *
- * A struct json is a plain value over a stream that the caller owns. Members are written at once, in the order of the calls; their names
- * are the caller's to keep apart. Errors of the stream show when it is flushed.
+ * A struct json is a plain value over a stream that the caller owns. Members are written at once, in the order of the calls;
+ * their names are the caller's to keep apart. Errors of the stream show when it is flushed.
  */
 #ifndef MOONGATE_TOOLS_JSON_H
 #define MOONGATE_TOOLS_JSON_H

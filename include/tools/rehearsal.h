@@ -1,8 +1,8 @@
-/* rehearsal: a whole worker in memory. Its clients, routes and calls are the daemon's; the other ends of their connections belong to the
- * tool, as socket pairs in this process.
+/* rehearsal: a whole worker in memory. Its clients, routes and calls are the daemon's; the other ends of their connections belong
+ * to the tool, as socket pairs in this process.
  *
- * Owned by the tool that opens it, through struct tester_tools; runs only inside of its calls. With a played clock (worker/clock.h)
- * nothing in it depends on real time. rehearsal.c says how it works.
+ * Owned by the tool that opens it, through struct tester_tools; runs only inside of its calls. With a played clock
+ * (worker/clock.h) nothing in it depends on real time. rehearsal.c says how it works.
  */
 #ifndef MOONGATE_TOOLS_REHEARSAL_H
 #define MOONGATE_TOOLS_REHEARSAL_H
@@ -16,8 +16,8 @@ struct rehearsal_how {
     bool connects; /* to the real servers of the script; else each server is a wire */
 };
 
-/* Makes one with that script. NULL, and the reason in error (SCRIPT_ERROR_MAX bytes). For `open` of struct tester_tools, whose `close`
- * frees it. */
+/* Makes one with that script. NULL, and the reason in error (SCRIPT_ERROR_MAX bytes). For `open` of struct tester_tools, whose
+ * `close` frees it. */
 struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
                                    const struct tester_script *script, char *error);
 

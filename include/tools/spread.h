@@ -22,7 +22,8 @@ void spread_release(struct spread *s);
 /* Counts one explained key. */
 void spread_count(struct spread *s, const struct explanation *x);
 
-/* For people; and for programs: an object for each server, behind those of a pool one for the pool, and at the end one for all keys. */
+/* For people; and for programs: an object for each server, behind those of a pool one for the pool, and at the end one for all
+ * keys. */
 void spread_print(const struct spread *s, FILE *out);
 void spread_print_json(const struct spread *s, FILE *out);
 

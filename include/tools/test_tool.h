@@ -1,8 +1,8 @@
 /* test_tool: `moongate test`: its options, and the messages between its processes.
  *
- * The parent finds the files, prints and counts. Each file runs in a child, which writes struct test_message to a pipe. A child that takes
- * too long or dies costs one test, and another child goes on behind that test. The parent owns the pipe and the file of the log; the
- * options are a plain value, released by test_tool. test_tool.c says why there are two processes.
+ * The parent finds the files, prints and counts. Each file runs in a child, which writes struct test_message to a pipe. A child
+ * that takes too long or dies costs one test, and another child goes on behind that test. The parent owns the pipe and the file
+ * of the log; the options are a plain value, released by test_tool. test_tool.c says why there are two processes.
  */
 #ifndef MOONGATE_TOOLS_TEST_TOOL_H
 #define MOONGATE_TOOLS_TEST_TOOL_H
@@ -66,8 +66,8 @@ struct test_score {
     const char *shown; /* the file whose name was printed last, or NULL */
 };
 
-/* The child: runs the tests `from` (1..) and later of the file at path, and writes messages to `out`. log: the file that its standard error
- * goes to. Returns its exit code. */
+/* The child: runs the tests `from` (1..) and later of the file at path, and writes messages to `out`. log: the file that its
+ * standard error goes to. Returns its exit code. */
 int test_child(const struct test_options *o, const char *path, uint32_t from, int out, int log);
 
 /* The parent's printing: the end of a test (PASS, FAIL or SKIP) with the len bytes of its text; a printed line; the sums. */

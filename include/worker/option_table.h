@@ -1,31 +1,32 @@
 /* option_table: command lines read into a struct, by a table of its options.
  *
- * A table is constant and belongs to the module whose struct it fills. Strings in the struct point into argv; the items of lists are
- * copies, owned by the struct and freed by option_list_release. Each process reads its command line once, before anything else.
+ * A table is constant and belongs to the module whose struct it fills. Strings in the struct point into argv; the items of lists
+ * are copies, owned by the struct and freed by option_list_release. Each process reads its command line once, before anything
+ * else.
  *
- * One table is everything that the program knows of its options. An X-macro has a line for each option: field, type, letter, name,
- * argument, default, meaning (OPTIONS in options.h is the daemon's; each tool has its own). From this line come
+ * One table is everything that the program knows of its options. An X-macro has a line for each option: field, type, letter,
+ * name, argument, default, meaning (OPTIONS in options.h is the daemon's; each tool has its own). From this line come
  *
- *   - the field's row in the table (OPTION_ROW), from which option_table_read makes getopt_long(3)'s tables, parses values and sets
- *     defaults;
+ *   - the field's row in the table (OPTION_ROW), from which option_table_read makes getopt_long(3)'s tables, parses values and
+ *     sets defaults;
  *   - a line of --help (option_table_print);
  *   - a line of the tables in src/main/README.md: tests/unit/main/options_readme_test.c compares them with the help;
  *   - a line of `stats settings` (SHOW_* in stats.c);
- *   - for the fields in SETTABLE_OPTIONS, an option of mg.options, with the same bounds (options_settable), which the command line
- *     overrides (the bits of `given`).
+ *   - for the fields in SETTABLE_OPTIONS, an option of mg.options, with the same bounds (options_settable), which the command
+ *     line overrides (the bits of `given`).
  *
- * So no two of these can differ, and a new option is one line there, a field in the struct, a range if it is a number, and a line in the
- * README. The compiler finds a missing field or SHOW_*; option_table_range aborts on a missing range the first time that the table is
- * used, so no build with one passes any test.
+ * So no two of these can differ, and a new option is one line there, a field in the struct, a range if it is a number, and a line
+ * in the README. The compiler finds a missing field or SHOW_*; option_table_range aborts on a missing range the first time that
+ * the table is used, so no build with one passes any test.
  *
- * In which order: defaults of scalars first, so that an option on the command line replaces them; then the command line from left to
- * right, where the last one wins, but for lists, which grow; then defaults of lists that are still empty. A default is text and goes
- * through the same parser as the user's text: one that breaks its own range is an error at start. A default such as "processors" is for
- * the reader of the help alone; the struct's owner computes it.
+ * In which order: defaults of scalars first, so that an option on the command line replaces them; then the command line from left
+ * to right, where the last one wins, but for lists, which grow; then defaults of lists that are still empty. A default is text
+ * and goes through the same parser as the user's text: one that breaks its own range is an error at start. A default such as
+ * "processors" is for the reader of the help alone; the struct's owner computes it.
  *
  * I6: the ranges are the first of the bounds on memory. Every number is checked here, once, and is trusted afterwards. All that a
- * value alone can tell is checked when it is read (an address's grammar, a control byte in a text that clients get), so that a typing
- * error is a usage error and not a failure in a worker. What two options mean together is main/command_line.c's.
+ * value alone can tell is checked when it is read (an address's grammar, a control byte in a text that clients get), so that a
+ * typing error is a usage error and not a failure in a worker. What two options mean together is main/command_line.c's.
  *
  * Complaints are one line on stderr: the option by its long name, what is wrong, what to do.
  */

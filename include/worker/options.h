@@ -1,8 +1,8 @@
 /* options: what the command line says, for the daemon and for tools that run a worker.
  *
  * A plain value but for its lists, which options_release frees. main owns the first one, filled before anything else; each worker
- * inherits a copy when it is forked, and changes it only to what a script sets by mg.options. Strings point into argv; items of lists
- * are copies. OPTIONS is the only list of options: option_table.h says what comes from it.
+ * inherits a copy when it is forked, and changes it only to what a script sets by mg.options. Strings point into argv; items of
+ * lists are copies. OPTIONS is the only list of options: option_table.h says what comes from it.
  */
 #ifndef MOONGATE_WORKER_OPTIONS_H
 #define MOONGATE_WORKER_OPTIONS_H
@@ -129,14 +129,15 @@ extern const struct option_table options_table;
 /* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
-/* Sets the option at place `at` of SETTABLE_OPTIONS, unless the command line has set it. The value is within the option's bounds. */
+/* Sets the option at place `at` of SETTABLE_OPTIONS, unless the command line has set it. The value is within the option's bounds.
+ */
 void options_set(struct options *o, uint32_t at, double value);
 
 /* Sets max_value as --max-value does: scripts cannot change it. For tools, whose own --max-value it is. */
 void options_fix_max_value(struct options *o, uint64_t value);
 
-/* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks its own
- * range. */
+/* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks
+ * its own range. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
 
 /* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */

@@ -18,8 +18,8 @@ struct stats_source {
     int pid;                      /* the master's, or the single process's */
 };
 
-/* A clients_stats_fn; about is a struct stats_source. Appends the whole answer to `stats what` (what is "" for the plain stats). False,
- * and nothing appended, when there are no such statistics. */
+/* A clients_stats_fn; about is a struct stats_source. Appends the whole answer to `stats what` (what is "" for the plain stats).
+ * False, and nothing appended, when there are no such statistics. */
 bool stats_answer(void *about, const char *what, size_t len, struct outq *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* A command that prints its result has failed when the result did not arrive, and a caller that looks only at the exit code must learn it.
- * stdio keeps the output back, so that the failure often shows no earlier than at the last flush. */
+/* A command that prints its result has failed when the result did not arrive, and a caller that looks only at the exit code must
+ * learn it. stdio keeps the output back, so that the failure often shows no earlier than at the last flush. */
 #include "base/output.h"
 
 #include <errno.h>

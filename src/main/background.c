@@ -1,9 +1,9 @@
 /* The parts of a start that only a daemon needs. main.c says in which order they are called, and why.
  *
- * The parent of a daemon could exit as soon as it has forked, but then a shell script would go on before it is known whether the service
- * starts. So it waits on a pipe. One byte means that the start succeeded: exit 0. The end of the pipe without a byte means that the child
- * has ended: its exit code is passed on. The pipe is close-on-exec and is closed in background_detach, before workers are forked, so no
- * other process can hold it open.
+ * The parent of a daemon could exit as soon as it has forked, but then a shell script would go on before it is known whether the
+ * service starts. So it waits on a pipe. One byte means that the start succeeded: exit 0. The end of the pipe without a byte
+ * means that the child has ended: its exit code is passed on. The pipe is close-on-exec and is closed in background_detach,
+ * before workers are forked, so no other process can hold it open.
  */
 #include "main/background.h"
 
@@ -27,6 +27,7 @@
 static int background_pipe =
     -1; /* in the child: a byte written here ends the parent. -1: no parent waits */
 
+/* The byte, or the end of the pipe: see above. */
 static _Noreturn void parent_wait(pid_t child, int pipe_end)
 {
     char byte;
@@ -90,9 +91,9 @@ bool background_detach(void)
 
 /* --- pid file --------------------------------------------------------------------------------- */
 
-/* The path may be in a folder that others can write to. O_NOFOLLOW keeps a link that they put there from choosing the file that root
- * overwrites. At the end the folder may be closed to the user that the process has become; the file itself, which belongs to that user, can
- * still be emptied. */
+/* The path may be in a folder that others can write to. O_NOFOLLOW keeps a link that they put there from choosing the file that
+ * root overwrites. At the end the folder may be closed to the user that the process has become; the file itself, which belongs to
+ * that user, can still be emptied. */
 
 static bool pid_file_fail(const char *path, int fd)
 {

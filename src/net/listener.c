@@ -29,7 +29,8 @@ struct bound {
     struct bind_access access;
 };
 
-/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong. */
+/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong.
+ */
 struct refusal {
     const char *what;
     const char *advice;

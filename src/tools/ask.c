@@ -1,14 +1,14 @@
 /* What explain and diff have in common.
  *
- * Both route requests without sending any. They load the script into a worker that connects nowhere (worker_rehearse), with the options of
- * a daemon that has the same command line, and route as the daemon does; then they read where a request went instead of sending it. So what
- * they print is what the daemon would do, and a script needs no server that answers.
+ * Both route requests without sending any. They load the script into a worker that connects nowhere (worker_rehearse), with the
+ * options of a daemon that has the same command line, and route as the daemon does; then they read where a request went instead
+ * of sending it. So what they print is what the daemon would do, and a script needs no server that answers.
  *
- * Order: options, worker, script, then keys or requests one by one. Each is explained in the turn's memory, which is reset behind it, so a
- * file of any length takes no more memory than its longest line.
+ * Order: options, worker, script, then keys or requests one by one. Each is explained in the turn's memory, which is reset behind
+ * it, so a file of any length takes no more memory than its longest line.
  *
- * I4: explain_request and explain_key parse each line with the daemon's parser. A key that a client could not send is refused with the line's
- * number, and the rest is still explained.
+ * I4: explain_request and explain_key parse each line with the daemon's parser. A key that a client could not send is refused
+ * with the line's number, and the rest is still explained.
  */
 #include "tools/ask.h"
 
@@ -134,8 +134,8 @@ void ask_options_release(struct ask_options *o)
 
 /* --- scripts ----------------------------------------------------------------------------------- */
 
-/* Bytes. The tool does not know the daemon's --shared-memory, so it allows more than a script will use; pages that are never written cost
- * nothing. */
+/* Bytes. The tool does not know the daemon's --shared-memory, so it allows more than a script will use; pages that are never
+ * written cost nothing. */
 static const uint64_t SHARED_MEMORY = 1ull << 30;
 
 /* The options of a daemon with the same command line. Its servers stay owned by o. */

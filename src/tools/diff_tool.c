@@ -1,14 +1,15 @@
 /* `moongate diff`: which keys another script looks for elsewhere.
  *
- * A key moves when it is looked for on another server, or there under another name: what is cached is not found again. For a cache this is
- * the cost of a new script, so --max-moved lets a CI job refuse one that moves too many keys.
+ * A key moves when it is looked for on another server, or there under another name: what is cached is not found again. For a
+ * cache this is the cost of a new script, so --max-moved lets a CI job refuse one that moves too many keys.
  *
- * Both scripts are loaded side by side into one worker, and each key is routed by the old one, then by the new one. A server has the same
- * name in both, whatever its pool and place, so places (places.h), which are numbered within one script, are translated to numbers of names
- * (diff.names) that both share. A move is two such numbers in 64 bits; sorted, equal moves stand side by side and are counted.
+ * Both scripts are loaded side by side into one worker, and each key is routed by the old one, then by the new one. A server has
+ * the same name in both, whatever its pool and place, so places (places.h), which are numbered within one script, are translated
+ * to numbers of names (diff.names) that both share. A move is two such numbers in 64 bits; sorted, equal moves stand side by side
+ * and are counted.
  *
- * A key that cannot be sent is not counted. "script error" is a place like a server. Either one makes the exit code 1: the result says less
- * than it seems to.
+ * A key that cannot be sent is not counted. "script error" is a place like a server. Either one makes the exit code 1: the result
+ * says less than it seems to.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* `moongate explain`: where requests and keys go.
  *
- * Two kinds of input, two kinds of output. Requests (arguments, or lines of the standard input) are explained in full, a paragraph each: a
- * person asks why. Keys (--keys) come by the thousand: a line each, or with --summary only how they spread (spread.h). --json gives one
- * object a line for either.
+ * Two kinds of input, two kinds of output. Requests (arguments, or lines of the standard input) are explained in full, a
+ * paragraph each: a person asks why. Keys (--keys) come by the thousand: a line each, or with --summary only how they spread
+ * (spread.h). --json gives one object a line for either.
  *
- * The exit code is 1 when a request was refused or the script failed on one, so that a test in CI can use it; the others are still
- * explained. A script's error is on stderr once, as with many keys it would be the same for each.
+ * The exit code is 1 when a request was refused or the script failed on one, so that a test in CI can use it; the others are
+ * still explained. A script's error is on stderr once, as with many keys it would be the same for each.
  */
 #include <assert.h>
 #include <stdlib.h>

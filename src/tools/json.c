@@ -1,5 +1,6 @@
-/* A writer is enough: nothing here reads JSON. Keys and values of memcache are bytes, and JSON has only UTF-8 text, so a member that is not
- * valid UTF-8 is written twice: readable, and exact as base64. A program that needs the exact bytes looks for the second one first.
+/* A writer is enough: nothing here reads JSON. Keys and values of memcache are bytes, and JSON has only UTF-8 text, so a member
+ * that is not valid UTF-8 is written twice: readable, and exact as base64. A program that needs the exact bytes looks for the
+ * second one first.
  */
 #include "tools/json.h"
 

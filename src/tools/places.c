@@ -1,5 +1,5 @@
-/* Servers are numbered pool by pool, in the order of the script, and the ends without a server come behind them. So an array of counts has one
- * cell for each place, and the cells of a pool stand together.
+/* Servers are numbered pool by pool, in the order of the script, and the ends without a server come behind them. So an array of
+ * counts has one cell for each place, and the cells of a pool stand together.
  */
 #include "tools/places.h"
 
@@ -33,7 +33,7 @@ static uint32_t number_of(const struct places *p, const struct pool *pool)
     return i;
 }
 
-/* What a function that waits will answer is not known without running it, so it is a place of its own. */
+/* What a function that waits will answer is not known without running it, so it counts as a separate place. */
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
     const struct pool_member *member = x->choice.member;

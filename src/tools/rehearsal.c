@@ -1,34 +1,38 @@
 /* How a worker runs in memory, with fake servers and a clock that stands still.
  *
- * `moongate test` and `moongate repl` must show what the daemon would do. So they do not imitate it: a rehearsal is the daemon's own worker
- * (worker_open), with its own parsers, routes, calls, timers and script. Only what is outside of the worker is replaced.
+ * `moongate test` and `moongate repl` must show what the daemon would do. So they do not imitate it: a rehearsal is the daemon's
+ * own worker (worker_open), with its own parsers, routes, calls, timers and script. Only what is outside of the worker is
+ * replaced.
  *
- *   Connections. Each one is a pair of sockets within this process. The worker has one end, and treats it as any connection. The other end
- *   is a struct wire, and belongs to the test: a client's wire (connect_client), or a server's, which is made when the worker connects
- *   (dial, a backend_dial_fn). Behind a server's wire stands a small memcached, written in Lua (lua/moongate/test/server.lua); it sees the
- *   bytes that the worker has sent and writes the bytes of a response. So a test covers the protocol on both sides, and no port, network or
- *   real server. With `connects` (repl without --fake) the worker connects to its real servers, and only clients have wires.
+ *   Connections. Each one is a pair of sockets within this process. The worker has one end, and treats it as any connection. The
+ *   other end is a struct wire, and belongs to the test: a client's wire (connect_client), or a server's, which is made when the
+ *   worker connects (dial, a backend_dial_fn). Behind a server's wire stands a small memcached, written in Lua
+ *   (lua/moongate/test/server.lua); it sees the bytes that the worker has sent and writes the bytes of a response. So a test
+ *   covers the protocol on both sides, and no port, network or real server. With `connects` (repl without --fake) the worker
+ *   connects to its real servers, and only clients have wires.
  *
- *   Time. clock_take (worker/clock.h) makes the process's clock stand still; all code in it, libev's timers too, goes by this clock. Time
- *   moves only when Lua calls advance. With the clock and the random numbers (srand48) fixed, a test gives the same result each time, and a
- *   test of an hour's timeout takes no time.
+ *   Time. clock_take (worker/clock.h) makes the process's clock stand still; all code in it, libev's timers too, goes by this
+ *   clock. Time moves only when Lua calls advance. With the clock and the random numbers (srand48) fixed, a test gives the same
+ *   result each time, and a test of an hour's timeout takes no time.
  *
  * Who drives: the loop never runs by itself. Lua (lua/moongate/test/clock.lua) calls, in turns,
  *
- *   1. turn: writes what the test has put into the wires, and looks at each wire for bytes of the worker. The first that come are returned as
- *      news, so that the fake server or the client can react before anything else happens. Without news the loop runs once, without
- *      sleeping. Some work takes more than one turn of the loop (a write in one, the read that it causes in the next), so the worker
- *      counts as quiet only after QUIET_TURNS turns in which nothing came and no wire got shorter.
- *   2. When the worker is quiet: next_alarm, the time until the first known timer (of a connection, a flow, the script). The clock advances to
- *      it, or to the next answer of a slow fake server, in small steps; then 1 again, until the test has what it waits for.
+ *   1. turn: writes what the test has put into the wires, and looks at each wire for bytes of the worker. The first that come are
+ *      returned as news, so that the fake server or the client can react before anything else happens. Without news the loop runs
+ *      once, without sleeping. Some work takes more than one turn of the loop (a write in one, the read that it causes in the
+ *      next), so the worker counts as quiet only after QUIET_TURNS turns in which nothing came and no wire got shorter.
+ *   2. When the worker is quiet: next_alarm, the time until the first known timer (of a connection, a flow, the script). The
+ *      clock advances to it, or to the next answer of a slow fake server, in small steps; then 1 again, until the test has what
+ *      it waits for.
  *
  * So every event happens at its time and in order, and what becomes due at a moment has happened before the clock moves on.
  *
- * Lifetime. A wire is freed in the turn after it has ended (drop_ended), never at once: the news that Lua holds point into it. A server's
- * wire ends when the worker closes its end, or when the test hangs up. destroy closes the worker first, which closes its ends of all wires.
+ * Lifetime. A wire is freed in the turn after it has ended (drop_ended), never at once: the news that Lua holds point into it. A
+ * server's wire ends when the worker closes its end, or when the test hangs up. destroy closes the worker first, which closes its
+ * ends of all wires.
  *
- * What must never happen: a second copy of the daemon's logic here; time that passes by itself; a loop that sleeps while the clock is
- * played (is_waiting is for real time alone).
+ * What must never happen: a second copy of the daemon's logic here; time that passes by itself; a loop that sleeps while the
+ * clock is played (is_waiting is for real time alone).
  */
 #include "tools/rehearsal.h"
 

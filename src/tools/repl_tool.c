@@ -1,8 +1,8 @@
 /* `moongate repl`: a prompt at which requests go through a script.
  *
- * The prompt itself is a program in Lua (lua/moongate/repl.lua) that drives a rehearsal, as `moongate test` does, with functions that it gets
- * here. With real servers time is real, and the loop sleeps until an answer comes; with --fake the clock stands still (rehearsal.c) and goes
- * on only by :advance or while a reply is waited for.
+ * The prompt itself is a program in Lua (lua/moongate/repl.lua) that drives a rehearsal, as `moongate test` does, with functions
+ * that it gets here. With real servers time is real, and the loop sleeps until an answer comes; with --fake the clock stands
+ * still (rehearsal.c) and goes on only by :advance or while a reply is waited for.
  *
  * An answer is flushed before the next line is read: the user, or the program at the other end of a pipe, waits for it.
  */
@@ -100,7 +100,7 @@ static char *read_line(void *about, size_t *len)
     size_t room = 0;
     (void)about;
     if (isatty(STDIN_FILENO)) fputs("> ", stdout);
-    if (!output_flush()) return NULL; /* nobody reads the answers */
+    if (!output_flush()) return NULL; /* the answers reach no reader */
     ssize_t n = getline(&line, &room, stdin);
     if (n < 0) {
         free(line);

@@ -1,6 +1,6 @@
-/* Whether keys spread evenly is the first question about a distribution or a new list of servers. Two numbers answer it for a pool: the
- * largest server's keys to the mean (the server that is full first), and the standard deviation in percent of the mean (how uneven the
- * rest is). Shares of a server are of its pool, shares of a pool of all keys.
+/* Whether keys spread evenly is the first question about a distribution or a new list of servers. Two numbers answer it for a
+ * pool: the largest server's keys to the mean (the server that is full first), and the standard deviation in percent of the mean
+ * (how uneven the rest is). Shares of a server are of its pool, shares of a pool of all keys.
  */
 #include "tools/spread.h"
 
@@ -42,8 +42,8 @@ struct skew {
     double deviation; /* standard deviation, in percent of the mean */
 };
 
-/* Weights are left out: what a weight does to a server's share differs between distributions. Without keys the ratios are not numbers, and
- * are not printed. */
+/* Weights are left out: what a weight does to a server's share differs between distributions. Without keys the ratios are not
+ * numbers, and are not printed. */
 static struct skew pool_skew(const struct spread *s, uint32_t pool)
 {
     const uint64_t *counts = s->counts + s->places.first[pool];

@@ -1,8 +1,8 @@
 /* `moongate test`: the process in which the tests of one file run.
  *
- * Lua does the work (lua/moongate/test/run.lua): it loads the file, runs each test and reports. Here are the functions that it calls for what
- * Lua cannot do: a worker in memory (rehearsal.h), the clock, the log, and messages to the parent. Each test begins at the same time of a
- * clock that stands still, so that no test depends on the day, or on the tests before it.
+ * Lua does the work (lua/moongate/test/run.lua): it loads the file, runs each test and reports. Here are the functions that it
+ * calls for what Lua cannot do: a worker in memory (rehearsal.h), the clock, the log, and messages to the parent. Each test
+ * begins at the same time of a clock that stands still, so that no test depends on the day, or on the tests before it.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* `moongate test`: what people and programs read. A line is flushed as soon as its test has ended, so that one that hangs can be seen. TAP is
- * version 12 of testanything.org: `ok N - name`, the plan at the end, as the number of tests is not known before, and all else behind `#`.
+/* `moongate test`: what people and programs read. A line is flushed as soon as its test has ended, so that one that hangs can be
+ * seen. TAP is version 12 of testanything.org: `ok N - name`, the plan at the end, as the number of tests is not known before,
+ * and all else behind `#`.
  */
 #include <assert.h>
 #include <string.h>

@@ -1,15 +1,16 @@
 /* `moongate test`: finds test files, runs each in a child, prints and counts.
  *
- * Why two processes: tests run scripts, and a script may loop for ever, exhaust the memory or crash (I13 is for tests, too). The parent runs no
- * Lua, so it always lives to print which test it was. It reads messages from the child with a deadline: when a test takes longer than
- * --timeout in real time, the child is killed, the test counts as failed, and a new child goes on with the next one. A child that dies
- * is treated in the same way. Only real time counts here; the tests' own clock stands still in the child.
+ * Why two processes: tests run scripts, and a script may loop for ever, exhaust the memory or crash (I13 is for tests, too). The
+ * parent runs no Lua, so it always lives to print which test it was. It reads messages from the child with a deadline: when a
+ * test takes longer than --timeout in real time, the child is killed, the test counts as failed, and a new child goes on with the
+ * next one. A child that dies is treated in the same way. Only real time counts here; the tests' own clock stands still in the
+ * child.
  *
- * Which test it was is known because the child announces each one (BEGIN) before it runs it. What it logged is in a file without a name that
- * both processes share, so the lines of a dead child can still be shown.
+ * Which test it was is known because the child announces each one (BEGIN) before it runs it. What it logged is in a file without
+ * a name that both processes share, so the lines of a dead child can still be shown.
  *
- * What must never happen: a child that outlives the parent (the kernel kills it, PR_SET_PDEATHSIG); a test that is neither passed, failed nor
- * skipped; a test that hangs or crashes and hides the results of others.
+ * What must never happen: a child that outlives the parent (the kernel kills it, PR_SET_PDEATHSIG); a test that is neither
+ * passed, failed nor skipped; a test that hangs or crashes and hides the results of others.
  *
  * Files run one after another, so that their output is in order.
  */
@@ -178,7 +179,7 @@ static bool read_all(struct running *run, void *to, size_t n)
     return true;
 }
 
-/* One message. The time of a test begins with it, so loading the file has a time of its own. */
+/* One message. BEGIN starts the test's time, so the time to load the file does not count for the first test. */
 static void take(struct running *run, const struct test_message *m, const char *text)
 {
     switch (m->kind) {

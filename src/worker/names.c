@@ -1,5 +1,5 @@
-/* A worker has a resolver of its own: workers share nothing, and a look-up that hangs in one delays no other. The order of names_init and
- * names_release follows from use: discoveries look names up, so they begin after the resolver and end before it.
+/* Each worker has its own resolver: workers share nothing, and a look-up that hangs in one delays no other. The order of
+ * names_init and names_release follows from use: discoveries look names up, so they begin after the resolver and end before it.
  */
 #include "worker/names.h"
 

@@ -66,6 +66,7 @@ static bool decimal_parse(const char *text, double *number)
     return end != text && *end == '\0';
 }
 
+/* The one form of a complaint about a value. */
 static void option_complain(const struct option_row *row, const char *value, const char *wrong,
                             const char *wanted)
 {
@@ -119,6 +120,7 @@ static bool option_set_seconds(const struct option_table *t, double *field,
     return true;
 }
 
+/* 25% and 0.25 are the same share. */
 static bool option_set_share(double *field, const struct option_row *row, const char *text)
 {
     char number[32];
@@ -170,7 +172,7 @@ static bool option_set_text(const char **field, const struct option_row *row, co
     return false;
 }
 
-/* NULL, or what is wrong with an item. */
+/* NULL, or what is wrong with an item. Names are not looked up: that would take time, and may succeed later. */
 static const char *wrong_item(enum option_type type, const char *item)
 {
     struct server_spec server;
@@ -219,6 +221,7 @@ static bool option_add_items(struct option_list *list, const struct option_row *
     }
 }
 
+/* The type decides what the field is: see enum option_type. */
 static bool option_set(const struct option_table *t, void *to, const struct option_row *row,
                        const char *text)
 {
@@ -287,6 +290,7 @@ static const struct option_old *old_of(const struct option_table *t, int key)
     return at >= 0 && at < (int)t->olds_n ? &t->olds[at] : NULL;
 }
 
+/* The row of one of getopt's keys: a letter, or LONG_BASE and the place of a name. NULL: not in the table. */
 static const struct option_row *row_of(const struct option_table *t, int key)
 {
     const struct option_old *old = old_of(t, key);
@@ -319,6 +323,7 @@ static void complain_unknown(const struct option_table *t, const char *word)
             matches > 1 ? "ambiguous" : "unknown", word, t->program);
 }
 
+/* An old name still works, so that an upgrade breaks no job that gives it; the warning names the new one. */
 static void warn_old(const struct option_old *old)
 {
     fprintf(stderr,
@@ -358,7 +363,7 @@ static bool read_words(const struct option_table *t, void *to, int argc, char **
     opterr = 0;
     while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1)
         if (!take(t, to, key, argv)) return false;
-    for (; optind < argc; optind++)
+    for (; optind < argc; optind++) /* what stands behind `--` */
         if (!t->take(to, argv[optind])) return false;
     return true;
 }
@@ -378,6 +383,7 @@ static bool is_list(const struct option_row *row)
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS;
 }
 
+/* Either those of lists, which must still be empty, or all others. */
 static bool set_defaults(const struct option_table *t, void *to, bool lists)
 {
     for (size_t i = 0; i < t->rows_n; i++) {

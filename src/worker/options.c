@@ -1,7 +1,7 @@
 /* The daemon's table of options (see option_table.h for what a table is), and the part of it that scripts may set.
  *
- * A worker has its own copy of the options. When a script takes over, succession.c applies what the script set by mg.options, each value
- * by options_set, so the command line wins: the operator's word stands over the script's, in any generation.
+ * A worker has its own copy of the options. When a script takes over, succession.c applies what the script set by mg.options,
+ * each value by options_set, so the command line wins: the operator's word stands over the script's, in any generation.
  */
 #include "worker/options.h"
 
@@ -19,8 +19,8 @@ static const struct option_row rows[] = {
 #undef X
 };
 
-/* I6: no memory that a client or a script can fill is without a bound here: values, replies that wait, unfinished requests, shared items,
- * connections. */
+/* I6: no memory that a client or a script can fill is without a bound here: values, replies that wait, unfinished requests,
+ * shared items, connections. */
 static const struct option_range ranges[] = {
     {offsetof(struct options, port), 0, 65535, "0..65535"},
     {offsetof(struct options, connections), 1, 64, "1..64"},

@@ -1,14 +1,14 @@
-/* A client that asks a worker for statistics gets those of the service, not of the worker it happens to be connected to. No message goes
- * to the other workers: each worker writes its counters into its own part of the board, in memory that all share (base/board.h), and here
- * all parts are read and added. A part is read while its owner writes it. Cells are read one by one, so the sums of two cells may be of
- * two moments, but no cell is torn.
+/* A client that asks a worker for statistics gets those of the service, not of the worker that it is connected to. No
+ * message goes to the other workers: each worker writes its counters into its own part of the board, in memory that all share
+ * (base/board.h), and here all parts are read and added. A part is read while its owner writes it. Cells are read one by one, so
+ * the sums of two cells may be of two moments, but no cell is torn.
  *
- * What is not on the board (settings, pools) is the same in each worker, as all of them have the same command line and script; during a
- * reload, this worker's answer. `answering` alone counts what this worker's own connections see.
+ * What is not on the board (settings, pools) is the same in each worker, as all of them have the same command line and script;
+ * during a reload, this worker's answer. `answering` alone counts what this worker's own connections see.
  *
- * Names: `stats` has memcached's names, and only those that count the same here, because tools that know memcached read it. Everything
- * else has names of its own, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md explains each of them, and
- * tests/e2e/service/stats_readme_test.c compares.
+ * Names: `stats` has memcached's names, and only those that count the same here, because tools that know memcached read it.
+ * Everything else has its own names, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md
+ * explains each of them, and tests/e2e/service/stats_readme_test.c compares.
  *
  * A script names counters and servers, so no name and no value may be trusted to be short: stat_line cuts both to its line.
  */
@@ -95,6 +95,7 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_number(out, "threads", s->board->workers);
 }
 
+/* Every cell of the board, in its order. */
 static void proxy(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
@@ -166,6 +167,7 @@ static uint32_t count_answering(const struct pool *p)
     return n;
 }
 
+/* The settings that decide where keys go and what a failure does, then the pool's servers and their state. */
 static void show_pool(struct pool *p, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
@@ -214,6 +216,7 @@ static double percentile_us(const struct board_server *s, double share)
     return 0;
 }
 
+/* `state` is over all workers: ready when each connection of each worker serves. */
 static void show_server(const char *server, const struct board_server *sum, struct outq *out)
 {
     char name[BOARD_SERVER_NAME + 32];
@@ -313,7 +316,7 @@ static double value_of(const struct metrics *m, enum metric_kind kind, int at)
     return value;
 }
 
-/* A counter or a gauge. */
+/* A counter or a gauge: the sum over the workers. The same name may have another number in each of them. */
 static void show_sum(const struct board *board, enum metric_kind kind, uint32_t worker, int number,
                      struct outq *out)
 {
@@ -380,6 +383,7 @@ static void script(const struct stats_source *s, struct outq *out)
 
 /* --- any --------------------------------------------------------------------------------------- */
 
+/* As memcached does, it answers RESET alone, without END. */
 static void reset(const struct stats_source *s, struct outq *out)
 {
     board_reset(s->board);

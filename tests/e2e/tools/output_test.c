@@ -1,5 +1,5 @@
-/* Whatever prints to its standard output fails when the output does not arrive: a full disk, a descriptor that is closed, a reader
- * that has gone. */
+/* Whatever prints to its standard output fails when the output does not arrive: a full disk, a descriptor that is closed, a
+ * reader that has gone. */
 #include "lib/moongate.h"
 #include "lib/said.h"
 
