@@ -21,7 +21,7 @@
  *  9. The process becomes the user of --user. From here on it can no longer become root. No worker exists before, so neither a
  *     script that serves nor a client ever meets a process with root's rights. Now it can be seen, and is logged, which files it
  *     cannot remove at the end.
- * 10. The terminal is given up: the log goes to syslog, and the parent exits with 0.
+ * 10. With --daemonize the terminal is given up: the log goes to syslog, and the parent exits with 0.
  * 11. The master runs (or, with --single-process, the one worker), until it has drained or a signal cuts that short.
  *
  * It goes down in the opposite order: workers, pid file, listeners (when a drain has not closed them already) and the files of
