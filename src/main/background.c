@@ -110,8 +110,39 @@ static bool give_to_user(int fd, const char *name)
     return !user || fchown(fd, user->pw_uid, user->pw_gid) == 0;
 }
 
+/* The short name of a process, as the kernel has it. False: there is no such process. */
+static bool name_of_process(long pid, char *name, size_t size)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, name, size - 1);
+    close(fd);
+    name[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* The file names another moongate that runs. It may be one that drains and is replaced by this one; or the same path was given twice by
+ * mistake, and then nobody finds the other one by it any more. A number left from before a reboot names nothing of ours. */
+static void warn_of_another(const char *path)
+{
+    char text[24] = "", other[64], own[64];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    long pid = n > 0 ? atol(text) : 0;
+    if (pid <= 0 || pid == (long)getpid() || !name_of_process(pid, other, sizeof other)) return;
+    if (!name_of_process((long)getpid(), own, sizeof own) || strcmp(own, other) != 0) return;
+    log_warn("pid file %s: it named process %ld, which still runs: it names this one from now on; "
+             "give each its own file with -P unless this one replaces the other",
+             path, pid);
+}
+
 bool pid_file_write(const char *path, const char *user)
 {
+    warn_of_another(path);
     char text[24];
     int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
     assert(len > 1 && (size_t)len < sizeof text);

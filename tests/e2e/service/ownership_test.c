@@ -133,6 +133,31 @@ static void what_cannot_be_removed_is_said_at_start(void **state)
     client_sees_nothing_more(client_connects_to(address));
 }
 
+static void a_pid_file_that_names_another_one_is_said(void **state)
+{
+    const char *pid = textf("%s/pid", program_folder());
+    struct moongate *one = moongate_start(one_script(), "-P", pid, NULL);
+    assert_int_equal(moongate_log_count(one, "pid file"), 0);
+    struct moongate *other = moongate_start(one_script(), "-P", pid, NULL);
+    const char *line = moongate_log_line(other, "which still runs");
+    assert_non_null(strstr(line, pid));
+    assert_non_null(strstr(line, textf("process %d,", (int)moongate_pid(one))));
+    moongate_signal(one, SIGTERM);
+    moongate_exits(one, 0);
+    assert_true(file_at(pid).st_size > 0); /* it is the other one's */
+}
+
+static void a_pid_file_that_names_something_else_is_overwritten(void **state)
+{
+    const char *pid = textf("%s/pid", program_folder());
+    FILE *file = fopen(pid, "w");
+    assert_non_null(file);
+    fprintf(file, "%d\n", (int)getpid()); /* which runs, but is no moongate */
+    fclose(file);
+    struct moongate *m = moongate_start(one_script(), "-P", pid, NULL);
+    assert_int_equal(moongate_log_count(m, "pid file"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +168,8 @@ int main(void)
         play(what_the_user_owns_goes_with_it),
         play(an_owner_that_is_named_goes_before_the_user),
         play(what_cannot_be_removed_is_said_at_start),
+        play(a_pid_file_that_names_another_one_is_said),
+        play(a_pid_file_that_names_something_else_is_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
