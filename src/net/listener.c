@@ -21,7 +21,16 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* Why an address cannot be bound, and what to do about it. what == NULL: it is bound. */
+/* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
+struct bound {
+    uint32_t number;
+    bool has_port;   /* the item names its port; else the port is --port's */
+    bool has_access; /* the item names an owner or a group; else the owner is --user's */
+    struct bind_access access;
+};
+
+/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong.
+ */
 struct refusal {
     const char *what;
     const char *advice;
@@ -29,22 +38,37 @@ struct refusal {
 };
 
 /* The owner of a unix socket's file could not be set. */
-static struct refusal refusal_of_owner(void)
+static struct refusal refusal_of_owner(const struct bound *from)
 {
     struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
-    if (errno == EPERM) r.advice = "start as root or leave out owner= and group=";
+    if (!from->has_access)
+        r.advice = "leave out -u or choose another path with -b";
+    else if (errno == EPERM)
+        r.advice = "start as root or leave out owner= and group=";
     return r;
 }
 
-static struct refusal refusal_of_errno(const struct addr *addr)
+static const char *advice_in_use(const struct addr *addr, const struct bound *from)
 {
-    bool is_unix = addr_is_unix(addr);
+    if (addr_is_unix(addr)) return "choose another path with -b or stop what listens there";
+    return from->has_port ? "choose another port with -b or stop what listens there"
+                          : "choose another port with -p or stop what listens there";
+}
+
+static const char *advice_no_access(const struct addr *addr, const struct bound *from)
+{
+    if (addr_is_unix(addr)) return "choose with -b a folder that you may write to";
+    return from->has_port ? "choose a port above 1023 with -b or start as root"
+                          : "choose a port above 1023 with -p or start as root";
+}
+
+static struct refusal refusal_of_errno(const struct addr *addr, const struct bound *from)
+{
     struct refusal r = {.what = strerror(errno), .advice = "choose another address with -b"};
     switch (errno) {
     case EADDRINUSE:
         r.what = "address in use";
-        r.advice = is_unix ? "choose another path with -b or stop what listens there"
-                           : "choose another port with -p or stop what listens there";
+        r.advice = advice_in_use(addr, from);
         break;
     case EADDRNOTAVAIL:
         r.what = "not an address of this machine";
@@ -54,18 +78,19 @@ static struct refusal refusal_of_errno(const struct addr *addr)
         r.what = "this machine does not speak that kind of address";
         r.absent = true;
         break;
-    case EACCES:
-        r.advice = is_unix ? "choose a folder that you may write to"
-                           : "choose a port above 1023 with -p or start as root";
-        break;
+    case EACCES: r.advice = advice_no_access(addr, from); break;
     case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
+    case EMFILE: r.advice = "allow the process more open files"; break;
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: r.advice = "try again when the machine has room"; break;
     }
     return r;
 }
 
 /* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
  * stays. */
-static struct refusal listener_clear_path(const struct addr *addr)
+static struct refusal listener_clear_path(const struct addr *addr, const struct bound *from)
 {
     const char *path = addr->sa.un.sun_path;
     struct stat file;
@@ -77,9 +102,9 @@ static struct refusal listener_clear_path(const struct addr *addr)
                                 .advice = "choose another path with -b or remove the file"};
     if (!socket_file_is_stale(addr)) {
         errno = EADDRINUSE;
-        return refusal_of_errno(addr);
+        return refusal_of_errno(addr, from);
     }
-    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr);
+    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from);
     log_info("listener unix:%s: file of a dead process removed", path);
     return (struct refusal){0};
 }
@@ -97,14 +122,14 @@ static bool listener_bind(int fd, const struct addr *addr)
     return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
-/* Clients cannot connect before listen(2). By then the file has its owner. */
-static struct refusal listener_bind_file(struct listener *l, const struct bind_access *access)
+/* Clients cannot connect before listen(2). By then the file has its owner and mode. */
+static struct refusal listener_bind_file(struct listener *l, const struct bound *from)
 {
     bool owner;
-    if (!socket_file_make(&l->file, l->fd, &l->addr, access, &owner))
-        return owner ? refusal_of_owner() : refusal_of_errno(&l->addr);
+    if (!socket_file_make(&l->file, l->fd, &l->addr, &from->access, &owner))
+        return owner ? refusal_of_owner(from) : refusal_of_errno(&l->addr, from);
     if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
-    struct refusal r = refusal_of_errno(&l->addr);
+    struct refusal r = refusal_of_errno(&l->addr, from);
     (void)socket_file_remove(&l->file, &l->addr);
     return r;
 }
@@ -118,19 +143,19 @@ static void listener_learn_port(struct listener *l)
 }
 
 static struct refusal listener_open(struct listener *l, const struct addr *addr,
-                                    const struct bind_access *access)
+                                    const struct bound *from)
 {
     struct refusal r = {0};
     assert(addr->len > 0 && addr->len <= sizeof addr->sa);
-    if (addr_is_unix(addr)) r = listener_clear_path(addr);
+    if (addr_is_unix(addr)) r = listener_clear_path(addr, from);
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
     l->fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0) return refusal_of_errno(addr);
+    if (l->fd < 0) return refusal_of_errno(addr, from);
     if (addr_is_unix(addr))
-        r = listener_bind_file(l, access);
+        r = listener_bind_file(l, from);
     else if (!listener_bind(l->fd, addr))
-        r = refusal_of_errno(addr);
+        r = refusal_of_errno(addr, from);
     if (r.what) {
         close(l->fd);
         l->fd = -1;
@@ -157,12 +182,6 @@ static bool listeners_have(const struct listeners *l, const struct addr *addr)
     return false;
 }
 
-/* What all addresses of one item of --bind share. */
-struct bound {
-    uint32_t number;
-    struct bind_access access;
-};
-
 static bool listeners_add(struct listeners *l, const struct addr *addr, const struct bound *from,
                           struct refusal *r)
 {
@@ -175,7 +194,7 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     if (listeners_have(l, addr))
         *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
     else
-        *r = listener_open(&items[l->n], addr, &from->access);
+        *r = listener_open(&items[l->n], addr, from);
     items[l->n].number = from->number;
     l->n += r->what == NULL;
     return r->what == NULL;
@@ -211,13 +230,24 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
     if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
     if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
     if (wrong) return complain(text, wrong, "correct what -b says");
+    from.has_port = spec.addr.has_port;
+    from.has_access = spec.owner[0] || spec.group[0];
     return listeners_add_all(l, addrs, n, &from);
+}
+
+/* Looked up without any item, so that the complaint does not blame -b. */
+static bool user_is_good(const char *user)
+{
+    struct bind_access access;
+    const char *wrong = bind_access(&(struct bind_spec){.mode = -1}, user, &access);
+    return !wrong || complain("listeners", wrong, "choose another with -u");
 }
 
 struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     struct listeners *l = calloc(1, sizeof *l);
     bool good = l || complain("listeners", "out of memory", "try again when the machine has room");
+    good = good && user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
     if (!good) {
