@@ -1,8 +1,8 @@
 /* routes: what a script's routes are made of, as C runs them; and a generation: the routes of one loaded script.
  *
- * A route is owned by its generation and constant once it is closed, but for its counters. A generation is counted: the turn
- * has one count of the current one, and every flow one of its own, so that what is in flight ends on the routes that it began
- * with. One worker.
+ * A generation owns its routes and frees them (kinds.h). They are constant once they are built, but for `state`. A generation has a
+ * reference count: the turn holds one reference to the current one, and each flow holds one to its own, so that what is in flight ends
+ * on the routes that it began with. One worker.
  *
  * The first half is read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
  */
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #endif
 
-/* What a route does with its children. Which options count is said behind each. */
+/* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
     ROUTE_POOL,     /* one call to the server that the key picks */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
@@ -91,7 +91,7 @@ struct route_options {
     double most;       /* HEDGE: and at most; SHARE: and below this one */
 };
 
-/* What a kind is told beside its options; which fields count is said there. */
+/* Arguments of a kind beside its options. enum route_kind says which fields a kind reads. */
 struct route_word {
     const char *text; /* len bytes; copied */
     size_t len;
@@ -124,17 +124,19 @@ struct route {
     const struct flow_kind *flow;  /* of a kind that is made of others; else NULL */
 };
 
-/* Invariant: counts > 0; asking, ready hold flows of this generation only. */
+/* Invariant: `asking` and `ready` hold legs and flows of this generation only; each of those holds a reference, so both lists are
+ * empty once references is 0. */
 struct generation {
-    struct generation *next;      /* in the turn's list */
-    client_route_fn *ask;         /* decides for a batch of slots; and goes on with what is ready */
-    void (*retire)(void *router); /* after the last count is given, at the end of a turn */
+    struct generation *next; /* in the turn's list */
+    route_ask_fn *ask;       /* decides for a batch of slots, and resumes what is ready */
+    void (*retire)(
+        void *router); /* called at the end of the turn in which the last reference went */
     void *router;
     struct route **routes;
     uint32_t routes_n;
-    uint32_t counts;
+    uint32_t references;
     struct leg *asking, **asking_end; /* requests that wait to be put to a function of the script */
-    struct flow *ready, **ready_end;  /* waiting routes of the script that may go on */
+    struct flow *ready, **ready_end;  /* functions of the script that waited and may go on */
 };
 
 #endif

@@ -398,11 +398,11 @@ static bool reply_is_awaited(const void *owner)
     return reply->client != NULL;
 }
 
-const struct receiver reply_receiver = {.result = reply_result,
-                                        .news = reply_news,
-                                        .news_or_miss = reply_news_or_miss,
-                                        .joined = reply_joined,
-                                        .awaits = reply_is_awaited};
+const struct receiver reply_receiver = {.on_result = reply_result,
+                                        .on_news = reply_news,
+                                        .on_news_or_miss = reply_news_or_miss,
+                                        .on_joined = reply_joined,
+                                        .is_awaited = reply_is_awaited};
 
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {

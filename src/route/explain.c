@@ -1,3 +1,6 @@
+/* An explanation must say what would happen, so it is made by what makes it happen: the request is parsed as a client's is, the router
+ * decides for it in a slot of its own, choosers rewrite it, and the pool chooses. Only the last step, the call, is left out. A script
+ * cannot tell the difference, and what it keeps of the request is cleared as at the end of a turn. */
 #include "route/explain.h"
 
 #include <assert.h>
@@ -33,7 +36,7 @@ static void choose_server(const struct request *r, struct explanation *x)
     x->sent_len = put_line(r, x->sent);
 }
 
-/* The pool that is asked first; NULL where that is not known without asking. */
+/* The pool that would get the request first; NULL where only the script's functions, or answers of servers, decide that. */
 static struct pool *first_pool(const struct route *route)
 {
     while (route && route->kind != ROUTE_POOL)
@@ -52,7 +55,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     x.asked_len = put_line(asked, x.asked);
     *r = *asked;
     x.pool = first_pool(e->trace(e->router, e->slots, e->answers, e->at, &x.path));
-    assert(a->route != ANSWER_NONE);
+    assert(a->route != ANSWER_NONE && (!x.pool || a->route >= 0));
     x.route = a->route;
     if (x.pool) choose_server(r, &x);
     told(to, &x);
@@ -62,7 +65,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
 
 /* --- a line ------------------------------------------------------------------------------------ */
 
-/* The request's bytes as a client sends them, *len of them, in the arena. */
+/* The request as a client sends it, with its value, in the arena; *len becomes its length. */
 static const uint8_t *whole_request(const struct explainer *e, const char *line, size_t *len,
                                     struct explain_value value)
 {
@@ -74,7 +77,7 @@ static const uint8_t *whole_request(const struct explainer *e, const char *line,
     *len = head;
     struct request_parse p = request_parse(bytes, head, &e->rules, &r);
     if (p.status != REQUEST_AGAIN || p.need < head + 2) return bytes;
-    if (!value.at) { /* as many as it says, but for what the line brings along */
+    if (!value.at) { /* as many x as the line says */
         uint8_t *filled = arena_alloc(e->arena, p.need);
         memcpy(filled, bytes, head);
         memset(filled + head, 'x', p.need - head - 2);
@@ -88,7 +91,7 @@ static const uint8_t *whole_request(const struct explainer *e, const char *line,
     return bytes;
 }
 
-/* What is told to a client that sent it, without CRLF. */
+/* The error that a client gets that sends this, without CRLF. */
 static const char *refusal(const struct explainer *e, const struct request_parse *p)
 {
     if (p->status == REQUEST_AGAIN) return ERROR_CHUNK;

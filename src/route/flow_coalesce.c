@@ -1,16 +1,20 @@
+#include <assert.h>
 #include <string.h>
 
 #include "backend/written.h"
 #include "placement/hash.h"
 #include "route/flow.h"
 
-/* Coalesce: of equal gets in flight the first makes the call, and the others get its result. Equal are the command, the key
- * and the key that the client sees; only get and gets are coalesced. Once any worker has begun or ended a write of the key (see
- * base/writes.c), nobody joins the gets from before: they may find what was there before it. */
+/* Coalesce: of equal gets in flight the first makes the call, and the others get its result.
+ *
+ * I11: requests share a call only where everything that decides its outcome is the same. The route is (the table of leaders is its own),
+ * so the child, its pools and their options are. Command, key and the key that the client is shown are compared; only get and gets
+ * are coalesced. Once any worker has begun or ended a write of the key (see base/writes.c), no later get joins those from before:
+ * they may find the value from before the write. */
 
 enum { BUCKETS = 1024 };
 
-/* Flows that others may join, by their keys' hashes; linked by `next`. */
+/* Flows that others may join, by the hashes of their keys; linked by `next`. */
 struct route_state {
     struct flow *leaders[BUCKETS];
 };
@@ -44,7 +48,8 @@ static bool are_equal(const struct request *a, const struct request *b)
            bytes_equal(a->shown_key_at, a->shown_key_len, b->shown_key_at, b->shown_key_len);
 }
 
-/* What a flow is, in `chosen`. */
+/* What a flow is, in `chosen`: others may join a LEADER; ALONE is no get, and just passes through. A flow that has joined is neither:
+ * it has no leg, so leg_done is not called for it. */
 enum { LEADER, ALONE };
 
 static void start(struct flow *flow)
@@ -77,15 +82,17 @@ static void leave_bucket(struct flow *flow)
     *at = flow->next;
 }
 
+/* The bucket is left first: what the result leads to may begin an equal get, which must not join a call that has ended. While moongate
+ * ends, flows_end has finished those that joined, and freed them: the list is not looked at. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (flow->chosen == LEADER) leave_bucket(flow);
-    struct flow *joined =
-        flow->turn->is_ending ? NULL : own_of(flow)->joined; /* then they have ended before */
+    struct flow *joined = flow->turn->is_ending ? NULL : own_of(flow)->joined;
     own_of(flow)->joined = NULL;
     flow_finish(flow, result);
     while (joined) {
         struct flow *next = own_of(joined)->joined;
+        assert(joined->route == flow->route && joined->running == 0);
         own_of(joined)->joined = NULL;
         flow_enter(joined);
         flow_finish(joined, result);

@@ -1,6 +1,7 @@
 #include "route/flow.h"
 
-/* Delay, for rehearsals: the child is asked `before` seconds later, and its result told `after` seconds later. */
+/* Delay, for rehearsals of slow servers: the child gets the request `before` seconds later, and the result is delivered `after`
+ * seconds later. The result is kept meanwhile, because its bytes do not outlive the turn. */
 
 static void ask(struct flow *flow)
 {
@@ -15,6 +16,7 @@ static void start(struct flow *flow)
         ask(flow);
 }
 
+/* The first alarm or the second: `tried` says which. */
 static void on_time(struct flow *flow)
 {
     if (flow->tried == 0)

@@ -1,12 +1,14 @@
+#include <assert.h>
+
 #include "base/board.h"
 #include "route/elsewhere.h"
 
-/* Hedge: the first child, and when it is slower than a percentile of its own times, or errs, the second too; the first good result
- * counts (source: Dean and Barroso, The Tail at Scale). Only reads that mean the same in both places are asked twice: a write might
- * be done twice, and a cas is one server's. An mg that finds a stale item takes its recache win: a win in the answer that nobody is
- * told is handed back. */
+/* Hedge: the first child gets the request; when it takes longer than a percentile of its own times, or fails, the second child gets it
+ * as well. The first good result is the flow's (source: Dean and Barroso, The Tail at Scale). I12: only reads that mean the same in
+ * both places are sent twice, since a write might be done twice, and a cas belongs to one server. An mg that finds a stale item takes
+ * its recache win: a win in the answer that is dropped is handed back. */
 
-enum { REMEMBERED = 1024 }; /* times after which all weigh half */
+enum { REMEMBERED = 1024 }; /* times after which all are halved, so that old ones fade */
 
 struct route_state {
     uint32_t times[BOARD_LATENCIES];
@@ -21,7 +23,7 @@ static void remember(struct route_state *state, double seconds)
     for (unsigned i = 0; i < BOARD_LATENCIES; i++) state->n += state->times[i] /= 2;
 }
 
-/* How long the first child may take; `most` as long as nothing is known. */
+/* Seconds that the first child may take: a percentile of its times, between `least` and `most`; `most` while no time is known. */
 static double patience(const struct route_state *state, const struct route_options *o)
 {
     uint32_t seen = 0;
@@ -50,6 +52,7 @@ static void start(struct flow *flow)
 
 static void ask_second(struct flow *flow)
 {
+    assert(flow->tried == 1 && may_be_asked_twice(&flow->kept->r));
     flow_no_alarm(flow);
     flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
 }
@@ -64,7 +67,7 @@ static void hand_back(struct flow *flow, uint32_t place)
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
-    if (flow->chosen >> place & 1) return; /* what it was handed back to has answered */
+    if (flow->chosen >> place & 1) return; /* the answer to the request that handed a win back */
     if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
     if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
         ask_second(flow);

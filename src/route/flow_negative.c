@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "backend/written.h"
@@ -5,11 +6,11 @@
 #include "route/flow.h"
 #include "route/generation.h"
 
-/* Negative: a key that the child's server did not have is not asked for again for a while. What is remembered is bounded: places in sets of
- * WAYS, chosen by the key's hash; the one that ends first makes room.
+/* Negative: a key that the child did not have is a miss for a while, without a call. I6: what is remembered is bounded. It is a set
+ * associative cache: the key's hash chooses a set of WAYS places, and the place whose time ends first makes room.
  *
- * A miss is remembered with the mark that its key had before it was read (see base/writes.c), and counts as long as it has that: so
- * whoever has stored a key, through any worker, finds it. Copies change no mark: they forget their key here. */
+ * A miss is remembered with the mark that its key had before the read (see base/writes.c), and is good as long as the key has that mark.
+ * So a client that has stored a key, through any worker, finds it. Copies (fills) change no mark: they make their key forgotten here. */
 enum { WAYS = 4 };
 
 struct place {
@@ -37,6 +38,7 @@ static void build(struct route *route)
     uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
     struct route_state *state =
         generation_make_state(route, sizeof *state + sizeof state->sets[0] * n);
+    assert(n > 0);
     state->sets_n = n;
 }
 
@@ -71,6 +73,7 @@ static void remember(struct set *set, const struct request *r, double until, uin
         if (set->places[i].until < p->until) p = &set->places[i];
     }
     if (known) p = known;
+    assert(r->key_len <= sizeof p->key);
     p->until = until;
     p->mark = mark;
     p->key_len = r->key_len;
@@ -104,7 +107,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     const struct own *own = flow->own;
     if (!request_only_reads(r))
         forget(set, r);
-    else if (result->kind == RESULT_MISS && result->news)
+    else if (result->kind == RESULT_MISS && result->news) /* from a server, not from a failure */
         remember(set, r, flow->turn->now + flow->route->options.seconds, own->mark);
     flow_finish(flow, result);
 }

@@ -1,5 +1,12 @@
+/* A function that waits, or one that spawns, makes its calls while the script decides for a whole batch of requests: before any slot
+ * is acted on. Were they sent at once, the call of a client's fifth request could reach a server before its first. So they wait with
+ * the number of the slot that the script was deciding for, and turn.c begins them right before it acts on that slot (I1).
+ *
+ * Slots are decided in order, so the list nearly always grows at its end. Lower numbers come back where a function leads to a function,
+ * in a second round, and where functions that wait begin: after all others have decided. */
 #include "route/later.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 static struct flow *last_of_later(const struct turn *t)
@@ -12,6 +19,7 @@ static void start_later(struct flow *flow, uint32_t slot)
 {
     struct turn *t = flow->turn;
     struct flow **at = t->later_end;
+    assert(slot <= TURN_SLOTS && !t->is_ending);
     if (t->later && last_of_later(t)->chosen > slot) {
         at = &t->later;
         while ((*at)->chosen <= slot) at = &(*at)->next;
@@ -28,7 +36,9 @@ void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot)
     start_later(flow, slot);
 }
 
-/* --- of the script's making -------------------------------------------------------------------- */
+/* --- calls that the script makes --------------------------------------------------------------- */
+
+/* A flow whose only leg is the call, and whose alarm is the call's own timeout: the leg may end later, and is then ignored. */
 
 static void single_start(struct flow *flow)
 {
