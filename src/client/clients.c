@@ -1,5 +1,9 @@
+/* The front: what the worker's loop and the turn see of clients. The turn does not know them; it has a function to settle what is dirty,
+ * and this floor brings the rest of a turn's end around it: before, what all clients hold in part is bounded (unfinished.c), since that
+ * may close some; after, the closed ones are freed, since nothing on the stack can point to them any more. */
 #include "client/clients.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "client/unfinished.h"
@@ -11,7 +15,7 @@ static void shut_alone(void *about, int fd, uint64_t handover)
     close(fd);
 }
 
-/* A turn_settle_fn. Settling one may make others dirty. */
+/* A turn_settle_fn. Settling a client may make it or others dirty again, so the list is read from its head until it is empty. */
 static void settle(void *front)
 {
     struct clients *set = front;
@@ -51,6 +55,7 @@ void clients_release(struct clients *set)
 {
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
+    assert(set->n == 0 && !set->closed && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->front = NULL;
     *set = (struct clients){0};

@@ -1,5 +1,10 @@
+/* A get of many keys becomes calls to many servers, whose values come in any order, a few at a time. Each is kept in the place of its key;
+ * when all calls have ended, the places are read in the order of the client's keys. Short values are copied into the reply's
+ * store, one after the other as they come; a long one stays in the blob that it was read into. A failed server costs the keys that it
+ * should have had; the answer then ends in the first failure instead of END, so that the client knows that it is not whole. */
 #include "client/parts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/slab.h"
@@ -14,6 +19,7 @@ enum {
 
 void parts_create(struct reply *reply, uint32_t keys)
 {
+    assert(keys > 1 && !reply->parts);
     reply->parts_n = keys;
     reply->parts = slab_borrow(sizeof *reply->parts * keys);
     memset(reply->parts, 0, sizeof *reply->parts * keys);
@@ -34,6 +40,7 @@ void parts_destroy(struct reply *reply)
 
 /* --- keeping ----------------------------------------------------------------------------------- */
 
+/* Bytes in the store do not move: the queue grows by segments. */
 static uint8_t *store(struct reply *reply, const void *bytes, size_t len)
 {
     uint8_t *to = outq_reserve(&reply->store, len);
@@ -66,6 +73,7 @@ void parts_keep(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
     struct reply_part *p = &reply->parts[news->key.part];
+    assert(news->key.part < reply->parts_n && !p->len && !p->tail_len); /* I1: one value a key */
     if (news->blob && r->len >= IN_BLOB_FROM) {
         keep_long_part(reply, p, news);
         return;
@@ -89,6 +97,7 @@ void parts_keep(struct reply *reply, const struct call_news *news)
 void parts_keep_lone(struct reply *reply, const struct call_news *news)
 {
     struct response value = *news->response;
+    assert(value.len > sizeof END - 1);
     struct call_news part = *news;
     value.len -= sizeof END - 1;
     part.response = &value;
@@ -108,7 +117,7 @@ void parts_fail(struct reply *reply, const char *word, const void *text, size_t 
 
 /* --- together ---------------------------------------------------------------------------------- */
 
-/* Of keys without a value, after a failure, it is not known what they are. */
+/* After a failure, a key without a value may be a miss or not, so misses are not counted. */
 static void count_keys(const struct reply *reply, uint32_t found)
 {
     reply_count(reply, RESPONSE_VALUE, found);
