@@ -28,7 +28,8 @@ enum client_state {
 
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
- * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies; waiting only while in.kept is there. */
+ * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, stored the sum of what they hold; waiting
+ * only while in.kept is there. */
 struct client {
     ev_io io;
     struct turn *turn;

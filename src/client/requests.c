@@ -49,7 +49,6 @@ static void take_one(struct client *c, struct request *r, struct blob *blob)
         answer_error(c, r, "CLIENT_ERROR error decoding key\r\n");
         return;
     }
-    assert(r->key_at && r->key_len > 0 && r->key_len <= KEY_MAX); /* I4 */
     r->affinity = c->affinity;
     r->value_blob = (uintptr_t)blob;
     struct reply *reply = reply_create(c, r, 1);

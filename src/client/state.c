@@ -12,7 +12,7 @@
 bool client_sane(const struct client *c)
 {
     return (c->state == CLIENT_CLOSED) == (c->fd < 0) && (c->head == NULL) == (c->owed == 0) &&
-           (c->head == NULL) == (c->tail == NULL) &&
+           (c->head == NULL) == (c->tail == NULL) && (c->head || c->stored == 0) &&
            (!c->waiting || c->in.kept || c->state == CLIENT_CLOSED);
 }
 

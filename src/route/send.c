@@ -27,7 +27,7 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
                                .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     const char *reason;
-    assert(r->key_len > 0 && r->key_len <= KEY_MAX); /* I4 */
+    assert(r->key_len > 0); /* I4 */
     if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
     how.deadline = t->now + member->timeout;
     enum backend_status status = backend_send(member->backend, r, &how, &reason);
