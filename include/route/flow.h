@@ -23,10 +23,11 @@ struct flow_end {
 
 struct leg {
     struct flow *flow;
-    struct leg *next; /* in generation->asking */
+    struct leg *next; /* in generation->undecided */
     uint32_t place;
     bool is_out;
-    struct kept *asks; /* the request that waits to be put to a function: a reference; else NULL */
+    struct kept
+        *request;      /* the request that waits to be put to a function: a reference; else NULL */
     uint32_t function; /* the function's number */
 };
 

@@ -124,7 +124,7 @@ struct route {
     const struct flow_kind *flow;  /* of a kind that is made of others; else NULL */
 };
 
-/* Invariant: `asking` and `ready` hold legs and flows of this generation only; each of those holds a reference, so both lists are
+/* Invariant: `undecided` and `ready` hold legs and flows of this generation only; each of those holds a reference, so both lists are
  * empty once references is 0. */
 struct generation {
     struct generation *next; /* in the turn's list */
@@ -135,8 +135,9 @@ struct generation {
     struct route **routes;
     uint32_t routes_n;
     uint32_t references;
-    struct leg *asking, **asking_end; /* requests that wait to be put to a function of the script */
-    struct flow *ready, **ready_end;  /* functions of the script that waited and may go on */
+    struct leg *undecided,
+        **undecided_end;             /* requests that wait to be put to a function of the script */
+    struct flow *ready, **ready_end; /* functions of the script that waited and may go on */
 };
 
 #endif

@@ -52,6 +52,7 @@ static bool has_begun(const struct client *c)
     return c->in.kept || c->swallow > 0;
 }
 
+/* Never while whole requests wait: their replies have no room, and more input would only take memory. */
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
@@ -81,11 +82,14 @@ static void client_watch(struct client *c)
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
 
+/* Scripts find the client of a request by its number, also when it has gone: then there is none. */
 static struct client **place_of_number(struct clients *set, uint32_t number)
 {
     return &set->numbered[number % CLIENTS_NUMBERS];
 }
 
+/* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight until the
+ * size of its replies is known. */
 struct client *client_create(struct clients *set, int fd)
 {
     struct turn *t = set->turn;
@@ -145,6 +149,7 @@ static void client_part(struct client *c, const char *reason)
 
 /* --- readable ---------------------------------------------------------------------------------- */
 
+/* The client is done when it closes; what it still sends is not worth a parser. */
 static void discard_input(struct client *c)
 {
     uint8_t bytes[4096];
@@ -284,6 +289,7 @@ void client_move(struct client *c)
     client_mark_dirty(c);
 }
 
+/* shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end it. */
 void client_close(struct client *c, const char *reason)
 {
     (void)shutdown(c->fd, SHUT_RDWR);

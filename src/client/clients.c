@@ -8,6 +8,7 @@
 
 #include "client/unfinished.h"
 
+/* A clients_shut_fn for sets whose clients are accepted here. */
 static void shut_alone(void *about, int fd, uint64_t handover)
 {
     (void)about;
@@ -35,6 +36,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     t->front = set;
 }
 
+/* Once the turn has ended. */
 static void free_closed(struct clients *set)
 {
     while (set->closed) {
@@ -61,6 +63,7 @@ void clients_release(struct clients *set)
     *set = (struct clients){0};
 }
 
+/* A hash table by the number's lower bits: numbers are given one after the other, so the lists are short. */
 struct client *clients_find(const struct clients *set, uint32_t number)
 {
     struct client *c = set->numbered[number % CLIENTS_NUMBERS];

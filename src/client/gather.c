@@ -75,6 +75,7 @@ static void print_lines(const struct gather *g, struct outq *to)
     outq_append(to, "END\r\n", 5);
 }
 
+/* flush_all has one line for an answer: OK, or the first failure. Statistics are shown as far as they have come. */
 static void finish(struct gather *g)
 {
     struct outq answer = {0};
@@ -96,6 +97,7 @@ static void finish(struct gather *g)
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
+/* From behind the hint to the end, then from the beginning up to it. */
 static struct gathered *find(const struct gather *g, const char *name, size_t len)
 {
     struct gathered *from = g->hint ? g->hint->next : NULL;
@@ -157,6 +159,7 @@ static void become_text(struct gathered *s)
     add_value(s, (const char *)number, text_write_unsigned(number, s->number));
 }
 
+/* A number for sums and maxima, text for all others. */
 static void combine(struct gathered *s, const char *value, size_t len)
 {
     uint64_t number = 0;
@@ -235,6 +238,7 @@ static void one_less(struct gather *g)
     if (--g->waiting == 0) finish(g);
 }
 
+/* A call_done_fn. owner: struct gather_part. I9: an error of one server is a line in the answer, not the end of it. */
 static void part_news(void *owner, const struct call_news *news)
 {
     struct gather_part *part = owner;
@@ -252,6 +256,7 @@ static void part_news(void *owner, const struct call_news *news)
 
 /* --- sending ----------------------------------------------------------------------------------- */
 
+/* Servers that a pool names; the others are on their way out. */
 static uint32_t count_backends(const struct backends *set)
 {
     uint32_t n = 0;
@@ -259,6 +264,7 @@ static uint32_t count_backends(const struct backends *set)
     return n;
 }
 
+/* With a fixed timeout: timeouts belong to pools, and this call goes through none. */
 static void send_part(struct gather_part *part, struct backend *b, const struct request *r,
                       double now)
 {
@@ -269,12 +275,14 @@ static void send_part(struct gather_part *part, struct backend *b, const struct 
     part->gather->waiting--;
 }
 
+/* The turn routes first, so that a flush_all does not overtake what its client sent before it. r is copied before that, because it
+ * may lie in a slot, which the turn uses again. */
 void gather_send(struct client *c, const struct request *r, enum gather_kind kind)
 {
     struct backends *set = c->turn->backends;
     struct request mine = *r;
     mine.affinity = c->affinity;
-    turn_route(c->turn); /* what was asked for before goes first */
+    turn_route(c->turn); /* what came before goes first */
     struct gather *g = slab_borrow(sizeof *g);
     uint32_t at = 0;
     *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};

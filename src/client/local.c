@@ -107,6 +107,7 @@ static void flush_all(struct client *c, const struct request *r)
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
+/* moongate keeps no statistics by prefix, so there is nothing to turn on: accepted, as clients expect, with an empty dump. */
 static void stats_detail(struct client *c, const struct request *r, const struct words *w)
 {
     if (w->n >= 2 && is(&w->word[1], "dump"))
@@ -117,6 +118,7 @@ static void stats_detail(struct client *c, const struct request *r, const struct
         answer(c, r, ERROR_DETAIL);
 }
 
+/* Connections belong to one server each, so their lines keep its name; the others are combined. */
 static void stats_of_servers(struct client *c, const struct request *r, const struct span *what)
 {
     struct request to_all = *r;
@@ -125,6 +127,7 @@ static void stats_of_servers(struct client *c, const struct request *r, const st
     gather_send(c, &to_all, is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
 }
 
+/* What is not named here is for the worker, which answers for the whole service, at its place in the client's order. */
 static void stats(struct client *c, const struct request *r)
 {
     struct request loud = *r; /* stats has no noreply: that is a word like others */
@@ -150,6 +153,7 @@ static void stats(struct client *c, const struct request *r)
 
 /* --- the rest ---------------------------------------------------------------------------------- */
 
+/* Accepted and without effect: moongate's own verbosity is an option. */
 static void verbosity(struct client *c, const struct request *r)
 {
     struct words w = split(r);
@@ -159,7 +163,7 @@ static void verbosity(struct client *c, const struct request *r)
     else if (w.n > 0 && !text_read_unsigned(w.word[0].at, w.word[0].len, &level))
         answer(c, r, ERROR_FORMAT);
     else
-        answer(c, r, "OK\r\n"); /* moongate's own is set with -v */
+        answer(c, r, "OK\r\n");
 }
 
 const char *local_version(const struct clients *set)
@@ -169,6 +173,7 @@ const char *local_version(const struct clients *set)
     return lowest ? lowest : LOCAL_VERSION;
 }
 
+/* A version that does not fit is cut. */
 static void version(struct client *c)
 {
     char line[VERSION_ROOM];

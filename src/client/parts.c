@@ -17,6 +17,7 @@ enum {
     IN_BLOB_FROM = 8192, /* bytes: shorter ones are copied */
 };
 
+/* The places count as held, too: a get may name very many keys. */
 void parts_create(struct reply *reply, uint32_t keys)
 {
     assert(keys > 1 && !reply->parts);
@@ -69,6 +70,7 @@ static void keep_long_part(struct reply *reply, struct reply_part *p, const stru
     reply_hold(reply, p->tail_len);
 }
 
+/* A VALUE line names the key. Where the script has sent another key, the line gets the client's own: the rest of it is as it came. */
 void parts_keep(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
@@ -124,6 +126,7 @@ static void count_keys(const struct reply *reply, uint32_t found)
     if (!reply->failure) reply_count(reply, RESPONSE_END, reply->parts_n - found);
 }
 
+/* A get is answered in one piece, when all is there: so a failure can still take the place of END, and the keys come in order. */
 size_t parts_append(const struct reply *reply, struct outq *to)
 {
     size_t before = to->bytes;

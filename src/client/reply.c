@@ -144,6 +144,7 @@ static bool take_answer(struct reply *reply)
 
 /* --- counting ---------------------------------------------------------------------------------- */
 
+/* Nobody reads the answers for a closed client, and they are not counted. */
 void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
 {
     struct board_row *row = reply->client ? reply->client->turn->row : NULL;
@@ -208,6 +209,7 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
     complete(reply, r->len);
 }
 
+/* An outcome without a response: the server was not reached, or a route or the script refused. */
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
     if (!take_answer(reply)) return;
@@ -250,6 +252,7 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     complete(reply, r->len);
 }
 
+/* Complete at once: its answer is made when it comes to the head. */
 void reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
 {
     struct reply *reply = reply_create(c, r, 1);
@@ -307,6 +310,7 @@ static unsigned common_answers(const struct reply *reply)
     }
 }
 
+/* A miss that no server has answered is made as memcached would make it for that command. */
 static void answer_miss(struct reply *reply)
 {
     const struct command_info *command = command_info(reply->command);
@@ -364,6 +368,7 @@ static void answered(struct reply *reply, const struct call_news *news)
     }
 }
 
+/* CALL_VALUE comes only for keys of a multi-key get. */
 static void reply_news(void *owner, const struct call_news *news)
 {
     struct reply *reply = owner;

@@ -87,7 +87,7 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     }
 }
 
-/* Acts on one parsed request. False when no more of the input may be used. */
+/* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
 static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
                          struct request *r, struct blob *blob)
 {
@@ -123,8 +123,8 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
     return at + n;
 }
 
-/* Uses the whole requests in a span as far as there is room for their replies; keeps the rest. blob: what the span lies
- * in, or NULL: the arena. */
+/* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span of the
+ * read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
@@ -145,6 +145,8 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
 }
 
+/* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A client is
+ * looked at for another protocol until its first bytes are known. */
 enum io_status requests_read(struct client *c, size_t most)
 {
     struct inbuf_input input;
@@ -160,6 +162,7 @@ enum io_status requests_read(struct client *c, size_t most)
     return IO_OK;
 }
 
+/* Dirty, so that the client is settled once more: what is answered at once is to be written in this turn. */
 void requests_resume(struct client *c)
 {
     assert(c->waiting && c->in.kept);

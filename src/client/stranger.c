@@ -1,3 +1,6 @@
+/* A client that speaks another protocol is mostly a mistake in a configuration: a health check, a Redis client, TLS where there is none.
+ * memcached's answer to such bytes does not help to find it, so the log names the protocol and what to change. Each such client is
+ * counted; the log gets a line in a while, because they tend to connect again at once. */
 #include "client/stranger.h"
 
 #include "client/state.h"

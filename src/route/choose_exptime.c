@@ -7,7 +7,7 @@
 
 enum { ABSOLUTE_FROM = 60 * 60 * 24 * 30 }; /* longer exptimes are moments: seconds since 1970 */
 
-/* Seconds that an exptime gives a key to live; 0: for ever; below 0: it is gone at once. */
+/* Seconds that an item with this exptime lives; 0: for ever; below 0: it is gone at once. */
 static double life_of(double exptime)
 {
     if (exptime <= ABSOLUTE_FROM) return exptime;

@@ -42,6 +42,7 @@ static struct selector_server *servers_of(const struct route_word *words, uint32
     return servers;
 }
 
+/* Checked before a route is made, because a route that exists must be able to choose. */
 const char *choose_hash_refuses(const struct route_options *o, const struct route_word *words,
                                 uint32_t n)
 {
@@ -77,6 +78,7 @@ static void release(struct route_state *state)
     selector_release(&state->selector);
 }
 
+/* The salt goes behind the part, so keys that have the part in common stay together with any salt. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_state *state = route->state;

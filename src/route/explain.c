@@ -25,6 +25,7 @@ static size_t put_line(const struct request *r, char *to)
     return len >= 2 && to[len - 2] == '\r' ? len - 2 : len;
 }
 
+/* r as it would be sent, after all rewriting. A distribution that draws has no hash to show: the choice is another one each time. */
 static void choose_server(const struct request *r, struct explanation *x)
 {
     x->sent_key = (const uint8_t *)r->key_at;
@@ -44,6 +45,7 @@ static struct pool *first_pool(const struct route *route)
     return route ? route->pool : NULL;
 }
 
+/* asked: the client's request, for one key. The slot's answer says where it would go. */
 static void explain_one(const struct explainer *e, const struct request *asked,
                         explain_told_fn *told, void *to)
 {
@@ -112,6 +114,8 @@ static const char *explain_single(const struct explainer *e, struct request *r,
     return NULL;
 }
 
+/* A line may be a multi-key get, whose keys are explained one by one, as they are routed. It is one request: where bytes are left
+ * behind it, because it brought more of a value than its length says, it is refused. */
 const char *explain_request(const struct explainer *e, const char *line, size_t len,
                             struct explain_value value, explain_told_fn *told, void *to)
 {
@@ -146,6 +150,7 @@ static unsigned find_command(const char *name, size_t len)
     return COMMAND_NONE;
 }
 
+/* Without a line, for many keys with the same command: only what the line's parser would refuse is checked here. */
 const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
                         const char *key, size_t len, struct explain_value value,
                         explain_told_fn *told, void *to)
@@ -203,6 +208,7 @@ static void tell_bytes(explain_field_fn *tell, void *to, const char *name, const
     tell(to, name, text);
 }
 
+/* The steps with arrows between them, made printable: names come from the script. */
 static void tell_path(const struct path *path, explain_field_fn *tell, void *to)
 {
     char line[PATH_ROOM * 3]; /* the shortest steps */

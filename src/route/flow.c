@@ -10,7 +10,7 @@
  *
  * `start` begins legs with flow_leg; so does `leg_done`, which gets each leg's result. A leg goes to a child. Choosers choose at
  * once. A pool gets a call, whose last event ends the leg. A route made of others gets a flow of its own, whose end is this leg. A
- * function of the script cannot be called now, because the script may be what is running: the leg waits on generation->asking, holding
+ * function of the script cannot be called now, because the script may be what is running: the leg waits on generation->undecided, holding
  * its request, until the turn calls the script again and leg_run goes on with the route that it chose. Whatever the way, a leg
  * ends with leg_result, once. It may end before flow_leg returns: a server that is down refuses a call at once.
  *
@@ -65,6 +65,7 @@ static size_t flow_size(const struct flow_kind *kind, uint32_t legs)
     return own_at(legs) + kind->own_size;
 }
 
+/* From the loop, while a turn gathers: calls that it leads to are queued, and written at the turn's end. */
 static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct flow *flow = timer->data;
@@ -75,6 +76,7 @@ static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
     flow_leave(flow);
 }
 
+/* prev_flow points to the pointer that points to the flow, so it can be taken out of whichever list it is in. */
 static void link_flow(struct flow *flow, struct flow **list)
 {
     flow->next_flow = *list;
@@ -143,6 +145,7 @@ void flow_enter(struct flow *flow)
     flow->is_entered = true;
 }
 
+/* The only place that decides whether a flow is freed. After this the caller must not touch it. */
 void flow_leave(struct flow *flow)
 {
     flow->is_entered = false;
@@ -185,6 +188,7 @@ void flow_alarm(struct flow *flow, double seconds)
     ev_timer_start(flow->turn->loop, &flow->timer);
 }
 
+/* The script cannot be resumed here: it may be what is running. turn.c does it, with the next round. */
 void flow_make_ready(struct flow *flow)
 {
     struct generation *g = flow->generation;
@@ -223,8 +227,8 @@ void leg_result(void *owner, uint32_t place, const struct result *result)
     bool was_entered = flow->is_entered;
     (void)place;
     assert(leg->is_out && flow->running > 0 && result_sane(result));
-    if (leg->asks) kept_give(leg->asks);
-    leg->asks = NULL;
+    if (leg->request) kept_give(leg->request);
+    leg->request = NULL;
     leg->is_out = false;
     flow->running--;
     flow->is_entered = true;
@@ -239,7 +243,7 @@ static void move(struct flow *flow, struct flow **list)
     link_flow(flow, list);
 }
 
-/* --- who waits --------------------------------------------------------------------------------- */
+/* --- whether somebody waits -------------------------------------------------------------------- */
 
 /* True for a flow that is finished: its legs run on for what they do, and nothing is to be dropped. True as well for one that other
  * flows may have joined (see flow_coalesce): their clients are others. */
@@ -255,6 +259,8 @@ bool leg_is_awaited(const void *owner)
     return flow_is_awaited(leg->flow);
 }
 
+/* Every flow is looked at: a client that closes while it is owed something is rare next to requests. `drop` must not free flows: it
+ * only makes them ready. */
 void flows_drop(struct turn *t)
 {
     t->abandoned = false;
@@ -271,12 +277,12 @@ void flows_end(struct turn *t)
     static const char TEXT[] = "moongate ends";
     struct result result = {RESULT_DENIED, NULL, TEXT, sizeof TEXT - 1};
     for (struct generation *g = t->generation; g; g = g->next) {
-        while (g->asking) {
-            struct leg *leg = g->asking;
-            g->asking = leg->next;
+        while (g->undecided) {
+            struct leg *leg = g->undecided;
+            g->undecided = leg->next;
             leg_result(leg, 0, &result);
         }
-        g->asking_end = &g->asking;
+        g->undecided_end = &g->undecided;
         g->ready = NULL;
         g->ready_end = &g->ready;
     }
@@ -315,7 +321,7 @@ static struct kept *keep(const struct flow *flow, const struct request *r)
 
 /* Until the turn calls the script again. I7: a script whose functions lead to functions without end costs its request an error, not
  * the worker its stack. */
-static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
+static void leg_wait_for_function(struct leg *leg, const struct request *r, uint32_t function)
 {
     static const char TEXT[] = "routes without end";
     struct generation *g = leg->flow->generation;
@@ -323,11 +329,11 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
         leg_result(leg, 0, &(struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1});
         return;
     }
-    leg->asks = keep(leg->flow, r);
+    leg->request = keep(leg->flow, r);
     leg->function = function;
     leg->next = NULL;
-    *g->asking_end = leg;
-    g->asking_end = &leg->next;
+    *g->undecided_end = leg;
+    g->undecided_end = &leg->next;
 }
 
 /* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for it. */
@@ -335,8 +341,8 @@ static const struct receiver leg_receiver = {.on_result = leg_result, .is_awaite
 
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
-    assert(leg->asks && leg->is_out);
-    *slot = leg->asks->r;
+    assert(leg->request && leg->is_out);
+    *slot = leg->request->r;
     slot->owner = (uintptr_t)leg;
     slot->receiver = (uintptr_t)&leg_receiver;
     slot->depth++;
@@ -358,7 +364,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
-    case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
+    case ROUTE_ASYNC: leg_wait_for_function(leg, r, route->options.function_id); break;
     case ROUTE_MISS: leg_result(leg, 0, &result); break;
     case ROUTE_FAIL:
         result = (struct result){RESULT_DENIED, NULL, route->text, strlen(route->text)};
@@ -373,17 +379,17 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
 
 void leg_run(struct leg *leg, const struct route *route, const struct request *r)
 {
-    struct kept *asked = leg->asks; /* r may lie in it, and the leg may end meanwhile */
-    struct request own;             /* choosers may rewrite the request for this leg alone */
+    struct kept *held = leg->request; /* r may lie in it, and the leg may end meanwhile */
+    struct request own;               /* choosers may rewrite the request for this leg alone */
     assert(leg->is_out);
-    leg->asks = NULL;
+    leg->request = NULL;
     if (route_is_chooser(route)) {
         own = *r;
         r = &own;
         route = route_follow(leg->flow->turn, route, &own);
     }
     leg_run_through(leg, route, r);
-    if (asked) kept_give(asked);
+    if (held) kept_give(held);
 }
 
 struct leg *flow_take_leg(struct flow *flow, uint32_t place)

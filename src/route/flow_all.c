@@ -34,6 +34,7 @@ enum { CHILDREN_MOST = 64 }; /* as lua/moongate/routes/all_*.lua say: `won` has 
 
 /* --- finishing --------------------------------------------------------------------------------- */
 
+/* won: a bit for each child. */
 static void hand_back(struct flow *flow, uint64_t won)
 {
     for (uint32_t i = 0; won; i++, won >>= 1) {
@@ -61,6 +62,7 @@ static unsigned class_of(unsigned kind)
     return kind & RESULT_REFUSED ? 16 : 24;
 }
 
+/* Whether the first child's result may stand for the one that decides: of the same class; for fastest, any that is no error. */
 static bool agrees(const struct flow *flow, unsigned first, unsigned kind)
 {
     if (flow->route->options.wait == WAIT_FASTEST) return !(first & RESULT_ANY_ERROR);
@@ -101,7 +103,7 @@ static void settle_best(struct flow *flow)
 
 /* --- starting ---------------------------------------------------------------------------------- */
 
-static void ask_all(struct flow *flow)
+static void begin_all(struct flow *flow)
 {
     uint32_t n = flow->route->children_n;
     for (uint32_t i = 0; i < n; i++) flow_leg(flow, i, flow->route->children[i], &flow->kept->r);
@@ -109,7 +111,7 @@ static void ask_all(struct flow *flow)
 }
 
 /* The children that have no leg yet get the request in its form for copies. */
-static void ask_copies(struct flow *flow)
+static void begin_copies(struct flow *flow)
 {
     struct own *own = flow->own;
     uint32_t n = flow->route->children_n;
@@ -120,7 +122,7 @@ static void ask_copies(struct flow *flow)
 }
 
 /* Without N (it only looks), as long as another child may still have the item. */
-static void ask_next(struct flow *flow)
+static void begin_next(struct flow *flow)
 {
     struct own *own = flow->own;
     uint32_t child = flow->tried;
@@ -133,12 +135,14 @@ static void ask_next(struct flow *flow)
         flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
 }
 
+/* A compare must not reach two servers at once: the one where the cas belongs decides. An mg that makes or wins would do it at each. */
 static bool is_led(const struct flow *flow, unsigned place)
 {
     if (place & PLACE_COMPARES) return true;
     return place & (PLACE_MAKES | PLACE_WINS) && flow->kept->r.command_id == COMMAND_META_GET;
 }
 
+/* With none the flow is finished before anything is sent: the client waits for no server. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
@@ -148,15 +152,16 @@ static void start(struct flow *flow)
     *own = (struct own){.place = (uint8_t)place, .is_led = place && is_led(flow, place)};
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
     if (!own->is_led)
-        ask_all(flow);
+        begin_all(flow);
     else if (flow_is_finished(flow) && !(place & PLACE_COMPARES))
-        ask_copies(flow);
+        begin_copies(flow);
     else
-        ask_next(flow);
+        begin_next(flow);
 }
 
 /* --- one after the other ----------------------------------------------------------------------- */
 
+/* Whether the next child is to be tried after this result, in a flow that is led. A compare is for the first child alone. */
 static bool goes_on(const struct flow *flow, const struct result *result)
 {
     const struct own *own = flow->own;
@@ -192,13 +197,13 @@ static bool led_done(struct flow *flow, uint32_t place, const struct result *res
     if (goes_on(flow, result)) {
         if (!flow->best || result_is_worse(flow->best->kind, result->kind))
             keep_best(flow, place, result);
-        ask_next(flow);
+        begin_next(flow);
         return true;
     }
     if (is_hit && copies_count(flow)) return false;
     settle_led(flow, place, result);
     own->is_led = false;
-    if (is_hit) ask_copies(flow);
+    if (is_hit) begin_copies(flow);
     return true;
 }
 
@@ -248,6 +253,7 @@ static bool take_first(struct flow *flow, const struct result *result)
     return own->is_decided;
 }
 
+/* Of a flow that is not led, or not any more: `last` is the result after which nothing more will come. */
 static void take_at_once(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool last = flow->tried == flow->route->children_n && flow->running == 0;
@@ -277,7 +283,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     bool won = elsewhere_has_won(flow, result);
     if (own->is_led && flow_is_finished(flow)) {
         own->is_led = false;
-        if (result->kind == RESULT_HIT) ask_copies(flow);
+        if (result->kind == RESULT_HIT) begin_copies(flow);
         return;
     }
     if (flow_is_finished(flow)) {
@@ -289,7 +295,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     if (place == 0 && own->place & PLACE_ASKS && take_first(flow, result)) return;
     if (own->is_decided) return;
     take_at_once(flow, place, result);
-    if (own->is_led) ask_copies(flow);
+    if (own->is_led) begin_copies(flow);
 }
 
 static void release(struct flow *flow)

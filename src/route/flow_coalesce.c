@@ -29,6 +29,7 @@ static struct own *own_of(const struct flow *flow)
     return flow->own;
 }
 
+/* State lives with the route, so a flow never meets one of another route. */
 static struct flow **bucket_of(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
@@ -41,6 +42,7 @@ static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
     return a_len == b_len && (a_len == 0 || memcmp((const void *)a, (const void *)b, a_len) == 0);
 }
 
+/* The shown key matters, because the response is composed for it. Flags of meta commands never come here. */
 static bool are_equal(const struct request *a, const struct request *b)
 {
     return a->command_id == b->command_id &&
@@ -52,6 +54,8 @@ static bool are_equal(const struct request *a, const struct request *b)
  * it has no leg, so leg_done is not called for it. */
 enum { LEADER, ALONE };
 
+/* A flow that joins has no leg and no alarm: its leader's leg_done finishes it. A leader always has a leg that is out. is_shared keeps what
+ * runs below the leader from being dropped with the leader's own client. */
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;

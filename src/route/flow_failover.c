@@ -21,6 +21,7 @@ enum {
     CHILDREN_MOST = 32
 }; /* as lua/moongate/routes/failover.lua says: `chosen` has a bit for each */
 
+/* Most failover routes remember nothing. */
 static bool needs_state(const struct route_options *o)
 {
     return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
@@ -59,6 +60,7 @@ static bool is_last(const struct flow *flow, uint32_t tried)
     return tried >= flow->route->options.tries || tried >= flow->route->children_n;
 }
 
+/* Without N where a further child may be tried after a miss: that one may have the item. */
 static void try_child(struct flow *flow, uint32_t child)
 {
     const struct request *r = &flow->kept->r;
@@ -71,6 +73,7 @@ static void try_child(struct flow *flow, uint32_t child)
         flow_leg(flow, child, flow->route->children[child], r);
 }
 
+/* The bucket fills by requests, not by time: `share` is a share of the traffic, whatever that is at the moment. */
 static void start(struct flow *flow)
 {
     const struct route_options *o = &flow->route->options;
@@ -116,6 +119,7 @@ static void finish_with_better(struct flow *flow, const struct result *result)
     }
 }
 
+/* failures count in a row, so one success puts a child back among the best. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (needs_state(&flow->route->options)) {

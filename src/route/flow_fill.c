@@ -60,6 +60,7 @@ static bool is_base64(const struct flow *flow)
     return flow->kept->r.meta & META_BASE64;
 }
 
+/* Whatever the child has under the key. */
 static void take_out(struct flow *flow)
 {
     struct request r = is_base64(flow) ? about_key(flow, COMMAND_META_DELETE, "b")
@@ -67,6 +68,7 @@ static void take_out(struct flow *flow)
     leg(flow, TAKE_BACK, &r);
 }
 
+/* With the cas: so that a value that comes after this look is not deleted in the copy's place. */
 static void look(struct flow *flow)
 {
     struct request r = about_key(flow, COMMAND_META_GET, is_base64(flow) ? "b v f c" : "v f c");
@@ -127,6 +129,7 @@ static void put(struct flow *flow)
     kept_drop_value(flow->kept);
 }
 
+/* From here until release, copies of the slot count as being on their way, for every worker. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
@@ -177,6 +180,7 @@ static bool is_the_copy(const struct flow *flow, const struct response_value *v)
            hash_bytes64(HASH_XXH3, v->at, v->len, 0) == own->hash;
 }
 
+/* Something else is there: a newer value, or nothing; either is better than the copy. Where the child did not answer, it may have it. */
 static void look_done(struct flow *flow, const struct result *result)
 {
     static const struct result miss = {.kind = RESULT_MISS};
@@ -194,6 +198,7 @@ static void look_done(struct flow *flow, const struct result *result)
     leg(flow, TAKE_BACK, &r);
 }
 
+/* When moongate ends nothing can be taken back any more, so the slot stays in doubt for the other workers. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     static const struct result miss = {.kind = RESULT_MISS};

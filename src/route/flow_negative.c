@@ -42,6 +42,7 @@ static void build(struct route *route)
     state->sets_n = n;
 }
 
+/* By 64 bits of hash: which places a key may have. */
 static struct set *set_of(struct flow *flow)
 {
     struct route_state *state = flow->route->state;
@@ -60,6 +61,7 @@ static struct place *find(struct set *set, const struct request *r)
     return NULL;
 }
 
+/* Only the time goes: a place whose time is over is the first to be used again. */
 static void forget(struct set *set, const struct request *r)
 {
     struct place *p = find(set, r);
@@ -80,6 +82,7 @@ static void remember(struct set *set, const struct request *r, double until, uin
     memcpy(p->key, (const void *)r->key_at, r->key_len);
 }
 
+/* A request that may write makes its key forgotten when it begins and when it ends: a read in between may have found nothing. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};

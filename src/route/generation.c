@@ -28,7 +28,7 @@ void generation_init(struct generation *g, route_ask_fn *ask, void (*retire)(voi
                      void *router)
 {
     *g = (struct generation){.ask = ask, .retire = retire, .router = router, .references = 1};
-    g->asking_end = &g->asking;
+    g->undecided_end = &g->undecided;
     g->ready_end = &g->ready;
 }
 

@@ -31,6 +31,7 @@ static uint8_t *copy(uint8_t **to, const void *from, size_t len)
     return at;
 }
 
+/* One block of the slab: the struct, then key, shown key, flags and value, one behind the other. */
 struct kept *kept_create(const struct request *r)
 {
     bool counted = r->value_blob && r->value_len > COPY_MOST; /* by its blob, instead of copied */
@@ -70,6 +71,7 @@ void kept_give(struct kept *kept)
     slab_return(kept, kept->room);
 }
 
+/* Only long values are worth it: a short one is part of the block. value_len stays, for those that log it or know the copy by it. */
 void kept_drop_value(struct kept *kept)
 {
     if (kept->references > 1 || !kept->value) return;
@@ -86,6 +88,7 @@ static const uint8_t *moved(const uint8_t *pointer, const uint8_t *from, const u
     return pointer ? to + (pointer - from) : NULL;
 }
 
+/* The key that the client is shown is copied before the response, since it may lie in the call, which ends with this event. */
 static void keep_response(struct kept_result *kept, const struct call_news *news)
 {
     const struct response *r = news->response;
@@ -111,6 +114,7 @@ static void keep_response(struct kept_result *kept, const struct call_news *news
     kept->response.bytes = bytes;
 }
 
+/* Three forms: a response; an error with its text; or a plain miss, of which the kind is all. */
 void result_keep(struct kept_result *kept, const struct result *result)
 {
     assert(result_sane(result));

@@ -70,7 +70,7 @@ uint32_t generation_add(struct generation *g, const struct route *route,
 /* A script that was never in use still has its first reference: nobody took that over. */
 void generation_release(struct generation *g)
 {
-    assert(!g->asking && !g->ready && g->references <= 1);
+    assert(!g->undecided && !g->ready && g->references <= 1);
     for (uint32_t i = 0; i < g->routes_n; i++) {
         const struct chooser *chooser = g->routes[i]->chooser;
         if (chooser && chooser->release) chooser->release(g->routes[i]->state);

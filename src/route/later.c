@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+/* later_end points to the last flow's `next`, so the flow itself is found from that. */
 static struct flow *last_of_later(const struct turn *t)
 {
     return (struct flow *)(void *)((uint8_t *)t->later_end - offsetof(struct flow, next));
@@ -40,6 +41,7 @@ void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot)
 
 /* A flow whose only leg is the call, and whose alarm is the call's own timeout: the leg may end later, and is then ignored. */
 
+/* own carries the child until the flow begins: this kind asks for no bytes of its own. */
 static void single_start(struct flow *flow)
 {
     const struct route *route = flow->own;
@@ -52,6 +54,7 @@ static void single_done(struct flow *flow, uint32_t place, const struct result *
     flow_finish(flow, result);
 }
 
+/* The call that is out has its pool's deadline, too; this one is what the script has set for itself. */
 static void single_late(struct flow *flow)
 {
     static const char TEXT[] = "timeout";
@@ -71,6 +74,7 @@ void flow_begin_later(struct turn *t, struct generation *g, const struct route *
     start_later(flow, slot);
 }
 
+/* A flow that begins may finish and free itself, so it is taken off the list before. */
 void flows_begin(struct turn *t, uint32_t slot)
 {
     while (t->later && t->later->chosen <= slot) {

@@ -2,7 +2,7 @@
  *
  * A turn begins when the loop wakes up. Each client that is readable is read, and its requests are parsed into the turn's slots
  * (client/requests.c). Each server that is readable is read, and each response goes at once to the owner of its call: to a client's
- * reply or to a leg of a flow, which may begin further legs. All that only gathers: calls are appended to the output of a server's
+ * reply or to a leg of a flow, which may begin further legs. This only gathers: calls are appended to the output of a server's
  * connection, replies to the output of a client, and nothing is written. Just before the loop sleeps again turn_end acts on it:
  *
  *   route     turn_route calls the script once (generation->ask), which decides for all slots. Then each slot is acted on in order:
@@ -10,7 +10,7 @@
  *   flush     each server's connection that has output is written.
  *   settle    the front writes to each client that has output. Where that made room, it takes requests that had waited for it into
  *             slots; so turn_end goes around again until nothing waits.
- *   forget    generations without references retire, and the arena, in which all that was read lies, is reset.
+ *   clean up  generations without references retire, and the arena, in which all that was read lies, is reset.
  *
  * Why once a turn: a call into Lua, a write to a server and a write to a client each cost more than the work on one request, so
  * as many requests as possible share them. Why servers are written before clients: clients wait for the servers. Why retire and
@@ -20,8 +20,8 @@
  * I1: the requests of one client reach a server in the client's order. They stand in the slots in that order, and all calls of one
  * client to one server use one connection; so it is enough to act on the slots in order. Three things could break that order:
  *
- *   - A policy's child may be a function, so the leg waits on generation->asking until the script is called again. The next
- *     request of the same client would overtake it. Before that request is acted on (must_follow), ask_at_once lets the script
+ *   - A policy's child may be a function, so the leg waits on generation->undecided until the script is called again. The next
+ *     request of the same client would overtake it. Before that request is acted on (must_follow), decide_at_once lets the script
  *     decide for those legs, in slots behind all others. Requests of other clients need not wait: the legs go with the next round.
  *   - A function makes calls (mg.call, mg.spawn) while the script decides for the whole batch, that is, before any slot is acted on.
  *     They wait in turn->later with the number of their slot, and begin right before that slot is acted on (later.c).
@@ -65,6 +65,7 @@ struct request *turn_slot(struct turn *t)
     return &t->slots[t->used];
 }
 
+/* key_at is what scripts look at first: without it a request is over for them. */
 void turn_forget(struct request *r)
 {
     r->key_at = r->value_at = r->shown_key_at = 0;
@@ -96,7 +97,7 @@ static void retire_generations(struct turn *t)
             at = &g->next;
             continue;
         }
-        assert(!g->asking && !g->ready && (g != t->generation || t->is_ending));
+        assert(!g->undecided && !g->ready && (g != t->generation || t->is_ending));
         *at = g->next;
         g->retire(g->router);
     }
@@ -134,8 +135,7 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
     receiver->on_joined(owner);
 }
 
-/* All other answers: a route that is not a pool, an answer of the script's own, and whatever a leg was put to a function for (its
- * request has a depth). */
+/* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     struct flow_end end = flow_end_of(r);
@@ -154,6 +154,7 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
     end.on_result(end.owner, end.place, &result);
 }
 
+/* A slot, exactly once. TAKEN: the script has given the result itself, or holds the request in a flow of its own. */
 static void act(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     assert(a->route != ANSWER_NONE && a->route < (int32_t)g->routes_n);
@@ -165,28 +166,28 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
 }
 
 /* Legs that wait to be put to a function take slots, as long as fewer than `room` are used; the others wait for the next round. */
-static void take_asking(struct turn *t, struct generation *g, uint32_t room)
+static void take_undecided(struct turn *t, struct generation *g, uint32_t room)
 {
-    while (g->asking && t->used < room) {
-        struct leg *leg = g->asking;
-        g->asking = leg->next;
+    while (g->undecided && t->used < room) {
+        struct leg *leg = g->undecided;
+        g->undecided = leg->next;
         leg_fill_slot(leg, &t->slots[t->used++]);
     }
-    if (!g->asking) g->asking_end = &g->asking;
+    if (!g->undecided) g->undecided_end = &g->undecided;
 }
 
-/* Lets the script decide at once for the legs in `asking`, and acts on them, in slots behind those that are in use. Those legs may put
+/* Lets the script decide at once for the legs in `undecided`, and acts on them, in slots behind those that are in use. Those legs may put
  * further legs there, so this goes on until the list is empty. What the script makes for `later` meanwhile belongs to these slots: the
  * list that stands there waits for its own. */
-static void ask_at_once(struct turn *t, struct generation *g)
+static void decide_at_once(struct turn *t, struct generation *g)
 {
     uint32_t first = t->used;
     assert(turn_sane(t));
     struct flow *later = t->later, **later_end = t->later_end;
-    while (g->asking && first < TURN_SLOTS) {
+    while (g->undecided && first < TURN_SLOTS) {
         t->later = NULL;
         t->later_end = &t->later;
-        take_asking(t, g, TURN_SLOTS);
+        take_undecided(t, g, TURN_SLOTS);
         uint32_t n = t->used;
         g->ask(g->router, t->slots + first, t->answers + first, n - first);
         t->row->keys_routed += n - first;
@@ -201,7 +202,7 @@ static void ask_at_once(struct turn *t, struct generation *g)
     t->later_end = later ? later_end : &t->later;
 }
 
-/* The next request of the same client must not be sent before the one before it, a leg of which may wait in `asking`. Keys of one get
+/* The next request of the same client must not be sent before the one before it, a leg of which may wait in `undecided`. Keys of one get
  * have one owner and may overtake each other. */
 static bool must_follow(const struct request *next, const struct request *before)
 {
@@ -212,14 +213,15 @@ static bool must_follow(const struct request *next, const struct request *before
  * ends as another one begins. */
 static void ask(struct turn *t, struct generation *g)
 {
-    take_asking(t, g, TURN_CLIENT_SLOTS);
+    take_undecided(t, g, TURN_CLIENT_SLOTS);
     uint32_t n = t->used;
     if (n == 0 && !g->ready) return;
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
-    t->row->keys_routed += n; /* before anything is answered, so that statistics among it know */
+    t->row->keys_routed += n; /* first, because statistics may be among the answers */
     for (uint32_t i = 0; i < n; i++) {
-        if (g->asking && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1])) ask_at_once(t, g);
+        if (g->undecided && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1]))
+            decide_at_once(t, g);
         flows_begin(t, i);
         act(t, g, &t->slots[i], &t->answers[i]);
     }
@@ -235,7 +237,7 @@ void turn_route(struct turn *t)
     assert(!t->is_routing && turn_sane(t));
     t->is_routing = true;
     if (t->abandoned) flows_drop(t);
-    flows_begin(t, TURN_SLOTS); /* what the script's timers have begun, between turns */
+    flows_begin(t, TURN_SLOTS); /* what the script's timers have made */
     if (t->generation) ask(t, t->generation);
     for (struct generation *g = t->generation ? t->generation->next : NULL; g; g = g->next)
         ask(t, g);
@@ -246,11 +248,12 @@ void turn_route(struct turn *t)
 static bool is_waiting(const struct turn *t)
 {
     for (const struct generation *g = t->generation; g; g = g->next) {
-        if (g->asking || g->ready) return true;
+        if (g->undecided || g->ready) return true;
     }
     return t->used > 0 || t->later || t->abandoned;
 }
 
+/* Everything that lies in the arena belongs to slots (or was used up), so once those are acted on the arena may be reset early. */
 void turn_make_room(struct turn *t, size_t n)
 {
     if (arena_room(t->arena) >= n) return;
@@ -260,6 +263,7 @@ void turn_make_room(struct turn *t, size_t n)
 
 /* --- the end of the turn ----------------------------------------------------------------------- */
 
+/* The head of this file says why in this order. */
 void turn_end(struct turn *t)
 {
     do {
