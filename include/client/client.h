@@ -1,7 +1,9 @@
-/* client: a connection that we accepted, and the set of all clients of a worker. Its way through this floor: src/client/client.c.
+/* client: a connection that we accepted, and the set of all clients of a worker. Its way through this floor:
+ * src/client/client.c.
  *
- * Owned by its set from client_create until the end of the turn in which it closed. While it is idle it holds this struct and nothing
- * else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits. One worker, no locks.
+ * Owned by its set from client_create until the end of the turn in which it closed. While it is idle it holds this struct and
+ * nothing else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits. One
+ * worker, no locks.
  */
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
@@ -28,8 +30,8 @@ enum client_state {
 
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
- * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, stored the sum of what they hold; waiting
- * only while in.kept is there. */
+ * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
+ * hold; waiting only while in.kept is there. */
 struct client {
     ev_io io;
     struct turn *turn;
@@ -65,16 +67,16 @@ enum clients_flush {
     FLUSH_NO
 };
 
-/* Appends the answer to `stats what` (len bytes; 0: the general statistics) to out, END included; or does `stats reset`. False when
- * there are no such statistics. Owned by this floor; the worker floor implements it, and the two below. */
+/* Appends the answer to `stats what` (len bytes; 0: the general statistics) to out, END included; or does `stats reset`. False
+ * when there are no such statistics. Owned by this floor; the worker floor implements it, and the two below. */
 typedef bool clients_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
-/* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still closes its
- * own. False: not now. */
+/* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still
+ * closes its own. False: not now. */
 typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
 
-/* Closes the descriptor of a client. handover: the number of its hand-over, since the process that handed it over may hold a copy; 0:
- * there was none. */
+/* Closes the descriptor of a client. handover: the number of its hand-over, since the process that handed it over may hold a
+ * copy; 0: there was none. */
 typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 
 /* As the options say. */
@@ -87,7 +89,8 @@ struct clients_limits {
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
 };
 
-/* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer (client_settle).
+/* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer
+ * (client_settle).
  * Invariant: n is the length of `all`; unfinished is the sum over all of them. */
 struct clients {
     struct turn *turn;
@@ -112,7 +115,8 @@ struct clients {
 /* Takes over fd (non-blocking). The client is in the set afterwards. */
 struct client *client_create(struct clients *set, int fd);
 
-/* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the descriptor. */
+/* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the
+ * descriptor. */
 void client_close(struct client *c, const char *reason);
 
 /* Answers what was received, then shuts the connection (the worker drains). */

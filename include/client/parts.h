@@ -1,5 +1,5 @@
-/* parts: the values that a multi-key get has brought so far, one for each key, kept until all have come; then they are put together in
- * the order of the client's keys.
+/* parts: the values that a multi-key get has brought so far, one for each key, kept until all have come; then they are put
+ * together in the order of the client's keys.
  *
  * The reply owns its parts, from reply_create until they are put together or it is destroyed. One worker.
  */
@@ -11,8 +11,8 @@
 
 struct reply;
 
-/* The value for one key of a get: bytes in the reply's store, and behind them (`tail`) bytes in a blob that it has a reference to. Both
- * are empty for a key that was not found. */
+/* The value for one key of a get: bytes in the reply's store, and behind them (`tail`) bytes in a blob that it has a reference
+ * to. Both are empty for a key that was not found. */
 struct reply_part {
     const uint8_t *at;
     const uint8_t *tail;
@@ -27,8 +27,8 @@ void parts_create(struct reply *reply, uint32_t keys);
 /* Frees the failure that was noted, too. */
 void parts_destroy(struct reply *reply);
 
-/* Keeps the value of a key (news->key.part), once. The second form is for a call with one key, whose response ends in END: the part
- * leaves that out. */
+/* Keeps the value of a key (news->key.part), once. The second form is for a call with one key, whose response ends in END: the
+ * part leaves that out. */
 void parts_keep(struct reply *reply, const struct call_news *news);
 void parts_keep_lone(struct reply *reply, const struct call_news *news);
 

@@ -1,7 +1,7 @@
 /* reply: the place of one answer among a client's answers.
  *
- * Owned by its client's list from reply_create until its answer is in the client's output. When the client closes first, a reply that
- * still waits frees itself as its last call ends. One worker.
+ * Owned by its client's list from reply_create until its answer is in the client's output. When the client closes first, a
+ * reply that still waits frees itself as its last call ends. One worker.
  *
  * I1: a client's replies leave in the order in which they were created, each once.
  */

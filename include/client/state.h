@@ -1,4 +1,5 @@
-/* state: a client's state, and how much it holds: the part of a client that its replies and answers use, too. Owns nothing; one worker. */
+/* state: a client's state, and how much it holds: the part of a client that its replies and answers use, too. Owns nothing; one
+ * worker. */
 #ifndef MOONGATE_CLIENT_STATE_H
 #define MOONGATE_CLIENT_STATE_H
 
@@ -33,8 +34,8 @@ static inline bool client_holds_too_much(const struct client *c)
     return client_held(c) > c->set->limits.client_buffer + c->set->limits.rules.max_value;
 }
 
-/* Whether one more request may be taken, because its reply will most likely find room. So a client that pipelines large values faster
- * than it reads them is slowed down to its own pace, not closed. */
+/* Whether one more request may be taken, because its reply will most likely find room. So a client that pipelines large values
+ * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
     if (c->owed == 0) return true;

@@ -1,8 +1,9 @@
-/* explain: where a request would go, and why, without sending it. For the command `explain` and for `stats explain` in a worker.
+/* explain: where a request would go, and why, without sending it. For the command `explain` and for `stats explain` in a
+ * worker.
  *
- * An explanation lives during the call of explain_told_fn; what it points to belongs to the router, the arena or the caller, and nobody
- * frees it. The request is rewritten in a free slot that the router knows, and in the arena. All outputs (text, JSON, STAT lines) show
- * the same explanation.
+ * An explanation lives during the call of explain_told_fn; what it points to belongs to the router, the arena or the caller,
+ * and nobody frees it. The request is rewritten in a free slot that the router knows, and in the arena. All outputs (text,
+ * JSON, STAT lines) show the same explanation.
  */
 #ifndef MOONGATE_ROUTE_EXPLAIN_H
 #define MOONGATE_ROUTE_EXPLAIN_H
@@ -52,13 +53,14 @@ struct explain_value {
     size_t len;
 };
 
-/* Explains the request in a line (without its end, or with CR), key by key. Returns NULL; or the error that a client that sent it would
- * get, without CRLF, in the arena or constant. */
+/* Explains the request in a line (without its end, or with CR), key by key. Returns NULL; or the error that a client that sent
+ * it would get, without CRLF, in the arena or constant. */
 const char *explain_request(const struct explainer *e, const char *line, size_t len,
                             struct explain_value value, explain_told_fn *told, void *to)
     __attribute__((warn_unused_result));
 
-/* Explains what `command` would do with one key; its other arguments are 0, and a value that is not given is empty. Returns as above. */
+/* Explains what `command` would do with one key; its other arguments are 0, and a value that is not given is empty. Returns as
+ * above. */
 const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
                         const char *key, size_t len, struct explain_value value,
                         explain_told_fn *told, void *to) __attribute__((warn_unused_result));
@@ -70,8 +72,8 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
 /* The server's name; "any" when it is drawn, "none" when the pool has no server. */
 const char *explain_server(const struct explanation *x);
 
-/* The name of the function that hashed the key; "" when nothing was hashed, because there was nothing to choose. And the hash, or a
- * point, as text. */
+/* The name of the function that hashed the key; "" when nothing was hashed, because there was nothing to choose. And the hash,
+ * or a point, as text. */
 enum { EXPLAIN_NUMBER_ROOM = 20 };
 const char *explain_hash_name(const struct explanation *x);
 const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM]);

@@ -1,8 +1,9 @@
 /* flow: one request on its way through a route that is made of others. Its life is told at the head of src/route/flow.c.
  *
- * Made by flow_begin; frees itself once it is finished (its result is delivered) and no leg is out. Holds a reference to its request
- * and to its generation. One worker. Each kind of route is a struct flow_kind in a file of its own (src/route/flow_*.c); the engine,
- * flow.c, runs the legs: a leg is one child's turn at the request. A leg may end before flow_leg returns.
+ * Made by flow_begin; frees itself once it is finished (its result is delivered) and no leg is out. Holds a reference to its
+ * request and to its generation. One worker. Each kind of route is a struct flow_kind in a file of its own
+ * (src/route/flow_*.c); the engine, flow.c, runs the legs: a leg is one child's turn at the request. A leg may end before
+ * flow_leg returns.
  */
 #ifndef MOONGATE_ROUTE_FLOW_H
 #define MOONGATE_ROUTE_FLOW_H
@@ -76,8 +77,8 @@ struct flow_kind {
     void (*drop)(struct flow *flow);
 };
 
-/* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. `end` gets its result once, perhaps
- * before this returns. */
+/* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. `end` gets its result once,
+ * perhaps before this returns. */
 void flow_begin(struct turn *t, struct generation *g, const struct route *route,
                 const struct request *r, struct flow_end end);
 
@@ -132,7 +133,8 @@ static inline void flow_no_alarm(struct flow *flow)
 void flow_make_ready(struct flow *flow);
 void flow_not_ready(struct flow *flow);
 
-/* Around calls into the kind's code: in between the flow is not freed. flow_leave frees it if it is finished and no leg is out. */
+/* Around calls into the kind's code: in between the flow is not freed. flow_leave frees it if it is finished and no leg is
+ * out. */
 void flow_enter(struct flow *flow);
 void flow_leave(struct flow *flow);
 

@@ -1,7 +1,8 @@
 /* kept: a request and a result that outlive the turn in which they came.
  *
- * A kept request has a reference count: kept_create returns the first reference, and the last kept_give frees it. A kept result is a
- * plain value of its owner; it holds a copy of the bytes, or a reference to their blob, until result_release. Worker only.
+ * A kept request has a reference count: kept_create returns the first reference, and the last kept_give frees it. A kept
+ * result is a plain value of its owner; it holds a copy of the bytes, or a reference to their blob, until result_release.
+ * Worker only.
  */
 #ifndef MOONGATE_ROUTE_KEPT_H
 #define MOONGATE_ROUTE_KEPT_H
@@ -9,8 +10,9 @@
 #include "protocol/value.h"
 #include "route/result.h"
 
-/* I2: r's pointers point into `bytes`, or into the bytes of `value`: never into a turn's memory, which another client's bytes fill
- * next. (A function of the script that waits may give its own request another key or value; the function holds those bytes.) */
+/* I2: r's pointers point into `bytes`, or into the bytes of `value`: never into a turn's memory, which another client's bytes
+ * fill next. (A function of the script that waits may give its own request another key or value; the function holds those
+ * bytes.) */
 struct kept {
     uint32_t references;
     uint32_t room;      /* bytes of this struct in all */
@@ -41,8 +43,8 @@ struct kept_result {
     uint32_t text_len;
 };
 
-/* Keeps a result, which must not be the one that is kept already: copies its bytes, or takes a reference to their blob. Releases what
- * was kept before. */
+/* Keeps a result, which must not be the one that is kept already: copies its bytes, or takes a reference to their blob.
+ * Releases what was kept before. */
 void result_keep(struct kept_result *kept, const struct result *result);
 
 /* Changes data, flags and cas of the kept response, which there must be (see response_rewrite). v may point into it. */

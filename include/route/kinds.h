@@ -4,8 +4,8 @@
 
 #include "route/turn.h"
 
-/* Adds a copy of `route`, with its list of children, which are routes of the same generation, its text, and what its kind makes of
- * the n words. Returns its number, 0.. */
+/* Adds a copy of `route`, with its list of children, which are routes of the same generation, its text, and what its kind makes
+ * of the n words. Returns its number, 0.. */
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n);
 

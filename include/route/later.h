@@ -9,8 +9,8 @@
 
 #include "route/flow.h"
 
-/* Makes a flow with one leg, which begins when the turn comes to slot `slot` (TURN_SLOTS: behind all slots). Takes over the caller's
- * reference to kept. timeout in seconds, from now; 0: only those of the pools that it reaches. */
+/* Makes a flow with one leg, which begins when the turn comes to slot `slot` (TURN_SLOTS: behind all slots). Takes over the
+ * caller's reference to kept. timeout in seconds, from now; 0: only those of the pools that it reaches. */
 void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
                       struct kept *kept, double timeout, uint32_t slot, struct flow_end end);
 

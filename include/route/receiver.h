@@ -1,10 +1,10 @@
 /* receiver: where the outcome of a routed request goes: to a client's reply, or to a leg of a flow.
  *
- * A constant table of functions, one for each kind of owner; nobody frees it. The owner itself is struct request's `owner`. Worker
- * only. The route floor calls these functions and knows nothing else about the owner.
+ * A constant table of functions, one for each kind of owner; nobody frees it. The owner itself is struct request's `owner`.
+ * Worker only. The route floor calls these functions and knows nothing else about the owner.
  *
- * I1, I2: for one request either on_result is called, once, or on_news (on_news_or_miss), until the call's last event. Each gets the
- * owner of the very request that was sent.
+ * I1, I2: for one request either on_result is called, once, or on_news (on_news_or_miss), until the call's last event. Each
+ * gets the owner of the very request that was sent.
  */
 #ifndef MOONGATE_ROUTE_RECEIVER_H
 #define MOONGATE_ROUTE_RECEIVER_H

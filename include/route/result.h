@@ -1,4 +1,5 @@
-/* result: how one request to one route ended. A plain value; nobody frees it: its pointers live during the call that passes it. */
+/* result: how one request to one route ended. A plain value; nobody frees it: its pointers live during the call that passes
+ * it. */
 #ifndef MOONGATE_ROUTE_RESULT_H
 #define MOONGATE_ROUTE_RESULT_H
 

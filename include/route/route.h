@@ -29,9 +29,10 @@ struct answer {
 
 #ifndef MOONGATE_CDEF
 
-/* Decides for slots[0..n), which may begin anywhere among the turn's, and fills answers[0..n); rewrites requests where the script
- * does. Afterwards each answer is a route's number, MISS, REFUSE or TAKEN. Then resumes the functions on the generation's ready list,
- * which is empty afterwards. Called once a turn, or a little more often. I7: an error in the script makes a REFUSE of one slot. */
+/* Decides for slots[0..n), which may begin anywhere among the turn's, and fills answers[0..n); rewrites requests where the
+ * script does. Afterwards each answer is a route's number, MISS, REFUSE or TAKEN. Then resumes the functions on the
+ * generation's ready list, which is empty afterwards. Called once a turn, or a little more often. I7: an error in the script
+ * makes a REFUSE of one slot. */
 typedef void route_ask_fn(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
 /* Decides for slots[at] alone, as route_ask_fn would, and puts the way into *path. Counts and logs nothing; but the

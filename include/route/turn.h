@@ -1,8 +1,9 @@
 /* turn: what one turn of the loop gathers, and the only place where it is acted on. How a turn runs: src/route/turn.c.
  *
- * One a worker, which owns it. A front (the clients, see client/clients.h) puts requests into its slots while it reads; turn_end
- * routes them all with one call into the script, sends them, writes to every server that has something to write, lets the front write
- * to its clients, and resets the turn's memory. The turn knows no client: outcomes go to receivers, and the front settles.
+ * One a worker, which owns it. A front (the clients, see client/clients.h) puts requests into its slots while it reads;
+ * turn_end routes them all with one call into the script, sends them, writes to every server that has something to write, lets
+ * the front write to its clients, and resets the turn's memory. The turn knows no client: outcomes go to receivers, and the
+ * front settles.
  */
 #ifndef MOONGATE_ROUTE_TURN_H
 #define MOONGATE_ROUTE_TURN_H
@@ -22,8 +23,8 @@ struct flow;
  * functions while clients' requests fill the others. */
 enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 
-/* Settles what is dirty: writes to clients, and closes those that are done. It may put further requests into slots. turn_end calls it,
- * once or several times, after the servers were written to. The front sets it. */
+/* Settles what is dirty: writes to clients, and closes those that are done. It may put further requests into slots. turn_end
+ * calls it, once or several times, after the servers were written to. The front sets it. */
 typedef void turn_settle_fn(void *front);
 
 struct turn_limits {
@@ -32,8 +33,8 @@ struct turn_limits {
     bool strict_keys;      /* no control bytes in keys */
 };
 
-/* I6: used is at most TURN_SLOTS, and what clients read lies in `arena`, which is reset each turn. I1: a client's requests stand in
- * slots[0..used) in the order in which they came, and are acted on in it.
+/* I6: used is at most TURN_SLOTS, and what clients read lies in `arena`, which is reset each turn.
+ * I1: a client's requests stand in slots[0..used) in the order in which they came, and are acted on in it.
  * Invariant (turn_sane): later_end points to the end of `later`. */
 struct turn {
     struct ev_loop *loop;
@@ -65,8 +66,8 @@ void turn_release(struct turn *t);
 /* Takes over the caller's reference to g, whose routes decide from now on. What is in the slots is routed before. */
 void turn_adopt(struct turn *t, struct generation *g);
 
-/* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request must
- * not find them. */
+/* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request
+ * must not find them. */
 void turn_forget(struct request *r);
 
 /* The next free slot, which the caller fills and counts (used). Routes and sends first where no slot is free. */

@@ -1,33 +1,34 @@
 /* The way of a client's bytes through this floor, and why replies keep their order.
  *
- * In. A readable client is read once a turn, 16 KiB at most beyond what completes a request that it has begun, so that no client keeps
- * the others waiting; the bytes go into the turn's arena. The first bytes show whether it speaks memcache at all (stranger.c). Then requests.c takes one request after the other:
+ * In. A readable client is read once a turn, 16 KiB at most beyond what completes a request that it has begun, so that no
+ * client keeps the others waiting; the bytes go into the turn's arena. The first bytes show whether it speaks memcache at all
+ * (stranger.c). Then requests.c takes one request after the other:
  *
  *   about a key       gets a reply at the end of the client's list, and a slot of the turn, whose owner is that reply
  *   about several     gets one reply, which has a part for each key (parts.c), and a slot for each key
  *   any other         is answered at once (local.c, explain_stats.c), or by all servers together (gather.c)
  *   refused           gets its error as a reply, and its value, if any, is swallowed
  *
- * I4: a request becomes a slot only when it has come whole and is valid. What has come in part stays in the input buffer, the only
- * memory that input takes from turn to turn (I6: unfinished.c bounds it for all clients together).
+ * I4: a request becomes a slot only when it has come whole and is valid. What has come in part stays in the input buffer, the
+ * only memory that input takes from turn to turn (I6: unfinished.c bounds it for all clients together).
  *
- * Before each request there must be room for one more reply (client_has_room). Where there is none, whole requests wait in the input
- * buffer, nothing more is read, and client_settle takes them once replies have gone. So a client that sends faster than it reads is
- * slowed down by TCP, and is closed only if replies turn out larger than they were before.
+ * Before each request there must be room for one more reply (client_has_room). Where there is none, whole requests wait in the
+ * input buffer, nothing more is read, and client_settle takes them once replies have gone. So a client that sends faster than
+ * it reads is slowed down by TCP, and is closed only if replies turn out larger than they were before.
  *
- * Out. The turn routes and sends (route/turn.c), and outcomes come to the replies (reply.c), in this turn or a later one, in any order:
- * servers differ in speed, and moongate answers some requests itself. The protocol has no names for requests, so a client
- * knows answers by their order alone. I1: therefore replies are a list in the order of requests, and only the head's answer may go into
- * the client's output. An answer that comes early waits in its reply. When the head is complete, it and all complete ones behind it
- * go into the output together. The turn's end then settles the client: writes once, takes requests that waited, decides whether it
- * is finished, and derives what to watch for.
+ * Out. The turn routes and sends (route/turn.c), and outcomes come to the replies (reply.c), in this turn or a later one, in
+ * any order: servers differ in speed, and moongate answers some requests itself. The protocol has no names for requests, so a
+ * client knows answers by their order alone. I1: therefore replies are a list in the order of requests, and only the head's
+ * answer may go into the client's output. An answer that comes early waits in its reply. When the head is complete, it and all
+ * complete ones behind it go into the output together. The turn's end then settles the client: writes once, takes requests that
+ * waited, decides whether it is finished, and derives what to watch for.
  *
- * A client closes in one way (client_close; client_move passes the connection on instead of shutting it). Its replies may still be the
- * owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their answers). The client
- * itself is freed at the end of the turn, because callers up the stack still look at its state.
+ * A client closes in one way (client_close; client_move passes the connection on instead of shutting it). Its replies may still
+ * be the owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their
+ * answers). The client itself is freed at the end of the turn, because callers up the stack still look at its state.
  *
- * The files, lowest first: state; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished; clients.
- * Each uses those before it. */
+ * The files, lowest first: state; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
+ * clients. Each uses those before it. */
 #include "client/client.h"
 
 #include <assert.h>
@@ -65,8 +66,8 @@ static bool wants_input(const struct client *c)
     }
 }
 
-/* What to watch for follows from the state alone, at the end of each turn in which something changed; nobody else starts or stops the
- * watcher, so it cannot disagree with the buffers. */
+/* What to watch for follows from the state alone, at the end of each turn in which something changed; nobody else starts or
+ * stops the watcher, so it cannot disagree with the buffers. */
 static void client_watch(struct client *c)
 {
     assert(c->state != CLIENT_CLOSED);
@@ -88,8 +89,8 @@ static struct client **place_of_number(struct clients *set, uint32_t number)
     return &set->numbered[number % CLIENTS_NUMBERS];
 }
 
-/* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight until the
- * size of its replies is known. */
+/* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight
+ * until the size of its replies is known. */
 struct client *client_create(struct clients *set, int fd)
 {
     struct turn *t = set->turn;
@@ -113,8 +114,8 @@ struct client *client_create(struct clients *set, int fd)
     return c;
 }
 
-/* Everything but the connection itself, which goes on where another process has its descriptor. The struct stays until the end of the
- * turn, in set->closed. */
+/* Everything but the connection itself, which goes on where another process has its descriptor. The struct stays until the end
+ * of the turn, in set->closed. */
 static void client_part(struct client *c, const char *reason)
 {
     struct turn *t = c->turn;
@@ -204,7 +205,8 @@ static void shed(struct client *c)
     client_close(c, "does not read its replies");
 }
 
-/* To another worker. Where that is not possible now, the client stays as it is, MOVING, until the next turn in which it is settled. */
+/* To another worker. Where that is not possible now, the client stays as it is, MOVING, until the next turn in which it is
+ * settled. */
 static void give(struct client *c)
 {
     const struct clients *set = c->set;
@@ -213,8 +215,8 @@ static void give(struct client *c)
     client_part(c, "moved to another worker");
 }
 
-/* All replies are written. A client that drains is shut in one direction only: it may have sent more meanwhile, and a close with unread
- * input would reset the connection, and could destroy replies on their way. */
+/* All replies are written. A client that drains is shut in one direction only: it may have sent more meanwhile, and a close
+ * with unread input would reset the connection, and could destroy replies on their way. */
 static void finished(struct client *c)
 {
     assert(!c->head && outq_is_empty(&c->out));
@@ -265,8 +267,8 @@ static bool wants_more(const struct client *c)
     return c->state == CLIENT_DRAINING && !c->waiting && client_has_room(c);
 }
 
-/* Requests that have arrived before the drain began are answered, so what the kernel has is read now; more would go on for ever with a
- * client that sends without end. */
+/* Requests that have arrived before the drain began are answered, so what the kernel has is read now; more would go on for ever
+ * with a client that sends without end. */
 void client_drain(struct client *c)
 {
     assert(client_sane(c));
@@ -289,7 +291,8 @@ void client_move(struct client *c)
     client_mark_dirty(c);
 }
 
-/* shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end it. */
+/* shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end
+ * it. */
 void client_close(struct client *c, const char *reason)
 {
     (void)shutdown(c->fd, SHUT_RDWR);

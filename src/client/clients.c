@@ -1,6 +1,7 @@
-/* The front: what the worker's loop and the turn see of clients. The turn does not know them; it has a function to settle what is dirty,
- * and this floor brings the rest of a turn's end around it: before, what all clients hold in part is bounded (unfinished.c), since that
- * may close some; after, the closed ones are freed, since nothing on the stack can point to them any more. */
+/* The front: what the worker's loop and the turn see of clients. The turn does not know them; it has a function to settle what
+ * is dirty, and this floor brings the rest of a turn's end around it: before, what all clients hold in part is bounded
+ * (unfinished.c), since that may close some; after, the closed ones are freed, since nothing on the stack can point to them any
+ * more. */
 #include "client/clients.h"
 
 #include <assert.h>

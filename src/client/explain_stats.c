@@ -20,8 +20,9 @@ static void told(void *to, const struct explanation *x)
     explain_fields(x, put_stat, to);
 }
 
-/* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order. (turn_route may be
- * called from here: clients are read outside of it.) The answer is a reply like any other, so it takes its place in c's order. */
+/* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order.
+ * (turn_route may be called from here: clients are read outside of it.) The answer is a reply like any other, so it takes its
+ * place in c's order. */
 void explain_stats(struct client *c, const struct span *command, const struct span *key)
 {
     struct turn *t = c->turn;

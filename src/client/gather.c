@@ -1,5 +1,5 @@
-/* One call for each server, at once; each has a part as its owner, and all parts lead to the gather. A gather also waits for itself while
- * it sends, so that servers that refuse at once cannot end it before all have been called.
+/* One call for each server, at once; each has a part as its owner, and all parts lead to the gather. A gather also waits for
+ * itself while it sends, so that servers that refuse at once cannot end it before all have been called.
  *
  * A server may have many lines of statistics, and all servers have them in about the same order. So a search begins behind the
  * statistic found last (hint), and mostly ends there. */
@@ -132,8 +132,8 @@ static size_t place_of(const struct gathered *s, const char *value, size_t len, 
     return at;
 }
 
-/* Sorted, because servers answer in any order and the answer should not depend on it. I6: values that do not fit into VALUES_MAX bytes
- * are left out. */
+/* Sorted, because servers answer in any order and the answer should not depend on it. I6: values that do not fit into
+ * VALUES_MAX bytes are left out. */
 static void add_value(struct gathered *s, const char *value, size_t len)
 {
     bool is_first = !s->value, found = false;
@@ -275,8 +275,8 @@ static void send_part(struct gather_part *part, struct backend *b, const struct 
     part->gather->waiting--;
 }
 
-/* The turn routes first, so that a flush_all does not overtake what its client sent before it. r is copied before that, because it
- * may lie in a slot, which the turn uses again. */
+/* The turn routes first, so that a flush_all does not overtake what its client sent before it. r is copied before that, because
+ * it may lie in a slot, which the turn uses again. */
 void gather_send(struct client *c, const struct request *r, enum gather_kind kind)
 {
     struct backends *set = c->turn->backends;

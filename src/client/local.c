@@ -1,7 +1,8 @@
-/* Answers to commands that are not about a key. An application that talks to one memcached gets from moongate what it would get there,
- * as far as that makes sense for many servers: what needs no server (version, verbosity, most statistics) is answered here;
- * what is about items (flush_all, stats items, slabs, sizes, conns) goes to all servers; what is about one server's inside (cachedump,
- * lru_crawler, watch and their like) is refused with the advice to use that server. Errors are memcached's own texts where it has one. */
+/* Answers to commands that are not about a key. An application that talks to one memcached gets from moongate what it would get
+ * there, as far as that makes sense for many servers: what needs no server (version, verbosity, most statistics) is answered
+ * here; what is about items (flush_all, stats items, slabs, sizes, conns) goes to all servers; what is about one server's
+ * inside (cachedump, lru_crawler, watch and their like) is refused with the advice to use that server. Errors are memcached's
+ * own texts where it has one. */
 #include "client/local.h"
 
 #include <netinet/in.h>

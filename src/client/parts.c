@@ -1,7 +1,8 @@
-/* A get of many keys becomes calls to many servers, whose values come in any order, a few at a time. Each is kept in the place of its key;
- * when all calls have ended, the places are read in the order of the client's keys. Short values are copied into the reply's
- * store, one after the other as they come; a long one stays in the blob that it was read into. A failed server costs the keys that it
- * should have had; the answer then ends in the first failure instead of END, so that the client knows that it is not whole. */
+/* A get of many keys becomes calls to many servers, whose values come in any order, a few at a time. Each is kept in the place
+ * of its key; when all calls have ended, the places are read in the order of the client's keys. Short values are copied into
+ * the reply's store, one after the other as they come; a long one stays in the blob that it was read into. A failed server
+ * costs the keys that it should have had; the answer then ends in the first failure instead of END, so that the client knows
+ * that it is not whole. */
 #include "client/parts.h"
 
 #include <assert.h>
@@ -70,7 +71,8 @@ static void keep_long_part(struct reply *reply, struct reply_part *p, const stru
     reply_hold(reply, p->tail_len);
 }
 
-/* A VALUE line names the key. Where the script has sent another key, the line gets the client's own: the rest of it is as it came. */
+/* A VALUE line names the key. Where the script has sent another key, the line gets the client's own: the rest of it is as it
+ * came. */
 void parts_keep(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;

@@ -1,8 +1,9 @@
 /* One answer, from its place among the others to its bytes. client.c says why the order matters.
  *
- * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a multi-key get has
- * parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c. Parts count what they
- * hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold, reply_count). */
+ * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a
+ * multi-key get has parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c.
+ * Parts count what they hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold,
+ * reply_count). */
 #include "client/reply.h"
 
 #include <assert.h>
@@ -220,8 +221,8 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     complete(reply, len);
 }
 
-/* With the client's own key in place of the one that was sent. memcached marks a base64 key with a b right behind it, so that mark is
- * the client's, too. */
+/* With the client's own key in place of the one that was sent. memcached marks a base64 key with a b right behind it, so that
+ * mark is the client's, too. */
 static void append_shown(struct outq *to, const struct call_news *news)
 {
     static const char IS_BASE64[] = " b";
@@ -276,8 +277,8 @@ void reply_finish(struct reply *reply, struct outq *answer)
 
 /* --- one of several keys ----------------------------------------------------------------------- */
 
-/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's store, so
- * where the answer must go there as well, it is made beside it. */
+/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
+ * store, so where the answer must go there as well, it is made beside it. */
 static void one_less(struct reply *reply)
 {
     struct outq answer = {0};

@@ -1,10 +1,11 @@
-/* From bytes to slots. A read brings at most two spans: the request that was kept in part and is whole now, in a blob, and what came
- * after it, in the turn's arena. The parser takes one request after the other; r, the turn's next slot, is where it writes, so a
- * request that goes to the turn is never copied. Requests for which there is no room, and the cut end, go back into the input buffer.
+/* From bytes to slots. A read brings at most two spans: the request that was kept in part and is whole now, in a blob, and what
+ * came after it, in the turn's arena. The parser takes one request after the other; r, the turn's next slot, is where it
+ * writes, so a request that goes to the turn is never copied. Requests for which there is no room, and the cut end, go back
+ * into the input buffer.
  *
- * I4: nothing is sent for a request before request_parse has found its line valid and its value complete: only then are there key and
- * value to send. I9: a request that is refused costs its client one error; what follows it is parsed as if nothing had been. Only
- * where it is not known where a request ends, the client is closed. */
+ * I4: nothing is sent for a request before request_parse has found its line valid and its value complete: only then are there
+ * key and value to send. I9: a request that is refused costs its client one error; what follows it is parsed as if nothing had
+ * been. Only where it is not known where a request ends, the client is closed. */
 #include "client/requests.h"
 
 #include <assert.h>
@@ -23,8 +24,8 @@ static void answer_error(struct client *c, const struct request *r, const char *
     if (error && !r->noreply) reply_at_once(c, error, strlen(error));
 }
 
-/* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is not valid
- * base64. */
+/* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is
+ * not valid base64. */
 static bool decode_key(struct client *c, struct request *r)
 {
     return !(r->meta & META_BASE64) || request_decode_key(r, arena_alloc(c->turn->arena, KEY_MAX));
@@ -67,9 +68,9 @@ static void drop_value(struct client *c, struct request *r)
     take_one(c, r, NULL);
 }
 
-/* Each key of a get is routed by itself, and has a slot of its own; they share the reply, whose parts they are. r is the slot that was
- * parsed into, and may be the first of them. The turn may route early in the middle of this: the keys that are gone then are in flight,
- * and the reply waits for all of them. */
+/* Each key of a get is routed by itself, and has a slot of its own; they share the reply, whose parts they are. r is the slot
+ * that was parsed into, and may be the first of them. The turn may route early in the middle of this: the keys that are gone
+ * then are in flight, and the reply waits for all of them. */
 static void take_keys(struct client *c, const struct request *r, const uint8_t *end, uint32_t keys)
 {
     struct request common = *r;
@@ -123,8 +124,8 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
     return at + n;
 }
 
-/* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span of the
- * read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
+/* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span
+ * of the read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
@@ -145,8 +146,8 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
 }
 
-/* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A client is
- * looked at for another protocol until its first bytes are known. */
+/* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
+ * client is looked at for another protocol until its first bytes are known. */
 enum io_status requests_read(struct client *c, size_t most)
 {
     struct inbuf_input input;

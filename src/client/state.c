@@ -1,5 +1,5 @@
-/* What a client is, and what it holds, apart from its input and output: so that replies, answers and requests can note it without knowing
- * how a client is read and written. */
+/* What a client is, and what it holds, apart from its input and output: so that replies, answers and requests can note it
+ * without knowing how a client is read and written. */
 #include "client/state.h"
 
 #include <assert.h>
@@ -39,7 +39,8 @@ void client_mark_dirty(struct client *c)
 
 /* --- what it holds ----------------------------------------------------------------------------- */
 
-/* A larger reply counts at once, smaller ones let the number fade by a 64th each: an estimate that errs on the side of slowing down. */
+/* A larger reply counts at once, smaller ones let the number fade by a 64th each: an estimate that errs on the side of slowing
+ * down. */
 void client_note_reply(struct client *c, size_t n)
 {
     size_t less = c->usual - c->usual / 64;

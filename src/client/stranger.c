@@ -1,6 +1,6 @@
-/* A client that speaks another protocol is mostly a mistake in a configuration: a health check, a Redis client, TLS where there is none.
- * memcached's answer to such bytes does not help to find it, so the log names the protocol and what to change. Each such client is
- * counted; the log gets a line in a while, because they tend to connect again at once. */
+/* A client that speaks another protocol is mostly a mistake in a configuration: a health check, a Redis client, TLS where there
+ * is none. memcached's answer to such bytes does not help to find it, so the log names the protocol and what to change. Each
+ * such client is counted; the log gets a line in a while, because they tend to connect again at once. */
 #include "client/stranger.h"
 
 #include "client/state.h"
@@ -38,8 +38,8 @@ static void warn(const struct client *c, enum foreign protocol)
                  client_address(c, address), protocols[protocol].what, protocols[protocol].cure);
 }
 
-/* The parser answers the other protocols as memcached does: by an error, or by closing. A TLS client would wait for an answer that
- * never comes, so it is closed here. */
+/* The parser answers the other protocols as memcached does: by an error, or by closing. A TLS client would wait for an answer
+ * that never comes, so it is closed here. */
 bool stranger_may_go_on(struct client *c, struct span first)
 {
     enum foreign protocol = foreign_of(first.at, first.len);

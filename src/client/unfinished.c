@@ -1,6 +1,6 @@
-/* A limit for each client would have to be the size of the largest value, and then many clients that each begin one and stop would fill
- * the memory. So the limit is for all together, and what decides is bytes times the time without progress: a client that is uploading
- * a large value keeps going, one that holds much and does nothing goes first. */
+/* A limit for each client would have to be the size of the largest value, and then many clients that each begin one and stop
+ * would fill the memory. So the limit is for all together, and what decides is bytes times the time without progress: a client
+ * that is uploading a large value keeps going, one that holds much and does nothing goes first. */
 #include "client/unfinished.h"
 
 #include <assert.h>

@@ -6,8 +6,8 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* By the key's hash, over children of any sort, with the selectors that pools use for servers. The salt is put behind the bytes that
- * are hashed, as in mcrouter. */
+/* By the key's hash, over children of any sort, with the selectors that pools use for servers. The salt is put behind the bytes
+ * that are hashed, as in mcrouter. */
 enum { SALT, TAG, STOP, NAMES }; /* words */
 enum { SALT_MAX = 256 };
 

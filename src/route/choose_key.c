@@ -5,8 +5,8 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* Another key: bytes before it, behind it, or in place of its beginning. The new key lies in the turn's arena; the client is still shown
- * its own (request_put_key). Where the new key would not be valid, the second child gets the request unchanged. */
+/* Another key: bytes before it, behind it, or in place of its beginning. The new key lies in the turn's arena; the client is
+ * still shown its own (request_put_key). Where the new key would not be valid, the second child gets the request unchanged. */
 struct part {
     uint8_t *bytes;
     size_t len;

@@ -6,10 +6,10 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* By the key's beginning. Entries are sorted by their bytes; `first` says where those with a given first byte begin. The longest prefix
- * of a key is found with one binary search. All prefixes of a key sort before it or equal to it, and what stands between the longest of
- * them and the key begins with that one. So the last entry that does not sort behind the key is the longest prefix, or begins with it;
- * and each entry links to the longest other entry that is a prefix of it. */
+/* By the key's beginning. Entries are sorted by their bytes; `first` says where those with a given first byte begin. The
+ * longest prefix of a key is found with one binary search. All prefixes of a key sort before it or equal to it, and what stands
+ * between the longest of them and the key begins with that one. So the last entry that does not sort behind the key is the
+ * longest prefix, or begins with it; and each entry links to the longest other entry that is a prefix of it. */
 struct entry {
     uint64_t head; /* its first bytes, see head_of: most comparisons end there */
     const uint8_t *bytes;

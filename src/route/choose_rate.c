@@ -3,8 +3,8 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* Token buckets, in each worker: a command may have one, and several commands may share it. Each request takes a token; a bucket fills
- * at its rate, up to its burst, whenever it is looked at. */
+/* Token buckets, in each worker: a command may have one, and several commands may share it. Each request takes a token; a
+ * bucket fills at its rate, up to its burst, whenever it is looked at. */
 struct bucket {
     double rate, burst, tokens;
     double filled; /* when, as turn->now */

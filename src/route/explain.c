@@ -1,6 +1,6 @@
-/* An explanation must say what would happen, so it is made by what makes it happen: the request is parsed as a client's is, the router
- * decides for it in a slot of its own, choosers rewrite it, and the pool chooses. Only the last step, the call, is left out. A script
- * cannot tell the difference, and what it keeps of the request is cleared as at the end of a turn. */
+/* An explanation must say what would happen, so it is made by what makes it happen: the request is parsed as a client's is, the
+ * router decides for it in a slot of its own, choosers rewrite it, and the pool chooses. Only the last step, the call, is left
+ * out. A script cannot tell the difference, and what it keeps of the request is cleared as at the end of a turn. */
 #include "route/explain.h"
 
 #include <assert.h>
@@ -25,7 +25,8 @@ static size_t put_line(const struct request *r, char *to)
     return len >= 2 && to[len - 2] == '\r' ? len - 2 : len;
 }
 
-/* r as it would be sent, after all rewriting. A distribution that draws has no hash to show: the choice is another one each time. */
+/* r as it would be sent, after all rewriting. A distribution that draws has no hash to show: the choice is another one each
+ * time. */
 static void choose_server(const struct request *r, struct explanation *x)
 {
     x->sent_key = (const uint8_t *)r->key_at;

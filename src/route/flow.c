@@ -1,34 +1,36 @@
 /* The life of a flow, of its legs, and of what it keeps.
  *
- * A request to a plain pool needs no flow: turn.c sends it, and its reply gets the events of the call. A request to a route that is
- * made of others, or to a function that waits, gets a flow: one block with struct flow, a leg for each child, and what the kind of
- * route wants to remember (own).
+ * A request to a plain pool needs no flow: turn.c sends it, and its reply gets the events of the call. A request to a route
+ * that is made of others, or to a function that waits, gets a flow: one block with struct flow, a leg for each child, and what
+ * the kind of route wants to remember (own).
  *
  * It begins with flow_begin. The request is copied (kept.c), because the turn's slot and its arena do not outlive the turn. The
- * generation gets a reference, so that the routes stay until the flow ends, whatever script is loaded meanwhile. A write is announced
- * to the other workers (plan) until the flow ends. Then the kind's `start` runs.
+ * generation gets a reference, so that the routes stay until the flow ends, whatever script is loaded meanwhile. A write is
+ * announced to the other workers (plan) until the flow ends. Then the kind's `start` runs.
  *
- * `start` begins legs with flow_leg; so does `leg_done`, which gets each leg's result. A leg goes to a child. Choosers choose at
- * once. A pool gets a call, whose last event ends the leg. A route made of others gets a flow of its own, whose end is this leg. A
- * function of the script cannot be called now, because the script may be what is running: the leg waits on generation->undecided, holding
- * its request, until the turn calls the script again and leg_run goes on with the route that it chose. Whatever the way, a leg
- * ends with leg_result, once. It may end before flow_leg returns: a server that is down refuses a call at once.
+ * `start` begins legs with flow_leg; so does `leg_done`, which gets each leg's result. A leg goes to a child. Choosers choose
+ * at once. A pool gets a call, whose last event ends the leg. A route made of others gets a flow of its own, whose end is this
+ * leg. A function of the script cannot be called now, because the script may be what is running: the leg waits on
+ * generation->undecided, holding its request, until the turn calls the script again and leg_run goes on with the route that it
+ * chose. Whatever the way, a leg ends with leg_result, once. It may end before flow_leg returns: a server that is down refuses
+ * a call at once.
  *
- * flow_finish delivers the flow's result to its end, once. A flow that is finished is not gone: calls and flows below still point to
- * its legs, and `leg_done` is called for those, too (a kind may have something to undo or to repeat elsewhere). The flow is
- * freed when it is finished, no leg is out, and none of its kind's code is running; only flow_leave decides that. Legs that end while
- * `start` or `leg_done` runs nest: is_entered is restored by each of them, and only the outermost one frees.
+ * flow_finish delivers the flow's result to its end, once. A flow that is finished is not gone: calls and flows below still
+ * point to its legs, and `leg_done` is called for those, too (a kind may have something to undo or to repeat elsewhere). The
+ * flow is freed when it is finished, no leg is out, and none of its kind's code is running; only flow_leave decides that. Legs
+ * that end while `start` or `leg_done` runs nest: is_entered is restored by each of them, and only the outermost one frees.
  *
- * Bytes of a result live during the call that passes it; a kind that is not sure yet keeps the best one (flow_keep_best). A request
- * has one copy for a flow and all that goes below it unchanged: they take references to it. A kind that needs its long value no more
- * gives it up (kept_drop_value), so that a slow server holds no more memory than what its connection has queued.
+ * Bytes of a result live during the call that passes it; a kind that is not sure yet keeps the best one (flow_keep_best). A
+ * request has one copy for a flow and all that goes below it unchanged: they take references to it. A kind that needs its long
+ * value no more gives it up (kept_drop_value), so that a slow server holds no more memory than what its connection has queued.
  *
- * When a client closes, the results for it are in vain. Each end can say whether it is awaited; a leg passes that on to its flow's end,
- * and so on, up to the reply. The turn then calls `drop` of those kinds that have one. The others just run on: their calls have
- * deadlines, and what they write may be wanted though nobody reads the answer.
+ * When a client closes, the results for it are in vain. Each end can say whether it is awaited; a leg passes that on to its
+ * flow's end, and so on, up to the reply. The turn then calls `drop` of those kinds that have one. The others just run on:
+ * their calls have deadlines, and what they write may be wanted though nobody reads the answer.
  *
- * What must never happen: a leg that ends twice, or ends without being out; a result that is delivered twice; a block that is freed
- * while a leg is out; a kind that leaves its flow unfinished with nothing that will go on with it (a leg, an alarm, another flow). */
+ * What must never happen: a leg that ends twice, or ends without being out; a result that is delivered twice; a block that is
+ * freed while a leg is out; a kind that leaves its flow unfinished with nothing that will go on with it (a leg, an alarm,
+ * another flow, the script). */
 #include "route/flow.h"
 
 #include <assert.h>
@@ -245,8 +247,8 @@ static void move(struct flow *flow, struct flow **list)
 
 /* --- whether somebody waits -------------------------------------------------------------------- */
 
-/* True for a flow that is finished: its legs run on for what they do, and nothing is to be dropped. True as well for one that other
- * flows may have joined (see flow_coalesce): their clients are others. */
+/* True for a flow that is finished: its legs run on for what they do, and nothing is to be dropped. True as well for one that
+ * other flows may have joined (see flow_coalesce): their clients are others. */
 bool flow_is_awaited(const struct flow *flow)
 {
     if (flow_is_finished(flow) || !flow->end.is_awaited || flow->kind->is_shared) return true;
@@ -259,8 +261,8 @@ bool leg_is_awaited(const void *owner)
     return flow_is_awaited(leg->flow);
 }
 
-/* Every flow is looked at: a client that closes while it is owed something is rare next to requests. `drop` must not free flows: it
- * only makes them ready. */
+/* Every flow is looked at: a client that closes while it is owed something is rare next to requests. `drop` must not free
+ * flows: it only makes them ready. */
 void flows_drop(struct turn *t)
 {
     t->abandoned = false;
@@ -269,8 +271,8 @@ void flows_drop(struct turn *t)
     }
 }
 
-/* A flow that finishes may take others with it, so the list is always read from its head. Those that have legs out stay, on a list
- * of their own meanwhile, until the servers' connections close. */
+/* A flow that finishes may take others with it, so the list is always read from its head. Those that have legs out stay, on a
+ * list of their own meanwhile, until the servers' connections close. */
 void flows_end(struct turn *t)
 {
     struct flow *ended = NULL;
@@ -319,8 +321,8 @@ static struct kept *keep(const struct flow *flow, const struct request *r)
     return r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r);
 }
 
-/* Until the turn calls the script again. I7: a script whose functions lead to functions without end costs its request an error, not
- * the worker its stack. */
+/* Until the turn calls the script again. I7: a script whose functions lead to functions without end costs its request an error,
+ * not the worker its stack. */
 static void leg_wait_for_function(struct leg *leg, const struct request *r, uint32_t function)
 {
     static const char TEXT[] = "routes without end";
@@ -336,7 +338,8 @@ static void leg_wait_for_function(struct leg *leg, const struct request *r, uint
     g->undecided_end = &leg->next;
 }
 
-/* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for it. */
+/* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for
+ * it. */
 static const struct receiver leg_receiver = {.on_result = leg_result, .is_awaited = leg_is_awaited};
 
 void leg_fill_slot(struct leg *leg, struct request *slot)

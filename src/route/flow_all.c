@@ -12,12 +12,13 @@
  * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority)
  *
  * I12: the first child is the place of requests that belong to one (see protocol/place.h).
- *   - A cas is compared there, before the request goes anywhere else. Only after a hit do the others get it, in its form for copies.
- *   - A cas that is shown is the first child's, where that child agrees with the result; else PLACE_NO_CAS. So its result is waited
- *     for.
- *   - What an mg may make (N) or win (R) is made and won there, and the others are left out. With fastest and hit, the next child gets
- *     the request where one fails, or misses; with hit, the last child makes the item. With none no client sees the answer, so
- *     nothing is made.
+ *   - A cas is compared there, before the request goes anywhere else. Only after a hit do the others get it, in its form for
+ *     copies.
+ *   - A cas that is shown is the first child's, where that child agrees with the result; else PLACE_NO_CAS. So its result is
+ *     waited for.
+ *   - What an mg may make (N) or win (R) is made and won there, and the others are left out. With fastest and hit, the next
+ *     child gets the request where one fails, or misses; with hit, the last child makes the item. With none no client sees the
+ *     answer, so nothing is made.
  *   - A recache win in an answer that is dropped is handed back.
  *
  * "Led" is a flow that asks one child after the other for one of these reasons. */
@@ -135,7 +136,8 @@ static void begin_next(struct flow *flow)
         flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
 }
 
-/* A compare must not reach two servers at once: the one where the cas belongs decides. An mg that makes or wins would do it at each. */
+/* A compare must not reach two servers at once: the one where the cas belongs decides. An mg that makes or wins would do it at
+ * each. */
 static bool is_led(const struct flow *flow, unsigned place)
 {
     if (place & PLACE_COMPARES) return true;

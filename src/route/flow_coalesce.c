@@ -7,10 +7,10 @@
 
 /* Coalesce: of equal gets in flight the first makes the call, and the others get its result.
  *
- * I11: requests share a call only where everything that decides its outcome is the same. The route is (the table of leaders is its own),
- * so the child, its pools and their options are. Command, key and the key that the client is shown are compared; only get and gets
- * are coalesced. Once any worker has begun or ended a write of the key (see base/writes.c), no later get joins those from before:
- * they may find the value from before the write. */
+ * I11: requests share a call only where everything that decides its outcome is the same. The route is (the table of leaders is
+ * its own), so the child, its pools and their options are. Command, key and the key that the client is shown are compared; only
+ * get and gets are coalesced. Once any worker has begun or ended a write of the key (see base/writes.c), no later get joins
+ * those from before: they may find the value from before the write. */
 
 enum { BUCKETS = 1024 };
 
@@ -50,12 +50,12 @@ static bool are_equal(const struct request *a, const struct request *b)
            bytes_equal(a->shown_key_at, a->shown_key_len, b->shown_key_at, b->shown_key_len);
 }
 
-/* What a flow is, in `chosen`: others may join a LEADER; ALONE is no get, and just passes through. A flow that has joined is neither:
- * it has no leg, so leg_done is not called for it. */
+/* What a flow is, in `chosen`: others may join a LEADER; ALONE is no get, and just passes through. A flow that has joined is
+ * neither: it has no leg, so leg_done is not called for it. */
 enum { LEADER, ALONE };
 
-/* A flow that joins has no leg and no alarm: its leader's leg_done finishes it. A leader always has a leg that is out. is_shared keeps what
- * runs below the leader from being dropped with the leader's own client. */
+/* A flow that joins has no leg and no alarm: its leader's leg_done finishes it. A leader always has a leg that is out.
+ * is_shared keeps what runs below the leader from being dropped with the leader's own client. */
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
@@ -86,8 +86,8 @@ static void leave_bucket(struct flow *flow)
     *at = flow->next;
 }
 
-/* The bucket is left first: what the result leads to may begin an equal get, which must not join a call that has ended. While moongate
- * ends, flows_end has finished those that joined, and freed them: the list is not looked at. */
+/* The bucket is left first: what the result leads to may begin an equal get, which must not join a call that has ended. While
+ * moongate ends, flows_end has finished those that joined, and freed them: the list is not looked at. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (flow->chosen == LEADER) leave_bucket(flow);

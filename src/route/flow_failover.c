@@ -5,13 +5,13 @@
 #include "route/elsewhere.h"
 #include "route/generation.h"
 
-/* Failover: one child after the other gets the request, until a result is not among those that `on` names. The first child is always
- * the first; with order shuffled or least_failures the others are sorted. `share` and `burst` are a token bucket over the requests
- * that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens, each further
- * try takes one. So a pool that is down cannot bring its whole load down on the next one.
+/* Failover: one child after the other gets the request, until a result is not among those that `on` names. The first child is
+ * always the first; with order shuffled or least_failures the others are sorted. `share` and `burst` are a token bucket over
+ * the requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens, each
+ * further try takes one. So a pool that is down cannot bring its whole load down on the next one.
  *
- * I12: a cas is compared by the first child alone. A cas that another child has is not shown to the client. Where a miss goes on to
- * the next child, an item that the request may make (N) is made by the last child that is tried. */
+ * I12: a cas is compared by the first child alone. A cas that another child has is not shown to the client. Where a miss goes
+ * on to the next child, an item that the request may make (N) is made by the last child that is tried. */
 struct route_state {
     double tokens;
     uint32_t failures[]; /* of each child, in a row, for least_failures */
@@ -85,8 +85,8 @@ static void start(struct flow *flow)
     try_child(flow, 0);
 }
 
-/* Whether to try one more child: there is one, and the share of requests that go on is kept. A server that is known to be down costs
- * no time and gets no load, so the next try is free then (source: mcrouter). */
+/* Whether to try one more child: there is one, and the share of requests that go on is kept. A server that is known to be down
+ * costs no time and gets no load, so the next try is free then (source: mcrouter). */
 static bool may_go_on(struct flow *flow, const struct result *result)
 {
     const struct route_options *o = &flow->route->options;

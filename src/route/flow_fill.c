@@ -7,16 +7,17 @@
 #include "protocol/value.h"
 #include "route/flow.h"
 
-/* Fill: the child gets a copy of what was read elsewhere, unless its key was written since then. If the key is written while the copy
- * is on its way, the copy is taken back (base/writes.c says why). r->fill is the mark from when the read began. By command:
+/* Fill: the child gets a copy of what was read elsewhere, unless its key was written since then. If the key is written while
+ * the copy is on its way, the copy is taken back (base/writes.c says why). r->fill is the mark from when the read began. By
+ * command:
  *
  *   add, ms   sent, if no write came in between; taken back, if one comes before the answer does
  *   set       the same; but if a write came in between, what the child has is taken back, since it is older still
  *   delete    sent. It is not a copy: it counts as a write
  *
- * Taking back: a cache (near) just deletes the key. Where the child is the place that writes go to, a newer value must not be lost:
- * the flow looks at the item, and deletes it only if it is the copy, by its cas. Where that fails, reads of the slot are in doubt for
- * `seconds`: their hits may be the copy. */
+ * Taking back: a cache (near) just deletes the key. Where the child is the place that writes go to, a newer value must not be
+ * lost: the flow looks at the item, and deletes it only if it is the copy, by its cas. Where that fails, reads of the slot are
+ * in doubt for `seconds`: their hits may be the copy. */
 
 /* Seconds that a copy may be on its way. */
 static const double WAY_MOST = 0.5;
@@ -147,8 +148,8 @@ static void start(struct flow *flow)
         flow_finish(flow, &miss);
 }
 
-/* A delete or a copy has ended. A copy without an answer may still arrive at the server: the caller does not wait for that, but the
- * copy is taken back. */
+/* A delete or a copy has ended. A copy without an answer may still arrive at the server: the caller does not wait for that, but
+ * the copy is taken back. */
 static void put_done(struct flow *flow, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
@@ -180,7 +181,8 @@ static bool is_the_copy(const struct flow *flow, const struct response_value *v)
            hash_bytes64(HASH_XXH3, v->at, v->len, 0) == own->hash;
 }
 
-/* Something else is there: a newer value, or nothing; either is better than the copy. Where the child did not answer, it may have it. */
+/* Something else is there: a newer value, or nothing; either is better than the copy. Where the child did not answer, it may
+ * have it. */
 static void look_done(struct flow *flow, const struct result *result)
 {
     static const struct result miss = {.kind = RESULT_MISS};

@@ -3,10 +3,10 @@
 #include "base/board.h"
 #include "route/elsewhere.h"
 
-/* Hedge: the first child gets the request; when it takes longer than a percentile of its own times, or fails, the second child gets it
- * as well. The first good result is the flow's (source: Dean and Barroso, The Tail at Scale). I12: only reads that mean the same in
- * both places are sent twice, since a write might be done twice, and a cas belongs to one server. An mg that finds a stale item takes
- * its recache win: a win in the answer that is dropped is handed back. */
+/* Hedge: the first child gets the request; when it takes longer than a percentile of its own times, or fails, the second child
+ * gets it as well. The first good result is the flow's (source: Dean and Barroso, The Tail at Scale). I12: only reads that mean
+ * the same in both places are sent twice, since a write might be done twice, and a cas belongs to one server. An mg that finds
+ * a stale item takes its recache win: a win in the answer that is dropped is handed back. */
 
 enum { REMEMBERED = 1024 }; /* times after which all are halved, so that old ones fade */
 
@@ -66,8 +66,8 @@ static void hand_back(struct flow *flow, uint32_t place)
     elsewhere_hand_back(flow, place);
 }
 
-/* An error of the first child begins the second at once. After that the first good result finishes, or the last error. Times of the
- * second child are not remembered: it may be another pool. */
+/* An error of the first child begins the second at once. After that the first good result finishes, or the last error. Times of
+ * the second child are not remembered: it may be another pool. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;

@@ -2,10 +2,11 @@
 
 #include "route/flow.h"
 
-/* Limit: the first child, while fewer than most_in_flight requests to it are without an answer; else the second child, or, where there
- * is none, an error at once. I6: a child that is slow so bounds what waits for it, in each worker.
+/* Limit: the first child, while fewer than most_in_flight requests to it are without an answer; else the second child, or,
+ * where there is none, an error at once. I6: a child that is slow so bounds what waits for it, in each worker.
  *
- * A leg counts until it ends, not until its client goes: that is how long the server has work with it. */
+ * A leg counts until it ends, not until its client closes: that is how long the server works on it. I12: the second child is
+ * another place; policy.spare (lua/moongate/policy.lua) makes one that neither shows nor compares a cas. */
 struct route_state {
     uint32_t in_flight;
 };

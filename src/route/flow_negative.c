@@ -6,11 +6,12 @@
 #include "route/flow.h"
 #include "route/generation.h"
 
-/* Negative: a key that the child did not have is a miss for a while, without a call. I6: what is remembered is bounded. It is a set
- * associative cache: the key's hash chooses a set of WAYS places, and the place whose time ends first makes room.
+/* Negative: a key that the child did not have is a miss for a while, without a call. I6: what is remembered is bounded. It is a
+ * set associative cache: the key's hash chooses a set of WAYS places, and the place whose time ends first makes room.
  *
- * A miss is remembered with the mark that its key had before the read (see base/writes.c), and is good as long as the key has that mark.
- * So a client that has stored a key, through any worker, finds it. Copies (fills) change no mark: they make their key forgotten here. */
+ * A miss is remembered with the mark that its key had before the read (see base/writes.c), and is good as long as the key has
+ * that mark. So a client that has stored a key, through any worker, finds it. Copies (fills) change no mark: they make their
+ * key forgotten here. */
 enum { WAYS = 4 };
 
 struct place {

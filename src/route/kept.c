@@ -1,16 +1,18 @@
 /* What outlives its turn.
  *
- * All that a worker reads in a turn lies in the turn's arena, or in a blob that the arena holds a reference to, and is gone when the
- * turn ends. A request that is answered in a later turn, or is sent once more, must therefore be copied; so must a result that counts
- * only if no better one comes. I2: a pointer that was kept without its bytes would show one client the bytes of another.
+ * All that a worker reads in a turn lies in the turn's arena, or in a blob that the arena holds a reference to, and is gone
+ * when the turn ends. A request that is answered in a later turn, or is sent once more, must therefore be copied; so must a
+ * result that counts only if no better one comes. I2: a pointer that was kept without its bytes would show one client the bytes
+ * of another.
  *
- * Short bytes are copied behind the struct, in one block of the slab. A long value that lies in a blob is not copied: the blob gets a
- * reference. That has a price, too: the blob may be the whole message of a client, so it stays in memory as long as the request. I6:
- * so a value is given up once it will not be sent any more (kept_drop_value); by then the connection has queued what it must send.
+ * Short bytes are copied behind the struct, in one block of the slab. A long value that lies in a blob is not copied: the blob
+ * gets a reference. That has a price, too: the blob may be the whole message of a client, so it stays in memory as long as the
+ * request. I6: so a value is given up once it will not be sent any more (kept_drop_value); by then the connection has queued
+ * what it must send.
  *
- * A response is kept beside the news that point to it, with every pointer into its bytes moved to the copy. A kept result must not be
- * copied by assignment without mending news.response, which points into the struct itself (script/async.c does so where it grows a
- * list of them). */
+ * A response is kept beside the news that point to it, with every pointer into its bytes moved to the copy. A kept result must
+ * not be copied by assignment without mending news.response, which points into the struct itself (script/async.c does so where
+ * it grows a list of them). */
 #include "route/kept.h"
 
 #include <assert.h>
@@ -71,7 +73,8 @@ void kept_give(struct kept *kept)
     slab_return(kept, kept->room);
 }
 
-/* Only long values are worth it: a short one is part of the block. value_len stays, for those that log it or know the copy by it. */
+/* Only long values are worth it: a short one is part of the block. value_len stays, for those that log it or know the copy by
+ * it. */
 void kept_drop_value(struct kept *kept)
 {
     if (kept->references > 1 || !kept->value) return;

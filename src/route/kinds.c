@@ -47,8 +47,8 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     if (flow && flow->build) flow->build(route);
 }
 
-/* Children are older than their parents, so routes can form no circle: choosers and policies come to an end. (Functions can lead in
- * circles: flow.c and the script floor count those.) */
+/* Children are older than their parents, so routes can form no circle: choosers and policies come to an end. (Functions can
+ * lead in circles: flow.c and the script floor count those.) */
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n)
 {

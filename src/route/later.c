@@ -1,9 +1,10 @@
-/* A function that waits, or one that spawns, makes its calls while the script decides for a whole batch of requests: before any slot
- * is acted on. Were they sent at once, the call of a client's fifth request could reach a server before its first. So they wait with
- * the number of the slot that the script was deciding for, and turn.c begins them right before it acts on that slot (I1).
+/* A function that waits, or one that spawns, makes its calls while the script decides for a whole batch of requests: before any
+ * slot is acted on. Were they sent at once, the call of a client's fifth request could reach a server before its first. So they
+ * wait with the number of the slot that the script was deciding for, and turn.c begins them right before it acts on that slot
+ * (I1).
  *
- * Slots are decided in order, so the list nearly always grows at its end. Lower numbers come back where a function leads to a function,
- * in a second round, and where functions that wait begin: after all others have decided. */
+ * Slots are decided in order, so the list nearly always grows at its end. Lower numbers come back where a function leads to a
+ * function, in a second round, and where functions that wait begin: after all others have decided. */
 #include "route/later.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* What the answer to a call means, apart from its bytes: kinds are what policies decide by, and what a script sees. A response that
- * says no for a reason of the client's making (NOT_STORED, EXISTS) is no error: another server would not do better. */
+/* What the answer to a call means, apart from its bytes: kinds are what policies decide by, and what a script sees. A response
+ * that says no for a reason of the client's making (NOT_STORED, EXISTS) is no error: another server would not do better. */
 #include "route/result.h"
 
 #include <assert.h>

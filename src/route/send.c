@@ -1,5 +1,5 @@
-/* The way from a route to a server: the pool picks by the key, the deadline is set, and a refusal becomes an event like the end of a
- * call, so that no caller has a second way to learn of failures. */
+/* The way from a route to a server: the pool picks by the key, the deadline is set, and a refusal becomes an event like the end
+ * of a call, so that no caller has a second way to learn of failures. */
 #include "route/send.h"
 
 #include <assert.h>

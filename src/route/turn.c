@@ -1,35 +1,38 @@
 /* How a turn of the loop runs, and why in this order.
  *
- * A turn begins when the loop wakes up. Each client that is readable is read, and its requests are parsed into the turn's slots
- * (client/requests.c). Each server that is readable is read, and each response goes at once to the owner of its call: to a client's
- * reply or to a leg of a flow, which may begin further legs. This only gathers: calls are appended to the output of a server's
- * connection, replies to the output of a client, and nothing is written. Just before the loop sleeps again turn_end acts on it:
+ * A turn begins when the loop wakes up. Each client that is readable is read, and its requests are parsed into the turn's
+ * slots (client/requests.c). Each server that is readable is read, and each response goes at once to the owner of its call: to
+ * a client's reply or to a leg of a flow, which may begin further legs. This only gathers: calls are appended to the output of
+ * a server's connection, replies to the output of a client, and nothing is written. Just before the loop sleeps again turn_end
+ * acts on it:
  *
- *   route     turn_route calls the script once (generation->ask), which decides for all slots. Then each slot is acted on in order:
- *             its request becomes a call (send_to), or a flow begins (flow.c), or the receiver gets the script's answer.
+ *   route     turn_route calls the script once (generation->ask), which decides for all slots. Then each slot is acted on, in
+ *             order: its request becomes a call (send_to), a flow begins (flow.c), or the receiver gets the script's answer.
  *   flush     each server's connection that has output is written.
- *   settle    the front writes to each client that has output. Where that made room, it takes requests that had waited for it into
- *             slots; so turn_end goes around again until nothing waits.
+ *   settle    the front writes to each client that has output. Where that made room, it takes requests that had waited for it
+ *             into slots; so turn_end goes around again until nothing waits.
  *   clean up  generations without references retire, and the arena, in which all that was read lies, is reset.
  *
- * Why once a turn: a call into Lua, a write to a server and a write to a client each cost more than the work on one request, so
- * as many requests as possible share them. Why servers are written before clients: clients wait for the servers. Why retire and
- * reset come last: slots, answers and requests point into the arena and into the script. A slot is cleared (turn_forget) as soon
- * as it was acted on, because a script may keep a request and look at it later.
+ * Why once a turn: a call into Lua, a write to a server and a write to a client each cost more than the work on one request,
+ * so as many requests as possible share them. Why servers are written before clients: clients wait for the servers. Why retire
+ * and reset come last: slots, answers and requests point into the arena and into the script. A slot is cleared (turn_forget)
+ * as soon as it was acted on, because a script may keep a request and look at it later.
  *
- * I1: the requests of one client reach a server in the client's order. They stand in the slots in that order, and all calls of one
- * client to one server use one connection; so it is enough to act on the slots in order. Three things could break that order:
+ * I1: the requests of one client reach a server in the client's order. They stand in the slots in that order, and all calls of
+ * one client to one server use one connection; so it is enough to act on the slots in order. Three things could break that
+ * order:
  *
  *   - A policy's child may be a function, so the leg waits on generation->undecided until the script is called again. The next
- *     request of the same client would overtake it. Before that request is acted on (must_follow), decide_at_once lets the script
- *     decide for those legs, in slots behind all others. Requests of other clients need not wait: the legs go with the next round.
- *   - A function makes calls (mg.call, mg.spawn) while the script decides for the whole batch, that is, before any slot is acted on.
- *     They wait in turn->later with the number of their slot, and begin right before that slot is acted on (later.c).
+ *     request of the same client would overtake it. Before that request is acted on (must_follow), decide_at_once lets the
+ *     script decide for those legs, in slots behind all others. Requests of other clients need not wait: the legs go with the
+ *     next round.
+ *   - A function makes calls (mg.call, mg.spawn) while the script decides for the whole batch, that is, before any slot is
+ *     acted on. They wait in turn->later with the number of their slot, and begin right before that slot is acted on (later.c).
  *   - Some things cannot wait for the end of the turn: no slot is free, the arena is full, a client asks for something about all
  *     servers. They call turn_route, which routes everything so far; nothing is taken out of its order.
  *
- * What must never happen: that turn_route is entered while it runs, for Lua must not be entered from a C function that it called
- * (is_routing); that a slot is left undecided; that the loop sleeps while something waits for the script (is_waiting). */
+ * What must never happen: that turn_route is entered while it runs, for Lua must not be entered from a C function that it
+ * called (is_routing); that a slot is left undecided; that the loop sleeps while something waits for the script (is_waiting). */
 #include "route/turn.h"
 
 #include <assert.h>
@@ -75,8 +78,8 @@ void turn_forget(struct request *r)
 
 /* --- generations ------------------------------------------------------------------------------- */
 
-/* Requests that have come before the new script was in use are routed by the old one. What is in flight ends there, too: its flows
- * hold references (see generation.c). */
+/* Requests that have come before the new script was in use are routed by the old one. What is in flight ends there, too: its
+ * flows hold references (see generation.c). */
 void turn_adopt(struct turn *t, struct generation *g)
 {
     struct generation *old = t->generation;
@@ -122,8 +125,8 @@ void turn_release(struct turn *t)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
-/* The hot path: a client's request that goes to a pool needs no flow; the call's events go straight to its reply (I2: to the owner
- * that came with the request). I11: only keys of one multi-key get share a call. */
+/* The hot path: a client's request that goes to a pool needs no flow; the call's events go straight to its reply (I2: to the
+ * owner that came with the request). I11: only keys of one multi-key get share a call. */
 static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
@@ -135,7 +138,8 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
     receiver->on_joined(owner);
 }
 
-/* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a depth). */
+/* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a
+ * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     struct flow_end end = flow_end_of(r);
@@ -165,7 +169,8 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
     turn_forget(r);
 }
 
-/* Legs that wait to be put to a function take slots, as long as fewer than `room` are used; the others wait for the next round. */
+/* Legs that wait to be put to a function take slots, as long as fewer than `room` are used; the others wait for the next
+ * round. */
 static void take_undecided(struct turn *t, struct generation *g, uint32_t room)
 {
     while (g->undecided && t->used < room) {
@@ -176,9 +181,9 @@ static void take_undecided(struct turn *t, struct generation *g, uint32_t room)
     if (!g->undecided) g->undecided_end = &g->undecided;
 }
 
-/* Lets the script decide at once for the legs in `undecided`, and acts on them, in slots behind those that are in use. Those legs may put
- * further legs there, so this goes on until the list is empty. What the script makes for `later` meanwhile belongs to these slots: the
- * list that stands there waits for its own. */
+/* Lets the script decide at once for the legs in `undecided`, and acts on them, in slots behind those that are in use. Those
+ * legs may put further legs there, so this goes on until the list is empty. What the script makes for `later` meanwhile belongs
+ * to these slots: the list that stands there waits for its own. */
 static void decide_at_once(struct turn *t, struct generation *g)
 {
     uint32_t first = t->used;
@@ -202,15 +207,15 @@ static void decide_at_once(struct turn *t, struct generation *g)
     t->later_end = later ? later_end : &t->later;
 }
 
-/* The next request of the same client must not be sent before the one before it, a leg of which may wait in `undecided`. Keys of one get
- * have one owner and may overtake each other. */
+/* The next request of the same client must not be sent before the one before it, a leg of which may wait in `undecided`. Keys
+ * of one get have one owner and may overtake each other. */
 static bool must_follow(const struct request *next, const struct request *before)
 {
     return next->affinity == before->affinity && next->owner != before->owner;
 }
 
-/* One round with one generation. The reference keeps the generation from coming down to none, and back up, when the last of its flows
- * ends as another one begins. */
+/* One round with one generation. The reference keeps the generation from coming down to none, and back up, when the last of its
+ * flows ends as another one begins. */
 static void ask(struct turn *t, struct generation *g)
 {
     take_undecided(t, g, TURN_CLIENT_SLOTS);
@@ -230,8 +235,8 @@ static void ask(struct turn *t, struct generation *g)
     generation_give(g);
 }
 
-/* The current generation comes first, because the slots hold clients' requests, which are routed by it. The older ones decide only for
- * their own legs and functions. */
+/* The current generation comes first, because the slots hold clients' requests, which are routed by it. The older ones decide
+ * only for their own legs and functions. */
 void turn_route(struct turn *t)
 {
     assert(!t->is_routing && turn_sane(t));
@@ -253,7 +258,8 @@ static bool is_waiting(const struct turn *t)
     return t->used > 0 || t->later || t->abandoned;
 }
 
-/* Everything that lies in the arena belongs to slots (or was used up), so once those are acted on the arena may be reset early. */
+/* Everything that lies in the arena belongs to slots (or was used up), so once those are acted on the arena may be reset
+ * early. */
 void turn_make_room(struct turn *t, size_t n)
 {
     if (arena_room(t->arena) >= n) return;
