@@ -1,6 +1,6 @@
 /* From bytes to slots. A read brings at most two spans: the request that was kept in part and is whole now, in a blob, and what
  * came after it, in the turn's arena. The parser takes one request after the other; r, the turn's next slot, is where it
- * writes, so a request that goes to the turn is never copied. Requests for which there is no room, and the cut end, go back
+ * writes, so a request about one key is never copied. Requests for which there is no room, and the cut end, go back
  * into the input buffer.
  *
  * I4: nothing is sent for a request before request_parse has found its line valid and its value complete: only then are there

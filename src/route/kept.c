@@ -1,6 +1,6 @@
 /* What outlives its turn.
  *
- * All that a worker reads in a turn lies in the turn's arena, or in a blob that the arena holds a reference to, and is gone
+ * What a worker reads and uses in a turn lies in the turn's arena, or in a blob that the arena holds a reference to, and is gone
  * when the turn ends. A request that is answered in a later turn, or is sent once more, must therefore be copied; so must a
  * result that counts only if no better one comes. I2: a pointer that was kept without its bytes would show one client the bytes
  * of another.
