@@ -69,10 +69,10 @@ void script_destroy(struct script *s);
 /* Its routes, for turn_adopt; the script ends with their last count. */
 struct generation *script_routes(struct script *s);
 
-/* A client_route_fn; router is the struct script. */
+/* A route_ask_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* A client_trace_fn; likewise. */
+/* A route_trace_fn; likewise. */
 const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path);
 

@@ -5,8 +5,8 @@
 /* Whose leg, or whose function's call, a flow is; NULL: nobody's. */
 static const struct flow *flow_above(const struct flow *flow)
 {
-    if (flow->end.done == leg_result) return ((const struct leg *)flow->end.owner)->flow;
-    if (flow->end.done != async_call_done) return NULL;
+    if (flow->end.on_result == leg_result) return ((const struct leg *)flow->end.owner)->flow;
+    if (flow->end.on_result != async_call_done) return NULL;
     const struct async *a = flow->end.owner;
     return a->is_over ? NULL : a->flow;
 }

@@ -194,7 +194,7 @@ int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *
     struct flow_end end = flow_end_of(r);
     s->batch.answers[slot].route = ANSWER_TAKEN;
     turn_forget(r);
-    end.done(end.owner, end.place, &(struct result){.kind = RESULT_HIT, .news = &news});
+    end.on_result(end.owner, end.place, &(struct result){.kind = RESULT_HIT, .news = &news});
     blob_give(blob);
     return 0;
 }
