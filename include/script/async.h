@@ -9,7 +9,7 @@
 
 #include "route/flow.h"
 #include "script/abi.h"
-#include "script/coroutine.h"
+#include "script/threads.h"
 
 enum {
     ASYNC_MOST = 65536, /* that wait at once, of a script in one worker */

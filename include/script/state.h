@@ -68,9 +68,6 @@ struct script {
     char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
 };
 
-/* What is wrong with the plain numbers of r, which a script may have written; NULL: nothing. */
-const char *script_wrong_number(const struct request *r);
-
 /* A lua_Alloc. NULL only for large blocks: for want of small ones moongate ends, as everywhere. */
 void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 

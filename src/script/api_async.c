@@ -1,4 +1,5 @@
 /* The bodies of abi.h for functions that wait. Nothing here may enter Lua. */
+#include <math.h>
 #include <string.h>
 
 #include "protocol/flags.h"
@@ -24,10 +25,16 @@ static void send_kept(struct script *s, int32_t route, struct kept *kept, double
                      end);
 }
 
+static bool is_whole(double number, double least, double most)
+{
+    return number >= least && number <= most && number == floor(number);
+}
+
+/* I4: what a script has written is looked at before it is sent. exptime is the one field that Lua writes itself. */
 static int32_t check(const struct script *s, const struct request *r)
 {
     if (!r || !r->key_at) return MG_CALL_OVER;
-    if (script_wrong_number(r)) return MG_CALL_BAD_NUMBER;
+    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX)) return MG_CALL_BAD_NUMBER;
     if (!request_may_have_key(r, (const uint8_t *)r->key_at, r->key_len, s->host.strict_keys))
         return MG_CALL_BAD_KEY;
     return r->value_len > s->host.max_value ? MG_CALL_TOO_LARGE : 0;

@@ -3,11 +3,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/slab.h"
 #include "script/state.h"
-
-/* What a thread that rests or begins has on its stack. */
-enum { AT_FUNCTIONS = 1, AT_FREE };
 
 static uint32_t serial_of(const struct async *a)
 {
@@ -46,41 +42,7 @@ static int push_what_came(lua_State *L, const struct async *a)
     }
 }
 
-/* --- threads ----------------------------------------------------------------------------------- */
-
-static struct coroutine *take(struct script *s)
-{
-    struct coroutines *all = &s->coroutines;
-    if (all->idle_n > 0) return all->idle[--all->idle_n];
-    struct coroutine *c = slab_borrow(sizeof *c);
-    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
-    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
-    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
-    return c;
-}
-
-/* Of a function that has returned. */
-static void give(struct script *s, struct coroutine *c)
-{
-    struct coroutines *all = &s->coroutines;
-    lua_settop(c->L, AT_FUNCTIONS);
-    if (all->idle_n == COROUTINES_IDLE)
-        coroutine_drop(s, c);
-    else
-        all->idle[all->idle_n++] = c;
-}
-
-void coroutine_drop(struct script *s, struct coroutine *c)
-{
-    luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
-    slab_return(c, sizeof *c);
-}
-
-void coroutines_release(struct script *s)
-{
-    struct coroutines *all = &s->coroutines;
-    while (all->idle_n > 0) slab_return(all->idle[--all->idle_n], sizeof(struct coroutine));
-}
+/* --- ends -------------------------------------------------------------------------------------- */
 
 /* The function of that async has returned, or failed: it has no thread any more. */
 static struct coroutine *take_off(struct async *a)
@@ -89,8 +51,6 @@ static struct coroutine *take_off(struct async *a)
     a->coroutine = NULL;
     return c;
 }
-
-/* --- ends -------------------------------------------------------------------------------------- */
 
 /* Calls what Lua gave for it with n arguments that are on top; what it returns, or its message, is on top then. */
 static const char *call_lua(struct script *s, int n)
@@ -118,7 +78,7 @@ static void fail_with_traceback(struct script *s, struct async *a)
     lua_settop(L, STACK_TOP); /* [...] */
 }
 
-/* Lua finds out what the function has returned, at AT_FREE on its thread's stack, and ends it. */
+/* Lua finds out what the function has returned, at THREAD_FREE on its thread's stack, and ends it. */
 static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
 {
     lua_State *L = s->L;
@@ -140,15 +100,15 @@ static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
 static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
-    lua_settop(c->L, AT_FREE);
+    lua_settop(c->L, THREAD_FREE);
     if (!a->is_told) {
-        uint32_t number = handle_call(a, handle_at(c->L, AT_FREE));
+        uint32_t number = handle_call(a, handle_at(c->L, THREAD_FREE));
         if (number < a->calls_n)
             async_finish_call(a, number);
         else
             finish_in_lua(s, a, c->L);
     }
-    give(s, c);
+    coroutine_give(s, c);
 }
 
 /* --- the way through --------------------------------------------------------------------------- */
@@ -186,9 +146,9 @@ void coroutine_begin(struct script *s, uint32_t slot)
     struct async *a = async_create(s, slot);
     if (!a) return;
     s->batch.answers[slot].route = ANSWER_TAKEN;
-    a->coroutine = take(s);
+    a->coroutine = coroutine_take(s);
     lua_State *L = a->coroutine->L;
-    lua_rawgeti(L, AT_FUNCTIONS, (int)function);
+    lua_rawgeti(L, THREAD_FUNCTIONS, (int)function);
     handle_push(L, a->handle); /* [functions, function, request] */
     handle_turn_to(s, a, L);
     go(s, a, 1);

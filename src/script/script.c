@@ -5,7 +5,6 @@
 #include <lauxlib.h>
 #include <luajit.h>
 #include <lualib.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +12,7 @@
 
 #include "route/chooser.h"
 #include "route/kinds.h"
+#include "script/coroutine.h"
 #include "script/modules.h"
 #include "script/state.h"
 
@@ -137,18 +137,6 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     lua_settop(L, STACK_TOP); /* [...] */
     handle_turn_ends(s);
     return at + 1;
-}
-
-static bool is_whole(double number, double least, double most)
-{
-    return number >= least && number <= most && number == floor(number);
-}
-
-const char *script_wrong_number(const struct request *r)
-{
-    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        return "req.exptime was set to what is no whole number of seconds in 32 bits";
-    return NULL;
 }
 
 /* What a route comes to without Lua: an answer; NONE, WAITS: the function with the number r->function_id is to be asked, and may

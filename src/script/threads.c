@@ -1,0 +1,39 @@
+#include "script/threads.h"
+
+#include <lauxlib.h>
+
+#include "base/slab.h"
+#include "script/state.h"
+
+struct coroutine *coroutine_take(struct script *s)
+{
+    struct coroutines *all = &s->coroutines;
+    if (all->idle_n > 0) return all->idle[--all->idle_n];
+    struct coroutine *c = slab_borrow(sizeof *c);
+    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
+    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
+    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
+    return c;
+}
+
+void coroutine_give(struct script *s, struct coroutine *c)
+{
+    struct coroutines *all = &s->coroutines;
+    lua_settop(c->L, THREAD_FUNCTIONS);
+    if (all->idle_n == COROUTINES_IDLE)
+        coroutine_drop(s, c);
+    else
+        all->idle[all->idle_n++] = c;
+}
+
+void coroutine_drop(struct script *s, struct coroutine *c)
+{
+    luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
+    slab_return(c, sizeof *c);
+}
+
+void coroutines_release(struct script *s)
+{
+    struct coroutines *all = &s->coroutines;
+    while (all->idle_n > 0) slab_return(all->idle[--all->idle_n], sizeof(struct coroutine));
+}
