@@ -1,10 +1,12 @@
 #include "script/threads.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 #include "base/slab.h"
 #include "script/state.h"
 
+/* Making a thread costs some allocations and work for Lua's collector; taking an idle one costs neither. */
 struct coroutine *coroutine_take(struct script *s)
 {
     struct coroutines *all = &s->coroutines;
@@ -16,9 +18,11 @@ struct coroutine *coroutine_take(struct script *s)
     return c;
 }
 
+/* A thread that yielded or raised an error has a call in the middle, and would go on with that when it is resumed. */
 void coroutine_give(struct script *s, struct coroutine *c)
 {
     struct coroutines *all = &s->coroutines;
+    assert(lua_status(c->L) == 0 && all->idle_n <= COROUTINES_IDLE);
     lua_settop(c->L, THREAD_FUNCTIONS);
     if (all->idle_n == COROUTINES_IDLE)
         coroutine_drop(s, c);
@@ -26,8 +30,10 @@ void coroutine_give(struct script *s, struct coroutine *c)
         all->idle[all->idle_n++] = c;
 }
 
+/* Without its place in the registry nothing refers to the thread: Lua's collector frees it. */
 void coroutine_drop(struct script *s, struct coroutine *c)
 {
+    assert(c->L != s->L);
     luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
     slab_return(c, sizeof *c);
 }
