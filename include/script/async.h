@@ -62,7 +62,7 @@ struct async {
     bool is_touched; /* the script may have written to its request */
     bool is_ready;   /* in its generation's list */
     bool is_dropped; /* nobody waits for it: the script shall not go on with it */
-    bool is_told;    /* the script has said how it ends */
+    bool is_decided; /* the script has said how it ends */
     bool is_over;    /* its flow has ended */
     int32_t tail;    /* the call whose result is the function's, or -1 */
     struct scrap *scraps;
@@ -83,7 +83,12 @@ struct asyncs {
     uint32_t used;
 };
 
+/* Frees the table, which is empty: the flows of the script's generation have ended. */
 void asyncs_release(struct asyncs *all);
+
+/* A place for a, with a serial number that it has not had yet; and frees that place. */
+uint32_t asyncs_take(struct asyncs *all, struct async *a);
+void asyncs_give(struct asyncs *all, uint32_t at);
 
 /* A new one for the request in a slot of the turn, which it takes over; NULL: too many wait, and the request is refused. */
 struct async *async_create(struct script *s, uint32_t slot);

@@ -125,7 +125,7 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
 static const struct kept_result *find_result(const struct script *s, uint32_t call)
 {
     const struct async *a = s->coroutines.running;
-    if (!a || a->is_told || call >= a->calls_n) return NULL;
+    if (!a || a->is_decided || call >= a->calls_n) return NULL;
     if (!a->calls[call].result.kind) return NULL;
     return &a->calls[call].result;
 }

@@ -10,7 +10,7 @@
  * not one of ours ends the function with an error (waits_well).
  *
  * A function may end before it returns. Its last act may be a call whose result is passed on (is_last): then the answer is
- * decided, is_told is set, and what runs on finds its request over. Its client may go: then it stops where it waits, and
+ * decided, is_decided is set, and what runs on finds its request over. Its client may go: then it stops where it waits, and
  * its thread is dropped.
  */
 #include "script/coroutine.h"
@@ -123,13 +123,13 @@ static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
     lua_settop(L, STACK_TOP); /* [...] */
 }
 
-/* A function has returned. Most return the response of one of their calls, which costs no further entry into Lua. is_told:
+/* A function has returned. Most return the response of one of their calls, which costs no further entry into Lua. is_decided:
  * it has ended with its last call already, and what it returns means nothing. */
 static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
     lua_settop(c->L, THREAD_FREE);
-    if (!a->is_told) {
+    if (!a->is_decided) {
         uint32_t number = handle_call(a, handle_at(c->L, THREAD_FREE));
         if (number < a->calls_n)
             async_finish_call(a, number);
@@ -246,7 +246,7 @@ static bool is_last(lua_State *L)
 static int call_own(lua_State *L)
 {
     struct async *a = running(L);
-    if (!a || a->is_told || handle_at(L, 2) != a->handle) return 0;
+    if (!a || a->is_decided || handle_at(L, 2) != a->handle) return 0;
     uint32_t number = a->calls_n;
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
     if (is_last(L)) {
@@ -299,7 +299,7 @@ static int current(lua_State *L)
 static int owner(lua_State *L)
 {
     struct async *a = script_of(L)->coroutines.running;
-    if (!a || a->is_told) return 0;
+    if (!a || a->is_decided) return 0;
     lua_pushnumber(L, a->at);
     lua_pushnumber(L, serial_of(a));
     return 2;

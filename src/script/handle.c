@@ -73,7 +73,7 @@ static const struct async_call *find_call(lua_State *L, uint32_t *number)
 {
     const struct script *s = lua_touserdata(L, lua_upvalueindex(1));
     const struct async *a = s->coroutines.running;
-    if (!a || a->is_told || a->calls_n == 0) return NULL;
+    if (!a || a->is_decided || a->calls_n == 0) return NULL;
     *number = a->calls_n - 1; /* most have one */
     if (handle_at(L, 1) != a->calls[*number].handle) *number = handle_call(a, handle_at(L, 1));
     return *number < a->calls_n && a->calls[*number].result.kind ? &a->calls[*number] : NULL;
@@ -84,7 +84,7 @@ static int turn(lua_State *L)
 {
     struct script *s = lua_touserdata(L, lua_upvalueindex(1));
     struct async *a = s->coroutines.running;
-    if (!a || a->is_told || handle_at(L, 1) != a->handle) return 0;
+    if (!a || a->is_decided || handle_at(L, 1) != a->handle) return 0;
     s->is_turned = true;
     lua_settop(L, 1);
     lua_rawseti(L, lua_upvalueindex(2), NOW_HANDLE); /* [] */

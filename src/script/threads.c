@@ -33,7 +33,7 @@ void coroutine_give(struct script *s, struct coroutine *c)
 /* Without its place in the registry nothing refers to the thread: Lua's collector frees it. */
 void coroutine_drop(struct script *s, struct coroutine *c)
 {
-    assert(c->L != s->L);
+    assert(!s->coroutines.running || s->coroutines.running->coroutine != c);
     luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
     slab_return(c, sizeof *c);
 }
