@@ -1,8 +1,8 @@
 /* threads: the Lua threads in which functions that wait run, without what runs in them.
  *
- * A worker's script owns them. A function that waits borrows one (coroutine_take), and gives it back when it has returned. A thread whose
- * function has failed, or whose client has gone, stops in the middle of a call: it cannot be used again, and coroutine_drop
- * leaves it to Lua's collector. Lua's registry holds each thread that is in use or idle.
+ * A worker's script owns them. A function that waits borrows one (coroutine_take), and gives it back when it has returned.
+ * A thread whose function has failed, or whose client has gone, stops in the middle of a call: it cannot be used again, and
+ * coroutine_drop leaves it to Lua's collector. Lua's registry holds each thread that is in use or idle.
  */
 #ifndef MOONGATE_SCRIPT_THREADS_H
 #define MOONGATE_SCRIPT_THREADS_H
@@ -28,8 +28,8 @@ struct coroutines {
     struct async *running; /* whose function runs, or whose result Lua looks at; else NULL */
     struct coroutine *idle[COROUTINES_IDLE];
     uint32_t idle_n;
-    /* Places in Lua's registry: the script's functions by their numbers; Lua's function that ends a function by what it returned; and
-     * the one that makes a message of what it raised. */
+    /* Places in Lua's registry, of a table and two functions of async.lua: the script's functions by their numbers; what ends a
+     * function by what it returned; what makes a message of what it raised. */
     int functions, finish, explain_failure;
 };
 
