@@ -159,7 +159,7 @@ const char *mg_hash_refuses(const struct route_options *o, const struct route_wo
 double mg_hash_text(const char *text, size_t len);
 const char *mg_host(void);
 
-/* --- functions that wait. `at` and `serial` name one: its place in the script's table, and the serial number that it has there */
+/* --- functions that wait: `at` and `serial` name one, by its place in the script's table and a serial number */
 
 /* How mg_async_finish ends a function. */
 enum mg_finish { MG_FINISH_ROUTE, MG_FINISH_MISS, MG_FINISH_FAIL };

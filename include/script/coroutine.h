@@ -1,8 +1,8 @@
 /* coroutine: starts the script's functions that wait, resumes them when what they wait for has come, and ends them.
  *
- * Each runs in a Lua thread (threads.h), which the script owns and uses again. mg.call and the others yield, which takes Lua back
- * to coroutine_begin or coroutines_go_on; script_route calls both once a turn. In every process that routes: workers, and
- * rehearsals of `moongate test`.
+ * Each runs in a Lua thread (threads.h), which the script owns and uses again. mg.call and the others yield, which takes
+ * Lua back to coroutine_begin or coroutines_go_on; script_route calls both once a turn. In every process that routes:
+ * workers, and rehearsals of `moongate test`.
  */
 #ifndef MOONGATE_SCRIPT_COROUTINE_H
 #define MOONGATE_SCRIPT_COROUTINE_H
