@@ -1,6 +1,15 @@
-/* The bodies of requests.h. Nothing here may enter Lua. */
+/* The bodies of requests.h: how scripts read and rewrite requests. Nothing here enters Lua.
+ *
+ * A script may keep a request, and use it when it is over. For one that the turn has routed, r->key_at is 0 (turn_forget),
+ * and each function looks at that first.
+ *
+ * I4: what is written is checked as if a client had sent it. I5: a script can neither add nor remove the flag by which a
+ * client asks for no reply (q). It cannot change one by one those by which the client knows the reply again (k, O, b). A
+ * key may be rewritten: shown_key_at then has the one that the client sent, and the reply shows that.
+ */
 #include "script/requests.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -104,7 +113,7 @@ bool mg_read_number(const char *digits, size_t len, uint64_t *out)
 
 /* --- the client -------------------------------------------------------------------------------- */
 
-/* NULL: it has gone, or there never was one. */
+/* NULL: it has gone, or the request has none. */
 static const struct client *client_of(const struct script *s, const struct request *r)
 {
     return s->host.clients ? clients_find(s->host.clients, r->affinity) : NULL;
@@ -116,7 +125,7 @@ int32_t mg_request_client(struct script *s, const struct request *r, char *text)
     struct addr addr = {.len = sizeof addr.sa};
     if (!c || getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return 0;
     if (addr_is_unix(&addr))
-        memcpy(text, "unix", sizeof "unix"); /* clients have no path */
+        memcpy(text, "unix", sizeof "unix"); /* a client's end of a unix socket has no path */
     else
         addr_print(&addr, text);
     return (int32_t)strlen(text);
@@ -135,8 +144,10 @@ const char *mg_listener(struct script *s, uint32_t at)
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
+/* The key is empty, not NULL, which would mean that it is over. */
 void mg_request_make(struct request *r, uint32_t command)
 {
+    assert(command < COMMAND_COUNT);
     static const char NO_KEY[] = "";
     *r = (struct request){.command_id = (uint8_t)command, .key_at = (uintptr_t)NO_KEY};
 }
@@ -161,7 +172,8 @@ bool mg_key_is_valid(const struct script *s, const char *key, size_t len)
     return request_key_is_valid((const uint8_t *)key, len, s->host.strict_keys);
 }
 
-/* Bytes that live as long as their holder says; NULL: it holds too much. */
+/* A copy of bytes that lives as long as the request they are for: see enum mg_holder. NULL: the function would hold too
+ * much. */
 static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint32_t at,
                            uint32_t serial)
 {
@@ -173,17 +185,18 @@ static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint
     return memcpy(arena_alloc(s->host.arena, len ? len : 1), bytes, len);
 }
 
-/* What one may do to the answer of a client's request without its knowing ends where the client counts on it. */
+/* Flags that a client needs back in the reply, or that change whether there is one. */
 static bool is_clients(uint8_t letter)
 {
     return letter == 'q' || letter == 'b' || letter == 'k' || letter == 'O';
 }
 
-/* The flags with one of them added, replaced or taken out, into the script's scratch. */
+/* Writes the flags to the script's scratch, with one of them added, replaced or removed. */
 static size_t edit_flags(struct script *s, const struct request *r, uint32_t part, const char *flag,
                          size_t len)
 {
     uint8_t *to = s->scratch;
+    assert(r->args_len + len < sizeof s->scratch - 1);
     size_t n = request_flags_without(r, (uint8_t)flag[0], to);
     if (part == MG_NO_FLAG) return n;
     if (n > 0) to[n++] = ' ';
@@ -191,7 +204,8 @@ static size_t edit_flags(struct script *s, const struct request *r, uint32_t par
     return n + len;
 }
 
-/* Numbers that the script has written stay, unless their flag is what is edited. */
+/* Takes a text as r's flags; r is as before when they cannot be sent. The exptime (T) and the client flags (F) may have
+ * been set as numbers, so they are kept, unless their own flag is rewritten. The client's q stays as it was (I5). */
 static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t letter)
 {
     struct request before = *r;
@@ -218,7 +232,8 @@ static bool is_flag(const char *bytes, size_t len)
     return len > 0 && len < LINE_MAX_BYTES / 4;
 }
 
-/* q stands in the text that put_flags may not see: it is the client's, and noted in r->meta. */
+/* All flags, or one of them. A q of the client's is removed from the text: r->meta has it, and put_flags refuses a text
+ * that has it. */
 static int set_flags(struct script *s, struct request *r, uint32_t part, const char *bytes,
                      size_t len, uint32_t at, uint32_t serial)
 {
@@ -248,7 +263,7 @@ static int set_key(struct script *s, struct request *r, const char *key, size_t 
     const uint8_t *held = hold(s, key, len, at, serial);
     if (!held) return MG_EDIT_TOO_MUCH;
     request_put_key(r, held, len, s->host.strict_keys);
-    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* nobody else knows another one */
+    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* no client has sent another */
     return MG_EDIT_OK;
 }
 
@@ -282,6 +297,8 @@ int mg_request_edit(struct script *s, struct request *r, uint32_t part, const ch
     }
 }
 
+/* A long value is in a blob: r gets its address, and what sends r takes a reference. So large values are forwarded without
+ * a copy. */
 int mg_request_borrow(struct script *s, struct request *r, uint32_t at, uint32_t serial,
                       int32_t call, uint32_t from, uint32_t len)
 {

@@ -1,4 +1,5 @@
-/* What people see of a script: the text of an expression, and its pools and route in words. */
+/* What people see of a script: its pools and its route (when it is checked, and in the tools), and the value of an
+ * expression. */
 #include <assert.h>
 
 #include "script/state.h"
@@ -39,6 +40,7 @@ void script_describe(const struct script *s, FILE *out)
         fprintf(out, "route: a function, asked for every key\n");
 }
 
+/* boot.lua's evaluate does all of it. It stands in package.loaded, since C keeps only what routing needs. */
 void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
 {
     lua_State *L = s->L;
