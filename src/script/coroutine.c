@@ -49,8 +49,8 @@ static int push_list(lua_State *L, const struct async *a)
         if (a->calls[number].result.kind)
             push_response(L, a, number);
         else
-            lua_pushboolean(L, false); /* [list, response or false] */
-        lua_rawseti(L, -2, (int)i + 1);
+            lua_pushboolean(L, false);  /* [list, response or false] */
+        lua_rawseti(L, -2, (int)i + 1); /* [list] */
     }
     return 1;
 }
@@ -81,7 +81,7 @@ static struct coroutine *take_off(struct async *a)
 static const char *call_lua(struct script *s, int n)
 {
     lua_State *L = s->L;
-    lua_pcall(L, n, 1, 0);
+    lua_pcall(L, n, 1, 0); /* [text] */
     const char *text = lua_tostring(L, -1);
     return text ? text : "out of memory";
 }
@@ -113,7 +113,7 @@ static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish); /* [..., finish] */
     lua_xmove(co, L, 1);                                     /* [..., finish, result] */
     handle_push(L, a->handle);
-    lua_pushnumber(L, at);
+    lua_pushnumber(L, at);     /* [..., finish, result, request, at] */
     lua_pushnumber(L, serial); /* [..., finish, result, request, at, serial] */
     s->coroutines.running = a;
     const char *why = call_lua(s, 4); /* [..., text] */
@@ -128,7 +128,7 @@ static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
 static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
-    lua_settop(c->L, THREAD_FREE);
+    lua_settop(c->L, THREAD_FREE); /* [functions, result] */
     if (!a->is_decided) {
         uint32_t number = handle_call(a, handle_at(c->L, THREAD_FREE));
         if (number < a->calls_n)
@@ -251,7 +251,7 @@ static int call_own(lua_State *L)
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
     if (is_last(L)) {
         async_finish_call(a, number);
-        lua_pushboolean(L, true);
+        lua_pushboolean(L, true); /* [..., true] */
         return 1;
     }
     struct async_wait wait = {number, 1, MG_WAIT_ALL, 0, MG_GIVES_ONE};
@@ -290,8 +290,8 @@ static int current(lua_State *L)
 {
     struct async *a = running(L);
     if (!a) return 0;
-    lua_pushnumber(L, a->at);
-    lua_pushnumber(L, serial_of(a));
+    lua_pushnumber(L, a->at);        /* [..., at] */
+    lua_pushnumber(L, serial_of(a)); /* [..., at, serial] */
     return 2;
 }
 
@@ -300,8 +300,8 @@ static int owner(lua_State *L)
 {
     struct async *a = script_of(L)->coroutines.running;
     if (!a || a->is_decided) return 0;
-    lua_pushnumber(L, a->at);
-    lua_pushnumber(L, serial_of(a));
+    lua_pushnumber(L, a->at);        /* [..., at] */
+    lua_pushnumber(L, serial_of(a)); /* [..., at, serial] */
     return 2;
 }
 
@@ -334,9 +334,9 @@ void coroutines_push(struct script *s)
     lua_State *L = s->L;
     lua_newtable(L); /* [functions] */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        lua_pushlightuserdata(L, s);
-        lua_pushcclosure(L, functions[i].func, 1);
-        lua_setfield(L, -2, functions[i].name); /* [functions] */
+        lua_pushlightuserdata(L, s);               /* [functions, script] */
+        lua_pushcclosure(L, functions[i].func, 1); /* [functions, function] */
+        lua_setfield(L, -2, functions[i].name);    /* [functions] */
     }
     handles_push_functions(s);
 }

@@ -45,12 +45,12 @@ void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
 {
     lua_State *L = s->L;
     assert(lua_gettop(L) == STACK_TOP);
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "loaded");
-    lua_getfield(L, -1, "moongate.boot");
-    lua_getfield(L, -1, "evaluate"); /* [..., package, loaded, boot, evaluate] */
-    lua_pushlstring(L, text, len);
-    lua_pcall(L, 1, 1, STACK_HANDLER); /* [..., value as text, or what was wrong] */
+    lua_getglobal(L, "package");          /* [..., package] */
+    lua_getfield(L, -1, "loaded");        /* [..., package, loaded] */
+    lua_getfield(L, -1, "moongate.boot"); /* [..., package, loaded, boot] */
+    lua_getfield(L, -1, "evaluate");      /* [..., package, loaded, boot, evaluate] */
+    lua_pushlstring(L, text, len);        /* [..., evaluate, text] */
+    lua_pcall(L, 1, 1, STACK_HANDLER);    /* [..., value as text, or what was wrong] */
     size_t n;
     const char *said = lua_tolstring(L, -1, &n);
     if (said) fwrite(said, 1, n, to);

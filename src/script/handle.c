@@ -41,7 +41,7 @@ void handle_turn_to(struct script *s, struct async *a, lua_State *from)
     assert(handle_at(from, -1) == a->handle);
     s->is_turned = true;
     s->batch.request = &a->flow->kept->r;
-    lua_pushvalue(from, -1);
+    lua_pushvalue(from, -1);                  /* on its own: [..., handle, handle] */
     lua_xmove(from, s->L, 1);                 /* [..., handle] */
     lua_rawseti(s->L, STACK_NOW, NOW_HANDLE); /* [...] */
 }
@@ -98,7 +98,7 @@ static int turn(lua_State *L)
     assert(s->batch.request == &a->flow->kept->r);
     lua_settop(L, 1);                                /* [value] */
     lua_rawseti(L, lua_upvalueindex(2), NOW_HANDLE); /* [] */
-    lua_pushboolean(L, true);
+    lua_pushboolean(L, true);                        /* [true] */
     return 1;
 }
 
@@ -107,7 +107,7 @@ static int find(lua_State *L)
 {
     uint32_t number;
     if (!find_call(L, &number)) return 0;
-    lua_pushinteger(L, (lua_Integer)number);
+    lua_pushinteger(L, (lua_Integer)number); /* [..., number] */
     return 1;
 }
 
@@ -119,7 +119,7 @@ static int is_of_kind(lua_State *L)
     const struct async_call *call = find_call(L, &number);
     if (call) {
         unsigned kinds = (unsigned)lua_tointeger(L, lua_upvalueindex(2));
-        lua_pushboolean(L, (call->result.kind & kinds) != 0);
+        lua_pushboolean(L, (call->result.kind & kinds) != 0); /* [..., boolean] */
         return 1;
     }
     lua_settop(L, 1);                      /* [value] */
@@ -146,7 +146,7 @@ static int sort(lua_State *L)
     const struct script *s = lua_touserdata(L, lua_upvalueindex(1));
     uint64_t handle = handle_at(L, 1);
     if (!handle || handle >> (HANDLE_BITS + 1) || handle >> 1 > s->handle) return 0;
-    lua_pushstring(L, (handle & 1) == HANDLE_RESPONSE ? "response" : "request");
+    lua_pushstring(L, (handle & 1) == HANDLE_RESPONSE ? "response" : "request"); /* [..., text] */
     return 1;
 }
 

@@ -44,11 +44,11 @@ void library_open(lua_State *L, const char *lua_dir)
 {
     luaL_openlibs(L);
     depth_init();
-    lua_getglobal(L, "package");      /* [..., package] */
-    lua_getfield(L, -1, "preload");   /* [..., package, preload] */
-    lua_pushcfunction(L, depth_load); /* [..., package, preload, loader] */
-    lua_setfield(L, -2, "moongate.depth");
-    lua_pop(L, 2); /* [...] */
+    lua_getglobal(L, "package");           /* [..., package] */
+    lua_getfield(L, -1, "preload");        /* [..., package, preload] */
+    lua_pushcfunction(L, depth_load);      /* [..., package, preload, loader] */
+    lua_setfield(L, -2, "moongate.depth"); /* [..., package, preload] */
+    lua_pop(L, 2);                         /* [...] */
     if (lua_dir)
         use_lua_dir(L, lua_dir);
     else

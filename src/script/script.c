@@ -96,11 +96,11 @@ static bool boot(struct script *s)
     lua_getglobal(L, "require");        /* [..., require] */
     lua_pushstring(L, "moongate.boot"); /* [..., require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
-    lua_getfield(L, -1, "start"); /* [..., boot, start] */
-    lua_remove(L, -2);            /* [..., start] */
-    lua_pushstring(L, script_cdef);
-    lua_pushlightuserdata(L, s);
-    lua_pushlightuserdata(L, &s->batch);
+    lua_getfield(L, -1, "start");                 /* [..., boot, start] */
+    lua_remove(L, -2);                            /* [..., start] */
+    lua_pushstring(L, script_cdef);               /* [..., start, cdef] */
+    lua_pushlightuserdata(L, s);                  /* [..., start, cdef, script] */
+    lua_pushlightuserdata(L, &s->batch);          /* [..., start, cdef, script, batch] */
     coroutines_push(s);                           /* [..., start, cdef, script, batch, waiting] */
     if (lua_pcall(L, 4, 4, 0) != 0) return false; /* [..., handler, run, trace, load] */
     assert(lua_gettop(L) == STACK_TOP + 1);
@@ -114,11 +114,11 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
 {
     lua_State *L = s->L;
     if (path) {
-        lua_pushstring(L, path);
-        lua_pushlstring(L, text, len);
+        lua_pushstring(L, path);       /* [..., load, path] */
+        lua_pushlstring(L, text, len); /* [..., load, path, text] */
     } else {
-        lua_pushnil(L);
-        lua_pushnil(L);
+        lua_pushnil(L);                           /* [..., load, nil] */
+        lua_pushnil(L);                           /* [..., load, nil, nil] */
     }                                             /* [..., load, path, text] */
     if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., number or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
@@ -207,8 +207,8 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     lua_State *L = s->L;
     assert(first < n && n <= s->batch.capacity);
     assert(script_sane(s));
-    lua_pushvalue(L, STACK_RUN); /* [..., run] */
-    lua_pushinteger(L, (lua_Integer)first);
+    lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
+    lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
     if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */

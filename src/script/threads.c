@@ -23,7 +23,7 @@ void coroutine_give(struct script *s, struct coroutine *c)
 {
     struct coroutines *all = &s->coroutines;
     assert(lua_status(c->L) == 0 && all->idle_n <= COROUTINES_IDLE);
-    lua_settop(c->L, THREAD_FUNCTIONS);
+    lua_settop(c->L, THREAD_FUNCTIONS); /* on its own: [functions] */
     if (all->idle_n == COROUTINES_IDLE)
         coroutine_drop(s, c);
     else
