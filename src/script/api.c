@@ -35,6 +35,7 @@ static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
     return (uintptr_t)to;
 }
 
+/* For the slot that is routed, and for functions that cannot be started (async_create). */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
 {
     if (at >= s->batch.capacity) return;
@@ -42,6 +43,7 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
+/* Only while script_trace runs. boot.lua calls it in trace alone, so routing pays nothing for it. */
 void mg_step(struct script *s, const char *text, size_t len)
 {
     if (s->path_taken) path_add(s->path_taken, text, len);
@@ -49,6 +51,8 @@ void mg_step(struct script *s, const char *text, size_t len)
 
 /* --- pools ------------------------------------------------------------------------------------- */
 
+/* Lua fills in what a script gives, and hands the struct back to mg_pool_open. -1 and NONE mean "as the text or the
+ * distribution says", which is decided later. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
     *o = (struct mg_pool_options){.server = {.weight = SERVER_WEIGHT_NONE,
@@ -89,6 +93,7 @@ const char *mg_choice_name(uint32_t choice, uint32_t at)
     return at < 32 ? choice_names[choice][at] : NULL;
 }
 
+/* Only while a script loads, so the search may be slow. */
 int32_t mg_find(uint32_t choice, const char *name, size_t len)
 {
     const char *known;

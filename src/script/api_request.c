@@ -24,6 +24,8 @@
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
+/* Keys are compared in place, since a Lua string of each key would cost an allocation for each request. */
+
 bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len)
 {
     return r->key_at && r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
@@ -35,6 +37,7 @@ bool mg_request_has_suffix(const struct request *r, const char *suffix, size_t l
            memcmp((const uint8_t *)r->key_at + r->key_len - len, suffix, len) == 0;
 }
 
+/* The part's bytes are still the request's: Lua compares them, or makes a string of them if it must. */
 bool mg_request_part(const struct request *r, const char *separator, size_t len, uint32_t n,
                      struct mg_bytes *out)
 {
@@ -55,6 +58,7 @@ double mg_request_hash(const struct request *r, uint32_t hash)
     return r->key_at ? hash_bytes((enum hash)hash, (const void *)r->key_at, r->key_len) : 0;
 }
 
+/* 53 bits of the hash, as a number from 0 to below 1. With another salt, other keys are in the share. */
 bool mg_request_in_share(const struct request *r, double share, const char *salt, size_t len)
 {
     uint64_t seed = len ? hash_bytes64(HASH_XXH3, salt, len, 0) : 0;
@@ -94,6 +98,7 @@ static bool has_delta(const struct request *r)
     return command_info(r->command_id)->shape == SHAPE_ARITHMETIC;
 }
 
+/* uint64_t does not fit into a Lua number, so these write to a place of Lua's. */
 bool mg_request_cas(const struct request *r, uint64_t *out)
 {
     *out = r->number;
@@ -119,6 +124,7 @@ static const struct client *client_of(const struct script *s, const struct reque
     return s->host.clients ? clients_find(s->host.clients, r->affinity) : NULL;
 }
 
+/* Asked of the socket: a client keeps no address, since few scripts want it. */
 int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
     const struct client *c = client_of(s, r);
@@ -167,6 +173,7 @@ int mg_request_set_flags(struct request *r, uint64_t flags)
     return MG_EDIT_OK;
 }
 
+/* With --strict-keys without control bytes, as for clients. */
 bool mg_key_is_valid(const struct script *s, const char *key, size_t len)
 {
     return request_key_is_valid((const uint8_t *)key, len, s->host.strict_keys);
@@ -224,6 +231,7 @@ static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t
     return MG_EDIT_OK;
 }
 
+/* A flag is one token. Its bound leaves room for others in a line. */
 static bool is_flag(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -255,6 +263,7 @@ static int set_flags(struct script *s, struct request *r, uint32_t part, const c
     return put_flags(r, held, len, part == MG_FLAGS ? 0 : (uint8_t)bytes[0]);
 }
 
+/* request_may_have_key knows what the command takes: with the flag b, a meta command's key may have any bytes. */
 static int set_key(struct script *s, struct request *r, const char *key, size_t len, uint32_t at,
                    uint32_t serial)
 {
@@ -273,6 +282,7 @@ static bool has_value(const struct request *r)
     return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
 }
 
+/* value_blob 0: the value is not in a blob any more, and is copied by what keeps the request. */
 static int set_value(struct script *s, struct request *r, const char *value, size_t len,
                      uint32_t at, uint32_t serial)
 {

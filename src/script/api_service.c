@@ -10,6 +10,7 @@ const char *mg_wrong(struct script *s)
     return s->wrong;
 }
 
+/* Pools, policies and options can only be made while the script loads. */
 bool mg_is_loading(struct script *s)
 {
     return !s->is_loaded;
@@ -106,6 +107,7 @@ bool script_option(const struct script *s, uint32_t at, double *value)
     return true;
 }
 
+/* After mg.options has set it: struct script_host has that of the command line. */
 void script_set_max_value(struct script *s, size_t max_value)
 {
     s->host.max_value = max_value;

@@ -27,6 +27,8 @@ static double expiry(const struct script *s, double ttl)
     return ttl > 0 ? now(s) + ttl : 0;
 }
 
+/* One that exists keeps its items, also over a reload. s->text is allocated here, so that scripts without dictionaries do
+ * without it. */
 int32_t mg_shared_open(struct script *s, const char *name, double size)
 {
     struct shared *all = s->host.shared;
@@ -58,6 +60,7 @@ int mg_shared_add(struct script *s, int32_t dict, const char *key, size_t len,
                       expiry(s, ttl), now(s));
 }
 
+/* Done in one step under the dictionary's lock: no other worker's is lost. */
 int mg_shared_incr(struct script *s, int32_t dict, const char *key, size_t len,
                    struct shared_value *value, bool begins, double initial, double ttl)
 {

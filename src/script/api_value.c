@@ -114,6 +114,7 @@ static bool write_line(struct line *l, const struct request *r, const struct mg_
     return true;
 }
 
+/* For big_value, which stores a value in parts: Lua needs a hash of all of it, and no string. */
 bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call, uint64_t *out)
 {
     struct async_value v;
@@ -178,6 +179,7 @@ static struct blob *compose(struct script *s, const struct request *r, uint32_t 
     return blob;
 }
 
+/* The result is given before the blob is given back; what keeps it takes a reference. */
 int32_t mg_async_finish_value(struct script *s, uint32_t at, uint32_t serial,
                               const struct mg_value *value)
 {

@@ -27,6 +27,8 @@ uint32_t asyncs_take(struct asyncs *all, struct async *a)
     return at;
 }
 
+/* The serial number grows when a place becomes free. It has 32 bits: a handle would be mistaken for a later one only if a
+ * script kept it while 2^32 functions waited at that place. */
 void asyncs_give(struct asyncs *all, uint32_t at)
 {
     assert(all->used > 0 && all->slots[at].async);
@@ -36,6 +38,7 @@ void asyncs_give(struct asyncs *all, uint32_t at)
     all->used--;
 }
 
+/* at and serial come from Lua, and may be of one that is long over. */
 struct async *async_find(const struct script *s, uint32_t at, uint32_t serial)
 {
     if (at >= s->asyncs.n || s->asyncs.slots[at].serial != serial) return NULL;
@@ -43,6 +46,7 @@ struct async *async_find(const struct script *s, uint32_t at, uint32_t serial)
     return a && !a->is_decided ? a : NULL;
 }
 
+/* Each function that waits has a flow, and each flow a reference to the generation: so a script that ends has none left. */
 void asyncs_release(struct asyncs *all)
 {
     assert(all->used == 0);

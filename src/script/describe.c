@@ -4,6 +4,7 @@
 
 #include "script/state.h"
 
+/* discovery_failure: a pool that cannot be discovered now has the servers of the last time, or none. */
 static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;

@@ -28,6 +28,7 @@ uint32_t handle_call(const struct async *a, uint64_t handle)
     return low < a->calls_n && a->calls[low].handle == handle ? low : a->calls_n;
 }
 
+/* Overwrites that of the last turn: the tables are as large as the turn, and are made once. */
 void handle_of_slot(struct script *s, uint32_t slot)
 {
     assert(slot < TURN_SLOTS);
@@ -54,6 +55,7 @@ void handle_turn_on(struct script *s, struct async *a)
     s->batch.request = &a->flow->kept->r;
 }
 
+/* No light userdata equals false, so the comparison in Lua fails for every handle. */
 void handle_turn_ends(struct script *s)
 {
     s->is_turned = false;
