@@ -4,11 +4,13 @@
  * policies (route/flow.c). Its one leg is for the function's own request; all other calls are flows beside it, which end in
  * async_call_done. The struct async is the flow's own block of memory.
  *
- * A function is in one of these states: runs      coroutine.c has resumed it waits     is_waiting: for the calls `until`,
- * for a time, or both ready     is_ready: that has come; its flow is in the generation's list `ready`, and the next turn
- * resumes it decided   is_decided: its end is known, or is the result of the call `tail`; what its script still does is
- * without effect over      is_over: the flow has given its result and ended; only calls that are out keep the block A wait
- * that is over at once, since its calls have ended already, is ready too, and goes on in the same turn.
+ * A function is in one of these states:
+ *   runs     coroutine.c has resumed it
+ *   waits    is_waiting: for the calls `until`, for a time, or for whichever comes first
+ *   ready    is_ready: that has come; its flow is in the generation's list `ready`, and the next script_route resumes it
+ *   decided  is_decided: its end is known, or is the result of the call `tail`; what its script still does has no effect
+ *   over     is_over: the flow has given its result and ended; only calls that are out keep the block
+ * A wait for calls that have ended already makes it ready at once: it goes on in the same turn.
  *
  * Its client gets one reply (I1): flow_finish gives a result once, and `decided` keeps a script from trying twice. Lua
  * finds a function by place and serial number (async_find), and finds none once the end is decided: a handle that a script

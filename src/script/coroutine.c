@@ -1,16 +1,17 @@
 /* How a function that waits runs.
  *
- * begin   a slot's function gets a thread and runs in it until it waits or returns (coroutine_begin) wait    mg.call calls
- * call_own or wait_for below, which note what it waits for (async_wait) and yield go on   when that has come, the function
- * is in the list `ready`, and is resumed with it (coroutines_go_on) end     it returns: a response of one of its calls is
- * passed on here; Lua finds out what anything else means (finish)
+ *   begin   coroutine_begin: a slot's function gets a thread, and runs in it until it waits or returns
+ *   wait    mg.call calls call_own or wait_for below, which note what it waits for (async_wait), and yield
+ *   go on   coroutines_go_on: when that has come, the function is in the list `ready`, and is resumed with it
+ *   end     finish: it returns. C ends it with the response of one of its calls; Lua ends it with anything else
  *
- * C resumes the thread, never Lua, so that a yield always leads to `go`. A script may not take part: it gets no reference
- * to the thread (sandbox.lua), a coroutine of its own inside the function may not wait (`running`), and a yield that was
- * not one of ours ends the function with an error (waits_well).
+ * Only C resumes the thread, so a yield always leads to `go`. A script takes no part in that: in the sandbox it gets no
+ * reference to the thread; with --unsafe-lua it may resume it, which ends the function with an error (coroutines_go_on). A
+ * coroutine that it makes inside the function may not wait (`running`), and a yield that was not one of ours ends the
+ * function with an error (waits_well).
  *
- * A function may end before it returns. Its last act may be a call whose result is passed on (is_last): then the answer is
- * decided, is_decided is set, and what runs on finds its request over. Its client may go: then it stops where it waits, and
+ * A function's end may be decided before it returns. Its last act may be a call whose result is the function's (is_last):
+ * is_decided is set, and for whatever still runs the request is over. Its client may go: then it stops where it waits, and
  * its thread is dropped.
  */
 #include "script/coroutine.h"
