@@ -2,7 +2,7 @@
  * it works.
  *
  * script_load makes it, in a worker or in a tool. Once a turn has adopted its routes (turn_adopt), it ends with their last
- * reference; one that was never adopted is destroyed by whoever loaded it. On a reload the next script is loaded beside the
+ * reference; one that was never adopted is destroyed by what loaded it. On a reload the next script is loaded beside the
  * one in use.
  */
 #ifndef MOONGATE_SCRIPT_SCRIPT_H

@@ -63,14 +63,13 @@ struct script {
     char path[256];                         /* as log lines show it */
     uint8_t scratch[LINE_MAX_BYTES];        /* meta flags that are being rewritten */
     bool is_loaded;                         /* it has returned its route */
-    bool is_turned;                         /* `now` is not empty: see handle.h */
+    bool is_turned;                         /* `now` has the request of a function that waits */
     const char *wrong;                      /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
-    char *
-        text; /* SHARED_TEXT_MAX bytes for what is read from a dictionary; NULL: it has opened none */
+    char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
 
 /* The lua_Alloc of scripts. NULL for large blocks only, which Lua makes an error of. Without memory for small ones the

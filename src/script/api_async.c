@@ -110,7 +110,7 @@ int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const ch
 }
 
 /* The end of what mg.spawn sends: nobody gets the result. */
-static void nobody(void *owner, uint32_t place, const struct result *result)
+static void drop_result(void *owner, uint32_t place, const struct result *result)
 {
 }
 
@@ -128,7 +128,7 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
     /* Its depth goes on from there: a function that spawns a request to itself reaches the bound, and ends. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;
     send_kept(s, route, keep(r, of ? of->affinity : 0, depth), 0,
-              (struct flow_end){nobody, NULL, 0, NULL});
+              (struct flow_end){drop_result, NULL, 0, NULL});
     return 0;
 }
 

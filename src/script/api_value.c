@@ -1,6 +1,6 @@
 /* The bodies of abi.h for values that a script answers with (mg.reply.value). Nothing here enters Lua.
  *
- * The reply looks as if a server had sent it: what a client or a policy gets is a response, in a blob of its own, with the
+ * The reply looks as if a server had sent it: what a client or a policy gets is a response in a blob, with the
  * line that the command asks for. So nothing above knows the difference. I10: the line is built from the parsed request,
  * and from bytes that Lua has checked.
  */

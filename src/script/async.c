@@ -416,7 +416,7 @@ void async_finish_call(struct async *a, uint32_t number)
     if (call->result.kind) finish_with(a, call, result_of(&call->result));
 }
 
-/* I7: the client of this request gets an error, whoever is to blame in the script. One line of the log, cut at 4096 bytes. */
+/* I7: the client of this request gets an error, and no other does. One line of the log, cut at 4096 bytes. */
 void async_fail(struct async *a, const char *why, size_t len)
 {
     struct script *s = a->script;

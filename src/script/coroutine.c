@@ -189,7 +189,7 @@ void coroutine_begin(struct script *s, uint32_t slot)
 }
 
 /* One function may make another one ready, by what its end brings about: until the list is empty. The next one's thread is
- * fetched into the cache while this one runs: thousands may wait, each in memory of its own. */
+ * fetched into the cache while this one runs: thousands may wait, and their memory is far apart. */
 void coroutines_go_on(struct script *s)
 {
     static const struct result miss = {.kind = RESULT_MISS};

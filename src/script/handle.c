@@ -42,7 +42,7 @@ void handle_turn_to(struct script *s, struct async *a, lua_State *from)
     assert(handle_at(from, -1) == a->handle);
     s->is_turned = true;
     s->batch.request = &a->flow->kept->r;
-    lua_pushvalue(from, -1);                  /* on its own: [..., handle, handle] */
+    lua_pushvalue(from, -1);                  /* the thread: [..., handle, handle] */
     lua_xmove(from, s->L, 1);                 /* [..., handle] */
     lua_rawseti(s->L, STACK_NOW, NOW_HANDLE); /* [...] */
 }

@@ -24,10 +24,10 @@
  *
  * Nothing is sent in here: the turn acts on the answers after the return.
  *
- * A function that waits (mg.async) runs in a Lua thread of its own. coroutine.c starts, resumes and ends it; async.c has
- * its state: its flow, its calls and their results. mg.call queues a call, then yields. When the result comes, async.c
- * keeps it and puts the flow on the list `ready` of its generation; it does not resume anything. The next script_route does
- * (5). So a server's callback never runs Lua.
+ * A function that waits (mg.async) runs in a Lua thread beside the main one. coroutine.c starts, resumes and ends it;
+ * async.c has its state: its flow, its calls and their results. mg.call queues a call, then yields. When the result comes,
+ * async.c keeps it and puts the flow on the list `ready` of its generation; it does not resume anything. The next
+ * script_route does (5). So a server's callback never runs Lua.
  *
  * Handles (I2). What a script holds of a request is a number that is never used twice (handle.h), not an address. A script
  * may keep it in a global and look at it while another client's request is routed. Lua compares it with the number of the

@@ -14,7 +14,7 @@ struct coroutine *coroutine_take(struct script *s)
     struct coroutine *c = slab_borrow(sizeof *c);
     *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
     c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
-    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
+    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* the thread: [functions] */
     return c;
 }
 
@@ -23,7 +23,7 @@ void coroutine_give(struct script *s, struct coroutine *c)
 {
     struct coroutines *all = &s->coroutines;
     assert(lua_status(c->L) == 0 && all->idle_n <= COROUTINES_IDLE);
-    lua_settop(c->L, THREAD_FUNCTIONS); /* on its own: [functions] */
+    lua_settop(c->L, THREAD_FUNCTIONS); /* the thread: [functions] */
     if (all->idle_n == COROUTINES_IDLE)
         coroutine_drop(s, c);
     else
