@@ -1,15 +1,15 @@
 /* abi: the functions and structs by which C and Lua work together, read by both compilers. With its parts fills.h,
- * requests.h and services.h, and the headers that it includes, it is all of them.
+ * requests.h and services.h, and the headers that it includes, it is all of them. C owns what a function returns.
  *
  * The build preprocesses this file (MOONGATE_CDEF) into the text that LuaJIT's ffi.cdef gets, so the two sides cannot
- * differ; tests/unit/script/abi_test.c compares every size and offset all the same. lua/moongate/abi.lua alone uses the
+ * differ; tests/unit/script/abi_test.c still compares every size and offset. lua/moongate/abi.lua alone uses the
  * FFI.
  *
  * Rules. A function here queues or copies, and returns: none enters Lua again, and none raises an error. None returns a
  * uint32_t: code that LuaJIT compiles for x64 reads the whole register, and C leaves the upper half undefined. Strings come
  * with their length and need no NUL. Seconds are doubles. `s` is the script that Lua runs in, whose address Lua got when it
- * was booted. What a function returns stays C's. Numbers of pools, routes and dictionaries are those that C gave out:
- * moongate's Lua modules see to that, scripts never get one.
+ * was booted. Numbers of pools, routes and dictionaries are those that C gave out: moongate's Lua modules see to that,
+ * scripts never get one.
  */
 #ifndef MOONGATE_SCRIPT_ABI_H
 #define MOONGATE_SCRIPT_ABI_H

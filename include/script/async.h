@@ -61,7 +61,7 @@ struct async {
     bool is_waiting; /* for `until` */
     bool is_touched; /* the script may have written to its request */
     bool is_ready;   /* it is in its generation's list */
-    bool is_dropped; /* its client is gone: it shall not run on */
+    bool is_dropped; /* its client is gone: it must not run on */
     bool is_decided; /* its end is known, or is the result of `tail` */
     bool is_over;    /* its flow has ended */
     int32_t tail;    /* the call whose result is the function's, or -1 */

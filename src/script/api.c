@@ -131,7 +131,7 @@ static uint64_t seed_of(const struct mg_pool_options *o)
                         : (uint64_t)o->seed;
 }
 
-/* The texts of options have been checked for their length; one that would not fit is left out all the same, never cut. */
+/* The texts of options have been checked for their length; one that still would not fit is left out, never cut. */
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {

@@ -1,5 +1,5 @@
 /* Lua's memory: small blocks come from the slab, which is several times faster than LuaJIT's own allocator. Lua says the
- * old size of each block, which decides whose it is. There is no bound for a script yet (I13). */
+ * old size of each block, which decides where it belongs. There is no bound for a script yet (I13). */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
