@@ -139,6 +139,7 @@ static void start(struct flow *flow)
     assert(flow->legs_n == TAKE_BACK + 1);
     own->pair = written_pair(r);
     own->copies = copies_pair(own->pair, flow->route->options.place);
+    own->hash = 0;
     copies_begin(writer_of(flow), own->copies);
     if (!r->fill || may_begin(flow))
         put(flow);

@@ -200,19 +200,21 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
 }
 
 /* Routes slots first..n-1 in Lua, until one raises an error: that one fails, and the number of the next is returned, for
- * another call. Lua leaves the number of the slot in batch.at before it calls the script. Memory may end before Lua has
- * come that far, hence the look at what is there. */
+ * another call. Lua leaves the number of the slot in batch.at before it calls the script. When memory ends before Lua has
+ * come that far, it is the first slot that has no answer yet. */
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
     assert(first < n && n <= s->batch.capacity);
     assert(script_sane(s));
+    s->batch.at = first;
     lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
     if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */
-    uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
+    uint32_t at = s->batch.at;
+    while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
     fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     lua_settop(L, STACK_TOP); /* [...] */
     handle_turn_ends(s);      /* run does that itself, but for errors */
@@ -357,6 +359,7 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     }
     handle_turn_ends(s);
     s->path_taken = NULL;
+    s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
 }
 
 /* Adds a route that C runs to the path, then the child that it picks or tries first, and so on down. Returns the last one:
