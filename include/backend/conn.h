@@ -3,7 +3,8 @@
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
 
-#include "backend/backend.h"
+#include "backend/call.h"
+#include "backend/data.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/dialect.h"

@@ -6,7 +6,7 @@
 #ifndef MOONGATE_BACKEND_LOCATE_H
 #define MOONGATE_BACKEND_LOCATE_H
 
-#include "backend/backend.h"
+#include "backend/data.h"
 
 enum { BACKEND_ADDRS_MAX = 16 }; /* that are tried */
 

@@ -5,7 +5,8 @@
 #ifndef MOONGATE_BACKEND_WRITTEN_H
 #define MOONGATE_BACKEND_WRITTEN_H
 
-#include "backend/backend.h"
+#include "backend/call.h"
+#include "backend/data.h"
 
 /* The slots of r's key, and of the one that its client knows it by. */
 static inline writes_pair written_pair(const struct request *r)

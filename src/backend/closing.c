@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "backend/connect.h"
 #include "backend/fifo.h"
 #include "backend/held.h"

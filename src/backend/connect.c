@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "backend/closing.h"
 #include "backend/locate.h"
 #include "net/keepalive.h"
