@@ -9,6 +9,7 @@
 
 #include "backend/call.h"
 #include "backend/data.h"
+#include "backend/send.h"
 
 /* The defaults of all settings. */
 struct backend_settings backend_settings_default(void);
@@ -36,9 +37,6 @@ void backends_sweep(struct backends *set);
 /* Writes what calls have queued since the last time: one write a connection. At the end of each turn. */
 void backends_flush(struct backends *set);
 
-/* For its connections: one of them has begun or ceased to take calls. */
-void backend_note_health(struct backend *b);
-
 /* The lowest version among the servers that a pool names; NULL when none is known. */
 const char *backends_lowest_version(const struct backends *set);
 
@@ -47,24 +45,5 @@ uint64_t backends_in_flight(const struct backends *set);
 
 /* One of those may still be answered in time. */
 bool backends_are_awaited(const struct backends *set);
-
-enum backend_status {
-    BACKEND_OK,      /* a call was made; `done` will hear of it */
-    BACKEND_JOINED,  /* the key was added to the owner's call made just before */
-    BACKEND_REFUSED, /* no call: `reason` says why, with the backend's name */
-    BACKEND_ANSWERED, /* no call: the server does not know such a command, and `done` has heard ERROR */
-};
-
-struct backend_call {
-    double deadline; /* as backends.now */
-    call_done_fn *done;
-    void *owner; /* NULL: the response is dropped */
-};
-
-/* Sends r (validated) to b on the connection that r->affinity picks. Joins keys of one get into one request. The bytes of r
- * are copied or counted. On REFUSED *reason is valid until the next call into this floor. */
-enum backend_status backend_send(struct backend *b, const struct request *r,
-                                 const struct backend_call *how, const char **reason)
-    __attribute__((warn_unused_result));
 
 #endif

@@ -55,47 +55,79 @@ struct conn {
     char reason[BACKEND_REASON_MAX]; /* why it was closed last */
 };
 
-/* In IDLE. conn_destroy comes after conn_release. */
-struct conn *conn_create(struct backend *b);
-void conn_destroy(struct conn *conn);
-
-/* Writes what is queued. */
-void conn_flush(struct conn *conn);
-
-/* True when a call would be refused; then conn->reason says why. */
-bool conn_refuses(const struct conn *conn);
-
-/* Requests are not written yet: the connection is not ready, or takes one call at a time. */
-static inline bool conn_holds(const struct conn *conn)
+static inline double conn_now(const struct conn *c)
 {
-    return conn->state != CONN_READY || conn->held || conn->is_apart ||
-           conn->backend->settings.requests == REQUESTS_ONE;
+    return c->backend->set->now;
 }
 
-/* Puts a call at the end of the FIFO; its bytes are already in conn->out, or in call->wire, then it is held back. */
-void conn_push(struct conn *conn, struct call *call);
-
-/* Puts conn on the list of those that have something to write; takes it off. */
-void conn_mark_unsent(struct conn *conn);
-void conn_forget_unsent(struct conn *conn);
-
-/* --- for connect */
-
-bool conn_sane(const struct conn *conn);
-
-/* The only writer of its state. */
-void conn_set_state(struct conn *conn, enum conn_state state);
-
-/* Interest, derived: called after each change of state and after each write. */
-void conn_watch(struct conn *conn);
-
-/* When something must be done though nothing happens, INFINITY: never; and sets the alarm to a time. */
-double conn_next_alarm(const struct conn *conn);
-void conn_set_alarm(struct conn *conn, double at);
-
-static inline double conn_now(const struct conn *conn)
+/* True: the server has something to answer. */
+static inline bool conn_awaits(const struct conn *c)
 {
-    return conn->backend->set->now;
+    return c->head != c->held;
 }
+
+/* True: a request would be held back, as the connection is not ready or takes one call at a time. */
+static inline bool conn_holds(const struct conn *c)
+{
+    return c->state != CONN_READY || c->held || c->is_apart ||
+           c->backend->settings.requests == REQUESTS_ONE;
+}
+
+/* True: a call would be refused; then c->reason says why. */
+bool conn_refuses(const struct conn *c);
+
+bool conn_sane(const struct conn *c);
+
+/* --- state: each of these is called by the files of this floor alone */
+
+/* The only writer of its state. The callers set interest and alarm next. */
+void conn_set_state(struct conn *c, enum conn_state state);
+
+/* Closes the descriptor; drops what was read from it and what was to be written to it. State and calls stay as they are. */
+void conn_hang_up(struct conn *c);
+
+/* Sets what the loop watches, from state and c->out: called after each change of state and after each write. */
+void conn_watch(struct conn *c);
+
+/* When something must be done though nothing happens, in seconds as backends.now; INFINITY: never. */
+double conn_next_alarm(const struct conn *c);
+
+/* When a READY connection that awaits nothing is due for a question, or one that is apart for its end; INFINITY: never. */
+double conn_idle_end(const struct conn *c);
+
+/* Sets the alarm to a time, as backends.now; INFINITY: none. */
+void conn_set_alarm(struct conn *c, double at);
+
+/* Sets the alarm to now, in WAITING: the server is back. */
+void conn_wake(struct conn *c);
+
+/* --- writing */
+
+/* Puts c on the set's list of connections with something to write; takes it off. */
+void conn_mark_unsent(struct conn *c);
+void conn_forget_unsent(struct conn *c);
+
+/* No more keys go into the last get. One that is held back gets its line end when it is written. */
+void conn_end_line(struct conn *c);
+
+/* Writes c->out to the socket. READY only. */
+void conn_flush(struct conn *c);
+
+/* --- news: see news.h */
+
+void conn_tell(struct conn *c, enum conn_event event);
+
+/* The connection must go, because of something that did not happen in time. */
+void conn_close(struct conn *c, const char *reason);
+
+/* The server closed it, or the kernel ended it with that errno. */
+void conn_closed(struct conn *c);
+void conn_broken(struct conn *c, int error);
+
+/* Bytes came that should not have (invariant I3). */
+void conn_anomaly(struct conn *c, const char *what);
+
+/* The server refused a request with a value, and may have left the value in the stream: no fault of the server. */
+void conn_refused(struct conn *c, const char *what);
 
 #endif

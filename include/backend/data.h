@@ -9,6 +9,7 @@
 #include <ev.h>
 #include <stdbool.h>
 
+#include "backend/news.h"
 #include "backend/settings.h"
 #include "base/arena.h"
 #include "base/board.h"
@@ -20,7 +21,8 @@ enum {
     BACKEND_NAME_MAX = 280,
     BACKEND_REASON_MAX = 160,
     BACKEND_VERSION_MAX = 32,
-    BACKEND_APART = 8 /* connections for requests that nobody may share one with */
+    BACKEND_APART = 8,               /* connections for requests that nobody may share one with */
+    BACKEND_LARGE_VALUE = 512 * 1024 /* bytes: where large_value begins */
 };
 
 struct backend;
@@ -61,6 +63,7 @@ struct backend {
     enum backend_fall cause; /* what befell one of its connections last */
     bool down;               /* no connection takes calls; written by backend_note_health alone */
     bool leaves;             /* its one connection finishes its calls and goes */
+    conn_news_fn *on_conn;   /* takes the news of its connections */
     struct board_server *stats;
 };
 

@@ -11,6 +11,9 @@
 /* At the end. One that has its bytes (call->wire) is held back. */
 void fifo_push(struct conn *c, struct call *call);
 
+/* The same, for a call that begins: sees to it that the alarm goes off in time for it. Its bytes are in c->out already, or in call->wire. */
+void fifo_add(struct conn *c, struct call *call);
+
 /* The first call, which is not told anything and is the caller's then. */
 struct call *fifo_take_first(struct conn *c);
 
@@ -28,8 +31,5 @@ void fifo_fail(struct conn *c, const char *reason);
 
 /* Deadlines: the owner is told, the call stays and its late response will be dropped. */
 void fifo_expire(struct conn *c);
-
-/* The first deadline of a call that somebody waits for; INFINITY when there is none. */
-double fifo_deadline(const struct conn *c);
 
 #endif

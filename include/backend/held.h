@@ -13,9 +13,8 @@
 /* Gives a call that is to be pushed a place for its bytes; they go there in place of conn->out. */
 struct outq *held_wire(struct call *call);
 
-/* Lets those go that may be written now: into conn->out, or apart; what the server does not know is answered, what nobody waits
- * for any more is dropped. To be called when the connection is READY, before it writes. */
-void held_release(struct conn *c);
+/* Moves the bytes of a call that is held back no more to the end of c->out. */
+void held_write(struct conn *c, struct call *call);
 
 /* Takes those out of the FIFO that survive the connection, before the others fail; and puts them back. */
 struct call *held_save(struct conn *c);

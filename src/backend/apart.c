@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#include "backend/closing.h"
-#include "backend/connect.h"
+#include "backend/events.h"
+#include "backend/fifo.h"
 #include "backend/locate.h"
+#include "backend/retry.h"
 
 static struct conn *usual(const struct backend *b, uint32_t affinity)
 {
@@ -44,8 +45,8 @@ struct conn *apart_get(struct backend *b, uint32_t affinity)
 void apart_push(struct backend *b, struct call *call)
 {
     struct conn *c = apart_get(b, call->affinity);
-    conn_push(c, call);
-    conn_start(c);
+    fifo_add(c, call);
+    retry_start(c);
     conn_mark_unsent(c);
 }
 

@@ -8,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/backend.h"
-#include "backend/closing.h"
-#include "backend/locate.h"
 #include "net/keepalive.h"
 
 /* --- the way there ----------------------------------------------------------------------------- */
@@ -49,7 +46,7 @@ static void become_ready(struct conn *c)
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
-    if (!c->is_apart) backend_note_health(c->backend);
+    conn_tell(c, NEWS_READY);
     c->progress = c->since;
     c->backend->set->row->backend_connects++;
     c->backend->stats->connects++;
@@ -69,13 +66,6 @@ static void connected(struct conn *c)
         ask(c, "version\r\n", CONN_PROBING);
 }
 
-/* The resolver goes on asking: no attempt of ours would bring an address sooner. */
-static void resolve(struct conn *c)
-{
-    if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
-    conn_set_alarm(c, conn_next_alarm(c));
-}
-
 /* Begins to connect: 0 (it is), or errno. */
 static int dial(struct conn *c)
 {
@@ -85,19 +75,20 @@ static int dial(struct conn *c)
     return c->fd >= 0 && connect(c->fd, &c->peer.sa.any, c->peer.len) == 0 ? 0 : errno;
 }
 
-void connect_begin(struct conn *c)
+void connect_resolve(struct conn *c)
 {
-    const struct addr *addr = backend_addr(c->backend, &c->peer);
-    if (!addr) {
-        resolve(c);
-        return;
-    }
+    if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
+    conn_set_alarm(c, conn_next_alarm(c));
+}
+
+void connect_begin(struct conn *c, const struct addr *addr)
+{
+    char reason[BACKEND_REASON_MAX];
     c->peer = *addr;
     int error = dial(c);
     if (c->fd < 0) {
-        snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(error));
-        c->troubles++;
-        conn_give_up(c, CONN_WAITING);
+        snprintf(reason, sizeof reason, "no socket: %s", strerror(error));
+        c->backend->on_conn(c, &(struct conn_news){.event = NEWS_NO_SOCKET, .reason = reason});
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
@@ -236,36 +227,4 @@ void connect_take_probe(struct conn *c, struct span span)
         take_version(c, &line);
     else
         take_noop(c, &line);
-}
-
-/* --- what the backend knows of it -------------------------------------------------------------- */
-
-void conn_start(struct conn *c)
-{
-    if (c->state == CONN_IDLE) connect_begin(c);
-}
-
-void conn_wake(struct conn *c)
-{
-    if (c->state == CONN_WAITING) conn_set_alarm(c, conn_now(c));
-}
-
-void conn_relocate(struct conn *c)
-{
-    bool is_known = memcmp(backend_addr(c->backend, &c->peer), &c->peer, sizeof c->peer) == 0;
-    assert(conn_sane(c) && c->state != CONN_READY);
-    if (c->state == CONN_WAITING) {
-        c->tried = 0;
-        conn_wake(c);
-    } else if (c->state == CONN_RESOLVING || !is_known) {
-        c->tried = 0;
-        conn_begin_anew(c);
-    }
-}
-
-void conn_unlocated(struct conn *c)
-{
-    if (c->state != CONN_RESOLVING) return;
-    snprintf(c->reason, sizeof c->reason, "%s", c->backend->unresolved);
-    conn_give_up(c, CONN_RESOLVING);
 }

@@ -4,13 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "backend/apart.h"
 #include "backend/written.h"
-
-static double now_of(const struct conn *c)
-{
-    return c->backend->set->now;
-}
 
 /* Calls that are held back: so many more, or fewer, and the bytes of their requests. */
 static void count_held(struct conn *c, int n, size_t bytes)
@@ -23,7 +17,7 @@ static void count_held(struct conn *c, int n, size_t bytes)
 void fifo_push(struct conn *c, struct call *call)
 {
     assert(call->wire || !c->held);
-    if (call->sent == 0) call->sent = now_of(c);
+    if (call->sent == 0) call->sent = conn_now(c);
     call->next = NULL;
     if (c->tail)
         c->tail->next = call;
@@ -36,6 +30,17 @@ void fifo_push(struct conn *c, struct call *call)
     if (!call->wire) return;
     if (!c->held) c->held = call;
     count_held(c, 1, call->wire->bytes);
+}
+
+void fifo_add(struct conn *c, struct call *call)
+{
+    if (!conn_awaits(c)) c->progress = conn_now(c);
+    fifo_push(c, call);
+    /* Alarms are lazy: one that is set already is looked at again when it goes off. */
+    double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
+    double stall = c->progress + c->backend->settings.stall_timeout;
+    double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
+    if (wanted < at) conn_set_alarm(c, wanted);
 }
 
 void fifo_unhold(struct conn *c)
@@ -64,7 +69,7 @@ static inline struct call *pop(struct conn *c)
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
     if (c->held) conn_mark_unsent(c); /* the next one may go */
-    apart_poke(c->backend);
+    if (c->backend->apart_held > 0) conn_tell(c, NEWS_CALL_ENDED);
     return call;
 }
 
@@ -98,7 +103,7 @@ void fifo_answer(struct conn *c, const struct call_news *news)
     struct board_server *stats = c->backend->stats;
     stats->responses++;
     stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
-    stats->latencies[board_latency_bucket(now_of(c) - c->head->sent)]++;
+    stats->latencies[board_latency_bucket(conn_now(c) - c->head->sent)]++;
     c->backend->late = 0;
     finish(c, news);
 }
@@ -129,7 +134,7 @@ static bool is_the_servers(const struct conn *c, bool is_held)
 
 void fifo_expire(struct conn *c)
 {
-    double now = now_of(c);
+    double now = conn_now(c);
     bool is_held = false;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
@@ -143,13 +148,4 @@ void fifo_expire(struct conn *c)
         c->backend->stats->timeouts++;
         c->backend->late += is_the_servers(c, is_held);
     }
-}
-
-double fifo_deadline(const struct conn *c)
-{
-    double at = INFINITY;
-    for (const struct call *call = c->head; call; call = call->next) {
-        if (call->owner && call->deadline < at) at = call->deadline;
-    }
-    return at;
 }
