@@ -1,8 +1,8 @@
-/* backend: a memcached server that we talk to, with its connections; and the set of all of a worker's.
+/* backend: the memcached servers of a worker, each with its connections.
  *
- * A backend is counted: each pool that names it holds a count (backend_take, backend_give). A reload finds the unchanged ones
- * in the set and keeps their connections; one that no pool names any more finishes the calls in flight and goes.
- * One worker, one loop, no locks.
+ * The set owns its backends; a pool that names one holds a reference (backend_take, backend_give). A reload finds the unchanged ones
+ * in the set and keeps their connections; one that no pool names any more finishes the calls in flight and is freed by
+ * backends_sweep. Each worker has one set, its loop calls it, and nothing is locked.
  */
 #ifndef MOONGATE_BACKEND_BACKEND_H
 #define MOONGATE_BACKEND_BACKEND_H
@@ -14,36 +14,41 @@
 /* The defaults of all settings. */
 struct backend_settings backend_settings_default(void);
 
+/* loop, arena and part outlive the set. loop NULL: nothing is ever connected. */
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
                    struct board_worker *part);
 
-/* Closes all connections; outstanding calls fail. Nothing is connected any more. */
+/* Closes all connections; outstanding calls fail. No connection starts again by itself. */
 void backends_stop(struct backends *set);
 
-/* Closes everything; outstanding calls fail. */
+/* Closes all connections and frees all backends; outstanding calls fail. */
 void backends_release(struct backends *set);
 
-/* Finds or makes a backend (two pools share one when name, which says the address, and all settings are equal) and gives the caller a
- * count. It is looked up at once and connects only once backends_start is called. */
+/* Finds or makes a backend, and gives the caller a reference. Two pools share one when the names, which contain the address, and all
+ * settings are equal. A host name is looked up at once; nothing connects before backends_start. */
 struct backend *backends_get(struct backends *set, const char *name, const struct addr_spec *spec,
                              const struct backend_settings *settings);
+
+/* One reference more, and one less. The last one frees nothing: see backends_sweep. */
 struct backend *backend_take(struct backend *b);
 void backend_give(struct backend *b);
 
-/* Connects every backend that is not yet, and forgets those that nobody counts and that have no calls left. */
+/* Connects every backend that a pool names and that is not connected. */
 void backends_start(struct backends *set);
+
+/* Frees the backends that no pool names and that have no calls left. Not from a call's owner. */
 void backends_sweep(struct backends *set);
 
-/* Writes what calls have queued since the last time: one write a connection. At the end of each turn. */
+/* Writes what calls have queued since the last time, with one write for each connection. Called at the end of each turn. */
 void backends_flush(struct backends *set);
 
-/* The lowest version among the servers that a pool names; NULL when none is known. */
+/* The lowest version among the servers that a pool names; NULL when none is known. Valid until the loop runs again. */
 const char *backends_lowest_version(const struct backends *set);
 
 /* Calls without a response yet, over all backends. */
 uint64_t backends_in_flight(const struct backends *set);
 
-/* One of those may still be answered in time. */
+/* True: one of those may still be answered before its deadline. */
 bool backends_are_awaited(const struct backends *set);
 
 #endif

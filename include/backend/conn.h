@@ -1,5 +1,8 @@
-/* conn: one connection to a backend, its state and its FIFO of calls. Owned by its backend; see connect for how it comes to be
- * ready, closing for how it closes, fifo for its calls, held for those whose bytes are held back. */
+/* conn: one connection to a server: its state and its FIFO of calls.
+ *
+ * Owned by its backend, made and freed by events.h. It owns the descriptor and the calls. Here is what the files of this floor do with
+ * its state, interest and alarm; see connect for its way to READY, fifo and held for its calls, closing for its end.
+ */
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
 
@@ -9,19 +12,23 @@
 #include "net/outq.h"
 #include "protocol/dialect.h"
 
-/* Each value says where the connection's next event comes from; conn_set_state alone changes it. */
+/* Each value says what brings the connection's next event; conn_set_state alone changes it. */
 enum conn_state {
-    CONN_IDLE,       /* nowhere: not started */
-    CONN_RESOLVING,  /* the resolver: an address; calls queue up as in CONNECTING */
-    CONN_CONNECTING, /* the kernel: connected or not; calls queue up unless the last try failed */
-    CONN_PROBING,    /* the server: `version` was asked; calls queue up as above */
-    CONN_LEARNING,   /* the server: `mn` was asked; likewise */
-    CONN_READY,      /* calls and responses */
+    CONN_IDLE,       /* nothing: not started, or ended for good */
+    CONN_RESOLVING,  /* the resolver: there is no address yet; calls wait as in CONNECTING */
+    CONN_CONNECTING, /* the kernel: connected or not; calls wait unless the last try failed */
+    CONN_PROBING,    /* the server: `version` was sent; calls wait as above */
+    CONN_LEARNING,   /* the server: `mn` was sent; calls wait as above */
+    CONN_READY,      /* the server and the callers: calls and responses */
     CONN_WAITING,    /* the timer: try again; calls are refused at once */
 };
 
 /* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last held_n
- * calls, from `held` on, are held back; held_n <= unwritten <= depth. */
+ * calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth.
+ * I1: calls end in the order of the FIFO, which is the order in which their requests were written.
+ * I2: the response at hand is that of the first call. Without a call that was written (depth == unwritten) no byte is due.
+ * I3: a connection whose bytes do not fit its calls is closed, and no byte after that is used.
+ * I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one cut response at most. */
 struct conn {
     ev_io io;
     ev_timer timer;
@@ -29,30 +36,32 @@ struct conn {
     enum conn_state state;
     int fd;
     struct addr peer; /* the address tried last */
-    uint32_t tried;   /* addresses that failed since one did well */
+    uint32_t tried;   /* addresses that failed since one did not */
     struct inbuf in;
     struct outq out;
     struct dialect dialect; /* what the server understands, from READY on */
     bool is_apart;          /* one of backend->apart, which are not counted among its connections */
-    bool is_unasked;        /* READY without `mn` having been asked */
+    bool is_unasked;        /* READY, but no `mn` was sent */
     bool speaks_version;    /* it answered `version` as memcached does */
     struct call *head, *tail; /* calls in the order sent */
     struct call *held;        /* the first whose bytes are held back, or NULL */
     uint32_t held_n;
-    int64_t last_client; /* whose call ended last since READY, by its number; below 0: none */
-    size_t held_bytes;   /* of requests that are held back */
+    int64_t
+        last_client; /* number of the client whose call ended last since READY; below 0: none did */
+    size_t held_bytes; /* of requests that are held back */
     uint32_t depth;
-    uint32_t unwritten; /* the last so many calls: nothing of them was given to the socket yet */
-    bool line_open;     /* the last call's get may take more keys */
-    struct conn *next_unsent; /* in the set's list of connections with something new to write */
+    uint32_t unwritten;       /* no byte of the last so many calls was given to the socket yet */
+    bool line_open;           /* the last call is a get whose line may take more keys */
+    struct conn *next_unsent; /* in the set's list of connections with something to write */
     bool unsent;              /* in that list */
     bool failed;              /* the last attempt did not become ready */
-    uint32_t troubles; /* attempts and connections in a row that ended early: grows the back-off */
-    double since;      /* when state was entered */
-    double alarm;      /* when the timer goes off, or should have */
-    bool put_off;      /* it was late itself, and is set once more */
-    double progress;   /* when the server last sent a byte, or the FIFO stopped being empty */
-    char reason[BACKEND_REASON_MAX]; /* why it was closed last */
+    uint32_t
+        troubles; /* attempts and connections in a row that ended early: the back-off grows with it */
+    double since;    /* when state was entered; this and the next ones as backends.now */
+    double alarm;    /* when the timer is due */
+    bool put_off;    /* the timer was late and was set once more */
+    double progress; /* when the server last sent a byte, or began to be awaited */
+    char reason[BACKEND_REASON_MAX]; /* why it ended last */
 };
 
 static inline double conn_now(const struct conn *c)
@@ -78,7 +87,7 @@ bool conn_refuses(const struct conn *c);
 
 bool conn_sane(const struct conn *c);
 
-/* --- state: each of these is called by the files of this floor alone */
+/* --- state: for the files of this floor */
 
 /* The only writer of its state. The callers set interest and alarm next. */
 void conn_set_state(struct conn *c, enum conn_state state);
@@ -92,7 +101,7 @@ void conn_watch(struct conn *c);
 /* When something must be done though nothing happens, in seconds as backends.now; INFINITY: never. */
 double conn_next_alarm(const struct conn *c);
 
-/* When a READY connection that awaits nothing is due for a question, or one that is apart for its end; INFINITY: never. */
+/* When a READY connection without calls is to be used again: probed, or closed if it is apart; INFINITY: never. */
 double conn_idle_end(const struct conn *c);
 
 /* Sets the alarm to a time, as backends.now; INFINITY: none. */

@@ -32,37 +32,41 @@ struct discoveries;
 struct name_watch;
 struct resolver;
 
-/* Begins a connection to a server in some other way than to its address: in place of socket and connect. 0, or errno; *fd is
- * the non-blocking socket, whose owner is the caller, or -1. */
+/* Replaces socket and connect, where tests and tools reach a server otherwise than by its address. Returns 0 or errno; *fd is a
+ * non-blocking socket that the caller owns from then on, or -1. */
 typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 
-/* Why its connections take no calls. */
+/* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
 enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
 
+/* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no watch
+ * and nothing apart; apart_held counts the calls that the connections apart hold back.
+ * I6: a request is refused while its connection holds settings.depth calls, or too many bytes of requests.
+ * I9: `suspects` holds the clients that had calls on each of the connections that ended since one was settled; as long as one is
+ * left, a client's requests may be the reason and the server is not at fault. */
 struct backend {
     struct backend *next; /* in the set */
     struct backends *set;
-    uint32_t counts;
+    uint32_t counts;             /* references: one for each pool that names it */
     char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
-    struct addr *addrs;          /* see locate; none before a host name is resolved */
+    struct addr *addrs;          /* owned; none before a host name is resolved */
     uint32_t addrs_n;
     struct name_watch *watch;            /* of a host name, else NULL */
     char unresolved[BACKEND_REASON_MAX]; /* why there is no address yet */
     struct backend_settings settings;
-    struct conn **conns;               /* settings.connections of them */
-    struct conn *apart[BACKEND_APART]; /* made when needed; see apart */
+    struct conn **conns;               /* owned: settings.connections of them */
+    struct conn *apart[BACKEND_APART]; /* owned: made when needed; see apart */
     uint32_t apart_held;               /* calls that they hold back */
-    char version[BACKEND_VERSION_MAX]; /* as it last told one of its connections; "": not known */
-    uint32_t
-        large_value; /* bytes: so many or more may be too large for it, if nobody has looked at its version */
+    char version[BACKEND_VERSION_MAX]; /* from its last answer to `version`; "": not known */
+    /* Bytes: the server may refuse a value so long or longer, if its version is none that we have tested. */
+    uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
-    double shuns_noop_until; /* it ended a connection that asked `mn`: none is asked before then */
-    uint64_t
-        suspects; /* clients, as bits of a hash, that had calls on each connection that ended early */
+    double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    uint64_t suspects;       /* one bit of a hash for each client */
     uint32_t late;           /* calls in a row that passed their deadline */
-    enum backend_fall cause; /* what befell one of its connections last */
+    enum backend_fall cause; /* what happened to one of its connections last */
     bool down;               /* no connection takes calls; written by backend_note_health alone */
-    bool leaves;             /* its one connection finishes its calls and goes */
+    bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn;   /* takes the news of its connections */
     struct board_server *stats;
 };
@@ -71,24 +75,21 @@ struct backends {
     struct ev_loop *loop;      /* NULL: nothing is ever connected (a script is only checked) */
     struct resolver *resolver; /* the worker's; NULL: host names are not resolved */
     struct discoveries *discoveries; /* the worker's; NULL: pools have fixed servers only */
-    struct arena *arena;
-    struct board_worker *part;    /* the worker's counters */
-    struct board_row *row;        /* == &part->row */
-    struct board_server unlisted; /* counts for the servers that the board has no place for */
-    double
-        now; /* seconds, monotonic; the worker sets it when the loop wakes, so that a set clock times nothing out */
-    struct writer
-        writer; /* notes the keys that are written; until the worker says else, a private one */
+    struct arena *arena;             /* the turn's */
+    struct board_worker *part;       /* the worker's counters */
+    struct board_row *row;           /* == &part->row */
+    struct board_server unlisted;    /* counters of the servers that have no place on the board */
+    double now;                      /* monotonic seconds, set by the worker when the loop wakes */
+    struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
-    struct conn *unsent;
-    backend_dial_fn
-        *dial;       /* NULL: servers are where their addresses say; else these are not looked up */
-    void *dials_for; /* its `about` */
-    uint64_t changes; /* how often a server went down or came back: pools that rehash look at it */
+    struct conn *unsent;   /* connections with something to write, linked by next_unsent */
+    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;       /* its `about` */
+    uint64_t changes; /* how often a server went down or came back: pools that rehash compare it */
     struct log_limit log;
 };
 
-/* So many calls in a row passed their deadline that the server is taken for down. */
+/* True: so many calls in a row passed their deadline that the server counts as down. */
 static inline bool backend_is_late(const struct backend *b)
 {
     return b->late >= b->settings.failure_limit;

@@ -1,5 +1,6 @@
 #include "backend/apart.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "backend/events.h"
@@ -7,6 +8,7 @@
 #include "backend/locate.h"
 #include "backend/retry.h"
 
+/* The connection of a client's other requests. */
 static struct conn *usual(const struct backend *b, uint32_t affinity)
 {
     return b->conns[affinity % b->settings.connections];
@@ -20,6 +22,7 @@ struct conn *apart_find(struct conn *c, uint32_t affinity)
     return NULL;
 }
 
+/* READY or not, it was made for an address that the server has left. */
 static bool has_moved(const struct conn *c)
 {
     const struct addr *addr = backend_addr(c->backend, &c->peer);
@@ -39,12 +42,14 @@ struct conn *apart_get(struct backend *b, uint32_t affinity)
         (*place)->is_apart = true;
     }
     leave_old_address(*place);
+    assert((*place)->is_apart && (*place)->backend == b);
     return *place;
 }
 
 void apart_push(struct backend *b, struct call *call)
 {
     struct conn *c = apart_get(b, call->affinity);
+    assert(call->wire); /* I10: nothing apart is in the stream before apart_may_go */
     fifo_add(c, call);
     retry_start(c);
     conn_mark_unsent(c);
@@ -57,6 +62,7 @@ bool apart_may_go(const struct backend *b, const struct call *call)
 
 void apart_look(struct backend *b)
 {
+    assert(b->apart_held > 0);
     for (int i = 0; i < BACKEND_APART; i++) {
         if (b->apart[i] && b->apart[i]->held) conn_mark_unsent(b->apart[i]);
     }

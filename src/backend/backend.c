@@ -12,6 +12,60 @@
 #include "backend/retry.h"
 #include "base/slab.h"
 
+/* How a server is talked to, and in which order the files of this floor stand.
+ *
+ * The floor has two sides. One says what a connection does: it connects, proves its server, writes requests, matches responses with
+ * calls and notices that time has passed. The other says what a server decides: when and where a connection is tried again, whether
+ * the server is down, which connection takes a request. A file calls only files above it in this list:
+ *
+ *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
+ *     call         one request in flight: its keys, its owner, its deadline
+ *     written      notes which keys calls write (see src/base/writes.c)
+ *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
+ *     fifo         a connection's calls in the order sent, and how each of them ends
+ *     held         requests whose bytes are not in the stream yet
+ *     intake       the bytes of responses, matched with calls
+ *     connect      the way to READY: a socket, `version`, `mn`
+ *     events       what the loop brings a connection: bytes, room, the alarm
+ *
+ *     locate       the addresses of a server
+ *     health       whether a server is down
+ *     retry        when and where a connection is tried
+ *     closing      what follows when a connection has ended
+ *     apart        connections for requests that nobody may share one with
+ *     send         from a request to the connection that takes it, now or later
+ *     relocate     what other addresses mean for the connections
+ *     backend      the set of servers; takes the news of their connections
+ *     pool         servers and a selector
+ *
+ * No two of them call each other. A connection cannot decide for its server, so it reports: conn_news_fn (news.h) is the only way
+ * from the first side to the second, and on_conn below is its only body. News are rare. A request and its response cause none: all
+ * calls on their path are direct and go down, up to the call's owner, whose function came with the request. The two sides share
+ * data: a connection reads its server's settings and clock, and writes what it alone learns: statistics, version, late, large_value,
+ * noops_lost, apart_held.
+ *
+ * A turn of the loop: backend_send appends requests to the stream of a connection, or holds them back, and puts the connection on the
+ * list of unsent ones. It writes nothing. At the end of the turn backends_flush writes each connection once. When bytes come, events
+ * reads them, intake finds the responses, fifo ends the calls and runs their owners; an owner may send further requests at once.
+ *
+ * Two recursions exist at run time. An attempt that fails at once reports LOST, closing tries the next address, and that may fail at
+ * once too: each address is tried once, then the connection waits for its back-off. And an owner that takes the end of a call may
+ * send another call: how often is the route's to bound.
+ *
+ * What must never happen:
+ * - A call ends twice, or never (I1). It is answered or failed once, and leaves the FIFO before its owner runs. A deadline that passes
+ *   takes its owner away and leaves the call where it is, because its response will still come (I2).
+ * - A connection or a server is freed by what runs inside one of its callbacks. backends_sweep and backends_release free, and are
+ *   called from outside; a connection that ends stays, with its memory, and is tried again.
+ * - A client's request makes a server look ill (I9); see closing.h.
+ */
+
+static bool backend_sane(const struct backend *b)
+{
+    bool has_left = b->settings.connections == 1 && b->counts == 0 && !b->watch && !b->apart_held;
+    return (b->addrs_n == 0) == (b->addrs == NULL) && (!b->leaves || has_left) && b->on_conn;
+}
+
 /* --- the set ----------------------------------------------------------------------------------- */
 
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
@@ -22,8 +76,10 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
     set->writer = writer_private();
 }
 
+/* Calls that are left fail, and their owners run: nothing may be sent to b any more. */
 static void backend_destroy(struct backend *b, const char *reason)
 {
+    assert(backend_sane(b));
     b->stats->down -= b->down;
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         struct conn *conn = b->conns[i];
@@ -67,6 +123,7 @@ struct backend_settings backend_settings_default(void)
     };
 }
 
+/* All of them, as a connection must not be shared by pools that want it otherwise. */
 static bool settings_equal(const struct backend_settings *a, const struct backend_settings *b)
 {
 #define X(name, type, fallback, least, most, meaning) &&a->name == b->name
@@ -76,9 +133,11 @@ static bool settings_equal(const struct backend_settings *a, const struct backen
 
 /* --- news of its connections ------------------------------------------------------------------- */
 
+/* A conn_news_fn. Connections apart say nothing of the server's health. */
 static void on_conn(struct conn *c, const struct conn_news *news)
 {
     struct backend *b = c->backend;
+    assert(backend_sane(b) && !(c->is_apart && b->leaves));
     switch (news->event) {
     case NEWS_READY:
         if (!c->is_apart) backend_note_health(b);
@@ -128,13 +187,14 @@ struct backend *backends_get(struct backends *set, const char *name, const struc
 
 struct backend *backend_take(struct backend *b)
 {
+    assert(backend_sane(b) && !b->leaves);
     b->counts++;
     return b;
 }
 
 void backend_give(struct backend *b)
 {
-    assert(b->counts > 0);
+    assert(backend_sane(b) && b->counts > 0);
     b->counts--;
 }
 
@@ -151,6 +211,7 @@ void backends_start(struct backends *set)
 
 /* --- the set, while it serves ------------------------------------------------------------------ */
 
+/* Calls on all its connections. */
 static uint64_t backend_depth(const struct backend *b)
 {
     uint64_t depth = apart_depth(b);
@@ -173,11 +234,13 @@ void backends_sweep(struct backends *set)
     }
 }
 
+/* The list is taken from its head, as what is written may fail calls, whose owners put connections on it again. */
 void backends_flush(struct backends *set)
 {
     while (set->unsent) {
         struct conn *conn = set->unsent;
         set->unsent = conn->next_unsent;
+        assert(conn->unsent);
         conn->unsent = false;
         send_flush(conn);
     }
@@ -190,6 +253,7 @@ uint64_t backends_in_flight(const struct backends *set)
     return depth;
 }
 
+/* A noreply call has no owner and is awaited too: a drain waits for its response. One whose deadline passed is not. */
 static bool conn_is_awaited(const struct conn *c, double now)
 {
     for (const struct call *call = c->head; call; call = call->next)

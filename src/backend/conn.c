@@ -6,6 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline, a
+ * stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call that
+ * is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
+ *
+ * What must be decided for the server goes up as news, and only from here: every way in which a connection can end is one of the
+ * five functions at the end of this file.
+ */
+
 /* Seconds that a connection apart stays for the next request that needs one. */
 static const double APART_STAYS = 1;
 
@@ -16,16 +24,23 @@ static bool is_asking(const struct conn *c)
     return c->state == CONN_PROBING || c->state == CONN_LEARNING;
 }
 
+/* True: a connection in that state has a descriptor. */
+static bool is_open(enum conn_state state)
+{
+    return state != CONN_IDLE && state != CONN_RESOLVING && state != CONN_WAITING;
+}
+
 bool conn_sane(const struct conn *c)
 {
-    bool open = c->state == CONN_CONNECTING || is_asking(c) || c->state == CONN_READY;
-    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) &&
-           (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
-           c->unwritten <= c->depth;
+    bool counted = (c->head == NULL) == (c->depth == 0) && (c->tail == NULL) == (c->depth == 0) &&
+                   (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
+                   c->unwritten <= c->depth;
+    return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0);
 }
 
 void conn_set_state(struct conn *c, enum conn_state state)
 {
+    assert((c->fd >= 0) == is_open(state)); /* the descriptor changes first */
     if (!c->is_apart) c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
     c->state = state;
     c->since = conn_now(c);

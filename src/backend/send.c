@@ -10,8 +10,22 @@
 #include "backend/retry.h"
 #include "backend/written.h"
 
+/* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also while that
+ * is down; only a request that must travel apart leaves it, and what the client sends behind that one follows it there until it has
+ * ended (apart_of). A request apart does not overtake either: it waits until the client has nothing on the usual connection
+ * (apart_may_go).
+ *
+ * A connection that is not READY takes every request, because what its server understands is known only then. Such requests are held
+ * back: each keeps its bytes in its call. Whether the server knows the command, and whether the request must travel apart, is decided
+ * when it is let go (release), by the same dialect_fit that decides at once on a READY connection.
+ *
+ * I4: what arrives here is validated and whole. I5, I10: request_encode_line builds the line from what was parsed, and leaves out
+ * noreply and quiet flags, so each request on a shared connection has a response, which is dropped when the call has no owner.
+ * I11: keys share a get's line only when owner, deadline and exptime are the same.
+ */
+
 enum {
-    /* Servers cut a gat short where they take a get of any length, so it is held to the length of other lines. */
+    /* Servers take the line of a get at any length, but that of a gat only up to the length of other lines. */
     GAT_LINE = LINE_MAX_BYTES - 256,
     SHORT_VALUE = 1024, /* bytes of a value, with its CRLF, that is copied beside its line */
     UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
@@ -19,6 +33,7 @@ enum {
 
 /* --- one request ------------------------------------------------------------------------------- */
 
+/* The text stands until the next refusal: the caller copies what it needs. */
 static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)
 {
     static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
@@ -29,7 +44,7 @@ static enum backend_status refuse(const struct backend *b, const char *why, cons
     return BACKEND_REFUSED;
 }
 
-/* The most bytes of that get's line. */
+/* The most bytes that the line of a get may have. */
 static uint32_t line_limit(const struct backend *b, const struct request *r)
 {
     bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
@@ -43,7 +58,7 @@ static bool has_room(const struct backend *b, const struct call *call, const str
            (keys == 0 || call->keys_n < keys);
 }
 
-/* All that decides the fate of a call made for the same reply is the same (invariant I11). */
+/* I11: the owner, its function, the deadline and (for a gat) the exptime are the same. */
 static bool shares_fate(const struct call *call, const struct request *r,
                         const struct backend_call *how)
 {
@@ -51,12 +66,13 @@ static bool shares_fate(const struct call *call, const struct request *r,
            call->deadline == how->deadline && call->exptime == r->exptime;
 }
 
-/* A key of the same get as the call made just before goes into that call's line. */
+/* True: r is a further key of the client's get whose call was made just before, and its key went into that call's line. */
 static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
 {
     struct call *call = conn->tail;
     if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
     if (!has_room(conn->backend, call, r)) return false;
+    assert(call->keys_n > 0 && call->keys_seen == 0);
     struct outq *out = call->wire ? call->wire : &conn->out;
     uint8_t *to = outq_reserve(out, (size_t)r->key_len + 1);
     to[0] = ' ';
@@ -75,7 +91,7 @@ static void write_value(struct outq *out, const struct request *r)
     outq_append(out, "\r\n", 2);
 }
 
-/* A short request that is held back takes no more memory than it must: many may wait. */
+/* Many requests may be held back for long: a short one gets memory of its exact size, a long value is shared with the request. */
 static void write_held(struct conn *conn, struct call *call, const struct request *r)
 {
     uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
@@ -95,7 +111,7 @@ static void write_held(struct conn *conn, struct call *call, const struct reques
     if (has_value && !is_short) write_value(out, r);
 }
 
-/* Into the stream, or into the call where it is held back. */
+/* Into the stream of conn; or into the call, where conn holds requests back. The line of a get stays open for further keys. */
 static void write_request(struct conn *conn, struct call *call, const struct request *r)
 {
     struct outq *out = &conn->out;
@@ -112,7 +128,7 @@ static void write_request(struct conn *conn, struct call *call, const struct req
     call->line_len = (uint32_t)len;
 }
 
-/* The server on this connection was not asked whether it knows meta commands, and may be now. */
+/* The server on this connection was sent no `mn` because it had ended connections after one; by now it may be tried again. */
 static bool may_ask_again(const struct conn *conn)
 {
     return conn->is_unasked && conn->depth == 0 && !conn->unsent &&
@@ -124,8 +140,7 @@ static unsigned traits_of(const struct backend *b, const struct request *r)
     return dialect_traits(r) | (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
 }
 
-/* The connection that may take r, NULL when the server does not know such a command. A connection that is not ready yet takes all:
- * it looks again when it is. */
+/* The connection that takes r; NULL when the server does not know such a command. */
 static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
 {
     struct conn *apart = apart_of(b, r->affinity);
@@ -151,7 +166,6 @@ static enum backend_status answer_unknown(const struct backend_call *how)
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
-    /* A client's calls keep to one connection, also while that one is down: so they are in its order. */
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
     if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
@@ -164,6 +178,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
     if (conn->out.bytes + conn->held_bytes > UNSENT_MAX)
         return refuse(b, "too many bytes wait", reason);
+
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
     written_begin(b->set, r, call);
     write_request(conn, call, r);
@@ -180,15 +195,16 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
 
 /* --- requests that were held back -------------------------------------------------------------- */
 
-/* A call that is in no FIFO and was not sent. */
+/* Frees a call that was not sent and has left the FIFO. For `written` it is answered: it wrote nothing. */
 static void drop(struct conn *c, struct call *call)
 {
-    struct call_news news = {.event = CALL_ANSWERED}; /* what it would have written it has not */
+    struct call_news news = {.event = CALL_ANSWERED};
     written_end(c->backend->set, call, &news);
     call_destroy(call);
     apart_poke(c->backend);
 }
 
+/* The owner may send another request, and that may begin the connection anew. */
 static void answer_held(struct conn *c, struct call *call)
 {
     struct call_news news = call_news_unknown();
@@ -202,7 +218,8 @@ static enum dialect_fit fit(const struct conn *c, const struct call *call)
     return dialect_fit(&c->dialect, call->command, call->traits | (is_large ? DIALECT_LARGE : 0));
 }
 
-/* How it may be sent; behind a call of its client that is apart it goes the same way. What is sent once more was before that. */
+/* How a call may be sent. It goes apart also when a call of its client that came before it is there. A get that is sent a second time
+ * came before anything that is apart now. */
 static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
 {
     enum dialect_fit alone = fit(c, call);
@@ -211,7 +228,7 @@ static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
     return is_behind ? DIALECT_APART : alone;
 }
 
-/* A call that is in no FIFO: into the one where it belongs. */
+/* Puts a call that was taken out of the FIFO where it belongs. */
 static void place(struct conn *c, struct call *call)
 {
     if (call->marks & CALL_EXPIRED) {
@@ -228,8 +245,11 @@ static void place(struct conn *c, struct call *call)
     }
 }
 
+/* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave the FIFO
+ * together, and each goes back to its end or elsewhere. */
 static void release_all(struct conn *c)
 {
+    assert(c->held == c->head);
     struct call *call = fifo_detach(c);
     while (call) {
         struct call *next = call->next;
@@ -238,13 +258,14 @@ static void release_all(struct conn *c)
     }
 }
 
-/* Of a connection that takes one at a time: the first, when nothing is in flight and nothing is before it elsewhere. */
+/* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client has
+ * nothing on the usual connection either. */
 static bool may_go(const struct conn *c)
 {
     return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
 }
 
-/* Who hears that the server lacks a command may send another one, and that may begin the connection anew. */
+/* Lets one call go. Those before it that expired, or that the server does not know, end here. */
 static void release_one(struct conn *c)
 {
     while (c->state == CONN_READY && may_go(c)) {
@@ -263,7 +284,7 @@ static void release_one(struct conn *c)
     }
 }
 
-/* Lets those go that may be written now. READY, before c writes. */
+/* Lets the calls go that may be written now. If any did, the server's time to make progress begins. */
 static void release(struct conn *c)
 {
     assert(c->state == CONN_READY && c->held);
