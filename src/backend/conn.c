@@ -10,8 +10,8 @@
  * stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call that
  * is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
  *
- * What must be decided for the server goes up as news, and only from here: every way in which a connection can end is one of the
- * five functions at the end of this file.
+ * What must be decided for the server goes up as news. Each end that a connection notices is one of the five functions at the end of
+ * this file; nothing is closed there.
  */
 
 /* Seconds that a connection apart stays for the next request that needs one. */

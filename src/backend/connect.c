@@ -10,9 +10,17 @@
 
 #include "net/keepalive.h"
 
+/* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
+ *
+ * `version` comes first: every server knows it, so a line in answer proves that a server is there, and tells its version. `mn` comes
+ * next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and nothing may come
+ * behind the one line that is due; calls wait, because how they are written depends on the answers. A server that closes the
+ * connection after `mn`, several times in a row, is not sent one for a while (see closing).
+ */
+
 /* --- the way there ----------------------------------------------------------------------------- */
 
-/* A socket for the server's address, or -1 with errno. */
+/* Returns a non-blocking socket for the server's address, or -1 with errno. */
 static int open_socket(const struct addr *addr, const struct backend_settings *settings)
 {
     int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -25,7 +33,8 @@ static int open_socket(const struct addr *addr, const struct backend_settings *s
     return -1;
 }
 
-/* Asks the server something, from one state to the next. */
+/* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written to it
+ * before, is broken. */
 static void ask(struct conn *c, const char *question, enum conn_state state)
 {
     size_t len = strlen(question);
@@ -38,8 +47,10 @@ static void ask(struct conn *c, const char *question, enum conn_state state)
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
+/* Calls that waited are let go at the end of the turn, when send_flush comes to c. */
 static void become_ready(struct conn *c)
 {
+    assert(c->fd >= 0 && outq_is_empty(&c->out)); /* I10: no request before the server is known */
     c->failed = false;
     c->tried = 0;
     c->last_client = -1;
@@ -66,7 +77,7 @@ static void connected(struct conn *c)
         ask(c, "version\r\n", CONN_PROBING);
 }
 
-/* Begins to connect: 0 (it is), or errno. */
+/* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->fd is below 0 when there is no socket. */
 static int dial(struct conn *c)
 {
     const struct backends *set = c->backend->set;
@@ -77,12 +88,14 @@ static int dial(struct conn *c)
 
 void connect_resolve(struct conn *c)
 {
+    assert(c->fd < 0);
     if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
 void connect_begin(struct conn *c, const struct addr *addr)
 {
+    assert(c->fd < 0 && !ev_is_active(&c->io));
     char reason[BACKEND_REASON_MAX];
     c->peer = *addr;
     int error = dial(c);
@@ -103,6 +116,7 @@ void connect_begin(struct conn *c, const struct addr *addr)
 
 void connect_go_on(struct conn *c)
 {
+    assert(c->fd >= 0 && c->state != CONN_READY);
     int error = 0;
     socklen_t len = sizeof error;
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;
@@ -120,7 +134,7 @@ static bool begins_with(const struct span *line, const char *text)
     return line->len >= len && memcmp(line->at, text, len) == 0;
 }
 
-/* How much of a line may be shown: up to the first control byte, as the reason goes to clients. */
+/* How many bytes of a line may be shown: those before the first control byte, because the reason goes to clients. */
 static int shown_len(const struct span *line)
 {
     size_t n = 0;
@@ -128,7 +142,7 @@ static int shown_len(const struct span *line)
     return (int)n;
 }
 
-/* The version as the server wrote it: what stands behind VERSION. */
+/* Keeps the version as the server wrote it. */
 static void note_version(struct conn *c, const struct span *line)
 {
     const char *text = (const char *)line->at + strlen("VERSION ");
@@ -136,7 +150,7 @@ static void note_version(struct conn *c, const struct span *line)
     snprintf(c->backend->version, sizeof c->backend->version, "%.*s", len, text);
 }
 
-/* Why the line does not prove the server, into `why`; false when it does. */
+/* True: the line does not prove that the server serves; `why` gets the reason. */
 static bool proves_nothing(const struct conn *c, const struct span *line, char *why)
 {
     bool is_full = begins_with(line, "ERROR Too many open connections");
@@ -147,7 +161,7 @@ static bool proves_nothing(const struct conn *c, const struct span *line, char *
     return true;
 }
 
-/* Asks on, or not where that ended a connection before. */
+/* Sends `mn`, unless that ended connections before. */
 static void learn(struct conn *c)
 {
     c->is_unasked = c->dialect.closes = conn_now(c) < c->backend->shuns_noop_until;
@@ -181,14 +195,15 @@ static bool is_noop_answer(const struct span *line)
     return line->len == 4 && begins_with(line, "MN\r\n");
 }
 
-/* A server that knows `version` as memcached does says MN, or that it knows no such command. None answers with its version: that came
- * late, behind a line that nobody had asked for. */
+/* A server that answers `version` as memcached does answers `mn` with MN or an error. A VERSION line here is the answer to the question
+ * before: the line that was taken for it was not due. */
 static bool makes_no_sense(const struct conn *c, const struct span *line)
 {
     if (begins_with(line, "VERSION")) return true;
     return c->speaks_version && !is_noop_answer(line) && !is_error(line);
 }
 
+/* Servers that answer `version` in their own way may answer `mn` with any line: then they know no meta commands. */
 static void take_noop(struct conn *c, const struct span *line)
 {
     if (makes_no_sense(c, line)) {
@@ -203,8 +218,10 @@ static void take_noop(struct conn *c, const struct span *line)
     become_ready(c);
 }
 
+/* I3: exactly one line is due. */
 void connect_take_probe(struct conn *c, struct span span)
 {
+    assert(c->state == CONN_PROBING || c->state == CONN_LEARNING);
     struct arena *arena = c->backend->set->arena;
     const uint8_t *newline = memchr(span.at, '\n', span.len);
     if (!newline) {

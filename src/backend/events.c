@@ -8,13 +8,21 @@
 #include "backend/intake.h"
 #include "base/slab.h"
 
-enum { READ_AT_MOST = 64 * 1024 };
+/* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. Each first does what the
+ * connection can do alone and sends at most one report up as its last act, because a report may end the connection.
+ *
+ * The alarm goes through what may be late, the most general first: calls past their deadline, an address that does not come, a
+ * server that is late with call after call, an attempt that takes too long, a stream that stands still, an idle connection.
+ */
 
-/* Seconds: an alarm that is so late says that moongate itself stood still. */
+enum { READ_AT_MOST = 64 * 1024 }; /* bytes, so that other connections get their turn */
+
+/* Seconds: an alarm that comes so late shows that moongate itself stood still. */
 static const double LAG = 0.02;
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
+/* I3: nothing of an input is used after an anomaly. */
 static void take_input(struct conn *c, const struct inbuf_input *input)
 {
     c->progress = conn_now(c);
@@ -44,7 +52,7 @@ static void conn_readable(struct conn *c)
 
 /* --- alarms ------------------------------------------------------------------------------------ */
 
-/* While moongate stood still, answers came that are not read yet: they get a moment, once, before anything is given up. */
+/* True: moongate stood still, and answers may have come that are not read yet. They get LAG seconds, once, before anything fails. */
 static bool is_put_off(struct conn *c)
 {
     c->put_off = !c->put_off && conn_now(c) - c->alarm > LAG;
@@ -60,7 +68,7 @@ static const char *unready_reason(const struct conn *c)
 
 static const char QUESTION[] = "version\r\n";
 
-/* The call has no owner and its deadline is now, so that no drain waits for the answer. Without one the connection stalls. */
+/* The call has no owner, and its deadline is now so that no drain waits for the answer. When no answer comes the connection stalls. */
 static void ask_idle(struct conn *c)
 {
     struct request r = {.command_id = COMMAND_VERSION};
@@ -69,6 +77,7 @@ static void ask_idle(struct conn *c)
     conn_mark_unsent(c);
 }
 
+/* True: the state has lasted for connect_timeout. */
 static bool has_waited(const struct conn *c)
 {
     return conn_now(c) - c->since >= c->backend->settings.connect_timeout;
@@ -88,8 +97,8 @@ static void alarm_resolving(struct conn *c)
         conn_set_alarm(c, conn_next_alarm(c));
 }
 
-/* A NAT or a firewall that forgot an idle connection does not say so: the server is asked something now and then. A connection
- * apart is closed instead. */
+/* A NAT or a firewall may drop an idle connection without a word, so the server is sent a question now and then (setting
+ * idle_probe). A connection apart is closed instead. */
 static void alarm_idle(struct conn *c)
 {
     if (c->is_apart) {
@@ -102,6 +111,7 @@ static void alarm_idle(struct conn *c)
 
 static void conn_alarm(struct conn *c)
 {
+    assert(conn_sane(c));
     if (c->state == CONN_WAITING) {
         conn_tell(c, NEWS_RETRY);
         return;
@@ -161,18 +171,20 @@ struct conn *conn_create(struct backend *b)
     *c = (struct conn){.backend = b, .fd = -1, .state = CONN_IDLE};
     ev_init(&c->io, on_io);
     ev_init(&c->timer, on_alarm);
-    ev_set_priority(&c->timer, -1); /* what a turn brings is read before anything is late in it */
+    ev_set_priority(&c->timer, -1); /* what has come is read before anything counts as late */
     c->io.data = c->timer.data = c;
     return c;
 }
 
 void conn_destroy(struct conn *c)
 {
+    assert(c->state == CONN_IDLE && !c->unsent);
     slab_return(c, sizeof *c);
 }
 
 void conn_release(struct conn *c, const char *reason)
 {
+    assert(conn_sane(c));
     if (c->state == CONN_IDLE) return;
     conn_hang_up(c);
     c->failed = false;

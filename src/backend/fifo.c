@@ -6,9 +6,10 @@
 
 #include "backend/written.h"
 
-/* Calls that are held back: so many more, or fewer, and the bytes of their requests. */
+/* Adds n calls that are held back, and the bytes of their requests; negative: takes them off. */
 static void count_held(struct conn *c, int n, size_t bytes)
 {
+    assert(n >= 0 || c->held_n >= (uint32_t)-n);
     c->held_n += (uint32_t)n;
     c->held_bytes += bytes;
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
@@ -45,11 +46,12 @@ void fifo_add(struct conn *c, struct call *call)
 
 void fifo_unhold(struct conn *c)
 {
+    assert(c->held && c->held->wire);
     count_held(c, -1, -c->held->wire->bytes);
     c->held = c->held->next;
 }
 
-/* Responses come in rows: while one is dealt with, what the next one's will need comes out of memory. */
+/* Responses come in rows: while one is handled, the processor fetches what the next one needs. */
 static void fetch_ahead(const struct call *next)
 {
     if (!next) return;
@@ -57,9 +59,11 @@ static void fetch_ahead(const struct call *next)
     __builtin_prefetch(next->next);
 }
 
+/* Removes the first call. A call may have waited for its end: one held back here, or one apart of the same client. */
 static inline struct call *pop(struct conn *c)
 {
     struct call *call = c->head;
+    assert(call);
     if (call == c->held) fifo_unhold(c);
     c->head = call->next;
     if (!c->head) c->tail = NULL;
@@ -68,7 +72,7 @@ static inline struct call *pop(struct conn *c)
     c->last_client = call->affinity;
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
-    if (c->held) conn_mark_unsent(c); /* the next one may go */
+    if (c->held) conn_mark_unsent(c);
     if (c->backend->apart_held > 0) conn_tell(c, NEWS_CALL_ENDED);
     return call;
 }
@@ -89,7 +93,7 @@ struct call *fifo_detach(struct conn *c)
     return first;
 }
 
-/* Who hears of the end of a write shall find it noted. */
+/* A write is noted as ended before its owner runs: what the owner reads next comes after the write. */
 static void finish(struct conn *c, const struct call_news *news)
 {
     struct call *call = pop(c);
@@ -100,6 +104,7 @@ static void finish(struct conn *c, const struct call_news *news)
 
 void fifo_answer(struct conn *c, const struct call_news *news)
 {
+    assert(news->event == CALL_ANSWERED && c->depth > c->unwritten);
     struct board_server *stats = c->backend->stats;
     stats->responses++;
     stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
@@ -115,7 +120,8 @@ static const char *failure_text(const struct conn *c, const char *reason)
     return text;
 }
 
-/* The failures are counted before, so that an owner sees a settled connection. */
+/* All failures are counted before the first owner runs, so that it sees a settled connection. A call that an owner adds here meanwhile
+ * fails too. */
 void fifo_fail(struct conn *c, const char *reason)
 {
     if (!c->head) return;
@@ -126,12 +132,14 @@ void fifo_fail(struct conn *c, const char *reason)
     while (c->head) finish(c, &news);
 }
 
-/* What waits behind others is not the server's to answer yet; what is apart says nothing of its health. */
+/* True: the server is late with the call. It is not for a call that is held back behind others, as it has not got it; calls apart
+ * never count for the server's health. */
 static bool is_the_servers(const struct conn *c, bool is_held)
 {
     return !c->is_apart && (!is_held || c->state != CONN_READY);
 }
 
+/* Owners may append calls meanwhile: those are looked at as well. */
 void fifo_expire(struct conn *c)
 {
     double now = conn_now(c);

@@ -13,9 +13,10 @@ struct outq *held_wire(struct call *call)
     return call->wire;
 }
 
-/* Into the stream; a get's line was left open. */
+/* The line of a get was left open for further keys, here and in the stream. */
 void held_write(struct conn *c, struct call *call)
 {
+    assert(call->wire && call != c->held);
     if (c->line_open) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
     outq_splice(&c->out, call->wire);
@@ -26,13 +27,15 @@ void held_write(struct conn *c, struct call *call)
 
 /* --- a connection that ends -------------------------------------------------------------------- */
 
-/* It was written and is lost: it will be written once more. */
+/* A get that was written to the connection that ended: it is written a second time, and never a third. */
 static void hold_again(struct call *call)
 {
+    assert(!(call->marks & (CALL_SENT_AGAIN | CALL_HEARD)));
     call->marks |= CALL_SENT_AGAIN;
     call_write_again(call, held_wire(call));
 }
 
+/* What is not saved goes back into the FIFO, in its order, and fails there. */
 struct call *held_save(struct conn *c)
 {
     struct call *call = fifo_detach(c), *saved = NULL, **end = &saved;
@@ -55,6 +58,7 @@ void held_restore(struct conn *c, struct call *saved)
 {
     while (saved) {
         struct call *next = saved->next;
+        assert(saved->wire);
         fifo_push(c, saved);
         saved = next;
     }
