@@ -14,7 +14,7 @@
 
 #include "backend/conn.h"
 
-/* Closes c, whose descriptor is open, and goes on. */
+/* Closes c, whose descriptor is open, fails its calls or keeps them, and connects it again at once or later. `reason` is copied. */
 void closing_end(struct conn *c, enum conn_loss loss, const char *reason);
 
 /* The server counts as down, because of its calls' deadlines: closes all its connections, and the one apart that reports it. */

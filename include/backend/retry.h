@@ -1,37 +1,38 @@
 /* retry: when a connection is tried, and at which of its server's addresses.
  *
- * Owns nothing: works on the structs of conn and of data. The side that decides calls this; the connection itself never does.
+ * Owns nothing: works on the structs of conn and of data. It decides, so only files above it call it; the connection reports instead.
  */
 #ifndef MOONGATE_BACKEND_RETRY_H
 #define MOONGATE_BACKEND_RETRY_H
 
 #include "backend/conn.h"
 
-/* Connects to the address that c had last, or the first one; RESOLVING as long as there is none. No descriptor is open. */
+/* Connects to c->peer if that is still one of the addresses, else to the first one; RESOLVING as long as there is none. No descriptor is
+ * open. News may come before it returns. */
 void retry_now(struct conn *c);
 
-/* After the back-off, in WAITING. */
+/* Sets the alarm to the end of the back-off. WAITING only. */
 void retry_later(struct conn *c);
 
-/* The same address did not do: true when another one is left, which c->peer is then. */
+/* The attempt at c->peer failed. True: another address is left, and is c->peer now. False from READY. */
 bool retry_has_next(struct conn *c);
 
-/* Starts connecting, from IDLE; else nothing happens. */
+/* Connects from IDLE; in any other state nothing happens. */
 void retry_start(struct conn *c);
 
-/* Hangs up without a word and connects again. Nothing is in flight; calls that are held back stay. */
+/* Closes the connection, without news, and connects again. Nothing is in flight; calls that are held back stay. */
 void retry_anew(struct conn *c);
 
-/* From WAITING, whose time is over. While the server is down only its first connection tries. */
+/* The time of WAITING is over. While the server is down only its first connection tries. */
 void retry_due(struct conn *c);
 
-/* No attempt could begin: calls that wait fail. */
+/* There was no socket for an attempt: calls that wait fail with `reason`, which is copied. */
 void retry_without_socket(struct conn *c, const char *reason);
 
-/* The backend's host name was not resolved: calls that wait for that fail with backend->unresolved. */
+/* The backend's host name was not resolved: in RESOLVING, calls that wait fail with backend->unresolved. */
 void retry_without_address(struct conn *c);
 
-/* The backend's addresses have come or changed, and c is not READY: it tries them at once; its calls go on waiting. */
+/* The backend's addresses have come or changed, and c is not READY: it tries them at once, and its calls go on waiting. */
 void retry_elsewhere(struct conn *c);
 
 #endif

@@ -9,7 +9,17 @@
 #include "backend/held.h"
 #include "backend/retry.h"
 
-enum { NOOPS_LOST = 3 }; /* connections in a row that end on `mn`: the server does not like it */
+/* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has then.
+ * In order: whose fault it is; hang up; try the next address if the attempt has failed and one is left; else set the state, fail the
+ * calls that are lost, put back those that stay, connect again at once or later, and note the server's health.
+ *
+ * The state is set before the calls fail, so that an owner that sends another call finds the connection as it is. The health is noted
+ * last, when it is known whether the new attempt could begin.
+ */
+
+enum {
+    NOOPS_LOST = 3
+}; /* so many connections in a row ended after `mn`: none is sent for a while */
 
 /* --- whose fault it is ------------------------------------------------------------------------- */
 
@@ -18,13 +28,14 @@ static uint32_t in_flight(const struct conn *c)
     return c->depth - c->held_n;
 }
 
-/* A bit of a hash of its number. */
+/* One of 64 bits, by a hash of the client's number. */
 static uint64_t client_bit(uint32_t client)
 {
     return (uint64_t)1 << (client * 2654435769u >> 26);
 }
 
-/* Clients with calls in flight; an anomaly may also lie behind the answer that came last. */
+/* The bits of the clients with calls in flight. Bytes that are an anomaly may belong to the answer before, so the client whose call
+ * ended last counts too. */
 static uint64_t clients_of(const struct conn *c, enum conn_loss loss)
 {
     bool has_last = loss == LOST_TO_ANOMALY && c->last_client >= 0;
@@ -34,18 +45,19 @@ static uint64_t clients_of(const struct conn *c, enum conn_loss loss)
     return clients;
 }
 
-/* Some client is among those of each of the connections that ended lately: its requests may be why. */
+/* I9. True: some client had calls on each of the connections that ended lately, so its requests may be the reason. */
 static bool may_be_a_clients(struct conn *c, uint64_t clients)
 {
     struct backend *b = c->backend;
+    assert(clients && b->suspects);
     b->suspects &= clients;
     if (b->suspects) return true;
     b->suspects = ~(uint64_t)0;
     return false;
 }
 
-/* The server is to blame, not a client, nor that it had nothing to do. On a connection apart it is when it ends before anything
- * was asked. */
+/* True: the server is at fault, not a client, and the connection did not just end because it was idle. A connection apart shows a
+ * fault of the server only when it ends young and without ever having had a call in flight. */
 static bool is_fault(struct conn *c, enum conn_loss loss)
 {
     bool is_young = conn_now(c) - c->since < c->backend->settings.probe_min;
@@ -70,8 +82,8 @@ static void log_end(const struct conn *c, bool idle)
                  in_flight(c));
 }
 
-/* It ended, or said nothing, once `mn` was asked: the next connection asks again. When that goes on, `mn` is what the server does
- * not like: the one after it does not ask. True when there is one to try at once. */
+/* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn` again; when
+ * NOOPS_LOST have ended so, the next one does not. */
 static bool shuns_noop(struct conn *c, enum conn_loss loss)
 {
     struct backend *b = c->backend;
@@ -87,9 +99,11 @@ static bool shuns_noop(struct conn *c, enum conn_loss loss)
     return true;
 }
 
-/* Goes on without the connection: apart ones are made anew when they are needed. */
+/* What follows once the descriptor is closed. `saved`: calls that stay. A connection apart is connected again only for those; else when
+ * the next request needs it. */
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
+    assert(c->fd < 0 && (at_once || !saved));
     conn_set_state(c, c->is_apart && !at_once ? CONN_IDLE : CONN_WAITING);
     fifo_fail(c, c->reason);
     held_restore(c, saved);
@@ -101,7 +115,7 @@ static void go_on(struct conn *c, bool at_once, struct call *saved)
     if (!c->is_apart) backend_note_health(c->backend);
 }
 
-/* A server that closed a good connection may well take the next one: try at once, for its own fault only once. */
+/* A server that closed a good connection may well accept the next one. After a fault of its own it is tried at once only once. */
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;
@@ -115,6 +129,7 @@ static enum backend_fall cause_of(bool was_ready, bool late)
     return was_ready ? FALL_CLOSED : FALL_CONNECT;
 }
 
+/* A connection that was settled clears what was held against clients and server before. */
 void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
 {
     struct backends *set = c->backend->set;
@@ -153,5 +168,5 @@ void closing_end_late(struct conn *late)
         if (b->conns[i]->fd >= 0) closing_end(b->conns[i], LOST_TO_TIME, reason);
     }
     if (late->is_apart && late->fd >= 0) closing_end(late, LOST_TO_TIME, reason);
-    b->late = 0; /* what ends the next connections is something else */
+    b->late = 0; /* counted: connections that end later end for another reason */
 }

@@ -2,6 +2,10 @@
 
 #include "backend/conn.h"
 
+/* A server is down when every one of its connections refuses calls; those apart do not count. Each fall is logged, and changes
+ * set->changes, by which pools that rehash see that they must look again.
+ */
+
 static bool is_down(const struct backend *b)
 {
     for (uint32_t i = 0; i < b->settings.connections; i++) {
@@ -29,6 +33,7 @@ static void log_health(const struct backend *b)
         log_info("backend %s: back", b->name);
 }
 
+/* The others of a server that is back try at once: they waited for the first one. */
 void backend_note_health(struct backend *b)
 {
     struct backends *set = b->set;

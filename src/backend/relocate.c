@@ -1,5 +1,6 @@
 #include "backend/relocate.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +13,11 @@
 
 /* --- changes ----------------------------------------------------------------------------------- */
 
-/* The connection becomes that of a backend which nobody counts, so that the sweep takes it when its calls are done. */
+/* Gives the connection to a new backend that has no reference, so that the sweep frees both when its calls have ended. */
 static void part_with(struct backend *b, uint32_t at)
 {
     struct conn *old = b->conns[at];
+    assert(!b->leaves && conn_sane(old));
     struct backend *leaver = slab_borrow(sizeof *leaver);
     *leaver = *b;
     memset(leaver->apart, 0, sizeof leaver->apart);
@@ -31,9 +33,10 @@ static void part_with(struct backend *b, uint32_t at)
     old->backend = leaver;
     leaver->next = b->set->first;
     b->set->first = leaver;
-    b->conns[at] = conn_create(b); /* calls apart wait for none of the old one's */
+    b->conns[at] = conn_create(b); /* calls apart do not wait for the old one's */
 }
 
+/* One connection, after the addresses have changed. */
 static void relocate(struct backend *b, uint32_t at)
 {
     struct conn *c = b->conns[at];
@@ -53,10 +56,11 @@ static void relocate(struct backend *b, uint32_t at)
     retry_start(b->conns[at]);
 }
 
-/* Told by the loop, or while the backend is made. */
+/* A name_news_fn: called from the loop, or while the backend is made, when the resolver knows the name already. */
 static void on_names(void *owner, const struct name_news *news)
 {
     struct backend *b = owner;
+    assert(!b->leaves); /* one that leaves has no watch */
     uint32_t n = news->n < BACKEND_ADDRS_MAX ? news->n : BACKEND_ADDRS_MAX;
     if (n == 0) {
         snprintf(b->unresolved, sizeof b->unresolved, "not resolved: %s", news->failure);
@@ -76,7 +80,7 @@ void backend_locate(struct backend *b, const struct addr_spec *spec)
     struct addr addr;
     snprintf(b->unresolved, sizeof b->unresolved, "not resolved: no answer yet");
     memset(&addr, 0, sizeof addr);
-    if (b->set->dial || addr_spec_is_literal(spec, 0, &addr)) /* a set that dials needs none */
+    if (b->set->dial || addr_spec_is_literal(spec, 0, &addr)) /* a set that dials uses none */
         backend_set_addrs(b, &addr, 1);
     else if (b->set->resolver)
         b->watch = resolver_watch(b->set->resolver, spec->host, spec->port, on_names, b);

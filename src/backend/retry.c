@@ -11,8 +11,14 @@
 #include "backend/health.h"
 #include "backend/locate.h"
 
+/* A connection tries one address at a time. The one that did last is tried first, so that a server with several addresses keeps to
+ * one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down only
+ * the first connection tries: the others wait for what that one finds (backend_note_health wakes them).
+ */
+
 void retry_now(struct conn *c)
 {
+    assert(c->fd < 0 && c->backend->set->loop);
     const struct addr *addr = backend_addr(c->backend, &c->peer);
     if (addr)
         connect_begin(c, addr);
@@ -21,7 +27,8 @@ void retry_now(struct conn *c)
             c); /* the resolver goes on: no attempt of ours would bring an address sooner */
 }
 
-/* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
+/* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not come at
+ * the same moment. */
 static double back_off(const struct conn *c)
 {
     const struct backend_settings *s = &c->backend->settings;
@@ -65,6 +72,7 @@ void retry_due(struct conn *c)
 
 /* --- there is nothing to connect to ------------------------------------------------------------ */
 
+/* The calls that waited fail. Apart, nothing is tried before the next request needs it. */
 static void give_up(struct conn *c, enum conn_state state, const char *reason)
 {
     snprintf(c->reason, sizeof c->reason, "%s", reason);
@@ -84,11 +92,13 @@ void retry_without_socket(struct conn *c, const char *reason)
     give_up(c, CONN_WAITING, reason);
 }
 
+/* It stays RESOLVING, and refuses calls from now on (failed). */
 void retry_without_address(struct conn *c)
 {
     if (c->state == CONN_RESOLVING) give_up(c, CONN_RESOLVING, c->backend->unresolved);
 }
 
+/* An attempt at an address that is still the server's goes on. */
 void retry_elsewhere(struct conn *c)
 {
     assert(conn_sane(c) && c->state != CONN_READY);
