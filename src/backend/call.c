@@ -10,14 +10,27 @@
 #include "protocol/echo.h"
 #include "protocol/value.h"
 
+/* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when they
+ * outgrow that: most calls have one short key. A key is kept as it was sent, because the answer repeats it so, and as the client knows
+ * it, where a script rewrote it.
+ *
+ * The keys of a get are answered in the order sent, with the misses left out: so one mark (seen) that only moves on says which key a
+ * value may have (I2). A server that sends a value twice, or for another key, finds no key left.
+ */
+
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
 
-/* What stands before the bytes of a key: sent, and shown if shown_len > 0. */
+/* Stands before the bytes of each key: those sent, and those shown if shown_len > 0. Not aligned: read with memcpy. */
 struct record {
     uint32_t part;
     uint16_t sent_len;
     uint16_t shown_len;
 };
+
+static bool call_sane(const struct call *call)
+{
+    return call->keys_seen <= call->keys_n && call->seen <= call->used && call->used <= call->room;
+}
 
 static void make_room(struct call *call, uint32_t more)
 {
@@ -45,6 +58,7 @@ void call_add_key(struct call *call, const struct request *r)
     uint32_t keys = base64 ? 2 * KEY_WIRE_ROOM : (uint32_t)r->key_len + r->shown_key_len;
     uint32_t more = (uint32_t)sizeof record + keys;
     if (call->room - call->used < more) make_room(call, more);
+    assert(call->opaque_len == 0 && call->letters_len == 0); /* they come behind all keys */
     call->used += (uint32_t)sizeof record;
     record.sent_len = append_key(call, r, r->key_at, r->key_len);
     if (r->shown_key_at) record.shown_len = append_key(call, r, r->shown_key_at, r->shown_key_len);
@@ -52,7 +66,7 @@ void call_add_key(struct call *call, const struct request *r)
     call->keys_n++;
 }
 
-/* What O gave, behind the key. */
+/* Keeps the opaque, the token of flag O, behind the key. */
 static void add_opaque(struct call *call, const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag = at;
@@ -67,7 +81,7 @@ static void add_opaque(struct call *call, const struct request *r)
     call->used += (uint32_t)(len - 1);
 }
 
-/* The letters of the flags before k: they say where in the answer the key belongs. They take the place of an opaque. */
+/* The request goes without flag k. The letters of the flags before k say where in the answer the key belongs; they are the last bytes. */
 static void hide_key(struct call *call, const struct request *r)
 {
     if (call->room - call->used < ECHO_LETTERS_MAX) make_room(call, ECHO_LETTERS_MAX);
@@ -107,6 +121,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 
 void call_destroy(struct call *call)
 {
+    assert(call_sane(call));
     if (call->wire) {
         outq_release(call->wire);
         slab_return(call->wire, sizeof *call->wire);
@@ -149,11 +164,13 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
     return false;
 }
 
+/* True: the answer has the key and the opaque if they were to be repeated. */
 static bool has_repeated(const struct call *call, const struct response *r)
 {
     return (r->key || !(call->repeats & META_KEY)) && (r->opaque || !(call->repeats & META_OPAQUE));
 }
 
+/* True: the bytes on the wire are the base64 of that key. */
 static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *key, size_t len)
 {
     uint8_t plain[KEY_WIRE_ROOM];
@@ -161,8 +178,8 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
 }
 
-/* An item that is there answers mg and me with its key as it was stored, in base64 or plain, whichever the request had. Only mg's
- * answer says which. */
+/* A server answers mg and me with the key in the form in which the item was stored, base64 or plain, whatever form the request had.
+ * Only the answer to mg says in which (flag b). */
 static bool is_same_key(const struct call *call, const struct call_key *key,
                         const struct response *r)
 {
@@ -178,7 +195,7 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
                       : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
 }
 
-/* --- sending once more -------------------------------------------------------------------------- */
+/* --- sending a second time -------------------------------------------------------------------------- */
 
 bool call_may_be_sent_again(const struct call *call)
 {
@@ -188,6 +205,7 @@ bool call_may_be_sent_again(const struct call *call)
 
 void call_write_again(const struct call *call, struct outq *to)
 {
+    assert(call->keys_seen == 0 && !(call->marks & CALL_HIDES_KEY));
     const struct command_info *command = command_info(call->command);
     const uint8_t *at = call->bytes, *end = at + call->used;
     outq_append(to, command->text, command->text_len);
@@ -201,7 +219,7 @@ void call_write_again(const struct call *call, struct outq *to)
     }
 }
 
-/* --- keys that a server is not asked for ------------------------------------------------------- */
+/* --- keys that a server does not repeat ------------------------------------------------------- */
 
 size_t call_raw_key(const struct call *call, uint8_t *raw)
 {

@@ -11,9 +11,10 @@
 #include "backend/health.h"
 #include "backend/locate.h"
 
-/* A connection tries one address at a time. The one that did last is tried first, so that a server with several addresses keeps to
+/* A connection tries one address at a time. The one that it tried last comes first, so that a server with several addresses keeps to
  * one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down only
- * the first connection tries: the others wait for what that one finds (backend_note_health wakes them).
+ * the first connection tries: the others wait for what that one finds (backend_note_health wakes them). Without an address a
+ * connection only waits: the resolver tries on by itself, and then relocate begins.
  */
 
 void retry_now(struct conn *c)
@@ -23,8 +24,7 @@ void retry_now(struct conn *c)
     if (addr)
         connect_begin(c, addr);
     else
-        connect_resolve(
-            c); /* the resolver goes on: no attempt of ours would bring an address sooner */
+        connect_resolve(c);
 }
 
 /* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not come at
