@@ -15,7 +15,7 @@
  * it, where a script rewrote it.
  *
  * The keys of a get are answered in the order sent, with the misses left out: so one mark (seen) that only moves on says which key a
- * value may have (I2). A server that sends a value twice, or for another key, finds no key left.
+ * value may have (I2). A second value for the same key, or one for another key, finds no key left.
  */
 
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
@@ -195,7 +195,7 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
                       : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
 }
 
-/* --- sending a second time -------------------------------------------------------------------------- */
+/* --- sending a second time --------------------------------------------------------------------- */
 
 bool call_may_be_sent_again(const struct call *call)
 {
@@ -219,7 +219,7 @@ void call_write_again(const struct call *call, struct outq *to)
     }
 }
 
-/* --- keys that a server does not repeat ------------------------------------------------------- */
+/* --- keys that a server does not repeat -------------------------------------------------------- */
 
 size_t call_raw_key(const struct call *call, uint8_t *raw)
 {
