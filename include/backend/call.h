@@ -121,7 +121,7 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
 void call_pass_key(struct call *call);
 
 /* True when key and opaque of an answer to a meta command are those of this call. They may be left out where nothing was
- * found or done: some memcached have no more than EN and NF to say. */
+ * found or done: some versions of memcached answer EN or NF alone. */
 bool call_fits(const struct call *call, const struct response *r);
 
 /* Puts the key, as it was sent, into an answer that lacks it (CALL_HIDES_KEY) or has it raw. The result lies in memory of `arena`. */

@@ -124,7 +124,7 @@ void conn_flush(struct conn *c);
 
 /* --- news: see news.h */
 
-void conn_tell(struct conn *c, enum conn_event event);
+void conn_report(struct conn *c, enum conn_event event);
 
 /* The connection must go, because of something that did not happen in time. */
 void conn_close(struct conn *c, const char *reason);

@@ -1,6 +1,6 @@
-/* connect: a connection's way to its server: a socket, and what the server says to `version` and `mn`.
+/* connect: a connection's way to its server: a socket, and the answers to `version` and `mn`.
  *
- * Owns nothing: works on the struct of conn. `version` proves that a server is there (setting probe) and says which; `mn` shows
+ * Owns nothing: works on the struct of conn. `version` proves that a server is there (setting probe) and shows its version; `mn` shows
  * whether it knows meta commands. Both belong to the connection, not to the address: behind a balancer, or after a restart, the next
  * one may lead to another server. Which address is tried, and when, is decided above (see retry).
  */
@@ -20,7 +20,7 @@ void connect_resolve(struct conn *c);
 /* From CONNECTING: the socket is connected, or cannot be. */
 void connect_go_on(struct conn *c);
 
-/* From PROBING and LEARNING: what the server says. Calls that wait are not sent yet: nothing may come behind the answer. */
+/* From PROBING and LEARNING: bytes that the server sent. Calls that wait are not sent yet: nothing may come behind the answer. */
 void connect_take_probe(struct conn *c, struct span span);
 
 #endif

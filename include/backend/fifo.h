@@ -4,7 +4,7 @@
  * are counted here. Nothing here touches the socket or changes the connection's state.
  *
  * I1, I2: a call leaves the FIFO from its head only, when it is answered or when the connection has ended; a deadline that passes
- * takes its owner away and leaves it in its place.
+ * takes its owner away and leaves it where it is.
  */
 #ifndef MOONGATE_BACKEND_FIFO_H
 #define MOONGATE_BACKEND_FIFO_H

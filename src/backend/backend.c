@@ -14,8 +14,8 @@
 
 /* How a server is talked to, and in which order the files of this floor stand.
  *
- * The floor has two sides. One says what a connection does: it connects, proves its server, writes requests, matches responses with
- * calls and notices that time has passed. The other says what a server decides: when and where a connection is tried again, whether
+ * The floor has two sides. One is what a connection does: it connects, proves its server, writes requests, matches responses with
+ * calls and notices that time has passed. The other is what a server decides: when and where a connection is tried again, whether
  * the server is down, which connection takes a request. A file calls only files above it in this list:
  *
  *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
@@ -133,7 +133,7 @@ static bool settings_equal(const struct backend_settings *a, const struct backen
 
 /* --- news of its connections ------------------------------------------------------------------- */
 
-/* A conn_news_fn. Connections apart say nothing of the server's health. */
+/* A conn_news_fn. Connections apart do not count for the server's health. */
 static void on_conn(struct conn *c, const struct conn_news *news)
 {
     struct backend *b = c->backend;

@@ -14,7 +14,7 @@
  * outgrow that: most calls have one short key. A key is kept as it was sent, because the answer repeats it so, and as the client knows
  * it, where a script rewrote it.
  *
- * The keys of a get are answered in the order sent, with the misses left out: so one mark (seen) that only moves on says which key a
+ * The keys of a get are answered in the order sent, with the misses left out: so one offset (seen) that only grows shows which keys a
  * value may have (I2). A second value for the same key, or one for another key, finds no key left.
  */
 

@@ -95,7 +95,7 @@ static bool shuns_noop(struct conn *c, enum conn_loss loss)
     b->noops_lost = 0;
     b->shuns_noop_until = conn_now(c) + b->settings.probe_max;
     if (log_allows(&b->set->log, b->set->now))
-        log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
+        log_info("backend %s: no meta commands: it closes connections after mn", b->name);
     return true;
 }
 
@@ -115,7 +115,7 @@ static void go_on(struct conn *c, bool at_once, struct call *saved)
     if (!c->is_apart) backend_note_health(c->backend);
 }
 
-/* A server that closed a good connection may well accept the next one. After a fault of its own it is tried at once only once. */
+/* A server that closed a good connection may well accept the next one. After a fault of the server it is tried at once only once. */
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;

@@ -168,7 +168,7 @@ void conn_flush(struct conn *c)
 
 /* --- news -------------------------------------------------------------------------------------- */
 
-void conn_tell(struct conn *c, enum conn_event event)
+void conn_report(struct conn *c, enum conn_event event)
 {
     c->backend->on_conn(c, &(struct conn_news){.event = event});
 }

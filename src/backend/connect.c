@@ -12,7 +12,7 @@
 
 /* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
  *
- * `version` comes first: every server knows it, so a line in answer proves that a server is there, and tells its version. `mn` comes
+ * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version. `mn` comes
  * next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and nothing may come
  * behind the one line that is due; calls wait, because how they are written depends on the answers. A server that closes the
  * connection after `mn`, several times in a row, is not sent one for a while (see closing).
@@ -35,10 +35,10 @@ static int open_socket(const struct addr *addr, const struct backend_settings *s
 
 /* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written to it
  * before, is broken. */
-static void ask(struct conn *c, const char *question, enum conn_state state)
+static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
-    size_t len = strlen(question);
-    if (write(c->fd, question, len) != (ssize_t)len) {
+    size_t len = strlen(line);
+    if (write(c->fd, line, len) != (ssize_t)len) {
         conn_close(c, "the first write failed");
         return;
     }
@@ -57,7 +57,7 @@ static void become_ready(struct conn *c)
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
-    conn_tell(c, NEWS_READY);
+    conn_report(c, NEWS_READY);
     c->progress = c->since;
     c->backend->set->row->backend_connects++;
     c->backend->stats->connects++;
@@ -74,7 +74,7 @@ static void connected(struct conn *c)
     if (c->backend->settings.probe == PROBE_CONNECT)
         become_ready(c);
     else
-        ask(c, "version\r\n", CONN_PROBING);
+        send_probe(c, "version\r\n", CONN_PROBING);
 }
 
 /* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->fd is below 0 when there is no socket. */
@@ -168,7 +168,7 @@ static void learn(struct conn *c)
     if (c->is_unasked)
         become_ready(c);
     else
-        ask(c, "mn\r\n", CONN_LEARNING);
+        send_probe(c, "mn\r\n", CONN_LEARNING);
 }
 
 static void take_version(struct conn *c, const struct span *line)
@@ -228,7 +228,7 @@ void connect_take_probe(struct conn *c, struct span span)
         if (span.len < RESPONSE_LINE_MAX)
             inbuf_keep(&c->in, arena, span.at, span.len, 0);
         else
-            conn_anomaly(c, "desync: bytes that are no response");
+            conn_anomaly(c, "desync: bytes that are not a response");
         return;
     }
     struct span line = {span.at, (size_t)(newline - span.at) + 1};
@@ -236,7 +236,7 @@ void connect_take_probe(struct conn *c, struct span span)
         if (c->state == CONN_LEARNING && is_error(&line))
             conn_close(c, "several lines in answer to mn");
         else
-            conn_anomaly(c, "desync: bytes that nobody asked for");
+            conn_anomaly(c, "desync: unsolicited bytes");
         return;
     }
     inbuf_keep(&c->in, arena, newline + 1, 0, 0);

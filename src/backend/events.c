@@ -66,13 +66,13 @@ static const char *unready_reason(const struct conn *c)
     return c->state == CONN_LEARNING ? "no answer to mn" : "connect timeout";
 }
 
-static const char QUESTION[] = "version\r\n";
+static const char PROBE_LINE[] = "version\r\n";
 
 /* The call has no owner, and its deadline is now so that no drain waits for the answer. When no answer comes the connection stalls. */
-static void ask_idle(struct conn *c)
+static void probe_idle(struct conn *c)
 {
     struct request r = {.command_id = COMMAND_VERSION};
-    outq_append(&c->out, QUESTION, sizeof QUESTION - 1);
+    outq_append(&c->out, PROBE_LINE, sizeof PROBE_LINE - 1);
     fifo_add(c, call_create(&r, conn_now(c), NULL, NULL));
     conn_mark_unsent(c);
 }
@@ -92,7 +92,7 @@ static bool is_stalled(const struct conn *c)
 static void alarm_resolving(struct conn *c)
 {
     if (!c->failed && has_waited(c))
-        conn_tell(c, NEWS_NO_ADDRESS);
+        conn_report(c, NEWS_NO_ADDRESS);
     else
         conn_set_alarm(c, conn_next_alarm(c));
 }
@@ -105,7 +105,7 @@ static void alarm_idle(struct conn *c)
         conn_release(c, "not needed");
         return;
     }
-    ask_idle(c);
+    probe_idle(c);
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
@@ -113,7 +113,7 @@ static void conn_alarm(struct conn *c)
 {
     assert(conn_sane(c));
     if (c->state == CONN_WAITING) {
-        conn_tell(c, NEWS_RETRY);
+        conn_report(c, NEWS_RETRY);
         return;
     }
     if (is_put_off(c)) return;
@@ -121,7 +121,7 @@ static void conn_alarm(struct conn *c)
     if (c->state == CONN_RESOLVING)
         alarm_resolving(c);
     else if (backend_is_late(c->backend))
-        conn_tell(c, NEWS_LATE);
+        conn_report(c, NEWS_LATE);
     else if (c->state != CONN_READY && has_waited(c))
         conn_close(c, unready_reason(c));
     else if (is_stalled(c))
@@ -139,7 +139,7 @@ static void conn_writable(struct conn *c)
     if (c->state != CONN_READY)
         connect_go_on(c);
     else if (c->held)
-        conn_tell(c, NEWS_ROOM);
+        conn_report(c, NEWS_ROOM);
     else
         conn_flush(c);
 }

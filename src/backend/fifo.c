@@ -73,7 +73,7 @@ static inline struct call *pop(struct conn *c)
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
     if (c->held) conn_mark_unsent(c);
-    if (c->backend->apart_held > 0) conn_tell(c, NEWS_CALL_ENDED);
+    if (c->backend->apart_held > 0) conn_report(c, NEWS_CALL_ENDED);
     return call;
 }
 

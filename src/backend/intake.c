@@ -58,7 +58,7 @@ static enum taken take_single(struct intake *in, struct response *r)
         return TAKEN_NEED;
     }
     if (memcmp(r->bytes + r->len, "END\r\n", strlen("END\r\n")) != 0)
-        return wrong(in, "desync: no END behind the value of a single key");
+        return wrong(in, "desync: no END after the value of a single key");
     r->len += strlen("END\r\n");
     call_key(in->c->head, &news.key);
     fifo_answer(in->c, &news);
@@ -71,7 +71,7 @@ static enum taken take_value(struct intake *in, struct response *r)
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
-        return wrong(in, "desync: a value for a key that was not asked for");
+        return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
     call_tell(call, &news);
     call_pass_key(call);
@@ -119,7 +119,7 @@ static enum taken take_response(struct intake *in, struct response *r)
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
     in->is_refusal = !in_step;
-    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
+    return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
 }
 
 /* True: no call has been written whose response is not here yet. */
@@ -141,12 +141,12 @@ static enum response_status parse(const struct call *call, const uint8_t *at, si
 /* Uses one response, the one at `at`. */
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
-    if (awaits_nothing(in->c)) return wrong(in, "desync: bytes that nobody asked for");
+    if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
     in->c->head->marks |= CALL_HEARD;
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
-    default: return wrong(in, "desync: bytes that are no response");
+    default: return wrong(in, "desync: bytes that are not a response");
     }
 }
 
