@@ -34,6 +34,7 @@ static bool call_sane(const struct call *call)
 
 static void make_room(struct call *call, uint32_t more)
 {
+    assert(call_sane(call));
     uint32_t room = (call->used + more) * 2;
     uint8_t *bytes = slab_borrow(room);
     memcpy(bytes, call->bytes, call->used);
@@ -58,7 +59,7 @@ void call_add_key(struct call *call, const struct request *r)
     uint32_t keys = base64 ? 2 * KEY_WIRE_ROOM : (uint32_t)r->key_len + r->shown_key_len;
     uint32_t more = (uint32_t)sizeof record + keys;
     if (call->room - call->used < more) make_room(call, more);
-    assert(call->opaque_len == 0 && call->letters_len == 0); /* they come behind all keys */
+
     call->used += (uint32_t)sizeof record;
     record.sent_len = append_key(call, r, r->key_at, r->key_len);
     if (r->shown_key_at) record.shown_len = append_key(call, r, r->shown_key_at, r->shown_key_len);
@@ -74,6 +75,7 @@ static void add_opaque(struct call *call, const struct request *r)
     while (request_next_flag(&at, end, &flag, &len) && *flag != 'O') {
     }
     if (len - 1 > OPAQUE_MAX) return; /* the server will refuse it */
+    assert(call->keys_n == 1 && call_sane(call));
     if (call->room - call->used < len) make_room(call, (uint32_t)len);
     call->opaque_at = call->used;
     call->opaque_len = (uint8_t)(len - 1);
@@ -121,7 +123,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 
 void call_destroy(struct call *call)
 {
-    assert(call_sane(call));
+    assert(call->used <= call->room);
     if (call->wire) {
         outq_release(call->wire);
         slab_return(call->wire, sizeof *call->wire);

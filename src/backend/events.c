@@ -148,7 +148,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
     struct conn *c = io->data;
     (void)loop;
-    assert(conn_sane(c));
+    assert(c->fd >= 0 && c->held_n <= c->unwritten && c->unwritten <= c->depth);
     if (events & EV_WRITE) {
         conn_writable(c);
         if (c->state != CONN_READY) return;

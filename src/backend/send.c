@@ -299,7 +299,7 @@ static void release(struct conn *c)
 
 void send_flush(struct conn *c)
 {
-    conn_end_line(c);
+    if (c->held || c->state != CONN_READY) conn_end_line(c);
     if (c->held && c->state == CONN_READY) release(c);
     if (c->state == CONN_READY) conn_flush(c);
 }
