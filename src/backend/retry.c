@@ -77,6 +77,7 @@ static void give_up(struct conn *c, enum conn_state state, const char *reason)
 {
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     c->failed = !c->is_apart;
+    c->line_open = false; /* the call whose line it was fails below */
     conn_set_state(c, c->is_apart ? CONN_IDLE : state);
     conn_set_alarm(c, INFINITY);
     fifo_fail(c, c->reason);
