@@ -32,6 +32,7 @@ static bool call_sane(const struct call *call)
     return call->keys_seen <= call->keys_n && call->seen <= call->used && call->used <= call->room;
 }
 
+/* Moves the bytes to a block at least twice as large, so that a get of many keys moves them seldom. */
 static void make_room(struct call *call, uint32_t more)
 {
     assert(call_sane(call));
@@ -51,6 +52,7 @@ static uint16_t append_key(struct call *call, const struct request *r, uintptr_t
     return (uint16_t)n;
 }
 
+/* Base64 keys take the most room that a key can take, as their length on the wire is known only once they are written. */
 void call_add_key(struct call *call, const struct request *r)
 {
     struct record record = {.part = r->part};
@@ -59,7 +61,6 @@ void call_add_key(struct call *call, const struct request *r)
     uint32_t keys = base64 ? 2 * KEY_WIRE_ROOM : (uint32_t)r->key_len + r->shown_key_len;
     uint32_t more = (uint32_t)sizeof record + keys;
     if (call->room - call->used < more) make_room(call, more);
-
     call->used += (uint32_t)sizeof record;
     record.sent_len = append_key(call, r, r->key_at, r->key_len);
     if (r->shown_key_at) record.shown_len = append_key(call, r, r->shown_key_at, r->shown_key_len);
@@ -132,6 +133,7 @@ void call_destroy(struct call *call)
     slab_return(call, SIZE);
 }
 
+/* shown falls back to sent, so that owners need not know whether a script rewrote the key. */
 bool call_key(const struct call *call, struct call_key *key)
 {
     struct record record;
@@ -158,6 +160,7 @@ void call_pass_key(struct call *call)
     call->keys_seen++;
 }
 
+/* Compares bytes with the key as sent: a get has no base64 keys. Skipped keys are misses, which the owner sees by their absence. */
 bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct call_key *key)
 {
     for (; call_key(call, key); call_pass_key(call)) {
@@ -199,6 +202,8 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
 
 /* --- sending a second time --------------------------------------------------------------------- */
 
+/* A get changes nothing, so the server may see it twice. Other reads may not be repeated: gat changes the item's exptime, and a meta get may
+ * change the item too. */
 bool call_may_be_sent_again(const struct call *call)
 {
     bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
@@ -244,6 +249,7 @@ void call_put_key(const struct call *call, struct response *r, struct arena *are
                     key.sent_len, to);
 }
 
+/* Only HD and VA must repeat what was asked; what any answer repeats must be right. */
 bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;

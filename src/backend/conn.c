@@ -38,6 +38,7 @@ bool conn_sane(const struct conn *c)
     return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0);
 }
 
+/* ready is the statistics' number of connections in READY. Connections apart are not counted in it. */
 void conn_set_state(struct conn *c, enum conn_state state)
 {
     assert((c->fd >= 0) == is_open(state)); /* the descriptor changes first */
@@ -46,6 +47,8 @@ void conn_set_state(struct conn *c, enum conn_state state)
     c->since = conn_now(c);
 }
 
+/* A first attempt makes calls wait, as it ends soon one way or the other. After one that failed, calls fail at once until a later
+ * attempt succeeds, so that a server that is down costs its clients no time. */
 bool conn_refuses(const struct conn *c)
 {
     return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
@@ -65,6 +68,8 @@ void conn_hang_up(struct conn *c)
 
 /* --- interest ---------------------------------------------------------------------------------- */
 
+/* Most calls change nothing: then the loop is left alone. The socket is watched for room only while something waits to be written,
+ * for bytes only when some are due or would be an anomaly. */
 void conn_watch(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -88,6 +93,7 @@ void conn_mark_unsent(struct conn *c)
     set->unsent = c;
 }
 
+/* Rare: only when the connection is freed. */
 void conn_forget_unsent(struct conn *c)
 {
     struct conn **p = &c->backend->set->unsent;
@@ -98,6 +104,7 @@ void conn_forget_unsent(struct conn *c)
 
 /* --- the alarm --------------------------------------------------------------------------------- */
 
+/* A server is probed with `version`, so only one that answers it as memcached does. */
 double conn_idle_end(const struct conn *c)
 {
     double after = c->backend->settings.idle_probe;
@@ -116,6 +123,7 @@ static double first_deadline(const struct conn *c)
     return at;
 }
 
+/* The first deadline counts in every state in which calls wait. */
 double conn_next_alarm(const struct conn *c)
 {
     const struct backend_settings *s = &c->backend->settings;
@@ -149,12 +157,15 @@ void conn_wake(struct conn *c)
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
+/* The line of a held call has no end in c->out: it is not there yet. */
 void conn_end_line(struct conn *c)
 {
     if (c->line_open && !c->held) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
 }
 
+/* From here on bytes may answer any call that is not held back, though the socket may take only a part of them now: a server may
+ * answer the first request before it has the second. */
 void conn_flush(struct conn *c)
 {
     assert(c->state == CONN_READY);

@@ -66,6 +66,7 @@ static void become_ready(struct conn *c)
     conn_mark_unsent(c);
 }
 
+/* What was known of the server before is forgotten: it may be another one now. */
 static void connected(struct conn *c)
 {
     c->dialect = (struct dialect){0};
@@ -93,6 +94,7 @@ void connect_resolve(struct conn *c)
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
+/* A unix socket, or one to the same machine, may be connected at once. */
 void connect_begin(struct conn *c, const struct addr *addr)
 {
     assert(c->fd < 0 && !ev_is_active(&c->io));
@@ -142,7 +144,7 @@ static int shown_len(const struct span *line)
     return (int)n;
 }
 
-/* Keeps the version as the server wrote it. */
+/* Keeps the version as the server wrote it: clients that send `version` get the lowest one. */
 static void note_version(struct conn *c, const struct span *line)
 {
     const char *text = (const char *)line->at + strlen("VERSION ");
@@ -150,7 +152,8 @@ static void note_version(struct conn *c, const struct span *line)
     snprintf(c->backend->version, sizeof c->backend->version, "%.*s", len, text);
 }
 
-/* True: the line does not prove that the server serves; `why` gets the reason. */
+/* True: the line does not prove that the server serves; `why` gets the reason. memcached sends the first of these to connections over its
+ * limit, whatever they send. */
 static bool proves_nothing(const struct conn *c, const struct span *line, char *why)
 {
     bool is_full = begins_with(line, "ERROR Too many open connections");
@@ -171,6 +174,7 @@ static void learn(struct conn *c)
         send_probe(c, "mn\r\n", CONN_LEARNING);
 }
 
+/* A server whose version is not a number is not known: dialect.version stays 0, and b->version as it was. */
 static void take_version(struct conn *c, const struct span *line)
 {
     char why[BACKEND_REASON_MAX];
@@ -218,7 +222,8 @@ static void take_noop(struct conn *c, const struct span *line)
     become_ready(c);
 }
 
-/* I3: exactly one line is due. */
+/* I3: exactly one line is due. More bytes behind it are not a response to anything, with one exception: a server that does not know
+ * `mn` may answer with several lines. That is its way to refuse the command, so the connection counts as lost to `mn`. */
 void connect_take_probe(struct conn *c, struct span span)
 {
     assert(c->state == CONN_PROBING || c->state == CONN_LEARNING);

@@ -6,6 +6,13 @@
 
 #include "backend/written.h"
 
+/* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart from
+ * two: conn_flush sets unwritten when it writes, and `join` in send.c adds bytes to a call that is held back.
+ *
+ * unwritten counts the calls at the end of the list of which no byte was given to the socket, those held back among them. It tells
+ * intake whether a byte can be an answer, so a call counts from the moment it is pushed until conn_flush.
+ */
+
 /* Adds n calls that are held back, and the bytes of their requests; negative: takes them off. */
 static void count_held(struct conn *c, int n, size_t bytes)
 {
@@ -15,6 +22,7 @@ static void count_held(struct conn *c, int n, size_t bytes)
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
 }
 
+/* A call that comes a second time, after its connection ended, keeps the time when it was first sent. */
 void fifo_push(struct conn *c, struct call *call)
 {
     assert(call->wire || !c->held);
@@ -102,6 +110,7 @@ static void finish(struct conn *c, const struct call_news *news)
     call_destroy(call);
 }
 
+/* Any answer ends a row of calls that were late, errors too: the server is there. */
 void fifo_answer(struct conn *c, const struct call_news *news)
 {
     assert(c->depth > c->unwritten); /* I2: the first call was written */

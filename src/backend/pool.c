@@ -80,6 +80,7 @@ static int by_length(const void *a, const void *b)
     return x != y ? (x > y) - (x < y) : by_name(a, b);
 }
 
+/* Some clients sort servers before they count them; a selector that counts must see the same order. */
 static void sort_members(struct pool *p)
 {
     static int (*const compare[ORDER_COUNT])(const void *, const void *) = {
@@ -94,7 +95,8 @@ static struct selector_server as_server(const struct pool *p, const struct pool_
     return (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
 }
 
-/* Builds the selector over the members that are not ejected. */
+/* Builds the selector over the members that are not ejected. Their order is that of the members, so that a server that comes back gets
+ * the keys that it had. */
 static void build(struct pool *p)
 {
     struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
@@ -177,6 +179,7 @@ const char *pool_close(struct pool *p)
     return NULL;
 }
 
+/* The new members are made beside the old ones, so that an error changes nothing. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n)
 {
     struct pool old = *p;

@@ -51,6 +51,7 @@ static uint32_t line_limit(const struct backend *b, const struct request *r)
     return is_gat && b->settings.line_max > GAT_LINE ? GAT_LINE : b->settings.line_max;
 }
 
+/* True: the line takes that key too. */
 static bool has_room(const struct backend *b, const struct call *call, const struct request *r)
 {
     uint32_t keys = b->settings.keys_per_get;
@@ -84,6 +85,7 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
     return true;
 }
 
+/* A long value in a blob is not copied: the queue takes a reference to the blob. */
 static void write_value(struct outq *out, const struct request *r)
 {
     const uint8_t *value = (const uint8_t *)r->value_at;
@@ -91,7 +93,7 @@ static void write_value(struct outq *out, const struct request *r)
     outq_append(out, "\r\n", 2);
 }
 
-/* Many requests may be held back for long: a short one gets memory of its exact size, a long value is shared with the request. */
+/* Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that holds it. */
 static void write_held(struct conn *conn, struct call *call, const struct request *r)
 {
     uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
@@ -135,6 +137,7 @@ static bool may_ask_again(const struct conn *conn)
            conn_now(conn) >= conn->backend->shuns_noop_until;
 }
 
+/* What is special about r for this server. */
 static unsigned traits_of(const struct backend *b, const struct request *r)
 {
     return dialect_traits(r) | (r->value_len >= b->large_value ? DIALECT_LARGE : 0);

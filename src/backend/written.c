@@ -4,7 +4,7 @@
 
 #include "protocol/text.h"
 
-/* Seconds until the server carries out a flush_all. */
+/* The delay of a flush_all is its first argument; without one it is carried out at once. */
 static double flush_delay(const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at;
@@ -14,6 +14,7 @@ static double flush_delay(const struct request *r)
     return text_read_digits(at, len, &seconds) ? (double)seconds : 0;
 }
 
+/* A flush_all writes every key. Administrative commands and `me` write none, nor do meta commands whose flags only read. */
 bool written_may(const struct request *r)
 {
     if (r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS || r->fill) return false;
