@@ -1,11 +1,13 @@
 /* apart: connections of a backend for requests that could be refused with their value left in the stream (I10).
  *
- * Owned by the backend beside its other connections; up to BACKEND_APART are made when they are needed, and apart_destroy frees them.
- * A request for which dialect_fit returns DIALECT_APART travels there while no other call is in flight on that connection, which is
- * closed after a refusal. The client's number picks one. They count neither for the server's health nor among its connections.
+ * Owned by the backend beside its other connections; up to BACKEND_APART are made when they are needed, and apart_destroy frees
+ * them. A request for which dialect_fit returns DIALECT_APART travels there while no other call is in flight on that connection,
+ * which is closed after a refusal. The client's number picks one. They count neither for the server's health nor among its
+ * connections.
  *
- * A client's requests reach the server in the client's order all the same (I1): its first one apart waits until all that the client sent
- * before on its usual connection has ended, and what the client sends next goes apart too, as long as one of its calls is there.
+ * A client's requests reach the server in the client's order all the same (I1): its first one apart waits until all that the
+ * client sent before on its usual connection has ended, and what the client sends next goes apart too, as long as one of its
+ * calls is there.
  */
 #ifndef MOONGATE_BACKEND_APART_H
 #define MOONGATE_BACKEND_APART_H

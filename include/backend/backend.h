@@ -1,7 +1,7 @@
 /* backend: the memcached servers of a worker, each with its connections.
  *
- * The set owns its backends; a pool that names one holds a reference (backend_take, backend_give). A reload finds the unchanged ones
- * in the set and keeps their connections; one that no pool names any more finishes the calls in flight and is freed by
+ * The set owns its backends; a pool that names one holds a reference (backend_take, backend_give). A reload finds the unchanged
+ * ones in the set and keeps their connections; one that no pool names any more finishes the calls in flight and is freed by
  * backends_sweep. Each worker has one set, its loop calls it, and nothing is locked.
  */
 #ifndef MOONGATE_BACKEND_BACKEND_H
@@ -24,8 +24,8 @@ void backends_stop(struct backends *set);
 /* Closes all connections and frees all backends; outstanding calls fail. */
 void backends_release(struct backends *set);
 
-/* Finds or makes a backend, and gives the caller a reference. Two pools share one when the names, which contain the address, and all
- * settings are equal. A host name is looked up at once; nothing connects before backends_start. */
+/* Finds or makes a backend, and gives the caller a reference. Two pools share one when the names, which contain the address,
+ * and all settings are equal. A host name is looked up at once; nothing connects before backends_start. */
 struct backend *backends_get(struct backends *set, const char *name, const struct addr_spec *spec,
                              const struct backend_settings *settings);
 

@@ -1,8 +1,8 @@
 /* call: one request sent to one backend, waiting in its connection's FIFO for the response.
  *
- * call_create makes it; the connection owns it from fifo_push on and destroys it after its last event. Its owner (the reply on the
- * client's side, or a leg of a flow) gets the events through `done`. Without an owner (noreply, a deadline that passed) the response is
- * read and dropped, so that the stream stays in step (I2, I5).
+ * call_create makes it; the connection owns it from fifo_push on and destroys it after its last event. Its owner (the reply on
+ * the client's side, or a leg of a flow) gets the events through `done`. Without an owner (noreply, a deadline that passed) the
+ * response is read and dropped, so that the stream stays in step (I2, I5).
  */
 #ifndef MOONGATE_BACKEND_CALL_H
 #define MOONGATE_BACKEND_CALL_H
@@ -51,8 +51,8 @@ struct call_news {
     const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
 };
 
-/* Takes one event of a call for its owner, which may send other calls from there. The news are valid until it returns. It must not free
- * connections or servers. */
+/* Takes one event of a call for its owner, which may send other calls from there. The news are valid until it returns. It must
+ * not free connections or servers. */
 typedef void call_done_fn(void *owner, const struct call_news *news);
 
 /* What else a connection must know of a call, as bits. */
@@ -124,7 +124,8 @@ void call_pass_key(struct call *call);
  * found or done: some versions of memcached answer EN or NF alone. */
 bool call_fits(const struct call *call, const struct response *r);
 
-/* Puts the key, as it was sent, into an answer that lacks it (CALL_HIDES_KEY) or has it raw. The result lies in memory of `arena`. */
+/* Puts the key, as it was sent, into an answer that lacks it (CALL_HIDES_KEY) or has it raw. The result lies in memory of
+ * `arena`. */
 void call_put_key(const struct call *call, struct response *r, struct arena *arena);
 
 /* Decodes the key of a call that was sent in base64, into `raw`, which has KEY_MAX bytes. Returns its length. */

@@ -1,7 +1,7 @@
 /* conn: one connection to a server: its state and its FIFO of calls.
  *
- * Owned by its backend, made and freed by events.h. It owns the descriptor and the calls. Here is what the files of this floor do with
- * its state, interest and alarm; see connect for its way to READY, fifo and held for its calls, closing for its end.
+ * Owned by its backend, made and freed by events.h. It owns the descriptor and the calls. Here is what the files of this floor do
+ * with its state, interest and alarm; see connect for its way to READY, fifo and held for its calls, closing for its end.
  */
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
@@ -23,12 +23,12 @@ enum conn_state {
     CONN_WAITING,    /* the timer: try again; calls are refused at once */
 };
 
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last held_n
- * calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth.
- * I1: calls end in the order of the FIFO, which is the order in which their requests were written.
- * I2: the response at hand is that of the first call. Without a call that was written (depth == unwritten) no byte is due.
- * I3: a connection whose bytes do not fit its calls is closed, and no byte after that is used.
- * I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one cut response at most. */
+/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
+ * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth. I1: calls end in the
+ * order of the FIFO, which is the order in which their requests were written. I2: the response at hand is that of the first
+ * call. Without a call that was written (depth == unwritten) no byte is due. I3: a connection whose bytes do not fit its calls
+ * is closed, and no byte after that is used. I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one
+ * cut response at most. */
 struct conn {
     ev_io io;
     ev_timer timer;
@@ -55,12 +55,11 @@ struct conn {
     struct conn *next_unsent; /* in the set's list of connections with something to write */
     bool unsent;              /* in that list */
     bool failed;              /* the last attempt did not become ready */
-    uint32_t
-        troubles; /* attempts and connections in a row that ended early: the back-off grows with it */
-    double since;    /* when state was entered; this and the next ones as backends.now */
-    double alarm;    /* when the timer is due */
-    bool put_off;    /* the timer was late and was set once more */
-    double progress; /* when the server last sent a byte, or began to be awaited */
+    uint32_t troubles;        /* ends in a row that were too early; the back-off grows with them */
+    double since;             /* when state was entered; this and the next ones as backends.now */
+    double alarm;             /* when the timer is due */
+    bool put_off;             /* the timer was late and was set once more */
+    double progress;          /* when the server last sent a byte, or began to be awaited */
     char reason[BACKEND_REASON_MAX]; /* why it ended last */
 };
 

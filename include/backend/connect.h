@@ -1,8 +1,8 @@
 /* connect: a connection's way to its server: a socket, and the answers to `version` and `mn`.
  *
- * Owns nothing: works on the struct of conn. `version` proves that a server is there (setting probe) and shows its version; `mn` shows
- * whether it knows meta commands. Both belong to the connection, not to the address: behind a balancer, or after a restart, the next
- * one may lead to another server. Which address is tried, and when, is decided above (see retry).
+ * Owns nothing: works on the struct of conn. `version` proves that a server is there (setting probe) and shows its version; `mn`
+ * shows whether it knows meta commands. Both belong to the connection, not to the address: behind a balancer, or after a restart,
+ * the next one may lead to another server. Which address is tried, and when, is decided above (see retry).
  */
 #ifndef MOONGATE_BACKEND_CONNECT_H
 #define MOONGATE_BACKEND_CONNECT_H

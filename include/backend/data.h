@@ -39,11 +39,11 @@ typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 /* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
 enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
 
-/* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no watch
- * and nothing apart; apart_held counts the calls that the connections apart hold back.
- * I6: a request is refused while its connection holds settings.depth calls, or too many bytes of requests.
- * I9: `suspects` holds the clients that had calls on each of the connections that ended since one was settled; as long as one is
- * left, a client's requests may be the reason and the server is not at fault. */
+/* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no
+ * watch and nothing apart; apart_held counts the calls that the connections apart hold back. I6: a request is refused while
+ * its connection holds settings.depth calls, or too many bytes of requests. I9: `suspects` holds the clients that had calls on
+ * each of the connections that ended since one was settled; as long as one is left, a client's requests may be the reason and
+ * the server is not at fault. */
 struct backend {
     struct backend *next; /* in the set */
     struct backends *set;

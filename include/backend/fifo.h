@@ -14,7 +14,8 @@
 /* Appends a call, which the connection owns from then on. One with call->wire is held back. */
 void fifo_push(struct conn *c, struct call *call);
 
-/* The same for a new call; sets the alarm where it would be too late for it. The request is in c->out already, or in call->wire. */
+/* The same for a new call; sets the alarm where it would be too late for it. The request is in c->out already, or in
+ * call->wire. */
 void fifo_add(struct conn *c, struct call *call);
 
 /* Removes the first call without an event; the caller owns it. */

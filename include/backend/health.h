@@ -1,4 +1,5 @@
-/* health: whether a server is down, which is so when none of its connections takes calls. The record is the backend's (see data). */
+/* health: whether a server is down, which is so when none of its connections takes calls. The record is the backend's (see
+ * data). */
 #ifndef MOONGATE_BACKEND_HEALTH_H
 #define MOONGATE_BACKEND_HEALTH_H
 

@@ -1,7 +1,8 @@
-/* news: what a connection reports to the code that decides for its server. A plain value on the stack of the connection's function.
+/* news: what a connection reports to the code that decides for its server. A plain value on the stack of the connection's
+ * function.
  *
- * Calls go down (backend to closing, retry, events, connect, fifo, conn); news are the one way up. They are for what happens rarely:
- * a request and its response cause none.
+ * Calls go down (backend to closing, retry, events, connect, fifo, conn); news are the one way up. They are for what happens
+ * rarely: a request and its response cause none.
  */
 #ifndef MOONGATE_BACKEND_NEWS_H
 #define MOONGATE_BACKEND_NEWS_H
@@ -33,9 +34,9 @@ struct conn_news {
     const char *reason;  /* LOST, NO_SOCKET: without CRLF; valid during the call */
 };
 
-/* Takes one event of c. It may hang up, connect again, fail or write calls, and so run the owners of calls, which may send others.
- * It never frees c. The caller returns to the loop, or looks at c's state again before it goes on. CALL_ENDED only puts
- * connections on the list of those to be written. */
+/* Takes one event of c. It may hang up, connect again, fail or write calls, and so run the owners of calls, which may send
+ * others. It never frees c. The caller returns to the loop, or looks at c's state again before it goes on. CALL_ENDED only
+ * puts connections on the list of those to be written. */
 typedef void conn_news_fn(struct conn *c, const struct conn_news *news);
 
 #endif

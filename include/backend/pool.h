@@ -1,7 +1,7 @@
 /* pool: servers and a selector: each key goes to one of them.
  *
- * Owned by the script that made it, which frees it with pool_destroy; holds a reference to each backend. Its members may be replaced
- * while it serves. With on_failure = rehash the selector knows only the servers that are not down.
+ * Owned by the script that made it, which frees it with pool_destroy; holds a reference to each backend. Its members may be
+ * replaced while it serves. With on_failure = rehash the selector knows only the servers that are not down.
  */
 #ifndef MOONGATE_BACKEND_POOL_H
 #define MOONGATE_BACKEND_POOL_H
@@ -63,8 +63,9 @@ struct pool_member {
     bool ejected;   /* left out of the selector */
 };
 
-/* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those not ejected. A pool
- * with members has at least one living. I11: timeout and on_failure are the pool's or the member's, the same for all calls there. */
+/* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those not ejected.
+ * A pool with members has at least one living. I11: timeout and on_failure are the pool's or the member's, the same for all
+ * calls there. */
 struct pool {
     struct pool_settings settings;
     struct backends *set;
@@ -82,7 +83,8 @@ struct pool {
 /* Without members. `settings` is copied; the set outlives the pool. */
 struct pool *pool_create(const struct pool_settings *settings, struct backends *set);
 
-/* Adds a server, before pool_close, with its own settings and timeout in seconds. Returns NULL, or a sentence that says what is wrong. */
+/* Adds a server, before pool_close, with its own settings and timeout in seconds. Returns NULL, or a sentence that says what
+ * is wrong. */
 const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
                             const struct backend_settings *settings);
 
@@ -90,12 +92,12 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
  * destroyed. */
 const char *pool_close(struct pool *p);
 
-/* Replaces all servers, with the pool's settings. Those that stay keep their connections; those that leave finish what is in flight.
- * Returns NULL, or what is wrong: then nothing has changed. */
+/* Replaces all servers, with the pool's settings. Those that stay keep their connections; those that leave finish what is in
+ * flight. Returns NULL, or what is wrong: then nothing has changed. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n);
 
-/* From now on a discovery of that URL says which servers the pool has. After pool_close, instead of pool_add_server. Returns NULL, or a
- * sentence that says what is wrong with the URL. */
+/* From now on a discovery of that URL says which servers the pool has. After pool_close, instead of pool_add_server. Returns
+ * NULL, or a sentence that says what is wrong with the URL. */
 const char *pool_follow(struct pool *p, const char *url, size_t len,
                         const struct discovery_settings *settings);
 

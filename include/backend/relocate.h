@@ -1,7 +1,7 @@
 /* relocate: what a change of a backend's addresses means for its connections.
  *
- * An address that is a host name holds a watch, which the backend owns. A connection whose address is gone from the answer takes no
- * new calls: it finishes those in flight as a backend by itself, that no pool names, and goes.
+ * An address that is a host name holds a watch, which the backend owns. A connection whose address is gone from the answer takes
+ * no new calls: it finishes those in flight as a backend by itself, that no pool names, and goes.
  */
 #ifndef MOONGATE_BACKEND_RELOCATE_H
 #define MOONGATE_BACKEND_RELOCATE_H

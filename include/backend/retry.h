@@ -1,14 +1,15 @@
 /* retry: when a connection is tried, and at which of its server's addresses.
  *
- * Owns nothing: works on the structs of conn and of data. It decides, so only files above it call it; the connection reports instead.
+ * Owns nothing: works on the structs of conn and of data. It decides, so only files above it call it; the connection reports
+ * instead.
  */
 #ifndef MOONGATE_BACKEND_RETRY_H
 #define MOONGATE_BACKEND_RETRY_H
 
 #include "backend/conn.h"
 
-/* Connects to c->peer if that is still one of the addresses, else to the first one; RESOLVING as long as there is none. No descriptor is
- * open. News may come before it returns. */
+/* Connects to c->peer if that is still one of the addresses, else to the first one; RESOLVING as long as there is none. No
+ * descriptor is open. News may come before it returns. */
 void retry_now(struct conn *c);
 
 /* Sets the alarm to the end of the back-off. WAITING only. */

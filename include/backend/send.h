@@ -1,7 +1,7 @@
 /* send: the way of a request to the connection that takes it, now or once that connection may write it.
  *
- * Owns nothing: a call that is made is owned by its connection. A request whose connection is not ready, or takes one call at a time,
- * is held back there; send_flush lets it go.
+ * Owns nothing: a call that is made is owned by its connection. A request whose connection is not ready, or takes one call at a
+ * time, is held back there; send_flush lets it go.
  */
 #ifndef MOONGATE_BACKEND_SEND_H
 #define MOONGATE_BACKEND_SEND_H
@@ -23,9 +23,9 @@ struct backend_call {
     void *owner; /* passed to it; NULL: the response is dropped */
 };
 
-/* Sends r, which is validated and whole (I4), to b on the connection that r->affinity picks. Keys of one get share a request where they
- * may. The bytes of r are copied, but a blob gets a reference instead. On REFUSED *reason, without CRLF, is valid until the next call
- * into this floor. Nothing is written before the turn ends. */
+/* Sends r, which is validated and whole (I4), to b on the connection that r->affinity picks. Keys of one get share a request
+ * where they may. The bytes of r are copied, but a blob gets a reference instead. On REFUSED *reason, without CRLF, is valid
+ * until the next call into this floor. Nothing is written before the turn ends. */
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
     __attribute__((warn_unused_result));

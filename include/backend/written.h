@@ -15,7 +15,8 @@ static inline writes_pair written_pair(const struct request *r)
                           r->shown_key_len);
 }
 
-/* request.fill: a mark; in the bits below it, how many plans in flight belong to the filler, and whether the mark is of writes alone. */
+/* request.fill: a mark; in the bits below it, how many plans in flight belong to the filler, and whether the mark is of writes
+ * alone. */
 enum { FILL_PLANS = 0x7f, FILL_SENDS = 0x80, FILL_BITS = 8 };
 
 /* True: r may change an item, or its exptime. A copy that a policy makes (request.fill) is not a write. */

@@ -9,8 +9,8 @@
 #include "backend/retry.h"
 
 /* Why not simply one connection for each such request: every meta store to a server of an untested version travels apart, and a
- * connection for each would cost more than the request. So the connections stay for a moment (conn_idle_end), several clients share
- * one, and each takes one call at a time: when a refusal closes it, no other call is lost with it.
+ * connection for each would cost more than the request. So the connections stay for a moment (conn_idle_end), several clients
+ * share one, and each takes one call at a time: when a refusal closes it, no other call is lost with it.
  *
  * What waits here may wait for a call elsewhere (apart_may_go). So each call that ends on any connection of the backend, while
  * something waits, puts the connections apart on the list of unsent ones, and the end of the turn looks again.

@@ -39,22 +39,23 @@
  *     pool         servers and a selector
  *
  * No two of them call each other. A connection cannot decide for its server, so it reports: conn_news_fn (news.h) is the only way
- * from the first side to the second, and on_conn below is its only body. News are rare. A request and its response cause none: all
- * calls on their path are direct and go down, up to the call's owner, whose function came with the request. The two sides share
- * data: a connection reads its server's settings and clock, and writes what it alone learns: statistics, version, late, large_value,
- * noops_lost, apart_held.
+ * from the first side to the second, and on_conn below is its only body. News are rare. A request and its response cause none:
+ * all calls on their path are direct and go down, up to the call's owner, whose function came with the request. The two sides
+ * share data: a connection reads its server's settings and clock, and writes what it alone learns: statistics, version, late,
+ * large_value, noops_lost, apart_held.
  *
- * A turn of the loop: backend_send appends requests to the stream of a connection, or holds them back, and puts the connection on the
- * list of unsent ones. It writes nothing. At the end of the turn backends_flush writes each connection once. When bytes come, events
- * reads them, intake finds the responses, fifo ends the calls and runs their owners; an owner may send further requests at once.
+ * A turn of the loop: backend_send appends requests to the stream of a connection, or holds them back, and puts the connection on
+ * the list of unsent ones. It writes nothing. At the end of the turn backends_flush writes each connection once. When bytes come,
+ * events reads them, intake finds the responses, fifo ends the calls and runs their owners; an owner may send further requests at
+ * once.
  *
- * Two recursions exist at run time. An attempt that fails at once reports LOST, closing tries the next address, and that may fail at
- * once too: each address is tried once, then the connection waits for its back-off. And an owner that takes the end of a call may
- * send another call: how often is the route's to bound.
+ * Two recursions exist at run time. An attempt that fails at once reports LOST, closing tries the next address, and that may fail
+ * at once too: each address is tried once, then the connection waits for its back-off. And an owner that takes the end of a call
+ * may send another call: how often is the route's to bound.
  *
  * What must never happen:
- * - A call ends twice, or never (I1). It is answered or failed once, and leaves the FIFO before its owner runs. A deadline that passes
- *   takes its owner away and leaves the call where it is, because its response will still come (I2).
+ * - A call ends twice, or never (I1). It is answered or failed once, and leaves the FIFO before its owner runs. A deadline that
+ *   passes takes its owner away and leaves the call where it is, because its response will still come (I2).
  * - A connection or a server is freed by what runs inside one of its callbacks. backends_sweep and backends_release free, and are
  *   called from outside; a connection that ends stays, with its memory, and is tried again.
  * - A client's request makes a server look ill (I9); see closing.h.

@@ -10,12 +10,12 @@
 #include "protocol/echo.h"
 #include "protocol/value.h"
 
-/* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when they
- * outgrow that: most calls have one short key. A key is kept as it was sent, because the answer repeats it so, and as the client knows
- * it, where a script rewrote it.
+/* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when
+ * they outgrow that: most calls have one short key. A key is kept as it was sent, because the answer repeats it so, and as the
+ * client knows it, where a script rewrote it.
  *
- * The keys of a get are answered in the order sent, with the misses left out: so one offset (seen) that only grows shows which keys a
- * value may have (I2). A second value for the same key, or one for another key, finds no key left.
+ * The keys of a get are answered in the order sent, with the misses left out: so one offset (seen) that only grows shows which
+ * keys a value may have (I2). A second value for the same key, or one for another key, finds no key left.
  */
 
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
@@ -84,7 +84,8 @@ static void add_opaque(struct call *call, const struct request *r)
     call->used += (uint32_t)(len - 1);
 }
 
-/* The request goes without flag k. The letters of the flags before k say where in the answer the key belongs; they are the last bytes. */
+/* The request goes without flag k. The letters of the flags before k say where in the answer the key belongs; they are the
+ * last bytes. */
 static void hide_key(struct call *call, const struct request *r)
 {
     if (call->room - call->used < ECHO_LETTERS_MAX) make_room(call, ECHO_LETTERS_MAX);
@@ -160,7 +161,8 @@ void call_pass_key(struct call *call)
     call->keys_seen++;
 }
 
-/* Compares bytes with the key as sent: a get has no base64 keys. Skipped keys are misses, which the owner sees by their absence. */
+/* Compares bytes with the key as sent: a get has no base64 keys. Skipped keys are misses, which the owner sees by their
+ * absence. */
 bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct call_key *key)
 {
     for (; call_key(call, key); call_pass_key(call)) {
@@ -183,8 +185,8 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
 }
 
-/* A server answers mg and me with the key in the form in which the item was stored, base64 or plain, whatever form the request had.
- * Only the answer to mg says in which (flag b). */
+/* A server answers mg and me with the key in the form in which the item was stored, base64 or plain, whatever form the request
+ * had. Only the answer to mg says in which (flag b). */
 static bool is_same_key(const struct call *call, const struct call_key *key,
                         const struct response *r)
 {
@@ -202,8 +204,8 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
 
 /* --- sending a second time --------------------------------------------------------------------- */
 
-/* A get changes nothing, so the server may see it twice. Other reads may not be repeated: gat changes the item's exptime, and a meta get may
- * change the item too. */
+/* A get changes nothing, so the server may see it twice. Other reads may not be repeated: gat changes the item's exptime, and
+ * a meta get may change the item too. */
 bool call_may_be_sent_again(const struct call *call)
 {
     bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;

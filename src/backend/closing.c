@@ -9,12 +9,12 @@
 #include "backend/held.h"
 #include "backend/retry.h"
 
-/* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has then.
- * In order: whose fault it is; hang up; try the next address if the attempt has failed and one is left; else set the state, fail the
- * calls that are lost, put back those that stay, connect again at once or later, and note the server's health.
+/* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has
+ * then. In order: whose fault it is; hang up; try the next address if the attempt has failed and one is left; else set the state,
+ * fail the calls that are lost, put back those that stay, connect again at once or later, and note the server's health.
  *
- * The state is set before the calls fail, so that an owner that sends another call finds the connection as it is. The health is noted
- * last, when it is known whether the new attempt could begin.
+ * The state is set before the calls fail, so that an owner that sends another call finds the connection as it is. The health is
+ * noted last, when it is known whether the new attempt could begin.
  */
 
 enum {
@@ -34,8 +34,8 @@ static uint64_t client_bit(uint32_t client)
     return (uint64_t)1 << (client * 2654435769u >> 26);
 }
 
-/* The bits of the clients with calls in flight. Bytes that are an anomaly may belong to the answer before, so the client whose call
- * ended last counts too. */
+/* The bits of the clients with calls in flight. Bytes that are an anomaly may belong to the answer before, so the client whose
+ * call ended last counts too. */
 static uint64_t clients_of(const struct conn *c, enum conn_loss loss)
 {
     bool has_last = loss == LOST_TO_ANOMALY && c->last_client >= 0;
@@ -82,8 +82,8 @@ static void log_end(const struct conn *c, bool idle)
                  in_flight(c));
 }
 
-/* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn` again; when
- * NOOPS_LOST have ended so, the next one does not. */
+/* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn`
+ * again; when NOOPS_LOST have ended so, the next one does not. */
 static bool shuns_noop(struct conn *c, enum conn_loss loss)
 {
     struct backend *b = c->backend;
@@ -99,8 +99,8 @@ static bool shuns_noop(struct conn *c, enum conn_loss loss)
     return true;
 }
 
-/* What follows once the descriptor is closed. `saved`: calls that stay. A connection apart is connected again only for those; else when
- * the next request needs it. */
+/* What follows once the descriptor is closed. `saved`: calls that stay. A connection apart is connected again only for those;
+ * else when the next request needs it. */
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
     assert(c->fd < 0 && (at_once || !saved));
@@ -115,7 +115,8 @@ static void go_on(struct conn *c, bool at_once, struct call *saved)
     if (!c->is_apart) backend_note_health(c->backend);
 }
 
-/* A server that closed a good connection may well accept the next one. After a fault of the server it is tried at once only once. */
+/* A server that closed a good connection may well accept the next one. After a fault of the server it is tried at once only
+ * once. */
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline, a
- * stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call that
- * is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
+/* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline,
+ * a stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call
+ * that is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
  *
- * What must be decided for the server goes up as news. Each end that a connection notices is one of the five functions at the end of
- * this file; nothing is closed there.
+ * What must be decided for the server goes up as news. Each end that a connection notices is one of the five functions at the end
+ * of this file; nothing is closed there.
  */
 
 /* Seconds that a connection apart stays for the next request that needs one. */
@@ -68,8 +68,8 @@ void conn_hang_up(struct conn *c)
 
 /* --- interest ---------------------------------------------------------------------------------- */
 
-/* Most calls change nothing: then the loop is left alone. The socket is watched for room only while something waits to be written,
- * for bytes only when some are due or would be an anomaly. */
+/* Most calls change nothing: then the loop is left alone. The socket is watched for room only while something waits to be
+ * written, for bytes only when some are due or would be an anomaly. */
 void conn_watch(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;

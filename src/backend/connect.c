@@ -12,10 +12,10 @@
 
 /* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
  *
- * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version. `mn` comes
- * next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and nothing may come
- * behind the one line that is due; calls wait, because how they are written depends on the answers. A server that closes the
- * connection after `mn`, several times in a row, is not sent one for a while (see closing).
+ * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version.
+ * `mn` comes next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and
+ * nothing may come behind the one line that is due; calls wait, because how they are written depends on the answers. A server
+ * that closes the connection after `mn`, several times in a row, is not sent one for a while (see closing).
  */
 
 /* --- the way there ----------------------------------------------------------------------------- */
@@ -33,8 +33,8 @@ static int open_socket(const struct addr *addr, const struct backend_settings *s
     return -1;
 }
 
-/* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written to it
- * before, is broken. */
+/* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written
+ * to it before, is broken. */
 static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
     size_t len = strlen(line);
@@ -152,8 +152,8 @@ static void note_version(struct conn *c, const struct span *line)
     snprintf(c->backend->version, sizeof c->backend->version, "%.*s", len, text);
 }
 
-/* True: the line does not prove that the server serves; `why` gets the reason. memcached sends the first of these to connections over its
- * limit, whatever they send. */
+/* True: the line does not prove that the server serves; `why` gets the reason. memcached sends the first of these to
+ * connections over its limit, whatever they send. */
 static bool proves_nothing(const struct conn *c, const struct span *line, char *why)
 {
     bool is_full = begins_with(line, "ERROR Too many open connections");
@@ -199,8 +199,8 @@ static bool is_noop_answer(const struct span *line)
     return line->len == 4 && begins_with(line, "MN\r\n");
 }
 
-/* A server that answers `version` as memcached does answers `mn` with MN or an error. A VERSION line here is the answer to the question
- * before: the line that was taken for it was not due. */
+/* A server that answers `version` as memcached does answers `mn` with MN or an error. A VERSION line here is the answer to the
+ * question before: the line that was taken for it was not due. */
 static bool makes_no_sense(const struct conn *c, const struct span *line)
 {
     if (begins_with(line, "VERSION")) return true;
@@ -222,8 +222,8 @@ static void take_noop(struct conn *c, const struct span *line)
     become_ready(c);
 }
 
-/* I3: exactly one line is due. More bytes behind it are not a response to anything, with one exception: a server that does not know
- * `mn` may answer with several lines. That is its way to refuse the command, so the connection counts as lost to `mn`. */
+/* I3: exactly one line is due. More bytes behind it are not a response to anything, with one exception: a server that does not
+ * know `mn` may answer with several lines. That is its way to refuse the command, so the connection counts as lost to `mn`. */
 void connect_take_probe(struct conn *c, struct span span)
 {
     assert(c->state == CONN_PROBING || c->state == CONN_LEARNING);

@@ -8,8 +8,8 @@
 #include "backend/intake.h"
 #include "base/slab.h"
 
-/* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. Each first does what the
- * connection can do alone and sends at most one report up as its last act, because a report may end the connection.
+/* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. Each first does what
+ * the connection can do alone and sends at most one report up as its last act, because a report may end the connection.
  *
  * The alarm goes through what may be late, the most general first: calls past their deadline, an address that does not come, a
  * server that is late with call after call, an attempt that takes too long, a stream that stands still, an idle connection.
@@ -52,7 +52,8 @@ static void conn_readable(struct conn *c)
 
 /* --- alarms ------------------------------------------------------------------------------------ */
 
-/* True: moongate stood still, and answers may have come that are not read yet. They get LAG seconds, once, before anything fails. */
+/* True: moongate stood still, and answers may have come that are not read yet. They get LAG seconds, once, before anything
+ * fails. */
 static bool is_put_off(struct conn *c)
 {
     c->put_off = !c->put_off && conn_now(c) - c->alarm > LAG;
@@ -68,7 +69,8 @@ static const char *unready_reason(const struct conn *c)
 
 static const char PROBE_LINE[] = "version\r\n";
 
-/* The call has no owner, and its deadline is now so that no drain waits for the answer. When no answer comes the connection stalls. */
+/* The call has no owner, and its deadline is now so that no drain waits for the answer. When no answer comes the connection
+ * stalls. */
 static void probe_idle(struct conn *c)
 {
     struct request r = {.command_id = COMMAND_VERSION};

@@ -6,11 +6,11 @@
 
 #include "backend/written.h"
 
-/* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart from
- * two: conn_flush sets unwritten when it writes, and `join` in send.c adds bytes to a call that is held back.
+/* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
+ * from two: conn_flush sets unwritten when it writes, and `join` in send.c adds bytes to a call that is held back.
  *
- * unwritten counts the calls at the end of the list of which no byte was given to the socket, those held back among them. It tells
- * intake whether a byte can be an answer, so a call counts from the moment it is pushed until conn_flush.
+ * unwritten counts the calls at the end of the list of which no byte was given to the socket, those held back among them. It
+ * tells intake whether a byte can be an answer, so a call counts from the moment it is pushed until conn_flush.
  */
 
 /* Adds n calls that are held back, and the bytes of their requests; negative: takes them off. */
@@ -129,8 +129,8 @@ static const char *failure_text(const struct conn *c, const char *reason)
     return text;
 }
 
-/* All failures are counted before the first owner runs, so that it sees a settled connection. A call that an owner adds here meanwhile
- * fails too. */
+/* All failures are counted before the first owner runs, so that it sees a settled connection. A call that an owner adds here
+ * meanwhile fails too. */
 void fifo_fail(struct conn *c, const char *reason)
 {
     if (!c->head) return;

@@ -5,11 +5,11 @@
 #include "backend/fifo.h"
 #include "base/slab.h"
 
-/* A call that is held back is alone with its bytes: it may be dropped, moved to another connection or wait for a new one, and nothing of
- * it is in a stream. That is why its bytes are kept in the call and not in c->out.
+/* A call that is held back is alone with its bytes: it may be dropped, moved to another connection or wait for a new one, and
+ * nothing of it is in a stream. That is why its bytes are kept in the call and not in c->out.
  *
- * A get may be written a second time (I9: a request of another client may have ended the connection). The bytes of the first time are
- * gone with the stream, so its line is made again from the keys in the call.
+ * A get may be written a second time (I9: a request of another client may have ended the connection). The bytes of the first time
+ * are gone with the stream, so its line is made again from the keys in the call.
  */
 
 struct outq *held_wire(struct call *call)

@@ -7,20 +7,21 @@
 
 /* When the byte stream of a server is in step.
  *
- * A memcache stream has no numbers: the n-th response is that of the n-th request, and a mistake in counting gives each client that
- * comes later another client's answer. So a connection is in step as long as all of these hold, and is closed when one does not (I3):
+ * A memcache stream has no numbers: the n-th response is that of the n-th request, and a mistake in counting gives each client
+ * that comes later another client's answer. So a connection is in step as long as all of these hold, and is closed when one does
+ * not (I3):
  *
  * - A byte comes only while a call waits that was written (take_next). A call that was made just now, by an owner that ran for a
  *   response before these bytes, is not what they answer.
  * - The bytes are a response by the grammar, and one that this command can have.
- * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one key
- *   has END right after it (take_single).
+ * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one
+ *   key has END right after it (take_single).
  * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
- * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and answer
- *   them: dialect_in_step knows which texts of which versions are safe.
+ * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
+ *   answer them: dialect_in_step knows which texts of which versions are safe.
  *
- * A refusal that is in step is a response like any other (I9). Each response goes to the owner of the first call in the FIFO, and to
- * no one if that has none any more (I2).
+ * A refusal that is in step is a response like any other (I9). Each response goes to the owner of the first call in the FIFO, and
+ * to no one if that has none any more (I2).
  *
  * Responses are used where they lie: in the turn's arena, or in a blob when a long message is read in place. The start of a cut
  * response is kept in c->in until the rest comes; its length, where it is known, lets the rest be read right behind it.

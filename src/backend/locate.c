@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses are compared byte by byte. One that is not in the list any more counts as if it stood behind the last one, so that the
- * next one after it is the first.
+/* Addresses are compared byte by byte. One that is not in the list any more counts as if it stood behind the last one, so that
+ * the next one after it is the first.
  */
 
 /* The index of addr among the backend's; addrs_n: it is not there. */

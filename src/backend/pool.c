@@ -9,11 +9,12 @@
 #include "base/slab.h"
 
 /* The selector is a plain function of names and weights; all that changes is here: members come and go with a discovery, and with
- * on_failure = rehash servers that are down are left out of the selector. Both build a new selector, and only then does a pick differ.
- * A pick compares one number, set->changes, to see whether a server went down or came back: so a pool costs nothing while all is well.
+ * on_failure = rehash servers that are down are left out of the selector. Both build a new selector, and only then does a pick
+ * differ. A pick compares one number, set->changes, to see whether a server went down or came back: so a pool costs nothing while
+ * all is well.
  *
- * pool_replace adds the new members before it gives back the old ones' references, so that a backend that stays never has none and
- * keeps its connections.
+ * pool_replace adds the new members before it gives back the old ones' references, so that a backend that stays never has none
+ * and keeps its connections.
  */
 
 static bool pool_sane(const struct pool *p)
@@ -95,8 +96,8 @@ static struct selector_server as_server(const struct pool *p, const struct pool_
     return (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
 }
 
-/* Builds the selector over the members that are not ejected. Their order is that of the members, so that a server that comes back gets
- * the keys that it had. */
+/* Builds the selector over the members that are not ejected. Their order is that of the members, so that a server that comes
+ * back gets the keys that it had. */
 static void build(struct pool *p)
 {
     struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);

@@ -11,10 +11,10 @@
 #include "base/slab.h"
 #include "discovery/resolver.h"
 
-/* A server that moves must not lose requests: those in flight at the old address end there, and new ones go to the new address. One
- * connection cannot do both, and calls never change a connection once they are written. So a connection with calls in flight leaves
- * its backend together with them, as the only one of a backend that no pool can find, and the place it had gets a new connection.
- * Connections that are not READY have written no call and just try the new addresses.
+/* A server that moves must not lose requests: those in flight at the old address end there, and new ones go to the new address.
+ * One connection cannot do both, and calls never change a connection once they are written. So a connection with calls in flight
+ * leaves its backend together with them, as the only one of a backend that no pool can find, and the place it had gets a new
+ * connection. Connections that are not READY have written no call and just try the new addresses.
  */
 
 /* --- changes ----------------------------------------------------------------------------------- */

@@ -11,9 +11,9 @@
 #include "backend/health.h"
 #include "backend/locate.h"
 
-/* A connection tries one address at a time. The one that it tried last comes first, so that a server with several addresses keeps to
- * one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down only
- * the first connection tries: the others wait for what that one finds (backend_note_health wakes them). Without an address a
+/* A connection tries one address at a time. The one that it tried last comes first, so that a server with several addresses keeps
+ * to one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down
+ * only the first connection tries: the others wait for what that one finds (backend_note_health wakes them). Without an address a
  * connection only waits: the resolver tries on by itself, and then relocate begins.
  */
 
@@ -27,8 +27,8 @@ void retry_now(struct conn *c)
         connect_resolve(c);
 }
 
-/* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not come at
- * the same moment. */
+/* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not
+ * come at the same moment. */
 static double back_off(const struct conn *c)
 {
     const struct backend_settings *s = &c->backend->settings;

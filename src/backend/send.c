@@ -10,14 +10,14 @@
 #include "backend/retry.h"
 #include "backend/written.h"
 
-/* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also while that
- * is down; only a request that must travel apart leaves it, and what the client sends behind that one follows it there until it has
- * ended (apart_of). A request apart does not overtake either: it waits until the client has nothing on the usual connection
- * (apart_may_go).
+/* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also
+ * while that is down; only a request that must travel apart leaves it, and what the client sends behind that one follows it there
+ * until it has ended (apart_of). A request apart does not overtake either: it waits until the client has nothing on the usual
+ * connection (apart_may_go).
  *
- * A connection that is not READY takes every request, because what its server understands is known only then. Such requests are held
- * back: each keeps its bytes in its call. Whether the server knows the command, and whether the request must travel apart, is decided
- * when it is let go (release), by the same dialect_fit that decides at once on a READY connection.
+ * A connection that is not READY takes every request, because what its server understands is known only then. Such requests are
+ * held back: each keeps its bytes in its call. Whether the server knows the command, and whether the request must travel apart,
+ * is decided when it is let go (release), by the same dialect_fit that decides at once on a READY connection.
  *
  * I4: what arrives here is validated and whole. I5, I10: request_encode_line builds the line from what was parsed, and leaves out
  * noreply and quiet flags, so each request on a shared connection has a response, which is dropped when the call has no owner.
@@ -93,7 +93,8 @@ static void write_value(struct outq *out, const struct request *r)
     outq_append(out, "\r\n", 2);
 }
 
-/* Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that holds it. */
+/* Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that
+ * holds it. */
 static void write_held(struct conn *conn, struct call *call, const struct request *r)
 {
     uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
@@ -221,8 +222,8 @@ static enum dialect_fit fit(const struct conn *c, const struct call *call)
     return dialect_fit(&c->dialect, call->command, call->traits | (is_large ? DIALECT_LARGE : 0));
 }
 
-/* How a call may be sent. It goes apart also when a call of its client that came before it is there. A get that is sent a second time
- * came before anything that is apart now. */
+/* How a call may be sent. It goes apart also when a call of its client that came before it is there. A get that is sent a
+ * second time came before anything that is apart now. */
 static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
 {
     enum dialect_fit alone = fit(c, call);
@@ -248,8 +249,8 @@ static void place(struct conn *c, struct call *call)
     }
 }
 
-/* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave the FIFO
- * together, and each goes back to its end or elsewhere. */
+/* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave
+ * the FIFO together, and each goes back to its end or elsewhere. */
 static void release_all(struct conn *c)
 {
     assert(c->held == c->head);
@@ -261,8 +262,8 @@ static void release_all(struct conn *c)
     }
 }
 
-/* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client has
- * nothing on the usual connection either. */
+/* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client
+ * has nothing on the usual connection either. */
 static bool may_go(const struct conn *c)
 {
     return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
