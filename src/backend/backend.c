@@ -39,10 +39,10 @@
  *     pool         servers and a selector
  *
  * No two of them call each other. A connection cannot decide for its server, so it reports: conn_news_fn (news.h) is the only way
- * from the first side to the second, and on_conn below is its only body. News are rare. A request and its response cause none:
- * all calls on their path are direct and go down, up to the call's owner, whose function came with the request. The two sides
- * share data: a connection reads its server's settings and clock, and writes what it alone learns: statistics, version, late,
- * large_value, noops_lost, apart_held.
+ * from the first side to the second, and on_conn below takes all of them. News are rare. A request and its response cause none,
+ * unless others wait apart: all calls on their path are direct and go down, up to the call's owner, whose function came with the
+ * request. The two sides share data: a connection reads its server's settings and clock, and writes what it alone learns:
+ * statistics, version, late, large_value, noops_lost, apart_held.
  *
  * A turn of the loop: backend_send appends requests to the stream of a connection, or holds them back, and puts the connection on
  * the list of unsent ones. It writes nothing. At the end of the turn backends_flush writes each connection once. When bytes come,
