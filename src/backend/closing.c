@@ -17,9 +17,8 @@
  * noted last, when it is known whether the new attempt could begin.
  */
 
-enum {
-    NOOPS_LOST = 3
-}; /* so many connections in a row ended after `mn`: none is sent for a while */
+/* When so many connections in a row have ended after `mn`, none is sent for a while. */
+enum { NOOPS_LOST = 3 };
 
 /* --- whose fault it is ------------------------------------------------------------------------- */
 

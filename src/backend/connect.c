@@ -15,7 +15,8 @@
  * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version.
  * `mn` comes next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and
  * nothing may come behind the one line that is due; calls wait, because how they are written depends on the answers. A server
- * that closes the connection after `mn`, several times in a row, is not sent one for a while (see closing).
+ * that closes the connection after `mn`, several times in a row, is not sent one for a while (see closing). With probe = connect
+ * a connection is READY once it is connected, and neither is sent.
  */
 
 /* --- the way there ----------------------------------------------------------------------------- */

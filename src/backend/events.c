@@ -8,8 +8,8 @@
 #include "backend/intake.h"
 #include "base/slab.h"
 
-/* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. Each first does what
- * the connection can do alone and sends at most one report up as its last act, because a report may end the connection.
+/* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. A report that may
+ * end the connection is the last act of the function that makes it: after it c may be connecting again, or waiting.
  *
  * The alarm goes through what may be late, the most general first: calls past their deadline, an address that does not come, a
  * server that is late with call after call, an attempt that takes too long, a stream that stands still, an idle connection.

@@ -7,9 +7,9 @@
 
 /* When the byte stream of a server is in step.
  *
- * A memcache stream has no numbers: the n-th response is that of the n-th request, and a mistake in counting gives each client
- * that comes later another client's answer. So a connection is in step as long as all of these hold, and is closed when one does
- * not (I3):
+ * The text protocol does not number its messages: the n-th response is that of the n-th request, and a mistake in counting gives
+ * each client that comes later another client's answer. So a connection is in step as long as all of these hold, and is closed
+ * when one does not (I3):
  *
  * - A byte comes only while a call waits that was written (take_next). A call that was made just now, by an owner that ran for a
  *   response before these bytes, is not what they answer.
