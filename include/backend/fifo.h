@@ -1,35 +1,39 @@
 /* fifo: a connection's calls in the order sent, and how each of them ends.
  *
- * The calls are the connection's (conn->head, tail, depth); each is destroyed here, after its last event. Counts what it does
- * in the server's statistics. Nothing here touches the socket or the connection's state.
+ * The connection owns its calls (conn->head, tail, depth); each is destroyed here, after its last event. Statistics of the server
+ * are counted here. Nothing here touches the socket or changes the connection's state.
+ *
+ * I1, I2: a call leaves the FIFO from its head only, when it is answered or when the connection has ended; a deadline that passes
+ * takes its owner away and leaves it where it is.
  */
 #ifndef MOONGATE_BACKEND_FIFO_H
 #define MOONGATE_BACKEND_FIFO_H
 
 #include "backend/conn.h"
 
-/* At the end. One that has its bytes (call->wire) is held back. */
+/* Appends a call, which the connection owns from then on. One with call->wire is held back. */
 void fifo_push(struct conn *c, struct call *call);
 
-/* The first call, which is not told anything and is the caller's then. */
+/* The same for a new call; sets the alarm where it would be too late for it. The request is in c->out already, or in
+ * call->wire. */
+void fifo_add(struct conn *c, struct call *call);
+
+/* Removes the first call without an event; the caller owns it. */
 struct call *fifo_take_first(struct conn *c);
 
-/* All of them, linked in their order, likewise. */
+/* Removes all calls without an event; the caller owns them, linked in their order. */
 struct call *fifo_detach(struct conn *c);
 
-/* The first of those that are held back is held back no more: its bytes are the caller's. */
+/* The first call that is held back is so no more; the caller moves its bytes. */
 void fifo_unhold(struct conn *c);
 
-/* The last event of the first call: it was answered. */
+/* Ends the first call with its last event, ANSWERED, and destroys it. The owner may send other calls to c. */
 void fifo_answer(struct conn *c, const struct call_news *news);
 
-/* Fails all that is outstanding, with the server's name before the reason. */
+/* Fails and destroys all calls; owners get the server's name and the reason. */
 void fifo_fail(struct conn *c, const char *reason);
 
-/* Deadlines: the owner is told, the call stays and its late response will be dropped. */
+/* Fails the calls whose deadline has passed. They stay without an owner, as their responses will come. */
 void fifo_expire(struct conn *c);
-
-/* The first deadline of a call that somebody waits for; INFINITY when there is none. */
-double fifo_deadline(const struct conn *c);
 
 #endif

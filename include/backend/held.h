@@ -1,23 +1,23 @@
-/* held: calls whose requests moongate still has, because the connection may not write them yet.
+/* held: calls whose requests are not in the stream yet, because the connection may not write them.
  *
- * They are the last calls of their connection's FIFO, from conn->held on, each with its bytes in call->wire. A connection holds
- * calls back while it is not ready: what its server understands is not known before. A connection that takes one call at a time,
- * as those apart do (see apart), holds back all but the first. When it closes and begins anew at once, they stay, and with them the
- * gets that were written and of whose answer no byte had come: those are sent once more.
+ * They are the last calls of their connection's FIFO, from conn->held on; each owns its bytes in call->wire. A connection holds
+ * calls back while it is not ready, as what its server understands is not known before. A connection that takes one call at a
+ * time, as those apart do, holds back all but the first. When it ends and is tried again at once, they stay, and with them the
+ * gets that were written and of whose answer no byte had come: those are written a second time.
  */
 #ifndef MOONGATE_BACKEND_HELD_H
 #define MOONGATE_BACKEND_HELD_H
 
 #include "backend/conn.h"
 
-/* Gives a call that is to be pushed a place for its bytes; they go there in place of conn->out. */
+/* Makes call->wire, where the bytes of a call go that is to be held back; call_destroy or held_write frees it. */
 struct outq *held_wire(struct call *call);
 
-/* Lets those go that may be written now: into conn->out, or apart; what the server does not know is answered, what nobody waits
- * for any more is dropped. To be called when the connection is READY, before it writes. */
-void held_release(struct conn *c);
+/* Moves the bytes of a call to the end of c->out and frees call->wire. */
+void held_write(struct conn *c, struct call *call);
 
-/* Takes those out of the FIFO that survive the connection, before the others fail; and puts them back. */
+/* Takes the calls that survive the connection out of the FIFO, before the others fail; the caller owns the list. And puts them
+ * back. */
 struct call *held_save(struct conn *c);
 void held_restore(struct conn *c, struct call *saved);
 

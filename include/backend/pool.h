@@ -1,7 +1,7 @@
-/* pool: servers and a selector: a key goes to one of them.
+/* pool: servers and a selector: each key goes to one of them.
  *
- * Owned by the script that made it; holds a count of each backend. Its members may be replaced while it serves. With
- * on_failure = rehash the selector knows only those that are not down.
+ * Owned by the script that made it, which frees it with pool_destroy; holds a reference to each backend. Its members may be
+ * replaced while it serves. With on_failure = rehash the selector knows only the servers that are not down.
  */
 #ifndef MOONGATE_BACKEND_POOL_H
 #define MOONGATE_BACKEND_POOL_H
@@ -44,14 +44,11 @@ struct pool_settings {
     struct selector_settings selector;
     enum naming naming;
     enum order order;
-    bool unweighted; /* weights are read and not used */
-    char
-        hash_tag[2]; /* what stands between these is hashed instead of the key; 0: whole keys are */
-    bool
-        hash_empty_tag; /* of a key whose tag encloses nothing, nothing is hashed; else all of it */
-    char unhashed_prefix
-        [POOL_PREFIX_MAX]; /* where a key starts so, only what follows is hashed; "": no such */
-    char hash_stop[POOL_STOP_MAX]; /* what stands before this is hashed; "": whole keys are */
+    bool unweighted;     /* weights are accepted and ignored */
+    char hash_tag[2];    /* only what stands between these is hashed; 0: the whole key */
+    bool hash_empty_tag; /* nothing between them: nothing is hashed; false: the whole key */
+    char unhashed_prefix[POOL_PREFIX_MAX]; /* is not hashed where a key starts with it; "": none */
+    char hash_stop[POOL_STOP_MAX]; /* only what stands before this is hashed; "": the whole key */
     enum on_failure on_failure;
     double eject_floor; /* rehash: the share of servers that stay, 0..1; at least one does */
     double timeout;     /* seconds for a call, from routing to the whole response */
@@ -59,14 +56,16 @@ struct pool_settings {
 };
 
 struct pool_member {
-    struct backend *backend;
-    char *name; /* what the selector calls it */
+    struct backend *backend; /* with a reference */
+    char *name;              /* owned: what the selector calls it */
     double weight;
     double timeout; /* as in pool_settings */
-    bool ejected;   /* the selector does not know it */
+    bool ejected;   /* left out of the selector */
 };
 
-/* Invariant (pool_sane): the selector knows living_n members, those whose numbers stand in living; each is not ejected. */
+/* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those not ejected.
+ * A pool with members has at least one living. I11: timeout and on_failure are the pool's or the member's, the same for all
+ * calls there. */
 struct pool {
     struct pool_settings settings;
     struct backends *set;
@@ -77,50 +76,52 @@ struct pool {
     uint32_t living_n;
     uint64_t seen; /* set->changes when the selector was built */
     struct selector selector;
-    struct discovery *discovery; /* who says which members there are, or NULL */
+    struct discovery *discovery; /* with a reference: the source of the members, or NULL */
     struct discovery_listener *listener;
 };
 
+/* Without members. `settings` is copied; the set outlives the pool. */
 struct pool *pool_create(const struct pool_settings *settings, struct backends *set);
 
-/* A server, before pool_close. `settings` and timeout (seconds) are its own. NULL, or a sentence that says what is wrong. */
+/* Adds a server, before pool_close, with its own settings and timeout in seconds. Returns NULL, or a sentence that says what
+ * is wrong. */
 const char *pool_add_server(struct pool *p, const struct server_spec *spec, double timeout,
                             const struct backend_settings *settings);
 
-/* No more servers: builds the selector. NULL, or what is wrong with the servers together; the pool can then only be
+/* All servers are added: builds the selector. Returns NULL, or what is wrong with the servers together; then the pool can only be
  * destroyed. */
 const char *pool_close(struct pool *p);
 
-/* Other servers, with the pool's settings, take the place of all; those that stay keep their connections, and those that go
- * finish what is in flight. NULL, or what is wrong: then nothing has changed. */
+/* Replaces all servers, with the pool's settings. Those that stay keep their connections; those that leave finish what is in
+ * flight. Returns NULL, or what is wrong: then nothing has changed. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n);
 
-/* From now on the servers are those that the URL says, and change with it. After pool_close, instead of pool_add_server. NULL,
- * or a sentence that says what is wrong with the URL. */
+/* From now on a discovery of that URL says which servers the pool has. After pool_close, instead of pool_add_server. Returns
+ * NULL, or a sentence that says what is wrong with the URL. */
 const char *pool_follow(struct pool *p, const char *url, size_t len,
                         const struct discovery_settings *settings);
 
-/* Why pool_pick gives no member, as clients see it. Valid until the next call. */
+/* Why pool_pick finds no member, as clients see it. Valid until the next call. */
 const char *pool_lacks_servers(const struct pool *p);
 
+/* Gives back the references and frees the pool. NULL is not allowed. */
 void pool_destroy(struct pool *p);
 
-/* The part of a key that is hashed, in the key; *len becomes its length. Of the settings, hash_tag, hash_stop and
- * unhashed_prefix count. */
+/* Returns where in the key the part begins that is hashed; *len, the key's length, becomes that of the part. */
 const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len);
 
-/* How many members take keys now. */
+/* How many members take keys now; ejects and takes back members first. */
 uint32_t pool_living(struct pool *p);
 
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);
 
-/* The same, and how it was found. */
+/* The same member, and how it was found. */
 struct pool_choice {
     const struct pool_member *member;
-    const char *hashed; /* the part of the key that was, in the key */
+    const char *hashed; /* the part of the key that counts, in the key */
     size_t hashed_len;
-    bool was_hashed; /* false: there was no choice */
+    bool was_hashed; /* false: one member, so nothing to choose */
     struct selector_choice how;
 };
 struct pool_choice pool_explain(struct pool *p, const void *key, size_t len);

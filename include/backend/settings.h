@@ -1,6 +1,6 @@
-/* settings: how a server is talked to. A plain value.
+/* settings: how a connection to a server behaves: timeouts, probes, limits. A plain value, copied by its users; nothing to free.
  *
- * Read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
+ * LuaJIT's FFI reads this file too (through script/abi.h, with MOONGATE_CDEF).
  */
 #ifndef MOONGATE_BACKEND_SETTINGS_H
 #define MOONGATE_BACKEND_SETTINGS_H

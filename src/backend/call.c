@@ -10,17 +10,32 @@
 #include "protocol/echo.h"
 #include "protocol/value.h"
 
+/* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when
+ * they outgrow that: most calls have one short key. A key is kept as it was sent, because the answer repeats it so, and as the
+ * client knows it, where a script rewrote it.
+ *
+ * The keys of a get are answered in the order sent, with the misses left out: so one offset (seen) that only grows shows which
+ * keys a value may have (I2). A second value for the same key, or one for another key, finds no key left.
+ */
+
 enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
 
-/* What stands before the bytes of a key: sent, and shown if shown_len > 0. */
+/* Stands before the bytes of each key: those sent, and those shown if shown_len > 0. Not aligned: read with memcpy. */
 struct record {
     uint32_t part;
     uint16_t sent_len;
     uint16_t shown_len;
 };
 
+static bool call_sane(const struct call *call)
+{
+    return call->keys_seen <= call->keys_n && call->seen <= call->used && call->used <= call->room;
+}
+
+/* Moves the bytes to a block at least twice as large, so that a get of many keys moves them seldom. */
 static void make_room(struct call *call, uint32_t more)
 {
+    assert(call_sane(call));
     uint32_t room = (call->used + more) * 2;
     uint8_t *bytes = slab_borrow(room);
     memcpy(bytes, call->bytes, call->used);
@@ -37,6 +52,7 @@ static uint16_t append_key(struct call *call, const struct request *r, uintptr_t
     return (uint16_t)n;
 }
 
+/* Base64 keys take the most room that a key can take, as their length on the wire is known only once they are written. */
 void call_add_key(struct call *call, const struct request *r)
 {
     struct record record = {.part = r->part};
@@ -52,7 +68,7 @@ void call_add_key(struct call *call, const struct request *r)
     call->keys_n++;
 }
 
-/* What O gave, behind the key. */
+/* Keeps the opaque, the token of flag O, behind the key. */
 static void add_opaque(struct call *call, const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag = at;
@@ -60,6 +76,7 @@ static void add_opaque(struct call *call, const struct request *r)
     while (request_next_flag(&at, end, &flag, &len) && *flag != 'O') {
     }
     if (len - 1 > OPAQUE_MAX) return; /* the server will refuse it */
+    assert(call->keys_n == 1 && call_sane(call));
     if (call->room - call->used < len) make_room(call, (uint32_t)len);
     call->opaque_at = call->used;
     call->opaque_len = (uint8_t)(len - 1);
@@ -67,7 +84,8 @@ static void add_opaque(struct call *call, const struct request *r)
     call->used += (uint32_t)(len - 1);
 }
 
-/* The letters of the flags before k: they say where in the answer the key belongs. They take the place of an opaque. */
+/* The request goes without flag k. The letters of the flags before k say where in the answer the key belongs; they are the
+ * last bytes. */
 static void hide_key(struct call *call, const struct request *r)
 {
     if (call->room - call->used < ECHO_LETTERS_MAX) make_room(call, ECHO_LETTERS_MAX);
@@ -108,6 +126,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 
 void call_destroy(struct call *call)
 {
+    assert(call->used <= call->room);
     if (call->wire) {
         outq_release(call->wire);
         slab_return(call->wire, sizeof *call->wire);
@@ -116,6 +135,7 @@ void call_destroy(struct call *call)
     slab_return(call, SIZE);
 }
 
+/* shown falls back to sent, so that owners need not know whether a script rewrote the key. */
 bool call_key(const struct call *call, struct call_key *key)
 {
     struct record record;
@@ -142,6 +162,8 @@ void call_pass_key(struct call *call)
     call->keys_seen++;
 }
 
+/* Compares bytes with the key as sent: a get has no base64 keys. Skipped keys are misses, which the owner sees by their
+ * absence. */
 bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct call_key *key)
 {
     for (; call_key(call, key); call_pass_key(call)) {
@@ -150,11 +172,13 @@ bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct ca
     return false;
 }
 
+/* True: the answer has the key and the opaque if they were to be repeated. */
 static bool has_repeated(const struct call *call, const struct response *r)
 {
     return (r->key || !(call->repeats & META_KEY)) && (r->opaque || !(call->repeats & META_OPAQUE));
 }
 
+/* True: the bytes on the wire are the base64 of that key. */
 static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *key, size_t len)
 {
     uint8_t plain[KEY_WIRE_ROOM];
@@ -162,8 +186,8 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
 }
 
-/* An item that is there answers mg and me with its key as it was stored, in base64 or plain, whichever the request had. Only mg's
- * answer says which. */
+/* A server answers mg and me with the key in the form in which the item was stored, base64 or plain, whatever form the request
+ * had. Only the answer to mg says in which (flag b). */
 static bool is_same_key(const struct call *call, const struct call_key *key,
                         const struct response *r)
 {
@@ -179,8 +203,10 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
                       : is_base64_of(r->key, r->key_len, key->sent, key->sent_len);
 }
 
-/* --- sending once more -------------------------------------------------------------------------- */
+/* --- sending a second time --------------------------------------------------------------------- */
 
+/* A get changes nothing, so the server may see it twice. Other reads may not be repeated: gat changes the item's exptime, and
+ * a meta get may change the item too. */
 bool call_may_be_sent_again(const struct call *call)
 {
     bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
@@ -189,6 +215,7 @@ bool call_may_be_sent_again(const struct call *call)
 
 void call_write_again(const struct call *call, struct outq *to)
 {
+    assert(call->keys_seen == 0 && !(call->marks & CALL_HIDES_KEY));
     const struct command_info *command = command_info(call->command);
     const uint8_t *at = call->bytes, *end = at + call->used;
     outq_append(to, command->text, command->text_len);
@@ -202,7 +229,7 @@ void call_write_again(const struct call *call, struct outq *to)
     }
 }
 
-/* --- keys that a server is not asked for ------------------------------------------------------- */
+/* --- keys that a server does not repeat -------------------------------------------------------- */
 
 size_t call_raw_key(const struct call *call, uint8_t *raw)
 {
@@ -225,6 +252,7 @@ void call_put_key(const struct call *call, struct response *r, struct arena *are
                     key.sent_len, to);
 }
 
+/* Only HD and VA must repeat what was asked; what any answer repeats must be right. */
 bool call_fits(const struct call *call, const struct response *r)
 {
     struct call_key key;

@@ -1,58 +1,24 @@
 #include "backend/closing.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "backend/connect.h"
 #include "backend/fifo.h"
+#include "backend/health.h"
 #include "backend/held.h"
-#include "backend/locate.h"
+#include "backend/retry.h"
 
-enum { NOOPS_LOST = 3 }; /* connections in a row that end on `mn`: the server does not like it */
+/* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has
+ * then. In order: whose fault it is; hang up; try the next address if the attempt has failed and one is left; else set the state,
+ * fail the calls that are lost, put back those that stay, connect again at once or later, and note the server's health.
+ *
+ * The state is set before the calls fail, so that an owner that sends another call finds the connection as it is. The health is
+ * noted last, when it is known whether the new attempt could begin.
+ */
 
-/* Who ended it. */
-enum ended_by {
-    BY_TIME,    /* moongate: something did not happen in time */
-    BY_SERVER,  /* the server, or the way there */
-    BY_ANOMALY, /* moongate: bytes that should not have come */
-    BY_REFUSAL  /* moongate: a client's value may have been left in the stream */
-};
-
-/* Doubled with each trouble, within a quarter of it by chance, so that many workers do not knock at once. */
-static double back_off(const struct conn *c)
-{
-    const struct backend_settings *s = &c->backend->settings;
-    double delay = ldexp(s->probe_min, (int)(c->troubles < 32 ? c->troubles : 32) - 1);
-    if (delay > s->probe_max) delay = s->probe_max;
-    return delay * (0.75 + 0.5 * drand48());
-}
-
-/* The descriptor, what was read from it and what was to be written to it. */
-static void hang_up(struct conn *c)
-{
-    struct ev_loop *loop = c->backend->set->loop;
-    ev_io_stop(loop, &c->io);
-    ev_timer_stop(loop, &c->timer);
-    if (c->fd >= 0) close(c->fd);
-    c->fd = -1;
-    inbuf_release(&c->in);
-    outq_release(&c->out);
-    c->line_open = false;
-}
-
-/* True when an address did not do that is not the last one: calls wait on while the next is tried. */
-static bool has_next_addr(struct conn *c)
-{
-    if (c->state == CONN_READY || c->backend->addrs_n == 0) return false;
-    c->peer = *backend_next_addr(c->backend, &c->peer);
-    if (++c->tried < c->backend->addrs_n) return true;
-    c->tried = 0;
-    return false;
-}
+/* When so many connections in a row have ended after `mn`, none is sent for a while. */
+enum { NOOPS_LOST = 3 };
 
 /* --- whose fault it is ------------------------------------------------------------------------- */
 
@@ -61,43 +27,45 @@ static uint32_t in_flight(const struct conn *c)
     return c->depth - c->held_n;
 }
 
-/* A bit of a hash of its number. */
+/* One of 64 bits, by a hash of the client's number. */
 static uint64_t client_bit(uint32_t client)
 {
     return (uint64_t)1 << (client * 2654435769u >> 26);
 }
 
-/* Clients with calls in flight; an anomaly may also lie behind the answer that came last. */
-static uint64_t clients_of(const struct conn *c, enum ended_by by)
+/* The bits of the clients with calls in flight. Bytes that are an anomaly may belong to the answer before, so the client whose
+ * call ended last counts too. */
+static uint64_t clients_of(const struct conn *c, enum conn_loss loss)
 {
-    bool has_last = by == BY_ANOMALY && c->last_client >= 0;
+    bool has_last = loss == LOST_TO_ANOMALY && c->last_client >= 0;
     uint64_t clients = has_last ? client_bit((uint32_t)c->last_client) : 0;
     for (const struct call *call = c->head; call != c->held; call = call->next)
         clients |= client_bit(call->affinity);
     return clients;
 }
 
-/* Some client is among those of each of the connections that ended lately: its requests may be why. */
+/* I9. True: some client had calls on each of the connections that ended lately, so its requests may be the reason. */
 static bool may_be_a_clients(struct conn *c, uint64_t clients)
 {
     struct backend *b = c->backend;
+    assert(clients && b->suspects);
     b->suspects &= clients;
     if (b->suspects) return true;
     b->suspects = ~(uint64_t)0;
     return false;
 }
 
-/* The server is to blame, not a client, nor that it had nothing to do. On a connection apart it is when it ends before anything
- * was asked. */
-static bool is_fault(struct conn *c, enum ended_by by)
+/* True: the server is at fault, not a client, and the connection did not just end because it was idle. A connection apart shows a
+ * fault of the server only when it ends young and without ever having had a call in flight. */
+static bool is_fault(struct conn *c, enum conn_loss loss)
 {
     bool is_young = conn_now(c) - c->since < c->backend->settings.probe_min;
-    if (by == BY_REFUSAL) return false;
+    if (loss == LOST_TO_REFUSAL) return false;
     if (c->is_apart) return is_young && in_flight(c) == 0 && c->last_client < 0;
-    if (c->state != CONN_READY || by == BY_TIME) return true;
-    uint64_t clients = clients_of(c, by);
+    if (c->state != CONN_READY || loss == LOST_TO_TIME) return true;
+    uint64_t clients = clients_of(c, loss);
     if (clients) return !may_be_a_clients(c, clients);
-    return by == BY_ANOMALY || is_young;
+    return loss == LOST_TO_ANOMALY || is_young;
 }
 
 /* --- closing ----------------------------------------------------------------------------------- */
@@ -113,12 +81,12 @@ static void log_end(const struct conn *c, bool idle)
                  in_flight(c));
 }
 
-/* It ended, or said nothing, once `mn` was asked: the next connection asks again. When that goes on, `mn` is what the server does
- * not like: the one after it does not ask. True when there is one to try at once. */
-static bool shuns_noop(struct conn *c, enum ended_by by)
+/* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn`
+ * again; when NOOPS_LOST have ended so, the next one does not. */
+static bool shuns_noop(struct conn *c, enum conn_loss loss)
 {
     struct backend *b = c->backend;
-    if (c->state != CONN_LEARNING || by == BY_ANOMALY) {
+    if (c->state != CONN_LEARNING || loss == LOST_TO_ANOMALY) {
         b->noops_lost = 0;
         return false;
     }
@@ -126,25 +94,28 @@ static bool shuns_noop(struct conn *c, enum ended_by by)
     b->noops_lost = 0;
     b->shuns_noop_until = conn_now(c) + b->settings.probe_max;
     if (log_allows(&b->set->log, b->set->now))
-        log_info("backend %s: no meta commands: it ends connections that ask mn", b->name);
+        log_info("backend %s: no meta commands: it closes connections after mn", b->name);
     return true;
 }
 
-/* Goes on without the connection: apart ones are made anew when they are needed. */
+/* What follows once the descriptor is closed. `saved`: calls that stay. A connection apart is connected again only for those;
+ * else when the next request needs it. */
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
+    assert(c->fd < 0 && (at_once || !saved));
     conn_set_state(c, c->is_apart && !at_once ? CONN_IDLE : CONN_WAITING);
     fifo_fail(c, c->reason);
     held_restore(c, saved);
     if (c->backend->leaves) return;
     if (at_once)
-        connect_begin(c);
+        retry_now(c);
     else if (!c->is_apart)
-        conn_set_alarm(c, conn_now(c) + back_off(c));
+        retry_later(c);
     if (!c->is_apart) backend_note_health(c->backend);
 }
 
-/* A server that closed a good connection may well take the next one: try at once, for its own fault only once. */
+/* A server that closed a good connection may well accept the next one. After a fault of the server it is tried at once only
+ * once. */
 static bool begins_at_once(const struct conn *c, bool was_ready, bool late, bool fault)
 {
     if (!was_ready || late || c->backend->leaves) return false;
@@ -158,23 +129,24 @@ static enum backend_fall cause_of(bool was_ready, bool late)
     return was_ready ? FALL_CLOSED : FALL_CONNECT;
 }
 
-static void end(struct conn *c, enum ended_by by, const char *reason)
+/* A connection that was settled clears what was held against clients and server before. */
+void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
 {
     struct backends *set = c->backend->set;
     bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
     assert(conn_sane(c) && c->fd >= 0);
     if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
-    bool fault = is_fault(c, by);
-    bool idle = was_ready && by == BY_SERVER && !fault && in_flight(c) == 0;
-    bool again = shuns_noop(c, by);
-    hang_up(c);
+    bool fault = is_fault(c, loss);
+    bool idle = was_ready && loss == LOST_TO_PEER && !fault && in_flight(c) == 0;
+    bool again = shuns_noop(c, loss);
+    conn_hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
     c->backend->stats->closes++;
-    if (again || has_next_addr(c)) {
+    if (again || retry_has_next(c)) {
         log_debug("backend %s: closed: %s: tried again", c->backend->name, c->reason);
-        connect_begin(c);
+        retry_now(c);
         return;
     }
     log_end(c, idle);
@@ -186,62 +158,15 @@ static void end(struct conn *c, enum ended_by by, const char *reason)
     go_on(c, at_once, at_once ? held_save(c) : NULL);
 }
 
-void conn_close(struct conn *c, const char *reason)
+void closing_end_late(struct conn *late)
 {
-    end(c, BY_TIME, reason);
-}
-
-void conn_closed(struct conn *c)
-{
-    end(c, BY_SERVER, "closed by the server");
-}
-
-void conn_broken(struct conn *c, int error)
-{
-    end(c, BY_SERVER, strerror(error));
-}
-
-static void end_out_of_step(struct conn *c, enum ended_by by, const char *what)
-{
-    c->backend->set->row->desyncs++;
-    c->backend->stats->desyncs++;
-    end(c, by, what);
-}
-
-void conn_anomaly(struct conn *c, const char *what)
-{
-    end_out_of_step(c, BY_ANOMALY, what);
-}
-
-void conn_refused(struct conn *c, const char *what)
-{
-    end_out_of_step(c, BY_REFUSAL, what);
-}
-
-void conn_release(struct conn *c, const char *reason)
-{
-    if (c->state == CONN_IDLE) return;
-    hang_up(c);
-    c->failed = false;
-    conn_set_state(c, CONN_IDLE);
-    fifo_fail(c, reason);
-}
-
-void conn_give_up(struct conn *c, enum conn_state state)
-{
-    c->failed = !c->is_apart;
-    conn_set_state(c, c->is_apart ? CONN_IDLE : state);
-    conn_set_alarm(c, INFINITY);
-    fifo_fail(c, c->reason);
-    if (c->is_apart) return;
-    conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
-    c->backend->cause = FALL_CONNECT;
-    backend_note_health(c->backend);
-}
-
-void conn_begin_anew(struct conn *c)
-{
-    assert(in_flight(c) == 0 || c->state != CONN_READY);
-    hang_up(c);
-    connect_begin(c);
+    struct backend *b = late->backend;
+    char reason[64];
+    assert(backend_is_late(b));
+    snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
+    for (uint32_t i = 0; i < b->settings.connections; i++) {
+        if (b->conns[i]->fd >= 0) closing_end(b->conns[i], LOST_TO_TIME, reason);
+    }
+    if (late->is_apart && late->fd >= 0) closing_end(late, LOST_TO_TIME, reason);
+    b->late = 0; /* counted: connections that end later end for another reason */
 }

@@ -3,20 +3,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "backend/closing.h"
-#include "backend/connect.h"
-#include "backend/fifo.h"
-#include "backend/held.h"
-#include "backend/idle.h"
-#include "backend/intake.h"
-#include "base/slab.h"
+/* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline,
+ * a stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call
+ * that is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
+ *
+ * What must be decided for the server goes up as news. Each end that a connection notices is one of the five functions at the end
+ * of this file; nothing is closed there.
+ */
 
-enum { READ_AT_MOST = 64 * 1024 };
-
-/* Seconds: an alarm that is so late says that moongate itself stood still. */
-static const double LAG = 0.02;
+/* Seconds that a connection apart stays for the next request that needs one. */
+static const double APART_STAYS = 1;
 
 /* --- state ------------------------------------------------------------------------------------- */
 
@@ -25,27 +24,52 @@ static bool is_asking(const struct conn *c)
     return c->state == CONN_PROBING || c->state == CONN_LEARNING;
 }
 
+/* True: a connection in that state has a descriptor. */
+static bool is_open(enum conn_state state)
+{
+    return state != CONN_IDLE && state != CONN_RESOLVING && state != CONN_WAITING;
+}
+
 bool conn_sane(const struct conn *c)
 {
-    bool open = c->state == CONN_CONNECTING || is_asking(c) || c->state == CONN_READY;
-    return open == (c->fd >= 0) && (c->head == NULL) == (c->depth == 0) &&
-           (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
-           c->unwritten <= c->depth;
+    bool counted = (c->head == NULL) == (c->depth == 0) && (c->tail == NULL) == (c->depth == 0) &&
+                   (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
+                   c->unwritten <= c->depth;
+    return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0);
 }
 
-/* The server has something to answer. */
-static bool awaits(const struct conn *c)
-{
-    return c->head != c->held;
-}
-
+/* ready is the statistics' number of connections in READY. Connections apart are not counted in it. */
 void conn_set_state(struct conn *c, enum conn_state state)
 {
+    assert((c->fd >= 0) == is_open(state)); /* the descriptor changes first */
     if (!c->is_apart) c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
     c->state = state;
     c->since = conn_now(c);
 }
 
+/* A first attempt makes calls wait, as it ends soon one way or the other. After one that failed, calls fail at once until a later
+ * attempt succeeds, so that a server that is down costs its clients no time. */
+bool conn_refuses(const struct conn *c)
+{
+    return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
+}
+
+void conn_hang_up(struct conn *c)
+{
+    struct ev_loop *loop = c->backend->set->loop;
+    ev_io_stop(loop, &c->io);
+    ev_timer_stop(loop, &c->timer);
+    if (c->fd >= 0) close(c->fd);
+    c->fd = -1;
+    inbuf_release(&c->in);
+    outq_release(&c->out);
+    c->line_open = false;
+}
+
+/* --- interest ---------------------------------------------------------------------------------- */
+
+/* Most calls change nothing: then the loop is left alone. The socket is watched for room only while something waits to be
+ * written, for bytes only when some are due or would be an anomaly. */
 void conn_watch(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -60,6 +84,46 @@ void conn_watch(struct conn *c)
     ev_io_start(loop, &c->io);
 }
 
+void conn_mark_unsent(struct conn *c)
+{
+    struct backends *set = c->backend->set;
+    if (c->unsent) return;
+    c->unsent = true;
+    c->next_unsent = set->unsent;
+    set->unsent = c;
+}
+
+/* Rare: only when the connection is freed. */
+void conn_forget_unsent(struct conn *c)
+{
+    struct conn **p = &c->backend->set->unsent;
+    while (*p && *p != c) p = &(*p)->next_unsent;
+    if (*p) *p = c->next_unsent;
+    c->unsent = false;
+}
+
+/* --- the alarm --------------------------------------------------------------------------------- */
+
+/* A server is probed with `version`, so only one that answers it as memcached does. */
+double conn_idle_end(const struct conn *c)
+{
+    double after = c->backend->settings.idle_probe;
+    if (c->head) return INFINITY;
+    if (c->is_apart) return c->progress + APART_STAYS;
+    return after > 0 && c->speaks_version ? c->progress + after : INFINITY;
+}
+
+/* The first deadline of a call that still has an owner; INFINITY when there is none. */
+static double first_deadline(const struct conn *c)
+{
+    double at = INFINITY;
+    for (const struct call *call = c->head; call; call = call->next) {
+        if (call->owner && call->deadline < at) at = call->deadline;
+    }
+    return at;
+}
+
+/* The first deadline counts in every state in which calls wait. */
 double conn_next_alarm(const struct conn *c)
 {
     const struct backend_settings *s = &c->backend->settings;
@@ -69,10 +133,10 @@ double conn_next_alarm(const struct conn *c)
     case CONN_CONNECTING:
     case CONN_PROBING:
     case CONN_LEARNING: at = c->since + s->connect_timeout; break;
-    case CONN_READY: at = awaits(c) ? c->progress + s->stall_timeout : idle_time(c); break;
+    case CONN_READY: at = conn_awaits(c) ? c->progress + s->stall_timeout : conn_idle_end(c); break;
     default: return INFINITY;
     }
-    return fmin(at, fifo_deadline(c));
+    return fmin(at, first_deadline(c));
 }
 
 void conn_set_alarm(struct conn *c, double at)
@@ -86,195 +150,74 @@ void conn_set_alarm(struct conn *c, double at)
     ev_timer_start(loop, &c->timer);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
-
-static void take_input(struct conn *c, const struct inbuf_input *input)
+void conn_wake(struct conn *c)
 {
-    c->progress = conn_now(c);
-    if (is_asking(c)) {
-        connect_take_probe(c, input->rest);
-        return;
-    }
-    bool is_refusal = false;
-    const char *anomaly = intake_take(c, input, &is_refusal);
-    if (anomaly && is_refusal)
-        conn_refused(c, anomaly);
-    else if (anomaly)
-        conn_anomaly(c, anomaly);
+    if (c->state == CONN_WAITING) conn_set_alarm(c, conn_now(c));
 }
 
-static void conn_readable(struct conn *c)
-{
-    struct arena *arena = c->backend->set->arena;
-    size_t mark = arena_mark(arena);
-    struct inbuf_input input;
-    enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
-    if (status == IO_OK) take_input(c, &input);
-    if (status == IO_END) conn_closed(c);
-    if (status == IO_ERROR) conn_broken(c, errno);
-    arena_rewind(arena, mark);
-}
+/* --- writing ----------------------------------------------------------------------------------- */
 
-/* --- alarms ------------------------------------------------------------------------------------ */
-
-/* The server is taken for down: its connections are of no use, whatever still waits on them. */
-static void close_all(struct conn *late)
-{
-    struct backend *b = late->backend;
-    char reason[64];
-    snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
-    for (uint32_t i = 0; i < b->settings.connections; i++) {
-        if (b->conns[i]->fd >= 0) conn_close(b->conns[i], reason);
-    }
-    if (late->is_apart && late->fd >= 0) conn_close(late, reason);
-    b->late = 0; /* what ends the next connections is something else */
-}
-
-/* While moongate stood still, answers came that are not read yet: they get a moment, once, before anything is given up. */
-static bool is_put_off(struct conn *c)
-{
-    c->put_off = !c->put_off && conn_now(c) - c->alarm > LAG;
-    if (c->put_off) conn_set_alarm(c, conn_now(c) + LAG);
-    return c->put_off;
-}
-
-static const char *unready_reason(const struct conn *c)
-{
-    if (c->state == CONN_PROBING) return "no answer to version";
-    return c->state == CONN_LEARNING ? "no answer to mn" : "connect timeout";
-}
-
-static void conn_alarm(struct conn *c)
-{
-    double now = conn_now(c);
-    if (c->state == CONN_WAITING) {
-        /* While the server is down its first connection probes it; the others wait for what that one says. */
-        if (!c->backend->down || c == c->backend->conns[0]) connect_begin(c);
-        return;
-    }
-    if (is_put_off(c)) return;
-    fifo_expire(c);
-    if (c->state == CONN_RESOLVING) {
-        if (!c->failed && now - c->since >= c->backend->settings.connect_timeout)
-            conn_unlocated(c);
-        else
-            conn_set_alarm(c, conn_next_alarm(c));
-        return;
-    }
-    if (backend_is_late(c->backend)) {
-        close_all(c);
-        return;
-    }
-    if (c->state != CONN_READY && now - c->since >= c->backend->settings.connect_timeout) {
-        conn_close(c, unready_reason(c));
-        return;
-    }
-    if (c->state == CONN_READY && awaits(c) &&
-        now - c->progress >= c->backend->settings.stall_timeout) {
-        conn_close(c, "stalled");
-        return;
-    }
-    if (idle_act(c)) return;
-    conn_set_alarm(c, conn_next_alarm(c));
-}
-
-/* --- from the loop ----------------------------------------------------------------------------- */
-
-static void conn_writable(struct conn *c)
-{
-    if (c->state == CONN_READY)
-        conn_flush(c);
-    else
-        connect_go_on(c);
-}
-
-static void on_io(struct ev_loop *loop, ev_io *io, int events)
-{
-    struct conn *c = io->data;
-    (void)loop;
-    assert(conn_sane(c));
-    if (events & EV_WRITE) {
-        conn_writable(c);
-        if (c->state != CONN_READY) return;
-    }
-    if (events & EV_READ) conn_readable(c);
-}
-
-static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)events;
-    conn_alarm(timer->data);
-}
-
-/* --- for the backend --------------------------------------------------------------------------- */
-
-struct conn *conn_create(struct backend *b)
-{
-    struct conn *c = slab_borrow(sizeof *c);
-    *c = (struct conn){.backend = b, .fd = -1, .state = CONN_IDLE};
-    ev_init(&c->io, on_io);
-    ev_init(&c->timer, on_alarm);
-    ev_set_priority(&c->timer, -1); /* what a turn brings is read before anything is late in it */
-    c->io.data = c->timer.data = c;
-    return c;
-}
-
-void conn_destroy(struct conn *c)
-{
-    slab_return(c, sizeof *c);
-}
-
-bool conn_refuses(const struct conn *c)
-{
-    return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
-}
-
-void conn_push(struct conn *c, struct call *call)
-{
-    if (!awaits(c)) c->progress = conn_now(c);
-    fifo_push(c, call);
-    /* Alarms are lazy: one that is set already is looked at again when it goes off. */
-    double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
-    double stall = c->progress + c->backend->settings.stall_timeout;
-    double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
-    if (wanted < at) conn_set_alarm(c, wanted);
-}
-
-void conn_mark_unsent(struct conn *c)
-{
-    struct backends *set = c->backend->set;
-    if (c->unsent) return;
-    c->unsent = true;
-    c->next_unsent = set->unsent;
-    set->unsent = c;
-}
-
-void conn_forget_unsent(struct conn *c)
-{
-    struct conn **p = &c->backend->set->unsent;
-    while (*p && *p != c) p = &(*p)->next_unsent;
-    if (*p) *p = c->next_unsent;
-    c->unsent = false;
-}
-
-/* No more keys go into the last get. One that is held back has its end when it goes. */
-static void close_line(struct conn *c)
+/* The line of a held call has no end in c->out: it is not there yet. */
+void conn_end_line(struct conn *c)
 {
     if (c->line_open && !c->held) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
 }
 
+/* From here on bytes may answer any call that is not held back, though the socket may take only a part of them now: a server may
+ * answer the first request before it has the second. */
 void conn_flush(struct conn *c)
 {
-    close_line(c);
-    if (c->state != CONN_READY) return;
-    held_release(c);
-    if (c->state != CONN_READY) return;
-    close_line(c);
+    assert(c->state == CONN_READY);
+    conn_end_line(c);
     c->unwritten = c->held_n;
     if (outq_write(&c->out, c->fd) == IO_ERROR)
         conn_broken(c, errno);
     else
         conn_watch(c);
+}
+
+/* --- news -------------------------------------------------------------------------------------- */
+
+void conn_report(struct conn *c, enum conn_event event)
+{
+    c->backend->on_conn(c, &(struct conn_news){.event = event});
+}
+
+static void lose(struct conn *c, enum conn_loss loss, const char *reason)
+{
+    assert(conn_sane(c) && c->fd >= 0);
+    c->backend->on_conn(c, &(struct conn_news){.event = NEWS_LOST, .loss = loss, .reason = reason});
+}
+
+void conn_close(struct conn *c, const char *reason)
+{
+    lose(c, LOST_TO_TIME, reason);
+}
+
+void conn_closed(struct conn *c)
+{
+    lose(c, LOST_TO_PEER, "closed by the server");
+}
+
+void conn_broken(struct conn *c, int error)
+{
+    lose(c, LOST_TO_PEER, strerror(error));
+}
+
+static void lose_step(struct conn *c, enum conn_loss loss, const char *what)
+{
+    c->backend->set->row->desyncs++;
+    c->backend->stats->desyncs++;
+    lose(c, loss, what);
+}
+
+void conn_anomaly(struct conn *c, const char *what)
+{
+    lose_step(c, LOST_TO_ANOMALY, what);
+}
+
+void conn_refused(struct conn *c, const char *what)
+{
+    lose_step(c, LOST_TO_REFUSAL, what);
 }

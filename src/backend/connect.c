@@ -8,13 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/closing.h"
-#include "backend/locate.h"
 #include "net/keepalive.h"
+
+/* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
+ *
+ * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version.
+ * `mn` comes next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and
+ * nothing may come behind the one line that is due; calls wait, because how they are written depends on the answers. A server
+ * that closes the connection after `mn`, several times in a row, is not sent one for a while (see closing). With probe = connect
+ * a connection is READY once it is connected, and neither is sent.
+ */
 
 /* --- the way there ----------------------------------------------------------------------------- */
 
-/* A socket for the server's address, or -1 with errno. */
+/* Returns a non-blocking socket for the server's address, or -1 with errno. */
 static int open_socket(const struct addr *addr, const struct backend_settings *settings)
 {
     int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -27,11 +34,12 @@ static int open_socket(const struct addr *addr, const struct backend_settings *s
     return -1;
 }
 
-/* Asks the server something, from one state to the next. */
-static void ask(struct conn *c, const char *question, enum conn_state state)
+/* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written
+ * to it before, is broken. */
+static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
-    size_t len = strlen(question);
-    if (write(c->fd, question, len) != (ssize_t)len) {
+    size_t len = strlen(line);
+    if (write(c->fd, line, len) != (ssize_t)len) {
         conn_close(c, "the first write failed");
         return;
     }
@@ -40,15 +48,17 @@ static void ask(struct conn *c, const char *question, enum conn_state state)
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
+/* Calls that waited are let go at the end of the turn, when send_flush comes to c. */
 static void become_ready(struct conn *c)
 {
+    assert(c->fd >= 0 && outq_is_empty(&c->out)); /* I10: no request before the server is known */
     c->failed = false;
     c->tried = 0;
     c->last_client = -1;
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
-    if (!c->is_apart) backend_note_health(c->backend);
+    conn_report(c, NEWS_READY);
     c->progress = c->since;
     c->backend->set->row->backend_connects++;
     c->backend->stats->connects++;
@@ -57,6 +67,7 @@ static void become_ready(struct conn *c)
     conn_mark_unsent(c);
 }
 
+/* What was known of the server before is forgotten: it may be another one now. */
 static void connected(struct conn *c)
 {
     c->dialect = (struct dialect){0};
@@ -65,17 +76,10 @@ static void connected(struct conn *c)
     if (c->backend->settings.probe == PROBE_CONNECT)
         become_ready(c);
     else
-        ask(c, "version\r\n", CONN_PROBING);
+        send_probe(c, "version\r\n", CONN_PROBING);
 }
 
-/* The resolver goes on asking: no attempt of ours would bring an address sooner. */
-static void resolve(struct conn *c)
-{
-    if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
-    conn_set_alarm(c, conn_next_alarm(c));
-}
-
-/* Begins to connect: 0 (it is), or errno. */
+/* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->fd is below 0 when there is no socket. */
 static int dial(struct conn *c)
 {
     const struct backends *set = c->backend->set;
@@ -84,19 +88,23 @@ static int dial(struct conn *c)
     return c->fd >= 0 && connect(c->fd, &c->peer.sa.any, c->peer.len) == 0 ? 0 : errno;
 }
 
-void connect_begin(struct conn *c)
+void connect_resolve(struct conn *c)
 {
-    const struct addr *addr = backend_addr(c->backend, &c->peer);
-    if (!addr) {
-        resolve(c);
-        return;
-    }
+    assert(c->fd < 0);
+    if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
+    conn_set_alarm(c, conn_next_alarm(c));
+}
+
+/* A unix socket, or one to the same machine, may be connected at once. */
+void connect_begin(struct conn *c, const struct addr *addr)
+{
+    assert(c->fd < 0 && !ev_is_active(&c->io));
+    char reason[BACKEND_REASON_MAX];
     c->peer = *addr;
     int error = dial(c);
     if (c->fd < 0) {
-        snprintf(c->reason, sizeof c->reason, "no socket: %s", strerror(error));
-        c->troubles++;
-        conn_give_up(c, CONN_WAITING);
+        snprintf(reason, sizeof reason, "no socket: %s", strerror(error));
+        c->backend->on_conn(c, &(struct conn_news){.event = NEWS_NO_SOCKET, .reason = reason});
         return;
     }
     conn_set_state(c, CONN_CONNECTING);
@@ -111,6 +119,7 @@ void connect_begin(struct conn *c)
 
 void connect_go_on(struct conn *c)
 {
+    assert(c->fd >= 0 && c->state != CONN_READY);
     int error = 0;
     socklen_t len = sizeof error;
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;
@@ -128,7 +137,7 @@ static bool begins_with(const struct span *line, const char *text)
     return line->len >= len && memcmp(line->at, text, len) == 0;
 }
 
-/* How much of a line may be shown: up to the first control byte, as the reason goes to clients. */
+/* How many bytes of a line may be shown: those before the first control byte, because the reason goes to clients. */
 static int shown_len(const struct span *line)
 {
     size_t n = 0;
@@ -136,7 +145,7 @@ static int shown_len(const struct span *line)
     return (int)n;
 }
 
-/* The version as the server wrote it: what stands behind VERSION. */
+/* Keeps the version as the server wrote it: clients that send `version` get the lowest one. */
 static void note_version(struct conn *c, const struct span *line)
 {
     const char *text = (const char *)line->at + strlen("VERSION ");
@@ -144,7 +153,8 @@ static void note_version(struct conn *c, const struct span *line)
     snprintf(c->backend->version, sizeof c->backend->version, "%.*s", len, text);
 }
 
-/* Why the line does not prove the server, into `why`; false when it does. */
+/* True: the line does not prove that the server serves; `why` gets the reason. memcached sends the first of these to
+ * connections over its limit, whatever they send. */
 static bool proves_nothing(const struct conn *c, const struct span *line, char *why)
 {
     bool is_full = begins_with(line, "ERROR Too many open connections");
@@ -155,16 +165,17 @@ static bool proves_nothing(const struct conn *c, const struct span *line, char *
     return true;
 }
 
-/* Asks on, or not where that ended a connection before. */
+/* Sends `mn`, unless that ended connections before. */
 static void learn(struct conn *c)
 {
     c->is_unasked = c->dialect.closes = conn_now(c) < c->backend->shuns_noop_until;
     if (c->is_unasked)
         become_ready(c);
     else
-        ask(c, "mn\r\n", CONN_LEARNING);
+        send_probe(c, "mn\r\n", CONN_LEARNING);
 }
 
+/* A server whose version is not a number is not known: dialect.version stays 0, and b->version as it was. */
 static void take_version(struct conn *c, const struct span *line)
 {
     char why[BACKEND_REASON_MAX];
@@ -189,14 +200,15 @@ static bool is_noop_answer(const struct span *line)
     return line->len == 4 && begins_with(line, "MN\r\n");
 }
 
-/* A server that knows `version` as memcached does says MN, or that it knows no such command. None answers with its version: that came
- * late, behind a line that nobody had asked for. */
+/* A server that answers `version` as memcached does answers `mn` with MN or an error. A VERSION line here is the answer to the
+ * question before: the line that was taken for it was not due. */
 static bool makes_no_sense(const struct conn *c, const struct span *line)
 {
     if (begins_with(line, "VERSION")) return true;
     return c->speaks_version && !is_noop_answer(line) && !is_error(line);
 }
 
+/* Servers that answer `version` in their own way may answer `mn` with any line: then they know no meta commands. */
 static void take_noop(struct conn *c, const struct span *line)
 {
     if (makes_no_sense(c, line)) {
@@ -211,15 +223,18 @@ static void take_noop(struct conn *c, const struct span *line)
     become_ready(c);
 }
 
+/* I3: exactly one line is due. More bytes behind it are not a response to anything, with one exception: a server that does not
+ * know `mn` may answer with several lines. That is its way to refuse the command, so the connection counts as lost to `mn`. */
 void connect_take_probe(struct conn *c, struct span span)
 {
+    assert(c->state == CONN_PROBING || c->state == CONN_LEARNING);
     struct arena *arena = c->backend->set->arena;
     const uint8_t *newline = memchr(span.at, '\n', span.len);
     if (!newline) {
         if (span.len < RESPONSE_LINE_MAX)
             inbuf_keep(&c->in, arena, span.at, span.len, 0);
         else
-            conn_anomaly(c, "desync: bytes that are no response");
+            conn_anomaly(c, "desync: bytes that are not a response");
         return;
     }
     struct span line = {span.at, (size_t)(newline - span.at) + 1};
@@ -227,7 +242,7 @@ void connect_take_probe(struct conn *c, struct span span)
         if (c->state == CONN_LEARNING && is_error(&line))
             conn_close(c, "several lines in answer to mn");
         else
-            conn_anomaly(c, "desync: bytes that nobody asked for");
+            conn_anomaly(c, "desync: unsolicited bytes");
         return;
     }
     inbuf_keep(&c->in, arena, newline + 1, 0, 0);
@@ -235,36 +250,4 @@ void connect_take_probe(struct conn *c, struct span span)
         take_version(c, &line);
     else
         take_noop(c, &line);
-}
-
-/* --- what the backend knows of it -------------------------------------------------------------- */
-
-void conn_start(struct conn *c)
-{
-    if (c->state == CONN_IDLE) connect_begin(c);
-}
-
-void conn_wake(struct conn *c)
-{
-    if (c->state == CONN_WAITING) conn_set_alarm(c, conn_now(c));
-}
-
-void conn_relocate(struct conn *c)
-{
-    bool is_known = memcmp(backend_addr(c->backend, &c->peer), &c->peer, sizeof c->peer) == 0;
-    assert(conn_sane(c) && c->state != CONN_READY);
-    if (c->state == CONN_WAITING) {
-        c->tried = 0;
-        conn_wake(c);
-    } else if (c->state == CONN_RESOLVING || !is_known) {
-        c->tried = 0;
-        conn_begin_anew(c);
-    }
-}
-
-void conn_unlocated(struct conn *c)
-{
-    if (c->state != CONN_RESOLVING) return;
-    snprintf(c->reason, sizeof c->reason, "%s", c->backend->unresolved);
-    conn_give_up(c, CONN_RESOLVING);
 }

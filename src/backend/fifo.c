@@ -4,26 +4,29 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "backend/apart.h"
 #include "backend/written.h"
 
-static double now_of(const struct conn *c)
-{
-    return c->backend->set->now;
-}
+/* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
+ * from two: conn_flush sets unwritten when it writes, and `join` in send.c adds bytes to a call that is held back.
+ *
+ * unwritten counts the calls at the end of the list of which no byte was given to the socket, those held back among them. It
+ * tells intake whether a byte can be an answer, so a call counts from the moment it is pushed until conn_flush.
+ */
 
-/* Calls that are held back: so many more, or fewer, and the bytes of their requests. */
+/* Adds n calls that are held back, and the bytes of their requests; negative: takes them off. */
 static void count_held(struct conn *c, int n, size_t bytes)
 {
+    assert(n >= 0 || c->held_n >= (uint32_t)-n);
     c->held_n += (uint32_t)n;
     c->held_bytes += bytes;
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
 }
 
+/* A call that comes a second time, after its connection ended, keeps the time when it was first sent. */
 void fifo_push(struct conn *c, struct call *call)
 {
     assert(call->wire || !c->held);
-    if (call->sent == 0) call->sent = now_of(c);
+    if (call->sent == 0) call->sent = conn_now(c);
     call->next = NULL;
     if (c->tail)
         c->tail->next = call;
@@ -38,13 +41,25 @@ void fifo_push(struct conn *c, struct call *call)
     count_held(c, 1, call->wire->bytes);
 }
 
+void fifo_add(struct conn *c, struct call *call)
+{
+    if (!conn_awaits(c)) c->progress = conn_now(c);
+    fifo_push(c, call);
+    /* Alarms are lazy: one that is set already is looked at again when it goes off. */
+    double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
+    double stall = c->progress + c->backend->settings.stall_timeout;
+    double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
+    if (wanted < at) conn_set_alarm(c, wanted);
+}
+
 void fifo_unhold(struct conn *c)
 {
+    assert(c->held && c->held->wire);
     count_held(c, -1, -c->held->wire->bytes);
     c->held = c->held->next;
 }
 
-/* Responses come in rows: while one is dealt with, what the next one's will need comes out of memory. */
+/* Responses come in rows: while one is handled, the processor fetches what the next one needs. */
 static void fetch_ahead(const struct call *next)
 {
     if (!next) return;
@@ -52,6 +67,7 @@ static void fetch_ahead(const struct call *next)
     __builtin_prefetch(next->next);
 }
 
+/* Removes the first call. A call may have waited for its end: one held back here, or one apart of the same client. */
 static inline struct call *pop(struct conn *c)
 {
     struct call *call = c->head;
@@ -63,13 +79,14 @@ static inline struct call *pop(struct conn *c)
     c->last_client = call->affinity;
     if (c->unwritten > c->depth) c->unwritten = c->depth;
     c->backend->stats->in_flight--;
-    if (c->held) conn_mark_unsent(c); /* the next one may go */
-    apart_poke(c->backend);
+    if (c->held) conn_mark_unsent(c);
+    if (c->backend->apart_held > 0) conn_report(c, NEWS_CALL_ENDED);
     return call;
 }
 
 struct call *fifo_take_first(struct conn *c)
 {
+    assert(c->head);
     return pop(c);
 }
 
@@ -84,7 +101,7 @@ struct call *fifo_detach(struct conn *c)
     return first;
 }
 
-/* Who hears of the end of a write shall find it noted. */
+/* A write is noted as ended before its owner runs: what the owner reads next comes after the write. */
 static void finish(struct conn *c, const struct call_news *news)
 {
     struct call *call = pop(c);
@@ -93,12 +110,14 @@ static void finish(struct conn *c, const struct call_news *news)
     call_destroy(call);
 }
 
+/* Any answer ends a row of calls that were late, errors too: the server is there. */
 void fifo_answer(struct conn *c, const struct call_news *news)
 {
+    assert(c->depth > c->unwritten); /* I2: the first call was written */
     struct board_server *stats = c->backend->stats;
     stats->responses++;
     stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
-    stats->latencies[board_latency_bucket(now_of(c) - c->head->sent)]++;
+    stats->latencies[board_latency_bucket(conn_now(c) - c->head->sent)]++;
     c->backend->late = 0;
     finish(c, news);
 }
@@ -110,7 +129,8 @@ static const char *failure_text(const struct conn *c, const char *reason)
     return text;
 }
 
-/* The failures are counted before, so that an owner sees a settled connection. */
+/* All failures are counted before the first owner runs, so that it sees a settled connection. A call that an owner adds here
+ * meanwhile fails too. */
 void fifo_fail(struct conn *c, const char *reason)
 {
     if (!c->head) return;
@@ -121,15 +141,17 @@ void fifo_fail(struct conn *c, const char *reason)
     while (c->head) finish(c, &news);
 }
 
-/* What waits behind others is not the server's to answer yet; what is apart says nothing of its health. */
+/* True: the server is late with the call. It is not for a call that is held back behind others, as it has not got it; calls apart
+ * never count for the server's health. */
 static bool is_the_servers(const struct conn *c, bool is_held)
 {
     return !c->is_apart && (!is_held || c->state != CONN_READY);
 }
 
+/* Owners may append calls meanwhile: those are looked at as well. */
 void fifo_expire(struct conn *c)
 {
-    double now = now_of(c);
+    double now = conn_now(c);
     bool is_held = false;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
@@ -143,13 +165,4 @@ void fifo_expire(struct conn *c)
         c->backend->stats->timeouts++;
         c->backend->late += is_the_servers(c, is_held);
     }
-}
-
-double fifo_deadline(const struct conn *c)
-{
-    double at = INFINITY;
-    for (const struct call *call = c->head; call; call = call->next) {
-        if (call->owner && call->deadline < at) at = call->deadline;
-    }
-    return at;
 }

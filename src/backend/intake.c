@@ -5,10 +5,32 @@
 #include "backend/fifo.h"
 #include "protocol/echo.h"
 
+/* When the byte stream of a server is in step.
+ *
+ * The text protocol does not number its messages: the n-th response is that of the n-th request, and a mistake in counting gives
+ * each client that comes later another client's answer. So a connection is in step as long as all of these hold, and is closed
+ * when one does not (I3):
+ *
+ * - A byte comes only while a call waits that was written (take_next). A call that was made just now, by an owner that ran for a
+ *   response before these bytes, is not what they answer.
+ * - The bytes are a response by the grammar, and one that this command can have.
+ * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one
+ *   key has END right after it (take_single).
+ * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
+ * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
+ *   answer them: dialect_in_step knows which texts of which versions are safe.
+ *
+ * A refusal that is in step is a response like any other (I9). Each response goes to the owner of the first call in the FIFO, and
+ * to no one if that has none any more (I2).
+ *
+ * Responses are used where they lie: in the turn's arena, or in a blob when a long message is read in place. The start of a cut
+ * response is kept in c->in until the rest comes; its length, where it is known, lets the rest be read right behind it.
+ */
+
 enum taken {
     TAKEN_OK,
-    TAKEN_NEED,  /* more bytes */
-    TAKEN_WRONG, /* anomaly says why */
+    TAKEN_NEED,  /* a cut response: more bytes are needed */
+    TAKEN_WRONG, /* an anomaly */
 };
 
 /* The bytes at hand: `blob` holds them, or is NULL when they lie in the turn's arena. */
@@ -16,7 +38,7 @@ struct intake {
     struct conn *c;
     const uint8_t *end;
     struct blob *blob;
-    const char *anomaly;
+    const char *anomaly; /* not NULL: it says what is wrong */
     bool is_refusal;
 };
 
@@ -26,7 +48,7 @@ static enum taken wrong(struct intake *in, const char *anomaly)
     return TAKEN_WRONG;
 }
 
-/* A value for a get of one key: together with its END it is the whole answer. */
+/* The value for a get of one key is the whole answer together with its END. */
 static enum taken take_single(struct intake *in, struct response *r)
 {
     struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = in->blob};
@@ -36,34 +58,35 @@ static enum taken take_single(struct intake *in, struct response *r)
         return TAKEN_NEED;
     }
     if (memcmp(r->bytes + r->len, "END\r\n", strlen("END\r\n")) != 0)
-        return wrong(in, "desync: no END behind the value of a single key");
+        return wrong(in, "desync: no END after the value of a single key");
     r->len += strlen("END\r\n");
     call_key(in->c->head, &news.key);
     fifo_answer(in->c, &news);
     return TAKEN_OK;
 }
 
+/* One of several values; keys that it skips are misses. */
 static enum taken take_value(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
-        return wrong(in, "desync: a value for a key that was not asked for");
+        return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
     call_tell(call, &news);
     call_pass_key(call);
     return TAKEN_OK;
 }
 
-/* True when the answer lacks the key that k asked for, or has it raw: it is not as the client shall see it. */
+/* True: the answer lacks the key that the client wants to see, or has it with line ends inside. */
 static bool wants_key(const struct call *call, const struct response *r)
 {
     if (r->kind & META_RESPONSES) return call->marks & CALL_HIDES_KEY;
     return r->kind == RESPONSE_ME && echo_breaks_lines(r->key, r->key_len);
 }
 
-/* Which values the server takes, as far as its version does not say: those that it took lately, or that are half of what it refused
- * at most. */
+/* Learns which values are safe to share a connection, where the version does not say it: those up to the longest that the server
+ * took, or up to half of one whose refusal left the stream out of step. */
 static void learn_size(struct backend *b, uint32_t n, const struct response *r, bool in_step)
 {
     bool refused = r->kind & RESPONSE_ANY_ERROR;
@@ -74,6 +97,7 @@ static void learn_size(struct backend *b, uint32_t n, const struct response *r, 
 static enum taken take_response(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
+
     if (!(command_info(call->command)->responses & r->kind))
         return wrong(in, "desync: a response that does not fit the request");
     if (r->kind == RESPONSE_VALUE) return take_value(in, r);
@@ -95,16 +119,16 @@ static enum taken take_response(struct intake *in, struct response *r)
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
     in->is_refusal = !in_step;
-    return in_step ? TAKEN_OK : wrong(in, "desync: it refused the line of a store");
+    return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
 }
 
-/* A call that was made just now, because of a response that lies before these bytes, is not what they answer. */
+/* True: no call has been written whose response is not here yet. */
 static bool awaits_nothing(const struct conn *c)
 {
     return c->depth == c->unwritten;
 }
 
-/* The answer to `me` may have a key with line ends in it, where the request had it as base64. */
+/* The answer to `me` has the raw key, which may contain line ends when the request had it in base64. */
 static enum response_status parse(const struct call *call, const uint8_t *at, size_t len,
                                   struct response *r)
 {
@@ -114,18 +138,19 @@ static enum response_status parse(const struct call *call, const uint8_t *at, si
     return echo_parse_debug(at, len, raw, call_raw_key(call, raw), r);
 }
 
+/* Uses one response, the one at `at`. */
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
-    if (awaits_nothing(in->c)) return wrong(in, "desync: bytes that nobody asked for");
+    if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
     in->c->head->marks |= CALL_HEARD;
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
-    default: return wrong(in, "desync: bytes that are no response");
+    default: return wrong(in, "desync: bytes that are not a response");
     }
 }
 
-/* How long the message at hand will be in all, so that its rest is read in place. */
+/* Bytes of the whole message at hand, so that its rest is read in place; 0: not known. */
 static size_t message_need(const struct conn *c, const struct response *r)
 {
     bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1;
@@ -133,7 +158,7 @@ static size_t message_need(const struct conn *c, const struct response *r)
     return r->need + (single ? strlen("END\r\n") : 0);
 }
 
-/* Uses the whole responses in a span; keeps the cut one. */
+/* Uses the whole responses in a span. keep: the cut one is kept in c->in. */
 static const char *take_span(struct intake *in, struct span span, bool keep)
 {
     struct conn *c = in->c;

@@ -1,21 +1,24 @@
 #include "backend/locate.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/apart.h"
-#include "backend/closing.h"
-#include "backend/connect.h"
-#include "base/slab.h"
-#include "discovery/resolver.h"
+/* Addresses are compared byte by byte. One that is not in the list any more counts as if it stood behind the last one, so that
+ * the next one after it is the first.
+ */
 
-/* Where addr stands among the backend's; addrs_n: nowhere. */
+/* The index of addr among the backend's; addrs_n: it is not there. */
 static uint32_t find_addr(const struct backend *b, const struct addr *addr)
 {
     uint32_t i = 0;
     while (i < b->addrs_n && memcmp(&b->addrs[i], addr, sizeof *addr) != 0) i++;
     return i;
+}
+
+bool backend_has_addr(const struct backend *b, const struct addr *addr)
+{
+    return find_addr(b, addr) < b->addrs_n;
 }
 
 const struct addr *backend_addr(const struct backend *b, const struct addr *before)
@@ -28,10 +31,11 @@ const struct addr *backend_addr(const struct backend *b, const struct addr *befo
 const struct addr *backend_next_addr(const struct backend *b, const struct addr *before)
 {
     uint32_t at = find_addr(b, before);
+    assert(b->addrs_n > 0);
     return &b->addrs[at + 1 < b->addrs_n ? at + 1 : 0];
 }
 
-static void set_addrs(struct backend *b, const struct addr *addrs, uint32_t n)
+void backend_set_addrs(struct backend *b, const struct addr *addrs, uint32_t n)
 {
     free(b->addrs);
     b->addrs_n = n < BACKEND_ADDRS_MAX ? n : BACKEND_ADDRS_MAX;
@@ -40,81 +44,9 @@ static void set_addrs(struct backend *b, const struct addr *addrs, uint32_t n)
     memcpy(b->addrs, addrs, b->addrs_n * sizeof *b->addrs);
 }
 
-/* --- changes ----------------------------------------------------------------------------------- */
-
-/* The connection becomes that of a backend which nobody counts, so that the sweep takes it when its calls are done. */
-static void part_with(struct backend *b, uint32_t at)
+void backend_forget_addrs(struct backend *b)
 {
-    struct conn *old = b->conns[at];
-    struct backend *leaver = slab_borrow(sizeof *leaver);
-    *leaver = *b;
-    memset(leaver->apart, 0, sizeof leaver->apart);
-    leaver->apart_held = 0;
-    leaver->counts = 0;
-    leaver->leaves = true;
-    leaver->watch = NULL;
-    leaver->addrs = NULL;
-    set_addrs(leaver, &old->peer, 1);
-    leaver->settings.connections = 1;
-    leaver->conns = slab_borrow(sizeof(struct conn *));
-    leaver->conns[0] = old;
-    old->backend = leaver;
-    leaver->next = b->set->first;
-    b->set->first = leaver;
-    b->conns[at] = conn_create(b); /* calls apart wait for none of the old one's */
-}
-
-static void relocate(struct backend *b, uint32_t at)
-{
-    struct conn *c = b->conns[at];
-    if (c->state == CONN_IDLE) return;
-    if (c->state != CONN_READY) {
-        conn_relocate(c);
-        return;
-    }
-    if (find_addr(b, &c->peer) < b->addrs_n) return;
-    log_info("backend %s: moves to another address (%u in flight)", b->name, c->depth);
-    if (c->depth > 0) {
-        part_with(b, at);
-        b->stats->connections++;
-    } else {
-        conn_release(c, "moved");
-    }
-    conn_start(b->conns[at]);
-}
-
-/* Told by the loop, or while the backend is made. */
-static void on_names(void *owner, const struct name_news *news)
-{
-    struct backend *b = owner;
-    uint32_t n = news->n < BACKEND_ADDRS_MAX ? news->n : BACKEND_ADDRS_MAX;
-    if (n == 0) {
-        snprintf(b->unresolved, sizeof b->unresolved, "not resolved: %s", news->failure);
-        for (uint32_t i = 0; i < b->settings.connections; i++) conn_unlocated(b->conns[i]);
-        return;
-    }
-    if (n == b->addrs_n && memcmp(b->addrs, news->addrs, n * sizeof *b->addrs) == 0) return;
-    set_addrs(b, news->addrs, n);
-    for (uint32_t i = 0; i < b->settings.connections; i++) relocate(b, i);
-    apart_relocate(b);
-}
-
-/* --- life -------------------------------------------------------------------------------------- */
-
-void backend_locate(struct backend *b, const struct addr_spec *spec)
-{
-    struct addr addr;
-    snprintf(b->unresolved, sizeof b->unresolved, "not resolved: no answer yet");
-    memset(&addr, 0, sizeof addr);
-    if (b->set->dial || addr_spec_is_literal(spec, 0, &addr)) /* a set that dials needs none */
-        set_addrs(b, &addr, 1);
-    else if (b->set->resolver)
-        b->watch = resolver_watch(b->set->resolver, spec->host, spec->port, on_names, b);
-}
-
-void backend_unlocate(struct backend *b)
-{
-    if (b->watch) resolver_unwatch(b->watch);
-    b->watch = NULL;
     free(b->addrs);
+    b->addrs = NULL;
+    b->addrs_n = 0;
 }

@@ -8,6 +8,15 @@
 
 #include "base/slab.h"
 
+/* The selector is a plain function of names and weights; all that changes is here: members come and go with a discovery, and with
+ * on_failure = rehash servers that are down are left out of the selector. Both build a new selector, and only then does a pick
+ * differ. A pick compares one number, set->changes, to see whether a server went down or came back: so a pool costs nothing while
+ * all is well.
+ *
+ * pool_replace adds the new members before it gives back the old ones' references, so that a backend that stays never has none
+ * and keeps its connections.
+ */
+
 static bool pool_sane(const struct pool *p)
 {
     return p->living_n <= p->members_n && (p->members_n == 0 || p->living_n > 0);
@@ -72,6 +81,7 @@ static int by_length(const void *a, const void *b)
     return x != y ? (x > y) - (x < y) : by_name(a, b);
 }
 
+/* Some clients sort servers before they count them; a selector that counts must see the same order. */
 static void sort_members(struct pool *p)
 {
     static int (*const compare[ORDER_COUNT])(const void *, const void *) = {
@@ -80,13 +90,14 @@ static void sort_members(struct pool *p)
         qsort(p->members, p->members_n, sizeof *p->members, compare[p->settings.order]);
 }
 
-/* A member as the selector sees it. */
+/* What the selector gets of a member. */
 static struct selector_server as_server(const struct pool *p, const struct pool_member *m)
 {
     return (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
 }
 
-/* Builds the selector over the members that are not ejected. */
+/* Builds the selector over the members that are not ejected. Their order is that of the members, so that a server that comes
+ * back gets the keys that it had. */
 static void build(struct pool *p)
 {
     struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
@@ -104,15 +115,15 @@ static void build(struct pool *p)
     assert(pool_sane(p));
 }
 
-/* How many members may be ejected at once. */
+/* How many members may be ejected at once: eject_floor, and always one, must stay. */
 static uint32_t most_ejected(const struct pool *p)
 {
     uint32_t stay = (uint32_t)ceil(p->settings.eject_floor * p->members_n);
     return p->members_n - (stay > 0 ? stay : 1);
 }
 
-/* Ejects the members that are down and takes back those that are not. Who was ejected first stays so: the floor protects the
- * others. True when anything has changed. */
+/* Ejects members that are down, and takes back those that are not. A member that was ejected before stays so, even when the floor
+ * leaves others that are down in the selector. True when anything has changed. */
 static bool eject(struct pool *p)
 {
     uint32_t ejected = 0;
@@ -134,7 +145,7 @@ static bool eject(struct pool *p)
     return changed;
 }
 
-/* Some server has gone down or come back since the selector was built. */
+/* A server of the set has gone down or come back since the selector was built. */
 static void look_again(struct pool *p)
 {
     p->seen = p->set->changes;
@@ -145,7 +156,7 @@ static void look_again(struct pool *p)
                  p->members_n);
 }
 
-/* What the selector has against the members. */
+/* Why the selector refuses the members; NULL: it does not. */
 static const char *refused(const struct pool *p)
 {
     struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
@@ -169,6 +180,7 @@ const char *pool_close(struct pool *p)
     return NULL;
 }
 
+/* The new members are made beside the old ones, so that an error changes nothing. */
 const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32_t n)
 {
     struct pool old = *p;
@@ -188,6 +200,7 @@ const char *pool_replace(struct pool *p, const struct server_spec *specs, uint32
     return NULL;
 }
 
+/* A discovery's listener. */
 static void on_discovered(void *owner, const struct server_spec *servers, uint32_t n)
 {
     struct pool *p = owner;
@@ -216,6 +229,7 @@ const char *pool_lacks_servers(const struct pool *p)
 
 void pool_destroy(struct pool *p)
 {
+    assert(!p->listener == !p->discovery);
     if (p->listener) discovery_unlisten(p->listener);
     if (p->discovery) discovery_give(p->discovery);
     give_members(p->members, p->members_n);
@@ -226,7 +240,7 @@ void pool_destroy(struct pool *p)
 
 /* --- a key ------------------------------------------------------------------------------------- */
 
-/* The prefix is what client libraries put before keys that they have hashed without it. */
+/* Some client libraries put a prefix before keys that they have hashed without it. */
 static const char *without_prefix(const struct pool_settings *s, const char *key, size_t *len)
 {
     const char *prefix = s->unhashed_prefix;
@@ -236,8 +250,8 @@ static const char *without_prefix(const struct pool_settings *s, const char *key
     return key + prefix_len;
 }
 
-/* The part of a key that is hashed: what a tag encloses, where it encloses anything (source: twemproxy's hash_tag) or an empty
- * one counts (memcached's proxy), else what stands before the stop (mcrouter's |#|), all behind the prefix that is not. */
+/* After the prefix, what the tag encloses if it encloses anything (source: twemproxy's hash_tag) or an empty one counts (source:
+ * memcached's proxy); else what stands before the stop (source: mcrouter's |#|). */
 const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len)
 {
     key = without_prefix(s, key, len);
@@ -254,6 +268,7 @@ const char *pool_hashed_part(const struct pool_settings *s, const char *key, siz
     return key;
 }
 
+/* False: whole keys are hashed. */
 static bool hashes_parts(const struct pool *p)
 {
     const struct pool_settings *s = &p->settings;

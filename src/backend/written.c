@@ -1,8 +1,10 @@
 #include "backend/written.h"
 
+#include <assert.h>
+
 #include "protocol/text.h"
 
-/* Seconds after which a flush_all is carried out. */
+/* The delay of a flush_all is its first argument; without one it is carried out at once. */
 static double flush_delay(const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at;
@@ -12,6 +14,7 @@ static double flush_delay(const struct request *r)
     return text_read_digits(at, len, &seconds) ? (double)seconds : 0;
 }
 
+/* A flush_all writes every key. Administrative commands and `me` write none, nor do meta commands whose flags only read. */
 bool written_may(const struct request *r)
 {
     if (r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS || r->fill) return false;
@@ -23,6 +26,7 @@ bool written_may(const struct request *r)
 void written_note(const struct backends *set, const struct request *r, struct call *call)
 {
     if (!written_may(r)) return;
+    assert(call->writes == WRITES_NONE);
     bool is_flush = r->command_id == COMMAND_FLUSH_ALL;
     double delay = is_flush ? flush_delay(r) : 0;
     call->writes = is_flush ? WRITES_ALL : written_pair(r);
@@ -30,15 +34,17 @@ void written_note(const struct backends *set, const struct request *r, struct ca
     if (delay > 0) writes_flush_later(&set->writer, delay, set->now);
 }
 
-/* It has no end of its own: its slots stay closed for as long as the call may take. */
+/* A call ends the slots of its first key only, so those of further keys stay closed for as long as the call may take. */
 void written_joined(const struct backends *set, const struct request *r, double deadline)
 {
     if (written_may(r)) writes_close(&set->writer, written_pair(r), deadline + WRITES_LINGER);
 }
 
+/* A call that failed may still be carried out by the server, a little later. */
 void written_note_end(const struct backends *set, const struct call *call,
                       const struct call_news *news)
 {
+    assert(call->writes != WRITES_NONE && news->event != CALL_VALUE);
     if (news->event == CALL_FAILED)
         writes_lose(&set->writer, call->writes, set->now);
     else

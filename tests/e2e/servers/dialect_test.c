@@ -74,7 +74,7 @@ static void a_server_that_closes_on_mn_is_not_asked_again_for_a_while(void **sta
     backend_is(b, 2, "VERSION 1.6.18\r\n", NULL);
     struct moongate *m = before(b, "probe_max = 0.3");
     struct client *c = client_connects(m);
-    moongate_sees_log(m, "no meta commands: it ends connections that ask mn");
+    moongate_sees_log(m, "no meta commands: it closes connections after mn");
     stat_becomes(c, "servers", textf("%s:state", backend_address(b)), "ready");
     assert_int_equal(stat_number(c, "servers", textf("%s:falls", backend_address(b))), 0);
     meta_commands_are_unknown(c, b);
@@ -247,7 +247,7 @@ static void what_ends_connections_is_not_sent_where_others_are(void **state)
     backend_is(b, 2, "VERSION 1.6.18\r\n", NULL);
     struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
     struct client *one = client_connects(m), *other = client_connects(m);
-    moongate_sees_log(m, "no meta commands: it ends connections that ask mn");
+    moongate_sees_log(m, "no meta commands: it closes connections after mn");
     stat_becomes(one, "servers", textf("%s:state", backend_address(b)), "ready");
     client_sends(other, "set k1 0 0 1\r\nx\r\n");
     backend_sees(b, "set k1 0 0 1\r\nx\r\n");

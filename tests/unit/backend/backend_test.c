@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
 #include "backend/conn.h"
 #include <cmocka.h>
 #include <errno.h>

@@ -1,0 +1,98 @@
+/* data: a server and the set of all servers of a worker, as the files of this floor share them.
+ *
+ * A backend is owned by its set: backends_get makes it, backends_sweep frees it once no pool names it and no call is left.
+ * Each pool that names it holds a reference (backend_take, backend_give). One worker, one loop, no locks.
+ */
+#ifndef MOONGATE_BACKEND_DATA_H
+#define MOONGATE_BACKEND_DATA_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "backend/news.h"
+#include "backend/settings.h"
+#include "base/arena.h"
+#include "base/board.h"
+#include "base/log.h"
+#include "base/writes.h"
+#include "net/addr.h"
+
+enum {
+    BACKEND_NAME_MAX = 280,
+    BACKEND_REASON_MAX = 160,
+    BACKEND_VERSION_MAX = 32,
+    BACKEND_APART = 8,               /* connections for requests that nobody may share one with */
+    BACKEND_LARGE_VALUE = 512 * 1024 /* bytes: where large_value begins */
+};
+
+struct backend;
+struct backends;
+struct conn;
+struct discoveries;
+struct name_watch;
+struct resolver;
+
+/* Replaces socket and connect, where tests and tools reach a server otherwise than by its address. Returns 0 or errno; *fd is a
+ * non-blocking socket that the caller owns from then on, or -1. */
+typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
+
+/* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
+enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
+
+/* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no
+ * watch and nothing apart; apart_held counts the calls that the connections apart hold back. I6: a request is refused while
+ * its connection holds settings.depth calls, or too many bytes of requests. I9: `suspects` holds the clients that had calls on
+ * each of the connections that ended since one was settled; as long as one is left, a client's requests may be the reason and
+ * the server is not at fault. */
+struct backend {
+    struct backend *next; /* in the set */
+    struct backends *set;
+    uint32_t counts;             /* references: one for each pool that names it */
+    char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
+    struct addr *addrs;          /* owned; none before a host name is resolved */
+    uint32_t addrs_n;
+    struct name_watch *watch;            /* of a host name, else NULL */
+    char unresolved[BACKEND_REASON_MAX]; /* why there is no address yet */
+    struct backend_settings settings;
+    struct conn **conns;               /* owned: settings.connections of them */
+    struct conn *apart[BACKEND_APART]; /* owned: made when needed; see apart */
+    uint32_t apart_held;               /* calls that they hold back */
+    char version[BACKEND_VERSION_MAX]; /* from its last answer to `version`; "": not known */
+    /* Bytes: the server may refuse a value so long or longer, if its version is none that we have tested. */
+    uint32_t large_value;
+    uint32_t noops_lost;     /* connections in a row that ended on `mn` */
+    double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    uint64_t suspects;       /* one bit of a hash for each client */
+    uint32_t late;           /* calls in a row that passed their deadline */
+    enum backend_fall cause; /* what happened to one of its connections last */
+    bool down;               /* no connection takes calls; written by backend_note_health alone */
+    bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
+    conn_news_fn *on_conn;   /* takes the news of its connections */
+    struct board_server *stats;
+};
+
+struct backends {
+    struct ev_loop *loop;      /* NULL: nothing is ever connected (a script is only checked) */
+    struct resolver *resolver; /* the worker's; NULL: host names are not resolved */
+    struct discoveries *discoveries; /* the worker's; NULL: pools have fixed servers only */
+    struct arena *arena;             /* the turn's */
+    struct board_worker *part;       /* the worker's counters */
+    struct board_row *row;           /* == &part->row */
+    struct board_server unlisted;    /* counters of the servers that have no place on the board */
+    double now;                      /* monotonic seconds, set by the worker when the loop wakes */
+    struct writer writer; /* notes the keys that are written; private until the worker sets it */
+    struct backend *first;
+    struct conn *unsent;   /* connections with something to write, linked by next_unsent */
+    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;       /* its `about` */
+    uint64_t changes; /* how often a server went down or came back: pools that rehash compare it */
+    struct log_limit log;
+};
+
+/* True: so many calls in a row passed their deadline that the server counts as down. */
+static inline bool backend_is_late(const struct backend *b)
+{
+    return b->late >= b->settings.failure_limit;
+}
+
+#endif

@@ -1,0 +1,309 @@
+#include "backend/send.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/apart.h"
+#include "backend/fifo.h"
+#include "backend/held.h"
+#include "backend/retry.h"
+#include "backend/written.h"
+
+/* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also
+ * while that is down; only a request that must travel apart leaves it, and what the client sends behind that one follows it there
+ * until it has ended (apart_of). A request apart does not overtake either: it waits until the client has nothing on the usual
+ * connection (apart_may_go).
+ *
+ * A connection that is not READY takes every request, because what its server understands is known only then. Such requests are
+ * held back: each keeps its bytes in its call. Whether the server knows the command, and whether the request must travel apart,
+ * is decided when it is let go (release), by the same dialect_fit that decides at once on a READY connection.
+ *
+ * I4: what arrives here is validated and whole. I5, I10: request_encode_line builds the line from what was parsed, and leaves out
+ * noreply and quiet flags, so each request on a shared connection has a response, which is dropped when the call has no owner.
+ * I11: keys share a get's line only when owner, deadline and exptime are the same.
+ */
+
+enum {
+    /* Servers take the line of a get at any length, but that of a gat only up to the length of other lines. */
+    GAT_LINE = LINE_MAX_BYTES - 256,
+    SHORT_VALUE = 1024, /* bytes of a value, with its CRLF, that is copied beside its line */
+    UNSENT_MAX = 64 * 1024 * 1024, /* bytes that may wait to be written to one connection */
+};
+
+/* --- one request ------------------------------------------------------------------------------- */
+
+/* The text stands until the next refusal: the caller copies what it needs. */
+static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)
+{
+    static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
+    snprintf(text, sizeof text, "%s %s", b->name, why);
+    *reason = text;
+    b->set->row->call_failures++;
+    b->stats->refused++;
+    return BACKEND_REFUSED;
+}
+
+/* The most bytes that the line of a get may have. */
+static uint32_t line_limit(const struct backend *b, const struct request *r)
+{
+    bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
+    return is_gat && b->settings.line_max > GAT_LINE ? GAT_LINE : b->settings.line_max;
+}
+
+/* True: the line takes that key too. */
+static bool has_room(const struct backend *b, const struct call *call, const struct request *r)
+{
+    uint32_t keys = b->settings.keys_per_get;
+    return call->line_len + r->key_len + 1 <= line_limit(b, r) &&
+           (keys == 0 || call->keys_n < keys);
+}
+
+/* I11: the owner, its function, the deadline and (for a gat) the exptime are the same. */
+static bool shares_fate(const struct call *call, const struct request *r,
+                        const struct backend_call *how)
+{
+    return call->owner == how->owner && call->done == how->done &&
+           call->deadline == how->deadline && call->exptime == r->exptime;
+}
+
+/* True: r is a further key of the client's get whose call was made just before, and its key went into that call's line. */
+static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
+{
+    struct call *call = conn->tail;
+    if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
+    if (!has_room(conn->backend, call, r)) return false;
+    assert(call->keys_n > 0 && call->keys_seen == 0);
+    struct outq *out = call->wire ? call->wire : &conn->out;
+    uint8_t *to = outq_reserve(out, (size_t)r->key_len + 1);
+    to[0] = ' ';
+    memcpy(to + 1, (const void *)r->key_at, r->key_len);
+    outq_commit(out, (size_t)r->key_len + 1);
+    if (call->wire) conn->held_bytes += (size_t)r->key_len + 1;
+    call->line_len += r->key_len + 1;
+    call_add_key(call, r);
+    return true;
+}
+
+/* A long value in a blob is not copied: the queue takes a reference to the blob. */
+static void write_value(struct outq *out, const struct request *r)
+{
+    const uint8_t *value = (const uint8_t *)r->value_at;
+    if (r->value_len) outq_append_blob(out, (struct blob *)r->value_blob, value, r->value_len);
+    outq_append(out, "\r\n", 2);
+}
+
+/* Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that
+ * holds it. */
+static void write_held(struct conn *conn, struct call *call, const struct request *r)
+{
+    uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
+    size_t len = request_encode_line(r, line);
+    unsigned shape = command_info(r->command_id)->shape;
+    bool has_value = shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+    bool is_short = has_value && r->value_len + 2 <= SHORT_VALUE;
+    call->line_len = (uint32_t)len;
+    conn->line_open = shape == SHAPE_RETRIEVE;
+    if (is_short) {
+        if (r->value_len) memcpy(line + len, (const void *)r->value_at, r->value_len);
+        memcpy(line + len + r->value_len, "\r\n", 2);
+        len += r->value_len + 2;
+    }
+    struct outq *out = held_wire(call);
+    outq_append_alone(out, line, len);
+    if (has_value && !is_short) write_value(out, r);
+}
+
+/* Into the stream of conn; or into the call, where conn holds requests back. The line of a get stays open for further keys. */
+static void write_request(struct conn *conn, struct call *call, const struct request *r)
+{
+    struct outq *out = &conn->out;
+    if (conn_holds(conn)) {
+        write_held(conn, call, r);
+        return;
+    }
+    if (conn->line_open) outq_append(out, "\r\n", 2);
+    size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
+    outq_commit(out, len);
+    unsigned shape = command_info(r->command_id)->shape;
+    conn->line_open = shape == SHAPE_RETRIEVE;
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(out, r);
+    call->line_len = (uint32_t)len;
+}
+
+/* The server on this connection was sent no `mn` because it had ended connections after one; by now it may be tried again. */
+static bool may_ask_again(const struct conn *conn)
+{
+    return conn->is_unasked && conn->depth == 0 && !conn->unsent &&
+           conn_now(conn) >= conn->backend->shuns_noop_until;
+}
+
+/* What is special about r for this server. */
+static unsigned traits_of(const struct backend *b, const struct request *r)
+{
+    return dialect_traits(r) | (r->value_len >= b->large_value ? DIALECT_LARGE : 0);
+}
+
+/* The connection that takes r; NULL when the server does not know such a command. */
+static struct conn *conn_for(struct backend *b, struct conn *usual, const struct request *r)
+{
+    struct conn *apart = apart_of(b, r->affinity);
+    if (apart) return apart;
+    if (usual->state != CONN_READY || usual->held) return usual;
+    switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
+    case DIALECT_TAKES: return usual;
+    case DIALECT_APART: return apart_get(b, r->affinity);
+    default: break;
+    }
+    if (!may_ask_again(usual)) return NULL;
+    retry_connect(usual);
+    return usual;
+}
+
+static enum backend_status answer_unknown(const struct backend_call *how)
+{
+    struct call_news news = call_news_unknown();
+    if (how->owner) how->done(how->owner, &news);
+    return BACKEND_ANSWERED;
+}
+
+enum backend_status backend_send(struct backend *b, const struct request *r,
+                                 const struct backend_call *how, const char **reason)
+{
+    struct conn *usual = b->conns[r->affinity % b->settings.connections];
+    if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
+    struct conn *conn = conn_for(b, usual, r);
+    if (!conn) return answer_unknown(how);
+    if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
+    if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
+    }
+    if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
+    if (conn->out.bytes + conn->held_bytes > UNSENT_MAX)
+        return refuse(b, "too many bytes wait", reason);
+
+    struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    written_begin(b->set, r, call);
+    write_request(conn, call, r);
+    if (conn->is_apart) {
+        apart_push(b, call);
+    } else {
+        fifo_add(conn, call);
+        conn_mark_unsent(conn);
+    }
+    b->set->row->calls++;
+    b->stats->requests++;
+    return BACKEND_OK;
+}
+
+/* --- requests that were held back -------------------------------------------------------------- */
+
+/* Frees a call that was not sent and has left the FIFO. For `written` it is answered: it wrote nothing. */
+static void drop(struct conn *c, struct call *call)
+{
+    struct call_news news = {.event = CALL_ANSWERED};
+    written_end(c->backend->set, call, &news);
+    call_destroy(call);
+    apart_poke(c->backend);
+}
+
+/* The owner may send another request, and that may make it connect again. */
+static void answer_held(struct conn *c, struct call *call)
+{
+    struct call_news news = call_news_unknown();
+    call_tell(call, &news);
+    drop(c, call);
+}
+
+static enum dialect_fit fit(const struct conn *c, const struct call *call)
+{
+    bool is_large = call->value_len >= c->backend->large_value;
+    return dialect_fit(&c->dialect, call->command, call->traits | (is_large ? DIALECT_LARGE : 0));
+}
+
+/* How a call may be sent. It goes apart also when a call of its client that came before it is there. A get that is sent a
+ * second time came before anything that is apart now. */
+static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
+{
+    enum dialect_fit alone = fit(c, call);
+    bool is_behind = alone == DIALECT_TAKES && !(call->marks & CALL_SENT_AGAIN) &&
+                     apart_of(c->backend, call->affinity);
+    return is_behind ? DIALECT_APART : alone;
+}
+
+/* Puts a call that was taken out of the FIFO where it belongs. */
+static void place(struct conn *c, struct call *call)
+{
+    if (call->marks & CALL_EXPIRED) {
+        drop(c, call);
+        return;
+    }
+    switch (fit_of(c, call)) {
+    case DIALECT_LACKS: answer_held(c, call); break;
+    case DIALECT_APART: apart_push(c->backend, call); break;
+    case DIALECT_TAKES:
+        held_write(c, call);
+        fifo_push(c, call);
+        break;
+    }
+}
+
+/* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave
+ * the FIFO together, and each goes back to its end or elsewhere. */
+static void release_all(struct conn *c)
+{
+    assert(c->held == c->head);
+    struct call *call = fifo_detach(c);
+    while (call) {
+        struct call *next = call->next;
+        place(c, call);
+        call = next;
+    }
+}
+
+/* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client
+ * has nothing on the usual connection either. */
+static bool may_go(const struct conn *c)
+{
+    return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
+}
+
+/* Lets one call go. Those before it that expired, or that the server does not know, end here. */
+static void release_one(struct conn *c)
+{
+    while (c->state == CONN_READY && may_go(c)) {
+        struct call *call = c->head;
+        bool lacks = fit(c, call) == DIALECT_LACKS;
+        if (!lacks && !(call->marks & CALL_EXPIRED)) {
+            fifo_unhold(c);
+            held_write(c, call);
+            return;
+        }
+        fifo_take_first(c);
+        if (lacks)
+            answer_held(c, call);
+        else
+            drop(c, call);
+    }
+}
+
+/* Lets the calls go that may be written now. If any did, the server's time to make progress begins. */
+static void release(struct conn *c)
+{
+    assert(c->state == CONN_READY && c->held);
+    if (c->is_apart || c->backend->settings.requests == REQUESTS_ONE)
+        release_one(c);
+    else
+        release_all(c);
+    if (c->state != CONN_READY) return;
+    if (conn_awaits(c)) c->progress = conn_now(c);
+    conn_set_alarm(c, conn_next_alarm(c));
+}
+
+void send_flush(struct conn *c)
+{
+    if (c->held || c->state != CONN_READY) conn_end_line(c);
+    if (c->held && c->state == CONN_READY) release(c);
+    if (c->state == CONN_READY) conn_flush(c);
+}
