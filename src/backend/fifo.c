@@ -122,10 +122,12 @@ void fifo_answer(struct conn *c, const struct call_news *news)
     finish(c, news);
 }
 
-static const char *failure_text(const struct conn *c, const char *reason)
+enum { FAILURE_ROOM = BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2 };
+
+/* The text is its caller's: an owner that gets it may send a call that fails at once, on another connection. */
+static const char *failure_text(const struct conn *c, const char *reason, char text[FAILURE_ROOM])
 {
-    static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
-    snprintf(text, sizeof text, "%s %s", c->backend->name, reason);
+    snprintf(text, FAILURE_ROOM, "%s %s", c->backend->name, reason);
     return text;
 }
 
@@ -133,9 +135,10 @@ static const char *failure_text(const struct conn *c, const char *reason)
  * meanwhile fails too. */
 void fifo_fail(struct conn *c, const char *reason)
 {
+    char text[FAILURE_ROOM];
     if (!c->head) return;
     struct call_news news = {
-        .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason)};
+        .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason, text)};
     c->backend->set->row->call_failures += c->depth;
     c->backend->stats->failed += c->depth;
     while (c->head) finish(c, &news);
@@ -153,8 +156,9 @@ void fifo_expire(struct conn *c)
 {
     double now = conn_now(c);
     bool is_held = false;
+    char text[FAILURE_ROOM];
     struct call_news news = {
-        .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout")};
+        .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout", text)};
     for (struct call *call = c->head; call; call = call->next) {
         is_held = is_held || call == c->held;
         if (!call->owner || call->deadline > now) continue;

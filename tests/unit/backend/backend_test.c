@@ -153,11 +153,36 @@ static void a_connection_that_cannot_start_again_refuses(void **state)
     the_end(b);
 }
 
+/* Its call failed: sends another one, which fails at once and for another reason. */
+static void ask_again(void *owner, const struct call_news *news)
+{
+    struct backend *b = owner;
+    if (news->event != CALL_FAILED) return;
+    ask(b, meta_set);
+    assert_non_null(strstr(w.why, "no socket"));
+}
+
+static void a_failure_keeps_its_text_while_its_owner_sends_another_call(void **state)
+{
+    struct backend *b = backend_of("VERSION UNKNOWN\r\n");
+    const char *reason;
+    struct request get = {.command_id = COMMAND_GET, .key_at = (uintptr_t) "k", .key_len = 1};
+    struct backend_call first = {.deadline = w.set.now + 0.05, .done = ask_again, .owner = b};
+    assert_int_equal(backend_send(b, &get, &first, &reason), BACKEND_OK);
+    get.affinity = 1;
+    assert_int_equal(ask(b, get), BACKEND_OK);
+    passes(0.1);
+    assert_int_equal(w.failures, 2);
+    assert_string_equal(w.why, "server:1 timeout");
+    the_end(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_apart_for_which_there_is_no_socket_fails),
         cmocka_unit_test(a_connection_that_cannot_start_again_refuses),
+        cmocka_unit_test(a_failure_keeps_its_text_while_its_owner_sends_another_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
