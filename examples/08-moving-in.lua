@@ -1,5 +1,5 @@
 -- 08: moving in. The servers of a nutcracker, listed and hashed as in its configuration: every key is found where it
--- lies, and applications only change the port. The README has the names of other proxies and of client libraries.
+-- lies, and applications only change the port. lua/README.md has the names for other proxies and for client libraries.
 local mg = require "moongate"
 
 return mg.pool {

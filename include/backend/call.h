@@ -68,7 +68,7 @@ struct call {
     call_done_fn *done;
     void *owner; /* NULL: nobody waits */
     double deadline;
-    double sent;        /* as backends.now */
+    double sent;        /* as backends.now; 0: not yet */
     double exptime;     /* of a gat, so that only equal ones are joined */
     struct outq *wire;  /* its request, while the connection holds it back (see held); else NULL */
     writes_pair writes; /* that end with it; WRITES_NONE: it only reads */

@@ -1,15 +1,20 @@
-/* client: a connection we accepted.
+/* client: a connection that we accepted, and the set of all that a worker has.
  *
- * Owned by its turn from client_create until the end of the turn in which it closed. Idle, it holds this struct and nothing
- * else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits.
+ * Owned by its set from client_create until the end of the turn in which it closed. Idle, it holds this struct and nothing
+ * else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits. One worker, no locks.
  */
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
-#include "client/reply.h"
+#include "base/log.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
+#include "protocol/foreign.h"
 #include "route/turn.h"
+
+struct reply;
+
+enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
 /* Written by client_set_state alone. */
 enum client_state {
@@ -21,22 +26,25 @@ enum client_state {
     CLIENT_CLOSED,    /* memory goes at the end of the turn */
 };
 
-/* Invariant (client_sane): fd >= 0 unless CLOSED; stored is the sum of its replies' stores. */
+/* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
+ * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
+ * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies. */
 struct client {
     ev_io io;
     struct turn *turn;
-    struct client *next, **prev; /* in turn->clients */
-    struct client *next_dirty;   /* in turn->dirty, later in turn->closed */
+    struct clients *set;
+    struct client *next, **prev; /* in set->all */
+    struct client *next_dirty;   /* in set->dirty, later in set->closed */
     enum client_state state;
     bool dirty;
     bool is_known; /* its first bytes said what it speaks */
     int fd;
     uint32_t affinity;            /* its number */
     uint32_t listener;            /* by which it came: the place in --bind */
-    struct client *next_numbered; /* in turn->numbered */
+    struct client *next_numbered; /* in set->numbered */
     uint64_t handover;            /* as which it was handed over; 0: it was accepted here */
     struct inbuf in;
-    size_t unfinished; /* what in holds, as the turn has counted it */
+    size_t unfinished; /* what in holds, as the set has counted it */
     size_t progress;   /* bytes that it has sent since busy_at */
     double busy_at;    /* as turn.now; see unfinished */
     uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
@@ -49,14 +57,61 @@ struct client {
     const char *reason;        /* why it is ending */
 };
 
+/* Who may flush_all. */
+enum clients_flush {
+    FLUSH_NEAR, /* who came over loopback or a unix socket */
+    FLUSH_YES,
+    FLUSH_NO
+};
+
+/* Answers `stats what` (len bytes; none: the general ones) with whole lines into out, END included; or `stats reset`. False when
+ * there are no such statistics. Owned by this floor, answered by the worker's. */
+typedef bool clients_stats_fn(void *about, const char *what, size_t len, struct outq *out);
+
+/* Gives the descriptor of a client that is owed nothing, and has begun nothing, to another process. False: not now. Owned by
+ * this floor, answered by the worker's. */
+typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
+
+/* Closes the descriptor of a client that was handed over as that number (0: it was not): the process that did may hold a copy
+ * of it. Owned by this floor, answered by the worker's. */
+typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
+
+/* As the options say. */
+struct clients_limits {
+    enum clients_flush allow_flush;
+    struct request_rules rules;
+    size_t client_buffer;       /* bytes of replies held for a client, above one value */
+    size_t input_buffer;        /* bytes of unfinished requests held for all clients */
+    double keepalive;           /* of clients' sockets, see net/keepalive.h */
+    const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
+};
+
+/* Invariant: n is the length of `all`; unfinished is the sum of theirs. */
+struct clients {
+    struct turn *turn;
+    struct clients_limits limits;
+    clients_stats_fn *stats;
+    void *about;
+    clients_give_fn *give; /* NULL while clients stay */
+    void *gives_for;
+    clients_shut_fn *shut; /* close(2), where nobody hands clients over */
+    void *shuts_for;
+    struct client *all;
+    struct client *numbered[CLIENTS_NUMBERS]; /* all, by their numbers */
+    struct client *dirty;                     /* those with something to write or to decide */
+    struct client *closed;                    /* those whose memory goes at the end of the turn */
+    uint32_t n;
+    uint32_t last_number;
+    size_t unfinished; /* bytes of requests that have come in part, of all clients */
+    struct log_limit log;
+    struct log_limit foreign_lines[FOREIGN_COUNT];
+};
+
 /* Takes over fd (non-blocking). */
-struct client *client_create(struct turn *t, int fd);
+struct client *client_create(struct clients *set, int fd);
 
 /* At once: what is owed is dropped. Its peer sees the end though other processes may still hold a copy of the descriptor. */
 void client_close(struct client *c, const char *reason);
-
-/* Reads no more, and closes once everything is answered. */
-void client_end(struct client *c, const char *reason);
 
 /* Answer what was received, then shut the connection (the worker drains). */
 void client_drain(struct client *c);
@@ -64,14 +119,7 @@ void client_drain(struct client *c);
 /* Finish what it has begun, then give it to another worker, which reads on where this one stopped. */
 void client_move(struct client *c);
 
-/* A reply of n bytes is complete; more bytes are held for it. */
-void client_note_reply(struct client *c, size_t n);
-void client_check_held(struct client *c);
-
-/* Asks that the turn's end looks at c: something to write, or a change of state. */
-void client_mark_dirty(struct client *c);
-
-/* For the turn's end: writes, closes what is done, derives the interest. */
+/* For the set: writes, closes what is done, derives the interest. */
 void client_settle(struct client *c);
 
 void client_destroy(struct client *c);

@@ -9,7 +9,7 @@
 #define LOCAL_VERSION "1.6.18"
 
 /* What `version` says: clients choose their ways by it, so it is the lowest among the servers, unless an option says otherwise. */
-const char *local_version(const struct turn *t);
+const char *local_version(const struct clients *set);
 
 /* Answers r (admin or local), whose words are in r->args_at. `quit` changes the client's state. */
 void local_answer(struct client *c, const struct request *r);

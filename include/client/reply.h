@@ -6,11 +6,9 @@
 #ifndef MOONGATE_CLIENT_REPLY_H
 #define MOONGATE_CLIENT_REPLY_H
 
-#include "backend/call.h"
-#include "net/outq.h"
-#include "route/result.h"
+#include "client/client.h"
+#include "route/receiver.h"
 
-struct client;
 struct reply_part;
 
 /* Invariant: waiting > 0 exactly while it is not complete. */
@@ -41,26 +39,14 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
 /* Answers `len` bytes (whole lines) in c's order, now or when what is before it is complete. */
 void reply_at_once(struct client *c, const char *bytes, size_t len);
 
-/* One key (or the only one) went into a call that had been made before; is a miss; failed with `text` (no CRLF). */
-void reply_joined(struct reply *reply);
-void reply_miss(struct reply *reply);
-void reply_fail(struct reply *reply, const char *text, size_t len);
-
 /* Answers `stats what` when everything before it is answered, so that it counts that too. */
 void reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
 
 /* Completes a reply of one key with `answer`, which is empty afterwards. */
 void reply_finish(struct reply *reply, struct outq *answer);
 
-/* News of a call (call_done_fn); the second form takes a failure of a retrieval for a miss. */
-void reply_news(void *owner, const struct call_news *news);
-void reply_news_or_miss(void *owner, const struct call_news *news);
-
-/* The end of a route made of others (result_fn); place is the key's number in its get. */
-void reply_result(void *owner, uint32_t place, const struct result *result);
-
-/* Its client is still there. owner: struct reply. */
-bool reply_is_awaited(const void *owner);
+/* A reply as what a routed request's outcome goes to; owner: struct reply. */
+extern const struct receiver reply_receiver;
 
 /* The client is gone: complete replies of its FIFO are destroyed, the others once their calls end. */
 void replies_abandon(struct client *c);

@@ -12,7 +12,4 @@
 /* first: all that it has sent so far. False: it is being closed, and its bytes mean nothing. */
 bool stranger_may_go_on(struct client *c, struct span first);
 
-/* The client's address as text: ADDR_TEXT_MAX bytes. Returns text. */
-const char *client_address(const struct client *c, char *text);
-
 #endif

@@ -43,7 +43,7 @@ void offers_settle(struct slot *s, bool reported);
 /* All that the worker has not taken goes back to the queue: it is gone, or late. */
 void offers_withdraw(struct slot *s);
 
-/* Gives a client, which came by that listener, to the ready worker that has the fewest, or lets it wait. Takes over fd. */
+/* I15. Gives a client, which came by that listener, to the ready worker that has the fewest, or lets it wait. Takes over fd. */
 void crew_hand(struct crew *crew, int fd, uint32_t listener);
 
 /* There may be room again for those that wait. Tells the owner when none does any more. */

@@ -8,7 +8,6 @@
 
 #include "net/addr.h"
 #include "net/socket_file.h"
-#include "worker/options.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,9 +23,17 @@ struct listeners {
     size_t n;
 };
 
-/* Binds and listens on everything the options ask for and logs `listening on ADDRESS` (and its name) for each. On failure prints one
+/* What --bind, --port and --user say. A plain value; the strings are the caller's, and only needed during listeners_create. */
+struct listeners_wanted {
+    const char *const *bind; /* bind_n of them, see bind.h */
+    size_t bind_n;
+    uint16_t port;    /* of those that name none */
+    const char *user; /* who gets the files of unix sockets where --bind does not say; or NULL */
+};
+
+/* Binds and listens on everything that is wanted and logs `listening on ADDRESS` (and its name) for each. On failure prints one
  * line on stderr (address, reason, what to do), undoes all, and returns NULL; the caller exits EXIT_BIND. */
-struct listeners *listeners_create(const struct options *o);
+struct listeners *listeners_create(const struct listeners_wanted *wanted);
 
 /* Stops listening: closes the sockets and, with unlink_files, removes unix socket files (the owner's job, not a
  * forked worker's). May be called before listeners_destroy, to drain; a second call does nothing. */

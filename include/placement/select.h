@@ -13,7 +13,7 @@ enum {
 }; /* bytes of what is hashed for a point: a server's name and a number */
 
 /* The places that each 1 of weight makes; see struct selector_kind. */
-uint32_t select_points(const struct selector_settings *settings);
+uint32_t select_points(const struct selector_kind *kind, const struct selector_settings *settings);
 
 double select_total_weight(const struct selector_server *servers, uint32_t n);
 

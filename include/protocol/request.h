@@ -39,7 +39,8 @@ struct request {
 
     /* Set by the client's side, of no use to a script. */
     READ_ONLY uintptr_t
-        owner; /* struct reply that waits for the answer; or with a depth struct leg */
+        owner; /* what its outcome goes to: a client's reply, or, with a depth, a leg */
+    READ_ONLY uintptr_t receiver; /* the owner's kind: struct receiver of the route floor */
     READ_ONLY uintptr_t
         value_blob; /* struct blob that holds the value, or 0: it is in the turn's arena */
     READ_ONLY uintptr_t

@@ -7,6 +7,8 @@
 #ifndef MOONGATE_ROUTE_CHOOSER_H
 #define MOONGATE_ROUTE_CHOOSER_H
 
+#include <assert.h>
+
 #include "route/turn.h"
 
 struct chooser {
@@ -18,16 +20,19 @@ struct chooser {
     void (*release)(struct route_state *state);
 };
 
-/* NULL: that kind is none. */
-const struct chooser *chooser_of(enum route_kind kind);
-
 static inline bool route_is_chooser(const struct route *route)
 {
     return route->kind >= ROUTE_PREFIX;
 }
 
 /* The child that a chooser picks. */
-const struct route *route_choose(struct turn *t, const struct route *route, struct request *r);
+static inline const struct route *route_choose(struct turn *t, const struct route *route,
+                                               struct request *r)
+{
+    uint32_t child = route->chooser->choose(t, route, r);
+    assert(child < route->children_n);
+    return route->children[child];
+}
 
 /* The route that is left when all choosers have chosen; r is rewritten as they say. */
 static inline const struct route *route_follow(struct turn *t, const struct route *route,
@@ -41,6 +46,7 @@ static inline const struct route *route_follow(struct turn *t, const struct rout
 const char *choose_hash_refuses(const struct route_options *o, const struct route_word *words,
                                 uint32_t n);
 
+/* The kinds, as route/kinds.c finds them. */
 extern const struct chooser choose_prefix, choose_command, choose_hash, choose_random, choose_share,
     choose_place, choose_key, choose_exptime, choose_rate;
 

@@ -12,8 +12,6 @@
 #include "protocol/request.h"
 #include "route/routes.h"
 
-struct client;
-
 /* Who is asked, and with what. */
 struct explainer {
     client_trace_fn *trace;
@@ -77,8 +75,5 @@ const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM]);
 
 /* True when only a part of the key that is sent was hashed. */
 bool explain_is_part_hashed(const struct explanation *x);
-
-/* Answers `stats explain COMMAND KEY` with STAT lines, in c's order. What c asked for before is routed first. */
-void explain_stats(struct client *c, const struct span *command, const struct span *key);
 
 #endif

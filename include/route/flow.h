@@ -57,6 +57,7 @@ struct flow {
 
 struct flow_kind {
     uint32_t more_legs;                 /* beside one a child */
+    bool is_shared;                     /* others than its end's owner may wait for it, too */
     uint32_t own_size;                  /* in the flow's block, behind the legs */
     size_t state_size;                  /* of route->state, made of zeros with the route; 0: none */
     void (*build)(struct route *route); /* fills it, or makes one of another size; NULL: it stays */
@@ -76,15 +77,6 @@ void flow_begin(struct turn *t, struct generation *g, const struct route *route,
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end);
 
-/* A flow with one leg, made while the script is asked about slot `slot` (or, TURN_SLOTS, goes on with something): it is begun
- * when that slot's turn comes, so that a client's requests reach a server in its order. Takes over the count of kept.
- * timeout in seconds; 0: none of its own. */
-void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
-                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end);
-
-/* Begins those of slots up to `slot`. */
-void flows_begin(struct turn *t, uint32_t slot);
-
 /* Who waits for a request in the turn's slots: a reply or a leg. */
 struct flow_end flow_end_of(const struct request *r);
 
@@ -103,8 +95,8 @@ void flow_free(struct flow *flow);
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route,
               const struct request *r);
 
-/* The leg is out from now on; when the turn comes to slot `slot`, the kind's `start` is called, which runs it with leg_run. */
-void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot);
+/* Leg `place` is out from now on; whoever takes it runs it. */
+struct leg *flow_take_leg(struct flow *flow, uint32_t place);
 
 /* Tells the end, once; later calls do nothing. The flow lives on while legs are out. */
 void flow_finish(struct flow *flow, const struct result *result);
@@ -154,9 +146,7 @@ bool result_is_worse(unsigned kind, unsigned than);
 
 /* --- kinds */
 
-/* NULL: routes of that kind are no flows. */
-const struct flow_kind *flow_kind_of(enum route_kind kind);
-
+/* As route/kinds.c finds them. */
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
     flow_limit, flow_negative, flow_log, flow_fill;
 

@@ -13,15 +13,7 @@ struct generation *generation_take(struct generation *g);
 /* The last count does not free it yet: the turn's end calls `retire`. */
 void generation_give(struct generation *g);
 
-/* A route of its own, numbered from 0; the children are routes of the same generation, and copied; what n words tell its kind is
- * too. Returns its number. */
-uint32_t generation_add(struct generation *g, const struct route *route,
-                        const struct route_word *words, uint32_t n);
-
 /* For kinds of routes that remember something, when they are built: route->state, so many bytes, all zero. */
 struct route_state *generation_make_state(struct route *route, size_t size);
-
-/* Frees the routes; pools stay the script's. */
-void generation_release(struct generation *g);
 
 #endif

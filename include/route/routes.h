@@ -106,8 +106,10 @@ struct route_word {
 #include "backend/pool.h"
 #include "route/route.h"
 
+struct chooser;
 struct leg;
 struct flow;
+struct flow_kind;
 
 struct route {
     enum route_kind kind;
@@ -116,8 +118,10 @@ struct route {
     char *text;        /* FAIL; or the name that stats and explain show, or NULL */
     const struct route **children;
     uint32_t children_n;
-    uint32_t number;           /* its place in generation->routes */
-    struct route_state *state; /* what its kind remembers from request to request, or NULL */
+    uint32_t number;               /* its place in generation->routes */
+    struct route_state *state;     /* what its kind remembers from request to request, or NULL */
+    const struct chooser *chooser; /* of a kind that picks a child; else NULL */
+    const struct flow_kind *flow;  /* of a kind that is made of others; else NULL */
 };
 
 /* Invariant: counts > 0; asking, ready hold flows of this generation only. */

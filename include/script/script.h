@@ -15,12 +15,15 @@
 #include "route/turn.h"
 #include "script/services.h"
 
+struct clients;
+
 /* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */
 struct script_host {
     struct backends *backends;
     struct arena *arena;
     struct board_row *row;
-    struct turn *turn; /* whose slots are routed */
+    struct turn *turn;             /* whose slots are routed */
+    const struct clients *clients; /* whose requests those are; NULL: of nobody */
     size_t max_value;
     bool strict_keys;           /* --strict-keys */
     uint32_t connections;       /* --connections */

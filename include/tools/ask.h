@@ -12,9 +12,9 @@
 
 /* field, type, letter, name, argument, default, meaning */
 #define ASK_OPTIONS(X)                                                                             \
-    X(command, STRING, 0, "command", "NAME", "get", "what is done with each key of --keys")        \
+    X(command, STRING, 0, "command", "NAME", "get", "the command for each key of --keys")          \
     X(value, STRING, 0, "value", "TEXT", "",                                                       \
-      "what storage commands carry; without it, as many x as the request says")                    \
+      "the value of storage commands; without it, as many x as the request says")                  \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
@@ -34,7 +34,7 @@
 
 #define DIFF_OPTIONS(X)                                                                            \
     X(keys, STRING, 'k', "keys", "FILE", "", "the keys, one a line; - is the standard input")      \
-    X(fail_over, SHARE, 0, "fail-over", "SHARE", "",                                               \
+    X(max_moved, SHARE, 0, "max-moved", "SHARE", "",                                               \
       "exit 1 when more than that share of the keys moves, such as 0.1 or 10%")                    \
     ASK_OPTIONS(X)
 
@@ -44,7 +44,7 @@ struct ask_options {
     const char *command;
     const char *value; /* NULL: not given */
     bool summary;
-    double fail_over; /* below 0: not given */
+    double max_moved; /* below 0: not given */
     bool json;
     uint64_t max_value; /* 0: not given */
     bool no_jit;

@@ -58,12 +58,20 @@ struct option_range {
     const char *text;
 };
 
-enum { OPTION_ROWS_MAX = 64, OPTION_TEXT_MAX = 100 };
+/* A long name that an option had in an earlier version. It works, with a warning, and no help shows it. */
+struct option_old {
+    const char *name;
+    const char *now; /* the long name of its row */
+};
+
+enum { OPTION_ROWS_MAX = 64, OPTION_OLDS_MAX = 8, OPTION_TEXT_MAX = 100 };
 
 struct option_table {
     const char *program; /* "moongate explain": where -h shows this table */
     const struct option_row *rows;
     size_t rows_n; /* <= OPTION_ROWS_MAX */
+    const struct option_old *olds;
+    size_t olds_n; /* <= OPTION_OLDS_MAX */
     const struct option_range *ranges;
     size_t ranges_n;
     bool (*take)(void *to, const char *word); /* what is no option; false: it has complained */

@@ -7,6 +7,7 @@
 #ifndef MOONGATE_WORKER_OPTIONS_H
 #define MOONGATE_WORKER_OPTIONS_H
 
+#include "base/process.h"
 #include "worker/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +15,6 @@
 #include <stdio.h>
 
 #include "script/services.h"
-
-enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
 
 /* field, type, letter (0 = none), long name, argument (NULL = none), default text, meaning */
 #define OPTIONS(X)                                                                                 \
@@ -56,13 +55,14 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
       "name servers, instead of those of /etc/resolv.conf")                                        \
     X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
-      "between two look-ups of a name, however short it lives")                                    \
+      "shortest time between two look-ups of a name, whatever its time to live")                   \
     X(resolve_max, SECONDS, 0, "resolve-max", "SECONDS", "300",                                    \
-      "between two look-ups of a name, however long it lives")                                     \
+      "longest time between two look-ups of a name, whatever its time to live")                    \
     X(resolve_timeout, SECONDS, 0, "resolve-timeout", "SECONDS", "1",                              \
-      "for a name server's answer at first; three tries, each twice as long as the one before")    \
+      "how long a name server has for its first answer; three tries, each twice as long as the "   \
+      "one before")                                                                                \
     X(discover_wait, SECONDS, 0, "discover-wait", "SECONDS", "3",                                  \
-      "how long a script that is loaded waits for the first answers of its discoveries")           \
+      "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
@@ -123,10 +123,8 @@ struct options {
     uint64_t given;     /* what the command line said: a bit for each of OPTIONS */
 };
 
-/* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the
- * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
- * --servers together, or neither, is a usage error (unless help, version or print_script). */
-bool options_parse(struct options *o, int argc, char **argv) __attribute__((warn_unused_result));
+/* OPTIONS, as a table; for main/command_line. */
+extern const struct option_table options_table;
 
 /* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
@@ -139,9 +137,6 @@ void options_fix_max_value(struct options *o, uint64_t value);
 
 /* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
-
-/* Prints usage and the table of options with their defaults. */
-void options_help(FILE *out);
 
 /* Word `number` of `near|yes|no` into text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);

@@ -12,7 +12,7 @@
 
 struct stats_source {
     struct board *board;
-    const struct turn *turn; /* the worker's */
+    const struct clients *clients; /* the worker's */
     const struct options *options;
     struct script *const *script; /* the worker's current one */
     int pid;                      /* the master's, or the single process's */

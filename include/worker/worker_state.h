@@ -1,14 +1,14 @@
-/* worker_state: what a worker is made of. For its own rooms alone: worker, worker_tools, succession, orders and drain.
+/* worker_state: what a worker is made of. For the files of this floor alone: worker, worker_tools, succession, orders, drain.
  *
- * Owned by worker_run, or by whoever called worker_open; each part is written by the room that it is named after.
+ * Owned by worker_run, or by the caller of worker_open. Each part is written by the file that has its name.
  */
 #ifndef MOONGATE_WORKER_WORKER_STATE_H
 #define MOONGATE_WORKER_WORKER_STATE_H
 
 #include <ev.h>
 
+#include "client/clients.h"
 #include "net/doors.h"
-#include "route/turn.h"
 #include "script/script.h"
 #include "worker/arrivals.h"
 #include "worker/drain.h"
@@ -27,6 +27,7 @@ struct worker {
     struct names names;
     struct backends backends;
     struct turn turn;
+    struct clients clients;
     struct script_host host;
     const char **listeners; /* their names, or addresses as given */
     struct succession succession;
@@ -54,8 +55,8 @@ void worker_watch_loop(struct worker *w);
 /* After what may have taken long: else what is timed from here on would have begun before it. */
 void worker_look_at_clock(struct worker *w);
 
-/* What a turn may do with these options. */
-struct turn_limits worker_limits(const struct options *o);
+/* What clients and the turn may do from now on, as these options say. */
+void worker_set_limits(struct worker *w, const struct options *o);
 
 /* Ends the loop; the process exits with code. */
 void worker_stop(struct worker *w, int code);

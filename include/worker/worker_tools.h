@@ -26,6 +26,7 @@ bool worker_use(struct worker *w, const char *path, const char *text, size_t len
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {
+    struct clients *clients;
     struct ev_loop *loop;
     struct backends *backends;
     struct turn *turn;

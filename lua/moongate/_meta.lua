@@ -1,7 +1,8 @@
 ---@meta _
 
--- Types for editors (LuaCATS, as lua-language-server reads them) of everything that scripts see; those of policies stand
--- in _meta_policies.lua, those of tests in _meta_test.lua. Never loaded. Add this folder's parent to the editor's library:
+-- Types for editors (LuaCATS, as lua-language-server reads them) of everything that scripts see. The types of policies
+-- are in _meta_policies.lua, those of tests in _meta_test.lua. Never loaded. Add this folder's parent to the library of the
+-- editor:
 -- "Lua.workspace.library": ["/usr/local/share/moongate/lua"].
 
 -- --- words ----------------------------------------------------------------------------------------
@@ -9,105 +10,105 @@
 ---How keys are spread over servers.
 ---@alias moongate.Distribution "ch3"|"dalli"|"fast_ketama"|"hashring"|"jump"|"ketama"|"ketama_100"|"modula"|"modula_signed"|"php_memcache"|"pymemcache"|"random"|"rendezvous"|"spymemcached"|"weighted_ch3"
 
----What makes a number of a key.
+---The hash of keys.
 ---@alias moongate.Hash "crc16"|"crc31"|"crc32"|"crc32_not0"|"crc32a"|"fnv1_32"|"fnv1_64"|"fnv1a_32"|"fnv1a_64"|"hsieh"|"java"|"jenkins"|"md5"|"murmur"|"one_at_a_time"|"spooky"|"xxh3"
 
----What a server is called on the ring, where it has no name of its own.
+---How servers without a name are called on the ring.
 ---@alias moongate.Naming "host"|"host_port"|"libmemcached"|"php_memcache"|"slash"|"twemproxy"
 
----In which order a pool's servers are counted.
+---The order in which a distribution counts the servers.
 ---@alias moongate.Order "given"|"length"|"name"
 
 ---What a request gets when its server fails.
 ---@alias moongate.OnFailure "error"|"miss"|"rehash"
 
----A client library or proxy that keys are placed like.
+---The client library or proxy whose placement of keys a pool uses.
 ---@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"mcrouter"|"memcached-proxy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"
 
----How a call ended; "error" stands for all that another server may do better with.
+---How a call ended; "error" stands for all errors where another server may do better.
 ---@alias moongate.Result "hit"|"miss"|"refused"|"down"|"busy"|"timeout"|"lost"|"server_error"|"client_error"|"denied"|"script"|"error"
 
 -- --- routes ---------------------------------------------------------------------------------------
 
----A pool, a policy or a route that waits: what C runs.
+---A pool, a policy or a function that waits: a route that C runs.
 ---@class moongate.Value
 
----A ready answer.
+---A ready reply.
 ---@class moongate.Reply
 
----What decides for one key: returns where it goes.
+---A function that runs for every key and returns its route.
 ---@alias moongate.Function fun(req: moongate.Request): moongate.Route
 
----Whatever may stand where a route is wanted, and what a script returns.
+---Anything that can be used as a route. A script returns one.
 ---@alias moongate.Route moongate.Value|moongate.Reply|moongate.Function
 
 -- --- requests and responses -----------------------------------------------------------------------
 
----A request on its way: good inside the function that was given it.
+---A request. Valid until the function that got it has ended.
 ---@class moongate.Request
----@field key string          what is sent on; the client sees its own key all the same
+---@field key string          the key that is sent; the client still sees its own
 ---@field value string?       of a storage command
----@field size number?        bytes of the value; makes no string (cannot be set)
+---@field size number?        length of the value in bytes, without making a string (cannot be set)
 ---@field exptime number      seconds, as memcached reads them
 ---@field flags number|string  the client flags; a string of digits above 2^53
 ---@field cas number|string?  of a cas; a string of digits above 2^53
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
----@field client string?      "10.0.0.1:4711", or "unix"; nil when it is gone (cannot be set)
----@field listener string?    the name that -b gave it, or its address as it stands there (cannot be set)
+---@field client string?      "10.0.0.1:4711", or "unix"; nil when the client has gone (cannot be set)
+---@field listener string?    the label that -b gives the listener, else its address as given there (cannot be set)
 local Request = {}
 
----True when the key begins with that; makes no string.
+---True when the key begins with these bytes. Makes no string.
 ---@param prefix string
 ---@return boolean
 function Request:has_prefix(prefix) end
 
----True when the key ends with that; makes no string.
+---True when the key ends with these bytes. Makes no string.
 ---@param suffix string
 ---@return boolean
 function Request:has_suffix(suffix) end
 
----The nth part of the key between separators, from 1; nil when it has fewer.
+---The nth part of the key between separators, from 1; nil when the key has fewer parts.
 ---@param separator string
 ---@param n integer
 ---@return string?
 function Request:key_part(separator, n) end
 
 ---The key's hash, 0 to 2^32-1.
----@param name moongate.Hash?  "xxh3" where it is not given
+---@param name moongate.Hash?  "xxh3" unless given
 ---@return number
 function Request:hash(name) end
 
----True for that share of all keys, always the same ones; with another salt they are others.
+---True for that share of all keys, always the same ones. Another salt picks others.
 ---@param share number  0 to 1
 ---@param salt string?
 ---@return boolean
 function Request:in_share(share, salt) end
 
----Whether a meta command has the flag with that letter.
+---True when a meta command has the flag with that letter.
 ---@param letter string
 ---@return boolean
 function Request:has_flag(letter) end
 
----What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---What follows the letter of a meta flag: "" for nothing, nil without the flag.
 ---@param letter string
 ---@return string?
 function Request:flag(letter) end
 
----Whether it is a meta command that has no flags but those letters: "vfk".
+---True for a meta command that has no flags but these: "vfk".
 ---@param letters string
 ---@return boolean
 function Request:has_only_flags(letters) end
 
----Whether it compares a cas with that of the item: cas, and meta commands with C.
+---True when the request compares a cas: for cas, and meta commands with C.
 ---@return boolean
 function Request:compares_cas() end
 
----Whether it asks for the item's cas: gets, gats, and meta commands with c.
+---True when the request asks for a cas: for gets, gats, and meta commands with c.
 ---@return boolean
 function Request:asks_cas() end
 
----Gives a meta command a flag. Not b, k, O and q, which are the client's.
+---Gives a meta command a flag; not b, k, O and q: they are the client's.
 ---@param letter string
 ---@param token string|number|nil  what follows the letter
 function Request:set_flag(letter, token) end
@@ -116,18 +117,18 @@ function Request:set_flag(letter, token) end
 ---@param letter string
 function Request:clear_flag(letter) end
 
----A request that a script has made, with mg.request: has all that a client's has.
+---A request that the script made with mg.request. It has the fields and methods of a client's.
 ---@class moongate.NewRequest: moongate.Request
 
----What a call came to. Cannot be changed; void once its function has ended.
+---The response to a call. Valid until its function has ended; value, flags and cas can be set.
 ---@class moongate.Response
 ---@field kind moongate.Result
----@field value string?       of a hit; can be set, as flags and cas can
+---@field value string?       of a hit
 ---@field flags number|string
----@field size number?        bytes of the value; makes no string
+---@field size number?        length of the value in bytes, without making a string
 ---@field cas number|string   a string of digits above 2^53
----@field number number|string  what incr and decr gave; likewise
----@field ttl number?         seconds, of a meta answer; -1 for ever
+---@field number number|string  what incr and decr made; likewise
+---@field ttl number?         seconds, of a meta answer with t; -1 for ever
 ---@field error string?       the text of an error
 local Response = {}
 
@@ -139,20 +140,20 @@ function Response:is_hit() end
 ---@return boolean
 function Response:is_miss() end
 
----A plain no: not stored, exists.
+---Refused: NOT_STORED, EXISTS.
 ---@return boolean
 function Response:is_refused() end
 
----No answer, or one that is an error.
+---An error, or no answer.
 ---@return boolean
 function Response:is_error() end
 
----Whether the answer to a meta command has the flag with that letter.
+---True when the answer to a meta command has the flag with that letter.
 ---@param letter string
 ---@return boolean
 function Response:has_flag(letter) end
 
----What follows the letter of a meta flag, "" for nothing; nil when it is not there.
+---What follows the letter of a meta flag: "" for nothing, nil without the flag.
 ---@param letter string
 ---@return string?
 function Response:flag(letter) end
@@ -162,31 +163,31 @@ function Response:flag(letter) end
 ---@alias moongate.Probe
 ---| "any"      # a whole line of any kind in answer to `version` proves a server
 ---| "version"  # only a VERSION line does
----| "connect"  # the connection does: nothing is asked, and no meta command is sent
+---| "connect"  # the connection itself does: nothing is asked, and no meta command is sent
 
 ---@alias moongate.Requests
 ---| "many"  # up to depth calls are in flight on a connection
 ---| "one"   # one is; the others wait in moongate
 
----How servers are talked to; times in seconds.
+---How moongate talks to servers. Times are in seconds.
 ---@class moongate.Settings
 ---@field timeout number?          for a call, from routing to the whole response
 ---@field connect_timeout number?  for connecting and the first `version`
----@field stall_timeout number?    without a byte while calls wait, then the connection is closed
----@field probe_min number?        until a server that is down is tried again
----@field probe_max number?        to which that grows
----@field probe_settle number?     that a connection must live for what was before it to be forgotten
----@field failure_limit integer?   calls in a row that pass their timeout until the server is taken for down
+---@field stall_timeout number?    a connection is closed after this time without a byte while calls wait
+---@field probe_min number?        pause before a server that is down is tried again
+---@field probe_max number?        the longest to which that pause grows
+---@field probe_settle number?     a connection that lasts this long makes earlier failures forgotten
+---@field failure_limit integer?   calls in a row that pass their timeout before the server counts as down
 ---@field depth integer?           most calls waiting on a connection
 ---@field connections integer?     per worker
 ---@field probe moongate.Probe?
 ---@field requests moongate.Requests?
 ---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
 ---@field line_max integer?        most bytes of a get's line to the server
----@field keepalive number?        silence until the kernel asks whether the server is there
----@field idle_probe number?       without a call until an idle connection is asked something; 0: never
+---@field keepalive number?        silence after which the kernel asks whether the server is there
+---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
 
----A server with settings of its own: { "host:port", ... }, or by host and port, or by path.
+---A server with options of its own: { "host:port", ... }, or with host and port, or with path.
 ---@class moongate.Server: moongate.Settings
 ---@field [1] string?
 ---@field host string?
@@ -206,23 +207,23 @@ function Response:flag(letter) end
 ---@field like moongate.Like?
 ---@field eject_floor number?      on_failure = "rehash": the share of servers that stay
 ---@field seed (integer|string)?
----@field points integer?          on the ring, of a server of weight 1
+---@field points integer?          on the ring, for a server of weight 1
 ---@field weighted boolean?        false: weights are not used
----@field hash_tag string?         two bytes: what stands between them is hashed
----@field hash_empty_tag boolean?  true: with nothing between them nothing is hashed, else all of the key
----@field hash_stop string?        what stands before it is hashed
+---@field hash_tag string?         two bytes: only what stands between them is hashed
+---@field hash_empty_tag boolean?  true: nothing is hashed when nothing stands between them; false: the whole key is
+---@field hash_stop string?        only what stands before it is hashed
 ---@field unhashed_prefix string?  keys that begin with it are hashed without it
 ---@field discover string?         a URL, in place of servers
 ---@field discover_interval number?  seconds between questions to a configuration endpoint
 ---@field discover_timeout number?   seconds for its answer
----@field discover_debounce number?  seconds that a change must last until it is taken over
+---@field discover_debounce number?  seconds that a change must last before it is used
 ---@field discover_shrink boolean?   more than half of the servers may go at once
 
 ---@class moongate.CallAllOptions
 ---@field wait ("all"|"first"|"hit"|"majority"|integer)?
 ---@field timeout number?  seconds
 
----Daemon-wide options; the command line wins.
+---Options of the daemon; the command line wins.
 ---@class moongate.Options
 ---@field allow_flush ("near"|"yes"|"no")?
 ---@field client_buffer (integer|string)?  bytes, or "8m"
@@ -234,14 +235,14 @@ function Response:flag(letter) end
 
 -- --- services -------------------------------------------------------------------------------------
 
----What only grows; `stats script` shows the sum over all workers.
+---A number that only grows. `stats script` shows the sum over all workers.
 ---@class moongate.Counter
 local Counter = {}
 
----@param n number?  1 where it is not given
+---@param n number?  1 unless given
 function Counter:add(n) end
 
----What goes up and down.
+---A number that goes up and down.
 ---@class moongate.Gauge
 local Gauge = {}
 
@@ -251,7 +252,7 @@ function Gauge:set(x) end
 ---@param n number?
 function Gauge:add(n) end
 
----How often values were how large.
+---Counts values by their size.
 ---@class moongate.Histogram
 local Histogram = {}
 
@@ -269,10 +270,10 @@ function Shared:get(key) end
 ---@param key string
 ---@param value string|number|boolean
 ---@param ttl number?  seconds
----@return true?, string?  nil and "too large"
+---@return true?, string?  true, or nil and "too large"
 function Shared:set(key, value, ttl) end
 
----As set, but false when the key is there.
+---As set, but gives false when the key is there.
 ---@param key string
 ---@param value string|number|boolean
 ---@param ttl number?
@@ -280,18 +281,18 @@ function Shared:set(key, value, ttl) end
 function Shared:add(key, value, ttl) end
 
 ---@param key string
----@param by number?       1 where it is not given
----@param initial number?  where a key that is not there begins
----@param ttl number?      of one that begins
+---@param by number?       1 unless given
+---@param initial number?  where a missing key begins
+---@param ttl number?      of a key that begins; seconds
 ---@return number?, string?  the sum; or nil and "not found" or "not a number"
 function Shared:incr(key, by, initial, ttl) end
 
 ---@param key string
----@return boolean  it was there
+---@return boolean  true when the key was there
 function Shared:delete(key) end
 
 ---@param key string
----@return number?  seconds; math.huge for ever
+---@return number?  seconds left; math.huge for ever; nil when the key is not there
 function Shared:ttl(key) end
 
 ---@return number bytes
@@ -300,29 +301,29 @@ function Shared:capacity() end
 ---@return number bytes, number items
 function Shared:usage() end
 
----A function that the loop calls.
+---A function that runs later, once or again and again.
 ---@class moongate.Timer
 local Timer = {}
 
----It fires no more.
+---Stops the timer.
 function Timer:stop() end
 
 ---@class moongate.timers
 local timers = {}
 
----Calls f every so many seconds, in every worker, while the script is in use.
+---Calls f again and again after so many seconds, in every worker, while the script is in use.
 ---@param seconds number
 ---@param f fun()
 ---@return moongate.Timer
 function timers.every(seconds, f) end
 
----Calls f once.
+---Calls f once, after so many seconds.
 ---@param seconds number
 ---@param f fun()
 ---@return moongate.Timer
 function timers.after(seconds, f) end
 
----Lines in the log, at most ten a second of each level.
+---Writes lines to the log, at most ten a second of each level.
 ---@class moongate.log
 ---@overload fun(text: string|number)
 local log = {}
@@ -348,7 +349,7 @@ function log.error(text) end
 
 ---What a script gets from `require "moongate"`.
 ---@class moongate
----@field servers string[]  those that --servers named
+---@field servers string[]  the servers that --servers names
 ---@field reply moongate.replies
 ---@field request moongate.requests
 ---@field timer moongate.timers
@@ -361,16 +362,16 @@ local mg = {}
 ---@return moongate.Value
 function mg.pool(spec) end
 
----Options of the pools that are made after it.
+---Options for all pools that are made after this call.
 ---@param spec moongate.PoolOptions
 function mg.defaults(spec) end
 
----A route whose function may wait: mg.call, mg.call_all, mg.sleep.
+---A route made of a function that may wait: it may call mg.call, mg.call_all, mg.call_each and mg.sleep.
 ---@param f fun(req: moongate.Request): moongate.Response|moongate.Route
 ---@return moongate.Value
 function mg.async(f) end
 
----Sends a request through a route and waits for its result.
+---Sends a request through a route and waits for the response.
 ---@param route moongate.Route
 ---@param req moongate.Request|moongate.NewRequest
 ---@param timeout number?  seconds
@@ -381,14 +382,14 @@ function mg.call(route, req, timeout) end
 ---@param routes moongate.Route[]
 ---@param req moongate.Request|moongate.NewRequest
 ---@param options moongate.CallAllOptions?
----@return (moongate.Response|false)[]  in their order; false for those that have none yet
+---@return (moongate.Response|false)[]  in their order; false for those that have not come
 function mg.call_all(routes, req, options) end
 
----Sends several requests through one route at once: a get of many keys.
+---Sends several requests through one route at once, such as gets of many keys.
 ---@param route moongate.Route
 ---@param requests (moongate.Request|moongate.NewRequest)[]
 ---@param options moongate.CallAllOptions?
----@return (moongate.Response|false)[]  in their order; false for those that have none yet
+---@return (moongate.Response|false)[]  in their order; false for those that have not come
 function mg.call_each(route, requests, options) end
 
 ---Sends a request through a route and forgets it.
@@ -400,13 +401,13 @@ function mg.spawn(route, req) end
 ---@param seconds number
 function mg.sleep(seconds) end
 
----A dictionary that all workers share, and that outlives scripts and workers. While the script loads.
+---A dictionary that all workers share, and that outlives scripts and workers. Only while the script loads.
 ---@param name string
 ---@param size integer|string  bytes, or "64k", "1m"
 ---@return moongate.Shared
 function mg.shared(name, size) end
 
----While the script loads. The same name gives the same counter.
+---Only while the script loads. The same name gives the same counter.
 ---@param name string
 ---@return moongate.Counter
 function mg.counter(name) end
@@ -416,7 +417,7 @@ function mg.counter(name) end
 function mg.gauge(name) end
 
 ---@param name string
----@param bounds number[]?  growing: the most that belongs to each bucket
+---@param bounds number[]?  growing numbers: the largest value of each bucket
 ---@return moongate.Histogram
 function mg.histogram(name, bounds) end
 
@@ -428,19 +429,19 @@ function mg.now() end
 ---@return number
 function mg.time() end
 
----An environment variable, while the script loads.
+---An environment variable. Only while the script loads.
 ---@param name string
 ---@return string?
 function mg.env(name) end
 
----Daemon-wide options, while the script loads.
+---Sets options of the daemon. Only while the script loads.
 ---@param spec moongate.Options
 function mg.options(spec) end
 
 ---@class moongate.replies
 local replies = {}
 
----As if no server had the key.
+---A reply as if no server had the key.
 ---@return moongate.Reply
 function replies.miss() end
 
@@ -449,7 +450,7 @@ function replies.miss() end
 ---@return moongate.Reply
 function replies.error(text) end
 
----As if a server had this value: for get, gets, gat, gats and mg.
+---A reply as if a server had this value: for get, gets, gat, gats and mg.
 ---@param value string
 ---@param flags (integer|string)?
 ---@param cas number|string|nil
@@ -531,7 +532,7 @@ function requests.prepend(key, value, flags, exptime) end
 function requests.cas(key, value, cas, flags, exptime) end
 
 ---@param key string
----@param delta number?  1 where it is not given
+---@param delta number?  1 unless given
 ---@return moongate.NewRequest
 function requests.incr(key, delta) end
 
@@ -541,7 +542,7 @@ function requests.incr(key, delta) end
 function requests.decr(key, delta) end
 
 ---@param key string
----@param flags string?  as on the wire, "v t"; with b the key may have any bytes
+---@param flags string?  as in the protocol, "v t"; with b the key may have any bytes
 ---@return moongate.NewRequest
 function requests.meta_get(key, flags) end
 
@@ -561,7 +562,7 @@ function requests.meta_delete(key, flags) end
 ---@return moongate.NewRequest
 function requests.meta_arithmetic(key, flags) end
 
----What a server says of an item (me).
+---What a server knows of an item (me).
 ---@param key string
 ---@param flags string?  "b": the key may have any bytes
 ---@return moongate.NewRequest

@@ -1,44 +1,44 @@
 ---@meta _
 
--- Types for editors of the policies: what mg.failover and all others take. See _meta.lua. Never loaded.
+-- Types for editors of the policies, such as mg.failover, and their options. See _meta.lua. Never loaded.
 
--- --- what they take -------------------------------------------------------------------------------
+-- --- options --------------------------------------------------------------------------------------
 
----Children of a policy, and its options.
+---The children of a policy; its options stand beside them.
 ---@class moongate.Children
 ---@field [integer] moongate.Route
 
 ---@class moongate.FailoverOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]?  after which the next is tried
+---@field on moongate.Result|moongate.Result[]?  results after which the next child is tried
 ---@field tries integer?   children tried at most
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
----@field burst number?    so many more at once
+---@field burst number?    this many more may go on at once
 
 ---@class moongate.WarmUpOptions: moongate.Children
----@field exptime number|"same"|nil  of what is added: seconds, or as the warm route has it
+---@field exptime number|"same"|nil  how long what is added lives: seconds, or as in the warm route
 
 ---@class moongate.StagingOptions: moongate.Children
----@field exptime number|"same"|nil  of what reads add: seconds, or as the warm route has it
+---@field exptime number|"same"|nil  how long what reads add lives: seconds, or as in the live route
 
 ---@class moongate.MigrateOptions: moongate.Children
 ---@field start number     seconds since 1970
----@field interval number  seconds; keys move during twice as long
+---@field interval number  seconds; the keys move within twice that time
 
 ---@class moongate.L1L2Options: moongate.Children
----@field exptime number|"same"|nil  in L1: seconds, or as L2 has it
+---@field exptime number|"same"|nil  how long values live in L1: seconds, or as in L2
 ---@field negative number?           seconds that a miss of L2 is remembered in L1
 
 ---@class moongate.BigValueOptions: moongate.Children
----@field threshold number?  bytes of a part; 524288
+---@field threshold number?  larger values are stored in parts of this size; 524288 bytes unless given
 
 ---@class moongate.AllFastestOptions: moongate.Children
----@field hit boolean?  true: the first hit; where there is none, the best result
+---@field hit boolean?  true: the first hit counts; without a hit the best result
 
 ---Routes by commands and groups of commands: get (get, gets, mg, me), update (set, add, replace, append, prepend, cas, ms), delete (delete, md),
 ---arithmetic (incr, decr, ma), touch (touch, gat, gats), meta (mg, ms, md, ma, me).
 ---@class moongate.ByCommandOptions
----@field default moongate.Route?  for all other commands; else they get an error
+---@field default moongate.Route?  for all other commands; without it they get an error
 ---@field add moongate.Route?
 ---@field append moongate.Route?
 ---@field arithmetic moongate.Route?
@@ -63,28 +63,28 @@
 ---@field update moongate.Route?
 
 ---@class moongate.ByPrefixOptions
----@field [1] table<string, moongate.Route>  by the beginnings of keys
----@field default moongate.Route?  for all other keys; else they get an error
----@field separator string?  what stands before it is looked up, whole
----@field parts integer?  before the nth of them
----@field anchor string?  what keys begin with, and is not looked up
+---@field [1] table<string, moongate.Route>  routes by prefix
+---@field default moongate.Route?  for all other keys; without it they get an error
+---@field separator string?  the part of the key before it is looked up as a whole
+---@field parts integer?  with separator: the part before the nth one
+---@field anchor string?  with separator: keys begin with this, and the part after it is looked up
 
 ---@class moongate.CapTtlOptions: moongate.Children
----@field ttl integer?  seconds; or the last item
+---@field ttl integer?  seconds; may stand as the last item
 
 ---@class moongate.DelayOptions: moongate.Children
----@field before number?  seconds before the route is asked; or the last item
+---@field before number?  seconds before the route is asked; may stand as the last item
 ---@field after number?  seconds after it has answered
 
 ---@class moongate.DenyOptions: moongate.Children
----@field commands string|string[]|nil  names and groups, as of mg.by_command
+---@field commands string|string[]|nil  names and groups, as in mg.by_command
 ---@field keys string|string[]|nil
 ---@field prefixes string|string[]|nil
 ---@field error string?
 
 ---@class moongate.FailoverWithExptimeOptions: moongate.Children
 ---@field ttl integer?  seconds that keys live in the second route
----@field on moongate.Result|moongate.Result[]|nil  as of mg.failover
+---@field on moongate.Result|moongate.Result[]|nil  as for mg.failover
 ---@field share number?
 ---@field burst number?
 
@@ -94,56 +94,56 @@
 ---@field seed integer?
 ---@field hash_tag string?
 ---@field hash_stop string?
----@field salt string?  put behind what is hashed
----@field weights number[]?  one a route
+---@field salt string?  appended to what is hashed
+---@field weights number[]?  one for each route
 ---@field names string[]?  of the routes on a ring
 
 ---@class moongate.HedgeOptions: moongate.Children
----@field percentile number?  of the first route's times, after which the second is asked
----@field least number?  seconds: but not before
----@field most number?  and not after
+---@field percentile number?  the share of the first route's answers whose time is waited for before the second is asked
+---@field least number?  seconds: the second is not asked earlier
+---@field most number?  seconds: the second is not asked later
 
 ---@class moongate.KeySplitOptions: moongate.Children
 ---@field replicas integer
 ---@field all_sync boolean?  writes wait for all copies
----@field first_hit boolean?  a read that misses its copy asks all others
----@field id integer?  which copy is read: id modulo replicas
+---@field first_hit boolean?  a read that misses its own copy asks all others
+---@field id integer?  the copy that this worker reads: id modulo replicas
 
 ---@class moongate.LatestOptions: moongate.Children
 ---@field on moongate.Result|moongate.Result[]|nil
 ---@field tries integer?
----@field salt string?  another one spreads the hosts otherwise
+---@field salt string?  another salt spreads the hosts differently
 ---@field host string?  in place of this host's name
----@field weights number[]?  one a route
+---@field weights number[]?  one for each route
 
 ---@class moongate.LogRequestsOptions: moongate.Children
----@field share number?  of the requests
----@field per_second integer?  lines at most
+---@field share number?  share of the requests
+---@field per_second integer?  lines a second at most
 
 ---@class moongate.ModifyKeyOptions: moongate.Children
 ---@field add string?  put before every key
 ---@field ensure string?  put before keys that do not begin with it
----@field strip string?  taken away from keys that begin with it
----@field replace string[]?  { old, new }: in keys that begin with old
----@field suffix string?  put behind every key
+---@field strip string?  taken off keys that begin with it
+---@field replace string[]?  { old, new }: the beginning old becomes new
+---@field suffix string?  put after every key
 
 ---@class moongate.NegativeCacheOptions: moongate.Children
----@field ttl number?  seconds that a miss is remembered; or the last item
----@field keys integer?  remembered at most, in each worker
+---@field ttl number?  seconds that a miss is remembered; may stand as the last item
+---@field keys integer?  misses remembered at most, in each worker
 
----What is done instead of too much.
+---What requests over a limit get.
 ---@alias moongate.Over "error"|"miss"|moongate.Route
 
 ---@class moongate.OutstandingLimitOptions: moongate.Children
----@field most integer?  requests that wait at once; or the last item
+---@field most integer?  requests that wait at once; may stand as the last item
 ---@field over moongate.Over?
 
 ---@alias moongate.Rate number|{ rate: number, burst: number? }
 
----Rates by commands and groups, as of mg.by_command; rate and burst are those of all other commands together.
+---Rates by commands and groups, as in mg.by_command; rate and burst count for all other commands together.
 ---@class moongate.RateLimitOptions: moongate.Children
 ---@field rate number?  requests a second, in each worker
----@field burst number?  at once, after a pause
+---@field burst number?  so many at once after a pause
 ---@field over moongate.Over?
 ---@field add moongate.Rate?
 ---@field append moongate.Rate?
@@ -169,17 +169,17 @@
 ---@field update moongate.Rate?
 
 ---@class moongate.SetTtlOptions: moongate.Children
----@field ttl integer?  seconds; 0: for ever; or the last item
+---@field ttl integer?  seconds, 0: for ever; may stand as the last item
 
 ---@class moongate.ShadowOptions: moongate.Children
----@field to moongate.Route  what it answers is dropped
----@field share number?  of the requests
----@field keys number|number[]|nil  a share of the keys, or { from, to }
+---@field to moongate.Route  the other route; its answers are dropped
+---@field share number?  share of the requests
+---@field keys number|number[]|nil  share of the keys, or { from, to }
 ---@field most integer?  requests that wait for the other route at once
 
 ---@class moongate.ZoneFailoverOptions
 ---@field zones table<string, moongate.Route>
----@field here string  the local one's name
+---@field here string  the name of the local zone
 ---@field on moongate.Result|moongate.Result[]|nil
 
 -- --- policies -------------------------------------------------------------------------------------
@@ -187,37 +187,37 @@
 ---@class moongate
 local mg = {}
 
----The first child; after an error, or what `on` names, the next.
+---Asks the first child; after an error, or a result that `on` names, the next.
 ---@param spec moongate.FailoverOptions
 ---@return moongate.Value
 function mg.failover(spec) end
 
----All children; a miss at once.
+---Sends to all children and answers a miss at once.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_async(spec) end
 
----All children; the first answer that is no error.
+---Asks all children; the first result that is no error counts.
 ---@param spec moongate.AllFastestOptions
 ---@return moongate.Value
 function mg.all_fastest(spec) end
 
----All children; the first one's answer.
+---Asks all children; the result of the first one counts.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_initial(spec) end
 
----All children; once more than half agree, that answer.
+---Asks all children; once more than half agree, that result counts.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_majority(spec) end
 
----All children; after all of them the worst answer.
+---Asks all children and waits for all; the worst result counts.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.all_sync(spec) end
 
----Values larger than a server takes, in parts.
+---Stores values that are larger than the servers take, in parts.
 ---@param spec moongate.BigValueOptions  one route
 ---@return moongate.Value
 function mg.big_value(spec) end
@@ -227,32 +227,32 @@ function mg.big_value(spec) end
 ---@return moongate.Value
 function mg.l1_l2(spec) end
 
----From one route to another, key by key, in a window of time.
+---Moves from one route to another, key by key, in a window of time.
 ---@param spec moongate.MigrateOptions  the old and the new route
 ---@return moongate.Value
 function mg.migrate(spec) end
 
----A pool on trial beside the one that serves.
+---Puts a pool on trial beside the one that serves.
 ---@param spec moongate.StagingOptions  the warm and the staging route
 ---@return moongate.Value
 function mg.staging(spec) end
 
----A cold pool that is filled from a warm one.
+---Fills a cold pool from a warm one.
 ---@param spec moongate.WarmUpOptions  the cold and the warm route
 ---@return moongate.Value
 function mg.warm_up(spec) end
 
----A route for each command or group of commands.
+---Chooses a route by command or group of commands.
 ---@param spec moongate.ByCommandOptions
 ---@return moongate.Value
 function mg.by_command(spec) end
 
----A route for each beginning of keys; the longest that fits counts.
+---Chooses a route by the beginning of the key; the longest prefix that fits counts.
 ---@param spec moongate.ByPrefixOptions
 ---@return moongate.Value
 function mg.by_prefix(spec) end
 
----Keys live so many seconds at most.
+---Gives keys that time to live at most.
 ---@param spec moongate.CapTtlOptions
 ---@return moongate.Value
 function mg.cap_ttl(spec) end
@@ -267,7 +267,7 @@ function mg.coalesce(spec) end
 ---@return moongate.Value
 function mg.delay(spec) end
 
----Refuses commands, keys, or keys that begin with something.
+---Refuses commands, keys and prefixes.
 ---@param spec moongate.DenyOptions
 ---@return moongate.Value
 function mg.deny(spec) end
@@ -277,32 +277,32 @@ function mg.deny(spec) end
 ---@return moongate.Reply
 function mg.error(text) end
 
----Another route where the first errs, in which keys live for a short while.
+---As failover with two routes, but keys live only for a short time in the second.
 ---@param spec moongate.FailoverWithExptimeOptions
 ---@return moongate.Value
 function mg.failover_with_exptime(spec) end
 
----Spreads keys over routes of any sort.
+---Spreads keys over routes of any kind.
 ---@param spec moongate.HashOptions
 ---@return moongate.Value
 function mg.hash(spec) end
 
----Asks a second route too when the first is slower than usual.
+---Asks a second route too when the first is slower than usual, or fails.
 ---@param spec moongate.HedgeOptions
 ---@return moongate.Value
 function mg.hedge(spec) end
 
----Copies of hot keys: each worker reads one of them, and writes go to all.
+---Keeps copies of hot keys: each worker reads one of them, and writes go to all.
 ---@param spec moongate.KeySplitOptions
 ---@return moongate.Value
 function mg.key_split(spec) end
 
----One of the routes, always the same on a host; where it errs, the next.
+---Asks one of the routes, always the same one on a host; where it fails, the next.
 ---@param spec moongate.LatestOptions
 ---@return moongate.Value
 function mg.latest(spec) end
 
----A line in the log for each request, or for a share.
+---Writes a line to the log for each request, or for a share of them.
 ---@param spec moongate.LogRequestsOptions
 ---@return moongate.Value
 function mg.log_requests(spec) end
@@ -312,31 +312,31 @@ function mg.log_requests(spec) end
 ---@return moongate.Value
 function mg.modify_key(spec) end
 
----Remembers for a moment which keys are not there.
+---Remembers misses for a short time.
 ---@param spec moongate.NegativeCacheOptions
 ---@return moongate.Value
 function mg.negative_cache(spec) end
 
----Every request gets a miss.
+---A miss for every request.
 ---@return moongate.Reply
 function mg.null() end
 
----So many requests at most wait for a route at once, in each worker.
+---Lets so many requests wait for a route at once, in each worker.
 ---@param spec moongate.OutstandingLimitOptions
 ---@return moongate.Value
 function mg.outstanding_limit(spec) end
 
----Any of the routes, each time anew.
+---Sends each request to any of the routes, chosen anew each time.
 ---@param spec moongate.Children
 ---@return moongate.Value
 function mg.random(spec) end
 
----So many requests a second, over all or by commands, in each worker.
+---Lets so many requests a second through, in all or by command, in each worker.
 ---@param spec moongate.RateLimitOptions
 ---@return moongate.Value
 function mg.rate_limit(spec) end
 
----Keys live so many seconds, whatever the client said.
+---Gives keys that time to live, whatever the client asked for.
 ---@param spec moongate.SetTtlOptions
 ---@return moongate.Value
 function mg.set_ttl(spec) end
@@ -346,7 +346,7 @@ function mg.set_ttl(spec) end
 ---@return moongate.Value
 function mg.shadow(spec) end
 
----The local zone first; where that errs, all others at once.
+---Asks the local zone first; where that fails, all others at once.
 ---@param spec moongate.ZoneFailoverOptions
 ---@return moongate.Value
 function mg.zone_failover(spec) end

@@ -1,12 +1,12 @@
 ---@meta _
 
--- Types for editors of what tests see: `require "moongate.test"`. See _meta.lua. Never loaded.
+-- Types for editors of what tests get from `require "moongate.test"`. See _meta.lua. Never loaded.
 
 ---What a test gets from `require "moongate.test"`.
 ---@class moongate.test
 local t = {}
 
----Tests that have something in common; may stand in another one.
+---Groups the tests that f makes. May stand in another describe.
 ---@param name string
 ---@param f fun()
 function t.describe(name, f) end
@@ -16,15 +16,15 @@ function t.describe(name, f) end
 ---@param f fun()?
 function t.it(name, f) end
 
----Runs before each test of this describe, or of the file.
+---Runs f before each test of this describe, or of the file.
 ---@param f fun()
 function t.before(f) end
 
----Runs after each test of this describe, or of the file.
+---Runs f after each test of this describe, or of the file.
 ---@param f fun()
 function t.after(f) end
 
----Loads the script in a file beside the test's. Its servers are fakes: empty memcacheds.
+---Loads the script in a file beside the test. Its servers are fakes: small, empty memcached servers.
 ---@param path string
 ---@param options { servers: string[]? }?  what mg.servers is
 ---@return moongate.test.App
@@ -44,7 +44,7 @@ function t.advance(seconds) end
 ---@return number
 function t.now() end
 
----Something to say about a value.
+---Begins an expectation about a value.
 ---@param value any
 ---@return moongate.test.Expectation
 function t.expect(value) end
@@ -54,23 +54,23 @@ function t.expect(value) end
 ---@field is_closed boolean
 local Client = {}
 
----Sends a request (one line without its end, and a value where it takes one) and waits for its reply.
+---Sends a request (one line without its end, and a value where the command takes one) and waits for its reply.
 ---@param line string
 ---@param value string?
 ---@return moongate.test.Reply
 function Client:ask(line, value) end
 
----The same, but does not wait: the reply is there once the clock has gone on far enough.
+---The same, but does not wait: the reply is there once the clock has moved far enough.
 ---@param line string
 ---@param value string?
 ---@return moongate.test.Reply
 function Client:begin(line, value) end
 
----Sends bytes as they are; nothing is read.
+---Sends bytes as they are; reads nothing.
 ---@param bytes string
 function Client:write(bytes) end
 
----Goes away, whatever it waits for.
+---Closes the client's connection, whatever it waits for.
 function Client:hang_up() end
 
 ---@param ... string  keys
@@ -153,58 +153,58 @@ function Client:decr(key, delta) end
 ---@return moongate.test.Reply
 function Client:touch(key, exptime) end
 
----A script at work in a test; it is its first client, too.
+---A script that a test has loaded; it is also its first client.
 ---@class moongate.test.App: moongate.test.Client
----@field sent { server: string, line: string, value: string? }[]  what its servers were sent, in order
+---@field sent { server: string, line: string, value: string? }[]  what the servers were sent, in order
 local App = {}
 
 ---Another client.
 ---@return moongate.test.Client
 function App:client() end
 
----The server of that name, as the script's pools have it: "10.0.0.1:11211".
+---The fake server of that name, as in the script's pools: "10.0.0.1:11211".
 ---@param name string
 ---@return moongate.test.Server
 function App:server(name) end
 
----Begins `sent` anew.
+---Empties `sent`.
 function App:forget() end
 
----Where a request would go, and why, without sending it: as `moongate explain` says it.
+---Where a request would go, and why, without sending it: as `moongate explain` shows it.
 ---@param line string
 ---@param value string?
 ---@return table<string, string>
 function App:explain(line, value) end
 
 ---Another script takes over, as on a reload.
----@param path string  as shown
+---@param path string  as messages name it
 ---@param text string
 function App:reload(path, text) end
 
----A fake server. What it is told returns it again, for more. times: for so many requests, then as before.
+---A fake server. Its methods return it again, so calls can be chained. times: for so many requests, then as before.
 ---@class moongate.test.Server
 ---@field name string
 local Server = {}
 
----As at first: an empty memcached, but with the items that it has.
+---Works as at first, with the items that it has.
 ---@return moongate.test.Server
 function Server:is_up() end
 
----Closes its connections and takes no other.
+---Closes its connections and refuses others.
 ---@return moongate.test.Server
 function Server:is_down() end
 
----Takes requests and does not answer, until it is up.
+---Takes requests and does not answer until is_up().
 ---@return moongate.test.Server
 function Server:is_silent() end
 
----Answers so many seconds later.
+---Answers so many seconds late.
 ---@param seconds number
 ---@param times integer?
 ---@return moongate.test.Server
 function Server:is_slow(seconds, times) end
 
----Answers that, whatever is asked; without the last CRLF.
+---Answers this text, given without the last CRLF, whatever is asked.
 ---@param text string
 ---@param times integer?
 ---@return moongate.test.Server
@@ -235,17 +235,17 @@ function Server:misses(times) end
 ---@return moongate.test.Server
 function Server:put(key, value, flags, exptime) end
 
----The value of a key; nil when it has none.
+---The value of a key, or nil.
 ---@param key string
 ---@return string?
 function Server:value(key) end
 
----The item of a key; nil when there is none.
+---The item of a key, or nil.
 ---@param key string
 ---@return { value: string, flags: integer, cas: integer, ttl: number? }?
 function Server:item(key) end
 
----Has no item any more.
+---Loses all items.
 ---@return moongate.test.Server
 function Server:forgets() end
 
@@ -255,36 +255,36 @@ function Server:forgets() end
 ---@field line string     what was asked
 ---@field seconds number  how long it took
 ---@field kind "hit"|"miss"|"refused"|"error"|"waiting"|"closed"|"nothing"
----@field value string?   of its first value
+---@field value string?   of the first value
 ---@field flags integer?
 ---@field cas integer?
 ---@field ttl integer?    of a meta answer
 ---@field items { key: string, value: string, flags: integer, cas: integer? }[]  all values
 ---@field values table<string, string>  by their keys
----@field error string?   its line
+---@field error string?   the line of an error
 
----What a test says about a value; what is not so fails the test.
+---What a test expects of a value. When it is not so, the test fails.
 ---@class moongate.test.Expectation
 local Expectation = {}
 
----A reply: found, stored, done; with that value, where one is given.
+---A reply: found, stored, done; with that value, if given.
 ---@param value string?
 function Expectation:is_hit(value) end
 
 ---A reply: not found.
 function Expectation:is_miss() end
 
----A reply: a plain no: NOT_STORED, EXISTS.
+---A reply: refused: NOT_STORED, EXISTS.
 function Expectation:is_refused() end
 
----A reply: an error; with that text in it, where one is given.
+---A reply: an error; with that text in it, if given.
 ---@param text string?
 function Expectation:is_error(text) end
 
 ---A reply: nothing has come yet.
 function Expectation:is_waiting() end
 
----A reply: these bytes, all of them.
+---A reply: exactly these bytes.
 ---@param bytes string
 function Expectation:is(bytes) end
 
@@ -305,6 +305,6 @@ function Expectation:differs(value) end
 ---@param part any
 function Expectation:contains(part) end
 
----A function that raises an error; with that text in it, where one is given.
+---A function that raises an error; with that text in it, if given.
 ---@param text string?
 function Expectation:raises(text) end

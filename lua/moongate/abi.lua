@@ -1,13 +1,13 @@
---- abi: the only Lua file that touches ffi: C's functions and structs, with addresses kept out of a script's reach.
+--- abi: the only Lua file that uses ffi: C's functions and structs. Scripts never get an address.
 local ffi = require "ffi"
 
 local M = {}
 
---- Declares C's side and remembers what C hands over. Called once, by boot, before anything else is loaded.
+--- Declares C's side and keeps what C passes. Called once, by boot, before anything else is loaded.
 -- @param cdef string      include/script/abi.h, preprocessed
 -- @param script lightuserdata  the C script
 -- @param batch lightuserdata   the C batch
--- @param waiting table         C's functions for those that wait, and what scripts hold (coroutine.c, handle.c)
+-- @param waiting table         C's functions for functions that wait, and handles (coroutine.c, handle.c)
 function M.open(cdef, script, batch, waiting)
     ffi.cdef(cdef)
     local C = ffi.C
@@ -18,7 +18,7 @@ function M.open(cdef, script, batch, waiting)
     M.waiting = waiting
 end
 
---- Pointers to all slots, made once. No script ever sees one.
+--- Pointers to all slots, made once. Scripts never get one.
 function M.slots()
     local slots = {}
     for i = 0, M.batch.capacity - 1 do slots[i] = M.batch.slots + i end
@@ -48,7 +48,7 @@ function M.pool_options()
     return ffi.new "struct mg_pool_options"
 end
 
---- A copy of a struct mg_server_options: a server's own, to begin with those of its pool.
+--- A copy of a struct mg_server_options: a server's options begin as those of its pool.
 function M.server_options(common)
     return ffi.new("struct mg_server_options", common)
 end
@@ -60,13 +60,13 @@ end
 
 local result, bytes, number, answer, address
 
---- The struct mg_result that C fills; one for all: what it says is good until the next use.
+--- The struct mg_result that C fills. There is one: it is valid until the next use.
 function M.result()
     result = result or ffi.new "struct mg_result"
     return result
 end
 
---- Likewise a struct mg_bytes, a uint64_t[1], room for an address's text.
+--- Likewise a struct mg_bytes; a uint64_t[1]; room for an address's text.
 function M.bytes()
     bytes = bytes or ffi.new "struct mg_bytes"
     return bytes
@@ -82,8 +82,8 @@ function M.address()
     return address
 end
 
---- Likewise the struct mg_value for a value to answer with (flags and cas are as from_number gives them),
--- or for those of calls first..first+n-1.
+--- Likewise the struct mg_value for a value to answer with (flags and cas as from_number returns them), or for the
+-- values of calls first .. first+n-1.
 function M.value(text, first, n, flags, cas, ttl, marks)
     answer = answer or ffi.new "struct mg_value"
     answer.bytes, answer.len = text, text and #text or 0
@@ -98,13 +98,13 @@ function M.new_request()
     return ffi.new "struct request"
 end
 
---- A number of 64 bits for a script: a Lua number, or where that would round it a string of its digits.
+--- A number of 64 bits for a script: a Lua number, or a string of digits where a Lua number would round it.
 function M.from_number(of)
     if of <= 2ULL ^ 53 then return tonumber(of) end
     return (tostring(of):gsub("ULL$", ""))
 end
 
---- And back: a uint64_t, or nil when it is no such number.
+--- The other way round: a uint64_t, or nil when it is no such number.
 function M.to_number(of)
     local out = M.number()
     if type(of) == "number" then
@@ -138,7 +138,7 @@ function M.words(list)
     return words
 end
 
---- What goes into dictionaries and comes out of them; how full one is.
+--- A value that goes into a dictionary or comes out of it; how full a dictionary is.
 function M.shared_value()
     return ffi.new "struct shared_value"
 end
@@ -147,7 +147,7 @@ function M.shared_usage()
     return ffi.new "struct mg_shared_usage"
 end
 
---- A list of numbers as C's array, which lives as long as what is returned.
+--- A list of numbers as C's array, which lives as long as the returned value.
 function M.doubles(list)
     return ffi.new("double[?]", #list, list)
 end
@@ -158,8 +158,8 @@ function M.set_class(handles, class)
     debug.setmetatable(handles[0], class)
 end
 
---- What scripts hold of pointers to a C struct: pointers to something without fields, with that metatable. Returns what
--- makes one; and the other way round, nil for what is none.
+--- Lets scripts hold pointers to a C struct, as pointers to a type without fields, with that metatable. Returns a
+-- function that makes one, and its inverse, which gives nil for other values.
 function M.sealed(name, metatable)
     ffi.cdef(name .. "_sealed;")
     local outside, inside = ffi.typeof(name .. "_sealed *"), ffi.typeof(name .. " *")

@@ -1,6 +1,6 @@
 --- async: routes that wait, written straight down: `mg.async(function(req) local res = mg.call(cold, req) ... end)`.
--- Each runs in a coroutine that C drives (coroutine.c). What C knows of one is found by its handle: a place and a
--- serial number.
+-- Each function runs in a coroutine that C drives (coroutine.c). C finds its state by a handle: a place and a serial
+-- number.
 local abi = require "moongate.abi"
 local built = require "moongate.built"
 local kept = require "moongate.kept"
@@ -16,11 +16,11 @@ local M = {}
 
 local function current(what)
     local at, serial = running()
-    if not at then where.fail(what .. " is for functions that mg.async was given") end
+    if not at then where.fail(what .. " can only be called in a function that mg.async was given") end
     return at, serial
 end
 
--- Why C did not take a call.
+-- Why C refused a call.
 M.call_errors = {
     [tonumber(C.MG_CALL_OVER)] = "this request is over: it has been answered already",
     [tonumber(C.MG_CALL_BAD_KEY)] = "a key is 1 to 250 bytes without NUL, space, CR and LF",
@@ -36,7 +36,7 @@ local function check(status)
     return status
 end
 
--- The functions and replies that a function returned, as far as Lua can follow them: a number that C runs, or a reply.
+-- Calls a function, and the functions that it returns, until one returns something else: a route or a reply.
 local function follow(route, req)
     for _ = 1, 16 do
         if type(route) ~= "function" then return route end
@@ -49,7 +49,7 @@ local function described(value)
     return value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
 end
 
--- How C ends a function that has returned something else than a response of its own.
+-- Lets C end a function that returned something else than a response of its own.
 local function finish(result, request, at, serial)
     result = follow(result, request)
     local value = reply.value_of(result)
@@ -87,14 +87,14 @@ local function check_seconds(what, value)
     return value
 end
 
--- C's struct of what a function may send: its own request, or one that the script made.
+-- C's struct behind a request that a function may send: its own, or one that the script made.
 local function pointer_of(what, req)
     local r = built.pointer(req) or kept.pointer(req)
     if r == nil then where.fail(what .. " takes the function's own request or one of mg.request") end
     return r
 end
 
--- Sends req through a route; the call's number.
+-- Sends req through a route. Returns the call's number.
 local function send(at, serial, what, route, req, timeout)
     local r = pointer_of(what, req)
     route = follow(route, req)
@@ -109,10 +109,10 @@ local function send(at, serial, what, route, req, timeout)
     return check(C.mg_async_call(script, at, serial, number, r, timeout or 0))
 end
 
---- Sends a request through a route and waits for its result.
+--- Sends a request through a route and waits for the response.
 -- @param route            any route
 -- @param req              the function's request, or one of mg.request
--- @param timeout number   seconds, else the pools' own; when it passes the result is a timeout
+-- @param timeout number   seconds, else the pools' own; after that the result is a timeout
 -- @return response
 function M.call(route, req, timeout)
     local number = numbers[route]
@@ -146,23 +146,23 @@ local function read_options(what, options)
     return mode, needed, options.timeout
 end
 
--- Calls that are waited for together have numbers in a row.
+-- Calls that a function waits for together must have numbers in a row.
 local function in_row(what, call, first, i)
     if call ~= first + i - 1 then
         where.fail(what .. ": a function among its routes may not wait itself; give it to mg.async")
     end
 end
 
--- Waits for calls first .. first+n-1, and gives their responses.
+-- Waits for calls first .. first+n-1, and returns their responses.
 local function gather(first, n, mode, needed, timeout)
     return wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
 end
 
 --- Sends a request through several routes at once.
 -- @param list table     routes
--- @param req            as of mg.call
+-- @param req            as for mg.call
 -- @param options table  wait = "all" | "first" (that is no error) | "hit" | "majority" | n; timeout = seconds
--- @return table  a response for each route, in their order; false for those that have none yet
+-- @return table  a response for each route, in their order; false for those that have not come
 function M.call_all(list, req, options)
     local at, serial = current "mg.call_all"
     local mode, needed, timeout = read_options("mg.call_all", options)
@@ -179,11 +179,11 @@ function M.call_all(list, req, options)
     return gather(first, #list, mode, needed, timeout)
 end
 
---- Sends several requests through one route at once: a get of many keys.
+--- Sends several requests through one route at once, such as gets of many keys.
 -- @param route         any route
 -- @param list table    requests
--- @param options table  as of mg.call_all
--- @return table  a response for each request, in their order; false for those that have none yet
+-- @param options table  as for mg.call_all
+-- @return table  a response for each request, in their order; false for those that have not come
 function M.call_each(route, list, options)
     local at, serial = current "mg.call_each"
     local mode, needed, timeout = read_options("mg.call_each", options)
@@ -217,7 +217,7 @@ function M.sleep(seconds)
     wait(0, 0, C.MG_WAIT_ALL, 0, check_seconds("mg.sleep", seconds), C.MG_GIVES_NOTHING)
 end
 
---- A route whose function may wait.
+--- A route made of a function that may wait.
 -- @param f function  of a request; returns a response, a route or a reply
 function M.async(f)
     if type(f) ~= "function" then where.fail("mg.async takes a function, not a " .. type(f)) end

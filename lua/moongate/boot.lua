@@ -6,7 +6,7 @@ local M = {}
 
 local DEEPEST = 16 -- functions that return functions
 
---- Called first, with what abi.open wants. Returns the functions that C keeps: traceback, run, trace, load.
+--- Called first, with abi.open's arguments. Returns the functions that C keeps: traceback, run, trace, load.
 function M.start(cdef, script, batch, waiting)
     abi.open(cdef, script, batch, waiting)
     local sandbox = require "moongate.sandbox"
@@ -20,7 +20,7 @@ local function log(text)
     require "moongate.log"(text)
 end
 
--- "nothing" or "a number", and where the function that gave it stands.
+-- "nothing" or "a number", and the place of the function that returned it.
 local function describe(value, from)
     local what = value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
     if type(from) ~= "function" then return what end
@@ -29,8 +29,8 @@ end
 
 --- Loads and runs the script; keeps the route that it returns. Raises a message with file and line.
 -- @param path string    its file, or nil for the script behind --servers
--- @param text string    what the file holds
--- @return number|nil  the route's number when C runs it without Lua
+-- @param text string    the text of the file
+-- @return number|nil  the route's number, if C runs it without Lua
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
     async = require "moongate.async"
@@ -63,8 +63,8 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- What a route returned (from) is not one that C runs: a function to ask (`tell` hears of it), a ready answer, or a
--- mistake.
+-- Follows what the route `from` returned and C cannot run: a function, which is called (after `tell`, if given), a
+-- ready reply, or a mistake.
 local function decide(at, req, route, from, tell)
     for _ = 1, DEEPEST do
         local number = numbers[route]
@@ -100,7 +100,7 @@ local function decide(at, req, route, from, tell)
     error("functions return functions without end", 0)
 end
 
---- Routes those of slots first .. last that have no answer yet. An error leaves batch.at on the slot that raised it.
+--- Routes the slots first .. last that have no answer yet. After an error batch.at is the slot that raised it.
 function M.run(first, last)
     local batch, of, asked = abi.batch, numbers, functions
     for at = first, last do
@@ -128,7 +128,7 @@ local function tell_function(f)
     abi.C.mg_step(abi.script, text, #text)
 end
 
---- Routes one slot as run does, and tells C each step before the answer.
+--- Routes one slot as run does, and reports each step to C before the answer.
 function M.trace(at)
     local slot, req = slots[at], handles[at]
     now[1], abi.batch.request = req, slot
@@ -138,7 +138,7 @@ function M.trace(at)
     decide(at, req, route, route, tell_function)
 end
 
---- The value of an expression, as text; of a statement nothing. The script's locals are out of reach: `mg` is there.
+--- The value of an expression as text; nothing for a statement. `mg` is there; the script's locals are not.
 function M.evaluate(text)
     local sandbox = require "moongate.sandbox"
     prompt = prompt or setmetatable({ mg = require "moongate" }, { __index = environment })

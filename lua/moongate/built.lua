@@ -11,14 +11,14 @@ local FLAGS, BY_LUA = C.MG_FLAGS, C.MG_BY_LUA
 
 local M = {}
 
--- Behind each: { r = C's struct, and what its pointers point to: key, value, meta; or lender: whose value it borrows }.
+-- Behind each: { r = C's struct; key, value, meta: what its pointers point to; or lender: whose value it borrows }.
 local insides = setmetatable({}, { __mode = "k" })
 
 -- A borrowed value is looked up each time: its owner may have ended.
 local function borrow(inside)
     local of = inside.lender
     local status = C.mg_request_borrow(script, inside.r, of.at, of.serial, of.number, of.from, of.len)
-    if status == C.MG_EDIT_OVER then where.fail "the response whose value this request has is over, or has none" end
+    if status == C.MG_EDIT_OVER then where.fail "the response with this request's value is over, or has no value" end
     request.check(status)
 end
 
@@ -33,7 +33,7 @@ local function holder()
     return BY_LUA, 0
 end
 
--- Holds what was written. Meta flags that were edited lie in C's scratch until then.
+-- Keeps alive what was written. Edited meta flags are in C's scratch memory before.
 local function written(self, name, value)
     local inside = insides[self]
     local r = inside.r
@@ -52,7 +52,7 @@ end
 
 local metatable = proxy.metatable(pointer, holder, written)
 
--- For who lists what there is.
+-- For tests that list the names.
 M.fields, M.methods = { exptime = true }, {}
 for name in pairs(request.fields) do M.fields[name] = true end
 for name in pairs(request.methods) do M.methods[name] = true end
@@ -67,7 +67,7 @@ end
 
 local UNLIMITED = 2 ^ 32 - 1
 
--- A string, or a response: then its value, which is not copied.
+-- Sets the value: a string, or that of a response, which is not copied.
 local function set_value(self, value)
     local of = response.inside(value)
     if not of then
@@ -128,7 +128,7 @@ for _, command in ipairs { "touch", "gat", "gats" } do
     end
 end
 
--- The flags first: with b among them a key may have any bytes.
+-- Sets the flags before the key: with b among them the key may have any bytes.
 local function make_meta(command, key, flags)
     local self = make(command)
     if flags == nil then flags = "" end
@@ -140,7 +140,7 @@ local function make_meta(command, key, flags)
     return self
 end
 
---- flags: as on the wire, "v t"; without q.
+--- flags: as in the protocol, "v t"; without q.
 local without_value = { meta_get = "mg", meta_delete = "md", meta_arithmetic = "ma", meta_debug = "me" }
 for name, command in pairs(without_value) do
     M.make[name] = function(key, flags) return make_meta(command, key, flags) end
@@ -152,7 +152,7 @@ function M.make.meta_set(key, value, flags)
     return self
 end
 
---- For policies: a store of `len` bytes from `from` on of the value of a function's own request; nothing is copied.
+--- For policies: stores `len` bytes, from `from` on, of the value of a function's own request, without copying.
 function M.store_part(command, key, req, from, len, flags, exptime)
     local self = make(command)
     self.key = key
@@ -161,7 +161,7 @@ function M.store_part(command, key, req, from, len, flags, exptime)
     return set_numbers(self, flags, exptime)
 end
 
---- C's struct behind a request that a script made; nil for what is none. Raises an error when it cannot be sent.
+--- C's struct behind a request that a script made; nil for other values. Raises an error when it cannot be sent.
 function M.pointer(req)
     return insides[req] and pointer(req) or nil
 end

@@ -1,4 +1,4 @@
---- commands: groups of commands, for the policies that treat them differently.
+--- commands: groups of commands, for policies that treat commands differently.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 
@@ -6,7 +6,7 @@ local C = abi.C
 
 local M = {}
 
--- Later ones are more specific: what `meta` says goes before what `get` says, and a command's own name before both.
+-- Later groups are more specific: `meta` wins over `get`, and a command's own name over both.
 local groups = {
     { "get", { "get", "gets", "mg", "me" } },
     { "update", { "set", "add", "replace", "append", "prepend", "cas", "ms" } },
@@ -29,7 +29,7 @@ for command, id in pairs(singles) do
     if ids_of[command] then singles[command] = nil else ids_of[command] = { id } end
 end
 
---- A reader for each name of a command or group.
+--- The same reader for each name of a command or group; `others` has readers of other options.
 function M.readers(reader, others)
     local readers = {}
     for name in pairs(ids_of) do readers[name] = reader end
@@ -37,7 +37,7 @@ function M.readers(reader, others)
     return readers
 end
 
---- By numbers of commands, what a table has by their names and groups; what is no such name is left alone.
+--- A table by numbers of commands, made of one by names of commands and groups. Other names are left out.
 function M.by_id(values)
     local of = {}
     for _, group in ipairs(groups) do
@@ -49,7 +49,7 @@ function M.by_id(values)
     return of
 end
 
---- All commands about a key, by their numbers.
+--- That value for each command about a key, by number.
 function M.all(value)
     local of = {}
     for _, ids in pairs(ids_of) do
@@ -58,7 +58,7 @@ function M.all(value)
     return of
 end
 
---- A list of names of commands and groups; as a table name -> true.
+--- Reads a list of names of commands and groups; gives a table name -> true.
 function M.names(value)
     local set, list = {}, type(value) == "table" and value or { value }
     local wrong = options.wrong_list(list)

@@ -1,4 +1,4 @@
---- daemon: what a script knows of the daemon that runs it, and how it sets its options.
+--- daemon: what a script can read of the daemon that runs it, and the options that it can set.
 --
 --     mg.options { max_value = "4m", drain_timeout = 30 }
 --     if mg.worker.id == 0 then mg.timer.every(60, report) end
@@ -13,7 +13,7 @@ local getenv = os.getenv
 
 local M = {}
 
---- Seconds of a clock that is never set: that of the loop, the same for a whole turn.
+--- Seconds of the loop's clock, which is never set; the same for a whole turn.
 function M.now()
     return C.mg_now(script)
 end
@@ -42,7 +42,7 @@ M.worker = setmetatable({}, {
     __newindex = readonly.refuse "mg.worker",
 })
 
--- "near|yes|no": the place of a word, from 0.
+-- Reads one of the words "near|yes|no"; gives its place, from 0.
 local function word_reader(words)
     return function(value)
         local place = 0
@@ -60,7 +60,7 @@ local function reader(option)
         or options.number(option.least, option.most, "seconds")
 end
 
---- Sets daemon-wide options, from when the script is used on. The command line wins.
+--- Sets options of the daemon, from when the script is used. The command line wins.
 function M.options(spec)
     expect_loading "mg.options"
     if type(spec) ~= "table" then where.fail("mg.options takes a table, not a " .. type(spec)) end

@@ -1,6 +1,6 @@
---- fill: puts a value that one route had into another, where it shall not live longer than it does in the first.
--- What warm_up, staging and l1_l2 have in common. A key that is written meanwhile is not filled, and what was put
--- there is taken back (src/base/writes.c says why).
+--- fill: puts a value that was read from one route into another, where it must not live longer than in the first.
+-- warm_up, staging and l1_l2 use it. When the key is written meanwhile, the value is not put there, or is taken back
+-- (src/base/writes.c says why).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -15,12 +15,12 @@ local time = os.time
 
 local M = {}
 
-local LONGEST = 30 * 24 * 3600 -- seconds from which on memcached takes an exptime for a date
-local OLDEST = 60              -- seconds for which an old copy is feared at most
-local MARGIN = 2               -- seconds that a copy lives less: one for the servers' ticks, one for its way
-local WAY_MOST = 0.5           -- seconds that may pass from asking how long an item lives to sending the copy
+local LONGEST = 30 * 24 * 3600 -- seconds: memcached takes a larger exptime for a date
+local OLDEST = 60              -- seconds for which a copy counts as possibly old, at most
+local MARGIN = 2               -- seconds that a copy lives less: one for the servers' clocks, one for its way
+local WAY_MOST = 0.5           -- seconds that may pass between asking for the time to live and sending the copy
 
---- Reader of the option `exptime`: seconds, or "same": as long as in the route that had it.
+--- Reads the option `exptime`: seconds, or "same": as long as in the route where the value was.
 function M.exptime(value)
     if value == "same" then return value end
     if type(value) == "number" and value >= 0 and value < 2 ^ 31 and value % 1 == 0 then return value end
@@ -34,7 +34,7 @@ end
 
 M.is_plain = is_plain
 
--- Seconds to live as an exptime; nil: it is as good as gone.
+-- A time to live as an exptime; nil when the item is about to expire.
 local function exptime_of(ttl)
     if ttl == -1 then return 0 end
     if not ttl or ttl <= MARGIN then return nil end
@@ -42,14 +42,14 @@ local function exptime_of(ttl)
     return ttl <= LONGEST and ttl or time() + ttl
 end
 
---- An exptime by which a key lives so many seconds at most. One that is over already stays what it is.
+--- An exptime by which a key lives so many seconds at most. One that is already over stays as it is.
 function M.at_most(exptime, seconds)
     if exptime == 0 then return seconds end
     local left = exptime > LONGEST and exptime - time() or exptime
     return left <= seconds and exptime or seconds
 end
 
---- A request that adds the value of a response; keys that only base64 can carry go as base64.
+--- A request that adds the value of a response. A key that needs base64 goes as base64.
 function M.add(key, res, exptime)
     if is_plain(key) then return request.add(key, res, res.flags, exptime) end
     return request.meta_set(key, res, ("b ME F%s T%.0f"):format(abi.digits(res.flags), exptime))
@@ -61,18 +61,18 @@ function M.get(key)
     return request.meta_get(key, "b v f")
 end
 
---- Whether what a response shows may be put elsewhere: not what N of mg has made for a while, which is empty, nor what
--- is stale or being renewed.
+--- True when the value of a response may be put elsewhere: it is not empty (as an item that N of mg has made), not
+-- stale and not being renewed.
 function M.may(res)
     return res:is_hit() and res.size ~= 0 and not (res:has_flag "W" or res:has_flag "X" or res:has_flag "Z")
 end
 
---- Hands back the recache win that an answer to mg took, and that nobody will be told of: the next client wins.
+--- Gives back the right to renew an item that an answer to mg has won, when no client sees that answer.
 function M.give_back(route, key, res)
     if res:has_flag "W" then async.spawn(route, request.meta_delete(key, is_plain(key) and "I" or "b I")) end
 end
 
--- Asks a route with such a request, and leaves its item as it was.
+-- Sends such a request, and leaves the item as it was.
 local function look(route, req)
     local res = call(route, req)
     M.give_back(route, req.key, res)
@@ -84,7 +84,7 @@ function M.look(route, key)
     return look(route, M.get(key))
 end
 
---- A delete, for any key; of a function whose request is itself a copy it is none that counts as a write.
+--- A delete, for any key. In a function whose request is itself a copy, it does not count as a write.
 function M.delete(req)
     local key = req.key
     local made = is_plain(key) and request.delete(key) or request.meta_delete(key, "b")
@@ -93,15 +93,15 @@ function M.delete(req)
     return made
 end
 
---- begin(place): a read of the running function's request begins, whose value may be put elsewhere, or be one that was;
--- place as M.route gives it.
+--- begin(place): the running function begins to read its request's key. The value may be put elsewhere later, or may be
+-- a copy itself. `place` is what M.route returns.
 M.begin = abi.waiting.fill_begin
 
---- is_doubtful(): true when a hit since then may be old: it is being put there, and may be taken back.
+--- is_doubtful(): true when a hit since then may be an old copy, which is about to be taken back.
 M.is_doubtful = abi.waiting.fill_is_doubtful
 
---- Lets a request of the script's own put what was read since the beginning, or, without one, req itself, once it has
--- been a write elsewhere.
+--- Marks a request (`put`) as a copy of what was read since M.begin. Without `put` marks req itself, which has been a
+-- write elsewhere before.
 function M.mark(req, put)
     local at, serial = kept.handle(req)
     C.mg_fill_mark(script, at, serial, put and built.pointer(put), put and 0 or 1)
@@ -109,8 +109,8 @@ function M.mark(req, put)
 end
 
 --- The route through which copies go into `target`, and a number for the place.
--- @param life number   seconds that an old one may live there
--- @param near boolean  what is there may go: it is somewhere else
+-- @param life number   seconds that an old copy may live there
+-- @param near boolean  its items may be deleted: they are cached from elsewhere
 function M.route(target, life, near)
     local name = routes.name(target)
     local place = C.mg_hash_text(name, #name) % 2 ^ 31
@@ -118,7 +118,7 @@ function M.route(target, life, near)
     return policy.route("fill", C.ROUTE_FILL, { target }, fields), place
 end
 
--- How long what `source` has under a key lives on, as an exptime; nil when it does not.
+-- The remaining time to live of a key in `source`, as an exptime; nil when it has expired.
 local function remaining(source, key)
     local asked = C.mg_now(script)
     local res = look(source, request.meta_get(key, is_plain(key) and "t" or "b t"))
@@ -126,21 +126,21 @@ local function remaining(source, key)
     return M.may(res) and exptime_of(res.ttl) or nil
 end
 
---- How long an old copy may live, for an exptime as the reader gave it.
+--- Seconds that an old copy may live, for an exptime as M.exptime returns it.
 function M.life(exptime)
     return type(exptime) == "number" and exptime > 0 and exptime <= OLDEST and exptime or OLDEST
 end
 
---- How to put values of `source` into `target`.
+--- Makes functions that put values of `source` into `target`.
 -- @param target, source  routes
--- @param exptime         as the reader gave it
--- @param missing boolean ask the target first, and fill it only where that misses
--- @param put             the route into the target, as M.route gives it
--- @return table  later(req, res): in the background; now(req, res): waits. A read of req has begun (M.begin)
+-- @param exptime         as M.exptime returns it
+-- @param missing boolean ask the target first, and fill it only after a miss
+-- @param put             the route into the target, as M.route returns it
+-- @return table  later(req, res): in the background; now(req, res): waits. Both after M.begin
 function M.into(target, source, exptime, missing, put)
     local same = exptime == "same"
 
-    -- Sends `add`, which a function waits for, or which is its own.
+    -- Sends `add`. Runs in a function that waits.
     local function send(add, key)
         if missing and not M.look(target, key):is_miss() then return end
         if same then

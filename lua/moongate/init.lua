@@ -26,14 +26,14 @@ end
 local mg = {
     --- mg.pool { servers..., options... }: a route over servers.
     pool = pool.pool,
-    --- mg.defaults { options... }: options of the pools that are made after it.
+    --- mg.defaults { options... }: options for pools that are made later.
     defaults = pool.defaults,
     --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
     reply = readonly.of("mg.reply", { miss = reply.miss, error = reply.error, value = reply.value }),
-    --- mg.async(function(req) ... end): a route whose function may wait. See the README.
+    --- mg.async(function(req) ... end): a route made of a function that may wait. See lua/README.md.
     async = async.async, call = async.call, call_all = async.call_all, call_each = async.call_each,
     spawn = async.spawn, sleep = async.sleep,
-    --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with those.
+    --- mg.request.get(key), mg.request.set(key, value, flags, exptime) ...: requests to send with these.
     request = readonly.of("mg.request", built.make),
     --- mg.shared(name, size): a dictionary that all workers share.
     shared = shared.shared,
@@ -45,16 +45,16 @@ local mg = {
     timer = readonly.of("mg.timer", { every = timer.every, after = timer.after }),
     --- mg.log(text), mg.log.debug, .info, .warn, .error: a line in the log.
     log = log,
-    --- Seconds of the loop's clock; of the wall clock.
+    --- Seconds of the loop's clock; seconds since 1970.
     now = daemon.now,
     time = daemon.time,
     --- An environment variable, while the script loads.
     env = daemon.env,
     --- mg.worker.id, .count, .generation.
     worker = daemon.worker,
-    --- mg.options { ... }: daemon-wide options.
+    --- mg.options { ... }: options of the daemon.
     options = daemon.options,
-    --- The servers named with --servers: a list of the script's own.
+    --- The servers that --servers names: a copy of the list.
     servers = servers(),
 }
 

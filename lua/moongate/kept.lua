@@ -1,6 +1,6 @@
---- kept: the requests that functions are given, and the class that they share with responses.
--- Each is a light userdata whose number never comes twice (handle.c), so one that a script keeps is told from all that
--- come later: it is over once its function has ended. `now` has the one of the function that runs.
+--- kept: the requests that functions get, and the class that they share with responses.
+-- Each is a light userdata whose number is never used again (handle.c). So a request that a script keeps can never be
+-- mistaken for a later one: it is over once its function has ended. `now` holds that of the function that runs.
 local abi = require "moongate.abi"
 local proxy = require "moongate.proxy"
 local request = require "moongate.request"
@@ -20,7 +20,7 @@ local function not_its_own(self, name)
     proxy.not_one(name)
 end
 
--- C's struct: a slot of the turn, or the request of the function that waits and runs.
+-- C's struct: a slot of the turn, or the request of the waiting function that runs now.
 local function pointer(self, name)
     if (self ~= now[1] or not self) and not turn(self) then not_its_own(self, name) end
     local r = batch.request
@@ -28,7 +28,7 @@ local function pointer(self, name)
     return r
 end
 
--- As pointer, of what is to be written to. Who holds the bytes, C knows.
+-- Who holds the bytes that are written: C knows.
 local function holder()
     C.mg_async_touch(script)
     return BY_TURN, 0
@@ -37,12 +37,12 @@ end
 local requests = proxy.metatable(pointer, holder)
 local index, set, text = requests.__index, requests.__newindex, requests.__tostring
 
--- Methods that only responses have. They look themselves at what they are called on.
+-- Methods that only responses have. They check themselves what they are called on.
 local own = {}
 local function shared(name) return request.methods[name] or request.editors[name] end
 for name, method in pairs(response.methods) do own[name] = not shared(name) and method or nil end
 
--- One class for all light userdata: what is no request of the function that runs is a response, or over.
+-- One class for all light userdata: what is not a request of the running function is a response, or over.
 abi.set_class(abi.waiting.handles, {
     __metatable = "moongate",
     __index = function(self, name)
@@ -62,13 +62,13 @@ abi.set_class(abi.waiting.handles, {
     end,
 })
 
---- The handle of its function: at, serial.
+--- The handle of the function that has this request: at, serial.
 function M.handle(self)
     pointer(self)
     return owner()
 end
 
---- C's request behind the one of the function that runs. nil for what is no request; an error for one that is over.
+--- C's struct behind the running function's request. nil for other values; an error for a request that is over.
 function M.pointer(value)
     return sort(value) == "request" and pointer(value) or nil
 end

@@ -1,22 +1,22 @@
---- like: options that place keys as another system does; options beside `like` override them.
+--- like: options that place keys as another system does. A pool's options beside `like` override them.
 --
 --     mg.pool { like = "twemproxy", distribution = "modula", "10.0.0.1:11211:1 cache1", "10.0.0.2:11211:2 cache2" }
 --
--- How each counts its points stands with its distribution, in src/placement/select_*.c. Each client's row was checked by
--- its library at work: tests/placement. A namespace or prefix that a client puts before keys and leaves out of its hash
--- (pymemcache, libmemcached, Cache::Memcached and its Fast do, unless told otherwise) is the option `unhashed_prefix`.
+-- How each one counts its points is said with its distribution, in src/placement/select_*.c. tests/placement checks each client's row
+-- with that client's library. Some clients put a namespace or prefix before keys and leave it out of the hash
+-- (pymemcache, libmemcached, Cache::Memcached and its Fast, unless told otherwise): that is `unhashed_prefix`.
 
 -- Proxies.
 local M = {
-    -- Its defaults, and the order in which it keeps the servers of a pool (which only modula shows). A unix socket
-    -- without a name is hashed with the colon that stands before its weight. Source: measured against nutcracker 0.5.0.
+    -- Its defaults, and its order of servers in a pool (which matters to modula only). It hashes a unix socket without
+    -- a name together with the colon before its weight. Source: measured against nutcracker 0.5.0.
     twemproxy = { distribution = "ketama", hash = "fnv1a_64", naming = "twemproxy", order = "length" },
     -- String.hashCode modulo the servers.
     nodeproxy = { distribution = "modula_signed", hash = "java", weighted = false },
 }
 
--- mcrouter's Ch3; what stands before |#| is hashed. Its WeightedCh3, Rendezvous and Crc32 are distribution =
--- "weighted_ch3", "rendezvous" (servers named by their tags) and "modula", which alone uses the hash.
+-- mcrouter's Ch3; only the part before |#| is hashed. For its WeightedCh3, Rendezvous and Crc32 add distribution =
+-- "weighted_ch3", "rendezvous" (servers named by their tags) or "modula"; only the last uses the hash.
 M["mcrouter"] = { distribution = "ch3", hash = "crc31", hash_stop = "|#|" }
 
 -- memcached's proxy: mcp.dist_jump_hash, its default, over XXH3; its `seed`, a string there, is one here. Its `filter`
@@ -36,8 +36,8 @@ M["libmemcached-ketama-weighted"] = { distribution = "ketama", hash = "md5", nam
 M["libmemcached-spy"] = { distribution = "ketama", hash = "md5", naming = "slash" }
 
 -- spymemcached 2.12: DefaultConnectionFactory (ArrayModNodeLocator over NATIVE_HASH, String.hashCode as an unsigned
--- number), and KetamaConnectionFactory. That one calls a server ip:port if it was given an address, and host/ip:port if
--- it looked up a host: such a server wants that as its name here.
+-- number), and KetamaConnectionFactory. The latter calls a server ip:port if it got an address, and host/ip:port if it
+-- looked up a host: give such a server that name here.
 M["spymemcached"] = { distribution = "modula", hash = "java", weighted = false }
 M["spymemcached-ketama"] = { distribution = "spymemcached", hash = "md5", naming = "host_port" }
 
@@ -52,15 +52,15 @@ M["cache-memcached-fast"] = M["cache-memcached"]
 -- The latter with ketama_points: that number is the option `points`.
 M["cache-memcached-fast-ketama"] = { distribution = "fast_ketama", hash = "crc32a", naming = "host_port" }
 
--- php-memcache: memcache.hash_strategy consistent, the default since 3.0, and standard, the one before. With
--- memcache.hash_function = fnv the first wants hash = "fnv1a_32" beside it.
+-- php-memcache: memcache.hash_strategy consistent, the default since 3.0, and standard, the default before. With
+-- memcache.hash_function = fnv the first needs hash = "fnv1a_32" beside it.
 M["php-memcache"] = { distribution = "php_memcache", hash = "crc32a", naming = "php_memcache" }
 M["php-memcache-standard"] = M["python-memcached"]
 
 -- Dalli 3.0.
 M["dalli"] = { distribution = "dalli", hash = "crc32a", naming = "host_port" }
 
--- gomemcache: CRC-32 modulo the servers, none of which has a weight.
+-- gomemcache: CRC-32 modulo the servers, without weights.
 M["gomemcache"] = { distribution = "modula", hash = "crc32a", weighted = false }
 
 -- npm's memcached 2.2 with hashring 3.2.

@@ -1,4 +1,4 @@
---- loading: what a script makes, it makes while it loads, so that a check finds every mistake.
+--- loading: scripts make things only while they load, so that a check finds every mistake.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
@@ -13,7 +13,7 @@ end
 -- @param what string  "mg.counter"
 function M.expect(what)
     if M.is_on() then return end
-    where.fail(what .. " is for while the script loads: call it outside of functions that run later")
+    where.fail(what .. " can only be called while the script loads: call it outside of functions that run later")
 end
 
 return M

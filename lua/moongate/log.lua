@@ -1,4 +1,4 @@
---- log: a script's lines in the daemon's log, at most ten a second of each level.
+--- log: lets scripts write to the daemon's log, at most ten lines a second of each level.
 --
 --     mg.log "loaded"
 --     mg.log.warn("no such user: " .. req.key)

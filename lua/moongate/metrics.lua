@@ -18,7 +18,7 @@ local read_name = options.short_name(64)
 
 local BOUNDS_MOST = 32
 
--- Seconds, for what nobody gave bounds.
+-- Bounds in seconds, for histograms without bounds.
 local COMMON = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 }
 
 local function expect_name(what, name)
@@ -36,7 +36,7 @@ local function expect_number(what, x)
     where.fail(("%s takes a number, not %s"):format(what, tostring(x)))
 end
 
--- A counter and a gauge are pointers into the worker's part of the board: what they do is one store.
+-- Counters and gauges are pointers into the worker's part of the board: a change is one store.
 local counter, gauge, histogram = {}, {}, {}
 
 local function class(name, index)
@@ -46,7 +46,7 @@ local function class(name, index)
     }
 end
 
--- A counter and a gauge show this worker's part: `value`.
+-- `value` of a counter or gauge is this worker's part.
 local open_counter, open_gauge
 
 local seal_counter, seal_gauge
@@ -67,11 +67,11 @@ local function gauge_of(g)
     return open_gauge(g) or where.fail "call it with a colon on what mg.gauge gave: gauge:set(x), gauge:add(n)"
 end
 
---- Adds n, which is not negative, or 1.
+--- Adds n (1 unless given), which may not be negative.
 function counter.add(c, n)
     if n == nil then n = 1 end
     expect_number("counter:add", n)
-    if n < 0 then where.fail "counter:add takes no negative number: a counter only grows; there is mg.gauge" end
+    if n < 0 then where.fail "counter:add takes no negative number: a counter only grows; use mg.gauge" end
     local of = counter_of(c)
     of.value = of.value + n
 end
@@ -81,7 +81,7 @@ function gauge.set(g, x)
     gauge_of(g).value = x
 end
 
---- Adds n, or 1; negative numbers too.
+--- Adds n (1 unless given), which may be negative.
 function gauge.add(g, n)
     if n == nil then n = 1 end
     expect_number("gauge:add", n)
@@ -103,7 +103,7 @@ local histogram_class = class("histogram", histogram)
 
 M.methods = { counter = counter, gauge = gauge, histogram = histogram }
 
---- What only grows. The same name gives the same counter.
+--- A number that only grows. The same name gives the same counter.
 function M.counter(name)
     expect_name("mg.counter", name)
     local c = C.mg_counter(script, name)
@@ -111,7 +111,7 @@ function M.counter(name)
     return seal_counter(c)
 end
 
---- What goes up and down.
+--- A number that goes up and down.
 function M.gauge(name)
     expect_name("mg.gauge", name)
     local g = C.mg_gauge(script, name)
@@ -131,8 +131,8 @@ local function check_bounds(bounds)
     end
 end
 
---- How often values were how large.
--- @param bounds table|nil  growing numbers: the most that belongs to each bucket; what is larger has one of its own
+--- Counts values by their size.
+-- @param bounds table|nil  growing numbers: the largest value of each bucket; larger values have their own bucket
 function M.histogram(name, bounds)
     expect_name("mg.histogram", name)
     bounds = bounds or COMMON

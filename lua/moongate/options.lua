@@ -1,5 +1,5 @@
 --- options: tables of options from a script, checked name by name.
--- A reader turns the value that a script gave into C's: it returns that, or nil and what is wrong with it.
+-- A reader turns a script's value into C's: it returns that, or nil and what is wrong.
 local abi = require "moongate.abi"
 
 local C = abi.C
@@ -35,7 +35,7 @@ end
 
 local UNITS = { [""] = 1, k = 2 ^ 10, m = 2 ^ 20, g = 2 ^ 30 }
 
---- A whole number, also as text with k, m or g behind it: "64k".
+--- A whole number, or text with k, m or g at its end: "64k".
 function M.size(least, most)
     local read = M.count(least, most)
     return function(value)
@@ -53,7 +53,7 @@ local function list(names)
     return table.concat(names, ", ")
 end
 
---- "a, b, c": the names that a table has.
+--- The names in a table, sorted: "a, b, c".
 function M.names(of)
     local names = {}
     for name in pairs(of) do names[#names + 1] = name end
@@ -92,7 +92,7 @@ function M.short_name(size)
     end
 end
 
--- `least` to `most` bytes, none of which fits the pattern.
+-- `least` to `most` bytes, none of which matches the pattern.
 local function bytes_but(refused, least, most)
     local count = least == most and least or ("%d to %d"):format(least, most)
     return function(value)
@@ -106,10 +106,10 @@ end
 --- `least` to `most` bytes without spaces and control bytes.
 function M.bytes(least, most) return bytes_but("[%c%s]", least, most) end
 
---- `least` to `most` bytes as keys have them.
+--- `least` to `most` bytes that keys may have.
 function M.key_bytes(least, most) return bytes_but("[%z\r\n ]", least, most) end
 
---- True when a table's list has gaps: an item between others that is nil, or numbers that are no places in it.
+--- True when a table's list has gaps: a nil between other items, or a number that is no place in the list.
 function M.has_gap(of)
     for key in pairs(of) do
         if type(key) == "number" and (key < 1 or key > #of or key % 1 ~= 0) then return true end
@@ -120,7 +120,7 @@ function M.has_gap(of)
     return false
 end
 
---- What is wrong with a value as a list and nothing else; nil: nothing.
+--- What is wrong with a value that must be a list and nothing else; nil when it is one.
 function M.wrong_list(value)
     if type(value) ~= "table" then return "takes a list, not " .. tostring(value) end
     if M.has_gap(value) then return "has a gap in its list" end
@@ -129,7 +129,7 @@ function M.wrong_list(value)
     end
 end
 
---- The fields of C's struct backend_settings: readers by name.
+--- Readers of the fields of C's struct backend_settings, by name.
 function M.settings()
     local readers = {}
     local choices = { probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
@@ -142,7 +142,7 @@ function M.settings()
     end
 end
 
---- Reads every option of `spec` that has a name: `set(name, value)` gets each. Nothing, or what is wrong.
+--- Reads every named option of `spec` and calls `set(name, value)` for it. Returns nil, or what is wrong.
 -- @param spec table     as the script wrote it; list items are left alone
 -- @param readers table  by name
 function M.read(spec, readers, set)

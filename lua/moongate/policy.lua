@@ -1,4 +1,4 @@
---- policy: what the policies of moongate/routes share: checking their options, and making routes of routes.
+--- policy: what the policies of moongate/routes share: they check their options, and make routes of routes.
 local abi = require "moongate.abi"
 local options = require "moongate.options"
 local reply = require "moongate.reply"
@@ -14,10 +14,10 @@ M.number, M.count, M.flag, M.seconds = options.number, options.count, options.fl
 --- A share of requests or keys: 0 to 1.
 M.share = options.number(0, 1, "a share")
 
---- Seconds that a key lives, as memcached takes them, up to the 30 days from which on they are moments.
+--- Seconds that a key lives, up to 30 days: memcached takes a larger number for a date.
 M.ttl = options.count(0, 60 * 60 * 24 * 30)
 
---- One of the names in a table: its value there.
+--- Reads one of the names in a table; gives its value there.
 function M.one_of(names)
     return function(value)
         if names[value] ~= nil then return names[value] end
@@ -28,13 +28,13 @@ end
 --- A string of `least` to `most` bytes that may stand in a key.
 M.bytes = options.key_bytes
 
---- A route of any sort: the value itself.
+--- A route of any kind: the value itself.
 function M.child(value)
     if routes.is_route(value) then return value end
     return nil, "takes a route, not " .. (value == nil and "nothing" or "a " .. type(value))
 end
 
---- What is done instead of too much: "error" (of that text), "miss", or another route.
+--- What requests over a limit get: "error" (with that text), "miss", or another route.
 function M.over(text)
     return function(value)
         if value == "error" then return reply.error(text) end
@@ -44,7 +44,7 @@ function M.over(text)
     end
 end
 
---- A list of weights; whether there are as many as children is M.check_list's matter.
+--- A list of weights. M.check_list checks that there is one for each child.
 function M.weights(value)
     local wrong = options.wrong_list(value)
     if wrong then return nil, wrong end
@@ -56,7 +56,7 @@ function M.weights(value)
     return value
 end
 
---- A value that stands alone, or a list of some; or nil and what is wrong.
+--- A list: of the one value given, or the list given; or nil and what is wrong.
 function M.one_or_list(value)
     if type(value) ~= "table" then return { value } end
     local wrong = options.wrong_list(value)
@@ -82,7 +82,7 @@ function M.strings(value)
     return list
 end
 
--- The bits of all errors that another server may do better with.
+-- The bits of all errors where another server may do better.
 M.errors = C.mg_result_bits("error", 5)
 
 local function result_names()
@@ -94,7 +94,7 @@ local function result_names()
     end
 end
 
---- Kinds of result, as bits: a name or a list of names.
+--- Results, given as a name or a list of names; as bits.
 function M.results(value)
     local bits, list, wrong = 0, M.one_or_list(value)
     if wrong then return nil, wrong end
@@ -108,7 +108,7 @@ function M.results(value)
 end
 
 --- For policies whose last item may be a number: `{ route, 60 }` means `{ route, ttl = 60 }`.
--- @param option string  what that item stands for
+-- @param option string  the option that this item stands for
 function M.tail(spec, option)
     local last = type(spec) == "table" and spec[#spec]
     if type(last) ~= "number" or spec[option] ~= nil then return spec end
@@ -118,7 +118,7 @@ function M.tail(spec, option)
     return to
 end
 
---- Raises an error unless the script gave that option.
+--- Raises an error when the script did not give that option.
 function M.want(name, read, option)
     if read[option] == nil then where.fail(("%s wants the option '%s'"):format(name, option)) end
 end
@@ -135,12 +135,12 @@ function M.fail(name, message)
     where.fail(name .. " " .. message)
 end
 
---- Checks what a policy was given. Raises an error with the script's line.
+--- Checks the arguments of a policy. Raises an error with the script's line.
 -- @param name string    "mg.failover"
 -- @param spec table     children and options
 -- @param readers table  of the options, by name
--- @param least number   children wanted at least; @param most number  and at most
--- @return table, table  the children, and the options as the readers gave them
+-- @param least number   the least number of children; @param most number  the most
+-- @return table, table  the children, and the options as the readers return them
 function M.read(name, spec, readers, least, most)
     routes.check_loading(name)
     if type(spec) ~= "table" or routes.is_route(spec) then
@@ -154,7 +154,7 @@ function M.read(name, spec, readers, least, most)
     local children, read = {}, {}
     for i, child in ipairs(spec) do
         local route, wrong = M.child(child)
-        if wrong then where.fail(("%s: its route %d %s"):format(name, i, wrong)) end
+        if wrong then where.fail(("%s: item %d %s"):format(name, i, wrong)) end
         children[i] = route
     end
     local wrong = options.read(spec, readers, function(option, value) read[option] = value end)
@@ -164,7 +164,7 @@ end
 
 local SHOWN = 8 -- children in a name
 
--- The children of a policy's children are left out: names stay readable however deep a route is.
+-- Leaves out the children of children, so that names stay readable however deep a route is.
 local function names_of(children)
     local names = {}
     for i = 1, math.min(#children, SHOWN) do
@@ -180,8 +180,8 @@ end
 -- @param kind number     enum route_kind
 -- @param children table  routes
 -- @param fields table    of struct route_options
--- @param words table     as routes.add takes them, or nil
--- @param shown table     of the children, those in its shown name; nil: all
+-- @param words table     as for routes.add, or nil
+-- @param shown table     the children that its name shows; nil: all
 function M.route(name, kind, children, fields, words, shown)
     local numbers = {}
     for i, child in ipairs(children) do numbers[i] = routes.number_of(child) end
@@ -189,33 +189,33 @@ function M.route(name, kind, children, fields, words, shown)
     return routes.value(routes.add(kind, numbers, fields, text, words), text)
 end
 
---- One route for requests that belong to one place, another for all else; `shown` as of M.route.
+--- Two routes: `placed` for requests that belong to one place, `route` for all others. `shown` as for M.route.
 function M.by_place(name, route, placed, shown)
     return M.route(name, C.ROUTE_PLACE, { route, placed }, {}, nil, shown)
 end
 
---- A route as requests see it that belong to another place: it compares no cas but gives an error of that text, and
--- shows one that no server has.
+--- A route for requests that belong to another place: it compares no cas (the client gets an error with that text),
+-- and the cas that it shows is one that no server has.
 function M.elsewhere(name, route, text)
     return M.route(name, C.ROUTE_FAILOVER, { reply.error(text), route },
         { on = C.mg_result_bits("denied", 6), tries = 2, share = 1 }, nil, { route })
 end
 
---- Another route for what is too much: what belongs to the first place sees it as elsewhere.
+--- The route for requests over a limit. Requests that belong to the first place get there through M.elsewhere.
 function M.spare(name, route, text)
     if reply.meaning(route) ~= nil then return route end
     return M.by_place(name, route, M.elsewhere(name, route, text), { route })
 end
 
---- A route that a Lua function decides, which may wait.
+--- A route made of a Lua function that may wait.
 -- @param f function  of a request; returns a response, a route or a reply
 function M.waiting(name, children, f)
     return routes.waiting_value(f, ("%s(%s)"):format(name, names_of(children)))
 end
 
---- A route that a Lua function decides, for each request; it must not allocate memory.
+--- A route made of a Lua function that runs for each request. It must not allocate memory.
 -- @param name string
--- @param children table  routes, for its shown name
+-- @param children table  routes, for its name
 -- @param f function      of a request; returns a route
 function M.chooser(name, children, f)
     return routes.named(f, ("%s(%s)"):format(name, names_of(children)))

@@ -9,10 +9,10 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- What mg.defaults gave: options of every pool made after it.
+-- The options of mg.defaults, for every pool that is made later.
 local defaults = {}
 
--- Options that a pool has for its servers, and each server for itself.
+-- Options that a pool has for all its servers, and that a server may have of its own.
 local settings = options.settings()
 
 local function with_settings(readers)
@@ -74,7 +74,7 @@ local function set_option(to, name, value)
     end
 end
 
--- First what mg.defaults says, then what `like` says, then the pool itself: the later wins.
+-- The options of mg.defaults, of `like`, and of the pool itself: the later wins.
 local function read_options(spec, to)
     local function set(name, value) set_option(to, name, value) end
     local wrong = options.read(defaults, pool_options, set)
@@ -83,7 +83,7 @@ local function read_options(spec, to)
     return wrong or options.read(spec, pool_options, set)
 end
 
--- A table's host, whose port goes beside it, or its path; or its first item as it stands.
+-- The text of a server: its first item; or its host (the port goes into `to`) or its path.
 local function server_text(spec, to)
     local is_one = #spec <= 1 and not options.has_gap(spec) and (spec[1] == nil or type(spec[1]) == "string")
     if not is_one then return nil, "takes one string and options" end
@@ -146,7 +146,7 @@ local function wrong_list(spec)
 end
 
 --- A route over servers. Errors name the option and the line of the script.
--- @param spec table  servers and options; see the README
+-- @param spec table  servers and options; see lua/README.md
 function M.pool(spec)
     routes.check_loading "mg.pool"
     local to = abi.pool_options()
@@ -170,8 +170,8 @@ function M.pool(spec)
     return routes.value(number, "pool " .. abi.text(C.mg_pool_name(script, number)))
 end
 
---- Options for every pool that is made from here on: `mg.defaults { timeout = 0.2, connect_timeout = 0.1 }`.
--- @param spec table  options of a pool but its name; another call replaces them all
+--- Sets options for every pool that is made later: `mg.defaults { timeout = 0.2, connect_timeout = 0.1 }`.
+-- @param spec table  options of a pool but name and discover; another call replaces them all
 function M.defaults(spec)
     if type(spec) ~= "table" then where.fail "mg.defaults takes a table of options" end
     if #spec > 0 then where.fail "mg.defaults takes options, no servers" end

@@ -1,4 +1,4 @@
---- proxy: requests that live longer than a turn, as tables with the fields and methods of request.
+--- proxy: requests as objects of scripts, with the fields and methods of the module request.
 local request = require "moongate.request"
 local where = require "moongate.where"
 
@@ -6,10 +6,10 @@ local M = {}
 
 local LEAST, MOST = -2 ^ 31, 2 ^ 31 - 1 -- an exptime
 
---- The metatable of such tables.
--- @param pointer function  of one: C's struct request; raises an error when it is none, or over
--- @param holder function   of one: who holds what is written to it, as mg_request_edit wants it: at, serial
--- @param written function  called with one, the field or "flags" and the value after it was written to; or nil
+--- The metatable of such objects.
+-- @param pointer function  of an object: C's struct request; raises an error when it is no request, or over
+-- @param holder function   of an object: who holds what is written to it, for mg_request_edit: at, serial
+-- @param written function  called after a write, with the object, the field or "meta" and the value; or nil
 function M.metatable(pointer, holder, written)
     local methods = {}
     for name, method in pairs(request.methods) do
@@ -54,7 +54,7 @@ function M.metatable(pointer, holder, written)
     }
 end
 
---- Raises an error for a method that was called on something else.
+--- Raises an error for a method that is called on something else.
 function M.not_one(name)
     where.fail(name and ("call it as req:%s(...)"):format(name) or "this is no request")
 end

@@ -1,9 +1,9 @@
---- readonly: what scripts may read and not change: writes are errors that say so.
+--- readonly: tables that scripts can read but not change: to write to one is an error that says so.
 local where = require "moongate.where"
 
 local M = {}
 
--- What is behind each.
+-- The fields of each such table.
 local fields_of = setmetatable({}, { __mode = "k" })
 
 --- A __newindex for objects: raises an error.
@@ -14,9 +14,9 @@ function M.refuse(what)
     end
 end
 
---- A table that has those fields, whose pairs come by M.pairs alone.
+--- A table with those fields. Only M.pairs lists them.
 -- @param what string      "mg.timer"
--- @param metatable table  what else it has, or nil
+-- @param metatable table  further metamethods, or nil
 function M.of(what, fields, metatable)
     metatable = metatable or {}
     metatable.__metatable, metatable.__index = what, fields
@@ -27,7 +27,7 @@ function M.of(what, fields, metatable)
     return made
 end
 
---- As Lua's pairs, but of such a table a copy's.
+--- As Lua's pairs; for such a table the pairs of a copy.
 function M.pairs(of)
     local fields = of ~= nil and fields_of[of]
     if not fields then return pairs(of) end

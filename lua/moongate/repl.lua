@@ -1,4 +1,4 @@
---- repl: the program of `moongate repl`: requests go through a script, and what comes back is shown.
+--- repl: the program of `moongate repl`: sends requests through a script and shows the answers.
 local app = require "moongate.test.app"
 local clock = require "moongate.test.clock"
 local memcached = require "moongate.test.memcached"
@@ -6,30 +6,30 @@ local show = require "moongate.show"
 local stage = require "moongate.stage"
 
 local HELP = [[
-get user:42          any request: where it goes, and what comes back
-set a 0 0 3          one with a value asks for it on the next line
-= EXPRESSION         its value in the script: `mg` and globals are there, the script's locals are not
-:pools               the script's pools and its route
-:reload              the script's file, as it is now
+get user:42          any request: shows where it goes, and the answer
+set a 0 0 3          a request with a value: the value is the next line
+= EXPRESSION         evaluates it: `mg` and the script's globals are there, its locals are not
+:pools               shows the script's pools and its route
+:reload              loads the script's file again
 :help, :quit]]
 
 local HELP_FAKE = [[
 
-:down SERVER         closes its connections and takes no other
-:up SERVER           takes them again
-:silent SERVER       takes requests and does not answer
-:advance SECONDS     lets time pass, which stands still otherwise]]
+:down SERVER         the server closes its connections and refuses others
+:up SERVER           the server works again
+:silent SERVER       the server takes requests and does not answer
+:advance SECONDS     lets time pass; it stands still otherwise]]
 
 local function say(text)
     if text ~= "" then stage.report("note", 0, (text:gsub("\r?\n$", ""))) end
 end
 
--- The first line of what was raised, without the place in moongate.
+-- The first line of an error, without the place in moongate.
 local function first_line(wrong)
     return (tostring(wrong):match "^[^\n]*":gsub("^lua/moongate/[^:]*:%d+: ", ""):gsub("^%?: ", ""))
 end
 
--- A value of that length: as many lines as it takes.
+-- Reads a value of that length, from as many lines as it takes.
 local function read_value(length)
     local value = stage.line() or ""
     while #value < length do
@@ -42,7 +42,7 @@ end
 
 local shown = { route = true, server = true, request = true, error = true }
 
--- What `moongate explain` says; nothing of what is not about keys.
+-- Shows what `moongate explain` says of a request about keys.
 local function show_way(one, line, value)
     local text = stage.explain(one.number, line, value)
     if not text:find "^route" then return end
@@ -51,7 +51,7 @@ local function show_way(one, line, value)
     end
 end
 
--- Which servers were really asked; of real ones that is not known here.
+-- Shows which fake servers were asked; for real servers this is not known.
 local function show_calls(made)
     for i = made.sent_from, #made.app.journal do
         local entry = made.app.journal[i]
@@ -114,7 +114,7 @@ local function obey(one, line, path, is_fake)
         say(HELP .. (is_fake and HELP_FAKE or ""))
     elseif name then
         local command = commands[name] or is_fake and fake_commands[name]
-        if not command then error((":%s is not known: :help lists what is"):format(name), 0) end
+        if not command then error((":%s is not a command: :help lists them"):format(name), 0) end
         command(one, argument, path)
     else
         request(one, line)

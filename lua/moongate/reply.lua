@@ -1,4 +1,4 @@
---- reply: ready answers that a route may return instead of a pool: `return mg.reply.miss()`.
+--- reply: ready replies that a function may return instead of a route: `return mg.reply.miss()`.
 local abi = require "moongate.abi"
 local readonly = require "moongate.readonly"
 local where = require "moongate.where"
@@ -7,13 +7,13 @@ local M = {}
 
 local LONGEST = 1024
 
--- What an answer object means; scripts hold the objects, only this module and the router the meaning.
+-- What a reply means. Scripts have the objects; only this module knows their meaning.
 local texts = setmetatable({}, { __mode = "k" })
 local made = setmetatable({}, { __mode = "v" })
 
 local refuse = readonly.refuse "a reply"
 
--- An object that is told as that text.
+-- An object that tostring shows as that text.
 local function new(text)
     return setmetatable({}, {
         __metatable = "reply", __newindex = refuse, __tostring = function() return "reply: " .. text end,
@@ -22,7 +22,7 @@ end
 
 local MISS = new "miss"
 
---- As if no server had the key: END for a get, NOT_STORED for a set, NOT_FOUND for the rest.
+--- A reply as if no server had the key: END for a get, NOT_STORED for a set, NOT_FOUND for the rest.
 function M.miss()
     return MISS
 end
@@ -42,7 +42,7 @@ function M.error(text)
     return reply
 end
 
--- The values that replies answer with.
+-- The values of replies made by M.value.
 local values = setmetatable({}, { __mode = "k" })
 
 local function check_number(name, number)
@@ -50,9 +50,9 @@ local function check_number(name, number)
     return number
 end
 
---- As if a server had this value: for get, gets, gat, gats and mg; other commands get a script error.
+--- A reply as if a server had this value: for get, gets, gat, gats and mg; for other commands a script error.
 -- @param value string
--- @param flags, cas  numbers, or strings of digits; 0 where they are not given
+-- @param flags, cas  numbers, or strings of digits; 0 unless given
 function M.value(value, flags, cas)
     if type(value) ~= "string" then where.fail("mg.reply.value takes a string, not a " .. type(value)) end
     local reply = new "value"
@@ -60,22 +60,22 @@ function M.value(value, flags, cas)
     return reply
 end
 
---- For policies: with the values of a function's calls first .. first+n-1, one behind the other.
--- @param marks string  of the flags W, X and Z those that the answer to mg has: "XW"
+--- For policies: a value joined of the values of a function's calls first .. first+n-1.
+-- @param marks string  those of the flags W, X and Z that the answer to mg has: "XW"
 function M.value_of_calls(first, n, flags, cas, ttl, marks)
     local reply = new "value"
     values[reply] = { first = first, n = n, flags = flags, cas = cas, ttl = ttl, marks = marks }
     return reply
 end
 
---- For the router: C's struct mg_value for such a reply; nil for others.
+--- C's struct mg_value for such a reply; nil for other values.
 function M.value_of(reply)
     local of = reply ~= nil and values[reply]
     if not of then return nil end
     return abi.value(of.value, of.first, of.n, of.flags, of.cas, of.ttl, of.marks)
 end
 
---- For the router: what to do with what a route returned. True for a miss, the text for an error, nil for neither.
+--- What a value means as a reply: true for a miss, the text for an error, nil for other values.
 function M.meaning(reply)
     if reply == MISS then return true end
     return texts[reply]

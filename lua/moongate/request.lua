@@ -1,6 +1,6 @@
 --- request: what a script sees of a request: `req.key`, `req:has_prefix "user:"`, `req.exptime = 60`.
--- Functions of C's struct request; nothing is allocated unless a string is asked for. What scripts hold of those that
--- they are given and of those that they make (kept, built) is made of them by proxy.
+-- These are functions of C's struct request; they allocate nothing unless a script asks for a string. proxy makes of
+-- them the objects that scripts have: requests that functions get (kept), and requests that scripts make (built).
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 
@@ -9,7 +9,7 @@ local KEY, VALUE, FLAG, NO_FLAG = C.MG_KEY, C.MG_VALUE, C.MG_FLAG, C.MG_NO_FLAG
 
 local M = {}
 
--- "get", "set" ... by C's numbers, so that reading req.command makes no string.
+-- The names of commands by C's numbers, so that reading req.command makes no string.
 local command_names = {}
 for id = 0, 255 do
     local text = abi.text(C.mg_command_text(id))
@@ -17,8 +17,8 @@ for id = 0, 255 do
     command_names[id] = text
 end
 
---- What a request is that its function holds no more.
-M.over = "this request is over: use it only in the function that was given it, until that has returned"
+--- The error for a request whose function has ended.
+M.over = "this request is over: use it only in the function that got it, until that has returned"
 
 local edit_errors = {
     [tonumber(C.MG_EDIT_OVER)] = M.over,
@@ -29,16 +29,16 @@ local edit_errors = {
     [tonumber(C.MG_EDIT_NO_NUMBER)] = "this command has no such number",
     [tonumber(C.MG_EDIT_NO_FLAGS)] = "only meta commands have such flags",
     [tonumber(C.MG_EDIT_BAD_FLAGS)] =
-        "meta flags are letters with what belongs to them, each once; b, k, O and q are the client's",
+        "meta flags are letters, each once, with what follows them; b, k, O and q are the client's",
     [tonumber(C.MG_EDIT_TOO_MUCH)] = "this function holds as many bytes as it may (--client-buffer)",
 }
 
---- What C said of an edit, in words.
+--- The text for a status that C returned for an edit.
 function M.edit_error(status)
     return edit_errors[tonumber(status)]
 end
 
---- Raises it.
+--- Raises that text as an error, unless the edit succeeded.
 function M.check(status)
     if status ~= 0 then where.fail(M.edit_error(status)) end
 end
@@ -49,14 +49,14 @@ local function expect(what, kind, value)
     if type(value) ~= kind then where.fail(("req.%s takes a %s, not a %s"):format(what, kind, type(value))) end
 end
 
---- Raises an error unless a value is a whole number within bounds.
+--- Raises an error when a value is not a whole number within bounds.
 function M.check_whole(name, value, least, most)
     if type(value) ~= "number" or not (value >= least and value <= most) or value % 1 ~= 0 then
         where.fail(("%s is a whole number from %.0f to %.0f, not %s"):format(name, least, most, tostring(value)))
     end
 end
 
--- Fields that are read: functions of C's struct request.
+-- Fields that can be read: functions of C's struct request.
 local fields = {}
 
 function fields.key(r)
@@ -73,12 +73,12 @@ function fields.value(r)
     return to_string(r.value_at, r.value_len)
 end
 
---- Bytes of the value, which makes no string; nil without one.
+--- Length of the value in bytes, without making a string; nil without a value.
 function fields.size(r)
     return r.value_at ~= 0 and r.value_len or nil
 end
 
---- The cas id of a cas, the delta of incr and decr; nil of others.
+--- The cas id of a cas, the delta of incr and decr; nil for other commands.
 function fields.cas(r)
     local out = abi.number()
     return C.mg_request_cas(r, out) and abi.from_number(out[0]) or nil
@@ -94,7 +94,7 @@ function fields.delta(r)
     return C.mg_request_delta(r, out) and abi.from_number(out[0]) or nil
 end
 
---- The client's address, "10.0.0.1:4711", or "unix"; nil when it is gone.
+--- The client's address, "10.0.0.1:4711", or "unix"; nil when the client has gone.
 function fields.client(r)
     local text = abi.address()
     local len = C.mg_request_client(script, r, text)
@@ -103,7 +103,7 @@ end
 
 local listeners = {}
 
---- The name that -b gave the listener by which the client came, or its address as it stands there.
+--- The label that -b gives the client's listener, else its address as given there.
 function fields.listener(r)
     local at = C.mg_request_listener(script, r)
     if at < 0 then return nil end
@@ -114,7 +114,7 @@ end
 -- Methods that only read.
 local methods = {}
 
---- True when the key begins, ends with those bytes; makes no string.
+--- True when the key begins, or ends, with those bytes. Makes no string.
 function methods.has_prefix(r, prefix)
     if type(prefix) ~= "string" then where.fail("req:has_prefix takes a string, not a " .. type(prefix)) end
     return C.mg_request_has_prefix(r, prefix, #prefix)
@@ -125,7 +125,7 @@ function methods.has_suffix(r, suffix)
     return C.mg_request_has_suffix(r, suffix, #suffix)
 end
 
---- The nth part of the key between separators, from 1; nil when it has fewer.
+--- The nth part of the key between separators, from 1; nil when the key has fewer parts.
 function methods.key_part(r, separator, n)
     if type(separator) ~= "string" or separator == "" then where.fail "req:key_part takes a separator first" end
     M.check_whole("req:key_part: the number of a part", n, 1, 250)
@@ -146,7 +146,7 @@ function methods.hash(r, name)
     return C.mg_request_hash(r, name and hashes[name] or XXH3)
 end
 
---- True for that share of all keys, always the same ones; with another salt they are others.
+--- True for that share of all keys, always the same ones. Another salt picks others.
 function methods.in_share(r, share, salt)
     if type(share) ~= "number" or not (share >= 0 and share <= 1) then
         where.fail "req:in_share takes a share: 0 to 1"
@@ -163,7 +163,7 @@ local function letter_of(method, letter)
     return letter:byte()
 end
 
---- Whether a meta command has that flag, "t"; and what follows its letter ("" for nothing), nil when it is not there.
+--- has_flag: true when a meta command has that flag. flag: what follows its letter, "" for nothing, nil without it.
 function methods.has_flag(r, letter)
     return C.mg_request_flag(r, letter_of("has_flag", letter), abi.bytes())
 end
@@ -176,8 +176,7 @@ end
 
 local COMPARES, ASKS = 1, 2 -- bits of C's enum request_place
 
---- True for what compares a cas: cas, and meta commands with C. True for what asks for one: gets, gats, and meta
--- commands with c.
+--- compares_cas: true for cas, and meta commands with C. asks_cas: true for gets, gats, and meta commands with c.
 function methods.compares_cas(r)
     return bit.band(C.mg_request_place(r), COMPARES) ~= 0
 end
@@ -186,7 +185,7 @@ function methods.asks_cas(r)
     return bit.band(C.mg_request_place(r), ASKS) ~= 0
 end
 
---- True for a meta command that has no flags but those letters: "vfk".
+--- True for a meta command that has no flags but these: "vfk".
 function methods.has_only_flags(r, letters)
     if type(letters) ~= "string" or letters:find "%A" then
         where.fail(("req:has_only_flags takes letters, not %s"):format(tostring(letters)))
@@ -194,7 +193,7 @@ function methods.has_only_flags(r, letters)
     return C.mg_request_has_only_flags(r, letters)
 end
 
--- Fields that are set and methods that change: of r, whose bytes the holder `at`, `serial` keeps (see mg_request_edit).
+-- Setters of fields, and methods that change r. The holder `at`, `serial` keeps its bytes (see mg_request_edit).
 local setters, editors = {}, {}
 
 function setters.key(r, at, serial, key)
@@ -229,7 +228,7 @@ end
 setters.cas = set_number("cas", C.mg_request_cas)
 setters.delta = set_number("delta", C.mg_request_delta)
 
---- Gives a meta command a flag, with what follows the letter; takes one away.
+--- set_flag: gives a meta command a flag, with what follows the letter. clear_flag: takes it away.
 function editors.set_flag(r, at, serial, letter, token)
     letter_of("set_flag", letter)
     if token == nil then token = "" end

@@ -1,6 +1,5 @@
---- response: what a call came to: `res:is_hit()`, `res.value`. Its function's, and void once that has ended.
--- As kept has it: a light userdata, which is over once its function has ended. What is looked at is C's, by the call's
--- number.
+--- response: the response to a call: `res:is_hit()`, `res.value`. Valid until its function has ended.
+-- A light userdata, as in kept. The fields are C's; they are found by the call's number.
 local abi = require "moongate.abi"
 local request = require "moongate.request"
 local where = require "moongate.where"
@@ -35,7 +34,7 @@ end
 
 local methods, fields = {}, {}
 
---- Found, stored, done; not found; no error, but a plain no: not stored, exists; no answer, or one that is an error.
+--- Found, stored, done; not found; refused (NOT_STORED, EXISTS); an error, or no answer.
 methods.is_hit = asks(HIT, fail)
 methods.is_miss = asks(MISS, fail)
 methods.is_refused = asks(REFUSED, fail)
@@ -55,7 +54,7 @@ local function find_flag(self, method, letter)
     return C.mg_async_flag(script, number, letter:byte(), out) and out or nil
 end
 
---- Whether the answer to a meta command has that flag; and what follows its letter, "" for nothing, nil without it.
+--- has_flag: true when the answer to a meta command has that flag. flag: what follows its letter, nil without it.
 function methods.has_flag(self, letter)
     return find_flag(self, "has_flag", letter) ~= nil
 end
@@ -65,7 +64,7 @@ function methods.flag(self, letter)
     return out and abi.string(out.at, out.len)
 end
 
---- The kind as a word: "hit", "miss", "timeout" ...
+--- The result as a word: "hit", "miss", "timeout" ...
 function fields.kind(number) return kinds[read(number).kind] end
 
 function fields.value(number)
@@ -73,7 +72,7 @@ function fields.value(number)
     return result.value_at ~= 0 and abi.string(result.value_at, result.value_len) or nil
 end
 
---- Bytes of the value, which makes no string; nil without one.
+--- Length of the value in bytes, without making a string; nil without a value.
 function fields.size(number)
     local result = read(number)
     return result.value_at ~= 0 and result.value_len or nil
@@ -85,7 +84,7 @@ function fields.cas(number) return abi.from_number(read(number).cas) end
 --- What incr and decr made.
 function fields.number(number) return abi.from_number(read(number).number) end
 
---- Seconds that it lives on, of a meta answer; -1 for ever, nil where it was not asked for.
+--- Remaining seconds, of a meta answer with t; -1 for ever; nil without t.
 function fields.ttl(number)
     local ttl = read(number).ttl
     return ttl ~= -2 and ttl or nil
@@ -97,7 +96,7 @@ function fields.error(number)
     return result.text_at ~= 0 and abi.string(result.text_at, result.text_len) or nil
 end
 
--- What an edit's errors mean here; the others are as of requests.
+-- The texts for errors of edits; the others are those of requests.
 local errors = {
     [C.MG_EDIT_OVER] = OVER,
     [C.MG_EDIT_NO_VALUE] = "this response carries no value",
@@ -109,7 +108,7 @@ local function rewrite(call, name, what, text, number)
     if status ~= 0 then where.fail(("res.%s: %s"):format(name, errors[status] or request.edit_error(status))) end
 end
 
--- Fields that are set: what the function's client, or what borrows the value, sees of a hit.
+-- Setters of fields: what the client, or a request that borrows the value, sees of a hit.
 local setters = {}
 
 function setters.value(call, value)
@@ -129,7 +128,7 @@ function setters.cas(call, cas)
     rewrite(call, "cas", C.MG_RESULT_CAS, nil, number)
 end
 
---- For the class that requests and responses share: a field or a method of one; sets a field; "response: hit".
+--- For the class that requests and responses share. index: a field or method; set: sets a field; text: "response: hit".
 function M.index(self, name)
     local number = number_of(self)
     if methods[name] then return methods[name] end
@@ -151,7 +150,7 @@ end
 
 M.methods, M.fields = methods, fields
 
---- For what takes the value of one: { at =, serial =, number = }, its function and its call; nil for what is none.
+--- For requests that borrow the value: { at =, serial =, number = }, its function and its call; nil for other values.
 function M.inside(value)
     if sort(value) ~= "response" then return nil end
     local number = number_of(value)

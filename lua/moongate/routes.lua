@@ -1,4 +1,4 @@
---- routes: what may stand where a route is wanted, and its number for C.
+--- routes: the values that can be used as a route, and their numbers for C.
 --
 -- A route is a pool, a policy (a value made by a function of moongate/routes), a function of the script, or a reply.
 local abi = require "moongate.abi"
@@ -11,26 +11,26 @@ local C, script = abi.C, abi.script
 
 local M = {}
 
--- Routes that C runs by itself, by their values: the number of each.
+-- The numbers of the routes that C runs by itself, by the values that scripts have of them.
 local numbers = setmetatable({}, { __mode = "k" })
 
--- Functions that C may have to ask, by number; and the number of the C route that asks, of those and of replies.
+-- Functions that C may have to call, by number; and the numbers of the C routes for functions and for replies.
 local functions = {}
 local asked = setmetatable({}, { __mode = "k" })
 
 -- The names of functions that policies made, for messages and `explain`.
 local names = setmetatable({}, { __mode = "k" })
 
---- Raises an error unless the script is being loaded.
+--- Raises an error when the script is not being loaded.
 function M.check_loading(what)
     if not loading.is_on() then
-        where.fail(what .. " is for the time when the script is loaded: build routes once, outside of functions")
+        where.fail(what .. " can only be called while the script loads: build routes once, outside of functions")
     end
 end
 
 --- Raises an error while the script is being loaded.
 function M.check_running(what)
-    if loading.is_on() then where.fail(what .. " is for the time when requests come, not when the script is loaded") end
+    if loading.is_on() then where.fail(what .. " can only be called when requests come, not while the script loads") end
 end
 
 --- Adds a route that C runs. The options are fields of C's struct route_options.
@@ -38,7 +38,7 @@ end
 -- @param children table   numbers of routes
 -- @param options table
 -- @param text string
--- @param words table      what else its kind is told: { text =, number =, burst =, child =, command = } each
+-- @param words table      further arguments of its kind: { text =, number =, burst =, child =, command = } each
 -- @return number
 function M.add(kind, children, options, text, words)
     local to = abi.route_options()
@@ -64,12 +64,12 @@ local function add_reply(value)
     return asked[value]
 end
 
---- True when a value may stand where a route is wanted.
+--- True when a value can be used as a route.
 function M.is_route(value)
     return type(value) == "function" or numbers[value] ~= nil or reply.meaning(value) ~= nil
 end
 
---- The number under which C runs a route of any sort; nil when the value is no route. While the script is loaded.
+--- The number under which C runs a route of any kind; nil when the value is no route. Only while the script loads.
 function M.number_of(value)
     if value == nil then return nil end
     local number = numbers[value] or asked[value]
@@ -88,9 +88,9 @@ end
 
 local refuse = readonly.refuse "a route"
 
---- Makes the value that stands for a route that C runs.
+--- Makes the value that a script gets for a route that C runs.
 -- @param number number  of the route
--- @param name string    as shown
+-- @param name string    for messages
 function M.value(number, name)
     local value = setmetatable({}, {
         __metatable = "route", __newindex = refuse, __tostring = function() return name end,
@@ -99,13 +99,13 @@ function M.value(number, name)
     return value
 end
 
---- Gives a function that a policy made its name.
+--- Sets the name of a function that a policy made.
 function M.named(f, name)
     names[f] = name
     return f
 end
 
---- Makes the value of a route whose function may wait.
+--- Makes the value for a route whose function may wait.
 function M.waiting_value(f, name)
     return M.value(M.add(C.ROUTE_ASYNC, {}, { function_id = number_function(f) + C.MG_WAITS }, name), name)
 end

@@ -1,5 +1,5 @@
---- sandbox: the globals of a user's script: no files, no processes, no bytecode, no way to other scripts' memory.
--- Under --unsafe-lua they are all of Lua's instead. Either way a global that nobody has defined is an error.
+--- sandbox: the globals of a user's script: no files, no processes, no bytecode, no access to other scripts' memory.
+-- With --unsafe-lua a script has all of Lua's. In both cases to use a global that nobody has defined is an error.
 local M = {}
 
 local abi = require "moongate.abi"
@@ -32,7 +32,7 @@ local function names_of(of)
     return names
 end
 
--- What Lua has, by the table that it is in: what of that a script does not find is denied.
+-- The names that Lua has, by their table. A script that uses one which it may not have gets the error of deny.
 local lua = { _G = names_of(_G), os = names_of(os), string = names_of(string), require = {} }
 for _, of in ipairs { package.loaded, package.preload } do
     for name in pairs(of) do lua.require[name] = not name:find "^moongate" or nil end
@@ -45,7 +45,7 @@ local function deny(what)
         instead[what] or ""))
 end
 
--- A library without what is denied in it: asking for that is an error, also by ("").dump.
+-- Makes a library raise an error for names of Lua that are not in it, also for ("").dump.
 local function deny_in(library, name)
     return setmetatable(library, {
         __metatable = name,
@@ -72,7 +72,7 @@ local strict = {
     __newindex = no_new_global,
 }
 
--- Text only: bytecode could corrupt memory.
+-- Compiles text only: bytecode could corrupt memory.
 local function compile(text, name, env)
     if text:sub(1, 1) == "\27" then
         return nil, name:gsub("^[@=]", "") .. ": bytecode is not loaded: give Lua source"
@@ -92,23 +92,23 @@ local function read_file(path)
     return text, wrong and path .. ": " .. wrong
 end
 
---- Loads text that is no file, under the name given.
+--- Loads text that is not from a file, under the given name.
 M.load_chunk = compile
 
---- Loads the text of the file at `path` as a function of no arguments with the globals `env`. nil and a message when it
--- cannot.
+--- Loads the text of the file at `path` as a function without arguments, with the globals `env`. Returns nil and a
+-- message when it cannot.
 function M.load_text(text, path, env)
     return compile(text, "@" .. path, env)
 end
 
---- Loads the file at `path` as a function of no arguments with the globals `env`. nil and a message when it cannot.
+--- Loads the file at `path` likewise.
 function M.load_file(path, env)
     local text, wrong = read_file(path)
     if not text then return nil, wrong end
     return M.load_text(text, path, env)
 end
 
--- A module that is not beside the script.
+-- Loads a module that is not beside the script.
 local function require_elsewhere(name, is_unsafe, wrong)
     if is_unsafe then
         local good, result = pcall(require, name)
@@ -120,7 +120,7 @@ local function require_elsewhere(name, is_unsafe, wrong)
         name, wrong))
 end
 
--- `require`: what is loaded, or a file beside the script, loaded once a script.
+-- Makes `require`: it returns a loaded module, or loads a file beside the script, once.
 local function make_require(dir, env, loaded, is_unsafe)
     local function find(name)
         local is_plain = name:find "^[%w_-][%w_.-]*$" and not name:find("..", 1, true)
@@ -157,7 +157,7 @@ local function make_load(env)
     end
 end
 
--- Of the room for all that calls back each may use one of so many parts: 120 of gsub, some hundreds of the others.
+-- The C stack for functions that call back is divided: room for 120 calls of gsub, some hundreds of the others.
 local GSUB, OTHERS = 1, 8
 
 local function check_depth(parts)
@@ -168,8 +168,8 @@ end
 
 local is_confined
 
--- Functions in C that call back: each goes down on the C stack, which Lua does not count. They are the state's own, so
--- that ("x"):gsub is one of them.
+-- Replaces functions in C that call back by ones with a limit: each call takes C stack, which Lua does not count. The
+-- replacements are in the state's own tables, so that ("x"):gsub is one of them.
 local function confine_callers()
     if is_confined then return end
     is_confined = true
@@ -203,7 +203,7 @@ local function confine_strings()
     getmetatable("").__metatable = "string"
 end
 
--- The coroutine of a function given to mg.async is moongate's: whoever has it could resume it in moongate's place.
+-- Hides the coroutine of a function given to mg.async: a script that had it could resume it in moongate's place.
 local function running_coroutine()
     local is_moongates = abi.waiting and abi.waiting.current()
     return not is_moongates and coroutine_running() or nil
@@ -222,7 +222,7 @@ local function fill_safe(env)
     return strict
 end
 
--- All of Lua; what is loaded has the script's globals, too, not moongate's own.
+-- All of Lua. Loaded code gets the script's globals, not moongate's own.
 local function fill_unsafe(env)
     for name, value in pairs(_G) do env[name] = value end
     function env.load(chunk, name, mode, own)
@@ -240,9 +240,9 @@ local function fill_unsafe(env)
 end
 
 --- The globals of one script.
--- @param dir string       where `require` looks, with its last slash
--- @param print function   gets the line that print makes
--- @param loaded table     modules that `require` has already, by name
+-- @param dir string       the folder where `require` looks, with a slash at its end
+-- @param print function   called with the line that print makes
+-- @param loaded table     modules that are loaded already, by name
 -- @param is_unsafe boolean  --unsafe-lua
 function M.globals(dir, print, loaded, is_unsafe)
     local env = {}
@@ -259,7 +259,7 @@ function M.globals(dir, print, loaded, is_unsafe)
     return setmetatable(env, metatable)
 end
 
---- The text of whatever a script raised. Never raises itself.
+--- The text of any value that a script raised. Never raises an error itself.
 function M.text(raised)
     local good, text = pcall(tostring, raised)
     if good and type(text) == "string" then return text end

@@ -24,10 +24,10 @@ local errors = {
     [tonumber(C.SHARED_NO_NUMBER)] = "not a number",
 }
 
--- C's number of each dictionary; a script cannot reach it.
+-- C's number of each dictionary; scripts cannot read it.
 local numbers = setmetatable({}, { __mode = "k" })
 
--- What goes to C and comes back; C keeps none of it.
+-- Arguments and results of calls to C; C does not keep them.
 local value, usage = abi.shared_value(), abi.shared_usage()
 
 local dict = {}
@@ -65,7 +65,7 @@ local function fill(x)
         value.kind, value.number = BOOLEAN, x and 1 or 0
     else
         where.fail(("a dictionary holds strings, numbers and booleans, not %s"):format(
-            x == nil and "nil: there is delete" or "a " .. kind))
+            x == nil and "nil: use delete" or "a " .. kind))
     end
 end
 
@@ -78,7 +78,7 @@ function dict.get(d, key)
     return abi.string(value.text, value.text_len)
 end
 
---- True; or nil and "too large": what was there stays.
+--- True; or nil and "too large", and the old value stays.
 function dict.set(d, key, x, ttl)
     local number, limit = number_of(d), check_ttl(ttl)
     check_key(key)
@@ -88,7 +88,7 @@ function dict.set(d, key, x, ttl)
     return nil, errors[status]
 end
 
---- As set, but false when the key is there.
+--- As set, but returns false when the key is there.
 function dict.add(d, key, x, ttl)
     local number, limit = number_of(d), check_ttl(ttl)
     check_key(key)
@@ -99,9 +99,9 @@ function dict.add(d, key, x, ttl)
     return nil, errors[status]
 end
 
---- Adds `by` (1) and returns the sum; nil and "not found" or "not a number".
--- @param initial number|nil  where a key that is not there begins
--- @param ttl number|nil      of a key that begins; one that is there keeps its own
+--- Adds `by` (1 unless given) and returns the sum; or nil and "not found" or "not a number".
+-- @param initial number|nil  where a missing key begins
+-- @param ttl number|nil      of a key that begins; a key that is there keeps its own
 function dict.incr(d, key, by, initial, ttl)
     local number = number_of(d)
     value.number = check_number("what incr adds", by == nil and 1 or by)
@@ -112,25 +112,25 @@ function dict.incr(d, key, by, initial, ttl)
     return nil, errors[status]
 end
 
---- True when it was there.
+--- True when the key was there.
 function dict.delete(d, key)
     return C.mg_shared_delete(script, number_of(d), check_key(key), #key) == OK
 end
 
---- Seconds left; math.huge when there is no limit; nil when there is no such key.
+--- Seconds left; math.huge for ever; nil when the key is not there.
 function dict.ttl(d, key)
     if C.mg_shared_ttl(script, number_of(d), check_key(key), #key, value) ~= OK then return nil end
     if value.number == 0 then return math.huge end
     return value.number
 end
 
---- Bytes that items may take, each with 38 bytes around it and rounded up to 64.
+--- Bytes for all items. Each takes 38 bytes more than its key and value, rounded up to 64.
 function dict.capacity(d)
     C.mg_shared_usage(script, number_of(d), usage)
     return usage.capacity
 end
 
---- Bytes that items take, and how many there are.
+--- Bytes that are used, and the number of items.
 function dict.usage(d)
     C.mg_shared_usage(script, number_of(d), usage)
     return usage.used, usage.items
@@ -146,7 +146,7 @@ local class = {
 M.methods = dict
 
 --- The dictionary of that name.
--- @param size number|string  bytes, or "64k", "1m": with all that it needs
+-- @param size number|string  bytes, or "64k", "1m", for all that it needs
 function M.shared(name, size)
     expect_loading "mg.shared"
     local good, wrong = read_name(name)

@@ -12,7 +12,7 @@ function M.string(text)
     end) .. "\""
 end
 
---- Lines as they are, but for control bytes, which are written as `moongate explain` does: \x01.
+--- Text with control bytes written as in `moongate explain`: \x01. Line ends stay.
 function M.lines(text)
     return (text:gsub("[%z\1-\9\11-\31\127]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
 end
@@ -41,8 +41,8 @@ local function items(value, depth)
     return list
 end
 
---- The value as text; long tables over several lines.
--- @param depth number  of the table that it is in; left out by callers
+--- The value as text; long tables on several lines.
+-- @param depth number  of the table around it; callers leave it out
 function M.value(value, depth)
     depth = depth or 0
     if type(value) == "string" then return M.string(value) end

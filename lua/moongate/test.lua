@@ -18,7 +18,7 @@ local where = require "moongate.where"
 ---@type moongate.test
 local t = {}
 
---- t.describe(name, f): tests that have something in common; may stand in another one.
+--- t.describe(name, f): groups the tests that f makes; may stand in another describe.
 t.describe = suite.describe
 
 --- t.it(name, f): a test; without a function it is skipped.
@@ -27,7 +27,7 @@ t.it = suite.it
 --- t.before(f), t.after(f): run before and after each test of this describe (or of the file).
 t.before, t.after = suite.before, suite.after
 
---- Something to say about a value: see the methods of moongate.test.expect.
+--- Begins an expectation about a value: see the methods of moongate.test.expect.
 t.expect = expect.expect
 
 local function read_file(path)
@@ -40,7 +40,7 @@ end
 
 local function load(path, text, options)
     if not suite.is_running() then
-        where.fail "scripts are loaded in a test, so that each has its own: inside of t.it or t.before"
+        where.fail "load scripts inside of t.it or t.before, so that each test has its own"
     end
     local made, wrong = app.load(path, text, options or {})
     if not made then where.fail(wrong) end
@@ -48,9 +48,9 @@ local function load(path, text, options)
     return made
 end
 
---- Loads the script in a file beside the test's. Its servers are fakes that answer like an empty memcached.
+--- Loads the script in a file beside the test. Its servers are fakes that answer like an empty memcached.
 -- @param path string
--- @param options table  servers: what mg.servers is
+-- @param options table  servers: the value of mg.servers
 function t.load(path, options)
     if type(path) ~= "string" then where.fail("t.load takes the path of a script, not a " .. type(path)) end
     path = path:sub(1, 1) == "/" and path or suite.dir() .. path

@@ -1,4 +1,4 @@
---- timer: functions that the loop calls, in every worker; mg.worker.id says in which one.
+--- timer: functions that the loop calls later, in every worker; mg.worker.id tells which worker it is.
 --
 --     local timer = mg.timer.every(10, function() ... end)
 --     timer:stop()
@@ -12,16 +12,16 @@ local M = {}
 
 local LEAST, MOST = 0.001, 1e6
 
--- By C's number: the function, and the handle of a timer that fires once.
+-- By C's number: the functions, and the handles of timers that fire once.
 local functions, once = {}, {}
 
--- Handles of timers that run: their numbers.
+-- The numbers of timers that run, by their handles.
 local numbers = setmetatable({}, { __mode = "k" })
 
 local handle_class = {
     __metatable = "timer",
     __index = {
-        --- It fires no more. Once is enough, twice is no mistake.
+        --- Stops the timer. To stop it twice is no error.
         stop = function(handle)
             local number = numbers[handle]
             if not number then return end
@@ -49,17 +49,17 @@ local function start(what, seconds, least, f, repeats)
     return handle
 end
 
---- Calls f every so many seconds, the first time after as many.
+--- Calls f every so many seconds, for the first time after that time.
 function M.every(seconds, f)
     return start("mg.timer.every", seconds, LEAST, f, true)
 end
 
---- Calls f once.
+--- Calls f once, after so many seconds.
 function M.after(seconds, f)
     return start("mg.timer.after", seconds, 0, f, false)
 end
 
---- For C: the timer of that number has fired. One that fires once is gone before its function is called.
+--- C calls this when the timer of that number fires. A timer that fires once is removed before its function is called.
 function M.fire(number)
     local f, handle = functions[number], once[number]
     if handle then

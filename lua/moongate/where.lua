@@ -1,14 +1,14 @@
---- where: the place in a user's script that a message is about, also where a tail call has left no trace of it.
+--- where: finds the place in a user's script that a message is about, also after a tail call.
 local M = {}
 
 local getinfo, sethook = debug.getinfo, debug.sethook
 
 -- Sources of the scripts loaded, as debug.getinfo names them.
 local scripts = {}
--- The last place seen while a script is loaded; while it routes, where its function begins.
+-- The last place seen while a script loads; while it routes, where its function begins.
 local last
 
---- Says that a chunk of that source is the user's.
+--- Notes that the chunks of that source are the user's.
 function M.note_script(source)
     scripts[source] = true
 end
@@ -18,7 +18,7 @@ function M.is_script(source)
     return scripts[source] == true
 end
 
---- Runs a script's chunk, following it line by line. Returns as pcall does.
+--- Runs a script's chunk and notes each line. Returns as pcall does.
 function M.follow(chunk)
     sethook(function(_, line)
         local info = getinfo(2, "S")
@@ -29,13 +29,13 @@ function M.follow(chunk)
     return good, result
 end
 
---- "script.lua:5", where the function given begins.
+--- Where that function begins: "script.lua:5".
 function M.beginning(f)
     local info = getinfo(f, "S")
     return ("%s:%d"):format(info.short_src, info.linedefined)
 end
 
---- What is being routed now: the place to name when there is no better one.
+--- Sets the function that routes now: its beginning is named when no better place is known.
 function M.set_function(f)
     last = M.beginning(f)
 end

@@ -84,6 +84,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->done = done;
     call->owner = owner;
     call->deadline = deadline;
+    call->sent = 0;
     call->exptime = r->exptime;
     call->writes = WRITES_NONE;
     call->command = r->command_id;

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "placement/hash.h"
+#include "base/bucket.h"
 
 enum { HEAD_BYTES = 26, MORE_BYTES = 60 };
 
@@ -55,7 +55,7 @@ struct place items_place(struct shared *s, struct shared_dict *d, struct shared_
                           .buckets = (uint32_t *)(void *)memory,
                           .chunks = (union chunk *)(void *)(memory + bucket_bytes(d)) - 1,
                           .key = key,
-                          .hash = hash_bytes(HASH_XXH3, key.bytes, key.len)};
+                          .hash = bucket_hash(key.bytes, key.len)};
 }
 
 /* --- changes ----------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "placement/hash.h"
+#include "base/bucket.h"
 
 /* Why: a policy such as l1_l2 reads a value in one place and puts a copy into another. Between the two anybody may delete the key.
  * The copy must then not be made, or not stay.
@@ -103,7 +103,7 @@ struct writer writer_private(void)
 /* A pair is two numbers of slots, each one higher, so that 0 is none. */
 static uint32_t slot_of(const void *key, size_t len)
 {
-    return hash_bytes(HASH_XXH3, key, len) % SLOTS + 1;
+    return bucket_hash(key, len) % SLOTS + 1;
 }
 
 writes_pair writes_pair_of(const void *key, size_t len, const void *shown, size_t shown_len)

@@ -1,7 +1,8 @@
-/* explain, as STAT lines to a client. */
+#include "client/explain_stats.h"
+
 #include <string.h>
 
-#include "client/client.h"
+#include "client/reply.h"
 #include "route/explain.h"
 
 static void put_stat(void *to, const char *name, const char *text)
@@ -31,7 +32,7 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = {t->limits.max_value, t->limits.strict_keys}};
+                          .rules = c->set->limits.rules};
     struct reply *reply = reply_create(c, NULL, 1);
     const char *error =
         explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/reply.h"
 #include "client/stat_rule.h"
 #include "protocol/text.h"
 

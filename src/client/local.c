@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/explain_stats.h"
 #include "client/gather.h"
+#include "client/reply.h"
+#include "client/state.h"
 #include "protocol/text.h"
-#include "route/explain.h"
 
 #define ERROR_UNKNOWN "ERROR\r\n"
 #define ERROR_FORMAT  "CLIENT_ERROR bad command line format\r\n"
@@ -71,7 +73,7 @@ static bool is_near(const struct client *c)
 
 static bool may_flush(const struct client *c)
 {
-    switch (c->turn->limits.allow_flush) {
+    switch (c->set->limits.allow_flush) {
     case FLUSH_YES: return true;
     case FLUSH_NO: return false;
     default: return is_near(c);
@@ -155,17 +157,17 @@ static void verbosity(struct client *c, const struct request *r)
         say(c, r, "OK\r\n"); /* moongate's own is set with -v */
 }
 
-const char *local_version(const struct turn *t)
+const char *local_version(const struct clients *set)
 {
-    const char *lowest = backends_lowest_version(t->backends);
-    if (t->limits.version_answer) return t->limits.version_answer;
+    const char *lowest = backends_lowest_version(set->turn->backends);
+    if (set->limits.version_answer) return set->limits.version_answer;
     return lowest ? lowest : LOCAL_VERSION;
 }
 
 static void version(struct client *c)
 {
     char line[VERSION_ROOM];
-    int n = snprintf(line, sizeof line - 2, "VERSION %s", local_version(c->turn));
+    int n = snprintf(line, sizeof line - 2, "VERSION %s", local_version(c->set));
     size_t len = (size_t)n < sizeof line - 2 ? (size_t)n : sizeof line - 3;
     memcpy(line + len, "\r\n", 2);
     reply_at_once(c, line, len + 2);

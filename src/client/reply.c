@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/slab.h"
-#include "client/client.h"
 #include "client/parts.h"
+#include "client/state.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
 
@@ -80,7 +80,7 @@ static void reply_destroy(struct reply *reply)
 
 static void append_stats(struct client *c, const struct reply *reply)
 {
-    if (!c->turn->stats(c->turn->about, reply->echo, reply->echo_len, &c->out))
+    if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out))
         outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
 }
 
@@ -288,7 +288,7 @@ static void one_less(struct reply *reply)
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
 
-void reply_joined(struct reply *reply)
+static void reply_joined(void *reply)
 {
     one_less(reply);
 }
@@ -321,7 +321,7 @@ static void answer_miss(struct reply *reply)
     answer_line(reply, line, len);
 }
 
-void reply_miss(struct reply *reply)
+static void reply_miss(struct reply *reply)
 {
     if (answered_silently(reply)) return;
     if (reply->parts_n)
@@ -330,7 +330,7 @@ void reply_miss(struct reply *reply)
         answer_miss(reply);
 }
 
-void reply_fail(struct reply *reply, const char *text, size_t len)
+static void reply_fail(struct reply *reply, const char *text, size_t len)
 {
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
@@ -359,7 +359,7 @@ static void answered(struct reply *reply, const struct call_news *news)
     }
 }
 
-void reply_news(void *owner, const struct call_news *news)
+static void reply_news(void *owner, const struct call_news *news)
 {
     struct reply *reply = owner;
     switch (news->event) {
@@ -371,7 +371,7 @@ void reply_news(void *owner, const struct call_news *news)
     }
 }
 
-void reply_news_or_miss(void *owner, const struct call_news *news)
+static void reply_news_or_miss(void *owner, const struct call_news *news)
 {
     if (news->event == CALL_FAILED)
         reply_miss(owner);
@@ -379,7 +379,7 @@ void reply_news_or_miss(void *owner, const struct call_news *news)
         reply_news(owner, news);
 }
 
-void reply_result(void *owner, uint32_t place, const struct result *result)
+static void reply_result(void *owner, uint32_t place, const struct result *result)
 {
     if (result->news) {
         struct call_news news = *result->news;
@@ -392,11 +392,17 @@ void reply_result(void *owner, uint32_t place, const struct result *result)
     }
 }
 
-bool reply_is_awaited(const void *owner)
+static bool reply_is_awaited(const void *owner)
 {
     const struct reply *reply = owner;
     return reply->client != NULL;
 }
+
+const struct receiver reply_receiver = {.result = reply_result,
+                                        .news = reply_news,
+                                        .news_or_miss = reply_news_or_miss,
+                                        .joined = reply_joined,
+                                        .awaits = reply_is_awaited};
 
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {

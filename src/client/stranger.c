@@ -1,8 +1,6 @@
 #include "client/stranger.h"
 
-#include <stdio.h>
-#include <sys/socket.h>
-
+#include "client/state.h"
 #include "net/addr.h"
 #include "protocol/foreign.h"
 
@@ -27,23 +25,11 @@ static void count(struct board_row *row, enum foreign protocol)
     }
 }
 
-const char *client_address(const struct client *c, char *text)
-{
-    struct addr addr = {.len = sizeof addr.sa};
-    if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0)
-        snprintf(text, ADDR_TEXT_MAX, "(gone)");
-    else if (addr_is_unix(&addr))
-        snprintf(text, ADDR_TEXT_MAX, "unix"); /* clients have no path */
-    else
-        addr_print(&addr, text);
-    return text;
-}
-
 /* The budget's second is as long as LINES_EVERY. */
 static void tell(const struct client *c, enum foreign protocol)
 {
     char address[ADDR_TEXT_MAX];
-    struct log_limit *limit = &c->turn->foreign_lines[protocol];
+    struct log_limit *limit = &c->set->foreign_lines[protocol];
     if (log_allows(limit, c->turn->now / LINES_EVERY))
         log_warn("client %s: speaks %s, not memcache's text protocol: %s",
                  client_address(c, address), protocols[protocol].what, protocols[protocol].cure);

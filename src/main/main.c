@@ -2,11 +2,14 @@
 #include "base/board.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "main/background.h"
+#include "main/command_line.h"
+#include "main/commands.h"
+#include "main/help.h"
 #include "master/check.h"
 #include "master/master.h"
 #include "net/listener.h"
 #include "script/modules.h"
-#include "tools/tools.h"
 #include "worker/options.h"
 #include "worker/source.h"
 #include "worker/worker.h"
@@ -45,19 +48,19 @@ static int run_single(const struct options *o, struct listeners *listeners)
     return code;
 }
 
-/* The terminal sees what goes wrong up to process_detach, the log the rest. */
+/* The terminal sees what goes wrong up to background_detach, the log the rest. */
 static int serve_prepared(const struct options *o, struct listeners *listeners)
 {
-    if (o->user && !process_switch_user(o->user)) return EXIT_SYSTEM;
+    if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
     listeners_check_files(listeners);
     if (o->pid_file) pid_file_check(o->pid_file);
-    if (o->daemonize && !process_detach()) return EXIT_SYSTEM;
+    if (o->daemonize && !background_detach()) return EXIT_SYSTEM;
     return o->single_process ? run_single(o, listeners) : master_run(o, listeners);
 }
 
 static int serve_bound(const struct options *o, struct listeners *listeners)
 {
-    if (o->daemonize && !process_go_background()) return EXIT_SYSTEM;
+    if (o->daemonize && !background_enter()) return EXIT_SYSTEM;
     if (o->pid_file && !pid_file_write(o->pid_file, o->user)) return EXIT_SYSTEM;
     int code = serve_prepared(o, listeners);
     if (o->pid_file) pid_file_remove(o->pid_file);
@@ -72,7 +75,9 @@ static int serve(const struct options *o)
     process_raise_files();
     int code = check_run(o, true);
     if (code != EXIT_OK) return code;
-    struct listeners *listeners = listeners_create(o);
+    struct listeners_wanted wanted = {
+        .bind = o->bind.items, .bind_n = o->bind.n, .port = o->port, .user = o->user};
+    struct listeners *listeners = listeners_create(&wanted);
     if (!listeners) return EXIT_BIND;
     code = serve_bound(o, listeners);
     listeners_destroy(listeners, true);
@@ -93,16 +98,16 @@ static int read_script(struct options *o)
 static int run(struct options *o)
 {
     if (o->help) {
-        options_help(stdout);
-        return tools_finish(EXIT_OK);
+        help_print(stdout);
+        return commands_finish(EXIT_OK);
     }
     if (o->version) {
         puts("moongate " MOONGATE_VERSION);
-        return tools_finish(EXIT_OK);
+        return commands_finish(EXIT_OK);
     }
     if (o->print_script) {
         fputs(script_servers_text, stdout);
-        return tools_finish(EXIT_OK);
+        return commands_finish(EXIT_OK);
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
@@ -116,9 +121,9 @@ int main(int argc, char **argv)
     struct options o;
 
     signals_begin();
-    const struct tool *tool = argc > 1 ? tool_find(argv[1]) : NULL;
-    if (tool) return tools_finish(tool->run(argc - 1, argv + 1));
-    if (!options_parse(&o, argc, argv)) return EXIT_USAGE;
+    const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+    if (command) return commands_finish(command->run(argc - 1, argv + 1));
+    if (!command_line_read(&o, argc, argv)) return EXIT_USAGE;
     int code = run(&o);
     options_release(&o);
     return code;

@@ -1,9 +1,14 @@
+/* The child that loads a script on trial. It loads it as a worker would, but connects nowhere, and ends. What it says on stderr comes
+ * through a pipe and becomes the reason in the master's log; the child is killed when it takes longer than CHECK_SECONDS, or when
+ * the process that waits for it dies.
+ */
 #include "master/check.h"
 
 #include "base/log.h"
 #include "base/process.h"
 #include "worker/source.h"
 #include "worker/worker_tools.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,8 +24,7 @@ const char *check_script_name(const struct options *o)
     return o->script ? o->script : "(built-in)";
 }
 
-/* What the script prints while it loads is printed by the workers, once each; here it goes
- * nowhere. */
+/* What the script prints while it loads goes nowhere here: the workers print it when they load it. */
 static void child_redirect(int pipe_end)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -95,7 +99,7 @@ bool check_read(struct check *k)
         ssize_t n = read(k->pipe, room ? k->text + k->len : rest, room ? room : sizeof rest);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return n < 0 && errno == EAGAIN;
-        if (!room) continue; /* the child must be able to go on, even if nobody reads the rest */
+        if (!room) continue; /* read on, so that the child does not block in write */
         k->len += (size_t)n;
         k->text[k->len] = '\0';
     }
@@ -107,8 +111,7 @@ void check_kill_late(struct check *k)
     kill(k->pid, SIGKILL);
 }
 
-/* Without the program's name before and the newline after: the text becomes a part of our own
- * line. */
+/* What the child said, without the program's name at the beginning and the newline at the end: it becomes part of a log line. */
 static const char *check_reason(struct check *k)
 {
     static const char name[] = "moongate: ";
@@ -121,6 +124,7 @@ const char *check_end(struct check *k, int status)
 {
     char how[32];
 
+    assert(k->pid > 0 && k->pipe >= 0);
     check_read(k);
     close(k->pipe);
     k->pipe = -1;
@@ -147,7 +151,7 @@ void check_cancel(struct check *k)
     k->pid = 0;
 }
 
-/* Reads until the child is gone or late. */
+/* Reads what the child says until it ends or is late. */
 static void check_wait(struct check *k)
 {
     double until = process_clock() + CHECK_SECONDS;
@@ -176,7 +180,7 @@ int check_run(const struct options *o, bool quiet)
     check_wait(&k);
     while (waitpid(k.pid, &status, 0) < 0 && errno == EINTR) {
     }
-    bool spoke = k.len > 0 || !quiet; /* on its own stderr, as it likes */
+    bool spoke = k.len > 0 || !quiet; /* without quiet it has our stderr */
     bool ended = WIFEXITED(status) && !k.late;
     if (k.len > 0) fprintf(stderr, "%s%s", k.text, k.text[k.len - 1] == '\n' ? "" : "\n");
     const char *wrong = check_end(&k, status);

@@ -1,3 +1,13 @@
+/* Each worker has two slots, and so two places on the board. In quiet times one of them has the worker's process and the other is empty.
+ * When the process is told to end (SIGTERM), its successor starts in the other slot; only when that one is ready does the old one
+ * drain. So clients always have a worker that takes them, and each process counts on a row of its own.
+ *
+ * A slot's life: EMPTY -> STARTING (forked, loads the script) -> READY -> DRAINING (its successor is ready) -> EMPTY. From each state
+ * a slot goes to LEAVING when its channel closes: the process is ending, or does something odd, and is killed if it does not end.
+ * slot_enter is the only function that writes the state, and it closes the channel where the state has none.
+ *
+ * A process that ends is started again after a delay, which doubles while processes end before LIVED_WELL seconds.
+ */
 #include "master/crew.h"
 
 #include "base/log.h"
@@ -44,13 +54,13 @@ static struct slot *slot_other(const struct slot *s)
     return &s->crew->slots[s->part == s->index ? s->index + s->crew->n : s->index];
 }
 
-/* Its process is the worker, or will be: no other is needed. */
+/* Its process is the worker or is about to be, so that no other is needed. */
 static bool slot_serves(const struct slot *s)
 {
     return s->state == SLOT_STARTING || s->state == SLOT_READY;
 }
 
-/* What the channel is watched for follows from what waits to go through it. */
+/* Derives what the channel is watched for. */
 static void slot_watch(struct slot *s)
 {
     struct ev_loop *loop = s->crew->loop;
@@ -87,10 +97,12 @@ static void slot_set_timer(struct slot *s, double seconds)
 
 void slot_abandon(struct slot *s)
 {
+    assert(slot_sane(s) && s->channel >= 0);
     slot_enter(s, SLOT_LEAVING);
     if (!s->crew->retired) slot_set_timer(s, LEAVE_LIMIT);
 }
 
+/* Reports to the owner of the crew. */
 static void slot_tell(struct slot *s, enum crew_event_type type, uint32_t number, const char *text)
 {
     s->crew->on_event(s->crew->arg, type, s, number, text);
@@ -152,7 +164,7 @@ static double slot_next_delay(struct slot *s, double lived)
 
 static void slot_spawn(struct slot *s)
 {
-    assert(s->state == SLOT_EMPTY);
+    assert(s->state == SLOT_EMPTY && slot_sane(s) && !s->owes_order);
     s->handed = 0;
     s->leaves = false;
     offers_begin(s);
@@ -194,9 +206,10 @@ void crew_order(struct slot *s, enum channel_message_type type, uint32_t number)
     slot_watch(s);
 }
 
-/* Another is ready in its place: from here on it only becomes less. */
+/* Its successor is ready: it drains and gives its clients back. */
 static void slot_retire(struct slot *s)
 {
+    assert(slot_serves(s) && slot_other(s)->state == SLOT_READY);
     double limit = s->crew->board->parts[s->part].wishes.drain_timeout;
     log_debug("worker %u[%d]: drains, at most %g s", s->index, (int)s->pid, limit);
     slot_enter(s, SLOT_DRAINING);
@@ -205,13 +218,14 @@ static void slot_retire(struct slot *s)
     slot_tell(s, CREW_LEAVES, 0, "");
 }
 
-/* The process that is to take the place of s is started, unless one that was replaced before still drains there. */
+/* Starts the successor of s, unless the process before s still drains in that slot. */
 static void slot_replace(struct slot *s)
 {
     struct slot *next = slot_other(s);
     if (next->state == SLOT_EMPTY && !ev_is_active(&next->timer)) slot_spawn(next);
 }
 
+/* A worker has got SIGTERM. It serves on until its successor is ready. */
 static void slot_wants_to_leave(struct slot *s)
 {
     if (s->crew->retired || s->leaves || !slot_serves(s)) return;
@@ -223,7 +237,7 @@ static void slot_wants_to_leave(struct slot *s)
 static void slot_is_ready(struct slot *s, uint32_t generation)
 {
     struct slot *before = slot_other(s);
-    if (s->state != SLOT_STARTING) return; /* it drains already */
+    if (s->state != SLOT_STARTING) return; /* reported twice, or it drains already */
     log_debug("worker %u[%d]: ready: generation %u", s->index, (int)s->pid, generation);
     slot_enter(s, SLOT_READY);
     slot_tell(s, CREW_READY, generation, "");
@@ -245,7 +259,7 @@ static void slot_take_report(struct slot *s, const struct channel_message *m)
     }
 }
 
-/* A client of one that drains. */
+/* I15: a client that a draining worker gave back goes to another one. */
 static void slot_take_back(struct slot *s, int fd, uint32_t listener)
 {
     if (fd >= 0)
@@ -255,7 +269,7 @@ static void slot_take_back(struct slot *s, int fd, uint32_t listener)
             "client: lost between two workers: no descriptor is free; raise the limit (ulimit -n)");
 }
 
-/* A report may make the owner give orders, and so end in a closed channel. */
+/* A report may make the owner give orders, and so close the channel: it is looked at each time. */
 static void slot_take_reports(struct slot *s)
 {
     while (s->channel >= 0) {
@@ -284,13 +298,14 @@ static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
     crew_hand_waiting(s->crew);
 }
 
-/* Another process is wanted here: after a death, or because the worker's process wants to leave. */
+/* A process shall be started in this slot: the worker has none, or the one in the other slot wants to end. */
 static bool slot_is_wanted(const struct slot *s)
 {
     const struct slot *other = slot_other(s);
     return !s->crew->retired && (!slot_serves(other) || other->leaves);
 }
 
+/* Logs the end of a process, and starts another one later where one is wanted. */
 static void slot_note_exit(struct slot *s, pid_t pid, int status)
 {
     char how[32];
@@ -316,6 +331,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     int status = w->rstatus;
     pid_t pid = s->pid;
 
+    assert(slot_sane(s) && pid > 0);
     if (s->channel >= 0) slot_take_reports(s); /* what it still said before it went */
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);

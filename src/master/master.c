@@ -1,3 +1,29 @@
+/* What the master promises, and how it is kept.
+ *
+ * 1. It never runs a script. A script may loop for ever, or corrupt its process; that may cost a worker, never the service. So the
+ *    master reads the script's text and hands it on (worker/source.h), a child loads it on trial (check.h), and workers run it.
+ *
+ * 2. A client that connects is served or refused, and never lost between processes (I15). The master accepts and gives the
+ *    descriptor to the worker that has the fewest clients, but keeps its own copy until the worker has taken the client (offers.h). A
+ *    worker that is stopped, busy in a long call of its script, or dead, so loses no client: the client goes to another worker. When no
+ *    worker has room the listeners are not accepted from, and new clients wait in the kernel's backlog.
+ *
+ * 3. A reload is all workers or none (I8): check, load everywhere, then switch everywhere (reload.h). Until all have loaded, none
+ *    uses the new script; from then on none goes back.
+ *
+ * 4. A worker that ends is replaced, with a delay that doubles while it ends early (crew.h). A worker that is told to end by a signal
+ *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
+ *
+ * 5. The end is bounded. SIGTERM drains: nobody comes in, workers answer what is in flight and exit; after the limit they are killed. A
+ *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
+ *
+ * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
+ * and a state. The states are three enums, each written by one function: master_state here, slot_state in crew.c, reload_state in
+ * reload.c. Whether clients are let in is derived from them in one place, master_is_open.
+ *
+ * What a worker reports is not trusted: scripts run there. A report that does not fit the state is ignored or logged; it never trips an
+ * assertion.
+ */
 #include "master/master.h"
 
 #include "base/board.h"
@@ -77,19 +103,27 @@ struct master {
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
-/* Clients are wanted exactly while all of this holds; what else arrives waits in the listen
- * backlog. */
+/* Clients are let in exactly while all of this holds. Others wait in the kernel's backlog. */
 static bool master_is_open(const struct master *m)
 {
     return m->state == MASTER_RUNNING && m->opened && !crew_has_waiting(m->crew) &&
            crew_count(m->crew, SLOT_READY) > 0;
 }
 
+/* Nobody is let in before a worker has been ready once. */
+static bool master_sane(const struct master *m)
+{
+    return (!m->opened || m->ever_ready) && (!m->announced || m->ever_ready) &&
+           m->failed_starts <= m->crew->n;
+}
+
 static void master_watch(struct master *m)
 {
+    assert(master_sane(m));
     doors_watch(&m->doors, master_is_open(m));
 }
 
+/* I15: a client for whom there is no room is told so, and closed. */
 static void master_refuse(struct master *m, int fd)
 {
     listener_refuse(fd);
@@ -109,6 +143,7 @@ static void master_on_refused(void *arg)
 static void master_take(void *arg, int fd, uint32_t listener)
 {
     struct master *m = arg;
+    assert(fd >= 0 && m->state == MASTER_RUNNING);
     if (crew_clients(m->crew) < m->wishes.max_conns)
         crew_hand(m->crew, fd, listener);
     else
@@ -130,9 +165,10 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* From either end of life on: nobody comes in, nothing starts. */
+/* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
 static void master_close(struct master *m, enum master_state state)
 {
+    assert(state != MASTER_RUNNING && m->state <= state);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
@@ -144,6 +180,7 @@ static void master_close(struct master *m, enum master_state state)
     crew_retire(m->crew);
 }
 
+/* The loop ends with the last worker. */
 static void master_end_if_alone(struct master *m)
 {
     if (m->state == MASTER_RUNNING || crew_living(m->crew) > 0) return;
@@ -160,8 +197,7 @@ static void master_stop(struct master *m, int exit_code)
     master_end_if_alone(m);
 }
 
-/* seconds < 0: no limit. An order of 0 ms would mean that too, so a limit of nothing becomes 1
- * ms. */
+/* seconds < 0: no limit. In a DRAIN order 0 ms means no limit, so a limit of 0 seconds is sent as 1 ms. */
 static void master_drain(struct master *m, const char *why, double seconds)
 {
     uint32_t ms = seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
@@ -223,13 +259,14 @@ static void master_on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
 
 /* --- workers ---------------------------------------------------------------------------------- */
 
-/* The script in use now may wish for other options than the one before. */
+/* mg.options: the script in use now may set other options than the one before. */
 static void master_take_wishes(struct master *m, const struct slot *s)
 {
     m->wishes = m->board->parts[s->part].wishes;
     log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
 }
 
+/* Workers that load their first script: nothing is known of them yet. */
 static uint32_t master_first_starts(const struct master *m)
 {
     uint32_t n = 0;
@@ -238,8 +275,8 @@ static uint32_t master_first_starts(const struct master *m)
     return n;
 }
 
-/* Clients that waited for a restart all come at once and stay: were they let in as soon as the
- * first worker is ready, it would have them all for good. */
+/* Clients that waited for a restart all connect at once, and stay connected. If they were let in as soon as the first worker is
+ * ready, that worker would have all of them for good. So the master waits for the others, GRACE seconds at most. */
 static void master_open(struct master *m, bool in_time)
 {
     if (m->opened || (in_time && master_first_starts(m) > 0)) return;
@@ -266,8 +303,8 @@ static void master_on_ready(struct master *m, struct slot *s)
     log_info("ready: %u worker%s", n, n == 1 ? "" : "s");
 }
 
-/* A script that no worker can load (the check before said otherwise) ends a service that has
- * never begun; one that has begun goes on trying. */
+/* A script that no worker can load, although the check could, ends a service that has never begun. One that has begun goes on
+ * starting workers. */
 static void master_on_gone(struct master *m, const struct slot *s, int status)
 {
     reload_forget(&m->reload, s);
@@ -288,6 +325,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 {
     struct master *m = arg;
     bool running = m->state == MASTER_RUNNING;
+    assert((s == NULL) == (type == CREW_ROOM));
     if (type == CREW_READY || type == CREW_SWITCHED) master_take_wishes(m, s);
     switch (type) {
     case CREW_READY:
@@ -311,9 +349,8 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* Stops and frees what hangs on the loop, then the loop: at the end, and in every forked child.
- * In a child nothing of the parent is touched: memory is a copy, epoll's set is only closed,
- * signals go back to their defaults. */
+/* Stops what hangs on the loop: at the end, and in each forked child. In a child nothing of the parent's is touched by it: the
+ * memory is a copy, and signals go back to their defaults. */
 static void master_let_go(struct master *m)
 {
     for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
@@ -323,6 +360,7 @@ static void master_let_go(struct master *m)
     ev_timer_stop(m->loop, &m->catch_up);
 }
 
+/* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
 static void master_leave(void *arg)
 {
     struct master *m = arg;

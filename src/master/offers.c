@@ -1,3 +1,11 @@
+/* A client's way to a worker. The descriptor goes through the channel, and lies there until the worker reads it; if the worker dies first,
+ * that copy is lost with the channel. So the master keeps its own copy, and a word on the board (base/handover.h) decides once who has the
+ * client: the worker that takes or declines it, or the master that withdraws it. Both write that word with one atomic step, so no client
+ * is served twice and none is forgotten (I15).
+ *
+ * A worker that leaves an offer unanswered for LATE seconds is late: stopped, or in a long call of its script. Its offers are withdrawn and
+ * go to others, and it is the last choice until it answers again. Where all are late, clients wait for the first that answers.
+ */
 #include "master/offers.h"
 
 #include "base/log.h"
@@ -50,6 +58,7 @@ static void offer_refuse(struct slot *s, int fd)
 void offers_settle(struct slot *s, bool reported)
 {
     struct offers *o = &s->offers;
+    assert(offers_sane(o));
     if (reported) o->is_late = false;
     for (; o->settled < o->made; o->settled++) {
         struct offer *offer = offer_of(o, o->settled + 1);
@@ -65,11 +74,12 @@ void offers_settle(struct slot *s, bool reported)
     assert(offers_sane(o));
 }
 
-/* --- those that wait -------------------------------------------------------------------------- */
+/* --- clients that wait ------------------------------------------------------------------------ */
 
 static void queue_add(struct crew *crew, int fd, uint32_t listener)
 {
     struct offers_queue *q = &crew->waiting;
+    assert(fd >= 0 && q->n <= q->room);
     if (q->n == q->room) {
         size_t room = q->room ? 2 * q->room : HANDOVERS;
         struct offer *items = realloc(q->items, room * sizeof *items);
@@ -105,13 +115,13 @@ static bool has_room(const struct slot *s)
            s->tried_turn != s->crew->turn;
 }
 
-/* A worker that leaves clients waiting is the last choice; before it comes one that is about to be replaced. */
+/* How much speaks against a worker: most if it is late, less if it is about to be replaced. */
 static unsigned burden(const struct slot *s)
 {
     return (s->offers.is_late ? 2 : 0) + (s->leaves ? 1 : 0);
 }
 
-/* Of those with the fewest clients the one that got its last one longest ago. */
+/* The fewest clients count; among equals, who got the last one longest ago. */
 static bool is_better(const struct slot *s, const struct slot *best)
 {
     if (burden(s) != burden(best)) return burden(s) < burden(best);
@@ -140,7 +150,7 @@ static void slot_offer(struct slot *s, int fd, uint32_t listener)
     assert(offers_sane(o));
 }
 
-/* False: nobody has room for it. The word is written first: the worker may read it at any time. */
+/* False: no worker has room. The word on the board is written before the descriptor is sent, since the worker may read it at once. */
 static bool crew_offer(struct crew *crew, int fd, uint32_t listener)
 {
     struct slot *s;
@@ -206,7 +216,7 @@ static bool has_better(const struct crew *crew, const struct slot *late)
     return false;
 }
 
-/* A stopped process, or one in a long call of its script. */
+/* Finds a worker that is late. */
 static void slot_look(struct slot *s, double now)
 {
     struct offers *o = &s->offers;

@@ -1,7 +1,18 @@
+/* A reload goes through four states: idle, checking (a child loads the script on trial), loading (every worker loads it beside the one
+ * in use), switching (every worker uses it). Each state has the same time limit.
+ *
+ * I8 rests on two points. A worker is told to switch only in reload_commit, when every worker has loaded; and a worker that starts in
+ * the meantime loads the text in use and is then asked to load the new one (reload_take_newcomer). From reload_commit on the new
+ * text is the one in use: a worker that dies, or does not switch in time and is killed, is started again with it.
+ *
+ * `owes` says which workers have an order that they have not answered. A worker that ends, or that drains because another is in its
+ * place, owes nothing any more.
+ */
 #include "master/reload.h"
 
 #include "base/log.h"
 #include "worker/source.h"
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +28,7 @@ static void reload_watch_limit(struct reload *r)
     ev_timer_start(r->crew->loop, &r->limit);
 }
 
-/* All steps have the same limit, which starts anew with each. */
+/* The only function that writes the state. Each step has the same limit. */
 static void reload_enter(struct reload *r, enum reload_state state)
 {
     r->state = state;
@@ -32,6 +43,7 @@ static void reload_not_loaded(struct reload *r, const char *why)
               why, r->crew->generation);
 }
 
+/* The text that was on trial is not used. */
 static void reload_drop_trial(struct reload *r)
 {
     if (r->trial.script_fd >= 0) close(r->trial.script_fd);
@@ -40,6 +52,7 @@ static void reload_drop_trial(struct reload *r)
 
 static void reload_start_check(struct reload *r)
 {
+    assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0);
     r->again = false;
     r->trial = *r->options;
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
@@ -70,9 +83,10 @@ static void reload_on_text(struct ev_loop *loop, ev_io *w, int events)
 
 /* --- second and third step: the workers load it, and switch ----------------------------------- */
 
-/* What a worker is told that it answers to. */
+/* Gives an order that the worker answers. Only a worker that serves gets one. */
 static void reload_ask(struct reload *r, struct slot *s, enum channel_message_type order)
 {
+    assert(order == CHANNEL_LOAD || order == CHANNEL_SWITCH);
     bool serves = s->state == SLOT_READY;
     if (serves) crew_order(s, order, r->generation);
     r->owes[s->part] = serves && s->channel >= 0;
@@ -88,7 +102,7 @@ static bool reload_is_awaited(const struct reload *r, const struct slot *s)
     return r->owes[s->part] || (r->state == RELOAD_LOADING && s->state == SLOT_STARTING);
 }
 
-/* `worker 0, worker 3`: those that are waited for, as many as fit. */
+/* `worker 0, worker 3`: the workers whose answers are missing, as many as fit. */
 static const char *reload_awaited(const struct reload *r, char *text, size_t n)
 {
     size_t len = 0;
@@ -100,7 +114,7 @@ static const char *reload_awaited(const struct reload *r, char *text, size_t n)
     return text;
 }
 
-/* None goes on with what it may have loaded. Answers that still come are late. */
+/* Every worker drops what it may have loaded. Answers that come later are ignored. */
 static void reload_abort(struct reload *r, const char *who, const char *why)
 {
     char text[2 * CHANNEL_TEXT_MAX];
@@ -121,10 +135,18 @@ static void reload_abort_for(struct reload *r, const struct slot *s, const char 
     reload_abort(r, name, why);
 }
 
-/* The point of no return: what was loaded on trial becomes what every worker runs, those that
- * start later too. */
+static bool reload_is_answered(const struct reload *r)
+{
+    for (uint32_t i = 0; i < r->crew->slots_n; i++)
+        if (reload_is_awaited(r, &r->crew->slots[i])) return false;
+    return true;
+}
+
+/* I8, the point of no return: the text on trial becomes the one that every worker runs, and each worker that starts later. */
 static void reload_commit(struct reload *r)
 {
+    assert(r->state == RELOAD_LOADING && reload_is_answered(r));
+    assert(r->generation > r->crew->generation);
     if (r->script_fd >= 0) close(r->script_fd);
     r->script_fd = r->crew->script_fd = r->trial.script_fd;
     r->trial.script_fd = r->crew->trial_fd = -1;
@@ -133,14 +155,7 @@ static void reload_commit(struct reload *r)
     reload_ask_all(r, CHANNEL_SWITCH);
 }
 
-static bool reload_is_answered(const struct reload *r)
-{
-    for (uint32_t i = 0; i < r->crew->slots_n; i++)
-        if (reload_is_awaited(r, &r->crew->slots[i])) return false;
-    return true;
-}
-
-/* Goes on once nobody is waited for any more. */
+/* Takes the next step once no answer is missing. */
 static void reload_advance(struct reload *r)
 {
     if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
@@ -150,9 +165,11 @@ static void reload_advance(struct reload *r)
     }
 }
 
-/* A worker that is still starting loads the text in use, and is asked when it is ready. */
+/* A worker that is still starting loads the text in use, and gets its order when it is ready. */
 static void reload_begin_loading(struct reload *r)
 {
+    assert(r->state == RELOAD_CHECKING);
+    assert(r->trial.script_fd >= 0 || !r->options->script);
     r->generation++;
     r->crew->trial_fd = r->trial.script_fd;
     reload_enter(r, RELOAD_LOADING);
@@ -161,7 +178,7 @@ static void reload_begin_loading(struct reload *r)
     reload_advance(r);
 }
 
-/* To switch takes no time: such a worker has lost its way, and the others have switched. */
+/* To switch takes no time. A worker that has not done it hangs, and the others have switched already. */
 static void reload_kill_late(struct reload *r)
 {
     for (uint32_t i = 0; i < r->crew->slots_n; i++) {
@@ -169,7 +186,7 @@ static void reload_kill_late(struct reload *r)
         if (!r->owes[i]) continue;
         log_warn("worker %u[%d]: killed: not switched to generation %u within %d s", s->index,
                  (int)s->pid, r->generation, CHECK_SECONDS);
-        kill(s->pid, SIGKILL); /* and its end concludes */
+        kill(s->pid, SIGKILL); /* reload_forget then goes on */
     }
 }
 
@@ -193,7 +210,7 @@ static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
     struct reload *r = w->data;
     char names[512], why[64];
     switch (r->state) {
-    case RELOAD_CHECKING: check_kill_late(&r->check); break; /* and its exit concludes */
+    case RELOAD_CHECKING: check_kill_late(&r->check); break; /* its exit goes on */
     case RELOAD_LOADING:
         snprintf(why, sizeof why, "no answer within %d s", CHECK_SECONDS);
         reload_abort(r, reload_awaited(r, names, sizeof names), why);
@@ -238,7 +255,7 @@ void reload_take_newcomer(struct reload *r, struct slot *s)
 
 void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generation)
 {
-    if (!r->owes[s->part] || generation != r->generation) return; /* of a reload that has ended */
+    if (!r->owes[s->part] || generation != r->generation) return; /* to a reload that has ended */
     r->owes[s->part] = false;
     reload_advance(r);
 }
@@ -246,7 +263,7 @@ void reload_take_answer(struct reload *r, const struct slot *s, uint32_t generat
 void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t generation,
                          const char *why)
 {
-    if (!r->owes[s->part] || generation != r->generation) return;
+    if (!r->owes[s->part] || generation != r->generation || r->state != RELOAD_LOADING) return;
     reload_abort_for(r, s, why);
 }
 

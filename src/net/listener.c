@@ -185,26 +185,28 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
     return true;
 }
 
-static bool listeners_add_text(struct listeners *l, const struct options *o, uint32_t number)
+static bool listeners_add_text(struct listeners *l, const struct listeners_wanted *wanted,
+                               uint32_t number)
 {
-    const char *text = o->bind.items[number];
+    const char *text = wanted->bind[number];
     struct bound from = {.number = number};
     struct bind_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
 
     const char *wrong = bind_parse(&spec, text);
-    if (!wrong) wrong = bind_access(&spec, o->user, &from.access);
-    if (!wrong) wrong = addr_resolve(&spec.addr, o->port, addrs, ADDRESSES_PER_NAME, &n);
+    if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
+    if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
     if (wrong) return complain(text, wrong, "correct what -b says");
     return listeners_add_all(l, addrs, n, &from);
 }
 
-struct listeners *listeners_create(const struct options *o)
+struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     struct listeners *l = calloc(1, sizeof *l);
     bool good = l || complain("listeners", "out of memory", "try again when the machine has room");
-    for (size_t i = 0; good && i < o->bind.n; i++) good = listeners_add_text(l, o, (uint32_t)i);
+    for (size_t i = 0; good && i < wanted->bind_n; i++)
+        good = listeners_add_text(l, wanted, (uint32_t)i);
     if (!good) {
         listeners_destroy(l, true);
         return NULL;
@@ -212,7 +214,7 @@ struct listeners *listeners_create(const struct options *o)
     for (size_t i = 0; i < l->n; i++) {
         char text[ADDR_TEXT_MAX];
         struct bind_spec spec;
-        (void)bind_parse(&spec, o->bind.items[l->items[i].number]);
+        (void)bind_parse(&spec, wanted->bind[l->items[i].number]);
         log_info(spec.has_label ? "listening on %s as %.*s" : "listening on %s",
                  addr_print(&l->items[i].addr, text), (int)spec.name_len, spec.name);
     }

@@ -40,7 +40,7 @@ static void add_points(struct ring *ring, const char *name, uint32_t server, uin
 
 static void build(struct selector *s, const struct selector_server *servers)
 {
-    double points = select_points(&s->settings);
+    double points = select_points(s->kind, &s->settings);
     for (uint32_t i = 0; i < s->servers; i++)
         add_points(&s->ring, servers[i].name, i, (uint32_t)(points * servers[i].weight + 0.5));
     ring_close(&s->ring);

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "placement/select.h"
@@ -46,17 +45,6 @@ double distribution_usual_weight(enum distribution distribution)
     return usual > 0 ? usual : 1;
 }
 
-uint32_t select_points(const struct selector_settings *settings)
-{
-    const struct selector_kind *kind = distributions[settings->distribution].kind;
-    return kind->takes_points && settings->points ? settings->points : kind->per_weight;
-}
-
-void select_free_own(struct selector *s)
-{
-    free(s->own);
-}
-
 enum { PLACES_MAX = 1 << 24 }; /* 128 MB of points */
 
 static const char *refuses_weight(const struct selector_kind *kind, double weight)
@@ -80,7 +68,7 @@ const char *selector_refuses(const struct selector_settings *settings,
         if (!kind->per_weight) continue;
         if (!kind->takes_fractions && weight != floor(weight))
             return "has weights that are not whole numbers; its distribution takes no others";
-        double own = floor(weight * select_points(settings) + 0.5);
+        double own = floor(weight * select_points(kind, settings) + 0.5);
         if (own < 1) return "has a weight so small that its server gets no point";
         places += own;
     }

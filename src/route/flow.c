@@ -1,16 +1,15 @@
 #include "route/flow.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/written.h"
 #include "base/slab.h"
-#include "client/reply.h"
 #include "protocol/request.h"
 #include "route/chooser.h"
 #include "route/generation.h"
+#include "route/send.h"
 
 enum { DEEPEST = 32 }; /* functions below functions */
 
@@ -19,15 +18,6 @@ static bool flow_sane(const struct flow *flow)
     uint32_t out = 0;
     for (uint32_t i = 0; i < flow->legs_n; i++) out += flow->legs[i].is_out;
     return out == flow->running;
-}
-
-const struct flow_kind *flow_kind_of(enum route_kind kind)
-{
-    static const struct flow_kind *const kinds[] = {
-        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-        [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
-        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log,     [ROUTE_FILL] = &flow_fill};
-    return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
@@ -184,7 +174,7 @@ void flow_not_ready(struct flow *flow)
 static void run(struct turn *t, struct generation *g, const struct route *route, struct kept *kept,
                 struct flow_end end)
 {
-    struct flow *flow = flow_create(t, g, route, flow_kind_of(route->kind), kept, end);
+    struct flow *flow = flow_create(t, g, route, route->flow, kept, end);
     flow_enter(flow);
     flow->kind->start(flow);
     flow_leave(flow);
@@ -224,7 +214,7 @@ static void move(struct flow *flow, struct flow **list)
  * flow_coalesce) is wanted by those too. */
 bool flow_is_awaited(const struct flow *flow)
 {
-    if (flow_is_finished(flow) || !flow->end.awaits || flow->kind == &flow_coalesce) return true;
+    if (flow_is_finished(flow) || !flow->end.awaits || flow->kind->is_shared) return true;
     return flow->end.awaits(flow->end.owner);
 }
 
@@ -305,10 +295,14 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
     g->asking_end = &leg->next;
 }
 
+/* A leg that is put to a function is run on by what it answers (leg_run), or gets a result; it is never called for itself. */
+static const struct receiver leg_receiver = {.result = leg_result, .awaits = leg_is_awaited};
+
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
     *slot = leg->asks->r;
     slot->owner = (uintptr_t)leg;
+    slot->receiver = (uintptr_t)&leg_receiver;
     slot->depth++;
     slot->function_id = leg->function;
 }
@@ -324,7 +318,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
     }
     switch (route->kind) {
     case ROUTE_POOL:
-        (void)turn_call(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
+        (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
     case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
@@ -354,27 +348,7 @@ void leg_run(struct leg *leg, const struct route *route, const struct request *r
     if (asked) kept_give(asked);
 }
 
-static struct flow *last_of_later(const struct turn *t)
-{
-    return (struct flow *)(void *)((uint8_t *)t->later_end - offsetof(struct flow, next));
-}
-
-/* The list is in the order of slots. */
-static void start_later(struct flow *flow, uint32_t slot)
-{
-    struct turn *t = flow->turn;
-    struct flow **at = t->later_end;
-    if (t->later && last_of_later(t)->chosen > slot) {
-        at = &t->later;
-        while ((*at)->chosen <= slot) at = &(*at)->next;
-    }
-    flow->chosen = slot;
-    flow->next = *at;
-    *at = flow;
-    if (!flow->next) t->later_end = &flow->next;
-}
-
-static struct leg *take_leg(struct flow *flow, uint32_t place)
+struct leg *flow_take_leg(struct flow *flow, uint32_t place)
 {
     struct leg *leg = &flow->legs[place];
     assert(!leg->is_out);
@@ -386,64 +360,13 @@ static struct leg *take_leg(struct flow *flow, uint32_t place)
 
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route, const struct request *r)
 {
-    leg_run(take_leg(flow, place), route, r);
-}
-
-void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot)
-{
-    take_leg(flow, place);
-    start_later(flow, slot);
-}
-
-/* --- of the script's making -------------------------------------------------------------------- */
-
-static void single_start(struct flow *flow)
-{
-    const struct route *route = flow->own;
-    flow->own = NULL;
-    flow_leg(flow, 0, route, &flow->kept->r);
-}
-
-static void single_done(struct flow *flow, uint32_t place, const struct result *result)
-{
-    flow_finish(flow, result);
-}
-
-static void single_late(struct flow *flow)
-{
-    static const char TEXT[] = "timeout";
-    flow_finish(flow, &(struct result){RESULT_TIMEOUT, NULL, TEXT, sizeof TEXT - 1});
-}
-
-static const struct flow_kind single = {
-    .more_legs = 1, .start = single_start, .leg_done = single_done, .alarm = single_late};
-
-void flow_begin_later(struct turn *t, struct generation *g, const struct route *route,
-                      struct kept *kept, double timeout, uint32_t slot, struct flow_end end)
-{
-    static const struct route no_children = {.kind = ROUTE_ASYNC};
-    struct flow *flow = flow_create(t, g, &no_children, &single, kept, end);
-    flow->own = (void *)route;
-    if (timeout > 0) flow_alarm(flow, timeout);
-    start_later(flow, slot);
-}
-
-void flows_begin(struct turn *t, uint32_t slot)
-{
-    while (t->later && t->later->chosen <= slot) {
-        struct flow *flow = t->later;
-        t->later = flow->next;
-        if (!t->later) t->later_end = &t->later;
-        flow_enter(flow);
-        flow->kind->start(flow);
-        flow_leave(flow);
-    }
+    leg_run(flow_take_leg(flow, place), route, r);
 }
 
 struct flow_end flow_end_of(const struct request *r)
 {
-    if (r->depth) return (struct flow_end){leg_result, (void *)r->owner, r->part, leg_is_awaited};
-    return (struct flow_end){reply_result, (void *)r->owner, r->part, reply_is_awaited};
+    const struct receiver *receiver = receiver_of(r);
+    return (struct flow_end){receiver->result, (void *)r->owner, r->part, receiver->awaits};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */

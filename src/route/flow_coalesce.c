@@ -94,7 +94,8 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
 }
 
-const struct flow_kind flow_coalesce = {.own_size = sizeof(struct own),
+const struct flow_kind flow_coalesce = {.is_shared = true,
+                                        .own_size = sizeof(struct own),
                                         .state_size = sizeof(struct route_state),
                                         .start = start,
                                         .leg_done = leg_done};

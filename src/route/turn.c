@@ -4,45 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "client/client.h"
-#include "client/reply.h"
-#include "client/unfinished.h"
 #include "route/flow.h"
 #include "route/generation.h"
-
-static void shut_alone(void *about, int fd, uint64_t handover)
-{
-    (void)about;
-    (void)handover;
-    close(fd);
-}
+#include "route/later.h"
+#include "route/send.h"
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits)
 {
-    *t = (struct turn){.loop = loop,
-                       .arena = arena,
-                       .backends = backends,
-                       .row = row,
-                       .limits = *limits,
-                       .shut = shut_alone,
-                       .log = {.burst = 20}};
+    *t = (struct turn){
+        .loop = loop, .arena = arena, .backends = backends, .row = row, .limits = *limits};
     t->later_end = &t->later;
-    for (int i = 0; i < FOREIGN_COUNT; i++) t->foreign_lines[i].burst = 1;
     t->slots = calloc(TURN_SLOTS, sizeof *t->slots);
     t->answers = calloc(TURN_SLOTS, sizeof *t->answers);
     if (!t->slots || !t->answers) abort();
-}
-
-static void free_closed(struct turn *t)
-{
-    while (t->closed) {
-        struct client *c = t->closed;
-        t->closed = c->next_dirty;
-        client_destroy(c);
-    }
 }
 
 struct request *turn_slot(struct turn *t)
@@ -56,13 +32,6 @@ void turn_forget(struct request *r)
     r->key_at = r->value_at = r->shown_key_at = 0;
     r->key_len = 0;
     r->value_len = 0;
-}
-
-struct client *turn_client(const struct turn *t, uint32_t number)
-{
-    struct client *c = t->numbered[number % TURN_NUMBERS];
-    while (c && c->affinity != number) c = c->next_numbered;
-    return c;
 }
 
 /* --- generations ------------------------------------------------------------------------------- */
@@ -93,7 +62,6 @@ static void retire_generations(struct turn *t)
 
 void turn_release(struct turn *t)
 {
-    while (t->clients) client_close(t->clients, "moongate ends");
     turn_end(t);
     t->is_ending = true;
     flows_end(t);
@@ -101,7 +69,6 @@ void turn_release(struct turn *t)
     assert(!t->flows);
     if (t->generation) generation_give(t->generation);
     retire_generations(t);
-    free_closed(t);
     free(t->slots);
     free(t->answers);
     *t = (struct turn){0};
@@ -109,41 +76,12 @@ void turn_release(struct turn *t)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
-/* A call of r to that pool that fails is a miss. */
-static bool fails_as_miss(const struct pool *pool, const struct request *r)
-{
-    return pool->settings.on_failure == ON_FAILURE_MISS &&
-           (command_info(r->command_id)->shape == SHAPE_RETRIEVE ||
-            r->command_id == COMMAND_META_GET);
-}
-
-static enum backend_status refused(const struct backend_call *how, enum call_failure why,
-                                   const char *text)
-{
-    struct call_news news = {.event = CALL_FAILED, .why = why, .failure = text};
-    how->done(how->owner, &news);
-    return BACKEND_REFUSED;
-}
-
-enum backend_status turn_call(struct turn *t, struct pool *pool, const struct request *r,
-                              call_done_fn *done, call_done_fn *done_or_miss, void *owner)
-{
-    struct backend_call how = {.done = fails_as_miss(pool, r) ? done_or_miss : done,
-                               .owner = owner};
-    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
-    const char *reason;
-    if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
-    how.deadline = t->now + member->timeout;
-    enum backend_status status = backend_send(member->backend, r, &how, &reason);
-    if (status != BACKEND_REFUSED) return status;
-    return refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
-}
-
 static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
-    struct reply *reply = (struct reply *)r->owner;
-    if (turn_call(t, pool, r, reply_news, reply_news_or_miss, reply) == BACKEND_JOINED)
-        reply_joined(reply);
+    const struct receiver *receiver = receiver_of(r);
+    void *owner = (void *)r->owner;
+    if (send_to_pool(t, pool, r, receiver->news, receiver->news_or_miss, owner) == BACKEND_JOINED)
+        receiver->joined(owner);
 }
 
 /* A route that is not a pool, or one that is a leg's. */
@@ -259,26 +197,14 @@ void turn_make_room(struct turn *t, size_t n)
 
 /* --- the end of the turn ----------------------------------------------------------------------- */
 
-static void settle_clients(struct turn *t)
-{
-    while (t->dirty) {
-        struct client *c = t->dirty;
-        t->dirty = c->next_dirty;
-        c->dirty = false;
-        if (c->state != CLIENT_CLOSED) client_settle(c);
-    }
-}
-
 void turn_end(struct turn *t)
 {
     /* Clients that have room again go on with what had waited: once more around. */
-    unfinished_look(t);
     do {
         turn_route(t);
         backends_flush(t->backends);
-        settle_clients(t);
+        if (t->settle) t->settle(t->front);
     } while (is_waiting(t));
-    free_closed(t);
     retire_generations(t);
     arena_reset(t->arena);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route/kinds.h"
 #include "script/state.h"
 
 int32_t mg_abi_version(void)

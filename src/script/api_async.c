@@ -4,6 +4,7 @@
 #include "protocol/flags.h"
 #include "protocol/text.h"
 #include "protocol/value.h"
+#include "route/later.h"
 #include "script/state.h"
 
 /* --- its life ---------------------------------------------------------------------------------- */

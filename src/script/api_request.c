@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/client.h"
+#include "client/clients.h"
 #include "net/addr.h"
 #include "placement/hash.h"
 #include "protocol/flags.h"
@@ -104,9 +104,15 @@ bool mg_read_number(const char *digits, size_t len, uint64_t *out)
 
 /* --- the client -------------------------------------------------------------------------------- */
 
+/* NULL: it has gone, or there never was one. */
+static const struct client *client_of(const struct script *s, const struct request *r)
+{
+    return s->host.clients ? clients_find(s->host.clients, r->affinity) : NULL;
+}
+
 int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
-    const struct client *c = turn_client(s->host.turn, r->affinity);
+    const struct client *c = client_of(s, r);
     struct addr addr = {.len = sizeof addr.sa};
     if (!c || getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return 0;
     if (addr_is_unix(&addr))
@@ -118,7 +124,7 @@ int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 
 int32_t mg_request_listener(struct script *s, const struct request *r)
 {
-    const struct client *c = turn_client(s->host.turn, r->affinity);
+    const struct client *c = client_of(s, r);
     return c ? (int32_t)c->listener : -1;
 }
 

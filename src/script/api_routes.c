@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "route/chooser.h"
+#include "route/kinds.h"
 #include "route/result.h"
 #include "script/state.h"
 

@@ -1,4 +1,5 @@
 #include "script/async.h"
+#include "route/later.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -200,7 +201,7 @@ bool async_is_awaited(const void *owner)
 
 size_t async_held_most(const struct script *s)
 {
-    return s->host.turn->limits.client_buffer + s->host.max_value;
+    return s->host.turn->limits.function_bytes + s->host.max_value;
 }
 
 const uint8_t *async_hold(struct script *s, uint32_t at, uint32_t serial, const char *bytes,

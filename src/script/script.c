@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "route/chooser.h"
+#include "route/kinds.h"
 #include "script/modules.h"
 #include "script/state.h"
 

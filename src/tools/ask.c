@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/tools.h"
+#include "tools/tool.h"
 #include "worker/source.h"
 #include "worker/succession.h"
 
@@ -28,6 +28,8 @@ static const struct option_range ranges[] = {
     {offsetof(struct ask_options, max_value), 1024, 128ull << 20, "1k..128m"},
 };
 
+static const struct option_old diff_olds[] = {{"fail-over", "max-moved"}};
+
 static bool take_word(void *to, const char *word)
 {
     struct ask_options *o = to;
@@ -48,6 +50,8 @@ static const struct option_table diff_table = {
     .program = "moongate diff",
     .rows = diff_rows,
     .rows_n = sizeof diff_rows / sizeof *diff_rows,
+    .olds = diff_olds,
+    .olds_n = sizeof diff_olds / sizeof *diff_olds,
     .ranges = ranges,
     .ranges_n = 1,
     .take = take_word,
@@ -63,7 +67,7 @@ static void print_help(const struct option_table *t, const char *const *uses)
 static enum ask_step read_options(const struct option_table *t, const char *const *uses,
                                   struct ask_options *o, int argc, char **argv, int *code)
 {
-    *o = (struct ask_options){.fail_over = -1};
+    *o = (struct ask_options){.max_moved = -1};
     *code = EXIT_OK;
     if (!option_table_read(t, o, argc, argv)) {
         *code = EXIT_USAGE;
@@ -100,7 +104,7 @@ enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv,
 
 enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code)
 {
-    static const char *const uses[] = {"OLD.lua NEW.lua --keys FILE [--fail-over SHARE]", NULL};
+    static const char *const uses[] = {"OLD.lua NEW.lua --keys FILE [--max-moved SHARE]", NULL};
     if (read_options(&diff_table, uses, o, argc, argv, code) == ASK_END) return ASK_END;
     if (o->words_n != 2) return misused(code, "diff: takes two scripts: give OLD.lua NEW.lua");
     if (!o->keys) return misused(code, "diff: no keys: give --keys FILE, or --keys - to type them");

@@ -8,7 +8,7 @@
 #include "tools/ask.h"
 #include "tools/json.h"
 #include "tools/places.h"
-#include "tools/tools.h"
+#include "tools/tool.h"
 
 /* One of the two scripts, and what it says of the key at hand. */
 struct side {
@@ -201,9 +201,9 @@ static void print_json(const struct diff *d, const struct move *moves, size_t n)
 static int judge(const struct diff *d)
 {
     if (d->bad || d->old.failed || d->new.failed) return EXIT_SCRIPT;
-    if (d->o->fail_over < 0 || share(d, d->moved_n) <= d->o->fail_over) return EXIT_OK;
-    fprintf(stderr, "moongate: diff: more keys move than --fail-over allows: %.4g of %.4g\n",
-            share(d, d->moved_n), d->o->fail_over);
+    if (d->o->max_moved < 0 || share(d, d->moved_n) <= d->o->max_moved) return EXIT_OK;
+    fprintf(stderr, "moongate: diff: more keys move than --max-moved allows: %.4g of %.4g\n",
+            share(d, d->moved_n), d->o->max_moved);
     return EXIT_SCRIPT;
 }
 

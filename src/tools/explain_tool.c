@@ -6,7 +6,7 @@
 #include "tools/ask.h"
 #include "tools/json.h"
 #include "tools/spread.h"
-#include "tools/tools.h"
+#include "tools/tool.h"
 
 struct explaining {
     const struct ask_options *o;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "backend/conn.h"
-#include "client/client.h"
+#include "client/clients.h"
 #include "net/outq.h"
 #include "route/explain.h"
 #include "route/flow.h"
@@ -40,8 +40,9 @@ struct rehearsal {
     struct options options;
     bool connects;
     struct worker *worker;
-    struct ev_loop *loop; /* the worker's */
-    struct turn *turn;    /* likewise */
+    struct ev_loop *loop;    /* the worker's */
+    struct clients *clients; /* likewise */
+    struct turn *turn;       /* likewise */
     struct wire *wires, **wires_end;
     uint32_t wires_n;
     struct refused *refused;
@@ -130,7 +131,7 @@ static uint32_t connect_client(struct rehearsal *r)
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    client_create(r->turn, fd);
+    client_create(r->clients, fd);
     struct wire *wire = find_wire(r, r->wires_n);
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
@@ -314,6 +315,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         struct worker_parts parts = worker_parts(r->worker);
         r->loop = parts.loop;
         r->turn = parts.turn;
+        r->clients = parts.clients;
         srand48(1); /* what is drawn is the same each time */
         if (reload(r, script, error)) return r;
     }

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "script/script.h"
 #include "tools/rehearsal.h"
-#include "tools/tools.h"
+#include "tools/tool.h"
 #include "worker/clock.h"
 #include "worker/option_table.h"
 

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "tools/tools.h"
+#include "tools/tool.h"
 #include "worker/options.h"
 
 /* --- options ----------------------------------------------------------------------------------- */

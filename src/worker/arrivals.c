@@ -1,5 +1,6 @@
 #include "worker/arrivals.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 void arrivals_init(struct arrivals *a, struct handover *handover)
@@ -7,8 +8,10 @@ void arrivals_init(struct arrivals *a, struct handover *handover)
     *a = (struct arrivals){.handover = handover};
 }
 
+/* Both sides decide by the same atomic word: exactly one of take, decline and withdraw happens. */
 bool arrivals_take(struct arrivals *a, bool wanted)
 {
+    assert(a->handover);
     enum handover_state state = wanted ? HANDOVER_TAKEN : HANDOVER_DECLINED;
     return handover_decide(a->handover, ++a->offered, state) && wanted;
 }
@@ -16,6 +19,7 @@ bool arrivals_take(struct arrivals *a, bool wanted)
 void arrivals_close(void *about, int fd, uint64_t number)
 {
     struct arrivals *a = about;
+    assert(fd >= 0 && a->closing_n <= HANDOVERS);
     if (handover_is_held(a->handover, number) && a->closing_n < HANDOVERS) {
         a->closing[a->closing_n].fd = fd;
         a->closing[a->closing_n++].number = number;

@@ -32,8 +32,7 @@ static void message_attach(struct msghdr *header, union control *control, int fd
     memcpy(CMSG_DATA(part), &fd, sizeof fd);
 }
 
-/* ETOOMANYREFS: this user has too many descriptors on their way already; they become fewer as
- * workers read. */
+/* ETOOMANYREFS: too many descriptors of this user are in flight between processes; workers that read make room. */
 static enum channel_status status_of_errno(void)
 {
     switch (errno) {
@@ -45,7 +44,7 @@ static enum channel_status status_of_errno(void)
     }
 }
 
-/* Only as many bytes as the text has: nearly every message is a head alone. */
+/* Sends no more bytes than the text has: nearly every message has none. */
 static enum channel_status message_send(int end, uint32_t type, uint32_t number, const char *text,
                                         int fd)
 {
@@ -75,9 +74,8 @@ enum channel_status channel_send_text(int end, enum channel_message_type type, u
     return message_send(end, type, number, text, -1);
 }
 
-/* Takes the descriptor out of what was received. All that is not handed on is closed: a
- * truncated message may hold some, and the kernel's rounding may let in two where one was
- * expected. */
+/* Takes the descriptor out of what was received, and closes all others: a truncated message may hold some, and because the kernel rounds
+ * the room up, two may come where one was expected. */
 static int message_detach(struct msghdr *header, bool wanted)
 {
     int found = -1;
@@ -113,5 +111,5 @@ enum channel_status channel_receive(int end, struct channel_message *message, in
     bool whole = n >= HEAD && !(header.msg_flags & MSG_TRUNC);
     if (whole) message->text[n - HEAD] = '\0';
     *fd = message_detach(&header, whole && !(header.msg_flags & MSG_CTRUNC));
-    return whole ? CHANNEL_OK : CHANNEL_CLOSED; /* nothing else speaks on it: 0 bytes is the end */
+    return whole ? CHANNEL_OK : CHANNEL_CLOSED; /* 0 bytes: the other process is gone */
 }

@@ -1,8 +1,15 @@
+/* A drain ends a worker without a client losing an answer. Every client is told to finish: it reads what has arrived, answers it, shuts its
+ * side and waits for the client to close (or LINGER seconds). When all are answered and no call is in flight, the loop ends; after
+ * the limit it ends anyway, and the log says what was cut short.
+ *
+ * A worker that has a successor gives its clients back to the master instead, each as soon as it is owed nothing and has sent no part of
+ * a request: the next worker reads on where this one stopped, and the client sees nothing of it.
+ */
 #include "worker/drain.h"
 
 #include "base/log.h"
 #include "base/process.h"
-#include "client/client.h"
+#include "client/state.h"
 #include "worker/channel.h"
 #include "worker/worker_state.h"
 
@@ -11,7 +18,7 @@ static const double LINGER = 1.0; /* seconds that answered clients have for clos
 
 static void for_all(struct worker *w, void (*act)(struct client *c))
 {
-    for (struct client *c = w->turn.clients, *next; c; c = next) {
+    for (struct client *c = w->clients.all, *next; c; c = next) {
         next = c->next;
         act(c);
     }
@@ -30,7 +37,7 @@ void drain_begin(struct worker *w, double limit)
 {
     if (w->drain.is_on && !w->drain.gives_back) return;
     w->drain.gives_back = false;
-    w->turn.give = NULL;
+    w->clients.give = NULL;
     begin(w, limit, client_drain);
 }
 
@@ -44,14 +51,14 @@ void drain_retire(struct worker *w, double limit)
 {
     if (w->drain.is_on) return;
     w->drain.gives_back = true;
-    w->turn.give = give_to_master;
-    w->turn.gives_for = w;
+    w->clients.give = give_to_master;
+    w->clients.gives_for = w;
     begin(w, limit, client_move);
 }
 
 static bool all_answered(const struct worker *w)
 {
-    for (const struct client *c = w->turn.clients; c; c = c->next) {
+    for (const struct client *c = w->clients.all; c; c = c->next) {
         if (c->state != CLIENT_LINGERING) return false;
     }
     return !backends_are_awaited(&w->backends) && !w->turn.flows; /* functions that wait, too */
@@ -63,9 +70,9 @@ void drain_look(struct worker *w)
     if (!all_answered(w)) {
         w->drain.linger_until = w->turn.now + LINGER;
         if (w->turn.now < w->drain.until) return;
-        log_warn("drain: cut short: %u clients, %llu calls in flight", w->turn.clients_n,
+        log_warn("drain: cut short: %u clients, %llu calls in flight", w->clients.n,
                  (unsigned long long)backends_in_flight(&w->backends));
-    } else if (w->turn.clients && w->turn.now < w->drain.linger_until &&
+    } else if (w->clients.all && w->turn.now < w->drain.linger_until &&
                w->turn.now < w->drain.until) {
         return;
     }

@@ -244,13 +244,20 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
  * and, unlike the default, does not depend on the environment; ':' tells a missing argument from
  * an unknown option. */
 struct getopt_tables {
-    struct option names[OPTION_ROWS_MAX + 1];
+    struct option names[OPTION_ROWS_MAX + OPTION_OLDS_MAX + 1];
     char letters[2 * OPTION_ROWS_MAX + 3];
 };
 
+static const struct option_row *row_named(const struct option_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->rows_n; i++)
+        if (strcmp(t->rows[i].name, name) == 0) return &t->rows[i];
+    abort(); /* an old name of no option: no program to ship */
+}
+
 static void getopt_tables_fill(struct getopt_tables *to, const struct option_table *t)
 {
-    assert(t->rows_n <= OPTION_ROWS_MAX);
+    assert(t->rows_n <= OPTION_ROWS_MAX && t->olds_n <= OPTION_OLDS_MAX);
     memset(to, 0, sizeof *to);
     char *p = stpcpy(to->letters, "-:");
     for (size_t i = 0; i < t->rows_n; i++) {
@@ -262,10 +269,25 @@ static void getopt_tables_fill(struct getopt_tables *to, const struct option_tab
         *p++ = row->letter;
         if (has == required_argument) *p++ = ':';
     }
+    for (size_t i = 0; i < t->olds_n; i++) { /* their keys come after those of the rows */
+        struct option *old = &to->names[t->rows_n + i];
+        *old = to->names[row_named(t, t->olds[i].now) - t->rows];
+        old->name = t->olds[i].name;
+        old->val = LONG_BASE + (int)(t->rows_n + i);
+    }
+}
+
+/* NULL, or the old name that the key stands for. */
+static const struct option_old *old_of(const struct option_table *t, int key)
+{
+    int at = key - LONG_BASE - (int)t->rows_n;
+    return at >= 0 && at < (int)t->olds_n ? &t->olds[at] : NULL;
 }
 
 static const struct option_row *row_of(const struct option_table *t, int key)
 {
+    const struct option_old *old = old_of(t, key);
+    if (old) return row_named(t, old->now);
     if (key >= LONG_BASE && key < LONG_BASE + (int)t->rows_n) return &t->rows[key - LONG_BASE];
     for (size_t i = 0; i < t->rows_n; i++)
         if (key && t->rows[i].letter == key) return &t->rows[i];
@@ -289,13 +311,23 @@ static void complain_unknown(const struct option_table *t, const char *word)
     size_t len =
         strcspn(word + 2, "="); /* only a long option leaves optopt 0: word starts with -- */
     for (size_t i = 0; i < t->rows_n; i++) matches += strncmp(t->rows[i].name, word + 2, len) == 0;
+    for (size_t i = 0; i < t->olds_n; i++) matches += strncmp(t->olds[i].name, word + 2, len) == 0;
     fprintf(stderr, "moongate: %s option %s: %s -h lists the options\n",
             matches > 1 ? "ambiguous" : "unknown", word, t->program);
+}
+
+static void warn_old(const struct option_old *old)
+{
+    fprintf(stderr,
+            "moongate: --%s is now --%s: give that, the next version removes the old name\n",
+            old->name, old->now);
 }
 
 static bool take(const struct option_table *t, void *to, int key, char **argv)
 {
     const struct option_row *row = row_of(t, key);
+    const struct option_old *old = old_of(t, key);
+    if (old) warn_old(old);
     if (row) {
         if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
         return option_set(t, to, row, optarg);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/tools.h"
-
 enum { WORKERS_MAX = 256 };
 
 static const struct option_row rows[] = {
@@ -65,63 +63,20 @@ static bool options_take_script(void *to, const char *path)
     return true;
 }
 
-static const struct option_table table = {.program = "moongate",
-                                          .rows = rows,
-                                          .rows_n = sizeof rows / sizeof *rows,
-                                          .ranges = ranges,
-                                          .ranges_n = sizeof ranges / sizeof *ranges,
-                                          .take = options_take_script,
-                                          .given = offsetof(struct options, given)};
-
-static bool options_agree(const struct options *o)
-{
-    if (o->help || o->version || o->print_script) return true;
-    if (o->script && o->servers.n > 0) {
-        fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
-        return false;
-    }
-    if (o->resolve_min > o->resolve_max) {
-        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
-                o->resolve_min, o->resolve_max);
-        return false;
-    }
-    if (!o->script && o->servers.n == 0) {
-        fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
-              stderr);
-        return false;
-    }
-    return true;
-}
+const struct option_table options_table = {.program = "moongate",
+                                           .rows = rows,
+                                           .rows_n = sizeof rows / sizeof *rows,
+                                           .ranges = ranges,
+                                           .ranges_n = sizeof ranges / sizeof *ranges,
+                                           .take = options_take_script,
+                                           .given = offsetof(struct options, given)};
 
 bool options_default(struct options *o)
 {
     memset(o, 0, sizeof *o);
     o->script_fd = -1;
     o->workers = processors_available();
-    return option_table_default(&table, o);
-}
-
-bool options_parse(struct options *o, int argc, char **argv)
-{
-    bool good = options_default(o) && option_table_read(&table, o, argc, argv) && options_agree(o);
-    if (!good) options_release(o);
-    return good;
-}
-
-void options_help(FILE *out)
-{
-    fputs("moongate: a memcache proxy whose routing is a Lua script\n\n"
-          "  moongate [options] SCRIPT.lua\n"
-          "  moongate [options] --servers HOST:PORT[,...]\n",
-          out);
-    tools_print(out);
-    fputs("\n", out);
-    option_table_print(&table, out);
-    fputs("\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
-          "flight and\n"
-          "exit, a second one exits at once; QUIT does so without a time limit.\n"
-          "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
-          out);
+    return option_table_default(&options_table, o);
 }
 
 /* --- for scripts ------------------------------------------------------------------------------- */
@@ -165,8 +120,8 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS])
             to[at].words = row->argument;
             continue;
         }
-        to[at].least = (double)option_table_range(&table, row)->min;
-        to[at].most = (double)option_table_range(&table, row)->max;
+        to[at].least = (double)option_table_range(&options_table, row)->min;
+        to[at].most = (double)option_table_range(&options_table, row)->max;
     }
 }
 

@@ -11,7 +11,7 @@
 #include "worker/channel.h"
 #include "worker/worker_state.h"
 
-enum { ORDERS_A_TURN = 64 }; /* clients taken over, most of them */
+enum { ORDERS_A_TURN = 64 }; /* so that many new clients do not hold up the ones that are here */
 
 static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loop *, ev_io *, int),
                      int fd)
@@ -23,6 +23,7 @@ static void watch_fd(struct worker *w, ev_io *io, void (*callback)(struct ev_loo
 
 /* --- from the master --------------------------------------------------------------------------- */
 
+/* A message that does not arrive is logged; the master notices by its own time limits. */
 static void tell_master(struct worker *w, enum channel_message_type type, uint32_t generation,
                         const char *text)
 {
@@ -58,27 +59,28 @@ static void obey_switch(struct worker *w, uint32_t generation)
     tell_master(w, CHANNEL_SWITCHED, generation, "");
 }
 
-/* Timers run in the one that has taken this one's place: not twice. */
+/* The successor runs the timers from now on: they must not run twice. */
 static void obey_retire(struct worker *w, double limit)
 {
     script_stop_timers(w->succession.script);
     drain_retire(w, limit);
 }
 
-/* The master has its copy until it knows: one that was taken too late is somebody else's. */
+/* I15: the master keeps its copy of the descriptor until the board says who has the client. One that is taken too late belongs to
+ * another worker already. */
 static void take_client(struct worker *w, int fd, uint32_t listener)
 {
     if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
         if (fd >= 0) close(fd);
         return;
     }
-    struct client *c = client_create(&w->turn, fd);
+    struct client *c = client_create(&w->clients, fd);
     c->listener = listener;
     c->handover = w->arrivals.offered;
     if (w->drain.is_on) client_drain(c);
 }
 
-/* A hint: should it not arrive, the master will look at the board all the same. */
+/* A hint only: the master looks at the board now and then anyway. */
 static void tell_taken(struct worker *w, uint64_t offered_before)
 {
     if (w->arrivals.offered > offered_before)
@@ -141,7 +143,7 @@ static void drain_by_signal(struct worker *w, const char *name, bool limited)
     drain_begin(w, limited ? limit : INFINITY);
 }
 
-/* The master will send RETIRE when another is ready in this one's place. */
+/* The master sends RETIRE when the successor is ready. */
 static void ask_to_leave(struct worker *w)
 {
     if (channel_send(w->seat->channel, CHANNEL_LEAVING, 0, -1) != CHANNEL_OK)
@@ -179,7 +181,7 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
         take_signal(io->data, (int)info.ssi_signo);
 }
 
-/* Signals come as bytes on a descriptor; under a master only SIGTERM counts, and the master decides. */
+/* Signals come through a descriptor, so that they interrupt nothing. Under a master only SIGTERM is taken, and the master decides. */
 static int open_signals(const struct worker *w)
 {
     static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};

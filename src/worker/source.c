@@ -11,7 +11,7 @@
 
 #include "script/script.h"
 
-enum { LARGEST = 64 * 1024 * 1024 };
+enum { LARGEST = 64 * 1024 * 1024 }; /* bytes of a script */
 
 static int fail(int fd, int error)
 {
@@ -20,7 +20,7 @@ static int fail(int fd, int error)
     return -1;
 }
 
-/* Moves all of `from` into `to`. */
+/* Copies all of `from` to `to`. 0, or errno. */
 static int copy(int from, int to)
 {
     char bytes[16 * 1024];
@@ -34,6 +34,7 @@ static int copy(int from, int to)
     return n < 0 ? errno : 0;
 }
 
+/* The text is copied into memory that all processes share, so that every worker loads the same text whatever happens to the file. */
 int source_open(const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);

@@ -66,7 +66,7 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_number(out, "pid", (uint64_t)s->pid);
     stat_number(out, "uptime", (uint64_t)board_uptime(s->board));
     stat_number(out, "time", (uint64_t)time(NULL));
-    stat_line(out, "version", "%s", local_version(s->turn));
+    stat_line(out, "version", "%s", local_version(s->clients));
     stat_number(out, "pointer_size", 8 * sizeof(void *));
     stat_line(out, "rusage_user", "%.6f", (double)sum.user_us * 1e-6);
     stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);

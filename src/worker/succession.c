@@ -1,5 +1,11 @@
+/* Which script a worker runs. Up to two are loaded at a time: the one in use, and the one that is pending until the master says SWITCH or
+ * DROP (or, in a single process, until its discoveries have answered). Loading runs the script's own code, so it may take long: the
+ * clock is read again afterwards. Switching takes no time: the turn adopts the new generation, and what is in flight ends on the old
+ * one (route/generation.h).
+ */
 #include "worker/succession.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,21 +39,23 @@ void succession_options(struct options *o, const struct script *s)
         if (script_option(s, at, &value)) options_set(o, at, value);
 }
 
-/* What the script does not set is as the command line says. */
+/* mg.options: what the script sets holds, unless the command line set it. */
 static void apply_options(struct worker *w, struct script *s)
 {
     struct options *o = &w->options;
     *o = *w->seat->options;
     succession_options(o, s);
-    w->turn.limits = worker_limits(o);
+    worker_set_limits(w, o);
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);
     w->seat->board->parts[w->seat->part].wishes =
         (struct board_wishes){o->drain_timeout, o->max_conns, o->verbose};
 }
 
+/* Old timers stop before the new ones start, and servers that only the old script names go when it has ended. */
 void succession_adopt(struct worker *w, struct script *s)
 {
+    assert(s && s != w->succession.script);
     if (w->succession.script) script_stop_timers(w->succession.script);
     w->succession.script = s;
     apply_options(w, s);
@@ -76,9 +84,11 @@ bool succession_load(struct worker *w, int fd, uint32_t generation, char *error)
     return w->succession.pending;
 }
 
+/* The first answers of all discoveries have come, or their time is over. */
 static void end_wait(struct worker *w)
 {
     succession_found_fn *found = w->succession.found;
+    assert(found && w->succession.pending);
     uint32_t open = discoveries_open(&w->names.discoveries);
     w->succession.found = NULL;
     ev_timer_stop(w->loop, &w->succession.found_limit);
@@ -114,6 +124,7 @@ void succession_look(struct worker *w)
 void succession_use(struct worker *w)
 {
     struct script *s = w->succession.pending;
+    assert(s);
     w->succession.pending = NULL;
     succession_adopt(w, s);
 }

@@ -1,5 +1,21 @@
+/* A worker: one process, one loop, one script, its clients and its connections to servers. It shares the board with the other workers and
+ * nothing else, so that whatever its script does costs this process alone.
+ *
+ * Its loop has two watchers that frame each turn. on_after_sleep runs first when the loop wakes: it reads the clock once, and all that is
+ * timed in this turn goes by that time; so a clock that is set, or a turn that takes long, times nothing out. on_before_sleep runs last:
+ * it ends the turn (client/clients.h), looks at what was handed over, and at the drain. Between them the callbacks of clients,
+ * servers, the resolver, the script's timers and the master's orders only gather work. Nothing in a turn waits.
+ *
+ * A worker's life: worker_init builds all parts, lowest floor first. serve loads the first script, waits for the first answers of its
+ * discoveries (succession_wait), and only then is ready: with a master it says READY, without one it opens the listeners itself. From
+ * then on it does what orders bring: clients, reloads (succession.c), the end (drain.c). worker_release takes the parts down in the
+ * opposite order: clients first, since they are owed outcomes; then the turn with its flows and scripts; then servers and names.
+ *
+ * Commands use a worker too, without clients or servers (worker_tools.h): what a script would do there is what it does in the daemon.
+ */
 #include "worker/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdio.h>
@@ -10,7 +26,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "client/client.h"
+#include "client/clients.h"
 #include "net/bind.h"
 #include "worker/orders.h"
 #include "worker/worker_state.h"
@@ -19,6 +35,7 @@ enum { ARENA = 1024 * 1024 };
 
 static const double SWEEP_EVERY = 1.0; /* seconds */
 
+/* The time of this turn, for all parts. */
 static void set_now(struct worker *w)
 {
     w->turn.now = w->backends.now = process_clock();
@@ -49,9 +66,10 @@ static void on_refused(void *arg)
 static void take_accepted(void *arg, int fd, uint32_t listener)
 {
     struct worker *w = arg;
+    assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
-    if (has_room && w->turn.clients_n < w->options.max_conns) {
-        client_create(&w->turn, fd)->listener = listener;
+    if (has_room && w->clients.n < w->options.max_conns) {
+        client_create(&w->clients, fd)->listener = listener;
         return;
     }
     listener_refuse(fd);
@@ -61,6 +79,7 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
         on_refused(w);
 }
 
+/* A doors_rested_fn. */
 static void on_rested(void *arg)
 {
     struct worker *w = arg;
@@ -81,8 +100,9 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     struct worker *w = prepare->data;
     (void)loop;
     (void)events;
+    assert(w->turn.now == w->backends.now);
     succession_look(w);
-    turn_end(&w->turn);
+    clients_end_turn(&w->clients);
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
@@ -130,17 +150,29 @@ void worker_watch_loop(struct worker *w)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-struct turn_limits worker_limits(const struct options *o)
+static struct turn_limits turn_limits(const struct options *o)
+{
+    return (struct turn_limits){.max_value = o->max_value,
+                                .function_bytes = o->client_buffer,
+                                .strict_keys = o->strict_keys};
+}
+
+static struct clients_limits clients_limits(const struct options *o)
 {
     uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
-    return (struct turn_limits){.allow_flush = (enum turn_flush)o->allow_flush,
-                                .max_value = o->max_value,
-                                .client_buffer = o->client_buffer,
-                                .input_buffer =
-                                    o->input_buffer > two_values ? o->input_buffer : two_values,
-                                .keepalive = o->keepalive,
-                                .version_answer = o->version_answer,
-                                .strict_keys = o->strict_keys};
+    return (struct clients_limits){.allow_flush = (enum clients_flush)o->allow_flush,
+                                   .rules = {o->max_value, o->strict_keys},
+                                   .client_buffer = o->client_buffer,
+                                   .input_buffer =
+                                       o->input_buffer > two_values ? o->input_buffer : two_values,
+                                   .keepalive = o->keepalive,
+                                   .version_answer = o->version_answer};
+}
+
+void worker_set_limits(struct worker *w, const struct options *o)
+{
+    w->turn.limits = turn_limits(o);
+    w->clients.limits = clients_limits(o);
 }
 
 /* What scripts call the listeners. */
@@ -167,7 +199,8 @@ static void release_names(const char **names)
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
-    struct turn_limits limits = worker_limits(o);
+    struct turn_limits limits = turn_limits(o);
+    struct clients_limits clients = clients_limits(o);
     struct board_worker *part = &seat->board->parts[seat->part];
     *w = (struct worker){.seat = seat,
                          .row = &part->row,
@@ -186,18 +219,19 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.resolver = &w->names.resolver;
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
+    clients_init(&w->clients, &w->turn, &clients);
     w->stats = (struct stats_source){.board = seat->board,
-                                     .turn = &w->turn,
+                                     .clients = &w->clients,
                                      .options = &w->options,
                                      .script = &w->succession.script,
                                      .pid = seat->channel < 0 ? getpid() : getppid()};
     w->user_us_before = w->row->user_us;
     w->system_us_before = w->row->system_us;
-    w->turn.stats = stats_answer;
-    w->turn.about = &w->stats;
+    w->clients.stats = stats_answer;
+    w->clients.about = &w->stats;
     arrivals_init(&w->arrivals, &part->handover);
-    w->turn.shut = arrivals_close;
-    w->turn.shuts_for = &w->arrivals;
+    w->clients.shut = arrivals_close;
+    w->clients.shuts_for = &w->arrivals;
     drain_init(w);
     succession_init(w);
     set_now(w);
@@ -207,6 +241,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .arena = &w->arena,
                                    .row = w->row,
                                    .turn = &w->turn,
+                                   .clients = &w->clients,
                                    .max_value = o->max_value,
                                    .strict_keys = o->strict_keys,
                                    .connections = o->connections,
@@ -232,6 +267,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
 
 void worker_release(struct worker *w)
 {
+    clients_release(&w->clients);
     turn_release(&w->turn);
     succession_drop(w);
     backends_release(&w->backends);
@@ -243,9 +279,10 @@ void worker_release(struct worker *w)
     ev_loop_destroy(w->loop);
 }
 
-/* The first script is in use from now on: clients may come. */
+/* I15: the first script is in use from now on, so clients may come. */
 static void become_ready(struct worker *w)
 {
+    assert(w->succession.pending && !w->succession.script);
     succession_use(w);
     w->row->ready = 1;
     if (w->seat->channel >= 0) {

@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "worker/worker_state.h"
 
-/* One that was opened. */
+/* A worker with its seat, for a command. */
 struct opened {
     struct worker worker; /* first: what the caller has is this one's address, too */
     struct worker_seat seat;
@@ -57,9 +57,11 @@ bool worker_use(struct worker *w, const char *path, const char *text, size_t len
     return s;
 }
 
+/* The parts stay the worker's. */
 struct worker_parts worker_parts(struct worker *w)
 {
-    return (struct worker_parts){w->loop, &w->backends, &w->turn, w->succession.script};
+    return (struct worker_parts){&w->clients, w->loop, &w->backends, &w->turn,
+                                 w->succession.script};
 }
 
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)

@@ -14,8 +14,9 @@
 
 #include "backend/conn.h"
 #include "backend/pool.h"
-#include "client/client.h"
+#include "client/clients.h"
 #include "route/generation.h"
+#include "route/kinds.h"
 
 enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_STEPS = 400 };
 
@@ -27,6 +28,7 @@ static struct {
     struct arena arena;
     struct backends backends;
     struct turn turn;
+    struct clients clients;
     struct pool *pools[POOLS];
     struct generation generation;
     char letter; /* of the next client */
@@ -114,10 +116,11 @@ static struct pool *make_pool(const int *which)
 static void worker_start(uint8_t how)
 {
     static struct board_worker part;
-    struct turn_limits limits = {.allow_flush = FLUSH_NEAR,
-                                 .max_value = VALUE_LIMIT,
-                                 .client_buffer = how & 2 ? 2048 : 256 * 1024,
-                                 .input_buffer = SIZE_MAX};
+    struct turn_limits limits = {.max_value = VALUE_LIMIT};
+    struct clients_limits of_clients = {.allow_flush = FLUSH_NEAR,
+                                        .rules = {.max_value = VALUE_LIMIT},
+                                        .client_buffer = how & 2 ? 2048 : 256 * 1024,
+                                        .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
     memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
     worker.letter = 'a';
@@ -129,10 +132,11 @@ static void worker_start(uint8_t how)
     worker.backends.now = now;
     worker.backends.log.burst = 0;
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
-    worker.turn.log.burst = 0;
+    clients_init(&worker.clients, &worker.turn, &of_clients);
+    worker.clients.log.burst = 0;
     worker.turn.now = now;
     worker.turn.trace = trace;
-    worker.turn.stats = no_stats;
+    worker.clients.stats = no_stats;
     worker.pools[0] = make_pool((const int[]){0, 1, -1});
     worker.pools[1] = make_pool((const int[]){1, 2, -1});
     generation_init(&worker.generation, route, retire, NULL);
@@ -145,6 +149,7 @@ static void worker_start(uint8_t how)
 
 static void worker_stop(void)
 {
+    clients_release(&worker.clients);
     turn_release(&worker.turn);
     for (int i = 0; i < POOLS; i++) pool_destroy(worker.pools[i]);
     backends_release(&worker.backends);
@@ -156,7 +161,7 @@ static void worker_stop(void)
 static void step(void)
 {
     worker.backends.now = worker.turn.now = now;
-    turn_end(&worker.turn);
+    clients_end_turn(&worker.clients);
     ev_run(worker.loop, EVRUN_NOWAIT);
     game.shed = (uint32_t)worker.turn.row->clients_shed;
     for (int i = 0; i < SERVERS * SERVER_CONNS; i++)
@@ -173,7 +178,7 @@ static void step(void)
 static void reload(uint8_t how)
 {
     struct pool *old = worker.pools[1];
-    turn_end(&worker.turn);
+    clients_end_turn(&worker.clients);
     worker.how ^= how & 4;
     for (int i = 0; i < SERVERS; i++) servers[i].one = false; /* not of all pools */
     worker.pools[1] = make_pool(how & 1 ? (const int[]){1, -1} : (const int[]){1, 2, -1});
@@ -194,7 +199,7 @@ static void player_come(struct player *c, uint8_t how)
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     if (how & 1) check(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0);
     *c = (struct player){.fd = pair[0], .letter = worker.letter++, .heads = 1};
-    client_create(&worker.turn, pair[1]);
+    client_create(&worker.clients, pair[1]);
 }
 
 static void player_end(struct player *c, uint8_t how)
@@ -234,7 +239,7 @@ static bool is_idle(const struct server *s)
 /* Bytes that nobody asked for, at a moment when the worker owes and awaits nothing. */
 static void speak_unasked(struct server *s, struct server_conn *c)
 {
-    turn_end(&worker.turn);
+    clients_end_turn(&worker.clients);
     if (c->fd < 0 || c->out.len || c->poisoned || !is_idle(s)) return;
     server_read(s, c, SIZE_MAX);
     if (c->out.len || is_hung_up(c)) return;
@@ -379,8 +384,8 @@ static void check_the_end(void)
         check(!p->ended || player_has_reason_to_end(p));
         check(p->wild || game.shed || (player_is_answered(p) && p->in.len == 0));
     }
-    turn_end(&worker.turn);
-    check(worker.turn.used == 0 && !worker.turn.dirty);
+    clients_end_turn(&worker.clients);
+    check(worker.turn.used == 0 && !worker.clients.dirty);
 }
 
 /* --- a process --------------------------------------------------------------------------------- */

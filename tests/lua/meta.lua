@@ -1,7 +1,8 @@
---- Compares the types of lua/moongate/_meta.lua, and those beside it, with what scripts and tests really have: the
--- names on both sides; and the README, which must have them all. Run by tests/unit/script/meta_test.c in a script's state;
--- gets the paths of the types, with spaces between, and of the README; returns the differences as text.
-local paths, readme_path = ...
+--- Compares the types of lua/moongate/_meta.lua, and of the files beside it, with what scripts and tests really have:
+-- each name must stand on both sides, and in the references (lua/README.md and lua/moongate/test/README.md).
+-- tests/unit/script/meta_test.c runs it in a script's state. It gets the paths of the types and those of the references, with
+-- spaces between, and returns the differences as text.
+local paths, reference_paths = ...
 
 -- --- what _meta.lua says --------------------------------------------------------------------------
 
@@ -210,13 +211,17 @@ for name, difference in pairs { is = "does not have", said = "should not have" }
     end
 end
 
--- --- the README -----------------------------------------------------------------------------------
+-- --- the references -------------------------------------------------------------------------------
 
-local readme = {}
-for line in io.lines(readme_path) do readme[#readme + 1] = line end
-readme.text = table.concat(readme, "\n")
+local NAME = "lua/README.md"
 
--- How the names of each class stand there, in code: what comes right before them; any of several.
+local reference = {}
+for path in reference_paths:gmatch "%S+" do
+    for line in io.lines(path) do reference[#reference + 1] = line end
+end
+local text = table.concat(reference, "\n") .. "\n"
+
+-- How the names of each class are written there, in code: what stands right before them; any of several.
 local written = {
     moongate = { "mg." },
     ["moongate.replies"] = { "mg.reply." },
@@ -242,8 +247,8 @@ local written = {
     ["moongate.test.Expectation"] = { ":", "`" },
 }
 
--- As a word of its own, behind one of those.
-local function has(text, before, name)
+-- As a word of its own, after one of those.
+local function has(before, name)
     for _, start in ipairs(before) do
         local from = 1
         while from do
@@ -257,53 +262,60 @@ end
 
 for class, before in pairs(written) do
     for name in pairs(real[class] or {}) do
-        if not has(readme.text, before, name) then differ("README.md", "does not have", before[1] .. name) end
+        if not has(before, name) then differ(NAME, "does not have", before[1] .. name) end
     end
 end
 
-local examples = 0
-
--- A policy's options stand in the line of its name; the commands that rate_limit takes are those of by_command.
-local function line_of(policy)
-    for _, line in ipairs(readme) do
-        local names_of_line = line:match "^| (`mg%.[^|]*)"
-        if names_of_line and names_of_line:find("`mg%." .. policy .. "[ (]") then return line end
+-- The sections of policies, by policy: "### mg.set_ttl and mg.cap_ttl" is that of both.
+local sections, open = {}, {}
+for _, line in ipairs(reference) do
+    if line:find "^##" then
+        open = {}
+        for policy in line:gmatch "mg%.([%w_]+)" do
+            open[#open + 1] = policy
+            sections[policy] = ""
+        end
     end
-    return ""
+    for _, policy in ipairs(open) do sections[policy] = sections[policy] .. line .. "\n" end
 end
 
+-- A section names all options of its policy; the commands that rate_limit takes are those of by_command.
 for policy, known in pairs(policies) do
     for option in pairs(known) do
         local elsewhere = policy == "rate_limit" and policies.by_command[option]
-        if not elsewhere and not line_of(policy):find("%f[%w_]" .. option .. "%f[^%w_]") then
-            differ("README.md", ("mg.%s does not have"):format(policy), option)
+        if not elsewhere and not (sections[policy] or ""):find("%f[%w_]" .. option .. "%f[^%w_]") then
+            differ(NAME, ("mg.%s does not have"):format(policy), option)
         end
     end
 end
 
--- Its scripts, and the routes that its tables begin lines with, can be made as they stand there.
-local function try(what, text, ...)
-    local chunk, wrong = loadstring(text, "=README.md")
+-- Its scripts, and the examples of policies, can be made as they stand there.
+local function try(what, example, ...)
+    local chunk, wrong = loadstring(example, "=" .. NAME)
     local good, why = pcall(chunk or error, chunk and ... or wrong, select(2, ...))
-    if not good then differ("README.md", what, why) end
+    if not good then differ(NAME, what, why) end
 end
 
-for script in readme.text:gmatch "\n```lua\n(.-)\n```" do
-    if script:find 'require "moongate"' then try("a script", script) end
+for script in text:gmatch "\n```lua[^\n]*\n(.-)\n```" do
+    if script:find 'require "moongate"' and not script:find "moongate.test" then try("a script", script) end
 end
 
-local NAMES = "a, b, c, d, gutter, new, old, live, trial, near, far"
-for _, line in ipairs(readme) do
-    for call, name in (line:match "^| (`mg%.[^|]*)" or ""):gmatch "`(mg%.([%w_]+)[^`]*)`" do
-        if package.loaded["moongate.routes." .. name] and not call:find("...", 1, true) then
-            local given = {}
-            for _ in NAMES:gmatch "%w+" do given[#given + 1] = mg.pool { server } end
-            try(call, ("local mg, %s = ... return %s"):format(NAMES, call), mg, unpack(given))
-            examples = examples + 1
-        end
+local NAMES = "users, pages, gutter, old, new, cold, warm, near, far"
+local given = {}
+for _ in NAMES:gmatch "%w+" do given[#given + 1] = mg.pool { server } end
+
+for policy in pairs(sections) do
+    local uses = 0
+    for example in sections[policy]:gmatch "\n```lua part\n(.-)\n```" do
+        try("an example", ("local mg, %s = ... %s"):format(NAMES, example), mg, unpack(given))
+        if example:find("mg." .. policy, 1, true) then uses = uses + 1 end
     end
+    if uses == 0 then differ(NAME, "has no example of", "mg." .. policy) end
 end
-if examples < 30 then differ("README.md", "has few examples of policies:", examples) end
+for name in readonly.pairs(mg) do
+    local is_policy = package.loaded["moongate.routes." .. name]
+    if is_policy and not sections[name] then differ(NAME, "has no section of", "mg." .. name) end
+end
 
 table.sort(differences)
 return table.concat(differences, "\n")

@@ -383,7 +383,7 @@ t.describe("an expectation that fails", function()
         t.expect(function() return app:get("k").valeu end):raises "a reply has no 'valeu'"
         t.expect(function() app.sent = {} end):raises "an app has no 'sent' that can be set"
         t.expect(function() app:server "elsewhere" end):raises("it has: " .. A)
-        t.expect(function() t.it("inside", function() end) end):raises "not for inside of a test"
+        t.expect(function() t.it("inside", function() end) end):raises "cannot be called inside of a test"
         t.expect(function() app:ask "get a\r\nget b" end):raises "one line"
         t.expect(function() app:set("two words", "v") end):raises "a key is a string without spaces"
         t.expect(function() t.advance "x" end):raises "t.advance takes seconds"

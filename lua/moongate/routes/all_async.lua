@@ -1,6 +1,6 @@
---- all_async: ask all routes and wait for none: the client gets a miss at once.
--- (For a write that reads NOT_STORED or NOT_FOUND: nothing is known of it.)
--- A cas is compared by the first route; after a hit the others get the same without it. Nothing is made (N).
+--- all_async: send to all routes and wait for none: the client gets a miss at once.
+-- For a write that is NOT_STORED or NOT_FOUND, whatever happens to it.
+-- The first route compares a cas; after a hit the others get the request without it. N of mg makes nothing.
 --
 --     mg.all_async { east, west }
 local abi = require "moongate.abi"

@@ -1,7 +1,7 @@
 --- all_fastest: ask all routes; the first result that is no error counts.
--- Of only errors the last counts.
--- A cas is the first route's: it compares it, and after a hit the others get the same without it. What N of mg asks for
--- is made by the first; after its error, or with `hit` a miss, by the next, with `hit` by the last.
+-- When there are only errors, the last one counts.
+-- The first route compares a cas; after a hit the others get the request without it. For N of mg the first route makes
+-- the item; the next one does after its error. With `hit` a miss goes on too, and the last route makes the item.
 --
 --     mg.all_fastest { east, west }
 --     mg.all_fastest { east, west, hit = true }
@@ -11,7 +11,7 @@ local policy = require "moongate.policy"
 local C = abi.C
 
 local known = {
-    hit = policy.flag, -- true: the first hit; where there is none, the best result
+    hit = policy.flag, -- true: the first hit counts; without a hit the best result
 }
 
 --- @param spec table  1 to 64 routes

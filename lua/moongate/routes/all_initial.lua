@@ -1,7 +1,7 @@
---- all_initial: ask all routes; the first one's result counts, the others' are dropped.
+--- all_initial: ask all routes; the result of the first counts, the others are dropped.
 -- For writes to copies that nobody waits for.
--- A cas is the first route's: it compares it, and after a hit the others get the same without it. It makes what N of mg
--- asks for.
+-- The first route compares a cas; after a hit the others get the request without it. For N of mg the first route alone
+-- makes the item.
 --
 --     mg.all_initial { east, west }
 local abi = require "moongate.abi"

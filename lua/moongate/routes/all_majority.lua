@@ -1,7 +1,7 @@
 --- all_majority: ask all routes; the result on which more than half agree counts.
--- Where no more than half agree, the worst does.
--- A cas is the first route's: it compares it, and after a hit the others get the same without it. It makes what N of mg
--- asks for.
+-- When no more than half agree, the worst result counts.
+-- The first route compares a cas; after a hit the others get the request without it. For N of mg the first route alone
+-- makes the item.
 --
 --     mg.all_majority { east, west }
 local abi = require "moongate.abi"

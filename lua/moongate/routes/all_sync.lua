@@ -1,7 +1,7 @@
---- all_sync: ask all routes, wait for all; the worst result counts.
--- An error is worse than a no (not stored), a no than a miss, a miss than a hit.
--- A cas is the first route's: it compares it, and after a hit the others get the same without it. It makes what N of mg
--- asks for.
+--- all_sync: ask all routes and wait for all; the worst result counts.
+-- An error is worse than a refusal (NOT_STORED), a refusal worse than a miss, a miss worse than a hit.
+-- The first route compares a cas; after a hit the others get the request without it. For N of mg the first route alone
+-- makes the item.
 --
 --     mg.all_sync { east, west }
 local abi = require "moongate.abi"

@@ -1,13 +1,13 @@
---- big_value: values larger than a server takes, in parts.
+--- big_value: store values that are larger than the servers take, in parts.
 --
 --     mg.big_value { pages }
 --     mg.big_value { pages, threshold = 256 * 1024 }
 --
--- A value of more than `threshold` bytes is stored as parts of that size, and then, under its own key, an index. The
--- keys of the parts carry a hash of the whole value, so that two stores at once cannot be mixed up: a part that is
--- missing reads as a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete. Limits: 1,024
--- parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves the parts to
--- their exptime. The cas is the index's, and so are the marks of mg (W, X, Z).
+-- A value of more than `threshold` bytes is stored in parts of that size. An index is stored after them, under the
+-- value's own key. The keys of the parts contain a hash of the whole value, so that two stores at once cannot mix; when
+-- a part is lost, the value is a miss. For set, add, replace, cas, get, gets, gat, gats, mg (with v), touch, delete.
+-- Limits: 1,024 parts; keys of 228 bytes; append and prepend to such a value are errors; ms is not split; delete leaves
+-- the parts to their exptime. The cas of the value is that of the index, and so are the marks of mg (W, X, Z).
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -41,7 +41,7 @@ local function is_marked(flags)
     return band(low_half(flags), MARK) ~= 0
 end
 
--- What an index says; nil for any other response. Of mg without f the flags are not known.
+-- The fields of an index; nil for any other response. An answer to mg without f does not show the flags.
 local function read_index(res)
     local size = res:is_hit() and res.size
     if not size or size > INDEX_MOST or (res.flags ~= 0 and not is_marked(res.flags)) then return nil end
@@ -69,7 +69,7 @@ local function all_hit(responses)
     return true
 end
 
--- What mg says of the index: that it is stale, won, or won by somebody else.
+-- The marks of the index in an answer to mg: stale, won, or won by another client.
 local function marks_of(res)
     local marks = ""
     for _, mark in ipairs(MARKS) do
@@ -78,7 +78,7 @@ local function marks_of(res)
     return marks
 end
 
--- The whole value, or a miss.
+-- The whole value, or a miss when a part is lost.
 local function join(child, key, index, res, touches, exptime)
     local parts = call_each(child, for_parts(key, index, touches and request.gat or request.get, exptime))
     local len = 0
@@ -97,7 +97,7 @@ local function value_hash(at, serial)
     return (bit.tohex(tonumber(out[0] / 2ULL ^ 32)) .. bit.tohex(tonumber(out[0] % 2ULL ^ 32)))
 end
 
--- Stores the parts; the response that shows that one could not be, or nil.
+-- Stores the parts. Returns nil, or the first response that is no hit.
 local function store_parts(child, req, hash, threshold)
     local key, size, exptime = req.key, req.size, req.exptime
     local list = {}

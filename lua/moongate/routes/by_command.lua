@@ -1,5 +1,5 @@
---- by_command: a route for each command or group of commands.
--- A cas is one server's: gets, gats, cas and the meta commands want the same route.
+--- by_command: choose a route by command or group of commands.
+-- A cas belongs to one server: gets, gats, cas and the meta commands want the same route.
 --
 --     mg.by_command { get = replicas, delete = everywhere, incr = counters, default = main }
 local abi = require "moongate.abi"
@@ -14,9 +14,9 @@ local NONE = reply.error "no route for this command"
 local known = commands.readers(policy.child, { default = policy.child })
 
 --- Groups: get (get, gets, mg, me), update (set, add, replace, append, prepend, cas, ms), delete (delete, md),
--- arithmetic (incr, decr, ma), touch (touch, gat, gats), meta (mg, ms, md, ma, me). A command by itself goes before
--- meta, that before the others.
--- @param spec table  routes by name, and `default`, else an error
+-- arithmetic (incr, decr, ma), touch (touch, gat, gats), meta (mg, ms, md, ma, me). The more specific name wins: a
+-- single command before meta, meta before the other groups.
+-- @param spec table  routes by name, and `default`; without it the other commands get an error
 return function(spec)
     local _, options = policy.read("mg.by_command", spec, known, 0, 0)
     local children, shown = { options.default or NONE }, { options.default }

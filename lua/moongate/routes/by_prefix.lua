@@ -1,4 +1,4 @@
---- by_prefix: a route for each beginning of keys; the longest that fits counts.
+--- by_prefix: choose a route by the beginning of the key; the longest prefix that fits counts.
 --
 --     mg.by_prefix { { ["user:"] = users, ["user:vip:"] = vips }, default = rest }
 --     mg.by_prefix { { user = users, page = pages }, separator = ":", default = rest }
@@ -12,10 +12,10 @@ local C = abi.C
 local NONE = reply.error "no route for this key"
 
 local known = {
-    default = policy.child,        -- for all other keys; else they get an error
-    separator = policy.bytes(1, 16), -- look up what stands before it, whole
-    parts = policy.count(1, 100),  -- before the nth of them
-    anchor = policy.bytes(1, 250), -- what keys begin with, and is not looked up
+    default = policy.child,        -- for all other keys; without it they get an error
+    separator = policy.bytes(1, 16), -- the part of the key before it is looked up as a whole
+    parts = policy.count(1, 100),  -- the part before the nth one
+    anchor = policy.bytes(1, 250), -- keys begin with this, and the part after it is looked up
 }
 
 local function check(list)

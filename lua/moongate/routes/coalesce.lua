@@ -1,6 +1,6 @@
---- coalesce: equal gets in flight share one call.
+--- coalesce: equal gets that are in flight share one call.
 -- For keys that many clients ask for at once. A get that comes after a write of its key never shares a call from before
--- it. gets share a cas, which is the same for all of them.
+-- the write. gets share a cas, which is the same for all who ask.
 --
 --     mg.coalesce { users }
 local abi = require "moongate.abi"

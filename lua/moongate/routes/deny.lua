@@ -1,4 +1,4 @@
---- deny: refuse commands, keys, or keys that begin with something.
+--- deny: refuse commands, keys and prefixes.
 --
 --     mg.deny { users, commands = { "delete", "touch" }, prefixes = { "frozen:" }, error = "read-only for now" }
 local abi = require "moongate.abi"
@@ -30,7 +30,7 @@ local function by_command(children, names)
     return policy.route("deny", C.ROUTE_COMMAND, children, {}, words, { children[1] })
 end
 
---- @param spec table  a route, and what does not get there
+--- @param spec table  a route, and what is refused
 return function(spec)
     local children, options = policy.read("mg.deny", spec, known, 1, 1)
     local route, refusal = children[1], options.error or reply.error "denied"

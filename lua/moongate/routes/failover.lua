@@ -1,4 +1,4 @@
---- failover: try the next route when the one before errs, or misses.
+--- failover: try the next route when the one before fails, or misses.
 --
 --     mg.failover { users, gutter }
 --     mg.failover { near, far, on = { "timeout", "down", "miss" }, order = "shuffled", share = 0.1 }
@@ -11,16 +11,16 @@ local orders = { as_written = C.ORDER_AS_WRITTEN, shuffled = C.ORDER_SHUFFLED,
     least_failures = C.ORDER_LEAST_FAILURES }
 
 local known = {
-    on = policy.results,           -- kinds of result after which the next is tried
+    on = policy.results,           -- results after which the next child is tried
     tries = policy.count(1, 32),   -- children tried at most
     order = policy.one_of(orders), -- of the children behind the first
     share = policy.share,          -- of requests that may go beyond their first child
-    burst = policy.number(0, 1e9), -- so many more at once
+    burst = policy.number(0, 1e9), -- this many more at once
 }
 
---- The first child answers; after a result that `on` names (default "error") the next does. The last result counts,
--- but a miss is told rather than an error. The first child alone compares a cas, and a cas of another is not shown (see
--- the README); where a miss goes on, the last child makes what N of mg or ma asks for.
+--- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;
+-- but after only misses and errors the client gets the miss. The first child alone compares a cas, and the cas of
+-- another child is not shown (see lua/README.md). Where a miss goes on, the last child makes the item for N of mg, ma.
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)

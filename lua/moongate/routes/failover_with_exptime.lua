@@ -1,5 +1,5 @@
---- failover_with_exptime: another route where the first errs, in which keys live for a short while.
--- So that what a gutter holds is gone soon after the first route is well again.
+--- failover_with_exptime: as failover with two routes, but keys live only for a short time in the second.
+-- So what a gutter holds is gone soon after the first route works again.
 --
 --     mg.failover_with_exptime { users, gutter, ttl = 60 }
 local failover = require "moongate.routes.failover"
@@ -8,7 +8,7 @@ local set_ttl = require "moongate.routes.set_ttl"
 
 local known = {
     ttl = policy.ttl,              -- seconds that keys live in the second route
-    on = policy.results,           -- as of mg.failover, like the next two
+    on = policy.results,           -- as for mg.failover; so are the next two
     share = policy.share,
     burst = policy.number(0, 1e9),
 }

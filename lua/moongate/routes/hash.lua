@@ -1,4 +1,4 @@
---- hash: spread keys over routes of any sort, as a pool spreads them over servers.
+--- hash: spread keys over routes of any kind, as a pool spreads them over servers.
 --
 --     mg.hash { east, west, weights = { 2, 1 }, salt = "v2" }
 local abi = require "moongate.abi"
@@ -10,14 +10,14 @@ local C = abi.C
 local function names(value) return policy.list_of_bytes(value, 1, 255) end
 
 local known = {
-    distribution = options_of.choice(C.MG_DISTRIBUTION, "distribution"), -- these as of mg.pool
+    distribution = options_of.choice(C.MG_DISTRIBUTION, "distribution"), -- this and the next four as for mg.pool
     hash = options_of.choice(C.MG_HASH, "hash"),
     seed = policy.count(0, 2 ^ 53),
     hash_tag = policy.bytes(2, 2),
     hash_stop = policy.bytes(1, 15),
-    salt = policy.bytes(1, 255), -- put behind what is hashed
-    weights = policy.weights,    -- one a route
-    names = names,               -- of the routes on a ring; "1", "2" ... unless given
+    salt = policy.bytes(1, 255), -- appended to what is hashed
+    weights = policy.weights,    -- one for each route
+    names = names,               -- of the routes, on a ring; "1", "2" ... unless given
 }
 
 --- @param spec table  1 to 1000 routes, and options

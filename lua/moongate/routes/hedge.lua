@@ -1,6 +1,6 @@
---- hedge: ask a second route too when the first is slower than usual, or errs; the first good answer counts.
--- Only get, and mg with no flag that writes or is about a cas: anything else goes to the first route alone. A stale
--- item's win in an answer that is dropped is handed back.
+--- hedge: ask a second route too when the first is slower than usual, or fails; the first good answer counts.
+-- Only for get, and for mg without flags that write or ask for a cas. All else goes to the first route alone. When an
+-- answer is dropped that won the right to renew a stale item, that right is given back.
 --
 --     mg.hedge { near, far }
 --     mg.hedge { near, far, percentile = 0.99, least = 0.002, most = 0.1 }
@@ -10,9 +10,9 @@ local policy = require "moongate.policy"
 local C = abi.C
 
 local known = {
-    percentile = policy.share, -- of the first route's times, after which the second is asked
-    least = policy.seconds,    -- but not before
-    most = policy.seconds,     -- and not after; also as long as no times are known
+    percentile = policy.share, -- of the first route's times: then the second is asked
+    least = policy.seconds,    -- seconds: not earlier
+    most = policy.seconds,     -- seconds: not later; also used while no times are known
 }
 
 --- @param spec table  two routes, and options

@@ -1,6 +1,6 @@
---- key_split: copies of hot keys: each worker of each host reads one of them, and writes go to all.
--- Copy 0 is the key itself; copy n is the key with "::n" behind it. What is about a cas, and what may make an item as
--- it looks (N), belongs to copy 0 for all workers: there a cas is read and compared, before other copies are written.
+--- key_split: keep copies of hot keys: each worker of each host reads one of them, and writes go to all.
+-- Copy 0 has the key itself; copy n has "::n" after it. Requests with a cas, and those that make an item when they find
+-- none (N), belong to copy 0 for all workers: a cas is read and compared there, before other copies are written.
 --
 --     mg.key_split { users, replicas = 4, all_sync = true }
 local abi = require "moongate.abi"
@@ -12,14 +12,14 @@ local C = abi.C
 
 local known = {
     replicas = policy.count(2, 1000),
-    all_sync = policy.flag,        -- writes wait for all copies, and the worst result counts; else for their own copy
-    first_hit = policy.flag,       -- a read that misses its copy asks all others, and the first hit counts
-    id = policy.count(0, 2 ^ 53),  -- which copy is read: id modulo replicas; else by the host's name and the worker
+    all_sync = policy.flag,        -- writes wait for all copies, the worst result counts; else for the worker's own
+    first_hit = policy.flag,       -- a read that misses its copy asks all others; the first hit counts
+    id = policy.count(0, 2 ^ 53),  -- the copy to read: id modulo replicas; else by host name and worker
 }
 
 local reads = { get = true, gats = true, gat = true }
 
--- Copy 0 first; and a worker's own first.
+-- Two lists of the copies: one begins with copy 0, the other with the worker's own.
 local function copies(route, options)
     local host = abi.text(C.mg_host())
     local id = options.id or C.mg_hash_text(host, #host) + C.mg_worker(abi.script)
@@ -37,7 +37,7 @@ local function read_route(list, first_hit)
     return policy.route("failover", C.ROUTE_FAILOVER, { list[1], all }, { on = on, tries = 2, share = 1 })
 end
 
--- The copies in that order: reads ask the first, writes go to all.
+-- A route over the copies in this order: reads ask the first, writes go to all.
 local function route_over(list, options)
     local write = policy.route(options.all_sync and "all_sync" or "all_initial", C.ROUTE_ALL, list,
         { wait = options.all_sync and C.WAIT_ALL or C.WAIT_INITIAL })

@@ -1,14 +1,14 @@
---- l1_l2: a small near cache before a large one.
+--- l1_l2: a small near cache (L1) before a large one (L2).
 --
 --     mg.l1_l2 { near, far, exptime = 60 }
 --     mg.l1_l2 { near, far, exptime = 60, negative = 5 }
 --
 -- get: L1; on a miss L2, whose value is added to L1 in the background. With `negative` a miss of L2 leaves an entry in
--- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes, gat and gats too: L2, and L1 forgets the
--- key. Reads that L1 cannot answer for L2 (gets, mg but with v and f and only k, O, b, q, s beside them) go to L2
--- alone. So every cas is L2's, and what is made (N), stale (md with I) or renewed is so in L2: L1 gets no value of mg
--- that is. A key that is written while it is read is not added to L1 (see moongate.fill), and what a set puts there
--- goes again when another write came between.
+-- L1 that reads as a miss for so many seconds. set: L2, then L1. Other writes, also gat and gats: L2, and L1 forgets
+-- the key. Reads that L1 cannot answer go to L2 alone: gets, me, and mg unless it has v and f and no other flags than
+-- k, O, b, q, s. So every cas is L2's. Items that mg makes (N), that are stale (md with I) or being renewed are so in
+-- L2; their values are not added to L1. A key that is written while it is read is not added to L1 (see moongate.fill).
+-- When another write comes between, a set takes the key out of L1 again.
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
@@ -18,10 +18,10 @@ local reply = require "moongate.reply"
 local call, call_all, spawn, request = async.call, async.call_all, async.spawn, built.make
 local begin, is_doubtful = fill.begin, fill.is_doubtful
 
-local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- what a negative entry is
+local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- a negative entry
 
 local known = {
-    exptime = fill.exptime,            -- in L1: seconds, or "same" (as L2 has it; default; wants memcached 1.6.10)
+    exptime = fill.exptime,            -- in L1: seconds, or "same" (as in L2; the default; needs memcached 1.6.10)
     negative = policy.count(1, 86400), -- seconds
 }
 
@@ -31,7 +31,7 @@ local function is_nothing(res)
     return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
 end
 
--- A meta get that asks for no more than L1 knows.
+-- True for an mg that asks for no more than L1 knows.
 local function is_plain(req)
     return req:has_only_flags "vfkObqs" and req:has_flag "v" and req:has_flag "f"
 end
@@ -44,7 +44,7 @@ return function(spec)
     local put, place = fill.route(l1, fill.life(exptime), true)
     local filler = fill.into(l1, l2, exptime, false, put)
 
-    -- What L1 has may be old: L2 says. Nothing is put into L1, which has something; but what is wrong there goes.
+    -- The value in L1 may be old, so L2 decides. Nothing is added to L1, which has a value; but a wrong one is deleted.
     local function decide(req, near)
         fill.give_back(l1, req.key, near)
         local res = call(l2, req)

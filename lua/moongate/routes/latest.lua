@@ -1,6 +1,6 @@
---- latest: one of the routes, always the same on a host; where it errs, the next.
--- A cas is that of the host's first route (see mg.failover).
--- For copies that all hold everything: hosts spread over them, and each finds in its own what it has put there.
+--- latest: ask one of the routes, always the same one on a host; where it fails, the next.
+-- For copies that all hold everything: hosts spread over them, and each host finds in its own what it has stored.
+-- A cas belongs to the host's first route (see mg.failover).
 --
 --     mg.latest { east, west, south, tries = 2 }
 local abi = require "moongate.abi"
@@ -15,14 +15,14 @@ local function salt(value)
 end
 
 local known = {
-    on = policy.results,        -- kinds of result after which the next is tried, as of mg.failover
+    on = policy.results,        -- results after which the next is tried, as for mg.failover
     tries = policy.count(1, 32), -- routes tried at most
-    salt = salt,                -- another one spreads the hosts otherwise
+    salt = salt,                -- another salt spreads the hosts differently
     host = salt,                -- in place of this host's name
-    weights = policy.weights,   -- one a route
+    weights = policy.weights,   -- one for each route
 }
 
--- The routes in the order in which a host tries them: each has its score there, the highest is the first.
+-- The routes in the order in which a host tries them: by their scores on that host, highest first.
 local function ordered(children, host, weights)
     local scores, order = {}, {}
     for i, child in ipairs(children) do

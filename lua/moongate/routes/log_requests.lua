@@ -1,4 +1,4 @@
---- log_requests: a line in the log for each request, or for a share: what was asked, and what came of it.
+--- log_requests: write a line to the log for each request, or for a share of them, with its result.
 --
 --     mg.log_requests { users, share = 0.01, per_second = 5 }
 local abi = require "moongate.abi"
@@ -7,8 +7,8 @@ local policy = require "moongate.policy"
 local C = abi.C
 
 local known = {
-    share = policy.share,             -- of the requests
-    per_second = policy.count(1, 1000), -- lines at most; what is left out is counted in the log
+    share = policy.share,             -- share of the requests
+    per_second = policy.count(1, 1000), -- lines at most; the log counts what is left out
 }
 
 --- @param spec table  a route, and options

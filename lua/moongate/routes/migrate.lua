@@ -1,15 +1,15 @@
---- migrate: from one route to another, key by key, in a window of time.
+--- migrate: move from one route to another, key by key, in a window of time.
 --
 --     mg.migrate { users, new_users, start = 1767225600, interval = 3600 }
 --
--- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Four phases:
--- before `start` everything goes to the first route; then a key goes to the first until its moment, and to the second
--- from it on; from start + 2 interval on everything goes to the second. Between start and end deletes go to both, so
--- that nothing old comes back, whichever clock a proxy has: an error of either is the answer, else that it was there.
+-- Each key has a moment of its own: start + its hash modulo twice the interval, in seconds since 1970. Before `start`
+-- everything goes to the first route. Then a key goes to the first route until its moment, and to the second from then
+-- on. From start + 2 interval on everything goes to the second. Between start and end deletes go to both, so that
+-- nothing old comes back even when the clocks of proxies differ: an error of either is the answer, else a hit of one.
 --
--- A cas is that of the route which a key is at. A delete that compares one (md with C) asks that route first, and the
--- other only after a hit, without it. In the last 10 seconds before a key's moment no cas is shown that can be used: so
--- none of the first route is compared in the second, unless a client holds it for longer.
+-- A cas belongs to the route where its key is. A delete that compares one (md with C) asks that route first, and the
+-- other only after a hit, without the cas. In the last 10 seconds before a key's moment no usable cas is shown: so no
+-- cas of the first route is compared in the second, unless a client holds it for longer.
 local async = require "moongate.async"
 local policy = require "moongate.policy"
 

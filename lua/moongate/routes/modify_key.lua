@@ -11,21 +11,21 @@ local C = abi.C
 local bytes = policy.bytes(1, 250)
 
 local function pair(value)
-    if type(value) ~= "table" or #value ~= 2 then return nil, "takes two strings: what is there, what shall be" end
+    if type(value) ~= "table" or #value ~= 2 then return nil, "takes two strings: the old beginning and the new one" end
     return policy.list_of_bytes(value, 1, 250)
 end
 
 local known = {
     add = bytes,    -- put before every key
     ensure = bytes, -- put before keys that do not begin with it
-    strip = bytes,  -- taken away from keys that begin with it
-    replace = pair, -- { old, new }: in keys that begin with old
-    suffix = bytes, -- put behind every key
+    strip = bytes,  -- taken off keys that begin with it
+    replace = pair, -- { old, new }: the beginning old becomes new
+    suffix = bytes, -- put after every key
 }
 
 local WRONG = "the key that a policy made is empty or too long"
 
--- What is looked for, what is put, and how.
+-- The kind of edit, what it looks for, and what it puts there.
 local function edit_of(options)
     if options.ensure then return C.EDIT_ENSURE, options.ensure, options.ensure end
     if options.strip then return C.EDIT_REPLACE, options.strip, "" end
@@ -33,7 +33,7 @@ local function edit_of(options)
     return C.EDIT_ADD, "", options.add or ""
 end
 
---- @param spec table  a route, one of add, ensure, strip and replace, and perhaps suffix
+--- @param spec table  a route; one of add, ensure, strip and replace; suffix
 return function(spec)
     local children, options = policy.read("mg.modify_key", spec, known, 1, 1)
     local given = 0

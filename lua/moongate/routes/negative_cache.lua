@@ -1,6 +1,6 @@
---- negative_cache: remember for a moment which keys are not there, and do not ask for them again.
--- A write of a key by any worker of this machine forgets it at once; one by another machine, or past moongate, is seen
--- when the time is over.
+--- negative_cache: remember misses for a short time, and answer them without asking.
+-- A write by any worker of this machine makes its key's miss void at once. A write by another machine, or one that does
+-- not pass moongate, is seen when the time is over.
 --
 --     mg.negative_cache { users, 0.05 }
 --     mg.negative_cache { users, ttl = 0.05, keys = 10000 }

@@ -1,5 +1,5 @@
---- random: any of the routes, each time anew.
--- Requests that belong to one place (about a cas, or with N) go to the route that the key's hash picks.
+--- random: send each request to any of the routes, chosen anew each time.
+-- Requests that belong to one place (with a cas, or with N) go to the route that the key's hash picks.
 --
 --     mg.random { east, west }
 local abi = require "moongate.abi"

@@ -1,5 +1,5 @@
---- rate_limit: so many requests a second, over all or by commands, in each worker.
--- The route that answers what is over compares no cas, that is an error; a cas that it shows is one that no server has.
+--- rate_limit: let so many requests a second through, in all or by command, in each worker.
+-- The route for what is over the rate compares no cas: such a request gets an error. The cas that it shows is void.
 --
 --     mg.rate_limit { users, rate = 10000, update = { rate = 500, burst = 1000 }, over = "miss" }
 local abi = require "moongate.abi"
@@ -26,10 +26,10 @@ end
 
 local TEXT = "rate limit"
 
--- Names and groups of mg.by_command have their own rates; rate and burst are those of all other commands together.
+-- Names and groups as in mg.by_command may have their own rates; rate and burst count for all others together.
 local known = commands.readers(limit, {
     rate = rate,
-    burst = burst,             -- at once, after a pause; else what a second brings
+    burst = burst,             -- so many at once after a pause; else what a second brings
     over = policy.over(TEXT),  -- "error" (unless given), "miss", or another route
 })
 

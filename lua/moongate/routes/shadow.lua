@@ -1,5 +1,5 @@
---- shadow: send a share of requests, or of keys, to another route too; what that answers is dropped.
--- What compares a cas it gets without it, once the first route has done it; what makes an item as it looks (N) not.
+--- shadow: send a share of the requests, or of the keys, to another route too, and drop what that answers.
+-- A request that compares a cas goes there without the cas, after a hit of the first route; mg with N does not.
 --
 --     mg.shadow { users, to = new_users, share = 0.1 }
 --     mg.shadow { users, to = new_users, keys = { 0, 0.25 } }
@@ -26,7 +26,7 @@ local known = {
     to = policy.child,
     share = policy.share,        -- of the requests
     keys = keys,                 -- of the keys: always the same ones
-    most = policy.count(1, 1e9), -- requests that wait for the other route at once; more are left out
+    most = policy.count(1, 1e9), -- requests that may wait for the other route; more are left out
 }
 
 --- @param spec table  a route, and options

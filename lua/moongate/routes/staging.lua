@@ -1,11 +1,11 @@
---- staging: a pool on trial beside the one that serves: it gets the same load, and nobody waits for it.
+--- staging: put a pool on trial beside the one that serves: it gets the same load, and nobody waits for it.
 --
 --     mg.staging { users, new_users }
 --     mg.staging { users, new_users, exptime = 600 }
 --
--- The warm route answers everything. The staging route gets every write too, reads as well, and what it lacks after a
--- get that was a hit. What a write's success depends on the old value for (add, replace, cas) is set there once it was
--- stored. What belongs to one place (a cas, N) belongs to the warm route.
+-- The warm route answers everything. The staging route gets every write and read too, and after a get that was a hit
+-- the value, if it lacks it. A write that depends on the old value (add, replace, cas) is sent there as a set, once the
+-- warm route has stored it. Requests that belong to one place (a cas, N of mg) belong to the warm route.
 local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
@@ -16,7 +16,7 @@ local C = abi.C
 local call, spawn, request = async.call, async.spawn, built.make
 
 local known = {
-    -- Of what reads add: seconds, or "same" (as the warm route has it; default; wants memcached 1.6.10).
+    -- How long what reads add lives: seconds, or "same" (as in the warm route; the default; needs memcached 1.6.10).
     exptime = fill.exptime,
 }
 
@@ -55,7 +55,7 @@ return function(spec)
         return res
     end)
 
-    -- Also a meta set that adds or replaces. (What compares a cas, `both` sends to staging once the warm route has it.)
+    -- True also for an ms that adds or replaces. (An ms that compares a cas: `both` sends it on after a hit.)
     local function is_conditional(req)
         if conditional[req.command] then return true end
         if req.command ~= "ms" or req:has_flag "I" then return false end

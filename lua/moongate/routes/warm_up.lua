@@ -1,12 +1,12 @@
---- warm_up: a cold pool that is filled from a warm one.
+--- warm_up: fill a cold pool from a warm one.
 --
 --     mg.warm_up { new_users, users }
 --     mg.warm_up { new_users, users, exptime = 600 }
 --
--- get: the cold route; after anything but a hit the warm one, and its value is added to the cold one in the
--- background. gets, gat, gats and mg, whose answer only the cold route can give: the value is added there first, then
--- it is asked again. All other commands go to the cold route alone, so every cas is the cold route's. What makes an
--- item where there is none (mg and ma with N) asks the cold route without N, and with it once the warm one was asked.
+-- get: the cold route; after anything but a hit the warm one, whose value is added to the cold one in the background.
+-- gets, gat, gats and mg: only the cold route can answer them, so the value is added there first, then it is asked
+-- again. All other commands go to the cold route alone, so every cas is the cold route's. mg and ma with N, which make
+-- an item when they find none, ask the cold route without N, and with N once the warm route was asked.
 local async = require "moongate.async"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
@@ -14,7 +14,7 @@ local policy = require "moongate.policy"
 local call = async.call
 
 local known = {
-    -- Of what is added: seconds, or "same" (as the warm route has it; default; wants memcached 1.6.10).
+    -- How long what is added lives: seconds, or "same" (as in the warm route; the default; needs memcached 1.6.10).
     exptime = fill.exptime,
 }
 
@@ -22,7 +22,7 @@ local TRIES_MOST, WAITS_MOST = 3, 100
 
 local reads = { get = true, gets = true, gat = true, gats = true, mg = true }
 
--- The time that N of mg, ma gives what it makes; nil without N.
+-- The time to live of the item that mg or ma makes (N); nil without N.
 local function making(req)
     local command = req.command
     return (command == "mg" or command == "ma") and req:flag "N" or nil
@@ -35,7 +35,7 @@ return function(spec)
     local put, place = fill.route(cold, 1)
     local filler = fill.into(cold, warm, options.exptime or "same", false, put)
 
-    -- Waits until no copy is on its way that a hit could be, for a while.
+    -- Waits for a while, until no copy is on its way that a hit could be.
     local function wait()
         for _ = 1, WAITS_MOST do
             async.sleep(0.002)
@@ -44,7 +44,7 @@ return function(spec)
         end
     end
 
-    -- A hit that may be a copy that is about to be taken back is looked at again.
+    -- Asks again after a hit that may be a copy which is about to be taken back.
     local function ask_cold(req)
         fill.begin(place)
         local res = call(cold, req)
@@ -57,7 +57,7 @@ return function(spec)
         return res
     end
 
-    -- What counts is asked once.
+    -- For ma: a count is asked for once.
     local function call_cold(req)
         return call(cold, req)
     end

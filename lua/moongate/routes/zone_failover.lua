@@ -1,5 +1,5 @@
---- zone_failover: the local zone first; where that errs, all others at once, and the first that does not err counts.
--- A cas is the local zone's, as the first child's of mg.failover.
+--- zone_failover: ask the local zone first; where that fails, all others at once: the first result but errors counts.
+-- A cas belongs to the local zone, as to the first child of mg.failover.
 --
 --     mg.zone_failover { here = "a", zones = { a = pool_a, b = pool_b, c = pool_c }, on = { "error", "miss" } }
 local abi = require "moongate.abi"
@@ -21,8 +21,8 @@ end
 
 local known = {
     zones = zones,
-    here = function(value) return value end, -- the local one's name
-    on = policy.results,                     -- kinds of result after which the others are asked, as of mg.failover
+    here = function(value) return value end, -- the name of the local zone
+    on = policy.results,                     -- results after which the others are asked, as for mg.failover
 }
 
 -- The local zone's route, and the others' by their names.
@@ -41,7 +41,7 @@ local function split(options)
     return near, others
 end
 
---- With "miss" in `on` the first hit of the others counts.
+--- With "miss" in `on`, the first hit of the others counts.
 -- @param spec table  options
 return function(spec)
     local _, options = policy.read("mg.zone_failover", spec, known, 0, 0)

@@ -1,4 +1,4 @@
---- app: a script at work in a test: its clients, its (fake) servers, and what it has sent to them.
+--- app: a script that a test has loaded: its clients, its fake servers, and what it has sent to them.
 local class = require "moongate.test.class"
 local clock = require "moongate.test.clock"
 local digits = require "moongate.test.digits"
@@ -10,11 +10,11 @@ local where = require "moongate.where"
 
 local M = {}
 
-local PATIENCE = 600 -- seconds that a reply is waited for
+local PATIENCE = 600 -- seconds to wait for a reply
 
 -- --- clients --------------------------------------------------------------------------------------
 
--- Replies in their order: each takes its bytes from what came.
+-- Fills replies in their order from the bytes that came.
 local function read_replies(client)
     local waiting = client.waiting
     while waiting[1] do
@@ -44,11 +44,11 @@ end
 
 local function check_line(line)
     if type(line) ~= "string" or line == "" or line:find "[\r\n]" then
-        where.fail "a request is one line without its end; the value comes behind it"
+        where.fail "a request is one line without its end; its value is the next argument"
     end
 end
 
--- Sends a request; its reply, which is to come.
+-- Sends a request. Returns its reply, which is still to come.
 local function send(client, line, value)
     check_line(line)
     local words = memcached.words(line)
@@ -70,8 +70,8 @@ end
 
 local methods = {}
 
---- Sends a request (one line, without its end, and a value where it takes one) and waits for its reply; meanwhile the
--- clock goes on.
+--- Sends a request (one line, without its end, and a value where the command takes one) and waits for its reply;
+-- meanwhile the clock goes on.
 function methods.ask(self, line, value)
     local made = send(self, line, value)
     if not made.is_whole then
@@ -83,29 +83,29 @@ function methods.ask(self, line, value)
     return made
 end
 
---- The same, but does not wait: the reply is there once the clock has gone on far enough.
+--- The same, but does not wait: the reply is there once the clock has moved far enough.
 function methods.begin(self, line, value)
     return send(self, line, value)
 end
 
---- Sends bytes as they are; nothing is read.
+--- Sends bytes as they are; reads nothing.
 function methods.write(self, bytes)
     stage.write(self.app.number, self.wire, bytes)
     clock.settle()
 end
 
---- Goes away, whatever it waits for.
+--- Closes the client's connection, whatever it waits for.
 function methods.hang_up(self)
     stage.hang_up(self.app.number, self.wire)
     self.is_closed = true
     clock.settle()
 end
 
--- --- get, set ...: the line is made of the arguments -------------------------------------------------
+-- --- get, set ...: they make the line of their arguments -------------------------------------------------
 
 local function check_key(key)
     if type(key) ~= "string" or key == "" or key:find "[%z\r\n ]" then
-        where.fail(("a key is a string without spaces, not %s; ask sends anything"):format(tostring(key)))
+        where.fail(("a key is a string without spaces, not %s; use ask to send anything else"):format(tostring(key)))
     end
 end
 
@@ -165,7 +165,7 @@ end
 
 local app_methods, getters = {}, {}
 
--- An app is its first client, too.
+-- An app is also its first client.
 for name, method in pairs(methods) do
     app_methods[name] = function(self, ...) return method(self.first, ...) end
 end
@@ -181,7 +181,7 @@ local function names(servers)
     return table.concat(list, ", ")
 end
 
---- The server of that name, as the script's pools have it: "10.0.0.1:11211".
+--- The fake server of that name, as in the script's pools: "10.0.0.1:11211".
 function app_methods.server(self, name)
     local found = self.by_name[name]
     if not found then
@@ -190,7 +190,7 @@ function app_methods.server(self, name)
     return found
 end
 
---- The requests that servers were sent, in their order: { server, line, value } each.
+--- The requests that servers were sent, in order: { server, line, value } each.
 function getters.sent(self)
     local list = {}
     for i = self.forgotten + 1, #self.journal do
@@ -203,13 +203,13 @@ end
 --- True when its first client's connection has ended.
 function getters.is_closed(self) return self.first.is_closed end
 
---- Begins `sent` anew.
+--- Empties `sent`.
 function app_methods.forget(self)
     self.forgotten = #self.journal
 end
 
 --- Where a request would go, and why, without sending it: { route, pool, server, request ... } as `moongate explain`
--- says.
+-- shows it.
 function app_methods.explain(self, line, value)
     check_line(line)
     local fields = {}
@@ -245,7 +245,7 @@ local function settle(app, is_waiting)
     end
 end
 
--- When something is due next, as elapsed.
+-- When something is due next, in seconds since the test began; or nil.
 local function due(app)
     local alarm = stage.next_alarm(app.number)
     local at = alarm and clock.elapsed() + math.max(alarm, 0)
@@ -256,8 +256,8 @@ local function due(app)
     return at
 end
 
---- Another script, or the same one as it is now, takes over as on a reload. Raises an error when it does not load: then
--- the one in use goes on.
+--- Another script, or a new version of the same one, takes over as on a reload. Raises an error when it does not load;
+-- then the old one goes on.
 function app_methods.reload(self, path, text)
     local good, wrong = stage.reload(self.number, path, text)
     if not good then where.fail(wrong) end
@@ -269,10 +269,10 @@ local new_app = class("an app", app_methods, getters)
 
 M.methods, M.client_methods, M.getters = app_methods, methods, getters
 
---- Loads a script; nil and why not.
--- @param path string     as shown
--- @param text string     what the file holds
--- @param options table   servers: what mg.servers is
+--- Loads a script. Returns the app, or nil and why it does not load.
+-- @param path string     as messages name it
+-- @param text string     the text of the file
+-- @param options table   servers: the value of mg.servers
 function M.load(path, text, options)
     local number, wrong = stage.open(path, text, options.servers)
     if not number then return nil, wrong end

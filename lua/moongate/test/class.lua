@@ -1,11 +1,11 @@
---- class: objects with methods and fields whose misspelt names are errors.
+--- class: objects with methods and fields; to use a misspelt name is an error.
 local where = require "moongate.where"
 
 --- Makes objects of one kind.
 -- @param name string      as messages say it: "a server"
 -- @param methods table    by name
--- @param getters table    by name: functions of the object that give a field's value
--- @return function  of a table of plain fields; returns the object
+-- @param getters table    by name: functions of the object that return a field's value
+-- @return function  takes a table of plain fields and returns the object
 return function(name, methods, getters)
     getters = getters or {}
     local metatable = { __metatable = name }

@@ -1,9 +1,9 @@
---- clock: the time of a test, which stands still but for t.advance and for waiting; and the workers that live in it.
+--- clock: the time of a test, which moves only with t.advance and while a test waits; and the workers that live in it.
 local stage = require "moongate.stage"
 
 local M = {}
 
--- What moves at all: { settle = function(self), due = function(self) }, in their order.
+-- What moves with the time: { settle = function(self), due = function(self), close = function(self) }, in order.
 local parts = {}
 local elapsed = 0
 
@@ -13,32 +13,32 @@ M.now = stage.wall
 --- Seconds since the test began.
 function M.elapsed() return elapsed end
 
-local began -- with a real clock: when it did
+local began -- with a real clock: when it began
 
---- Time is real from here on: it passes by itself, and run waits for it.
+--- Makes time real: it passes by itself, and run waits for it.
 function M.be_real()
     began = stage.wall()
     M.elapsed = function() return stage.wall() - began end
 end
 
---- Another test begins: nothing is left of the last one.
+--- Another test begins: closes everything of the last one.
 function M.reset()
     for _, part in ipairs(parts) do part:close() end
     parts, elapsed = {}, 0
 end
 
---- Something that moves with the time. settle(): everything that happens now; due(): when its next is, as elapsed, or
--- nil; close(): the test is over.
+--- Adds something that moves with the time. settle(): lets happen what happens now; due(): when it is due next, as
+-- elapsed, or nil; close(): the test is over.
 function M.add(part)
     parts[#parts + 1] = part
 end
 
---- Lets happen what happens now. is_waiting: sleeps, in real time, until something does.
+--- Lets everything happen that is due now. is_waiting: sleeps, in real time, until something happens.
 function M.settle(is_waiting)
     for _, part in ipairs(parts) do part:settle(is_waiting) end
 end
 
--- When the next thing is to happen, but not later than `limit`.
+-- When the next thing is due, at most `limit`.
 local function next_due(limit)
     for _, part in ipairs(parts) do
         local due = part:due()
@@ -47,10 +47,10 @@ local function next_due(limit)
     return limit
 end
 
--- Alarms that are not known of are found by going there in small steps.
+-- Alarms that due() does not know are found by moving in small steps.
 local STEPS, LEAST = 2000, 0.001
 
--- Timers fire when their time is over, not when it ends, and C's clock has whole nanoseconds: so much further on, all
+-- Timers fire after their time, not at it, and C's clock has whole nanoseconds. With this much added, everything
 -- that is due at a moment has happened.
 local OVER = 1e-8
 
@@ -60,7 +60,7 @@ local function run_real(seconds, is_over)
     while M.elapsed() < target and not (is_over and is_over()) do M.settle(true) end
 end
 
---- Moves on until `seconds` have passed, or until is_over() is true. Everything in between happens in its order.
+--- Moves on until `seconds` have passed, or until is_over() is true. Everything in between happens in order.
 function M.run(seconds, is_over)
     if began then
         run_real(seconds, is_over)

@@ -1,5 +1,5 @@
---- expect: what a test says about a reply or any value: `t.expect(reply):is_hit "v"`, `t.expect(app.sent):equals {}`.
--- What fails says what was expected, what came, and which way the request took.
+--- expect: what a test expects of a reply or any value: `t.expect(reply):is_hit "v"`, `t.expect(app.sent):equals {}`.
+-- A failure shows what was expected, what came, and which way the request took.
 local class = require "moongate.test.class"
 local reply = require "moongate.test.reply"
 local show = require "moongate.show"
@@ -18,7 +18,7 @@ local function short(text)
     return #text <= 300 and show.string(text) or show.string(text:sub(1, 300)) .. ("... (%d bytes)"):format(#text)
 end
 
--- What a request's servers were sent and what they answered.
+-- Adds what servers were sent for a request, and what they answered.
 local function add_calls(lines, made)
     local journal = made.app.journal
     for i = made.sent_from, math.min(made.sent_to, #journal) do
@@ -32,7 +32,7 @@ local function add_calls(lines, made)
     if made.sent_from > math.min(made.sent_to, #journal) then add(lines, "sent", "nothing, to no server") end
 end
 
---- Lines about a reply: what was asked, what came, by which way.
+--- Lines about a reply: what was asked, what came, and the way of the request.
 function M.way(made)
     local lines = {}
     add(lines, "asked", show.lines(made.line))
@@ -47,14 +47,14 @@ end
 
 -- --- failing --------------------------------------------------------------------------------------
 
-local last -- the app that was loaded last
+local last -- the last app that was loaded
 
---- What is shown when something fails that is no reply: the last request to that app.
+--- Sets the app whose last request is shown when an expectation about another value fails.
 function M.watch(app)
     last = app
 end
 
--- What the expectation is about: nil, too.
+-- The value that the expectation is about; may be nil.
 local function value_of(self)
     return rawget(self, "value")
 end
@@ -92,7 +92,7 @@ local function expect_kind(self, what, kind, text)
     return made
 end
 
---- Found, stored, done; with that value, where one is given.
+--- Found, stored, done; with that value, if given.
 function methods.is_hit(self, value)
     local made = expect_kind(self, "is_hit", "hit", "a hit")
     if value ~= nil and made.value ~= value then
@@ -103,10 +103,10 @@ end
 --- Not found.
 function methods.is_miss(self) expect_kind(self, "is_miss", "miss", "a miss") end
 
---- A plain no: NOT_STORED, EXISTS.
+--- Refused: NOT_STORED, EXISTS.
 function methods.is_refused(self) expect_kind(self, "is_refused", "refused", "a refusal") end
 
---- SERVER_ERROR, CLIENT_ERROR or ERROR; with that text in it, where one is given.
+--- SERVER_ERROR, CLIENT_ERROR or ERROR; with that text in it, if given.
 function methods.is_error(self, text)
     local made = expect_kind(self, "is_error", "error", "an error")
     if text and not made.error:find(text, 1, true) then
@@ -117,7 +117,7 @@ end
 --- Nothing has come yet.
 function methods.is_waiting(self) expect_kind(self, "is_waiting", "waiting", "nothing yet") end
 
---- These bytes, all of them.
+--- Exactly these bytes.
 function methods.is(self, bytes)
     local made = replied(self, "is")
     if made.text ~= bytes then fail(self, show.string(bytes), show.string(made.text)) end
@@ -172,7 +172,7 @@ function methods.contains(self, part)
     end
 end
 
---- A function that raises an error; with that text in it, where one is given.
+--- A function that raises an error; with that text in it, if given.
 function methods.raises(self, text)
     if type(value_of(self)) ~= "function" then
         where.fail("raises is for functions, not for " .. show.value(value_of(self)))
@@ -186,7 +186,7 @@ end
 
 local new = class("an expectation", methods)
 
---- Something to say about a value.
+--- Begins an expectation about a value.
 function M.expect(value)
     return new { value = value }
 end

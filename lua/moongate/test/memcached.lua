@@ -1,11 +1,11 @@
---- memcached: a small memcached in memory, for tests: text protocol and the usual flags of meta commands.
--- It keeps items with flags, expiry and cas, and forgets nothing before its time.
+--- memcached: a small memcached in memory, for tests: the text protocol and the usual flags of meta commands.
+-- It keeps items with flags, expiry and cas, and evicts nothing.
 local clock = require "moongate.test.clock"
 local digits = require "moongate.test.digits"
 
 local M = {}
 
-local MONTH = 60 * 60 * 24 * 30 -- a longer exptime is a date
+local MONTH = 60 * 60 * 24 * 30 -- a larger exptime is a date
 
 -- When an item with that exptime ends, in seconds since 1970; nil: never.
 local function ends_at(exptime)
@@ -20,7 +20,7 @@ function M.new()
     return { items = {}, cas = 0 }
 end
 
---- The item of a key: { value, flags, cas, ends }; nil when there is none any more.
+--- The item of a key: { value, flags, cas, ends }; nil when there is none, or it has expired.
 function M.item(store, key)
     local item = store.items[key]
     if item and item.ends and item.ends <= clock.now() then
@@ -42,7 +42,7 @@ local function change(store, item, value)
     item.value, item.cas = value, store.cas
 end
 
--- What a storage command does: "STORED", "NOT_STORED", "EXISTS" or "NOT_FOUND". cas: only over that one.
+-- Stores as that command does: "STORED", "NOT_STORED", "EXISTS" or "NOT_FOUND". cas: only over an item with it.
 local function store_as(store, mode, key, value, flags, exptime, cas)
     local item = M.item(store, key)
     if cas then
@@ -153,7 +153,7 @@ local function decode(text)
     return table.concat(out)
 end
 
--- Flags by their letter, from word `first` on, and the letters in their order.
+-- The flags from word `first` on, by letter; and the letters in order.
 local function read_flags(words, first)
     local flags, order = {}, {}
     for i = first, #words do
@@ -168,7 +168,7 @@ local function ttl(item)
     return item.ends and ("%.0f"):format(math.ceil(item.ends - clock.now())) or "-1"
 end
 
--- What each flag gives back, given the item (nil: a miss, which has key and opaque only).
+-- What each flag shows of an item (nil: a miss, which has key and opaque only).
 local shown = {
     O = function(_, flags) return "O" .. flags.O end,
     k = function(_, _, words) return "k" .. words[2] end,
@@ -266,7 +266,7 @@ function M.answer(store, words, value)
     return command and command(store, words, value) or "ERROR"
 end
 
---- The answers to a request as if it was found (`value`: what a retrieval gets), or not found.
+--- The answer to a request as if the key was found (`value`: what a get returns); M.miss: as if it was not.
 function M.hit(words, value)
     local store = M.new()
     local flags = read_flags(words, words[1] == "ms" and 4 or 3)

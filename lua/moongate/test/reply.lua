@@ -1,4 +1,4 @@
---- reply: what a test's client got for one request: its bytes, and what they say.
+--- reply: what a test's client got for one request: the bytes, and what they mean.
 local class = require "moongate.test.class"
 local digits = require "moongate.test.digits"
 
@@ -6,7 +6,7 @@ local M = {}
 
 -- --- where a reply ends ---------------------------------------------------------------------------
 
--- The end of the line that begins at `from`, behind its CRLF; nil when it is not there yet.
+-- The place after the CRLF of the line that begins at `from`; nil when the line is not complete.
 local function line_end(bytes, from)
     local _, stop = bytes:find("\r\n", from, true)
     return stop and stop + 1
@@ -16,7 +16,7 @@ local function one_line(bytes)
     return line_end(bytes, 1)
 end
 
--- Values (or lines that begin with `word`), then a line that is none.
+-- Reads values (or lines that begin with `word`), then another line.
 local function lines_of(word, length_at)
     return function(bytes)
         local at = 1
@@ -42,7 +42,7 @@ local function meta(bytes)
     return behind <= #bytes + 1 and behind or nil
 end
 
--- Everything before an MN, which was asked for behind a quiet request.
+-- Everything before an MN, which was requested after a quiet request.
 local function until_noop(bytes)
     local at = 1
     while true do
@@ -59,8 +59,8 @@ local function never() return nil end
 local ends = { get = values, gets = values, gat = values, gats = values, stats = stats, mg = meta, ms = meta, md = meta,
     ma = meta, me = meta, quit = never }
 
---- How the reply to a request's words is read: a function of the bytes that came; it returns where what is behind the
--- reply begins, and how many bytes there are not its; nil while it is not whole. And what to send behind the request.
+--- How to read the reply to a request: a function of the bytes that came. It returns the place after the reply, and how
+-- many bytes there do not belong to a reply; nil while the reply is not complete. And what to send after the request.
 function M.reader(words)
     local command = words[1]
     local is_meta = ends[command] == meta
@@ -113,7 +113,7 @@ end
 
 local getters = {}
 
---- "hit", "miss", "refused" (a plain no: NOT_STORED, EXISTS), "error", "waiting" (nothing yet), "closed" or "nothing".
+--- "hit", "miss", "refused" (NOT_STORED, EXISTS), "error", "waiting" (nothing yet), "closed" or "nothing".
 function getters.kind(self)
     if not self.is_whole then return self.is_closed and "closed" or "waiting" end
     if self.text == "" then return "nothing" end
@@ -121,7 +121,7 @@ function getters.kind(self)
     return self.text:find "^%d+\r\n$" and "hit" or kinds[self.text:match "^[%u_]+"] or "error"
 end
 
---- Of its (first) value: the bytes, flags and cas; nil when there is none.
+--- The bytes, flags and cas of the first value; nil when there is none.
 function getters.value(self)
     if self.text:find "^%d+\r\n$" then return self.text:sub(1, -3) end
     return first_item(self).value
@@ -148,11 +148,11 @@ end
 
 M.getters = getters
 
---- An empty one. Plain fields: app, line (what was asked), text (all its bytes), seconds (how long it took), is_whole,
--- is_closed.
+--- Makes a reply that is still empty. Plain fields: app, line (what was asked), text (all its bytes), seconds (how long
+-- it took), is_whole, is_closed.
 M.new = class("a reply", {}, getters)
 
---- True for one of these.
+--- True for a reply.
 function M.is_reply(value)
     return type(value) == "table" and getmetatable(value) == "a reply"
 end

@@ -1,11 +1,11 @@
---- run: the program of `moongate test`: runs the tests of one file and says how each went.
+--- run: the program of `moongate test`: runs the tests of one file and reports each.
 local clock = require "moongate.test.clock"
 local sandbox = require "moongate.sandbox"
 local stage = require "moongate.stage"
 local suite = require "moongate.test.suite"
 local where = require "moongate.where"
 
--- The places in the user's files that an error came by, the innermost first; without the one that its text names.
+-- The places in the user's files that an error passed, innermost first; without the place that its text names.
 local function callers(text)
     local lines = {}
     for level = 3, 60 do
@@ -58,7 +58,7 @@ local function run(test)
     end
 end
 
---- path: the file; from: the number of the test to begin with; filter: what names must contain; safety: "safe" or
+--- path: the file; from: the number of the first test to run; filter: text that names must contain; safety: "safe" or
 -- "unsafe", for --unsafe-lua.
 return function(path, from, filter, safety)
     for number, test in ipairs(load(path, safety == "unsafe")) do

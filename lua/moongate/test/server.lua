@@ -1,4 +1,4 @@
---- server: a fake server of a test: a small memcached that can be told to fail, to be slow, or what to answer.
+--- server: a fake server of a test: a small memcached. A test can make it fail, be slow, or give other answers.
 local class = require "moongate.test.class"
 local clock = require "moongate.test.clock"
 local memcached = require "moongate.test.memcached"
@@ -11,7 +11,7 @@ local NEVER = math.huge
 
 -- --- its connections ------------------------------------------------------------------------------
 
--- Answers in their order: one that is late holds up those behind it.
+-- Sends answers in their order: one that is late holds up those after it.
 local function flush(connection)
     local queue = connection.queue
     while queue[1] and queue[1].at <= clock.elapsed() do
@@ -26,7 +26,7 @@ local function say(connection, bytes, delay, entry)
     flush(connection)
 end
 
--- What it does about a request, by its mode.
+-- What it does with a request, by its mode.
 local modes = {
     up = function(self, words, value) return memcached.answer(self.store, words, value) end,
     silent = function() return "", NEVER end,
@@ -46,7 +46,7 @@ local function next_mode(self)
     return mode
 end
 
--- A held answer is only made when the server is up again, so it does then what was asked.
+-- Carries out a request. A silent server does so when it is up again.
 local function serve(self, connection, words, line, value)
     if words[1] == "version" or words[1] == "mn" then -- moongate's own questions
         say(connection, memcached.answer(self.store, words), self.mode.kind == "silent" and NEVER or 0)
@@ -62,7 +62,7 @@ local function serve(self, connection, words, line, value)
     end
 end
 
--- The first whole request in the bytes that came; false when it is not whole.
+-- Takes the first request from the bytes that came; false when it is not complete.
 local function take_request(self, connection)
     local line, rest = connection.bytes:match "^(.-)\r\n()"
     if not line then return false end
@@ -78,7 +78,7 @@ local function take_request(self, connection)
     return true
 end
 
--- The connection of a wire, and its place; a new one when there is none.
+-- The connection of a wire, and its place; makes one when there is none.
 local function find(self, wire)
     for i, connection in ipairs(self.connections) do
         if connection.wire == wire then return connection, i end
@@ -88,7 +88,7 @@ local function find(self, wire)
     return new, #self.connections
 end
 
---- Bytes came on one of its connections, or its end.
+--- Takes bytes that came on one of its connections, or the end of that connection.
 function M.take(self, wire, bytes, is_end)
     local connection, at = find(self, wire)
     if is_end then table.remove(self.connections, at) end
@@ -111,7 +111,7 @@ function M.due(self)
     return due
 end
 
--- --- what tests tell it ---------------------------------------------------------------------------
+-- --- methods for tests --------------------------------------------------------------------------
 
 local methods = {}
 
@@ -127,7 +127,7 @@ local function expect_string(what, value)
     if type(value) ~= "string" then where.fail(("%s takes a string, not a %s"):format(what, type(value))) end
 end
 
---- Takes connections again, answers at once, and what it has not answered while it was silent; it still has its items.
+--- Takes connections again and answers at once, also what it owes from when it was silent. It still has its items.
 function methods.is_up(self)
     stage.refuse(self.number, self.name, false)
     set_mode(self, "up")
@@ -146,7 +146,7 @@ function methods.is_up(self)
     return self
 end
 
---- Closes its connections and takes no other.
+--- Closes its connections and refuses others.
 function methods.is_down(self)
     stage.refuse(self.number, self.name, true)
     for _, connection in ipairs(self.connections) do stage.hang_up(self.number, connection.wire) end
@@ -160,13 +160,13 @@ function methods.is_silent(self)
     return set_mode(self, "silent")
 end
 
---- Answers so many seconds later.
+--- Answers so many seconds late.
 function methods.is_slow(self, seconds, times)
     if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e8) then where.fail "is_slow takes seconds" end
     return set_mode(self, "slow", seconds, times)
 end
 
---- Answers that, whatever is asked; without the last CRLF. times: only so often, then as before.
+--- Answers this text, given without the last CRLF, whatever is asked. times: for so many requests, then as before.
 function methods.answers(self, text, times)
     expect_string("answers", text)
     return set_mode(self, "answers", text, times)
@@ -177,7 +177,7 @@ function methods.errs(self, text, times)
     return methods.answers(self, "SERVER_ERROR " .. (text or "out of memory"), times)
 end
 
---- Finds every key, with that value (none: an empty one); stores and deletes everything.
+--- Finds every key, with that value (an empty one unless given); stores and deletes everything.
 function methods.hits(self, value, times)
     if value ~= nil then expect_string("hits", value) end
     return set_mode(self, "hits", value, times)
@@ -196,20 +196,20 @@ function methods.put(self, key, value, flags, exptime)
     return self
 end
 
---- The value of a key; nil when it has none.
+--- The value of a key, or nil.
 function methods.value(self, key)
     local item = memcached.item(self.store, key)
     return item and item.value
 end
 
---- The item of a key: { value, flags, cas, ttl }; nil when there is none. ttl: seconds, or nil.
+--- The item of a key: { value, flags, cas, ttl }, or nil. ttl: seconds, or nil.
 function methods.item(self, key)
     local item = memcached.item(self.store, key)
     if not item then return nil end
     return { value = item.value, flags = item.flags, cas = item.cas, ttl = item.ends and item.ends - clock.now() }
 end
 
---- Has no item any more.
+--- Loses all items.
 function methods.forgets(self)
     self.store = memcached.new()
     return self
@@ -219,7 +219,7 @@ M.methods = methods
 
 local new = class("a server", methods)
 
---- A server of that name of the worker `number`; note(entry) hears of each request.
+--- Makes a server of that name for the worker `number`; note(entry) is called for each request.
 function M.new(number, name, note)
     return new { number = number, name = name, note = note, store = memcached.new(), mode = { kind = "up" },
         connections = {} }

@@ -1,15 +1,15 @@
---- suite: the tests of one file: collected while it is loaded, then run one by one.
+--- suite: the tests of one file: collected while the file loads, then run one by one.
 local where = require "moongate.where"
 
 local M = {}
 
 local tests = {}                                 -- { name, f, group }
-local group = { name = "", before = {}, after = {} } -- the describe that is open: with its parent
+local group = { name = "", before = {}, after = {} } -- the describe that is open
 local running = false
 local dir = ""
 
 local function check(what, name, f)
-    if running then where.fail(what .. " is not for inside of a test") end
+    if running then where.fail(what .. " cannot be called inside of a test") end
     if type(name) ~= "string" or name == "" then where.fail(what .. " takes a name and a function") end
     if type(f) ~= "function" then where.fail(what .. " takes a function, not a " .. type(f)) end
 end
@@ -18,7 +18,7 @@ local function full_name(of, name)
     return of.name == "" and name or of.name .. " " .. name
 end
 
---- Tests that have something in common.
+--- Groups the tests that f makes.
 function M.describe(name, f)
     check("t.describe", name, f)
     local outer = group
@@ -33,13 +33,13 @@ function M.it(name, f)
     tests[#tests + 1] = { name = full_name(group, name), f = f, group = group }
 end
 
---- Runs before each test of this describe, the outer ones first.
+--- Runs f before each test of this describe; those of outer ones run first.
 function M.before(f)
     check("t.before", "before", f)
     table.insert(group.before, f)
 end
 
---- Runs after each test of this describe, the inner ones first, also after one that failed.
+--- Runs f after each test of this describe, also after one that failed; those of inner ones run first.
 function M.after(f)
     check("t.after", "after", f)
     table.insert(group.after, 1, f)
@@ -48,10 +48,10 @@ end
 --- True while a test runs.
 function M.is_running() return running end
 
---- Where the file stands, with its last slash; "" for here.
+--- The folder of the file, with a slash at its end; "" for the current one.
 function M.dir() return dir end
 
---- Begins a file in that folder; returns the list that its tests will be in.
+--- Begins a file in that folder. Returns the list that gets its tests.
 function M.begin(folder)
     dir = folder
     return tests
@@ -73,7 +73,7 @@ local function run_after(of, handler)
     return good and fine, wrong or why
 end
 
---- Runs a test. True, or false and what the handler made of the first error.
+--- Runs a test. Returns true, or false and what the handler returned for the first error.
 function M.run(test, handler)
     running = true
     local good, wrong = xpcall(function()

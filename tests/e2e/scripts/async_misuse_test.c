@@ -42,10 +42,10 @@ static void wrong_use_is_an_error_of_that_request_alone(void **state)
         {"coroutine.yield()", "yields through mg.call"},
         {"coroutine.yield(1)", "yields through mg.call"},
         {"return coroutine.wrap(function() return mg.call(pool, req) end)()",
-         "is for functions that mg.async"},
-        {"return mg.async(function() end)", "when the script is loaded"},
-        {"return mg.pool { '127.0.0.1:1' }", "when the script is loaded"},
-        {"return mg.failover { pool, pool }", "when the script is loaded"},
+         "can only be called in a function that mg.async"},
+        {"return mg.async(function() end)", "while the script loads"},
+        {"return mg.pool { '127.0.0.1:1' }", "while the script loads"},
+        {"return mg.failover { pool, pool }", "while the script loads"},
         {"return function(r) return r end", "returned a request"},
         {"local function f() return f end return f", "without end"},
         {"req.key = 'a b' return pool", "a key is 1 to 250 bytes"},
@@ -108,7 +108,7 @@ static void outside_of_a_waiting_function_nothing_waits(void **state)
         struct client *c = client_connects(m);
         client_sends(c, "get k\r\n");
         client_sees(c, "SERVER_ERROR script error\r\n");
-        moongate_sees_log(m, "is for functions that mg.async was given");
+        moongate_sees_log(m, "can only be called in a function that mg.async was given");
         backend_has_nothing_yet(b);
         stage_clears();
     }

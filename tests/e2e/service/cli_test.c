@@ -272,7 +272,7 @@ static void more_is_logged_on_request(void **state)
     moongate_sees_log(m, " debug ");
 }
 
-/* --- the README ------------------------------------------------------------------------------ */
+/* --- the script's reference ------------------------------------------------------------------- */
 
 /* What a pool with these fields is told that it could have been: a list behind `mark`. */
 static const char *what_there_is(const char *fields, const char *mark)
@@ -285,13 +285,13 @@ static const char *what_there_is(const char *fields, const char *mark)
     return textf("%.*s", (int)strcspn(list, ";\n"), list);
 }
 
-static void the_readme_names_all(const char *readme, const char *list, const char *as)
+static void the_reference_names_all(const char *reference, const char *list, const char *as)
 {
     unsigned n = 0;
     while (*list) {
         size_t len = strcspn(list, ", ");
         const char *name = textf("%s%.*s%s", as, (int)len, list, as);
-        if (!strstr(readme, name)) stage_fails("README.md does not know %s", name);
+        if (!strstr(reference, name)) stage_fails("lua/README.md does not know %s", name);
         list += len;
         list += strspn(list, ", ");
         n++;
@@ -300,22 +300,22 @@ static void the_readme_names_all(const char *readme, const char *list, const cha
 }
 
 /* moongate lists all options and choices when it is given one that does not exist. */
-static void the_readme_knows_every_option_and_choice_of_a_pool(void **state)
+static void the_reference_knows_every_option_and_choice_of_a_pool(void **state)
 {
     static const char *const choices[] = {"like",   "distribution", "hash",
                                           "naming", "order",        "on_failure"};
     enum { ROOM = 1 << 20 };
-    char *readme = stage_memory(ROOM);
-    FILE *file = fopen("README.md", "r");
-    if (!file) stage_fails("README.md cannot be read: run the tests from the top of the tree");
-    readme[fread(readme, 1, ROOM - 1, file)] = '\0';
+    char *reference = stage_memory(ROOM);
+    FILE *file = fopen("lua/README.md", "r");
+    if (!file) stage_fails("lua/README.md cannot be read: run the tests from the top of the tree");
+    reference[fread(reference, 1, ROOM - 1, file)] = '\0';
     fclose(file);
 
-    the_readme_names_all(readme, what_there_is("nosuch = 1", "there are: "), "`");
-    the_readme_names_all(readme, what_there_is("{ nosuch = 1 }", "there are: "), "`");
+    the_reference_names_all(reference, what_there_is("nosuch = 1", "there are: "), "`");
+    the_reference_names_all(reference, what_there_is("{ nosuch = 1 }", "there are: "), "`");
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
-        the_readme_names_all(
-            readme, what_there_is(textf("%s = 'nosuch'", choices[i]), "takes one of "), "\"");
+        the_reference_names_all(
+            reference, what_there_is(textf("%s = 'nosuch'", choices[i]), "takes one of "), "\"");
 }
 
 int main(void)
@@ -341,7 +341,7 @@ int main(void)
         play(log_lines_have_their_form),
         play(the_log_can_be_json),
         play(more_is_logged_on_request),
-        play(the_readme_knows_every_option_and_choice_of_a_pool),
+        play(the_reference_knows_every_option_and_choice_of_a_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

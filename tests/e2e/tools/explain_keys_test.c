@@ -145,7 +145,7 @@ static void equal_scripts_move_no_key(void **state)
 {
     const char *keys = file_of_keys("key:", 1000);
     struct run run = moongate_runs("diff", ring_of(3, ""), ring_of(3, ""), "--keys", keys,
-                                   "--fail-over", "0", NULL);
+                                   "--max-moved", "0", NULL);
     exits(run, OK);
     is_said(run.out, "1000 keys: 0 move, 0.0 %; 0 to another pool, 0 under another key\n");
 }
@@ -174,12 +174,27 @@ static void another_server_on_a_ring_moves_its_own_share_of_keys(void **state)
 static void too_many_moving_keys_fail_the_command(void **state)
 {
     const char *keys = file_of_keys("key:", 1000), *old = ring_of(2, ""), *new = ring_of(3, "");
-    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "50%", NULL), OK);
-    struct run run = moongate_runs("diff", old, new, "-k", keys, "--fail-over", "0.1", NULL);
+    exits(moongate_runs("diff", old, new, "-k", keys, "--max-moved", "50%", NULL), OK);
+    struct run run = moongate_runs("diff", old, new, "-k", keys, "--max-moved", "0.1", NULL);
     exits(run, BAD);
-    has(run.err, "moongate: diff: more keys move than --fail-over allows: 0.");
-    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "1.5", NULL), USAGE);
-    exits(moongate_runs("diff", old, new, "-k", keys, "--fail-over", "x", NULL), USAGE);
+    has(run.err, "moongate: diff: more keys move than --max-moved allows: 0.");
+    exits(moongate_runs("diff", old, new, "-k", keys, "--max-moved", "1.5", NULL), USAGE);
+    exits(moongate_runs("diff", old, new, "-k", keys, "--max-moved", "x", NULL), USAGE);
+}
+
+static void the_old_name_of_an_option_works_with_a_warning(void **state)
+{
+    static const char warning[] = "moongate: --fail-over is now --max-moved: give that, the next "
+                                  "version removes the old name\n";
+    const char *keys = file_of_keys("key:", 1000), *old = ring_of(2, ""), *new = ring_of(3, "");
+    struct run plain = moongate_runs("diff", old, new, "-k", keys, "--max-moved", "50%", NULL);
+    struct run run = moongate_runs("diff", old, new, "-k", keys, "--fail-over", "50%", NULL);
+    exits(run, OK);
+    is_said(run.out, plain.out);
+    is_said(run.err, warning);
+    run = moongate_runs("diff", old, new, "-k", keys, "--fail-over=0.1", NULL);
+    exits(run, BAD);
+    has(run.err, textf("%smoongate: diff: more keys move than --max-moved allows: 0.", warning));
 }
 
 static void keys_of_another_name_or_pool_are_counted(void **state)
@@ -223,6 +238,7 @@ int main(void)
         play(equal_scripts_move_no_key),
         play(another_server_on_a_ring_moves_its_own_share_of_keys),
         play(too_many_moving_keys_fail_the_command),
+        play(the_old_name_of_an_option_works_with_a_warning),
         play(keys_of_another_name_or_pool_are_counted),
         play(a_script_error_fails_a_diff),
     };

@@ -241,11 +241,12 @@ static void every_command_has_its_help(void **state)
     struct run explain = moongate_runs("explain", "--help", NULL);
     exits(explain, OK);
     has(explain.out, "--summary");
-    has_not(explain.out, "--fail-over");
+    has_not(explain.out, "--max-moved");
     assert_string_equal(moongate_runs("help", "explain", NULL).out, explain.out);
     struct run diff = moongate_runs("diff", "-h", NULL);
     exits(diff, OK);
-    has(diff.out, "--fail-over SHARE");
+    has(diff.out, "--max-moved SHARE");
+    has_not(diff.out, "--fail-over");
     exits(moongate_runs("help", "nothing", NULL), USAGE);
 }
 

@@ -89,7 +89,7 @@ static void expressions_have_a_value(void **state)
     has(run.out,
         "global 'near' is not defined\n5\n"); /* a local of the script; a global of the prompt */
     has(run.out, "unexpected symbol near '<eof>'\nmine\n\"function\"\n");
-    has(run.out, "mg.pool is for the time when the script is loaded");
+    has(run.out, "mg.pool can only be called while the script loads");
     has(run.out, "io is not for scripts: start moongate with --unsafe-lua");
 }
 
@@ -101,7 +101,7 @@ static void errors_do_not_end_it(void **state)
     exits(run, OK);
     has(run.out, "  error         ");
     has(run.out, "script.lua:6: mine\nSERVER_ERROR script error\nERROR\nERROR\n"
-                 ":bogus is not known: :help lists what is\n"
+                 ":bogus is not a command: :help lists them\n"
                  "the script has no server 'nowhere'; it has: 10.0.0.1:11211, 10.0.1.1:11211\n"
                  ":advance takes seconds\n(closed)\n");
     has(run.out, "get fine\nEND\n");
@@ -129,7 +129,7 @@ static void it_is_left_by_its_end_or_a_word(void **state)
     has_not(typed("--fake", SCRIPT, ":q\\nget a\\n").out, "END");
     is_said(typed("--fake", SCRIPT, "").out, "");
     struct run run = typed("--fake", SCRIPT, ":help");
-    has(run.out, "the script's locals are not\n");
+    has(run.out, "its locals are not\n");
     has(run.out, ":advance SECONDS");
     has_not(typed("", MG "return mg.pool { '127.0.0.1:1' }\n", ":help\\n").out, ":advance");
 }

@@ -150,6 +150,18 @@ static void many_keys_of_all_lengths_are_kept(void **state)
     call_destroy(call);
 }
 
+/* Its memory was another call's. */
+static void a_new_call_was_never_sent(void **state)
+{
+    struct request r = key_request("k", NULL, 0);
+    struct call *call = call_create(&r, 0, NULL, NULL);
+    call->sent = 7;
+    call_destroy(call);
+    call = call_create(&r, 0, NULL, NULL);
+    assert_true(call->sent == 0);
+    call_destroy(call);
+}
+
 static void count_news(void *owner, const struct call_news *news)
 {
     *(int *)owner += news->event == CALL_FAILED;
@@ -177,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_key_must_be_equal_in_length_too),
         cmocka_unit_test(a_rewritten_key_is_sought_as_sent_and_shown_as_asked),
         cmocka_unit_test(many_keys_of_all_lengths_are_kept),
+        cmocka_unit_test(a_new_call_was_never_sent),
         cmocka_unit_test(news_goes_to_the_owner_while_there_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

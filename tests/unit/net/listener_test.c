@@ -44,9 +44,9 @@ static const char *in_folder(const char *prefix, const char *name)
 static struct listeners *bind_all(const char **said, uint16_t port, size_t n,
                                   const char *const *addresses)
 {
-    struct options o = {.port = port, .bind = {.items = (const char **)addresses, .n = n}};
+    struct listeners_wanted wanted = {.bind = addresses, .bind_n = n, .port = port};
     capture_begin(STDERR_FILENO);
-    struct listeners *l = listeners_create(&o);
+    struct listeners *l = listeners_create(&wanted);
     *said = capture_end();
     return l;
 }

@@ -112,7 +112,7 @@ static void policies_are_built_while_a_script_loads_and_not_later(void **state)
         snprintf(text, sizeof text, AS_ROUTE("  return %s"), late[i]);
         load(text);
         request_at(0, COMMAND_GET, "k", NULL);
-        assert_non_null(strstr(logged_while_routing(1), "for the time when the script is loaded"));
+        assert_non_null(strstr(logged_while_routing(1), "only be called while the script loads"));
         assert_refused(0, "script error");
     }
 }

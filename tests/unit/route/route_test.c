@@ -123,7 +123,7 @@ static const char *const mistakes[][2] = {
     {"hits = 1", "global 'hits' is not defined"},
     {"local _ = req:has_prefix(nil)", "script.lua:4"},
     {"local _ = req:has_prefix {}", "script.lua:4"},
-    {"return mg.pool { 'x:y' }", "for the time when the script is loaded"},
+    {"return mg.pool { 'x:y' }", "only be called while the script loads"},
 };
 
 static void a_mistake_costs_its_request_and_is_logged_with_its_place(void **state)

@@ -30,6 +30,7 @@
     X(args_len)                                                                                    \
     X(meta)                                                                                        \
     X(owner)                                                                                       \
+    X(receiver)                                                                                    \
     X(value_blob)                                                                                  \
     X(shown_key_at)                                                                                \
     X(fill)                                                                                        \

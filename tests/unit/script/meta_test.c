@@ -1,17 +1,17 @@
-/* The types for editors, lua/moongate/_meta.lua, name what there is, and nothing else; the README names all of it. */
+/* The types for editors, lua/moongate/_meta.lua, name what there is, and nothing else; the references name all of it. */
 #include "unit/script/script_host.h"
 
 #include "worker/options.h"
 #include <lauxlib.h>
 
-/* What tests/lua/meta.lua finds when these are the types and the README. */
-static const char *differences(const char *types, const char *readme)
+/* What tests/lua/meta.lua finds when these are the types and the references. */
+static const char *differences(const char *types, const char *references)
 {
     lua_State *L = w.script->L;
     if (luaL_loadfile(L, "tests/lua/meta.lua") != 0)
         fail_msg("%s: run the tests from the top of the tree", lua_tostring(L, -1));
     lua_pushstring(L, types);
-    lua_pushstring(L, readme);
+    lua_pushstring(L, references);
     if (lua_pcall(L, 2, 1, STACK_HANDLER) != 0) fail_msg("%s", lua_tostring(L, -1));
     return lua_tostring(L, -1); /* stays there until the script goes */
 }
@@ -30,12 +30,12 @@ static void begin(void)
 
 static const char TYPES[] =
     "lua/moongate/_meta.lua lua/moongate/_meta_policies.lua lua/moongate/_meta_test.lua",
-                  README[] = "README.md";
+                  REFERENCES[] = "lua/README.md lua/moongate/test/README.md";
 
-static void the_types_and_the_readme_name_what_there_is(void **state)
+static void the_types_and_the_references_name_what_there_is(void **state)
 {
     begin();
-    assert_string_equal(differences(TYPES, README), "");
+    assert_string_equal(differences(TYPES, REFERENCES), "");
 }
 
 static void copy_changed(const char *path, bool (*change)(char *line), FILE *to)
@@ -72,7 +72,7 @@ static bool change_types(char *line)
 static void what_is_missing_and_what_is_too_much_is_told(void **state)
 {
     begin();
-    assert_string_equal(differences(changed(TYPES, change_types), README),
+    assert_string_equal(differences(changed(TYPES, change_types), REFERENCES),
                         "moongate.Distribution: _meta.lua does not have ketama\n"
                         "moongate.Distribution: there is no such thing as kitema\n"
                         "moongate.FailoverOptions: _meta.lua does not have tries\n"
@@ -80,30 +80,29 @@ static void what_is_missing_and_what_is_too_much_is_told(void **state)
                         "moongate: there is no such thing as spwan");
 }
 
-static bool change_readme(char *line)
+static bool change_references(char *line)
 {
     char *at;
     while ((at = strstr(line, "mg.env"))) memcpy(at, "mg.end", 6);
-    if (strstr(line, "`mg.hedge"))
-        while ((at = strstr(line, "least"))) memcpy(at, "LEAST", 5);
+    while ((at = strstr(line, "`least`"))) memcpy(at, "`LEAST`", 7);
     return !strstr(line, "req:key_part");
 }
 
-static void what_the_readme_lacks_is_told(void **state)
+static void what_a_reference_lacks_is_told(void **state)
 {
     begin();
-    assert_string_equal(differences(TYPES, changed(README, change_readme)),
-                        "README.md: does not have mg.env\n"
-                        "README.md: does not have req.key_part\n"
-                        "README.md: mg.hedge does not have least");
+    assert_string_equal(differences(TYPES, changed(REFERENCES, change_references)),
+                        "lua/README.md: does not have mg.env\n"
+                        "lua/README.md: does not have req.key_part\n"
+                        "lua/README.md: mg.hedge does not have least");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        alone(the_types_and_the_readme_name_what_there_is),
+        alone(the_types_and_the_references_name_what_there_is),
         alone(what_is_missing_and_what_is_too_much_is_told),
-        alone(what_the_readme_lacks_is_told),
+        alone(what_a_reference_lacks_is_told),
     };
     return cmocka_run_group_tests_name("meta", tests, NULL, NULL);
 }

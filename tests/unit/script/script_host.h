@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "base/shared.h"
-#include "client/reply.h"
 #include "lib/capture.h"
 #include "route/flow.h"
 #include "script/script.h"
@@ -82,16 +81,21 @@ static inline int make(void **state)
     return 0;
 }
 
-static inline void nobody_waits(void *owner, uint32_t place, const struct result *result)
+static inline void drop_result(void *owner, uint32_t place, const struct result *result)
 {
 }
 
-/* Functions that wait end before their script, as a turn sees to; what they would answer is nobody's here. */
+static inline bool is_never_awaited(const void *owner)
+{
+    return false;
+}
+
+/* What the requests of these tests are answered with is dropped. */
+static const struct receiver dropped = {.result = drop_result, .awaits = is_never_awaited};
+
+/* Functions that wait end before their script, as a turn sees to. */
 static inline void end_waiting(void)
 {
-    for (struct flow *flow = w.turn.flows; flow; flow = flow->next_flow) {
-        if (flow->end.done == reply_result) flow->end.done = nobody_waits;
-    }
     struct flow *later = w.turn.later;
     w.turn.later = NULL;
     w.turn.later_end = &w.turn.later;
@@ -172,9 +176,10 @@ static inline void fails(const char *text, const char *where, const char *why)
 static inline struct request *request_at(uint32_t i, enum command command, const char *key,
                                          const char *value)
 {
-    static struct reply nobody; /* that a client waits for */
+    static int nobody;
     w.slots[i] = (struct request){.command_id = (uint8_t)command,
                                   .owner = (uintptr_t)&nobody,
+                                  .receiver = (uintptr_t)&dropped,
                                   .key_at = (uintptr_t)key,
                                   .key_len = (uint16_t)strlen(key),
                                   .value_at = (uintptr_t)value,

@@ -178,7 +178,7 @@ static void wrong_uses_of_dictionaries_are_errors_with_their_place(void **state)
     is_wrong(D, "d:get ''", "not 0 bytes");
     is_wrong(D, "d:set(('k'):rep(251), 1)", "not 251 bytes");
     is_wrong(D, "d:delete(5)", "not a number");
-    is_wrong(D, "d:set('k')", "not nil: there is delete");
+    is_wrong(D, "d:set('k')", "not nil: use delete");
     is_wrong(D, "d:set('k', {})", "not a table");
     is_wrong(D, "d:add('k', print)", "not a function");
     is_wrong(D, "d:set('k', 1, 0)", "seconds over 0, not 0");
@@ -285,7 +285,7 @@ static void what_is_for_loading_is_refused_to_requests(void **state)
         const char *log = logged_while_routing(1);
         assert_refused(0, "script error");
         assert_non_null(strstr(log, "script.lua:3: mg."));
-        assert_non_null(strstr(log, "is for while the script loads"));
+        assert_non_null(strstr(log, "can only be called while the script loads"));
     }
 }
 

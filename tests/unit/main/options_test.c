@@ -6,8 +6,9 @@
 
 #include "base/log.h"
 #include "lib/capture.h"
+#include "main/command_line.h"
+#include "main/help.h"
 #include "net/bind.h"
-#include "worker/options.h"
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static bool parse(struct options *o, const char *line)
     char *rest = strcpy(line_words, line);
     for (char *word; argc <= WORDS_MAX && (word = strsep(&rest, " "));)
         if (*word) argv[argc++] = word;
-    return options_parse(o, argc, argv);
+    return command_line_read(o, argc, argv);
 }
 
 static void parse_good(struct options *o, const char *line)
@@ -232,7 +233,7 @@ static void the_environment_changes_nothing(void **state)
 static void help_names_every_option_and_default(void **state)
 {
     capture_begin(STDOUT_FILENO);
-    options_help(stdout);
+    help_print(stdout);
     const char *said = capture_end();
 #define X(field, type, letter, name, argument, fallback, meaning)                                  \
     assert_non_null(strstr(said, "--" name));                                                      \
@@ -240,6 +241,76 @@ static void help_names_every_option_and_default(void **state)
     if (*fallback) assert_non_null(strstr(said, "[" fallback "]"));
     OPTIONS(X)
 #undef X
+}
+
+/* --- old names --------------------------------------------------------------------------------- */
+
+struct named {
+    uint32_t most;
+    bool quiet;
+    uint64_t given;
+};
+
+#define NAMED_OPTIONS(X)                                                                           \
+    X(quiet, FLAG, 'q', "quiet", NULL, "", "say nothing")                                          \
+    X(most, COUNT, 'm', "most", "NUMBER", "3", "so many at most")
+
+static const struct option_row named_rows[] = {
+#define X(...) OPTION_ROW(struct named, __VA_ARGS__)
+    NAMED_OPTIONS(X)
+#undef X
+};
+
+static bool take_nothing(void *to, const char *word)
+{
+    return false;
+}
+
+/* What is said on standard error while a command line of these words (second: may be NULL) is read. */
+static const char *said_of(struct named *to, bool taken, char *first, char *second)
+{
+    static const struct option_range ranges[] = {{offsetof(struct named, most), 1, 9, "1..9"}};
+    static const struct option_old olds[] = {{"silent", "quiet"}, {"limit", "most"}};
+    static const struct option_table t = {.program = "moongate try",
+                                          .rows = named_rows,
+                                          .rows_n = 2,
+                                          .olds = olds,
+                                          .olds_n = 2,
+                                          .ranges = ranges,
+                                          .ranges_n = 1,
+                                          .take = take_nothing,
+                                          .given = offsetof(struct named, given)};
+    char *argv[] = {"try", first, second, NULL};
+    *to = (struct named){.most = 0};
+    capture_begin(STDERR_FILENO);
+    bool good = option_table_read(&t, to, second ? 3 : 2, argv);
+    const char *said = capture_end();
+    assert_int_equal(good, taken);
+    return said;
+}
+
+static void an_old_name_is_its_option_and_warns(void **state)
+{
+    struct named o;
+    assert_string_equal(said_of(&o, true, "--most=5", "--quiet"), "");
+    assert_true(o.most == 5 && o.quiet && o.given == 3);
+    assert_string_equal(said_of(&o, true, "--limit", "7"),
+                        "moongate: --limit is now --most: give that, the next version removes the "
+                        "old name\n");
+    assert_true(o.most == 7 && !o.quiet && o.given == 2);
+    assert_string_equal(said_of(&o, true, "--silent", "--most=2"),
+                        "moongate: --silent is now --quiet: give that, the next version removes "
+                        "the old name\n");
+    assert_true(o.most == 2 && o.quiet && o.given == 3);
+}
+
+static void a_wrong_value_of_an_old_name_is_said_of_the_new_one(void **state)
+{
+    struct named o;
+    assert_non_null(strstr(said_of(&o, false, "--limit", "10"), "--most '10' is out of range"));
+    assert_non_null(strstr(said_of(&o, false, "--limit", NULL), "--most needs NUMBER"));
+    assert_non_null(strstr(said_of(&o, false, "--silent=1", NULL), "--quiet takes no value"));
+    assert_non_null(strstr(said_of(&o, false, "--limits=1", NULL), "unknown option --limits=1"));
 }
 
 /* The place of a name among the options that scripts may set. */
@@ -352,6 +423,8 @@ int main(void)
         cmocka_unit_test(help_version_and_print_script_need_no_script),
         cmocka_unit_test(the_environment_changes_nothing),
         cmocka_unit_test(help_names_every_option_and_default),
+        cmocka_unit_test(an_old_name_is_its_option_and_warns),
+        cmocka_unit_test(a_wrong_value_of_an_old_name_is_said_of_the_new_one),
         cmocka_unit_test(scripts_set_what_the_command_line_does_not),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -1,0 +1,64 @@
+#include "client/clients.h"
+
+#include <unistd.h>
+
+#include "client/unfinished.h"
+
+static void shut_alone(void *about, int fd, uint64_t handover)
+{
+    (void)about;
+    (void)handover;
+    close(fd);
+}
+
+/* A turn_settle_fn. Settling one may make others dirty. */
+static void settle(void *front)
+{
+    struct clients *set = front;
+    while (set->dirty) {
+        struct client *c = set->dirty;
+        set->dirty = c->next_dirty;
+        c->dirty = false;
+        if (c->state != CLIENT_CLOSED) client_settle(c);
+    }
+}
+
+void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits)
+{
+    *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
+    for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
+    t->settle = settle;
+    t->front = set;
+}
+
+static void free_closed(struct clients *set)
+{
+    while (set->closed) {
+        struct client *c = set->closed;
+        set->closed = c->next_dirty;
+        client_destroy(c);
+    }
+}
+
+void clients_end_turn(struct clients *set)
+{
+    unfinished_look(set);
+    turn_end(set->turn);
+    free_closed(set);
+}
+
+void clients_release(struct clients *set)
+{
+    while (set->all) client_close(set->all, "moongate ends");
+    clients_end_turn(set);
+    set->turn->settle = NULL;
+    set->turn->front = NULL;
+    *set = (struct clients){0};
+}
+
+struct client *clients_find(const struct clients *set, uint32_t number)
+{
+    struct client *c = set->numbered[number % CLIENTS_NUMBERS];
+    while (c && c->affinity != number) c = c->next_numbered;
+    return c;
+}

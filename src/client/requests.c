@@ -1,0 +1,151 @@
+#include "client/requests.h"
+
+#include <string.h>
+
+#include "base/slab.h"
+#include "client/local.h"
+#include "client/reply.h"
+#include "client/state.h"
+#include "client/stranger.h"
+
+static void answer_error(struct client *c, const struct request *r, const char *error)
+{
+    c->turn->row->client_errors++;
+    if (error && !r->noreply) reply_at_once(c, error, strlen(error));
+}
+
+/* A base64 key is routed by what it stands for. False when it stands for nothing. */
+static bool decode_key(struct client *c, struct request *r)
+{
+    return !(r->meta & META_BASE64) || request_decode_key(r, arena_alloc(c->turn->arena, KEY_MAX));
+}
+
+static void count_request(struct board_row *row, const struct request *r, uint32_t keys)
+{
+    unsigned shape = command_info(r->command_id)->shape;
+    row->cmd_get += shape == SHAPE_RETRIEVE ? keys : r->command_id == COMMAND_META_GET;
+    row->cmd_set += shape == SHAPE_STORE || shape == SHAPE_META_STORE;
+    row->cmd_meta += shape == SHAPE_META || shape == SHAPE_META_STORE;
+    row->cmd_touch += r->command_id == COMMAND_TOUCH;
+    if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) row->cmd_touch += keys;
+}
+
+static void take_one(struct client *c, struct request *r, struct blob *blob)
+{
+    count_request(c->turn->row, r, 1);
+    if (!decode_key(c, r)) {
+        answer_error(c, r, "CLIENT_ERROR error decoding key\r\n");
+        return;
+    }
+    r->affinity = c->affinity;
+    r->value_blob = (uintptr_t)blob;
+    struct reply *reply = reply_create(c, r, 1);
+    reply->silent = r->noreply;
+    r->owner = (uintptr_t)reply;
+    r->receiver = (uintptr_t)&reply_receiver;
+    c->turn->used++;
+}
+
+/* A delete that nobody waits for. */
+static void drop_value(struct client *c, struct request *r)
+{
+    r->meta &= META_BASE64;
+    r->noreply = 1;
+    r->args_len = 0;
+    take_one(c, r, NULL);
+}
+
+/* Each key of a get is routed by itself; `r` is the slot that holds what they have in common. */
+static void take_keys(struct client *c, const struct request *r, const uint8_t *end, uint32_t keys)
+{
+    struct request common = *r;
+    count_request(c->turn->row, r, keys);
+    const uint8_t *at = (const uint8_t *)r->key_at;
+    common.affinity = c->affinity;
+    common.multi = 1;
+    common.owner = (uintptr_t)reply_create(c, r, keys);
+    common.receiver = (uintptr_t)&reply_receiver;
+    while (request_next_key(&at, end, &common)) {
+        *turn_slot(c->turn) = common;
+        c->turn->used++;
+        common.part++;
+    }
+}
+
+/* Acts on one parsed request. False when no more of the input may be used. */
+static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
+                         struct request *r, struct blob *blob)
+{
+    c->turn->row->requests++;
+    switch (p->status) {
+    case REQUEST_OK:
+        if (p->keys)
+            take_one(c, r, blob);
+        else
+            local_answer(c, r);
+        return c->state != CLIENT_ENDING;
+    case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
+    case REQUEST_REFUSED:
+        answer_error(c, r, p->error);
+        if (p->drop) drop_value(c, r);
+        c->swallow = p->swallow;
+        return true;
+    default:
+        answer_error(c, r, p->error);
+        client_set_state(c, CLIENT_ENDING,
+                         p->error ? "where its request ends is not known"
+                                  : "not a memcache client");
+        return false;
+    }
+}
+
+static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t *end)
+{
+    size_t has = (size_t)(end - at);
+    size_t n = c->swallow < has ? (size_t)c->swallow : has;
+    c->swallow -= n;
+    return at + n;
+}
+
+/* Uses the whole requests in a span as far as there is room for their replies; keeps the rest. blob: what the span lies
+ * in, or NULL: the arena. */
+static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
+{
+    const uint8_t *at = span.at, *end = span.at + span.len;
+    const struct request_rules *rules = &c->set->limits.rules;
+    struct request_parse p = {0};
+    bool cut = false;
+    while (client_takes_requests(c) && !cut && client_has_room(c)) {
+        if (c->swallow) at = swallow(c, at, end);
+        if (at == end) break;
+        struct request *r = turn_slot(c->turn);
+        p = request_parse(at, (size_t)(end - at), rules, r);
+        cut = p.status == REQUEST_AGAIN;
+        if (!cut) at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
+    }
+    if (c->state == CLIENT_ENDING) at = end;
+    if (!keep) return;
+    c->waiting = at < end && !cut;
+    inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
+}
+
+enum io_status requests_read(struct client *c, size_t most)
+{
+    struct inbuf_input input;
+    turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
+    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
+    if (status != IO_OK) return status;
+    c->turn->row->bytes_read += input.bytes;
+    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
+    if (input.whole.len) take_span(c, input.whole, input.blob, false);
+    take_span(c, input.rest, NULL, true);
+    client_note_unfinished(c, input.bytes);
+    return IO_OK;
+}
+
+void requests_resume(struct client *c)
+{
+    take_span(c, inbuf_take(&c->in, c->turn->arena), NULL, true);
+    client_note_unfinished(c, 0);
+    client_mark_dirty(c);
+}

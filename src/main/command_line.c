@@ -1,0 +1,29 @@
+#include "main/command_line.h"
+
+static bool options_agree(const struct options *o)
+{
+    if (o->help || o->version || o->print_script) return true;
+    if (o->script && o->servers.n > 0) {
+        fprintf(stderr, "moongate: a script (%s) and --servers: give one of them\n", o->script);
+        return false;
+    }
+    if (o->resolve_min > o->resolve_max) {
+        fprintf(stderr, "moongate: --resolve-min %g is above --resolve-max %g: turn them round\n",
+                o->resolve_min, o->resolve_max);
+        return false;
+    }
+    if (!o->script && o->servers.n == 0) {
+        fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
+              stderr);
+        return false;
+    }
+    return true;
+}
+
+bool command_line_read(struct options *o, int argc, char **argv)
+{
+    bool good =
+        options_default(o) && option_table_read(&options_table, o, argc, argv) && options_agree(o);
+    if (!good) options_release(o);
+    return good;
+}

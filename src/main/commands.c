@@ -1,0 +1,35 @@
+#include "main/commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/process.h"
+
+static const struct command commands[] = {
+#define X(name, arguments, meaning) {#name, arguments, meaning, name##_tool},
+    COMMANDS(X)
+#undef X
+};
+
+enum { COMMANDS_N = sizeof commands / sizeof *commands };
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS_N; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+void commands_print(FILE *out)
+{
+    for (size_t i = 0; i < COMMANDS_N; i++)
+        fprintf(out, "  moongate %s %s\n      %s\n", commands[i].name, commands[i].arguments,
+                commands[i].meaning);
+}
+
+int commands_finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    fprintf(stderr, "moongate: standard output: %s: free some room\n", strerror(errno));
+    return EXIT_SYSTEM;
+}

@@ -1,0 +1,76 @@
+#include "route/kinds.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "route/chooser.h"
+#include "route/flow.h"
+#include "route/generation.h"
+
+static const struct chooser *chooser_of(enum route_kind kind)
+{
+    static const struct chooser *const choosers[] = {
+        [ROUTE_PREFIX] = &choose_prefix, [ROUTE_COMMAND] = &choose_command,
+        [ROUTE_HASH] = &choose_hash,     [ROUTE_RANDOM] = &choose_random,
+        [ROUTE_PLACE] = &choose_place,   [ROUTE_SHARE] = &choose_share,
+        [ROUTE_KEY] = &choose_key,       [ROUTE_EXPTIME] = &choose_exptime,
+        [ROUTE_RATE] = &choose_rate};
+    return kind < sizeof choosers / sizeof *choosers ? choosers[kind] : NULL;
+}
+
+static const struct flow_kind *flow_kind_of(enum route_kind kind)
+{
+    static const struct flow_kind *const kinds[] = {
+        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
+        [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
+        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log,     [ROUTE_FILL] = &flow_fill};
+    return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
+}
+
+static void *copied(const void *from, size_t n)
+{
+    void *to = malloc(n ? n : 1);
+    if (!to) abort();
+    return memcpy(to, from, n);
+}
+
+static void build(struct route *route, const struct route_word *words, uint32_t n)
+{
+    const struct chooser *chooser = route->chooser = chooser_of(route->kind);
+    const struct flow_kind *flow = route->flow = flow_kind_of(route->kind);
+    if (chooser && chooser->build) chooser->build(route, words, n);
+    if (flow && flow->state_size) generation_make_state(route, flow->state_size);
+    if (flow && flow->build) flow->build(route);
+}
+
+uint32_t generation_add(struct generation *g, const struct route *route,
+                        const struct route_word *words, uint32_t n)
+{
+    struct route *own = copied(route, sizeof *route);
+    own->children = NULL;
+    if (route->children_n)
+        own->children = copied(route->children, sizeof *route->children * route->children_n);
+    if (route->text) own->text = copied(route->text, strlen(route->text) + 1);
+    g->routes = reallocarray(g->routes, g->routes_n + 1, sizeof *g->routes);
+    if (!g->routes) abort();
+    own->number = g->routes_n;
+    build(own, words, n);
+    g->routes[g->routes_n] = own;
+    return g->routes_n++;
+}
+
+void generation_release(struct generation *g)
+{
+    assert(!g->asking && !g->ready);
+    for (uint32_t i = 0; i < g->routes_n; i++) {
+        const struct chooser *chooser = g->routes[i]->chooser;
+        if (chooser && chooser->release) chooser->release(g->routes[i]->state);
+        free(g->routes[i]->children);
+        free(g->routes[i]->text);
+        free(g->routes[i]->state);
+        free(g->routes[i]);
+    }
+    free(g->routes);
+    *g = (struct generation){0};
+}

@@ -1,0 +1,31 @@
+#include "route/send.h"
+
+/* A call of r to that pool that fails is a miss. */
+static bool fails_as_miss(const struct pool *pool, const struct request *r)
+{
+    return pool->settings.on_failure == ON_FAILURE_MISS &&
+           (command_info(r->command_id)->shape == SHAPE_RETRIEVE ||
+            r->command_id == COMMAND_META_GET);
+}
+
+static enum backend_status refused(const struct backend_call *how, enum call_failure why,
+                                   const char *text)
+{
+    struct call_news news = {.event = CALL_FAILED, .why = why, .failure = text};
+    how->done(how->owner, &news);
+    return BACKEND_REFUSED;
+}
+
+enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
+                                 call_done_fn *done, call_done_fn *done_or_miss, void *owner)
+{
+    struct backend_call how = {.done = fails_as_miss(pool, r) ? done_or_miss : done,
+                               .owner = owner};
+    struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
+    const char *reason;
+    if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
+    how.deadline = t->now + member->timeout;
+    enum backend_status status = backend_send(member->backend, r, &how, &reason);
+    if (status != BACKEND_REFUSED) return status;
+    return refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+}

@@ -1,0 +1,129 @@
+/* src/main/README.md has a row for each statistic that a running moongate shows, in its order, and no row for any other. */
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define README "src/main/README.md"
+
+enum { NAMES_MAX = 128, NAME = 64, LINE = 4096 };
+
+struct names {
+    char names[NAMES_MAX][NAME];
+    size_t n;
+};
+
+static void add_once(struct names *to, const char *name, size_t len)
+{
+    char text[NAME];
+    snprintf(text, sizeof text, "%.*s", (int)len, name);
+    for (size_t i = 0; i < to->n; i++)
+        if (strcmp(to->names[i], text) == 0) return;
+    if (to->n == NAMES_MAX || len >= NAME) stage_fails("no room for %s", text);
+    strcpy(to->names[to->n++], text);
+}
+
+/* --- the README -------------------------------------------------------------------------------- */
+
+/* The code in a row's first cell: one name, or several. */
+static void add_cell(struct names *to, const char *row)
+{
+    const char *end = strstr(row + 2, " |");
+    for (const char *open = strchr(row, '`'); open && open < end;) {
+        const char *close = strchr(open + 1, '`');
+        if (!close || close > end) stage_fails("%s: a name does not end: %s", README, row);
+        add_once(to, open + 1, (size_t)(close - open - 1));
+        open = strchr(close + 1, '`');
+    }
+}
+
+static struct names *documented(const char *heading)
+{
+    struct names *names = stage_memory(sizeof *names);
+    const char *wanted = textf("### %s\n", heading);
+    char line[LINE];
+    bool inside = false;
+    FILE *from = fopen(README, "re");
+    if (!from) stage_fails("%s is not there: run this in the project's folder", README);
+    names->n = 0;
+    while (fgets(line, sizeof line, from)) {
+        if (line[0] == '#') inside = strcmp(line, wanted) == 0;
+        if (inside && strncmp(line, "| `", 3) == 0) add_cell(names, line);
+    }
+    fclose(from);
+    if (names->n == 0) stage_fails("%s has no names below '%s'", README, heading);
+    return names;
+}
+
+/* --- the program ------------------------------------------------------------------------------- */
+
+/* As the README writes a name: what stands before the last colon is `owner`, where there is one. */
+static const char *as_written(const char *name, const char *owner)
+{
+    const char *colon = strrchr(name, ':');
+    if (owner) return textf("%s:%s", owner, colon ? colon + 1 : name);
+    return colon && strncmp(colon, ":le_", 4) == 0
+               ? textf("%.*s:le_BOUND", (int)(colon - name), name)
+               : name;
+}
+
+static struct names *printed(struct client *c, const char *command, const char *owner)
+{
+    struct names *names = stage_memory(sizeof *names);
+    names->n = 0;
+    client_sends(c, textf("%s\r\n", command));
+    for (;;) {
+        char *line = client_sees_line(c);
+        if (strcmp(line, "END") == 0) return names;
+        if (strncmp(line, "STAT ", 5) != 0) stage_fails("no STAT: %s", line);
+        line[5 + strcspn(line + 5, " ")] = '\0';
+        const char *name = as_written(line + 5, owner);
+        add_once(names, name, strlen(name));
+    }
+}
+
+/* --- both -------------------------------------------------------------------------------------- */
+
+static void are_the_same(struct client *c, const char *command, const char *owner)
+{
+    struct names *written = documented(command), *shown = printed(c, command, owner);
+    for (size_t i = 0; i < written->n && i < shown->n; i++) {
+        if (strcmp(written->names[i], shown->names[i]) != 0)
+            stage_fails("%s: %s has '%s' where moongate shows '%s'", command, README,
+                        written->names[i], shown->names[i]);
+    }
+    if (written->n != shown->n)
+        stage_fails("%s: %s has %zu names, and moongate shows %zu", command, README, written->n,
+                    shown->n);
+}
+
+/* What scripts name is called here as the README calls it. */
+static const char script[] = MG "mg.counter 'COUNTER'\n"
+                                "mg.gauge 'GAUGE'\n"
+                                "mg.histogram('HISTOGRAM', { 10, 100 })\n"
+                                "mg.shared('DICTIONARY', '64k')\n"
+                                "local pool = mg.pool { '127.0.0.1:1', '127.0.0.1:2' }\n"
+                                "mg.pool { discover = 'file:///nowhere/servers' }\n"
+                                "return pool\n";
+
+static void each_statistic_has_its_row(void **state)
+{
+    struct client *c = client_connects(moongate_start(script, "--discover-wait", "0", NULL));
+    are_the_same(c, "stats", NULL);
+    are_the_same(c, "stats proxy", NULL);
+    are_the_same(c, "stats servers", "SERVER");
+    are_the_same(c, "stats pools", "POOL");
+    are_the_same(c, "stats script", NULL);
+    are_the_same(c, "stats settings", NULL);
+    client_sees_nothing_more(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(each_statistic_has_its_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
