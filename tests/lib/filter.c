@@ -1,5 +1,5 @@
-/* filter: PLAY='a_get_*' runs only the tests of that name, of any program that is linked with this: * and ? stand for any
- * characters. No other file calls anything here. */
+/* filter: with PLAY='a_get_*' in the environment, a test program runs only its tests of such a name. It acts before main; no other
+ * file calls anything here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
