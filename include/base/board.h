@@ -1,8 +1,8 @@
 /* board: counters of all workers in one shared memory block, mapped by the master before it forks.
  *
- * Each worker slot has its own cache-aligned row, written with plain stores by the worker in that slot only and
- * read by whoever sums. A row outlives its worker: a respawned worker goes on counting where the last one
- * stopped, except for gauges, which the master sets to zero when a worker is gone.
+ * The process that created it destroys it. Each part is written with plain stores by one process only and read by any process
+ * that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one stopped, but for
+ * gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
  */
 #ifndef MOONGATE_BASE_BOARD_H
 #define MOONGATE_BASE_BOARD_H
@@ -13,18 +13,18 @@
 #include "base/handover.h"
 #include "base/metrics.h"
 
-/* name, kind (COUNTER only grows; GAUGE goes up and down; LEVEL does too, and the highest of all workers is shown, not their
- * sum), meaning */
+/* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
+ * workers, not their sum. */
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
     X(curr_connections, GAUGE, "clients connected now")                                            \
-    X(total_connections, COUNTER, "clients ever taken over from the master")                       \
+    X(total_connections, COUNTER, "clients ever taken by a worker")                                \
     X(closed_connections, COUNTER, "clients ever closed")                                          \
     X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
     X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
-    X(cmd_get, COUNTER, "keys asked for by get, gets, gat, gats, mg")                              \
+    X(cmd_get, COUNTER, "keys in get, gets, gat, gats, mg")                                        \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \
     X(cmd_flush, COUNTER, "flush_all")                                                             \
     X(cmd_touch, COUNTER, "touch, gat, gats")                                                      \
@@ -39,7 +39,7 @@
     X(decr_hits, COUNTER, "decr: changed")                                                         \
     X(cas_misses, COUNTER, "cas: not found")                                                       \
     X(cas_hits, COUNTER, "cas: stored")                                                            \
-    X(cas_badval, COUNTER, "cas: changed by another")                                              \
+    X(cas_badval, COUNTER, "cas: the item has changed since")                                      \
     X(touch_hits, COUNTER, "touch, gat, gats: found")                                              \
     X(touch_misses, COUNTER, "touch, gat, gats: not found")                                        \
     X(keys_routed, COUNTER, "routing decisions made")                                              \
@@ -54,7 +54,7 @@
     X(backend_closes, COUNTER, "backend connections closed or refused")                            \
     X(clients_shed, COUNTER, "clients closed because they did not read their replies")             \
     X(unfinished_bytes, GAUGE, "bytes of requests that clients have sent in part")                 \
-    X(unfinished_shed, COUNTER, "clients closed because all of those held too much memory")        \
+    X(unfinished_shed, COUNTER, "clients closed because unfinished requests took too much memory") \
     X(foreign_binary, COUNTER, "clients that spoke memcache's binary protocol")                    \
     X(foreign_tls, COUNTER, "clients that spoke TLS")                                              \
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
@@ -72,75 +72,80 @@ struct board_row {
 
 enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
 
-/* name, kind, meaning: what a worker knows of one server */
+/* name, kind, meaning: what a worker counts for one server */
 #define BOARD_SERVER_CELLS(X)                                                                      \
     X(ready, GAUGE, "connections that serve")                                                      \
-    X(connections, GAUGE, "connections that shall be")                                             \
-    X(down, GAUGE, "workers for which it is down")                                                 \
+    X(connections, GAUGE, "connections that are to be open")                                       \
+    X(down, GAUGE, "workers that take it for down")                                                \
     X(in_flight, GAUGE, "calls that wait for their response")                                      \
     X(requests, COUNTER, "calls made")                                                             \
     X(responses, COUNTER, "calls answered")                                                        \
-    X(server_errors, COUNTER, "answers that were ERROR, CLIENT_ERROR or SERVER_ERROR")             \
-    X(refused, COUNTER, "calls not made: down, or too much waiting")                               \
+    X(server_errors, COUNTER, "responses that were ERROR, CLIENT_ERROR or SERVER_ERROR")           \
+    X(refused, COUNTER, "calls not made: it is down, or too many calls wait")                      \
     X(timeouts, COUNTER, "calls that passed their deadline")                                       \
     X(failed, COUNTER, "calls lost with their connection")                                         \
     X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
     X(connects, COUNTER, "connections that became ready")                                          \
     X(closes, COUNTER, "connections closed or refused")                                            \
-    X(falls, COUNTER, "times that a worker found it down")                                         \
-    X(falls_connect, COUNTER, "of them, as it could not be connected or proved")                   \
-    X(falls_timeout, COUNTER, "of them, as calls in a row passed their timeout")                   \
-    X(falls_closed, COUNTER, "of them, as its connections ended, whoever had asked")
+    X(falls, COUNTER, "times that a worker took it for down")                                      \
+    X(falls_connect, COUNTER, "of them: it could not be connected, or did not pass its probe")     \
+    X(falls_timeout, COUNTER, "of them: too many calls in a row passed their timeout")             \
+    X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")
 
 struct board_server {
-    char name[BOARD_SERVER_NAME]; /* "" = free; written once, before anything else of it is read */
+    char name[BOARD_SERVER_NAME]; /* "" = free; written once, its first byte last */
 #define X(name, kind, meaning) uint64_t name;
     BOARD_SERVER_CELLS(X)
 #undef X
-    uint32_t latencies[BOARD_LATENCIES]; /* responses by time; see board_latency_bucket */
+    uint32_t latencies[BOARD_LATENCIES]; /* responses by their time; see board_latency_bucket */
 };
 
-/* What the worker's script makes of options that the master goes by; written before it says that it uses the script. */
+/* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
+ * script. */
 struct board_wishes {
     double drain_timeout;
     uint32_t max_conns;
     int verbose;
 };
 
-/* A worker's own part of the board. */
+/* One process's part of the board. */
 struct board_worker {
     struct board_row row;
     struct board_server servers[BOARD_SERVERS];
     struct board_wishes wishes;
     struct metrics metrics;   /* the script's */
-    struct handover handover; /* clients on their way to it: the master writes, too */
+    struct handover handover; /* clients on their way to it; the master writes here, too */
 };
 
-/* Invariant: only the process in a slot writes its part, and the master its own row. There are two parts for each worker:
- * the process that drains and the one that takes its place have one each. */
+/* Invariant: one process writes each part, and the master its own row. A slot has two parts: the process that drains and its
+ * successor have one each. Exceptions: the handover, gauges of a worker that is gone, and `before`, which any process may
+ * write. */
 struct board {
     uint32_t workers;
-    uint32_t parts_n;
-    double started;              /* seconds of the monotonic clock */
-    struct board_row master;     /* the master's own */
-    struct board_row before;     /* sums when `stats reset` came last: shown counters begin there */
-    struct shared *shared;       /* dictionaries of scripts; owned by the board */
-    struct writes *writes;       /* which keys are being written; owned by the board */
+    uint32_t parts_n;        /* 2 * workers */
+    double started;          /* seconds of the monotonic clock */
+    struct board_row master; /* the master's own */
+    struct board_row before; /* the sums at the last `stats reset`; shown counters start there */
+    struct shared *shared;   /* dictionaries of scripts; owned by the board */
+    struct writes *writes;   /* which keys are being written; owned by the board */
     struct board_worker parts[]; /* parts_n of them */
 };
 
-/* The bucket of a response time in seconds: four a doubling, from 10 us on. */
+/* The bucket of a response time in seconds, 0..BOARD_LATENCIES - 1: four to a doubling, from 10 us on. */
 unsigned board_latency_bucket(double seconds);
 
-/* The longest time that belongs to a bucket, in seconds. */
+/* The longest time that belongs to a bucket (< BOARD_LATENCIES), in seconds. */
 double board_latency_limit(unsigned bucket);
 
-/* The worker's entry for a server of that name, made if need be; NULL when all are taken. */
+/* The part's entry for the server of that name (not ""), made when there is none; NULL when all are taken. The board owns it.
+ * Only for the process that writes the part. */
 struct board_server *board_server(struct board_worker *part, const char *name);
 
-/* Maps a zeroed board for so many workers, and `shared_bytes` for dictionaries, shared with every process forked later. NULL
+/* Maps a zeroed board for so many workers (> 0), with shared_bytes for dictionaries. Every process forked later shares it. NULL
  * when out of memory. */
 struct board *board_create(uint32_t workers, size_t shared_bytes);
+
+/* Unmaps it, in this process. NULL is allowed. */
 void board_destroy(struct board *board);
 
 /* Seconds since it was created. */
@@ -152,10 +157,10 @@ void board_clear_gauges(struct board_worker *part);
 /* The sum of all rows, the master's too; counters count from the last board_reset on. */
 struct board_row board_sum(const struct board *board);
 
-/* Lets the counters of board_sum begin at zero. Any process may. */
+/* Counters of board_sum count from zero again. Any process may call it. */
 void board_reset(struct board *board);
 
-/* Adds one worker's cells of a server to a sum. */
+/* Adds one part's cells for a server to a sum. */
 void board_server_add(struct board_server *sum, const struct board_server *server);
 
 #endif

@@ -1,7 +1,7 @@
-/* bucket: the hash by which moongate's own tables in memory find a key. Pure; owns nothing.
+/* bucket: the hash for moongate's own tables in memory. A pure function of any process; owns nothing.
  *
- * Not a hash that places keys on servers: those are in placement/hash.h. This one may change from version to version, because nothing
- * that it decides outlives the processes that share a table.
+ * The hashes that place keys on servers are others: see placement/hash.h. This one may change from version to version, because a
+ * table does not outlive the processes that share it.
  */
 #ifndef MOONGATE_BASE_BUCKET_H
 #define MOONGATE_BASE_BUCKET_H

@@ -1,10 +1,10 @@
 /* log: one line per event on stderr (or syslog once daemonized), as text or JSON.
  *
- * Owns nothing but its settings, which are process-wide: set them before the first worker is forked.
- * A line is written with one write(2), so lines of several processes never mix. In a daemon a line for which there is no room
- * is lost, never waited for; how many were is said when there is room again.
- * A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211: closed: timeout (37 in flight)`.
- * Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge lines.
+ * Owns nothing but its settings, which are process-wide: set them before the first worker is forked. A line is written with one
+ * write(2), so lines of several processes never mix. A daemon does not wait when there is no room for a line: the line is lost,
+ * and a later line gives the number of lost lines. A message reads: noun, event, reason, numbers: `backend 10.0.0.1:11211:
+ * closed: timeout (37 in flight)`. Control bytes in a message are escaped and a message over 4 KiB is cut: peers cannot forge
+ * lines.
  */
 #ifndef MOONGATE_BASE_LOG_H
 #define MOONGATE_BASE_LOG_H
@@ -30,14 +30,14 @@ enum log_format { LOG_AS_TEXT, LOG_AS_JSON };
 /* verbosity: how many -v were given. */
 void log_setup(enum log_format format, int verbosity);
 
-/* Lines go to standard error. waits: for whoever reads it, as at first; a daemon does not. */
+/* Lines go to standard error. waits: a write waits until the reader has made room, as it does at first; a daemon must not. */
 void log_to_stderr(bool waits);
 
-/* From now on lines go to the syslog on that socket instead of stderr (daemonized). */
+/* From now on lines go to the syslog daemon that listens on the socket `path`, not to standard error. */
 #define LOG_SYSLOG "/dev/log"
 void log_to_syslog(const char *path);
 
-/* Says how many lines were lost, if there is room for that: to be called now and then. */
+/* Logs how many lines were lost, if there is room for it. Call it from time to time. */
 void log_catch_up(void);
 
 /* Names this process in every line: "master", "worker 2". The string is copied. */
@@ -46,6 +46,7 @@ void log_role(const char *role);
 /* True when a line of that level would be written: guards costly arguments. */
 bool log_shows(enum log_level level);
 
+/* Writes a line, when log_shows(level). Leaves errno as it is. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
@@ -60,17 +61,17 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
         if (log_shows(LOG_TRACE)) log_line(LOG_TRACE, __VA_ARGS__);                                \
     } while (0)
 
-/* A budget of lines for one kind of event: `if (log_allows(&limit, now)) log_warn(...)`.
- * At most `burst` lines a second; the first line of a later second says how many were left out
- * (log_allows logs that count itself, as "N more like the next line were left out"). */
+/* A budget of lines for one kind of event: `if (log_allows(&limit, now)) log_warn(...)`. Owned by the caller.
+ * At most `burst` lines a second. Before the first line of a later second log_allows itself logs how many were left out: "N more
+ * like the next line were left out". */
 struct log_limit {
     double second;     /* start of the current second, in the caller's clock */
-    unsigned burst;    /* lines allowed a second; set by the owner, > 0 */
+    unsigned burst;    /* lines allowed a second; set by the owner */
     unsigned used;     /* lines written in this second */
     unsigned left_out; /* lines not written since the last one that was */
 };
 
-/* now: seconds of any monotonic clock. */
+/* True when the event may be logged. now: seconds of any monotonic clock. */
 bool log_allows(struct log_limit *limit, double now);
 
 #endif

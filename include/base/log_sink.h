@@ -1,8 +1,7 @@
-/* log_sink: where the log's lines go, without ever waiting for whoever reads them.
+/* log_sink: where the log's lines go, without waiting for their reader.
  *
- * Process-wide, one descriptor; forked processes share what it is connected to. Standard error may be shared with programs
- * that know nothing of us, so O_NONBLOCK is never set on it: a pipe or a terminal is opened once more, and only that
- * description does not block; a socket is told with each message. A file takes all.
+ * Owns one descriptor for the whole process; forked processes share what it is connected to. Standard error may be shared with
+ * other programs, so O_NONBLOCK is never set on it: see src/base/log_sink.c. For base/log.c only.
  */
 #ifndef MOONGATE_BASE_LOG_SINK_H
 #define MOONGATE_BASE_LOG_SINK_H
@@ -10,16 +9,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Standard error, and waits there: what tools want, and what it is at first. */
+/* Standard error; writes wait for room. For tools, and the state at start. */
 void log_sink_plain(void);
 
-/* Standard error, and never waits. */
+/* Standard error; writes do not wait. */
 void log_sink_open(void);
 
-/* The syslog that listens on that socket. True also while nobody does: it is tried again with each line. */
+/* The syslog daemon that listens on that socket. While none does, each line tries to connect again. */
 void log_sink_syslog(const char *path);
 
-/* A whole line. head: what syslog wants before it, else "". False: it is lost, all of it or its end. errno says why. */
+/* Writes a whole line of n bytes. head: what syslog wants before it, else "". False, with errno: the line, or its end, is
+ * lost. */
 bool log_sink_write(const char *head, const char *bytes, size_t n);
 
 #endif

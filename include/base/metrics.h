@@ -1,7 +1,7 @@
-/* metrics: what a script counts: named counters, gauges and histograms, a worker's own part of the board.
+/* metrics: what a script counts: named counters, gauges and histograms, in a worker's part of the board, which owns them.
  *
- * Written with plain stores by the worker in that slot, summed by whoever reads. A name stays once it is made: it goes on
- * counting over reloads and, but for gauges, in the worker that comes after.
+ * Written with plain stores by the worker in that slot and summed by any process that reads. A metric stays once it is made: it
+ * goes on counting over reloads and, but for gauges, in the next worker of that slot.
  */
 #ifndef MOONGATE_BASE_METRICS_H
 #define MOONGATE_BASE_METRICS_H
@@ -40,12 +40,12 @@ enum metric_kind {
 
 struct metric_histogram {
     uint32_t bounds_n;
-    double bounds[METRIC_BOUNDS];       /* growing: the most that belongs to each bucket */
+    double bounds[METRIC_BOUNDS];       /* growing: the largest value of each bucket */
     uint64_t counts[METRIC_BOUNDS + 1]; /* by bucket; the last one has no bound */
     double sum;
 };
 
-/* Names: "" = free; written once, before anything else of it is read. The metric of a name has its number. */
+/* A name's place is the number of its metric. "" = free; a name is written once, its first byte last. */
 struct metrics {
     char names[METRIC_KIND_COUNT][METRICS][METRIC_NAME];
     struct metric_counter counters[METRICS];
@@ -53,20 +53,22 @@ struct metrics {
     struct metric_histogram histograms[METRICS];
 };
 
-/* The number of that name among its kind, made if need be; -1 when it cannot be, and *wrong says why. Names are shorter
- * than METRIC_NAME. bounds: of a histogram, bounds_n of them, 1..METRIC_BOUNDS, growing. */
+/* The number of the metric of that kind and name, made when there is none. -1 when it cannot be made; then *wrong is a static
+ * sentence that says why. A name has 1..METRIC_NAME - 1 bytes. bounds: for a histogram, bounds_n growing numbers,
+ * 1..METRIC_BOUNDS of them. */
 int metrics_open(struct metrics *m, enum metric_kind kind, const char *name, const double *bounds,
                  uint32_t bounds_n, const char **wrong);
 
-/* The number of a name, or -1; `likely` is looked at first. */
+/* The number of a name, or -1. Looks at the number `likely` (< METRICS) first. */
 int metrics_find(const struct metrics *m, enum metric_kind kind, const char *name, uint32_t likely);
 
+/* Counts a value in its bucket and adds it to the sum. Only for the process that writes the part. */
 void metric_observe(struct metric_histogram *h, double value);
 
-/* Adds another worker's of the same name. */
+/* Adds another worker's histogram of the same name and bounds. */
 void metric_histogram_add(struct metric_histogram *sum, const struct metric_histogram *h);
 
-/* What a worker that is gone no longer is. */
+/* Sets all gauges to zero: their worker is gone. */
 void metrics_clear_gauges(struct metrics *m);
 
 #endif

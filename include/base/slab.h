@@ -1,9 +1,9 @@
-/* slab: fast memory for the small things that come and go with every request.
+/* slab: fast memory for the small structs that come and go with every request.
  *
- * Freelists of power-of-two blocks (64 bytes to 4 KiB), carved from 64 KiB pieces and kept for the life of the process;
- * larger blocks go to malloc. One set of lists a process, no locks. The caller remembers the size it
- * borrowed. Out of memory ends the process: a worker is respawned, and nothing sensible could go on.
- * Under AddressSanitizer every block is a malloc of its own, so that misuse is seen.
+ * Free lists of power-of-two blocks (64 bytes to 4 KiB), carved from 64 KiB pieces and kept for the life of the process; larger
+ * blocks go to malloc. One set of lists a process, no locks. The borrower owns the block, remembers the size that it borrowed,
+ * and returns it. Out of memory ends the process: the master starts a new worker, and this one could not go on in any sensible
+ * way. Under AddressSanitizer every block is a malloc, so that a use after the return is seen.
  */
 #ifndef MOONGATE_BASE_SLAB_H
 #define MOONGATE_BASE_SLAB_H
@@ -13,7 +13,7 @@
 /* At least `size` bytes, not cleared. Never NULL. */
 void *slab_borrow(size_t size) __attribute__((returns_nonnull, malloc));
 
-/* size: what was asked for when p was borrowed. */
+/* size: as in the slab_borrow that gave p, which is not NULL. */
 void slab_return(void *p, size_t size);
 
 /* How many bytes a block borrowed with `size` really has. */

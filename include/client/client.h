@@ -1,7 +1,9 @@
-/* client: a connection that we accepted, and the set of all that a worker has.
+/* client: a connection that we accepted, and the set of all clients of a worker. Its way through this floor:
+ * src/client/client.c.
  *
- * Owned by its set from client_create until the end of the turn in which it closed. Idle, it holds this struct and nothing
- * else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits. One worker, no locks.
+ * Owned by its set from client_create until the end of the turn in which it closed. While it is idle it holds this struct and
+ * nothing else: bytes are read into the turn's arena, and buffers exist only while a request is cut or a reply waits. One
+ * worker, no locks.
  */
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
@@ -18,17 +20,18 @@ enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
 /* Written by client_set_state alone. */
 enum client_state {
-    CLIENT_OPEN,     /* reads requests and answers them */
-    CLIENT_DRAINING, /* reads only what completes a request that it has begun */
-    CLIENT_MOVING,   /* the same; then another worker gets it */
-    CLIENT_ENDING, /* reads no more; closes once everything is answered (quit, end of its input) */
-    CLIENT_LINGERING, /* answered and shut; what it still sends is dropped until it closes */
-    CLIENT_CLOSED,    /* memory goes at the end of the turn */
+    CLIENT_OPEN,      /* reads requests and answers them */
+    CLIENT_DRAINING,  /* reads only what completes a request that it has begun */
+    CLIENT_MOVING,    /* the same; then another worker gets it */
+    CLIENT_ENDING,    /* reads no more; closes once all is answered (quit, end of input) */
+    CLIENT_LINGERING, /* all is answered and our side shut; input is dropped until it closes */
+    CLIENT_CLOSED,    /* its memory is freed at the end of the turn */
 };
 
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
- * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies. */
+ * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
+ * hold; waiting only while in.kept is there. */
 struct client {
     ev_io io;
     struct turn *turn;
@@ -37,14 +40,14 @@ struct client {
     struct client *next_dirty;   /* in set->dirty, later in set->closed */
     enum client_state state;
     bool dirty;
-    bool is_known; /* its first bytes said what it speaks */
+    bool is_known; /* its first bytes have shown which protocol it speaks */
     int fd;
     uint32_t affinity;            /* its number */
-    uint32_t listener;            /* by which it came: the place in --bind */
+    uint32_t listener;            /* that it came through: its place in --bind */
     struct client *next_numbered; /* in set->numbered */
-    uint64_t handover;            /* as which it was handed over; 0: it was accepted here */
+    uint64_t handover;            /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
-    size_t unfinished; /* what in holds, as the set has counted it */
+    size_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     size_t progress;   /* bytes that it has sent since busy_at */
     double busy_at;    /* as turn.now; see unfinished */
     uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
@@ -52,28 +55,28 @@ struct client {
     struct reply *head, *tail; /* replies not yet in out, in order */
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
-    size_t usual;              /* bytes of its larger replies of late: how much one more may cost */
-    bool waiting;              /* in.kept holds whole requests, for which it was too early */
+    size_t usual;              /* bytes of its larger replies of late: what one more may take */
+    bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     const char *reason;        /* why it is ending */
 };
 
 /* Who may flush_all. */
 enum clients_flush {
-    FLUSH_NEAR, /* who came over loopback or a unix socket */
+    FLUSH_NEAR, /* clients that came over loopback or a unix socket */
     FLUSH_YES,
     FLUSH_NO
 };
 
-/* Answers `stats what` (len bytes; none: the general ones) with whole lines into out, END included; or `stats reset`. False when
- * there are no such statistics. Owned by this floor, answered by the worker's. */
+/* Appends the answer to `stats what` (len bytes; 0: the general statistics) to out, END included; or does `stats reset`. False
+ * when there are no such statistics. Owned by this floor; the worker floor implements it, and the two below. */
 typedef bool clients_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
-/* Gives the descriptor of a client that is owed nothing, and has begun nothing, to another process. False: not now. Owned by
- * this floor, answered by the worker's. */
+/* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still
+ * closes its own. False: not now. */
 typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
 
-/* Closes the descriptor of a client that was handed over as that number (0: it was not): the process that did may hold a copy
- * of it. Owned by this floor, answered by the worker's. */
+/* Closes the descriptor of a client. handover: the number of its hand-over, since the process that handed it over may hold a
+ * copy; 0: there was none. */
 typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 
 /* As the options say. */
@@ -83,10 +86,12 @@ struct clients_limits {
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
-    const char *version_answer; /* what `version` says; NULL: the lowest version of a server */
+    const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
 };
 
-/* Invariant: n is the length of `all`; unfinished is the sum of theirs. */
+/* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer
+ * (client_settle).
+ * Invariant: n is the length of `all`; unfinished is the sum over all of them. */
 struct clients {
     struct turn *turn;
     struct clients_limits limits;
@@ -94,7 +99,7 @@ struct clients {
     void *about;
     clients_give_fn *give; /* NULL while clients stay */
     void *gives_for;
-    clients_shut_fn *shut; /* close(2), where nobody hands clients over */
+    clients_shut_fn *shut; /* closes the descriptor alone, where clients are not handed over */
     void *shuts_for;
     struct client *all;
     struct client *numbered[CLIENTS_NUMBERS]; /* all, by their numbers */
@@ -107,21 +112,23 @@ struct clients {
     struct log_limit foreign_lines[FOREIGN_COUNT];
 };
 
-/* Takes over fd (non-blocking). */
+/* Takes over fd (non-blocking). The client is in the set afterwards. */
 struct client *client_create(struct clients *set, int fd);
 
-/* At once: what is owed is dropped. Its peer sees the end though other processes may still hold a copy of the descriptor. */
+/* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the
+ * descriptor. */
 void client_close(struct client *c, const char *reason);
 
-/* Answer what was received, then shut the connection (the worker drains). */
+/* Answers what was received, then shuts the connection (the worker drains). */
 void client_drain(struct client *c);
 
-/* Finish what it has begun, then give it to another worker, which reads on where this one stopped. */
+/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. */
 void client_move(struct client *c);
 
-/* For the set: writes, closes what is done, derives the interest. */
+/* For the set, at the end of a turn: writes, resumes what waits for room, closes what is done, and derives what to watch for. */
 void client_settle(struct client *c);
 
+/* For the set: frees a CLOSED client. */
 void client_destroy(struct client *c);
 
 #endif

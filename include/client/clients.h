@@ -1,22 +1,22 @@
 /* clients: the front of memcache's text protocol: all clients of a worker, as its loop and the turn see them.
  *
- * Owned by its worker; its clients are its own. One worker, no locks.
+ * The worker owns the set; the set owns its clients. One worker, no locks.
  */
 #ifndef MOONGATE_CLIENT_CLIENTS_H
 #define MOONGATE_CLIENT_CLIENTS_H
 
 #include "client/client.h"
 
-/* Becomes the turn's front. limits are copied, and may be changed later. */
+/* Makes the set the turn's front. limits are copied; set->limits may be changed later. */
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits);
 
-/* Closes all, at once, and frees them. The turn goes on without a front. */
+/* Closes all clients at once and frees them. The turn goes on without a front. */
 void clients_release(struct clients *set);
 
-/* The end of a turn of the loop, with all that the turn does then (turn_end). */
+/* Ends a turn of the loop (turn_end), and frees the clients that have closed in it. To be called before the loop sleeps. */
 void clients_end_turn(struct clients *set);
 
-/* The client with that number (request.affinity); NULL when it is gone. */
+/* The client with that number (request.affinity); NULL when it has closed. */
 struct client *clients_find(const struct clients *set, uint32_t number);
 
 #endif

@@ -1,6 +1,7 @@
-/* parts: what a multi-key get has brought so far: a value a key, kept until all have come, then put together in the client's order.
+/* parts: the values that a multi-key get has brought so far, one for each key, kept until all have come; then they are put
+ * together in the order of the client's keys.
  *
- * Owned by its reply, from reply_create until it is put together or destroyed.
+ * The reply owns its parts, from reply_create until they are put together or it is destroyed. One worker.
  */
 #ifndef MOONGATE_CLIENT_PARTS_H
 #define MOONGATE_CLIENT_PARTS_H
@@ -10,7 +11,8 @@
 
 struct reply;
 
-/* The value for one key of a get: bytes in the reply's store, or behind them (`tail`) in a blob of which it holds a count. */
+/* The value for one key of a get: bytes in the reply's store, and behind them (`tail`) bytes in a blob that it has a reference
+ * to. Both are empty for a key that was not found. */
 struct reply_part {
     const uint8_t *at;
     const uint8_t *tail;
@@ -19,20 +21,21 @@ struct reply_part {
     uint32_t tail_len;
 };
 
+/* keys: at least 2. */
 void parts_create(struct reply *reply, uint32_t keys);
 
-/* The failure that was noted goes, too. */
+/* Frees the failure that was noted, too. */
 void parts_destroy(struct reply *reply);
 
-/* Keeps the value of a key. The second form is for the only key of its call: its response ends in END, which the part does
- * without. */
+/* Keeps the value of a key (news->key.part), once. The second form is for a call with one key, whose response ends in END: the
+ * part leaves that out. */
 void parts_keep(struct reply *reply, const struct call_news *news);
 void parts_keep_lone(struct reply *reply, const struct call_news *news);
 
-/* Notes the line that will end the answer instead of END, if none is noted yet: word and text. */
+/* Notes the line that will end the answer instead of END: word, then text. Only the first failure is noted. */
 void parts_fail(struct reply *reply, const char *word, const void *text, size_t len);
 
-/* Appends the whole answer, counting hits and misses. How many bytes it has. */
+/* Appends the whole answer, and counts hits and misses. Returns how many bytes were appended. */
 size_t parts_append(const struct reply *reply, struct outq *to);
 
 #endif

@@ -1,6 +1,6 @@
-/* stat_rule: how a statistic of several servers becomes one: which names are counts, and which are not.
+/* stat_rule: how the values that several servers have for one statistic become one value.
  *
- * A table and a pure function; nothing is owned. The names are those of memcached 1.6.9, 1.6.18, 1.6.38 and 1.6.45.
+ * A table and a pure function; owns nothing. The names are those of memcached 1.6.9, 1.6.18, 1.6.38 and 1.6.45.
  */
 #ifndef MOONGATE_CLIENT_STAT_RULE_H
 #define MOONGATE_CLIENT_STAT_RULE_H
@@ -9,12 +9,12 @@
 #include <stddef.h>
 
 enum stat_rule {
-    STAT_EACH, /* each value once, in order, with commas between: sizes, texts, names not in the table */
+    STAT_EACH, /* all different values, in order, with commas: sizes, texts, names not in the table */
     STAT_SUM,  /* counts, and bytes in use */
     STAT_MOST, /* ages, and numbers of kinds */
 };
 
-/* name, rule, which `stats` has it. In a name that begins with the number of a slab class, only what follows it is looked up:
+/* name, rule, the `stats` that has it. In a name that begins with the number of a slab class, only what follows it is looked up:
  * `5:chunk_size`, `items:5:age`. Names that are numbers alone (`stats sizes`) are counts. */
 #define STAT_RULES(X)                                                                              \
     X(active_slabs, MOST, "slabs")                                                                 \
@@ -70,7 +70,7 @@ enum stat_rule {
     X(state, EACH, "conns")                                                                        \
     X(secs_since_last_cmd, MOST, "conns")
 
-/* The rule of a name. *known (unless NULL): whether the table has it. */
+/* The rule of a name. Sets *known, unless known is NULL: whether the table has the name. */
 enum stat_rule stat_rule_of(const char *name, size_t len, bool *known);
 
 #endif

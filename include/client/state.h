@@ -1,27 +1,29 @@
-/* state: what a client is about to do, and what it holds: the part of a client that its replies and answers use too. Owns nothing. */
+/* state: a client's state, and how much it holds: the part of a client that its replies and answers use, too. Owns nothing; one
+ * worker. */
 #ifndef MOONGATE_CLIENT_STATE_H
 #define MOONGATE_CLIENT_STATE_H
 
 #include "client/client.h"
 
 enum {
-    CLIENT_HELD_AT_MOST = 256 * 1024, /* bytes of replies from which on a client must read first */
-    CLIENT_OWED_AT_MOST = 1024,       /* replies from which on likewise */
-    CLIENT_OWED_AT_FIRST = 16,        /* the same while it is not known how large its replies are */
+    CLIENT_HELD_AT_MOST = 256 * 1024, /* bytes of replies: over that, a client must read first */
+    CLIENT_OWED_AT_MOST = 1024,       /* replies: likewise */
+    CLIENT_OWED_AT_FIRST = 16,        /* the same, while the size of its replies is not known */
 };
 
 /* For assertions: what struct client promises. */
 bool client_sane(const struct client *c);
 
+/* The only place that writes c->state. Nothing comes after CLOSED, and nothing goes back to OPEN. */
 void client_set_state(struct client *c, enum client_state state, const char *reason);
 
-/* Reads no more, and closes once everything is answered. */
+/* Lets the client end: it reads no more, and closes once everything is answered. */
 void client_end(struct client *c, const char *reason);
 
-/* Asks that the turn's end looks at c: something to write, or a change of state. */
+/* Makes the end of the turn settle c, because there is something to write, or its state has changed. */
 void client_mark_dirty(struct client *c);
 
-/* Bytes of replies that are held for it; and whether they are more than it may have: then it is closed. */
+/* I6: bytes of replies that are held for c; and whether they are more than it may have: then it is closed. */
 static inline size_t client_held(const struct client *c)
 {
     return c->out.bytes + c->stored;
@@ -32,8 +34,8 @@ static inline bool client_holds_too_much(const struct client *c)
     return client_held(c) > c->set->limits.client_buffer + c->set->limits.rules.max_value;
 }
 
-/* One more request may be sent: its reply will most likely find room. A client that pipelines large values faster than
- * it reads them is so slowed down to its own pace, not closed. */
+/* Whether one more request may be taken, because its reply will most likely find room. So a client that pipelines large values
+ * faster than it reads them is slowed down to its own pace, not closed. */
 static inline bool client_has_room(const struct client *c)
 {
     if (c->owed == 0) return true;
@@ -41,20 +43,22 @@ static inline bool client_has_room(const struct client *c)
            client_held(c) + (c->owed + (size_t)1) * c->usual <= c->set->limits.client_buffer;
 }
 
-/* It still uses what it reads as requests. */
+/* Whether what it sends is still taken for requests. */
 static inline bool client_takes_requests(const struct client *c)
 {
     return c->state == CLIENT_OPEN || c->state == CLIENT_DRAINING || c->state == CLIENT_MOVING;
 }
 
-/* A reply of n bytes is complete; more bytes are held for it. */
+/* To be called when a reply of n bytes is complete: learns how large replies are. */
 void client_note_reply(struct client *c, size_t n);
+
+/* To be called when more bytes are held for c: marks it dirty when they are too many. */
 void client_check_held(struct client *c);
 
-/* What its input buffer holds has changed; came: bytes that it has just sent. */
+/* To be called when what c's input buffer holds may have changed: keeps the sums. came: bytes that it has just sent. */
 void client_note_unfinished(struct client *c, size_t came);
 
-/* Its address as text: ADDR_TEXT_MAX bytes. Returns text. */
+/* Writes c's address to text, which has ADDR_TEXT_MAX bytes. Returns text. */
 const char *client_address(const struct client *c, char *text);
 
 #endif

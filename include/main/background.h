@@ -1,33 +1,36 @@
-/* background: what a daemon asks of the system once at start: to run in the background, a pid file, another user.
+/* background: what a daemon needs once, at its start: to run in the background, a pid file, another user.
  *
- * Called by main alone. The pid file belongs to the process whose id stands in it. A function that fails prints one line on
- * stderr, `moongate: what: what to do`, and returns false.
+ * Called by main alone, in the order of main.c. Owns the pipe to the parent that waits; the pid file belongs to the process whose
+ * id it holds. A function that fails prints one line on stderr, `moongate: what: what to do`, and returns false.
  */
 #ifndef MOONGATE_MAIN_BACKGROUND_H
 #define MOONGATE_MAIN_BACKGROUND_H
 
 #include <stdbool.h>
 
-/* Forks and lives on in the child, in its own session. The parent stays on the terminal until
- * the child calls background_detach (it exits 0 then) or ends (it exits with the same code), so
- * that what goes wrong in between is seen where the command was typed. The working directory
- * stays: relative paths keep their meaning. */
+/* Forks and returns in the child, which leads its own session. The parent stays on the terminal until the child calls
+ * background_detach, and then exits with 0; or until the child ends, and then exits with its code. The working directory stays:
+ * relative paths keep their meaning. */
 bool background_enter(void) __attribute__((warn_unused_result));
 
-/* Lets the terminal and the waiting parent go; from now on the log goes to syslog. */
+/* After background_enter: ends the parent, and leaves the terminal. From here on the log goes to syslog, and the descriptors 0, 1
+ * and 2 are /dev/null. */
 bool background_detach(void) __attribute__((warn_unused_result));
 
-/* The file belongs to `user` (NULL: to who runs this) where root writes it. */
+/* Writes this process's id to the file at path, not through a link. When root writes it, it belongs to `user` (NULL: to root). */
 bool pid_file_write(const char *path, const char *user) __attribute__((warn_unused_result));
 
-/* Once this process has become another user: logs when it will not be able to remove the file, and the cure. */
+/* After user_switch: logs a warning with its cure when this process may not remove the file. */
 void pid_file_check(const char *path);
 
-/* Removes the file if this process's id still stands in it: a successor may have written its
- * own. One that cannot be removed is emptied, so that it names no process. */
+/* Removes the file if it holds this process's id: a successor may have written its own. One that cannot be removed is emptied, so
+ * that it names no process. */
 void pid_file_remove(const char *path);
 
-/* Becomes that user, with the groups that it has. Only root can become another one. */
+/* Before the listeners are bound, whose files may go to that user: false after a complaint. */
+bool user_is_known(const char *name) __attribute__((warn_unused_result));
+
+/* Becomes that user, with its groups. Only root can become another user. */
 bool user_switch(const char *name) __attribute__((warn_unused_result));
 
 #endif

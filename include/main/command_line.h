@@ -6,9 +6,9 @@
 
 #include "worker/options.h"
 
-/* Fills o from the command line. On success returns true. On a usage error prints one line on stderr that names the
- * option, says what is wrong and what to do, and returns false (the caller exits EXIT_USAGE). A script and
- * --servers together, or neither, is a usage error (unless help, version or print_script). */
+/* Fills o; the caller releases it with options_release. False on a usage error, after one line on stderr that names the option,
+ * says what is wrong and what to do; then nothing needs to be released, and the caller exits with EXIT_USAGE. A script and
+ * --servers together, or neither, is a usage error (but for help, version and print_script). */
 bool command_line_read(struct options *o, int argc, char **argv)
     __attribute__((warn_unused_result));
 

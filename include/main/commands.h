@@ -1,7 +1,7 @@
 /* commands: what moongate does besides serving, each a word behind its name: `moongate explain ...`.
  *
- * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script that has a
- * command's name can still be given as ./explain.
+ * COMMANDS is the only list; each row's function NAME_tool is in the tools floor, but for help. Owns nothing. A script whose name
+ * is that of a command is given with a path: ./explain.
  */
 #ifndef MOONGATE_MAIN_COMMANDS_H
 #define MOONGATE_MAIN_COMMANDS_H
@@ -16,7 +16,7 @@
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
     X(test, "FILE-or-FOLDER ...",                                                                  \
-      "runs tests of scripts: with servers in memory and a clock of their own")                    \
+      "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
     X(help, "[COMMAND]", "this, or the options of a command")
@@ -34,10 +34,7 @@ struct command {
 /* The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 
-/* A line or two each, for the daemon's own help. */
+/* Two lines for each command, for the daemon's own help. */
 void commands_print(FILE *out);
-
-/* Flushes the standard output: text that nobody gets is a failure of the command. Returns code, or EXIT_SYSTEM. */
-int commands_finish(int code);
 
 #endif

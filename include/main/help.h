@@ -1,4 +1,4 @@
-/* help: what `moongate --help` and `moongate help` print. Owns nothing. */
+/* help: what `moongate --help` and `moongate help` print. Owns nothing; errors of the stream show when it is flushed. */
 #ifndef MOONGATE_MAIN_HELP_H
 #define MOONGATE_MAIN_HELP_H
 

@@ -1,11 +1,11 @@
 /* addr: addresses of servers and listeners, parsed from and printed as text.
  *
- * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte
- * (unused bytes are zero). Any process may use it; a host name (not a literal) is looked up with getaddrinfo(3), which
- * may block, so only while the command line is read, never from a running loop (discovery/resolver.h is for that).
+ * A struct addr is a plain value: it owns nothing and may be copied and compared byte by byte (unused bytes are zero). Any
+ * process may use it. addr_resolve looks up names with getaddrinfo(3), which may block: only while the command line is read,
+ * never from a running loop (discovery/resolver.h is for that).
  *
- * Whoever gives an address (the command line, a script, a file, a name server, a configuration endpoint), this is the
- * grammar, and addr.c the one parser. Nothing else is taken, and what is taken reads the same after it was printed.
+ * The grammar of an address, whether it comes from the command line, a script, a file, a name server or a configuration endpoint.
+ * addr.c is its only parser. It takes nothing else, and an address that it takes reads the same after it was printed.
  *
  *   address = host | host ":" port | v6 | "[" v6 "]" | "[" v6 "]:" port | "unix:" path
  *   host    = name | v4
@@ -28,7 +28,7 @@
 #include <sys/un.h>
 
 struct addr {
-    socklen_t len; /* of the member in use */
+    socklen_t len; /* bytes of the member in use */
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -37,41 +37,41 @@ struct addr {
     } sa;
 };
 
-enum { ADDR_TEXT_MAX = 128 }; /* bytes that any printed address fits in, NUL included */
+enum { ADDR_TEXT_MAX = 128 }; /* bytes of the longest printed address, NUL included */
 
-enum { ADDR_HOST_MAX = 256 }; /* bytes that any host fits in, NUL included */
+enum { ADDR_HOST_MAX = 256 }; /* bytes of the longest host, NUL included */
 
-/* What stands before any look-up: the parts of the text. host is "" for a unix socket. */
+/* The parts of an address's text, before any look-up. A plain value. host is "" for a unix socket, path for all others. */
 struct addr_spec {
     char host[ADDR_HOST_MAX];
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* "" unless unix: */
-    uint16_t port;                                          /* 0 unless given; see has_port */
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* of unix: */
+    uint16_t port;                                          /* 0 unless has_port */
     bool has_port;
 };
 
-/* Reads an address (len bytes, need not end in NUL) into spec. On failure returns a static or thread-local
- * sentence that says what is wrong ("port 70000 is not in 0..65535"), on success NULL. */
+/* Reads an address (len bytes, without a NUL) into spec. Returns NULL, or a sentence that says what is wrong ("port 70000 is not
+ * in 0..65535"), which is valid until the next call in this thread. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len);
 
-/* Reads a host or v6 alone, of whom the port is told in another way: spec has none. The same otherwise. */
+/* The same for a host or v6 alone, where the port stands somewhere else: spec has no port. */
 const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_t len);
 
-/* Reads a port alone. */
+/* The same for a port alone. */
 const char *addr_port_parse(uint16_t *port, const char *text, size_t len);
 
-/* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket); then *out is its address, with `port` where
- * the spec has none. Never blocks. */
+/* True when spec needs no look-up (an IPv4 or IPv6 literal, a unix socket). Then *out is its address, with `port` where spec has
+ * none. Never blocks. */
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out);
 
-/* Fills at most max addresses for spec, with `port` where the spec has none; stores how many in *n (at least 1 on
- * success). On failure returns a static or thread-local sentence that says why, on success NULL. May block. */
+/* Looks up spec. Stores at most max addresses (> 0) in out, with `port` where spec has none, each once, and their number in *n,
+ * at least 1 on success. Returns NULL, or a sentence that says why not, valid until the next call in this thread. May block. */
 const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct addr *out, size_t max,
                          size_t *n);
 
-/* Prints `127.0.0.1:11211`, `[::1]:11211`, `unix:/path` into text, which holds ADDR_TEXT_MAX bytes. Returns text. */
+/* Prints `127.0.0.1:11211`, `[::1]:11211`, `unix:/path` to text, which has ADDR_TEXT_MAX bytes. Returns text. */
 const char *addr_print(const struct addr *addr, char *text);
 
-/* Gives addr, which is no unix socket, that port. */
+/* Sets the port of an IPv4 or IPv6 address. */
 void addr_set_port(struct addr *addr, uint16_t port);
 
 bool addr_is_unix(const struct addr *addr);

@@ -1,4 +1,5 @@
-/* bind: what --bind says of one listener. A plain value; pointers go into the text that it was read from.
+/* bind: one item of --bind, parsed. A plain value that owns nothing: its pointers go into the text that it was read from, which
+ * the options own. Any process.
  *
  *   bind   = [ label "=" ] address { "," access }    the address as in net/addr.h; access only of unix sockets,
  *                                                    each once, in any order
@@ -22,22 +23,22 @@ struct bind_spec {
     const char *address;
     size_t address_len;
     struct addr_spec addr;
-    int mode;                                        /* -1: as the umask has it */
+    int mode;                                        /* -1: not given */
     char owner[BIND_USER_MAX], group[BIND_USER_MAX]; /* "": none given */
 };
 
-/* NULL, or a sentence that says what is wrong. */
+/* Reads an item. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
 const char *bind_parse(struct bind_spec *spec, const char *text);
 
-/* To whom a unix socket's file belongs, and who may connect. */
+/* Owner, group and mode of a unix socket's file: who may connect. */
 struct bind_access {
-    uid_t uid; /* (uid_t)-1: who made it */
-    gid_t gid; /* (gid_t)-1: likewise */
-    int mode;  /* -1: as the umask has it */
+    uid_t uid; /* (uid_t)-1: the process's own */
+    gid_t gid; /* (gid_t)-1: the process's own */
+    int mode;  /* -1: what the umask leaves */
 };
 
-/* What the text says; where it says nothing, `user` (--user, or NULL) if this process may give files away. NULL, or a sentence
- * that says what is wrong. */
+/* Looks up owner and group. Without an owner in spec, the owner is `user` (--user, or NULL) when this process is root and may
+ * give files away. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
 const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access);
 
 #endif

@@ -1,8 +1,8 @@
-/* doors: where a process lets clients in: a watcher for each listener, and a rest when descriptors or memory ran out. One
- * descriptor is kept in reserve: with it those who come when there is none other are told so.
+/* doors: accepts clients: a watcher for each listener, and a rest when descriptors or memory have run out. One descriptor is kept
+ * in reserve, so that a client can be refused with an answer when there is no other.
  *
- * Owned by the master, or by the worker that is the only process; the listeners are main's. Whether the doors are open is for the
- * owner to say, each time when that may have changed.
+ * Embedded in the master, or in the worker that is the only process; the owner releases them. The listeners belong to main. The
+ * owner decides whether the doors are open, and calls doors_watch each time when that may have changed.
  */
 #ifndef MOONGATE_NET_DOORS_H
 #define MOONGATE_NET_DOORS_H
@@ -12,13 +12,13 @@
 #include "base/log.h"
 #include "net/listener.h"
 
-/* Takes over fd, a client that came by the listener of that number. */
+/* A client has come by the listener with that number (see listener.h). fd is the owner's from here on. */
 typedef void doors_take_fn(void *owner, int fd, uint32_t listener);
 
-/* One was refused: there was no descriptor for it. */
+/* A client was refused, as there was no descriptor for it. */
 typedef void doors_refused_fn(void *owner);
 
-/* The rest is over: the owner may open them again. */
+/* The rest is over: the owner calls doors_watch. */
 typedef void doors_rested_fn(void *owner);
 
 struct doors_keeper {
@@ -32,28 +32,28 @@ struct doors {
     struct ev_loop *loop;
     const struct listeners *listeners;
     struct doors_keeper keeper;
-    ev_io *watchers; /* one a listener; NULL: none was ever watched */
-    ev_timer rest;
-    bool are_open; /* the watchers run */
-    int reserve;   /* -1: it could not be had again yet */
+    ev_io *watchers; /* one for each listener; NULL: doors_init was not called, or failed */
+    ev_timer rest;   /* runs while the doors rest */
+    bool are_open;   /* the watchers run; written by doors_watch alone */
+    int reserve;     /* a descriptor; -1: there was none to be had */
     struct log_limit rest_lines;
 };
 
-/* Closed at first. False: out of memory. */
+/* Closed at first. listeners must outlive d. False: out of memory. */
 bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *listeners,
                 struct doors_keeper keeper) __attribute__((warn_unused_result));
 
-/* The only place that opens and closes them. Clients come in while they are wanted and do not rest. */
+/* The only function that opens and closes the doors: they are open while clients are wanted and the doors do not rest. */
 void doors_watch(struct doors *d, bool wanted);
 
-/* Nobody is let in for a moment, whatever is wanted. */
+/* Closes the doors for 0.1 s, whatever is wanted; then the owner's `rested` is called. */
 void doors_rest(struct doors *d);
 bool doors_are_resting(const struct doors *d);
 
-/* Ends what hangs on the loop and closes the reserve; in a forked child, too. */
+/* Stops all watchers and closes the reserve. Also for a forked child, which must not accept. */
 void doors_stop(struct doors *d);
 
-/* Frees; all zeros, never inited, is fine. */
+/* Frees. A struct of zeros that was never initialised is allowed. */
 void doors_release(struct doors *d);
 
 #endif

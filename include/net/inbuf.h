@@ -1,8 +1,8 @@
-/* inbuf: what a connection has read but cannot use yet, and the reading itself.
+/* inbuf: what a connection has read but cannot use yet, and the reading itself. Embedded in its connection, which releases it.
  *
- * Bytes are read into the turn's arena and used there. Only the cut end of the last message is kept, in a blob that
- * this inbuf owns until the message is whole; then the arena adopts it, so that whole messages live until the turn
- * ends wherever they are. A connection between messages owns nothing.
+ * Bytes are read into the turn's arena and used there. Only the cut end of the last message is kept, in a blob that the inbuf
+ * owns until the message is whole. Then the arena adopts the blob, so that whole messages live until the turn's end wherever they
+ * are. A connection between two messages owns no memory. One process.
  */
 #ifndef MOONGATE_NET_INBUF_H
 #define MOONGATE_NET_INBUF_H
@@ -10,40 +10,40 @@
 #include "base/arena.h"
 #include "net/io.h"
 
-/* Invariant (inbuf_sane): kept => kept->len > 0, and need is 0 or above kept->len. */
+/* Invariant (inbuf_sane): a kept blob holds bytes; need is 0 or above their number. I6: it holds one message, never two. */
 struct inbuf {
-    struct blob *kept;
-    size_t
-        need; /* how long the kept message will be in all; 0 = not known yet (its line has no end) */
+    struct blob *kept; /* the beginning of a message, or NULL */
+    size_t need;       /* the kept message's length in all; 0: not known, its line has no end yet */
 };
 
-/* What one read brought, in order: the message that was kept, if it is whole now (it is that message alone), then what
- * came after it. `blob` holds the bytes of the first, for who wants to take a count instead of a copy. */
+/* What one read brought. All of it lives until the arena is reset. */
 struct inbuf_input {
-    struct span whole;
-    struct blob *blob;
-    struct span rest;
-    size_t bytes; /* read from the descriptor */
+    struct span whole; /* the kept message, when it is whole now; else empty */
+    struct blob *blob; /* of `whole`: take a reference to use its bytes after the turn */
+    struct span rest;  /* what came behind it */
+    size_t bytes;      /* read from the descriptor */
 };
 
-/* Reads once, at most `most` bytes beyond what completes the kept message. */
+/* Reads once, at most `most` bytes beyond what completes the kept message. IO_ERROR: errno says why. */
 enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
                           struct inbuf_input *input) __attribute__((warn_unused_result));
 
-/* How many bytes beyond what completes the kept message may be read without taking any of the next one: none when its length
- * is known, else up to the end of its line, as far as that is there to be seen. Up to `most`. */
+/* How many bytes beyond what completes the kept message may be read without reading any of the next one: 0 when its length is
+ * known; else the bytes up to the end of its line, as far as the kernel has them. At most `most`. For a client that moves to
+ * another process. */
 size_t inbuf_missing(const struct inbuf *in, int fd, size_t most);
 
-/* Bytes of memory that are filled for it, at most: pages that nobody has written cost nothing. */
+/* Bytes of memory that the kept message takes, at most. Pages that nobody has written do not count. */
 size_t inbuf_held(const struct inbuf *in);
 
-/* Says what is left after using input->rest: its last `len` bytes, the cut end of a message (0: nothing is left; need as
- * in the struct). To be called after each read that was IO_OK; `arena` is the one that was read into. */
+/* Keeps what is left of input->rest: its last `len` bytes, the cut end of a message (0: nothing is left); need as in the struct.
+ * Call it after each read that returned IO_OK, with the arena that was read into. */
 void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t len, size_t need);
 
-/* What is kept, to be used now; the arena takes its blob. inbuf_keep is to be called afterwards. */
+/* The kept bytes (there must be some), to be used now: the arena adopts their blob. Call inbuf_keep afterwards. */
 struct span inbuf_take(struct inbuf *in, struct arena *arena);
 
+/* Frees what is kept. */
 void inbuf_release(struct inbuf *in);
 
 #endif

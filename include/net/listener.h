@@ -1,7 +1,8 @@
-/* listener: the sockets that clients connect to. Owned by the master (or the single process).
+/* listener: the sockets that clients connect to. main creates and destroys them; the master (or the single process) accepts from
+ * them.
  *
- * Bound once at start from --bind and --port; workers never touch them. A unix socket's file is removed when the
- * listeners are destroyed by the process that made them; it belongs to --user or to whom --bind says.
+ * Bound once at start from --bind and --port; workers never touch them. The process that made a unix socket's file removes it.
+ * The file belongs to the owner that --bind names, or to --user.
  */
 #ifndef MOONGATE_NET_LISTENER_H
 #define MOONGATE_NET_LISTENER_H
@@ -14,8 +15,8 @@
 struct listener {
     int fd;                  /* non-blocking, close-on-exec, listening; -1 once closed */
     struct addr addr;        /* as bound: port 0 is resolved to the real one */
-    uint32_t number;         /* of the item of --bind that it comes from, 0.. */
-    struct socket_file file; /* of a unix socket */
+    uint32_t number;         /* of its item of --bind, 0.. */
+    struct socket_file file; /* of a unix socket; else all zero */
 };
 
 struct listeners {
@@ -23,38 +24,39 @@ struct listeners {
     size_t n;
 };
 
-/* What --bind, --port and --user say. A plain value; the strings are the caller's, and only needed during listeners_create. */
+/* What --bind, --port and --user say. A plain value; the caller owns the strings, which listeners_create alone reads. */
 struct listeners_wanted {
     const char *const *bind; /* bind_n of them, see bind.h */
     size_t bind_n;
-    uint16_t port;    /* of those that name none */
-    const char *user; /* who gets the files of unix sockets where --bind does not say; or NULL */
+    uint16_t port;    /* for items without a port */
+    const char *user; /* owner of unix sockets' files for items without owner=; or NULL */
 };
 
-/* Binds and listens on everything that is wanted and logs `listening on ADDRESS` (and its name) for each. On failure prints one
- * line on stderr (address, reason, what to do), undoes all, and returns NULL; the caller exits EXIT_BIND. */
+/* Binds and listens on all items, and logs `listening on ADDRESS` (and its label) for each. On failure it prints one line on
+ * stderr (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
 struct listeners *listeners_create(const struct listeners_wanted *wanted);
 
-/* Stops listening: closes the sockets and, with unlink_files, removes unix socket files (the owner's job, not a
- * forked worker's). May be called before listeners_destroy, to drain; a second call does nothing. */
+/* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove
+ * them. To drain, call it before listeners_destroy; a second call does nothing. */
 void listeners_close(struct listeners *l, bool unlink_files);
 
-/* Once this process has become another user: logs which unix socket files it will not be able to remove, and the cure. */
+/* After the process has become another user: logs which files of unix sockets it cannot remove, and the cure. */
 void listeners_check_files(const struct listeners *l);
 
 /* Closes as above and frees. NULL is allowed. */
 void listeners_destroy(struct listeners *l, bool unlink_files);
 
-/* What accepting one client came to. */
+/* The result of accepting one client. */
 enum accept_status {
-    ACCEPT_OK, /* *fd is the client: non-blocking, close-on-exec, TCP_NODELAY and keep-alive where they apply */
-    ACCEPT_AGAIN, /* nothing waits */
-    ACCEPT_PAUSE, /* out of descriptors or memory: stop accepting for a while (100 ms); errno says why */
+    ACCEPT_OK,    /* *fd is the client, the caller's: non-blocking, close-on-exec, TCP_NODELAY */
+    ACCEPT_AGAIN, /* no client waits */
+    ACCEPT_PAUSE, /* out of descriptors or memory: do not accept for a while; errno says why */
 };
 
+/* Accepts one client. Never waits. */
 enum accept_status listener_accept(const struct listener *l, int *fd);
 
-/* Answers `ERROR Too many open connections`, as memcached does, and closes. */
+/* Sends `ERROR Too many open connections`, as memcached does, and closes fd. Never waits. */
 void listener_refuse(int fd);
 
 #endif

@@ -1,7 +1,7 @@
-/* outq: bytes on their way out of a descriptor, in order.
+/* outq: bytes on their way out of a descriptor, in order. Embedded in its owner, which releases it.
  *
- * A queue owns a chain of segments. Short bytes are copied into segments, long ones may be referenced inside a blob of
- * which the queue then holds a count. An empty queue owns no memory. One process, no locks.
+ * A queue owns a chain of segments. Short bytes are copied into segments; long ones may be referenced in a blob, to which the
+ * queue then holds a reference. An empty queue owns no memory. One process, no locks.
  */
 #ifndef MOONGATE_NET_OUTQ_H
 #define MOONGATE_NET_OUTQ_H
@@ -17,12 +17,12 @@ struct outq_segment {
     uint8_t *at;       /* first byte not yet written */
     uint8_t *end;      /* behind the last byte */
     uint8_t *limit;    /* behind the last byte that may be filled; == end for bytes in a blob */
-    struct blob *blob; /* or NULL: the bytes are in room */
+    struct blob *blob; /* holds the bytes, and the segment a reference; NULL: they are in room */
     size_t size;       /* as borrowed from the slab */
     uint8_t room[];
 };
 
-/* Invariant (outq_sane): bytes is the sum of all segments, and head is NULL exactly when it is 0. */
+/* Invariant (outq_sane): bytes is the sum of all segments, and head is NULL exactly when it is 0. I6: the owner bounds bytes. */
 struct outq {
     struct outq_segment *head;
     struct outq_segment *tail;
@@ -34,7 +34,8 @@ static inline bool outq_is_empty(const struct outq *q)
     return q->bytes == 0;
 }
 
-/* Room for at least n bytes in one piece; say with outq_commit how many (1..n) were filled. */
+/* Room for at least n bytes (> 0) in one piece, to be filled and then committed: outq_commit with the number of filled bytes,
+ * 1..n. */
 uint8_t *outq_reserve(struct outq *q, size_t n) __attribute__((returns_nonnull));
 static inline void outq_commit(struct outq *q, size_t n)
 {
@@ -50,18 +51,20 @@ static inline void outq_append(struct outq *q, const void *bytes, size_t n)
     outq_commit(q, n);
 }
 
-/* Copies n bytes into an empty queue that expects no more: takes no more memory than it must. */
+/* Copies n bytes. A queue that is empty takes no more memory than they need: for a queue that expects no more bytes. */
 void outq_append_alone(struct outq *q, const void *bytes, size_t n);
 
-/* n bytes at `bytes`, inside `blob`: references a long piece (taking a count), copies a short one. blob may be NULL. */
+/* Adds the n bytes at `bytes`, which are inside blob: takes a reference for a long piece, copies a short one. With blob NULL it
+ * copies. */
 void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, size_t n);
 
-/* Moves all that `from` holds behind q; from is empty afterwards. */
+/* Moves all bytes of `from` behind those of q; from is empty afterwards. */
 void outq_splice(struct outq *q, struct outq *from);
 
-/* Writes as much as the kernel takes. IO_OK: all went. */
+/* Writes as much as the kernel takes, and frees that. IO_OK: all went. IO_AGAIN: call it again when fd is writable. IO_ERROR:
+ * errno says why. */
 enum io_status outq_write(struct outq *q, int fd) __attribute__((warn_unused_result));
 
-void outq_release(struct outq *q);
+/* Frees all bytes. */ void outq_release(struct outq *q);
 
 #endif

@@ -1,6 +1,6 @@
-/* socket_file: the file of a unix socket that we listen on: made, given away, removed.
+/* socket_file: the file of a unix socket that moongate listens on: made, given to its owner, removed.
  *
- * A plain value in its listener. Only the process that made it removes it, and only while it is still the same file.
+ * A plain value in its listener. The process that made the file removes it, and only while the path still names the same file.
  */
 #ifndef MOONGATE_NET_SOCKET_FILE_H
 #define MOONGATE_NET_SOCKET_FILE_H
@@ -12,22 +12,23 @@
 #include "net/bind.h"
 
 struct socket_file {
-    dev_t dev; /* of the file that was made; 0 with ino: none was */
-    ino_t ino;
+    dev_t dev; /* of the file that was made */
+    ino_t ino; /* 0: none was made */
 };
 
-/* True when there is a socket file that nobody listens on. One that cannot be asked counts as in use. */
+/* True when nobody listens on the socket file at addr: a connection is refused. When that cannot be tried, it counts as in
+ * use. */
 bool socket_file_is_stale(const struct addr *addr);
 
-/* Binds fd to the path and gives the file its mode and owner, before anybody can connect. False with errno, and no file left;
- * then *owner says whether it was about the owner. */
+/* Binds fd to the path and gives the file its mode and owner, all before anybody can connect. False, with errno, and without a
+ * file; then *owner is true when bind(2) succeeded and the owner could not be set. */
 bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
                       const struct bind_access *access, bool *owner);
 
-/* Removes it. False with errno: it is there and could not be removed. */
+/* Removes the file, when it is still the one that was made. False, with errno, when that fails. */
 bool socket_file_remove(struct socket_file *f, const struct addr *addr);
 
-/* Whether this process, as the user that it is now, may remove that file. */
+/* True when this process, with its present user, may remove the file at path. */
 bool file_is_removable(const char *path);
 
 #endif

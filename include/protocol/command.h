@@ -1,8 +1,8 @@
-/* command: the commands of the memcache text protocol, as one table. Owns nothing. */
+/* command: the commands of the memcache text protocol, as one table. Constants for any process; nothing to free. */
 #ifndef MOONGATE_PROTOCOL_COMMAND_H
 #define MOONGATE_PROTOCOL_COMMAND_H
 
-/* What a response to a command may be, as bits (see response.h for their texts). */
+/* The kinds of response, as bits. src/protocol/response.c has their texts. */
 #define RESPONSES(X)                                                                               \
     X(STORED, 0)                                                                                   \
     X(NOT_STORED, 1)                                                                               \
@@ -48,7 +48,7 @@ enum command_shape {
     SHAPE_LOCAL,      /* answered by moongate itself */
 };
 
-/* Kinds of response that each shape may get besides an error. */
+/* The kinds of response that a command may get besides an error. */
 #define STORE_RESPONSES                                                                            \
     (RESPONSE_STORED | RESPONSE_NOT_STORED | RESPONSE_EXISTS | RESPONSE_NOT_FOUND)
 #define NUMBER_RESPONSES   (RESPONSE_NUMBER | RESPONSE_NOT_FOUND)
@@ -58,7 +58,7 @@ enum command_shape {
 #define META_GET_RESPONSES    (RESPONSE_HD | RESPONSE_EN | RESPONSE_VA)
 #define META_CHANGE_RESPONSES (RESPONSE_HD | RESPONSE_NS | RESPONSE_EX | RESPONSE_NF)
 
-/* name, text, shape, what the answer may be besides an error, its answer to a miss */
+/* name, text, shape, kinds of response besides an error, the line that a client gets for a miss */
 #define COMMANDS(X)                                                                                \
     X(NONE, "", SHAPE_LOCAL, 0, "")                                                                \
     X(GET, "get", SHAPE_RETRIEVE, RETRIEVE_RESPONSES, "END\r\n")                                   \

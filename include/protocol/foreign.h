@@ -1,6 +1,6 @@
-/* foreign: which other protocol the first bytes of a connection are of. Pure: owns nothing.
+/* foreign: which protocol a client speaks that does not speak memcache's text protocol, by its first bytes. Pure; owns nothing.
  *
- * No memcache command begins so: commands are lower case, and none begins with these bytes.
+ * No memcache command looks like one of these: commands are lower case, and none begins with 0x80, 0x16 or `*`.
  */
 #ifndef MOONGATE_PROTOCOL_FOREIGN_H
 #define MOONGATE_PROTOCOL_FOREIGN_H
@@ -21,10 +21,11 @@ enum foreign {
 #define X(name, counter, what, cure) FOREIGN_##name,
     FOREIGN_PROTOCOLS(X)
 #undef X
-        FOREIGN_UNSURE, /* too few bytes to say */
+        FOREIGN_UNSURE, /* there are too few bytes yet */
     FOREIGN_COUNT = FOREIGN_UNSURE
 };
 
+/* The protocol of a connection whose first n bytes these are. */
 enum foreign foreign_of(const uint8_t *bytes, size_t n);
 
 #endif

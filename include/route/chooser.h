@@ -1,8 +1,8 @@
 /* chooser: a kind of route that only picks one of its children, and may rewrite the request on the way.
  *
- * No flow, no call into Lua, nothing allocated but bytes of the turn's arena: a chooser costs a request a few dozen nanoseconds,
- * and the requests of a client stay in their order. Each kind is a file of its own, src/route/choose_*.c. What a kind builds
- * from a route's words is route->state, owned by the route.
+ * No flow, no call into Lua, and nothing allocated but bytes of the turn's arena: so it costs little, and the requests of a
+ * client stay in their order. Worker only. Each kind is a file of its own, src/route/choose_*.c. What a kind builds from a
+ * route's words is route->state, owned by the route.
  */
 #ifndef MOONGATE_ROUTE_CHOOSER_H
 #define MOONGATE_ROUTE_CHOOSER_H
@@ -14,7 +14,7 @@
 struct chooser {
     /* Makes route->state, once; the words live during the call. NULL: nothing to make. */
     void (*build)(struct route *route, const struct route_word *words, uint32_t n);
-    /* The child's number. r may be rewritten; its bytes then come from the turn's arena. */
+    /* Returns the child's number. May rewrite r; new bytes of it come from the turn's arena. */
     uint32_t (*choose)(struct turn *t, const struct route *route, struct request *r);
     /* Frees what state holds; the state itself is freed by the caller. NULL: nothing. */
     void (*release)(struct route_state *state);
@@ -34,7 +34,7 @@ static inline const struct route *route_choose(struct turn *t, const struct rout
     return route->children[child];
 }
 
-/* The route that is left when all choosers have chosen; r is rewritten as they say. */
+/* The route that a chain of choosers leads to, which is no chooser; they may rewrite r. */
 static inline const struct route *route_follow(struct turn *t, const struct route *route,
                                                struct request *r)
 {
@@ -42,7 +42,7 @@ static inline const struct route *route_follow(struct turn *t, const struct rout
     return route;
 }
 
-/* NULL, or what keeps children of these weights from being hashed over: a sentence that goes on from the policy's name. */
+/* NULL; or why keys cannot be hashed over children with these names and weights: text to follow the policy's name, constant. */
 const char *choose_hash_refuses(const struct route_options *o, const struct route_word *words,
                                 uint32_t n);
 

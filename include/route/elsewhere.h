@@ -1,5 +1,7 @@
-/* elsewhere: what flows of several children do with requests that belong to one place (see protocol/place.h): a cas of another
- * place is not shown, and a win that nobody is told of is handed back. Owns nothing.
+/* elsewhere: what flows of several children do with requests that belong to one place (see protocol/place.h). Owns nothing.
+ *
+ * I12: a client is never shown a cas of a place other than the one that will compare it, and a recache win that no client gets to
+ * see is handed back to its server.
  */
 #ifndef MOONGATE_ROUTE_ELSEWHERE_H
 #define MOONGATE_ROUTE_ELSEWHERE_H
@@ -7,7 +9,7 @@
 #include "protocol/place.h"
 #include "route/flow.h"
 
-/* Tells the end a result of another place than the one where the request belongs: with PLACE_NO_CAS for its cas. */
+/* flow_finish for a result that comes from a place where the request does not belong: shows PLACE_NO_CAS for its cas. */
 void elsewhere_finish(struct flow *flow, const struct result *result);
 
 /* Whether that result took a recache win. */
@@ -17,12 +19,11 @@ static inline bool elsewhere_has_won(const struct flow *flow, const struct resul
            response_has_won(&flow->kept->r, result->news->response);
 }
 
-/* Marks the item stale again at the child `place`, whose leg has ended, so that the next client wins; the flow has told its
- * end. */
+/* Marks the item stale again at the child `place`, whose leg has ended, so that the next client wins. The flow is finished. */
 void elsewhere_hand_back(struct flow *flow, uint32_t place);
 
-/* Runs the request without N, or as it is for copies, through the child `place`; the latter begins nothing, and returns false,
- * where copies have nothing to do. */
+/* Runs the request through the child `place`: without N, so that it makes no item there; or in its form for copies. The second
+ * returns false, and begins no leg, where copies have nothing to do. */
 void elsewhere_leg_without_making(struct flow *flow, uint32_t place);
 bool elsewhere_leg_for_copies(struct flow *flow, uint32_t place);
 

@@ -1,8 +1,9 @@
-/* explain: where a request would go, and why, without sending it.
+/* explain: where a request would go, and why, without sending it. For the command `explain` and for `stats explain` in a
+ * worker.
  *
- * An explanation lives in explain_request or explain_key while they tell of it; what it points to is theirs, the router's or
- * the caller's bytes. The request is rewritten in a slot that the router knows and nobody uses, and in the arena. All faces
- * (text, JSON, STAT lines) show what is told here.
+ * An explanation lives during the call of explain_told_fn; what it points to belongs to the router, the arena or the caller,
+ * and nobody frees it. The request is rewritten in a free slot that the router knows, and in the arena. All outputs (text,
+ * JSON, STAT lines) show the same explanation.
  */
 #ifndef MOONGATE_ROUTE_EXPLAIN_H
 #define MOONGATE_ROUTE_EXPLAIN_H
@@ -12,9 +13,9 @@
 #include "protocol/request.h"
 #include "route/routes.h"
 
-/* Who is asked, and with what. */
+/* The router, and the slot and memory that it may use. All belong to the caller. */
 struct explainer {
-    client_trace_fn *trace;
+    route_trace_fn *trace;
     void *router;
     struct request *slots;
     struct answer *answers;
@@ -32,16 +33,18 @@ struct explanation {
     struct path path;
     int32_t route; /* the route's number, or enum answer_kind */
     struct pool
-        *pool; /* that is asked first; NULL: it is answered here, or by a function that waits */
+        *pool; /* the first one that would get the request; NULL: the script answers it, or a
+                          function that waits decides */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
-    bool is_drawn;           /* the choice is another one each time */
+    bool is_drawn;           /* the server is drawn at random, each time */
     const uint8_t *sent_key; /* decoded, too */
     size_t sent_key_len;
     char sent[REQUEST_LINE_ROOM];
     size_t sent_len;
 };
 
+/* Receives the explanation of one key. */
 typedef void explain_told_fn(void *to, const struct explanation *x);
 
 /* The bytes of a value. at NULL: as many x as the request's line says. */
@@ -50,25 +53,27 @@ struct explain_value {
     size_t len;
 };
 
-/* Explains the request in a line (its end may be missing), key by key. NULL, or what a client that sent it would be
- * told instead, without CRLF. */
+/* Explains the request in a line (without its end, or with CR), key by key. Returns NULL; or the error that a client that sent
+ * it would get, without CRLF, in the arena or constant. */
 const char *explain_request(const struct explainer *e, const char *line, size_t len,
                             struct explain_value value, explain_told_fn *told, void *to)
     __attribute__((warn_unused_result));
 
-/* Explains what `command` would do with one key; its other arguments are 0 (and the value, without one, is empty). */
+/* Explains what `command` would do with one key; its other arguments are 0, and a value that is not given is empty. Returns as
+ * above. */
 const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
                         const char *key, size_t len, struct explain_value value,
                         explain_told_fn *told, void *to) __attribute__((warn_unused_result));
 
-/* The explanation in words: each field that there is, with a name without spaces and one line of text. */
+/* The explanation in words: calls `tell` for each field that it has, with a name without spaces and one line of text. */
 typedef void explain_field_fn(void *to, const char *name, const char *text);
 void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to);
 
-/* The server's name; "any" when it is drawn, "none" when the pool has none. */
+/* The server's name; "any" when it is drawn, "none" when the pool has no server. */
 const char *explain_server(const struct explanation *x);
 
-/* The name of the function that hashed the key, "" when there was nothing to choose; and the hash, or a point, as text. */
+/* The name of the function that hashed the key; "" when nothing was hashed, because there was nothing to choose. And the hash,
+ * or a point, as text. */
 enum { EXPLAIN_NUMBER_ROOM = 20 };
 const char *explain_hash_name(const struct explanation *x);
 const char *explain_number(uint64_t number, char text[EXPLAIN_NUMBER_ROOM]);

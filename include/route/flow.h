@@ -1,8 +1,9 @@
-/* flow: one request on its way through a route that is made of others.
+/* flow: one request on its way through a route that is made of others. Its life is told at the head of src/route/flow.c.
  *
- * Made by flow_begin, gone once its end was told and no leg is out any more. It holds a count of its request and of its
- * generation. Each kind of route is a struct flow_kind in a file of its own (src/route/flow_*.c); the engine, flow.c, runs
- * legs: a leg is one child's turn at the request. A leg may end before flow_leg returns.
+ * Made by flow_begin; frees itself once it is finished (its result is delivered) and no leg is out. Holds a reference to its
+ * request and to its generation. One worker. Each kind of route is a struct flow_kind in a file of its own
+ * (src/route/flow_*.c); the engine, flow.c, runs the legs: a leg is one child's turn at the request. A leg may end before
+ * flow_leg returns.
  */
 #ifndef MOONGATE_ROUTE_FLOW_H
 #define MOONGATE_ROUTE_FLOW_H
@@ -13,25 +14,26 @@
 #include "route/routes.h"
 #include "route/turn.h"
 
-/* Who is told of a result, once. */
+/* Where a flow's result goes, once. */
 struct flow_end {
-    result_fn *done; /* NULL: told already */
+    result_fn *on_result; /* NULL: the result was delivered */
     void *owner;
     uint32_t place;
-    bool (*awaits)(const void *owner); /* NULL: it always wants the result */
+    bool (*is_awaited)(const void *owner); /* NULL: the owner always wants the result */
 };
 
 struct leg {
     struct flow *flow;
-    struct leg *next; /* in generation->asking */
+    struct leg *next; /* in generation->undecided */
     uint32_t place;
     bool is_out;
     struct kept
-        *asks; /* in generation->asking, or its slot's turn has not come: what about; a count */
-    uint32_t function; /* and which one is asked */
+        *request;      /* the request that waits to be put to a function: a reference; else NULL */
+    uint32_t function; /* the function's number */
 };
 
-/* Invariant (flow_sane): running is how many legs are out. */
+/* I1: end.on_result is called once, so the request gets one result. I2: the result goes to the end that came with the request.
+ * Invariant (flow_sane): running is how many legs are out; the block stays while it is above 0, or is_entered. */
 struct flow {
     const struct flow_kind *kind;
     const struct route *route;
@@ -42,107 +44,112 @@ struct flow {
     struct flow *next;                   /* in a list of its kind's; or in generation->ready */
     struct flow *next_flow, **prev_flow; /* in turn->flows */
     uint32_t running;
-    uint32_t tried;   /* legs begun */
-    uint32_t chosen;  /* what its kind makes of it */
-    bool is_entered;  /* its kind's code is running: it may not go yet */
+    uint32_t tried; /* legs begun */
+    uint32_t
+        chosen; /* for its kind's use; while it is in turn->later, the slot that it waits for */
+    bool is_entered;  /* its kind's code is running: it must not be freed yet */
     bool is_outlived; /* by what its kind has in its block, see flow_free */
     uint32_t legs_n;
-    writes_pair plan;         /* of a write; else WRITES_NONE */
+    writes_pair plan;         /* announces a write (base/writes.h); else WRITES_NONE */
     double began;             /* as turn->now */
-    struct kept_result *best; /* the result that would count so far, see flow_keep_best; or NULL */
-    void *own; /* the kind's: own_size bytes, not cleared; where that is 0, NULL at first */
+    struct kept_result *best; /* the best result so far, see flow_keep_best; or NULL */
+    void *own; /* for its kind: own_size bytes, not cleared; where that is 0, NULL at first */
     ev_timer timer;
     struct leg legs[];
 };
 
 struct flow_kind {
-    uint32_t more_legs;                 /* beside one a child */
-    bool is_shared;                     /* others than its end's owner may wait for it, too */
-    uint32_t own_size;                  /* in the flow's block, behind the legs */
-    size_t state_size;                  /* of route->state, made of zeros with the route; 0: none */
-    void (*build)(struct route *route); /* fills it, or makes one of another size; NULL: it stays */
+    uint32_t more_legs; /* beside one for each child */
+    bool is_shared;     /* other flows may wait for this one's result */
+    uint32_t own_size;  /* bytes in the flow's block, behind the legs */
+    size_t state_size;  /* bytes of route->state, all zero at first; 0: none */
+    /* Once a route: fills state, or makes one whose size depends on the options. NULL: nothing to do. */
+    void (*build)(struct route *route);
+    /* Begins the first legs, or finishes. */
     void (*start)(struct flow *flow);
+    /* A leg has ended; the flow may be finished already. result lives during the call. */
     void (*leg_done)(struct flow *flow, uint32_t place, const struct result *result);
-    void (*alarm)(
-        struct flow *flow); /* the time of flow_alarm has come; NULL: it is never called */
-    void (*release)(struct flow *flow); /* NULL: nothing to do */
-    void (*drop)(struct flow *flow);    /* nobody waits for it any more; NULL: it goes on */
+    /* The time of flow_alarm has come. NULL: the kind sets no alarm. */
+    void (*alarm)(struct flow *flow);
+    /* Frees what `own` holds. NULL: nothing. */
+    void (*release)(struct flow *flow);
+    /* Nobody waits for the result any more: the kind may end early. NULL: it goes on. */
+    void (*drop)(struct flow *flow);
 };
 
-/* Runs `route` for r; `end` is told once, perhaps before this returns. r's bytes are copied or counted where need be. */
+/* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. `end` gets its result once,
+ * perhaps before this returns. */
 void flow_begin(struct turn *t, struct generation *g, const struct route *route,
                 const struct request *r, struct flow_end end);
 
-/* A flow that is not started yet: for the script's own. */
+/* A flow that is not started yet, for kinds that the script floor has. Takes over the caller's reference to kept. */
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end);
 
-/* Who waits for a request in the turn's slots: a reply or a leg. */
+/* Where the result of a request in the turn's slots goes: to a client's reply or to a leg. */
 struct flow_end flow_end_of(const struct request *r);
 
-/* Tells those flows that nobody waits for any more, as their client went (turn->abandoned). */
+/* Calls `drop` of the flows whose results nobody awaits any more, because their client has closed (turn->abandoned). */
 void flows_drop(struct turn *t);
 
-/* Tells every flow's end that moongate ends. */
+/* Finishes every flow, with an error: moongate ends. Legs that are out go on. */
 void flows_end(struct turn *t);
 
 /* --- for kinds */
 
-/* What is in its block outlives the flow: its kind's release set is_outlived, and gives the block back now. */
+/* For a kind whose `release` set is_outlived, because calls still point into the flow's block: returns the block, now. */
 void flow_free(struct flow *flow);
 
-/* Runs the request (flow->kept, or another one that is held until then) through a route, as leg `place`. */
+/* Runs a request as leg `place` through a route: flow->kept's, or another one that lives until this returns. */
 void flow_leg(struct flow *flow, uint32_t place, const struct route *route,
               const struct request *r);
 
-/* Leg `place` is out from now on; whoever takes it runs it. */
+/* Leg `place` is out from now on; the caller runs it (leg_run) or ends it (leg_result). */
 struct leg *flow_take_leg(struct flow *flow, uint32_t place);
 
-/* Tells the end, once; later calls do nothing. The flow lives on while legs are out. */
+/* Delivers the result to the flow's end; later calls do nothing. The flow lives on while legs are out. */
 void flow_finish(struct flow *flow, const struct result *result);
 
 static inline bool flow_is_finished(const struct flow *flow)
 {
-    return !flow->end.done;
+    return !flow->end.on_result;
 }
 
-/* Keeps a result until a better one is kept; and finishes with the one that was kept. */
+/* Keeps a result, in place of the one kept before; and finishes with the kept one, which there must be. */
 void flow_keep_best(struct flow *flow, const struct result *result);
 void flow_finish_best(struct flow *flow);
 
-/* Calls kind->alarm in so many seconds, from now. */
+/* Calls kind->alarm in so many seconds from now. A flow has one alarm: this replaces the one before. */
 void flow_alarm(struct flow *flow, double seconds);
 
-/* One whose time has come in this very turn of the loop is not active any more, but pending. */
+/* An alarm whose time has come in this very turn of the loop is not active any more, but pending. */
 static inline void flow_no_alarm(struct flow *flow)
 {
     if (ev_is_active(&flow->timer) || ev_is_pending(&flow->timer))
         ev_timer_stop(flow->turn->loop, &flow->timer);
 }
 
-/* Puts it on its generation's ready list: the script goes on with it. And takes it off again. */
+/* Puts a flow on its generation's ready list, so that the script resumes it; and takes it off again. */
 void flow_make_ready(struct flow *flow);
 void flow_not_ready(struct flow *flow);
 
-/* Enters and leaves the kind's code from outside (the script's): between them the flow stays. */
+/* Around calls into the kind's code: in between the flow is not freed. flow_leave frees it if it is finished and no leg is
+ * out. */
 void flow_enter(struct flow *flow);
 void flow_leave(struct flow *flow);
 
-/* Asks a leg's question: fills the slot that it is put into. */
+/* Puts the request of a leg that waits for a function into a slot of the turn. */
 void leg_fill_slot(struct leg *leg, struct request *slot);
 
-/* Goes on with a leg that is out, when the script has said which route is the one. */
+/* Runs a leg that is out through the route that the script has chosen. */
 void leg_run(struct leg *leg, const struct route *route, const struct request *r);
 
-/* Somebody waits for what a leg, a flow is for. owner: struct leg. */
+/* False: nobody waits for the result of that leg's flow, or of that flow, any more. owner: struct leg. */
 bool leg_is_awaited(const void *leg);
 bool flow_is_awaited(const struct flow *flow);
 
-/* A leg's result: what a result_fn for requests that the script was asked about is. owner: struct leg. */
+/* Ends a leg (a result_fn). owner: struct leg; its own place counts, not the one that is given. */
 void leg_result(void *owner, uint32_t place, const struct result *result);
-
-/* The worse of two kinds of result: an error before a no, a no before a miss, a miss before a hit. */
-bool result_is_worse(unsigned kind, unsigned than);
 
 /* --- kinds */
 

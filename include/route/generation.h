@@ -1,19 +1,24 @@
-/* generation: see routes.h; its counts and lists. */
+/* generation: the reference count of a generation (struct generation is in routes.h), and what it keeps for its routes.
+ *
+ * The script owns the struct and frees it when `retire` is called. One worker.
+ */
 #ifndef MOONGATE_ROUTE_GENERATION_H
 #define MOONGATE_ROUTE_GENERATION_H
 
 #include "route/turn.h"
 
-/* The caller's is the first count. */
-void generation_init(struct generation *g, client_route_fn *ask, void (*retire)(void *router),
+/* The first reference is the caller's; turn_adopt takes it over. */
+void generation_init(struct generation *g, route_ask_fn *ask, void (*retire)(void *router),
                      void *router);
 
+/* One more reference. Returns g. */
 struct generation *generation_take(struct generation *g);
 
-/* The last count does not free it yet: the turn's end calls `retire`. */
+/* One reference less. The last one frees nothing yet: the end of the turn calls `retire`. */
 void generation_give(struct generation *g);
 
-/* For kinds of routes that remember something, when they are built: route->state, so many bytes, all zero. */
+/* For kinds of routes that remember something, while they are built: sets route->state, `size` bytes, all zero, once. It is freed
+ * with the route. */
 struct route_state *generation_make_state(struct route *route, size_t size);
 
 #endif

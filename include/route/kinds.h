@@ -1,15 +1,15 @@
-/* kinds: all kinds of routes, and how a route is built of its kind. The routes are their generation's, which frees them. */
+/* kinds: the table of all kinds of routes, and how a route is built. A generation owns its routes and frees them. One worker. */
 #ifndef MOONGATE_ROUTE_KINDS_H
 #define MOONGATE_ROUTE_KINDS_H
 
 #include "route/turn.h"
 
-/* A route of its own, numbered from 0; the children are routes of the same generation, and copied; what n words tell its kind is
- * too. Returns its number. */
+/* Adds a copy of `route`, with its list of children, which are routes of the same generation, its text, and what its kind makes
+ * of the n words. Returns its number, 0.. */
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n);
 
-/* Frees the routes; pools stay the script's. */
+/* Frees the routes, not their pools: the script owns those. No flow may be left. */
 void generation_release(struct generation *g);
 
 #endif

@@ -1,7 +1,10 @@
-/* receiver: what a routed request's outcome goes to: a client's reply, or a leg of a flow. A table of functions, one a kind of owner,
- * constant; the owner itself is struct request's `owner`. The route floor calls these and knows nothing else of who asked.
+/* receiver: where the outcome of a routed request goes: to a client's reply, or to a leg of a flow.
  *
- * Each function gets the request's owner. For one request either `result` is called once, or `news` (news_or_miss) until its last event.
+ * A constant table of functions, one for each kind of owner; nobody frees it. The owner itself is struct request's `owner`.
+ * Worker only. The route floor calls these functions and knows nothing else about the owner.
+ *
+ * I1, I2: for one request either on_result is called, once, or on_news (on_news_or_miss), until the call's last event. Each
+ * gets the owner of the very request that was sent.
  */
 #ifndef MOONGATE_ROUTE_RECEIVER_H
 #define MOONGATE_ROUTE_RECEIVER_H
@@ -13,17 +16,17 @@
 
 struct receiver {
     /* The outcome of a route that is not a plain pool. place: the request's `part`. */
-    result_fn *result;
-    /* Of a plain pool: the events of its call; where the pool says that a failure is a miss, the second one. */
-    call_done_fn *news;
-    call_done_fn *news_or_miss;
-    /* The key went into the call that was made for the owner just before; no event will come for it alone. */
-    void (*joined)(void *owner);
-    /* Whether the outcome is still wanted. False: its client has gone. */
-    bool (*awaits)(const void *owner);
+    result_fn *on_result;
+    /* The events of a call to a plain pool. The second form is for pools whose failures count as misses. */
+    call_done_fn *on_news;
+    call_done_fn *on_news_or_miss;
+    /* The key went into the call that was made just before for the same owner: it will bring no event of its own. */
+    void (*on_joined)(void *owner);
+    /* False: the outcome is not wanted any more, because the client has closed. */
+    bool (*is_awaited)(const void *owner);
 };
 
-/* Who gets the outcome of r, which is in one of the turn's slots. */
+/* The receiver of r, which is in one of the turn's slots. */
 static inline const struct receiver *receiver_of(const struct request *r)
 {
     return (const struct receiver *)r->receiver;

@@ -1,4 +1,5 @@
-/* result: how one request to one route ended. A plain value whose pointers live during the call that gives it. */
+/* result: how one request to one route ended. A plain value; nobody frees it: its pointers live during the call that passes
+ * it. */
 #ifndef MOONGATE_ROUTE_RESULT_H
 #define MOONGATE_ROUTE_RESULT_H
 
@@ -41,8 +42,17 @@ struct result {
     size_t text_len;
 };
 
-/* Takes the end of what somebody asked a route for, once. `place` is the owner's own number for it. */
+/* Receives a result, once for each request. owner, place: as in struct flow_end, where the caller left them. */
 typedef void result_fn(void *owner, uint32_t place, const struct result *result);
+
+/* For assertions: what struct result promises. */
+static inline bool result_sane(const struct result *result)
+{
+    return result->kind != 0 && (result->kind & (result->kind - 1)) == 0;
+}
+
+/* Whether one kind of result is worse than another: an error than a refusal, that than a miss, a miss than a hit. */
+bool result_is_worse(unsigned kind, unsigned than);
 
 /* The last news of a call, as a result. */
 struct result result_from_news(const struct call_news *news);

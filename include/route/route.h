@@ -1,4 +1,5 @@
-/* route: how the client's side asks where requests go. Owned by this floor, answered by the script's.
+/* route: how this floor asks a script where requests go: plain values and two function types, which the script floor implements.
+ * Nothing here is freed; the answers' texts live until the turn ends. One worker.
  *
  * Read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
  */
@@ -16,8 +17,8 @@ enum answer_kind {
     ANSWER_MISS = -1,   /* as if the server did not have it */
     ANSWER_REFUSE = -2, /* `SERVER_ERROR text` */
     ANSWER_NONE = -3,   /* not decided */
-    ANSWER_TAKEN = -4,  /* a function of the script waits, and will answer later */
-    ANSWER_WAITS = -5 /* the script's, for a moment: the request's function is one that may wait */
+    ANSWER_TAKEN = -4,  /* a function of the script has it: it has answered, or waits and will */
+    ANSWER_WAITS = -5   /* used inside the script's floor only: the function is one that may wait */
 };
 
 struct answer {
@@ -28,17 +29,18 @@ struct answer {
 
 #ifndef MOONGATE_CDEF
 
-/* Decides for slots[0..n), which may begin anywhere among the turn's (rewriting them where the script says so) and fills answers[0..n). No answer is NONE
- * afterwards. Then goes on with what is on the generation's ready list, which is empty afterwards. Called once a turn or
- * little more often. */
-typedef void client_route_fn(void *router, struct request *slots, struct answer *answers,
-                             uint32_t n);
+/* Decides for slots[0..n), which may begin anywhere among the turn's, and fills answers[0..n); rewrites requests where the
+ * script does. Afterwards each answer is a route's number, MISS, REFUSE or TAKEN. Then resumes the functions on the
+ * generation's ready list, which is empty afterwards. Called once a turn, or a little more often. I7: an error in the script
+ * makes a REFUSE of one slot. */
+typedef void route_ask_fn(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* Decides for slots[at] alone, as the above would, and says by which way. Nothing is counted or logged; what a script itself
- * counts or remembers, it does. May not be called while the router decides. Returns the route, NULL for an answer of its own. */
+/* Decides for slots[at] alone, as route_ask_fn would, and puts the way into *path. Counts and logs nothing; but the
+ * script runs, with its own side effects. Must not be called from within route_ask_fn. Returns the route, or NULL when the script
+ * answers the request itself. */
 struct route;
-typedef const struct route *client_trace_fn(void *router, struct request *slots,
-                                            struct answer *answers, uint32_t at, struct path *path);
+typedef const struct route *route_trace_fn(void *router, struct request *slots,
+                                           struct answer *answers, uint32_t at, struct path *path);
 
 #endif
 #endif

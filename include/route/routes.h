@@ -1,8 +1,8 @@
 /* routes: what a script's routes are made of, as C runs them; and a generation: the routes of one loaded script.
  *
- * A route is owned by its generation and constant once it is closed, but for its counters. A generation is counted: the turn
- * has one count of the current one, and every flow one of its own, so that what is in flight ends on the routes that it began
- * with. One worker.
+ * A generation owns its routes and frees them (kinds.h). They are constant once they are built, but for `state`. A generation
+ * has a reference count: the turn holds one reference to the current one, and each flow holds one to its own, so that what is
+ * in flight ends on the routes that it began with. One worker.
  *
  * The first half is read by LuaJIT's FFI too (through script/abi.h, with MOONGATE_CDEF).
  */
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #endif
 
-/* What a route does with its children. Which options count is said behind each. */
+/* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
     ROUTE_POOL,     /* one call to the server that the key picks */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
@@ -39,7 +39,7 @@ enum route_kind {
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
     ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
-    ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is no key */
+    ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
     ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
                       number: tokens a second, burst */
@@ -60,7 +60,7 @@ enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };
 /* How ROUTE_PREFIX looks a key up: by the longest prefix; by the part between anchor and the nth separator; as it is. */
 enum route_match { MATCH_PREFIX, MATCH_PART, MATCH_WHOLE };
 
-/* What ROUTE_KEY puts before a key: always; where it is not there yet; in the place of what was looked for, where that is. */
+/* What ROUTE_KEY puts before a key: always; where it is not there yet; or in place of a beginning, where the key has that. */
 enum route_edit { EDIT_ADD, EDIT_ENSURE, EDIT_REPLACE };
 
 struct route_options {
@@ -74,10 +74,10 @@ struct route_options {
     uint32_t match;          /* PREFIX: enum route_match */
     uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
     uint32_t edit;           /* KEY: enum route_edit */
-    uint32_t near;           /* FILL: 1: what the child has may be taken out, there is another */
-    uint32_t place;          /* FILL: tells copies in the child from those in other places */
-    uint32_t cap;            /* EXPTIME: 1: only where it would be longer */
-    int32_t distribution;    /* HASH: enum distribution, enum hash */
+    uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
+    uint32_t place;       /* FILL: distinguishes copies in the child from those in other places */
+    uint32_t cap;         /* EXPTIME: 1: only where it would be longer */
+    int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */
     double
@@ -87,11 +87,11 @@ struct route_options {
     double before; /* DELAY: seconds */
     double after;  /* DELAY: seconds */
     double percentile; /* HEDGE: of the child's times, 0..1 */
-    double least;      /* HEDGE: seconds that are waited at least; SHARE: keys' places from, 0..1 */
-    double most;       /* HEDGE: and at most; SHARE: and below this one */
+    double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
+    double most;       /* HEDGE: and at most; SHARE: to here */
 };
 
-/* What a kind is told beside its options; which fields count is said there. */
+/* Arguments of a kind beside its options. enum route_kind says which fields a kind reads. */
 struct route_word {
     const char *text; /* len bytes; copied */
     size_t len;
@@ -124,17 +124,20 @@ struct route {
     const struct flow_kind *flow;  /* of a kind that is made of others; else NULL */
 };
 
-/* Invariant: counts > 0; asking, ready hold flows of this generation only. */
+/* Invariant: `undecided` and `ready` hold legs and flows of this generation only; each of those holds a reference, so both
+ * lists are empty once references is 0. */
 struct generation {
-    struct generation *next;      /* in the turn's list */
-    client_route_fn *ask;         /* decides for a batch of slots; and goes on with what is ready */
-    void (*retire)(void *router); /* after the last count is given, at the end of a turn */
+    struct generation *next; /* in the turn's list */
+    route_ask_fn *ask;       /* decides for a batch of slots, and resumes what is ready */
+    void (*retire)(
+        void *router); /* called at the end of the turn in which the last reference went */
     void *router;
     struct route **routes;
     uint32_t routes_n;
-    uint32_t counts;
-    struct leg *asking, **asking_end; /* requests that wait to be put to a function of the script */
-    struct flow *ready, **ready_end;  /* waiting routes of the script that may go on */
+    uint32_t references;
+    struct leg *undecided,
+        **undecided_end;             /* requests that wait to be put to a function of the script */
+    struct flow *ready, **ready_end; /* functions of the script that waited and may go on */
 };
 
 #endif

@@ -1,11 +1,11 @@
-/* send: a request to the server that its pool picks. Owns nothing. */
+/* send: a request to the server that its pool picks. Owns nothing; called in a worker, while a turn routes. */
 #ifndef MOONGATE_ROUTE_SEND_H
 #define MOONGATE_ROUTE_SEND_H
 
 #include "route/turn.h"
 
-/* Sends r to the pool's server for its key; done hears of what comes of it, also when it is refused, then before this returns. Where
- * the pool says that a failure is a miss, done_or_miss does in its place. */
+/* Sends r, whose key is valid, to the pool's server for that key. `done` gets the events of the call; or done_or_miss, where the
+ * pool's on_failure makes a miss of a failed read. A refusal is an event, too: it comes before this returns. */
 enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
                                  call_done_fn *done, call_done_fn *done_or_miss, void *owner);
 

@@ -1,8 +1,9 @@
-/* turn: what one turn of the loop gathers, and the only place where it is acted on.
+/* turn: what one turn of the loop gathers, and the only place where it is acted on. How a turn runs: src/route/turn.c.
  *
- * One a worker, which owns it. Fronts (the clients, see client/clients.h) put requests into its slots while they read; turn_end routes
- * them all with one call into the script, sends them, writes to every backend that has something to write, lets the front write to
- * its clients, and forgets the turn's memory. It knows no client: outcomes go to receivers, and the front settles.
+ * One a worker, which owns it. A front (the clients, see client/clients.h) puts requests into its slots while it reads;
+ * turn_end routes them all with one call into the script, sends them, writes to every server that has something to write, lets
+ * the front write to its clients, and resets the turn's memory. The turn knows no client: outcomes go to receivers, and the
+ * front settles.
  */
 #ifndef MOONGATE_ROUTE_TURN_H
 #define MOONGATE_ROUTE_TURN_H
@@ -18,11 +19,12 @@
 
 struct flow;
 
-/* How many requests are routed at once: of clients, and of legs that are put to functions beside them. */
+/* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
+ * functions while clients' requests fill the others. */
 enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 
-/* Settles what is dirty: writes to its peers, and closes those that are done. It may put further requests into slots. Called by
- * turn_end, once or several times, after servers were written to. Owned by this floor, given by the front. */
+/* Settles what is dirty: writes to clients, and closes those that are done. It may put further requests into slots. turn_end
+ * calls it, once or several times, after the servers were written to. The front sets it. */
 typedef void turn_settle_fn(void *front);
 
 struct turn_limits {
@@ -31,50 +33,54 @@ struct turn_limits {
     bool strict_keys;      /* no control bytes in keys */
 };
 
+/* I6: used is at most TURN_SLOTS, and what clients read lies in `arena`, which is reset each turn.
+ * I1: a client's requests stand in slots[0..used) in the order in which they came, and are acted on in it.
+ * Invariant (turn_sane): later_end points to the end of `later`. */
 struct turn {
     struct ev_loop *loop;
     struct backends *backends;
     struct board_row *row;
     struct arena *arena;
     struct turn_limits limits;
-    struct generation *generation; /* the current one; then those that end */
-    client_trace_fn *trace;
+    struct generation *generation; /* the current one, then those that end; newest first */
+    route_trace_fn *trace;
     turn_settle_fn *settle; /* NULL: there is no front */
     void *front;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;
-    double now;         /* as backends.now */
-    struct flow *flows; /* all */
-    struct flow *later,
-        **later_end; /* made by the script while it was asked: begun with the slots */
-    bool is_ending;  /* no call is made any more */
-    bool abandoned;  /* a client went that was owed something: what only it wanted may end */
+    double now;                      /* as backends.now */
+    struct flow *flows;              /* all */
+    struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
+    bool is_routing;                 /* turn_route runs: it must not be entered again */
+    bool is_ending;                  /* no call is made any more */
+    bool abandoned;                  /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits);
 
-/* The clients are gone (clients_release). Ends every flow, closes every connection to a server, and lets the scripts it adopted go. */
+/* Once the front is released: finishes every flow, closes every connection to a server, and retires the generations. */
 void turn_release(struct turn *t);
 
-/* Takes over the caller's count of g, whose routes decide from now on. */
+/* Takes over the caller's reference to g, whose routes decide from now on. What is in the slots is routed before. */
 void turn_adopt(struct turn *t, struct generation *g);
 
-/* The request in a slot is decided: its bytes may go at any time. A script that kept it shall find none. */
+/* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request
+ * must not find them. */
 void turn_forget(struct request *r);
 
-/* The next free slot; routes and sends what is there when all are taken. */
+/* The next free slot, which the caller fills and counts (used). Routes and sends first where no slot is free. */
 struct request *turn_slot(struct turn *t);
 
-/* Routes and sends what the slots hold; nothing is written yet and the arena stays. */
+/* Routes and sends what the slots hold; writes nothing yet, and leaves the arena. Must not be called while it runs. */
 void turn_route(struct turn *t);
 
-/* Room in the arena for reading n bytes; routes early where there is none. */
+/* Makes room in the arena for reading n bytes: where there is none, routes what the slots hold and resets the arena. */
 void turn_make_room(struct turn *t, size_t n);
 
-/* Routes, sends, writes to servers and settles, until nothing waits; then forgets the turn's memory. Before the loop sleeps; with
- * clients through clients_end_turn. */
+/* Routes, sends, writes to servers and settles, until nothing waits; then retires generations and resets the arena. To be called
+ * before the loop sleeps; where there are clients, clients_end_turn calls it. */
 void turn_end(struct turn *t);
 
 #endif

@@ -1,7 +1,8 @@
-/* fills: the part of the ABI for policies that copy what one route has into another. See src/base/writes.c for why.
+/* fills: the part of the ABI for policies that copy what one route has into another. src/base/writes.c says why they mark
+ * copies.
  *
- * Read by both compilers as a part of abi.h; the same rules hold. `at` and `serial`: of the function that waits, whose request
- * is meant where none is named.
+ * Read by both compilers as a part of abi.h; the same rules hold. `at` and `serial` name the function that waits. The marks
+ * lie in requests, and are freed with them.
  */
 #ifndef MOONGATE_SCRIPT_FILLS_H
 #define MOONGATE_SCRIPT_FILLS_H
@@ -15,11 +16,11 @@
 
 struct script;
 
-/* r (NULL: the function's own request) puts a copy of what was read since its read began (coroutine.c: fill_begin); `own` writes of the key were the function's. For a
- * route of ROUTE_FILL. */
+/* Marks r (NULL: the function's own request) as a copy of what was read since fill_begin (coroutine.c), for a route of
+ * ROUTE_FILL. `own`: how many of the writes of that key since then were the function's. */
 void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request *r, uint32_t own);
 
-/* r does a part of what the function's own request does: it is a copy if that is one. */
+/* r does a part of what the function's own request does: it gets the same mark. */
 void mg_fill_inherit(struct script *s, uint32_t at, uint32_t serial, struct request *r);
 
 #endif

@@ -1,4 +1,5 @@
-/* modules: moongate's own Lua, as linked into the binary by src/script/embed.sh. Constant. */
+/* modules: moongate's own Lua modules, as bytecode that src/script/embed.sh links into the binary. Constant data, nothing
+ * is freed. */
 #ifndef MOONGATE_SCRIPT_MODULES_H
 #define MOONGATE_SCRIPT_MODULES_H
 
@@ -12,10 +13,10 @@ struct script_module {
 
 extern const struct script_module script_modules[]; /* ends with a NULL name */
 
-/* include/script/abi.h as ffi.cdef wants it. */
+/* include/script/abi.h, preprocessed for ffi.cdef. */
 extern const char script_cdef[];
 
-/* The text of lua/moongate/servers.lua, the script behind --servers. */
+/* The text of lua/moongate/servers.lua, the script of --servers. */
 extern const char script_servers_text[];
 
 #endif

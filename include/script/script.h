@@ -1,7 +1,9 @@
-/* script: one loaded Lua program in its own lua_State, and the pools and routes that it made.
+/* script: one loaded Lua program in its own lua_State, and the pools and routes that it made. The head of script.c says how
+ * it works.
  *
- * Owned by the turn that adopted its routes; on a reload a second is loaded beside it before it takes over, and the first ends
- * once nothing that is in flight runs on its routes. All entries into Lua are protected.
+ * script_load makes it, in a worker or in a tool. Once a turn has adopted its routes (turn_adopt), it ends with their last
+ * reference; one that was never adopted is destroyed by what loaded it. On a reload the next script is loaded beside the
+ * one in use.
  */
 #ifndef MOONGATE_SCRIPT_SCRIPT_H
 #define MOONGATE_SCRIPT_SCRIPT_H
@@ -17,25 +19,26 @@
 
 struct clients;
 
-/* What a script runs in; the same for all generations of a worker. Pointers stay owned by the worker. */
+/* What a worker, or a tool, gives to all its scripts. What pointers point to stays the worker's, and outlives the scripts. */
 struct script_host {
     struct backends *backends;
     struct arena *arena;
     struct board_row *row;
     struct turn *turn;             /* whose slots are routed */
-    const struct clients *clients; /* whose requests those are; NULL: of nobody */
-    size_t max_value;
-    bool strict_keys;           /* --strict-keys */
-    uint32_t connections;       /* --connections */
-    const char *const *servers; /* --servers */
+    const struct clients *clients; /* that sent those requests; NULL: there are none */
+    size_t max_value;              /* --max-value, bytes */
+    bool strict_keys;              /* --strict-keys */
+    uint32_t connections;          /* --connections */
+    const char *const *servers;    /* --servers */
     size_t servers_n;
-    const char *const *listeners; /* --bind: names, or addresses as given */
+    const char *const *listeners; /* --bind: names, or addresses as written */
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
-    uint32_t worker, workers;            /* its number, 0.., of how many */
-    const struct script_option *options; /* that a script may set; ends with a NULL name */
-    const char *lua_dir;                 /* --lua-dir or NULL */
+    uint32_t worker, workers; /* its number, from 0 on, and how many there are */
+    const struct script_option
+        *options;        /* those that a script may set, then a NULL name; or NULL */
+    const char *lua_dir; /* --lua-dir or NULL */
     bool jit;
     bool unsafe; /* --unsafe-lua: scripts have all of Lua */
 };
@@ -44,50 +47,52 @@ enum { SCRIPT_ERROR_MAX = 2048 };
 
 struct script;
 
-/* Loads the script whose file is `path` and whose text that is (path NULL: the script behind --servers). On failure returns NULL with the reason, file and line
- * first, in `error`, which has SCRIPT_ERROR_MAX bytes; pools made until then are gone. */
+/* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers. NULL: it cannot be
+ * loaded, and `error`, which has SCRIPT_ERROR_MAX bytes, says why, with file and line; nothing of it is left. */
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error);
 
-/* Lets its timers run, from when it is used on; and stops them, from when another is. Without the first, as when a script is
- * only checked, none ever does. */
+/* Starts its timers, when it comes into use; stops them, when another script does. A script that is only checked is never
+ * started. */
 void script_start_timers(struct script *s);
 void script_stop_timers(struct script *s);
 
-/* Seconds until its next timer fires; below 0: none runs. */
+/* Seconds until its next timer fires; below 0: it has none that runs. */
 double script_next_timer(const struct script *s);
 
-/* The value that the script gave host->options[at]. False: it gave none. */
+/* The value to which the script has set host->options[at]. False: it has not set it. */
 bool script_option(const struct script *s, uint32_t at, double *value);
 
-/* The largest value that it may put into a request. */
+/* The largest value, in bytes, that it may put into a request: what it has set --max-value to. */
 void script_set_max_value(struct script *s, size_t max_value);
 
-/* Its pools give back their backends. Only when nothing runs on its routes: a script that a turn has adopted is destroyed by that. */
+/* Frees a script that no turn has adopted; its pools give back their backends. */
 void script_destroy(struct script *s);
 
-/* Its routes, for turn_adopt; the script ends with their last count. */
+/* Its routes, for turn_adopt. The script is destroyed with their last reference. */
 struct generation *script_routes(struct script *s);
 
-/* A client_route_fn; router is the struct script. */
+/* A route_ask_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* A client_trace_fn; likewise. */
+/* A route_trace_fn; likewise. */
 const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
                                  uint32_t at, struct path *path);
 
-/* Prints the value of an expression in the script's globals and `mg`, or runs statements; or what was wrong. */
+/* Prints the value of an expression, or runs statements, with the script's globals and `mg`. An error is printed likewise. */
 void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
 
+/* The number that it was loaded with. */
 uint32_t script_generation(const struct script *s);
 
-/* Its pools, n of them; they stay owned by the script. */
+/* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);
 
-/* Prints the pools, their servers, and the kind of route. */
+/* Prints the pools, their servers and the route that it returned. */
 void script_describe(const struct script *s, FILE *out);
 
-/* False when this process may not make memory executable (systemd's MemoryDenyWriteExecute): the JIT must stay off. */
+/* False when this process may not make memory executable (as with systemd's MemoryDenyWriteExecute): then the JIT must stay
+ * off. */
 bool script_jit_is_possible(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* services: the part of the ABI that is not about routing: counters, shared dictionaries, timers, the log, options.
  *
- * Read by both compilers as a part of abi.h; the same rules hold. Where a function returns NULL or -1, mg_wrong has the reason.
+ * Read by both compilers as a part of abi.h; the same rules hold. When a function returns NULL or -1, mg_wrong has the
+ * reason. Counters and dictionaries belong to the board and outlive the script; timers are the script's.
  */
 #ifndef MOONGATE_SCRIPT_SERVICES_H
 #define MOONGATE_SCRIPT_SERVICES_H
@@ -12,11 +13,11 @@ enum { SCRIPT_TIMERS = 1024, SCRIPT_OPTIONS = 16 };
 
 struct script;
 
-/* One of the command line's options that a script may set. */
+/* An option of the command line that a script may set. */
 struct script_option {
     const char *name; /* as in struct options */
-    const char *
-        words; /* `near|yes|no`: the value is the place of one of them, from 0; or NULL: a number */
+    const char
+        *words; /* `near|yes|no`: the value is the number of a word, from 0; NULL: a number */
     double least;
     double most;
     bool is_whole;
@@ -29,22 +30,24 @@ struct mg_shared_usage {
     double items;
 };
 
-/* Why the last call failed. */
+/* Why the last call failed. Constant text. */
 const char *mg_wrong(struct script *s);
 
 /* True until the script has returned its route. */
 bool mg_is_loading(struct script *s);
 
-/* --unsafe-lua: it has all of Lua. */
+/* True with --unsafe-lua: scripts have all of Lua. */
 bool mg_is_unsafe(struct script *s);
 
-/* Names are valid (short_name of options.lua). Bounds grow. */
+/* A metric with that name: the one that exists already, or a new one. The caller has checked the name (short_name in
+ * options.lua) and that bounds grow. NULL or -1: there are too many, or it is of another kind. */
 struct metric_counter *mg_counter(struct script *s, const char *name);
 struct metric_gauge *mg_gauge(struct script *s, const char *name);
 int32_t mg_histogram(struct script *s, const char *name, const double *bounds, uint32_t n);
 void mg_observe(struct script *s, int32_t histogram, double value);
 
-/* A dictionary's number. The rest return enum shared_status; keys are checked by the caller. A ttl of 0: for ever. */
+/* The number of the dictionary with that name, which is made when there is none; -1: it cannot be. The others return enum
+ * shared_status. The caller has checked keys. A ttl of 0: the item does not expire. */
 int32_t mg_shared_open(struct script *s, const char *name, double size);
 int mg_shared_get(struct script *s, int32_t dict, const char *key, size_t len,
                   struct shared_value *value);
@@ -53,32 +56,34 @@ int mg_shared_set(struct script *s, int32_t dict, const char *key, size_t len,
 int mg_shared_add(struct script *s, int32_t dict, const char *key, size_t len,
                   const struct shared_value *value, double ttl);
 
-/* value->number is added, and becomes the sum. `initial` counts where `begins`. */
+/* Adds value->number, which becomes the sum. With `begins` a missing item begins with `initial`. */
 int mg_shared_incr(struct script *s, int32_t dict, const char *key, size_t len,
                    struct shared_value *value, bool begins, double initial, double ttl);
 int mg_shared_delete(struct script *s, int32_t dict, const char *key, size_t len);
 
-/* value->number: seconds left, 0: for ever. */
+/* value->number becomes the seconds that an item lives on; 0: it does not expire. And how full a dictionary is. */
 int mg_shared_ttl(struct script *s, int32_t dict, const char *key, size_t len,
                   struct shared_value *value);
 void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usage);
 
-/* A timer's number, free again once it is stopped, or has fired and does not repeat. It runs while the script is in use. */
+/* Starts a timer, which runs while the script is in use. Returns its number, which is free again once it is stopped, or has
+ * fired and does not repeat. -1: there are too many. */
 int32_t mg_timer_start(struct script *s, double seconds, bool repeats);
 void mg_timer_stop(struct script *s, int32_t timer);
 
-/* A log line; level as mg_find(MG_LEVEL, ...) says. */
+/* Writes a log line; the level is that of mg_find(MG_LEVEL, ...). A few lines a second of each level. */
 void mg_log(struct script *s, int32_t level, const char *text, size_t len);
 
-/* Seconds: of the loop's monotonic clock; of the wall clock. */
+/* Seconds: of the loop's monotonic clock, the same during a turn; of the wall clock, since 1970. */
 double mg_now(struct script *s);
 double mg_time(void);
 
+/* The number of this worker, from 0 on, and of how many; the number of this script, which grows with each reload. */
 int32_t mg_worker(struct script *s);
 int32_t mg_workers(struct script *s);
 int32_t mg_generation(struct script *s);
 
-/* Options that a script may set, 0.. ; NULL behind the last. */
+/* Options that a script may set, from 0 on; NULL after the last. And notes the value of one, which the caller has checked. */
 const struct script_option *mg_option(struct script *s, uint32_t at);
 void mg_set_option(struct script *s, uint32_t at, double value);
 

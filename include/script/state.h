@@ -1,4 +1,4 @@
-/* state: the inside of a script, shared by script.c and api*.c only. */
+/* state: the inside of a script, for the files of src/script alone. Owner and life: see script.h. */
 #ifndef MOONGATE_SCRIPT_STATE_H
 #define MOONGATE_SCRIPT_STATE_H
 
@@ -18,12 +18,13 @@ struct script_timer {
     bool is_used;
 };
 
-/* Timers do not move, so that the loop can hold them. */
+/* Timers are allocated one by one, and freed with the script: the loop has pointers to their watchers. Invariant: only
+ * those that are used can be active, and only while is_running. */
 struct script_timers {
     struct script_timer *all[SCRIPT_TIMERS]; /* n of them, used or not */
     int32_t n;
-    int fire; /* the function's place in Lua's registry */
-    bool is_running;
+    int fire;        /* place in Lua's registry: timer.lua's function */
+    bool is_running; /* the script is in use, and there is a loop */
 };
 
 enum {
@@ -32,57 +33,61 @@ enum {
 #undef X
 };
 
-/* What the Lua stack holds, and nothing more, whenever Lua is not running. */
+/* What the Lua stack holds, and nothing else, whenever Lua does not run. */
 enum script_stack {
-    STACK_HANDLES = 1, /* see handle.h */
-    STACK_NOW,
-    STACK_HANDLER,
-    STACK_RUN,
-    STACK_TRACE,
+    STACK_HANDLES = 1, /* a table, see handle.h */
+    STACK_NOW,         /* likewise */
+    STACK_HANDLER,     /* the function that adds a traceback to an error */
+    STACK_RUN,         /* boot.lua's run: routes a range of slots */
+    STACK_TRACE,       /* boot.lua's trace: routes one slot for explain */
     STACK_TOP = STACK_TRACE
 };
 
+/* Invariant (script_sane): between two entries into Lua, its stack is as enum script_stack says, and coroutines.running and
+ * path_taken are NULL. I2: batch.request and `now` name the request of the function that runs, or none. I7: batch.at is the
+ * slot that is routed. */
 struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
-    int32_t root; /* the number of the route that is all of it, or ANSWER_NONE: ask Lua */
+    int32_t root; /* the number of the route that it returned; ANSWER_NONE: that is a function */
     struct generation routes;
     struct asyncs asyncs;
     struct coroutines coroutines;
-    uint64_t handle; /* the last that was taken: see handle.h */
+    uint64_t handle; /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
-    struct path *path_taken; /* of the request that is being traced, else NULL */
-    struct log_limit log;
-    char path[256];                  /* as shown */
-    uint8_t scratch[LINE_MAX_BYTES]; /* meta flags being edited */
-    bool is_loaded;
-    bool is_turned;    /* to a function: see handle.h */
-    const char *wrong; /* see mg_wrong */
-    struct log_limit levels[SCRIPT_LEVELS];
+    struct path *path_taken;                /* of the request that is traced, else NULL */
+    struct log_limit log;                   /* of its errors */
+    char path[256];                         /* as log lines show it */
+    uint8_t scratch[LINE_MAX_BYTES];        /* meta flags that are being rewritten */
+    bool is_loaded;                         /* it has returned its route */
+    bool is_turned;                         /* `now` has the request of a function that waits */
+    const char *wrong;                      /* see mg_wrong */
+    struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
-    uint32_t options_given; /* a bit each */
+    uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
-    char *text; /* SHARED_TEXT_MAX bytes: what came out of a dictionary; NULL until one is opened */
+    char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
 
-/* What is wrong with the plain numbers of r, which a script may have written; NULL: nothing. */
-const char *script_wrong_number(const struct request *r);
-
-/* A lua_Alloc. NULL only for large blocks: for want of small ones moongate ends, as everywhere. */
+/* The lua_Alloc of scripts. NULL for large blocks only, which Lua makes an error of. Without memory for small ones the
+ * process ends, as everywhere. */
 void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 
-/* Makes room on the C stack, where that may be; and Lua's module moongate.depth, a function: true when it is too full. */
+/* Makes the C stack as large as depth.c wants, if it may, and notes where it begins. Then Lua's module moongate.depth: a
+ * function that returns true when the stack is too full. */
 void depth_init(void);
 int depth_load(lua_State *L);
 
-/* Gives a new state Lua's libraries and `require "moongate..."`: of the modules linked in, or of those in lua_dir. */
+/* Gives a new state Lua's libraries and `require "moongate..."`: the modules that are linked in, or those of lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
 
-/* Finds what Lua does when a timer fires. False: the message is on the stack. */
+/* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);
+
+/* Stops and frees all timers. */
 void timers_release(struct script *s);
 
 #endif

@@ -1,8 +1,8 @@
-/* tester: the Lua side of `moongate test` and `moongate repl`: a Lua state apart from those of scripts, which drives workers in
- * memory (rehearsals) and in which users' tests run.
+/* tester: the Lua side of `moongate test` and `moongate repl`: a Lua state beside those of scripts, in which users' tests
+ * run. It drives workers in memory, called rehearsals.
  *
- * tester_run owns the state and what Lua opened in it. What it drives belongs to the daemon's floor and is called through struct
- * tester_tools; Lua knows it by numbers. One process, one at a time.
+ * tester_run owns the state, and closes what Lua has opened in it. Rehearsals belong to the tools' floor, and are called
+ * through struct tester_tools; Lua knows them by numbers. One at a time, in the process of the tool.
  */
 #ifndef MOONGATE_SCRIPT_TESTER_H
 #define MOONGATE_SCRIPT_TESTER_H
@@ -14,25 +14,25 @@
 
 struct rehearsal;
 
-/* What a worker is told at its start. */
+/* What a rehearsal starts with. */
 struct tester_script {
-    const char *path; /* as shown; `require` looks beside it */
+    const char *path; /* as log lines show it; `require` looks beside it */
     const char *text;
     size_t len;
     const char *const *servers; /* mg.servers */
     size_t servers_n;
 };
 
-/* Something came to our end of a connection: from a worker's calls to `server`, or (NULL) to its client. */
+/* Bytes, or the end, of a connection of which Lua plays the other side: that of a server, or (server NULL) of a client. */
 struct tester_news {
     uint32_t wire;
     const char *server;
-    const char *bytes; /* valid until the next call; len 0: only that it has ended */
+    const char *bytes; /* valid until the next call; len 0: it has only ended */
     size_t len;
     bool is_end;
 };
 
-/* A number that a report is about, and its text. */
+/* One thing that the program in Lua reports to the tool. */
 struct tester_report {
     const char *kind;
     uint32_t number;
@@ -40,39 +40,40 @@ struct tester_report {
     size_t len;
 };
 
-/* The daemon's part. `error` has SCRIPT_ERROR_MAX bytes. */
+/* What the tools' floor does for Lua. about: that of struct tester. `error` has SCRIPT_ERROR_MAX bytes. */
 struct tester_tools {
-    /* A worker with that script, or NULL and why. */
+    /* A rehearsal with that script; NULL: `error` says why not. */
     struct rehearsal *(*open)(void *about, const struct tester_script *script, char *error);
     void (*close)(struct rehearsal *r);
-    /* Another script takes over; false, and why: the one in use goes on. */
+    /* Loads another script, which takes over. False: the one in use goes on, and `error` says why. */
     bool (*reload)(struct rehearsal *r, const struct tester_script *script, char *error);
-    /* Runs the worker's loop until there is news; false: it is quiet. is_waiting: sleeps once before it says so, until
-     * something happens in real time. */
+    /* Runs its loop until there is news. False: nothing more happens by itself; with is_waiting, only after it has slept once
+     * until something happened in real time. */
     bool (*turn)(struct rehearsal *r, bool is_waiting, struct tester_news *news);
-    /* Another client: the number of our end of its connection. */
+    /* Connects another client; returns the number of the connection. */
     uint32_t (*connect)(struct rehearsal *r);
     void (*write)(struct rehearsal *r, uint32_t wire, const char *bytes, size_t len);
     void (*hang_up)(struct rehearsal *r, uint32_t wire);
-    /* From now on a server can be connected to, or not. */
+    /* From now on connections to a server are refused, or not. */
     void (*refuse)(struct rehearsal *r, const char *server, bool is_refused);
-    /* The name of a server of the script's, 0.. ; NULL behind the last. */
+    /* The names of the script's servers, from 0 on; NULL after the last. */
     const char *(*server)(struct rehearsal *r, uint32_t at);
-    /* Seconds until the next alarm that is known of; below 0: there is none. */
+    /* Seconds until its next timer is due; below 0: there is none. */
     double (*next_alarm)(struct rehearsal *r);
-    /* Where a request would go: a line a step. */
+    /* Prints where a request would go, a line for each step. */
     void (*explain)(struct rehearsal *r, const char *line, size_t len, const char *value,
                     size_t value_len, FILE *to);
-    /* Its pools and its route. */
+    /* Prints its pools and its route. */
     void (*describe)(struct rehearsal *r, FILE *to);
-    /* The value of an expression in the script, or what was wrong, as text. */
+    /* Prints the value of an expression in the script, or the error. */
     void (*evaluate)(struct rehearsal *r, const char *text, size_t len, FILE *to);
+    /* Moves the clocks of all rehearsals on, by seconds; the wall clock, in seconds. */
     void (*advance)(double seconds);
     double (*wall)(void);
-    /* What was logged since the last time. */
+    /* Prints what was logged since the last call. */
     void (*logged)(void *about, FILE *to);
     void (*report)(void *about, const struct tester_report *report);
-    /* The next line of input, allocated; NULL: there is no more. */
+    /* The next line of input, which the caller frees; NULL: there is no more. */
     char *(*line)(void *about, size_t *len);
 };
 
@@ -82,7 +83,8 @@ struct tester {
     const char *lua_dir;
 };
 
-/* Runs moongate's module `module` as a program with those arguments (NULL ends them). False, and why, when it raised. */
+/* Runs moongate's Lua module `module` as a program, with arguments that end with NULL. False: it raised an error, which is
+ * in `error` (SCRIPT_ERROR_MAX bytes). */
 bool tester_run(const struct tester *t, const char *module, const char *const *arguments,
                 char *error);
 

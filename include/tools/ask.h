@@ -1,6 +1,6 @@
-/* ask: what the tools that ask scripts about keys (explain, diff) have in common: their options, scripts and keys.
+/* ask: what explain and diff have in common: their options, their scripts, and the keys that they route.
  *
- * Owned by the tool that runs; nothing here outlives it.
+ * Everything here is owned by the tool that runs, in its one process, and nothing outlives it. Complaints are one line on stderr.
  */
 #ifndef MOONGATE_TOOLS_ASK_H
 #define MOONGATE_TOOLS_ASK_H
@@ -51,34 +51,37 @@ struct ask_options {
     bool unsafe_lua;
     const char *lua_dir;
     bool help;
-    const char **words; /* what is no option, in order; in argv's memory but for the list itself */
+    const char **
+        words; /* arguments that are not options, in their order; they point into argv, the list is from malloc */
     size_t words_n;
 };
 
-/* Reads a tool's command line. ASK_GO: go on. ASK_END: exit with *code; everything was said. */
+/* Reads a tool's command line into o, to be released in both cases. ASK_GO: go on. ASK_END: exit with *code; the help or a
+ * complaint has been printed. */
 enum ask_step { ASK_GO, ASK_END };
 enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code);
 enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code);
 void ask_options_release(struct ask_options *o);
 
-/* Runs `act` in a worker that connects nowhere, set up as the options say. Returns an exit code. */
+/* Runs `act` in a worker that connects nowhere, set up by the options. Returns act's exit code, or EXIT_SYSTEM. */
 int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg);
 
-/* A loaded script, with what it sets by mg.options, and whom to ask. Destroyed with script_destroy. NULL after a complaint. path
- * NULL: the one behind --servers. */
+/* Loads the script at path (NULL: the built-in one of --servers), applies its mg.options, and fills *e for explain_key and
+ * explain_request. The caller destroys it with script_destroy, within act. NULL after a complaint. */
 struct script *ask_load(const struct ask_options *o, const char *path,
                         const struct script_host *host, struct turn *turn, struct explainer *e);
 
-/* Lines without their ends out of a file (-: the standard input), empty ones left out; `number` is the line's. Returns EXIT_OK,
- * or EXIT_SYSTEM after a complaint. */
+/* Calls take for each line of the file at path (-: the standard input), without its end, but for empty ones. number: the line's,
+ * 1... line is valid during the call. Returns EXIT_OK, or EXIT_SYSTEM after a complaint. */
 typedef void ask_line_fn(void *to, const char *line, size_t len, size_t number);
 int ask_lines(const char *path, ask_line_fn *take, void *to);
 
-/* explain_key as the options say. NULL, or why a client could not send it. Nothing that is told may be kept. */
+/* Calls told with the explanation of --command for that key. What told gets is valid during its call. Returns NULL, or the reason
+ * why a client could not send such a request. */
 const char *ask_key(const struct ask_options *o, const struct explainer *e, const char *key,
                     size_t len, explain_told_fn *told, void *to);
 
-/* One line on stderr about a line of the file of keys. */
+/* Complains about line `number` of --keys. */
 void ask_complain(const struct ask_options *o, size_t number, const char *wrong);
 
 #endif

@@ -1,7 +1,7 @@
 /* json: one object a line, for programs that read what moongate prints.
  *
- * A struct json is a plain value over a stream that its maker owns; members come in the order in which they are put. Errors of the
- * stream are found by whoever flushes it.
+ * A struct json is a plain value over a stream that the caller owns. Members are written at once, in the order of the calls;
+ * their names are the caller's to keep apart. Errors of the stream show when it is flushed.
  */
 #ifndef MOONGATE_TOOLS_JSON_H
 #define MOONGATE_TOOLS_JSON_H
@@ -13,22 +13,21 @@
 
 struct json {
     FILE *out;
-    bool follows; /* something stands before in the innermost object or list */
+    bool follows; /* the innermost object or list is not empty: a comma comes next */
 };
 
-/* The outermost object, and the end of it and of its line. */
+/* Begin and end the object, and end its line. */
 void json_begin(struct json *j, FILE *out);
 void json_end(struct json *j);
 
-/* Members. In bytes that are no UTF-8 each wrong byte becomes U+FFFD, and a further member NAME_base64 has them as they
- * are. */
+/* Members. Where bytes are not UTF-8, each wrong byte becomes U+FFFD, and a second member NAME_base64 has all bytes unchanged. */
 void json_bytes(struct json *j, const char *name, const void *bytes, size_t len);
 void json_text(struct json *j, const char *name, const char *text);
 void json_number(struct json *j, const char *name, uint64_t number);
 void json_fraction(struct json *j, const char *name,
-                   double number); /* null for what is no number */
+                   double number); /* null for infinity and NaN, which JSON does not have */
 
-/* A list of texts: open, its items (name NULL), close. */
+/* A list of texts: begin it, write items (json_text with name NULL), end it. */
 void json_list(struct json *j, const char *name);
 void json_list_end(struct json *j);
 

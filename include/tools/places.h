@@ -1,6 +1,6 @@
 /* places: where keys can end up in one script: each server of each pool, or an answer without a server, numbered.
  *
- * Owned by the tool that counts; points into the script's pools.
+ * Owned by the tool that counts, and points into the pools of the script, which must live longer.
  */
 #ifndef MOONGATE_TOOLS_PLACES_H
 #define MOONGATE_TOOLS_PLACES_H
@@ -8,7 +8,7 @@
 #include "route/explain.h"
 #include "script/script.h"
 
-/* Ends without a server, numbered behind the servers: name, text */
+/* The ends without a server, numbered behind the servers: name, text */
 #define PLACE_ENDS(X)                                                                              \
     X(MISS, "reply miss")                                                                          \
     X(ERROR, "reply error")                                                                        \
@@ -39,9 +39,10 @@ static inline uint32_t places_n(const struct places *p)
     return p->servers_n + PLACE_ENDS_COUNT;
 }
 
+/* The number of the place where an explained key ends. */
 uint32_t places_find(const struct places *p, const struct explanation *x);
 
-/* A server's name, or the text of an end. */
+/* The name of a server, or the text of an end; owned by the script, or constant. */
 const char *places_name(const struct places *p, uint32_t place);
 
 #endif

@@ -1,7 +1,8 @@
-/* rehearsal: a whole worker in memory: real clients, routes and calls, whose other ends are ours: socket pairs in this process.
+/* rehearsal: a whole worker in memory. Its clients, routes and calls are the daemon's; the other ends of their connections belong
+ * to the tool, as socket pairs in this process.
  *
- * Owned by the tool that runs; driven by rehearsal_turn alone. With a played clock (see clock) nothing in it depends on real
- * time.
+ * Owned by the tool that opens it, through struct tester_tools; runs only inside of its calls. With a played clock
+ * (worker/clock.h) nothing in it depends on real time. rehearsal.c says how it works.
  */
 #ifndef MOONGATE_TOOLS_REHEARSAL_H
 #define MOONGATE_TOOLS_REHEARSAL_H
@@ -9,17 +10,18 @@
 #include "script/tester.h"
 #include "worker/options.h"
 
-/* What a rehearsal is made with; o: for its limits, lua_dir, no_jit and unsafe_lua. */
+/* How a rehearsal is made. options: its limits, lua_dir, no_jit and unsafe_lua. */
 struct rehearsal_how {
     const struct options *options;
-    bool connects; /* servers are real, at their addresses */
+    bool connects; /* to the real servers of the script; else each server is a wire */
 };
 
-/* As `open` of struct tester_tools. */
+/* Makes one with that script. NULL, and the reason in error (SCRIPT_ERROR_MAX bytes). For `open` of struct tester_tools, whose
+ * `close` frees it. */
 struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
                                    const struct tester_script *script, char *error);
 
-/* What all tools do with a rehearsal that is open, and how this one opens it, shows its log, reports, and reads lines. */
+/* The functions of an open rehearsal, together with the tool's own `open`, `logged`, `report` and `line`. */
 struct tester_tools rehearsal_tools_with(const struct tester_tools *own);
 
 #endif

@@ -1,7 +1,8 @@
-/* test_tool: `moongate test`: its options, and what its processes say to each other.
+/* test_tool: `moongate test`: its options, and the messages between its processes.
  *
- * The parent finds the files, prints and counts. Each file runs in a child, which says what happens as struct test_message on a
- * pipe; a child that takes too long or dies costs one test, and another one goes on behind it.
+ * The parent finds the files, prints and counts. Each file runs in a child, which writes struct test_message to a pipe. A child
+ * that takes too long or dies costs one test, and another child goes on behind that test. The parent owns the pipe and the file
+ * of the log; the options are a plain value, released by test_tool. test_tool.c says why there are two processes.
  */
 #ifndef MOONGATE_TOOLS_TEST_TOOL_H
 #define MOONGATE_TOOLS_TEST_TOOL_H
@@ -14,7 +15,7 @@
     X(filter, STRING, 0, "filter", "TEXT", "", "only tests with TEXT in their name")               \
     X(timeout, SECONDS, 0, "timeout", "SECONDS", "10",                                             \
       "real time that one test may take (0.1..3600)")                                              \
-    X(verbose, FLAG, 'v', "verbose", NULL, "", "show what is logged, of tests that pass too")      \
+    X(verbose, FLAG, 'v', "verbose", NULL, "", "show the log, of tests that pass too")             \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the scripts instead of compiling them")      \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -34,13 +35,13 @@ struct test_options {
     size_t words_n;
 };
 
-/* What a file's child says; X: its word in Lua. */
+/* Kinds of messages: name, the word for it in Lua. */
 #define TEST_MESSAGES(X)                                                                           \
     X(BEGIN, "begin")   /* test `number` of the file begins; text: its name */                     \
-    X(PASS, "pass")     /* it passed */                                                            \
-    X(FAIL, "fail")     /* it failed; text: why */                                                 \
-    X(SKIP, "skip")     /* it was not run, for a reason */                                         \
-    X(NOTE, "note")     /* a line that it printed */                                               \
+    X(PASS, "pass")     /* the test passed */                                                      \
+    X(FAIL, "fail")     /* the test failed; text: why */                                           \
+    X(SKIP, "skip")     /* the test has no function, and is not run */                             \
+    X(NOTE, "note")     /* text: a line that a test printed */                                     \
     X(BROKEN, "broken") /* the file itself does not load; text: why */                             \
     X(END, "end")       /* all tests of the file were run */
 
@@ -54,21 +55,22 @@ enum test_message_kind {
 struct test_message {
     uint32_t kind;
     uint32_t number; /* of the test in its file, 1.. */
-    uint32_t len;    /* bytes of text behind this struct */
+    uint32_t len;    /* bytes of text that follow this struct */
 };
 
-/* What is counted and printed over all files. */
+/* The results of all files, and what has been printed. */
 struct test_score {
     const struct test_options *o;
     uint32_t passed, failed, skipped;
     const char *file;
-    const char *shown; /* the file whose name was printed last */
+    const char *shown; /* the file whose name was printed last, or NULL */
 };
 
-/* The child: runs tests `from`.. of a file; log: what its standard error goes to. Returns its exit code. */
+/* The child: runs the tests `from` (1..) and later of the file at path, and writes messages to `out`. log: the file that its
+ * standard error goes to. Returns its exit code. */
 int test_child(const struct test_options *o, const char *path, uint32_t from, int out, int log);
 
-/* The parent's printing. */
+/* The parent's printing: the end of a test (PASS, FAIL or SKIP) with the len bytes of its text; a printed line; the sums. */
 void test_print_result(struct test_score *score, enum test_message_kind kind, const char *name,
                        const char *text, size_t len);
 void test_print_note(struct test_score *score, const char *text, size_t len);

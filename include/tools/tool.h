@@ -1,5 +1,6 @@
-/* tool: the commands besides the daemon, as main calls them. A tool reads its own options (see ask) and returns an exit code; it
- * owns nothing that outlives it.
+/* tool: the commands besides the daemon, called by main. A tool reads its own options, does its work in this process or in
+ * children that it waits for, and returns an exit code. It owns nothing that outlives it; main flushes the standard output behind
+ * it (base/output.h).
  */
 #ifndef MOONGATE_TOOLS_TOOL_H
 #define MOONGATE_TOOLS_TOOL_H

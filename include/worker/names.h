@@ -1,6 +1,6 @@
-/* names: a worker's resolver and discoveries, as the command line sets them up.
+/* names: a worker's resolver and discoveries, set up by the command line.
  *
- * Owned by the worker, from before its backends until after them.
+ * Owned by the worker, and lives longer than its backends, which hold watches and discoveries.
  */
 #ifndef MOONGATE_WORKER_NAMES_H
 #define MOONGATE_WORKER_NAMES_H
@@ -11,13 +11,13 @@
 struct names {
     struct resolver resolver;
     struct discoveries discoveries;
-    char *servers; /* --resolver as c-ares reads it, or NULL */
+    char *servers; /* --resolver in the form of c-ares, or NULL */
 };
 
-/* loop NULL: nothing is asked. */
+/* loop NULL: no name is looked up. names stays where it is. */
 void names_init(struct names *names, struct ev_loop *loop, const struct options *o);
 
-/* All watches and discoveries were given back. */
+/* All watches and discoveries have been given back. */
 void names_release(struct names *names);
 
 #endif

@@ -1,8 +1,34 @@
 /* option_table: command lines read into a struct, by a table of its options.
  *
- * A table is constant and belongs to the module whose struct it fills; rows come from an X-macro there (OPTION_ROWS). Strings in the
- * struct point into argv; the items of lists are copies, freed by option_list_release. Complaints are one line on stderr: the
- * option, what is wrong, what to do.
+ * A table is constant and belongs to the module whose struct it fills. Strings in the struct point into argv; the items of lists
+ * are copies, owned by the struct and freed by option_list_release. Each process reads its command line once, before anything
+ * else.
+ *
+ * One table is everything that the program knows of its options. An X-macro has a line for each option: field, type, letter,
+ * name, argument, default, meaning (OPTIONS in options.h is the daemon's; each tool has its own). From this line come
+ *
+ *   - the field's row in the table (OPTION_ROW), from which option_table_read makes getopt_long(3)'s tables, parses values and
+ *     sets defaults;
+ *   - a line of --help (option_table_print);
+ *   - a line of the tables in src/main/README.md: tests/unit/main/options_readme_test.c compares them with the help;
+ *   - a line of `stats settings` (SHOW_* in stats.c);
+ *   - for the fields in SETTABLE_OPTIONS, an option of mg.options, with the same bounds (options_settable), which the command
+ *     line overrides (the bits of `given`).
+ *
+ * So no two of these can differ, and a new option is one line there, a field in the struct, a range if it is a number, and a line
+ * in the README. The compiler finds a missing field or SHOW_*; option_table_range aborts on a missing range the first time that
+ * the table is used, so no build with one passes any test.
+ *
+ * In which order: defaults of scalars first, so that an option on the command line replaces them; then the command line from left
+ * to right, where the last one wins, but for lists, which grow; then defaults of lists that are still empty. A default is text
+ * and goes through the same parser as the user's text: one that breaks its own range is an error at start. A default such as
+ * "processors" is for the reader of the help alone; the struct's owner computes it.
+ *
+ * I6: the ranges are the first of the bounds on memory. Every number is checked here, once, and is trusted afterwards. All that a
+ * value alone can tell is checked when it is read (an address's grammar, a control byte in a text that clients get), so that a
+ * typing error is a usage error and not a failure in a worker. What two options mean together is main/command_line.c's.
+ *
+ * Complaints are one line on stderr: the option by its long name, what is wrong, what to do.
  */
 #ifndef MOONGATE_WORKER_OPTION_TABLE_H
 #define MOONGATE_WORKER_OPTION_TABLE_H
@@ -12,11 +38,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* type, its field in the struct */
+/* The type of an option, and of its field in the struct. */
 enum option_type {
     OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
-    OPTION_LITERALS, /* the same, of addresses that need no look-up */
-    OPTION_NAMED,    /* the same, of listeners: see bind.h */
+    OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
+    OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
     OPTION_PORT,     /* uint16_t */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SIZE,     /* uint64_t; takes k, m, g */
@@ -44,14 +70,14 @@ struct option_row {
     size_t offset; /* of the field */
 };
 
-/* The row of an X-macro's line (field, type, letter, name, argument, fallback, meaning) for a struct. */
+/* The row of a line of the X-macro, for a field of `structure`. */
 #define OPTION_ROW(structure, field, type, letter, name, argument, fallback, meaning)              \
     {OPTION_##type, letter, name, argument, fallback, meaning, offsetof(structure, field)},
 
-/* Of the option --unsafe-lua, which all that run scripts have. */
+/* The meaning of --unsafe-lua, an option of every command that runs scripts. */
 #define UNSAFE_LUA_MEANING "let scripts have all of Lua: files, processes, ffi, debug"
 
-/* What a number may be, as numbers and as the user reads it. Each PORT, COUNT, SIZE and SECONDS has one. */
+/* The bounds of a number, and the same as text for the user. Each PORT, COUNT, SIZE and SECONDS has a range. */
 struct option_range {
     size_t offset; /* of the field */
     uint64_t min, max;
@@ -74,30 +100,33 @@ struct option_table {
     size_t olds_n; /* <= OPTION_OLDS_MAX */
     const struct option_range *ranges;
     size_t ranges_n;
-    bool (*take)(void *to, const char *word); /* what is no option; false: it has complained */
+    bool (*take)(
+        void *to,
+        const char *word); /* gets each word that is not an option; false after a complaint */
     size_t
-        given; /* place of a uint64_t that gets a bit for each row that argv names; 0: there is none */
+        given; /* offset of a uint64_t that gets a bit for each row that argv names; 0: there is none */
 };
 
-/* Fills `to`, which is zero: defaults (but for those that are words, which are their owner's to compute), then what argv[1..)
- * says, then the defaults of lists that are still empty. False after a complaint; lists are then as far as they came. */
+/* Fills `to`, which is zero: defaults of scalars, argv[1..), defaults of lists that are still empty. False after a complaint; the
+ * caller releases the lists either way. */
 bool option_table_read(const struct option_table *t, void *to, int argc, char **argv)
     __attribute__((warn_unused_result));
 
-/* The first step of it alone. */
+/* Its first step alone. */
 bool option_table_default(const struct option_table *t, void *to)
     __attribute__((warn_unused_result));
 
-/* What a number may be. */
+/* The range of a number's row. */
 const struct option_range *option_table_range(const struct option_table *t,
                                               const struct option_row *row);
 
-/* A line a row, with its default. */
+/* Prints a line for each row, with its default. */
 void option_table_print(const struct option_table *t, FILE *out);
 
-/* For take: one more of n words, whose list is from malloc. */
+/* For take: appends a word, which is not copied, to a list from malloc, which the caller frees. */
 void option_add_word(const char ***words, size_t *n, const char *word);
 
+/* Frees the items, and leaves an empty list. */
 void option_list_release(struct option_list *list);
 
 #endif

@@ -1,8 +1,8 @@
-/* options: what the command line asks for.
+/* options: what the command line says, for the daemon and for tools that run a worker.
  *
- * The master fills one struct options before anything else; every worker inherits it and only reads.
- * Strings point into argv; the items of lists are copies. OPTIONS below is the only list: the parser, --help and
- * the README check use it.
+ * A plain value but for its lists, which options_release frees. main owns the first one, filled before anything else; each worker
+ * inherits a copy when it is forked, and changes it only to what a script sets by mg.options. Strings point into argv; items of
+ * lists are copies. OPTIONS is the only list of options: option_table.h says what comes from it.
  */
 #ifndef MOONGATE_WORKER_OPTIONS_H
 #define MOONGATE_WORKER_OPTIONS_H
@@ -20,10 +20,10 @@
 #define OPTIONS(X)                                                                                 \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
-    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of every listener that names none")        \
+    X(port, PORT, 'p', "port", "NUMBER", "11211", "port of each listener that names no port")      \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
-      "LABEL= before it names it for scripts; repeatable")                                         \
+      "LABEL= before it is its name in scripts; repeatable")                                       \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -38,18 +38,18 @@
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
-      "replies held for a client that does not read, above one value (64k..4g)")                   \
+      "replies held for a client that does not read, beyond one value (64k..4g)")                  \
     X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
       "unfinished requests held for all clients of a worker; never less than twice --max-value "   \
       "(1m..64g)")                                                                                 \
     X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
-      "who may flush_all: near = who connects over loopback or a unix socket")                     \
+      "who may flush_all: near = clients on loopback or a unix socket")                            \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
-      "silence after which the kernel asks whether a client is there (0: its own default)")        \
+      "silence after which the kernel checks that a client is there (0: the kernel's default)")    \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
@@ -119,28 +119,31 @@ struct options {
     bool version;
     bool help;
     const char *script; /* NULL when --servers is given */
-    int script_fd;      /* its text, see source; -1: not read. Owned by main */
-    uint64_t given;     /* what the command line said: a bit for each of OPTIONS */
+    int script_fd;      /* the script's text, see source.h; -1: not read. Owned by main */
+    uint64_t given;     /* a bit for each row of OPTIONS that the command line named */
 };
 
-/* OPTIONS, as a table; for main/command_line. */
+/* OPTIONS as a table, for main/command_line. */
 extern const struct option_table options_table;
 
-/* SETTABLE_OPTIONS, as scripts are told of them, and behind the last one with a NULL name. */
+/* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
-/* Gives the option at that place among them a value within its bounds, unless the command line did. */
+/* Sets the option at place `at` of SETTABLE_OPTIONS, unless the command line has set it. The value is within the option's bounds.
+ */
 void options_set(struct options *o, uint32_t at, double value);
 
-/* As --max-value would. */
+/* Sets max_value as --max-value does: scripts cannot change it. For tools, whose own --max-value it is. */
 void options_fix_max_value(struct options *o, uint64_t value);
 
-/* What it is before a command line is read; true but for a table that makes no sense. Lists are empty. */
+/* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks
+ * its own range. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
 
-/* Word `number` of `near|yes|no` into text. Returns text. */
+/* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);
 
+/* Frees the lists. */
 void options_release(struct options *o);
 
 #endif

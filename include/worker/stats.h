@@ -1,6 +1,6 @@
-/* stats: what `stats`, `stats settings|proxy|pools|servers|script` answer, for the whole service.
+/* stats: the answers to `stats` and `stats settings|proxy|pools|servers|script|reset`, for the whole service.
  *
- * Reads the board, the options and the worker's script; owns nothing. Any worker gives the same answer.
+ * Owns nothing: reads the board, the options and the worker's script. Any worker gives the same answer.
  */
 #ifndef MOONGATE_WORKER_STATS_H
 #define MOONGATE_WORKER_STATS_H
@@ -18,7 +18,8 @@ struct stats_source {
     int pid;                      /* the master's, or the single process's */
 };
 
-/* A turn_stats_fn; about is a struct stats_source. */
+/* A clients_stats_fn; about is a struct stats_source. Appends the whole answer to `stats what` (what is "" for the plain stats).
+ * False, and nothing appended, when there are no such statistics. */
 bool stats_answer(void *about, const char *what, size_t len, struct outq *out);
 
 #endif

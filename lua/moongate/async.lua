@@ -49,7 +49,7 @@ local function described(value)
     return value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
 end
 
--- Lets C end a function that returned something else than a response of its own.
+-- Ends a function that returned something else than the response of one of its calls.
 local function finish(result, request, at, serial)
     result = follow(result, request)
     local value = reply.value_of(result)

@@ -20,7 +20,7 @@ local function log(text)
     require "moongate.log"(text)
 end
 
--- "nothing" or "a number", and the place of the function that returned it.
+-- For errors: "nothing" or "a number", and the place of the function that returned it.
 local function describe(value, from)
     local what = value == nil and "nothing" or "a " .. (abi.waiting.sort(value) or type(value))
     if type(from) ~= "function" then return what end
@@ -63,9 +63,9 @@ function M.load(path, text)
     return numbers[root]
 end
 
--- Follows what the route `from` returned and C cannot run: a function, which is called (after `tell`, if given), a
--- ready reply, or a mistake.
-local function decide(at, req, route, from, tell)
+-- Decides a slot for which the route `from` returned what C cannot run: a function, which is called; a ready reply; or
+-- a mistake. `note`, for trace, is called with each function before it is called; then a value is not sent.
+local function decide(at, req, route, from, note)
     for _ = 1, DEEPEST do
         local number = numbers[route]
         if number then
@@ -81,7 +81,7 @@ local function decide(at, req, route, from, tell)
             return
         end
         local value = value_of(route)
-        if value and tell then
+        if value and note then
             abi.C.mg_step(abi.script, "reply value", 11)
             answers[at].route = abi.C.ANSWER_TAKEN
             return
@@ -94,7 +94,7 @@ local function decide(at, req, route, from, tell)
             error(("a route returned %s, not a route or a reply"):format(describe(route, from)), 0)
         end
         from = route
-        if tell then tell(route) end
+        if note then note(route) end
         route = route(req)
     end
     error("functions return functions without end", 0)
@@ -123,7 +123,8 @@ function M.run(first, last)
     now[1] = false
 end
 
-local function tell_function(f)
+-- Adds a function to the path that is traced.
+local function note_function(f)
     local text = require "moongate.routes".name(f):gsub("^the ", "")
     abi.C.mg_step(abi.script, text, #text)
 end
@@ -135,7 +136,7 @@ function M.trace(at)
     local id = slot.function_id
     local route = id == 0 and root or functions[id]
     abi.batch.at = at
-    decide(at, req, route, route, tell_function)
+    decide(at, req, route, route, note_function)
 end
 
 --- The value of an expression as text; nothing for a statement. `mg` is there; the script's locals are not.

@@ -28,7 +28,7 @@ local function pointer(self, name)
     return r
 end
 
--- Who holds the bytes that are written: C knows.
+-- C finds out who owns the bytes that are written: the function that waits, or the turn.
 local function holder()
     C.mg_async_touch(script)
     return BY_TURN, 0

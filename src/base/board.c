@@ -1,5 +1,21 @@
+/* Counting, without locks and without messages.
+ *
+ * `stats` from any worker shows the numbers of the whole service, and a scrape of the metrics must not disturb the workers.
+ * So each process counts in its own part of one shared block, and the reader adds the parts up. Three rules make that safe:
+ *
+ * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader
+ *   loads the old or the new number, never half of each. Cells of one part may be from different moments: a sum is close, not a
+ *   snapshot.
+ * - A name is written once, its first byte last and with release order. A reader that sees the first byte sees all of the name.
+ * - A part outlives its process. The next worker in the slot goes on counting from there, so sums never go back. Gauges are about
+ *   things that died with the process, so the master sets them to zero (board_clear_gauges).
+ *
+ * `stats reset` must not store into other processes' parts, so it keeps the sums of that moment and board_sum subtracts them.
+ *
+ * Each slot has two parts, as a worker that drains and its successor live side by side for a while. */
 #include "base/board.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +25,7 @@
 #include "base/shared.h"
 #include "base/writes.h"
 
-static const double LATENCY_FIRST = 10e-6; /* seconds: what the first bucket holds at most */
+static const double LATENCY_FIRST = 10e-6; /* seconds: the longest time of the first bucket */
 
 static size_t board_bytes(uint32_t parts_n)
 {
@@ -23,6 +39,7 @@ static double monotonic_clock(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Also for a board that board_create could not finish. */
 void board_destroy(struct board *board)
 {
     if (!board) return;
@@ -33,6 +50,7 @@ void board_destroy(struct board *board)
 
 struct board *board_create(uint32_t workers, size_t shared_bytes)
 {
+    assert(workers > 0);
     uint32_t parts_n = 2 * workers;
     void *memory =
         mmap(NULL, board_bytes(parts_n), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -55,7 +73,7 @@ double board_uptime(const struct board *board)
 
 /* --- rows -------------------------------------------------------------------------------------- */
 
-/* What each kind of cell takes part in. */
+/* What each kind of cell does when its worker is gone (CLEAR), after a reset (SINCE) and in a sum (ADD). */
 #define CLEAR_COUNTER(cell)         (void)(cell)
 #define CLEAR_GAUGE(cell)           ((cell) = 0)
 #define SINCE_COUNTER(cell, before) ((cell) -= (before))
@@ -80,7 +98,7 @@ void board_clear_gauges(struct board_worker *part)
     metrics_clear_gauges(&part->metrics);
 }
 
-/* Another process may be storing into the cells meanwhile: each is loaded whole, the sum is a moment's. */
+/* Another process may be storing into the cells meanwhile, so each is loaded whole. */
 static void add_row(struct board_row *sum, const struct board_row *row)
 {
 #define X(name, kind, meaning)                                                                     \
@@ -92,6 +110,7 @@ static void add_row(struct board_row *sum, const struct board_row *row)
 #undef X
 }
 
+/* From the beginning on, without regard to the last reset. */
 static struct board_row sum_all(const struct board *board)
 {
     struct board_row sum = board->master;
@@ -115,15 +134,18 @@ void board_reset(struct board *board)
 
 /* --- servers ----------------------------------------------------------------------------------- */
 
+/* A linear search: servers are looked up when a script is loaded, not for a request. A longer name is cut; two servers whose
+ * names differ only behind that share an entry. */
 struct board_server *board_server(struct board_worker *part, const char *name)
 {
+    assert(name[0]);
     char shown[BOARD_SERVER_NAME];
     snprintf(shown, sizeof shown, "%s", name);
     for (uint32_t i = 0; i < BOARD_SERVERS; i++) {
         struct board_server *s = &part->servers[i];
         if (strcmp(s->name, shown) == 0) return s;
         if (s->name[0]) continue;
-        /* Others read the name once its first byte is there. */
+        /* Other processes read the name once its first byte is there. A worker that died before that has left a free entry. */
         memcpy(s->name + 1, shown + 1, sizeof shown - 1);
         __atomic_store_n(&s->name[0], shown[0], __ATOMIC_RELEASE);
         return s;
@@ -131,6 +153,9 @@ struct board_server *board_server(struct board_worker *part, const char *name)
     return NULL;
 }
 
+/* A histogram of buckets that grow like the time: four to a doubling, from 10 us on, so that a percentile is at most a quarter
+ * off. 96 of them reach two minutes; the last one has no limit. frexp splits a time into its doubling and its place within
+ * that. */
 unsigned board_latency_bucket(double seconds)
 {
     int doublings;
@@ -141,8 +166,10 @@ unsigned board_latency_bucket(double seconds)
     return bucket < BOARD_LATENCIES ? (unsigned)bucket : BOARD_LATENCIES - 1;
 }
 
+/* The inverse of board_latency_bucket. */
 double board_latency_limit(unsigned bucket)
 {
+    assert(bucket < BOARD_LATENCIES);
     if (bucket == 0) return LATENCY_FIRST;
     unsigned quarter = (bucket - 1) % 4;
     return ldexp(LATENCY_FIRST * (1 + (quarter + 1) / 4.0), (int)(bucket - 1) / 4);

@@ -1,3 +1,11 @@
+/* How a dictionary uses its bytes: buckets first, an array of item numbers, then chunks of 64 bytes, a cache line each.
+ *
+ * An item is a chain of chunks: a head with the links and as much of key and text as fits, and as many others as the rest takes.
+ * Chunks of one size need no allocator: a freed chunk fits every item, so memory does not fragment and the bound is exact (I6).
+ * The price is that bytes of a long text are not in one piece; the cursor walks over the joints.
+ *
+ * Each item stands in two lists: its bucket's chain, to be found, and the list by age, so that the one that was used longest ago
+ * can go. A change keeps both lists and the counts right or, if its process dies, leaves is_changing set (see shared.c). */
 #include "base/items.h"
 
 #include <assert.h>
@@ -7,15 +15,14 @@
 
 enum { HEAD_BYTES = 26, MORE_BYTES = 60 };
 
-/* An item is a chain of chunks: a head, and as many others as its key and text take. */
 struct head {
     uint32_t next;         /* the item's next chunk */
     uint32_t chain;        /* the next item in its bucket */
-    uint32_t newer, older; /* in the list of ages */
+    uint32_t newer, older; /* in the list by age */
     double expires;        /* 0: never */
     union {
-        double number; /* SHARED_NUMBER, SHARED_BOOLEAN */
-        uint64_t text_len;
+        double number;     /* SHARED_NUMBER, SHARED_BOOLEAN */
+        uint64_t text_len; /* SHARED_TEXT */
     };
     uint32_t hash;
     uint8_t kind;
@@ -36,11 +43,13 @@ union chunk {
 _Static_assert(sizeof(struct head) == ITEMS_CHUNK && sizeof(struct more) == ITEMS_CHUNK,
                "chunks fill a line");
 
+/* A multiple of the chunk size, so that chunks begin where cache lines do. */
 static size_t bucket_bytes(const struct shared_dict *d)
 {
     return (d->buckets_n * sizeof(uint32_t) + ITEMS_CHUNK - 1) / ITEMS_CHUNK * ITEMS_CHUNK;
 }
 
+/* One bucket for two chunks, rounded up to a power of two: chains stay short also when all items are small. */
 void items_init(struct shared_dict *d)
 {
     d->buckets_n = 1;
@@ -48,6 +57,7 @@ void items_init(struct shared_dict *d)
     d->chunks_n = (uint32_t)((d->size - bucket_bytes(d)) / ITEMS_CHUNK);
 }
 
+/* chunks begins one chunk early, as chunk numbers count from 1. */
 struct place items_place(struct shared *s, struct shared_dict *d, struct shared_key key)
 {
     char *memory = (char *)(s + 1) + d->at;
@@ -60,18 +70,22 @@ struct place items_place(struct shared *s, struct shared_dict *d, struct shared_
 
 /* --- changes ----------------------------------------------------------------------------------- */
 
-/* Every change stands between these two, so that who comes after one that died in it knows. */
+/* Every change is between these two, so that the next holder of the lock knows if a process died in the middle. The fence keeps
+ * the stores of the change behind the mark, and the release keeps them before its end. */
 static void change_begin(struct shared_dict *d)
 {
+    assert(!d->is_changing);
     __atomic_store_n(&d->is_changing, true, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static void change_end(struct shared_dict *d)
 {
+    assert(d->is_changing);
     __atomic_store_n(&d->is_changing, false, __ATOMIC_RELEASE);
 }
 
+/* Only the buckets need to be cleared: a chunk that nothing leads to is free, whatever it holds. */
 bool items_recover(const struct place *p)
 {
     struct shared_dict *d = p->d;
@@ -85,7 +99,7 @@ bool items_recover(const struct place *p)
 
 /* --- bytes of an item -------------------------------------------------------------------------- */
 
-/* Somewhere in the bytes of an item. */
+/* A place in the bytes of an item. */
 struct cursor {
     union chunk *chunks;
     uint8_t *at;
@@ -93,16 +107,18 @@ struct cursor {
     uint32_t next;
 };
 
+/* The first byte of the item's key; the text follows behind it. */
 static struct cursor cursor_at(const struct place *p, uint32_t item)
 {
     struct head *head = &p->chunks[item].head;
     return (struct cursor){p->chunks, head->bytes, HEAD_BYTES, head->next};
 }
 
-/* The next piece of at most n bytes. */
+/* The next piece of at most n bytes, all in one chunk. */
 static size_t cursor_take(struct cursor *c, size_t n, uint8_t **piece)
 {
     if (c->left == 0) {
+        assert(c->next); /* the item has as many chunks as its lengths say */
         struct more *more = &c->chunks[c->next].more;
         *c = (struct cursor){c->chunks, more->bytes, MORE_BYTES, more->next};
     }
@@ -161,11 +177,13 @@ static uint32_t *bucket_of(const struct place *p, uint32_t hash)
 
 static void age_unlink(const struct place *p, uint32_t item)
 {
+    assert(item && item <= p->d->begun);
     const struct head *head = &p->chunks[item].head;
     *(head->newer ? &p->chunks[head->newer].head.older : &p->d->newest) = head->older;
     *(head->older ? &p->chunks[head->older].head.newer : &p->d->oldest) = head->newer;
 }
 
+/* Makes the item the newest one. */
 static void age_link(const struct place *p, uint32_t item)
 {
     struct head *head = &p->chunks[item].head;
@@ -175,6 +193,7 @@ static void age_link(const struct place *p, uint32_t item)
     p->d->newest = item;
 }
 
+/* A key that is read again and again is the newest already, and costs nothing here. */
 void items_touch(const struct place *p, uint32_t item)
 {
     if (p->d->newest == item) return;
@@ -184,6 +203,7 @@ void items_touch(const struct place *p, uint32_t item)
     change_end(p->d);
 }
 
+/* Puts the n chunks of a dropped item in front of the freed ones. */
 static void chunks_give(const struct place *p, uint32_t first, uint32_t n)
 {
     uint32_t last = first;
@@ -193,8 +213,10 @@ static void chunks_give(const struct place *p, uint32_t first, uint32_t n)
     p->d->used -= n;
 }
 
+/* Takes an item out of both lists and frees its chunks; within a change. */
 static void item_drop(const struct place *p, uint32_t item)
 {
+    assert(item && p->d->is_changing && p->d->items > 0);
     struct head *head = &p->chunks[item].head;
     uint32_t *link = bucket_of(p, head->hash);
     while (*link != item) link = &p->chunks[*link].head.chain;
@@ -204,6 +226,7 @@ static void item_drop(const struct place *p, uint32_t item)
     chunks_give(p, item, chunks_for(item_bytes(head)));
 }
 
+/* A freed chunk before a fresh one: fresh ones cost memory that the kernel has not given yet. */
 static uint32_t chunk_take(const struct place *p)
 {
     struct shared_dict *d = p->d;
@@ -213,10 +236,11 @@ static uint32_t chunk_take(const struct place *p)
     else
         chunk = ++d->begun;
     d->used++;
+    assert(d->begun <= d->chunks_n && d->used <= d->chunks_n); /* I6 */
     return chunk;
 }
 
-/* A chain of n chunks, n of them at most half of all; the oldest items make room. */
+/* A chain of n chunks, where n is at most half of all. The oldest items make room. */
 static uint32_t chunks_take(const struct place *p, uint32_t n)
 {
     uint32_t first = 0;
@@ -239,6 +263,7 @@ void items_remove(const struct place *p, uint32_t item)
     change_end(p->d);
 }
 
+/* Expired items are removed when a lookup finds them. Others stay until they are the oldest: no process has to look for them. */
 uint32_t items_find(const struct place *p, double now)
 {
     uint32_t item = *bucket_of(p, p->hash);
@@ -254,6 +279,7 @@ uint32_t items_find(const struct place *p, double now)
     return 0;
 }
 
+/* Makes an item that is not yet there; within a change. */
 static void item_create(const struct place *p, const struct shared_value *value, double expires)
 {
     size_t text_len = value->kind == SHARED_TEXT ? value->text_len : 0;
@@ -277,12 +303,14 @@ static void item_create(const struct place *p, const struct shared_value *value,
     p->d->items++;
 }
 
+/* Half of all chunks at most, so that one value never empties the whole dictionary, and chunks_take always ends. */
 static bool fits(const struct place *p, const struct shared_value *value)
 {
     size_t text_len = value->kind == SHARED_TEXT ? value->text_len : 0;
     return text_len <= SHARED_TEXT_MAX && chunks_for(p->key.len + text_len) <= p->d->chunks_n / 2;
 }
 
+/* What does not fit changes nothing: the old item stays. */
 enum shared_status items_put(const struct place *p, uint32_t old, const struct shared_value *value,
                              double expires)
 {
@@ -305,13 +333,13 @@ void items_value(const struct place *p, uint32_t item, struct shared_value *valu
         return;
     }
     struct cursor c = cursor_at(p, item);
-    cursor_read(&c, text, head->key_len); /* is overwritten: the text stands behind the key */
+    cursor_read(&c, text, head->key_len); /* skips the key, which the text then overwrites */
     cursor_read(&c, text, (size_t)head->text_len);
     value->text = text;
     value->text_len = (uint32_t)head->text_len;
 }
 
-/* One store, whole at any moment: no change that could be found half done. */
+/* One store of 8 bytes, which is done or not done when the process dies: not a change. */
 bool items_add(const struct place *p, uint32_t item, double *number)
 {
     struct head *head = &p->chunks[item].head;
@@ -328,7 +356,7 @@ double items_expiry(const struct place *p, uint32_t item)
 
 /* --- for tests --------------------------------------------------------------------------------- */
 
-/* Counts the items by age, and their chunks. False for a list that does not hang together. */
+/* Counts the items by age, and their chunks. False when the links disagree. */
 static bool count_ages(const struct place *p, uint32_t *items, uint32_t *used)
 {
     uint32_t newer = 0;

@@ -1,5 +1,17 @@
+/* The log must neither stop the service nor lie. What follows from that:
+ *
+ * - A line is composed in memory and goes out with one write(2), so lines of several processes do not mix. LINE_MAX_BYTES is
+ *   PIPE_BUF, the most that a pipe takes in one piece.
+ * - A daemon never waits for the reader of its log (see log_sink.c). A line for which there is no room is lost and counted. Once
+ *   a line was lost, every later one is lost too until the line with their number is written: a reader sees the gap where it is.
+ * - A message holds bytes that peers chose: keys, answers of servers, names. They are escaped, so no peer can forge a line, and a
+ *   line is cut at LINE_MAX_BYTES, so no peer can fill the disk with one.
+ * - What can happen for each request or each connection has a budget of lines a second (log_allows).
+ *
+ * errno stays as it was, as callers log what failed and then look at why. */
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,9 +25,8 @@
 
 enum {
     LINE_MAX_BYTES = 4096, /* PIPE_BUF: what one write(2) to a pipe takes whole */
-    LINE_TAIL =
-        9, /* kept free for what ends a line: `..."}`, the newline, and one before the next line */
-    SYSLOG_DAEMON = 3, /* the facility, as syslog numbers it */
+    LINE_TAIL = 9,         /* room for what ends a line: `..."}` and newlines */
+    SYSLOG_DAEMON = 3,     /* the facility, as syslog numbers it */
 };
 
 static struct {
@@ -23,7 +34,7 @@ static struct {
     int verbosity;
     bool to_syslog;
     char role[32];
-    uint64_t lost; /* lines since the last one that was written */
+    uint64_t lost; /* lines lost since the last line that was written */
 } settings = {.role = "moongate"};
 
 static const struct {
@@ -37,6 +48,7 @@ static const struct {
 
 /* --- a line under construction ---------------------------------------------------------------- */
 
+/* Invariant: len <= LINE_MAX_BYTES - LINE_TAIL until line_end. */
 struct line {
     size_t len;
     char bytes[LINE_MAX_BYTES];
@@ -45,27 +57,30 @@ struct line {
 /* Adds all of it or nothing. */
 static bool line_add(struct line *line, const char *bytes, size_t n)
 {
+    assert(line->len <= sizeof line->bytes - LINE_TAIL);
     if (n > sizeof line->bytes - LINE_TAIL - line->len) return false;
     memcpy(line->bytes + line->len, bytes, n);
     line->len += n;
     return true;
 }
 
+/* The same for a text with a NUL. */
 static bool line_add_text(struct line *line, const char *text)
 {
     return line_add(line, text, strlen(text));
 }
 
-/* What ends a line fits always. */
+/* The end of a line fits always: LINE_TAIL is kept for it. */
 static void line_end(struct line *line, const char *text)
 {
     size_t n = strlen(text);
+    assert(line->len + n < sizeof line->bytes);
     memcpy(line->bytes + line->len, text, n);
     line->len += n;
 }
 
-/* One byte that may not stand in a line as it is. In JSON a byte that is no character has no
- * notation, so it reads as it does in text, \xff, with the backslash escaped. */
+/* One byte that may not stand in a line as it is. JSON has no notation for a byte that is not a character, so it reads as it does
+ * in text, \xff, with the backslash escaped. */
 static bool line_add_escaped(struct line *line, unsigned char byte, bool json)
 {
     char text[8];
@@ -98,6 +113,7 @@ static bool line_add_character(struct line *line, const unsigned char *p, size_t
     return line_add(line, (const char *)p, len);
 }
 
+/* Adds as many whole characters as fit. cut: the message was longer before it came here. */
 static void line_add_message(struct line *line, const char *message, bool cut, bool json)
 {
     const unsigned char *p = (const unsigned char *)message;
@@ -116,6 +132,7 @@ static void line_add_message(struct line *line, const char *message, bool cut, b
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+/* UTC with milliseconds, as RFC 3339 writes it: lines of several hosts sort as text. */
 static void line_add_time(struct line *line)
 {
     struct timespec now;
@@ -129,6 +146,7 @@ static void line_add_time(struct line *line)
     line_add_text(line, text);
 }
 
+/* 2026-01-31T12:00:00.000Z warn  worker 2[123]: message */
 static void line_compose_text(struct line *line, enum log_level level, const char *message,
                               bool cut)
 {
@@ -144,6 +162,7 @@ static void line_compose_text(struct line *line, enum log_level level, const cha
     line_add_message(line, message, cut, false);
 }
 
+/* One object on one line, with the same parts. A cut message ends in "..." and the object still closes. */
 static void line_compose_json(struct line *line, enum log_level level, const char *message,
                               bool cut)
 {
@@ -166,7 +185,7 @@ static void line_compose(struct line *line, enum log_level level, const char *me
         line_compose_text(line, level, message, cut);
 }
 
-/* What syslog(3) would put there: priority, local time, program. */
+/* What syslog(3) puts before a message: priority, local time, program. syslog(3) itself would wait for a full socket. */
 static void syslog_head(enum log_level level, char *head, size_t size)
 {
     char when[32];
@@ -178,6 +197,7 @@ static void syslog_head(enum log_level level, char *head, size_t size)
              (int)getpid());
 }
 
+/* Ends the line and writes it. False: it is lost. */
 static bool line_write(struct line *line, enum log_level level)
 {
     char head[80] = "";
@@ -188,6 +208,7 @@ static bool line_write(struct line *line, enum log_level level)
     return log_sink_write(head, line->bytes, line->len);
 }
 
+/* The number of lost lines is kept until its own line went out. */
 void log_catch_up(void)
 {
     struct line line;
@@ -221,6 +242,7 @@ bool log_shows(enum log_level level)
     return levels[level].verbosity <= settings.verbosity;
 }
 
+/* A second begins with its first line. A clock that goes back begins a new one. */
 bool log_allows(struct log_limit *limit, double now)
 {
     if (now - limit->second >= 1 || now < limit->second) {
@@ -260,6 +282,7 @@ void log_to_syslog(const char *path)
     settings.to_syslog = true;
 }
 
+/* After each fork, so that a line says which process wrote it. */
 void log_role(const char *role)
 {
     snprintf(settings.role, sizeof settings.role, "%s", role);

@@ -1,5 +1,15 @@
+/* Writing without waiting, to a descriptor that other programs share.
+ *
+ * O_NONBLOCK belongs to an open file description, and standard error is often the shell's or the supervisor's, too: a program
+ * that finds it non-blocking loses output. So a pipe or a terminal is opened a second time by /proc/self/fd/2; that description
+ * is ours alone. A socket has MSG_DONTWAIT for each message. Where neither works, poll(2) looks for room before each line;
+ * another process may take the room in between, so such a write may wait, but only then.
+ *
+ * A non-blocking write may take a part of a line. The rest is lost, and the next line begins with a newline, so that it is
+ * readable. */
 #include "base/log_sink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,21 +22,22 @@
 #include <unistd.h>
 
 enum sink_kind {
-    SINK_PLAIN,    /* standard error; waits */
-    SINK_REOPENED, /* the same pipe or terminal, opened anew, does not block */
-    SINK_POLLED, /* that could not be: asked before each line whether there is room. Another process may take it first */
-    SINK_SOCKET, /* standard error is one */
-    SINK_SYSLOG,
+    SINK_PLAIN,    /* standard error; a write waits */
+    SINK_REOPENED, /* the same pipe or terminal, opened a second time without blocking */
+    SINK_POLLED,   /* standard error, not opened a second time; poll(2) before each line */
+    SINK_SOCKET,   /* standard error is a socket */
+    SINK_SYSLOG,   /* the socket of a syslog daemon; fd -1: not connected */
 };
 
 static struct {
     enum sink_kind kind;
     int fd;
-    bool is_stream; /* syslog's socket has no bounds of messages: each ends with a zero byte */
+    bool is_stream; /* syslog's socket is a stream: each message ends with a zero byte */
     bool is_torn;   /* the last line was written in part */
     struct sockaddr_un syslog;
 } sink = {.fd = STDERR_FILENO};
 
+/* The one place that changes the kind. Closes what was opened here, never standard error itself. */
 static void sink_become(enum sink_kind kind, int fd)
 {
     if (sink.fd >= 0 && sink.fd != STDERR_FILENO) close(sink.fd);
@@ -40,6 +51,7 @@ void log_sink_plain(void)
     sink_become(SINK_PLAIN, STDERR_FILENO);
 }
 
+/* A file never blocks, and opening it a second time would have an offset of its own: it is written as it is, by SINK_POLLED. */
 void log_sink_open(void)
 {
     struct stat status;
@@ -71,6 +83,7 @@ static int syslog_connect(int type)
     return -1;
 }
 
+/* A daemon may listen on a datagram socket or on a stream; EPROTOTYPE says that it is the other kind. */
 static bool syslog_open(void)
 {
     int fd = syslog_connect(SOCK_DGRAM);
@@ -90,6 +103,7 @@ void log_sink_syslog(const char *path)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* False, with errno EAGAIN, when a write would wait. Only SINK_POLLED needs it. */
 static bool is_ready(void)
 {
     struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
@@ -98,6 +112,7 @@ static bool is_ready(void)
     return false;
 }
 
+/* One system call, so that another process's line cannot come between the parts. */
 static ssize_t put(struct iovec *parts, int n)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)n};
@@ -111,9 +126,10 @@ static ssize_t put(struct iovec *parts, int n)
     return done;
 }
 
-/* What was written in part is ended first, so that this line begins where lines do. */
+/* A line that was written in part is ended first. */
 static bool put_line(const char *head, const char *bytes, size_t n)
 {
+    assert(sink.fd >= 0);
     char *mark = sink.kind == SINK_SYSLOG ? "" : "\n";
     size_t head_len = strlen(head), mark_len = sink.is_stream;
     struct iovec parts[] = {
@@ -124,6 +140,7 @@ static bool put_line(const char *head, const char *bytes, size_t n)
     return done >= 0 && (size_t)done == whole;
 }
 
+/* Errors of a socket whose other end is gone: a new connection may help. */
 static bool is_broken(int error)
 {
     return error == ECONNREFUSED || error == ECONNRESET || error == ENOTCONN || error == EPIPE ||

@@ -1,17 +1,21 @@
+/* The script's metrics, by the rules of the board (see board.c): one writer, plain stores, names that appear whole. A metric is
+ * found by its name, not its number, when parts are added up: two workers may have made theirs in another order. */
 #include "base/metrics.h"
 
 #include <assert.h>
 #include <string.h>
 
+/* Scripts of all workers make the same metrics in the same order nearly always, so the number of one worker is tried first. */
 int metrics_find(const struct metrics *m, enum metric_kind kind, const char *name, uint32_t likely)
 {
+    assert(likely < METRICS);
     if (strcmp(m->names[kind][likely], name) == 0) return (int)likely;
     for (int i = 0; i < METRICS && m->names[kind][i][0]; i++)
         if (strcmp(m->names[kind][i], name) == 0) return i;
     return -1;
 }
 
-/* The message for a name that another kind has; NULL when none has. */
+/* The message for a name that a metric of another kind has; NULL when none has it. */
 static const char *name_is_taken(const struct metrics *m, enum metric_kind kind, const char *name)
 {
     static const char *const taken[] = {
@@ -25,18 +29,20 @@ static const char *name_is_taken(const struct metrics *m, enum metric_kind kind,
     return NULL;
 }
 
+/* Other bounds would make the counts of before and after incomparable. */
 static bool bounds_are(const struct metric_histogram *h, const double *bounds, uint32_t n)
 {
     return h->bounds_n == n && memcmp(h->bounds, bounds, n * sizeof *bounds) == 0;
 }
 
-/* Others read the name once its first byte is there. */
+/* Other processes read the name once its first byte is there, so that byte is stored last. */
 static void publish(char *to, const char *name)
 {
     memcpy(to + 1, name + 1, strlen(name));
     __atomic_store_n(to, name[0], __ATOMIC_RELEASE);
 }
 
+/* Looks for the name first: a reload opens the metrics of the script before it, and goes on with their counts. */
 int metrics_open(struct metrics *m, enum metric_kind kind, const char *name, const double *bounds,
                  uint32_t bounds_n, const char **wrong)
 {
@@ -63,8 +69,10 @@ int metrics_open(struct metrics *m, enum metric_kind kind, const char *name, con
     return number;
 }
 
+/* A binary search for the first bound that is not below the value. */
 void metric_observe(struct metric_histogram *h, double value)
 {
+    assert(h->bounds_n <= METRIC_BOUNDS);
     uint32_t low = 0, high = h->bounds_n;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -77,7 +85,7 @@ void metric_observe(struct metric_histogram *h, double value)
     h->sum += value;
 }
 
-/* The owner may be storing meanwhile: each number is loaded whole. */
+/* The worker that owns h may be storing meanwhile, so each number is loaded whole. */
 void metric_histogram_add(struct metric_histogram *sum, const struct metric_histogram *h)
 {
     double more;

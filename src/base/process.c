@@ -1,6 +1,13 @@
+/* Signals and fork. The master forks workers, and a child that checks a script before a reload. Right after fork(2) the child
+ * still has the parent's handlers, and libev's handler writes into a pipe that the parent reads. So all signals are blocked
+ * across the fork, and the child unblocks them when its handlers are right. A signal that comes meanwhile waits; none is lost.
+ *
+ * The rest is about a service that must not die of small things: a signal that a terminal or a limit sends, or its last
+ * descriptor (I15). */
 #include "base/process.h"
 
 #include "base/log.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* SIGXFSZ: a log file at its limit. SIGTTOU: a log on a terminal that stops background jobs. */
+/* SIGXFSZ comes when a log file is at its limit, SIGTTOU when the log goes to a terminal that stops background jobs. */
 void process_ignore_signals(void)
 {
     static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,
@@ -19,6 +26,7 @@ void process_ignore_signals(void)
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++) signal(number, SIG_IGN);
 }
 
+/* A connection takes a descriptor, and the soft limit is 1024 on most systems. */
 void process_raise_files(void)
 {
     struct rlimit files;
@@ -33,9 +41,11 @@ void process_raise_files(void)
                   (unsigned long long)files.rlim_max);
 }
 
-/* Descriptors are given out from the lowest free one on. */
+/* The kernel gives out the lowest free descriptor, so a high number means that few are left. An eighth is kept, 64 at most: with
+ * the last descriptor given to a client, no server could be connected and no script loaded. */
 bool process_has_room(int fd)
 {
+    assert(fd >= 0);
     enum { KEPT_MOST = 64 };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return true;
@@ -46,6 +56,7 @@ bool process_has_room(int fd)
 
 /* --- children --------------------------------------------------------------------------------- */
 
+/* In the parent the signals are as before when it returns; in the child they stay blocked. */
 pid_t process_fork(sigset_t *mask)
 {
     sigset_t all;
@@ -60,6 +71,8 @@ pid_t process_fork(sigset_t *mask)
     return pid;
 }
 
+/* A terminal sends INT, HUP and QUIT to the whole group. A worker ignores them: the master gets them, too, and says what to
+ * do. */
 void process_begin(const sigset_t *mask, bool ignore_terminal)
 {
     signal(SIGTERM, SIG_DFL);
@@ -79,6 +92,7 @@ double process_clock(void)
 
 const char *process_status_print(int status, char *text, size_t n)
 {
+    assert(n > 0);
     if (WIFSIGNALED(status))
         snprintf(text, n, "signal %d", WTERMSIG(status));
     else

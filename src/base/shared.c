@@ -1,3 +1,27 @@
+/* Dictionaries that outlive scripts and workers, and what a worker's death may do to them.
+ *
+ * All workers read and change the same memory, so each dictionary has a lock. A worker may die at any instruction, also with the
+ * lock held: the kernel kills it, its script runs into the watchdog, a bug. The lock is therefore a robust one: the next process
+ * that wants it gets it together with EOWNERDEAD. What the dictionary holds then depends on where the other process died:
+ *
+ * - Outside a change: everything is whole. The lock is made consistent and work goes on.
+ * - Within a change (is_changing): lists may be cut. Nothing can be repaired from that, so the dictionary is emptied, which is
+ *   right for a cache, and the loss is counted and logged.
+ *
+ * So items.c keeps each change between change_begin and change_end, and a change is short: no call that may wait, no allocation,
+ * at most as many steps as chunks must be freed for it. A process that dies while it empties leaves is_changing set, and the next
+ * one empties again.
+ *
+ * Where things lie: the region is one mapping, struct shared first, the dictionaries behind it. Offsets and chunk numbers stand
+ * where pointers would, so the memory means the same in every process. A dictionary is carved once and never given back: scripts
+ * of workers that still drain may use it. dicts_n is stored last, with release order, so that a dictionary that can be found is
+ * complete.
+ *
+ * The region's own lock guards carve alone. Its holder may die there, too; dicts_n does not yet count the new dictionary then,
+ * and the next carve starts from the same place.
+ *
+ * I6: a dictionary never takes more than its size. When it is full, the item that was used longest ago goes, and a value of more
+ * than half of the dictionary is refused. */
 #include "base/shared.h"
 
 #include <assert.h>
@@ -10,7 +34,7 @@
 
 /* --- locks ------------------------------------------------------------------------------------- */
 
-/* A lock that survives whoever holds it. */
+/* A lock that outlives its holder: see above. */
 static void lock_init(pthread_mutex_t *lock)
 {
     pthread_mutexattr_t kind;
@@ -21,8 +45,10 @@ static void lock_init(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&kind);
 }
 
+/* Every operation is between dict_lock and dict_unlock. The hash of the key is computed before the lock is taken. */
 static struct place dict_lock(struct shared *s, struct shared_dict *d, struct shared_key key)
 {
+    assert(d >= s->dicts && d < s->dicts + SHARED_DICTS && key.len <= SHARED_KEY_MAX);
     struct place p = items_place(s, d, key);
     if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) {
         if (items_recover(&p))
@@ -34,7 +60,8 @@ static struct place dict_lock(struct shared *s, struct shared_dict *d, struct sh
 
 static void dict_unlock(const struct place *p)
 {
-    assert(p->d->used <= p->d->chunks_n && p->d->items <= p->d->used);
+    assert(p->d->used <= p->d->chunks_n && p->d->items <= p->d->used); /* I6 */
+    assert(!p->d->is_changing);
     pthread_mutex_unlock(&p->d->lock);
 }
 
@@ -56,6 +83,7 @@ void shared_destroy(struct shared *s)
     if (s) munmap(s, sizeof *s + s->size);
 }
 
+/* Makes the next dictionary, behind the last one. NULL, or a sentence that says why not. */
 static const char *carve(struct shared *s, const char *name, size_t len, size_t size)
 {
     if (s->dicts_n == SHARED_DICTS)
@@ -72,6 +100,7 @@ static const char *carve(struct shared *s, const char *name, size_t len, size_t 
     d->size = size;
     d->at = at;
     items_init(d);
+    assert(d->at + d->size <= s->size);
     lock_init(&d->lock);
     __atomic_store_n(&s->dicts_n, s->dicts_n + 1, __ATOMIC_RELEASE);
     return NULL;
@@ -138,6 +167,7 @@ enum shared_status shared_add(struct shared *s, struct shared_dict *d, struct sh
     return status;
 }
 
+/* Without an item, the first sum is `initial` plus *number. */
 static enum shared_status incr(const struct place *p, double *number, const double *initial,
                                double expires, double now)
 {

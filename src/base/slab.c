@@ -1,3 +1,5 @@
+/* A free list for each power of two. A list is a stack: the block that was returned last is borrowed first and is still in the
+ * processor's cache. Pieces never go back to malloc, since what a busy second needed, the next busy second needs again. */
 #include "base/slab.h"
 
 #include <assert.h>
@@ -6,6 +8,7 @@
 
 #include "base/log.h"
 
+/* Classes, as powers of two: 64 bytes, a cache line, to 4 KiB. PIECE is a multiple of every class. */
 enum { SMALLEST = 6, LARGEST = 12, PIECE = 64 * 1024 };
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -20,6 +23,7 @@ struct block {
 
 static struct block *lists[LARGEST + 1];
 
+/* malloc, or the end of the process. */
 static void *allocate(size_t size)
 {
     void *p = malloc(size);
@@ -39,8 +43,10 @@ static unsigned class_of(size_t size)
     return 64 - (unsigned)__builtin_clzll(size - 1);
 }
 
+/* Carves a new piece into blocks of that class. From its end on, so that blocks are borrowed in the order of their addresses. */
 static void refill(unsigned class)
 {
+    assert(class >= SMALLEST && class <= LARGEST && !lists[class]);
     size_t size = (size_t)1 << class;
     uint8_t *piece = allocate(PIECE);
     for (size_t at = PIECE; at >= size; at -= size) {

@@ -1,3 +1,7 @@
+/* Bytes that clients, servers and scripts chose end up on terminals: in the log, in explain, in the repl. A terminal obeys
+ * control characters, so they are escaped; so is whatever is not UTF-8, which a terminal may read in an older encoding. Overlong
+ * forms and surrogates count as not UTF-8, as they are other spellings of a character that would have been escaped. Source of the
+ * ranges: RFC 3629, section 4. */
 #include "base/utf8.h"
 
 #include <assert.h>
@@ -6,6 +10,7 @@
 
 size_t utf8_length(const unsigned char *p, size_t n)
 {
+    assert(n > 0);
     size_t len = p[0] < 0x80   ? 1
                  : p[0] < 0xc2 ? 0
                  : p[0] < 0xe0 ? 2
@@ -22,6 +27,7 @@ size_t utf8_length(const unsigned char *p, size_t n)
     return len;
 }
 
+/* len 2 and 0xc2: U+0080..U+009F, the controls that have two bytes. */
 bool utf8_is_control(const unsigned char *p, size_t len)
 {
     return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
@@ -43,6 +49,7 @@ size_t utf8_show(char *to, size_t room, const void *bytes, size_t n)
         used += takes;
         p += plain ? len : 1;
     }
+    assert(used < room);
     to[used] = '\0';
     return used;
 }

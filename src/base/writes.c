@@ -1,5 +1,6 @@
 #include "base/writes.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,68 +8,74 @@
 
 #include "base/bucket.h"
 
-/* Why: a policy such as l1_l2 reads a value in one place and puts a copy into another. Between the two anybody may delete the key.
- * The copy must then not be made, or not stay.
+/* Why: a policy such as l1_l2 reads a value in one place and writes a copy of it to another, a fill. Between the two any client
+ * may write or delete the key. The copy must then not be made, or not stay.
  *
- * Every write that goes to a server counts in the slot of its key twice, when it is sent and when it is answered, and is in flight
- * between. All workers share the slots. A fill takes the count (its mark) before it reads. What can happen to it:
+ * A key belongs to a slot, by its hash; all workers share the slots. Each write that goes to a server changes the counter of its
+ * slot twice, when it is sent and when it is answered; in between it is in flight. A fill reads the counters (its mark) before it
+ * reads the value. The cases:
  *
  * - A write was answered before the mark: the read finds what the write left.
- * - A write is sent or answered between the mark and the copy: the count has changed, and no copy is made.
- * - A write was sent before the mark and is in flight still: the read may have come before it at the server. No copy is made.
- * - A write goes through a policy, which sends some of its parts later (a failover after a timeout, a function that waits): its
- *   plan counts and is in flight like a write, from the policy's beginning to its end.
- * - A write is sent while the copy is on its way: the write's own delete in the copy's place may come first there. The count has
- *   changed when the copy is answered, so it is taken back: the last word is never the old value. Until then who finds a hit asks
- *   copies_are_doubtful: a copy of that slot was on its way at some moment of the read. It asks the source instead, or again.
+ * - A write is sent or answered between the mark and the copy: the counter has changed, and no copy is made.
+ * - A write was sent before the mark and is still in flight: the server may have read before it wrote. No copy is made.
+ * - A write goes through a policy that sends some of its parts later (a failover after a timeout, a function that waits): the
+ *   policy's plan counts and is in flight like a write, from the policy's start to its end.
+ * - A write is sent while the copy is on its way: the write's own delete in the copy's place may arrive before the copy. The
+ *   counter has changed when the copy is answered, so the copy is deleted again, and the old value does not stay. Until then a
+ *   reader that gets a hit calls copies_are_doubtful, which is true when a copy of that slot was on its way at some moment of the
+ *   read. The reader then reads from the source, or once more.
  * - A write is sent after the copy was answered: what the write does in the copy's place comes after the copy.
  * - A write passes its deadline: it stays in flight until its late answer comes or its connection ends.
- * - The connection of a write ends: the server may have it in its buffers and carry it out any moment. The slot counts and stays
- *   closed for WRITES_LINGER seconds more. The client was told an error, so both the old and the new value are right answers; a
- *   server that stands still for longer than that may let an old copy live until its exptime.
- * - The worker of a write dies: the master does the same for all that the worker's row says (writes_forget).
- * - A copy is not answered, or cannot be taken back, or its worker dies: copies of that slot are in doubt for as long as the copy
- *   may live, at most: who reads asks the source.
- * - flush_all counts in one slot that every mark includes. One with a delay changes all marks when its time comes, and closes all
- *   slots from two seconds before to one after that: servers' clocks tick in seconds.
- * - An expiry is no write. A copy that lives as long as its source's item gets two seconds less than that has left (one for the
- *   ticks of the two servers, one for the way), and is taken back when it was on its way for longer than half a second.
+ * - The connection of a write ends: the server may have the write in its buffers and carry it out at any moment. The counter
+ *   changes and the slot stays closed for WRITES_LINGER seconds more. The client got an error, so both the old and the new value
+ *   are right answers. A server that stands still for longer than that may let an old copy live until its exptime.
+ * - The worker of a write dies: the master does the same for everything in the worker's row (writes_forget).
+ * - A copy is not answered, or cannot be deleted again, or its worker dies: copies of that slot are in doubt for as long as the
+ *   copy may live, at most; readers go to the source.
+ * - flush_all counts in one slot that is a part of every mark. One with a delay changes all marks when its time comes, and closes
+ *   all slots from two seconds before until one second after that, as servers' clocks tick in seconds.
+ * - An expiry is not a write. A copy that is to live as long as its source's item gets two seconds less than that item has left
+ *   (one for the ticks of the two servers, one for the way), and is deleted again when it was on its way for longer than half a
+ *   second.
  *
- * The count goes up before the bytes leave, and before the answer is passed on; all of it is sequentially consistent: whoever has
- * seen a write's answer sees its count. Copies themselves are no writes: those of many readers at once would cancel each other.
- * Another machine's writes are not seen here: a fill that is on its way there may leave an old copy until its exptime. That a copy
- * is cancelled by another key of its slot is harmless. A death between two of the instructions here leaves a slot closed: a few
- * keys are then never copied, but nothing wrong is.
- */
+ * The counter changes before the bytes leave, and before the answer is passed on, and all operations are sequentially consistent:
+ * a process that has seen a write's answer sees the change. Copies do not count as writes, or many readers at once would cancel
+ * each other's copies. Writes from another machine are not seen: a fill that is on its way there may leave an old copy until its
+ * exptime.
+ *
+ * What may go wrong is chosen to be harmless. Two keys of one slot cancel each other's copies: a copy less. A process that dies
+ * between two instructions leaves a slot closed: a few keys are never copied, and no reader sees an old value.
+ *
+ * I6: the table has a fixed size, whatever the number of keys. */
 enum { SLOTS = 0x8000 };
 
 static const double FLUSH_BEFORE = 2, FLUSH_AFTER = 1; /* seconds around a flush_all's time */
 
 struct slot {
-    _Atomic uint64_t changes; /* writes begun, and ended */
-    _Atomic uint64_t plans;   /* likewise */
-    _Atomic uint64_t copies;
-    _Atomic uint32_t writing; /* in flight, of all workers */
+    _Atomic uint64_t changes; /* goes up when a write begins and when it ends */
+    _Atomic uint64_t plans;   /* the same for plans */
+    _Atomic uint64_t copies;  /* the same for copies */
+    _Atomic uint32_t writing; /* writes in flight, of all workers */
     _Atomic uint32_t planning;
     _Atomic uint32_t copying;
-    _Atomic uint32_t closed_until; /* seconds: no copy is made */
-    _Atomic uint32_t doubt_until;  /* a copy may be old */
+    _Atomic uint32_t closed_until; /* monotonic seconds: no copy is made before */
+    _Atomic uint32_t doubt_until;  /* monotonic seconds: a copy may be old until then */
 };
 
-/* What one worker has in flight in a slot. */
+/* What one worker has in flight in a slot: the master subtracts it when the worker dies. */
 struct part {
     _Atomic uint32_t writing, planning, copying;
 };
 
 struct writes {
-    size_t size; /* of it all */
+    size_t size; /* bytes of the mapping */
     uint32_t workers;
-    _Atomic uint64_t
-        flush_at; /* milliseconds: of the last flush_all with a delay; 0: there was none */
+    _Atomic uint64_t flush_at; /* monotonic milliseconds of the last delayed flush_all; 0: none */
     struct slot slots[SLOTS + 1]; /* the last one: every key */
     struct part parts[];          /* SLOTS + 1 a worker */
 };
 
+/* Fresh pages are all zero: a table in which nothing was written yet. Pages of slots that are never used take no memory. */
 static struct writes *map(uint32_t workers, int shared)
 {
     size_t size = sizeof(struct writes) + sizeof(struct part) * (SLOTS + 1) * workers;
@@ -100,7 +107,7 @@ struct writer writer_private(void)
 
 /* --- slots ------------------------------------------------------------------------------------- */
 
-/* A pair is two numbers of slots, each one higher, so that 0 is none. */
+/* A pair is two slot numbers of 16 bits, each plus one, so that 0 means that there is none. */
 static uint32_t slot_of(const void *key, size_t len)
 {
     return bucket_hash(key, len) % SLOTS + 1;
@@ -112,20 +119,23 @@ writes_pair writes_pair_of(const void *key, size_t len, const void *shown, size_
     return two == one ? one : one | two << 16;
 }
 
-/* Goes through the slots of a pair: the number of the next one in *at. */
+/* Walks through the slots of a pair: stores the number of the next one in *at. False at the end. */
 static bool next_slot(writes_pair *pair, uint32_t *at)
 {
     if ((*pair & 0xffff) == 0) return false;
     *at = (*pair & 0xffff) - 1;
     *pair >>= 16;
+    assert(*at <= SLOTS);
     return true;
 }
 
 static struct part *part_of(const struct writes *all, uint32_t worker, uint32_t at)
 {
+    assert(worker < all->workers); /* else one worker writes another one's row */
     return (struct part *)&all->parts[(size_t)worker * (SLOTS + 1) + at];
 }
 
+/* Times only go up: the longest of several reasons counts. Rounded up to whole seconds. */
 static void raise_to(_Atomic uint32_t *cell, double seconds)
 {
     uint32_t until = (uint32_t)ceil(seconds), is = atomic_load(cell);
@@ -138,7 +148,8 @@ static bool is_over(const _Atomic uint32_t *cell, double now)
     return atomic_load(cell) <= now;
 }
 
-/* One less of a worker's. False: the worker was forgotten meanwhile, and all of its with it. */
+/* Subtracts one from a cell of the worker's row. False: the master has emptied the row meanwhile, and has subtracted it
+ * already. */
 static bool take_off(_Atomic uint32_t *cell)
 {
     uint32_t n = atomic_load(cell);
@@ -160,7 +171,7 @@ void writes_begin(const struct writer *w, writes_pair pair)
     }
 }
 
-/* The count first: who sees that none is in flight any more sees that. */
+/* The counter changes first: a process that sees that no write is in flight any more also sees the change. */
 void writes_end(const struct writer *w, writes_pair pair)
 {
     uint32_t at;
@@ -171,6 +182,7 @@ void writes_end(const struct writer *w, writes_pair pair)
     }
 }
 
+/* The slot is closed before the write counts as ended: in between it would look open. */
 void writes_lose(const struct writer *w, writes_pair pair, double now)
 {
     uint32_t at;
@@ -194,7 +206,7 @@ void writes_flush_later(const struct writer *w, double delay, double now)
     atomic_fetch_add(&w->all->slots[SLOTS].changes, 4); /* more than a phase takes off the marks */
 }
 
-/* Which part of the time around a flush_all it is: before, within, behind. */
+/* The time around a delayed flush_all: 0 well before, 1 close to it, 2 after it. */
 static unsigned flush_phase(const struct writes *all, double now)
 {
     double at = (double)atomic_load(&all->flush_at) / 1e3;
@@ -222,7 +234,7 @@ static bool is_open(const struct slot *slot, double now)
     return atomic_load(&slot->writing) == 0 && is_over(&slot->closed_until, now);
 }
 
-/* What is in flight is looked at first: a write that ends after that changes the mark. */
+/* Looks at what is in flight before the mark: a write that ends in between has changed the mark. */
 bool sends_allow(const struct writer *w, writes_pair pair, uint64_t mark, double now)
 {
     bool open = is_open(&w->all->slots[SLOTS], now) && flush_phase(w->all, now) != 1;
@@ -233,6 +245,9 @@ bool sends_allow(const struct writer *w, writes_pair pair, uint64_t mark, double
 }
 
 /* --- plans ------------------------------------------------------------------------------------- */
+
+/* What a policy does for one write, from its start to its end. Plans are kept apart from writes, as a policy may itself make a
+ * copy while its own plan is in flight: it says how many of the plans are its own. */
 
 void plans_begin(const struct writer *w, writes_pair pair)
 {
@@ -275,6 +290,8 @@ bool writes_allow(const struct writer *w, writes_pair pair, uint64_t mark, uint3
 }
 
 /* --- copies ------------------------------------------------------------------------------------ */
+
+/* Copies of one key in two places must not be in doubt together, so the place is mixed into the slot's number. */
 
 writes_pair copies_pair(writes_pair pair, uint32_t place)
 {
@@ -331,7 +348,7 @@ bool copies_are_doubtful(const struct writer *w, writes_pair pair, uint64_t mark
 
 /* --- a worker's death -------------------------------------------------------------------------- */
 
-/* How long a copy that it made may live is not known here: an hour is taken for it. */
+/* Seconds that copies of a dead worker stay in doubt. How long a copy may really live is not known here. */
 static const double COPY_LIFE = 3600;
 
 void writes_forget(struct writes *all, uint32_t worker, double now)

@@ -1,3 +1,34 @@
+/* The way of a client's bytes through this floor, and why replies keep their order.
+ *
+ * In. A readable client is read once a turn, 16 KiB at most beyond what completes a request that it has begun, so that no
+ * client keeps the others waiting; the bytes go into the turn's arena. The first bytes show whether it speaks memcache at all
+ * (stranger.c). Then requests.c takes one request after the other:
+ *
+ *   about a key       gets a reply at the end of the client's list, and a slot of the turn, whose owner is that reply
+ *   about several     gets one reply, which has a part for each key (parts.c), and a slot for each key
+ *   any other         is answered at once (local.c, explain_stats.c), or by all servers together (gather.c)
+ *   refused           gets its error as a reply, and its value, if any, is swallowed
+ *
+ * I4: a request becomes a slot only when it has come whole and is valid. What has come in part stays in the input buffer, the
+ * only memory that input takes from turn to turn (I6: unfinished.c bounds it for all clients together).
+ *
+ * Before each request there must be room for one more reply (client_has_room). Where there is none, whole requests wait in the
+ * input buffer, nothing more is read, and client_settle takes them once replies have gone. So a client that sends faster than
+ * it reads is slowed down by TCP, and is closed only if replies turn out larger than they were before.
+ *
+ * Out. The turn routes and sends (route/turn.c), and outcomes come to the replies (reply.c), in this turn or a later one, in
+ * any order: servers differ in speed, and moongate answers some requests itself. The protocol has no names for requests, so a
+ * client knows answers by their order alone. I1: therefore replies are a list in the order of requests, and only the head's
+ * answer may go into the client's output. An answer that comes early waits in its reply. When the head is complete, it and all
+ * complete ones behind it go into the output together. The turn's end then settles the client: writes once, takes requests that
+ * waited, decides whether it is finished, and derives what to watch for.
+ *
+ * A client closes in one way (client_close; client_move passes the connection on instead of shutting it). Its replies may still
+ * be the owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their
+ * answers). The client itself is freed at the end of the turn, because callers up the stack still look at its state.
+ *
+ * The files, lowest first: state; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
+ * clients. Each uses those before it. */
 #include "client/client.h"
 
 #include <assert.h>
@@ -16,12 +47,13 @@ enum { DRAIN_READS = 64 }; /* reads for what has arrived when the drain begins *
 
 /* --- state ------------------------------------------------------------------------------------- */
 
-/* Half a request was read, or whole ones wait. */
+/* A request was read in part, or whole ones wait. */
 static bool has_begun(const struct client *c)
 {
     return c->in.kept || c->swallow > 0;
 }
 
+/* Never while whole requests wait: their replies have no room, and more input would only take memory. */
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
@@ -34,9 +66,11 @@ static bool wants_input(const struct client *c)
     }
 }
 
-/* Interest, derived: at the end of each turn in which something changed. */
+/* What to watch for follows from the state alone, at the end of each turn in which something changed; nobody else starts or
+ * stops the watcher, so it cannot disagree with the buffers. */
 static void client_watch(struct client *c)
 {
+    assert(c->state != CLIENT_CLOSED);
     int events = (wants_input(c) ? EV_READ : 0) | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(c->turn->loop, &c->io);
@@ -49,14 +83,18 @@ static void client_watch(struct client *c)
 
 static void on_io(struct ev_loop *loop, ev_io *io, int events);
 
+/* Scripts find the client of a request by its number, also when it has gone: then there is none. */
 static struct client **place_of_number(struct clients *set, uint32_t number)
 {
     return &set->numbered[number % CLIENTS_NUMBERS];
 }
 
+/* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight
+ * until the size of its replies is known. */
 struct client *client_create(struct clients *set, int fd)
 {
     struct turn *t = set->turn;
+    assert(fd >= 0);
     struct client *c = slab_borrow(sizeof *c);
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
@@ -76,12 +114,13 @@ struct client *client_create(struct clients *set, int fd)
     return c;
 }
 
-/* The connection goes on where there is another descriptor of it. */
+/* Everything but the connection itself, which goes on where another process has its descriptor. The struct stays until the end
+ * of the turn, in set->closed. */
 static void client_part(struct client *c, const char *reason)
 {
     struct turn *t = c->turn;
     struct clients *set = c->set;
-    assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    assert(client_sane(c) && c->state != CLIENT_CLOSED && set->n > 0);
     log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
     ev_io_stop(t->loop, &c->io);
     set->shut(set->shuts_for, c->fd, c->handover);
@@ -99,7 +138,7 @@ static void client_part(struct client *c, const char *reason)
     set->n--;
     t->row->curr_connections--;
     t->row->closed_connections++;
-    if (c->dirty) { /* it leaves that list here, so that it can be in the other */
+    if (c->dirty) { /* both lists use next_dirty */
         struct client **p = &set->dirty;
         while (*p != c) p = &(*p)->next_dirty;
         *p = c->next_dirty;
@@ -111,6 +150,7 @@ static void client_part(struct client *c, const char *reason)
 
 /* --- readable ---------------------------------------------------------------------------------- */
 
+/* The client is done when it closes; what it still sends is not worth a parser. */
 static void discard_input(struct client *c)
 {
     uint8_t bytes[4096];
@@ -118,7 +158,7 @@ static void discard_input(struct client *c)
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) client_close(c, "drained");
 }
 
-/* Of one that moves nothing but what it has begun: the rest is the next worker's. */
+/* From a client that moves, only what it has begun: the rest must stay in the kernel, for the next worker to read. */
 static size_t read_at_most(const struct client *c)
 {
     if (c->state != CLIENT_MOVING) return REQUESTS_READ_AT_MOST;
@@ -133,14 +173,14 @@ static void client_readable(struct client *c)
         discard_input(c);
         return;
     }
-    /* What came before in this turn may have taken the room: then nothing may be read. */
+    /* Events are older than what has happened in this turn: replies may have taken the room since. */
     if (!wants_input(c)) {
         client_mark_dirty(c);
         return;
     }
     switch (requests_read(c, read_at_most(c))) {
     case IO_END:
-        /* What it has asked is answered; what it has only begun is dropped, as memcached does. */
+        /* Whole requests are answered; what was sent in part is dropped, as memcached does. */
         inbuf_release(&c->in);
         client_note_unfinished(c, 0);
         client_set_state(c, CLIENT_ENDING, "closed by the client");
@@ -155,6 +195,7 @@ static void client_readable(struct client *c)
 
 /* --- writable ---------------------------------------------------------------------------------- */
 
+/* I6: the last resort. Reading has stopped long before, but the replies that were owed then have turned out too large. */
 static void shed(struct client *c)
 {
     c->turn->row->clients_shed++;
@@ -164,6 +205,8 @@ static void shed(struct client *c)
     client_close(c, "does not read its replies");
 }
 
+/* To another worker. Where that is not possible now, the client stays as it is, MOVING, until the next turn in which it is
+ * settled. */
 static void give(struct client *c)
 {
     const struct clients *set = c->set;
@@ -172,9 +215,11 @@ static void give(struct client *c)
     client_part(c, "moved to another worker");
 }
 
-/* Everything asked for is answered and written: what follows depends on why it is ending. */
+/* All replies are written. A client that drains is shut in one direction only: it may have sent more meanwhile, and a close
+ * with unread input would reset the connection, and could destroy replies on their way. */
 static void finished(struct client *c)
 {
+    assert(!c->head && outq_is_empty(&c->out));
     if (c->state == CLIENT_ENDING) {
         client_close(c, c->reason);
     } else if (c->state == CLIENT_DRAINING && !has_begun(c)) {
@@ -185,9 +230,10 @@ static void finished(struct client *c)
     }
 }
 
+/* Writing comes first: it makes the room that the rest of the decisions are about. */
 void client_settle(struct client *c)
 {
-    assert(client_sane(c));
+    assert(client_sane(c) && c->state != CLIENT_CLOSED);
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
@@ -221,8 +267,11 @@ static bool wants_more(const struct client *c)
     return c->state == CLIENT_DRAINING && !c->waiting && client_has_room(c);
 }
 
+/* Requests that have arrived before the drain began are answered, so what the kernel has is read now; more would go on for ever
+ * with a client that sends without end. */
 void client_drain(struct client *c)
 {
+    assert(client_sane(c));
     if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_DRAINING, "drained");
     for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
@@ -236,11 +285,14 @@ void client_drain(struct client *c)
 
 void client_move(struct client *c)
 {
+    assert(client_sane(c));
     if (c->state != CLIENT_OPEN) return;
     client_set_state(c, CLIENT_MOVING, "moved to another worker");
     client_mark_dirty(c);
 }
 
+/* shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end
+ * it. */
 void client_close(struct client *c, const char *reason)
 {
     (void)shutdown(c->fd, SHUT_RDWR);
@@ -249,6 +301,7 @@ void client_close(struct client *c, const char *reason)
 
 void client_destroy(struct client *c)
 {
-    assert(c->state == CLIENT_CLOSED);
+    assert(c->state == CLIENT_CLOSED && !c->dirty && !c->head && !c->in.kept &&
+           outq_is_empty(&c->out));
     slab_return(c, sizeof *c);
 }

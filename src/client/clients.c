@@ -1,9 +1,15 @@
+/* The front: what the worker's loop and the turn see of clients. The turn does not know them; it has a function to settle what
+ * is dirty, and this floor brings the rest of a turn's end around it: before, what all clients hold in part is bounded
+ * (unfinished.c), since that may close some; after, the closed ones are freed, since nothing on the stack can point to them any
+ * more. */
 #include "client/clients.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "client/unfinished.h"
 
+/* A clients_shut_fn for sets whose clients are accepted here. */
 static void shut_alone(void *about, int fd, uint64_t handover)
 {
     (void)about;
@@ -11,7 +17,7 @@ static void shut_alone(void *about, int fd, uint64_t handover)
     close(fd);
 }
 
-/* A turn_settle_fn. Settling one may make others dirty. */
+/* A turn_settle_fn. Settling a client may make it or others dirty again, so the list is read from its head until it is empty. */
 static void settle(void *front)
 {
     struct clients *set = front;
@@ -31,6 +37,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     t->front = set;
 }
 
+/* Once the turn has ended. */
 static void free_closed(struct clients *set)
 {
     while (set->closed) {
@@ -51,11 +58,13 @@ void clients_release(struct clients *set)
 {
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
+    assert(set->n == 0 && !set->closed && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->front = NULL;
     *set = (struct clients){0};
 }
 
+/* A hash table by the number's lower bits: numbers are given one after the other, so the lists are short. */
 struct client *clients_find(const struct clients *set, uint32_t number)
 {
     struct client *c = set->numbered[number % CLIENTS_NUMBERS];

@@ -1,5 +1,6 @@
 #include "client/explain_stats.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "client/reply.h"
@@ -19,13 +20,15 @@ static void told(void *to, const struct explanation *x)
     explain_fields(x, put_stat, to);
 }
 
-/* The turn's requests are routed before, so that its first slot is free and a script meets all requests in their order. (Lua
- * is never entered from within: clients are read outside of turn_route.) */
+/* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order.
+ * (turn_route may be called from here: clients are read outside of it.) The answer is a reply like any other, so it takes its
+ * place in c's order. */
 void explain_stats(struct client *c, const struct span *command, const struct span *key)
 {
     struct turn *t = c->turn;
     struct outq answer = {0};
     turn_route(t);
+    assert(t->generation && t->trace && t->used == 0);
     struct explainer e = {.trace = t->trace,
                           .router = t->generation->router,
                           .slots = t->slots,

@@ -1,3 +1,8 @@
+/* One call for each server, at once; each has a part as its owner, and all parts lead to the gather. A gather also waits for
+ * itself while it sends, so that servers that refuse at once cannot end it before all have been called.
+ *
+ * A server may have many lines of statistics, and all servers have them in about the same order. So a search begins behind the
+ * statistic found last (hint), and mostly ends there. */
 #include "client/gather.h"
 
 #include <assert.h>
@@ -12,10 +17,10 @@
 
 enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2, VALUES_MAX = 1024 };
 
-/* One statistic: its name, and its values so far put together by its rule: as a number, or as text. */
+/* One statistic: its name, and the values so far, combined by its rule: as a number, or as text. */
 struct gathered {
     struct gathered *next;
-    enum stat_rule rule; /* STAT_EACH: `value` counts, else `number` */
+    enum stat_rule rule; /* STAT_EACH: it is in `value`; else in `number` */
     uint64_t number;
     char *value; /* value_len bytes */
     uint32_t value_len;
@@ -30,7 +35,7 @@ struct gather {
     uint32_t waiting;
     uint32_t parts_n;
     struct gathered *first, **end;
-    struct gathered *hint; /* servers tell in the same order: where the next one probably is */
+    struct gathered *hint; /* the one found last */
     char failure[LINE_ROOM];
     struct gather_part *parts;
 };
@@ -70,9 +75,11 @@ static void print_lines(const struct gather *g, struct outq *to)
     outq_append(to, "END\r\n", 5);
 }
 
+/* flush_all has one line for an answer: OK, or the first failure. Statistics are shown as far as they have come. */
 static void finish(struct gather *g)
 {
     struct outq answer = {0};
+    assert(g->waiting == 0);
     if (!g->reply) {
         gather_destroy(g);
         return;
@@ -90,6 +97,7 @@ static void finish(struct gather *g)
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
+/* From behind the hint to the end, then from the beginning up to it. */
 static struct gathered *find(const struct gather *g, const char *name, size_t len)
 {
     struct gathered *from = g->hint ? g->hint->next : NULL;
@@ -124,7 +132,8 @@ static size_t place_of(const struct gathered *s, const char *value, size_t len, 
     return at;
 }
 
-/* Servers answer in any order: the list has one of its own. Values for which VALUES_MAX bytes have no room are left out. */
+/* Sorted, because servers answer in any order and the answer should not depend on it. I6: values that do not fit into
+ * VALUES_MAX bytes are left out. */
 static void add_value(struct gathered *s, const char *value, size_t len)
 {
     bool is_first = !s->value, found = false;
@@ -142,7 +151,7 @@ static void add_value(struct gathered *s, const char *value, size_t len)
     memcpy(s->value + at, value, len);
 }
 
-/* A count that some server tells in words is no count: all its values are shown. */
+/* Where one server has text for a statistic that is a number elsewhere, all values are shown as text. */
 static void become_text(struct gathered *s)
 {
     uint8_t number[TEXT_NUMBER_ROOM];
@@ -150,6 +159,7 @@ static void become_text(struct gathered *s)
     add_value(s, (const char *)number, text_write_unsigned(number, s->number));
 }
 
+/* A number for sums and maxima, text for all others. */
 static void combine(struct gathered *s, const char *value, size_t len)
 {
     uint64_t number = 0;
@@ -206,7 +216,7 @@ static void take_line(struct gather_part *part, const struct response *r)
     add(part->gather, named, len, value, (size_t)(end - value));
 }
 
-/* text: the server's name and the reason, or the line it answered, of which FAILURE_MAX bytes are shown. */
+/* text: the server's name and the reason, or the server's error line; FAILURE_MAX bytes of it are shown. */
 static void note_failure(struct gather *g, const char *word, const char *text, size_t len)
 {
     char name[LINE_ROOM];
@@ -228,6 +238,7 @@ static void one_less(struct gather *g)
     if (--g->waiting == 0) finish(g);
 }
 
+/* A call_done_fn. owner: struct gather_part. I9: an error of one server is a line in the answer, not the end of it. */
 static void part_news(void *owner, const struct call_news *news)
 {
     struct gather_part *part = owner;
@@ -245,6 +256,7 @@ static void part_news(void *owner, const struct call_news *news)
 
 /* --- sending ----------------------------------------------------------------------------------- */
 
+/* Servers that a pool names; the others are on their way out. */
 static uint32_t count_backends(const struct backends *set)
 {
     uint32_t n = 0;
@@ -252,6 +264,7 @@ static uint32_t count_backends(const struct backends *set)
     return n;
 }
 
+/* With a fixed timeout: timeouts belong to pools, and this call goes through none. */
 static void send_part(struct gather_part *part, struct backend *b, const struct request *r,
                       double now)
 {
@@ -262,23 +275,26 @@ static void send_part(struct gather_part *part, struct backend *b, const struct 
     part->gather->waiting--;
 }
 
+/* The turn routes first, so that a flush_all does not overtake what its client sent before it. r is copied before that, because
+ * it may lie in a slot, which the turn uses again. */
 void gather_send(struct client *c, const struct request *r, enum gather_kind kind)
 {
     struct backends *set = c->turn->backends;
     struct request mine = *r;
     mine.affinity = c->affinity;
-    turn_route(c->turn); /* what was asked for before goes first */
+    turn_route(c->turn); /* what came before goes first */
     struct gather *g = slab_borrow(sizeof *g);
     uint32_t at = 0;
     *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};
     g->end = &g->first;
     g->reply = r->noreply ? NULL : reply_create(c, r, 1);
-    g->parts = slab_borrow(sizeof *g->parts * (g->parts_n + 1)); /* never nothing */
-    g->waiting = g->parts_n + 1; /* one for ourselves: refusals come before all are asked */
+    g->parts = slab_borrow(sizeof *g->parts * (g->parts_n + 1)); /* there may be no server */
+    g->waiting = g->parts_n + 1;                                 /* one for the gather itself */
     for (struct backend *b = set->first; b; b = b->next) {
         if (b->counts == 0) continue;
         g->parts[at] = (struct gather_part){g, b};
         send_part(&g->parts[at++], b, &mine, c->turn->now);
     }
+    assert(at == g->parts_n);
     one_less(g);
 }

@@ -1,3 +1,8 @@
+/* Answers to commands that are not about a key. An application that talks to one memcached gets from moongate what it would get
+ * there, as far as that makes sense for many servers: what needs no server (version, verbosity, most statistics) is answered
+ * here; what is about items (flush_all, stats items, slabs, sizes, conns) goes to all servers; what is about one server's
+ * inside (cachedump, lru_crawler, watch and their like) is refused with the advice to use that server. Errors are memcached's
+ * own texts where it has one. */
 #include "client/local.h"
 
 #include <netinet/in.h>
@@ -24,7 +29,7 @@
 
 enum { WORDS = 4, VERSION_ROOM = 256 };
 
-/* The words behind a command, `noreply` at their end left out. */
+/* The words behind a command, without a `noreply` at their end. */
 struct words {
     struct span word[WORDS];
     size_t n; /* all of them, also those that did not fit */
@@ -48,14 +53,14 @@ static bool is(const struct span *word, const char *text)
     return word->len == strlen(text) && memcmp(word->at, text, word->len) == 0;
 }
 
-static void say(struct client *c, const struct request *r, const char *line)
+static void answer(struct client *c, const struct request *r, const char *line)
 {
     if (!r->noreply) reply_at_once(c, line, strlen(line));
 }
 
 /* --- flush_all --------------------------------------------------------------------------------- */
 
-/* Came over loopback or a unix socket. */
+/* Whether the client came over loopback or a unix socket: by our end of the connection, which a client cannot choose. */
 static bool is_near(const struct client *c)
 {
     union {
@@ -80,6 +85,7 @@ static bool may_flush(const struct client *c)
     }
 }
 
+/* The delay is written anew from the number that was read: what a client sent is never passed on as it came. */
 static void flush_all(struct client *c, const struct request *r)
 {
     struct words w = split(r);
@@ -89,9 +95,9 @@ static void flush_all(struct client *c, const struct request *r)
     if (w.n > 2 || (w.n == 2 && r->noreply)) {
         reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     } else if (w.n > 0 && !text_read_signed(w.word[0].at, w.word[0].len, &delay)) {
-        say(c, r, ERROR_EXPTIME);
+        answer(c, r, ERROR_EXPTIME);
     } else if (!may_flush(c)) {
-        say(c, r, ERROR_FLUSH);
+        answer(c, r, ERROR_FLUSH);
     } else {
         uint8_t number[TEXT_NUMBER_ROOM + 1];
         to_all.args_at = (uintptr_t)number;
@@ -102,16 +108,18 @@ static void flush_all(struct client *c, const struct request *r)
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
+/* moongate keeps no statistics by prefix, so there is nothing to turn on: accepted, as clients expect, with an empty dump. */
 static void stats_detail(struct client *c, const struct request *r, const struct words *w)
 {
     if (w->n >= 2 && is(&w->word[1], "dump"))
-        say(c, r, "END\r\n");
+        answer(c, r, "END\r\n");
     else if (w->n >= 2 && (is(&w->word[1], "on") || is(&w->word[1], "off")))
-        say(c, r, "OK\r\n");
+        answer(c, r, "OK\r\n");
     else
-        say(c, r, ERROR_DETAIL);
+        answer(c, r, ERROR_DETAIL);
 }
 
+/* Connections belong to one server each, so their lines keep its name; the others are combined. */
 static void stats_of_servers(struct client *c, const struct request *r, const struct span *what)
 {
     struct request to_all = *r;
@@ -120,6 +128,7 @@ static void stats_of_servers(struct client *c, const struct request *r, const st
     gather_send(c, &to_all, is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
 }
 
+/* What is not named here is for the worker, which answers for the whole service, at its place in the client's order. */
 static void stats(struct client *c, const struct request *r)
 {
     struct request loud = *r; /* stats has no noreply: that is a word like others */
@@ -135,9 +144,9 @@ static void stats(struct client *c, const struct request *r)
         if (w.n == 3)
             explain_stats(c, &w.word[1], &w.word[2]);
         else
-            say(c, r, ERROR_EXPLAIN);
+            answer(c, r, ERROR_EXPLAIN);
     } else if (is(&what, "cachedump")) {
-        say(c, r, ERROR_SERVER);
+        answer(c, r, ERROR_SERVER);
     } else {
         reply_stats(c, r, (const char *)what.at, what.len);
     }
@@ -145,6 +154,7 @@ static void stats(struct client *c, const struct request *r)
 
 /* --- the rest ---------------------------------------------------------------------------------- */
 
+/* Accepted and without effect: moongate's own verbosity is an option. */
 static void verbosity(struct client *c, const struct request *r)
 {
     struct words w = split(r);
@@ -152,9 +162,9 @@ static void verbosity(struct client *c, const struct request *r)
     if (w.n + r->noreply == 0 || w.n + r->noreply > 2)
         reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     else if (w.n > 0 && !text_read_unsigned(w.word[0].at, w.word[0].len, &level))
-        say(c, r, ERROR_FORMAT);
+        answer(c, r, ERROR_FORMAT);
     else
-        say(c, r, "OK\r\n"); /* moongate's own is set with -v */
+        answer(c, r, "OK\r\n");
 }
 
 const char *local_version(const struct clients *set)
@@ -164,6 +174,7 @@ const char *local_version(const struct clients *set)
     return lowest ? lowest : LOCAL_VERSION;
 }
 
+/* A version that does not fit is cut. */
 static void version(struct client *c)
 {
     char line[VERSION_ROOM];
@@ -182,7 +193,7 @@ void local_answer(struct client *c, const struct request *r)
     case COMMAND_VERSION: version(c); break;
     case COMMAND_META_NOOP: reply_at_once(c, "MN\r\n", 4); break;
     case COMMAND_QUIT: client_end(c, "quit"); break;
-    case COMMAND_SHUTDOWN: say(c, r, "ERROR: shutdown not enabled\r\n"); break;
-    default: say(c, r, ERROR_SERVER); break;
+    case COMMAND_SHUTDOWN: answer(c, r, "ERROR: shutdown not enabled\r\n"); break;
+    default: answer(c, r, ERROR_SERVER); break;
     }
 }

@@ -1,5 +1,11 @@
+/* A get of many keys becomes calls to many servers, whose values come in any order, a few at a time. Each is kept in the place
+ * of its key; when all calls have ended, the places are read in the order of the client's keys. Short values are copied into
+ * the reply's store, one after the other as they come; a long one stays in the blob that it was read into. A failed server
+ * costs the keys that it should have had; the answer then ends in the first failure instead of END, so that the client knows
+ * that it is not whole. */
 #include "client/parts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/slab.h"
@@ -12,8 +18,10 @@ enum {
     IN_BLOB_FROM = 8192, /* bytes: shorter ones are copied */
 };
 
+/* The places count as held, too: a get may name very many keys. */
 void parts_create(struct reply *reply, uint32_t keys)
 {
+    assert(keys > 1 && !reply->parts);
     reply->parts_n = keys;
     reply->parts = slab_borrow(sizeof *reply->parts * keys);
     memset(reply->parts, 0, sizeof *reply->parts * keys);
@@ -34,6 +42,7 @@ void parts_destroy(struct reply *reply)
 
 /* --- keeping ----------------------------------------------------------------------------------- */
 
+/* Bytes in the store do not move: the queue grows by segments. */
 static uint8_t *store(struct reply *reply, const void *bytes, size_t len)
 {
     uint8_t *to = outq_reserve(&reply->store, len);
@@ -62,10 +71,13 @@ static void keep_long_part(struct reply *reply, struct reply_part *p, const stru
     reply_hold(reply, p->tail_len);
 }
 
+/* A VALUE line names the key. Where the script has sent another key, the line gets the client's own: the rest of it is as it
+ * came. */
 void parts_keep(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
     struct reply_part *p = &reply->parts[news->key.part];
+    assert(news->key.part < reply->parts_n && !p->len && !p->tail_len); /* I1: one value a key */
     if (news->blob && r->len >= IN_BLOB_FROM) {
         keep_long_part(reply, p, news);
         return;
@@ -89,6 +101,7 @@ void parts_keep(struct reply *reply, const struct call_news *news)
 void parts_keep_lone(struct reply *reply, const struct call_news *news)
 {
     struct response value = *news->response;
+    assert(value.len > sizeof END - 1);
     struct call_news part = *news;
     value.len -= sizeof END - 1;
     part.response = &value;
@@ -108,13 +121,14 @@ void parts_fail(struct reply *reply, const char *word, const void *text, size_t 
 
 /* --- together ---------------------------------------------------------------------------------- */
 
-/* Of keys without a value, after a failure, it is not known what they are. */
+/* After a failure, a key without a value may be a miss or not, so misses are not counted. */
 static void count_keys(const struct reply *reply, uint32_t found)
 {
     reply_count(reply, RESPONSE_VALUE, found);
     if (!reply->failure) reply_count(reply, RESPONSE_END, reply->parts_n - found);
 }
 
+/* A get is answered in one piece, when all is there: so a failure can still take the place of END, and the keys come in order. */
 size_t parts_append(const struct reply *reply, struct outq *to)
 {
     size_t before = to->bytes;

@@ -1,3 +1,9 @@
+/* One answer, from its place among the others to its bytes. client.c says why the order matters.
+ *
+ * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a
+ * multi-key get has parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c.
+ * Parts count what they hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold,
+ * reply_count). */
 #include "client/reply.h"
 
 #include <assert.h>
@@ -11,6 +17,7 @@ static const char SERVER_ERROR[] = "SERVER_ERROR ";
 
 enum { ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8 };
 
+/* I6: client.stored is the sum over the client's replies. */
 void reply_hold(struct reply *reply, size_t n)
 {
     reply->held += n;
@@ -24,7 +31,7 @@ static void hold_no_more(struct reply *reply)
     reply->held = 0;
 }
 
-/* What k and O make every answer repeat, in the order asked for. */
+/* What k and O make an answer repeat, in the order of the flags: for misses that moongate answers itself. */
 static void keep_echo(struct reply *reply, const struct request *r)
 {
     uint8_t text[ECHO_MAX], *p = text;
@@ -54,6 +61,7 @@ static void keep_echo(struct reply *reply, const struct request *r)
 struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
 {
     struct reply *reply = slab_borrow(sizeof *reply);
+    assert(c->state != CLIENT_CLOSED);
     *reply = (struct reply){.client = c, .waiting = keys};
     if (r) {
         reply->command = r->command_id;
@@ -84,7 +92,7 @@ static void append_stats(struct client *c, const struct reply *reply)
         outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
 }
 
-/* Moves the complete replies at the head into the client's output. */
+/* I1: moves the complete replies at the head into the client's output, and stops at the first that waits. */
 static void flush_head(struct client *c)
 {
     while (c->head && c->head->waiting == 0) {
@@ -100,14 +108,14 @@ static void flush_head(struct client *c)
     client_mark_dirty(c);
 }
 
-/* Where a reply's finished answer goes: out at once when it is the head's. */
+/* Where a reply's complete answer goes. I1: into the client's output only when no reply is before it. */
 static struct outq *place_of(struct reply *reply)
 {
     struct client *c = reply->client;
     return c->head == reply ? &c->out : &reply->store;
 }
 
-/* It is complete and its answer, of that many bytes, is in its place. */
+/* The answer, of that many bytes, is in its place. */
 static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
@@ -118,16 +126,26 @@ static void complete(struct reply *reply, size_t bytes)
     if (c->head == reply) flush_head(c);
 }
 
-/* Nobody reads it: true, and it is gone if it was complete. */
+/* The client has closed: true, and the reply is freed; nothing of it may be used. */
 static bool nobody_reads(struct reply *reply)
 {
+    assert(reply->waiting == 0);
     if (reply->client) return false;
-    if (reply->waiting == 0) reply_destroy(reply);
+    reply_destroy(reply);
     return true;
+}
+
+/* A reply of one key gets its answer. I1: once. False: nobody reads it. */
+static bool take_answer(struct reply *reply)
+{
+    assert(reply->waiting == 1);
+    reply->waiting = 0;
+    return !nobody_reads(reply);
 }
 
 /* --- counting ---------------------------------------------------------------------------------- */
 
+/* Nobody reads the answers for a closed client, and they are not counted. */
 void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
 {
     struct board_row *row = reply->client ? reply->client->turn->row : NULL;
@@ -167,12 +185,12 @@ void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
 
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
 {
-    reply->waiting = 0;
-    if (nobody_reads(reply)) return;
+    if (!take_answer(reply)) return;
     outq_append_alone(place_of(reply), bytes, len);
     complete(reply, len);
 }
 
+/* I5: the answer to a noreply is read like any other, and dropped here. */
 static bool answered_silently(struct reply *reply)
 {
     if (!reply->silent) return false;
@@ -187,16 +205,15 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
         answer_line(reply, r->bytes, r->len);
         return;
     }
-    reply->waiting = 0;
-    if (nobody_reads(reply)) return;
+    if (!take_answer(reply)) return;
     outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
     complete(reply, r->len);
 }
 
+/* An outcome without a response: the server was not reached, or a route or the script refused. */
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
-    reply->waiting = 0;
-    if (nobody_reads(reply)) return;
+    if (!take_answer(reply)) return;
     struct outq *to = place_of(reply);
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
@@ -204,7 +221,8 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     complete(reply, len);
 }
 
-/* With the key that the client shall see, in the form in which it sent it; memcached says right behind a key that it is base64. */
+/* With the client's own key in place of the one that was sent. memcached marks a base64 key with a b right behind it, so that
+ * mark is the client's, too. */
 static void append_shown(struct outq *to, const struct call_news *news)
 {
     static const char IS_BASE64[] = " b";
@@ -219,29 +237,23 @@ static void append_shown(struct outq *to, const struct call_news *news)
     outq_append_blob(to, news->blob, rest, (size_t)(end - rest));
 }
 
-static void append_value(struct outq *to, const struct call_news *news, bool alone)
-{
-    const struct response *r = news->response;
-    if (r->key && news->key.shown != news->key.sent) {
-        append_shown(to, news);
-    } else if (news->blob) {
-        outq_append_blob(to, news->blob, r->bytes, r->len);
-    } else if (alone) {
-        outq_append_alone(to, r->bytes, r->len);
-    } else {
-        outq_append(to, r->bytes, r->len);
-    }
-}
-
 static void answer_value(struct reply *reply, const struct call_news *news)
 {
-    reply->waiting = 0;
-    if (nobody_reads(reply)) return;
+    const struct response *r = news->response;
+    if (!take_answer(reply)) return;
     struct outq *to = place_of(reply);
-    append_value(to, news, to == &reply->store);
-    complete(reply, news->response->len);
+    if (r->key && news->key.shown != news->key.sent)
+        append_shown(to, news);
+    else if (news->blob)
+        outq_append_blob(to, news->blob, r->bytes, r->len);
+    else if (to == &reply->store)
+        outq_append_alone(to, r->bytes, r->len);
+    else
+        outq_append(to, r->bytes, r->len);
+    complete(reply, r->len);
 }
 
+/* Complete at once: its answer is made when it comes to the head. */
 void reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
 {
     struct reply *reply = reply_create(c, r, 1);
@@ -255,8 +267,7 @@ void reply_stats(struct client *c, const struct request *r, const char *what, si
 void reply_finish(struct reply *reply, struct outq *answer)
 {
     size_t bytes = answer->bytes;
-    reply->waiting = 0;
-    if (nobody_reads(reply)) {
+    if (!take_answer(reply)) {
         outq_release(answer);
         return;
     }
@@ -266,10 +277,14 @@ void reply_finish(struct reply *reply, struct outq *answer)
 
 /* --- one of several keys ----------------------------------------------------------------------- */
 
-static void put_together(struct reply *reply)
+/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
+ * store, so where the answer must go there as well, it is made beside it. */
+static void one_less(struct reply *reply)
 {
-    struct outq *to = place_of(reply);
     struct outq answer = {0};
+    assert(reply->waiting > 0 && reply->parts_n);
+    if (--reply->waiting > 0 || nobody_reads(reply)) return;
+    struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
     parts_destroy(reply);
@@ -278,16 +293,9 @@ static void put_together(struct reply *reply)
     complete(reply, bytes);
 }
 
-/* One key fewer to wait for. */
-static void one_less(struct reply *reply)
-{
-    assert(reply->waiting > 0);
-    if (--reply->waiting > 0 || nobody_reads(reply)) return;
-    put_together(reply);
-}
-
 /* --- what happens to a reply ------------------------------------------------------------------- */
 
+/* The key went into the call of another key, whose last event counts for both. */
 static void reply_joined(void *reply)
 {
     one_less(reply);
@@ -303,6 +311,7 @@ static unsigned common_answers(const struct reply *reply)
     }
 }
 
+/* A miss that no server has answered is made as memcached would make it for that command. */
 static void answer_miss(struct reply *reply)
 {
     const struct command_info *command = command_info(reply->command);
@@ -341,6 +350,7 @@ static void reply_fail(struct reply *reply, const char *text, size_t len)
     }
 }
 
+/* I9: an error from a server, CLIENT_ERROR too, is a response like any other: it goes to the client whose request it answers. */
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
@@ -359,6 +369,7 @@ static void answered(struct reply *reply, const struct call_news *news)
     }
 }
 
+/* CALL_VALUE comes only for keys of a multi-key get. */
 static void reply_news(void *owner, const struct call_news *news)
 {
     struct reply *reply = owner;
@@ -379,6 +390,7 @@ static void reply_news_or_miss(void *owner, const struct call_news *news)
         reply_news(owner, news);
 }
 
+/* The result of a flow has the key as its place: it came on a request of its own. */
 static void reply_result(void *owner, uint32_t place, const struct result *result)
 {
     if (result->news) {
@@ -398,11 +410,11 @@ static bool reply_is_awaited(const void *owner)
     return reply->client != NULL;
 }
 
-const struct receiver reply_receiver = {.result = reply_result,
-                                        .news = reply_news,
-                                        .news_or_miss = reply_news_or_miss,
-                                        .joined = reply_joined,
-                                        .awaits = reply_is_awaited};
+const struct receiver reply_receiver = {.on_result = reply_result,
+                                        .on_news = reply_news,
+                                        .on_news_or_miss = reply_news_or_miss,
+                                        .on_joined = reply_joined,
+                                        .is_awaited = reply_is_awaited};
 
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {
@@ -414,6 +426,7 @@ void reply_at_once(struct client *c, const char *bytes, size_t len)
     client_mark_dirty(c);
 }
 
+/* I2: a reply that loses its client here gets no other one: what its calls still bring is dropped. */
 void replies_abandon(struct client *c)
 {
     while (c->head) {

@@ -1,5 +1,14 @@
+/* From bytes to slots. A read brings at most two spans: the request that was kept in part and is whole now, in a blob, and what
+ * came after it, in the turn's arena. The parser takes one request after the other; r, the turn's next slot, is where it
+ * writes, so a request about one key is never copied. Requests for which there is no room, and the cut end, go back
+ * into the input buffer.
+ *
+ * I4: nothing is sent for a request before request_parse has found its line valid and its value complete: only then are there
+ * key and value to send. I9: a request that is refused costs its client one error; what follows it is parsed as if nothing had
+ * been. Only where it is not known where a request ends, the client is closed. */
 #include "client/requests.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/slab.h"
@@ -8,18 +17,21 @@
 #include "client/state.h"
 #include "client/stranger.h"
 
+/* error: NULL where memcached closes without a word. */
 static void answer_error(struct client *c, const struct request *r, const char *error)
 {
     c->turn->row->client_errors++;
     if (error && !r->noreply) reply_at_once(c, error, strlen(error));
 }
 
-/* A base64 key is routed by what it stands for. False when it stands for nothing. */
+/* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is
+ * not valid base64. */
 static bool decode_key(struct client *c, struct request *r)
 {
     return !(r->meta & META_BASE64) || request_decode_key(r, arena_alloc(c->turn->arena, KEY_MAX));
 }
 
+/* Under memcached's names, which count keys for gets. */
 static void count_request(struct board_row *row, const struct request *r, uint32_t keys)
 {
     unsigned shape = command_info(r->command_id)->shape;
@@ -30,6 +42,7 @@ static void count_request(struct board_row *row, const struct request *r, uint32
     if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) row->cmd_touch += keys;
 }
 
+/* I5: noreply stays here, with the reply, which is made all the same: it keeps the request's place among the client's others. */
 static void take_one(struct client *c, struct request *r, struct blob *blob)
 {
     count_request(c->turn->row, r, 1);
@@ -46,7 +59,7 @@ static void take_one(struct client *c, struct request *r, struct blob *blob)
     c->turn->used++;
 }
 
-/* A delete that nobody waits for. */
+/* A set that is too large leaves no old value behind, as in memcached: a delete whose answer is dropped. */
 static void drop_value(struct client *c, struct request *r)
 {
     r->meta &= META_BASE64;
@@ -55,10 +68,13 @@ static void drop_value(struct client *c, struct request *r)
     take_one(c, r, NULL);
 }
 
-/* Each key of a get is routed by itself; `r` is the slot that holds what they have in common. */
+/* Each key of a get is routed by itself, and has a slot of its own; they share the reply, whose parts they are. r is the slot
+ * that was parsed into, and may be the first of them. The turn may route early in the middle of this: the keys that are gone
+ * then are in flight, and the reply waits for all of them. */
 static void take_keys(struct client *c, const struct request *r, const uint8_t *end, uint32_t keys)
 {
     struct request common = *r;
+    assert(keys > 1);
     count_request(c->turn->row, r, keys);
     const uint8_t *at = (const uint8_t *)r->key_at;
     common.affinity = c->affinity;
@@ -72,7 +88,7 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     }
 }
 
-/* Acts on one parsed request. False when no more of the input may be used. */
+/* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
 static bool take_request(struct client *c, const uint8_t *bytes, const struct request_parse *p,
                          struct request *r, struct blob *blob)
 {
@@ -99,6 +115,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     }
 }
 
+/* The value of a refused store may be of any length; it is dropped as it comes. */
 static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t *end)
 {
     size_t has = (size_t)(end - at);
@@ -107,8 +124,8 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
     return at + n;
 }
 
-/* Uses the whole requests in a span as far as there is room for their replies; keeps the rest. blob: what the span lies
- * in, or NULL: the arena. */
+/* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span
+ * of the read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
@@ -129,9 +146,12 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
 }
 
+/* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
+ * client is looked at for another protocol until its first bytes are known. */
 enum io_status requests_read(struct client *c, size_t most)
 {
     struct inbuf_input input;
+    assert(client_takes_requests(c) && !c->waiting);
     turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
     enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
@@ -143,8 +163,10 @@ enum io_status requests_read(struct client *c, size_t most)
     return IO_OK;
 }
 
+/* Dirty, so that the client is settled once more: what is answered at once is to be written in this turn. */
 void requests_resume(struct client *c)
 {
+    assert(c->waiting && c->in.kept);
     take_span(c, inbuf_take(&c->in, c->turn->arena), NULL, true);
     client_note_unfinished(c, 0);
     client_mark_dirty(c);

@@ -1,3 +1,5 @@
+/* The names are looked up one by one in a table of about fifty: statistics are asked for rarely, and gather.c looks up each
+ * name once. */
 #include "client/stat_rule.h"
 
 #include <string.h>

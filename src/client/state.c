@@ -1,17 +1,24 @@
+/* What a client is, and what it holds, apart from its input and output: so that replies, answers and requests can note it
+ * without knowing how a client is read and written. */
 #include "client/state.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "net/addr.h"
 
+/* In O(1): it is asked for each event. */
 bool client_sane(const struct client *c)
 {
-    return (c->state == CLIENT_CLOSED) == (c->fd < 0) && (c->head == NULL) == (c->owed == 0);
+    return (c->state == CLIENT_CLOSED) == (c->fd < 0) && (c->head == NULL) == (c->owed == 0) &&
+           (c->head == NULL) == (c->tail == NULL) && (c->head || c->stored == 0) &&
+           (!c->waiting || c->in.kept || c->state == CLIENT_CLOSED);
 }
 
 void client_set_state(struct client *c, enum client_state state, const char *reason)
 {
+    assert(c->state != CLIENT_CLOSED && state != CLIENT_OPEN);
     c->state = state;
     c->reason = reason;
 }
@@ -32,6 +39,8 @@ void client_mark_dirty(struct client *c)
 
 /* --- what it holds ----------------------------------------------------------------------------- */
 
+/* A larger reply counts at once, smaller ones let the number fade by a 64th each: an estimate that errs on the side of slowing
+ * down. */
 void client_note_reply(struct client *c, size_t n)
 {
     size_t less = c->usual - c->usual / 64;
@@ -43,9 +52,10 @@ void client_check_held(struct client *c)
     if (client_holds_too_much(c)) client_mark_dirty(c);
 }
 
-/* Bytes that make a client busy: less than these now and then is no progress. */
+/* Bytes that a client must send to count as busy: a byte now and then is no progress. */
 enum { PROGRESS = 4096 };
 
+/* busy_at is when it last made progress; unfinished.c weighs what it holds by the time since then. */
 void client_note_unfinished(struct client *c, size_t came)
 {
     struct clients *set = c->set;
@@ -56,6 +66,7 @@ void client_note_unfinished(struct client *c, size_t came)
         c->busy_at = c->turn->now;
         c->progress = 0;
     }
+    assert(set->unfinished >= c->unfinished);
     set->unfinished += held - c->unfinished;
     c->turn->row->unfinished_bytes = set->unfinished;
     c->unfinished = held;

@@ -1,3 +1,6 @@
+/* A client that speaks another protocol is mostly a mistake in a configuration: a health check, a Redis client, TLS where there
+ * is none. memcached's answer to such bytes does not help to find it, so the log names the protocol and what to change. Each
+ * such client is counted; the log gets a line in a while, because they tend to connect again at once. */
 #include "client/stranger.h"
 
 #include "client/state.h"
@@ -25,8 +28,8 @@ static void count(struct board_row *row, enum foreign protocol)
     }
 }
 
-/* The budget's second is as long as LINES_EVERY. */
-static void tell(const struct client *c, enum foreign protocol)
+/* The log limit counts in seconds; time is scaled, so that its second is as long as LINES_EVERY. */
+static void warn(const struct client *c, enum foreign protocol)
 {
     char address[ADDR_TEXT_MAX];
     struct log_limit *limit = &c->set->foreign_lines[protocol];
@@ -35,8 +38,8 @@ static void tell(const struct client *c, enum foreign protocol)
                  client_address(c, address), protocols[protocol].what, protocols[protocol].cure);
 }
 
-/* What the others send has lines, or a first byte, that the parser answers as memcached does. A TLS client would wait for an
- * answer that never comes. */
+/* The parser answers the other protocols as memcached does: by an error, or by closing. A TLS client would wait for an answer
+ * that never comes, so it is closed here. */
 bool stranger_may_go_on(struct client *c, struct span first)
 {
     enum foreign protocol = foreign_of(first.at, first.len);
@@ -44,7 +47,7 @@ bool stranger_may_go_on(struct client *c, struct span first)
     c->is_known = true;
     if (protocol == FOREIGN_NONE) return true;
     count(c->turn->row, protocol);
-    tell(c, protocol);
+    warn(c, protocol);
     if (protocol != FOREIGN_TLS) return true;
     client_end(c, "speaks TLS");
     return false;

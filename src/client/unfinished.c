@@ -1,5 +1,9 @@
+/* A limit for each client would have to be the size of the largest value, and then many clients that each begin one and stop
+ * would fill the memory. So the limit is for all together, and what decides is bytes times the time without progress: a client
+ * that is uploading a large value keeps going, one that holds much and does nothing goes first. */
 #include "client/unfinished.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/state.h"
@@ -33,7 +37,7 @@ void unfinished_look(struct clients *set)
 {
     size_t limit = set->limits.input_buffer, n = 0;
     if (set->unfinished <= limit) return;
-    struct burden *all = calloc(set->n, sizeof *all);
+    struct burden *all = calloc(set->n, sizeof *all); /* a rare path: sorted anew each time */
     if (!all) abort();
     for (struct client *c = set->all; c; c = c->next) {
         double idle =
@@ -41,6 +45,7 @@ void unfinished_look(struct clients *set)
         if (c->unfinished > 0) all[n++] = (struct burden){c, (double)c->unfinished * idle};
     }
     qsort(all, n, sizeof *all, by_weight);
+    assert(n > 0 && n <= set->n);
     for (size_t i = 0; i < n && set->unfinished > limit - limit / 8; i++) shed(all[i].client);
     free(all);
 }

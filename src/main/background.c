@@ -1,5 +1,13 @@
+/* The parts of a start that only a daemon needs. main.c says in which order they are called, and why.
+ *
+ * The parent of a daemon could exit as soon as it has forked, but then a shell script would go on before it is known whether the
+ * service starts. So it waits on a pipe. One byte means that the start succeeded: exit 0. The end of the pipe without a byte
+ * means that the child has ended: its exit code is passed on. The pipe is close-on-exec and is closed in background_detach,
+ * before workers are forked, so no other process can hold it open.
+ */
 #include "main/background.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,8 +24,10 @@
 
 /* --- background ------------------------------------------------------------------------------- */
 
-static int background_pipe = -1; /* in the child: one byte written here lets the parent go */
+static int background_pipe =
+    -1; /* in the child: a byte written here ends the parent. -1: no parent waits */
 
+/* The byte, or the end of the pipe: see above. */
 static _Noreturn void parent_wait(pid_t child, int pipe_end)
 {
     char byte;
@@ -35,7 +45,8 @@ static _Noreturn void parent_wait(pid_t child, int pipe_end)
 bool background_enter(void)
 {
     int ends[2];
-    fflush(NULL);
+    assert(background_pipe < 0);
+    fflush(NULL); /* else parent and child would both write what stdio holds */
     if (pipe2(ends, O_CLOEXEC) != 0) {
         fprintf(stderr, "moongate: background: %s: try without -d\n", strerror(errno));
         return false;
@@ -57,8 +68,10 @@ bool background_enter(void)
     return true;
 }
 
+/* The log changes its target first, so that the warnings below have a place to go to. */
 bool background_detach(void)
 {
+    assert(background_pipe >= 0);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) {
         fprintf(stderr, "moongate: /dev/null: %s: make it, or try without -d\n", strerror(errno));
@@ -70,13 +83,17 @@ bool background_detach(void)
         if (dup2(null, fd) < 0)
             log_warn("background: descriptor %d stays open: %s", fd, strerror(errno));
     if (null > STDERR_FILENO) close(null);
-    if (write(background_pipe, "", 1) != 1) log_debug("background: nobody waits on the terminal");
+    if (write(background_pipe, "", 1) != 1) log_debug("background: the parent has ended already");
     close(background_pipe);
     background_pipe = -1;
     return true;
 }
 
 /* --- pid file --------------------------------------------------------------------------------- */
+
+/* The path may be in a folder that others can write to. O_NOFOLLOW keeps a link that they put there from choosing the file that
+ * root overwrites. At the end the folder may be closed to the user that the process has become; the file itself, which belongs to
+ * that user, can still be emptied. */
 
 static bool pid_file_fail(const char *path, int fd)
 {
@@ -86,20 +103,52 @@ static bool pid_file_fail(const char *path, int fd)
     return false;
 }
 
-/* An unknown user is user_switch's to complain of. */
+/* Only root can give a file away. user_is_known has already complained about an unknown user. */
 static bool give_to_user(int fd, const char *name)
 {
     const struct passwd *user = name && geteuid() == 0 ? getpwnam(name) : NULL;
     return !user || fchown(fd, user->pw_uid, user->pw_gid) == 0;
 }
 
+/* The short name of a process, as the kernel has it. False: there is no such process. */
+static bool name_of_process(long pid, char *name, size_t size)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, name, size - 1);
+    close(fd);
+    name[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* The file names another moongate that runs. It may be one that drains and is replaced by this one; or the same path was given twice by
+ * mistake, and then nobody finds the other one by it any more. A number left from before a reboot names nothing of ours. */
+static void warn_of_another(const char *path)
+{
+    char text[24] = "", other[64], own[64];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    long pid = n > 0 ? atol(text) : 0;
+    if (pid <= 0 || pid == (long)getpid() || !name_of_process(pid, other, sizeof other)) return;
+    if (!name_of_process((long)getpid(), own, sizeof own) || strcmp(own, other) != 0) return;
+    log_warn("pid file %s: it named process %ld, which still runs: it names this one from now on; "
+             "give each its own file with -P unless this one replaces the other",
+             path, pid);
+}
+
 bool pid_file_write(const char *path, const char *user)
 {
+    warn_of_another(path);
     char text[24];
     int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    assert(len > 1 && (size_t)len < sizeof text);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) return pid_file_fail(path, -1);
-    errno = ENOSPC; /* what a short write means */
+    errno = ENOSPC; /* the reason of a short write, which sets no errno */
     if (write(fd, text, (size_t)len) != len) return pid_file_fail(path, fd);
     if (!give_to_user(fd, user)) return pid_file_fail(path, fd);
     close(fd);
@@ -131,15 +180,26 @@ void pid_file_remove(const char *path)
 
 /* --- user ------------------------------------------------------------------------------------- */
 
-bool user_switch(const char *name)
+static const struct passwd *find_user(const char *name)
 {
     errno = 0;
-    struct passwd *user = getpwnam(name);
-    if (!user) {
+    const struct passwd *user = getpwnam(name);
+    if (!user)
         fprintf(stderr, "moongate: user %s: %s: choose another with -u\n", name,
                 errno ? strerror(errno) : "not known on this system");
-        return false;
-    }
+    return user;
+}
+
+bool user_is_known(const char *name)
+{
+    return find_user(name) != NULL;
+}
+
+/* Groups first, then the group, then the user: after setuid the process may no longer change the other two. */
+bool user_switch(const char *name)
+{
+    const struct passwd *user = find_user(name);
+    if (!user) return false;
     if (geteuid() == user->pw_uid && getuid() == user->pw_uid) return true;
     if (geteuid() != 0) {
         fprintf(stderr, "moongate: user %s: only root may switch: start as root or leave out -u\n",
@@ -151,5 +211,6 @@ bool user_switch(const char *name)
         fprintf(stderr, "moongate: user %s: %s: leave out -u\n", name, strerror(errno));
         return false;
     }
+    assert(getuid() == user->pw_uid && geteuid() == user->pw_uid && getegid() == user->pw_gid);
     return true;
 }

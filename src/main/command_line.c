@@ -1,5 +1,9 @@
+/* The table checks each option by itself; here stands what two options, or none, mean together. */
 #include "main/command_line.h"
 
+#include <assert.h>
+
+/* With help, version and print_script nothing runs, so nothing can contradict. */
 static bool options_agree(const struct options *o)
 {
     if (o->help || o->version || o->print_script) return true;
@@ -25,5 +29,7 @@ bool command_line_read(struct options *o, int argc, char **argv)
     bool good =
         options_default(o) && option_table_read(&options_table, o, argc, argv) && options_agree(o);
     if (!good) options_release(o);
+    assert(!good ||
+           o->bind.n > 0); /* the default of a list is set when the command line gives none */
     return good;
 }

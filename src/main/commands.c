@@ -1,9 +1,8 @@
+/* One X-macro gives the table that finds a command and the lines of the help. A
+ * command is a first argument and not an option, so its options need not differ from the daemon's. */
 #include "main/commands.h"
 
-#include <errno.h>
 #include <string.h>
-
-#include "base/process.h"
 
 static const struct command commands[] = {
 #define X(name, arguments, meaning) {#name, arguments, meaning, name##_tool},
@@ -25,11 +24,4 @@ void commands_print(FILE *out)
     for (size_t i = 0; i < COMMANDS_N; i++)
         fprintf(out, "  moongate %s %s\n      %s\n", commands[i].name, commands[i].arguments,
                 commands[i].meaning);
-}
-
-int commands_finish(int code)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-    fprintf(stderr, "moongate: standard output: %s: free some room\n", strerror(errno));
-    return EXIT_SYSTEM;
 }

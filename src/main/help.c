@@ -1,3 +1,5 @@
+/* The texts of options and commands come from their tables, so that help and parser cannot differ; a test compares both with
+ * src/main/README.md. */
 #include "main/help.h"
 
 #include "main/commands.h"
@@ -14,11 +16,12 @@ void help_print(FILE *out)
     option_table_print(&options_table, out);
     fputs("\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
           "flight and\n"
-          "exit, a second one exits at once; QUIT does so without a time limit.\n"
+          "exit, and a second one exits at once; QUIT is TERM without a time limit.\n"
           "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
           out);
 }
 
+/* `help COMMAND` is `COMMAND --help`: only the command knows its options. */
 int help_tool(int argc, char **argv)
 {
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;

@@ -1,6 +1,39 @@
-/* main: the order in which the process comes up, and goes down. */
+/* The order in which the process comes up and goes down, and why.
+ *
+ * A command (`moongate explain ...`) is chosen by the first argument alone, before any option is read, because each command has
+ * its own options. All that follows is about the daemon. Each step must succeed before the next one begins, and each failure
+ * prints one line that says what to correct.
+ *
+ *  1. Descriptors 0, 1 and 2 are occupied and signals are set to a known state, before anything is opened or forked.
+ *  2. The command line is read whole. A typing error must not cost a running service anything, so nothing has been touched yet.
+ *  3. The script's file is copied into memory. The check and all workers, also those that start later, load this copy: a file
+ *     that changes in between cannot give two workers two scripts.
+ *  4. The user of --user is looked up, since the files of unix sockets may go to that user.
+ *  5. A child loads the script on trial (master/check.h). This comes before the listeners: a client that connects finds a service
+ *     whose script is known to load, and a script that does not load takes no port. It is a child because the master runs no
+ *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child has the
+ *     rights of the user who started moongate.
+ *  6. The listeners are bound, while the process may still be root, as ports below 1024 and many folders of sockets require it.
+ *  7. With --daemonize the process forks. The parent stays on the terminal and passes on how the child fares, so that all
+ *     complaints up to step 10 are seen where the command was typed, and the shell gets the exit code.
+ *  8. The pid file is written: after the fork, because only the child knows the id that goes into it; before the user changes,
+ *     because /run belongs to root.
+ *  9. The process becomes the user of --user. From here on it can no longer become root. No worker exists before, so neither a
+ *     script that serves nor a client ever meets a process with root's rights. Now it can be seen, and is logged, which files it
+ *     cannot remove at the end.
+ * 10. With --daemonize the terminal is given up: the log goes to syslog, and the parent exits with 0.
+ * 11. The master runs (or, with --single-process, the one worker), until it has drained or a signal cuts that short.
+ *
+ * It goes down in the opposite order: workers, pid file, listeners (when a drain has not closed them already) and the files of
+ * their sockets, script, options. No worker removes a file. Another moongate may have replaced the pid file or a socket in the
+ * meantime; both removals look first.
+ *
+ * What must never happen: output that is lost while the exit code says success (see base/output.h); a listener that outlives a
+ * failed start; a worker that runs before the user is switched; a path that returns to the shell without its line on stderr.
+ */
 #include "base/board.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/process.h"
 #include "main/background.h"
 #include "main/command_line.h"
@@ -13,14 +46,16 @@
 #include "worker/options.h"
 #include "worker/source.h"
 #include "worker/worker.h"
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Whoever started us may have left signals ignored or blocked (SIGCHLD ignored would lose our
- * children's ends). A peer that closes early is seen where it is written to. */
+/* The process that started this one may have left signals ignored or blocked. With SIGCHLD ignored, the kernel would drop the
+ * exit status of our children. SIGPIPE is ignored because a write to a peer that has closed returns EPIPE, and that is handled.
+ */
 static void signals_begin(void)
 {
     sigset_t none;
@@ -30,6 +65,8 @@ static void signals_begin(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* One process is master and worker: a debugger or a sanitizer sees everything. The board is for one worker, as the counters need
+ * it. */
 static int run_single(const struct options *o, struct listeners *listeners)
 {
     struct board *board = board_create(1, o->shared_memory);
@@ -48,7 +85,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
     return code;
 }
 
-/* The terminal sees what goes wrong up to background_detach, the log the rest. */
+/* Steps 9 to 11. What goes wrong up to background_detach is seen on the terminal, and what comes after it in the log. */
 static int serve_prepared(const struct options *o, struct listeners *listeners)
 {
     if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
@@ -58,6 +95,7 @@ static int serve_prepared(const struct options *o, struct listeners *listeners)
     return o->single_process ? run_single(o, listeners) : master_run(o, listeners);
 }
 
+/* Steps 7 and 8, and the end of the pid file. */
 static int serve_bound(const struct options *o, struct listeners *listeners)
 {
     if (o->daemonize && !background_enter()) return EXIT_SYSTEM;
@@ -67,12 +105,16 @@ static int serve_bound(const struct options *o, struct listeners *listeners)
     return code;
 }
 
+/* Steps 4 to 6, and the end of the listeners. */
 static int serve(const struct options *o)
 {
+    assert(o->script_fd >= 0 ||
+           o->servers.n > 0); /* as command_line_read and read_script promise */
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
     process_raise_files();
+    if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     int code = check_run(o, true);
     if (code != EXIT_OK) return code;
     struct listeners_wanted wanted = {
@@ -84,7 +126,7 @@ static int serve(const struct options *o)
     return code;
 }
 
-/* The script is read once, before anything else is done with it. */
+/* Step 3. */
 static int read_script(struct options *o)
 {
     if (!o->script) return EXIT_OK;
@@ -99,15 +141,15 @@ static int run(struct options *o)
 {
     if (o->help) {
         help_print(stdout);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     if (o->version) {
         puts("moongate " MOONGATE_VERSION);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     if (o->print_script) {
         fputs(script_servers_text, stdout);
-        return commands_finish(EXIT_OK);
+        return output_finish(EXIT_OK);
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
@@ -120,9 +162,10 @@ int main(int argc, char **argv)
 {
     struct options o;
 
+    output_begin();
     signals_begin();
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
-    if (command) return commands_finish(command->run(argc - 1, argv + 1));
+    if (command) return output_finish(command->run(argc - 1, argv + 1));
     if (!command_line_read(&o, argc, argv)) return EXIT_USAGE;
     int code = run(&o);
     options_release(&o);

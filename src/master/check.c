@@ -5,6 +5,7 @@
 #include "master/check.h"
 
 #include "base/log.h"
+#include "base/output.h"
 #include "base/process.h"
 #include "worker/source.h"
 #include "worker/worker_tools.h"
@@ -59,6 +60,7 @@ static _Noreturn void child_run(const struct options *o, bool quiet, int pipe_en
     if (quiet) child_redirect(pipe_end);
     struct loading l = {o, quiet};
     int code = worker_rehearse(o, load_here, &l);
+    if (!quiet) code = output_finish(code);
     fflush(NULL);
     _exit(code);
 }
@@ -187,5 +189,5 @@ int check_run(const struct options *o, bool quiet)
     if (!wrong) return EXIT_OK;
     if (!spoke || !ended)
         fprintf(stderr, "moongate: script %s: not loaded: %s\n", check_script_name(o), wrong);
-    return EXIT_SCRIPT;
+    return ended && WEXITSTATUS(status) == EXIT_SYSTEM ? EXIT_SYSTEM : EXIT_SCRIPT;
 }

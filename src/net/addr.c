@@ -1,3 +1,8 @@
+/* One grammar for all addresses (addr.h), and strict on purpose. An address that is nearly right does harm later: a host that
+ * inet_aton(3) takes for a number is another machine, a path that ends in ":1" is read as a weight, a byte that a terminal obeys
+ * ends up in the log. So each function names the first thing that is wrong, in a sentence that an operator can act on.
+ *
+ * Parsing never looks anything up, and looking up never parses: an addr_spec is what lies between the two. */
 #include "net/addr.h"
 
 #include <arpa/inet.h>
@@ -9,11 +14,12 @@
 
 enum { NAME_MAX_BYTES = 253, LABEL_MAX = 63, ZONE_MAX = 15 };
 
-/* Sentences that quote a number of the text live here until the next failure in this thread. */
+/* Holds a sentence that quotes the text, until the next failure in this thread. */
 static _Thread_local char sentence[80];
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
+/* Digits alone: strtol(3) would take spaces and signs. The number stops growing behind 65535, so it cannot overflow. */
 const char *addr_port_parse(uint16_t *port, const char *text, size_t len)
 {
     if (len == 0) return "the port after ':' is missing";
@@ -43,6 +49,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+/* isalnum(3) would follow the locale. '_' is not for host names (RFC 952), but is common in names of services. */
 static bool is_name_byte(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || is_digit(byte) ||
@@ -61,7 +68,7 @@ static size_t count_name_bytes(const char *text, size_t len)
     return n;
 }
 
-/* The first byte that no host has says what is wrong. */
+/* What is wrong follows from the first byte that a host may not have. */
 static const char *wrong_byte(const char *text, size_t len)
 {
     size_t n = count_name_bytes(text, len);
@@ -71,6 +78,7 @@ static const char *wrong_byte(const char *text, size_t len)
     return "a host has letters, digits, '-', '_' and '.' only";
 }
 
+/* Empty and overlong labels: no name server has them, and a look-up would only fail later. */
 static const char *wrong_labels(const char *text, size_t len)
 {
     for (const char *label = text, *end = text + len; label < end;) {
@@ -83,7 +91,7 @@ static const char *wrong_labels(const char *text, size_t len)
     return NULL;
 }
 
-/* A name must not look like an address that it is not. inet_aton would read 11211 as 0.0.43.203: nobody means that. */
+/* A name must not look like another address: inet_aton(3) reads 11211 as 0.0.43.203, which nobody means. */
 static const char *wrong_number(const char *host)
 {
     struct in_addr address;
@@ -95,6 +103,7 @@ static const char *wrong_number(const char *host)
     return NULL;
 }
 
+/* A name or an IPv4 address. */
 static const char *spec_read_name(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the host is missing";
@@ -103,12 +112,13 @@ static const char *spec_read_name(struct addr_spec *spec, const char *text, size
     if (len > NAME_MAX_BYTES + (text[len - 1] == '.')) return "the host name is too long";
     wrong = wrong_labels(text, len);
     if (wrong) return wrong;
+    assert(len < sizeof spec->host); /* spec is all zero: the NUL is there */
     memcpy(spec->host, text, len);
     if (strcmp(spec->host, "unix") == 0) return "unix is no host; unix:/path is wanted";
     return wrong_number(spec->host);
 }
 
-/* False: it is no v6, and spec is as before. */
+/* False when it is not an IPv6 address; spec stays as it was. */
 static bool spec_read_v6(struct addr_spec *spec, const char *text, size_t len)
 {
     char address[INET6_ADDRSTRLEN];
@@ -124,10 +134,12 @@ static bool spec_read_v6(struct addr_spec *spec, const char *text, size_t len)
         if (zone == 0 || zone > ZONE_MAX || count_name_bytes(percent + 1, zone) < zone)
             return false;
     }
+    assert(len < sizeof spec->host);
     memcpy(spec->host, text, len);
     return true;
 }
 
+/* A server's address may have a weight behind it, ":3": a path may not end like that, or the two could not be told apart. */
 static const char *spec_read_path(struct addr_spec *spec, const char *text, size_t len)
 {
     if (len == 0) return "the path after unix: is missing";
@@ -155,6 +167,8 @@ static const char *spec_read_bracketed(struct addr_spec *spec, const char *text,
     return spec_read_port(spec, end + 2, rest - 1);
 }
 
+/* By the first byte or word: `unix:`, `[`, or a host. More than one ':' without brackets can only be an IPv6 address without a
+ * port. */
 const char *addr_spec_parse(struct addr_spec *spec, const char *text, size_t len)
 {
     static const char unix_prefix[] = "unix:";
@@ -184,11 +198,13 @@ const char *addr_spec_parse_host(struct addr_spec *spec, const char *text, size_
 
 /* --- addresses --------------------------------------------------------------------------------- */
 
+/* Addresses are compared byte by byte, so all bytes are set. */
 static void addr_set_path(struct addr *addr, const char *path)
 {
+    assert(path[0] && strlen(path) < sizeof addr->sa.un.sun_path);
     memset(addr, 0, sizeof *addr);
     addr->sa.un.sun_family = AF_UNIX;
-    strcpy(addr->sa.un.sun_path, path); /* same size as spec's, which ends in NUL */
+    strcpy(addr->sa.un.sun_path, path);
     addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
 
@@ -207,7 +223,7 @@ static void addr_set_found(struct addr *addr, const struct addrinfo *found, uint
     addr_set_port(addr, port);
 }
 
-/* /etc/hosts often names an address twice: each counts once. */
+/* /etc/hosts often has an address twice: it counts once. Returns the new number of addresses. */
 static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *found,
                              uint16_t port)
 {
@@ -218,6 +234,7 @@ static size_t addr_add_found(struct addr *out, size_t n, const struct addrinfo *
     return n + 1;
 }
 
+/* getaddrinfo(3) with AI_NUMERICHOST asks no name server; it also reads the zone of a link-local address. */
 bool addr_spec_is_literal(const struct addr_spec *spec, uint16_t port, struct addr *out)
 {
     struct addrinfo hints = {
@@ -254,6 +271,7 @@ const char *addr_resolve(const struct addr_spec *spec, uint16_t port, struct add
     return *n ? NULL : "the name has no IPv4 or IPv6 address";
 }
 
+/* The form that addr_spec_parse reads. The name of a zone comes from the kernel, by getnameinfo(3). */
 const char *addr_print(const struct addr *addr, char *text)
 {
     char host[INET6_ADDRSTRLEN + 20]; /* and %interface of a link-local one */

@@ -1,5 +1,8 @@
+/* An item is read from both ends: the label from the front, the access words from the first comma that is followed by `word=`. So
+ * a path may hold commas, and an unknown word is an error and not a part of the path. */
 #include "net/bind.h"
 
+#include <assert.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -7,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sentences that quote the text live here until the next failure in this thread. */
+/* Holds a sentence that quotes the text, until the next failure in this thread. */
 static _Thread_local char sentence[160];
 
 static const char LABEL[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -16,7 +19,7 @@ static const char DIGITS[] = "0123456789";
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
-/* The comma before `word=`, from which on all is access; a path may hold other commas. The text's end without one. */
+/* The first comma that is followed by `word=`: everything behind it is access. The text's end when there is none. */
 static const char *find_access(const char *text)
 {
     for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
@@ -26,6 +29,7 @@ static const char *find_access(const char *text)
     return text + strlen(text);
 }
 
+/* Rights only: set-user-id and its like mean nothing for a socket. */
 static const char *read_mode(struct bind_spec *spec, const char *value, size_t len)
 {
     if (spec->mode >= 0) return "mode= is given twice";
@@ -34,6 +38,7 @@ static const char *read_mode(struct bind_spec *spec, const char *value, size_t l
     int mode = 0;
     for (size_t i = 0; i < len; i++) mode = mode * 8 + (value[i] - '0');
     if (mode > 0777) return "mode= takes 0777 at most";
+    assert(mode >= 0);
     spec->mode = mode;
     return NULL;
 }
@@ -52,7 +57,7 @@ static const char *read_user(char *user, const char *key, const char *value, siz
     return sentence;
 }
 
-/* `key=value`, without the comma. */
+/* One `key=value`, without the comma. */
 static const char *read_access(struct bind_spec *spec, const char *text, size_t len)
 {
     const char *equals = memchr(text, '=', len);
@@ -91,6 +96,7 @@ const char *bind_parse(struct bind_spec *spec, const char *text)
 
 /* --- users ------------------------------------------------------------------------------------- */
 
+/* At most nine digits, which fit any uid_t. */
 static bool is_number(const char *text, uint32_t *number)
 {
     if (!text[0] || text[strspn(text, DIGITS)] || strlen(text) > 9) return false;
@@ -104,6 +110,7 @@ static const char *unknown(const char *what, const char *name)
     return sentence;
 }
 
+/* A number need not be a known user: containers often run as one that has no name. A known user brings its group. */
 static const char *find_user(const char *name, struct bind_access *access)
 {
     uint32_t number;
@@ -123,6 +130,7 @@ static const char *find_group(const char *name, struct bind_access *access)
     return NULL;
 }
 
+/* Without owner=, the file goes to the user that the process becomes later, and that then removes it. */
 const char *bind_access(const struct bind_spec *spec, const char *user, struct bind_access *access)
 {
     const char *wrong = NULL;

@@ -1,5 +1,14 @@
+/* I15: a client that connects is served or refused. What makes that hard is a process without descriptors: accept(2) fails, the
+ * client stays in the backlog, and the watcher fires again at once, so the process spins and no client learns anything. So:
+ *
+ * - One descriptor is kept in reserve. When accept(2) fails for want of one, the reserve is closed, the client is accepted with
+ *   it, gets an error line, and the reserve is opened again.
+ * - When that does not help either, the doors rest for REST_SECONDS: the watchers stop, and clients wait in the backlog.
+ *
+ * Interest is derived in one place: doors_watch computes whether the watchers run from what the owner wants and from the rest. */
 #include "net/doors.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,8 +18,14 @@
 #include "base/process.h"
 
 static const double REST_SECONDS = 0.1;
-enum { ACCEPTS_A_TURN = 64 }; /* so that all else gets its turn too */
+enum { ACCEPTS_A_TURN = 64 }; /* per listener, so that clients that are there are served, too */
 
+static bool doors_sane(const struct doors *d)
+{
+    return !d->are_open || (d->watchers && !doors_are_resting(d));
+}
+
+/* Rests, and logs why, once a second at most. */
 static void rest(struct doors *d, int error)
 {
     if (log_allows(&d->rest_lines, process_clock()))
@@ -18,12 +33,13 @@ static void rest(struct doors *d, int error)
     doors_rest(d);
 }
 
+/* Tried again whenever a descriptor may have become free. /dev/null: the cheapest thing that can be opened. */
 static void keep_reserve(struct doors *d)
 {
     if (d->reserve < 0) d->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* The reserve makes room for one, who is told that there is none. */
+/* The reserve makes room for one client, which is refused. errno as accept(2) left it. */
 static enum accept_status refuse_one(struct doors *d, const struct listener *l)
 {
     int fd;
@@ -47,6 +63,7 @@ static void on_door(struct ev_loop *loop, ev_io *io, int events)
     const struct listener *l = &d->listeners->items[io - d->watchers];
     (void)loop;
     (void)events;
+    assert(doors_sane(d));
     for (int i = 0; i < ACCEPTS_A_TURN && d->are_open; i++) {
         int fd;
         enum accept_status status = listener_accept(l, &fd);
@@ -67,6 +84,7 @@ static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
     const struct doors *d = timer->data;
     (void)loop;
     (void)events;
+    assert(!d->are_open);
     d->keeper.rested(d->keeper.owner);
 }
 
@@ -102,8 +120,10 @@ void doors_watch(struct doors *d, bool wanted)
         else
             ev_io_stop(d->loop, &d->watchers[i]);
     }
+    assert(doors_sane(d));
 }
 
+/* The timer first: doors_watch looks at it. A rest that has begun already begins again. */
 void doors_rest(struct doors *d)
 {
     ev_timer_stop(d->loop, &d->rest);

@@ -1,3 +1,14 @@
+/* Three ways to read, by what is known of the message that has begun:
+ *
+ *   nothing is kept, or a short line   read_on: into the arena, behind a copy of the line
+ *   a long line, its end not in sight  read_long_line: into its blob, which doubles
+ *   a value, its length known          read_message: the missing bytes into its blob, the rest into the arena, in one readv(2)
+ *
+ * The last one is for large values: their bytes come to rest where they are read, are never moved, and go out from there by
+ * reference.
+ *
+ * In each case memory is taken before it is known how much will come. What was not needed goes back to the arena (arena_trim); a
+ * blob has touched no page that was not filled. */
 #include "net/inbuf.h"
 
 #include <assert.h>
@@ -8,8 +19,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A kept line up to this long is moved before the new bytes; a longer one grows where it is, so that a peer that sends
- * a long line byte by byte does not make us copy it each time. */
+/* A kept line up to this long is copied in front of the new bytes. A longer one grows in its blob: otherwise a peer that sends a
+ * long line byte by byte would cause a copy of the line for each byte. */
 enum { MOVED_AT_MOST = 4096, PAGE = 4096, PEEKED_AT_MOST = 4096 };
 
 static bool inbuf_sane(const struct inbuf *in)
@@ -18,6 +29,7 @@ static bool inbuf_sane(const struct inbuf *in)
     return in->kept->len > 0 && (in->need == 0 || in->need > in->kept->len);
 }
 
+/* EINTR counts as AGAIN: the loop calls again. */
 static enum io_status status_of(ssize_t n)
 {
     if (n > 0) return IO_OK;
@@ -25,19 +37,22 @@ static enum io_status status_of(ssize_t n)
     return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
 }
 
-/* The arena takes the kept blob: its message is whole, or was copied. */
+/* The arena adopts the kept blob: its message is whole, or was copied. */
 static struct blob *let_go(struct inbuf *in, struct arena *arena)
 {
     struct blob *blob = in->kept;
+    assert(blob && in->need <= blob->cap);
     arena_adopt(arena, blob);
     *in = (struct inbuf){0};
     return blob;
 }
 
+/* The kept message's length is known: reads its missing bytes in place, and what comes behind them into the arena. */
 static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena, size_t most,
                                    struct inbuf_input *input)
 {
     struct blob *kept = in->kept;
+    assert(in->need <= kept->cap);
     size_t missing = in->need - kept->len;
     uint8_t *rest = arena_alloc(arena, most);
     struct iovec places[2] = {{kept->bytes + kept->len, missing}, {rest, most}};
@@ -55,6 +70,7 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
     return status_of(n);
 }
 
+/* Nothing is kept, or a short line: both parts are in one piece afterwards. When nothing came, the line stays as it is. */
 static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, size_t most,
                               struct inbuf_input *input)
 {
@@ -73,7 +89,7 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
     return status_of(n);
 }
 
-/* The message stays in its blob, which inbuf_keep is then told to keep again. */
+/* A long line: all of it is input, and stays in its blob. When its end has still not come, inbuf_keep finds it there. */
 static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
                                      struct inbuf_input *input)
 {
@@ -83,6 +99,7 @@ static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
     ssize_t n = read(fd, kept->bytes + kept->len, most);
     if (n > 0) {
         kept->len += (size_t)n;
+        assert(kept->len <= kept->cap);
         input->bytes = (size_t)n;
         input->rest = (struct span){kept->bytes, kept->len};
     }
@@ -99,17 +116,21 @@ enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t 
     return read_on(in, fd, arena, most, input);
 }
 
+/* Looks ahead without taking: what is read beyond the message would have to be sent to the next process along with the
+ * descriptor. */
 size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
 {
     uint8_t ahead[PEEKED_AT_MOST];
     if (in->need) return 0;
     if (most > sizeof ahead) most = sizeof ahead;
     ssize_t n = recv(fd, ahead, most, MSG_PEEK | MSG_DONTWAIT);
-    if (n <= 0) return 1; /* more may come between this look and the read */
+    if (n <= 0)
+        return 1; /* bytes may come between this look and the read: one cannot be too many */
     const uint8_t *newline = memchr(ahead, '\n', (size_t)n);
     return newline ? (size_t)(newline - ahead) + 1 : (size_t)n;
 }
 
+/* I6: what a peer has really sent, rounded up to a page, and not what it has announced. */
 size_t inbuf_held(const struct inbuf *in)
 {
     if (!in->kept) return 0;
@@ -121,13 +142,15 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
 {
     bool nothing_used = in->kept && len > 0 && at == in->kept->bytes;
     assert(need == 0 || need > len);
-    if (in->kept && in->need) return; /* its message is still not whole: nothing was parsed */
+    if (in->kept && in->need)
+        return; /* the message is still not whole: there was nothing to parse */
     if (nothing_used) {
         if (need) in->kept = blob_grow(in->kept, need);
         in->need = need;
         return;
     }
     if (in->kept) let_go(in, arena);
+    assert(in->need == 0);
     if (len == 0) return;
     in->kept = blob_create(need ? need : len);
     memcpy(in->kept->bytes, at, len);
@@ -138,6 +161,7 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
 
 struct span inbuf_take(struct inbuf *in, struct arena *arena)
 {
+    assert(inbuf_sane(in));
     struct blob *blob = let_go(in, arena);
     return (struct span){blob->bytes, blob->len};
 }

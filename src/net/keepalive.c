@@ -1,3 +1,8 @@
+/* Without this, a client whose machine vanished keeps its place for hours, and a call to a server whose host vanished is found
+ * out by its timeout alone, while the connection stays open for the next calls to wait on.
+ *
+ * TCP_KEEPIDLE and its like act while nothing is unacknowledged. Bytes that were written stop them, and the kernel would send
+ * those again for a quarter of an hour; TCP_USER_TIMEOUT ends that after the same time. See tcp(7). */
 #include "net/keepalive.h"
 
 #include <math.h>
@@ -5,7 +10,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-enum { QUESTIONS = 3 };
+enum { PROBES = 3 };
 
 static bool set(int fd, int level, int option, int value)
 {
@@ -19,6 +24,6 @@ bool keepalive_set(int fd, double seconds)
     if (seconds <= 0) return true;
     return set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle) &&
            set(fd, IPPROTO_TCP, TCP_KEEPINTVL, between) &&
-           set(fd, IPPROTO_TCP, TCP_KEEPCNT, QUESTIONS) &&
-           set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (idle + QUESTIONS * between) * 1000);
+           set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES) &&
+           set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (idle + PROBES * between) * 1000);
 }

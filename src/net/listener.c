@@ -1,6 +1,14 @@
+/* All sockets are bound before anything else is done, by the process that the operator started: a wrong address is an error at
+ * the prompt, not a line in a log. Workers come and go afterwards; the backlog belongs to the socket, so a worker that dies takes
+ * no waiting client with it (I15).
+ *
+ * A failure names the address, the reason and what to do about it (struct refusal), and all sockets that were bound before it are
+ * closed again. An address that this machine does not have is an error only if its name has no other: `localhost` stands for ::1,
+ * too, and IPv6 may be off. */
 #include "net/listener.h"
 
 #include "base/log.h"
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,30 +21,54 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. */
+/* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
+struct bound {
+    uint32_t number;
+    bool has_port;   /* the item names its port; else the port is --port's */
+    bool has_access; /* the item names an owner or a group; else the owner is --user's */
+    struct bind_access access;
+};
+
+/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong.
+ */
 struct refusal {
     const char *what;
     const char *advice;
-    bool absent; /* this machine has no such address: fine for one of several of a name */
+    bool absent; /* this machine has no such address */
 };
 
-/* The file of a unix socket could not be given to whom it shall belong. */
-static struct refusal refusal_of_owner(void)
+/* The owner of a unix socket's file could not be set. */
+static struct refusal refusal_of_owner(const struct bound *from)
 {
     struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
-    if (errno == EPERM) r.advice = "start as root or leave out owner= and group=";
+    if (!from->has_access)
+        r.advice = "leave out -u or choose another path with -b";
+    else if (errno == EPERM)
+        r.advice = "start as root or leave out owner= and group=";
     return r;
 }
 
-static struct refusal refusal_of_errno(const struct addr *addr)
+static const char *advice_in_use(const struct addr *addr, const struct bound *from)
 {
-    bool is_unix = addr_is_unix(addr);
+    if (addr_is_unix(addr)) return "choose another path with -b or stop what listens there";
+    return from->has_port ? "choose another port with -b or stop what listens there"
+                          : "choose another port with -p or stop what listens there";
+}
+
+static const char *advice_no_access(const struct addr *addr, const struct bound *from)
+{
+    if (addr_is_unix(addr)) return "choose with -b a folder that you may write to";
+    return from->has_port ? "choose a port above 1023 with -b or start as root"
+                          : "choose a port above 1023 with -p or start as root";
+}
+
+static struct refusal refusal_of_errno(const struct addr *addr, const struct bound *from)
+{
     struct refusal r = {.what = strerror(errno), .advice = "choose another address with -b"};
     switch (errno) {
     case EADDRINUSE:
         r.what = "address in use";
-        r.advice = is_unix ? "choose another path with -b or stop what listens there"
-                           : "choose another port with -p or stop what listens there";
+        r.advice = advice_in_use(addr, from);
         break;
     case EADDRNOTAVAIL:
         r.what = "not an address of this machine";
@@ -46,35 +78,39 @@ static struct refusal refusal_of_errno(const struct addr *addr)
         r.what = "this machine does not speak that kind of address";
         r.absent = true;
         break;
-    case EACCES:
-        r.advice = is_unix ? "choose a folder that you may write to"
-                           : "choose a port above 1023 with -p or start as root";
-        break;
+    case EACCES: r.advice = advice_no_access(addr, from); break;
     case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
+    case EMFILE: r.advice = "allow the process more open files"; break;
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: r.advice = "try again when the machine has room"; break;
     }
     return r;
 }
 
-/* Makes way for a unix socket: removes a file that a dead process left. */
-static struct refusal listener_clear_path(const struct addr *addr)
+/* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
+ * stays. */
+static struct refusal listener_clear_path(const struct addr *addr, const struct bound *from)
 {
     const char *path = addr->sa.un.sun_path;
     struct stat file;
 
     if (lstat(path, &file) != 0)
-        return (struct refusal){0}; /* bind will say what is wrong, if anything */
+        return (struct refusal){0}; /* there is none; if something else is wrong, bind(2) fails */
     if (!S_ISSOCK(file.st_mode))
         return (struct refusal){.what = "there is a file that is no socket",
                                 .advice = "choose another path with -b or remove the file"};
     if (!socket_file_is_stale(addr)) {
         errno = EADDRINUSE;
-        return refusal_of_errno(addr);
+        return refusal_of_errno(addr, from);
     }
-    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr);
+    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from);
     log_info("listener unix:%s: file of a dead process removed", path);
     return (struct refusal){0};
 }
 
+/* IPV6_V6ONLY: else :: would take the port of 0.0.0.0, too, and the second of the two could not be bound. SO_REUSEADDR: else
+ * connections of an earlier process, in TIME_WAIT, would keep the port busy. */
 static bool listener_bind(int fd, const struct addr *addr)
 {
     int on = 1;
@@ -86,19 +122,19 @@ static bool listener_bind(int fd, const struct addr *addr)
     return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
 }
 
-/* Nobody can connect before listen(2): by then the file belongs to whom it shall. */
-static struct refusal listener_bind_file(struct listener *l, const struct bind_access *access)
+/* Clients cannot connect before listen(2). By then the file has its owner and mode. */
+static struct refusal listener_bind_file(struct listener *l, const struct bound *from)
 {
     bool owner;
-    if (!socket_file_make(&l->file, l->fd, &l->addr, access, &owner))
-        return owner ? refusal_of_owner() : refusal_of_errno(&l->addr);
+    if (!socket_file_make(&l->file, l->fd, &l->addr, &from->access, &owner))
+        return owner ? refusal_of_owner(from) : refusal_of_errno(&l->addr, from);
     if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
-    struct refusal r = refusal_of_errno(&l->addr);
+    struct refusal r = refusal_of_errno(&l->addr, from);
     (void)socket_file_remove(&l->file, &l->addr);
     return r;
 }
 
-/* Port 0 has become a real one by now. */
+/* bind(2) has chosen a port where 0 was given. */
 static void listener_learn_port(struct listener *l)
 {
     struct addr bound = {.len = sizeof bound.sa};
@@ -107,18 +143,19 @@ static void listener_learn_port(struct listener *l)
 }
 
 static struct refusal listener_open(struct listener *l, const struct addr *addr,
-                                    const struct bind_access *access)
+                                    const struct bound *from)
 {
     struct refusal r = {0};
-    if (addr_is_unix(addr)) r = listener_clear_path(addr);
+    assert(addr->len > 0 && addr->len <= sizeof addr->sa);
+    if (addr_is_unix(addr)) r = listener_clear_path(addr, from);
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
     l->fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0) return refusal_of_errno(addr);
+    if (l->fd < 0) return refusal_of_errno(addr, from);
     if (addr_is_unix(addr))
-        r = listener_bind_file(l, access);
+        r = listener_bind_file(l, from);
     else if (!listener_bind(l->fd, addr))
-        r = refusal_of_errno(addr);
+        r = refusal_of_errno(addr, from);
     if (r.what) {
         close(l->fd);
         l->fd = -1;
@@ -130,24 +167,20 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
+/* One line on stderr; false, to be returned. */
 static bool complain(const char *where, const char *what, const char *advice)
 {
     fprintf(stderr, "moongate: %s: %s: %s\n", where, what, advice);
     return false;
 }
 
+/* A second bind(2) would fail with EADDRINUSE, and the message would blame another program. */
 static bool listeners_have(const struct listeners *l, const struct addr *addr)
 {
     for (size_t i = 0; i < l->n; i++)
         if (memcmp(&l->items[i].addr, addr, sizeof *addr) == 0) return true;
     return false;
 }
-
-/* What all addresses of one --bind have in common. */
-struct bound {
-    uint32_t number;
-    struct bind_access access;
-};
 
 static bool listeners_add(struct listeners *l, const struct addr *addr, const struct bound *from,
                           struct refusal *r)
@@ -161,14 +194,13 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     if (listeners_have(l, addr))
         *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
     else
-        *r = listener_open(&items[l->n], addr, &from->access);
+        *r = listener_open(&items[l->n], addr, from);
     items[l->n].number = from->number;
     l->n += r->what == NULL;
     return r->what == NULL;
 }
 
-/* A name may stand for addresses that this machine lacks (::1 with IPv6 off): one bound is
- * enough then. */
+/* All addresses of a name. Of several, those that this machine does not have are left out; one must be left. */
 static bool listeners_add_all(struct listeners *l, const struct addr *addrs, size_t n,
                               const struct bound *from)
 {
@@ -198,13 +230,24 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
     if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
     if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
     if (wrong) return complain(text, wrong, "correct what -b says");
+    from.has_port = spec.addr.has_port;
+    from.has_access = spec.owner[0] || spec.group[0];
     return listeners_add_all(l, addrs, n, &from);
+}
+
+/* Looked up without any item, so that the complaint does not blame -b. */
+static bool user_is_good(const char *user)
+{
+    struct bind_access access;
+    const char *wrong = bind_access(&(struct bind_spec){.mode = -1}, user, &access);
+    return !wrong || complain("listeners", wrong, "choose another with -u");
 }
 
 struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     struct listeners *l = calloc(1, sizeof *l);
     bool good = l || complain("listeners", "out of memory", "try again when the machine has room");
+    good = good && user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
     if (!good) {
@@ -221,7 +264,7 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
     return l;
 }
 
-/* The file goes first: as long as we listen nobody else takes the path. */
+/* The file is removed first: while this process still listens, no other takes the path. */
 void listeners_close(struct listeners *l, bool unlink_files)
 {
     for (size_t i = 0; i < l->n; i++) {
@@ -257,8 +300,7 @@ void listeners_destroy(struct listeners *l, bool unlink_files)
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
-/* A client that the options do not take on (it may be gone already) is found out at the first
- * read. */
+/* An error means that the client is gone already; the first read finds that out. */
 static void client_tune(const struct listener *l, int fd)
 {
     int on = 1;
@@ -266,8 +308,11 @@ static void client_tune(const struct listener *l, int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* accept(2) also returns the errors that a new connection already has. They say nothing about the listener; see accept(2), "Error
+ * handling". All others mean that something has run out. */
 enum accept_status listener_accept(const struct listener *l, int *fd)
 {
+    assert(l->fd >= 0);
     for (;;) {
         *fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (*fd >= 0) {
@@ -277,7 +322,7 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
         switch (errno) {
         case EAGAIN: return ACCEPT_AGAIN;
         case EINTR:
-        case ECONNABORTED: /* from here on they are of one client, which is gone: take the next */
+        case ECONNABORTED: /* this and what follows is about one client, which is gone: try the next */
         case EPERM:
         case EPROTO:
         case ENETDOWN:
@@ -293,13 +338,13 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
     }
 }
 
-/* What the client has sent already is read first: unread bytes make close(2) send a reset that
- * overtakes the answer. */
+/* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
 void listener_refuse(int fd)
 {
     static const char answer[] = "ERROR Too many open connections\r\n";
     char unread[4096];
 
+    assert(fd >= 0);
     (void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);

@@ -1,3 +1,9 @@
+/* A queue of segments, each a struct and its bytes in one block of the slab, or a struct and a reference into a blob.
+ *
+ * Which is cheaper depends on the length: a reference costs a segment and a piece of its own in writev(2), a copy costs its
+ * bytes. So bytes are referenced from REFERENCED_FROM on, and a short segment that is moved from one queue to another
+ * (outq_splice) is copied into the segment before it: a reply of a hundred short values is one piece for the kernel, not a
+ * hundred. */
 #include "net/outq.h"
 
 #include <assert.h>
@@ -9,11 +15,13 @@
 
 enum {
     SEGMENT = 4096,         /* bytes of a common segment, its head included */
-    REFERENCED_FROM = 8192, /* bytes from which a reference is cheaper than a copy */
-    MERGED_UP_TO = 1024,    /* bytes up to which a spliced segment is copied into the one before */
-    PIECES = 64             /* most pieces given to one writev */
+    REFERENCED_FROM = 8192, /* bytes: a piece this long is referenced, a shorter one copied */
+    MERGED_UP_TO =
+        1024,   /* bytes: a spliced segment up to this long is copied into the one before */
+    PIECES = 64 /* pieces for one writev, at most */
 };
 
+/* What can be checked without a walk through the segments. */
 static bool outq_sane(const struct outq *q)
 {
     return (q->bytes == 0) == (q->head == NULL) && (q->head == NULL) == (q->tail == NULL);
@@ -35,6 +43,7 @@ static void segment_return(struct outq_segment *s)
     slab_return(s, s->size);
 }
 
+/* The slab's block may be larger than asked for: all of it is room. */
 static struct outq_segment *segment_borrow(size_t size)
 {
     struct outq_segment *s = slab_borrow(size);
@@ -45,6 +54,7 @@ static struct outq_segment *segment_borrow(size_t size)
     return s;
 }
 
+/* The room at the tail's end, or in a new segment. A new one has 4 KiB, as more bytes will come in the same turn. */
 uint8_t *outq_reserve(struct outq *q, size_t n)
 {
     assert(n > 0);
@@ -68,6 +78,7 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
         outq_append(q, bytes, n);
         return;
     }
+    assert(bytes >= blob->bytes && bytes + n <= blob->bytes + blob->cap); /* I2: no other bytes */
     struct outq_segment *s = slab_borrow(sizeof *s);
     *s = (struct outq_segment){.blob = blob_take(blob), .size = sizeof *s};
     s->at = blob->bytes + (bytes - blob->bytes);
@@ -76,6 +87,7 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
     q->bytes += n;
 }
 
+/* Copies short segments and moves the others; nothing more is put into a segment that was moved. */
 void outq_splice(struct outq *q, struct outq *from)
 {
     assert(outq_sane(q) && outq_sane(from));
@@ -95,13 +107,13 @@ void outq_splice(struct outq *q, struct outq *from)
     *from = (struct outq){0};
 }
 
-/* n bytes are out: forgets them. */
+/* The kernel has taken n bytes: frees what was written. I1: these, and no others, are not written again. */
 static void consume(struct outq *q, size_t n)
 {
     q->bytes -= n;
     while (n > 0) {
         struct outq_segment *s = q->head;
-        assert(s); /* no more was written than there was */
+        assert(s); /* no more was written than the queue held */
         size_t has = (size_t)(s->end - s->at);
         if (n < has) {
             s->at += n;
@@ -114,6 +126,7 @@ static void consume(struct outq *q, size_t n)
     }
 }
 
+/* Writes until the kernel takes less than it was given: another try would only return EAGAIN. */
 enum io_status outq_write(struct outq *q, int fd)
 {
     assert(outq_sane(q));

@@ -1,5 +1,11 @@
+/* The file of a unix socket decides who may connect. bind(2) makes it with a mode that follows the umask, so it never has more
+ * rights than it should. It gets its owner before listen(2); until then connect(2) fails.
+ *
+ * A file is removed only if its device and inode are those of the file that was made: another program may have replaced it by its
+ * own socket in the meantime. */
 #include "net/socket_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +21,7 @@ bool socket_file_is_stale(const struct addr *addr)
     return stale;
 }
 
-/* bind(2) makes the file with what the umask leaves: there is no moment at which it has more. */
+/* bind(2) makes the file with the rights that the umask leaves, so there is no moment at which it has more. */
 static bool bind_with_mode(int fd, const struct addr *addr, int mode)
 {
     mode_t had = 0;
@@ -25,7 +31,7 @@ static bool bind_with_mode(int fd, const struct addr *addr, int mode)
     return bound;
 }
 
-/* To no other owner it is given: chown(2) of what it has already may be refused. */
+/* Changes only what differs: chown(2) to the owner that a file has already may be refused. */
 static bool give_away(const char *path, const struct bind_access *access)
 {
     struct stat file;
@@ -41,6 +47,7 @@ bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
 {
     const char *path = addr->sa.un.sun_path;
     struct stat file;
+    assert(addr_is_unix(addr));
     *owner = false;
     if (!bind_with_mode(fd, addr, access->mode)) return false;
     *owner = true;
@@ -56,6 +63,7 @@ bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
 
 bool socket_file_remove(struct socket_file *f, const struct addr *addr)
 {
+    assert(addr_is_unix(addr));
     const char *path = addr->sa.un.sun_path;
     struct stat file;
     bool is_ours =
@@ -64,6 +72,8 @@ bool socket_file_remove(struct socket_file *f, const struct addr *addr)
     return !is_ours || unlink(path) == 0 || errno == ENOENT;
 }
 
+/* To remove a file takes the right to write to its folder. In a folder with the sticky bit, such as /tmp, it also takes to be
+ * root or to own the folder or the file. */
 bool file_is_removable(const char *path)
 {
     char folder[4096];

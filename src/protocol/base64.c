@@ -1,8 +1,12 @@
+/* Meta commands carry keys with arbitrary bytes as base64. They are decoded once, so that routing and scripts see the key itself:
+ * the same key goes to the same server in either form. Source: RFC 4648, section 4. */
 #include "protocol/base64.h"
+
+#include <assert.h>
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* 0..63, or -1. */
+/* The value of a digit, 0..63, or -1. */
 static int digit(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -12,6 +16,7 @@ static int digit(uint8_t c)
     return c == '/' ? 63 : -1;
 }
 
+/* How many '=' stand at the end, at most two: a group has two digits at least. */
 static size_t padding(const uint8_t *at, size_t len)
 {
     if (len == 0 || at[len - 1] != '=') return 0;
@@ -27,8 +32,10 @@ bool base64_is_valid(const uint8_t *at, size_t len)
     return true;
 }
 
+/* Four digits of six bits make three bytes; the last group may make one or two. */
 size_t base64_decode(const uint8_t *at, size_t len, uint8_t *to)
 {
+    assert(len % 4 == 0); /* base64_is_valid has said yes */
     size_t n = 0, digits = len - padding(at, len);
     uint32_t bits = 0;
     for (size_t i = 0; i < digits; i++) {

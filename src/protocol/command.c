@@ -1,3 +1,4 @@
+/* Every command may be answered with an error, so the table adds these kinds here. */
 #include "protocol/command.h"
 
 const struct command_info command_table[COMMAND_COUNT] = {

@@ -1,3 +1,6 @@
+/* I2: a key with a line end in it, repeated raw, would end the response's line in the middle, and its rest would be read as the
+ * next response, which is another client's. So moongate leaves k out of such a request and adds the key to the answer itself, at
+ * the place where the server would have put it: flags come back in the order in which they were sent. */
 #include "protocol/echo.h"
 
 #include <assert.h>
@@ -6,19 +9,21 @@
 static const char DEBUG_WORD[] = "ME ";
 enum { DEBUG_WORD_LEN = sizeof DEBUG_WORD - 1 };
 
+/* memcpy may not get NULL, even for no bytes. */
 static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
 {
     if (len) memcpy(to, bytes, len);
     return to + len;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------- */
 
 bool echo_breaks_lines(const uint8_t *key, size_t len)
 {
     return memchr(key, ' ', len) || memchr(key, '\n', len) || memchr(key, '\r', len);
 }
 
+/* The order is what counts: key_place compares the response's flags with it. */
 size_t echo_letters(const struct request *r, uint8_t *letters)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -28,14 +33,16 @@ size_t echo_letters(const struct request *r, uint8_t *letters)
     return n;
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- responses --------------------------------------------------------------------------------- */
 
+/* A response that response_parse has found whole has a CR. */
 static const uint8_t *line_end(const struct response *r)
 {
     return memchr(r->bytes, '\r', r->len);
 }
 
-/* Where the key goes: behind the flags that were asked for before it and are there. */
+/* Where the key goes: behind those flags of the response that the request had before its k. A server may leave out flags, but
+ * does not change their order. */
 static const uint8_t *key_place(const struct response *r, const uint8_t *letters, size_t n)
 {
     const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag, *place;
@@ -49,6 +56,8 @@ static const uint8_t *key_place(const struct response *r, const uint8_t *letters
     return place;
 }
 
+/* Copies the response in three parts: up to the key's place, the key with `b` behind it as memcached writes it, and the rest. The
+ * pointers into the response move along; the opaque may be in the first or the last part. */
 void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uint8_t *key,
                  size_t key_len, uint8_t *to)
 {
@@ -65,6 +74,7 @@ void echo_insert(struct response *r, const uint8_t *letters, size_t n, const uin
     else if (r->opaque)
         r->opaque = to + (r->opaque - r->bytes);
     at = put(at, place, (size_t)(r->bytes + r->len - place));
+    assert((size_t)(at - to) <= echo_room(r, key_len));
     r->bytes = to;
     r->len = (size_t)(at - to);
     r->key = shown;
@@ -78,6 +88,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* response_parse would end the line at the key's first line end. The key is known here, so its bytes are compared and skipped,
+ * and the line ends at the first LF behind them. A server that has encoded the key is read by response_parse. */
 enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const uint8_t *raw,
                                       size_t raw_len, struct response *r)
 {
@@ -87,6 +99,7 @@ enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const ui
                   (len <= DEBUG_WORD_LEN ||
                    memcmp(bytes + DEBUG_WORD_LEN, raw, least(len - DEBUG_WORD_LEN, raw_len)) == 0);
     if (!is_raw) return response_parse(bytes, len, 0, r);
+    assert(raw_len <= KEY_MAX);
     *r = (struct response){.bytes = bytes, .kind = RESPONSE_ME};
     if (len <= head) return RESPONSE_AGAIN;
     size_t seen = least(len, RESPONSE_LINE_MAX) - head;
@@ -103,7 +116,7 @@ enum response_status echo_parse_debug(const uint8_t *bytes, size_t len, const ui
 void echo_replace_debug(struct response *r, const uint8_t *key, size_t key_len, uint8_t *to)
 {
     const uint8_t *end = r->bytes + r->len;
-    assert(r->kind == RESPONSE_ME);
+    assert(r->kind == RESPONSE_ME && r->rest && r->rest < end);
     uint8_t *at = put(to, DEBUG_WORD, DEBUG_WORD_LEN);
     r->key = at;
     at = put(at, key, key_len);

@@ -1,5 +1,8 @@
+/* Lines as they go to servers. I10: every line is built here from the struct, so a server never sees a number, a space or a word
+ * in the form in which a client wrote it. I5: no function here writes noreply or q. */
 #include "protocol/request.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/echo.h"
@@ -17,20 +20,24 @@ static uint8_t *put_unsigned(uint8_t *to, uint64_t number)
     return to + text_write_unsigned(to, number);
 }
 
+/* Scripts see the low 32 bits, as memcached reads them. As long as a script has not changed those, all 64 bits are sent, for the
+ * server to judge. */
 int64_t request_exptime(const struct request *r)
 {
     bool is_asked = r->exptime == (double)(int32_t)(uint32_t)(uint64_t)r->asked_exptime;
     return is_asked ? r->asked_exptime : (int64_t)r->exptime;
 }
 
+/* Versions disagree on what is in these fields: some refuse it, and leave the value in the stream. */
 bool request_store_is_odd(const struct request *r)
 {
     int64_t exptime = request_exptime(r);
     return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
 }
 
-/* memcached 1.6.45 takes the last word of any delete for its option, so that a key `noreply` would get no answer. The 0 is that of
- * the hold time that a delete once had: every version lets it stand there. All other lines end in numbers, or have no options. */
+/* memcached 1.6.45 takes the last word of any delete for its option, so a delete of the key `noreply` would get no answer. A 0
+ * behind the key avoids that: it is the hold time that a delete once had, and every version takes it. All other lines end in
+ * numbers, or have no options. */
 static bool has_hold(const struct request *r)
 {
     static const char word[] = "noreply";
@@ -50,6 +57,7 @@ static uint8_t *put_exptime(uint8_t *to, const struct request *r)
     return to + text_write_signed(to, request_exptime(r));
 }
 
+/* The only bytes that are copied as they came: words of commands that go to every server, such as `stats items`. */
 static uint8_t *put_words(uint8_t *to, const struct request *r)
 {
     if (r->args_len == 0) return to;
@@ -69,8 +77,9 @@ static uint8_t *put_flags_flag(uint8_t *to, const struct request *r)
     return to + text_write_unsigned(to, r->client_flags);
 }
 
-/* The flags as they came, in their order, but for q, which is ours, for k where the key is put into the answer here, and for T and
- * F, which the script may have changed. */
+/* The flags in their order, as they came. Exceptions: q, which moongate itself carries out; k, where echo.c adds the key to the
+ * response; T and F, which the script may have changed. An ms to which the script gave an exptime or flags gets a T or F at its
+ * end. */
 static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -92,9 +101,11 @@ static uint8_t *put_meta_flags(uint8_t *p, const struct request *r)
     return p;
 }
 
+/* By the command's shape, like request_parse. */
 size_t request_encode_line(const struct request *r, uint8_t *to)
 {
     const struct command_info *c = command_info(r->command_id);
+    assert(c->shape != SHAPE_LOCAL);
     uint8_t *p = put(to, c->text, c->text_len);
     if (c->shape == SHAPE_ADMIN) return (size_t)(put(put_words(p, r), "\r\n", 2) - to);
     if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) p = put_exptime(p, r);
@@ -116,5 +127,6 @@ size_t request_encode_line(const struct request *r, uint8_t *to)
     default: break;
     }
     p = put(p, "\r\n", 2);
+    assert((size_t)(p - to) <= request_line_room(r));
     return (size_t)(p - to);
 }

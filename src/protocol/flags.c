@@ -1,5 +1,12 @@
+/* Flags of meta commands. A server judges them, except where its judgement would do harm:
+ *
+ * - A flag of ms that the server refuses may leave the value in the server's stream (I10). So what no server takes is refused
+ *   here, with memcached's own error line. A flag on which servers disagree makes the request an odd one (META_ODD; see
+ *   dialect.c).
+ * - A flag that moongate acts on itself (q, b, k, O, T, F) must mean the same here and there. */
 #include "protocol/flags.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/line.h"
@@ -14,8 +21,9 @@
 #define ERROR_NUMERIC_DELTA        "CLIENT_ERROR invalid numeric delta value\r\n"
 #define ERROR_NUMERIC_INITIAL      "CLIENT_ERROR invalid numeric initial value\r\n"
 
-enum { META_TOKENS = 20 };
+enum { META_TOKENS = 20 }; /* words of a meta command's line, at most, as in memcached */
 
+/* Spaces in any number separate words. The text has no CR or LF: it ends where the line does. */
 bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **flag, size_t *len)
 {
     const uint8_t *p = *at;
@@ -27,7 +35,7 @@ bool request_next_flag(const uint8_t **at, const uint8_t *end, const uint8_t **f
     return *len > 0;
 }
 
-/* Notes what a flag means here; what it means to the server is the server's business, errors included. */
+/* Sets the bits of flags that moongate acts on. A T that is not a number is the server's to refuse. */
 static void note_flag(struct request *r, const uint8_t *flag, size_t len)
 {
     switch (*flag) {
@@ -42,9 +50,9 @@ static void note_flag(struct request *r, const uint8_t *flag, size_t len)
     }
 }
 
-/* --- flags of ms: a server that refuses one may leave the value in its stream, to be run as commands */
+/* --- flags of ms ------------------------------------------------------------------------------- */
 
-/* What memcached 1.6.18 takes; E and x came later, S is of 1.6.9 and before. */
+/* The letters that memcached 1.6.18 takes. E and x came later; S belongs to 1.6.9 and before. */
 static const char KNOWN[] = "CDFIJLMNOPRTbcfhklqstuv";
 
 static bool is_letter(uint8_t byte)
@@ -52,14 +60,14 @@ static bool is_letter(uint8_t byte)
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* What loose and strict readers take for the same number: digits alone, no more than needed. */
+/* A number that loose and strict readers understand alike: digits alone, and not more than 64 bits need. */
 static bool is_plain_unsigned(const uint8_t *at, size_t len)
 {
     uint64_t number;
     return len <= TEXT_NUMBER_ROOM && text_read_digits(at, len, &number);
 }
 
-/* The same of seconds, of which some keep 32 bits and some refuse more. */
+/* The same for seconds, of which some servers keep 32 bits and some refuse more. */
 static bool is_plain_seconds(const uint8_t *at, size_t len)
 {
     int64_t number;
@@ -68,11 +76,7 @@ static bool is_plain_seconds(const uint8_t *at, size_t len)
            number == (int32_t)number;
 }
 
-static bool is_mode(const uint8_t *at, size_t len)
-{
-    return len == 1 && memchr("AEPRS", *at, 5);
-}
-
+/* True when all servers that know `ms` understand the flag alike. */
 static bool is_plain_flag(const uint8_t *flag, size_t len)
 {
     switch (*flag) {
@@ -81,12 +85,12 @@ static bool is_plain_flag(const uint8_t *flag, size_t len)
     case 'J': return is_plain_unsigned(flag + 1, len - 1);
     case 'N':
     case 'R': return is_plain_seconds(flag + 1, len - 1);
-    case 'M': return is_mode(flag + 1, len - 1);
+    case 'M': return len == 2 && memchr("AEPRS", flag[1], 5); /* a mode: add, append, ... */
     default: return memchr(KNOWN, *flag, sizeof KNOWN - 1) != NULL;
     }
 }
 
-/* What no server takes for a number, in memcached's words; NULL where one may. */
+/* The error line for a flag whose number no server takes, in memcached's words; NULL where some server may take it. */
 static const char *refuse_number(struct request *r, const uint8_t *flag, size_t len)
 {
     int64_t number;
@@ -105,21 +109,22 @@ static const char *refuse_number(struct request *r, const uint8_t *flag, size_t 
     }
 }
 
-/* NULL, or what every server says to such a flag. What servers do not agree on makes the request an odd one. */
+/* The error line that every server has for such a flag, or NULL. A flag on which servers do not agree makes the request an odd
+ * one. */
 static const char *check_stored_flag(struct request *r, const uint8_t *flag, size_t len)
 {
     if (!is_letter(*flag)) return ERROR_FLAG;
     if (*flag == 'O') return len > OPAQUE_MAX ? ERROR_OPAQUE : NULL;
     const char *error = refuse_number(r, flag, len);
     if (error) return error;
-    if (*flag == 'F') r->meta |= META_FLAGS; /* it is written anew, as is T */
+    if (*flag == 'F') r->meta |= META_FLAGS; /* encode.c writes it again from client_flags */
     if (!is_plain_flag(flag, len)) r->meta |= META_ODD;
     return NULL;
 }
 
-/* --- all of them ------------------------------------------------------------------------------- */
+/* --- all flags --------------------------------------------------------------------------------- */
 
-/* Refuses what cannot be passed on, or would not be understood alike; NULL when there is nothing of it. */
+/* The error line for a flag that cannot be sent on, or that servers understand differently; else NULL. */
 static const char *check_flag(struct request *r, const uint8_t *flag, size_t len)
 {
     if (len > 1 && (*flag == 'b' || *flag == 'k'))
@@ -127,6 +132,7 @@ static const char *check_flag(struct request *r, const uint8_t *flag, size_t len
     return r->command_id == COMMAND_META_SET ? check_stored_flag(r, flag, len) : NULL;
 }
 
+/* One pass; a flag that was seen before is found by a bit for each byte. memcached's texts for a flag twice differ by command. */
 const char *request_take_flags(struct request *r, const uint8_t *text, size_t n, size_t tokens)
 {
     const uint8_t *at = text, *end = text + n, *flag;
@@ -136,7 +142,8 @@ const char *request_take_flags(struct request *r, const uint8_t *text, size_t n,
     for (const uint8_t *p = at; p < end; p++) {
         if (*p < ' ' || *p == 0x7f) return ERROR_FORMAT;
     }
-    tokens++; /* memcached counts the end of the line */
+    assert(n <= UINT16_MAX);
+    tokens++; /* memcached counts the end of the line, too */
     while (request_next_flag(&at, end, &flag, &len)) {
         if (++tokens > META_TOKENS) return ERROR_TOO_LONG;
         uint64_t bit = (uint64_t)1 << (*flag & 63);
@@ -177,6 +184,7 @@ size_t request_flags_without(const struct request *r, uint8_t letter, uint8_t *t
     return (size_t)(p - to);
 }
 
+/* For requests that share one call: each client gets the bytes of the same response. */
 bool request_echoes_alike(const struct request *a, const struct request *b)
 {
     const uint8_t *one, *other;

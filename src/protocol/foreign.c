@@ -1,3 +1,5 @@
+/* A client that speaks another protocol is misconfigured. Its operator looks for the reason in the log, which then names the
+ * protocol and the cure. The first bytes are enough; while there are too few of them, the result is UNSURE. */
 #include "protocol/foreign.h"
 
 #include <stdbool.h>
@@ -11,7 +13,7 @@ static enum foreign tls_or_none(const uint8_t *bytes, size_t n)
     return bytes[1] == TLS_MAJOR ? FOREIGN_TLS : FOREIGN_NONE;
 }
 
-/* An array of so many strings, as each of its requests is: `*1` and the end of the line. */
+/* Redis: each request is an array of strings, which begins with `*`, their number and the end of the line. */
 static enum foreign resp_or_none(const uint8_t *bytes, size_t n)
 {
     enum { DIGITS = 7 };
@@ -26,7 +28,7 @@ static enum foreign resp_or_none(const uint8_t *bytes, size_t n)
 struct method {
     const char *text;
     size_t len;
-    bool names_host; /* its target, where those of the others are a path, `*` or a URL */
+    bool names_host; /* its target is a host; the others have a path, `*` or a URL */
 };
 
 #define METHOD(text, names_host)                                                                   \
@@ -34,7 +36,7 @@ struct method {
         text, sizeof(text) - 1, names_host                                                         \
     }
 
-/* PRI: how HTTP/2 begins. */
+/* HTTP/2 begins with PRI. */
 static const struct method methods[] = {
     METHOD("GET", false),   METHOD("POST", false),   METHOD("HEAD", false),
     METHOD("PUT", false),   METHOD("DELETE", false), METHOD("OPTIONS", false),
@@ -58,6 +60,7 @@ static enum foreign method_or_none(const struct method *m, const uint8_t *bytes,
     return begins_target(m, bytes[m->len + 1]) ? FOREIGN_HTTP : FOREIGN_NONE;
 }
 
+/* A method that may still come true is UNSURE: GE may be GET. */
 static enum foreign http_or_none(const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {

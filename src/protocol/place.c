@@ -1,10 +1,17 @@
+/* I12: the same key may have copies on several servers, but a cas belongs to the one server that gave it, and an item that is
+ * made by a look is made on the server that was looked at. A policy that writes to several places, or reads from any of several,
+ * therefore sends such a request to one place, and sends the others what keeps their copies right: a plain set for a cas, a
+ * delete for an item that may be left stale. This file says which requests are such, and writes the others. The policies choose
+ * the places. */
 #include "protocol/place.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/flags.h"
 #include "protocol/value.h"
 
+/* By the flags' letters; what their tokens say does not matter. */
 unsigned request_meta_place(const struct request *r)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -24,13 +31,14 @@ unsigned request_meta_place(const struct request *r)
     return place;
 }
 
+/* strchr would also find the NUL, and this floor uses mem* only. */
 static bool is_among(uint8_t letter, const char *letters)
 {
     while (*letters && (uint8_t)*letters != letter) letters++;
     return *letters != '\0';
 }
 
-/* Copies r's flags but those letters to args, and lets *to have them. */
+/* Copies r's flags without those letters to args, and makes them the flags of *to. */
 static void leave_out(const struct request *r, const char *letters, struct request *to,
                       uint8_t *args)
 {
@@ -43,11 +51,12 @@ static void leave_out(const struct request *r, const char *letters, struct reque
         memcpy(p, flag, len);
         p += len;
     }
+    assert(p - args <= r->args_len);
     to->args_at = (uintptr_t)args;
     to->args_len = (uint16_t)(p - args);
 }
 
-/* An md of r's key with that flag (0: none), and b where the key goes as base64. */
+/* An md of r's key with that flag (0: none), and with b when the key is base64 on the wire. */
 static void make_delete(const struct request *r, char flag, struct request *to, uint8_t *args)
 {
     uint8_t *p = args;
@@ -59,16 +68,20 @@ static void make_delete(const struct request *r, char flag, struct request *to, 
     if (flag) *p++ = (uint8_t)flag;
     if (to->meta && flag) *p++ = ' ';
     if (to->meta) *p++ = 'b';
+    assert(p - args <= PLACE_ARGS_LEAST);
     to->args_at = (uintptr_t)args;
     to->args_len = (uint16_t)(p - args);
 }
 
+/* Without N a get is a get, and a miss a miss. */
 void request_without_making(const struct request *r, struct request *to, uint8_t *args)
 {
     *to = *r;
     leave_out(r, "N", to, args);
 }
 
+/* A place that holds a copy must not compare (its cas is another number), make or win. An ms with C and I may store a stale item
+ * where the cas differs; only that place knows whether it did, so the copies are deleted. */
 bool request_for_copies(const struct request *r, struct request *to, uint8_t *args)
 {
     const uint8_t *token;
@@ -92,8 +105,10 @@ bool request_for_copies(const struct request *r, struct request *to, uint8_t *ar
     }
 }
 
+/* md with I makes the item stale, and the next mg of it wins. */
 void request_hand_back(const struct request *r, struct request *to, uint8_t *args)
 {
+    assert(r->command_id == COMMAND_META_GET);
     make_delete(r, 'I', to, args);
 }
 

@@ -1,5 +1,43 @@
+/* The memcache text protocol, and why this floor is pure.
+ *
+ * Bytes go in; a status, a length and a struct come out. Nothing here reads a descriptor, allocates, logs or knows the time, so
+ * each function can be tried with every prefix of every input at the end of a page, by tests, fuzzers and tools that have no
+ * connection.
+ *
+ * How a request goes through
+ *
+ *   request_parse        this file: finds the line, splits it into tokens, and fills a struct request by the command's shape
+ *                        (command.h). Lines with a value go to store.c, flags of meta commands to flags.c.
+ *   the floors above     decide where it goes. A script may change key, exptime, flags and value of the struct.
+ *   request_encode_line  encode.c: writes a new line from the struct.
+ *   response_parse       response.c: frames what the server answers. value.c reads what is in it, echo.c repairs keys.
+ *
+ * dialect.c knows what a server of a given version does with a request, place.c which requests belong to one server.
+ *
+ * Whether a message is whole is the first question, each time from its first byte: AGAIN takes nothing and keeps no state. The
+ * caller comes back with more bytes. `need` says how many, once the length of the value is known, so a large value is parsed
+ * twice, not for each packet.
+ *
+ * The rules
+ *
+ * I4: a request is OK only when all of its line was checked and all of its value is there. Half of a request is never sent on, so
+ * a client that goes away in the middle of a value costs no server its connection.
+ *
+ * I5: noreply and q are read into the struct and never written again. Servers share connections among clients, so each request
+ * sent must have its response.
+ *
+ * I9: what memcached answers with an error line is REFUSED with the same line, and the client goes on. CLOSE is for the case in
+ * which nobody can tell where the next request begins.
+ *
+ * I10: a line is written from the parsed tokens, in one form for each number, and is never passed on as it came. Two readers may
+ * understand one odd line differently; both understand the plain line alike. Where that is not enough, as servers' versions
+ * differ, request_is_odd and request_is_rare say so, and dialect.c decides.
+ *
+ * What must never happen: a byte of a value is taken for a command, by moongate or by a server behind it. Most of the code that
+ * looks too careful here, the readings of store.c above all, is there for that. */
 #include "protocol/request.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/base64.h"
@@ -13,10 +51,8 @@
 #define ERROR_DECODING "CLIENT_ERROR error decoding key\r\n"
 #define ERROR_LINE     "CLIENT_ERROR line too long\r\n"
 
-enum {
-    BINARY_MAGIC = 0x80,
-    /* a client of the binary protocol would wait for its answer for ever */
-};
+/* The first byte of the binary protocol. Its clients do not understand an error line, and would wait for ever. */
+enum { BINARY_MAGIC = 0x80 };
 
 /* --- tokens ------------------------------------------------------------------------------------ */
 
@@ -26,6 +62,7 @@ struct request_parse line_refuse(const struct line *l, const char *error)
         .status = REQUEST_REFUSED, .consumed = l->consumed, .error = error};
 }
 
+/* Called for every line, with a constant: no assertion. */
 void line_take(struct line *l, size_t most)
 {
     const uint8_t *at = l->rest;
@@ -47,6 +84,7 @@ static bool token_is(const struct token *t, const char *text)
 
 bool line_ends_in_noreply(const struct line *l)
 {
+    assert(l->tokens > 0);
     return token_is(&l->token[l->tokens - 1], "noreply");
 }
 
@@ -64,15 +102,15 @@ bool line_take_exptime(struct request *r, const uint8_t *at, size_t len)
     return true;
 }
 
-/* --- requests that are there ------------------------------------------------------------------- */
+/* --- keys -------------------------------------------------------------------------------------- */
 
-/* A byte that is no plain one, which are most of them. */
+/* A first, fast test: nearly all bytes of keys pass it. */
 static bool is_unusual(uint8_t byte)
 {
     return byte <= ' ' || byte == 0x7f;
 }
 
-/* Servers keep control bytes in keys as they are; NUL ends a key for some, CR and LF the line. */
+/* Servers take control bytes in keys as they are. NUL ends a key for some of them, CR and LF end the line. */
 static bool may_be_in_key(uint8_t byte, bool strict)
 {
     return !strict && byte != '\0' && byte != ' ' && byte != '\r' && byte != '\n';
@@ -99,6 +137,7 @@ bool request_put_key(struct request *r, const uint8_t *key, size_t len, bool str
     return true;
 }
 
+/* Such requests may be sent twice, or to several servers, and the first response wins. */
 bool request_only_reads(const struct request *r)
 {
     if (r->command_id != COMMAND_META_GET)
@@ -106,7 +145,7 @@ bool request_only_reads(const struct request *r)
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
     size_t len;
     while (request_next_flag(&at, end, &flag, &len)) {
-        /* make one where there is none, its cas id, win the right to fill it, its time */
+        /* N makes an item where there is none, E sets its cas, R wins the right to renew it, T sets its time. */
         if (*flag == 'N' || *flag == 'E' || *flag == 'R' || *flag == 'T') return false;
     }
     return true;
@@ -126,7 +165,8 @@ bool request_next_key(const uint8_t **at, const uint8_t *end, struct request *r)
     return p > first;
 }
 
-/* Counts the keys and finds the first; false when one is not valid. One pass over the bytes, as a get may have many. */
+/* Counts the keys and finds the first; false when one is not valid. One pass over the bytes, as a get may have very many keys,
+ * and request_next_key need not check them again. */
 static bool count_keys(const struct line *l, struct token *key, uint32_t *count)
 {
     const uint8_t *p = l->rest, *end = l->end;
@@ -143,6 +183,8 @@ static bool count_keys(const struct line *l, struct token *key, uint32_t *count)
     return true;
 }
 
+/* A get of one key is a whole request. One of several keys says where they are; the caller takes them one by one, as each may go
+ * to another server. */
 static struct request_parse parse_retrieve(struct line *l, struct request *r)
 {
     bool touches = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
@@ -167,6 +209,7 @@ static struct request_parse parse_retrieve(struct line *l, struct request *r)
 
 /* --- delete incr decr touch -------------------------------------------------------------------- */
 
+/* `delete key [0] [noreply]`: older clients send the hold time that a delete once had; only 0 is taken, as in memcached. */
 static struct request_parse parse_delete(const struct line *l, struct request *r)
 {
     struct request_parse p = {.status = REQUEST_OK, .consumed = l->consumed, .keys = 1};
@@ -180,6 +223,7 @@ static struct request_parse parse_delete(const struct line *l, struct request *r
     return line_take_key(l, r, &l->token[1]) ? p : line_refuse(l, ERROR_FORMAT);
 }
 
+/* `incr key delta [noreply]`, `touch key exptime [noreply]` */
 static struct request_parse parse_arithmetic_or_touch(const struct line *l, struct request *r)
 {
     struct request_parse p = {.status = REQUEST_OK, .consumed = l->consumed, .keys = 1};
@@ -194,6 +238,7 @@ static struct request_parse parse_arithmetic_or_touch(const struct line *l, stru
 
 /* --- mg ms md ma me ---------------------------------------------------------------------------- */
 
+/* Flags before the key: they say whether the key is base64. */
 const char *line_take_meta(const struct line *l, struct request *r)
 {
     if (l->end - l->rest > LINE_MAX_BYTES) return ERROR_FORMAT;
@@ -225,7 +270,7 @@ static struct request_parse parse_meta(struct line *l, struct request *r)
     return error ? line_refuse(l, error) : p;
 }
 
-/* Commands that are not about a key: their words are looked at by who answers them. */
+/* Commands that are not about a key. The code that answers them looks at their words. */
 static struct request_parse parse_words(struct line *l, struct request *r)
 {
     const uint8_t *words = l->rest;
@@ -238,6 +283,7 @@ static struct request_parse parse_words(struct line *l, struct request *r)
 
 bool request_decode_key(struct request *r, uint8_t *to)
 {
+    assert(r->meta & META_BASE64 && r->key_len <= KEY_MAX);
     size_t len = base64_decode((const uint8_t *)r->key_at, r->key_len, to);
     r->key_at = (uintptr_t)to;
     r->key_len = (uint16_t)len;
@@ -246,6 +292,7 @@ bool request_decode_key(struct request *r, uint8_t *to)
 
 size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len, uint8_t *to)
 {
+    assert(len <= KEY_MAX);
     if (r->meta & META_BASE64) return base64_encode(key, len, to);
     if (len) memcpy(to, key, len); /* a request for all servers has no key */
     return len;
@@ -253,6 +300,7 @@ size_t request_wire_key(const struct request *r, const uint8_t *key, size_t len,
 
 /* --- any line ---------------------------------------------------------------------------------- */
 
+/* By a search through the table: the commands that are used most are first in it. */
 static unsigned find_command(const struct token *t)
 {
     for (unsigned i = COMMAND_NONE + 1; i < COMMAND_COUNT; i++) {
@@ -262,13 +310,15 @@ static unsigned find_command(const struct token *t)
     return COMMAND_NONE;
 }
 
-/* A browser, or a request smuggled through one: never anything to serve. */
+/* A browser's request, or one that was smuggled through a browser: its other lines may look like commands, so none of it is
+ * served. */
 static bool is_http(const struct line *l)
 {
     const struct token *t = &l->token[l->tokens - 1];
     return t->len >= 5 && memcmp(t->at, "HTTP/", 5) == 0;
 }
 
+/* memcached takes a get or gets of any length, behind at most 100 spaces. */
 static bool may_be_long(const uint8_t *bytes, size_t len)
 {
     size_t spaces = 0;
@@ -278,7 +328,8 @@ static bool may_be_long(const uint8_t *bytes, size_t len)
     return spaces <= 100 && n > 5 && (memcmp(p, "get ", 4) == 0 || memcmp(p, "gets ", 5) == 0);
 }
 
-/* A get that is too long is told so: that bound is ours, not memcached's. */
+/* I6: a line without an end is kept up to a bound. A get that is too long gets an error line, as that bound is not
+ * memcached's. */
 static struct request_parse parse_endless(const uint8_t *bytes, size_t len, struct request *r)
 {
     if (len <= LINE_MAX_BYTES) return (struct request_parse){.status = REQUEST_AGAIN};
@@ -291,12 +342,12 @@ static struct request_parse parse_endless(const uint8_t *bytes, size_t len, stru
 struct request_parse request_parse(const uint8_t *bytes, size_t len,
                                    const struct request_rules *rules, struct request *r)
 {
-    struct line l; /* whose tokens are not worth being zeroed each time */
+    struct line l; /* not zeroed: that would cost more than the rest of a short line */
     if (len > 0 && bytes[0] == BINARY_MAGIC) return (struct request_parse){.status = REQUEST_CLOSE};
     const uint8_t *newline = memchr(bytes, '\n', len);
     if (!newline) return parse_endless(bytes, len, r);
     memset(r, 0, sizeof *r);
-    l.consumed = (size_t)(newline - bytes) + 1;
+    l.consumed = (size_t)(newline - bytes) + 1; /* a line ends in LF, or in CR LF */
     l.end = l.consumed > 2 && newline[-1] == '\r' ? newline - 1 : newline;
     l.start = l.rest = bytes;
     l.rules = rules;

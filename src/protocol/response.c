@@ -1,16 +1,24 @@
+/* Framing what a server sends: one line, or one VALUE or VA line with its data.
+ *
+ * I3: responses have no number that says which call they answer; only their order does. So one byte too many or too few gives
+ * every later client somebody else's response (I2). This parser therefore takes exactly the forms that memcached writes, and
+ * nothing near them: CRLF, plain digits, known words. Anything else is INVALID, and the caller closes the connection.
+ *
+ * I9: an error line is a response like any other. It ends its call, not the connection; dialect.c says when it does both. */
 #include "protocol/response.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "protocol/request.h"
 #include "protocol/text.h"
 
-/* Lines that say all they mean, and beginnings of lines that say more. */
+/* Whole lines, and beginnings of lines that have more behind them. */
 static const struct {
     const char *text;
     uint8_t len;
-    bool more; /* anything may follow */
+    bool more; /* anything may stand behind it */
     enum response_kind kind;
 } texts[] = {
 #define LINE(text, more, kind)                                                                     \
@@ -46,7 +54,7 @@ static const struct {
 #undef LINE
 };
 
-/* The kind of a line that is not a VALUE; 0 when it is no response. */
+/* The kind of a line that is neither VALUE nor VA; 0 when it is not a response. */
 static unsigned classify(const uint8_t *line, size_t len)
 {
     uint64_t number;
@@ -58,7 +66,8 @@ static unsigned classify(const uint8_t *line, size_t len)
     return text_read_digits(line, len, &number) ? RESPONSE_NUMBER : 0;
 }
 
-/* Takes ` digits` off the front of *at. */
+/* Reads ` digits` at *at, and moves *at behind them. The first digits cannot overflow; a number with more of them is read once
+ * more. */
 static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 {
     const uint8_t *p = *at;
@@ -73,18 +82,19 @@ static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number
     return digits > TEXT_DIGITS_SAFE ? text_read_digits(first, digits, number) : digits > 0;
 }
 
-/* The value of a VALUE or VA line that ends at `end`: `length` bytes and CRLF behind its own. */
+/* The data of a VALUE or VA line that ends at `end`: behind its CRLF `length` bytes and another CRLF. */
 static enum response_status take_data(const uint8_t *end, size_t len, size_t length,
                                       struct response *r)
 {
     size_t whole = (size_t)(end + 2 - r->bytes) + length + 2;
+    assert(whole > length);
     r->need = whole;
     if (len < whole) return RESPONSE_AGAIN;
     r->len = whole;
     return memcmp(r->bytes + whole - 2, "\r\n", 2) == 0 ? RESPONSE_DONE : RESPONSE_INVALID;
 }
 
-/* `VALUE key flags bytes[ cas]`, and then its data. end: behind the line's last byte before CRLF. */
+/* `VALUE key flags bytes[ cas]`, and then its data. end: where the line's CRLF stands. */
 static enum response_status parse_value(const uint8_t *end, size_t len, size_t max_value,
                                         struct response *r)
 {
@@ -102,7 +112,7 @@ static enum response_status parse_value(const uint8_t *end, size_t len, size_t m
     return take_data(end, len, length, r);
 }
 
-/* The flags of an answer to a meta command: where its key and its opaque are. */
+/* Finds the key and the opaque among the flags of a response to a meta command: the caller compares them with the call's. */
 static void find_meta_flags(const uint8_t *at, const uint8_t *end, struct response *r)
 {
     const uint8_t *flag;
@@ -141,6 +151,8 @@ static void find_debug_key(const uint8_t *end, struct response *r)
     r->rest = p;
 }
 
+/* The longest line has RESPONSE_LINE_MAX bytes: a server that sends more without an end is not waited for (I6). VALUE and VA come
+ * first, as they are nearly all of what is read. */
 enum response_status response_parse(const uint8_t *bytes, size_t len, size_t max_value,
                                     struct response *r)
 {

@@ -1,4 +1,13 @@
-/* Requests with a value. Which bytes are a value and which are the next request must never be a guess: see the readings. */
+/* Requests with a value. Which bytes are the value and which are the next request must never be a guess.
+ *
+ * A client sends the value behind the line without waiting for an answer. When the line is refused, the value is still coming. If
+ * it were parsed as requests, a user whose text the application caches could send commands. One client's connection carries the
+ * requests of many users, so a wrong guess would harm others than the one who caused it.
+ *
+ * So when a line is refused, every reading of it is tried that a server or a client may have had in mind (struct readings). Where
+ * all readings agree on the length, that many bytes are discarded and the client goes on (I9). Where they do not, the connection
+ * is closed (I10). Where no reading has a length, there is no value. */
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/line.h"
@@ -11,13 +20,14 @@
 
 enum { LENGTH_MAX = INT32_MAX - 2 };
 
-/* What a token says as a length. */
+/* A token, read as a length. */
 enum length_kind {
-    LENGTH_NONE,    /* it is none */
-    LENGTH_GOOD,    /* so many bytes */
-    LENGTH_ENDLESS, /* more than anybody can swallow */
+    LENGTH_NONE,    /* it is not a length */
+    LENGTH_GOOD,    /* a number of bytes */
+    LENGTH_ENDLESS, /* more than LENGTH_MAX: too many to discard */
 };
 
+/* As memcached reads it, so `-0` and `+5` are lengths, too. */
 static enum length_kind read_length(const uint8_t *at, size_t len, size_t *length)
 {
     int64_t n;
@@ -27,15 +37,16 @@ static enum length_kind read_length(const uint8_t *at, size_t len, size_t *lengt
     return n > LENGTH_MAX ? LENGTH_ENDLESS : LENGTH_GOOD;
 }
 
-/* --- refused, and what becomes of the value ---------------------------------------------------- */
+/* --- refused lines and their values ------------------------------------------------------------ */
 
-/* A line that is refused may be read in more than one way: a word too many may be a part of a key with spaces, or stand behind the
- * length. Each reading says where the value ends, and so where the next request begins. */
+/* The lengths that a refused line may have meant. A word too many may be a part of a key with spaces, or stand behind the length.
+ * Each reading says where the value ends, and so where the next request begins. */
 struct readings {
-    unsigned n; /* 2: more than one */
-    size_t length;
+    unsigned n;    /* 0: no value; 1: one length; 2: more than one, or one that is too large */
+    size_t length; /* n == 1 */
 };
 
+/* Adds what the word says, if it is a number at all. */
 static void add_reading(struct readings *w, const uint8_t *at, size_t len)
 {
     size_t length = 0;
@@ -47,19 +58,19 @@ static void add_reading(struct readings *w, const uint8_t *at, size_t len)
         *w = (struct readings){1, length};
 }
 
-/* No byte that a reading takes for a value is run as a command: where all agree the value is swallowed, else the client must
- * begin anew. Either way the error does not wait for the value. */
+/* No byte that one reading takes for a value is run as a command. The error is sent at once and does not wait for the value. */
 static struct request_parse refuse(const struct line *l, const struct readings *w,
                                    const char *error)
 {
     struct request_parse p = line_refuse(l, error);
+    assert(w->n <= 2 && w->length <= LENGTH_MAX);
     if (w->n == 1) p.swallow = w->length + 2;
     if (w->n > 1) p.status = REQUEST_CLOSE;
     return p;
 }
 
-/* Two spaces behind the command: the key may be an empty one, so that all else, which begins with that many numbers, stands a
- * place further to the left. */
+/* Two spaces behind the command: the key may be empty, so that all other words, of which the first `numbers` are numbers, stand
+ * one place further to the left. */
 static bool has_empty_key(const struct line *l, size_t numbers)
 {
     const uint8_t *behind = l->token[0].at + l->token[0].len;
@@ -72,7 +83,7 @@ static bool has_empty_key(const struct line *l, size_t numbers)
     return true;
 }
 
-/* How many words the line has, but for a noreply at its end. */
+/* The number of words of the line, without a noreply at its end. */
 static size_t count_words(const struct line *l)
 {
     const uint8_t *at = l->start, *word;
@@ -83,7 +94,8 @@ static size_t count_words(const struct line *l)
     return n - noreply;
 }
 
-/* Of the words from where the length stands on: a key with spaces pushes it there. The last word of a cas is its id. */
+/* Each word from the length's place on may be the length, as a key with spaces pushes it to the right. The last word of a cas is
+ * its number. */
 static struct request_parse refuse_store(const struct line *l, const struct request *r,
                                          const char *error)
 {
@@ -97,8 +109,8 @@ static struct request_parse refuse_store(const struct line *l, const struct requ
     return refuse(l, &w, error);
 }
 
-/* Flags are never numbers: a number among them is a length that a key with spaces pushed there, or has nothing to do there. The ms
- * of memcached 1.6.9 and before has its length in a flag S. */
+/* No flag is a number, so a number among the flags may be the length, pushed there by a key with spaces. The ms of memcached
+ * 1.6.9 and before has its length in a flag S. */
 static struct request_parse refuse_meta(const struct line *l, const char *error)
 {
     struct readings w = {0};
@@ -114,9 +126,11 @@ static struct request_parse refuse_meta(const struct line *l, const char *error)
     return refuse(l, &w, error);
 }
 
-/* memcached drops what a set would have replaced, so that nobody goes on reading the old value. */
+/* As memcached does, the old value of a set that is too large is deleted: the application has replaced it, so it must not be read
+ * again. */
 static struct request_parse refuse_large(const struct line *l, size_t length, struct request *r)
 {
+    assert(length > l->rules->max_value && length <= LENGTH_MAX);
     struct request_parse p = line_refuse(l, ERROR_TOO_LARGE);
     p.swallow = length + 2;
     p.drop = r->command_id == COMMAND_SET || r->command_id == COMMAND_META_SET;
@@ -124,11 +138,14 @@ static struct request_parse refuse_large(const struct line *l, size_t length, st
     return p;
 }
 
-/* --- taken ------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------ */
 
+/* I4: OK only when all of the value and its CRLF are there. A value with another end has another length: it is refused, and
+ * nothing of it is sent. */
 static struct request_parse take_value(const struct line *l, size_t len, size_t length,
                                        struct request *r)
 {
+    assert(length <= l->rules->max_value);
     size_t whole = l->consumed + length + 2;
     if (len < whole) return (struct request_parse){.status = REQUEST_AGAIN, .need = whole};
     const uint8_t *value = l->start + l->consumed;
@@ -142,8 +159,8 @@ static struct request_parse take_value(const struct line *l, size_t len, size_t 
     return p;
 }
 
-/* A number too many behind the length, `set a 1 0 0 5`, may be the length of a key with a space. That the value does not end where
- * the first one says speaks for it, so what follows may be a value, and the client must begin anew. */
+/* In `set a 1 0 0 5` the number too many may be the length, behind a key with a space. When the value does not end where the
+ * first length says, that is likely; what follows may then be a value, and the connection must be closed. */
 static bool may_have_other_length(const struct line *l, size_t fixed, size_t length)
 {
     struct readings w = {1, length};
@@ -152,6 +169,7 @@ static bool may_have_other_length(const struct line *l, size_t fixed, size_t len
     return w.n > 1;
 }
 
+/* Reads all arguments, also behind a bad one: what they hold decides what a refused line may have meant. */
 static bool take_arguments(struct request *r, const struct line *l)
 {
     const struct token *flags = &l->token[2], *exptime = &l->token[3], *cas = &l->token[5];
@@ -163,6 +181,8 @@ static bool take_arguments(struct request *r, const struct line *l)
     return good;
 }
 
+/* In memcached's order: the number of words, the numbers, the size, the value. A noreply counts from here on, as memcached
+ * answers a line with too many words even so. */
 struct request_parse store_parse(struct line *l, size_t len, struct request *r)
 {
     size_t fixed = r->command_id == COMMAND_CAS ? 6 : 5, length = 0;

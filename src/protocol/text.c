@@ -1,5 +1,8 @@
+/* Two readers of numbers. A client's number is read as memcached reads it, so that moongate refuses exactly what memcached
+ * refuses. A server's number is read strictly (text_read_digits): any other form means that the stream is out of step. */
 #include "protocol/text.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool is_space(uint8_t c)
@@ -12,7 +15,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* Sign and magnitude of a number; false when there are no digits, more than 64 bits, or something behind them. */
+/* Sign and magnitude of a number; false without digits, with more than 64 bits, or with anything but white space behind them. */
 static bool read_magnitude(const uint8_t *at, size_t len, bool *negative, uint64_t *magnitude)
 {
     const uint8_t *end = at + len;
@@ -39,6 +42,8 @@ bool text_read_signed(const uint8_t *at, size_t len, int64_t *out)
     return true;
 }
 
+/* memcached reads with strtoull(3), which wraps a negative number, and then refuses what is negative. In effect `-0` passes, and
+ * so does a number so far below zero that it wraps to a small one. */
 bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out)
 {
     bool negative;
@@ -50,6 +55,7 @@ bool text_read_unsigned(const uint8_t *at, size_t len, uint64_t *out)
     return true;
 }
 
+/* On the path of every value: the first 19 digits are read without a check for overflow. */
 bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out)
 {
     uint64_t n = 0;
@@ -68,6 +74,7 @@ bool text_read_digits(const uint8_t *at, size_t len, uint64_t *out)
     return true;
 }
 
+/* One digit is the most common number: flags, exptime, a short length. */
 size_t text_write_unsigned(uint8_t *to, uint64_t number)
 {
     if (number < 10) {
@@ -77,6 +84,7 @@ size_t text_write_unsigned(uint8_t *to, uint64_t number)
     uint8_t digits[TEXT_NUMBER_ROOM];
     size_t n = 0;
     for (; number > 0; number /= 10) digits[n++] = (uint8_t)('0' + number % 10);
+    assert(n <= TEXT_NUMBER_ROOM);
     for (size_t i = 0; i < n; i++) to[i] = digits[n - 1 - i];
     return n;
 }

@@ -1,11 +1,15 @@
+/* Most responses are passed on as they came, and nobody reads more of them than response_parse did. This file is for those that a
+ * policy or a script reads: flags, cas, number, time left. Here the response is known to be well framed, so a number that is not
+ * there reads as 0 and is not an error. */
 #include "protocol/value.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/request.h"
 #include "protocol/text.h"
 
-/* The number behind the space at *at; moves *at behind it. */
+/* The number behind the space at *at, or 0; moves *at behind it. */
 static uint64_t next_number(const uint8_t **at, const uint8_t *end)
 {
     uint64_t number = 0;
@@ -15,12 +19,14 @@ static uint64_t next_number(const uint8_t **at, const uint8_t *end)
     return number;
 }
 
+/* Where the line ends: at its CRLF. */
 static const uint8_t *line_end(const struct response *r)
 {
     const uint8_t *end = memchr(r->bytes, '\r', r->len);
     return end ? end : r->bytes + r->len;
 }
 
+/* t-1: the item never expires. */
 static int64_t read_ttl(const uint8_t *at, size_t len)
 {
     uint64_t seconds = 0;
@@ -45,8 +51,10 @@ static void read_meta_flags(struct response_value *v, const uint8_t *at, const u
     }
 }
 
+/* A VALUE has its numbers in a fixed order; a meta response has letters in the order of the request. */
 struct response_value response_read(const struct response *r)
 {
+    assert(r->bytes && r->len > 0);
     struct response_value v = {.ttl = -2};
     const uint8_t *end = line_end(r), *at = r->rest;
     if (r->kind == RESPONSE_VALUE) {
@@ -82,7 +90,7 @@ bool response_find_flag(const struct response *r, uint8_t letter, const uint8_t 
     return false;
 }
 
-/* --- with other contents ----------------------------------------------------------------------- */
+/* --- the same response with other contents ----------------------------------------------------- */
 
 static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
 {
@@ -98,6 +106,7 @@ static uint8_t *put_number(uint8_t *to, char before, uint64_t number)
 
 bool response_has_cas(const struct response *r)
 {
+    assert(r->kind == RESPONSE_VALUE);
     const uint8_t *end = line_end(r), *at = r->rest;
     next_number(&at, end);
     next_number(&at, end);
@@ -130,12 +139,18 @@ static uint8_t *put_meta_flags(uint8_t *to, const struct response_value *v, cons
     return to;
 }
 
+/* Each number that is replaced may become a longer one: the length and two more of a VALUE, the length and any flag of a meta
+ * response. A server may send a flag more than once, so the flags are counted. */
 size_t response_rewrite_room(const struct response *r, const struct response_value *v)
 {
-    enum { NUMBERS = 4 * 21 };
-    return r->len + v->len + NUMBERS;
+    const uint8_t *at = r->bytes + 2, *end = line_end(r), *flag;
+    size_t numbers = 3, len;
+    if (r->kind != RESPONSE_VALUE)
+        while (request_next_flag(&at, end, &flag, &len)) numbers++;
+    return r->len + v->len + numbers * (TEXT_NUMBER_ROOM + 1);
 }
 
+/* Line first, then the data, then what followed them: CRLF, and END where it is a part of the response. */
 size_t response_rewrite(const struct response *r, const struct response_value *v, uint8_t *to)
 {
     const uint8_t *begin = to, *end = line_end(r), *at = r->bytes + 2;
@@ -157,5 +172,6 @@ size_t response_rewrite(const struct response *r, const struct response_value *v
         tail = old.at + old.len;
     }
     to = put(to, tail, (size_t)(r->bytes + r->len - tail));
+    assert((size_t)(to - begin) <= response_rewrite_room(r, v));
     return (size_t)(to - begin);
 }

@@ -7,7 +7,7 @@
 
 enum { ABSOLUTE_FROM = 60 * 60 * 24 * 30 }; /* longer exptimes are moments: seconds since 1970 */
 
-/* Seconds that an exptime gives a key to live; 0: for ever; below 0: it is gone at once. */
+/* Seconds that an item with this exptime lives; 0: for ever; below 0: it is gone at once. */
 static double life_of(double exptime)
 {
     if (exptime <= ABSOLUTE_FROM) return exptime;
@@ -15,14 +15,14 @@ static double life_of(double exptime)
     return left > 0 ? left : -1;
 }
 
-/* What a client lets die at once is never given a life. */
+/* An item that the client wants gone at once is never given a life. */
 static bool is_to_change(const struct route_options *o, double exptime)
 {
     double life = life_of(exptime);
     return life >= 0 && (!o->cap || life == 0 || life > o->seconds);
 }
 
-/* The flag N: how long lives what mg and ma make where nothing is. It stands in their flags alone. */
+/* The flag N: how long an item lives that mg or ma make where there is none. It is not in r->exptime, only among the flags. */
 static void change_made(struct turn *t, const struct route_options *o, struct request *r)
 {
     enum { NUMBER_ROOM = 16 };
@@ -39,7 +39,7 @@ static void change_made(struct turn *t, const struct route_options *o, struct re
     r->args_len = (uint16_t)n;
 }
 
-/* Commands without an exptime are sent as they are: nothing of it is in their lines. */
+/* Another exptime: `seconds`, or at most that (cap). Commands whose lines have no exptime are not changed by r->exptime. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_options *o = &route->options;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,8 +6,8 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* By the key's hash, over children of any sort: what pools do with servers. The salt is put behind what is hashed, as in
- * mcrouter. */
+/* By the key's hash, over children of any sort, with the selectors that pools use for servers. The salt is put behind the bytes
+ * that are hashed, as in mcrouter. */
 enum { SALT, TAG, STOP, NAMES }; /* words */
 enum { SALT_MAX = 256 };
 
@@ -41,6 +42,7 @@ static struct selector_server *servers_of(const struct route_word *words, uint32
     return servers;
 }
 
+/* Checked before a route is made, because a route that exists must be able to choose. */
 const char *choose_hash_refuses(const struct route_options *o, const struct route_word *words,
                                 uint32_t n)
 {
@@ -62,6 +64,8 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     selector_init(&state->selector, &settings, servers, n - NAMES);
     free(servers);
     free(names);
+    assert(words[SALT].len <= SALT_MAX && words[TAG].len <= sizeof state->part.hash_tag &&
+           words[STOP].len < sizeof state->part.hash_stop);
     state->salt_len = words[SALT].len;
     memcpy(state->salt, words[SALT].text, words[SALT].len);
     memcpy(state->part.hash_tag, words[TAG].text, words[TAG].len);
@@ -74,6 +78,7 @@ static void release(struct route_state *state)
     selector_release(&state->selector);
 }
 
+/* The salt goes behind the part, so keys that have the part in common stay together with any salt. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_state *state = route->state;

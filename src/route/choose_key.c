@@ -1,10 +1,12 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* Another key: something before it, behind it, or in the place of its beginning. */
+/* Another key: bytes before it, behind it, or in place of its beginning. The new key lies in the turn's arena; the client is
+ * still shown its own (request_put_key). Where the new key would not be valid, the second child gets the request unchanged. */
 struct part {
     uint8_t *bytes;
     size_t len;
@@ -25,6 +27,7 @@ static struct part part_of(const struct route_word *word)
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
     struct route_state *state = generation_make_state(route, sizeof *state);
+    assert(n == 3);
     state->looked_for = part_of(&words[0]);
     state->put = part_of(&words[1]);
     state->suffix = part_of(&words[2]);

@@ -1,7 +1,8 @@
 #include "protocol/place.h"
 #include "route/chooser.h"
 
-/* The second child for requests that belong to one place. */
+/* I12: the second child for requests that belong to one place, so that a script can keep them from policies that spread
+ * requests. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     return request_has_place(r);

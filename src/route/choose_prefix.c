@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,9 +6,10 @@
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* By the key's beginning. Entries are sorted by their bytes; `first` says where those of a first byte begin. The longest prefix of
- * a key is found in one binary search: it is the last entry that is not behind the key, or one of the entries that are prefixes of
- * that one, which are linked. */
+/* By the key's beginning. Entries are sorted by their bytes; `first` says where those with a given first byte begin. The
+ * longest prefix of a key is found with one binary search. All prefixes of a key sort before it or equal to it, and what stands
+ * between the longest of them and the key begins with that one. So the last entry that does not sort behind the key is the
+ * longest prefix, or begins with it; and each entry links to the longest other entry that is a prefix of it. */
 struct entry {
     uint64_t head; /* its first bytes, see head_of: most comparisons end there */
     const uint8_t *bytes;
@@ -91,6 +93,7 @@ static void index_entries(struct route_state *state)
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
     size_t bytes = 1;
+    assert(n >= PREFIXES);
     for (uint32_t i = 0; i < n; i++) bytes += words[i].len;
     struct route_state *state =
         generation_make_state(route, sizeof *state + sizeof state->entries[0] * n);
@@ -104,6 +107,7 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     state->anchor_len = (uint32_t)words[ANCHOR].len;
     for (uint32_t i = 0; i < state->n; i++) {
         const struct route_word *word = &words[PREFIXES + i];
+        assert(word->len > 0 && word->child < route->children_n);
         state->entries[i] = (struct entry){.head = head_of((const uint8_t *)word->text, word->len),
                                            .bytes = copy(&to, word),
                                            .len = (uint32_t)word->len,
@@ -149,6 +153,7 @@ static uint32_t by_longest(const struct route_state *state, const uint8_t *key, 
     return at < 0 ? 0 : state->entries[at].child;
 }
 
+/* For parts of keys: an entry must be all of it. */
 static uint32_t by_whole(const struct route_state *state, const uint8_t *key, size_t len)
 {
     int32_t at = last_up_to(state, key, len);
@@ -176,6 +181,7 @@ static uint32_t by_part(const struct route_state *state, uint32_t parts, const u
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const uint8_t *key = (const uint8_t *)r->key_at;
+    assert(r->key_len > 0); /* its first byte is the index */
     switch (route->options.match) {
     case MATCH_PREFIX: return by_longest(route->state, key, r->key_len);
     case MATCH_WHOLE: return by_whole(route->state, key, r->key_len);

@@ -4,7 +4,8 @@
 #include "protocol/place.h"
 #include "route/chooser.h"
 
-/* Any child, each time anew; but for requests that belong to one place, always the same one of a key. */
+/* Any child, drawn for each request. I12: requests that belong to one place are not drawn: their key chooses, so that a cas is
+ * compared where it was shown. */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     if (request_has_place(r))

@@ -1,8 +1,10 @@
+#include <assert.h>
 
 #include "route/chooser.h"
 #include "route/generation.h"
 
-/* Token buckets: each request of a class takes a token of that class's bucket, which is filled at its rate up to its burst. */
+/* Token buckets, in each worker: a command may have one, and several commands may share it. Each request takes a token; a
+ * bucket fills at its rate, up to its burst, whenever it is looked at. */
 struct bucket {
     double rate, burst, tokens;
     double filled; /* when, as turn->now */
@@ -23,6 +25,7 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     for (unsigned i = 0; i < COMMAND_COUNT; i++) state->bucket_of[i] = NO_BUCKET;
     for (uint32_t i = 0; i < n; i++) {
         const struct route_word *word = &words[i];
+        assert(word->command < COMMAND_COUNT && word->child < n);
         state->bucket_of[word->command] = (uint8_t)word->child;
         state->buckets[word->child] =
             (struct bucket){.rate = word->number, .burst = word->burst, .tokens = word->burst};

@@ -3,7 +3,7 @@
 #include "placement/hash.h"
 #include "route/chooser.h"
 
-/* Where keys lie between 0 and 1; a seed of its own, so that pools spread such keys like all others. */
+/* The place of a key between 0 and 1. Pools hash without this seed, so they spread the keys of a part as evenly as all keys. */
 static double place_of(const struct request *r)
 {
     static const uint64_t seed = 0x6d6f6f6e67617465;
@@ -11,7 +11,7 @@ static double place_of(const struct request *r)
     return (double)(hash >> 11) * 0x1p-53;
 }
 
-/* The second child for keys whose place is in [least, most), and of their requests for a share. */
+/* The second child, for a share of the requests whose key has its place in [least, most). */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_options *o = &route->options;

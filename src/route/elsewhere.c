@@ -1,3 +1,11 @@
+/* I12: a cas number comes from one server's counter, and means nothing to another server. A client that was shown the cas of a
+ * gutter pool's item, and compares it later at the first server, could overwrite a value that it has never seen. So a policy
+ * with several children says which one is the place of such requests, and shows any other child's cas as PLACE_NO_CAS, which no
+ * item has.
+ *
+ * The same goes for the right to renew an item (a recache win): a server gives it to one client until the item is stored. Where
+ * a policy asks several servers and shows one answer, the wins in the other answers would be lost, and nobody would renew those
+ * items; so they are handed back. */
 #include "route/elsewhere.h"
 
 #include <assert.h>
@@ -29,7 +37,7 @@ void elsewhere_hand_back(struct flow *flow, uint32_t place)
 {
     uint8_t args[PLACE_ARGS_LEAST];
     struct request back;
-    assert(flow_is_finished(flow));
+    assert(flow_is_finished(flow) && flow->kept->r.command_id == COMMAND_META_GET);
     request_hand_back(&flow->kept->r, &back, args);
     run(flow, place, &back);
 }

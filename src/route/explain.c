@@ -1,3 +1,6 @@
+/* An explanation must say what would happen, so it is made by what makes it happen: the request is parsed as a client's is, the
+ * router decides for it in a slot of its own, choosers rewrite it, and the pool chooses. Only the last step, the call, is left
+ * out. A script cannot tell the difference, and what it keeps of the request is cleared as at the end of a turn. */
 #include "route/explain.h"
 
 #include <assert.h>
@@ -22,6 +25,8 @@ static size_t put_line(const struct request *r, char *to)
     return len >= 2 && to[len - 2] == '\r' ? len - 2 : len;
 }
 
+/* r as it would be sent, after all rewriting. A distribution that draws has no hash to show: the choice is another one each
+ * time. */
 static void choose_server(const struct request *r, struct explanation *x)
 {
     x->sent_key = (const uint8_t *)r->key_at;
@@ -33,7 +38,7 @@ static void choose_server(const struct request *r, struct explanation *x)
     x->sent_len = put_line(r, x->sent);
 }
 
-/* The pool that is asked first; NULL where that is not known without asking. */
+/* The pool that would get the request first; NULL where only the script's functions, or answers of servers, decide that. */
 static struct pool *first_pool(const struct route *route)
 {
     while (route && route->kind != ROUTE_POOL)
@@ -41,6 +46,7 @@ static struct pool *first_pool(const struct route *route)
     return route ? route->pool : NULL;
 }
 
+/* asked: the client's request, for one key. The slot's answer says where it would go. */
 static void explain_one(const struct explainer *e, const struct request *asked,
                         explain_told_fn *told, void *to)
 {
@@ -52,7 +58,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     x.asked_len = put_line(asked, x.asked);
     *r = *asked;
     x.pool = first_pool(e->trace(e->router, e->slots, e->answers, e->at, &x.path));
-    assert(a->route != ANSWER_NONE);
+    assert(a->route != ANSWER_NONE && (!x.pool || a->route >= 0));
     x.route = a->route;
     if (x.pool) choose_server(r, &x);
     told(to, &x);
@@ -62,7 +68,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
 
 /* --- a line ------------------------------------------------------------------------------------ */
 
-/* The request's bytes as a client sends them, *len of them, in the arena. */
+/* The request as a client sends it, with its value, in the arena; *len becomes its length. */
 static const uint8_t *whole_request(const struct explainer *e, const char *line, size_t *len,
                                     struct explain_value value)
 {
@@ -74,7 +80,7 @@ static const uint8_t *whole_request(const struct explainer *e, const char *line,
     *len = head;
     struct request_parse p = request_parse(bytes, head, &e->rules, &r);
     if (p.status != REQUEST_AGAIN || p.need < head + 2) return bytes;
-    if (!value.at) { /* as many as it says, but for what the line brings along */
+    if (!value.at) { /* as many x as the line says */
         uint8_t *filled = arena_alloc(e->arena, p.need);
         memcpy(filled, bytes, head);
         memset(filled + head, 'x', p.need - head - 2);
@@ -88,7 +94,7 @@ static const uint8_t *whole_request(const struct explainer *e, const char *line,
     return bytes;
 }
 
-/* What is told to a client that sent it, without CRLF. */
+/* The error that a client gets that sends this, without CRLF. */
 static const char *refusal(const struct explainer *e, const struct request_parse *p)
 {
     if (p->status == REQUEST_AGAIN) return ERROR_CHUNK;
@@ -109,6 +115,8 @@ static const char *explain_single(const struct explainer *e, struct request *r,
     return NULL;
 }
 
+/* A line may be a multi-key get, whose keys are explained one by one, as they are routed. It is one request: where bytes are left
+ * behind it, because it brought more of a value than its length says, it is refused. */
 const char *explain_request(const struct explainer *e, const char *line, size_t len,
                             struct explain_value value, explain_told_fn *told, void *to)
 {
@@ -143,6 +151,7 @@ static unsigned find_command(const char *name, size_t len)
     return COMMAND_NONE;
 }
 
+/* Without a line, for many keys with the same command: only what the line's parser would refuse is checked here. */
 const char *explain_key(const struct explainer *e, const char *command, size_t command_len,
                         const char *key, size_t len, struct explain_value value,
                         explain_told_fn *told, void *to)
@@ -200,6 +209,7 @@ static void tell_bytes(explain_field_fn *tell, void *to, const char *name, const
     tell(to, name, text);
 }
 
+/* The steps with arrows between them, made printable: names come from the script. */
 static void tell_path(const struct path *path, explain_field_fn *tell, void *to)
 {
     char line[PATH_ROOM * 3]; /* the shortest steps */

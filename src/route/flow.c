@@ -1,3 +1,36 @@
+/* The life of a flow, of its legs, and of what it keeps.
+ *
+ * A request to a plain pool needs no flow: turn.c sends it, and its reply gets the events of the call. A request to a route
+ * that is made of others, or to a function that waits, gets a flow: one block with struct flow, a leg for each child, and what
+ * the kind of route wants to remember (own).
+ *
+ * It begins with flow_begin. The request is copied (kept.c), because the turn's slot and its arena do not outlive the turn. The
+ * generation gets a reference, so that the routes stay until the flow ends, whatever script is loaded meanwhile. A write is
+ * announced to the other workers (plan) until the flow ends. Then the kind's `start` runs.
+ *
+ * `start` begins legs with flow_leg; so does `leg_done`, which gets each leg's result. A leg goes to a child. Choosers choose
+ * at once. A pool gets a call, whose last event ends the leg. A route made of others gets a flow of its own, whose end is this
+ * leg. A function of the script cannot be called now, because the script may be what is running: the leg waits on
+ * generation->undecided, holding its request, until the turn calls the script again and leg_run goes on with the route that it
+ * chose. Whatever the way, a leg ends with leg_result, once. It may end before flow_leg returns: a server that is down refuses
+ * a call at once.
+ *
+ * flow_finish delivers the flow's result to its end, once. A flow that is finished is not gone: calls and flows below still
+ * point to its legs, and `leg_done` is called for those, too (a kind may have something to undo or to repeat elsewhere). The
+ * flow is freed when it is finished, no leg is out, and none of its kind's code is running; only flow_leave decides that. Legs
+ * that end while `start` or `leg_done` runs nest: is_entered is restored by each of them, and only the outermost one frees.
+ *
+ * Bytes of a result live during the call that passes it; a kind that is not sure yet keeps the best one (flow_keep_best). A
+ * request has one copy for a flow and all that goes below it unchanged: they take references to it. A kind that needs its long
+ * value no more gives it up (kept_drop_value), so that a slow server holds no more memory than what its connection has queued.
+ *
+ * When a client closes, the results for it are in vain. Each end can say whether it is awaited; a leg passes that on to its
+ * flow's end, and so on, up to the reply. The turn then calls `drop` of those kinds that have one. The others just run on:
+ * their calls have deadlines, and what they write may be wanted though nobody reads the answer.
+ *
+ * What must never happen: a leg that ends twice, or ends without being out; a result that is delivered twice; a block that is
+ * freed while a leg is out; a kind that leaves its flow unfinished with nothing that will go on with it (a leg, an alarm,
+ * another flow, the script). */
 #include "route/flow.h"
 
 #include <assert.h>
@@ -13,9 +46,11 @@
 
 enum { DEEPEST = 32 }; /* functions below functions */
 
+/* Also what must not hold: a request or routes that are gone. */
 static bool flow_sane(const struct flow *flow)
 {
     uint32_t out = 0;
+    if (flow->kept->references == 0 || flow->generation->references == 0) return false;
     for (uint32_t i = 0; i < flow->legs_n; i++) out += flow->legs[i].is_out;
     return out == flow->running;
 }
@@ -32,6 +67,7 @@ static size_t flow_size(const struct flow_kind *kind, uint32_t legs)
     return own_at(legs) + kind->own_size;
 }
 
+/* From the loop, while a turn gathers: calls that it leads to are queued, and written at the turn's end. */
 static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct flow *flow = timer->data;
@@ -42,6 +78,7 @@ static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
     flow_leave(flow);
 }
 
+/* prev_flow points to the pointer that points to the flow, so it can be taken out of whichever list it is in. */
 static void link_flow(struct flow *flow, struct flow **list)
 {
     flow->next_flow = *list;
@@ -54,6 +91,7 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
                          const struct flow_kind *kind, struct kept *kept, struct flow_end end)
 {
     uint32_t legs = route->children_n + kind->more_legs;
+    assert(!t->is_ending && kept->references > 0);
     struct flow *flow = slab_borrow(flow_size(kind, legs));
     *flow = (struct flow){.kind = kind,
                           .route = route,
@@ -81,25 +119,23 @@ static void unlink_flow(struct flow *flow)
     if (flow->next_flow) flow->next_flow->prev_flow = flow->prev_flow;
 }
 
-static void drop_best(struct flow *flow)
-{
-    if (!flow->best) return;
-    result_release(flow->best);
-    slab_return(flow->best, sizeof *flow->best);
-}
-
 void flow_free(struct flow *flow)
 {
     slab_return(flow, flow_size(flow->kind, flow->legs_n));
 }
 
+/* The kind's release comes first: it may still look at the request. */
 static void flow_destroy(struct flow *flow)
 {
+    assert(flow->running == 0 && flow_is_finished(flow) && !flow->is_entered);
     unlink_flow(flow);
     if (flow->kind->release) flow->kind->release(flow);
     flow_no_alarm(flow);
     if (flow->plan != WRITES_NONE) plans_end(&flow->turn->backends->writer, flow->plan);
-    drop_best(flow);
+    if (flow->best) {
+        result_release(flow->best);
+        slab_return(flow->best, sizeof *flow->best);
+    }
     kept_give(flow->kept);
     generation_give(flow->generation);
     if (!flow->is_outlived) flow_free(flow);
@@ -111,6 +147,7 @@ void flow_enter(struct flow *flow)
     flow->is_entered = true;
 }
 
+/* The only place that decides whether a flow is freed. After this the caller must not touch it. */
 void flow_leave(struct flow *flow)
 {
     flow->is_entered = false;
@@ -120,10 +157,11 @@ void flow_leave(struct flow *flow)
 void flow_finish(struct flow *flow, const struct result *result)
 {
     struct flow_end end = flow->end;
-    if (!end.done) return;
-    flow->end.done = NULL;
+    assert(result_sane(result));
+    if (!end.on_result) return;
+    flow->end.on_result = NULL; /* before the call: what it leads to may come back here */
     flow_no_alarm(flow);
-    end.done(end.owner, end.place, result);
+    end.on_result(end.owner, end.place, result);
 }
 
 void flow_keep_best(struct flow *flow, const struct result *result)
@@ -137,6 +175,7 @@ void flow_keep_best(struct flow *flow, const struct result *result)
 
 void flow_finish_best(struct flow *flow)
 {
+    assert(flow->best);
     struct result best = result_of(flow->best);
     flow_finish(flow, &best);
 }
@@ -145,11 +184,13 @@ void flow_finish_best(struct flow *flow)
 
 void flow_alarm(struct flow *flow, double seconds)
 {
+    assert(flow->kind->alarm);
     flow_no_alarm(flow);
     ev_timer_set(&flow->timer, seconds, 0);
     ev_timer_start(flow->turn->loop, &flow->timer);
 }
 
+/* The script cannot be resumed here: it may be what is running. turn.c does it, with the next round. */
 void flow_make_ready(struct flow *flow)
 {
     struct generation *g = flow->generation;
@@ -163,27 +204,22 @@ void flow_not_ready(struct flow *flow)
     struct generation *g = flow->generation;
     struct flow **at = &g->ready;
     while (*at && *at != flow) at = &(*at)->next;
-    if (!*at) return; /* moongate ends: the list was dropped as a whole */
+    if (!*at) return; /* flows_end has emptied the list */
     *at = flow->next;
     if (!*at) g->ready_end = at;
 }
 
 /* --- legs -------------------------------------------------------------------------------------- */
 
-/* Takes over the count of `kept`. */
+/* Takes over the caller's reference to `kept`. */
 static void run(struct turn *t, struct generation *g, const struct route *route, struct kept *kept,
                 struct flow_end end)
 {
+    assert(route->flow);
     struct flow *flow = flow_create(t, g, route, route->flow, kept, end);
     flow_enter(flow);
     flow->kind->start(flow);
     flow_leave(flow);
-}
-
-static void give_question(struct leg *leg)
-{
-    if (leg->asks) kept_give(leg->asks);
-    leg->asks = NULL;
 }
 
 void leg_result(void *owner, uint32_t place, const struct result *result)
@@ -192,8 +228,9 @@ void leg_result(void *owner, uint32_t place, const struct result *result)
     struct flow *flow = leg->flow;
     bool was_entered = flow->is_entered;
     (void)place;
-    assert(leg->is_out);
-    give_question(leg);
+    assert(leg->is_out && flow->running > 0 && result_sane(result));
+    if (leg->request) kept_give(leg->request);
+    leg->request = NULL;
     leg->is_out = false;
     flow->running--;
     flow->is_entered = true;
@@ -208,14 +245,14 @@ static void move(struct flow *flow, struct flow **list)
     link_flow(flow, list);
 }
 
-/* --- who waits --------------------------------------------------------------------------------- */
+/* --- whether somebody waits -------------------------------------------------------------------- */
 
-/* A flow that has told its end lets its legs run on for what they do, not for what they say. One that others joined (see
- * flow_coalesce) is wanted by those too. */
+/* True for a flow that is finished: its legs run on for what they do, and nothing is to be dropped. True as well for one that
+ * other flows may have joined (see flow_coalesce): their clients are others. */
 bool flow_is_awaited(const struct flow *flow)
 {
-    if (flow_is_finished(flow) || !flow->end.awaits || flow->kind->is_shared) return true;
-    return flow->end.awaits(flow->end.owner);
+    if (flow_is_finished(flow) || !flow->end.is_awaited || flow->kind->is_shared) return true;
+    return flow->end.is_awaited(flow->end.owner);
 }
 
 bool leg_is_awaited(const void *owner)
@@ -224,6 +261,8 @@ bool leg_is_awaited(const void *owner)
     return flow_is_awaited(leg->flow);
 }
 
+/* Every flow is looked at: a client that closes while it is owed something is rare next to requests. `drop` must not free
+ * flows: it only makes them ready. */
 void flows_drop(struct turn *t)
 {
     t->abandoned = false;
@@ -232,19 +271,20 @@ void flows_drop(struct turn *t)
     }
 }
 
-/* Each end that is told may take other flows with it, so the list is taken from its head. */
+/* A flow that finishes may take others with it, so the list is always read from its head. Those that have legs out stay, on a
+ * list of their own meanwhile, until the servers' connections close. */
 void flows_end(struct turn *t)
 {
     struct flow *ended = NULL;
     static const char TEXT[] = "moongate ends";
     struct result result = {RESULT_DENIED, NULL, TEXT, sizeof TEXT - 1};
     for (struct generation *g = t->generation; g; g = g->next) {
-        while (g->asking) {
-            struct leg *leg = g->asking;
-            g->asking = leg->next;
+        while (g->undecided) {
+            struct leg *leg = g->undecided;
+            g->undecided = leg->next;
             leg_result(leg, 0, &result);
         }
-        g->asking_end = &g->asking;
+        g->undecided_end = &g->undecided;
         g->ready = NULL;
         g->ready_end = &g->ready;
     }
@@ -258,7 +298,8 @@ void flows_end(struct turn *t)
     while (ended) move(ended, &t->flows);
 }
 
-/* News of a leg's call; the second form for pools whose failures are misses (call_done_fn). */
+/* Events of a leg's call (call_done_fn). Its request has one key, so each event is the last. The second form is for pools whose
+ * failures count as misses. */
 static void leg_news(void *owner, const struct call_news *news)
 {
     struct result result = result_from_news(news);
@@ -274,13 +315,15 @@ static void leg_news_or_miss(void *owner, const struct call_news *news)
         leg_news(owner, news);
 }
 
+/* A reference where the leg carries the flow's own request; a copy of another one. */
 static struct kept *keep(const struct flow *flow, const struct request *r)
 {
     return r == &flow->kept->r ? kept_take(flow->kept) : kept_create(r);
 }
 
-/* The script is asked when the turn next asks it; the leg holds the place. */
-static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
+/* Until the turn calls the script again. I7: a script whose functions lead to functions without end costs its request an error,
+ * not the worker its stack. */
+static void leg_wait_for_function(struct leg *leg, const struct request *r, uint32_t function)
 {
     static const char TEXT[] = "routes without end";
     struct generation *g = leg->flow->generation;
@@ -288,30 +331,33 @@ static void leg_ask(struct leg *leg, const struct request *r, uint32_t function)
         leg_result(leg, 0, &(struct result){RESULT_SCRIPT, NULL, TEXT, sizeof TEXT - 1});
         return;
     }
-    leg->asks = keep(leg->flow, r);
+    leg->request = keep(leg->flow, r);
     leg->function = function;
     leg->next = NULL;
-    *g->asking_end = leg;
-    g->asking_end = &leg->next;
+    *g->undecided_end = leg;
+    g->undecided_end = &leg->next;
 }
 
-/* A leg that is put to a function is run on by what it answers (leg_run), or gets a result; it is never called for itself. */
-static const struct receiver leg_receiver = {.result = leg_result, .awaits = leg_is_awaited};
+/* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for
+ * it. */
+static const struct receiver leg_receiver = {.on_result = leg_result, .is_awaited = leg_is_awaited};
 
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
-    *slot = leg->asks->r;
+    assert(leg->request && leg->is_out);
+    *slot = leg->request->r;
     slot->owner = (uintptr_t)leg;
     slot->receiver = (uintptr_t)&leg_receiver;
     slot->depth++;
     slot->function_id = leg->function;
 }
 
-/* Runs it through a route that is no chooser. */
+/* While moongate ends nothing new begins: the leg ends at once. */
 static void leg_run_through(struct leg *leg, const struct route *route, const struct request *r)
 {
     struct flow *flow = leg->flow;
     struct result result = {.kind = RESULT_MISS};
+    assert(!route_is_chooser(route));
     if (flow->turn->is_ending) {
         leg_result(leg, 0, &result);
         return;
@@ -321,7 +367,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
-    case ROUTE_ASYNC: leg_ask(leg, r, route->options.function_id); break;
+    case ROUTE_ASYNC: leg_wait_for_function(leg, r, route->options.function_id); break;
     case ROUTE_MISS: leg_result(leg, 0, &result); break;
     case ROUTE_FAIL:
         result = (struct result){RESULT_DENIED, NULL, route->text, strlen(route->text)};
@@ -336,22 +382,23 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
 
 void leg_run(struct leg *leg, const struct route *route, const struct request *r)
 {
-    struct kept *asked = leg->asks; /* r may lie in it, and the leg may end meanwhile */
-    struct request own;
-    leg->asks = NULL;
+    struct kept *held = leg->request; /* r may lie in it, and the leg may end meanwhile */
+    struct request own;               /* choosers may rewrite the request for this leg alone */
+    assert(leg->is_out);
+    leg->request = NULL;
     if (route_is_chooser(route)) {
         own = *r;
         r = &own;
         route = route_follow(leg->flow->turn, route, &own);
     }
     leg_run_through(leg, route, r);
-    if (asked) kept_give(asked);
+    if (held) kept_give(held);
 }
 
 struct leg *flow_take_leg(struct flow *flow, uint32_t place)
 {
     struct leg *leg = &flow->legs[place];
-    assert(!leg->is_out);
+    assert(place < flow->legs_n && !leg->is_out);
     leg->is_out = true;
     flow->running++;
     flow->tried++;
@@ -366,7 +413,7 @@ void flow_leg(struct flow *flow, uint32_t place, const struct route *route, cons
 struct flow_end flow_end_of(const struct request *r)
 {
     const struct receiver *receiver = receiver_of(r);
-    return (struct flow_end){receiver->result, (void *)r->owner, r->part, receiver->awaits};
+    return (struct flow_end){receiver->on_result, (void *)r->owner, r->part, receiver->is_awaited};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */
@@ -375,13 +422,4 @@ void flow_begin(struct turn *t, struct generation *g, const struct route *route,
                 const struct request *r, struct flow_end end)
 {
     run(t, g, route, kept_create(r), end);
-}
-
-bool result_is_worse(unsigned kind, unsigned than)
-{
-    static const unsigned order[] = {RESULT_HIT, RESULT_MISS, RESULT_REFUSED, RESULT_ANY_ERROR};
-    size_t a = 0, b = 0;
-    while (!(order[a] & kind)) a++;
-    while (!(order[b] & than)) b++;
-    return a > b;
 }

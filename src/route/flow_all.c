@@ -3,29 +3,39 @@
 #include "base/slab.h"
 #include "route/elsewhere.h"
 
-/* All children at once. What the end is told, and when, is `wait`'s matter; the others' results are dropped.
+/* All children at once. The option `wait` decides which result is the flow's, and when; the other results are dropped.
  *
- * all: after all, the worst result. none: a miss at once. fastest: the first that is no error. initial: the first child's.
- * majority: once more than half agree on the kind, that result; else the worst. hit: the first hit, else the best. (source: mcrouter's AllSync, AllAsync,
- * AllFastest, AllInitial, AllMajority)
+ *   all       the worst result, after all have come        none      a miss, at once
+ *   fastest   the first that is no error                   initial   the first child's
+ *   majority  once more than half agree on the kind of     hit       the first hit, else the best
+ *             result, that one; else the worst
+ * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority)
  *
- * The first child is the place of requests that belong to one (see protocol/place.h).
- *   A cas is compared there, before anybody else is asked; once that was a hit the others get the request in a form for copies.
- *   A cas that is shown is the first child's, where it agrees; else PLACE_NO_CAS. So its answer is waited for.
- *   What an mg may make (N) or win (R) is made and won there, and the others are not asked; but with fastest and hit the next is
- *   where it errs, or misses. With hit the last child makes it. With none nobody is told, so nothing is made.
- *   A stale item's win that another mg takes unseen is handed back. */
+ * I12: the first child is the place of requests that belong to one (see protocol/place.h).
+ *   - A cas is compared there, before the request goes anywhere else. Only after a hit do the others get it, in its form for
+ *     copies.
+ *   - A cas that is shown is the first child's, where that child agrees with the result; else PLACE_NO_CAS. So its result is
+ *     waited for.
+ *   - What an mg may make (N) or win (R) is made and won there, and the others are left out. With fastest and hit, the next
+ *     child gets the request where one fails, or misses; with hit, the last child makes the item. With none no client sees the
+ *     answer, so nothing is made.
+ *   - A recache win in an answer that is dropped is handed back.
+ *
+ * "Led" is a flow that asks one child after the other for one of these reasons. */
 struct own {
     struct kept_result *first; /* of a request that asks for a cas: the first child's; or NULL */
     uint64_t won;              /* children whose dropped results took a win, a bit each */
-    uint32_t best_place;       /* whose result flow->best is */
+    uint32_t best_place;       /* the child that flow->best comes from */
     uint8_t place;             /* enum request_place */
-    bool is_led;               /* one child after the other is asked, for now */
-    bool is_decided;           /* flow->best is what counts, if the first child agrees */
+    bool is_led;               /* one child after the other gets the request, for now */
+    bool is_decided;           /* flow->best is the result, if the first child agrees */
 };
 
-/* --- telling ----------------------------------------------------------------------------------- */
+enum { CHILDREN_MOST = 64 }; /* as lua/moongate/routes/all_*.lua say: `won` has a bit for each */
 
+/* --- finishing --------------------------------------------------------------------------------- */
+
+/* won: a bit for each child. */
 static void hand_back(struct flow *flow, uint64_t won)
 {
     for (uint32_t i = 0; won; i++, won >>= 1) {
@@ -33,7 +43,7 @@ static void hand_back(struct flow *flow, uint64_t won)
     }
 }
 
-/* Tells the end, at once, what the child at `place` has answered. */
+/* With the result of the child at `place`. Wins of the other children, seen so far, are handed back; later ones in leg_done. */
 static void finish(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
@@ -45,7 +55,7 @@ static void finish(struct flow *flow, uint32_t place, const struct result *resul
     own->won = 0;
 }
 
-/* Four classes of result; here as places of votes in flow->chosen, eight bits each. */
+/* Four classes of result, as the shift of their votes in flow->chosen, eight bits each: all 64 children fit. */
 static unsigned class_of(unsigned kind)
 {
     if (kind & RESULT_HIT) return 0;
@@ -53,6 +63,7 @@ static unsigned class_of(unsigned kind)
     return kind & RESULT_REFUSED ? 16 : 24;
 }
 
+/* Whether the first child's result may stand for the one that decides: of the same class; for fastest, any that is no error. */
 static bool agrees(const struct flow *flow, unsigned first, unsigned kind)
 {
     if (flow->route->options.wait == WAIT_FASTEST) return !(first & RESULT_ANY_ERROR);
@@ -66,7 +77,7 @@ static void keep_best(struct flow *flow, uint32_t place, const struct result *re
     own->best_place = place;
 }
 
-/* This result counts. Where a cas is asked for the first child's does instead, if it agrees. */
+/* This result decides. Where the client is shown a cas, the first child's result takes its place, if it agrees. */
 static void settle(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
@@ -87,33 +98,36 @@ static void settle_best(struct flow *flow)
 {
     struct own *own = flow->own;
     struct result best = result_of(flow->best);
-    assert(own->first || !(own->place & PLACE_ASKS)); /* else settle would keep what is kept */
+    assert(own->first || !(own->place & PLACE_ASKS)); /* else settle would keep what it has */
     settle(flow, own->best_place, &best);
 }
 
 /* --- starting ---------------------------------------------------------------------------------- */
 
-static void ask_all(struct flow *flow)
+static void begin_all(struct flow *flow)
 {
     uint32_t n = flow->route->children_n;
     for (uint32_t i = 0; i < n; i++) flow_leg(flow, i, flow->route->children[i], &flow->kept->r);
     kept_drop_value(flow->kept); /* a slow child holds no memory beyond what its connection does */
 }
 
-/* Those that were not asked yet get the request in a form for copies. */
-static void ask_copies(struct flow *flow)
+/* The children that have no leg yet get the request in its form for copies. */
+static void begin_copies(struct flow *flow)
 {
     struct own *own = flow->own;
     uint32_t n = flow->route->children_n;
+    assert(flow->tried > 0 || flow_is_finished(flow));
     own->is_led = false;
     for (uint32_t i = flow->tried; i < n && elsewhere_leg_for_copies(flow, i); i++) continue;
     kept_drop_value(flow->kept);
 }
 
-static void ask_next(struct flow *flow)
+/* Without N (it only looks), as long as another child may still have the item. */
+static void begin_next(struct flow *flow)
 {
     struct own *own = flow->own;
     uint32_t child = flow->tried;
+    assert(own->is_led && child < flow->route->children_n);
     bool looks = own->place & PLACE_MAKES && flow->route->options.wait == WAIT_HIT &&
                  child + 1 < flow->route->children_n;
     if (looks)
@@ -122,29 +136,34 @@ static void ask_next(struct flow *flow)
         flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
 }
 
+/* A compare must not reach two servers at once: the one where the cas belongs decides. An mg that makes or wins would do it at
+ * each. */
 static bool is_led(const struct flow *flow, unsigned place)
 {
     if (place & PLACE_COMPARES) return true;
     return place & (PLACE_MAKES | PLACE_WINS) && flow->kept->r.command_id == COMMAND_META_GET;
 }
 
+/* With none the flow is finished before anything is sent: the client waits for no server. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
     struct own *own = flow->own;
     unsigned place = request_place(&flow->kept->r);
+    assert(flow->route->children_n <= CHILDREN_MOST);
     *own = (struct own){.place = (uint8_t)place, .is_led = place && is_led(flow, place)};
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
     if (!own->is_led)
-        ask_all(flow);
+        begin_all(flow);
     else if (flow_is_finished(flow) && !(place & PLACE_COMPARES))
-        ask_copies(flow);
+        begin_copies(flow);
     else
-        ask_next(flow);
+        begin_next(flow);
 }
 
 /* --- one after the other ----------------------------------------------------------------------- */
 
+/* Whether the next child is to be tried after this result, in a flow that is led. A compare is for the first child alone. */
 static bool goes_on(const struct flow *flow, const struct result *result)
 {
     const struct own *own = flow->own;
@@ -154,7 +173,7 @@ static bool goes_on(const struct flow *flow, const struct result *result)
            (wait == WAIT_FASTEST && result->kind & RESULT_ANY_ERROR);
 }
 
-/* Of those that were asked the better result counts, of equal ones the last. */
+/* The better of the kept result and this one; of equal ones this one, which is the last. */
 static void settle_led(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (flow->best && result_is_worse(result->kind, flow->best->kind))
@@ -163,7 +182,7 @@ static void settle_led(struct flow *flow, uint32_t place, const struct result *r
         finish(flow, place, result);
 }
 
-/* Whether what the copies answer counts too. */
+/* Whether the copies' results decide, too. */
 static bool copies_count(const struct flow *flow)
 {
     const struct own *own = flow->own;
@@ -172,7 +191,7 @@ static bool copies_count(const struct flow *flow)
            (wait == WAIT_ALL || wait == WAIT_MAJORITY);
 }
 
-/* True when that is all; else its result is the first of those that count. */
+/* A leg of a led flow has ended. False: its result is the first of several that decide, and is to be taken like any other. */
 static bool led_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
@@ -180,43 +199,43 @@ static bool led_done(struct flow *flow, uint32_t place, const struct result *res
     if (goes_on(flow, result)) {
         if (!flow->best || result_is_worse(flow->best->kind, result->kind))
             keep_best(flow, place, result);
-        ask_next(flow);
+        begin_next(flow);
         return true;
     }
     if (is_hit && copies_count(flow)) return false;
     settle_led(flow, place, result);
     own->is_led = false;
-    if (is_hit) ask_copies(flow);
+    if (is_hit) begin_copies(flow);
     return true;
 }
 
 /* --- all at once ------------------------------------------------------------------------------- */
 
-/* What comes is kept where it counts more than what was kept before; the last one is told without keeping it. */
-static void take(struct flow *flow, uint32_t place, const struct result *result, bool counts,
+/* Keeps a result that beats the one kept before. The last one decides, without being kept: that would be a copy for nothing. */
+static void take(struct flow *flow, uint32_t place, const struct result *result, bool beats,
                  bool last)
 {
-    if (counts && last)
+    if (beats && last)
         settle(flow, place, result);
     else if (last)
         settle_best(flow);
-    else if (counts)
+    else if (beats)
         keep_best(flow, place, result);
 }
 
 static void take_worst(struct flow *flow, uint32_t place, const struct result *result, bool last)
 {
-    bool counts = !flow->best || result_is_worse(result->kind, flow->best->kind);
-    take(flow, place, result, counts, last);
+    bool beats = !flow->best || result_is_worse(result->kind, flow->best->kind);
+    take(flow, place, result, beats, last);
 }
 
 static void take_best(struct flow *flow, uint32_t place, const struct result *result, bool last)
 {
-    bool counts = !flow->best || result_is_worse(flow->best->kind, result->kind);
-    take(flow, place, result, counts, last);
+    bool beats = !flow->best || result_is_worse(flow->best->kind, result->kind);
+    take(flow, place, result, beats, last);
 }
 
-/* Votes are counted in flow->chosen. */
+/* Counts a vote in flow->chosen. Returns how many its class has. */
 static uint32_t vote(struct flow *flow, unsigned kind)
 {
     unsigned class = class_of(kind);
@@ -224,10 +243,11 @@ static uint32_t vote(struct flow *flow, unsigned kind)
     return flow->chosen >> class & 0xff;
 }
 
-/* The first child's answer to a request that asks for a cas. True when it was waited for. */
+/* The first child's result, where the client is shown a cas. True when the flow was waiting for it alone. */
 static bool take_first(struct flow *flow, const struct result *result)
 {
     struct own *own = flow->own;
+    assert(!own->first);
     own->first = slab_borrow(sizeof *own->first);
     *own->first = (struct kept_result){0};
     result_keep(own->first, result);
@@ -235,6 +255,7 @@ static bool take_first(struct flow *flow, const struct result *result)
     return own->is_decided;
 }
 
+/* Of a flow that is not led, or not any more: `last` is the result after which nothing more will come. */
 static void take_at_once(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool last = flow->tried == flow->route->children_n && flow->running == 0;
@@ -257,13 +278,14 @@ static void take_at_once(struct flow *flow, uint32_t place, const struct result 
     take_worst(flow, place, result, last);
 }
 
+/* A finished flow has work left: a cas that all_async compares goes to the copies after a hit, and wins are handed back. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
     bool won = elsewhere_has_won(flow, result);
-    if (own->is_led && flow_is_finished(flow)) { /* of all_async, which compares */
+    if (own->is_led && flow_is_finished(flow)) {
         own->is_led = false;
-        if (result->kind == RESULT_HIT) ask_copies(flow);
+        if (result->kind == RESULT_HIT) begin_copies(flow);
         return;
     }
     if (flow_is_finished(flow)) {
@@ -275,7 +297,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     if (place == 0 && own->place & PLACE_ASKS && take_first(flow, result)) return;
     if (own->is_decided) return;
     take_at_once(flow, place, result);
-    if (own->is_led) ask_copies(flow);
+    if (own->is_led) begin_copies(flow);
 }
 
 static void release(struct flow *flow)

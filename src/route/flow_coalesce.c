@@ -1,16 +1,20 @@
+#include <assert.h>
 #include <string.h>
 
 #include "backend/written.h"
 #include "placement/hash.h"
 #include "route/flow.h"
 
-/* Coalesce: of equal gets in flight the first makes the call, and the others get its result. Equal are the command, the key
- * and the key that the client sees; only get and gets are coalesced. Once any worker has begun or ended a write of the key (see
- * base/writes.c), nobody joins the gets from before: they may find what was there before it. */
+/* Coalesce: of equal gets in flight the first makes the call, and the others get its result.
+ *
+ * I11: requests share a call only where everything that decides its outcome is the same. The route is (the table of leaders is
+ * its own), so the child, its pools and their options are. Command, key and the key that the client is shown are compared; only
+ * get and gets are coalesced. Once any worker has begun or ended a write of the key (see base/writes.c), no later get joins
+ * those from before: they may find the value from before the write. */
 
 enum { BUCKETS = 1024 };
 
-/* Flows that others may join, by their keys' hashes; linked by `next`. */
+/* Flows that others may join, by the hashes of their keys; linked by `next`. */
 struct route_state {
     struct flow *leaders[BUCKETS];
 };
@@ -25,6 +29,7 @@ static struct own *own_of(const struct flow *flow)
     return flow->own;
 }
 
+/* State lives with the route, so a flow never meets one of another route. */
 static struct flow **bucket_of(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
@@ -37,6 +42,7 @@ static bool bytes_equal(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
     return a_len == b_len && (a_len == 0 || memcmp((const void *)a, (const void *)b, a_len) == 0);
 }
 
+/* The shown key matters, because the response is composed for it. Flags of meta commands never come here. */
 static bool are_equal(const struct request *a, const struct request *b)
 {
     return a->command_id == b->command_id &&
@@ -44,9 +50,12 @@ static bool are_equal(const struct request *a, const struct request *b)
            bytes_equal(a->shown_key_at, a->shown_key_len, b->shown_key_at, b->shown_key_len);
 }
 
-/* What a flow is, in `chosen`. */
+/* What a flow is, in `chosen`: others may join a LEADER; ALONE is no get, and just passes through. A flow that has joined is
+ * neither: it has no leg, so leg_done is not called for it. */
 enum { LEADER, ALONE };
 
+/* A flow that joins has no leg and no alarm: its leader's leg_done finishes it. A leader always has a leg that is out.
+ * is_shared keeps what runs below the leader from being dropped with the leader's own client. */
 static void start(struct flow *flow)
 {
     const struct request *r = &flow->kept->r;
@@ -77,15 +86,17 @@ static void leave_bucket(struct flow *flow)
     *at = flow->next;
 }
 
+/* The bucket is left first: what the result leads to may begin an equal get, which must not join a call that has ended. While
+ * moongate ends, flows_end has finished those that joined, and freed them: the list is not looked at. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (flow->chosen == LEADER) leave_bucket(flow);
-    struct flow *joined =
-        flow->turn->is_ending ? NULL : own_of(flow)->joined; /* then they have ended before */
+    struct flow *joined = flow->turn->is_ending ? NULL : own_of(flow)->joined;
     own_of(flow)->joined = NULL;
     flow_finish(flow, result);
     while (joined) {
         struct flow *next = own_of(joined)->joined;
+        assert(joined->route == flow->route && joined->running == 0);
         own_of(joined)->joined = NULL;
         flow_enter(joined);
         flow_finish(joined, result);

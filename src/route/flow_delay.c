@@ -1,8 +1,9 @@
 #include "route/flow.h"
 
-/* Delay, for rehearsals: the child is asked `before` seconds later, and its result told `after` seconds later. */
+/* Delay, for rehearsals of slow servers: the child gets the request `before` seconds later, and the result is delivered `after`
+ * seconds later. The result is kept meanwhile, because its bytes do not outlive the turn. */
 
-static void ask(struct flow *flow)
+static void begin(struct flow *flow)
 {
     flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
 }
@@ -12,13 +13,14 @@ static void start(struct flow *flow)
     if (flow->route->options.before > 0)
         flow_alarm(flow, flow->route->options.before);
     else
-        ask(flow);
+        begin(flow);
 }
 
+/* The first alarm or the second: `tried` says which. */
 static void on_time(struct flow *flow)
 {
     if (flow->tried == 0)
-        ask(flow);
+        begin(flow);
     else
         flow_finish_best(flow);
 }

@@ -1,21 +1,27 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "route/elsewhere.h"
 #include "route/generation.h"
 
-/* Failover: the children one after the other until one's result is not among those that `on` names. With order shuffled or
- * least_failures the first child stays the first; the others are sorted. `share` and `burst` are a token bucket over the
- * requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens,
- * each that goes on takes one.
+/* Failover: one child after the other gets the request, until a result is not among those that `on` names. The first child is
+ * always the first; with order shuffled or least_failures the others are sorted. `share` and `burst` are a token bucket over
+ * the requests that may go beyond their first child (source: mcrouter's failover_limit): each request adds `share` tokens, each
+ * further try takes one. So a pool that is down cannot bring its whole load down on the next one.
  *
- * A cas is compared by the first child alone. One that another child shows is not shown to the client. Where a miss goes on, what
- * may make an item (N) is made by the last child that is tried. */
+ * I12: a cas is compared by the first child alone. A cas that another child has is not shown to the client. Where a miss goes
+ * on to the next child, an item that the request may make (N) is made by the last child that is tried. */
 struct route_state {
     double tokens;
-    uint32_t failures[]; /* a child, in a row, for least_failures */
+    uint32_t failures[]; /* of each child, in a row, for least_failures */
 };
 
+enum {
+    CHILDREN_MOST = 32
+}; /* as lua/moongate/routes/failover.lua says: `chosen` has a bit for each */
+
+/* Most failover routes remember nothing. */
 static bool needs_state(const struct route_options *o)
 {
     return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
@@ -24,6 +30,7 @@ static bool needs_state(const struct route_options *o)
 static void build(struct route *route)
 {
     struct route_state *state;
+    assert(route->children_n <= CHILDREN_MOST);
     if (!needs_state(&route->options)) return;
     state =
         generation_make_state(route, sizeof *state + sizeof state->failures[0] * route->children_n);
@@ -53,9 +60,11 @@ static bool is_last(const struct flow *flow, uint32_t tried)
     return tried >= flow->route->options.tries || tried >= flow->route->children_n;
 }
 
+/* Without N where a further child may be tried after a miss: that one may have the item. */
 static void try_child(struct flow *flow, uint32_t child)
 {
     const struct request *r = &flow->kept->r;
+    assert(child < flow->route->children_n && !(flow->chosen >> child & 1));
     flow->chosen |= 1u << child;
     if (request_place(r) & PLACE_MAKES && flow->route->options.on & RESULT_MISS &&
         !is_last(flow, flow->tried + 1))
@@ -64,6 +73,7 @@ static void try_child(struct flow *flow, uint32_t child)
         flow_leg(flow, child, flow->route->children[child], r);
 }
 
+/* The bucket fills by requests, not by time: `share` is a share of the traffic, whatever that is at the moment. */
 static void start(struct flow *flow)
 {
     const struct route_options *o = &flow->route->options;
@@ -75,8 +85,8 @@ static void start(struct flow *flow)
     try_child(flow, 0);
 }
 
-/* One more may be tried: there is one, and the share of requests that go on is kept. A server that is known to be down costs
- * nobody's time, so going past it is free (source: mcrouter). */
+/* Whether to try one more child: there is one, and the share of requests that go on is kept. A server that is known to be down
+ * costs no time and gets no load, so the next try is free then (source: mcrouter). */
 static bool may_go_on(struct flow *flow, const struct result *result)
 {
     const struct route_options *o = &flow->route->options;
@@ -89,7 +99,8 @@ static bool may_go_on(struct flow *flow, const struct result *result)
     return true;
 }
 
-static void tell(struct flow *flow, const struct result *result)
+/* I12: only the first child may show its cas. */
+static void finish(struct flow *flow, const struct result *result)
 {
     if (flow->tried > 1 && request_place(&flow->kept->r) & PLACE_ASKS)
         elsewhere_finish(flow, result);
@@ -97,17 +108,18 @@ static void tell(struct flow *flow, const struct result *result)
         flow_finish(flow, result);
 }
 
-/* After only misses and errors the miss is the better answer. */
-static void tell_better(struct flow *flow, const struct result *result)
+/* The better of this result and the best before it: after misses and errors, a miss. */
+static void finish_with_better(struct flow *flow, const struct result *result)
 {
     if (flow->best && result_is_worse(result->kind, flow->best->kind)) {
         struct result best = result_of(flow->best);
-        tell(flow, &best);
+        finish(flow, &best);
     } else {
-        tell(flow, result);
+        finish(flow, result);
     }
 }
 
+/* failures count in a row, so one success puts a child back among the best. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     if (needs_state(&flow->route->options)) {
@@ -115,7 +127,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
         *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
     }
     if (!may_go_on(flow, result)) {
-        tell_better(flow, result);
+        finish_with_better(flow, result);
         return;
     }
     if (!flow->best || !result_is_worse(result->kind, flow->best->kind))

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -5,18 +6,18 @@
 #include "placement/hash.h"
 #include "protocol/value.h"
 #include "route/flow.h"
-#include "route/generation.h"
 
-/* Fill: the child gets a copy of what was read elsewhere, unless its key was written since; and loses it again if it was written while
- * the copy was on its way (base/writes.c says why). r->fill is the mark from when the read began. What the child is asked:
+/* Fill: the child gets a copy of what was read elsewhere, unless its key was written since then. If the key is written while
+ * the copy is on its way, the copy is taken back (base/writes.c says why). r->fill is the mark from when the read began. By
+ * command:
  *
- *   add, ms   nothing when it is too late; else that, and once it is too late then, take it back
- *   set       the same, but when it is too late the key is taken out: what is there is older still
- *   delete    that. It is no copy but counts as a write
+ *   add, ms   sent, if no write came in between; taken back, if one comes before the answer does
+ *   set       the same; but if a write came in between, what the child has is taken back, since it is older still
+ *   delete    sent. It is not a copy: it counts as a write
  *
- * Taking back: a cache (near) just forgets the key. Where the child is the place that writes go to, somebody's newer value must not be
- * lost: the copy is looked at and goes only if it is the one, by its cas id. Where that fails, reads of the slot are in doubt for
- * `seconds`. */
+ * Taking back: a cache (near) just deletes the key. Where the child is the place that writes go to, a newer value must not be
+ * lost: the flow looks at the item, and deletes it only if it is the copy, by its cas. Where that fails, reads of the slot are
+ * in doubt for `seconds`: their hits may be the copy. */
 
 /* Seconds that a copy may be on its way. */
 static const double WAY_MOST = 0.5;
@@ -38,7 +39,7 @@ static void leg(struct flow *flow, uint32_t place, const struct request *r)
     flow_leg(flow, place, flow->route->children[0], r);
 }
 
-/* A request about the same key without a value; a meta command's flags are in `flags`, as text. */
+/* A request about the same key, without a value. flags: of a meta command, as text; they live as long as the request. */
 static struct request about_key(const struct flow *flow, enum command command, const char *flags)
 {
     const struct request *r = &flow->kept->r;
@@ -60,6 +61,7 @@ static bool is_base64(const struct flow *flow)
     return flow->kept->r.meta & META_BASE64;
 }
 
+/* Whatever the child has under the key. */
 static void take_out(struct flow *flow)
 {
     struct request r = is_base64(flow) ? about_key(flow, COMMAND_META_DELETE, "b")
@@ -67,6 +69,7 @@ static void take_out(struct flow *flow)
     leg(flow, TAKE_BACK, &r);
 }
 
+/* With the cas: so that a value that comes after this look is not deleted in the copy's place. */
 static void look(struct flow *flow)
 {
     struct request r = about_key(flow, COMMAND_META_GET, is_base64(flow) ? "b v f c" : "v f c");
@@ -81,6 +84,7 @@ static void take_back(struct flow *flow)
         look(flow);
 }
 
+/* The copy could not be taken back. */
 static void stays(struct flow *flow)
 {
     const struct own *own = flow->own;
@@ -92,6 +96,7 @@ static bool is_set(const struct flow *flow)
     return flow->kept->r.command_id == COMMAND_SET;
 }
 
+/* No write has begun or ended since the read began, but for those that the fill itself is a part of. */
 static bool may_begin(const struct flow *flow)
 {
     const struct own *own = flow->own;
@@ -125,13 +130,16 @@ static void put(struct flow *flow)
     kept_drop_value(flow->kept);
 }
 
+/* From here until release, copies of the slot count as being on their way, for every worker. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
     const struct request *r = &flow->kept->r;
     struct own *own = flow->own;
+    assert(flow->legs_n == TAKE_BACK + 1);
     own->pair = written_pair(r);
     own->copies = copies_pair(own->pair, flow->route->options.place);
+    own->hash = 0;
     copies_begin(writer_of(flow), own->copies);
     if (!r->fill || may_begin(flow))
         put(flow);
@@ -141,7 +149,8 @@ static void start(struct flow *flow)
         flow_finish(flow, &miss);
 }
 
-/* How a delete or a copy ended. One that was not answered may come still: whoever waits does not, but it is taken back. */
+/* A delete or a copy has ended. A copy without an answer may still arrive at the server: the caller does not wait for that, but
+ * the copy is taken back. */
 static void put_done(struct flow *flow, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
@@ -164,7 +173,7 @@ static bool are_flags_of(uint64_t flags, const struct request *r)
     return flags == r->client_flags || flags == (uint32_t)r->client_flags;
 }
 
-/* The child's value is the copy. */
+/* Whether the child's value is the copy: the value itself is gone by now, so its hash and length stand for it. */
 static bool is_the_copy(const struct flow *flow, const struct response_value *v)
 {
     const struct request *r = &flow->kept->r;
@@ -173,6 +182,8 @@ static bool is_the_copy(const struct flow *flow, const struct response_value *v)
            hash_bytes64(HASH_XXH3, v->at, v->len, 0) == own->hash;
 }
 
+/* Something else is there: a newer value, or nothing; either is better than the copy. Where the child did not answer, it may
+ * have it. */
 static void look_done(struct flow *flow, const struct result *result)
 {
     static const struct result miss = {.kind = RESULT_MISS};
@@ -190,6 +201,7 @@ static void look_done(struct flow *flow, const struct result *result)
     leg(flow, TAKE_BACK, &r);
 }
 
+/* When moongate ends nothing can be taken back any more, so the slot stays in doubt for the other workers. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     static const struct result miss = {.kind = RESULT_MISS};

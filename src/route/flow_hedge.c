@@ -1,18 +1,21 @@
+#include <assert.h>
+
 #include "base/board.h"
 #include "route/elsewhere.h"
 
-/* Hedge: the first child, and when it is slower than a percentile of its own times, or errs, the second too; the first good result
- * counts (source: Dean and Barroso, The Tail at Scale). Only reads that mean the same in both places are asked twice: a write might
- * be done twice, and a cas is one server's. An mg that finds a stale item takes its recache win: a win in the answer that nobody is
- * told is handed back. */
+/* Hedge: the first child gets the request; when it takes longer than a percentile of its own times, or fails, the second child
+ * gets it as well. The first good result is the flow's (source: Dean and Barroso, The Tail at Scale). I12: only reads that mean
+ * the same in both places are sent twice, since a write might be done twice, and a cas belongs to one server. An mg that finds
+ * a stale item takes its recache win: a win in the answer that is dropped is handed back. */
 
-enum { REMEMBERED = 1024 }; /* times after which all weigh half */
+enum { REMEMBERED = 1024 }; /* times after which all are halved, so that old ones fade */
 
 struct route_state {
     uint32_t times[BOARD_LATENCIES];
     uint32_t n;
 };
 
+/* In buckets of the latency table, so that a percentile costs one walk over it, whatever the number of requests. */
 static void remember(struct route_state *state, double seconds)
 {
     state->times[board_latency_bucket(seconds)]++;
@@ -21,7 +24,7 @@ static void remember(struct route_state *state, double seconds)
     for (unsigned i = 0; i < BOARD_LATENCIES; i++) state->n += state->times[i] /= 2;
 }
 
-/* How long the first child may take; `most` as long as nothing is known. */
+/* Seconds that the first child may take: a percentile of its times, between `least` and `most`; `most` while no time is known. */
 static double patience(const struct route_state *state, const struct route_options *o)
 {
     uint32_t seen = 0;
@@ -36,20 +39,22 @@ static double patience(const struct route_state *state, const struct route_optio
     return seconds > o->most ? o->most : seconds;
 }
 
-static bool may_be_asked_twice(const struct request *r)
+static bool may_be_sent_twice(const struct request *r)
 {
     return request_only_reads(r) && request_place(r) == 0;
 }
 
+/* The leg may have ended at once, with or without the second child: then there is nothing to wait for. */
 static void start(struct flow *flow)
 {
     flow_leg(flow, 0, flow->route->children[0], &flow->kept->r);
-    if (flow->tried == 1 && !flow_is_finished(flow) && may_be_asked_twice(&flow->kept->r))
+    if (flow->tried == 1 && !flow_is_finished(flow) && may_be_sent_twice(&flow->kept->r))
         flow_alarm(flow, patience(flow->route->state, &flow->route->options));
 }
 
-static void ask_second(struct flow *flow)
+static void begin_second(struct flow *flow)
 {
+    assert(flow->tried == 1 && may_be_sent_twice(&flow->kept->r));
     flow_no_alarm(flow);
     flow_leg(flow, 1, flow->route->children[1], &flow->kept->r);
 }
@@ -61,13 +66,15 @@ static void hand_back(struct flow *flow, uint32_t place)
     elsewhere_hand_back(flow, place);
 }
 
+/* An error of the first child begins the second at once. After that the first good result finishes, or the last error. Times of
+ * the second child are not remembered: it may be another pool. */
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
-    if (flow->chosen >> place & 1) return; /* what it was handed back to has answered */
+    if (flow->chosen >> place & 1) return; /* the answer to the request that handed a win back */
     if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
-    if (is_error && flow->tried == 1 && may_be_asked_twice(&flow->kept->r))
-        ask_second(flow);
+    if (is_error && flow->tried == 1 && may_be_sent_twice(&flow->kept->r))
+        begin_second(flow);
     else if (flow_is_finished(flow) && elsewhere_has_won(flow, result))
         hand_back(flow, place);
     else if (flow->running == 0 || !is_error)
@@ -77,4 +84,4 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 const struct flow_kind flow_hedge = {.state_size = sizeof(struct route_state),
                                      .start = start,
                                      .leg_done = leg_done,
-                                     .alarm = ask_second};
+                                     .alarm = begin_second};

@@ -1,7 +1,12 @@
+#include <assert.h>
+
 #include "route/flow.h"
 
-/* Limit: the first child while fewer than most_in_flight of its requests are unanswered, else the second; without one an
- * error at once. */
+/* Limit: the first child, while fewer than most_in_flight requests to it are without an answer; else the second child, or,
+ * where there is none, an error at once. I6: a child that is slow so bounds what waits for it, in each worker.
+ *
+ * A leg counts until it ends, not until its client closes: that is how long the server works on it. I12: the second child is
+ * another place; policy.spare (lua/moongate/policy.lua) makes one that neither shows nor compares a cas. */
 struct route_state {
     uint32_t in_flight;
 };
@@ -22,6 +27,7 @@ static void start(struct flow *flow)
 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
+    assert(place > 0 || flow->route->state->in_flight > 0);
     if (place == 0) flow->route->state->in_flight--;
     flow_finish(flow, result);
 }

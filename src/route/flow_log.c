@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "route/flow.h"
 
-/* Log: what was asked of the child, and what came of it. */
+/* Log: passes requests on to its child, and logs each with its result when the result comes; `burst` lines a second at most. */
 struct route_state {
     struct log_limit limit;
 };

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "backend/written.h"
@@ -5,11 +6,12 @@
 #include "route/flow.h"
 #include "route/generation.h"
 
-/* Negative: a key that the child's server did not have is not asked for again for a while. What is remembered is bounded: places in sets of
- * WAYS, chosen by the key's hash; the one that ends first makes room.
+/* Negative: a key that the child did not have is a miss for a while, without a call. I6: what is remembered is bounded. It is a
+ * set associative cache: the key's hash chooses a set of WAYS places, and the place whose time ends first makes room.
  *
- * A miss is remembered with the mark that its key had before it was read (see base/writes.c), and counts as long as it has that: so
- * whoever has stored a key, through any worker, finds it. Copies change no mark: they forget their key here. */
+ * A miss is remembered with the mark that its key had before the read (see base/writes.c), and is good as long as the key has
+ * that mark. So a client that has stored a key, through any worker, finds it. Copies (fills) change no mark: they make their
+ * key forgotten here. */
 enum { WAYS = 4 };
 
 struct place {
@@ -37,9 +39,11 @@ static void build(struct route *route)
     uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
     struct route_state *state =
         generation_make_state(route, sizeof *state + sizeof state->sets[0] * n);
+    assert(n > 0);
     state->sets_n = n;
 }
 
+/* By 64 bits of hash: which places a key may have. */
 static struct set *set_of(struct flow *flow)
 {
     struct route_state *state = flow->route->state;
@@ -58,6 +62,7 @@ static struct place *find(struct set *set, const struct request *r)
     return NULL;
 }
 
+/* Only the time goes: a place whose time is over is the first to be used again. */
 static void forget(struct set *set, const struct request *r)
 {
     struct place *p = find(set, r);
@@ -71,12 +76,14 @@ static void remember(struct set *set, const struct request *r, double until, uin
         if (set->places[i].until < p->until) p = &set->places[i];
     }
     if (known) p = known;
+    assert(r->key_len <= sizeof p->key);
     p->until = until;
     p->mark = mark;
     p->key_len = r->key_len;
     memcpy(p->key, (const void *)r->key_at, r->key_len);
 }
 
+/* A request that may write makes its key forgotten when it begins and when it ends: a read in between may have found nothing. */
 static void start(struct flow *flow)
 {
     static const struct result miss = {.kind = RESULT_MISS};
@@ -104,7 +111,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     const struct own *own = flow->own;
     if (!request_only_reads(r))
         forget(set, r);
-    else if (result->kind == RESULT_MISS && result->news)
+    else if (result->kind == RESULT_MISS && result->news) /* from a server, not from a failure */
         remember(set, r, flow->turn->now + flow->route->options.seconds, own->mark);
     flow_finish(flow, result);
 }

@@ -1,3 +1,18 @@
+/* What outlives its turn.
+ *
+ * What a worker reads and uses in a turn lies in the turn's arena, or in a blob that the arena holds a reference to, and is gone
+ * when the turn ends. A request that is answered in a later turn, or is sent once more, must therefore be copied; so must a
+ * result that counts only if no better one comes. I2: a pointer that was kept without its bytes would show one client the bytes
+ * of another.
+ *
+ * Short bytes are copied behind the struct, in one block of the slab. A long value that lies in a blob is not copied: the blob
+ * gets a reference. That has a price, too: the blob may be the whole message of a client, so it stays in memory as long as the
+ * request. I6: so a value is given up once it will not be sent any more (kept_drop_value); by then the connection has queued
+ * what it must send.
+ *
+ * A response is kept beside the news that point to it, with every pointer into its bytes moved to the copy. A kept result must
+ * not be copied by assignment without mending news.response, which points into the struct itself (script/async.c does so where
+ * it grows a list of them). */
 #include "route/kept.h"
 
 #include <assert.h>
@@ -18,14 +33,16 @@ static uint8_t *copy(uint8_t **to, const void *from, size_t len)
     return at;
 }
 
+/* One block of the slab: the struct, then key, shown key, flags and value, one behind the other. */
 struct kept *kept_create(const struct request *r)
 {
-    bool counted = r->value_blob && r->value_len > COPY_MOST;
+    bool counted = r->value_blob && r->value_len > COPY_MOST; /* by its blob, instead of copied */
+    assert(r->key_len > 0 && r->key_len <= KEY_MAX); /* I4: only what was validated goes on */
     size_t value = r->value_at && !counted ? r->value_len : 0;
     size_t room = sizeof(struct kept) + r->key_len + r->shown_key_len + r->args_len + value + 1;
     struct kept *kept = slab_borrow(room);
     uint8_t *to = kept->bytes;
-    kept->counts = 1;
+    kept->references = 1;
     kept->room = (uint32_t)room;
     kept->r = *r;
     kept->value = counted ? blob_take((struct blob *)r->value_blob) : NULL;
@@ -43,21 +60,24 @@ struct kept *kept_create(const struct request *r)
 
 struct kept *kept_take(struct kept *kept)
 {
-    kept->counts++;
+    assert(kept->references > 0);
+    kept->references++;
     return kept;
 }
 
 void kept_give(struct kept *kept)
 {
-    assert(kept->counts > 0);
-    if (--kept->counts > 0) return;
+    assert(kept->references > 0);
+    if (--kept->references > 0) return;
     if (kept->value) blob_give(kept->value);
     slab_return(kept, kept->room);
 }
 
+/* Only long values are worth it: a short one is part of the block. value_len stays, for those that log it or know the copy by
+ * it. */
 void kept_drop_value(struct kept *kept)
 {
-    if (kept->counts > 1 || !kept->value) return;
+    if (kept->references > 1 || !kept->value) return;
     blob_give(kept->value);
     kept->value = NULL;
     kept->r.value_at = kept->r.value_blob = 0;
@@ -71,6 +91,7 @@ static const uint8_t *moved(const uint8_t *pointer, const uint8_t *from, const u
     return pointer ? to + (pointer - from) : NULL;
 }
 
+/* The key that the client is shown is copied before the response, since it may lie in the call, which ends with this event. */
 static void keep_response(struct kept_result *kept, const struct call_news *news)
 {
     const struct response *r = news->response;
@@ -96,8 +117,11 @@ static void keep_response(struct kept_result *kept, const struct call_news *news
     kept->response.bytes = bytes;
 }
 
+/* Three forms: a response; an error with its text; or a plain miss, of which the kind is all. */
 void result_keep(struct kept_result *kept, const struct result *result)
 {
+    assert(result_sane(result));
+    assert(result->news != &kept->news && (!result->text || result->text != kept->text));
     result_release(kept);
     kept->kind = result->kind;
     if (result->news) {
@@ -110,8 +134,10 @@ void result_keep(struct kept_result *kept, const struct result *result)
     }
 }
 
+/* Into new bytes, because v may point into the old ones. */
 void result_rewrite(struct kept_result *kept, const struct response_value *v)
 {
+    assert(kept->kind && kept->news.response);
     struct response *r = &kept->response;
     uint32_t shown = kept->news.key.shown ? kept->news.key.shown_len : 0;
     uint32_t room = shown + (uint32_t)response_rewrite_room(r, v);
@@ -129,6 +155,7 @@ void result_rewrite(struct kept_result *kept, const struct response_value *v)
 
 struct result result_of(const struct kept_result *kept)
 {
+    assert(kept->kind && (!kept->news.response || kept->news.response == &kept->response));
     return (struct result){.kind = kept->kind,
                            .news = kept->news.response ? &kept->news : NULL,
                            .text = kept->text,

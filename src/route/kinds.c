@@ -1,3 +1,5 @@
+/* Here a kind of route gets its name, enum route_kind, tied to what runs it: a chooser or a flow. Nobody else knows them all. A
+ * route remembers its own (route->chooser, route->flow), so that no request pays for a look into these tables. */
 #include "route/kinds.h"
 
 #include <assert.h>
@@ -39,15 +41,20 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
 {
     const struct chooser *chooser = route->chooser = chooser_of(route->kind);
     const struct flow_kind *flow = route->flow = flow_kind_of(route->kind);
+    assert(!(chooser && flow) && route_is_chooser(route) == (chooser != NULL));
     if (chooser && chooser->build) chooser->build(route, words, n);
     if (flow && flow->state_size) generation_make_state(route, flow->state_size);
     if (flow && flow->build) flow->build(route);
 }
 
+/* Children are older than their parents, so routes can form no circle: choosers and policies come to an end. (Functions can
+ * lead in circles: flow.c and the script floor count those.) */
 uint32_t generation_add(struct generation *g, const struct route *route,
                         const struct route_word *words, uint32_t n)
 {
     struct route *own = copied(route, sizeof *route);
+    for (uint32_t i = 0; i < route->children_n; i++)
+        assert(g->routes[route->children[i]->number] == route->children[i]);
     own->children = NULL;
     if (route->children_n)
         own->children = copied(route->children, sizeof *route->children * route->children_n);
@@ -60,9 +67,10 @@ uint32_t generation_add(struct generation *g, const struct route *route,
     return g->routes_n++;
 }
 
+/* A script that was never in use still has its first reference: nobody took that over. */
 void generation_release(struct generation *g)
 {
-    assert(!g->asking && !g->ready);
+    assert(!g->undecided && !g->ready && g->references <= 1);
     for (uint32_t i = 0; i < g->routes_n; i++) {
         const struct chooser *chooser = g->routes[i]->chooser;
         if (chooser && chooser->release) chooser->release(g->routes[i]->state);

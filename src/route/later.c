@@ -1,7 +1,16 @@
+/* A function that waits, or one that spawns, makes its calls while the script decides for a whole batch of requests: before any
+ * slot is acted on. Were they sent at once, the call of a client's fifth request could reach a server before its first. So they
+ * wait with the number of the slot that the script was deciding for, and turn.c begins them right before it acts on that slot
+ * (I1).
+ *
+ * Slots are decided in order, so the list nearly always grows at its end. Lower numbers come back where a function leads to a
+ * function, in a second round, and where functions that wait begin: after all others have decided. */
 #include "route/later.h"
 
+#include <assert.h>
 #include <stddef.h>
 
+/* later_end points to the last flow's `next`, so the flow itself is found from that. */
 static struct flow *last_of_later(const struct turn *t)
 {
     return (struct flow *)(void *)((uint8_t *)t->later_end - offsetof(struct flow, next));
@@ -12,6 +21,7 @@ static void start_later(struct flow *flow, uint32_t slot)
 {
     struct turn *t = flow->turn;
     struct flow **at = t->later_end;
+    assert(slot <= TURN_SLOTS && !t->is_ending);
     if (t->later && last_of_later(t)->chosen > slot) {
         at = &t->later;
         while ((*at)->chosen <= slot) at = &(*at)->next;
@@ -28,8 +38,11 @@ void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot)
     start_later(flow, slot);
 }
 
-/* --- of the script's making -------------------------------------------------------------------- */
+/* --- calls that the script makes --------------------------------------------------------------- */
 
+/* A flow whose only leg is the call, and whose alarm is the call's own timeout: the leg may end later, and is then ignored. */
+
+/* own carries the child until the flow begins: this kind asks for no bytes of its own. */
 static void single_start(struct flow *flow)
 {
     const struct route *route = flow->own;
@@ -42,6 +55,7 @@ static void single_done(struct flow *flow, uint32_t place, const struct result *
     flow_finish(flow, result);
 }
 
+/* The call that is out has its pool's deadline, too; this one is what the script has set for itself. */
 static void single_late(struct flow *flow)
 {
     static const char TEXT[] = "timeout";
@@ -61,6 +75,7 @@ void flow_begin_later(struct turn *t, struct generation *g, const struct route *
     start_later(flow, slot);
 }
 
+/* A flow that begins may finish and free itself, so it is taken off the list before. */
 void flows_begin(struct turn *t, uint32_t slot)
 {
     while (t->later && t->later->chosen <= slot) {

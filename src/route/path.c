@@ -1,5 +1,7 @@
+/* Room is never short by surprise: each step leaves enough for "...", which is added once and ends the path. */
 #include "route/path.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char MORE[] = "...";
@@ -15,6 +17,7 @@ void path_add(struct path *p, const char *step, size_t len)
     memcpy(p->text + p->len, step, len);
     p->len += len;
     p->text[p->len++] = '\0';
+    assert(p->len <= sizeof p->text);
 }
 
 const char *path_next(const struct path *p, const char *step)

@@ -1,5 +1,8 @@
+/* What the answer to a call means, apart from its bytes: kinds are what policies decide by, and what a script sees. A response
+ * that says no for a reason of the client's making (NOT_STORED, EXISTS) is no error: another server would not do better. */
 #include "route/result.h"
 
+#include <assert.h>
 #include <string.h>
 
 static unsigned kind_of_response(enum response_kind kind)
@@ -23,9 +26,20 @@ static unsigned kind_of_failure(enum call_failure why)
 
 struct result result_from_news(const struct call_news *news)
 {
+    assert(news->event != CALL_VALUE); /* more would follow */
     if (news->event == CALL_ANSWERED)
         return (struct result){.kind = kind_of_response(news->response->kind), .news = news};
     return (struct result){.kind = kind_of_failure(news->why),
                            .text = news->failure,
                            .text_len = strlen(news->failure)};
+}
+
+bool result_is_worse(unsigned kind, unsigned than)
+{
+    static const unsigned order[] = {RESULT_HIT, RESULT_MISS, RESULT_REFUSED, RESULT_ANY_ERROR};
+    size_t a = 0, b = 0;
+    assert(kind && than);
+    while (!(order[a] & kind)) a++;
+    while (!(order[b] & than)) b++;
+    return a > b;
 }

@@ -1,6 +1,10 @@
+/* The way from a route to a server: the pool picks by the key, the deadline is set, and a refusal becomes an event like the end
+ * of a call, so that no caller has a second way to learn of failures. */
 #include "route/send.h"
 
-/* A call of r to that pool that fails is a miss. */
+#include <assert.h>
+
+/* on_failure = "miss" is about reads: a write that failed must not look as if it had found nothing. */
 static bool fails_as_miss(const struct pool *pool, const struct request *r)
 {
     return pool->settings.on_failure == ON_FAILURE_MISS &&
@@ -23,6 +27,7 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
                                .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     const char *reason;
+    assert(r->key_len > 0); /* I4 */
     if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
     how.deadline = t->now + member->timeout;
     enum backend_status status = backend_send(member->backend, r, &how, &reason);

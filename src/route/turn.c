@@ -1,3 +1,38 @@
+/* How a turn of the loop runs, and why in this order.
+ *
+ * A turn begins when the loop wakes up. Each client that is readable is read, and its requests are parsed into the turn's
+ * slots (client/requests.c). Each server that is readable is read, and each response goes at once to the owner of its call: to
+ * a client's reply or to a leg of a flow, which may begin further legs. This only gathers: calls are appended to the output of
+ * a server's connection, replies to the output of a client, and nothing is written. Just before the loop sleeps again turn_end
+ * acts on it:
+ *
+ *   route     turn_route calls the script once (generation->ask), which decides for all slots. Then each slot is acted on, in
+ *             order: its request becomes a call (send_to), a flow begins (flow.c), or the receiver gets the script's answer.
+ *   flush     each server's connection that has output is written.
+ *   settle    the front writes to each client that has output. Where that made room, it takes requests that had waited for it
+ *             into slots; so turn_end goes around again until nothing waits.
+ *   clean up  generations without references retire, and the arena, in which all that was read lies, is reset.
+ *
+ * Why once a turn: a call into Lua, a write to a server and a write to a client each cost more than the work on one request,
+ * so as many requests as possible share them. Why servers are written before clients: clients wait for the servers. Why retire
+ * and reset come last: slots, answers and requests point into the arena and into the script. A slot is cleared (turn_forget)
+ * as soon as it was acted on, because a script may keep a request and look at it later.
+ *
+ * I1: the requests of one client reach a server in the client's order. They stand in the slots in that order, and all calls of
+ * one client to one server use one connection; so it is enough to act on the slots in order. Three things could break that
+ * order:
+ *
+ *   - A policy's child may be a function, so the leg waits on generation->undecided until the script is called again. The next
+ *     request of the same client would overtake it. Before that request is acted on (must_follow), decide_at_once lets the
+ *     script decide for those legs, in slots behind all others. Requests of other clients need not wait: the legs go with the
+ *     next round.
+ *   - A function makes calls (mg.call, mg.spawn) while the script decides for the whole batch, that is, before any slot is
+ *     acted on. They wait in turn->later with the number of their slot, and begin right before that slot is acted on (later.c).
+ *   - Some things cannot wait for the end of the turn: no slot is free, the arena is full, a client asks for something about all
+ *     servers. They call turn_route, which routes everything so far; nothing is taken out of its order.
+ *
+ * What must never happen: that turn_route is entered while it runs, for Lua must not be entered from a C function that it
+ * called (is_routing); that a slot is left undecided; that the loop sleeps while something waits for the script (is_waiting). */
 #include "route/turn.h"
 
 #include <assert.h>
@@ -9,6 +44,11 @@
 #include "route/generation.h"
 #include "route/later.h"
 #include "route/send.h"
+
+static bool turn_sane(const struct turn *t)
+{
+    return t->used <= TURN_SLOTS && (t->later == NULL) == (t->later_end == &t->later);
+}
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,
                struct board_row *row, const struct turn_limits *limits)
@@ -24,9 +64,11 @@ void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct
 struct request *turn_slot(struct turn *t)
 {
     if (t->used >= TURN_CLIENT_SLOTS) turn_route(t);
+    assert(t->used < TURN_CLIENT_SLOTS); /* I6 */
     return &t->slots[t->used];
 }
 
+/* key_at is what scripts look at first: without it a request is over for them. */
 void turn_forget(struct request *r)
 {
     r->key_at = r->value_at = r->shown_key_at = 0;
@@ -36,36 +78,43 @@ void turn_forget(struct request *r)
 
 /* --- generations ------------------------------------------------------------------------------- */
 
+/* Requests that have come before the new script was in use are routed by the old one. What is in flight ends there, too: its
+ * flows hold references (see generation.c). */
 void turn_adopt(struct turn *t, struct generation *g)
 {
     struct generation *old = t->generation;
+    assert(g != old && g->references > 0 && !t->is_ending);
     turn_route(t);
     g->next = old;
     t->generation = g;
     if (old) generation_give(old);
 }
 
-/* Those that nothing runs on any more may go. */
+/* The current generation is among those only when the turn itself is released. */
 static void retire_generations(struct turn *t)
 {
     struct generation **at = &t->generation;
     while (*at) {
         struct generation *g = *at;
-        if (g->counts > 0) {
+        if (g->references > 0) {
             at = &g->next;
             continue;
         }
+        assert(!g->undecided && !g->ready && (g != t->generation || t->is_ending));
         *at = g->next;
         g->retire(g->router);
     }
 }
 
+/* Flows are finished first, so that their owners get a result. Their legs are still out then: each ends as the connections to the
+ * servers close and fail its call. is_ending keeps those ends from beginning anything new. */
 void turn_release(struct turn *t)
 {
     turn_end(t);
+    assert(t->used == 0 && !t->later);
     t->is_ending = true;
     flows_end(t);
-    backends_stop(t->backends); /* legs that are out end with their calls */
+    backends_stop(t->backends);
     assert(!t->flows);
     if (t->generation) generation_give(t->generation);
     retire_generations(t);
@@ -76,15 +125,21 @@ void turn_release(struct turn *t)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
+/* The hot path: a client's request that goes to a pool needs no flow; the call's events go straight to its reply (I2: to the
+ * owner that came with the request). I11: only keys of one multi-key get share a call. */
 static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
     void *owner = (void *)r->owner;
-    if (send_to_pool(t, pool, r, receiver->news, receiver->news_or_miss, owner) == BACKEND_JOINED)
-        receiver->joined(owner);
+    enum backend_status status =
+        send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner);
+    if (status != BACKEND_JOINED) return;
+    assert(r->multi);
+    receiver->on_joined(owner);
 }
 
-/* A route that is not a pool, or one that is a leg's. */
+/* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a
+ * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     struct flow_end end = flow_end_of(r);
@@ -97,14 +152,16 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
         flow_begin(t, g, g->routes[a->route], r, end);
         return;
     }
+    assert(a->route == ANSWER_MISS || a->route == ANSWER_REFUSE);
     if (a->route == ANSWER_REFUSE)
         result = (struct result){RESULT_DENIED, NULL, (const char *)a->text_at, a->text_len};
-    end.done(end.owner, end.place, &result);
+    end.on_result(end.owner, end.place, &result);
 }
 
+/* A slot, exactly once. TAKEN: the script has given the result itself, or holds the request in a flow of its own. */
 static void act(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
-    assert(a->route != ANSWER_NONE);
+    assert(a->route != ANSWER_NONE && a->route < (int32_t)g->routes_n);
     if (a->route >= 0 && g->routes[a->route]->kind == ROUTE_POOL && r->depth == 0)
         send_to(t, r, g->routes[a->route]->pool);
     else if (a->route != ANSWER_TAKEN)
@@ -112,26 +169,30 @@ static void act(struct turn *t, struct generation *g, struct request *r, const s
     turn_forget(r);
 }
 
-/* Legs that wait to be put to a function take slots, up to `room`. */
-static void take_asking(struct turn *t, struct generation *g, uint32_t room)
+/* Legs that wait to be put to a function take slots, as long as fewer than `room` are used; the others wait for the next
+ * round. */
+static void take_undecided(struct turn *t, struct generation *g, uint32_t room)
 {
-    while (g->asking && t->used < room) {
-        struct leg *leg = g->asking;
-        g->asking = leg->next;
+    while (g->undecided && t->used < room) {
+        struct leg *leg = g->undecided;
+        g->undecided = leg->next;
         leg_fill_slot(leg, &t->slots[t->used++]);
     }
-    if (!g->asking) g->asking_end = &g->asking;
+    if (!g->undecided) g->undecided_end = &g->undecided;
 }
 
-/* What has been put to functions by what is in the slots up to now is answered and acted on, in slots behind those. */
-static void ask_at_once(struct turn *t, struct generation *g)
+/* Lets the script decide at once for the legs in `undecided`, and acts on them, in slots behind those that are in use. Those
+ * legs may put further legs there, so this goes on until the list is empty. What the script makes for `later` meanwhile belongs
+ * to these slots: the list that stands there waits for its own. */
+static void decide_at_once(struct turn *t, struct generation *g)
 {
     uint32_t first = t->used;
+    assert(turn_sane(t));
     struct flow *later = t->later, **later_end = t->later_end;
-    while (g->asking && first < TURN_SLOTS) {
+    while (g->undecided && first < TURN_SLOTS) {
         t->later = NULL;
         t->later_end = &t->later;
-        take_asking(t, g, TURN_SLOTS);
+        take_undecided(t, g, TURN_SLOTS);
         uint32_t n = t->used;
         g->ask(g->router, t->slots + first, t->answers + first, n - first);
         t->row->keys_routed += n - first;
@@ -146,22 +207,26 @@ static void ask_at_once(struct turn *t, struct generation *g)
     t->later_end = later ? later_end : &t->later;
 }
 
-/* The next request of the same client: it must not be sent before the one before it, which may wait in `asking`. */
+/* The next request of the same client must not be sent before the one before it, a leg of which may wait in `undecided`. Keys
+ * of one get have one owner and may overtake each other. */
 static bool must_follow(const struct request *next, const struct request *before)
 {
     return next->affinity == before->affinity && next->owner != before->owner;
 }
 
+/* One round with one generation. The reference keeps the generation from coming down to none, and back up, when the last of its
+ * flows ends as another one begins. */
 static void ask(struct turn *t, struct generation *g)
 {
-    take_asking(t, g, TURN_CLIENT_SLOTS);
+    take_undecided(t, g, TURN_CLIENT_SLOTS);
     uint32_t n = t->used;
     if (n == 0 && !g->ready) return;
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
-    t->row->keys_routed += n; /* before anything is answered, so that statistics among it know */
+    t->row->keys_routed += n; /* first, because statistics may be among the answers */
     for (uint32_t i = 0; i < n; i++) {
-        if (g->asking && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1])) ask_at_once(t, g);
+        if (g->undecided && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1]))
+            decide_at_once(t, g);
         flows_begin(t, i);
         act(t, g, &t->slots[i], &t->answers[i]);
     }
@@ -170,24 +235,31 @@ static void ask(struct turn *t, struct generation *g)
     generation_give(g);
 }
 
+/* The current generation comes first, because the slots hold clients' requests, which are routed by it. The older ones decide
+ * only for their own legs and functions. */
 void turn_route(struct turn *t)
 {
+    assert(!t->is_routing && turn_sane(t));
+    t->is_routing = true;
     if (t->abandoned) flows_drop(t);
-    flows_begin(t, TURN_SLOTS);               /* what was asked for outside of a turn */
-    if (t->generation) ask(t, t->generation); /* clients' requests are in the slots already */
+    flows_begin(t, TURN_SLOTS); /* what the script's timers have made */
+    if (t->generation) ask(t, t->generation);
     for (struct generation *g = t->generation ? t->generation->next : NULL; g; g = g->next)
         ask(t, g);
+    t->is_routing = false;
 }
 
 /* Something waits to be put to a script. */
 static bool is_waiting(const struct turn *t)
 {
     for (const struct generation *g = t->generation; g; g = g->next) {
-        if (g->asking || g->ready) return true;
+        if (g->undecided || g->ready) return true;
     }
     return t->used > 0 || t->later || t->abandoned;
 }
 
+/* Everything that lies in the arena belongs to slots (or was used up), so once those are acted on the arena may be reset
+ * early. */
 void turn_make_room(struct turn *t, size_t n)
 {
     if (arena_room(t->arena) >= n) return;
@@ -197,9 +269,9 @@ void turn_make_room(struct turn *t, size_t n)
 
 /* --- the end of the turn ----------------------------------------------------------------------- */
 
+/* The head of this file says why in this order. */
 void turn_end(struct turn *t)
 {
-    /* Clients that have room again go on with what had waited: once more around. */
     do {
         turn_route(t);
         backends_flush(t->backends);

@@ -1,6 +1,13 @@
-/* The bodies of abi.h. Nothing here may enter Lua. */
+/* The bodies of abi.h: refusing, and pools. Nothing here enters Lua (see the head of script.c).
+ *
+ * A script makes pools while it loads: Lua forbids it afterwards (check_loading in routes.lua). moongate's Lua modules have
+ * checked every option before it comes here; numbers of pools are those that C returned, and scripts never see one. So a
+ * wrong number is a defect of moongate, and is asserted. What a script can get wrong (an address, a name, a weight) is
+ * returned as text.
+ */
 #include "script/abi.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +26,8 @@ const char *mg_command_text(uint32_t command)
 
 /* --- refusing ---------------------------------------------------------------------------------- */
 
+/* A refused slot is answered before the turn ends, so its text may lie in the turn's arena. Lua's string may be collected
+ * earlier. */
 static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
 {
     uint8_t *to = arena_alloc(s->host.arena, len ? len : 1);
@@ -26,6 +35,7 @@ static uintptr_t copy_to_turn(struct script *s, const char *bytes, size_t len)
     return (uintptr_t)to;
 }
 
+/* For the slot that is routed, and for functions that cannot be started (async_create). */
 void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
 {
     if (at >= s->batch.capacity) return;
@@ -33,6 +43,7 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
+/* Only while script_trace runs. boot.lua calls it in trace alone, so routing pays nothing for it. */
 void mg_step(struct script *s, const char *text, size_t len)
 {
     if (s->path_taken) path_add(s->path_taken, text, len);
@@ -40,6 +51,8 @@ void mg_step(struct script *s, const char *text, size_t len)
 
 /* --- pools ------------------------------------------------------------------------------------- */
 
+/* Lua fills in what a script gives, and hands the struct back to mg_pool_open. -1 and NONE mean "as the text or the
+ * distribution says", which is decided later. */
 void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
 {
     *o = (struct mg_pool_options){.server = {.weight = SERVER_WEIGHT_NONE,
@@ -59,7 +72,8 @@ void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
     o->server.backend.connections = s->host.connections;
 }
 
-/* Each choice: how its names are found, and its names. */
+/* The names of each choice, in the order of its enum; two of the tables name their members by the identifier itself. A row
+ * ends with NULL: none has 32 names. */
 #define NAME_TEXT(id, text, ...)     text,
 #define NAME_WORD(id, text, meaning) #text,
 static const char *const choice_names[][32] = {
@@ -75,9 +89,11 @@ static const char *const choice_names[][32] = {
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
 {
+    assert(choice < sizeof choice_names / sizeof *choice_names);
     return at < 32 ? choice_names[choice][at] : NULL;
 }
 
+/* Only while a script loads, so the search may be slow. */
 int32_t mg_find(uint32_t choice, const char *name, size_t len)
 {
     const char *known;
@@ -97,6 +113,8 @@ bool mg_takes_points(int32_t distribution)
     return distribution_takes_points((enum distribution)distribution);
 }
 
+/* The table of backend/settings.h for Lua, which reads the options of servers by it. A field whose type has no fractions is
+ * whole. */
 const struct mg_setting *mg_setting(uint32_t at)
 {
     static const struct mg_setting settings[] = {
@@ -113,6 +131,7 @@ static uint64_t seed_of(const struct mg_pool_options *o)
                         : (uint64_t)o->seed;
 }
 
+/* The texts of options have been checked for their length; one that would not fit is left out all the same, never cut. */
 int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
 {
     struct pool_settings settings = {
@@ -144,13 +163,22 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
                                    NULL, 0);
 }
 
-/* A table's host or path stands alone: what looks like a weight or a name in it is no host or path. */
+/* A server is one text, "host:port:weight name", or a table, { host = , port = }. What looks like a weight or a name in the
+ * host of a table is a mistake. */
 static const char *read_server(struct server_spec *spec, const char *text, size_t len, int32_t port)
 {
     if (port == 0) return server_spec_parse(spec, text, len);
     if (port > 0) return server_spec_from_host(spec, text, len, (uint32_t)port);
     *spec = (struct server_spec){.weight = SERVER_WEIGHT_NONE};
     return addr_spec_parse(&spec->addr, text, len);
+}
+
+/* By its number, which is that of its route. */
+static struct pool *pool_of(const struct script *s, int32_t pool)
+{
+    assert(pool >= 0 && (uint32_t)pool < s->routes.routes_n);
+    assert(s->routes.routes[pool]->kind == ROUTE_POOL);
+    return s->routes.routes[pool]->pool;
 }
 
 const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size_t len,
@@ -161,17 +189,17 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
     if (!wrong && o->name) wrong = server_spec_set_name(&spec, o->name, o->name_len);
     if (wrong) return wrong;
     if (o->weight >= 0) spec.weight = o->weight;
-    return pool_add_server(s->routes.routes[pool]->pool, &spec, o->timeout, &o->backend);
+    return pool_add_server(pool_of(s, pool), &spec, o->timeout, &o->backend);
 }
 
 const char *mg_pool_close(struct script *s, int32_t pool)
 {
-    return pool_close(s->routes.routes[pool]->pool);
+    return pool_close(pool_of(s, pool));
 }
 
 const char *mg_pool_name(struct script *s, int32_t pool)
 {
-    return s->routes.routes[pool]->pool->settings.name;
+    return pool_of(s, pool)->settings.name;
 }
 
 const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
@@ -180,7 +208,7 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
                                           .timeout = o->discover_timeout,
                                           .debounce = o->discover_debounce,
                                           .shrink = o->discover_shrink};
-    return pool_follow(s->routes.routes[pool]->pool, o->discover, o->discover_len, &settings);
+    return pool_follow(pool_of(s, pool), o->discover, o->discover_len, &settings);
 }
 
 const char *mg_server(struct script *s, uint32_t at)

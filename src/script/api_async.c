@@ -1,4 +1,11 @@
-/* The bodies of abi.h for functions that wait. Nothing here may enter Lua. */
+/* The bodies of abi.h for functions that wait: their calls, results and ends. Nothing here enters Lua.
+ *
+ * A call is checked first and sent later. The checks are here, since scripts write requests: a key, a number or a value
+ * that may not be sent is an error of the script, and nothing was sent (I4). Sending is queued with the slot that is routed
+ * (s->batch.at), so that calls of functions leave in the order of the requests that they are for; see route/later.h.
+ */
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "protocol/flags.h"
@@ -7,16 +14,15 @@
 #include "route/later.h"
 #include "script/state.h"
 
-/* --- its life ---------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------- */
 
+/* Requests that no script has written to are as they came, and were checked then: call_own leaves the checks out for those. */
 void mg_async_touch(struct script *s)
 {
     if (s->coroutines.running) s->coroutines.running->is_touched = true;
 }
 
-/* --- calls ------------------------------------------------------------------------------------- */
-
-/* Takes over the count of kept. */
+/* Takes over the caller's reference to kept. */
 static void send_kept(struct script *s, int32_t route, struct kept *kept, double timeout,
                       struct flow_end end)
 {
@@ -24,16 +30,23 @@ static void send_kept(struct script *s, int32_t route, struct kept *kept, double
                      end);
 }
 
+static bool is_whole(double number, double least, double most)
+{
+    return number >= least && number <= most && number == floor(number);
+}
+
+/* I4: what a script has written is checked before it is sent. exptime is the one field that Lua writes without a call of C. */
 static int32_t check(const struct script *s, const struct request *r)
 {
     if (!r || !r->key_at) return MG_CALL_OVER;
-    if (script_wrong_number(r)) return MG_CALL_BAD_NUMBER;
+    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX)) return MG_CALL_BAD_NUMBER;
     if (!request_may_have_key(r, (const uint8_t *)r->key_at, r->key_len, s->host.strict_keys))
         return MG_CALL_BAD_KEY;
     return r->value_len > s->host.max_value ? MG_CALL_TOO_LARGE : 0;
 }
 
-/* A copy of a request whose client is not the one that waits for the answer. */
+/* A copy of a request, which no slot and no client owns. It keeps the client's affinity, so that it goes the way of the
+ * client's other requests, and the depth, which bounds functions below functions. */
 static struct kept *keep(const struct request *r, uint32_t affinity, uint8_t depth)
 {
     struct request copy = *r;
@@ -50,6 +63,7 @@ static int32_t check_route(const struct script *s, int32_t route)
     return route < 0 || (uint32_t)route >= s->routes.routes_n ? MG_CALL_OVER : 0;
 }
 
+/* I6: a function makes so many calls, and holds so many bytes of their results. */
 static int32_t check_call(const struct script *s, const struct async *a)
 {
     if (!a) return MG_CALL_OVER;
@@ -72,6 +86,8 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     return (int32_t)number;
 }
 
+/* What coroutine.c calls for mg.call(route, req): the checks of mg_async_call, but a yes or no. After a no Lua makes the
+ * call again by mg_async_call, and gets the reason. */
 bool async_call_own(struct async *a, int32_t route)
 {
     struct script *s = a->script;
@@ -93,10 +109,13 @@ int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const ch
     return (int32_t)number;
 }
 
-static void nobody(void *owner, uint32_t place, const struct result *result)
+/* The end of what mg.spawn sends: nobody gets the result. */
+static void drop_result(void *owner, uint32_t place, const struct result *result)
 {
 }
 
+/* It may be called by a function that waits, by one that does not, or by a timer: `of` is the request it is called for, if
+ * any. */
 int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
 {
     const struct async *a = s->coroutines.running;
@@ -106,23 +125,25 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
     int32_t wrong = check(s, r);
     if (!wrong) wrong = check_route(s, route);
     if (wrong) return wrong;
-    /* One more step down, so that what spawns itself comes to an end. */
+    /* Its depth goes on from there: a function that spawns a request to itself reaches the bound, and ends. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;
     send_kept(s, route, keep(r, of ? of->affinity : 0, depth), 0,
-              (struct flow_end){nobody, NULL, 0, NULL});
+              (struct flow_end){drop_result, NULL, 0, NULL});
     return 0;
 }
 
 /* --- results ----------------------------------------------------------------------------------- */
 
+/* The calls that Lua asks about are always those of the function that runs. */
 static const struct kept_result *find_result(const struct script *s, uint32_t call)
 {
     const struct async *a = s->coroutines.running;
-    if (!a || a->is_told || call >= a->calls_n) return NULL;
+    if (!a || a->is_decided || call >= a->calls_n) return NULL;
     if (!a->calls[call].result.kind) return NULL;
     return &a->calls[call].result;
 }
 
+/* An error's text is the response's line without its CRLF, or what moongate says itself. */
 bool mg_async_result(struct script *s, uint32_t call, struct mg_result *out)
 {
     const struct kept_result *kept = find_result(s, call);
@@ -140,6 +161,7 @@ bool mg_async_result(struct script *s, uint32_t call, struct mg_result *out)
     out->number = v.number;
     out->ttl = (double)v.ttl;
     if (kept->kind & RESULT_ANY_ERROR) {
+        assert(kept->response.len >= 2);
         out->text_at = (uintptr_t)kept->response.bytes;
         out->text_len = (uint32_t)kept->response.len - 2;
     }
@@ -157,7 +179,7 @@ bool mg_async_flag(struct script *s, uint32_t call, uint32_t letter, struct mg_b
     return true;
 }
 
-/* Whether the line says that number, so that another can stand in its place. */
+/* True when the line of a response shows that number, so that it can be replaced. */
 static bool shows(const struct response *r, uint8_t letter)
 {
     const uint8_t *token;
@@ -166,6 +188,7 @@ static bool shows(const struct response *r, uint8_t letter)
     return response_find_flag(r, letter, &token, &len);
 }
 
+/* Rewritten bytes count as held, also those that they replace: a loop that rewrites for ever ends with an error (I6). */
 int32_t mg_async_rewrite(struct script *s, uint32_t call, uint32_t what, const char *text,
                          size_t len, uint64_t number)
 {
@@ -194,7 +217,7 @@ int32_t mg_async_rewrite(struct script *s, uint32_t call, uint32_t what, const c
 
 /* --- ends -------------------------------------------------------------------------------------- */
 
-/* As if the function had called the route as its last act. */
+/* A function that returns a route ends as if its last act were to call that. */
 static void finish_through(struct async *a, int32_t route)
 {
     static const char WRONG[] = "the request may not be sent as it was rewritten";
@@ -214,6 +237,7 @@ void mg_async_finish(struct script *s, uint32_t at, uint32_t serial, uint32_t wh
 {
     struct async *a = async_find(s, at, serial);
     struct result result = {.kind = RESULT_MISS};
+    assert(what == MG_FINISH_ROUTE || what == MG_FINISH_MISS || what == MG_FINISH_FAIL);
     if (!a) return;
     if (what == MG_FINISH_ROUTE) {
         finish_through(a, route);

@@ -1,17 +1,26 @@
-/* The bodies of fills.h, and their beginning. Nothing here may enter Lua. */
+/* The bodies of fills.h, and the beginning of a fill. Nothing here enters Lua.
+ *
+ * A policy such as warm_up reads a value from one route and puts a copy into another. Meanwhile the key may be written, and
+ * the copy would be old. So async_fill_begin notes how many writes of the key have been seen when the read begins; the copy
+ * carries that mark, and the route ROUTE_FILL (route/flow_fill.c) drops it, or takes it back, when there have been more.
+ * src/base/writes.c has the count.
+ */
+#include <assert.h>
+
 #include "backend/written.h"
 #include "script/state.h"
 
-/* Whose leg, or whose function's call, a flow is; NULL: nobody's. */
+/* The flow that waits for this one: it is its leg, or a call of its function. NULL: none does. */
 static const struct flow *flow_above(const struct flow *flow)
 {
-    if (flow->end.done == leg_result) return ((const struct leg *)flow->end.owner)->flow;
-    if (flow->end.done != async_call_done) return NULL;
+    if (flow->end.on_result == leg_result) return ((const struct leg *)flow->end.owner)->flow;
+    if (flow->end.on_result != async_call_done) return NULL;
     const struct async *a = flow->end.owner;
     return a->is_over ? NULL : a->flow;
 }
 
-/* How many plans of its request there are: its own, and of those above it. */
+/* How many of the flows from this one upwards are noted as plans of a write. They are the copy's own doing, and do not make
+ * it old. */
 static uint32_t plans_of(const struct flow *flow)
 {
     uint32_t n = 0;
@@ -41,12 +50,14 @@ void mg_fill_mark(struct script *s, uint32_t at, uint32_t serial, struct request
     if (!a) return;
     struct request *of = &a->flow->kept->r;
     if (!r) r = of;
+    assert(own <= 1);
     if (own)
         r->fill = (a->fill.sends + own * sends_of_one(a->fill.pair)) << FILL_BITS | FILL_SENDS;
     else
         r->fill = a->fill.mark << FILL_BITS | plans_of(a->flow);
     if (r == of || !of->shown_key_at) return;
-    r->shown_key_at = of->shown_key_at; /* a write may be known by that name alone */
+    r->shown_key_at =
+        of->shown_key_at; /* the client's name of the key: others may write it by that */
     r->shown_key_len = of->shown_key_len;
 }
 

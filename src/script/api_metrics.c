@@ -1,4 +1,5 @@
-/* What a script counts. */
+/* The bodies of services.h for metrics. They lie in the worker's part of the board: Lua adds to a counter without a call of
+ * C, a reload keeps it, and statistics add up the workers' parts. */
 #include "script/state.h"
 
 static int open_metric(struct script *s, enum metric_kind kind, const char *name,

@@ -1,6 +1,15 @@
-/* The bodies of requests.h. Nothing here may enter Lua. */
+/* The bodies of requests.h: how scripts read and rewrite requests. Nothing here enters Lua.
+ *
+ * A script may keep a request, and use it when it is over. For one that the turn has routed, r->key_at is 0 (turn_forget),
+ * and each function looks at that first.
+ *
+ * I4: what is written is checked as if a client had sent it. I5: a script can neither add nor remove the flag by which a
+ * client asks for no reply (q). It cannot change one by one those by which the client knows the reply again (k, O, b). A
+ * key may be rewritten: shown_key_at then has the one that the client sent, and the reply shows that.
+ */
 #include "script/requests.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +24,8 @@
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
+/* Keys are compared in place, since a Lua string of each key would cost an allocation for each request. */
+
 bool mg_request_has_prefix(const struct request *r, const char *prefix, size_t len)
 {
     return r->key_at && r->key_len >= len && memcmp((const void *)r->key_at, prefix, len) == 0;
@@ -26,6 +37,7 @@ bool mg_request_has_suffix(const struct request *r, const char *suffix, size_t l
            memcmp((const uint8_t *)r->key_at + r->key_len - len, suffix, len) == 0;
 }
 
+/* The part's bytes are still the request's: Lua compares them, or makes a string of them if it must. */
 bool mg_request_part(const struct request *r, const char *separator, size_t len, uint32_t n,
                      struct mg_bytes *out)
 {
@@ -46,6 +58,7 @@ double mg_request_hash(const struct request *r, uint32_t hash)
     return r->key_at ? hash_bytes((enum hash)hash, (const void *)r->key_at, r->key_len) : 0;
 }
 
+/* 53 bits of the hash, as a number from 0 to below 1. With another salt, other keys are in the share. */
 bool mg_request_in_share(const struct request *r, double share, const char *salt, size_t len)
 {
     uint64_t seed = len ? hash_bytes64(HASH_XXH3, salt, len, 0) : 0;
@@ -85,6 +98,7 @@ static bool has_delta(const struct request *r)
     return command_info(r->command_id)->shape == SHAPE_ARITHMETIC;
 }
 
+/* uint64_t does not fit into a Lua number, so these write to a place of Lua's. */
 bool mg_request_cas(const struct request *r, uint64_t *out)
 {
     *out = r->number;
@@ -104,19 +118,20 @@ bool mg_read_number(const char *digits, size_t len, uint64_t *out)
 
 /* --- the client -------------------------------------------------------------------------------- */
 
-/* NULL: it has gone, or there never was one. */
+/* NULL: it has gone, or the request has none. */
 static const struct client *client_of(const struct script *s, const struct request *r)
 {
     return s->host.clients ? clients_find(s->host.clients, r->affinity) : NULL;
 }
 
+/* Asked of the socket: a client keeps no address, since few scripts want it. */
 int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
     const struct client *c = client_of(s, r);
     struct addr addr = {.len = sizeof addr.sa};
     if (!c || getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return 0;
     if (addr_is_unix(&addr))
-        memcpy(text, "unix", sizeof "unix"); /* clients have no path */
+        memcpy(text, "unix", sizeof "unix"); /* a client's end of a unix socket has no path */
     else
         addr_print(&addr, text);
     return (int32_t)strlen(text);
@@ -135,8 +150,10 @@ const char *mg_listener(struct script *s, uint32_t at)
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
+/* The key is empty, not NULL, which would mean that it is over. */
 void mg_request_make(struct request *r, uint32_t command)
 {
+    assert(command < COMMAND_COUNT);
     static const char NO_KEY[] = "";
     *r = (struct request){.command_id = (uint8_t)command, .key_at = (uintptr_t)NO_KEY};
 }
@@ -156,12 +173,14 @@ int mg_request_set_flags(struct request *r, uint64_t flags)
     return MG_EDIT_OK;
 }
 
+/* With --strict-keys without control bytes, as for clients. */
 bool mg_key_is_valid(const struct script *s, const char *key, size_t len)
 {
     return request_key_is_valid((const uint8_t *)key, len, s->host.strict_keys);
 }
 
-/* Bytes that live as long as their holder says; NULL: it holds too much. */
+/* A copy of bytes that lives as long as the request they are for: see enum mg_holder. NULL: the function would hold too
+ * much. */
 static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint32_t at,
                            uint32_t serial)
 {
@@ -173,17 +192,18 @@ static const uint8_t *hold(struct script *s, const char *bytes, size_t len, uint
     return memcpy(arena_alloc(s->host.arena, len ? len : 1), bytes, len);
 }
 
-/* What one may do to the answer of a client's request without its knowing ends where the client counts on it. */
+/* Flags that a client needs back in the reply, or that change whether there is one. */
 static bool is_clients(uint8_t letter)
 {
     return letter == 'q' || letter == 'b' || letter == 'k' || letter == 'O';
 }
 
-/* The flags with one of them added, replaced or taken out, into the script's scratch. */
+/* Writes the flags to the script's scratch, with one of them added, replaced or removed. */
 static size_t edit_flags(struct script *s, const struct request *r, uint32_t part, const char *flag,
                          size_t len)
 {
     uint8_t *to = s->scratch;
+    assert(r->args_len + len < sizeof s->scratch - 1);
     size_t n = request_flags_without(r, (uint8_t)flag[0], to);
     if (part == MG_NO_FLAG) return n;
     if (n > 0) to[n++] = ' ';
@@ -191,7 +211,8 @@ static size_t edit_flags(struct script *s, const struct request *r, uint32_t par
     return n + len;
 }
 
-/* Numbers that the script has written stay, unless their flag is what is edited. */
+/* Takes a text as r's flags; r is as before when they cannot be sent. The exptime (T) and the client flags (F) may have
+ * been set as numbers, so they are kept, unless their own flag is rewritten. The client's q stays as it was (I5). */
 static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t letter)
 {
     struct request before = *r;
@@ -210,6 +231,7 @@ static int put_flags(struct request *r, const uint8_t *text, size_t len, uint8_t
     return MG_EDIT_OK;
 }
 
+/* A flag is one token. Its bound leaves room for others in a line. */
 static bool is_flag(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -218,7 +240,8 @@ static bool is_flag(const char *bytes, size_t len)
     return len > 0 && len < LINE_MAX_BYTES / 4;
 }
 
-/* q stands in the text that put_flags may not see: it is the client's, and noted in r->meta. */
+/* All flags, or one of them. A q of the client's is removed from the text: r->meta has it, and put_flags refuses a text
+ * that has it. */
 static int set_flags(struct script *s, struct request *r, uint32_t part, const char *bytes,
                      size_t len, uint32_t at, uint32_t serial)
 {
@@ -240,6 +263,7 @@ static int set_flags(struct script *s, struct request *r, uint32_t part, const c
     return put_flags(r, held, len, part == MG_FLAGS ? 0 : (uint8_t)bytes[0]);
 }
 
+/* request_may_have_key knows what the command takes: with the flag b, a meta command's key may have any bytes. */
 static int set_key(struct script *s, struct request *r, const char *key, size_t len, uint32_t at,
                    uint32_t serial)
 {
@@ -248,7 +272,7 @@ static int set_key(struct script *s, struct request *r, const char *key, size_t 
     const uint8_t *held = hold(s, key, len, at, serial);
     if (!held) return MG_EDIT_TOO_MUCH;
     request_put_key(r, held, len, s->host.strict_keys);
-    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* nobody else knows another one */
+    if (at == MG_BY_LUA) r->shown_key_at = r->shown_key_len = 0; /* no client has sent another */
     return MG_EDIT_OK;
 }
 
@@ -258,6 +282,7 @@ static bool has_value(const struct request *r)
     return shape == SHAPE_STORE || shape == SHAPE_META_STORE;
 }
 
+/* value_blob 0: the value is not in a blob any more, and is copied by what keeps the request. */
 static int set_value(struct script *s, struct request *r, const char *value, size_t len,
                      uint32_t at, uint32_t serial)
 {
@@ -282,6 +307,8 @@ int mg_request_edit(struct script *s, struct request *r, uint32_t part, const ch
     }
 }
 
+/* A long value is in a blob: r gets its address, and what sends r takes a reference. So large values are forwarded without
+ * a copy. */
 int mg_request_borrow(struct script *s, struct request *r, uint32_t at, uint32_t serial,
                       int32_t call, uint32_t from, uint32_t len)
 {

@@ -1,4 +1,9 @@
-/* The bodies of abi.h for routes that are made of others. Nothing here may enter Lua. */
+/* The bodies of abi.h for policies: routes that are made of others. Nothing here enters Lua.
+ *
+ * The modules in lua/moongate/routes check the options. Children exist before the route that is made of them, so a route
+ * never contains itself, and C can follow it without a bound.
+ */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +13,7 @@
 #include "route/result.h"
 #include "script/state.h"
 
+/* What the option `on` of policies names: kinds of results, and "error" for those that another server may do better with. */
 static const struct {
     const char *name;
     uint32_t bits;
@@ -36,9 +42,12 @@ int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options
                      const int32_t *children, uint32_t n, const char *text,
                      const struct route_word *words, uint32_t words_n)
 {
-    const struct route **list = calloc(n + 1, sizeof *list);
+    const struct route **list = calloc(n + 1, sizeof *list); /* generation_add copies it */
     if (!list) abort();
-    for (uint32_t i = 0; i < n; i++) list[i] = s->routes.routes[children[i]];
+    for (uint32_t i = 0; i < n; i++) {
+        assert(children[i] >= 0 && (uint32_t)children[i] < s->routes.routes_n);
+        list[i] = s->routes.routes[children[i]];
+    }
     struct route route = {.kind = (enum route_kind)kind,
                           .options = *o,
                           .text = (char *)text,
@@ -55,6 +64,7 @@ const char *mg_hash_refuses(const struct route_options *o, const struct route_wo
     return choose_hash_refuses(o, words, n);
 }
 
+/* Lua's numbers have 53 bits. */
 double mg_hash_text(const char *text, size_t len)
 {
     return (double)(hash_bytes64(HASH_XXH3, text, len, 0) >> 11);

@@ -1,4 +1,5 @@
-/* The log, clocks, and what a script knows and wishes of the daemon. */
+/* The bodies of services.h for the log, clocks, and what a script can read and set of the daemon. Nothing here enters Lua. */
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,6 +10,7 @@ const char *mg_wrong(struct script *s)
     return s->wrong;
 }
 
+/* Pools, policies and options can only be made while the script loads. */
 bool mg_is_loading(struct script *s)
 {
     return !s->is_loaded;
@@ -23,7 +25,7 @@ bool mg_is_unsafe(struct script *s)
 
 enum { LOG_TEXT = 4096, LOG_BURST = 10 };
 
-/* The log takes strings: a NUL is shown as it would show other control bytes. */
+/* The log takes C strings, and shows control bytes as \xNN. So a NUL is written that way here. */
 static void copy_without_nul(char to[LOG_TEXT], const char *text, size_t len)
 {
     size_t n = 0;
@@ -40,7 +42,8 @@ void mg_log(struct script *s, int32_t level, const char *text, size_t len)
 {
     char copy[LOG_TEXT];
     if (level < 0 || level >= SCRIPT_LEVELS || !log_shows((enum log_level)level)) return;
-    struct log_limit *limit = &s->levels[level]; /* one each, so that none drowns another */
+    struct log_limit *limit =
+        &s->levels[level]; /* one for each level: debug lines must not use up those of errors */
     limit->burst = LOG_BURST;
     if (!log_allows(limit, s->host.backends->now)) return;
     copy_without_nul(copy, text, len);
@@ -49,6 +52,7 @@ void mg_log(struct script *s, int32_t level, const char *text, size_t len)
 
 /* --- clocks ------------------------------------------------------------------------------------ */
 
+/* The turn's time, which costs no system call. */
 double mg_now(struct script *s)
 {
     return s->host.backends->now;
@@ -80,6 +84,8 @@ int32_t mg_generation(struct script *s)
 
 /* --- options ----------------------------------------------------------------------------------- */
 
+/* mg.options. The worker reads what a script has set when it adopts the script (succession_options): so a script that fails
+ * to load sets nothing. */
 const struct script_option *mg_option(struct script *s, uint32_t at)
 {
     const struct script_option *options = s->host.options;
@@ -95,11 +101,13 @@ void mg_set_option(struct script *s, uint32_t at, double value)
 
 bool script_option(const struct script *s, uint32_t at, double *value)
 {
+    assert(at < SCRIPT_OPTIONS);
     if (!(s->options_given & 1u << at)) return false;
     *value = s->options[at];
     return true;
 }
 
+/* After mg.options has set it: struct script_host has that of the command line. */
 void script_set_max_value(struct script *s, size_t max_value)
 {
     s->host.max_value = max_value;

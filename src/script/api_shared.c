@@ -1,4 +1,10 @@
-/* Dictionaries that scripts share. Their numbers come from mg_shared_open; Lua keeps them to itself. */
+/* The bodies of services.h for dictionaries that all workers share. Nothing here enters Lua.
+ *
+ * They lie in the board's memory (base/shared.h), and outlive scripts. Lua knows one by the number that mg_shared_open
+ * returned; scripts have an object instead. Expiry is by the loop's clock, which all workers of a machine read alike. What
+ * is read is copied to s->text at once, since another worker may overwrite it.
+ */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +12,7 @@
 
 static struct shared_dict *dict_of(const struct script *s, int32_t number)
 {
+    assert(number >= 0 && s->text); /* one has been opened */
     return &s->host.shared->dicts[number];
 }
 
@@ -14,11 +21,14 @@ static double now(const struct script *s)
     return s->host.backends->now;
 }
 
+/* 0: it does not expire. */
 static double expiry(const struct script *s, double ttl)
 {
     return ttl > 0 ? now(s) + ttl : 0;
 }
 
+/* One that exists keeps its items, also over a reload. s->text is allocated here, so that scripts without dictionaries do
+ * without it. */
 int32_t mg_shared_open(struct script *s, const char *name, double size)
 {
     struct shared *all = s->host.shared;
@@ -50,6 +60,7 @@ int mg_shared_add(struct script *s, int32_t dict, const char *key, size_t len,
                       expiry(s, ttl), now(s));
 }
 
+/* Done in one step under the dictionary's lock: no other worker's is lost. */
 int mg_shared_incr(struct script *s, int32_t dict, const char *key, size_t len,
                    struct shared_value *value, bool begins, double initial, double ttl)
 {

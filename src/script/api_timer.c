@@ -1,4 +1,9 @@
-/* Timers: functions of a script that the loop calls. */
+/* Timers: functions of a script that the loop calls. The only entry into Lua besides the turn's.
+ *
+ * A script starts timers while it loads, and later. They run from the time when the script comes into use until another one
+ * does (script_start_timers, script_stop_timers): so a script that is only checked, or that is loaded beside the one in
+ * use, does nothing. A timer's function belongs to no request: it may not wait, but may send requests (mg.spawn).
+ */
 #include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -7,6 +12,7 @@
 
 /* --- firing ------------------------------------------------------------------------------------ */
 
+/* I7: an error in a timer costs a line of the log. A timer that repeats goes on. [..., message] -> [..., message] */
 static void complain(struct script *s)
 {
     const char *why = lua_tostring(s->L, -1);
@@ -15,23 +21,26 @@ static void complain(struct script *s)
         log_error("script %s: timer: %s", s->path, why ? why : "out of memory");
 }
 
-/* Lua forgets a timer that does not repeat before it calls its function, so that this one may start it anew. */
+/* A timer that does not repeat is free before its function is called, in Lua too, so that the function may start another by
+ * that number. It may also stop any timer: they are not freed, only unused. */
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct script *s = watcher->data;
     struct script_timer *timer = (struct script_timer *)watcher;
     lua_State *L = s->L;
-    int top = lua_gettop(L);
     (void)loop;
     (void)events;
+    assert(timer->is_used && s->timers.is_running);
+    assert(lua_gettop(L) == STACK_TOP && !s->coroutines.running);
     if (watcher->repeat == 0) timer->is_used = false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
     lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
-    lua_settop(L, top);                                      /* [...] */
+    lua_settop(L, STACK_TOP);                                /* [...] */
 }
 
-/* [script] -> []; moongate.timer is loaded with the library, so nothing here runs a script's code. */
+/* [script] -> [..]. By lua_cpcall, since it may run out of memory. moongate.timer is loaded already; nothing of a script
+ * runs here. */
 static int find_fire(lua_State *L)
 {
     struct script *s = lua_touserdata(L, 1);
@@ -42,6 +51,7 @@ static int find_fire(lua_State *L)
     return 0;
 }
 
+/* [...] -> [...], or [..., message] and false */
 bool timers_init(struct script *s)
 {
     return lua_cpcall(s->L, find_fire, s) == 0;
@@ -49,6 +59,7 @@ bool timers_init(struct script *s)
 
 /* --- running ----------------------------------------------------------------------------------- */
 
+/* Without a loop, as in tools that only explain, timers are kept but never run. */
 static void stop(struct script *s, struct script_timer *timer)
 {
     if (s->host.backends->loop) ev_timer_stop(s->host.backends->loop, &timer->watcher);
@@ -72,6 +83,7 @@ void script_stop_timers(struct script *s)
     for (int32_t i = 0; i < s->timers.n; i++) stop(s, s->timers.all[i]);
 }
 
+/* For `moongate test`, whose clock stands still between two events. */
 double script_next_timer(const struct script *s)
 {
     double next = -1;
@@ -93,6 +105,7 @@ void timers_release(struct script *s)
 
 /* --- for Lua ----------------------------------------------------------------------------------- */
 
+/* NULL: all are used. Once allocated, one is used again until the script ends. */
 static struct script_timer *unused_timer(struct script *s)
 {
     struct script_timers *t = &s->timers;

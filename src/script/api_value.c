@@ -1,4 +1,10 @@
-/* The bodies of abi.h for values that a script answers with. Nothing here may enter Lua. */
+/* The bodies of abi.h for values that a script answers with (mg.reply.value). Nothing here enters Lua.
+ *
+ * The reply looks as if a server had sent it: what a client or a policy gets is a response in a blob, with the
+ * line that the command asks for. So nothing above knows the difference. I10: the line is built from the parsed request,
+ * and from bytes that Lua has checked.
+ */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +14,7 @@
 #include "protocol/text.h"
 #include "script/state.h"
 
+/* A key, all flags of a request, and numbers. */
 enum { LINE_ROOM = KEY_WIRE_ROOM + LINE_MAX_BYTES + 128 };
 
 /* A line being written. */
@@ -18,6 +25,7 @@ struct line {
 
 static void put(struct line *l, const void *bytes, size_t len)
 {
+    assert(len <= sizeof l->bytes - l->n);
     memcpy(l->bytes + l->n, bytes, len);
     l->n += len;
 }
@@ -43,7 +51,7 @@ static size_t put_key(struct line *l, const struct request *r)
     return n;
 }
 
-/* What a meta get asked for, in its order; of what is not known, nothing. */
+/* The flags that a meta get asks for, in its order; those whose value a script does not give are left out. */
 static void put_meta(struct line *l, const struct request *r, const struct mg_value *v, size_t len)
 {
     const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
@@ -78,7 +86,7 @@ static void put_meta(struct line *l, const struct request *r, const struct mg_va
     put_text(l, "\r\n");
 }
 
-/* `response` is the line's; its pointers point into the line. False: the command is answered with no value. */
+/* Writes the line, and the response that it is, which points into it. False: the command is not answered with a value. */
 static bool write_line(struct line *l, const struct request *r, const struct mg_value *v,
                        size_t len, struct response *response)
 {
@@ -106,6 +114,7 @@ static bool write_line(struct line *l, const struct request *r, const struct mg_
     return true;
 }
 
+/* For big_value, which stores a value in parts: Lua needs a hash of all of it, and no string. */
 bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call, uint64_t *out)
 {
     struct async_value v;
@@ -120,7 +129,8 @@ static uint8_t *copy(uint8_t *to, const void *from, size_t len)
     return to + len;
 }
 
-/* The value's bytes, or those of the function's calls; false when a call has none. to NULL: only their sum. */
+/* Copies the value's bytes, or those of the function's calls one after the other, to `to`; *len is their sum. `to` NULL:
+ * only the sum. False: a call has no value. */
 static bool gather(const struct script *s, uint32_t at, uint32_t serial, const struct mg_value *v,
                    uint8_t *to, size_t *len)
 {
@@ -139,7 +149,8 @@ static bool gather(const struct script *s, uint32_t at, uint32_t serial, const s
     return true;
 }
 
-/* A response with that value as if a server had sent it: its blob. NULL with the reason in *wrong. */
+/* A blob with the line and the value, and the response that points into it. The caller gives the blob back. NULL: *wrong
+ * says why. */
 static struct blob *compose(struct script *s, const struct request *r, uint32_t at, uint32_t serial,
                             const struct mg_value *v, struct response *response, int32_t *wrong)
 {
@@ -158,6 +169,7 @@ static struct blob *compose(struct script *s, const struct request *r, uint32_t 
         gather(s, at, serial, v, p, &len);
         copy(p + len, end, strlen(end));
     }
+    assert(l.n > 2);
     blob->len = response->len = l.n + more;
     response->bytes = blob->bytes;
     if (response->key) {
@@ -167,6 +179,7 @@ static struct blob *compose(struct script *s, const struct request *r, uint32_t 
     return blob;
 }
 
+/* The result is given before the blob is given back; what keeps it takes a reference. */
 int32_t mg_async_finish_value(struct script *s, uint32_t at, uint32_t serial,
                               const struct mg_value *value)
 {
@@ -182,6 +195,8 @@ int32_t mg_async_finish_value(struct script *s, uint32_t at, uint32_t serial,
     return 0;
 }
 
+/* For a function that does not wait. The slot's owner gets the result here, before the turn acts on the other answers: the
+ * reply keeps its place in the client's order (I1), and ANSWER_TAKEN tells the turn that nothing is left to do. */
 int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *value)
 {
     struct response response;
@@ -194,7 +209,7 @@ int32_t mg_answer_value(struct script *s, uint32_t slot, const struct mg_value *
     struct flow_end end = flow_end_of(r);
     s->batch.answers[slot].route = ANSWER_TAKEN;
     turn_forget(r);
-    end.done(end.owner, end.place, &(struct result){.kind = RESULT_HIT, .news = &news});
+    end.on_result(end.owner, end.place, &(struct result){.kind = RESULT_HIT, .news = &news});
     blob_give(blob);
     return 0;
 }

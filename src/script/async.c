@@ -1,3 +1,24 @@
+/* The life of a function that waits, without Lua.
+ *
+ * async_create takes the request out of its slot of the turn: a flow holds it from now on, a kind of flow like those of
+ * policies (route/flow.c). Its one leg is for the function's own request; all other calls are flows beside it, which end in
+ * async_call_done. The struct async is the flow's own block of memory.
+ *
+ * A function is in one of these states:
+ *   runs     coroutine.c has resumed it
+ *   waits    is_waiting: for the calls `until`, for a time, or for whichever comes first
+ *   ready    is_ready: that has come; its flow is in the generation's list `ready`, and the next script_route resumes it
+ *   decided  is_decided: its end is known, or is the result of the call `tail`; what its script still does has no effect
+ *   over     is_over: the flow has given its result and ended; only calls that are out keep the block
+ * A wait for calls that have ended already makes it ready at once: it goes on in the same turn.
+ *
+ * Its client gets one reply (I1): flow_finish gives a result once, and `decided` keeps a script from trying twice. Lua
+ * finds a function by place and serial number (async_find), and finds none once the end is decided: a handle that a script
+ * kept is an error there, never another function (I2).
+ *
+ * What it holds is bounded (I6): ASYNC_MOST functions, ASYNC_CALLS calls each, and bytes of rewritten keys and values, and
+ * of results, by async_held_most.
+ */
 #include "script/async.h"
 #include "route/later.h"
 
@@ -5,56 +26,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/slab.h"
 #include "protocol/flags.h"
 #include "protocol/value.h"
 #include "script/state.h"
 
-enum { NO_SLOT = UINT32_MAX };
-
 static const char SCRIPT_ERROR[] = "script error";
 
-/* --- the table --------------------------------------------------------------------------------- */
-
-static uint32_t take_slot(struct asyncs *all, struct async *a)
+static bool async_sane(const struct async *a)
 {
-    if (all->n == 0) all->first_free = NO_SLOT;
-    if (all->first_free == NO_SLOT) {
-        if (all->n == all->room) {
-            all->room = all->room ? all->room * 2 : 64;
-            all->slots = reallocarray(all->slots, all->room, sizeof *all->slots);
-            if (!all->slots) abort();
-        }
-        all->slots[all->n] = (struct async_slot){.next_free = NO_SLOT};
-        all->first_free = all->n++;
-    }
-    uint32_t at = all->first_free;
-    all->first_free = all->slots[at].next_free;
-    all->slots[at].async = a;
-    all->used++;
-    return at;
-}
-
-static void give_slot(struct asyncs *all, uint32_t at)
-{
-    all->slots[at] =
-        (struct async_slot){.serial = all->slots[at].serial + 1, .next_free = all->first_free};
-    all->first_free = at;
-    all->used--;
-}
-
-struct async *async_find(const struct script *s, uint32_t at, uint32_t serial)
-{
-    if (at >= s->asyncs.n || s->asyncs.slots[at].serial != serial) return NULL;
-    struct async *a = s->asyncs.slots[at].async;
-    return a && !a->is_told ? a : NULL;
-}
-
-void asyncs_release(struct asyncs *all)
-{
-    assert(all->used == 0);
-    free(all->slots);
-    *all = (struct asyncs){0};
+    return !a->is_over && a->out <= a->calls_n && a->calls_n <= a->room &&
+           a->tail < (int32_t)a->calls_n && !(a->is_waiting && a->is_ready);
 }
 
 /* --- its flow ---------------------------------------------------------------------------------- */
@@ -70,19 +51,22 @@ static void give_results(struct async *a)
     }
 }
 
-/* Its end was told: Lua's handle is void from now on. */
+/* The flow's kind->release: it has given its result, and its leg has ended. Lua's handle finds nothing from now on. Calls
+ * beside the leg may be out; the last one frees the block then (async_call_done). */
 static void release(struct flow *flow)
 {
     struct async *a = flow->own;
+    assert(!a->is_over && (a != a->script->coroutines.running || !a->coroutine));
     if (a->is_ready) flow_not_ready(flow);
     if (a->coroutine) coroutine_drop(a->script, a->coroutine);
-    give_slot(&a->script->asyncs, a->at);
+    asyncs_give(&a->script->asyncs, a->at);
     a->is_over = true;
     flow->is_outlived = a->out > 0;
     if (a->out == 0) give_results(a);
 }
 
-/* A script may catch the error of a wait that could not be (in table.sort, say), and go on as if nothing were. */
+/* Also for one that does not wait. A script may catch the error of a wait that cannot be (inside table.sort, say), and run
+ * on while it is noted as waiting. */
 void async_stop_waiting(struct async *a)
 {
     a->is_waiting = false;
@@ -91,8 +75,11 @@ void async_stop_waiting(struct async *a)
     a->is_ready = false;
 }
 
+/* Puts it on the ready list; it runs in the next script_route, not now: this may be a server's callback, or another
+ * function. */
 void async_go_on(struct async *a)
 {
+    assert(!a->is_over);
     async_stop_waiting(a);
     a->is_ready = true;
     flow_make_ready(a->flow);
@@ -104,7 +91,8 @@ static void on_time(struct flow *flow)
     async_go_on(flow->own);
 }
 
-/* What only reads is of no use to anybody then; what writes does what was asked for. */
+/* The flow's kind->drop: its client is gone. A read is of no use to anyone then, and ends where it waits. A function whose
+ * request writes goes on: what it does was asked for. */
 static void drop(struct flow *flow)
 {
     struct async *a = flow->own;
@@ -112,15 +100,18 @@ static void drop(struct flow *flow)
     bool reads = command_info(command)->shape == SHAPE_RETRIEVE || command == COMMAND_META_GET ||
                  command == COMMAND_META_DEBUG;
     if (!reads || a->is_dropped) return;
-    if (!a->is_waiting) return; /* it will go on anyway, or its last call is out */
+    if (!a->is_waiting) return; /* it is ready, or waits for its last call only */
     a->is_dropped = true;
     async_go_on(a);
 }
 
 /* --- its own leg ------------------------------------------------------------------------------- */
 
+/* The leg costs less than a flow beside it, and most functions need no more. `slot` is where the turn sends it: see
+ * route/later.h. */
 bool async_send_own(struct async *a, const struct route *route, uint32_t slot)
 {
+    assert(async_sane(a));
     if (a->leg.route) return false;
     a->leg.route = route;
     a->leg.call = async_add_call(a, &a->flow->kept->r);
@@ -129,10 +120,11 @@ bool async_send_own(struct async *a, const struct route *route, uint32_t slot)
     return true;
 }
 
-/* What other flows keep of the request is a copy: the function may rewrite it while they run on. */
+/* The request goes on as a copy without its slot's owner: the function may rewrite its own while the leg runs. */
 static void start_leg(struct flow *flow)
 {
     struct async *a = flow->own;
+    assert(a->leg.route);
     struct request r = flow->kept->r;
     r.owner = 0;
     r.part = 0;
@@ -156,7 +148,7 @@ static const struct flow_kind waiting = {.more_legs = 1,
                                          .release = release,
                                          .drop = drop};
 
-/* A route without children, for flows whose legs the script decides. */
+/* The script decides what the leg does, so the flow's route has no children. */
 static const struct route no_route = {.kind = ROUTE_ASYNC};
 
 struct async *async_create(struct script *s, uint32_t slot)
@@ -173,12 +165,13 @@ struct async *async_create(struct script *s, uint32_t slot)
     struct async *a = flow->own;
     *a = (struct async){
         .script = s, .flow = flow, .tail = -1, .handle = handle_take(&s->handle, HANDLE_REQUEST)};
-    a->at = take_slot(&s->asyncs, a);
+    a->at = asyncs_take(&s->asyncs, a);
     a->calls = a->first;
     a->room = sizeof a->first / sizeof *a->first;
     return a;
 }
 
+/* Takes the head off the ready list. */
 struct async *async_next(struct script *s)
 {
     struct generation *g = &s->routes;
@@ -187,6 +180,7 @@ struct async *async_next(struct script *s)
     g->ready = flow->next;
     if (!g->ready) g->ready_end = &g->ready;
     struct async *a = flow->own;
+    assert(a->is_ready && async_sane(a));
     a->is_ready = false;
     return a;
 }
@@ -199,6 +193,7 @@ bool async_is_awaited(const void *owner)
 
 /* --- what it holds ----------------------------------------------------------------------------- */
 
+/* One value of the largest size fits on top of the limit, so that any request can be rewritten. */
 size_t async_held_most(const struct script *s)
 {
     return s->host.turn->limits.function_bytes + s->host.max_value;
@@ -238,9 +233,11 @@ bool async_value(const struct script *s, uint32_t at, uint32_t serial, int32_t c
 
 /* --- calls ------------------------------------------------------------------------------------- */
 
+/* The first line is the frequent case: one call. */
 bool async_is_met(const struct async *a)
 {
     uint32_t done = 0, good = 0, hits = 0, n = a->until.n;
+    assert(a->until.first <= a->calls_n && n <= a->calls_n - a->until.first);
     if (n == 1) return a->calls[a->until.first].result.kind != 0;
     for (uint32_t i = a->until.first; i < a->until.first + n; i++) {
         unsigned kind = a->calls[i].result.kind;
@@ -266,7 +263,7 @@ static void make_room(struct async *a)
     if (!to) abort();
     if (a->calls == a->first) memcpy(to, a->first, sizeof a->first);
     a->calls = to;
-    /* A response stands beside the news that point to it. */
+    /* news.response of a kept result points into the same struct, which has moved. */
     for (uint32_t i = 0; i < a->calls_n; i++) {
         struct kept_result *kept = &to[i].result;
         if (kept->news.response) kept->news.response = &kept->response;
@@ -275,6 +272,7 @@ static void make_room(struct async *a)
 
 uint32_t async_add_call(struct async *a, const struct request *r)
 {
+    assert(async_sane(a) && a->calls_n < ASYNC_CALLS);
     if (a->calls_n == a->room) make_room(a);
     a->calls[a->calls_n] =
         (struct async_call){.handle = handle_take(&a->script->handle, HANDLE_RESPONSE),
@@ -294,7 +292,8 @@ static bool has_cas(unsigned command)
     return command == COMMAND_GETS || command == COMMAND_GATS;
 }
 
-/* The answer to one command may be the answer to another. */
+/* True when the client that sent r can read the response to that call. A function may answer a get with the response to a
+ * gat, but not with one to a gets, which has a cas that get has not. */
 static bool fits(const struct request *r, const struct async_call *call, enum response_kind kind)
 {
     const struct command_info *wanted = command_info(r->command_id);
@@ -308,7 +307,7 @@ static bool fits(const struct request *r, const struct async_call *call, enum re
            wanted->shape == command_info(call->command)->shape;
 }
 
-/* The client's own key goes into the answer. */
+/* The reply shows the key that the client sent, whatever the script asked for. */
 static void show_own_key(const struct request *r, struct call_news *news, uint8_t *room)
 {
     uintptr_t shown = r->shown_key_at ? r->shown_key_at : r->key_at;
@@ -319,7 +318,8 @@ static void show_own_key(const struct request *r, struct call_news *news, uint8_
     news->key.sent = NULL;
 }
 
-/* With the result of that call, kept or just come. */
+/* Ends the function with the result of a call, which was kept or has just come. A miss fits every command; another response
+ * that does not fit is an error of the script. */
 static void finish_with(struct async *a, const struct async_call *call, struct result result)
 {
     const struct request *r = &a->flow->kept->r;
@@ -328,14 +328,14 @@ static void finish_with(struct async *a, const struct async_call *call, struct r
     if (result.news && !fits(r, call, result.news->response->kind)) {
         char why[128];
         if (result.kind != RESULT_MISS) {
-            int n = snprintf(why, sizeof why, "a result of %s is no answer to %s",
+            int n = snprintf(why, sizeof why, "the response to %s cannot answer %s",
                              command_info(call->command)->text, command_info(r->command_id)->text);
             async_fail(a, why, (size_t)n);
             return;
         }
         result = (struct result){.kind = RESULT_MISS};
     }
-    /* The client's own request knows what its key is shown as, also where the function has rewritten it. */
+    /* The call of the client's own request knows the key to show, also after the function has rewritten it. */
     if (result.news && result.news->response->key && !call->is_own) {
         news = *result.news;
         show_own_key(r, &news, key);
@@ -347,8 +347,10 @@ static void finish_with(struct async *a, const struct async_call *call, struct r
 void async_call_done(void *owner, uint32_t number, const struct result *result)
 {
     struct async *a = owner;
+    assert(a->out > 0 && number < a->calls_n && result->kind);
+    assert(a->is_over || !a->calls[number].result.kind); /* each call ends once */
     a->out--;
-    if (a->is_over) {
+    if (a->is_over) { /* nobody waits; the last call frees the block */
         if (a->out > 0) return;
         give_results(a);
         flow_free(a->flow);
@@ -365,6 +367,7 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
 
 void async_wait(struct async *a, const struct async_wait *wait, double timeout)
 {
+    assert(async_sane(a));
     if (wait->first > a->calls_n || wait->n > a->calls_n - wait->first) return;
     async_stop_waiting(a);
     a->until = *wait;
@@ -374,40 +377,46 @@ void async_wait(struct async *a, const struct async_wait *wait, double timeout)
         return;
     }
     if (timeout > 0 || wait->n == 0) flow_alarm(a->flow, timeout);
-    /* Its client may have gone before it began to wait. */
+    /* Its client may have gone before it began to wait: flows_drop looks at it again. */
     if (!flow_is_awaited(a->flow)) a->script->host.turn->abandoned = true;
 }
 
 /* --- the end ----------------------------------------------------------------------------------- */
 
-/* From now on nothing that its function holds is good any more. */
-static void async_tells(struct async *a)
+/* From now on whatever its script still holds of it is over: async_find finds it no more, and neither does Lua
+ * (batch.request). */
+static void decide_end(struct async *a)
 {
     struct script *s = a->script;
-    a->is_told = true;
+    a->is_decided = true;
     if (a == s->coroutines.running) s->batch.request = NULL;
 }
 
+/* a may be gone afterwards, unless this is called below its leg's end: then the engine of flows frees it. */
 void async_finish(struct async *a, const struct result *result)
 {
     struct flow *flow = a->flow;
+    assert(!a->is_over);
     bool was_entered = flow->is_entered; /* by its leg's end */
     async_stop_waiting(a);
-    async_tells(a);
+    decide_end(a);
     flow_enter(flow);
     flow_finish(flow, result);
     if (!was_entered) flow_leave(flow);
 }
 
+/* The function returns before the call has ended; its result becomes the reply without another entry into Lua. */
 void async_finish_call(struct async *a, uint32_t number)
 {
+    assert(async_sane(a) && number < a->calls_n);
     async_stop_waiting(a);
     a->tail = (int32_t)number;
-    async_tells(a);
+    decide_end(a);
     struct async_call *call = &a->calls[number];
     if (call->result.kind) finish_with(a, call, result_of(&call->result));
 }
 
+/* I7: the client of this request gets an error, and no other does. One line of the log, cut at 4096 bytes. */
 void async_fail(struct async *a, const char *why, size_t len)
 {
     struct script *s = a->script;

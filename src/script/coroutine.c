@@ -1,27 +1,47 @@
+/* How a function that waits runs.
+ *
+ *   begin   coroutine_begin: a slot's function gets a thread, and runs in it until it waits or returns
+ *   wait    mg.call calls call_own or wait_for below, which note what it waits for (async_wait), and yield
+ *   go on   coroutines_go_on: when that has come, the function is in the list `ready`, and is resumed with it
+ *   end     finish: it returns. C ends it with the response of one of its calls; Lua ends it with anything else
+ *
+ * Only C resumes the thread, so a yield always leads to `go`. A script takes no part in that: in the sandbox it gets no
+ * reference to the thread; with --unsafe-lua it may resume it, which ends the function with an error (coroutines_go_on). A
+ * coroutine that it makes inside the function may not wait (`running`), and a yield that was not one of ours ends the
+ * function with an error (waits_well).
+ *
+ * A function's end may be decided before it returns. Its last act may be a call whose result is the function's (is_last):
+ * is_decided is set, and for whatever still runs the request is over. Its client may go: then it stops where it waits, and
+ * its thread is dropped.
+ */
 #include "script/coroutine.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/slab.h"
 #include "script/state.h"
-
-/* What a thread that rests or begins has on its stack. */
-enum { AT_FUNCTIONS = 1, AT_FREE };
 
 static uint32_t serial_of(const struct async *a)
 {
     return a->script->asyncs.slots[a->at].serial;
 }
 
+/* Between two functions: none runs, and nothing is on the stack of the main thread. */
+static bool none_runs(const struct script *s)
+{
+    return !s->coroutines.running && lua_gettop(s->L) == STACK_TOP;
+}
+
 /* --- what functions that wait are given ---------------------------------------------------------- */
 
-/* [] -> [response] */
+/* [] -> [response], as its handle */
 static void push_response(lua_State *L, const struct async *a, uint32_t number)
 {
     handle_push(L, a->calls[number].handle);
 }
 
+/* [] -> [list], false for calls without a result: it may have waited for the first few only, or a time */
 static int push_list(lua_State *L, const struct async *a)
 {
     lua_createtable(L, (int)a->until.n, 0); /* [list] */
@@ -30,13 +50,14 @@ static int push_list(lua_State *L, const struct async *a)
         if (a->calls[number].result.kind)
             push_response(L, a, number);
         else
-            lua_pushboolean(L, false); /* [list, response or false] */
-        lua_rawseti(L, -2, (int)i + 1);
+            lua_pushboolean(L, false);  /* [list, response or false] */
+        lua_rawseti(L, -2, (int)i + 1); /* [list] */
     }
     return 1;
 }
 
-/* What it waited for: values on top, how many is returned. One response is on top since it began to wait. */
+/* Pushes what mg.call or another returns, and returns how many values that are. A single response was pushed before the
+ * yield already, see `yield`. */
 static int push_what_came(lua_State *L, const struct async *a)
 {
     switch (a->until.gives) {
@@ -46,114 +67,83 @@ static int push_what_came(lua_State *L, const struct async *a)
     }
 }
 
-/* --- threads ----------------------------------------------------------------------------------- */
+/* --- ends -------------------------------------------------------------------------------------- */
 
-static struct coroutine *take(struct script *s)
-{
-    struct coroutines *all = &s->coroutines;
-    if (all->idle_n > 0) return all->idle[--all->idle_n];
-    struct coroutine *c = slab_borrow(sizeof *c);
-    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
-    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
-    lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* on its own: [functions] */
-    return c;
-}
-
-/* Of a function that has returned. */
-static void give(struct script *s, struct coroutine *c)
-{
-    struct coroutines *all = &s->coroutines;
-    lua_settop(c->L, AT_FUNCTIONS);
-    if (all->idle_n == COROUTINES_IDLE)
-        coroutine_drop(s, c);
-    else
-        all->idle[all->idle_n++] = c;
-}
-
-void coroutine_drop(struct script *s, struct coroutine *c)
-{
-    luaL_unref(s->L, LUA_REGISTRYINDEX, c->ref);
-    slab_return(c, sizeof *c);
-}
-
-void coroutines_release(struct script *s)
-{
-    struct coroutines *all = &s->coroutines;
-    while (all->idle_n > 0) slab_return(all->idle[--all->idle_n], sizeof(struct coroutine));
-}
-
-/* The function of that async has returned, or failed: it has no thread any more. */
+/* Its function has returned or failed. The thread is the caller's now, and the end of a's flow does not drop it. */
 static struct coroutine *take_off(struct async *a)
 {
     struct coroutine *c = a->coroutine;
+    assert(c);
     a->coroutine = NULL;
     return c;
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
-
-/* Calls what Lua gave for it with n arguments that are on top; what it returns, or its message, is on top then. */
+/* [function, n arguments] -> [text]: the message that one of moongate's own functions returns, or that it raised. */
 static const char *call_lua(struct script *s, int n)
 {
     lua_State *L = s->L;
-    lua_pcall(L, n, 1, 0);
+    lua_pcall(L, n, 1, 0); /* [text] */
     const char *text = lua_tostring(L, -1);
     return text ? text : "out of memory";
 }
 
+/* I7: the request of this function gets an error, and nothing else happens. */
 static void fail(struct script *s, struct async *a, const char *why)
 {
     coroutine_drop(s, take_off(a));
     async_fail(a, why, strlen(why));
 }
 
-/* [] -> [], with the raised value on the thread's stack. */
+/* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. */
 static void fail_with_traceback(struct script *s, struct async *a)
 {
     lua_State *L = s->L;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure); /* [..., explain] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);             /* [..., explain, thread] */
     lua_xmove(a->coroutine->L, L, 1); /* [..., explain, thread, raised] */
-    fail(s, a, call_lua(s, 2));
-    lua_settop(L, STACK_TOP); /* [...] */
+    fail(s, a, call_lua(s, 2));       /* [..., text] */
+    lua_settop(L, STACK_TOP);         /* [...] */
 }
 
-/* Lua finds out what the function has returned, at AT_FREE on its thread's stack, and ends it. */
+/* `finish` of async.lua looks at what the function returned (THREAD_FREE on its thread's stack), follows functions, and
+ * ends it by mg_async_finish: so a may be gone afterwards. When it is not, Lua did not come that far. */
 static void finish_in_lua(struct script *s, struct async *a, lua_State *co)
 {
     lua_State *L = s->L;
     uint32_t at = a->at, serial = serial_of(a);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish);
-    lua_xmove(co, L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.finish); /* [..., finish] */
+    lua_xmove(co, L, 1);                                     /* [..., finish, result] */
     handle_push(L, a->handle);
-    lua_pushnumber(L, at);
+    lua_pushnumber(L, at);     /* [..., finish, result, request, at] */
     lua_pushnumber(L, serial); /* [..., finish, result, request, at, serial] */
     s->coroutines.running = a;
-    const char *why = call_lua(s, 4);
+    const char *why = call_lua(s, 4); /* [..., text] */
     s->coroutines.running = NULL;
     a = async_find(s, at, serial);
     if (a) async_fail(a, why, strlen(why));
     lua_settop(L, STACK_TOP); /* [...] */
 }
 
-/* A function has returned: a response of its own, or something that Lua looks at; or it has ended with a call before. */
+/* A function has returned. Most return the response of one of their calls, which costs no further entry into Lua. is_decided:
+ * it has ended with its last call already, and what it returns means nothing. */
 static void finish(struct script *s, struct async *a)
 {
     struct coroutine *c = take_off(a);
-    lua_settop(c->L, AT_FREE);
-    if (!a->is_told) {
-        uint32_t number = handle_call(a, handle_at(c->L, AT_FREE));
+    lua_settop(c->L, THREAD_FREE); /* [functions, result] */
+    if (!a->is_decided) {
+        uint32_t number = handle_call(a, handle_at(c->L, THREAD_FREE));
         if (number < a->calls_n)
             async_finish_call(a, number);
         else
             finish_in_lua(s, a, c->L);
     }
-    give(s, c);
+    coroutine_give(s, c);
 }
 
 /* --- the way through --------------------------------------------------------------------------- */
 
-/* It has yielded to wait, and not by itself after an error of a wait that could not be. */
+/* True when the yield was one of ours. A script may catch the error of a wait that cannot be (inside table.sort, say), and
+ * then yield itself: a is noted as waiting, but the response that `yield` pushes is not on top. */
 static bool waits_well(const struct async *a)
 {
     const struct coroutine *c = a->coroutine;
@@ -162,9 +152,11 @@ static bool waits_well(const struct async *a)
            (lua_gettop(c->L) > 0 && handle_at(c->L, -1) == a->calls[a->until.first].handle);
 }
 
-/* Runs it on from where it stands, with n values on its stack, until it waits or ends. */
+/* Resumes a's thread, with n values on top of its stack, until it waits or ends. `running` is what all functions that Lua
+ * calls meanwhile refer to. a may be gone afterwards. */
 static void go(struct script *s, struct async *a, int n)
 {
+    assert(none_runs(s) && a->coroutine && !a->is_over);
     s->coroutines.running = a;
     int status = lua_resume(a->coroutine->L, n);
     s->coroutines.running = NULL;
@@ -183,27 +175,32 @@ static void go(struct script *s, struct async *a, int n)
 void coroutine_begin(struct script *s, uint32_t slot)
 {
     uint32_t function = s->batch.slots[slot].function_id & ~(uint32_t)MG_WAITS;
+    assert(s->batch.answers[slot].route == ANSWER_WAITS);
     struct async *a = async_create(s, slot);
-    if (!a) return;
+    if (!a) return; /* refused already */
     s->batch.answers[slot].route = ANSWER_TAKEN;
-    a->coroutine = take(s);
+    a->coroutine = coroutine_take(s);
     lua_State *L = a->coroutine->L;
-    lua_rawgeti(L, AT_FUNCTIONS, (int)function);
-    handle_push(L, a->handle); /* [functions, function, request] */
+    assert(lua_gettop(L) == THREAD_FUNCTIONS);
+    lua_rawgeti(L, THREAD_FUNCTIONS, (int)function); /* [functions, function] */
+    handle_push(L, a->handle);                       /* [functions, function, request] */
     handle_turn_to(s, a, L);
     go(s, a, 1);
 }
 
+/* One function may make another one ready, by what its end brings about: until the list is empty. The next one's thread is
+ * fetched into the cache while this one runs: thousands may wait, and their memory is far apart. */
 void coroutines_go_on(struct script *s)
 {
     static const struct result miss = {.kind = RESULT_MISS};
     for (struct async *a; (a = async_next(s));) {
         const struct async *then = s->routes.ready ? s->routes.ready->own : NULL;
         if (then && then->coroutine) __builtin_prefetch(then->coroutine->L);
-        if (a->is_dropped) /* its client is gone: the function is left where it stands */
+        if (a->is_dropped) /* its client is gone, and it only reads: it stops where it waits */
             async_finish(a, &miss);
         else if (lua_status(a->coroutine->L) != LUA_YIELD)
-            fail(s, a, "somebody else has resumed this function's coroutine: only moongate does");
+            fail(s, a,
+                 "the script has resumed this function's coroutine: only moongate may do that");
         else {
             handle_turn_on(s, a);
             go(s, a, push_what_came(a->coroutine->L, a));
@@ -218,14 +215,16 @@ static struct script *script_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* The function that runs, if it is this thread that asks: one that a script made inside of it may not wait. */
+/* The function that runs, if its own thread makes this call. A coroutine that the script made inside of it may not wait: to
+ * yield would lead back into the script, not to `go`. */
 static struct async *running(lua_State *L)
 {
     struct async *a = script_of(L)->coroutines.running;
     return a && a->coroutine && a->coroutine->L == L ? a : NULL;
 }
 
-/* What is on top when a thread yields is what it goes on with, unless more is pushed. */
+/* What is on top when a thread yields is what it goes on with, unless more is pushed. So the handle of a single response is
+ * pushed now: going on then takes no look at the stack. */
 static int yield(lua_State *L, struct async *a, const struct async_wait *wait, double timeout)
 {
     bool one = wait->gives == MG_GIVES_ONE && wait->first < a->calls_n;
@@ -234,31 +233,34 @@ static int yield(lua_State *L, struct async *a, const struct async_wait *wait, d
     return lua_yield(L, one);
 }
 
-/* True when mg.call, which calls us, was the function's tail call: what mg.call returns is what the function does. */
+/* True when mg.call, which calls this, was the function's tail call (`return mg.call(...)`): there is no frame of the
+ * function below. What mg.call returns is what the function returns. */
 static bool is_last(lua_State *L)
 {
     lua_Debug frame;
     return lua_getstack(L, 2, &frame) == 0;
 }
 
-/* call_own(route, request): sends its own request and waits: the response. As the function's last act it does not wait, but ends
- * it with what the call will come to: true. Nothing where it is not as simple as that. */
+/* call_own(route, request): mg.call in its most frequent form: a function sends its own request. It waits and returns the
+ * response. As the function's last act it does not wait, but ends the function with the result that the call will have, and
+ * returns true. Returns nothing where the case is not that simple: mg.call then goes the long way. */
 static int call_own(lua_State *L)
 {
     struct async *a = running(L);
-    if (!a || a->is_told || handle_at(L, 2) != a->handle) return 0;
+    if (!a || a->is_decided || handle_at(L, 2) != a->handle) return 0;
     uint32_t number = a->calls_n;
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
     if (is_last(L)) {
         async_finish_call(a, number);
-        lua_pushboolean(L, true);
+        lua_pushboolean(L, true); /* [..., true] */
         return 1;
     }
     struct async_wait wait = {number, 1, MG_WAIT_ALL, 0, MG_GIVES_ONE};
     return yield(L, a, &wait, 0);
 }
 
-/* wait(first, n, wait, needed, timeout, gives): what enum mg_gives says. */
+/* wait(first, n, wait, needed, timeout, gives): waits for calls first..first+n-1, see async_wait. Returns what enum
+ * mg_gives says. */
 static int wait_for(lua_State *L)
 {
     struct async *a = running(L);
@@ -269,7 +271,7 @@ static int wait_for(lua_State *L)
     return yield(L, a, &wait, lua_tonumber(L, 5));
 }
 
-/* fill_begin(place), fill_is_doubtful(): see async_fill_begin; of the function that runs. */
+/* fill_begin(place), fill_is_doubtful(): async_fill_begin and async_fill_is_doubtful for the function that runs. */
 static int fill_begin(lua_State *L)
 {
     struct async *a = running(L);
@@ -284,34 +286,34 @@ static int fill_is_doubtful(lua_State *L)
     return 1;
 }
 
-/* current(): the handle of the function that runs, at and serial; nothing when none does. */
+/* current(): `at` and `serial` of the function that runs, for functions of abi.h. Nothing where it may not wait. */
 static int current(lua_State *L)
 {
     struct async *a = running(L);
     if (!a) return 0;
-    lua_pushnumber(L, a->at);
-    lua_pushnumber(L, serial_of(a));
+    lua_pushnumber(L, a->at);        /* [..., at] */
+    lua_pushnumber(L, serial_of(a)); /* [..., at, serial] */
     return 2;
 }
 
-/* owner(): likewise, whoever asks while it runs. */
+/* owner(): likewise, but also for a coroutine inside the function. Nothing once its end is decided. */
 static int owner(lua_State *L)
 {
     struct async *a = script_of(L)->coroutines.running;
-    if (!a || a->is_told) return 0;
-    lua_pushnumber(L, a->at);
-    lua_pushnumber(L, serial_of(a));
+    if (!a || a->is_decided) return 0;
+    lua_pushnumber(L, a->at);        /* [..., at] */
+    lua_pushnumber(L, serial_of(a)); /* [..., at, serial] */
     return 2;
 }
 
-/* Keeps a field of the table at 1 in the registry. */
+/* Keeps a field of the table at 1 in the registry: [table] -> [table] */
 static int keep_field(lua_State *L, const char *name)
 {
-    lua_getfield(L, 1, name);
+    lua_getfield(L, 1, name); /* [table, field] */
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* open { functions =, finish =, explain_failure = } */
+/* open { functions =, finish =, explain_failure = }: async.lua gives its side, once, when it is loaded. */
 static int open(lua_State *L)
 {
     struct coroutines *all = &script_of(L)->coroutines;
@@ -333,9 +335,9 @@ void coroutines_push(struct script *s)
     lua_State *L = s->L;
     lua_newtable(L); /* [functions] */
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        lua_pushlightuserdata(L, s);
-        lua_pushcclosure(L, functions[i].func, 1);
-        lua_setfield(L, -2, functions[i].name); /* [functions] */
+        lua_pushlightuserdata(L, s);               /* [functions, script] */
+        lua_pushcclosure(L, functions[i].func, 1); /* [functions, function] */
+        lua_setfield(L, -2, functions[i].name);    /* [functions] */
     }
     handles_push_functions(s);
 }

@@ -1,17 +1,21 @@
-/* How deep the C stack is: functions of Lua's that call back (string.gsub, table.sort, coroutines) go down on it, and LuaJIT counts
- * only what is on Lua's own stacks. */
+/* How full the C stack is.
+ *
+ * Functions of Lua that call a script's function (string.gsub, table.sort, coroutine.resume) use the C stack, and LuaJIT
+ * bounds only Lua's own stacks. A script in which such a function calls itself would overflow the C stack, and the process
+ * would end. So sandbox.lua asks is_deep before each of them, and raises an error (I7).
+ */
 #include <assert.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
 #include "script/state.h"
 
-/* Bytes: of the whole stack (a main thread's grows up to its limit, also a later one); and below where scripts were first loaded,
- * after which none of those functions may be called any more: 120 of string.gsub take so much. What is left is more than one of Lua's
- * stacks full of other functions takes. */
+/* Bytes. WANTED: the limit of the whole stack; that of a main thread grows up to it, also after it was raised. MOST: how
+ * far below the place where scripts were first loaded such functions may be called; 120 string.gsub inside each other take
+ * that. What is left is more than all other functions on a full stack of Lua take. */
 static const rlim_t WANTED = 64 << 20, MOST = 1 << 20;
 
-/* Of the process. */
+/* Of the process, which all its scripts share. */
 static uintptr_t top;
 static size_t most;
 
@@ -28,7 +32,8 @@ void depth_init(void)
     most = (size_t)(limit.rlim_cur / 8 < MOST ? limit.rlim_cur / 8 : MOST);
 }
 
-/* is_deep(parts): more than one of so many parts is taken of what functions that call back may take. */
+/* is_deep(parts): true when more than one of so many parts of the stack that such functions may use is taken. [parts] ->
+ * [boolean] */
 static int is_deep(lua_State *L)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);

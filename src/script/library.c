@@ -1,4 +1,5 @@
-/* What every Lua state of moongate has: Lua's libraries, and moongate's own to require. */
+/* What every Lua state of moongate has: Lua's libraries, and moongate's own modules for `require`. What a user's script
+ * gets of it is decided in sandbox.lua. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
@@ -6,16 +7,17 @@
 #include "script/modules.h"
 #include "script/state.h"
 
-static int load_linked_module(lua_State *L) /* [name, ...] -> [chunk's result] */
+/* A loader, as package.preload wants it. Upvalue 1: the module. [name, ...] -> [what its chunk returns] */
+static int load_linked_module(lua_State *L)
 {
     const struct script_module *m = lua_touserdata(L, lua_upvalueindex(1));
     if (luaL_loadbuffer(L, (const char *)m->bytecode, m->len, m->name) != 0) return lua_error(L);
-    lua_pushstring(L, m->name);
-    lua_call(L, 1, 1);
+    lua_pushstring(L, m->name); /* [..., chunk, name] */
+    lua_call(L, 1, 1);          /* [..., result] */
     return 1;
 }
 
-/* package.preload gets every module that is linked in. */
+/* Makes every module that is linked in known to `require`; each is loaded when it is first required. */
 static void preload_modules(lua_State *L)
 {
     lua_getglobal(L, "package");    /* [package] */
@@ -29,7 +31,7 @@ static void preload_modules(lua_State *L)
     lua_pop(L, 2); /* [] */
 }
 
-/* --lua-dir: moongate's own modules are read from there, and nothing linked in is used. */
+/* --lua-dir: moongate's modules are read from a folder, and those that are linked in are not used. */
 static void use_lua_dir(lua_State *L, const char *dir)
 {
     lua_getglobal(L, "package");                            /* [package] */
@@ -42,11 +44,11 @@ void library_open(lua_State *L, const char *lua_dir)
 {
     luaL_openlibs(L);
     depth_init();
-    lua_getglobal(L, "package");    /* [..., package] */
-    lua_getfield(L, -1, "preload"); /* [..., package, preload] */
-    lua_pushcfunction(L, depth_load);
-    lua_setfield(L, -2, "moongate.depth");
-    lua_pop(L, 2); /* [...] */
+    lua_getglobal(L, "package");           /* [..., package] */
+    lua_getfield(L, -1, "preload");        /* [..., package, preload] */
+    lua_pushcfunction(L, depth_load);      /* [..., package, preload, loader] */
+    lua_setfield(L, -2, "moongate.depth"); /* [..., package, preload] */
+    lua_pop(L, 2);                         /* [...] */
     if (lua_dir)
         use_lua_dir(L, lua_dir);
     else

@@ -1,4 +1,6 @@
-/* Lua's memory: small blocks come from the slab, which is several times faster than LuaJIT's own allocator. */
+/* Lua's memory: small blocks come from the slab, which is several times faster than LuaJIT's own allocator. Lua says the
+ * old size of each block, which decides whose it is. There is no bound for a script yet (I13). */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +22,10 @@ static void give(void *block, size_t size)
         free(block);
 }
 
+/* Between large sizes it is realloc's. All else moves: the slab's blocks have a fixed size. */
 static void *resize(void *block, size_t from, size_t to)
 {
+    assert(from > 0 && to > 0);
     if (from > SMALL && to > SMALL) return realloc(block, to);
     void *moved = take(to);
     if (!moved) return NULL;

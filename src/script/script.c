@@ -1,3 +1,54 @@
+/* A script: how it is loaded, how it routes, and how it ends.
+ *
+ * A turn is one call into Lua. The turn of the loop (route/turn.c) collects the requests of all clients in its slots.
+ * script_route decides for all of them at once: it gives Lua two numbers, the first and the last slot, and `run` of
+ * lua/moongate/boot.lua loops over them. The requests and the answers lie in arrays that both sides know from the start
+ * (struct mg_batch; abi.h is the one description of them, which the FFI reads as well). So a request costs no entry into
+ * Lua, no copy and no allocation there, and LuaJIT compiles the loop with the script's function in it.
+ *
+ * What Lua calls. The functions of abi.h, whose bodies are in the files api*.c, are called through the FFI, also from
+ * compiled code. They queue, copy or look something up, and return a status; the Lua module around them raises the error.
+ * None of them enters Lua or raises an error itself: compiled code has parts of Lua's state in registers, so the process
+ * would crash, and only once the loop is compiled. Functions that need Lua's stack, such as those that yield, are called
+ * through Lua's own API, and may raise errors: they are in coroutine.c, handle.c and depth.c.
+ *
+ * script_route goes through the slots in this order:
+ *  1. `begin` decides what needs no Lua: the script may have returned a pool or a policy instead of a function.
+ *  2. `run_from` calls Lua for the rest. An error ends the call: the slot where it happened gets its answer here, and the
+ *     next call begins behind it.
+ *  3. `go_on`: an answer may be a policy that chooses among functions. Those are asked in another round, ROUNDS at most.
+ *  4. `begin_waiting` starts functions that may wait, once all slots have their answers. Their calls are queued with the
+ *     number of their slot, and the turn sends them when it comes to that slot: so requests of one client leave in its
+ *     order.
+ *  5. `coroutines_go_on` resumes the functions whose responses have come.
+ *
+ * Nothing is sent in here: the turn acts on the answers after the return.
+ *
+ * A function that waits (mg.async) runs in a Lua thread beside the main one. coroutine.c starts, resumes and ends it;
+ * async.c has its state: its flow, its calls and their results. mg.call queues a call, then yields. When the result comes,
+ * async.c keeps it and puts the flow on the list `ready` of its generation; it does not resume anything. The next
+ * script_route does (5). So a server's callback never runs Lua.
+ *
+ * Handles (I2). What a script holds of a request is a number that is never used twice (handle.h), not an address. A script
+ * may keep it in a global and look at it while another client's request is routed. Lua compares it with the number of the
+ * request that is routed now, and raises an error when they differ. Responses are found among the calls of the function
+ * that runs, by the same kind of number.
+ *
+ * Errors (I7). Every entry into Lua is protected. An error in a function costs its own request, which is answered
+ * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
+ * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
+ * error fails script_load, and the script in use goes on (I8). What is not bounded yet (I13): a function that loops for
+ * ever stops its worker, and a script may take any memory.
+ *
+ * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
+ * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
+ * the last, `retire` destroys the script: its timers first, which the loop must not fire any more; then Lua, with the
+ * threads; then the routes and the pools, which give back their backends.
+ *
+ * The files of this floor call downwards: script.c and describe.c, coroutine.c, the bodies of FFI functions (api_*.c),
+ * async.c, then api.c, threads.c, handle.c, library.c, depth.c and memory.c, which call no other file but depth.c. tester.c
+ * stands beside them: a Lua state for `moongate test` and `moongate repl`.
+ */
 #include "script/script.h"
 
 #include <assert.h>
@@ -5,7 +56,6 @@
 #include <lauxlib.h>
 #include <luajit.h>
 #include <lualib.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +63,7 @@
 
 #include "route/chooser.h"
 #include "route/kinds.h"
+#include "script/coroutine.h"
 #include "script/modules.h"
 #include "script/state.h"
 
@@ -25,52 +76,69 @@ static const char SCRIPT_ERROR[] = "script error";
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* [] -> [handles, now, handler, run, trace], keeps `load` for the caller on top: [..., load] */
+/* Whenever C runs and Lua does not: the stack holds what enum script_stack names, and no function of the script is running.
+ * So no FFI function can have entered Lua. */
+static bool script_sane(const struct script *s)
+{
+    return lua_gettop(s->L) == STACK_TOP && !s->coroutines.running && !s->path_taken;
+}
+
+/* Opens Lua's and moongate's libraries. boot.lua's `start` returns the functions that C keeps on the stack.
+ *
+ * [] -> [handles, now, handler, run, trace, load], the first five for good, `load` for the caller; or an error's message on
+ * top. */
 static bool boot(struct script *s)
 {
     lua_State *L = s->L;
-    handles_init(s); /* before other light userdata: the first are the fastest */
+    handles_init(s); /* [handles, now]; before other light userdata: the first are the fastest */
     library_open(L, s->host.lua_dir);
     if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_getglobal(L, "require");        /* [..., require] */
     lua_pushstring(L, "moongate.boot"); /* [..., require, name] */
     if (lua_pcall(L, 1, 1, 0) != 0) return false;
-    lua_getfield(L, -1, "start"); /* [..., boot, start] */
-    lua_remove(L, -2);            /* [..., start] */
-    lua_pushstring(L, script_cdef);
-    lua_pushlightuserdata(L, s);
-    lua_pushlightuserdata(L, &s->batch);
+    lua_getfield(L, -1, "start");                 /* [..., boot, start] */
+    lua_remove(L, -2);                            /* [..., start] */
+    lua_pushstring(L, script_cdef);               /* [..., start, cdef] */
+    lua_pushlightuserdata(L, s);                  /* [..., start, cdef, script] */
+    lua_pushlightuserdata(L, &s->batch);          /* [..., start, cdef, script, batch] */
     coroutines_push(s);                           /* [..., start, cdef, script, batch, waiting] */
     if (lua_pcall(L, 4, 4, 0) != 0) return false; /* [..., handler, run, trace, load] */
+    assert(lua_gettop(L) == STACK_TOP + 1);
     return true;
 }
 
-/* [..., load] -> [...]; the route is in s->root. */
+/* Runs the script's text, which returns a route: its number is in s->root, or ANSWER_NONE for a function of the script.
+ *
+ * [..., load] -> [...], or [..., message] and false */
 static bool run_script(struct script *s, const char *path, const char *text, size_t len)
 {
     lua_State *L = s->L;
     if (path) {
-        lua_pushstring(L, path);
-        lua_pushlstring(L, text, len);
+        lua_pushstring(L, path);       /* [..., load, path] */
+        lua_pushlstring(L, text, len); /* [..., load, path, text] */
     } else {
-        lua_pushnil(L);
-        lua_pushnil(L);
+        lua_pushnil(L);                           /* [..., load, nil] */
+        lua_pushnil(L);                           /* [..., load, nil, nil] */
     }                                             /* [..., load, path, text] */
-    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., pool or nil] */
+    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., number or nil] */
     s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
     lua_pop(L, 1); /* [...] */
     return true;
 }
 
+/* Lua calls it for an error outside of every protected call: only memory that is exhausted between them can raise one. */
 static int last_resort(lua_State *L)
 {
-    log_error("script: no way on: %s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "out of memory");
-    return 0; /* Lua aborts the process; the master starts another */
+    log_error("script: error outside of a protected call: %s",
+              lua_isstring(L, -1) ? lua_tostring(L, -1) : "out of memory");
+    return 0; /* then Lua ends the process; the master starts another one */
 }
 
+/* The generation's retire: no flow runs on its routes any more, and the turn has another one. */
 static void retire(void *router)
 {
     struct script *s = router;
+    assert(s->routes.references == 0);
     log_debug("script %s: generation %u ended", s->path, s->generation);
     script_destroy(s);
 }
@@ -78,6 +146,7 @@ static void retire(void *router)
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
+    assert(host->turn && host->turn->slots && host->turn->answers);
     struct script *s = calloc(1, sizeof *s);
     if (!s) abort();
     *s = (struct script){
@@ -91,17 +160,23 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
-        s->is_loaded = true;
+        s->is_loaded = true; /* from now on no pool and no route can be made */
+        assert(script_sane(s));
         return s;
     }
+    /* I8: what was made until then goes with it; the script in use is not touched. */
     const char *message = lua_tostring(s->L, -1);
-    snprintf(error, SCRIPT_ERROR_MAX, "%s", message ? message : "an error that is no text");
+    snprintf(error, SCRIPT_ERROR_MAX, "%s",
+             message ? message : "an error value that is not a string");
     script_destroy(s);
     return NULL;
 }
 
+/* Timers first: the loop has pointers to them, and their function is in Lua. The threads of coroutines_release belong to
+ * Lua, only C's part of them is freed here. Pools last: routes point to them. */
 void script_destroy(struct script *s)
 {
+    assert(!s->coroutines.running);
     timers_release(s);
     lua_close(s->L);
     generation_release(&s->routes);
@@ -115,44 +190,39 @@ void script_destroy(struct script *s)
 
 /* --- routing ----------------------------------------------------------------------------------- */
 
+/* I7: an error costs this one request, a count and a line of the log. */
 static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
+    assert(a >= s->batch.answers && a < s->batch.answers + s->batch.capacity);
     *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
     s->host.row->script_errors++;
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 
-/* Routes slots first..n-1 until one raises an error: that one fails, and the number of the next is returned. */
+/* Routes slots first..n-1 in Lua, until one raises an error: that one fails, and the number of the next is returned, for
+ * another call. Lua leaves the number of the slot in batch.at before it calls the script. When memory ends before Lua has
+ * come that far, it is the first slot that has no answer yet. */
 static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
 {
     lua_State *L = s->L;
-    assert(lua_gettop(L) == STACK_TOP);
-    lua_pushvalue(L, STACK_RUN); /* [..., run] */
-    lua_pushinteger(L, (lua_Integer)first);
+    assert(first < n && n <= s->batch.capacity);
+    assert(script_sane(s));
+    s->batch.at = first;
+    lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
+    lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
     if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */
-    uint32_t at = s->batch.at < n ? s->batch.at : n - 1;
+    uint32_t at = s->batch.at;
+    while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
     fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
     lua_settop(L, STACK_TOP); /* [...] */
-    handle_turn_ends(s);
+    handle_turn_ends(s);      /* run does that itself, but for errors */
     return at + 1;
 }
 
-static bool is_whole(double number, double least, double most)
-{
-    return number >= least && number <= most && number == floor(number);
-}
-
-const char *script_wrong_number(const struct request *r)
-{
-    if (!is_whole(r->exptime, INT32_MIN, INT32_MAX))
-        return "req.exptime was set to what is no whole number of seconds in 32 bits";
-    return NULL;
-}
-
-/* What a route comes to without Lua: an answer; NONE, WAITS: the function with the number r->function_id is to be asked, and may
- * wait. */
+/* The answer that a route gives without Lua. ANSWER_NONE: the script's function r->function_id decides. ANSWER_WAITS:
+ * likewise, and it may wait. */
 static void settle(const struct script *s, struct request *r, struct answer *a,
                    const struct route *route)
 {
@@ -173,7 +243,7 @@ static void settle(const struct script *s, struct request *r, struct answer *a,
     }
 }
 
-/* Lets choosers choose, as far as that goes without Lua. False when a function is to be asked. */
+/* Follows choosers as far as that goes without Lua. False when a function of the script decides. */
 static bool choose(struct script *s, struct request *r, struct answer *a)
 {
     const struct route *route = s->routes.routes[a->route];
@@ -182,13 +252,16 @@ static bool choose(struct script *s, struct request *r, struct answer *a)
     return a->route != ANSWER_NONE;
 }
 
+/* A request of a client has no function yet, and goes to the script's root. That of a leg (route/flow.c) names the
+ * function. */
 static int32_t first_answer(const struct script *s, uint32_t function)
 {
     if (function == 0) return s->root;
     return function & MG_WAITS ? ANSWER_WAITS : ANSWER_NONE;
 }
 
-/* The first answers: of the route that is all of the script, where no function was asked for. True when Lua has to be asked. */
+/* Gives each slot its first answer. True when Lua must decide for some: each of those gets a handle, which its function
+ * will be given. Slots that C decides have none, and cost no Lua at all. */
 static bool begin(struct script *s, struct request *slots, struct answer *answers, uint32_t first,
                   uint32_t n)
 {
@@ -204,7 +277,9 @@ static bool begin(struct script *s, struct request *slots, struct answer *answer
     return ask;
 }
 
-/* A function may answer with a chooser whose choice is a function, which is asked in its turn. */
+/* A function may answer with a chooser that picks another function. True when that is so for some slots, and Lua must
+ * decide again. Routes cannot contain themselves, but a function may return the policy that it is in: the last round makes
+ * an error of that. */
 static bool go_on(struct script *s, struct request *slots, struct answer *answers, uint32_t first,
                   uint32_t n, bool is_last)
 {
@@ -219,7 +294,8 @@ static bool go_on(struct script *s, struct request *slots, struct answer *answer
     return ask;
 }
 
-/* In the order of the slots, when all are decided: so do their calls go out. */
+/* Starts functions that may wait, in the order of their slots, when no other slot is open any more. One that fails or ends
+ * at once is answered in here. batch.at tells calls that are queued meanwhile their slot: see flows_begin in route/later.h. */
 static void begin_waiting(struct script *s, const struct answer *answers, uint32_t first,
                           uint32_t n)
 {
@@ -234,18 +310,24 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 {
     struct script *s = router;
     uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
+    assert(s->is_loaded && script_sane(s) && !s->is_turned);
+    assert(first <= s->batch.capacity && n <= s->batch.capacity - first);
     bool ask = begin(s, slots, answers, first, n);
     for (unsigned round = 1; ask; round++) {
         for (uint32_t at = first; at < end;) at = run_from(s, at, end);
         ask = go_on(s, slots, answers, first, n, round == ROUNDS) && round < ROUNDS;
     }
     begin_waiting(s, answers, first, n);
-    s->batch.at = s->batch.capacity;
+    s->batch.at = s->batch.capacity; /* calls from here on belong to no slot */
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
+    assert(script_sane(s) && !s->routes.ready);
 }
 
 /* --- tracing ----------------------------------------------------------------------------------- */
+
+/* explain: the same decisions for one slot, each step in words. Nothing is sent, no function that waits is started, and an
+ * error is neither counted nor logged, but goes into the path. */
 
 static void add_step(struct path *path, const char *what, const char *name, size_t len)
 {
@@ -260,11 +342,11 @@ static void fail_trace(struct answer *a, struct path *path, const char *why)
     snprintf(path->failure, sizeof path->failure, "%s", why);
 }
 
-/* Asks Lua, which tells the steps up to the answer through mg_step. */
+/* Lua decides. mg_step adds the functions that it goes through to the path. */
 static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct path *path)
 {
     lua_State *L = s->L;
-    assert(lua_gettop(L) == STACK_TOP);
+    assert(script_sane(s));
     a->route = ANSWER_NONE;
     s->path_taken = path;
     handle_of_slot(s, at);
@@ -277,10 +359,11 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     }
     handle_turn_ends(s);
     s->path_taken = NULL;
+    s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
 }
 
-/* A route that C runs, and the one of those that it is made of that is chosen, or asked first: the last one, where functions are
- * asked or a server is. */
+/* Adds a route that C runs to the path, then the child that it picks or tries first, and so on down. Returns the last one:
+ * a pool, a function or an answer. */
 static const struct route *trace_route(struct script *s, const struct route *route,
                                        struct request *r, struct path *path)
 {
@@ -295,7 +378,7 @@ static const struct route *trace_route(struct script *s, const struct route *rou
     return route;
 }
 
-/* The same, and what the functions among that answer. */
+/* Goes on below functions, too: what they return is traced in the next round. NULL: the answer is none of a route's. */
 static const struct route *trace_routes(struct script *s, struct request *r, struct answer *a,
                                         uint32_t at, struct path *path)
 {
@@ -319,6 +402,7 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
 {
     struct script *s = router;
     struct answer *a = &answers[at];
+    assert(at < s->batch.capacity && script_sane(s));
     *path = (struct path){.len = 0};
     a->route = s->root;
     if (s->root < 0) trace_in_lua(s, a, at, path);
@@ -330,24 +414,6 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
     else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
     return route;
-}
-
-/* --- for people -------------------------------------------------------------------------------- */
-
-void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
-{
-    lua_State *L = s->L;
-    assert(lua_gettop(L) == STACK_TOP);
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "loaded");
-    lua_getfield(L, -1, "moongate.boot");
-    lua_getfield(L, -1, "evaluate"); /* [..., package, loaded, boot, evaluate] */
-    lua_pushlstring(L, text, len);
-    lua_pcall(L, 1, 1, STACK_HANDLER); /* [..., value as text, or what was wrong] */
-    size_t n;
-    const char *said = lua_tolstring(L, -1, &n);
-    if (said) fwrite(said, 1, n, to);
-    lua_settop(L, STACK_TOP); /* [...] */
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
@@ -368,42 +434,7 @@ struct pool *const *script_pools(const struct script *s, uint32_t *n)
     return s->pools;
 }
 
-static void describe_pool(const struct pool *p, FILE *out)
-{
-    const struct pool_settings *o = &p->settings;
-    enum distribution distribution = o->selector.distribution;
-    fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
-            distribution_name(distribution),
-            distribution_hashes_itself(distribution) ? "its own hash" : hash_name(o->selector.hash),
-            o->timeout, p->members_n, p->members_n == 1 ? "" : "s");
-    for (uint32_t i = 0; i < p->members_n; i++) {
-        const struct backend *b = p->members[i].backend;
-        fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
-                b->settings.connections == 1 ? "" : "s");
-    }
-    if (!p->discovery) return;
-    const char *failure = discovery_failure(p->discovery);
-    fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
-            failure ? failure : "");
-}
-
-static void describe_route(const struct route *route, FILE *out)
-{
-    if (route->kind == ROUTE_POOL)
-        fprintf(out, "route: pool %s\n", route->pool->settings.name);
-    else
-        fprintf(out, "route: %s\n", route->text);
-}
-
-void script_describe(const struct script *s, FILE *out)
-{
-    for (uint32_t i = 0; i < s->pools_n; i++) describe_pool(s->pools[i], out);
-    if (s->root >= 0)
-        describe_route(s->routes.routes[s->root], out);
-    else
-        fprintf(out, "route: a function, asked for every key\n");
-}
-
+/* What the JIT does: a page that was written is made executable. */
 bool script_jit_is_possible(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);

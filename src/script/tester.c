@@ -1,14 +1,28 @@
+/* The Lua state of `moongate test` and `moongate repl`, and the C functions that Lua has there.
+ *
+ * Tests do not run in the state of the script that they test: there they would share its globals and end with it. They run
+ * in this one, in a sandbox like a script's. moongate's own modules (lua/moongate/test, repl.lua) have a module
+ * `moongate.stage` besides, with the functions below. Those open workers in memory (rehearsals), each with its script in
+ * another Lua state, and run their loops step by step. Lua plays the clients and the servers: stage.turn returns the bytes
+ * that a worker has sent, stage.write sends some. So a test is a sequence of calls, and nothing here ever calls this Lua
+ * state back.
+ *
+ * Functions check their arguments as Lua's own libraries do, and raise errors. tester_run catches whatever is raised, so
+ * that rehearsals are closed in any case.
+ */
 #include "script/tester.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "script/state.h"
 
-/* The state's workers, by number from 1. */
+/* Bounds of a test: scripts that are open at once, and servers that it gives to one. */
 enum { REHEARSALS_MAX = 64, SERVERS_MAX = 256 };
 
+/* Upvalue 1 of each function. Lua's number of a rehearsal is its place here, from 1 on; a free place is NULL. */
 struct testing {
     const struct tester *t;
     struct rehearsal *rehearsals[REHEARSALS_MAX];
@@ -24,6 +38,7 @@ static const struct tester_tools *tools_of(lua_State *L)
     return testing_of(L)->t->tools;
 }
 
+/* The rehearsal with the number at 1. */
 static struct rehearsal *rehearsal_of(lua_State *L)
 {
     lua_Integer at = luaL_checkinteger(L, 1);
@@ -33,8 +48,9 @@ static struct rehearsal *rehearsal_of(lua_State *L)
     return all->rehearsals[at - 1];
 }
 
-/* --- text from the daemon ---------------------------------------------------------------------- */
+/* --- text from the tool ------------------------------------------------------------------------ */
 
+/* The tool prints to a FILE, as it does for people; Lua gets the bytes as a string. */
 struct text {
     FILE *file;
     char *bytes;
@@ -58,14 +74,16 @@ static int text_push(lua_State *L, struct text *text) /* [...] -> [..., string] 
 
 /* --- workers ----------------------------------------------------------------------------------- */
 
-/* path, text and servers at `at` and behind it; the strings stay on the stack. */
+/* The arguments path, text and servers, from place `at` on. [...] -> [..., the servers' names], which are valid as long as
+ * those stay. */
 static struct tester_script read_script(lua_State *L, int at, const char **servers)
 {
     struct tester_script script = {.servers = servers};
     script.path = luaL_checkstring(L, at);
     script.text = luaL_checklstring(L, at + 1, &script.len);
     size_t n = lua_istable(L, at + 2) ? lua_objlen(L, at + 2) : 0;
-    luaL_checkstack(L, SERVERS_MAX, "servers");
+    luaL_checkstack(L, SERVERS_MAX,
+                    "servers"); /* a string that is not on the stack may be collected */
     for (; script.servers_n < n && script.servers_n < SERVERS_MAX; script.servers_n++) {
         lua_rawgeti(L, at + 2, (int)script.servers_n + 1); /* [..., server] */
         servers[script.servers_n] = luaL_checkstring(L, -1);
@@ -75,8 +93,8 @@ static struct tester_script read_script(lua_State *L, int at, const char **serve
 
 static int push_failure(lua_State *L, const char *error) /* [...] -> [..., nil, message] */
 {
-    lua_pushnil(L);
-    lua_pushstring(L, error);
+    lua_pushnil(L);           /* [..., nil] */
+    lua_pushstring(L, error); /* [..., nil, message] */
     return 2;
 }
 
@@ -107,7 +125,7 @@ static int stage_reload(lua_State *L) /* [number, path, text] -> [true] or [nil,
 
 static int stage_close(lua_State *L) /* [number] -> [] */
 {
-    tools_of(L)->close(rehearsal_of(L));
+    tools_of(L)->close(rehearsal_of(L)); /* which has checked the number */
     testing_of(L)->rehearsals[lua_tointeger(L, 1) - 1] = NULL;
     return 0;
 }
@@ -117,13 +135,13 @@ static int stage_turn(lua_State *L)
 {
     struct tester_news news;
     if (!tools_of(L)->turn(rehearsal_of(L), lua_toboolean(L, 2), &news)) return 0;
-    lua_pushinteger(L, news.wire);
+    lua_pushinteger(L, news.wire); /* [..., wire] */
     if (news.server)
-        lua_pushstring(L, news.server);
+        lua_pushstring(L, news.server); /* [..., wire, server] */
     else
-        lua_pushboolean(L, false);
-    lua_pushlstring(L, news.bytes, news.len);
-    lua_pushboolean(L, news.is_end);
+        lua_pushboolean(L, false);            /* [..., wire, false] */
+    lua_pushlstring(L, news.bytes, news.len); /* [..., wire, server, bytes] */
+    lua_pushboolean(L, news.is_end);          /* [..., wire, server, bytes, is_end] */
     return 4;
 }
 
@@ -159,8 +177,8 @@ static int stage_servers(lua_State *L) /* [number] -> [list] */
     const char *name;
     lua_newtable(L); /* [number, list] */
     for (uint32_t i = 0; (name = tools_of(L)->server(r, i)); i++) {
-        lua_pushstring(L, name);
-        lua_rawseti(L, -2, (int)i + 1);
+        lua_pushstring(L, name);        /* [number, list, name] */
+        lua_rawseti(L, -2, (int)i + 1); /* [number, list] */
     }
     return 1;
 }
@@ -172,6 +190,8 @@ static int stage_next_alarm(lua_State *L) /* [number] -> [seconds] or [] */
     lua_pushnumber(L, seconds);
     return 1;
 }
+
+/* The next three print into a string. An error in the rehearsal's script does not come here: it is in the text. */
 
 static int stage_explain(lua_State *L) /* [number, line, value or nil] -> [text] */
 {
@@ -205,7 +225,7 @@ static int stage_evaluate(lua_State *L) /* [number, source] -> [text] */
     return text_push(L, &text);
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- clocks, the log, the report, input --------------------------------------------------------- */
 
 static int stage_advance(lua_State *L) /* [seconds] -> [] */
 {
@@ -258,48 +278,51 @@ static const luaL_Reg stage[] = {
     {"report", stage_report},     {"line", stage_line},
 };
 
-/* package.loaded["moongate.stage"] is the table of these functions. */
-static void push_stage(lua_State *L, struct testing *all)
+/* package.loaded["moongate.stage"] becomes the table of these functions. [...] -> [...] */
+static void add_stage(lua_State *L, struct testing *all)
 {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "loaded"); /* [package, loaded] */
     lua_newtable(L);               /* [package, loaded, stage] */
     for (size_t i = 0; i < sizeof stage / sizeof *stage; i++) {
-        lua_pushlightuserdata(L, all);
-        lua_pushcclosure(L, stage[i].func, 1);
-        lua_setfield(L, -2, stage[i].name);
+        lua_pushlightuserdata(L, all);         /* [package, loaded, stage, all] */
+        lua_pushcclosure(L, stage[i].func, 1); /* [package, loaded, stage, function] */
+        lua_setfield(L, -2, stage[i].name);    /* [package, loaded, stage] */
     }
     lua_setfield(L, -2, "moongate.stage"); /* [package, loaded] */
     lua_pop(L, 2);                         /* [] */
 }
 
-static int run(lua_State *L) /* [tester, module, arguments] -> [] */
+/* All that may raise an error is in here, below one lua_pcall. [testing, module, arguments] -> [..] */
+static int run(lua_State *L)
 {
     const char *const *arguments = lua_touserdata(L, 3);
     library_open(L, ((struct testing *)lua_touserdata(L, 1))->t->lua_dir);
-    push_stage(L, lua_touserdata(L, 1));
-    lua_getglobal(L, "require");
-    lua_pushvalue(L, 2);
-    lua_call(L, 1, 1); /* [..., program] */
+    add_stage(L, lua_touserdata(L, 1));
+    lua_getglobal(L, "require"); /* [..., require] */
+    lua_pushvalue(L, 2);         /* [..., require, module] */
+    lua_call(L, 1, 1);           /* [..., program] */
     int n = 0;
     for (; arguments[n]; n++) lua_pushstring(L, arguments[n]);
-    lua_call(L, n, 0);
+    lua_call(L, n, 0); /* [...] */
     return 0;
 }
 
 bool tester_run(const struct tester *t, const char *module, const char *const *arguments,
                 char *error)
 {
+    assert(t->tools && module && arguments);
     struct testing all = {.t = t};
     lua_State *L = luaL_newstate();
     if (!L) abort();
-    lua_pushcfunction(L, run);
-    lua_pushlightuserdata(L, &all);
-    lua_pushstring(L, module);
-    lua_pushlightuserdata(L, (void *)arguments);
+    lua_pushcfunction(L, run);                   /* [run] */
+    lua_pushlightuserdata(L, &all);              /* [run, testing] */
+    lua_pushstring(L, module);                   /* [run, testing, module] */
+    lua_pushlightuserdata(L, (void *)arguments); /* [run, testing, module, arguments] */
     bool good = lua_pcall(L, 3, 0, 0) == 0;
     const char *why = good ? "" : lua_tostring(L, -1);
-    snprintf(error, SCRIPT_ERROR_MAX, "%s", why ? why : "an error that is no text");
+    snprintf(error, SCRIPT_ERROR_MAX, "%s", why ? why : "an error value that is not a string");
+    /* A test that failed has closed nothing. */
     for (int i = 0; i < REHEARSALS_MAX; i++)
         if (all.rehearsals[i]) t->tools->close(all.rehearsals[i]);
     lua_close(L);

@@ -1,3 +1,15 @@
+/* What explain and diff have in common.
+ *
+ * Both route requests without sending any. They load the script into a worker that connects nowhere (worker_rehearse), with the
+ * options of a daemon that has the same command line, and route as the daemon does; then they read where a request went instead
+ * of sending it. So what they print is what the daemon would do, and a script needs no server that answers.
+ *
+ * Order: options, worker, script, then keys or requests one by one. Each is explained in the turn's memory, which is reset behind
+ * it, so a file of any length takes no more memory than its longest line.
+ *
+ * I4: explain_request and explain_key parse each line with the daemon's parser. A key that a client could not send is refused
+ * with the line's number, and the rest is still explained.
+ */
 #include "tools/ask.h"
 
 #include <assert.h>
@@ -57,6 +69,7 @@ static const struct option_table diff_table = {
     .take = take_word,
 };
 
+/* The uses, a line each, and the table of options. */
 static void print_help(const struct option_table *t, const char *const *uses)
 {
     for (; *uses; uses++) printf("  %s %s\n", t->program, *uses);
@@ -80,6 +93,7 @@ static enum ask_step read_options(const struct option_table *t, const char *cons
     return ASK_GO;
 }
 
+/* For options that contradict each other, or are missing: what the table cannot see. */
 static enum ask_step misused(int *code, const char *what)
 {
     fprintf(stderr, "moongate: %s\n", what);
@@ -120,10 +134,11 @@ void ask_options_release(struct ask_options *o)
 
 /* --- scripts ----------------------------------------------------------------------------------- */
 
-/* Enough for any script, whatever the daemon was given: what is not written to costs nothing. */
+/* Bytes. The tool does not know the daemon's --shared-memory, so it allows more than a script will use; pages that are never
+ * written cost nothing. */
 static const uint64_t SHARED_MEMORY = 1ull << 30;
 
-/* Those of a daemon with the same command line; the servers are borrowed. */
+/* The options of a daemon with the same command line. Its servers stay owned by o. */
 static bool daemon_options(const struct ask_options *o, struct options *daemon)
 {
     if (!options_default(daemon)) return false;
@@ -142,12 +157,12 @@ int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg)
     return daemon_options(o, &daemon) ? worker_rehearse(&daemon, act, arg) : EXIT_SYSTEM;
 }
 
-/* The largest value, as a daemon that runs the script would have it. */
+/* The largest value in a daemon that runs the script: --max-value, or what the script sets, or the default. */
 static size_t settle_max_value(const struct ask_options *o, struct script *s)
 {
     struct options daemon;
     bool good = daemon_options(o, &daemon);
-    assert(good); /* as in ask_in_worker */
+    assert(good); /* ask_in_worker has succeeded with the same options */
     succession_options(&daemon, s);
     script_set_max_value(s, daemon.max_value);
     return daemon.max_value;
@@ -177,15 +192,27 @@ struct script *ask_load(const struct ask_options *o, const char *path,
 
 /* --- keys -------------------------------------------------------------------------------------- */
 
+static bool is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+static const char *name_of(const char *path)
+{
+    return is_standard_input(path) ? "standard input" : path;
+}
+
 static int cannot_read(const char *path)
 {
-    fprintf(stderr, "moongate: %s: %s: give the path of a readable file\n", path, strerror(errno));
+    fprintf(stderr, "moongate: %s: %s: give the path of a readable file\n", name_of(path),
+            strerror(errno));
     return EXIT_SYSTEM;
 }
 
+/* A line may end in CR LF. getline reports the end and an error in the same way, hence ferror. */
 int ask_lines(const char *path, ask_line_fn *take, void *to)
 {
-    bool is_input = strcmp(path, "-") == 0;
+    bool is_input = is_standard_input(path);
     FILE *in = is_input ? stdin : fopen(path, "re");
     char *line = NULL;
     size_t room = 0, number = 0;
@@ -209,6 +236,7 @@ const char *ask_key(const struct ask_options *o, const struct explainer *e, cons
                     size_t len, explain_told_fn *told, void *to)
 {
     struct explain_value value = {o->value, o->value ? strlen(o->value) : 0};
+    assert(len > 0 && e->router);
     const char *wrong = explain_key(e, o->command, strlen(o->command), key, len, value, told, to);
     arena_reset(e->arena);
     return wrong;
@@ -216,6 +244,6 @@ const char *ask_key(const struct ask_options *o, const struct explainer *e, cons
 
 void ask_complain(const struct ask_options *o, size_t number, const char *wrong)
 {
-    bool is_input = strcmp(o->keys, "-") == 0;
-    fprintf(stderr, "moongate: %s:%zu: %s\n", is_input ? "standard input" : o->keys, number, wrong);
+    assert(o->keys && number > 0 && wrong);
+    fprintf(stderr, "moongate: %s:%zu: %s\n", name_of(o->keys), number, wrong);
 }

@@ -1,7 +1,17 @@
 /* `moongate diff`: which keys another script looks for elsewhere.
  *
- * A key moves when it is looked for on another server, or there under another name: what is cached is not found again.
+ * A key moves when it is looked for on another server, or there under another name: what is cached is not found again. For a
+ * cache this is the cost of a new script, so --max-moved lets a CI job refuse one that moves too many keys.
+ *
+ * Both scripts are loaded side by side into one worker, and each key is routed by the old one, then by the new one. A server has
+ * the same name in both, whatever its pool and place, so places (places.h), which are numbered within one script, are translated
+ * to numbers of names (diff.names) that both share. A move is two such numbers in 64 bits; sorted, equal moves stand side by side
+ * and are counted.
+ *
+ * A key that cannot be sent is not counted. "script error" is a place like a server. Either one makes the exit code 1: the result
+ * says less than it seems to.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,20 +20,20 @@
 #include "tools/places.h"
 #include "tools/tool.h"
 
-/* One of the two scripts, and what it says of the key at hand. */
+/* One of the two scripts, and where it sends the present key. */
 struct side {
     struct script *script;
     struct explainer e;
     struct places places;
     uint32_t *names; /* of each place: its number in diff.names */
-    bool failed;     /* said so once */
+    bool failed;     /* on some key: reported once, of many keys the first is enough */
     uint32_t place;
-    const char *pool; /* NULL: answered without one */
+    const char *pool; /* NULL: answered without a pool */
     size_t key_len;   /* as sent; 0 without a pool */
     uint8_t key[KEY_MAX];
 };
 
-/* Keys that went the same way. */
+/* Keys that move from the same server to the same other one. */
 struct move {
     uint32_t from, to;
     uint64_t keys;
@@ -32,12 +42,12 @@ struct move {
 struct diff {
     const struct ask_options *o;
     struct side old, new;
-    const char **names; /* of places, each once, over both scripts */
+    const char **names; /* of the places of both scripts, each once */
     uint32_t names_n;
-    uint64_t *moved; /* a key each: from << 32 | to */
+    uint64_t *moved; /* one for each key that moves: from << 32 | to */
     size_t moved_n, moved_room;
     uint64_t keys, other_pool, other_key;
-    bool bad;
+    bool bad; /* a key could not be sent */
 };
 
 /* --- sides ------------------------------------------------------------------------------------- */
@@ -73,9 +83,11 @@ static void side_release(struct side *side)
     script_destroy(side->script);
 }
 
+/* An explain_told_fn. The explanation is valid during this call, so the key is copied. */
 static void told(void *to, const struct explanation *x)
 {
     struct side *side = to;
+    assert(!x->pool || x->sent_key_len <= sizeof side->key);
     side->place = side->names[places_find(&side->places, x)];
     side->pool = x->pool ? x->pool->settings.name : NULL;
     side->key_len = x->pool ? x->sent_key_len : 0;
@@ -87,6 +99,7 @@ static void told(void *to, const struct explanation *x)
 
 /* --- keys -------------------------------------------------------------------------------------- */
 
+/* The script rewrites the key in another way than before. */
 static bool is_renamed(const struct diff *d)
 {
     return d->old.pool && d->new.pool &&
@@ -101,12 +114,14 @@ static void note_move(struct diff *d)
         d->moved = reallocarray(d->moved, d->moved_room, sizeof *d->moved);
         if (!d->moved) abort();
     }
+    assert(d->old.place < d->names_n && d->new.place < d->names_n);
     d->moved[d->moved_n++] = (uint64_t)d->old.place << 32 | d->new.place;
 }
 
 static void compare(struct diff *d)
 {
     bool renamed = is_renamed(d);
+    assert(d->moved_n <= d->keys);
     d->keys++;
     d->other_key += renamed;
     d->other_pool += d->old.pool && d->new.pool &&strcmp(d->old.pool, d->new.pool) != 0;
@@ -143,7 +158,7 @@ static int by_keys(const void *a, const void *b)
     return (p->to > q->to) - (p->to < q->to);
 }
 
-/* The moves of equal ways put together, *n of them. */
+/* Counts equal moves. Returns *n of them, from malloc. */
 static struct move *sum_moves(struct diff *d, size_t *n)
 {
     struct move *moves = calloc(d->moved_n + 1, sizeof *moves);

@@ -1,4 +1,13 @@
-/* `moongate explain`: where requests and keys go. */
+/* `moongate explain`: where requests and keys go.
+ *
+ * Two kinds of input, two kinds of output. Requests (arguments, or lines of the standard input) are explained in full, a
+ * paragraph each: a person asks why. Keys (--keys) come by the thousand: a line each, or with --summary only how they spread
+ * (spread.h). --json gives one object a line for either.
+ *
+ * The exit code is 1 when a request was refused or the script failed on one, so that a test in CI can use it; the others are
+ * still explained. A script's error is on stderr once, as with many keys it would be the same for each.
+ */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +21,9 @@ struct explaining {
     const struct ask_options *o;
     struct explainer e;
     struct spread spread; /* with --summary */
-    bool begun;           /* something was printed */
+    bool begun;           /* a paragraph has been printed: the next one begins with an empty line */
     bool bad;             /* a request was refused, or the script failed */
-    bool traced;          /* a failure of the script was shown: of many keys the first is enough */
+    bool traced;          /* a failure of the script was printed */
 };
 
 /* --- text -------------------------------------------------------------------------------------- */
@@ -25,6 +34,7 @@ static void print_field(void *to, const char *name, const char *text)
     printf("  %-13s %s\n", name, text);
 }
 
+/* The request, with control bytes shown as escapes, above its explanation. */
 static void print_head(struct explaining *x, const char *line, size_t len)
 {
     char text[4 * REQUEST_LINE_ROOM + 1];
@@ -33,7 +43,7 @@ static void print_head(struct explaining *x, const char *line, size_t len)
     x->begun = true;
 }
 
-/* One line: the key, then where it is. */
+/* One line: the key, its pool and its server, with tabs between; without a pool, `-` and the last step of its way. */
 static void print_place(const struct explanation *x)
 {
     char key[4 * KEY_MAX + 1];
@@ -41,6 +51,7 @@ static void print_place(const struct explanation *x)
     utf8_show(key, sizeof key, x->key, x->key_len);
     for (const char *step = path_next(&x->path, NULL); step; step = path_next(&x->path, step))
         last = step;
+    assert(last); /* each way ends with a step */
     if (!x->pool)
         printf("%s\t-\t%s\n", key, last);
     else
@@ -49,9 +60,11 @@ static void print_place(const struct explanation *x)
 
 /* --- JSON -------------------------------------------------------------------------------------- */
 
+/* How the pool chose the server. Hashes are texts: as numbers of JSON many readers would round them to 53 bits. */
 static void put_choice(struct json *j, const struct explanation *x)
 {
     const struct pool_choice *choice = &x->choice;
+    assert(x->pool && x->sent_len > 0);
     char number[EXPLAIN_NUMBER_ROOM];
     json_text(j, "pool", x->pool->settings.name);
     json_text(j, "distribution", distribution_name(x->pool->settings.selector.distribution));
@@ -91,7 +104,7 @@ static void print_refused_json(const char *line, size_t len, const char *wrong)
 
 /* --- requests ---------------------------------------------------------------------------------- */
 
-static void told_of_request(void *to, const struct explanation *x)
+static void print_request(void *to, const struct explanation *x)
 {
     struct explaining *explaining = to;
     if (x->path.failure[0]) explaining->bad = true;
@@ -107,7 +120,7 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
 {
     struct explaining *x = to;
     struct explain_value value = {x->o->value, x->o->value ? strlen(x->o->value) : 0};
-    const char *wrong = explain_request(&x->e, line, len, value, told_of_request, x);
+    const char *wrong = explain_request(&x->e, line, len, value, print_request, x);
     (void)number;
     if (wrong) {
         x->bad = true;
@@ -123,7 +136,7 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
 
 /* --- keys -------------------------------------------------------------------------------------- */
 
-static void told_of_key(void *to, const struct explanation *x)
+static void print_or_count(void *to, const struct explanation *x)
 {
     struct explaining *explaining = to;
     if (x->path.failure[0] && !explaining->traced) {
@@ -141,7 +154,7 @@ static void told_of_key(void *to, const struct explanation *x)
 static void take_key(void *to, const char *key, size_t len, size_t number)
 {
     struct explaining *x = to;
-    const char *wrong = ask_key(x->o, &x->e, key, len, told_of_key, x);
+    const char *wrong = ask_key(x->o, &x->e, key, len, print_or_count, x);
     if (!wrong) return;
     x->bad = true;
     x->spread.refused++;
@@ -163,6 +176,7 @@ static int explain_keys(struct explaining *x, const struct script *s)
 
 /* --- the tool ---------------------------------------------------------------------------------- */
 
+/* Arguments from `first` on are requests; without any, and without --keys, the standard input has them. */
 static int explain_all(struct explaining *x, const struct script *s, size_t first)
 {
     const struct ask_options *o = x->o;

@@ -1,4 +1,10 @@
+/* A writer is enough: nothing here reads JSON. Keys and values of memcache are bytes, and JSON has only UTF-8 text, so a member
+ * that is not valid UTF-8 is written twice: readable, and exact as base64. A program that needs the exact bytes looks for the
+ * second one first.
+ */
 #include "tools/json.h"
+
+#include <assert.h>
 
 #include <math.h>
 #include <string.h>
@@ -6,7 +12,7 @@
 #include "base/utf8.h"
 #include "protocol/base64.h"
 
-/* A comma where it belongs, and the name; NULL: an item of a list. */
+/* A comma where one belongs, and the name; NULL: an item of a list, which has no name. */
 static void put_name(struct json *j, const char *name)
 {
     if (j->follows) putc(',', j->out);
@@ -14,6 +20,7 @@ static void put_name(struct json *j, const char *name)
     if (name) fprintf(j->out, "\"%s\":", name);
 }
 
+/* RFC 8259, section 7. DEL needs no escape there, but a terminal would not show it. */
 static void put_ascii(FILE *out, unsigned char byte)
 {
     switch (byte) {
@@ -31,7 +38,7 @@ static void put_ascii(FILE *out, unsigned char byte)
     }
 }
 
-/* The string with its quotes. False when it holds bytes that are no UTF-8. */
+/* The string with its quotes. False when it holds bytes that are not UTF-8. */
 static bool put_string(FILE *out, const unsigned char *p, size_t n)
 {
     bool exact = true;
@@ -57,11 +64,12 @@ static bool put_string(FILE *out, const unsigned char *p, size_t n)
 
 static void put_base64(FILE *out, const uint8_t *p, size_t n)
 {
-    enum { PIECE = 48 }; /* whole groups, so that only the last one is padded */
+    enum { PIECE = 48 }; /* bytes: whole groups of three, so that only the last piece is padded */
     uint8_t text[PIECE / 3 * 4];
     while (n > 0) {
         size_t piece = n < PIECE ? n : PIECE;
         size_t len = base64_encode(p, piece, text);
+        assert(len <= sizeof text);
         fwrite(text, 1, len, out);
         p += piece;
         n -= piece;
@@ -70,6 +78,7 @@ static void put_base64(FILE *out, const uint8_t *p, size_t n)
 
 void json_begin(struct json *j, FILE *out)
 {
+    assert(out);
     *j = (struct json){.out = out};
     putc('{', out);
 }

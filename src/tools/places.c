@@ -1,3 +1,6 @@
+/* Servers are numbered pool by pool, in the order of the script, and the ends without a server come behind them. So an array of
+ * counts has one cell for each place, and the cells of a pool stand together.
+ */
 #include "tools/places.h"
 
 #include <assert.h>
@@ -25,10 +28,12 @@ void places_release(struct places *p)
 static uint32_t number_of(const struct places *p, const struct pool *pool)
 {
     uint32_t i = 0;
-    while (p->pools[i] != pool) i++;
+    while (i < p->pools_n && p->pools[i] != pool) i++;
+    assert(i < p->pools_n); /* a route of a script leads to a pool of that script */
     return i;
 }
 
+/* What a function that waits will answer is not known without running it, so it counts as a separate place. */
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
     const struct pool_member *member = x->choice.member;
@@ -47,6 +52,7 @@ const char *places_name(const struct places *p, uint32_t place)
 #undef X
     };
     uint32_t pool = 0;
+    assert(place < places_n(p));
     if (place >= p->servers_n) return ends[place - p->servers_n];
     while (place >= p->first[pool + 1]) pool++;
     return p->pools[pool]->members[place - p->first[pool]].backend->name;

@@ -1,5 +1,42 @@
+/* How a worker runs in memory, with fake servers and a clock that stands still.
+ *
+ * `moongate test` and `moongate repl` must show what the daemon would do. So they do not imitate it: a rehearsal is the daemon's
+ * own worker (worker_open), with its own parsers, routes, calls, timers and script. Only what is outside of the worker is
+ * replaced.
+ *
+ *   Connections. Each one is a pair of sockets within this process. The worker has one end, and treats it as any connection. The
+ *   other end is a struct wire, and belongs to the test: a client's wire (connect_client), or a server's, which is made when the
+ *   worker connects (dial, a backend_dial_fn). Behind a server's wire stands a small memcached, written in Lua
+ *   (lua/moongate/test/server.lua); it sees the bytes that the worker has sent and writes the bytes of a response. So a test
+ *   covers the protocol on both sides, and no port, network or real server. With `connects` (repl without --fake) the worker
+ *   connects to its real servers, and only clients have wires.
+ *
+ *   Time. clock_take (worker/clock.h) makes the process's clock stand still; all code in it, libev's timers too, goes by this
+ *   clock. Time moves only when Lua calls advance. With the clock and the random numbers (srand48) fixed, a test gives the same
+ *   result each time, and a test of an hour's timeout takes no time.
+ *
+ * Who drives: the loop never runs by itself. Lua (lua/moongate/test/clock.lua) calls, in turns,
+ *
+ *   1. turn: writes what the test has put into the wires, and looks at each wire for bytes of the worker. The first that come are
+ *      returned as news, so that the fake server or the client can react before anything else happens. Without news the loop runs
+ *      once, without sleeping. Some work takes more than one turn of the loop (a write in one, the read that it causes in the
+ *      next), so the worker counts as quiet only after QUIET_TURNS turns in which nothing came and no wire got shorter.
+ *   2. When the worker is quiet: next_alarm, the time until the first known timer (of a connection, a flow, the script). The
+ *      clock advances to it, or to the next answer of a slow fake server, in small steps; then 1 again, until the test has what
+ *      it waits for.
+ *
+ * So every event happens at its time and in order, and what becomes due at a moment has happened before the clock moves on.
+ *
+ * Lifetime. A wire is freed in the turn after it has ended (drop_ended), never at once: the news that Lua holds point into it. A
+ * server's wire ends when the worker closes its end, or when the test hangs up. destroy closes the worker first, which closes its
+ * ends of all wires.
+ *
+ * What must never happen: a second copy of the daemon's logic here; time that passes by itself; a loop that sleeps while the
+ * clock is played (is_waiting is for real time alone).
+ */
 #include "tools/rehearsal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdlib.h>
@@ -17,38 +54,45 @@
 #include "worker/worker_tools.h"
 
 enum {
-    READ_AT_MOST = 64 * 1024,
-    QUIET_TURNS = 4, /* of the loop, in which nothing moved: it will not move by itself */
+    READ_AT_MOST = 64 * 1024, /* bytes of one piece of news */
+    QUIET_TURNS = 4, /* turns of the loop without any progress, after which none comes by itself */
 };
 
-/* Our end of a connection: of a client, or of a server's. */
+/* The test's end of a connection. Invariant (wire_sane): one that has ended (fd -1) keeps no bytes. */
 struct wire {
     struct wire *next;
-    uint32_t number;
-    int fd;       /* -1: it has ended */
-    char *server; /* NULL: a client's */
-    struct outq out;
-    ev_io io; /* with real servers: what comes to a client ends the loop's sleep */
+    uint32_t number; /* never used again, so a test may name a wire that has ended */
+    int fd;          /* -1: it has ended */
+    char *server;    /* the server's name; NULL: a client's wire */
+    struct outq out; /* what the test has written, and the worker has not yet read */
+    ev_io io;        /* of a client, with real servers: its bytes wake the loop */
 };
 
+/* A server that does not let the worker connect. */
 struct refused {
     struct refused *next;
     char name[];
 };
 
+static bool wire_sane(const struct wire *wire)
+{
+    return wire->number > 0 && (wire->fd >= 0 || outq_is_empty(&wire->out));
+}
+
 struct rehearsal {
     struct options options;
-    bool connects;
+    bool connects; /* to real servers */
     struct worker *worker;
-    struct ev_loop *loop;    /* the worker's */
-    struct clients *clients; /* likewise */
-    struct turn *turn;       /* likewise */
-    struct wire *wires, **wires_end;
-    uint32_t wires_n;
+    struct ev_loop *loop; /* the worker's, as the next two */
+    struct clients *clients;
+    struct turn *turn;
+    struct wire *wires, **wires_end; /* in the order in which they were made */
+    uint32_t wires_n;                /* how many were ever made */
     struct refused *refused;
-    char bytes[READ_AT_MOST]; /* the news of last */
+    char bytes[READ_AT_MOST]; /* those of the last news */
 };
 
+/* Nothing is to be done: that the loop wakes is enough, and turn reads the wire. */
 static void on_wire(struct ev_loop *loop, ev_io *io, int events)
 {
     (void)loop;
@@ -58,7 +102,7 @@ static void on_wire(struct ev_loop *loop, ev_io *io, int events)
 
 /* --- wires ------------------------------------------------------------------------------------- */
 
-/* A pair of sockets: one end is the new wire's, the other one is returned; -1 with errno. */
+/* Makes a pair of sockets. One end is the new wire's; the other one is returned, for the worker to own. -1 with errno. */
 static int add_wire(struct rehearsal *r, const char *server)
 {
     int pair[2];
@@ -76,18 +120,20 @@ static int add_wire(struct rehearsal *r, const char *server)
 static void end_wire(struct rehearsal *r, struct wire *wire)
 {
     if (wire->fd < 0) return;
+    assert(wire_sane(wire));
     ev_io_stop(r->loop, &wire->io);
     close(wire->fd);
     wire->fd = -1;
     outq_release(&wire->out);
 }
 
-/* Those that have ended are of no more use. */
+/* Frees the wires that have ended. Call it only when no news points to one. */
 static void drop_ended(struct rehearsal *r)
 {
     r->wires_end = &r->wires;
     while (*r->wires_end) {
         struct wire *wire = *r->wires_end;
+        assert(wire_sane(wire));
         if (wire->fd >= 0) {
             r->wires_end = &wire->next;
             continue;
@@ -112,7 +158,7 @@ static bool is_refused(const struct rehearsal *r, const char *server)
     return at;
 }
 
-/* A backend_dial_fn. */
+/* A backend_dial_fn: called when the worker connects to a server. A refusal is what connect(2) would report. */
 static int dial(void *about, const struct backend *b, int *fd)
 {
     struct rehearsal *r = about;
@@ -124,6 +170,7 @@ static int dial(void *about, const struct backend *b, int *fd)
     return *fd < 0 ? errno : 0;
 }
 
+/* Takes the part of the master, which hands accepted connections to the worker. */
 static uint32_t connect_client(struct rehearsal *r)
 {
     int fd = add_wire(r, NULL);
@@ -133,11 +180,13 @@ static uint32_t connect_client(struct rehearsal *r)
     }
     client_create(r->clients, fd);
     struct wire *wire = find_wire(r, r->wires_n);
+    assert(wire && !wire->server && wire_sane(wire));
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
     return wire->number;
 }
 
+/* A wire that has ended swallows bytes, as a socket whose peer has gone. */
 static void write_wire(struct rehearsal *r, uint32_t number, const char *bytes, size_t len)
 {
     struct wire *wire = find_wire(r, number);
@@ -150,6 +199,7 @@ static void hang_up(struct rehearsal *r, uint32_t number)
     if (wire) end_wire(r, wire);
 }
 
+/* From now on dial refuses that server, or connects to it. */
 static void refuse(struct rehearsal *r, const char *server, bool is_to_be)
 {
     struct refused **at = &r->refused;
@@ -167,9 +217,10 @@ static void refuse(struct rehearsal *r, const char *server, bool is_to_be)
 
 /* --- turns ------------------------------------------------------------------------------------- */
 
-/* True when something came. */
+/* Reads one wire, once. True when there is news: bytes, or the end of the connection. */
 static bool receive(struct rehearsal *r, struct wire *wire, struct tester_news *news)
 {
+    assert(wire_sane(wire));
     if (wire->fd < 0) return false;
     ssize_t n = recv(wire->fd, r->bytes, sizeof r->bytes, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
@@ -179,18 +230,19 @@ static bool receive(struct rehearsal *r, struct wire *wire, struct tester_news *
     return true;
 }
 
-/* Writes what waits in all wires; how many bytes still do. */
+/* Writes what the wires hold, as far as the sockets have room. Returns how many bytes are left. */
 static size_t send_all(struct rehearsal *r)
 {
     size_t left = 0;
     for (struct wire *wire = r->wires; wire; wire = wire->next) {
         if (wire->fd >= 0 && outq_write(&wire->out, wire->fd) == IO_ERROR)
-            outq_release(&wire->out); /* that it has ended shows when it is read */
+            outq_release(&wire->out); /* its end is read, and reported, by receive */
         left += wire->out.bytes;
     }
     return left;
 }
 
+/* Step 1 of the essay. Only the last of the quiet turns may sleep (is_waiting): until then there may be more to do at once. */
 static bool run_turn(struct rehearsal *r, bool is_waiting, struct tester_news *news)
 {
     size_t left = 0;
@@ -207,7 +259,7 @@ static bool run_turn(struct rehearsal *r, bool is_waiting, struct tester_news *n
     return false;
 }
 
-/* The earlier of `at` and the timer's end. */
+/* The earlier of `at` (below 0: never) and the end of the timer, in seconds from now. */
 static double earlier(struct rehearsal *r, ev_timer *timer, double at)
 {
     if (!ev_is_active(timer)) return at;
@@ -215,8 +267,10 @@ static double earlier(struct rehearsal *r, ev_timer *timer, double at)
     return at < 0 || left < at ? left : at;
 }
 
+/* Step 2. A timer that is in none of these places is found by the small steps of clock.lua. */
 static double next_alarm(struct rehearsal *r)
 {
+    assert(r->worker && r->turn);
     double at = -1;
     for (struct backend *b = worker_parts(r->worker).backends->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++)
@@ -230,8 +284,9 @@ static double next_alarm(struct rehearsal *r)
     return at < 0 || (timer >= 0 && timer < at) ? timer : at;
 }
 
-/* --- what it is asked -------------------------------------------------------------------------- */
+/* --- for the prompt ----------------------------------------------------------------------------- */
 
+/* Servers are numbered over all pools, in the script's order. */
 static const char *server_name(struct rehearsal *r, uint32_t at)
 {
     uint32_t n;
@@ -242,16 +297,17 @@ static const char *server_name(struct rehearsal *r, uint32_t at)
     return NULL;
 }
 
-static void tell_field(void *to, const char *name, const char *text)
+static void print_field(void *to, const char *name, const char *text)
 {
     fprintf(to, "%-13s %s\n", name, text);
 }
 
-static void told(void *to, const struct explanation *x)
+static void print_explanation(void *to, const struct explanation *x)
 {
-    explain_fields(x, tell_field, to);
+    explain_fields(x, print_field, to);
 }
 
+/* What was parsed in this turn is routed first: explaining uses the free slots behind those of the turn. */
 static void explain(struct rehearsal *r, const char *line, size_t len, const char *value,
                     size_t value_len, FILE *to)
 {
@@ -264,9 +320,9 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
                           .at = t->used,
                           .arena = t->arena,
                           .rules = {t->limits.max_value, t->limits.strict_keys}};
-    const char *wrong =
-        explain_request(&e, line, len, (struct explain_value){value, value_len}, told, to);
-    if (wrong) tell_field(to, "error", wrong);
+    const char *wrong = explain_request(&e, line, len, (struct explain_value){value, value_len},
+                                        print_explanation, to);
+    if (wrong) print_field(to, "error", wrong);
 }
 
 static void describe(struct rehearsal *r, FILE *to)
@@ -281,12 +337,14 @@ static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+/* Loads and adopts a script, as a worker does in the daemon's reload (I8: on an error the one before goes on). */
 static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
     struct option_list servers = {(const char **)script->servers, script->servers_n};
     return worker_use(r->worker, script->path, script->text, script->len, &servers, error);
 }
 
+/* The worker first: it still uses its ends of the wires while it closes. */
 static void destroy(struct rehearsal *r)
 {
     if (r->worker) worker_close(r->worker);
@@ -306,7 +364,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     struct rehearsal *r = calloc(1, sizeof *r);
     if (!r) abort();
     r->options = *how->options;
-    r->options.single_process = true; /* scripts see one worker, on any machine */
+    r->options.single_process = true; /* a script sees one worker, whatever the machine */
     r->connects = how->connects;
     r->wires_end = &r->wires;
     r->worker = worker_open(&r->options, how->connects ? NULL : dial, r);
@@ -316,7 +374,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->loop = parts.loop;
         r->turn = parts.turn;
         r->clients = parts.clients;
-        srand48(1); /* what is drawn is the same each time */
+        srand48(1); /* each run draws the same random numbers */
         if (reload(r, script, error)) return r;
     }
     destroy(r);

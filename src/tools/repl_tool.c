@@ -1,10 +1,18 @@
-/* `moongate repl`: a prompt at which requests go through a script. */
+/* `moongate repl`: a prompt at which requests go through a script.
+ *
+ * The prompt itself is a program in Lua (lua/moongate/repl.lua) that drives a rehearsal, as `moongate test` does, with functions
+ * that it gets here. With real servers time is real, and the loop sleeps until an answer comes; with --fake the clock stands
+ * still (rehearsal.c) and goes on only by :advance or while a reply is waited for.
+ *
+ * An answer is flushed before the next line is read: the user, or the program at the other end of a pipe, waits for it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/output.h"
 #include "script/script.h"
 #include "tools/rehearsal.h"
 #include "tools/tool.h"
@@ -15,7 +23,7 @@
 #define REPL_OPTIONS(X)                                                                            \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
-      "instead of real servers, ones in memory; time goes on with :advance")                       \
+      "servers in memory instead of real ones; :advance moves the clock")                          \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
@@ -65,12 +73,14 @@ static const struct option_table table = {
     .take = take_script,
 };
 
-/* --- what Lua asks for ------------------------------------------------------------------------- */
+/* --- for Lua ----------------------------------------------------------------------------------- */
 
 struct repl {
     const struct repl_options *o;
     struct options options;
 };
+
+/* The functions of struct tester_tools that are the prompt's own. */
 
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
@@ -83,13 +93,14 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
                             error);
 }
 
+/* The prompt is for people: a program that reads the answers gets only answers. */
 static char *read_line(void *about, size_t *len)
 {
     char *line = NULL;
     size_t room = 0;
     (void)about;
     if (isatty(STDIN_FILENO)) fputs("> ", stdout);
-    fflush(stdout);
+    if (!output_flush()) return NULL; /* the answers reach no reader */
     ssize_t n = getline(&line, &room, stdin);
     if (n < 0) {
         free(line);
@@ -107,7 +118,7 @@ static void print(void *about, const struct tester_report *r)
     putchar('\n');
 }
 
-/* The log goes to the standard error. */
+/* `logged`: there is nothing to show, as the log goes to the standard error. */
 static void nothing(void *about, FILE *to)
 {
     (void)about;

@@ -1,4 +1,10 @@
+/* Whether keys spread evenly is the first question about a distribution or a new list of servers. Two numbers answer it for a
+ * pool: the largest server's keys to the mean (the server that is full first), and the standard deviation in percent of the mean
+ * (how uneven the rest is). Shares of a server are of its pool, shares of a pool of all keys.
+ */
 #include "tools/spread.h"
+
+#include <assert.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +27,9 @@ void spread_release(struct spread *s)
 
 void spread_count(struct spread *s, const struct explanation *x)
 {
-    s->counts[places_find(&s->places, x)]++;
+    uint32_t place = places_find(&s->places, x);
+    assert(place < places_n(&s->places));
+    s->counts[place]++;
     s->keys++;
 }
 
@@ -34,14 +42,15 @@ struct skew {
     double deviation; /* standard deviation, in percent of the mean */
 };
 
-/* By numbers of keys: what a weight is to a server, each distribution knows in its own way. Of no keys the ratios are no
- * numbers. */
+/* Weights are left out: what a weight does to a server's share differs between distributions. Without keys the ratios are not
+ * numbers, and are not printed. */
 static struct skew pool_skew(const struct spread *s, uint32_t pool)
 {
     const uint64_t *counts = s->counts + s->places.first[pool];
     struct skew k = {.servers = s->places.pools[pool]->members_n};
     uint64_t largest = 0;
     double squares = 0;
+    assert(pool < s->places.pools_n);
     for (uint32_t i = 0; i < k.servers; i++) {
         k.keys += counts[i];
         if (counts[i] > largest) largest = counts[i];
@@ -59,6 +68,7 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
+/* "1 key", "2 keys" */
 static const char *keys_word(uint64_t n)
 {
     return n == 1 ? "key" : "keys";

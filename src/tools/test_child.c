@@ -1,4 +1,10 @@
-/* `moongate test`: the process in which one file's tests run. */
+/* `moongate test`: the process in which the tests of one file run.
+ *
+ * Lua does the work (lua/moongate/test/run.lua): it loads the file, runs each test and reports. Here are the functions that it
+ * calls for what Lua cannot do: a worker in memory (rehearsal.h), the clock, the log, and messages to the parent. Each test
+ * begins at the same time of a clock that stands still, so that no test depends on the day, or on the tests before it.
+ */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +18,9 @@
 #include "worker/clock.h"
 #include "worker/source.h"
 
-static const double BEGIN = 1767225600; /* each test's clock begins with the year 2026 */
+static const double BEGIN = 1767225600; /* seconds since 1970 when a test begins: the year 2026 */
 
-enum { TEXT_MOST = 1024 * 1024 }; /* bytes of a message: what is longer is cut */
+enum { TEXT_MOST = 1024 * 1024 }; /* bytes of a message; a longer text is cut */
 
 struct child {
     struct options options;
@@ -22,7 +28,7 @@ struct child {
     int log;
 };
 
-/* --- what Lua asks for ------------------------------------------------------------------------- */
+/* --- for Lua ----------------------------------------------------------------------------------- */
 
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
@@ -31,7 +37,7 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     return rehearsal_create(&(struct rehearsal_how){.options = &child->options}, script, error);
 }
 
-/* What was logged since it was read last. */
+/* What was logged since the last call. The file is emptied, so it holds one test's lines. */
 static void read_log(void *about, FILE *to)
 {
     const struct child *child = about;
@@ -46,6 +52,7 @@ static void read_log(void *about, FILE *to)
     lseek(child->log, 0, SEEK_SET);
 }
 
+/* An unknown word counts as BROKEN. */
 static uint32_t kind_of(const char *word)
 {
     static const char *const words[] = {
@@ -69,22 +76,25 @@ static void write_all(int fd, const char *bytes, size_t len)
     }
 }
 
-static void say(int out, uint32_t kind, uint32_t number, const char *text, size_t len)
+/* One message. */
+static void send_message(int out, uint32_t kind, uint32_t number, const char *text, size_t len)
 {
     struct test_message m = {kind, number, (uint32_t)len};
+    assert(kind < TEST_MESSAGES_COUNT && len <= UINT32_MAX);
     write_all(out, (const char *)&m, sizeof m);
     write_all(out, text, len);
 }
 
+/* Passes a report on to the parent. The clock goes back to its beginning for each test. */
 static void report(void *about, const struct tester_report *r)
 {
     const struct child *child = about;
-    say(child->out, kind_of(r->kind), r->number, r->text, r->len < TEXT_MOST ? r->len : TEXT_MOST);
-    if (kind_of(r->kind) == TEST_BEGIN) {
-        clock_take(BEGIN);
-    }
+    send_message(child->out, kind_of(r->kind), r->number, r->text,
+                 r->len < TEXT_MOST ? r->len : TEXT_MOST);
+    if (kind_of(r->kind) == TEST_BEGIN) clock_take(BEGIN);
 }
 
+/* Tests read no input. */
 static char *no_line(void *about, size_t *len)
 {
     return NULL;
@@ -109,8 +119,8 @@ int test_child(const struct test_options *o, const char *path, uint32_t from, in
     const char *arguments[] = {path, number, o->filter ? o->filter : "",
                                o->unsafe_lua ? "unsafe" : "safe", NULL};
     if (tester_run(&tester, "moongate.test.run", arguments, error))
-        say(out, TEST_END, 0, "", 0);
+        send_message(out, TEST_END, 0, "", 0);
     else
-        say(out, TEST_BROKEN, 0, error, strlen(error));
+        send_message(out, TEST_BROKEN, 0, error, strlen(error));
     return EXIT_OK;
 }

@@ -1,4 +1,22 @@
+/* `moongate test`: finds test files, runs each in a child, prints and counts.
+ *
+ * Why two processes: tests run scripts, and a script may loop for ever, exhaust the memory or crash (I13 is for tests, too). The
+ * parent runs no Lua, so it always lives to print which test it was. It reads messages from the child with a deadline: when a
+ * test takes longer than --timeout in real time, the child is killed, the test counts as failed, and a new child goes on with the
+ * next one. A child that dies is treated in the same way. Only real time counts here; the tests' own clock stands still in the
+ * child.
+ *
+ * Which test it was is known because the child announces each one (BEGIN) before it runs it. What it logged is in a file without
+ * a name that both processes share, so the lines of a dead child can still be shown.
+ *
+ * What must never happen: a child that outlives the parent (the kernel kills it, PR_SET_PDEATHSIG); a test that is neither
+ * passed, failed nor skipped; a test that hangs or crashes and hides the results of others.
+ *
+ * Files run one after another, so that their output is in order.
+ */
 #include "tools/test_tool.h"
+
+#include <assert.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +91,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* A file as it is named; of a folder all *_test.lua in it and below. False after a complaint. */
+/* Adds a file, whatever its name; for a folder, all *_test.lua in it and below, by name. False after a complaint. */
 static bool find_files(struct files *files, const char *path)
 {
     struct stat about;
@@ -109,15 +127,16 @@ static void release_files(struct files *files)
 
 enum { NAME_ROOM = 512 };
 
+/* A child, and the parent's state of it. */
 struct running {
     struct test_score *score;
     pid_t pid;
-    int in;
-    int log;
-    double until;
+    int in;       /* the pipe from the child */
+    int log;      /* the file that its standard error goes to */
+    double until; /* process_clock() at which it is late */
     bool is_late;
-    bool has_ended;  /* it said so */
-    bool is_testing; /* between begin and result */
+    bool has_ended;  /* it has sent END or BROKEN */
+    bool is_testing; /* between BEGIN and the result */
     uint32_t number; /* of the test that began last */
     char name[NAME_ROOM];
 };
@@ -126,12 +145,13 @@ static bool start(struct running *run, uint32_t from)
 {
     const struct test_options *o = run->score->o;
     int ends[2];
+    assert(from > 0 && !run->has_ended);
     if (pipe2(ends, O_CLOEXEC) < 0) return false;
     fflush(stdout);
     run->pid = fork();
     if (run->pid == 0) {
         close(ends[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a loop without end shall not outlive us */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* an endless loop must not outlive us */
         if (!o->verbose) dup2(run->log, STDERR_FILENO);
         exit(test_child(o, run->score->file, from, ends[1], run->log));
     }
@@ -140,7 +160,7 @@ static bool start(struct running *run, uint32_t from)
     return run->pid > 0;
 }
 
-/* Reads all of n bytes; false: the child has ended, or is late. */
+/* Reads n bytes. False: the child has ended, or is late. */
 static bool read_all(struct running *run, void *to, size_t n)
 {
     for (size_t at = 0; at < n;) {
@@ -159,6 +179,7 @@ static bool read_all(struct running *run, void *to, size_t n)
     return true;
 }
 
+/* One message. BEGIN starts the test's time, so the time to load the file does not count for the first test. */
 static void take(struct running *run, const struct test_message *m, const char *text)
 {
     switch (m->kind) {
@@ -183,7 +204,8 @@ static void take(struct running *run, const struct test_message *m, const char *
     }
 }
 
-static void listen_to(struct running *run)
+/* Reads messages until the child has ended, or is late. */
+static void read_messages(struct running *run)
 {
     struct test_message m;
     while (!run->has_ended && read_all(run, &m, sizeof m)) {
@@ -194,8 +216,8 @@ static void listen_to(struct running *run)
     }
 }
 
-/* It was killed, or died: what it was at failed. Shown with what it has logged. */
-static void bury(struct running *run, int status)
+/* The child was killed, or died: the test that ran fails (or the file, when none did), with the lines that it logged. */
+static void fail_running(struct running *run, int status)
 {
     char how[64], text[16 * 1024];
     size_t n;
@@ -212,7 +234,7 @@ static void bury(struct running *run, int status)
                       n);
 }
 
-/* Runs tests `from`.. of the file; the number from which on another child is to go on, or 0. */
+/* Runs the tests `from` and later of the file. Returns the number of the test with which another child must go on, or 0. */
 static uint32_t run_from(struct test_score *score, int log, uint32_t from)
 {
     struct running run = {.score = score, .log = log};
@@ -223,13 +245,13 @@ static uint32_t run_from(struct test_score *score, int log, uint32_t from)
         return 0;
     }
     run.until = process_clock() + score->o->timeout;
-    listen_to(&run);
+    read_messages(&run);
     if (!run.has_ended) kill(run.pid, SIGKILL);
     close(run.in);
     while (waitpid(run.pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (run.has_ended && status == 0) return 0;
-    bury(&run, status);
+    fail_running(&run, status);
     return run.is_testing ? run.number + 1 : 0;
 }
 

@@ -1,3 +1,4 @@
+/* The header says what a table is for. Here: values, then the command line, then defaults. */
 #include "worker/option_table.h"
 
 #include "discovery/server.h"
@@ -7,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG_BASE = 1000 };
+enum {
+    LONG_BASE = 1000
+}; /* keys of long names for getopt: above all letters, and the row's place */
 
 const struct option_range *option_table_range(const struct option_table *t,
                                               const struct option_row *row)
@@ -19,7 +22,7 @@ const struct option_range *option_table_range(const struct option_table *t,
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* A power of two; 0: not a unit. */
+/* The power of two that a unit stands for; 0: not a unit. */
 static unsigned unit_shift(char unit)
 {
     switch (unit) {
@@ -33,8 +36,8 @@ static unsigned unit_shift(char unit)
     }
 }
 
-/* Decimal digits, and k, m or g where a unit is allowed. False when it reads otherwise; a number
- * too large to hold becomes UINT64_MAX, which no range allows. */
+/* Decimal digits, and one of k, m and g where a unit is allowed; false for any other text. A number
+ * that does not fit becomes UINT64_MAX, which no range allows, so the user reads "out of range". */
 static bool number_parse(const char *text, bool unit_allowed, uint64_t *number)
 {
     uint64_t n = 0;
@@ -54,7 +57,7 @@ static bool number_parse(const char *text, bool unit_allowed, uint64_t *number)
     return *p == '\0';
 }
 
-/* strtod also reads hexadecimal, "inf" and "nan": only digits and a point come so far. */
+/* strtod also reads hexadecimal, "inf" and "nan", so other bytes than digits and points are refused first. */
 static bool decimal_parse(const char *text, double *number)
 {
     char *end;
@@ -63,6 +66,7 @@ static bool decimal_parse(const char *text, double *number)
     return end != text && *end == '\0';
 }
 
+/* The one form of a complaint about a value. */
 static void option_complain(const struct option_row *row, const char *value, const char *wrong,
                             const char *wanted)
 {
@@ -76,6 +80,7 @@ static bool option_set_number(const struct option_table *t, void *field,
     char wanted[64];
     uint64_t n;
 
+    assert(range->min <= range->max && range->max < UINT64_MAX);
     bool size = row->type == OPTION_SIZE;
     snprintf(wanted, sizeof wanted, "give %s in %s", size ? "a size" : "a number", range->text);
     if (!number_parse(text, size, &n)) {
@@ -115,6 +120,7 @@ static bool option_set_seconds(const struct option_table *t, double *field,
     return true;
 }
 
+/* 25% and 0.25 are the same share. */
 static bool option_set_share(double *field, const struct option_row *row, const char *text)
 {
     char number[32];
@@ -131,7 +137,7 @@ static bool option_set_share(double *field, const struct option_row *row, const 
     return false;
 }
 
-/* The field becomes the place of text among the words that the table shows between bars: text|json. */
+/* The argument shows the words between bars, `text|json`, and the field becomes the place of the given one. */
 static bool option_set_choice(int *field, const struct option_row *row, const char *text)
 {
     char advice[64];
@@ -144,11 +150,11 @@ static bool option_set_choice(int *field, const struct option_row *row, const ch
         return true;
     }
     snprintf(advice, sizeof advice, "give one of %s", row->argument);
-    option_complain(row, text, "is none of its words", advice);
+    option_complain(row, text, "is not one of its words", advice);
     return false;
 }
 
-/* Clients get the text in a line: a line end would be another answer. */
+/* I1: clients get the text as a part of a line, so a line end in it would begin a second response. */
 static bool option_set_text(const char **field, const struct option_row *row, const char *text)
 {
     const char *wanted = "give 1 to 100 bytes without control bytes";
@@ -166,7 +172,7 @@ static bool option_set_text(const char **field, const struct option_row *row, co
     return false;
 }
 
-/* NULL, or what is wrong with an item. */
+/* NULL, or what is wrong with an item. Names are not looked up: that would take time, and may succeed later. */
 static const char *wrong_item(enum option_type type, const char *item)
 {
     struct server_spec server;
@@ -178,12 +184,11 @@ static const char *wrong_item(enum option_type type, const char *item)
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
     if (wrong) return wrong;
     if (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr))
-        return "give it in numbers: nobody could look its name up";
+        return "give it in numbers: there is no name server yet that could look up a name";
     return spec.has_port && spec.port == 0 ? "port 0 is no port of a server" : NULL;
 }
 
-/* An item must be an address already here: a slip on the command line is a usage error, not the
- * script's. */
+/* The item joins the list before it is checked, so that one release frees all. */
 static bool list_add(struct option_list *list, const struct option_row *row, const char *item,
                      size_t len)
 {
@@ -203,7 +208,7 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
     return false;
 }
 
-/* An argument that the table writes with a comma may hold several items. */
+/* Where the argument's name in the table shows a comma, one argument may hold several items. */
 static bool option_add_items(struct option_list *list, const struct option_row *row,
                              const char *text)
 {
@@ -216,10 +221,12 @@ static bool option_add_items(struct option_list *list, const struct option_row *
     }
 }
 
+/* The type decides what the field is: see enum option_type. */
 static bool option_set(const struct option_table *t, void *to, const struct option_row *row,
                        const char *text)
 {
     void *field = (char *)to + row->offset;
+    assert(row >= t->rows && row < t->rows + t->rows_n);
     switch (row->type) {
     case OPTION_LIST:
     case OPTION_NAMED:
@@ -240,9 +247,8 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-/* The table as getopt_long(3) wants it. The leading '-' keeps the order of arguments as given
- * and, unlike the default, does not depend on the environment; ':' tells a missing argument from
- * an unknown option. */
+/* The table in the form of getopt_long(3). With '-' in front it returns all arguments in their order,
+ * whatever POSIXLY_CORRECT says; with ':' a missing argument differs from an unknown option. */
 struct getopt_tables {
     struct option names[OPTION_ROWS_MAX + OPTION_OLDS_MAX + 1];
     char letters[2 * OPTION_ROWS_MAX + 3];
@@ -269,7 +275,7 @@ static void getopt_tables_fill(struct getopt_tables *to, const struct option_tab
         *p++ = row->letter;
         if (has == required_argument) *p++ = ':';
     }
-    for (size_t i = 0; i < t->olds_n; i++) { /* their keys come after those of the rows */
+    for (size_t i = 0; i < t->olds_n; i++) { /* keys behind those of the rows */
         struct option *old = &to->names[t->rows_n + i];
         *old = to->names[row_named(t, t->olds[i].now) - t->rows];
         old->name = t->olds[i].name;
@@ -277,13 +283,14 @@ static void getopt_tables_fill(struct getopt_tables *to, const struct option_tab
     }
 }
 
-/* NULL, or the old name that the key stands for. */
+/* The old name of a key, or NULL. */
 static const struct option_old *old_of(const struct option_table *t, int key)
 {
     int at = key - LONG_BASE - (int)t->rows_n;
     return at >= 0 && at < (int)t->olds_n ? &t->olds[at] : NULL;
 }
 
+/* The row of one of getopt's keys: a letter, or LONG_BASE and the place of a name. NULL: not in the table. */
 static const struct option_row *row_of(const struct option_table *t, int key)
 {
     const struct option_old *old = old_of(t, key);
@@ -294,7 +301,7 @@ static const struct option_row *row_of(const struct option_table *t, int key)
     return NULL;
 }
 
-/* getopt stopped at an option that is not in the table. `word` is where it stands. */
+/* getopt stopped in argv's `word` at an option that is not in the table, or that has a value too many. */
 static void complain_unknown(const struct option_table *t, const char *word)
 {
     const struct option_row *row = row_of(t, optopt);
@@ -316,6 +323,7 @@ static void complain_unknown(const struct option_table *t, const char *word)
             matches > 1 ? "ambiguous" : "unknown", word, t->program);
 }
 
+/* An old name still works, so that an upgrade breaks no job that gives it; the warning names the new one. */
 static void warn_old(const struct option_old *old)
 {
     fprintf(stderr,
@@ -323,12 +331,14 @@ static void warn_old(const struct option_old *old)
             old->name, old->now);
 }
 
+/* One result of getopt_long. A key of 1 is a word that is not an option. */
 static bool take(const struct option_table *t, void *to, int key, char **argv)
 {
     const struct option_row *row = row_of(t, key);
     const struct option_old *old = old_of(t, key);
     if (old) warn_old(old);
     if (row) {
+        assert(row - t->rows < OPTION_ROWS_MAX); /* a bit each */
         if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
         return option_set(t, to, row, optarg);
     }
@@ -349,17 +359,18 @@ static bool read_words(const struct option_table *t, void *to, int argc, char **
     int key;
 
     getopt_tables_fill(&tables, t);
-    optind = 0; /* glibc: start over, also what is kept from an earlier call */
+    optind = 0; /* in glibc: begin from the start, without any state of an earlier call */
     opterr = 0;
     while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1)
         if (!take(t, to, key, argv)) return false;
-    for (; optind < argc; optind++)
+    for (; optind < argc; optind++) /* what stands behind `--` */
         if (!t->take(to, argv[optind])) return false;
     return true;
 }
 
 /* --- defaults --------------------------------------------------------------------------------- */
 
+/* A number whose default is a word, for people alone. */
 static bool is_computed(const struct option_row *row)
 {
     bool number = row->type == OPTION_PORT || row->type == OPTION_COUNT ||
@@ -372,8 +383,7 @@ static bool is_list(const struct option_row *row)
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS;
 }
 
-/* Scalars get their defaults before the command line is read, lists after it, when they are
- * still empty. */
+/* Either those of lists, which must still be empty, or all others. */
 static bool set_defaults(const struct option_table *t, void *to, bool lists)
 {
     for (size_t i = 0; i < t->rows_n; i++) {

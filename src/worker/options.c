@@ -1,3 +1,8 @@
+/* The daemon's table of options (see option_table.h for what a table is), and the part of it that scripts may set.
+ *
+ * A worker has its own copy of the options. When a script takes over, succession.c applies what the script set by mg.options,
+ * each value by options_set, so the command line wins: the operator's word stands over the script's, in any generation.
+ */
 #include "worker/options.h"
 
 #include <assert.h>
@@ -14,6 +19,8 @@ static const struct option_row rows[] = {
 #undef X
 };
 
+/* I6: no memory that a client or a script can fill is without a bound here: values, replies that wait, unfinished requests,
+ * shared items, connections. */
 static const struct option_range ranges[] = {
     {offsetof(struct options, port), 0, 65535, "0..65535"},
     {offsetof(struct options, connections), 1, 64, "1..64"},
@@ -32,7 +39,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, verbose), 0, 2, "0..2"},
 };
 
-/* The processors this process may run on, which in a container are fewer than the machine has. */
+/* The processors that this process may run on: in a container, often fewer than the machine has. */
 static uint32_t processors_available(void)
 {
     cpu_set_t set;
@@ -43,6 +50,7 @@ static uint32_t processors_available(void)
 
 const char *options_choice(const char *words, int number, char *text, size_t size)
 {
+    assert(number >= 0);
     for (; number > 0; number--) words = strchr(words, '|') + 1;
     snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
     return text;
@@ -85,14 +93,17 @@ static const struct option_row *row_of(size_t offset)
 {
     const struct option_row *row = rows;
     while (row->offset != offset) row++;
+    assert(row < rows + sizeof rows / sizeof *rows);
     return row;
 }
 
+/* The row's bit in options.given. */
 static uint64_t bit_of(const struct option_row *row)
 {
     return 1ull << (row - rows);
 }
 
+/* The row of the option that scripts know by the number `at`: its place in SETTABLE_OPTIONS. */
 static const struct option_row *settable_row(uint32_t at)
 {
     static const size_t offsets[] = {
@@ -130,6 +141,8 @@ void options_set(struct options *o, uint32_t at, double value)
     const struct option_row *row = settable_row(at);
     void *field = (char *)o + row->offset;
     if (o->given & bit_of(row)) return;
+    assert(value >=
+           0); /* lua/moongate/daemon.lua has checked it against the bounds of options_settable */
     switch (row->type) {
     case OPTION_COUNT: *(uint32_t *)field = (uint32_t)value; break;
     case OPTION_SIZE: *(uint64_t *)field = (uint64_t)value; break;

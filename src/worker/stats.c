@@ -1,4 +1,20 @@
+/* A client that asks a worker for statistics gets those of the service, not of the worker that it is connected to. No
+ * message goes to the other workers: each worker writes its counters into its own part of the board, in memory that all share
+ * (base/board.h), and here all parts are read and added. A part is read while its owner writes it. Cells are read one by one, so
+ * the sums of two cells may be of two moments, but no cell is torn.
+ *
+ * What is not on the board (settings, pools) is the same in each worker, as all of them have the same command line and script;
+ * during a reload, this worker's answer. `answering` alone counts what this worker's own connections see.
+ *
+ * Names: `stats` has memcached's names, and only those that count the same here, because tools that know memcached read it.
+ * Everything else has its own names, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md
+ * explains each of them, and tests/e2e/service/stats_readme_test.c compares.
+ *
+ * A script names counters and servers, so no name and no value may be trusted to be short: stat_line cuts both to its line.
+ */
 #include "worker/stats.h"
+
+#include <assert.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +32,7 @@ enum { LINE = 1024 };
 static void stat_line(struct outq *out, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* I1: exactly one line, whatever its name and value. */
 static void stat_line(struct outq *out, const char *name, const char *format, ...)
 {
     char value[LINE], line[LINE + 256];
@@ -24,6 +41,7 @@ static void stat_line(struct outq *out, const char *name, const char *format, ..
     vsnprintf(value, sizeof value, format, arguments);
     va_end(arguments);
     int n = snprintf(line, sizeof line, "STAT %s %s\r\n", name, value);
+    assert(n > 0);
     outq_append(out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
@@ -34,7 +52,7 @@ static void stat_number(struct outq *out, const char *name, uint64_t number)
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
-/* memcached's names that count the same thing here. */
+/* The cells that memcached has too, with the same name and meaning. */
 #define MEMCACHED_CELLS(X)                                                                         \
     X(curr_connections)                                                                            \
     X(total_connections)                                                                           \
@@ -77,6 +95,7 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_number(out, "threads", s->board->workers);
 }
 
+/* Every cell of the board, in its order. */
 static void proxy(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
@@ -99,7 +118,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
     stat_line(out, name, "%s", text);
 }
 
-/* How each type of option is shown. */
+/* How each type of option is shown. A new type without its SHOW_ does not compile. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
@@ -133,6 +152,7 @@ static void settings(const struct stats_source *s, struct outq *out)
 
 /* --- stats pools ------------------------------------------------------------------------------- */
 
+/* One connection is enough: its server gets requests. */
 static bool is_answering(const struct backend *b)
 {
     for (uint32_t i = 0; i < b->settings.connections; i++)
@@ -147,6 +167,7 @@ static uint32_t count_answering(const struct pool *p)
     return n;
 }
 
+/* The settings that decide where keys go and what a failure does, then the pool's servers and their state. */
 static void show_pool(struct pool *p, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
@@ -182,9 +203,11 @@ static void pools(const struct stats_source *s, struct outq *out)
 
 /* --- stats servers ----------------------------------------------------------------------------- */
 
+/* Latencies are counted in buckets, so this is the upper limit of the bucket that holds the share. */
 static double percentile_us(const struct board_server *s, double share)
 {
     uint64_t all = 0, seen = 0;
+    assert(share > 0 && share <= 1);
     for (unsigned i = 0; i < BOARD_LATENCIES; i++) all += s->latencies[i];
     for (unsigned i = 0; i < BOARD_LATENCIES && all > 0; i++) {
         seen += s->latencies[i];
@@ -193,6 +216,7 @@ static double percentile_us(const struct board_server *s, double share)
     return 0;
 }
 
+/* `state` is over all workers: ready when each connection of each worker serves. */
 static void show_server(const char *server, const struct board_server *sum, struct outq *out)
 {
     char name[BOARD_SERVER_NAME + 32];
@@ -225,6 +249,7 @@ static const struct board_server *find_server(const struct board_worker *part, c
     return NULL;
 }
 
+/* Each server is shown once, by the first worker that knows it. */
 static bool shown_before(const struct board *board, uint32_t worker, const char *name)
 {
     for (uint32_t w = 0; w < worker; w++) {
@@ -245,14 +270,15 @@ static void servers(const struct stats_source *s, struct outq *out)
                 const struct board_server *one = find_server(&board->parts[other], name);
                 if (one) board_server_add(&sum, one);
             }
-            if (sum.connections > 0) show_server(name, &sum, out);
+            if (sum.connections > 0)
+                show_server(name, &sum, out); /* 0: no pool names it any more */
         }
     }
 }
 
 /* --- stats script ------------------------------------------------------------------------------ */
 
-/* As few digits as say it exactly. */
+/* The shortest text that reads back as the same number. */
 static void stat_real(struct outq *out, const char *name, double number)
 {
     char text[40];
@@ -266,7 +292,7 @@ static void stat_real(struct outq *out, const char *name, double number)
 typedef void show_metric_fn(const struct board *board, enum metric_kind kind, uint32_t worker,
                             int number, struct outq *out);
 
-/* Each name of a kind once: `show` hears of the first worker that has it, and its number there. */
+/* Calls show once for each name of a kind, with the first worker that has it and its number there. */
 static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
                         show_metric_fn *show)
 {
@@ -290,7 +316,7 @@ static double value_of(const struct metrics *m, enum metric_kind kind, int at)
     return value;
 }
 
-/* A counter or a gauge. */
+/* A counter or a gauge: the sum over the workers. The same name may have another number in each of them. */
 static void show_sum(const struct board *board, enum metric_kind kind, uint32_t worker, int number,
                      struct outq *out)
 {
@@ -304,12 +330,13 @@ static void show_sum(const struct board *board, enum metric_kind kind, uint32_t 
     stat_real(out, name, sum);
 }
 
-/* Buckets add up: each holds what those before it do. */
+/* As in Prometheus, a bucket counts all values up to its bound, so it includes the buckets before it. */
 static void show_histogram(const struct board *board, enum metric_kind kind, uint32_t worker,
                            int number, struct outq *out)
 {
     const struct metrics *own = &board->parts[worker].metrics;
     const char *name = own->names[kind][number];
+    assert(kind == METRIC_HISTOGRAM);
     struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
     char line[METRIC_NAME + 48];
     uint64_t count = 0;
@@ -356,6 +383,7 @@ static void script(const struct stats_source *s, struct outq *out)
 
 /* --- any --------------------------------------------------------------------------------------- */
 
+/* As memcached does, it answers RESET alone, without END. */
 static void reset(const struct stats_source *s, struct outq *out)
 {
     board_reset(s->board);

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blocks import Player
 from document import Document
+from names import check_names
 from processes import adopt_orphans, end_children
 from rules import check_rules
 
@@ -38,7 +39,7 @@ def check_document(path, root):
     document = Document(path, root)
     folder = tempfile.mkdtemp(prefix="docs.")
     try:
-        results = [*check_rules(document), *Player(document, folder).play()]
+        results = [*check_rules(document), *check_names(document), *Player(document, folder).play()]
     finally:
         end_children()
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
+#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <pwd.h>
@@ -62,6 +63,18 @@ static void access_of_a_tcp_listener_is_a_usage_error(void **state)
     assert_non_null(strstr(run.err, "mode=, owner= and group= are for unix sockets"));
 }
 
+/* Before anything is bound: -b is right, and its socket is not made. */
+static void a_user_who_is_not_known_is_named_with_its_option(void **state)
+{
+    const char *path = textf("%s/s", program_folder());
+    struct run run = moongate_runs("-s", "127.0.0.1:1", "-u", "no-such-user", "-b",
+                                   textf("unix:%s", path), NULL);
+    exits(run, 4);
+    is_said(run.err,
+            "moongate: user no-such-user: not known on this system: choose another with -u\n");
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 /* In a folder of its own, the user that moongate becomes owns both and takes both away. */
 static void what_the_user_owns_goes_with_it(void **state)
 {
@@ -120,15 +133,43 @@ static void what_cannot_be_removed_is_said_at_start(void **state)
     client_sees_nothing_more(client_connects_to(address));
 }
 
+static void a_pid_file_that_names_another_one_is_said(void **state)
+{
+    const char *pid = textf("%s/pid", program_folder());
+    struct moongate *one = moongate_start(one_script(), "-P", pid, NULL);
+    assert_int_equal(moongate_log_count(one, "pid file"), 0);
+    struct moongate *other = moongate_start(one_script(), "-P", pid, NULL);
+    const char *line = moongate_log_line(other, "which still runs");
+    assert_non_null(strstr(line, pid));
+    assert_non_null(strstr(line, textf("process %d,", (int)moongate_pid(one))));
+    moongate_signal(one, SIGTERM);
+    moongate_exits(one, 0);
+    assert_true(file_at(pid).st_size > 0); /* it is the other one's */
+}
+
+static void a_pid_file_that_names_something_else_is_overwritten(void **state)
+{
+    const char *pid = textf("%s/pid", program_folder());
+    FILE *file = fopen(pid, "w");
+    assert_non_null(file);
+    fprintf(file, "%d\n", (int)getpid()); /* which runs, but is no moongate */
+    fclose(file);
+    struct moongate *m = moongate_start(one_script(), "-P", pid, NULL);
+    assert_int_equal(moongate_log_count(m, "pid file"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(a_socket_has_the_mode_that_bind_gives_it),
         play(a_socket_in_use_is_an_error_and_stays),
         play(access_of_a_tcp_listener_is_a_usage_error),
+        play(a_user_who_is_not_known_is_named_with_its_option),
         play(what_the_user_owns_goes_with_it),
         play(an_owner_that_is_named_goes_before_the_user),
         play(what_cannot_be_removed_is_said_at_start),
+        play(a_pid_file_that_names_another_one_is_said),
+        play(a_pid_file_that_names_something_else_is_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

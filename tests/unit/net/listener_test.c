@@ -155,9 +155,27 @@ static void a_port_in_use_is_named_with_advice(void **state)
     char text[ADDR_TEXT_MAX];
     struct listeners *l = bind_one(&said, "127.0.0.1");
     assert_non_null(l);
-    refuses(addr_print(&l->items[0].addr, text),
-            "address in use: choose another port with -p or stop what listens");
+    addr_print(&l->items[0].addr, text);
+    refuses(text, "address in use: choose another port with -b or stop what listens");
+    const char *const host[] = {"127.0.0.1"};
+    assert_null(bind_all(&said, ntohs(l->items[0].addr.sa.v4.sin_port), 1, host));
+    assert_non_null(strstr(said, "address in use: choose another port with -p or stop what"));
     listeners_destroy(l, true);
+}
+
+static void without_descriptors_the_limit_is_named_and_no_address(void **state)
+{
+    const char *const address[] = {"127.0.0.1"};
+    struct listeners_wanted wanted = {.bind = address, .bind_n = 1};
+    struct rlimit had;
+    capture_begin(STDERR_FILENO);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+    struct rlimit full = {.rlim_cur = 0, .rlim_max = had.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+    struct listeners *l = listeners_create(&wanted);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+    assert_non_null(strstr(capture_end(), ": allow the process more open files\n"));
+    assert_null(l);
 }
 
 static void addresses_that_cannot_be_bound_are_refused(void **state)
@@ -263,6 +281,24 @@ static void a_unix_socket_belongs_to_whom_it_was_given(void **state)
     listeners_destroy(l, true);
 }
 
+/* Where --bind names no owner it is --user that is wrong, whatever the listener. */
+static void a_user_who_is_not_known_is_not_blamed_on_bind(void **state)
+{
+    const char *const addresses[] = {"127.0.0.1", in_folder("unix:", "s")};
+    if (geteuid() != 0) skip(); /* others may not give files away: nobody is looked up */
+    for (size_t i = 0; i < 2; i++) {
+        struct listeners_wanted wanted = {
+            .bind = &addresses[i], .bind_n = 1, .user = "no-such-user"};
+        capture_begin(STDERR_FILENO);
+        struct listeners *l = listeners_create(&wanted);
+        const char *said = capture_end();
+        assert_null(l);
+        assert_non_null(strstr(said, "user no-such-user is not known on this system: "));
+        assert_non_null(strstr(said, " with -u\n"));
+        assert_null(strstr(said, "-b"));
+    }
+}
+
 static void who_is_not_known_gets_no_socket(void **state)
 {
     char address[128];
@@ -323,12 +359,14 @@ int main(void)
         cmocka_unit_test(without_descriptors_accepting_pauses),
         cmocka_unit_test(a_refused_client_reads_why_even_if_it_spoke_first),
         cmocka_unit_test(a_port_in_use_is_named_with_advice),
+        cmocka_unit_test(without_descriptors_the_limit_is_named_and_no_address),
         in_a_folder(addresses_that_cannot_be_bound_are_refused),
         cmocka_unit_test(the_same_address_twice_is_refused),
         cmocka_unit_test(an_ipv6_listener_leaves_ipv4_alone),
         in_a_folder(a_unix_socket_serves_and_its_file_goes),
         in_a_folder(a_unix_socket_has_the_mode_that_it_was_given),
         in_a_folder(a_unix_socket_belongs_to_whom_it_was_given),
+        in_a_folder(a_user_who_is_not_known_is_not_blamed_on_bind),
         in_a_folder(who_is_not_known_gets_no_socket),
         in_a_folder(the_file_of_another_socket_stays),
         in_a_folder(a_file_that_is_no_socket_is_left_alone),

@@ -284,10 +284,25 @@ static void client_flags_have_64_bits_and_are_written_anew(void **state)
     }
 }
 
+static void flags_that_a_server_repeats_have_room(void **state)
+{
+    static const char bytes[] = "VA 1 f1 f1 f1 f1 f1 f1 c1 c1 c1 s1 f18446744073709551615\r\na\r\n";
+    struct response r;
+    assert_int_equal(response_parse((const uint8_t *)bytes, sizeof bytes - 1, MAX_VALUE, &r),
+                     RESPONSE_DONE);
+    struct response_value v = response_read(&r);
+    v.cas = UINT64_MAX;
+    uint8_t to[512];
+    size_t room = response_rewrite_room(&r, &v);
+    assert_true(room <= sizeof to);
+    assert_in_range(response_rewrite(&r, &v, to), 10 * sizeof " f18446744073709551615" - 10, room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client_flags_have_64_bits_and_are_written_anew),
+        cmocka_unit_test(flags_that_a_server_repeats_have_room),
         cmocka_unit_test(answers_of_memcached_are_taken_as_they_say),
         cmocka_unit_test(what_follows_an_answer_does_not_change_it),
         cmocka_unit_test(what_memcached_does_not_say_is_invalid),

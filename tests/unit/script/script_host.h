@@ -91,7 +91,7 @@ static inline bool is_never_awaited(const void *owner)
 }
 
 /* What the requests of these tests are answered with is dropped. */
-static const struct receiver dropped = {.result = drop_result, .awaits = is_never_awaited};
+static const struct receiver dropped = {.on_result = drop_result, .is_awaited = is_never_awaited};
 
 /* Functions that wait end before their script, as a turn sees to. */
 static inline void end_waiting(void)
