@@ -122,19 +122,22 @@ $B/.packages-test: deps/check | $B
 	@sh deps/check test
 	@touch $@
 
+# As many compilers as there are processors, unless make was told a number.
+BUILD_TESTS = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) B=$B tests-built
+
 test: $B/.packages-test ## every test; the last line counts them
-	@$(MAKE) --no-print-directory B=$B tests-built
+	@+$(BUILD_TESTS)
 	@MOONGATE=$B/moongate BUILD=$B sh tests/run $(TESTS)
 
 tests-built: $B/moongate $(TESTS)
 .PHONY: tests-built
 
 test-servers: $B/.packages-test ## tests in front of other memcached versions (sh deps/install servers gets them); SERVERS=forky: of one
-	@$(MAKE) --no-print-directory B=$B tests-built
+	@+$(BUILD_TESTS)
 	@MOONGATE=$B/moongate BUILD=$B sh tests/servers/run $(SERVERS)
 
 test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
-	@$(MAKE) --no-print-directory B=$B tests-built
+	@+$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test
 	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
 
@@ -151,7 +154,7 @@ fuzz: $(FUZZBIN) ## the parsers and a worker with random bytes, FUZZ_RUNS each, 
 	@sh tests/fuzz/run $(FUZZBIN)
 
 mutants: ## take out one check after the other: a test must notice each
-	@$(MAKE) --no-print-directory B=$B tests-built
+	@+$(BUILD_TESTS)
 	@BUILD=$B sh tests/mutants/run $(MUTANTS)
 
 lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors

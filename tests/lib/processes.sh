@@ -15,6 +15,12 @@ end() { # pids
     done
 }
 
+# Ends servers at once: a memcached has nothing to lose, and takes up to a second to leave by itself.
+end_now() { # pids
+    for pid in "$@"; do kill -KILL "$pid" 2>/dev/null; done
+    for pid in "$@"; do wait "$pid" 2>/dev/null || :; done
+}
+
 # Looks every 20 ms whether a command succeeds, for 20 s at most, as long as process $1 lives.
 await() { # pid, command...
     awaited=$1 tries=1000

@@ -35,6 +35,8 @@ class Spymemcached {
         }
         if (!weighted) weights.clear();
         MemcachedClient client = new MemcachedClient(factory(args[1], weights), servers);
+        // A key whose server is not connected yet is given to another one that is.
+        while (client.getAvailableServers().size() < servers.size()) Thread.sleep(10);
         List<Future<Boolean>> stored = new ArrayList<>();
         List<String> keys = Files.readAllLines(Path.of(args[0]), StandardCharsets.UTF_8);
         for (String key : keys) stored.add(client.set(key, 0, key));

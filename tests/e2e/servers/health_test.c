@@ -196,8 +196,14 @@ static int by_size(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* The 99th percentile of some gets, in seconds. */
-static double p99_of_gets(struct client *c, const char *key)
+static const double SICK_TIMEOUT = 0.3;
+
+/* How long gets take, in seconds: nine of ten; all but one of a hundred. */
+struct pace {
+    double p90, p99;
+};
+
+static struct pace pace_of_gets(struct client *c, const char *key)
 {
     enum { GETS = 1000 };
     static double took[GETS];
@@ -208,25 +214,40 @@ static double p99_of_gets(struct client *c, const char *key)
         took[i] = stage_now() - begun;
     }
     qsort(took, GETS, sizeof *took, by_size);
-    return took[GETS * 99 / 100];
+    return (struct pace){took[GETS * 90 / 100], took[GETS * 99 / 100]};
+}
+
+/* A get that waits for a server that does not answer takes the whole timeout. A busy machine delays a few of those that do not
+ * wait, but not by half of it. */
+static bool is_slow(struct pace p)
+{
+    return p.p90 > at_once() || p.p99 > SICK_TIMEOUT / 2;
+}
+
+static void prints_pace(const char *when, struct pace p)
+{
+    printf("gets beside a stopped server, %s: p90 %.0f us, p99 %.0f us\n", when, p.p90 * 1e6,
+           p.p99 * 1e6);
 }
 
 static void a_stopped_server_takes_only_its_own_keys(void **state)
 {
     struct memcached *well = memcached_start(NULL), *sick = memcached_start(NULL);
-    struct moongate *m = moongate_start(
-        script_by_letter(memcached_address(well), memcached_address(sick), "timeout = 0.3"), NULL);
+    struct moongate *m =
+        moongate_start(script_by_letter(memcached_address(well), memcached_address(sick),
+                                        textf("timeout = %g", SICK_TIMEOUT)),
+                       NULL);
     struct client *c = client_connects(m), *others[8];
 
     client_sends(c, "set a 0 0 1\r\nx\r\nset b 0 0 1\r\nx\r\n");
     client_sees(c, "STORED\r\nSTORED\r\n");
-    double before = p99_of_gets(c, "a");
+    prints_pace("before", pace_of_gets(c, "a"));
     memcached_freezes(sick);
     for (int i = 0; i < 8; i++) {
         others[i] = client_connects(m);
         client_sends(others[i], "get b\r\nget b\r\nget a\r\n");
     }
-    double during = p99_of_gets(c, "a");
+    struct pace during = pace_of_gets(c, "a");
     for (int i = 0; i < 8; i++) {
         client_sees_line_starting(others[i], failure_of(memcached_address(sick)));
         client_sees_line_starting(others[i], failure_of(memcached_address(sick)));
@@ -234,14 +255,13 @@ static void a_stopped_server_takes_only_its_own_keys(void **state)
     }
     server_is_down(c, memcached_address(sick));
     client_fails_at_once(c, "get b\r\n", failure_of(memcached_address(sick)));
-    double down = p99_of_gets(c, "a");
-    printf("p99 of gets beside a stopped server: %.0f us before, %.0f us while its calls time out, "
-           "%.0f us while it is down\n",
-           before * 1e6, during * 1e6, down * 1e6);
-    if (during > at_once() || down > at_once()) stage_fails("other servers' keys wait");
+    struct pace down = pace_of_gets(c, "a");
+    prints_pace("while its calls time out", during);
+    prints_pace("while it is down", down);
+    if (is_slow(during) || is_slow(down)) stage_fails("other servers' keys wait");
     memcached_thaws(sick);
     server_is_back(c, memcached_address(sick));
-    assert_true(p99_of_gets(c, "b") <= at_once()); /* it still has what it had */
+    assert_false(is_slow(pace_of_gets(c, "b"))); /* it still has what it had */
 }
 
 /* The answers come while moongate does not look: they are there, so nothing is late. */
