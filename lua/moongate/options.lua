@@ -53,10 +53,12 @@ local function list(names)
     return table.concat(names, ", ")
 end
 
---- The names in a table, sorted: "a, b, c".
-function M.names(of)
+--- The names in one or more tables, sorted: "a, b, c".
+function M.names(...)
     local names = {}
-    for name in pairs(of) do names[#names + 1] = name end
+    for _, of in ipairs { ... } do
+        for name in pairs(of) do names[#names + 1] = name end
+    end
     return list(names)
 end
 
@@ -118,6 +120,11 @@ function M.has_gap(of)
         if of[i] == nil then return true end
     end
     return false
+end
+
+--- True for the module `mg` itself, which is the first argument of `mg:pool { ... }`.
+function M.is_module(value)
+    return type(value.pool) == "function"
 end
 
 --- What is wrong with a value that must be a list and nothing else; nil when it is one.

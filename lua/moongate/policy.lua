@@ -135,6 +135,12 @@ function M.fail(name, message)
     where.fail(name .. " " .. message)
 end
 
+-- Advice for `{ route, "60s" }`, where { route, 60 } was meant.
+local function quoted_number(last)
+    if type(last) ~= "string" or not last:find "^%d" then return "" end
+    return (": '%s' is a string; a number has no quotes and no unit"):format(last)
+end
+
 --- Checks the arguments of a policy. Raises an error with the script's line.
 -- @param name string    "mg.failover"
 -- @param spec table     children and options
@@ -146,10 +152,13 @@ function M.read(name, spec, readers, least, most)
     if type(spec) ~= "table" or routes.is_route(spec) then
         where.fail(name .. " takes a table of routes and options")
     end
+    if options.is_module(spec) then
+        where.fail(("%s is called with a dot, not a colon: %s { ... }"):format(name, name))
+    end
     if options.has_gap(spec) then where.fail(name .. " has a gap in its list of routes") end
     if #spec < least or #spec > most then
         local count = least == most and least or ("%d to %d"):format(least, most)
-        where.fail(("%s takes %s routes, not %d"):format(name, count, #spec))
+        where.fail(("%s takes %s routes, not %d%s"):format(name, count, #spec, quoted_number(spec[#spec])))
     end
     local children, read = {}, {}
     for i, child in ipairs(spec) do

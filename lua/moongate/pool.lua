@@ -133,6 +133,7 @@ end
 
 local function wrong_list(spec)
     if type(spec) ~= "table" then return "takes a table of servers and options" end
+    if options.is_module(spec) then return "is called with a dot, not a colon: mg.pool { ... }" end
     if spec.discover ~= nil and #spec > 0 then return "takes servers or the option 'discover', not both" end
     if spec.discover == nil then
         if #spec == 0 then return "names no server" end

@@ -2,6 +2,7 @@
 -- These are functions of C's struct request; they allocate nothing unless a script asks for a string. proxy makes of
 -- them the objects that scripts have: requests that functions get (kept), and requests that scripts make (built).
 local abi = require "moongate.abi"
+local options = require "moongate.options"
 local where = require "moongate.where"
 
 local C, script, to_string = abi.C, abi.script, abi.string
@@ -243,12 +244,17 @@ function editors.clear_flag(r, at, serial, letter)
     check(C.mg_request_edit(script, r, NO_FLAG, letter, 1, at, serial))
 end
 
+-- A plain field of the C struct, which proxy.lua reads and sets itself.
+local exptime = { exptime = true }
+
 local function no_field(name)
-    where.fail(("a request has no field '%s'"):format(tostring(name)))
+    where.fail(("a request has no field '%s'; there are: %s"):format(tostring(name),
+        options.names(fields, methods, editors, exptime)))
 end
 
 local function no_setter(name)
-    where.fail(("a request has no field '%s' that can be set"):format(tostring(name)))
+    where.fail(("a request has no field '%s' that can be set; there are: %s"):format(tostring(name),
+        options.names(setters, exptime)))
 end
 
 M.fields, M.methods, M.setters, M.editors = fields, methods, setters, editors

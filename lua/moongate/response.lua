@@ -1,6 +1,7 @@
 --- response: the response to a call: `res:is_hit()`, `res.value`. Valid until its function has ended.
 -- A light userdata, as in kept. The fields are C's; they are found by the call's number.
 local abi = require "moongate.abi"
+local options = require "moongate.options"
 local request = require "moongate.request"
 local where = require "moongate.where"
 
@@ -133,7 +134,7 @@ function M.index(self, name)
     local number = number_of(self)
     if methods[name] then return methods[name] end
     if fields[name] then return fields[name](number) end
-    where.fail(("a response has no field '%s'"):format(tostring(name)))
+    where.fail(("a response has no field '%s'; there are: %s"):format(tostring(name), options.names(fields, methods)))
 end
 
 function M.set(self, name, value)

@@ -3,12 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "net/keepalive.h"
+#include "net/socket.h"
 
 /* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
  *
@@ -20,19 +19,6 @@
  */
 
 /* --- the way there ----------------------------------------------------------------------------- */
-
-/* Returns a non-blocking socket for the server's address, or -1 with errno. */
-static int open_socket(const struct addr *addr, const struct backend_settings *settings)
-{
-    int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-    if (fd < 0 || addr_is_unix(addr)) return fd;
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
-        keepalive_set(fd, settings->keepalive))
-        return fd;
-    close(fd);
-    return -1;
-}
 
 /* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written
  * to it before, is broken. */
@@ -84,8 +70,7 @@ static int dial(struct conn *c)
 {
     const struct backends *set = c->backend->set;
     if (set->dial) return set->dial(set->dials_for, c->backend, &c->fd);
-    c->fd = open_socket(&c->peer, &c->backend->settings);
-    return c->fd >= 0 && connect(c->fd, &c->peer.sa.any, c->peer.len) == 0 ? 0 : errno;
+    return socket_connect(&c->peer, c->backend->settings.keepalive, &c->fd);
 }
 
 void connect_resolve(struct conn *c)

@@ -132,8 +132,10 @@ static int read_script(struct options *o)
     if (!o->script) return EXIT_OK;
     o->script_fd = source_open(o->script);
     if (o->script_fd >= 0) return EXIT_OK;
-    fprintf(stderr, "moongate: script %s: %s: give the path of a readable file\n", o->script,
-            strerror(errno));
+    const char *other =
+        strpbrk(o->script, "./") ? "" : ", or a command: 'moongate help' lists them";
+    fprintf(stderr, "moongate: script %s: %s: give the path of a readable file%s\n", o->script,
+            strerror(errno), other);
     return EXIT_SCRIPT;
 }
 

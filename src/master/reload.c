@@ -58,7 +58,10 @@ static void reload_start_check(struct reload *r)
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
     bool read = r->trial.script_fd >= 0 || !r->options->script;
     if (!read || !check_start(&r->check, &r->trial, true, r->leave, r->arg)) {
-        reload_not_loaded(r, strerror(errno));
+        char why[256];
+        snprintf(why, sizeof why, "%s%s", strerror(errno),
+                 read ? "" : ": put a readable file there and reload again");
+        reload_not_loaded(r, why);
         reload_drop_trial(r);
         return;
     }

@@ -8,9 +8,9 @@
 #include "net/listener.h"
 
 #include "base/log.h"
+#include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +150,7 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
     if (addr_is_unix(addr)) r = listener_clear_path(addr, from);
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
-    l->fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    l->fd = socket_open(addr);
     if (l->fd < 0) return refusal_of_errno(addr, from);
     if (addr_is_unix(addr))
         r = listener_bind_file(l, from);
@@ -303,9 +303,7 @@ void listeners_destroy(struct listeners *l, bool unlink_files)
 /* An error means that the client is gone already; the first read finds that out. */
 static void client_tune(const struct listener *l, int fd)
 {
-    int on = 1;
-    if (addr_is_unix(&l->addr)) return;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!addr_is_unix(&l->addr)) (void)socket_no_delay(fd);
 }
 
 /* accept(2) also returns the errors that a new connection already has. They say nothing about the listener; see accept(2), "Error

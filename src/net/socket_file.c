@@ -5,6 +5,7 @@
  * own socket in the meantime. */
 #include "net/socket_file.h"
 
+#include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 bool socket_file_is_stale(const struct addr *addr)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket_open(addr);
     if (fd < 0) return false;
     bool stale = connect(fd, &addr->sa.any, addr->len) != 0 && errno == ECONNREFUSED;
     close(fd);

@@ -174,8 +174,10 @@ struct script *ask_load(const struct ask_options *o, const char *path,
     char error[SCRIPT_ERROR_MAX];
     int fd = path ? source_open(path) : -1;
     if (path && fd < 0) {
-        fprintf(stderr, "moongate: script %s: %s: give the path of a readable file\n", path,
-                strerror(errno));
+        /* without --keys there are requests, and a path with a space is probably one */
+        const char *advice = !o->keys && strchr(path, ' ') ? "the script comes first, then requests"
+                                                           : "give the path of a readable file";
+        fprintf(stderr, "moongate: script %s: %s: %s\n", path, strerror(errno), advice);
         return NULL;
     }
     struct script *s = source_load(host, path, fd, 1, error);

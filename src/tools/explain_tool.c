@@ -116,6 +116,9 @@ static void print_request(void *to, const struct explanation *x)
     explain_fields(x, print_field, NULL);
 }
 
+/* Advice for a key without its command, and for a request whose words the shell has parted. */
+static const char NO_REQUEST[] = "not a request: give a whole one in quotes, such as 'get user:1'";
+
 static void take_request(void *to, const char *line, size_t len, size_t number)
 {
     struct explaining *x = to;
@@ -129,6 +132,7 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
         } else {
             print_head(x, line, len);
             print_field(NULL, "error", wrong);
+            if (strcmp(wrong, "ERROR") == 0) print_field(NULL, "hint", NO_REQUEST);
         }
     }
     arena_reset(x->e.arena);

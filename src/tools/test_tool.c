@@ -257,6 +257,18 @@ static uint32_t run_from(struct test_score *score, int log, uint32_t from)
 
 /* --- the tool ---------------------------------------------------------------------------------- */
 
+/* No test was run. */
+static void complain_of_nothing(const struct test_options *o, const struct files *files)
+{
+    if (o->filter) {
+        fprintf(stderr, "moongate: no test's name has '%s' in it\n", o->filter);
+        return;
+    }
+    for (size_t i = 0; i < files->n; i++)
+        fprintf(stderr, "moongate: %s: no test: a test is t.it(\"name\", function() ... end)\n",
+                files->paths[i]);
+}
+
 static int run_files(const struct test_options *o, const struct files *files)
 {
     struct test_score score = {.o = o};
@@ -269,7 +281,7 @@ static int run_files(const struct test_options *o, const struct files *files)
     close(log);
     test_print_end(&score);
     if (score.passed + score.failed + score.skipped == 0) {
-        fprintf(stderr, "moongate: no test's name has '%s' in it\n", o->filter ? o->filter : "");
+        complain_of_nothing(o, files);
         return EXIT_SCRIPT;
     }
     return score.failed ? EXIT_SCRIPT : EXIT_OK;

@@ -149,7 +149,9 @@ void succession_reload_alone(struct worker *w)
     int fd = path ? source_open(path) : -1;
     uint32_t generation = script_generation(w->succession.script);
     bool is_read = fd >= 0 || !path;
-    if (!is_read) snprintf(error, sizeof error, "%s", strerror(errno));
+    if (!is_read)
+        snprintf(error, sizeof error, "%s: put a readable file there and reload again",
+                 strerror(errno));
     if (is_read && succession_load(w, fd, generation + 1, error)) {
         succession_wait(w, switch_alone);
     } else {

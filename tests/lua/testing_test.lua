@@ -381,6 +381,12 @@ t.describe("an expectation that fails", function()
         t.expect(function() t.expect(1):eqals(1) end):raises "an expectation has no 'eqals'"
         t.expect(function() app:server(A):is_dwon() end):raises "a server has no 'is_dwon'"
         t.expect(function() return app:get("k").valeu end):raises "a reply has no 'valeu'"
+        t.expect(function() t.expect(1):is_hot() end):raises "there are: contains, differs, equals, is, is_error,"
+        t.expect(function() app:server(A):works() end):raises "there are: answers, errs, forgets, hits, is_down,"
+        t.expect(function() app:server(A):works() end):raises "misses, name, put, value"
+        t.expect(function() app:fetch() end):raises "there are: add, append, ask, begin,"
+        t.expect(function() app:client():fetch() end):raises "is_closed"
+        t.expect(function() return app:get("k").valeu end):raises "kind, line, seconds, text, ttl, value, values"
         t.expect(function() app.sent = {} end):raises "an app has no 'sent' that can be set"
         t.expect(function() app:server "elsewhere" end):raises("it has: " .. A)
         t.expect(function() t.it("inside", function() end) end):raises "cannot be called inside of a test"

@@ -152,7 +152,7 @@ for _, command in ipairs { "incr", "decr" } do
     end
 end
 
-local new_client = class("a client", methods)
+local new_client = class("a client", methods, nil, { is_closed = true })
 
 local function make_client(app)
     local client = new_client { app = app, wire = stage.connect(app.number), bytes = "", waiting = {},

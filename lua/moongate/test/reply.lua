@@ -150,7 +150,7 @@ M.getters = getters
 
 --- Makes a reply that is still empty. Plain fields: app, line (what was asked), text (all its bytes), seconds (how long
 -- it took), is_whole, is_closed.
-M.new = class("a reply", {}, getters)
+M.new = class("a reply", {}, getters, { line = true, seconds = true, text = true })
 
 --- True for a reply.
 function M.is_reply(value)

@@ -24,11 +24,18 @@ local function handler(raised)
     return text .. callers(text)
 end
 
+-- Modules that the file asks for and that are not loaded yet. `moongate` is there for scripts only.
+local function no_script(_, name)
+    if name == "moongate" then
+        where.fail "this is a script, not a test: load it in a test, with t.load \"SCRIPT.lua\""
+    end
+end
+
 local function load(path, is_unsafe)
     local dir = path:match "^.*/" or ""
     local tests = suite.begin(dir)
     local function print(text) stage.report("note", 0, text) end
-    local modules = { ["moongate.test"] = require "moongate.test" }
+    local modules = setmetatable({ ["moongate.test"] = require "moongate.test" }, { __index = no_script })
     local env = sandbox.globals(dir == "" and "./" or dir, print, modules, is_unsafe)
     local chunk, wrong = sandbox.load_file(path, env)
     if not chunk then error(wrong, 0) end

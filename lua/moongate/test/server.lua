@@ -217,7 +217,7 @@ end
 
 M.methods = methods
 
-local new = class("a server", methods)
+local new = class("a server", methods, nil, { name = true })
 
 --- Makes a server of that name for the worker `number`; note(entry) is called for each request.
 function M.new(number, name, note)

@@ -82,7 +82,11 @@ static void script_and_servers_exclude_each_other(void **state)
 static void a_missing_script_is_named(void **state)
 {
     says_one_line(moongate_runs("-p", "0", "/nonexistent/script.lua", NULL), SCRIPT,
-                  "/nonexistent/script.lua");
+                  "/nonexistent/script.lua: No such file or directory: give the path of a "
+                  "readable file\n");
+    says_one_line(moongate_runs("frobnicate", NULL), SCRIPT,
+                  "frobnicate: No such file or directory: give the path of a readable file, or a "
+                  "command: 'moongate help' lists them\n");
 }
 
 static void a_broken_script_is_not_served(void **state)

@@ -140,6 +140,24 @@ static void a_malformed_request_gets_memcacheds_error(void **state)
     }
 }
 
+static void a_missing_command_or_script_is_named(void **state)
+{
+    const char *path = moongate_script_file(SHOP);
+    struct run run = moongate_runs("explain", path, "user:1", "set a x 0 1", NULL);
+    exits(run, BAD);
+    is_said(run.out, "user:1\n  error         ERROR\n"
+                     "  hint          not a request: give a whole one in quotes, such as 'get "
+                     "user:1'\n\n"
+                     "set a x 0 1\n  error         CLIENT_ERROR bad command line format\n");
+    run = moongate_runs("explain", "get a", NULL);
+    exits(run, BAD);
+    is_said(run.err, "moongate: script get a: No such file or directory: the script comes first, "
+                     "then requests\n");
+    run = moongate_runs("explain", "/nowhere.lua", NULL);
+    exits(run, BAD);
+    has(run.err, "/nowhere.lua: No such file or directory: give the path of a readable file\n");
+}
+
 static void a_script_error_is_told_with_its_traceback(void **state)
 {
     const char *path = moongate_script_file(SHOP);
@@ -290,6 +308,7 @@ int main(void)
         play(a_script_says_how_large_values_may_be_but_the_command_line_wins),
         play(replies_without_a_server_are_told),
         play(a_malformed_request_gets_memcacheds_error),
+        play(a_missing_command_or_script_is_named),
         play(a_script_error_is_told_with_its_traceback),
         play(a_script_that_does_not_load_says_why),
         play(requests_come_from_the_standard_input),

@@ -245,6 +245,14 @@ static void a_misuse_says_what_to_do(void **state)
     run = moongate_runs("test", folder, NULL);
     exits(run, BAD);
     has(run.err, "no tests: their files are called SOMETHING_test.lua\n");
+    const char *path = file("empty_test.lua", T);
+    run = moongate_runs("test", path, NULL);
+    exits(run, BAD);
+    has(run.err, textf("moongate: %s: no test: a test is t.it(", path));
+    path = file("route.lua", POOL);
+    run = moongate_runs("test", path, NULL);
+    exits(run, BAD);
+    has(run.out, "route.lua:1: this is a script, not a test: load it in a test, with t.load");
     exits(moongate_runs("test", "--bogus", NULL), USAGE);
     run = moongate_runs("help", "test", NULL);
     exits(run, OK);
