@@ -2,9 +2,9 @@
 --
 --     mg.pool { like = "twemproxy", distribution = "modula", "10.0.0.1:11211:1 cache1", "10.0.0.2:11211:2 cache2" }
 --
--- How each one counts its points is said with its distribution, in src/placement/select_*.c. tests/placement checks each client's row
--- with that client's library. Some clients put a namespace or prefix before keys and leave it out of the hash
--- (pymemcache, libmemcached, Cache::Memcached and its Fast, unless told otherwise): that is `unhashed_prefix`.
+-- How each one counts its points is said with its distribution, in src/placement/select_*.c. tests/placement checks
+-- each client's row with that client's library. Some clients put a namespace or prefix before keys and leave it out of
+-- the hash (pymemcache, libmemcached, Cache::Memcached and its Fast, unless told otherwise): that is `unhashed_prefix`.
 
 -- Proxies.
 local M = {
