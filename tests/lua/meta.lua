@@ -1,7 +1,7 @@
 --- Compares the types of lua/moongate/_meta.lua, and of the files beside it, with what scripts and tests really have:
 -- each name must stand on both sides, and in the references (lua/README.md and lua/moongate/test/README.md).
--- tests/unit/script/meta_test.c runs it in a script's state. It gets the paths of the types and of the references, with
--- spaces between, and returns the differences as text.
+-- tests/unit/script/meta_test.c runs it in a script's state. It gets the paths of the types and those of the
+-- references, with spaces between, and returns the differences as text.
 local paths, reference_paths = ...
 
 -- --- what _meta.lua says --------------------------------------------------------------------------
@@ -86,7 +86,7 @@ local real = {
     ["moongate.test.Expectation"] = names(require "moongate.test.expect".methods),
 }
 
--- --- options: the error for an unknown one ---------------------------------------------------------
+-- --- options: what an unknown one is told ---------------------------------------------------------
 
 local server = "127.0.0.1:1"
 
