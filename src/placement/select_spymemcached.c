@@ -3,9 +3,8 @@
 /* Ketama of spymemcached's KetamaNodeLocator. Source: spymemcached 2.12.3, measured against it.
  *
  * Without weights a server has 40 digests of "name-k", however many servers there are: 160 points, where libmemcached's
- * rounding may give
- * 156. With weights the count is ketama's, in float arithmetic. When servers have the same point, the last one keeps it.
- *      The name is host/ip:port, or ip:port for a server that was given by its address. */
+ * rounding may give 156. With weights the count is ketama's, in float arithmetic. When servers have the same point, the
+ * last one keeps it. The name is host/ip:port, or ip:port for a server that was given by its address. */
 enum { DIGESTS_A_SERVER = 40 };
 
 /* moongate cannot tell equal weights from none: the application that gives equal ones gets the ring without. */

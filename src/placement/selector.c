@@ -39,7 +39,7 @@
  * The originals themselves run too: client libraries write keys to real servers, and moongate must
  * find them (tests/placement/run); nutcracker and moongate read each other's keys (tests/e2e/servers/twemproxy_test.c).
  * movement_test.c counts the keys that move when a server comes or goes. mcrouter could not be run: its numbers are those of its
- * tests and its code. nodeproxy could not be had at all: modula_signed follows its description.
+ * tests and its code. nodeproxy could not be obtained: nothing compares modula_signed with it.
  */
 #include "placement/selector.h"
 
