@@ -1,5 +1,7 @@
+/* A server as text: reading what operators and sources write, and the names that foreign systems use on their rings. */
 #include "discovery/server.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,7 +46,8 @@ static const char *read_weight(struct server_spec *spec, const char *text, size_
     return NULL;
 }
 
-/* The last colon, where what follows it is a weight: behind a port or a path, never a part of an IPv6 address. */
+/* The last colon, if a weight follows it: that is after a port or a path. The colons of an IPv6 address without brackets
+ * are not taken for it. */
 static const char *weight_colon(const char *text, size_t len)
 {
     const char *last = find_last(text, len, ':');
@@ -57,8 +60,10 @@ static const char *weight_colon(const char *text, size_t len)
     return !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
 }
 
+/* Fills in the usual port. */
 static const char *check_port(struct server_spec *spec)
 {
+    assert(!spec->addr.path[0]);
     if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
     spec->addr.has_port = true;
     return spec->addr.port ? NULL : "port 0 is no port of a server";
@@ -109,9 +114,11 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
-/* Sockets have port 0 in libmemcached and php-memcache; in twemproxy the colon before the weight stays. */
+/* Names of unix sockets. Sockets have port 0 in libmemcached 1.1.4 and pecl-memcache 4.0.5.2; twemproxy 0.5.0 keeps the
+ * colon before the weight. */
 static void path_name(const char *path, enum naming naming, char *text)
 {
+    assert(naming < NAMING_COUNT);
     static const struct {
         const char *before, *behind;
     } around[NAMING_COUNT] = {[NAMING_HOST] = {"", ""},

@@ -61,7 +61,7 @@ static void a_file_that_is_wrong_or_gone_leaves_the_last_list(void **state)
     unlink(path);
     sees_failure(s, "No such file or directory");
     puts_file(path, "");
-    sees_failure(s, "there is no server in the answer");
+    sees_failure(s, "there is no server in the list");
     assert_string_equal(s->text, "a:1/1 b:2/1 c:3/1 d:45/1");
     puts_file(path, "a:1\nb:2\nc:3\n");
     sees(s, "a:1/1 b:2/1 c:3/1");
