@@ -42,6 +42,7 @@ static int compare_known(const struct server_spec *a, const struct server_spec *
                   server_ring_name(b, NAMING_HOST_PORT, y));
 }
 
+/* Paths first, since a spec has either a path or a host. */
 static int compare_addresses(const struct server_spec *a, const struct server_spec *b)
 {
     int order = strcmp(a->addr.path, b->addr.path);
@@ -86,6 +87,7 @@ const char *discovered_settle(struct discovered_list *list)
     return NULL;
 }
 
+/* Weights count here: a changed weight is a changed list. */
 bool discovered_equal(const struct discovered_list *a, const struct discovered_list *b)
 {
     if (a->n != b->n) return false;
@@ -108,6 +110,7 @@ uint32_t discovered_beyond(const struct discovered_list *list, const struct disc
     return beyond;
 }
 
+/* Exactly half may go: of two servers one may always leave. */
 bool discovered_shrinks(const struct discovered_list *from, const struct discovered_list *to)
 {
     return to->n < from->n && from->n - to->n > from->n / 2.0;
@@ -137,6 +140,7 @@ const char *discovered_from_config(struct discovered_list *list, const char *nod
     return sentence;
 }
 
+/* Through text, so that a server found by address has the same spec as one that is written in a script. */
 void discovered_from_addrs(struct discovered_list *list, const struct addr *addrs, uint32_t n)
 {
     struct server_spec spec;

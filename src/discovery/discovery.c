@@ -90,6 +90,7 @@ static bool discovery_sane(const struct discovery *d)
 
 /* --- listeners --------------------------------------------------------------------------------- */
 
+/* A listener that has not been called with the current list. */
 static struct discovery_listener *find_behind(const struct discovery *d)
 {
     struct discovery_listener *l = d->listeners;
@@ -134,6 +135,7 @@ static const char *plural(uint32_t n)
     return n == 1 ? "" : "s";
 }
 
+/* Moves a list: the content of *from, which is empty afterwards, replaces that of *to. */
 static void replace(struct discovered_list *to, struct discovered_list *from)
 {
     discovered_release(to);
@@ -183,6 +185,7 @@ static void hold_back(struct discovery *d, struct discovered_list *list)
     ev_timer_start(loop, &d->debounce);
 }
 
+/* An answer that is usable ends a failure, also when the list has not changed. Checks of a script do not log. */
 static void note_success(struct discovery *d)
 {
     d->is_answered = true;
@@ -190,6 +193,7 @@ static void note_success(struct discovery *d)
     d->reason[0] = '\0';
 }
 
+/* The current list again, the first one, or a change. A list equal to the pending one goes on waiting, or stays refused. */
 void discovery_found(struct discovery *d, struct discovered_list *list)
 {
     assert(discovery_sane(d));
@@ -247,6 +251,7 @@ struct discoveries *discovery_set(const struct discovery *d)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+/* Discoveries with other settings cannot be shared: the debounce and the rule for shrinking are part of what a pool gets. */
 static bool settings_equal(const struct discovery_settings *a, const struct discovery_settings *b)
 {
     return a->interval == b->interval && a->timeout == b->timeout && a->debounce == b->debounce &&
@@ -359,6 +364,7 @@ void discoveries_release(struct discoveries *set)
     if (set->loop) ev_timer_stop(set->loop, &set->notify_timer);
 }
 
+/* A list that no listener has been called with counts as open: a script that waits for it must see it in its pools. */
 uint32_t discoveries_open(const struct discoveries *set)
 {
     uint32_t open = 0;

@@ -73,6 +73,7 @@ static void set_state(struct endpoint *e, enum state state)
     ev_io_start(e->loop, &e->io);
 }
 
+/* Closes the connection and forgets what came over it. The state is the caller's to set. */
 static void hang_up(struct endpoint *e)
 {
     ev_io_stop(e->loop, &e->io);
@@ -112,6 +113,7 @@ static void fail(struct endpoint *e, const char *what)
     pause_for(e, pause < interval ? pause : interval);
 }
 
+/* On the connection that is there: the older request follows the newer one on the same connection. */
 static void send_request(struct endpoint *e, const char *request)
 {
     e->request = request;
@@ -137,6 +139,7 @@ static void connect_to_next(struct endpoint *e)
         fail(e, strerror(errno));
 }
 
+/* After connect the socket is writable for better or worse: SO_ERROR says which. A short send is continued by the next call. */
 static void writable(struct endpoint *e)
 {
     int error = 0;
@@ -158,6 +161,7 @@ static void writable(struct endpoint *e)
     set_state(e, REQUESTING);
 }
 
+/* A configuration that cannot be read is a failure of this address: the next node may have a better one. */
 static void take_config(struct endpoint *e, const struct config_answer *a)
 {
     struct discovered_list list = {0};
@@ -173,6 +177,7 @@ static void take_config(struct endpoint *e, const struct config_answer *a)
     discovered_release(&list);
 }
 
+/* The parser gets all bytes each time. An answer is small, and comes in one or two pieces. */
 static void take_answer(struct endpoint *e)
 {
     struct config_answer answer;
@@ -215,6 +220,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
         readable(io->data);
 }
 
+/* One timer: the state says whether a pause or a timeout has ended. */
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct endpoint *e = timer->data;

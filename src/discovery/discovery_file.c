@@ -54,6 +54,7 @@ static const char *read_list(int fd, const struct stat *now, struct discovered_l
     return wrong;
 }
 
+/* Inode and device tell a renamed file, size and time a file that was written. A fresh file is never taken for unchanged. */
 static bool is_unchanged(const struct file *f, const struct stat *now)
 {
     const struct stat *last = &f->last;
@@ -62,6 +63,8 @@ static bool is_unchanged(const struct file *f, const struct stat *now)
            last->st_mtim.tv_nsec == now->st_mtim.tv_nsec;
 }
 
+/* Opens the path, and reads the file unless it is the one that was read last. O_NONBLOCK keeps open from waiting for the
+ * other end of a fifo. A file that cannot be opened is forgotten: when it comes back it is read, even if it is the same. */
 static void look(struct file *f)
 {
     struct discovered_list list = {0};
@@ -99,6 +102,7 @@ static void *start(struct discovery *d)
     *f = (struct file){.discovery = d};
     ev_timer_init(&f->timer, on_timer, every, every);
     f->timer.data = f;
+    /* At once: a script that is checked has no loop, and sees the servers of its files all the same. */
     look(f);
     if (loop) ev_timer_start(loop, &f->timer);
     return f;

@@ -102,6 +102,7 @@ static uint64_t conf_stamp(void)
            (uint64_t)s.st_ino * 31u + (uint64_t)s.st_size;
 }
 
+/* NULL, or why there are no channels. Only `servers` has sockets, so only it gets the callback for them. */
 static const char *open_channels(struct dns *d)
 {
     char both[] = "b", files[] = "f";
@@ -157,6 +158,7 @@ void dns_release(struct dns *d)
 
 /* --- answers ----------------------------------------------------------------------------------- */
 
+/* In the words of an operator, for the log and for clients. */
 static const char *reason_of(int status)
 {
     switch (status) {
@@ -179,6 +181,7 @@ static struct dns_answer none_of(int status)
                                .reason = reason_of(status == ARES_SUCCESS ? ARES_ENODATA : status)};
 }
 
+/* Ports come with the watch, so that watches with different ports can share a name. */
 static void add_node(struct dns_answer *a, const struct ares_addrinfo_node *node)
 {
     union dns_record *record = &a->records[a->n];
@@ -229,6 +232,7 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
     slab_return(q, sizeof *q);
 }
 
+/* The response comes as bytes: dns_read_srv also reads the times to live. */
 static void on_srv(void *arg, int status, int timeouts, unsigned char *bytes, int len)
 {
     struct query *q = arg;

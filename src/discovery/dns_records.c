@@ -17,6 +17,7 @@ struct reader {
     const uint8_t *bytes, *at, *end;
 };
 
+/* Big-endian, as all numbers in DNS. The caller has checked that the bytes are there. */
 static uint32_t number_at(const uint8_t *at, unsigned bytes)
 {
     uint32_t number = 0;
@@ -62,6 +63,7 @@ static bool read_record(struct reader r, size_t len, union dns_record *record, b
     return true;
 }
 
+/* Records of other types, such as the aliases that led to the answer, are skipped, but limit the time to live. */
 bool dns_read_srv(const uint8_t *bytes, int len, union dns_record *records, uint32_t max,
                   uint32_t *n, double *ttl)
 {
@@ -91,6 +93,7 @@ bool dns_read_srv(const uint8_t *bytes, int len, union dns_record *records, uint
 
 /* --- sets of records --------------------------------------------------------------------------- */
 
+/* As bytes: an order that is the same in each worker and after each look-up. */
 static int compare_records(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(union dns_record));
@@ -107,6 +110,7 @@ uint32_t dns_sort(union dns_record *records, uint32_t n)
     return kept;
 }
 
+/* addr_print always prints a port; here it is 0, and is cut off. */
 static void print_record(const union dns_record *record, bool is_srv, char *text, size_t size)
 {
     char address[ADDR_TEXT_MAX];

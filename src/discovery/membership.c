@@ -140,6 +140,8 @@ static enum config_status read_payload(const char *bytes, size_t len, struct con
     return CONFIG_OK;
 }
 
+/* The checks follow the order of the bytes, so that the first byte that cannot be right ends the wait. An answer is whole
+ * only when the END after its payload has come; until then nothing of it is used. */
 enum config_status config_parse(const char *bytes, size_t len, struct config_answer *a)
 {
     static const char tail[] = "\r\nEND\r\n";
@@ -201,6 +203,7 @@ enum member_status member_next_in_config(struct member_reader *r, struct server_
 
 /* --- URLs -------------------------------------------------------------------------------------- */
 
+/* `host[:port]`. A unix socket is an address, too, but not a source. */
 static const char *read_host(struct discovery_url *url, const char *text, size_t len)
 {
     struct addr_spec spec;
@@ -216,6 +219,7 @@ static const char *read_host(struct discovery_url *url, const char *text, size_t
     return NULL;
 }
 
+/* Absolute, since a daemon has no working directory that an operator would expect. */
 static const char *read_path(struct discovery_url *url, const char *text, size_t len)
 {
     if (len == 0 || text[0] != '/') return "file:// takes an absolute path: file:///path";

@@ -273,6 +273,7 @@ static void settle(struct name *name)
 
 /* --- queries ----------------------------------------------------------------------------------- */
 
+/* The part of SRV is the first, like that of IPv4. */
 static struct part *part_of(struct name *name, enum dns_kind kind)
 {
     return &name->parts[kind == DNS_IPV6];
@@ -350,6 +351,7 @@ static void name_query(struct name *name)
     dns_query(dns, name->host, DNS_IPV6, on_answer, name);
 }
 
+/* While queries are open, the timer is the grace; otherwise the next look-up is due. */
 static void on_name_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct name *name = timer->data;

@@ -23,6 +23,7 @@ static const char *find_last(const char *text, size_t len, char byte)
     return NULL;
 }
 
+/* Names are keys of the ring and words of the log and of `stats`: no spaces, no control bytes. */
 const char *server_spec_set_name(struct server_spec *spec, const char *name, size_t len)
 {
     if (len == 0) return "the name is missing";
@@ -36,6 +37,7 @@ const char *server_spec_set_name(struct server_spec *spec, const char *name, siz
     return NULL;
 }
 
+/* Digits only. The loop ends above the limit, so a long number cannot overflow. */
 static const char *read_weight(struct server_spec *spec, const char *text, size_t len)
 {
     double weight = 0;
@@ -69,6 +71,7 @@ static const char *check_port(struct server_spec *spec)
     return spec->addr.port ? NULL : "port 0 is no port of a server";
 }
 
+/* From the right: the name after the space, the weight after the last colon; what is left is the address. */
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
 {
     const char *wrong = NULL;
@@ -130,6 +133,7 @@ static void path_name(const char *path, enum naming naming, char *text)
     snprintf(text, SERVER_TEXT_MAX, "%s%s%s", around[naming].before, path, around[naming].behind);
 }
 
+/* These systems leave 11211 out of the name. With it all points of the ring would be others. */
 static bool hides_usual_port(enum naming naming)
 {
     return naming == NAMING_HOST || naming == NAMING_LIBMEMCACHED || naming == NAMING_TWEMPROXY;

@@ -93,6 +93,7 @@ static void long_end(uint64_t h[WORDS])
     }
 }
 
+/* The last block is filled with zeros, and its last byte is the number of bytes in it. */
 static uint32_t spooky_long(const uint8_t *b, size_t len, uint64_t seed)
 {
     uint64_t h[WORDS];

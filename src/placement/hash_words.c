@@ -65,6 +65,7 @@ static uint32_t hsieh_rest(uint32_t hash, const uint8_t *b, size_t n)
     }
 }
 
+/* twemproxy starts from 0, and not from the length as Hsieh does. */
 uint32_t hash_hsieh(const void *bytes, size_t len)
 {
     const uint8_t *b = bytes;

@@ -86,6 +86,7 @@ static void build_weighted(struct selector *s, const struct selector_server *ser
     s->own = takes;
 }
 
+/* The digits of a number, lowest first. Returns how many. */
 static size_t write_salt(char *to, unsigned salt)
 {
     size_t n = 0;

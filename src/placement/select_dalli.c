@@ -24,6 +24,7 @@ static uint32_t point_of(const char *text, size_t len)
            digest[3];
 }
 
+/* A server whose share rounds down to no point gets no keys, as in the original. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     char text[SELECT_TEXT_MAX];

@@ -28,6 +28,7 @@ static size_t write_server(const char *name, uint8_t *text)
     return len;
 }
 
+/* Each point seeds the next, so they can only be computed in order. */
 static void add_points(struct ring *ring, const char *name, uint32_t server, uint32_t points)
 {
     uint8_t text[SELECT_TEXT_MAX];

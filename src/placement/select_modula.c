@@ -11,6 +11,7 @@ struct slots {
     uint32_t server[];
 };
 
+/* A table of slots: a pick is one modulo and one load, whatever the weights. selector_refuses bounds its size. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     uint32_t n = 0;

@@ -24,6 +24,7 @@ static void build(struct selector *s, const struct selector_server *servers)
     s->own = buckets;
 }
 
+/* The ring is gone by now: the 1024 answers are all that is kept of it. */
 static void pick(const struct selector *s, const void *key, size_t len,
                  struct selector_choice *choice)
 {

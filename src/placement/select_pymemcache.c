@@ -19,6 +19,7 @@ struct names {
     char *text;
 };
 
+/* Names are copied: the servers need not outlive the call. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     assert(s->servers > 1);
@@ -66,6 +67,7 @@ static size_t low_bytes(const uint8_t *key, size_t len, uint8_t *to)
     return (size_t)(out - to);
 }
 
+/* Like > of Python's strings: the first byte that differs decides, else the longer name is greater. */
 static bool is_greater_name(const struct names *names, uint32_t a, uint32_t b)
 {
     uint32_t a_at = a ? names->end[a - 1] : 0, b_at = b ? names->end[b - 1] : 0;

@@ -52,6 +52,7 @@ static double as_double(uint64_t x)
     return (double)(uint32_t)(x >> 32) * 0x1p32 + (double)(uint32_t)x;
 }
 
+/* Every server is scored for every key, so this loop is what a pick costs. A score equal to the highest replaces it. */
 static void pick_even(const struct candidates *c, uint32_t servers, struct selector_choice *choice)
 {
     double highest = 0;
