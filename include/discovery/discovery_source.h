@@ -1,7 +1,8 @@
-/* discovery_source: where a discovery's lists come from; one per kind of URL.
+/* discovery_source: where the lists of a discovery come from; one for each kind of URL. In a worker.
  *
- * A source is started when its discovery is made and stopped when that goes; it owns the state that start returns. It says what
- * it finds as often as it likes: the discovery compares, holds back and tells.
+ * A source is started with its discovery and stopped before that is freed. It owns the state that start returns, and stop
+ * frees it. It reports each answer, also one that is the same as before: the discovery compares, holds back and notifies. For
+ * src/discovery alone.
  */
 #ifndef MOONGATE_DISCOVERY_DISCOVERY_SOURCE_H
 #define MOONGATE_DISCOVERY_DISCOVERY_SOURCE_H
@@ -9,8 +10,8 @@
 #include "discovery/discovery.h"
 
 struct discovery_source {
-    void *(*start)(struct discovery *d); /* may say what it finds at once */
-    void (*stop)(void *state);
+    void *(*start)(struct discovery *d); /* returns its state; may report before it returns */
+    void (*stop)(void *state);           /* ends what is under way, and frees the state */
 };
 
 extern const struct discovery_source discovery_from_srv;
@@ -18,15 +19,22 @@ extern const struct discovery_source discovery_from_dns;
 extern const struct discovery_source discovery_from_file;
 extern const struct discovery_source discovery_from_elasticache;
 
-/* What a source may know of its discovery. */
+/* The discovery of this URL with these settings: the existing one, or a new one, which the source fills. Adds a reference,
+ * which belongs to the caller. url and parsed are the same URL; both are copied. */
+struct discovery *discovery_share(struct discoveries *set, const char *url,
+                                  const struct discovery_url *parsed,
+                                  const struct discovery_settings *settings,
+                                  const struct discovery_source *source);
+
+/* What a source may read of its discovery. */
 const struct discovery_url *discovery_parsed(const struct discovery *d);
 const struct discovery_settings *discovery_settings_of(const struct discovery *d);
 struct discoveries *discovery_set(const struct discovery *d);
 
-/* The whole list; its content is the discovery's from now on. */
+/* Reports an answer: the whole list, in any order. Empties *list: its items belong to the discovery now, or are freed. */
 void discovery_found(struct discovery *d, struct discovered_list *list);
 
-/* No list could be had. The reason is copied. */
+/* Reports that there was no answer, or not a usable one. The reason is not empty, and is copied. */
 void discovery_failed(struct discovery *d, const char *reason);
 
 #endif

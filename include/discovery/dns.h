@@ -1,8 +1,9 @@
-/* dns: questions about names, put to /etc/hosts and to name servers by c-ares on the worker's loop.
+/* dns: queries for names, to /etc/hosts and to name servers, by c-ares on the worker's loop.
  *
- * Owned by the resolver, which alone uses it; one a worker. Nothing here waits: sockets and time limits are watched by the
- * loop. A question cannot be taken back: its `done` is called once, at the latest by dns_release, and it may be called before
- * dns_ask returns. It must not call back into this module's users: it notes the answer and returns.
+ * A struct inside the resolver, its only user; one for each worker. Nothing blocks: the loop watches sockets and timeouts.
+ * A query cannot be cancelled: its `done` is called once, perhaps before dns_query returns, and at the latest by
+ * dns_release. `done` runs within c-ares: it may note the answer and start or free what is the resolver's, but must not
+ * call the resolver's users.
  */
 #ifndef MOONGATE_DISCOVERY_DNS_H
 #define MOONGATE_DISCOVERY_DNS_H
@@ -16,7 +17,7 @@
 
 struct dns_settings {
     const char *servers; /* `address[:port],...`; NULL: those of /etc/resolv.conf */
-    double timeout;      /* seconds for the first try of a server; doubled with each further one */
+    double timeout;      /* seconds for the first try of a server; doubled with each retry */
     uint32_t tries;      /* of each server */
 };
 
@@ -24,7 +25,7 @@ enum dns_kind { DNS_IPV4, DNS_IPV6, DNS_SRV };
 
 enum { DNS_NAME_MAX = 256, DNS_RECORDS_MAX = 4096 };
 
-/* All bytes that are not used are zero, so that records can be compared and sorted as bytes. */
+/* Unused bytes are zero, so that records can be compared and sorted as bytes. */
 union dns_record {
     struct addr addr; /* of DNS_IPV4 and DNS_IPV6: with port 0 */
     struct dns_srv {
@@ -35,8 +36,8 @@ union dns_record {
 
 enum dns_status {
     DNS_GOOD,   /* there are records */
-    DNS_EMPTY,  /* a name server says that there are none; `reason` says how */
-    DNS_FAILED, /* nothing is known; `reason` says why */
+    DNS_EMPTY,  /* a name server has answered that there are none; `reason` says how */
+    DNS_FAILED, /* there is no answer; `reason` says why */
 };
 
 /* Valid while `done` runs. */
@@ -55,31 +56,34 @@ struct dns_socket;
 struct dns {
     struct ev_loop *loop;
     struct dns_settings settings;
-    ares_channel hosts;   /* asks /etc/hosts only */
-    ares_channel servers; /* asks name servers only */
+    ares_channel hosts;   /* /etc/hosts only */
+    ares_channel servers; /* name servers only */
     const char *wrong;    /* NULL, or why there is no channel */
     struct dns_socket *sockets;
     ev_timer timer;
-    uint32_t open;       /* questions without an answer yet */
+    uint32_t open;       /* queries to name servers without an answer yet */
     uint64_t conf_stamp; /* of /etc/resolv.conf when it was read */
 };
 
-/* settings->servers must live as long as d. */
+/* settings->servers must live as long as d. When c-ares cannot start, that is logged, and queries fail with the reason. */
 void dns_init(struct dns *d, struct ev_loop *loop, const struct dns_settings *settings);
+
+/* Open queries are answered with DNS_FAILED first. */
 void dns_release(struct dns *d);
 
-/* Asks the name servers. */
-void dns_ask(struct dns *d, const char *name, enum dns_kind kind, dns_done_fn *done, void *owner);
+/* Queries the name servers. name: 1 to DNS_NAME_MAX - 1 bytes. */
+void dns_query(struct dns *d, const char *name, enum dns_kind kind, dns_done_fn *done, void *owner);
 
-/* Asks /etc/hosts for addresses of both kinds, which takes no time: `done` was called when this returns true, and was not
- * when it returns false: the name does not stand there. A literal address stands everywhere. */
-bool dns_ask_hosts(struct dns *d, const char *name, dns_done_fn *done, void *owner);
+/* Looks up addresses of both kinds in /etc/hosts, without waiting. True: `done` has been called. False: it has not, the
+ * name is not there. A literal address is its own answer. */
+bool dns_query_hosts(struct dns *d, const char *name, dns_done_fn *done, void *owner);
 
-/* Reads the records of a reply to a question for SRV: at most `max`, and their least TTL. False when the bytes make no sense. */
+/* Reads the records of a response to a query for SRV: at most `max`, and their least TTL in seconds. False when the bytes
+ * are not such a response. */
 bool dns_read_srv(const uint8_t *bytes, int len, union dns_record *records, uint32_t max,
                   uint32_t *n, double *ttl);
 
-/* Sorts records, and leaves each once. Returns how many are left. */
+/* Sorts records by their bytes (IPv4 before IPv6), and drops duplicates. Returns how many remain. */
 uint32_t dns_sort(union dns_record *records, uint32_t n);
 
 /* Prints "10.0.0.1, 10.0.0.2", or "cache1.example:11211, ...", for the log: the first ones of many. */

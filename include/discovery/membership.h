@@ -1,7 +1,8 @@
-/* membership: texts that say who belongs to a pool, read as pure functions: a file with servers, the
- * answer of an ElastiCache configuration endpoint, and the URLs of all these.
+/* membership: parsers of texts that list the servers of a pool: a file, the answer of an ElastiCache configuration
+ * endpoint; and of the URLs of all sources.
  *
- * Nothing is owned or allocated here: bytes in, values out. Sentences that say what is wrong are static or thread-local.
+ * Pure functions, which own and allocate nothing: bytes in, values out. Sentences that say what is wrong are static or
+ * thread-local.
  */
 #ifndef MOONGATE_DISCOVERY_MEMBERSHIP_H
 #define MOONGATE_DISCOVERY_MEMBERSHIP_H
@@ -14,24 +15,25 @@ enum member_status { MEMBER_OK, MEMBER_END, MEMBER_WRONG };
 struct member_reader {
     const char *bytes;
     size_t len, at;
-    uint32_t line;     /* of the member read last, from 1 */
+    uint32_t line;     /* of the member read last, from 1; of a configuration: its node */
     const char *wrong; /* with MEMBER_WRONG: a sentence about that line */
 };
 
-/* The next server of a file: one a line, empty lines and those that begin with # aside. A file whose last line has no end
- * is wrong: somebody is still writing it. */
+/* The next server of a file: one on each line, but for empty lines and those that begin with #. A last line without an end
+ * is an error: the file may still be being written. */
 enum member_status member_next_in_file(struct member_reader *r, struct server_spec *spec);
 
 enum config_status {
-    CONFIG_OK,      /* `nodes` is what a reader of nodes reads */
-    CONFIG_AGAIN,   /* more bytes */
+    CONFIG_OK,      /* `nodes` are the bytes for member_next_in_config */
+    CONFIG_AGAIN,   /* more bytes are needed */
     CONFIG_UNKNOWN, /* the server does not know the command */
-    CONFIG_WRONG,   /* `wrong` says what */
+    CONFIG_WRONG,   /* `wrong` says what is wrong */
 };
 
-enum { CONFIG_MAX = 256 * 1024 }; /* bytes that an answer may have */
+/* I6: bytes of an answer. */
+enum { CONFIG_MAX = 256 * 1024 };
 
-/* What `config get cluster` and `get AmazonElastiCache:cluster` are answered with. */
+/* The answer to `config get cluster` or `get AmazonElastiCache:cluster`. */
 struct config_answer {
     const char *nodes;
     size_t nodes_len;
@@ -40,7 +42,7 @@ struct config_answer {
 
 enum config_status config_parse(const char *bytes, size_t len, struct config_answer *a);
 
-/* The next node of `host|ip|port host|ip|port ...`: its address is the ip where there is one, its name the host. */
+/* The next node of `host|ip|port host|ip|port ...`: its address is the ip if there is one, and then its name is the host. */
 enum member_status member_next_in_config(struct member_reader *r, struct server_spec *spec);
 
 /* name, scheme, what fills the pool */

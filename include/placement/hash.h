@@ -1,7 +1,8 @@
-/* hash: key hash functions, each exactly as in the system it comes from. Pure; own nothing.
+/* hash: key hash functions, each with the results of the system it comes from. Pure functions, which own nothing; any process.
  *
- * Bytes are signed where they are on x86 in the original (one_at_a_time, fnv, hsieh), and words little-endian, whatever
- * the machine: a key of any bytes hashes the same everywhere. The functions behind the names are in placement/hash_old.h. */
+ * Bytes are signed where they are on x86 in the original (one_at_a_time, fnv, hsieh), and words are little-endian, whatever
+ * the machine: a key of any bytes has the same hash everywhere. The functions behind the names are in placement/hash_old.h.
+ * tests/unit/placement/hash_test.c compares them with nutcracker 0.5.0 (twemproxy), libmemcached 1.1.4 and Python's zlib. */
 #ifndef MOONGATE_PLACEMENT_HASH_H
 #define MOONGATE_PLACEMENT_HASH_H
 
@@ -14,16 +15,16 @@
     X(MD5, "md5", hash_md5, "first 4 bytes of the digest, little-endian, as libmemcached's MD5")   \
     X(CRC16, "crc16", hash_crc16, "twemproxy's crc16: CRC-16/XMODEM, never cut to 16 bits")        \
     X(CRC32, "crc32", hash_crc32, "libmemcached's crc: (CRC-32 >> 16) & 0x7fff")                   \
-    X(CRC32A, "crc32a", hash_crc32a, "CRC-32 as zlib has it")                                      \
+    X(CRC32A, "crc32a", hash_crc32a, "CRC-32, as in zlib")                                         \
     X(CRC31, "crc31", hash_crc31, "CRC-32 without its highest bit: with modula, mcrouter's Crc32") \
     X(FNV1_32, "fnv1_32", hash_fnv1_32, "FNV-1, 32 bits")                                          \
     X(FNV1A_32, "fnv1a_32", hash_fnv1a_32, "FNV-1a, 32 bits")                                      \
     X(FNV1_64, "fnv1_64", hash_fnv1_64, "FNV-1, low 32 of 64 bits")                                \
     X(FNV1A_64, "fnv1a_64", hash_fnv1a_64, "FNV-1a, 64-bit constants cut to 32 bits")              \
-    X(HSIEH, "hsieh", hash_hsieh, "Hsieh's SuperFastHash from 0, as twemproxy has it")             \
-    X(JENKINS, "jenkins", hash_jenkins, "lookup3's hashlittle, initval 13")                        \
+    X(HSIEH, "hsieh", hash_hsieh, "Paul Hsieh's SuperFastHash from 0, as in twemproxy")            \
+    X(JENKINS, "jenkins", hash_jenkins, "Bob Jenkins' lookup3, hashlittle, initval 13")            \
     X(MURMUR, "murmur", hash_murmur, "MurmurHash2, seed 0xdeadbeef times the length")              \
-    X(ONE_AT_A_TIME, "one_at_a_time", hash_one_at_a_time, "Jenkins' one-at-a-time")                \
+    X(ONE_AT_A_TIME, "one_at_a_time", hash_one_at_a_time, "Bob Jenkins' one-at-a-time")            \
     X(JAVA, "java", hash_java, "Java's String.hashCode of the key read as UTF-8")                  \
     X(SPOOKY, "spooky", hash_spooky, "SpookyHash V2, 32 bits, mcrouter's seed 0xface2014")         \
     X(CRC32_NOT0, "crc32_not0", hash_crc32_not0, "crc32, but 1 for 0: python-memcached")
@@ -35,16 +36,17 @@ enum hash {
         HASH_COUNT
 };
 
-/* The number of the hash with that name, or HASH_COUNT. */
+/* The hash with that name (len bytes, no NUL needed), or HASH_COUNT; and its name. */
 enum hash hash_find(const char *name, size_t len);
 const char *hash_name(enum hash hash);
 
+/* The hash of len bytes; len may be 0. Without the seed of a pool. */
 uint32_t hash_bytes(enum hash hash, const void *bytes, size_t len);
 
-/* All 64 bits with the seed where the hash has that (xxh3); else hash_bytes widened, and the seed is ignored. */
+/* xxh3: all 64 bits, with the seed. Any other hash: what hash_bytes returns; it ignores the seed. */
 uint64_t hash_bytes64(enum hash hash, const void *bytes, size_t len, uint64_t seed);
 
-/* The four 32-bit little-endian words of an MD5 digest, as ketama's points want them. */
+/* The MD5 digest as four little-endian words, which are four points of ketama. */
 void hash_md5_words(const void *bytes, size_t len, uint32_t words[4]);
 
 #endif

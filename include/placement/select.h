@@ -1,4 +1,6 @@
-/* select: the kinds of selector, one a distribution; see selector.h. Constant. */
+/* select: the kinds of selector, one for each distribution, and what they share. Constant; nothing here is owned.
+ *
+ * For src/placement alone: others use selector.h. */
 #ifndef MOONGATE_PLACEMENT_SELECT_H
 #define MOONGATE_PLACEMENT_SELECT_H
 
@@ -8,30 +10,31 @@
 DISTRIBUTIONS(X)
 #undef X
 
-enum {
-    SELECT_TEXT_MAX = 512
-}; /* bytes of what is hashed for a point: a server's name and a number */
+/* Bytes of what is hashed for a point: a server's name and a number. */
+enum { SELECT_TEXT_MAX = 512 };
 
-/* The places that each 1 of weight makes; see struct selector_kind. */
+/* The places for each 1 of weight; see struct selector_kind. */
 uint32_t select_points(const struct selector_kind *kind, const struct selector_settings *settings);
 
+/* The sum of the weights. */
 double select_total_weight(const struct selector_server *servers, uint32_t n);
 
-/* Ketama's points: four of each digest, MD5 of "name-k" for k from 0; and how many digests a weight is worth to ketama. */
+/* Adds ketama's points: four from each digest, MD5 of "name-k" for k from 0. And the number of digests that ketama gives to
+ * a weight, in float arithmetic; total is the sum of all weights. */
 void select_add_digests(struct ring *ring, const char *name, uint32_t server, uint32_t digests);
 uint32_t select_ketama_digests(double weight, double total, uint32_t servers);
 
-/* Points that are the pool's hash of "name-k", for k from 0. */
+/* Adds points that are the pool's hash of "name-k", for k from 0. */
 void select_add_hashed(struct selector *s, const char *name, uint32_t server, uint32_t points);
 
-/* For kinds whose `own` is one piece of memory (a release function). */
+/* A release function, for kinds whose `own` is one piece of memory. */
 void select_free_own(struct selector *s);
 
-/* For kinds whose answer is a point of s->ring: the point for the key's hash (a pick function). */
+/* A pick function: the point of s->ring for the key's hash. */
 void select_on_ring(const struct selector *s, const void *key, size_t len,
                     struct selector_choice *choice);
 
-/* Where jump puts a 64-bit hash, 0..servers-1. */
+/* Jump consistent hash of a 64-bit hash: 0..servers-1. servers > 0. */
 uint32_t select_jump_place(uint64_t hash, uint32_t servers);
 
 #endif

@@ -1,13 +1,17 @@
+/* Lists of servers: how they are read, ordered and compared. Pure but for memory. */
 #include "discovery/discovered.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The last sentence with a number or a name in it. */
 static _Thread_local char sentence[256];
 
 void discovered_add(struct discovered_list *list, const struct server_spec *spec)
 {
+    assert(list->n <= list->room);
     if (list->n == list->room) {
         list->room = list->room ? list->room * 2 : 16;
         list->items = reallocarray(list->items, list->room, sizeof *list->items);
@@ -30,7 +34,7 @@ void discovered_copy(struct discovered_list *to, const struct discovered_list *f
 
 /* --- order ------------------------------------------------------------------------------------- */
 
-/* What keys go by: the name, or the address where there is none. */
+/* By what places keys: the name, or the address when there is none. */
 static int compare_known(const struct server_spec *a, const struct server_spec *b)
 {
     char x[SERVER_TEXT_MAX], y[SERVER_TEXT_MAX];
@@ -38,6 +42,7 @@ static int compare_known(const struct server_spec *a, const struct server_spec *
                   server_ring_name(b, NAMING_HOST_PORT, y));
 }
 
+/* Paths first, since a spec has either a path or a host. */
 static int compare_addresses(const struct server_spec *a, const struct server_spec *b)
 {
     int order = strcmp(a->addr.path, b->addr.path);
@@ -52,7 +57,7 @@ static int compare_identity(const struct server_spec *a, const struct server_spe
     return order ? order : strcmp(a->name, b->name);
 }
 
-/* The weight last: of two that differ in it alone, the lighter one is left. */
+/* The weight comes last: of two servers that differ in it alone, the lighter one stays. */
 static int compare(const void *one, const void *other)
 {
     const struct server_spec *a = one, *b = other;
@@ -63,7 +68,7 @@ static int compare(const void *one, const void *other)
 const char *discovered_settle(struct discovered_list *list)
 {
     uint32_t kept = 0;
-    if (list->n == 0) return "there is no server in the answer";
+    if (list->n == 0) return "there is no server in the list";
     qsort(list->items, list->n, sizeof *list->items, compare);
     for (uint32_t i = 0; i < list->n; i++) {
         if (kept && compare_identity(&list->items[kept - 1], &list->items[i]) == 0) continue;
@@ -82,6 +87,7 @@ const char *discovered_settle(struct discovered_list *list)
     return NULL;
 }
 
+/* Weights count here: a changed weight is a changed list. */
 bool discovered_equal(const struct discovered_list *a, const struct discovered_list *b)
 {
     if (a->n != b->n) return false;
@@ -90,11 +96,13 @@ bool discovered_equal(const struct discovered_list *a, const struct discovered_l
     return true;
 }
 
+/* Both lists are sorted, so one pass over both is enough. */
 uint32_t discovered_beyond(const struct discovered_list *list, const struct discovered_list *other)
 {
     uint32_t beyond = 0;
     for (uint32_t i = 0, j = 0; i < list->n; i++) {
         int order = 1;
+        assert(!i || compare_identity(&list->items[i - 1], &list->items[i]) < 0); /* settled */
         while (j < other->n && (order = compare_identity(&list->items[i], &other->items[j])) > 0)
             j++;
         beyond += j == other->n || order != 0;
@@ -102,6 +110,7 @@ uint32_t discovered_beyond(const struct discovered_list *list, const struct disc
     return beyond;
 }
 
+/* Exactly half may go: of two servers one may always leave. */
 bool discovered_shrinks(const struct discovered_list *from, const struct discovered_list *to)
 {
     return to->n < from->n && from->n - to->n > from->n / 2.0;
@@ -131,6 +140,7 @@ const char *discovered_from_config(struct discovered_list *list, const char *nod
     return sentence;
 }
 
+/* Through text, so that a server found by address has the same spec as one that is written in a script. */
 void discovered_from_addrs(struct discovered_list *list, const struct addr *addrs, uint32_t n)
 {
     struct server_spec spec;
@@ -156,8 +166,9 @@ static uint32_t weight_of(const struct dns_srv *srv)
     return srv->weight ? srv->weight : 1;
 }
 
-/* Name servers of clusters share a fixed sum out among the targets: without the common divisor, every weight would change
- * with each target that comes or goes. */
+/* Name servers of clusters divide a fixed sum among the targets. Without the common divisor every weight would change
+ * whenever a target comes or goes, and keys would move. Targets of a lower priority are spares, which are not in
+ * the pool. */
 void discovered_from_srv(struct discovered_list *list, const struct dns_srv *srvs, uint32_t n)
 {
     uint32_t lowest = UINT32_MAX, divisor = 0, most = 0;

@@ -1,5 +1,12 @@
-/* Membership that a configuration endpoint keeps: a node of a managed cluster that answers `config get cluster`, or the older
- * `get AmazonElastiCache:cluster`. Asked over a new connection each time: there is one question in many seconds. */
+/* Membership from a configuration endpoint: a node of a managed cluster that answers `config get cluster`, or the older
+ * `get AmazonElastiCache:cluster`.
+ *
+ * Each request has a connection of its own: there is one in many seconds, and a connection that is kept would need a check
+ * of its own. The timer is the timeout while an address is tried, and the pause otherwise. An address that fails, in
+ * whatever way, is followed by the next one at once; when all have failed, the discovery gets the reason of the last, and a
+ * pause follows that doubles up to the interval.
+ */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,37 +16,39 @@
 
 #include "base/slab.h"
 #include "discovery/discovery_source.h"
+#include "net/socket.h"
 
-enum { ROOM_FIRST = 4096, ADDRS_MAX = 16 };
+enum { ROOM_FIRST = 4096, ADDRS_MAX = 16, NO_KEEPALIVE = -1 };
 
-static const char ASK[] = "config get cluster\r\n";
-static const char ASK_OLDER[] = "get AmazonElastiCache:cluster\r\n";
+static const char REQUEST[] = "config get cluster\r\n";
+static const char REQUEST_OLDER[] = "get AmazonElastiCache:cluster\r\n";
 
-/* Doubled with each failure, up to the interval. */
+/* Seconds before the first retry; doubled with each failure, up to the interval. */
 static const double RETRY_FIRST = 0.5;
 
-/* Each value says what comes next; set_state alone changes it. */
+/* What the endpoint waits for. Only set_state writes it. */
 enum state {
-    LOOKING,    /* the addresses of the endpoint */
-    WAITING,    /* the timer: ask */
-    CONNECTING, /* the kernel: connected or not */
-    ASKING,     /* the endpoint: its answer */
+    LOOKING,    /* for addresses of the endpoint */
+    WAITING,    /* for the timer: then it connects */
+    CONNECTING, /* for the kernel: connected or not */
+    REQUESTING, /* for room to send, then for the response */
 };
 
-/* Invariant: fd >= 0 in CONNECTING and ASKING only; at < addrs_n when not LOOKING. */
+/* Invariant: fd >= 0 in CONNECTING and REQUESTING only; at < addrs_n when not LOOKING. I6: bytes are at most about
+ * CONFIG_MAX, which the parser enforces. */
 struct endpoint {
     struct discovery *discovery;
     struct ev_loop *loop;
     struct name_watch *watch;
     enum state state;
     struct addr *addrs;
-    uint32_t addrs_n, at; /* the one asked */
-    uint32_t tried;       /* addresses since the last answer or pause */
-    uint32_t failures;    /* pauses in a row that came from them */
+    uint32_t addrs_n, at; /* at: the address in use */
+    uint32_t tried;       /* addresses that failed since the last pause */
+    uint32_t failures;    /* rounds in a row in which all addresses failed */
     int fd;
     ev_io io;
-    ev_timer timer;      /* the next question, or the end of patience */
-    const char *request; /* ASK, or ASK_OLDER when that is not known */
+    ev_timer timer;      /* the pause, or the timeout */
+    const char *request; /* REQUEST, or REQUEST_OLDER when the endpoint does not know that */
     size_t sent;
     char *bytes; /* of the answer */
     size_t len, room;
@@ -52,19 +61,20 @@ static void set_timer(struct endpoint *e, double after)
     ev_timer_start(e->loop, &e->timer);
 }
 
-/* Interest follows from the state. */
+/* What the loop watches for follows from the state. */
 static void set_state(struct endpoint *e, enum state state)
 {
     int events = 0;
     e->state = state;
     if (state == CONNECTING) events = EV_WRITE;
-    if (state == ASKING) events = e->sent < strlen(e->request) ? EV_WRITE : EV_READ;
+    if (state == REQUESTING) events = e->sent < strlen(e->request) ? EV_WRITE : EV_READ;
     ev_io_stop(e->loop, &e->io);
     if (!events) return;
     ev_io_set(&e->io, e->fd, events);
     ev_io_start(e->loop, &e->io);
 }
 
+/* Closes the connection and forgets what came over it. The state is the caller's to set. */
 static void hang_up(struct endpoint *e)
 {
     ev_io_stop(e->loop, &e->io);
@@ -75,7 +85,7 @@ static void hang_up(struct endpoint *e)
     e->len = e->room = 0;
 }
 
-/* Within a quarter by chance, so that workers do not ask all at once. */
+/* Up to a quarter more or less by chance, so that workers do not connect all at once. */
 static void pause_for(struct endpoint *e, double seconds)
 {
     e->tried = 0;
@@ -85,11 +95,12 @@ static void pause_for(struct endpoint *e, double seconds)
 
 static void connect_to_next(struct endpoint *e);
 
-/* This address did not do: the next one at once, and when all were tried, all of them later. */
+/* This address failed: the next one at once, and after the last one all of them again, later. */
 static void fail(struct endpoint *e, const char *what)
 {
     char address[ADDR_TEXT_MAX], reason[DISCOVERY_REASON_MAX];
     double interval = discovery_settings_of(e->discovery)->interval;
+    assert(e->addrs_n > 0 && e->at < e->addrs_n);
     snprintf(reason, sizeof reason, "%s: %s", addr_print(&e->addrs[e->at], address), what);
     hang_up(e);
     e->at = (e->at + 1) % e->addrs_n;
@@ -103,30 +114,29 @@ static void fail(struct endpoint *e, const char *what)
     pause_for(e, pause < interval ? pause : interval);
 }
 
-static void ask(struct endpoint *e, const char *request)
+/* On the connection that is there: the older request follows the newer one on the same connection. */
+static void send_request(struct endpoint *e, const char *request)
 {
     e->request = request;
     e->sent = e->len = 0;
-    set_state(e, ASKING);
+    set_state(e, REQUESTING);
 }
 
 static void connect_to_next(struct endpoint *e)
 {
     const struct addr *addr = &e->addrs[e->at];
-    e->fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (e->fd < 0) {
-        fail(e, strerror(errno));
-        return;
-    }
-    set_timer(e, discovery_settings_of(e->discovery)->timeout);
-    if (connect(e->fd, &addr->sa.any, addr->len) == 0)
-        ask(e, ASK);
-    else if (errno == EINPROGRESS)
+    assert(e->fd < 0 && e->at < e->addrs_n && !e->bytes);
+    int error = socket_connect(addr, NO_KEEPALIVE, &e->fd);
+    if (e->fd >= 0) set_timer(e, discovery_settings_of(e->discovery)->timeout);
+    if (error == 0)
+        send_request(e, REQUEST);
+    else if (error == EINPROGRESS)
         set_state(e, CONNECTING);
     else
-        fail(e, strerror(errno));
+        fail(e, strerror(error));
 }
 
+/* After connect the socket is writable for better or worse: SO_ERROR says which. A short send is continued by the next call. */
 static void writable(struct endpoint *e)
 {
     int error = 0;
@@ -136,7 +146,7 @@ static void writable(struct endpoint *e)
         if (error)
             fail(e, strerror(error));
         else
-            ask(e, ASK);
+            send_request(e, REQUEST);
         return;
     }
     ssize_t n = send(e->fd, e->request + e->sent, strlen(e->request) - e->sent, MSG_NOSIGNAL);
@@ -145,9 +155,10 @@ static void writable(struct endpoint *e)
         return;
     }
     e->sent += n > 0 ? (size_t)n : 0;
-    set_state(e, ASKING);
+    set_state(e, REQUESTING);
 }
 
+/* A configuration that cannot be read is a failure of this address: the next node may have a better one. */
 static void take_config(struct endpoint *e, const struct config_answer *a)
 {
     struct discovered_list list = {0};
@@ -163,6 +174,7 @@ static void take_config(struct endpoint *e, const struct config_answer *a)
     discovered_release(&list);
 }
 
+/* The parser gets all bytes each time. An answer is small, and comes in one or two pieces. */
 static void take_answer(struct endpoint *e)
 {
     struct config_answer answer;
@@ -171,10 +183,10 @@ static void take_answer(struct endpoint *e)
     case CONFIG_OK: take_config(e, &answer); return;
     case CONFIG_WRONG: fail(e, answer.wrong); return;
     case CONFIG_UNKNOWN:
-        if (e->request == ASK)
-            ask(e, ASK_OLDER);
+        if (e->request == REQUEST)
+            send_request(e, REQUEST_OLDER);
         else
-            fail(e, "it does not know the question: it is no configuration endpoint");
+            fail(e, "it does not know the command: it is not a configuration endpoint");
         return;
     }
 }
@@ -205,6 +217,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
         readable(io->data);
 }
 
+/* One timer: the state says whether a pause or a timeout has ended. */
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct endpoint *e = timer->data;
@@ -216,7 +229,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
         fail(e, "it did not answer in time");
 }
 
-/* Addresses that change are used from the next question on; the first ones at once. */
+/* New addresses: in a pause they are used after it, and otherwise at once. A request under way is given up: its address may
+ * be gone. */
 static void on_addresses(void *owner, const struct name_news *news)
 {
     struct endpoint *e = owner;
@@ -224,7 +238,7 @@ static void on_addresses(void *owner, const struct name_news *news)
         if (news->failure) discovery_failed(e->discovery, news->failure);
         return;
     }
-    if (e->state == CONNECTING || e->state == ASKING) hang_up(e);
+    if (e->state == CONNECTING || e->state == REQUESTING) hang_up(e);
     free(e->addrs);
     e->addrs_n = news->n < ADDRS_MAX ? news->n : ADDRS_MAX;
     e->addrs = calloc(e->addrs_n, sizeof *e->addrs);

@@ -1,5 +1,7 @@
-/* Membership that a file lists. It is looked at each second, by its path: a file that was renamed into its place is seen, too.
- * Reading it is short, but a file on a dead network disk would hold up the loop. */
+/* Membership from a file. Its path is opened each second, or more often with a smaller interval, so a file that is renamed
+ * to that path is noticed. Inotify would miss changes on network file systems. The loop waits while the file is read: 1 MiB
+ * at most, but a file on a network disk that hangs blocks the worker. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "discovery/discovery_source.h"
 
 static const double LOOK_EVERY = 1.0; /* seconds, at most */
-/* File systems keep time coarsely: a file that was just written may be written again without a trace. */
+/* Seconds. File systems keep times coarsely: a file that was just written may change again with the same time and size. */
 static const double FRESH = 2.0;
 
 enum { FILE_MAX = 1024 * 1024 };
@@ -20,14 +22,15 @@ struct file {
     struct discovery *discovery;
     ev_timer timer;
     struct stat last; /* of the file that was read; all zero: none */
-    bool was_fresh;   /* and may have changed since without a trace */
+    bool was_fresh;   /* it was younger than FRESH then: it is read again */
 };
 
-/* All bytes, or NULL with errno. The caller frees them. */
+/* All bytes, or NULL with errno. The caller frees them. I6: one byte more than size at most, if the file is growing. */
 static char *read_all(int fd, size_t size, size_t *len)
 {
     char *bytes = malloc(size + 1);
     ssize_t n = 0;
+    assert(size <= FILE_MAX);
     if (!bytes) abort();
     *len = 0;
     while (*len <= size && (n = read(fd, bytes + *len, size + 1 - *len)) > 0) *len += (size_t)n;
@@ -42,7 +45,7 @@ static char *read_all(int fd, size_t size, size_t *len)
 static const char *read_list(int fd, const struct stat *now, struct discovered_list *list)
 {
     size_t len;
-    if (!S_ISREG(now->st_mode)) return "it is no regular file";
+    if (!S_ISREG(now->st_mode)) return "it is not a regular file";
     if (now->st_size > FILE_MAX) return "the file is larger than 1 MiB";
     char *bytes = read_all(fd, (size_t)now->st_size, &len);
     if (!bytes) return strerror(errno);
@@ -51,6 +54,7 @@ static const char *read_list(int fd, const struct stat *now, struct discovered_l
     return wrong;
 }
 
+/* Inode and device tell a renamed file, size and time a file that was written. A fresh file is never taken for unchanged. */
 static bool is_unchanged(const struct file *f, const struct stat *now)
 {
     const struct stat *last = &f->last;
@@ -59,6 +63,8 @@ static bool is_unchanged(const struct file *f, const struct stat *now)
            last->st_mtim.tv_nsec == now->st_mtim.tv_nsec;
 }
 
+/* Opens the path, and reads the file unless it is the one that was read last. O_NONBLOCK keeps open from waiting for the
+ * other end of a fifo. A file that cannot be opened is forgotten: when it comes back it is read, even if it is the same. */
 static void look(struct file *f)
 {
     struct discovered_list list = {0};
@@ -96,6 +102,7 @@ static void *start(struct discovery *d)
     *f = (struct file){.discovery = d};
     ev_timer_init(&f->timer, on_timer, every, every);
     f->timer.data = f;
+    /* At once: a script that is checked has no loop, but must see the servers of its files. */
     look(f);
     if (loop) ev_timer_start(loop, &f->timer);
     return f;

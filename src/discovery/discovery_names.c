@@ -1,4 +1,5 @@
-/* Membership that DNS keeps: the SRV records of a name, or its addresses. The resolver asks again by their times to live. */
+/* Membership from DNS: the SRV records of a name, or its addresses. The resolver does the work: it repeats look-ups by
+ * their time to live, and keeps the last good answer. */
 #include "base/slab.h"
 #include "discovery/discovery_source.h"
 
@@ -7,7 +8,8 @@ struct names {
     struct name_watch *watch;
 };
 
-/* Records of a failing name are those before: they are as good as any, but it fails. */
+/* A name that fails still has its last records. They are reported before the failure: a discovery that is new may have no
+ * list yet. */
 static void on_news(void *owner, const struct name_news *news)
 {
     struct names *s = owner;

@@ -1,3 +1,9 @@
+/* DNS over c-ares (1.18 and later), driven by the loop.
+ *
+ * There are two channels of c-ares: `hosts` reads /etc/hosts only, and answers before its function returns; `servers` sends
+ * queries. c-ares asks for its sockets to be watched (on_socket_state) and has one timeout for all (set_timer). Every query
+ * has one answer: c-ares calls back even when its channel is destroyed, and the query is freed there.
+ */
 #include "discovery/dns.h"
 
 #include <arpa/nameser.h>
@@ -9,19 +15,19 @@
 #include "base/log.h"
 #include "base/slab.h"
 
-/* /etc/hosts has no times to live: it is read again so often. */
+/* Seconds. /etc/hosts has no times to live: it is read again this often. */
 static const double HOSTS_TTL = 10.0;
 
 static const char RESOLV_CONF[] = "/etc/resolv.conf";
 
-/* A socket of c-ares. Its watcher is stopped before c-ares closes it: it says so first. */
+/* A socket of c-ares, while c-ares wants to read or write. The watcher is stopped before c-ares closes the socket. */
 struct dns_socket {
     struct dns_socket *next;
     ev_io io;
 };
 
-/* A question on its way; lives until c-ares answers it. */
-struct question {
+/* A query without an answer yet. c-ares holds the pointer, and its callback frees the query. */
+struct query {
     struct dns *dns;
     dns_done_fn *done;
     void *owner;
@@ -30,7 +36,7 @@ struct question {
 
 /* --- the loop ---------------------------------------------------------------------------------- */
 
-/* One timer for whatever c-ares wants to do next though nothing comes. */
+/* One timer, for the next thing that c-ares must do if nothing arrives: to retry, or to give up. */
 static void set_timer(struct dns *d)
 {
     struct timeval until;
@@ -43,7 +49,7 @@ static void set_timer(struct dns *d)
 static void on_socket(struct ev_loop *loop, ev_io *io, int events)
 {
     struct dns *d = io->data;
-    int fd = io->fd; /* the watcher may be gone after the first of the two */
+    int fd = io->fd; /* the watcher may be freed in the call */
     (void)loop;
     ares_process_fd(d->servers, events & EV_READ ? fd : ARES_SOCKET_BAD,
                     events & EV_WRITE ? fd : ARES_SOCKET_BAD);
@@ -59,7 +65,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     set_timer(d);
 }
 
-/* c-ares says what it wants to know of a socket; nothing, before it closes it. */
+/* Called by c-ares: what to watch a socket for. Nothing means that c-ares closes it next. */
 static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
 {
     struct dns *d = data;
@@ -87,6 +93,7 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
 
 /* --- life -------------------------------------------------------------------------------------- */
 
+/* A number that changes with the file; 0: there is none. */
 static uint64_t conf_stamp(void)
 {
     struct stat s;
@@ -95,6 +102,7 @@ static uint64_t conf_stamp(void)
            (uint64_t)s.st_ino * 31u + (uint64_t)s.st_size;
 }
 
+/* NULL, or why there are no channels. Only `servers` has sockets, so only it gets the callback for them. */
 static const char *open_channels(struct dns *d)
 {
     char both[] = "b", files[] = "f";
@@ -122,7 +130,7 @@ static void close_channels(struct dns *d)
     d->servers = d->hosts = NULL;
 }
 
-/* Name servers may change while moongate runs: the file is read again when it is another one and nothing is under way. */
+/* Name servers may change while moongate runs: when /etc/resolv.conf has changed and no query is open, it is read again. */
 static void refresh_channels(struct dns *d)
 {
     if (d->open || (!d->wrong && d->conf_stamp == conf_stamp())) return;
@@ -150,6 +158,7 @@ void dns_release(struct dns *d)
 
 /* --- answers ----------------------------------------------------------------------------------- */
 
+/* In the words of an operator, for the log and for clients. */
 static const char *reason_of(int status)
 {
     switch (status) {
@@ -159,18 +168,20 @@ static const char *reason_of(int status)
     case ARES_ECONNREFUSED: return "no name server can be reached, or all fail";
     case ARES_ESERVFAIL: return "the name server failed";
     case ARES_EREFUSED: return "the name server refuses to answer";
-    case ARES_EDESTRUCTION: return "moongate ends";
+    case ARES_EDESTRUCTION: return "moongate is exiting";
     default: return ares_strerror(status);
     }
 }
 
-static struct dns_answer answer_none(int status)
+/* An answer without records. Only what a name server said for certain is DNS_EMPTY. */
+static struct dns_answer none_of(int status)
 {
     bool known = status == ARES_ENODATA || status == ARES_ENOTFOUND || status == ARES_SUCCESS;
     return (struct dns_answer){.status = known ? DNS_EMPTY : DNS_FAILED,
                                .reason = reason_of(status == ARES_SUCCESS ? ARES_ENODATA : status)};
 }
 
+/* Ports come with the watch, so that watches with different ports can share a name. */
 static void add_node(struct dns_answer *a, const struct ares_addrinfo_node *node)
 {
     union dns_record *record = &a->records[a->n];
@@ -184,8 +195,8 @@ static void add_node(struct dns_answer *a, const struct ares_addrinfo_node *node
     a->n++;
 }
 
-/* The least time to live of addresses and of the aliases that led to them. */
-static void tell_addresses(const struct question *q, struct ares_addrinfo *found, double ttl)
+/* Answers with the addresses. Their time to live is the least of theirs and of the aliases that led to them. */
+static void answer_addresses(const struct query *q, struct ares_addrinfo *found, double ttl)
 {
     struct dns_answer a = {.status = DNS_GOOD, .ttl = ttl};
     uint32_t n = 0;
@@ -201,30 +212,33 @@ static void tell_addresses(const struct question *q, struct ares_addrinfo *found
     free(a.records);
 }
 
-static void tell_none(const struct question *q, int status)
+static void answer_none(const struct query *q, int status)
 {
-    struct dns_answer none = answer_none(status);
+    struct dns_answer none = none_of(status);
     q->done(q->owner, q->kind, &none);
 }
 
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
-    struct question *q = arg;
+    struct query *q = arg;
     (void)timeouts;
+    assert(q->dns->open > 0);
     q->dns->open--;
     if (status == ARES_SUCCESS && found && found->nodes)
-        tell_addresses(q, found, INT32_MAX);
+        answer_addresses(q, found, INT32_MAX);
     else
-        tell_none(q, status);
+        answer_none(q, status);
     if (found) ares_freeaddrinfo(found);
     slab_return(q, sizeof *q);
 }
 
+/* The response comes as bytes: dns_read_srv also reads the times to live. */
 static void on_srv(void *arg, int status, int timeouts, unsigned char *bytes, int len)
 {
-    struct question *q = arg;
+    struct query *q = arg;
     struct dns_answer a = {.status = DNS_GOOD};
     (void)timeouts;
+    assert(q->dns->open > 0);
     q->dns->open--;
     if (status == ARES_SUCCESS) {
         a.records = calloc(DNS_RECORDS_MAX, sizeof *a.records);
@@ -235,27 +249,28 @@ static void on_srv(void *arg, int status, int timeouts, unsigned char *bytes, in
     if (status == ARES_SUCCESS && a.n)
         q->done(q->owner, q->kind, &a);
     else
-        tell_none(q, status);
+        answer_none(q, status);
     free(a.records);
     slab_return(q, sizeof *q);
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- queries ----------------------------------------------------------------------------------- */
 
-/* Sorting by c-ares would open sockets; the resolver sorts in its own way. */
+/* c-ares opens sockets to sort addresses, and the resolver sorts them anyway. */
 static const struct ares_addrinfo_hints any_address = {
     .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
-void dns_ask(struct dns *d, const char *name, enum dns_kind kind, dns_done_fn *done, void *owner)
+void dns_query(struct dns *d, const char *name, enum dns_kind kind, dns_done_fn *done, void *owner)
 {
     struct ares_addrinfo_hints hints = any_address;
+    assert(name[0] && strlen(name) < DNS_NAME_MAX);
     refresh_channels(d);
     if (d->wrong) {
         done(owner, kind, &(struct dns_answer){.status = DNS_FAILED, .reason = d->wrong});
         return;
     }
-    struct question *q = slab_borrow(sizeof *q);
-    *q = (struct question){d, done, owner, kind};
+    struct query *q = slab_borrow(sizeof *q);
+    *q = (struct query){d, done, owner, kind};
     d->open++;
     if (kind == DNS_SRV) {
         ares_search(d->servers, name, ns_c_in, ns_t_srv, on_srv, q);
@@ -267,7 +282,7 @@ void dns_ask(struct dns *d, const char *name, enum dns_kind kind, dns_done_fn *d
 }
 
 struct hosts_look {
-    struct question question;
+    struct query query;
     bool found;
 };
 
@@ -279,12 +294,13 @@ static void on_hosts(void *arg, int status, int timeouts, struct ares_addrinfo *
     if (look->found) {
         for (struct ares_addrinfo_node *node = found->nodes; node; node = node->ai_next)
             node->ai_ttl = (int)HOSTS_TTL;
-        tell_addresses(&look->question, found, HOSTS_TTL);
+        answer_addresses(&look->query, found, HOSTS_TTL);
     }
     if (found) ares_freeaddrinfo(found);
 }
 
-static bool tell_literal(const char *name, dns_done_fn *done, void *owner)
+/* A literal address is its own answer, for ever. */
+static bool answer_literal(const char *name, dns_done_fn *done, void *owner)
 {
     struct addr_spec spec;
     union dns_record record = {0};
@@ -295,10 +311,10 @@ static bool tell_literal(const char *name, dns_done_fn *done, void *owner)
     return true;
 }
 
-bool dns_ask_hosts(struct dns *d, const char *name, dns_done_fn *done, void *owner)
+bool dns_query_hosts(struct dns *d, const char *name, dns_done_fn *done, void *owner)
 {
     struct hosts_look look = {{d, done, owner, DNS_IPV4}, false};
-    if (tell_literal(name, done, owner)) return true;
+    if (answer_literal(name, done, owner)) return true;
     if (d->wrong) return false;
     ares_getaddrinfo(d->hosts, name, NULL, &any_address, on_hosts, &look);
     return look.found;

@@ -1,3 +1,5 @@
+/* DNS records as bytes and as text: pure functions. The bytes are a stranger's: every read is bounded by the reader. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +8,7 @@
 
 /* --- a reply with SRV records ------------------------------------------------------------------ */
 
-/* As RFC 1035 and RFC 2782 lay it out. c-ares reads the records too, but not their times to live. */
+/* The layout is that of RFC 1035 and RFC 2782. c-ares 1.18 parses SRV records, too, but drops their times to live. */
 
 enum { HEADER = 12, QUESTION_FIXED = 4, RECORD_FIXED = 10, SRV_FIXED = 6, TYPE_SRV = 33 };
 
@@ -15,6 +17,7 @@ struct reader {
     const uint8_t *bytes, *at, *end;
 };
 
+/* Big-endian, as all numbers in DNS. The caller has checked that the bytes are there. */
 static uint32_t number_at(const uint8_t *at, unsigned bytes)
 {
     uint32_t number = 0;
@@ -24,12 +27,14 @@ static uint32_t number_at(const uint8_t *at, unsigned bytes)
 
 static bool skip(struct reader *r, size_t n)
 {
+    assert(r->at <= r->end);
     if ((size_t)(r->end - r->at) < n) return false;
     r->at += n;
     return true;
 }
 
-/* Goes past a name at `at`; stores it in `name` (DNS_NAME_MAX bytes, zeroed) unless that is NULL or it is too long. */
+/* Reads a name at `at`, and moves `at` behind it. Stores it in `name` (DNS_NAME_MAX bytes, zeroed) unless that is NULL or
+ * it is too long. A name may point back into the whole response, so c-ares gets all of it. */
 static bool read_name(struct reader *r, char *name)
 {
     char *text;
@@ -44,7 +49,7 @@ static bool read_name(struct reader *r, char *name)
     return skip(r, (size_t)len);
 }
 
-/* The data of one SRV record, which the reader goes past. The target "." means: no such service here. */
+/* The data of one SRV record, len bytes. The target "." means that there is no such service: the record is not used. */
 static bool read_record(struct reader r, size_t len, union dns_record *record, bool *used)
 {
     memset(record, 0, sizeof *record);
@@ -58,6 +63,7 @@ static bool read_record(struct reader r, size_t len, union dns_record *record, b
     return true;
 }
 
+/* Records of other types, such as the aliases that led to the answer, are skipped, but limit the time to live. */
 bool dns_read_srv(const uint8_t *bytes, int len, union dns_record *records, uint32_t max,
                   uint32_t *n, double *ttl)
 {
@@ -87,6 +93,7 @@ bool dns_read_srv(const uint8_t *bytes, int len, union dns_record *records, uint
 
 /* --- sets of records --------------------------------------------------------------------------- */
 
+/* As bytes: an order that is the same in each worker and after each look-up. */
 static int compare_records(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(union dns_record));
@@ -103,6 +110,7 @@ uint32_t dns_sort(union dns_record *records, uint32_t n)
     return kept;
 }
 
+/* addr_print always prints a port; here it is 0, and is cut off. */
 static void print_record(const union dns_record *record, bool is_srv, char *text, size_t size)
 {
     char address[ADDR_TEXT_MAX];

@@ -1,12 +1,15 @@
+/* Three small grammars, read from bytes that an operator or a server wrote: see membership.h. Nothing is trusted, and an
+ * answer with one mistake is refused as a whole: half of a membership looks like servers that are gone. */
 #include "discovery/membership.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Sentences that quote the text live here until the next failure in this thread. */
 static _Thread_local char sentence[160];
 
-/* --- a server ---------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------- */
 
 static bool is_space(char byte)
 {
@@ -28,15 +31,16 @@ static enum member_status fail(struct member_reader *r, const char *wrong)
     return MEMBER_WRONG;
 }
 
-/* The next line without the white space around it; false behind the last, and with `wrong` set when that has no end. */
+/* The next line without the white space around it. False after the last line; with `wrong` set when the last line has no end. */
 static bool next_line(struct member_reader *r, const char **line, size_t *len)
 {
+    assert(r->at <= r->len);
     r->wrong = NULL;
     if (r->at == r->len) return false;
     const char *from = r->bytes + r->at, *end = memchr(from, '\n', r->len - r->at);
     r->line++;
     if (!end) {
-        r->wrong = "the last line has no end: the file was not written to its end";
+        r->wrong = "the last line has no end: the file is not complete";
         return false;
     }
     r->at = (size_t)(end + 1 - r->bytes);
@@ -74,7 +78,7 @@ static enum config_status config_fail(struct config_answer *a, const char *wrong
     return CONFIG_WRONG;
 }
 
-/* Whether what came so far may still become one of the answers: nobody waits for the line's end of garbage. */
+/* Whether the bytes so far may become one of the answers. If not, the rest of the line is not waited for. */
 static bool may_become(const char *bytes, size_t len)
 {
     static const char *const beginnings[] = {"CONFIG cluster ", "VALUE AmazonElastiCache:cluster ",
@@ -87,20 +91,21 @@ static bool may_become(const char *bytes, size_t len)
     return false;
 }
 
-/* An answer that is no configuration; `line` is its first line. */
+/* An answer without a configuration; `line` is its first line. The quoted text loses control bytes, for the log. */
 static enum config_status config_refusal(const char *line, size_t len, struct config_answer *a)
 {
     if (begins_with(line, len, "ERROR") || begins_with(line, len, "CLIENT_ERROR"))
         return CONFIG_UNKNOWN;
     if (begins_with(line, len, "END"))
-        return config_fail(a, "it has no cluster configuration: it is no configuration endpoint");
+        return config_fail(a,
+                           "it has no cluster configuration: it is not a configuration endpoint");
     snprintf(sentence, sizeof sentence, "it answers: %.*s", (int)(len < 100 ? len : 100), line);
     for (char *p = sentence; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f) *p = '?';
     return config_fail(a, sentence);
 }
 
-/* The `flags bytes` behind the key; false when they are no numbers. */
+/* The `flags bytes` after the key; false when they are not numbers. */
 static bool read_length(const char *text, size_t len, size_t *bytes)
 {
     const char *space = memchr(text, ' ', len);
@@ -113,7 +118,7 @@ static bool read_length(const char *text, size_t len, size_t *bytes)
     return true;
 }
 
-/* `version\nnodes\n`, whole. */
+/* The whole payload, `version\nnodes\n`. */
 static enum config_status read_payload(const char *bytes, size_t len, struct config_answer *a)
 {
     const char *end = memchr(bytes, '\n', len);
@@ -128,19 +133,21 @@ static enum config_status read_payload(const char *bytes, size_t len, struct con
         size_t behind = a->nodes_len - (size_t)(rest - a->nodes);
         for (size_t i = 0; i < behind; i++)
             if (rest[i] != '\n' && rest[i] != '\r')
-                return config_fail(a, "its configuration has more lines than two");
+                return config_fail(a, "its configuration has more than two lines");
         a->nodes_len = (size_t)(rest - a->nodes);
     }
     if (a->nodes_len && a->nodes[a->nodes_len - 1] == '\r') a->nodes_len--;
     return CONFIG_OK;
 }
 
+/* The checks follow the order of the bytes, so that the first byte that cannot be right ends the wait. An answer is whole
+ * only when the END after its payload has come; until then nothing of it is used. */
 enum config_status config_parse(const char *bytes, size_t len, struct config_answer *a)
 {
     static const char tail[] = "\r\nEND\r\n";
     enum { TAIL = sizeof tail - 1, LINE = 512 };
     *a = (struct config_answer){0};
-    if (!may_become(bytes, len)) return config_fail(a, "it answers with what is no memcache");
+    if (!may_become(bytes, len)) return config_fail(a, "its answer is not memcache protocol");
     const char *end = memchr(bytes, '\n', len < LINE ? len : LINE);
     if (!end) return len < LINE ? CONFIG_AGAIN : config_fail(a, "its first line has no end");
     size_t line = (size_t)(end - bytes), size;
@@ -158,7 +165,8 @@ enum config_status config_parse(const char *bytes, size_t len, struct config_ans
     return behind < TAIL ? CONFIG_AGAIN : read_payload(end + 1, size, a);
 }
 
-/* A node's `host|ip|port`. Its address is the ip; its name is then what the ring would make of the host. */
+/* A node's `host|ip|port`. The address is the ip, so no look-up is needed. The name is what a ring would use for the host:
+ * clients that know the nodes by host name place keys in the same way. */
 static const char *read_node(struct server_spec *spec, const char *text, size_t len)
 {
     const char *end = text + len, *ip = memchr(text, '|', len);
@@ -195,21 +203,23 @@ enum member_status member_next_in_config(struct member_reader *r, struct server_
 
 /* --- URLs -------------------------------------------------------------------------------------- */
 
+/* `host[:port]`. A unix socket is an address, too, but not a source. */
 static const char *read_host(struct discovery_url *url, const char *text, size_t len)
 {
     struct addr_spec spec;
-    if (memchr(text, '/', len)) return "a host is wanted behind ://, without a path";
+    if (memchr(text, '/', len)) return "a host is expected after ://, without a path";
     const char *wrong = addr_spec_parse(&spec, text, len);
     if (wrong) return wrong;
-    if (spec.path[0]) return "a host is wanted behind ://, without a path";
+    if (spec.path[0]) return "a host is expected after ://, without a path";
     if (url->kind == DISCOVERY_SRV && (spec.has_port || strchr(spec.host, ':')))
-        return "dns+srv:// takes a name alone: the ports come with the answer";
+        return "dns+srv:// takes a name alone: the records bring the ports";
     if (spec.has_port && spec.port == 0) return "port 0 is no port of a server";
     memcpy(url->host, spec.host, sizeof url->host);
     url->port = spec.has_port ? spec.port : SERVER_PORT;
     return NULL;
 }
 
+/* Absolute, since a daemon has no working directory that an operator would expect. */
 static const char *read_path(struct discovery_url *url, const char *text, size_t len)
 {
     if (len == 0 || text[0] != '/') return "file:// takes an absolute path: file:///path";

@@ -1,3 +1,4 @@
+/* How a look-up runs, and why, is at the head of discovery/resolver.h. */
 #include "discovery/resolver.h"
 
 #include <assert.h>
@@ -10,27 +11,29 @@
 #include "base/log.h"
 #include "base/slab.h"
 
-/* How long the first answer of one kind of address waits for the other kind: servers that never answer for IPv6 exist. */
+/* Seconds that the first answer for one kind of address waits for the other kind. */
 static const double GRACE = 0.2;
 static const double RETRY_MOST = 30.0; /* seconds between look-ups that fail, if settings allow */
 
 enum { KINDS = 2, REASON_MAX = 120 };
 
-/* Of one kind of record. */
+/* The answers for one kind of record. */
 struct part {
-    union dns_record *records; /* of the last answer that was one */
+    union dns_record *records; /* of the last answer that was not a failure */
     uint32_t n;
-    enum dns_status status; /* of the last question */
-    bool asked;             /* and not answered yet */
+    enum dns_status status; /* of the last query that was answered */
+    bool open;              /* a query has no answer yet */
 };
 
 enum name_state {
     NAME_NEW,   /* no answer yet */
-    NAME_GOOD,  /* the last look-up went well */
-    NAME_FAILED /* it did not; `known` is what it was before */
+    NAME_GOOD,  /* the last look-up succeeded */
+    NAME_FAILED /* it failed; `known` is as it was before */
 };
 
-/* Invariant: watches or an open question keep it; n == 0 in NAME_NEW. */
+/* Invariant: a name has a watch, an open query, or is calling its watches. revision and n are 0 in NAME_NEW; in the other
+ * states revision is not, and n is not in NAME_GOOD. There is a reason in NAME_FAILED. I6: a part has at most
+ * DNS_RECORDS_MAX records. */
 struct name {
     struct name *next;
     struct resolver *resolver;
@@ -38,17 +41,17 @@ struct name {
     bool is_service;
     enum name_state state;
     struct part parts[KINDS]; /* IPv4 and IPv6; or services, and nothing */
-    union dns_record *known;  /* what watches were told last */
+    union dns_record *known;  /* what watches see: sorted, each once */
     uint32_t n;
-    double ttl; /* the least of the answers to the questions asked last */
-    uint32_t failures;
+    double ttl;        /* seconds: the least of the answers of this look-up */
+    uint32_t failures; /* in a row */
     char reason[REASON_MAX];
-    ev_timer timer; /* while questions are open: the grace; else: the next look-up */
+    ev_timer timer; /* while queries are open: the grace; else: the next look-up */
     struct name_watch *watches;
-    uint32_t revision; /* of what there is to tell; 0: nothing */
-    bool has_news;     /* is in the resolver's list */
+    uint32_t revision; /* of known and of the state; 0: no look-up has ended */
+    bool has_news;     /* is in the resolver's list `news` */
     struct name *next_news;
-    bool is_telling;
+    bool is_notifying;
 };
 
 /* --- the timer --------------------------------------------------------------------------------- */
@@ -66,7 +69,7 @@ static double within(double seconds, double least, double most)
     return seconds < least ? least : seconds > most ? most : seconds;
 }
 
-/* A little later than the records live, by chance, so that workers do not ask all at once. */
+/* A little later than the records live, by chance, so that workers do not query all at once. */
 static double next_look(const struct name *name)
 {
     const struct resolver_settings *s = &name->resolver->settings;
@@ -81,16 +84,25 @@ static double next_retry(const struct name *name)
     return within(ldexp(s->least, (int)doublings), s->least, most) * (0.75 + 0.5 * drand48());
 }
 
-/* --- telling ----------------------------------------------------------------------------------- */
+/* --- watches are called ------------------------------------------------------------------------ */
 
-static bool is_asking(const struct name *name)
+static bool is_querying(const struct name *name)
 {
-    return name->parts[0].asked || name->parts[1].asked;
+    return name->parts[0].open || name->parts[1].open;
+}
+
+static bool name_sane(const struct name *name)
+{
+    if ((name->state == NAME_NEW) != (name->revision == 0)) return false;
+    if (name->state == NAME_NEW && name->n > 0) return false;
+    if (name->state == NAME_GOOD && name->n == 0) return false;
+    return (name->state == NAME_FAILED) == (name->failures > 0);
 }
 
 static void name_destroy(struct name *name)
 {
     struct resolver *r = name->resolver;
+    assert(!name->watches && !is_querying(name) && !name->is_notifying);
     for (struct name **at = &r->first; *at; at = &(*at)->next) {
         if (*at != name) continue;
         *at = name->next;
@@ -107,20 +119,22 @@ static void name_destroy(struct name *name)
     slab_return(name, sizeof *name);
 }
 
-/* A question that is open points here: its answer comes first. */
+/* An open query points to the name: its answer comes first. */
 static void name_drop_unused(struct name *name)
 {
-    if (!name->watches && !is_asking(name) && !name->is_telling) name_destroy(name);
+    if (!name->watches && !is_querying(name) && !name->is_notifying) name_destroy(name);
 }
 
-/* An array of what all records of a kind hold, with the port of the watch. */
-static void tell_watch(struct name_watch *w)
+/* Calls one watch, with a copy of the records: as an array of their kind, and with the port of the watch. The copy outlives
+ * the call, in which the owner may give the watch back, and with it the name. */
+static void notify_watch(struct name_watch *w)
 {
     const struct name *name = w->name;
     struct name_news news = {.n = name->n, .failure = name->reason[0] ? name->reason : NULL};
     size_t size = name->is_service ? sizeof(struct dns_srv) : sizeof(struct addr);
     uint8_t *all = name->n ? slab_borrow(size * name->n) : NULL;
-    uint32_t n = name->n; /* the owner may give the watch back, and with it the name's memory */
+    uint32_t n = name->n; /* the name may be gone after the call */
+    assert(name->revision > 0 && (name->n > 0 || name->reason[0]));
     for (uint32_t i = 0; i < n; i++) memcpy(all + size * i, &name->known[i], size);
     if (name->is_service) {
         news.srvs = (const void *)all;
@@ -129,29 +143,29 @@ static void tell_watch(struct name_watch *w)
         for (uint32_t i = 0; i < n; i++) addr_set_port(&addrs[i], w->port);
         news.addrs = addrs;
     }
-    w->told = name->revision;
-    w->tell(w->owner, &news);
+    w->seen = name->revision;
+    w->notify(w->owner, &news);
     if (all) slab_return(all, size * n);
 }
 
-/* Owners may take and give back watches while they are told: the list is begun anew after each. */
-static void tell_watches(struct name *name)
+/* Owners may take and give back watches in the call, so the list starts over after each. */
+static void notify_watches(struct name *name)
 {
     struct name_watch *w = name->watches;
-    name->is_telling = true;
+    name->is_notifying = true;
     while (w) {
-        if (w->told == name->revision) {
+        if (w->seen == name->revision) {
             w = w->next;
             continue;
         }
-        tell_watch(w);
+        notify_watch(w);
         w = name->watches;
     }
-    name->is_telling = false;
+    name->is_notifying = false;
     name_drop_unused(name);
 }
 
-static void on_teller(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_notify(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct resolver *r = timer->data;
     (void)events;
@@ -160,11 +174,11 @@ static void on_teller(struct ev_loop *loop, ev_timer *timer, int events)
         struct name *name = r->news;
         r->news = name->next_news;
         name->has_news = false;
-        tell_watches(name);
+        notify_watches(name);
     }
 }
 
-/* Answers come from within c-ares, which owners must not be called from. */
+/* Answers come from within c-ares, and owners must not be called there: the loop calls them. */
 static void announce(struct name *name)
 {
     struct resolver *r = name->resolver;
@@ -173,12 +187,12 @@ static void announce(struct name *name)
     name->has_news = true;
     name->next_news = r->news;
     r->news = name;
-    ev_timer_start(r->loop, &r->teller);
+    ev_timer_start(r->loop, &r->notify_timer);
 }
 
 /* --- settling ---------------------------------------------------------------------------------- */
 
-/* True when the set is another one than before. */
+/* Takes over records, which are sorted. True when the set has changed. */
 static bool take_known(struct name *name, union dns_record *records, uint32_t n)
 {
     if (n == name->n && memcmp(records, name->known, n * sizeof *records) == 0) {
@@ -191,7 +205,7 @@ static bool take_known(struct name *name, union dns_record *records, uint32_t n)
     return true;
 }
 
-/* What all parts hold; a part whose last question failed holds the answer before. */
+/* Makes `known` of both parts. A part whose last query failed still has the records of the answer before. */
 static bool merge_parts(struct name *name)
 {
     uint32_t n = 0, all = name->parts[0].n + name->parts[1].n;
@@ -223,6 +237,7 @@ static void settle_good(struct name *name)
     if (changed || was_failing) announce(name);
 }
 
+/* Keeps `known`: the last good set stays in use. */
 static void settle_failed(struct name *name)
 {
     bool was_failing = name->state == NAME_FAILED;
@@ -230,41 +245,45 @@ static void settle_failed(struct name *name)
     name->state = NAME_FAILED;
     name->failures++;
     if (!was_failing && name->n)
-        log_warn("name %s: not resolved: %s; the last answer (%u %s%s) goes on", name->host,
+        log_warn("name %s: not resolved: %s; keeps the last answer (%u %s%s)", name->host,
                  name->reason, name->n, what,
                  name->n == 1       ? ""
                  : name->is_service ? "s"
                                     : "es");
     else if (!was_failing)
-        log_warn("name %s: not resolved: %s; asked again and again", name->host, name->reason);
+        log_warn("name %s: not resolved: %s; retrying", name->host, name->reason);
     if (!was_failing) announce(name);
 }
 
-/* What the answers so far come to: all of them, or the first good one when its grace is over. */
+/* Ends a look-up: all answers have come, or the grace of the first good one is over. One good kind is enough. In the second
+ * case the look-up ends again when the other answer comes. */
 static void settle(struct name *name)
 {
+    assert(name_sane(name));
     bool good = false;
     for (int i = 0; i < KINDS; i++)
-        if (name->parts[i].status == DNS_GOOD && !name->parts[i].asked) good = true;
+        if (name->parts[i].status == DNS_GOOD && !name->parts[i].open) good = true;
     if (good)
         settle_good(name);
     else
         settle_failed(name);
-    if (!is_asking(name)) set_timer(name, good ? next_look(name) : next_retry(name));
+    assert(name_sane(name));
+    if (!is_querying(name)) set_timer(name, good ? next_look(name) : next_retry(name));
 }
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- queries ----------------------------------------------------------------------------------- */
 
+/* The part of SRV is the first, like that of IPv4. */
 static struct part *part_of(struct name *name, enum dns_kind kind)
 {
     return &name->parts[kind == DNS_IPV6];
 }
 
-/* A failure says more than a missing record: its reason stays. */
+/* Keeps the more useful reason of the two kinds: that of a failure, rather than that a record does not exist. */
 static void note_reason(struct name *name, const struct part *part, const char *reason)
 {
     const struct part *other = &name->parts[part == &name->parts[0]];
-    bool other_says = !other->asked && other->status == DNS_FAILED && !name->is_service;
+    bool other_says = !other->open && other->status == DNS_FAILED && !name->is_service;
     if (part->status == DNS_FAILED || !other_says)
         snprintf(name->reason, sizeof name->reason, "%s", reason);
 }
@@ -272,7 +291,8 @@ static void note_reason(struct name *name, const struct part *part, const char *
 static void note_answer(struct name *name, enum dns_kind kind, const struct dns_answer *a)
 {
     struct part *part = part_of(name, kind);
-    part->asked = false;
+    assert((a->status == DNS_GOOD) == (a->n > 0) && a->n <= DNS_RECORDS_MAX);
+    part->open = false;
     part->status = a->status;
     if (a->status == DNS_FAILED) {
         note_reason(name, part, a->reason);
@@ -291,20 +311,20 @@ static void note_answer(struct name *name, enum dns_kind kind, const struct dns_
     if (a->ttl < name->ttl) name->ttl = a->ttl;
 }
 
-/* May be called from within c-ares, and before the question's dns_ask returns. */
+/* Called from within c-ares, perhaps before dns_query returns. */
 static void on_answer(void *owner, enum dns_kind kind, const struct dns_answer *a)
 {
     struct name *name = owner;
     note_answer(name, kind, a);
     if (!name->watches)
         name_drop_unused(name);
-    else if (!is_asking(name))
+    else if (!is_querying(name))
         settle(name);
     else if (a->status == DNS_GOOD)
         set_timer(name, GRACE);
 }
 
-/* Both kinds of address come in one answer. */
+/* The answer of /etc/hosts has both kinds of address: it replaces both parts. */
 static void on_hosts_answer(void *owner, enum dns_kind kind, const struct dns_answer *a)
 {
     struct name *name = owner;
@@ -312,31 +332,35 @@ static void on_hosts_answer(void *owner, enum dns_kind kind, const struct dns_an
     on_answer(owner, kind, a);
 }
 
-static void name_ask(struct name *name)
+/* Starts a look-up. The answer may come before this returns. Both parts are marked open before the first query, or an
+ * answer that comes at once would end the look-up without the other kind. */
+static void name_query(struct name *name)
 {
     struct dns *dns = &name->resolver->dns;
+    assert(!is_querying(name) && name->watches);
     name->ttl = INT32_MAX;
-    name->parts[0].asked = true;
+    name->parts[0].open = true;
     name->parts[1].status = DNS_EMPTY;
     if (name->is_service) {
-        dns_ask(dns, name->host, DNS_SRV, on_answer, name);
+        dns_query(dns, name->host, DNS_SRV, on_answer, name);
         return;
     }
-    if (dns_ask_hosts(dns, name->host, on_hosts_answer, name)) return;
-    name->parts[1].asked = true;
-    dns_ask(dns, name->host, DNS_IPV4, on_answer, name);
-    dns_ask(dns, name->host, DNS_IPV6, on_answer, name);
+    if (dns_query_hosts(dns, name->host, on_hosts_answer, name)) return;
+    name->parts[1].open = true;
+    dns_query(dns, name->host, DNS_IPV4, on_answer, name);
+    dns_query(dns, name->host, DNS_IPV6, on_answer, name);
 }
 
+/* While queries are open, the timer is the grace; otherwise the next look-up is due. */
 static void on_name_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct name *name = timer->data;
     (void)loop;
     (void)events;
-    if (is_asking(name))
+    if (is_querying(name))
         settle(name);
     else
-        name_ask(name);
+        name_query(name);
 }
 
 /* --- watches ----------------------------------------------------------------------------------- */
@@ -371,21 +395,22 @@ static struct name_watch *watch(struct resolver *r, const char *host, bool is_se
     w->name = name;
     w->next = name->watches;
     name->watches = w;
-    if (is_new) name_ask(name);
-    if (name->revision) tell_watch(w);
+    if (is_new) name_query(name);
+    if (name->revision) notify_watch(w);
     return w;
 }
 
 struct name_watch *resolver_watch(struct resolver *r, const char *host, uint16_t port,
-                                  name_news_fn *tell, void *owner)
+                                  name_news_fn *notify, void *owner)
 {
-    return watch(r, host, false, &(struct name_watch){.tell = tell, .owner = owner, .port = port});
+    return watch(r, host, false,
+                 &(struct name_watch){.notify = notify, .owner = owner, .port = port});
 }
 
-struct name_watch *resolver_watch_srv(struct resolver *r, const char *service, name_news_fn *tell,
+struct name_watch *resolver_watch_srv(struct resolver *r, const char *service, name_news_fn *notify,
                                       void *owner)
 {
-    return watch(r, service, true, &(struct name_watch){.tell = tell, .owner = owner});
+    return watch(r, service, true, &(struct name_watch){.notify = notify, .owner = owner});
 }
 
 void resolver_unwatch(struct name_watch *w)
@@ -405,16 +430,16 @@ void resolver_init(struct resolver *r, struct ev_loop *loop,
 {
     *r = (struct resolver){.loop = loop, .settings = *settings};
     if (!loop) return;
-    ev_timer_init(&r->teller, on_teller, 0, 0);
-    r->teller.data = r;
+    ev_timer_init(&r->notify_timer, on_notify, 0, 0);
+    r->notify_timer.data = r;
     dns_init(&r->dns, loop, &settings->dns);
 }
 
-/* Names whose questions are open go when c-ares says that there will be no answer. */
+/* c-ares answers all open queries with an error, and each name without watches is freed then. */
 void resolver_release(struct resolver *r)
 {
     if (!r->loop) return;
     dns_release(&r->dns);
     assert(!r->first);
-    ev_timer_stop(r->loop, &r->teller);
+    ev_timer_stop(r->loop, &r->notify_timer);
 }

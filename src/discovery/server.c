@@ -1,5 +1,7 @@
+/* A server as text: reading what operators and sources write, and the names that foreign systems use on their rings. */
 #include "discovery/server.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +23,7 @@ static const char *find_last(const char *text, size_t len, char byte)
     return NULL;
 }
 
+/* Names are keys of the ring and words of the log and of `stats`: no spaces, no control bytes. */
 const char *server_spec_set_name(struct server_spec *spec, const char *name, size_t len)
 {
     if (len == 0) return "the name is missing";
@@ -34,6 +37,7 @@ const char *server_spec_set_name(struct server_spec *spec, const char *name, siz
     return NULL;
 }
 
+/* Digits only. The loop ends above the limit, so a long number cannot overflow. */
 static const char *read_weight(struct server_spec *spec, const char *text, size_t len)
 {
     double weight = 0;
@@ -44,7 +48,8 @@ static const char *read_weight(struct server_spec *spec, const char *text, size_
     return NULL;
 }
 
-/* The last colon, where what follows it is a weight: behind a port or a path, never a part of an IPv6 address. */
+/* The last colon, if a weight follows it: that is after a port or a path. The colons of an IPv6 address without brackets
+ * are not taken for it. */
 static const char *weight_colon(const char *text, size_t len)
 {
     const char *last = find_last(text, len, ':');
@@ -57,13 +62,16 @@ static const char *weight_colon(const char *text, size_t len)
     return !memchr(text, ':', (size_t)(port - text)) ? last : NULL;
 }
 
+/* Fills in the usual port. */
 static const char *check_port(struct server_spec *spec)
 {
+    assert(!spec->addr.path[0]);
     if (!spec->addr.has_port) spec->addr.port = SERVER_PORT;
     spec->addr.has_port = true;
     return spec->addr.port ? NULL : "port 0 is no port of a server";
 }
 
+/* From the right: the name after the space, the weight after the last colon; what is left is the address. */
 const char *server_spec_parse(struct server_spec *spec, const char *text, size_t len)
 {
     const char *wrong = NULL;
@@ -109,9 +117,11 @@ const char *server_show(const struct server_spec *spec, char *text)
     return text;
 }
 
-/* Sockets have port 0 in libmemcached and php-memcache; in twemproxy the colon before the weight stays. */
+/* Names of unix sockets. Sockets have port 0 in libmemcached 1.1.4 and pecl-memcache 4.0.5.2; twemproxy 0.5.0 keeps the
+ * colon before the weight. */
 static void path_name(const char *path, enum naming naming, char *text)
 {
+    assert(naming < NAMING_COUNT);
     static const struct {
         const char *before, *behind;
     } around[NAMING_COUNT] = {[NAMING_HOST] = {"", ""},
@@ -123,6 +133,7 @@ static void path_name(const char *path, enum naming naming, char *text)
     snprintf(text, SERVER_TEXT_MAX, "%s%s%s", around[naming].before, path, around[naming].behind);
 }
 
+/* These systems leave 11211 out of the name. With it all points of the ring would be others. */
 static bool hides_usual_port(enum naming naming)
 {
     return naming == NAMING_HOST || naming == NAMING_LIBMEMCACHED || naming == NAMING_TWEMPROXY;

@@ -1,3 +1,6 @@
+/* The table of hashes: names for scripts, functions for selectors, both from HASHES. xxh3 is libxxhash's (0.8: its results
+ * are fixed since 0.8.0), and MD5 is libmd's. The functions of other systems are written here: hash_old.c, hash_words.c,
+ * hash_spooky.c. */
 #include "placement/hash.h"
 
 #include <assert.h>
@@ -25,9 +28,11 @@ enum hash hash_find(const char *name, size_t len)
 
 const char *hash_name(enum hash hash)
 {
+    assert(hash < HASH_COUNT);
     return names[hash];
 }
 
+/* Bytes are put together by hand: the words are little-endian on every machine. */
 void hash_md5_words(const void *bytes, size_t len, uint32_t words[4])
 {
     uint8_t digest[MD5_DIGEST_LENGTH];
@@ -59,7 +64,7 @@ static uint32_t (*const functions[HASH_COUNT])(const void *, size_t) = {
 #undef X
 };
 
-/* xxh3 is what pools use unless told otherwise: it is inlined here, where a call through the table costs as much as itself. */
+/* xxh3 is the default of pools: it is inlined here, since a call through the table costs as much as the hash. */
 uint32_t hash_bytes(enum hash hash, const void *bytes, size_t len)
 {
     assert(hash < HASH_COUNT);

@@ -1,9 +1,11 @@
+/* Hashes that read a key byte by byte: CRC, FNV, one-at-a-time, Java's. Sources: twemproxy 0.5.0 and libmemcached 1.1.4, which
+ * share most of them; where these two cut, mask or sign a value in a way of their own, so does this. */
 #include "placement/hash_old.h"
 
 /* --- CRC --------------------------------------------------------------------------------------- */
 
-/* A CRC's table is linear: the entry of a number is the XOR of the entries of its bits. So the entries of 1, 2, 4 ... 128,
- * which are the polynomial shifted, are all that needs to be written down. */
+/* A CRC's table is linear: the entry of a number is the XOR of the entries of its bits. So it is enough to write down the
+ * entries of 1, 2, 4 ... 128, and the compiler makes the table. */
 #define BIT(i, k, entry) (((i) >> (k)&1) ? (entry) : 0u)
 #define TABLE4(entry, i) entry(i), entry((i) + 1), entry((i) + 2), entry((i) + 3)
 #define TABLE16(entry, i)                                                                          \
@@ -27,7 +29,7 @@
 static const uint16_t crc16_table[256] = {TABLE256(CRC16_ENTRY)};
 static const uint32_t crc32_table[256] = {TABLE256(CRC32_ENTRY)};
 
-/* The original keeps the register in 32 bits and never masks it: what is shifted out of the CRC stays above it. */
+/* twemproxy keeps the register in 32 bits and never masks it: the bits that are shifted out of the CRC stay above it. */
 uint32_t hash_crc16(const void *bytes, size_t len)
 {
     const uint8_t *b = bytes;
@@ -44,18 +46,20 @@ uint32_t hash_crc32a(const void *bytes, size_t len)
     return ~crc;
 }
 
+/* libmemcached's "crc": 15 bits from the middle, so that modula over more than 32,768 slots would leave some without keys. */
 uint32_t hash_crc32(const void *bytes, size_t len)
 {
     return hash_crc32a(bytes, len) >> 16 & 0x7fff;
 }
 
-/* python-memcached and php-memcache's standard strategy, both after a C library of old, know no hash of 0. */
+/* python-memcached and php-memcache's standard strategy never use a hash of 0. */
 uint32_t hash_crc32_not0(const void *bytes, size_t len)
 {
     uint32_t hash = hash_crc32(bytes, len);
     return hash ? hash : 1;
 }
 
+/* mcrouter's Crc32, before its modulo. */
 uint32_t hash_crc31(const void *bytes, size_t len)
 {
     return hash_crc32a(bytes, len) & 0x7fffffff;
@@ -63,8 +67,8 @@ uint32_t hash_crc31(const void *bytes, size_t len)
 
 /* --- FNV and one-at-a-time: a byte above 0x7f counts as a negative number ----------------------- */
 
-/* Multiplication and XOR pass nothing from higher bits to lower ones: 32 bits are enough for the 64-bit kinds too, of which
- * only the low half is asked for. */
+/* Multiplication and XOR carry nothing from higher bits to lower ones. The 64-bit kinds return their low half, so 32 bits
+ * are enough for them, too. */
 #define FNV_32_INIT  0x811c9dc5u
 #define FNV_64_INIT  0x84222325u /* the low half of cbf29ce484222325 */
 #define FNV_32_PRIME 0x01000193u
@@ -102,6 +106,7 @@ uint32_t hash_fnv1a_64(const void *bytes, size_t len)
     return fnv1a(bytes, len, FNV_64_INIT, FNV_64_PRIME);
 }
 
+/* Bob Jenkins, Dr. Dobb's, September 1997. */
 uint32_t hash_one_at_a_time(const void *bytes, size_t len)
 {
     const int8_t *b = bytes;
@@ -120,8 +125,8 @@ uint32_t hash_one_at_a_time(const void *bytes, size_t len)
 
 enum { NO_CHARACTER = 0xfffd };
 
-/* The bytes that may follow a first byte b, before the plain 80..bf of the later ones: this is what keeps out characters
- * written longer than need be, halves of surrogate pairs, and what is above U+10FFFF. */
+/* The second byte of a character has narrower limits than the later ones, 80..bf: this excludes overlong forms, halves of
+ * surrogate pairs, and numbers above U+10FFFF. */
 static int is_second_byte(uint8_t first, uint8_t second)
 {
     uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
@@ -129,7 +134,7 @@ static int is_second_byte(uint8_t first, uint8_t second)
     return second >= low && second <= high;
 }
 
-/* Bytes after this first byte, or -1 where no character starts with it. */
+/* How many bytes follow this first byte; -1 when no character starts with it. */
 static int following_bytes(uint8_t first)
 {
     if (first < 0x80) return 0;
@@ -137,7 +142,7 @@ static int following_bytes(uint8_t first)
     return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
 }
 
-/* The character at *at, which moves past it, or past the longest start of one. */
+/* The character at *at; moves *at behind it, or behind the longest prefix of one. */
 static uint32_t next_character(const uint8_t *b, size_t len, size_t *at)
 {
     uint8_t first = b[(*at)++];
@@ -152,6 +157,7 @@ static uint32_t next_character(const uint8_t *b, size_t len, size_t *at)
     return character;
 }
 
+/* s[0] * 31^(n-1) + ... + s[n-1] over UTF-16 units: a character above U+FFFF is two of them. */
 uint32_t hash_java(const void *bytes, size_t len)
 {
     uint32_t hash = 0;

@@ -1,5 +1,7 @@
-/* SpookyHash V2 of Bob Jenkins (burtleburtle.net/bob/hash/spooky.html), of which only the low 32 bits are asked for: every
- * step is the same one with its variables moved on by one, so that the rotations are all there is to each kind of round. */
+/* SpookyHash V2 of Bob Jenkins (burtleburtle.net/bob/hash/spooky.html), its low 32 bits. mcrouter's weighted_ch3 uses it.
+ *
+ * The original writes each round out. Here a round is a loop: each step is the same, with the variables rotated by one, so
+ * a table of bit rotations is all that differs. */
 #include <endian.h>
 #include <string.h>
 
@@ -91,6 +93,7 @@ static void long_end(uint64_t h[WORDS])
     }
 }
 
+/* The last block is filled with zeros, and its last byte is the number of bytes in it. */
 static uint32_t spooky_long(const uint8_t *b, size_t len, uint64_t seed)
 {
     uint64_t h[WORDS];
@@ -106,6 +109,7 @@ static uint32_t spooky_long(const uint8_t *b, size_t len, uint64_t seed)
 
 /* --- any ----------------------------------------------------------------------------------------- */
 
+/* Like the original's Hash32: one seed in the place of both. */
 uint32_t hash_spooky_seeded(const void *bytes, size_t len, uint32_t seed)
 {
     return len < SHORT_BELOW ? spooky_short(bytes, len, seed) : spooky_long(bytes, len, seed);

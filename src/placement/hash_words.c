@@ -1,9 +1,12 @@
+/* Hashes that read a key by words of 2, 4 or 8 bytes: hsieh, jenkins, the Murmurs. Their authors' code reads words as the
+ * machine has them; here they are little-endian everywhere, as on x86. Sources: Paul Hsieh's SuperFastHash and MurmurHash2
+ * as in twemproxy 0.5.0, lookup3.c of Bob Jenkins (2006), and MurmurHash64A and MurmurHash3 of Austin Appleby. */
 #include <endian.h>
 #include <string.h>
 
 #include "placement/hash_old.h"
 
-/* Loads of little-endian words from anywhere: memcpy is one move on machines that can, and right on the others. */
+/* Words at any address: memcpy becomes one instruction where the machine can read unaligned words. */
 
 static uint32_t load16(const uint8_t *b)
 {
@@ -62,6 +65,7 @@ static uint32_t hsieh_rest(uint32_t hash, const uint8_t *b, size_t n)
     }
 }
 
+/* twemproxy starts from 0, and not from the length as Hsieh does. */
 uint32_t hash_hsieh(const void *bytes, size_t len)
 {
     const uint8_t *b = bytes;
@@ -86,6 +90,7 @@ struct lookup3 {
     uint32_t a, b, c;
 };
 
+/* The six steps of the original's mix(), with the variables rotated after each. */
 static void lookup3_mix(struct lookup3 *h)
 {
     static const uint8_t turns[] = {4, 6, 8, 16, 19, 4};
@@ -96,6 +101,7 @@ static void lookup3_mix(struct lookup3 *h)
     }
 }
 
+/* The seven steps of its final(). */
 static uint32_t lookup3_end(const struct lookup3 *h)
 {
     static const uint8_t turns[] = {14, 11, 25, 16, 4, 14, 24};
@@ -107,7 +113,7 @@ static uint32_t lookup3_end(const struct lookup3 *h)
     return x[0];
 }
 
-enum { LOOKUP3_INITVAL = 13 };
+enum { LOOKUP3_INITVAL = 13 }; /* as in libmemcached and twemproxy */
 
 uint32_t hash_jenkins(const void *bytes, size_t len)
 {
@@ -131,6 +137,7 @@ uint32_t hash_jenkins(const void *bytes, size_t len)
 
 /* --- the Murmurs of Austin Appleby --------------------------------------------------------------- */
 
+/* MurmurHash2 with the seed that libmemcached and twemproxy make of the length. */
 uint32_t hash_murmur(const void *bytes, size_t len)
 {
     const uint32_t factor = 0x5bd1e995;

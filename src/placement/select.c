@@ -1,3 +1,4 @@
+/* What kinds of selector share: see select.h. What only one family shares is with it: rings in select_ketama.c. */
 #include "placement/select.h"
 
 #include <stdlib.h>

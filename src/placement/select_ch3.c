@@ -5,29 +5,33 @@
 #include "placement/hash_old.h"
 #include "placement/select.h"
 
-/* Ch3, mcrouter's default (furc_hash of lib/fbi/hash.c, after Mark Rabkin): a walk down a binary tree over 2^depth places, the
- * bits of an endless stream saying where to go. The stream's first 64 bits are MurmurHash64A of the key, each next 64 that of
- * the 64 before them; depth d of attempt after attempt reads its bits TURN apart.
+/* Ch3, mcrouter's default. Source: furc_hash by Mark Rabkin in mcrouter's lib/fbi/hash.c; select_mcrouter_test.c has its
+ * numbers.
  *
- * From the top: while the bit at d is 0 the place is in the lower half, so d sinks; at 0 it is place 0. Else the place is in
- * the upper half of the tree of depth d, and the next d - 1 bits are the rest of its number. Beyond the last server: try
- * again from the bit after, in a tree that is as deep as this one. */
+ * It walks down a binary tree over 2^depth places, and the bits of an endless stream choose the way. The first 64 bits of
+ * the stream are MurmurHash64A of the key; each next 64 bits are MurmurHash64A of the 64 before.
+ *
+ * A walk starts at the top. Bit d of the stream belongs to depth d. While it is 0, the place is in the lower half, and d goes
+ * down by one; depth 0 is the first place. When it is 1, the place is in the upper half of the tree of depth d, and the next
+ * d - 1 bits, TURN apart, are the rest of its number. A place beyond the last server starts another walk, from the next bit,
+ * at the same depth. A server that is added at the end takes keys, and no other key moves (movement_test.c). */
 enum { SEED = 4193360111, TURN = 23, TRIES = 32, SERVERS_MAX = 1 << TURN };
 enum { WORDS = (TURN + TRIES * TURN * TURN) / 64 + 1 };
 
 struct bits {
-    uint32_t words_n; /* of words that are there: not one more is hashed than is read */
+    uint32_t words_n; /* words computed so far: only those that a walk reads */
     uint64_t words[WORDS];
 };
 
 static uint32_t bit_at(struct bits *bits, uint32_t at)
 {
+    assert(at / 64 < WORDS);
     for (uint32_t i = bits->words_n; i <= at / 64; i++, bits->words_n++)
         bits->words[i] = hash_murmur64a_word(bits->words[i - 1], SEED);
     return bits->words[at / 64] >> at % 64 & 1;
 }
 
-/* first: MurmurHash64A of the key. */
+/* first: MurmurHash64A of the key. After TRIES walks the original gives up, and takes server 0. */
 static uint32_t furc(uint64_t first, uint32_t servers)
 {
     struct bits bits;
@@ -65,9 +69,11 @@ const struct selector_kind select_ch3 = {.hashes_itself = true, .build = build, 
 
 /* --- weighted ------------------------------------------------------------------------------------ */
 
-/* WeightedCh3 (mcrouter's lib/WeightedCh3HashFunc.cpp): Ch3's server takes the key if the key's SpookyHash is below the server's
- * weight, a part of 1, of all 32-bit numbers. Else the same with a digit string after the key: 0, 1 ... 9, 01, 11, 21: numbers
- * with their lowest digit first. After 32 refusals the last server has it. Where weights are missing they are 0.5. */
+/* WeightedCh3. Source: mcrouter's lib/WeightedCh3HashFunc.cpp.
+ *
+ * A weight is a part of 1. The server that Ch3 chooses takes the key if the key's SpookyHash is in that part of all 32-bit
+ * numbers. Otherwise the same is tried with digits after the key: 0, 1 ... 9, 01, 11, 21, which are numbers with the lowest
+ * digit first. When 32 tries have failed, the last server tried takes it. A server without a weight has 0.5. */
 enum { SALTED_MAX = 512, SALT_MAX = 2 };
 
 static void build_weighted(struct selector *s, const struct selector_server *servers)
@@ -80,6 +86,7 @@ static void build_weighted(struct selector *s, const struct selector_server *ser
     s->own = takes;
 }
 
+/* The digits of a number, lowest first. Returns how many. */
 static size_t write_salt(char *to, unsigned salt)
 {
     size_t n = 0;

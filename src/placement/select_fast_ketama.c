@@ -4,12 +4,14 @@
 #include "placement/hash_old.h"
 #include "placement/select.h"
 
-/* The ring of Cache::Memcached::Fast with ketama_points: a server has that many points times its weight, rounded to the
- * nearest. Each is the CRC-32 of host, a zero byte, port, and the four bytes, little-endian, of the point before, which is
- * 0 for the first. Keys, without their namespace unless hash_namespace says so, go by CRC-32 to the first point from their
- * hash on. A socket is a host without a port. How many points there are is for the application to say; 150 is what the
- * module's manual shows. Without ketama_points the module does as Cache::Memcached does. Source: Cache::Memcached::Fast 0.28
- * (src/dispatch_key.c), measured against it. */
+/* The ring of Cache::Memcached::Fast with ketama_points. Source: Cache::Memcached::Fast 0.28 (src/dispatch_key.c), measured
+ * against it.
+ *
+ * A server has ketama_points times its weight points, rounded to the nearest. A point is the CRC-32 of host, a zero byte,
+ * port, and the point before it in four bytes, little-endian; 0 comes before the first. A key goes by its CRC-32, without
+ * its namespace unless hash_namespace is set, to the first point from its hash on. A socket is a host without a port. The
+ * application chooses the number of points; 150 is the example in the module's manual. Without ketama_points the module
+ * places keys as Cache::Memcached does. */
 enum { USUAL_POINTS = 150 };
 
 /* "host:port", split at its last colon. */
@@ -26,6 +28,7 @@ static size_t write_server(const char *name, uint8_t *text)
     return len;
 }
 
+/* Each point seeds the next, so they can only be computed in order. */
 static void add_points(struct ring *ring, const char *name, uint32_t server, uint32_t points)
 {
     uint8_t text[SELECT_TEXT_MAX];

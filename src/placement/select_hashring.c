@@ -2,9 +2,11 @@
 
 #include "placement/select.h"
 
-/* Ketama as npm's hashring 3.2 counts it, which npm's memcached uses: digests of "name-k", 40 a server on average, in
- * double arithmetic and without ketama's tiny surplus, so that 49 equal servers get 39 each. The name is the server as the
- * application wrote it, without port 11211. Source: hashring's index.js, measured against memcached 2.2.2. */
+/* Ketama with the point count of npm's hashring, which npm's memcached uses. Source: hashring 3.2 (index.js), measured
+ * against memcached 2.2.2.
+ *
+ * A server has 40 digests of "name-k" on average, computed in double arithmetic, without the 1e-10 that ketama adds before
+ * it rounds down: so 49 equal servers get 39 each. The name is the server as the application wrote it, without port 11211. */
 enum { DIGESTS_A_SERVER = 40 };
 
 static void build(struct selector *s, const struct selector_server *servers)

@@ -1,8 +1,10 @@
 #include "placement/select.h"
 
-/* Jump consistent hash (Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014): the key draws numbers from
- * a generator that its hash seeds, and each tells to which number of servers it stays where it is. Over the hash's 64 bits, xxh3
- * with the pool's seed that is memcached's own proxy (proxy_jump_hash.c). Weights have no say. */
+/* Jump consistent hash. Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014).
+ *
+ * The key's hash seeds a generator. Each number drawn from it gives the next number of servers at which the key moves, and
+ * then it moves to the last server. So a server that is added at the end takes keys, and no other key moves. Over all 64
+ * bits of xxh3 with a seed this is what memcached's own proxy does (its proxy_jump_hash.c). Weights are ignored. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
 }

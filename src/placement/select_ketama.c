@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -6,9 +7,11 @@
 
 enum { POINTS_A_SERVER = 160, POINTS_A_DIGEST = 4 };
 
-/* Ketama, weighted, as libmemcached (BEHAVIOR_KETAMA_WEIGHTED) and twemproxy have it: MD5 of "name-k" gives four points,
- * 160 a server on average. The steps are rounded to float one by one, as on the systems that we match: with 25 equal
- * servers each gets 156 points, not 160. Source: measured against both. */
+/* Ketama with weights: libmemcached's BEHAVIOR_KETAMA_WEIGHTED, and twemproxy. Source: libmemcached 1.1.4 and twemproxy
+ * 0.5.0, measured against both.
+ *
+ * MD5 of "name-k" gives four points, and a server has 160 on average. The originals round each step to float: 25 equal
+ * servers get 156 points each, not 160. The volatiles keep a compiler from computing the steps with more digits. */
 uint32_t select_ketama_digests(double weight, double total, uint32_t servers)
 {
     volatile float share = (float)weight / (float)total;
@@ -25,6 +28,7 @@ void select_add_digests(struct ring *ring, const char *name, uint32_t server, ui
     for (uint32_t k = 0; k < digests; k++) {
         uint32_t words[POINTS_A_DIGEST];
         int len = snprintf(text, sizeof text, "%s-%u", name, k);
+        assert(len > 0 && (size_t)len < sizeof text);
         hash_md5_words(text, (size_t)len, words);
         for (unsigned i = 0; i < POINTS_A_DIGEST; i++) ring_add(ring, words[i], server);
     }

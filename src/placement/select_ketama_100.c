@@ -1,12 +1,14 @@
+#include <assert.h>
 #include <stdio.h>
 
 #include "placement/select.h"
 
-/* Ketama without weights, as libmemcached has it (BEHAVIOR_KETAMA; DISTRIBUTION_CONSISTENT is the same): 100 strings
- * "name-k" a server, each one point by the pool's own hash of it, not by MD5; that hash is one_at_a_time there unless told
- * otherwise. Keys go to the first point from their hash on. A server that weighs more than 1 turns such a ring into the
- * weighted one of select_ketama.c, as it is added; keys are still hashed as before. Source: libmemcached 1.1.4 (hosts.cc:
- * update_continuum and server_add), measured against it. */
+/* Ketama without weights: libmemcached's BEHAVIOR_KETAMA, which is the same as DISTRIBUTION_CONSISTENT. Source:
+ * libmemcached 1.1.4 (hosts.cc: update_continuum and server_add), measured against it.
+ *
+ * A server has 100 strings "name-k". Each makes one point, by the pool's own hash and not by MD5; libmemcached's default
+ * for that hash is one_at_a_time. A key goes to the first point from its hash on. When a server with a weight above 1 is
+ * added, libmemcached turns the ring into the weighted one of select_ketama.c, and still hashes keys as before. */
 enum { POINTS_A_SERVER = 100 };
 
 static bool has_weights(const struct selector_server *servers, uint32_t n)
@@ -22,6 +24,7 @@ void select_add_hashed(struct selector *s, const char *name, uint32_t server, ui
     char text[SELECT_TEXT_MAX];
     for (uint32_t k = 0; k < points; k++) {
         int len = snprintf(text, sizeof text, "%s-%u", name, k);
+        assert(len > 0 && (size_t)len < sizeof text);
         ring_add(&s->ring, selector_hash(s, text, (size_t)len), server);
     }
 }

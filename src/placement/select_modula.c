@@ -1,15 +1,17 @@
+#include <assert.h>
 #include <stdlib.h>
 
 #include "placement/select.h"
 
-/* The hash modulo slots: each server, in the pool's order, has as many slots in a row as its weight says. With equal
- * weights of 1 that is the plain modulo of libmemcached's default and of gomemcache; with weights it is twemproxy's and that
- * of Cache::Memcached and python-memcached. */
+/* The hash modulo slots: each server, in the pool's order, has as many slots in a row as its weight is. With weights of 1
+ * this is the plain modulo of libmemcached 1.1.4 by default and of gomemcache; with weights it is the modula of twemproxy
+ * 0.5.0, of Cache::Memcached 1.30 and of python-memcached 1.59. */
 struct slots {
     uint32_t n;
     uint32_t server[];
 };
 
+/* A table of slots: a pick is one modulo and one load, whatever the weights. selector_refuses bounds its size. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     uint32_t n = 0;
@@ -20,6 +22,7 @@ static void build(struct selector *s, const struct selector_server *servers)
     for (uint32_t i = 0; i < s->servers; i++) {
         for (uint32_t w = 0; w < (uint32_t)servers[i].weight; w++) slots->server[slots->n++] = i;
     }
+    assert(slots->n == n && n >= s->servers);
     s->own = slots;
 }
 
@@ -31,7 +34,7 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = slots->server[(uint32_t)choice->hash % slots->n];
 }
 
-/* nodeproxy: Java's remainder of a signed hash, plus the divisor where it is negative. */
+/* nodeproxy's: Java's remainder of the hash as a signed number; when that is negative, plus the divisor. */
 static void pick_signed(const struct selector *s, const void *key, size_t len,
                         struct selector_choice *choice)
 {

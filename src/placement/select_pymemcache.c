@@ -5,19 +5,21 @@
 #include "placement/hash_old.h"
 #include "placement/select.h"
 
-/* pymemcache's HashClient: rendezvous over MurmurHash3 (32 bits, seed 0) of "name-key"; the highest wins, and of two that
- * are equal the greater name. It hashes the key as text, not as the bytes that it sends: of each character the low 8 bits
- * of its code point, which for ASCII is the byte. The name is host:port, port 11211 too, or a socket's path. Weights do not
- * exist. Source: pymemcache 3.5.2 (client/rendezvous.py, client/murmur3.py), measured against it. (Keys given as bytes
- * objects hash as their repr there, b'...': moongate does not know what a key was, and takes it for text.) */
+/* pymemcache's HashClient. Source: pymemcache 3.5.2 (client/rendezvous.py, client/murmur3.py), measured against it.
+ *
+ * Rendezvous over MurmurHash3 (32 bits, seed 0) of "name-key": the highest wins, and of equal ones the greater name.
+ * pymemcache hashes the key as text, not as the bytes that it sends: of each character the low 8 bits of its code point,
+ * which for ASCII is the byte. The name is host:port, even for port 11211, or a socket's path. There are no weights. (A key
+ * that is a bytes object hashes as its repr there, b'...'. moongate cannot know the type of a key, and takes it for text.) */
 enum { KEY_ROOM = 1024 };
 
-/* Each name ends in the '-' before the key. */
+/* The names one after another, each with the '-' that goes before the key. */
 struct names {
-    uint32_t *end; /* of each server's name in text, which starts where the one before ends */
+    uint32_t *end; /* the end of each server's name in text; the next name starts there */
     char *text;
 };
 
+/* Names are copied: the servers need not outlive the call. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     assert(s->servers > 1);
@@ -39,6 +41,7 @@ static void build(struct selector *s, const struct selector_server *servers)
     s->own = names;
 }
 
+/* How many bytes from `at` on continue a character of UTF-8. */
 static size_t continued(const uint8_t *at, const uint8_t *end)
 {
     size_t n = 0;
@@ -46,7 +49,8 @@ static size_t continued(const uint8_t *at, const uint8_t *end)
     return n;
 }
 
-/* The low 8 bits of each character's code point: the last 2 and 6 bits of a sequence of UTF-8. What is none stays. */
+/* The low 8 bits of each character's code point: the last 2 and 6 bits of its UTF-8. Bytes that are not valid UTF-8 stay.
+ * Writes at most len bytes. */
 static size_t low_bytes(const uint8_t *key, size_t len, uint8_t *to)
 {
     const uint8_t *at = key, *end = key + len;
@@ -63,6 +67,7 @@ static size_t low_bytes(const uint8_t *key, size_t len, uint8_t *to)
     return (size_t)(out - to);
 }
 
+/* Like > of Python's strings: the first byte that differs decides, else the longer name is greater. */
 static bool is_greater_name(const struct names *names, uint32_t a, uint32_t b)
 {
     uint32_t a_at = a ? names->end[a - 1] : 0, b_at = b ? names->end[b - 1] : 0;
@@ -74,6 +79,7 @@ static bool is_greater_name(const struct names *names, uint32_t a, uint32_t b)
 static void pick(const struct selector *s, const void *key, size_t len,
                  struct selector_choice *choice)
 {
+    /* The key is converted once; each name is copied in front of it. */
     const struct names *names = s->own;
     uint8_t text[SELECT_TEXT_MAX + KEY_ROOM], *low = text + SELECT_TEXT_MAX;
     assert(len <= KEY_ROOM);

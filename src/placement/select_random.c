@@ -3,8 +3,10 @@
 
 #include "placement/select.h"
 
-/* Any server for any key, each as often as the others, as twemproxy's `random`. The numbers are Steele, Lea and Flood's
- * SplitMix64, started anew by each process for each pool, so that workers do not go round in step. */
+/* Any server for any key, each as often as the others, like twemproxy's `random`. The numbers are those of SplitMix64
+ * (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014). Each process seeds a generator for each
+ * pool, so that workers do not use servers in the same order. This is the one kind whose pick changes something: the
+ * generator in `own`. */
 static void build(struct selector *s, const struct selector_server *servers)
 {
     uint64_t *state = malloc(sizeof *state);

@@ -5,10 +5,12 @@
 #include "placement/hash_old.h"
 #include "placement/select.h"
 
-/* Highest random weight, as mcrouter's Rendezvous and, when some weight is not 1, WeightedRendezvous
- * (lib/RendezvousHashHelper.h, lib/WeightedRendezvousHashFunc.cpp): each server's hash and the key's, both MurmurHash64A, are
- * made one by CityHash's 128-to-64-bit step; that number, as a double, is the server's score. With weights it is
- * weight / -ln(u), u being its low 53 bits as a part of 1. The highest score wins, of equal ones the last. */
+/* Rendezvous, or highest random weight. Source: mcrouter's Rendezvous and, when some weight is not 1, WeightedRendezvous
+ * (lib/RendezvousHashHelper.h, lib/WeightedRendezvousHashFunc.cpp); select_mcrouter_test.c has mcrouter's numbers.
+ *
+ * The hash of the server's name and that of the key, both MurmurHash64A, are joined by CityHash's 128-to-64-bit step. That
+ * number, as a double, is the server's score. With weights the score is weight / -ln(u), where u is the number's low 53
+ * bits as a part of 1. The highest score wins; of equal ones the last. */
 enum { SERVER_SEED = 4193360111, UNIT_BITS = 53 };
 static const uint64_t key_seed = 2718281828;
 
@@ -34,6 +36,7 @@ static void build(struct selector *s, const struct selector_server *servers)
     s->own = c;
 }
 
+/* CityHash's Hash128to64. */
 static uint64_t join(uint64_t server, uint64_t key)
 {
     const uint64_t factor = 0x9ddfea08eb382d69;
@@ -42,13 +45,14 @@ static uint64_t join(uint64_t server, uint64_t key)
     return (x ^ x >> 47) * factor;
 }
 
-/* The number as a double, rounded once. The compiler's own conversion branches on the highest bit, which is mispredicted for one
- * server in two. */
+/* The number as a double, rounded once. The compiler's own conversion branches on the highest bit, and the processor
+ * mispredicts that branch for one server in two. */
 static double as_double(uint64_t x)
 {
     return (double)(uint32_t)(x >> 32) * 0x1p32 + (double)(uint32_t)x;
 }
 
+/* Every server is scored for every key, so this loop is what a pick costs. A score equal to the highest replaces it. */
 static void pick_even(const struct candidates *c, uint32_t servers, struct selector_choice *choice)
 {
     double highest = 0;
@@ -60,8 +64,8 @@ static void pick_even(const struct candidates *c, uint32_t servers, struct selec
     }
 }
 
-/* Since -ln(u) >= 1 - u, a score is at most weight / (1 - u): that spares most servers the logarithm. The bound is taken a little
- * wider than rounding could make it. */
+/* Since -ln(u) >= 1 - u, a score is at most weight / (1 - u). A server whose bound is below the highest score needs no
+ * logarithm, and most are. The factor makes the bound wider than rounding could. */
 static void pick_weighted(const struct candidates *c, uint32_t servers,
                           struct selector_choice *choice)
 {

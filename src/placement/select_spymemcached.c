@@ -1,11 +1,13 @@
 #include "placement/select.h"
 
-/* Ketama as spymemcached's KetamaNodeLocator has it: 40 digests of "name-k" a server, however many there are, where no
- * weights are given; ketama's count in float arithmetic where they are. That leaves 160 points where libmemcached's
- * rounding leaves 156. Of servers with the same point the last one keeps it. The name is host/ip:port, or ip:port for a
- * server known by its address. Source: spymemcached 2.12.3, measured against it. */
+/* Ketama of spymemcached's KetamaNodeLocator. Source: spymemcached 2.12.3, measured against it.
+ *
+ * Without weights a server has 40 digests of "name-k", however many servers there are: 160 points, where libmemcached's
+ * rounding may give 156. With weights the count is ketama's, in float arithmetic. When servers have the same point, the
+ * last one keeps it. The name is host/ip:port, or ip:port for a server that was given by its address. */
 enum { DIGESTS_A_SERVER = 40 };
 
+/* moongate cannot tell equal weights from none: the application that gives equal ones gets the ring without. */
 static bool all_weigh_alike(const struct selector_server *servers, uint32_t n)
 {
     for (uint32_t i = 1; i < n; i++) {
@@ -14,6 +16,7 @@ static bool all_weigh_alike(const struct selector_server *servers, uint32_t n)
     return true;
 }
 
+/* The ring takes the first of equal points, so all of them get the last one's server. */
 static void last_one_keeps_its_point(struct ring *ring)
 {
     for (uint32_t i = ring->points_n - 1; i > 0; i--) {

@@ -125,13 +125,13 @@ static void an_endpoint_that_fails_leaves_the_last_list(void **state)
     sees(s, "10.0.0.1:11211/1");
     e->config = "ERROR\r\n";
     e->other = "END\r\n";
-    sees_failure(s, "it is no configuration endpoint");
+    sees_failure(s, "it is not a configuration endpoint");
     e->config = "CONFIG cluster 0 7\r\n1\n\n";
     sees_failure(s, "it did not answer in time");
     e->config = config_of("CONFIG cluster", "nonsense");
     sees_failure(s, "node 1 of its configuration");
     e->config = config_of("CONFIG cluster", "");
-    sees_failure(s, "there is no server in the answer");
+    sees_failure(s, "there is no server in the list");
     assert_string_equal(s->text, "10.0.0.1:11211/1");
     e->config = config_of("CONFIG cluster", "|10.0.0.2|11211");
     sees(s, "10.0.0.2:11211/1");

@@ -44,6 +44,28 @@ static void a_file_is_read_at_once_and_followed(void **state)
     closes();
 }
 
+/* As when a script is checked: two of its pools name a file, which changes between the two. */
+static void without_a_loop_a_change_is_taken_at_once(void **state)
+{
+    static const struct discovery_settings slow = {.interval = 5, .timeout = 1, .debounce = 9};
+    const char *path = textf("%s/pool", program_folder()), *url = textf("file://%s", path);
+    struct resolver_settings settings = {
+        .dns = {.timeout = 0.1, .tries = 1}, .least = 1, .most = 9};
+    (void)state;
+    resolver_init(&resolver, NULL, &settings);
+    discoveries_init(&discoveries, NULL, &resolver);
+    puts_file(path, "a:1\n");
+    struct seen *first = listens(url);
+    puts_file(path, "a:1\nb:2\n");
+    struct seen *second = listens_with(url, &slow);
+    assert_string_equal(first->text, "a:1/1");
+    assert_string_equal(second->text, "a:1/1 b:2/1");
+    leaves(first);
+    leaves(second);
+    discoveries_release(&discoveries);
+    resolver_release(&resolver);
+}
+
 static void a_file_that_is_wrong_or_gone_leaves_the_last_list(void **state)
 {
     const char *path = textf("%s/pool", program_folder());
@@ -61,14 +83,14 @@ static void a_file_that_is_wrong_or_gone_leaves_the_last_list(void **state)
     unlink(path);
     sees_failure(s, "No such file or directory");
     puts_file(path, "");
-    sees_failure(s, "there is no server in the answer");
+    sees_failure(s, "there is no server in the list");
     assert_string_equal(s->text, "a:1/1 b:2/1 c:3/1 d:45/1");
     puts_file(path, "a:1\nb:2\nc:3\n");
     sees(s, "a:1/1 b:2/1 c:3/1");
     const char *said = capture_end();
     assert_non_null(
-        strstr(said, "failed: line 2: the port is not a number; the last 4 servers go on\n"));
-    assert_non_null(strstr(said, "answered again\n"));
+        strstr(said, "failed: line 2: the port is not a number; keeps the last 4 servers\n"));
+    assert_non_null(strstr(said, "recovered\n"));
     leaves(s);
     closes();
 }
@@ -169,7 +191,7 @@ static void a_shrink_of_more_than_half_is_refused_unless_it_is_allowed(void **st
     sees(s, "a:1/1 b:1/1");
     const char *said = capture_end();
     const char *refused = strstr(said, "refused: 4 servers would shrink to 1; discover_shrink = "
-                                       "true allows it; the last 4 go on\n");
+                                       "true allows it; keeps the last 4\n");
     assert_non_null(refused);
     assert_null(strstr(refused + 1, "refused:")); /* said once */
     leaves(s);
@@ -281,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play_on_loop(a_file_is_read_at_once_and_followed),
+        play_on_loop(without_a_loop_a_change_is_taken_at_once),
         play_on_loop(a_file_that_is_wrong_or_gone_leaves_the_last_list),
         play_on_loop(a_file_may_come_later),
         play_on_loop(without_a_loop_a_file_is_read_and_nothing_else_is_asked),

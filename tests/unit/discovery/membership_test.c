@@ -139,18 +139,18 @@ static void what_is_no_configuration_is_told_from_a_command_that_is_unknown(void
     (void)state;
     refuses_config("ERROR\r\n", CONFIG_UNKNOWN, "");
     refuses_config("CLIENT_ERROR bad command line format\r\n", CONFIG_UNKNOWN, "");
-    refuses_config("END\r\n", CONFIG_WRONG, "no configuration endpoint");
+    refuses_config("END\r\n", CONFIG_WRONG, "not a configuration endpoint");
     refuses_config("SERVER_ERROR out\001of it\r\n", CONFIG_WRONG,
                    "it answers: SERVER_ERROR out?of");
-    refuses_config("HTTP/1.1 400 Bad Request\r\n", CONFIG_WRONG, "no memcache");
-    refuses_config("H", CONFIG_WRONG, "no memcache");
+    refuses_config("HTTP/1.1 400 Bad Request\r\n", CONFIG_WRONG, "not memcache protocol");
+    refuses_config("H", CONFIG_WRONG, "not memcache protocol");
     refuses_config("CONFIG cluster 0 x\r\n", CONFIG_WRONG, "how long");
     refuses_config("CONFIG cluster 0 999999999\r\n", CONFIG_WRONG, "too long");
     refuses_config("CONFIG cluster 0 9999999999\r\n", CONFIG_WRONG, "how long");
     refuses_config("CONFIG cluster 0 4\r\n1\nab\r\nEND\r\n", CONFIG_OK, "");
     refuses_config("CONFIG cluster 0 4\r\n1\nabX\r\nEND\r\n", CONFIG_WRONG, "longer or shorter");
     refuses_config("CONFIG cluster 0 4\r\nx\nab\r\nEND\r\n", CONFIG_WRONG, "no version");
-    refuses_config("CONFIG cluster 0 6\r\n1\na\nb\n\r\nEND\r\n", CONFIG_WRONG, "more lines");
+    refuses_config("CONFIG cluster 0 6\r\n1\na\nb\n\r\nEND\r\n", CONFIG_WRONG, "more than two lines");
 }
 
 static void a_node_that_makes_no_sense_is_named(void **state)
@@ -256,7 +256,7 @@ static void a_list_that_cannot_be_a_pool_is_refused(void **state)
     struct discovered_list list = list_of("a:1:1 x\nb:1:1 x\n"), empty = {0}, many = {0};
     (void)state;
     assert_string_equal(discovered_settle(&list), "two servers are called x");
-    assert_string_equal(discovered_settle(&empty), "there is no server in the answer");
+    assert_string_equal(discovered_settle(&empty), "there is no server in the list");
     for (int port = 1; port <= DISCOVERED_MAX + 1; port++) {
         struct server_spec spec = {.addr = {.host = "a", .port = (uint16_t)port, .has_port = true}};
         discovered_add(&many, &spec);
@@ -334,7 +334,7 @@ static void urls_that_make_no_sense_are_refused_in_a_sentence(void **state)
         {"dns://a b", "space or control"},
         {"dns://::%a:1", "neither host:port nor"},
         {"dns+srv://a%b", "letters, digits"},
-        {"dns://unix:/a", "a host is wanted"},
+        {"dns://unix:/a", "a host is expected"},
         {"elasticache://a:x", "the port is not a number"},
         {"file://etc/pool", "takes an absolute path"},
         {"file://", "takes an absolute path"},

@@ -22,7 +22,7 @@ static void the_last_answer_stays_while_the_server_is_gone(void **state)
     const char *said = capture_end();
     const char *first = strstr(said, "name a.test: not resolved: ");
     assert_non_null(first);
-    const char *rest = strstr(first, "; the last answer (1 address) goes on\n");
+    const char *rest = strstr(first, "; keeps the last answer (1 address)\n");
     assert_non_null(rest);
     assert_null(strstr(rest, "not resolved"));
     assert_non_null(strstr(rest, "name a.test: resolved again: 127.0.0.7\n"));
