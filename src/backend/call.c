@@ -126,7 +126,6 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 
 void call_destroy(struct call *call)
 {
-    assert(call->used <= call->room);
     if (call->wire) {
         outq_release(call->wire);
         slab_return(call->wire, sizeof *call->wire);
