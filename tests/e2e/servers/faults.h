@@ -222,7 +222,7 @@ static const struct elsewhere {
     const char *file, *test;
 } elsewhere[] = {
     {2, "protocol/splitting", "requests_cut_at_every_byte_mean_the_same"},
-    {4, "service/limits", "a_get_may_be_long_but_not_without_end"},
+    {4, "service/lines", "a_get_may_be_long_but_not_without_end"},
     {6, "servers/anomaly", "impossible_lengths_close"},
     {10, "servers/pools", "a_server_that_reads_slowly_gets_every_byte"},
     {10, "protocol/memcached", "no_value_is_ever_wrong_though_servers_die_hang_and_return"},

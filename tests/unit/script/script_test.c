@@ -217,7 +217,7 @@ static const char *const broken[][3] = {
     {MG "local p = mg.pool { '127.0.0.1:1:0', '127.0.0.1:2' }\n",
      "script.lua:2:", "mg.pool has a server of weight 0"},
     {MG "local p = mg.pool { { '127.0.0.1:1', weight = 0 }, distribution = 'ch3' }\n",
-     "script.lua:2:", "leave it out"},
+     "script.lua:2:", "leave the server out"},
     {MG "local p = mg.pool { { '127.0.0.1:1', weight = -1 } }\n",
      "script.lua:2:", "option 'weight' takes a number from 0"},
     {MG "local p = mg.pool { '127.0.0.1:1:2', distribution = 'weighted_ch3' }\n",
