@@ -31,6 +31,8 @@ struct game {
     uint32_t anomalies; /* that servers have made */
     uint32_t shed;      /* clients that the worker closed because they do not read */
     bool lacks_meta;    /* some server knows no meta commands */
+    bool
+        closes; /* some server closes on what it does not know: it gets neither gat nor commands for all servers */
 };
 
 static struct game game;

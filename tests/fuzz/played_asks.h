@@ -17,6 +17,7 @@ struct wish {
     enum wish_kind kind;
     bool optional;  /* quiet: perhaps there is no answer */
     bool may_fail;  /* the route refuses it */
+    bool is_gat;    /* VALUES: a server that closes on it does not get it */
     bool cas;       /* VALUES: with a number behind */
     bool base64;    /* META: the key is written so */
     bool shows_key; /* META: the answer repeats it */
@@ -70,6 +71,7 @@ static void ask_get(struct player *c, uint8_t how)
     struct wish *w = wish_add(c, WISH_VALUES);
     char key[KEY_ROOM];
     w->cas = how & 1;
+    w->is_gat = how & 2;
     bytes_say(&c->out, "%s", names[how & 3]);
     for (unsigned n = 1 + (how >> 2) % KEYS_A_GET; n > 0; n--) {
         pick_key(c, w, take(&game.in), key);

@@ -103,6 +103,7 @@ static bool fits_values(const struct player *c, const struct wish *w, const uint
         at += piece;
         len -= piece;
     }
+    if (w->is_gat && game.closes && begins(at, len, "ERROR\r\n")) return true;
     return (len == strlen(ENDS) && begins(at, len, ENDS)) ||
            (is_error(at, len) && (game.faulty || w->may_fail));
 }
