@@ -218,7 +218,7 @@ static void a_get_that_fails_while_it_waits_leaves_nothing_in_the_stream(void **
     the_end(b);
 }
 
-/* The server does not know its request: sends it again, when the connection may be made anew for it. */
+/* The server does not know its request: sends it again, when the connection may be made again for it. */
 static void insist(void *owner, const struct call_news *news)
 {
     struct backend *b = owner;
