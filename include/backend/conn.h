@@ -27,7 +27,7 @@ enum conn_state {
  * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth. I1: calls end in the
  * order of the FIFO, which is the order in which their requests were written. I2: the response at hand is that of the first
  * call. Without a call that was written (depth == unwritten) no byte is due. I3: a connection whose bytes do not fit its calls
- * is closed, and no byte after that is used. I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one
+ * is closed, and no byte after that is used. line_open: the last call is a get whose line has no end yet. I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one
  * cut response at most. */
 struct conn {
     ev_io io;

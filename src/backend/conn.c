@@ -35,7 +35,8 @@ bool conn_sane(const struct conn *c)
     bool counted = (c->head == NULL) == (c->depth == 0) && (c->tail == NULL) == (c->depth == 0) &&
                    (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
                    c->unwritten <= c->depth;
-    return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0);
+    return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0) &&
+           (!c->line_open || c->tail);
 }
 
 /* ready is the statistics' number of connections in READY. Connections apart are not counted in it. */
@@ -160,7 +161,9 @@ void conn_wake(struct conn *c)
 /* The line of a held call has no end in c->out: it is not there yet. */
 void conn_end_line(struct conn *c)
 {
-    if (c->line_open && !c->held) outq_append(&c->out, "\r\n", 2);
+    bool is_in_stream = c->line_open && !c->held;
+    assert(!is_in_stream || c->state == CONN_READY); /* I10 */
+    if (is_in_stream) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
 }
 

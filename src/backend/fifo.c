@@ -73,7 +73,10 @@ static inline struct call *pop(struct conn *c)
     struct call *call = c->head;
     if (call == c->held) fifo_unhold(c);
     c->head = call->next;
-    if (!c->head) c->tail = NULL;
+    if (!c->head) {
+        c->tail = NULL;
+        c->line_open = false; /* of a get that was held back, and that failed */
+    }
     fetch_ahead(c->head);
     c->depth--;
     c->last_client = call->affinity;

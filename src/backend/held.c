@@ -23,7 +23,7 @@ struct outq *held_wire(struct call *call)
 /* The line of a get was left open for further keys, here and in the stream. */
 void held_write(struct conn *c, struct call *call)
 {
-    assert(call->wire && call != c->held);
+    assert(call->wire && call != c->held && c->state == CONN_READY); /* I10 */
     if (c->line_open) outq_append(&c->out, "\r\n", 2);
     c->line_open = false;
     outq_splice(&c->out, call->wire);

@@ -250,16 +250,32 @@ static void place(struct conn *c, struct call *call)
 }
 
 /* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave
- * the FIFO together, and each goes back to its end or elsewhere. */
+ * the FIFO together, and each goes back to its end or elsewhere. The owner of one that the server does not know may send another
+ * request, for which the connection is made again: then the rest is held back again. */
 static void release_all(struct conn *c)
 {
     assert(c->held == c->head);
     struct call *call = fifo_detach(c);
     while (call) {
         struct call *next = call->next;
-        place(c, call);
+        if (c->state == CONN_READY) {
+            place(c, call);
+        } else {
+            c->line_open =
+                false; /* of the request that the owner sent: it is not the last one any more */
+            fifo_push(c, call);
+        }
         call = next;
     }
+}
+
+/* What is held back again waits for the connection that was begun; where none could be, it fails as others do. */
+static void hold_on(struct conn *c)
+{
+    if (conn_refuses(c))
+        fifo_fail(c, c->reason);
+    else
+        conn_set_alarm(c, conn_next_alarm(c));
 }
 
 /* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client
@@ -296,7 +312,10 @@ static void release(struct conn *c)
         release_one(c);
     else
         release_all(c);
-    if (c->state != CONN_READY) return;
+    if (c->state != CONN_READY) {
+        hold_on(c);
+        return;
+    }
     if (conn_awaits(c)) c->progress = conn_now(c);
     conn_set_alarm(c, conn_next_alarm(c));
 }

@@ -1,6 +1,6 @@
 --- api_fuzz: a script that calls everything that scripts may call, in random order, with whatever it finds.
--- Played by tests/e2e/scripts/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is wrong
--- is a Lua error, caught here; whatever crashes is the test's business, and what is logged as WRONG.
+-- Played by tests/e2e/scripts/api_fuzz_test.c, which puts a seed and servers in place of SEED and SERVERS. Whatever is
+-- wrong is a Lua error, caught here; whatever crashes is the test's business, and what is logged as WRONG.
 local mg = require "moongate"
 
 local seed = SEED
@@ -106,8 +106,8 @@ local function good_request()
         pick { 0, 1, 30 })
 end
 
--- Everything that objects have in lua/moongate/_meta*.lua; the test asks whether each was called and each field read, of
--- live objects, of finished ones, and with another object in their place.
+-- Everything that objects have in lua/moongate/_meta*.lua; the test asks whether each was called and each field read,
+-- of live objects, of finished ones, and with another object in their place.
 local members = {
     Request = {
         methods = { "has_prefix", "has_suffix", "key_part", "hash", "in_share", "has_flag", "flag", "set_flag",

@@ -1,6 +1,6 @@
 --- test_api_fuzz: a test that calls everything that tests may call, in random order, with whatever it finds.
--- Played by tests/e2e/scripts/api_fuzz_test.c, with --unsafe-lua: it reads the types for editors, to know all there is, and its
--- seed. Whatever is wrong is a Lua error, caught here; whatever crashes is the test's business.
+-- Played by tests/e2e/scripts/api_fuzz_test.c, with --unsafe-lua: it reads the types for editors, to know all there is,
+-- and its seed. Whatever is wrong is a Lua error, caught here; whatever crashes is the test's business.
 local t = require "moongate.test"
 
 local seed = tonumber(os.getenv "API_FUZZ_SEED" or 1)

@@ -8,6 +8,7 @@
 #include "backend/conn.h"
 #include <cmocka.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -106,13 +107,18 @@ static void the_end(struct backend *b)
     close(w.server);
 }
 
-static enum backend_status ask(struct backend *b, struct request r)
+static enum backend_status ask_within(struct backend *b, struct request r, double seconds)
 {
     const char *reason;
-    struct backend_call how = {.deadline = w.set.now + 0.05, .done = hear, .owner = &w};
+    struct backend_call how = {.deadline = w.set.now + seconds, .done = hear, .owner = &w};
     r.key_at = (uintptr_t) "k";
     r.key_len = 1;
     return backend_send(b, &r, &how, &reason);
+}
+
+static enum backend_status ask(struct backend *b, struct request r)
+{
+    return ask_within(b, r, 0.05);
 }
 
 static const struct request meta_set = {
@@ -177,11 +183,89 @@ static void a_failure_keeps_its_text_while_its_owner_sends_another_call(void **s
     the_end(b);
 }
 
+/* Its call apart failed with the connection: sends a get, which goes the same way as the call behind it, and fails with that. */
+static void read_back(void *owner, const struct call_news *news)
+{
+    w.failures += news->event == CALL_FAILED;
+    ask(owner, (struct request){.command_id = COMMAND_GET});
+}
+
+/* The line of a get was left open for further keys; when the get fails, nothing of it is left for the next connection. */
+static void a_get_that_fails_while_it_waits_leaves_nothing_in_the_stream(void **state)
+{
+    struct backend *b = backend_of("VERSION UNKNOWN\r\n");
+    const char *reason;
+    struct request r = meta_set;
+    r.key_at = (uintptr_t) "k";
+    r.key_len = 1;
+    struct backend_call first = {.deadline = w.set.now + 9, .done = read_back, .owner = b};
+    int usual = w.server;
+    w.sockets = 2;
+    assert_int_equal(backend_send(b, &r, &first, &reason), BACKEND_OK);
+    assert_int_equal(ask_within(b, meta_set, 9), BACKEND_OK);
+    passes(0);
+    close(w.server); /* before it has said what it is */
+    for (int i = 0; i < 1000 && w.failures < 3; i++) passes(0);
+    assert_int_equal(w.failures, 3);
+    server_sees("version\r\n");
+    server_says("VERSION UNKNOWN\r\n");
+    server_sees("mn\r\n");
+    server_says("MN\r\n");
+    passes(0);
+    assert_int_equal(ask_within(b, meta_set, 9), BACKEND_OK);
+    server_sees("ms k 1\r\nx\r\n");
+    close(usual);
+    the_end(b);
+}
+
+/* The server does not know its request: sends it again, when the connection may be made again for it. */
+static void insist(void *owner, const struct call_news *news)
+{
+    struct backend *b = owner;
+    w.failures += news->event == CALL_FAILED;
+    b->shuns_noop_until = 0;
+    assert_int_equal(ask(b, (struct request){.command_id = COMMAND_META_GET}), BACKEND_OK);
+}
+
+/* Requests that waited for a connection are let go, and the owner of the first makes it connect again: the others wait again, and
+ * nothing of them is written before the server is known. */
+static void calls_that_wait_stay_when_an_owner_makes_the_connection_again(void **state)
+{
+    struct backend *b = backend_of("VERSION 1.6.18\r\n");
+    const char *reason;
+    struct request r = {.command_id = COMMAND_META_GET, .key_at = (uintptr_t) "k", .key_len = 1};
+    struct backend_call first = {.deadline = w.set.now + 9, .done = insist, .owner = b};
+    w.sockets = 2;
+    b->shuns_noop_until = INFINITY;
+    close(w.server);
+    for (int i = 0; i < 1000 && b->conns[0]->state == CONN_READY; i++) passes(0);
+    server_sees("version\r\n");
+    assert_int_equal(backend_send(b, &r, &first, &reason), BACKEND_OK);
+    assert_int_equal(ask_within(b, (struct request){.command_id = COMMAND_GET}, 9), BACKEND_OK);
+    server_says("VERSION 1.6.18\r\n");
+    int before = w.server;
+    for (int i = 0; i < 1000 && w.server == before; i++) passes(0);
+    close(before);
+    server_sees("version\r\n");
+    server_says("VERSION 1.6.18\r\n");
+    server_sees("mn\r\n");
+    server_says("MN\r\n");
+    server_sees("mg k\r\nget k\r\n");
+    server_says("EN\r\nEND\r\n");
+    passes(0);
+    assert_int_equal(w.answers, 2);
+    assert_int_equal(w.failures, 0);
+    assert_int_equal(backends_in_flight(&w.set), 0);
+    the_end(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_apart_for_which_there_is_no_socket_fails),
         cmocka_unit_test(a_connection_that_cannot_start_again_refuses),
+        cmocka_unit_test(a_get_that_fails_while_it_waits_leaves_nothing_in_the_stream),
+        cmocka_unit_test(calls_that_wait_stay_when_an_owner_makes_the_connection_again),
         cmocka_unit_test(a_failure_keeps_its_text_while_its_owner_sends_another_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

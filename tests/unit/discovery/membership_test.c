@@ -150,7 +150,8 @@ static void what_is_no_configuration_is_told_from_a_command_that_is_unknown(void
     refuses_config("CONFIG cluster 0 4\r\n1\nab\r\nEND\r\n", CONFIG_OK, "");
     refuses_config("CONFIG cluster 0 4\r\n1\nabX\r\nEND\r\n", CONFIG_WRONG, "longer or shorter");
     refuses_config("CONFIG cluster 0 4\r\nx\nab\r\nEND\r\n", CONFIG_WRONG, "no version");
-    refuses_config("CONFIG cluster 0 6\r\n1\na\nb\n\r\nEND\r\n", CONFIG_WRONG, "more than two lines");
+    refuses_config("CONFIG cluster 0 6\r\n1\na\nb\n\r\nEND\r\n", CONFIG_WRONG,
+                   "more than two lines");
 }
 
 static void a_node_that_makes_no_sense_is_named(void **state)
