@@ -1,4 +1,4 @@
-/* log: one line per event on stderr (or syslog once daemonized), as text or JSON.
+/* log: one line per event on stderr (or syslog once daemonized, or a file), as text or JSON.
  *
  * Owns nothing but its settings, which are process-wide: set them before the first worker is forked. A line is written with one
  * write(2), so lines of several processes never mix. A daemon does not wait when there is no room for a line: the line is lost,
@@ -36,6 +36,14 @@ void log_to_stderr(bool waits);
 /* From now on lines go to the syslog daemon that listens on the socket `path`, not to standard error. */
 #define LOG_SYSLOG "/dev/log"
 void log_to_syslog(const char *path);
+
+/* From now on lines go to the file at path, which fd is open on for appending. Takes over fd; the path must stay. Processes that are
+ * forked later write to the same file. False, with errno: nothing has changed. */
+bool log_to_file(const char *path, int fd) __attribute__((warn_unused_result));
+
+/* Opens the log file again, after it was renamed; the other processes follow with their next line, or when they next call
+ * log_catch_up. When that fails, a line in the old file says so, and lines go there as before. Without a log file nothing happens. */
+void log_reopen(void);
 
 /* Logs how many lines were lost, if there is room for it. Call it from time to time. */
 void log_catch_up(void);

@@ -1,4 +1,4 @@
-/* background: what a daemon needs once, at its start: to run in the background, a pid file, another user.
+/* background: what a daemon needs once, at its start: to run in the background, and a pid file.
  *
  * Called by main alone, in the order of main.c. Owns the pipe to the parent that waits; the pid file belongs to the process whose
  * id it holds. A function that fails prints one line on stderr, `moongate: what: what to do`, and returns false.
@@ -13,9 +13,9 @@
  * relative paths keep their meaning. */
 bool background_enter(void) __attribute__((warn_unused_result));
 
-/* After background_enter: ends the parent, and leaves the terminal. From here on the log goes to syslog, and the descriptors 0, 1
- * and 2 are /dev/null. */
-bool background_detach(void) __attribute__((warn_unused_result));
+/* After background_enter: ends the parent, and leaves the terminal. From here on the log goes to syslog, if to_syslog says so, and the
+ * descriptors 0, 1 and 2 are /dev/null. */
+bool background_detach(bool to_syslog) __attribute__((warn_unused_result));
 
 /* Writes this process's id to the file at path, not through a link. When root writes it, it belongs to `user` (NULL: to root). */
 bool pid_file_write(const char *path, const char *user) __attribute__((warn_unused_result));
@@ -26,11 +26,5 @@ void pid_file_check(const char *path);
 /* Removes the file if it holds this process's id: a successor may have written its own. One that cannot be removed is emptied, so
  * that it names no process. */
 void pid_file_remove(const char *path);
-
-/* Before the listeners are bound, whose files may go to that user: false after a complaint. */
-bool user_is_known(const char *name) __attribute__((warn_unused_result));
-
-/* Becomes that user, with its groups. Only root can become another user. */
-bool user_switch(const char *name) __attribute__((warn_unused_result));
 
 #endif

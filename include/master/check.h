@@ -43,9 +43,10 @@ const char *check_end(struct check *k, int status);
 /* Drops a running check: the child is killed, without a message. Fine when none runs. */
 void check_cancel(struct check *k);
 
-/* All of it at once, blocking CHECK_SECONDS at most. What is wrong is on stderr. Returns an exit
- * code. */
-int check_run(const struct options *o, bool quiet) __attribute__((warn_unused_result));
+/* All of it at once, blocking CHECK_SECONDS at most; leave (or NULL) and its argument as above. What is wrong is on stderr. Returns an
+ * exit code. */
+int check_run(const struct options *o, bool quiet, check_leave *leave, void *arg)
+    __attribute__((warn_unused_result));
 
 /* How messages name what is loaded: the script's path or `(built-in)`. */
 const char *check_script_name(const struct options *o);

@@ -24,11 +24,21 @@ enum reload_state {
     RELOAD_SWITCHING, /* all had it, and are told to use it */
 };
 
+enum reload_news {
+    RELOAD_BEGINS,
+    RELOAD_DONE,    /* every worker uses the new script */
+    RELOAD_REFUSED, /* every worker uses the old one */
+};
+
+/* Tells the owner. A reload that is cancelled ends without news. */
+typedef void reload_tell(void *arg, enum reload_news news);
+
 struct reload {
     struct crew *crew;
     const struct options *options;
-    check_leave *leave; /* and its argument: in the check child, lets go of what is the master's */
-    void *arg;
+    check_leave *leave; /* in the check child, lets go of what is the master's */
+    reload_tell *tell;
+    void *arg; /* of both */
     enum reload_state state;
     bool again; /* another SIGHUP has come meanwhile */
     struct check check;
@@ -43,7 +53,7 @@ struct reload {
 
 /* Returns false when out of memory. */
 bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
-                 void *arg) __attribute__((warn_unused_result));
+                 reload_tell *tell, void *arg) __attribute__((warn_unused_result));
 
 /* SIGHUP. */
 void reload_request(struct reload *r);

@@ -1,21 +1,24 @@
 /* listener: the sockets that clients connect to. main creates and destroys them; the master (or the single process) accepts from
  * them.
  *
- * Bound once at start from --bind and --port; workers never touch them. The process that made a unix socket's file removes it.
+ * Bound once at start from --bind and --port, or passed by the service manager; workers never touch them. The process that made a unix socket's file removes it.
  * The file belongs to the owner that --bind names, or to --user.
  */
 #ifndef MOONGATE_NET_LISTENER_H
 #define MOONGATE_NET_LISTENER_H
 
 #include "net/addr.h"
+#include "net/passed.h"
 #include "net/socket_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct listener {
-    int fd;                  /* non-blocking, close-on-exec, listening; -1 once closed */
-    struct addr addr;        /* as bound: port 0 is resolved to the real one */
-    uint32_t number;         /* of its item of --bind, 0.. */
+    int fd;           /* non-blocking, close-on-exec, listening; -1 once closed */
+    struct addr addr; /* as bound: port 0 is resolved to the real one */
+    uint32_t
+        number; /* of its item of --bind, 0..; extra passed sockets have the numbers behind them */
+    bool is_passed;          /* the service manager's: it also owns the file */
     struct socket_file file; /* of a unix socket; else all zero */
 };
 
@@ -28,11 +31,13 @@ struct listeners {
 struct listeners_wanted {
     const char *const *bind; /* bind_n of them, see bind.h */
     size_t bind_n;
-    uint16_t port;    /* for items without a port */
-    const char *user; /* owner of unix sockets' files for items without owner=; or NULL */
+    uint16_t port;         /* for items without a port */
+    const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
+    struct passed *passed; /* sockets from the service manager; or NULL */
 };
 
-/* Binds and listens on all items, and logs `listening on ADDRESS` (and its label) for each. On failure it prints one line on
+/* Binds and listens on all items, but takes the passed socket where one has the address of an item; then it takes those that are left,
+ * in their order, and sets their is_extra. It logs `listening on ADDRESS` (with its label, and whether it was passed) for each. On failure it prints one line on
  * stderr (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
 struct listeners *listeners_create(const struct listeners_wanted *wanted);
 

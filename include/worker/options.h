@@ -36,6 +36,8 @@
       "switch to this user once the listeners are bound; sockets and the pid file belong to it")   \
     X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
+    X(log_file, STRING, 0, "log-file", "PATH", "",                                                 \
+      "append the log to this file; SIGUSR1 opens it again, after a rotation")                     \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, beyond one value (64k..4g)")                  \
@@ -103,7 +105,8 @@ struct options {
     const char *pid_file;
     const char *user;
     int verbose;
-    int log_format; /* enum log_format, in the order of its words */
+    int log_format;       /* enum log_format, in the order of its words */
+    const char *log_file; /* NULL: stderr or syslog */
     uint64_t max_value;
     uint64_t client_buffer;
     uint64_t input_buffer;
@@ -142,6 +145,12 @@ void options_set(struct options *o, uint32_t at, double value);
 
 /* Sets max_value as --max-value does: scripts cannot change it. For tools, whose own --max-value it is. */
 void options_fix_max_value(struct options *o, uint64_t value);
+
+/* True when the command line has --bind. */
+bool options_have_bind(const struct options *o);
+
+/* Appends an item to those of --bind. The text is copied. */
+void options_add_bind(struct options *o, const char *item);
 
 /* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks
  * its own range. */

@@ -208,11 +208,20 @@ static bool line_write(struct line *line, enum log_level level)
     return log_sink_write(head, line->bytes, line->len);
 }
 
+/* The master has opened the log file again. */
+static void follow(void)
+{
+    if (!log_sink_follow())
+        log_warn("log file %s: not opened again by this process: %s: it goes on in the old file",
+                 log_sink_path(), strerror(errno));
+}
+
 /* The number of lost lines is kept until its own line went out. */
 void log_catch_up(void)
 {
     struct line line;
     char message[80];
+    follow();
     if (settings.lost == 0) return;
     snprintf(message, sizeof message, "log: %llu lines lost: there was no room for them",
              (unsigned long long)settings.lost);
@@ -280,6 +289,24 @@ void log_to_syslog(const char *path)
 {
     log_sink_syslog(path);
     settings.to_syslog = true;
+}
+
+bool log_to_file(const char *path, int fd)
+{
+    if (!log_sink_file(path, fd)) return false;
+    settings.to_syslog = false;
+    return true;
+}
+
+void log_reopen(void)
+{
+    const char *path = log_sink_path();
+    if (!path) return;
+    if (log_sink_reopen())
+        log_info("log file %s: opened again", path);
+    else
+        log_error("log file %s: not opened again: %s: the old file is written to as before", path,
+                  strerror(errno));
 }
 
 /* After each fork, so that a line says which process wrote it. */

@@ -13,8 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,6 +29,7 @@ enum sink_kind {
     SINK_POLLED,   /* standard error, not opened a second time; poll(2) before each line */
     SINK_SOCKET,   /* standard error is a socket */
     SINK_SYSLOG,   /* the socket of a syslog daemon; fd -1: not connected */
+    SINK_FILE,     /* the log file; a write never waits */
 };
 
 static struct {
@@ -36,6 +39,15 @@ static struct {
     bool is_torn;   /* the last line was written in part */
     struct sockaddr_un syslog;
 } sink = {.fd = STDERR_FILENO};
+
+/* The log file. The master and its workers write to one file, and each has its own descriptor once the file was opened again. The count of
+ * reopenings is in memory that they share: a process that sees another count than its own opens the file, too. So no signal can
+ * come too early for a process that has just been forked, and a worker that is stopped writes its next line to the right file. */
+static struct {
+    const char *path;     /* the caller's */
+    uint32_t *reopenings; /* shared; NULL: there has been no log file */
+    uint32_t seen;        /* what *reopenings was when this process opened the file */
+} file;
 
 /* The one place that changes the kind. Closes what was opened here, never standard error itself. */
 static void sink_become(enum sink_kind kind, int fd)
@@ -68,6 +80,53 @@ void log_sink_open(void)
         }
     }
     sink_become(SINK_POLLED, STDERR_FILENO);
+}
+
+/* --- file ------------------------------------------------------------------------------------- */
+
+/* O_APPEND: lines of several processes follow each other. O_NONBLOCK is for a FIFO, whose reader may be slow. */
+static int file_open(void)
+{
+    return open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+}
+
+bool log_sink_file(const char *path, int fd)
+{
+    void *shared = mmap(NULL, sizeof *file.reopenings, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) return false;
+    if (file.reopenings) munmap(file.reopenings, sizeof *file.reopenings);
+    file.path = path;
+    file.reopenings = shared;
+    file.seen = 0;
+    sink_become(SINK_FILE, fd);
+    return true;
+}
+
+const char *log_sink_path(void)
+{
+    return sink.kind == SINK_FILE ? file.path : NULL;
+}
+
+bool log_sink_reopen(void)
+{
+    assert(sink.kind == SINK_FILE);
+    int fd = file_open();
+    if (fd < 0) return false;
+    sink_become(SINK_FILE, fd);
+    file.seen = __atomic_add_fetch(file.reopenings, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+bool log_sink_follow(void)
+{
+    if (sink.kind != SINK_FILE) return true;
+    uint32_t count = __atomic_load_n(file.reopenings, __ATOMIC_RELAXED);
+    if (count == file.seen) return true;
+    file.seen = count; /* one try for each reopening, also when it fails */
+    int fd = file_open();
+    if (fd >= 0) sink_become(SINK_FILE, fd);
+    return fd >= 0;
 }
 
 /* --- syslog ----------------------------------------------------------------------------------- */

@@ -10,8 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "main/user.h"
 #include "net/socket_file.h"
 
 /* --- background ------------------------------------------------------------------------------- */
@@ -69,7 +68,7 @@ bool background_enter(void)
 }
 
 /* The log changes its target first, so that the warnings below have a place to go to. */
-bool background_detach(void)
+bool background_detach(bool to_syslog)
 {
     assert(background_pipe >= 0);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -77,7 +76,7 @@ bool background_detach(void)
         fprintf(stderr, "moongate: /dev/null: %s: make it, or try without -d\n", strerror(errno));
         return false;
     }
-    log_to_syslog(LOG_SYSLOG);
+    if (to_syslog) log_to_syslog(LOG_SYSLOG);
     fflush(NULL);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (dup2(null, fd) < 0)
@@ -101,13 +100,6 @@ static bool pid_file_fail(const char *path, int fd)
             strerror(errno));
     if (fd >= 0) close(fd);
     return false;
-}
-
-/* Only root can give a file away. user_is_known has already complained about an unknown user. */
-static bool give_to_user(int fd, const char *name)
-{
-    const struct passwd *user = name && geteuid() == 0 ? getpwnam(name) : NULL;
-    return !user || fchown(fd, user->pw_uid, user->pw_gid) == 0;
 }
 
 /* The short name of a process, from the kernel. False: there is no such process. */
@@ -150,7 +142,7 @@ bool pid_file_write(const char *path, const char *user)
     if (fd < 0) return pid_file_fail(path, -1);
     errno = ENOSPC; /* the reason of a short write, which sets no errno */
     if (write(fd, text, (size_t)len) != len) return pid_file_fail(path, fd);
-    if (!give_to_user(fd, user)) return pid_file_fail(path, fd);
+    if (!user_gets(user, fd)) return pid_file_fail(path, fd);
     close(fd);
     return true;
 }
@@ -176,41 +168,4 @@ void pid_file_remove(const char *path)
     bool is_empty = truncate(path, 0) == 0;
     log_warn("pid file %s: %s: %s", path, is_empty ? "emptied, not removed" : "not removed",
              strerror(error));
-}
-
-/* --- user ------------------------------------------------------------------------------------- */
-
-static const struct passwd *find_user(const char *name)
-{
-    errno = 0;
-    const struct passwd *user = getpwnam(name);
-    if (!user)
-        fprintf(stderr, "moongate: user %s: %s: choose another with -u\n", name,
-                errno ? strerror(errno) : "not known on this system");
-    return user;
-}
-
-bool user_is_known(const char *name)
-{
-    return find_user(name) != NULL;
-}
-
-/* Groups first, then the group, then the user: after setuid the process may no longer change the other two. */
-bool user_switch(const char *name)
-{
-    const struct passwd *user = find_user(name);
-    if (!user) return false;
-    if (geteuid() == user->pw_uid && getuid() == user->pw_uid) return true;
-    if (geteuid() != 0) {
-        fprintf(stderr, "moongate: user %s: only root may switch: start as root or leave out -u\n",
-                name);
-        return false;
-    }
-    if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
-        setuid(user->pw_uid) != 0) {
-        fprintf(stderr, "moongate: user %s: %s: leave out -u\n", name, strerror(errno));
-        return false;
-    }
-    assert(getuid() == user->pw_uid && geteuid() == user->pw_uid && getegid() == user->pw_gid);
-    return true;
 }

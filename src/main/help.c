@@ -14,11 +14,13 @@ void help_print(FILE *out)
     commands_print(out);
     fputs("\n", out);
     option_table_print(&options_table, out);
-    fputs("\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
-          "flight and\n"
-          "exit, and a second one exits at once; QUIT is TERM without a time limit.\n"
-          "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
-          out);
+    fputs(
+        "\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
+        "flight and\n"
+        "exit, and a second one exits at once; QUIT is TERM without a time limit; USR1 opens the\n"
+        "log file again.\n"
+        "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
+        out);
 }
 
 /* `help COMMAND` is `COMMAND --help`: only the command knows its options. */

@@ -8,12 +8,14 @@
  *  2. The command line is read whole. A typing error must not cost a running service anything, so nothing has been touched yet.
  *  3. The script's file is copied into memory. The check and all workers, also those that start later, load this copy: a file
  *     that changes in between cannot give two workers two scripts.
- *  4. The user of --user is looked up, since the files of unix sockets may go to that user.
+ *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
+ *     started, so this comes before any fork. The user of --user is looked up, since the files of unix sockets and the log file may go to
+ *     that user. The log file is opened, so that no line goes elsewhere.
  *  5. A child loads the script on trial (master/check.h). This comes before the listeners: a client that connects finds a service
  *     whose script is known to load, and a script that does not load takes no port. It is a child because the master runs no
- *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child has the
- *     rights of the user who started moongate.
- *  6. The listeners are bound, while the process may still be root, as ports below 1024 and many folders of sockets require it.
+ *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child is the
+ *     user of --user: what that user may not read is missed now, and not at the first reload.
+ *  6. The listeners are bound, or taken from what was passed, while the process may still be root, as ports below 1024 and many folders of sockets require it.
  *  7. With --daemonize the process forks. The parent stays on the terminal and passes on how the child fares, so that all
  *     complaints up to step 10 are seen where the command was typed, and the shell gets the exit code.
  *  8. The pid file is written: after the fork, because only the child knows the id that goes into it; before the user changes,
@@ -21,7 +23,8 @@
  *  9. The process becomes the user of --user. From here on it can no longer become root. No worker exists before, so neither a
  *     script that serves nor a client ever meets a process with root's rights. Now it can be seen, and is logged, which files it
  *     cannot remove at the end.
- * 10. With --daemonize the terminal is given up: the log goes to syslog, and the parent exits with 0.
+ * 10. With --daemonize the terminal is given up: the log goes to syslog unless it has a file, and the parent exits
+ *     with 0.
  * 11. The master runs (or, with --single-process, the one worker), until it has drained or a signal cuts that short.
  *
  * It goes down in the opposite order: workers, pid file, listeners (when a drain has not closed them already) and the files of
@@ -39,9 +42,13 @@
 #include "main/command_line.h"
 #include "main/commands.h"
 #include "main/help.h"
+#include "main/log_file.h"
+#include "main/user.h"
 #include "master/check.h"
 #include "master/master.h"
 #include "net/listener.h"
+#include "net/notify.h"
+#include "net/passed.h"
 #include "script/modules.h"
 #include "worker/options.h"
 #include "worker/source.h"
@@ -86,43 +93,89 @@ static int run_single(const struct options *o, struct listeners *listeners)
 }
 
 /* Steps 9 to 11. What goes wrong up to background_detach is seen on the terminal, and what comes after it in the log. */
-static int serve_prepared(const struct options *o, struct listeners *listeners)
+static int serve_prepared(const struct options *o, struct listeners *listeners,
+                          struct notify *notify)
 {
     if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
     listeners_check_files(listeners);
     if (o->pid_file) pid_file_check(o->pid_file);
-    if (o->daemonize && !background_detach()) return EXIT_SYSTEM;
-    return o->single_process ? run_single(o, listeners) : master_run(o, listeners);
+    if (o->daemonize && !background_detach(!o->log_file)) return EXIT_SYSTEM;
+    return o->single_process ? run_single(o, listeners) : master_run(o, listeners, notify);
 }
 
 /* Steps 7 and 8, and the end of the pid file. */
-static int serve_bound(const struct options *o, struct listeners *listeners)
+static int serve_bound(const struct options *o, struct listeners *listeners, struct notify *notify)
 {
     if (o->daemonize && !background_enter()) return EXIT_SYSTEM;
     if (o->pid_file && !pid_file_write(o->pid_file, o->user)) return EXIT_SYSTEM;
-    int code = serve_prepared(o, listeners);
+    int code = serve_prepared(o, listeners, notify);
     if (o->pid_file) pid_file_remove(o->pid_file);
     return code;
 }
 
-/* Steps 4 to 6, and the end of the listeners. */
-static int serve(const struct options *o)
+/* A check_leave. A user that is not root may not switch: step 9 says so. */
+static void become_user(void *arg)
 {
+    const struct options *o = arg;
+    if (o->user && geteuid() == 0 && !user_switch(o->user)) _exit(EXIT_SYSTEM);
+}
+
+/* Step 5, and what -t does. */
+static int check(struct options *o, bool quiet)
+{
+    if (o->user && o->script && !user_may_read(o->user, o->script)) return EXIT_SCRIPT;
+    return check_run(o, quiet, become_user, o);
+}
+
+/* The names of extra passed sockets: scripts know them as if -b had named them. */
+static void add_names(struct options *o, const struct passed *passed)
+{
+    char text[PASSED_TEXT_MAX];
+    for (size_t i = 0; i < passed->n; i++)
+        if (passed->items[i].is_extra) options_add_bind(o, passed_print(&passed->items[i], text));
+}
+
+/* Step 6, and the end of the listeners. The default of --bind does not stand beside passed sockets. */
+static int serve_checked(struct options *o, struct passed *passed, struct notify *notify)
+{
+    if (passed->n > 0 && !options_have_bind(o)) option_list_release(&o->bind);
+    struct listeners_wanted wanted = {.bind = o->bind.items,
+                                      .bind_n = o->bind.n,
+                                      .port = o->port,
+                                      .user = o->user,
+                                      .passed = passed};
+    struct listeners *listeners = listeners_create(&wanted);
+    if (!listeners) return EXIT_BIND;
+    add_names(o, passed);
+    int code = serve_bound(o, listeners, notify);
+    listeners_destroy(listeners, true);
+    return code;
+}
+
+/* Steps 4 and 5. */
+static int serve_passed(struct options *o, struct passed *passed, struct notify *notify)
+{
+    if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
+    if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
+    int code = check(o, true);
+    return code == EXIT_OK ? serve_checked(o, passed, notify) : code;
+}
+
+/* Step 4 begins here: what was passed is let go of when all is over. */
+static int serve(struct options *o)
+{
+    struct passed passed;
+    struct notify notify;
     assert(o->script_fd >= 0 ||
            o->servers.n > 0); /* as command_line_read and read_script promise */
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
     process_raise_files();
-    if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
-    int code = check_run(o, true);
-    if (code != EXIT_OK) return code;
-    struct listeners_wanted wanted = {
-        .bind = o->bind.items, .bind_n = o->bind.n, .port = o->port, .user = o->user};
-    struct listeners *listeners = listeners_create(&wanted);
-    if (!listeners) return EXIT_BIND;
-    code = serve_bound(o, listeners);
-    listeners_destroy(listeners, true);
+    notify_take(&notify);
+    int code = passed_take(&passed) ? serve_passed(o, &passed, &notify) : EXIT_BIND;
+    passed_release(&passed);
+    notify_release(&notify);
     return code;
 }
 
@@ -155,7 +208,7 @@ static int run(struct options *o)
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
-    if (code == EXIT_OK) code = o->check ? check_run(o, false) : serve(o);
+    if (code == EXIT_OK) code = o->check ? check(o, false) : serve(o);
     if (o->script_fd >= 0) close(o->script_fd);
     return code;
 }

@@ -169,12 +169,12 @@ static void check_wait(struct check *k)
     }
 }
 
-int check_run(const struct options *o, bool quiet)
+int check_run(const struct options *o, bool quiet, check_leave *leave, void *arg)
 {
     struct check k;
     int status = W_EXITCODE(EXIT_SYSTEM, 0);
 
-    if (!check_start(&k, o, quiet, NULL, NULL)) {
+    if (!check_start(&k, o, quiet, leave, arg)) {
         fprintf(stderr, "moongate: script check: %s: try again when the machine has room\n",
                 strerror(errno));
         return EXIT_SYSTEM;

@@ -31,6 +31,7 @@
 #include "base/process.h"
 #include "master/crew.h"
 #include "master/reload.h"
+#include "master/service.h"
 #include "net/doors.h"
 #include <assert.h>
 #include <errno.h>
@@ -44,7 +45,6 @@
 #include <unistd.h>
 
 static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
-static const double CATCH_UP_EVERY = 1;
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
 
 enum master_state {
@@ -58,7 +58,8 @@ enum master_state {
     X(SIGTERM)                                                                                     \
     X(SIGINT)                                                                                      \
     X(SIGQUIT)                                                                                     \
-    X(SIGHUP)
+    X(SIGHUP)                                                                                      \
+    X(SIGUSR1)
 
 enum {
 #define X(number) MASTER_##number,
@@ -86,6 +87,7 @@ struct master {
     struct board *board;
     struct crew *crew;
     struct reload reload;
+    struct service service;
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
     int exit_code;
@@ -95,8 +97,7 @@ struct master {
     uint32_t failed_starts; /* first workers that could not load the script */
     struct doors doors;
     ev_timer grace;
-    ev_timer limit;    /* of the drain, then of the killing */
-    ev_timer catch_up; /* on the log */
+    ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[SIGNALS];
     struct log_limit refusal_lines;
 };
@@ -169,6 +170,7 @@ static void master_set_limit(struct master *m, double seconds)
 static void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
+    if (m->state == MASTER_RUNNING) service_stops(&m->service);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
@@ -242,6 +244,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     case SIGQUIT:
         if (running) master_drain(m, name, -1);
         break;
+    case SIGUSR1: log_reopen(); break;
     default:
         if (running) {
             master_drain(m, name, m->wishes.drain_timeout);
@@ -250,11 +253,6 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
             master_stop(m, EXIT_OK);
         }
     }
-}
-
-static void master_on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
-{
-    log_catch_up();
 }
 
 /* --- workers ---------------------------------------------------------------------------------- */
@@ -282,6 +280,7 @@ static void master_open(struct master *m, bool in_time)
     if (m->opened || (in_time && master_first_starts(m) > 0)) return;
     m->opened = true;
     ev_timer_stop(m->loop, &m->grace);
+    service_is_ready(&m->service);
 }
 
 static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
@@ -344,7 +343,18 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: break;
     }
-    if (m->state == MASTER_RUNNING) master_watch(m);
+    if (m->state != MASTER_RUNNING) return;
+    service_look(&m->service);
+    master_watch(m);
+}
+
+static void master_on_reload(void *arg, enum reload_news news)
+{
+    struct master *m = arg;
+    if (news == RELOAD_BEGINS)
+        service_reloads(&m->service);
+    else
+        service_has_reloaded(&m->service, news == RELOAD_DONE);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -357,7 +367,7 @@ static void master_let_go(struct master *m)
     doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
-    ev_timer_stop(m->loop, &m->catch_up);
+    service_stop(&m->service);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -368,6 +378,7 @@ static void master_leave(void *arg)
     crew_leave(m->crew);
     reload_cancel(&m->reload, false);
     listeners_close(m->listeners, false);
+    notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
 }
 
@@ -380,13 +391,12 @@ static void master_init_watchers(struct master *m)
     }
     ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
-    ev_timer_init(&m->catch_up, master_on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
-    ev_timer_start(m->loop, &m->catch_up);
     m->grace.data = m->limit.data = m;
 }
 
 /* False: something could not be had; master_release frees what there is. */
-static bool master_init(struct master *m, const struct options *o, struct listeners *listeners)
+static bool master_init(struct master *m, const struct options *o, struct listeners *listeners,
+                        struct notify *notify)
 {
     *m = (struct master){.options = o,
                          .wishes = {.drain_timeout = o->drain_timeout,
@@ -400,7 +410,9 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;
+    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, master_on_reload, m))
+        return false;
+    service_init(&m->service, m->crew, notify);
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
     m->crew->arg = m;
@@ -420,11 +432,11 @@ static void master_release(struct master *m)
     if (m->loop) ev_loop_destroy(m->loop);
 }
 
-int master_run(const struct options *o, struct listeners *listeners)
+int master_run(const struct options *o, struct listeners *listeners, struct notify *notify)
 {
     struct master m;
     int code = EXIT_SYSTEM;
-    if (master_init(&m, o, listeners)) {
+    if (master_init(&m, o, listeners, notify)) {
         crew_start(m.crew);
         ev_run(m.loop, 0);
         code = m.exit_code;

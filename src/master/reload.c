@@ -41,6 +41,7 @@ static void reload_not_loaded(struct reload *r, const char *why)
 {
     log_error("script %s: not loaded: %s; generation %u goes on", check_script_name(r->options),
               why, r->crew->generation);
+    r->tell(r->arg, RELOAD_REFUSED);
 }
 
 /* The text that was on trial is not used. */
@@ -54,6 +55,7 @@ static void reload_start_check(struct reload *r)
 {
     assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0);
     r->again = false;
+    r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
     bool read = r->trial.script_fd >= 0 || !r->options->script;
@@ -164,6 +166,7 @@ static void reload_advance(struct reload *r)
     if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
     if (r->state == RELOAD_SWITCHING && reload_is_answered(r)) {
         log_info("reloaded: generation %u", r->generation);
+        r->tell(r->arg, RELOAD_DONE);
         reload_finish(r);
     }
 }
@@ -226,9 +229,10 @@ static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 /* --- for the master --------------------------------------------------------------------------- */
 
 bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
-                 void *arg)
+                 reload_tell *tell, void *arg)
 {
-    *r = (struct reload){.crew = crew, .options = o, .leave = leave, .arg = arg, .check.pipe = -1};
+    *r = (struct reload){
+        .crew = crew, .options = o, .leave = leave, .tell = tell, .arg = arg, .check.pipe = -1};
     r->script_fd = r->trial.script_fd = -1;
     r->generation = crew->generation;
     r->owes = calloc(crew->slots_n, sizeof *r->owes);

@@ -23,6 +23,7 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
 struct bound {
+    struct passed *passed;
     uint32_t number;
     bool has_port;   /* the item names its port; else the port is --port's */
     bool has_access; /* the item names an owner or a group; else the owner is --user's */
@@ -142,6 +143,14 @@ static void listener_learn_port(struct listener *l)
     if (getsockname(l->fd, &bound.sa.any, &bound.len) == 0) l->addr = bound;
 }
 
+/* The service manager listens already. */
+static void listener_adopt(struct listener *l, struct passed_socket *s, uint32_t number)
+{
+    assert(s->fd >= 0);
+    *l = (struct listener){.fd = s->fd, .addr = s->addr, .number = number, .is_passed = true};
+    s->fd = -1;
+}
+
 static struct refusal listener_open(struct listener *l, const struct addr *addr,
                                     const struct bound *from)
 {
@@ -182,22 +191,48 @@ static bool listeners_have(const struct listeners *l, const struct addr *addr)
     return false;
 }
 
+/* Room for one more, which is not counted yet. NULL: out of memory. */
+static struct listener *listeners_room(struct listeners *l)
+{
+    struct listener *items = realloc(l->items, (l->n + 1) * sizeof *items);
+    if (items) l->items = items;
+    return items ? &items[l->n] : NULL;
+}
+
 static bool listeners_add(struct listeners *l, const struct addr *addr, const struct bound *from,
                           struct refusal *r)
 {
-    struct listener *items = realloc(l->items, (l->n + 1) * sizeof *items);
-    if (!items) {
+    struct passed_socket *passed = from->passed ? passed_find(from->passed, addr) : NULL;
+    struct listener *item = listeners_room(l);
+    *r = (struct refusal){0};
+    if (!item)
         *r = (struct refusal){.what = "out of memory", .advice = "give fewer addresses with -b"};
-        return false;
-    }
-    l->items = items;
-    if (listeners_have(l, addr))
+    else if (listeners_have(l, addr))
         *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
+    else if (passed)
+        listener_adopt(item, passed, from->number);
     else
-        *r = listener_open(&items[l->n], addr, from);
-    items[l->n].number = from->number;
-    l->n += r->what == NULL;
-    return r->what == NULL;
+        *r = listener_open(item, addr, from);
+    if (r->what) return false;
+    item->number = from->number;
+    l->n++;
+    return true;
+}
+
+/* Passed sockets that stand for no item of --bind. */
+static bool listeners_add_extra(struct listeners *l, const struct listeners_wanted *wanted)
+{
+    uint32_t number = (uint32_t)wanted->bind_n;
+    for (size_t i = 0; wanted->passed && i < wanted->passed->n; i++) {
+        struct passed_socket *s = &wanted->passed->items[i];
+        if (s->fd < 0) continue;
+        struct listener *item = listeners_room(l);
+        if (!item) return false;
+        s->is_extra = true;
+        listener_adopt(item, s, number++);
+        l->n++;
+    }
+    return true;
 }
 
 /* All addresses of a name. Of several, those that this machine does not have are left out; one must be left. */
@@ -221,7 +256,7 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
                                uint32_t number)
 {
     const char *text = wanted->bind[number];
-    struct bound from = {.number = number};
+    struct bound from = {.passed = wanted->passed, .number = number};
     struct bind_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
@@ -243,24 +278,42 @@ static bool user_is_good(const char *user)
     return !wrong || complain("listeners", wrong, "choose another with -u");
 }
 
+/* The item of --bind, or what stands for it. Extra passed sockets are numbered in their order. */
+static const char *listener_item(const struct listener *l, const struct listeners_wanted *wanted,
+                                 char *text)
+{
+    if (l->number < wanted->bind_n) return wanted->bind[l->number];
+    uint32_t number = (uint32_t)wanted->bind_n;
+    for (size_t i = 0; i < wanted->passed->n; i++)
+        if (wanted->passed->items[i].is_extra && number++ == l->number)
+            return passed_print(&wanted->passed->items[i], text);
+    abort(); /* each number above belongs to one that is extra */
+}
+
+static void listener_announce(const struct listener *l, const struct listeners_wanted *wanted)
+{
+    char text[ADDR_TEXT_MAX], item[PASSED_TEXT_MAX];
+    struct bind_spec spec;
+    (void)bind_parse(&spec, listener_item(l, wanted, item));
+    log_info("listening on %s%s%.*s%s", addr_print(&l->addr, text), spec.has_label ? " as " : "",
+             spec.has_label ? (int)spec.name_len : 0, spec.name,
+             l->is_passed ? " (passed by the service manager)" : "");
+}
+
 struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
+    static const char memory[] = "out of memory", again[] = "try again when the machine has room";
     struct listeners *l = calloc(1, sizeof *l);
-    bool good = l || complain("listeners", "out of memory", "try again when the machine has room");
+    bool good = l || complain("listeners", memory, again);
     good = good && user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
+    if (good && !listeners_add_extra(l, wanted)) good = complain("listeners", memory, again);
     if (!good) {
         listeners_destroy(l, true);
         return NULL;
     }
-    for (size_t i = 0; i < l->n; i++) {
-        char text[ADDR_TEXT_MAX];
-        struct bind_spec spec;
-        (void)bind_parse(&spec, wanted->bind[l->items[i].number]);
-        log_info(spec.has_label ? "listening on %s as %.*s" : "listening on %s",
-                 addr_print(&l->items[i].addr, text), (int)spec.name_len, spec.name);
-    }
+    for (size_t i = 0; i < l->n; i++) listener_announce(&l->items[i], wanted);
     return l;
 }
 
@@ -283,7 +336,8 @@ void listeners_check_files(const struct listeners *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         const struct addr *addr = &l->items[i].addr;
-        if (!addr_is_unix(addr) || file_is_removable(addr->sa.un.sun_path)) continue;
+        if (!addr_is_unix(addr) || l->items[i].is_passed) continue;
+        if (file_is_removable(addr->sa.un.sun_path)) continue;
         log_warn("listener unix:%s: its file stays when moongate ends: user %d may not remove it: "
                  "put it into a folder that this user may write to",
                  addr->sa.un.sun_path, (int)geteuid());

@@ -161,6 +161,19 @@ void options_fix_max_value(struct options *o, uint64_t value)
     o->given |= bit_of(row_of(offsetof(struct options, max_value)));
 }
 
+bool options_have_bind(const struct options *o)
+{
+    return o->given & bit_of(row_of(offsetof(struct options, bind)));
+}
+
+void options_add_bind(struct options *o, const char *item)
+{
+    const char **items = realloc(o->bind.items, (o->bind.n + 1) * sizeof *items);
+    if (!items || !(items[o->bind.n] = strdup(item))) abort();
+    o->bind.items = items;
+    o->bind.n++;
+}
+
 void options_release(struct options *o)
 {
     option_list_release(&o->servers);

@@ -161,6 +161,7 @@ static void take_signal(struct worker *w, int number)
         break;
     case SIGINT: drain_by_signal(w, "SIGINT", true); break;
     case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
+    case SIGUSR1: log_reopen(); break;
     default:
         if (w->drain.is_on)
             log_info("reload: ignored: draining");
@@ -184,10 +185,10 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 /* Signals come through a descriptor, so that they interrupt nothing. Under a master only SIGTERM is taken, and the master decides. */
 static int open_signals(const struct worker *w)
 {
-    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < (w->seat->channel < 0 ? 4 : 1); i++) sigaddset(&set, alone[i]);
+    for (size_t i = 0; i < (w->seat->channel < 0 ? 5 : 1); i++) sigaddset(&set, alone[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

@@ -1,0 +1,226 @@
+/* Sockets from the service manager: the test listens, and a shell passes the sockets to moongate as systemd does. */
+#include "lib/backend.h"
+#include "lib/client.h"
+#include "lib/moongate.h"
+#include "lib/said.h"
+#include "lib/scene.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BEYOND = 20 }; /* descriptors of the test that the shell copies to 3 and up */
+
+struct holder {
+    struct actor actor;
+    const char *binary; /* what MOONGATE was */
+    int fds[4];
+    size_t n;
+};
+
+static bool holder_leaves(struct actor *actor)
+{
+    struct holder *h = (struct holder *)(void *)actor;
+    for (size_t i = 0; i < h->n; i++) close(h->fds[i]);
+    setenv("MOONGATE", h->binary, 1);
+    return true;
+}
+
+static struct holder *holder_begins(void)
+{
+    struct holder *h = stage_memory(sizeof *h);
+    h->actor = (struct actor){.fd = -1, .rank = RANK_FOLDER, .leaves = holder_leaves};
+    h->binary = textf("%s", getenv("MOONGATE"));
+    stage_enter(&h->actor);
+    return h;
+}
+
+/* Listens there, and keeps that socket for as long as the test lasts. Returns the address. */
+static const char *holder_listens(struct holder *h, const struct sockaddr *at, socklen_t len)
+{
+    int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, at, len) != 0 || listen(fd, 512) != 0)
+        stage_fails("no socket: %s", strerror(errno));
+    h->fds[h->n++] = fcntl(fd, F_DUPFD, BEYOND); /* not closed by exec */
+    close(fd);
+    struct sockaddr_in bound;
+    len = sizeof bound;
+    if (at->sa_family == AF_UNIX)
+        return textf("unix:%s", ((const struct sockaddr_un *)at)->sun_path);
+    getsockname(h->fds[h->n - 1], (struct sockaddr *)&bound, &len);
+    return textf("127.0.0.1:%d", ntohs(bound.sin_port));
+}
+
+static const char *holder_listens_on_a_port(struct holder *h)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return holder_listens(h, (struct sockaddr *)&at, sizeof at);
+}
+
+static const char *holder_listens_on_a_file(struct holder *h)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/s", program_folder());
+    return holder_listens(h, (struct sockaddr *)&at, sizeof at);
+}
+
+/* Moongate that is started from now on gets what it holds. */
+static void holder_passes(const struct holder *h, const char *names)
+{
+    const char *path = textf("%s/passes", program_folder()), *move = "";
+    for (size_t i = 0; i < h->n; i++)
+        move = textf("%sexec %zu<&%d %d<&-\n", move, i + 3, h->fds[i], h->fds[i]);
+    FILE *file = fopen(path, "we");
+    if (!file) stage_fails("cannot write %s", path);
+    fprintf(file,
+            "#!/bin/bash\n%sexport LISTEN_PID=$$ LISTEN_FDS=%zu LISTEN_FDNAMES='%s'\n"
+            "exec '%s' \"$@\"\n",
+            move, h->n, names, h->binary);
+    fclose(file);
+    chmod(path, 0755);
+    setenv("MOONGATE", path, 1);
+}
+
+/* A script that answers with what it calls the listener. */
+static const char NAMES[] = MG "return function(req) return mg.reply.error(req.listener) end\n";
+
+static void client_is_told(const char *address, const char *name)
+{
+    struct client *c = client_connects_to(address);
+    client_sends(c, "get k\r\n");
+    client_sees(c, textf("SERVER_ERROR %s\r\n", name));
+    client_sees_nothing_more(c);
+}
+
+static void without_bind_the_passed_sockets_are_all(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *file = holder_listens_on_a_file(h);
+    holder_passes(h, "web:unknown");
+    struct moongate *m = moongate_start(NAMES, NULL);
+    client_is_told(port, "web");
+    client_is_told(file, file);
+    assert_int_equal(moongate_log_count(m, "listening on "), 2);
+    has(moongate_log_line(m, textf("listening on %s", port)),
+        " as web (passed by the service manager)");
+    has(moongate_log_line(m, textf("listening on %s", file)), " (passed by the service manager)");
+}
+
+static void one_takes_the_place_of_its_item_of_bind(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *other = holder_listens_on_a_port(h);
+    holder_passes(h, "systemd-name:other");
+    struct moongate *m =
+        moongate_start(NAMES, "-b", "own=127.0.0.1:0", "-b", textf("web=%s", port), NULL);
+    client_is_told(port, "web");
+    client_is_told(other, "other");
+    client_is_told(moongate_address(m), "own");
+    assert_int_equal(moongate_log_count(m, "listening on "), 3);
+    assert_int_equal(moongate_log_count(m, "passed by the service manager"), 2);
+}
+
+/* The file is the manager's: it stays, and its clients wait for the next moongate. */
+static void a_file_stays_at_the_end(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *file = holder_listens_on_a_file(h);
+    holder_passes(h, "");
+    struct moongate *m = moongate_start(NAMES, "-b", file, NULL);
+    client_is_told(file, file);
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+    struct client *c = client_connects_to(file);
+    client_sends(c, "mn\r\n");
+    (void)moongate_start(NAMES, "-b", file, NULL);
+    client_sees(c, "MN\r\n");
+}
+
+/* As with systemctl restart: clients connect before, during and after the end of the first one, and to the second one. Those before have
+ * sent their request when the drain begins; a client that is accepted and has not is closed, as any idle one. */
+static void a_restart_loses_no_connection_request(void **state)
+{
+    enum { EACH = 40, ALL = 4 * EACH };
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h);
+    struct client *clients[ALL];
+    size_t n = 0;
+    holder_passes(h, "");
+    struct moongate *m = moongate_start(NAMES, "-j", "2", NULL);
+    for (int phase = 0; phase < 4; phase++) {
+        for (int i = 0; i < EACH; i++) {
+            clients[n] = client_connects_to(port);
+            client_sends(clients[n++], "mn\r\n");
+        }
+        if (phase == 0) {
+            moongate_signal(m, SIGTERM);
+            moongate_sees_log(m, "draining: "); /* from here on it accepts nobody */
+        }
+        if (phase == 1) moongate_exits(m, 0);
+        if (phase == 2) (void)moongate_start(NAMES, "-j", "2", NULL);
+    }
+    assert_int_equal(n, ALL);
+    for (size_t i = 0; i < n; i++) client_sees(clients[i], "MN\r\n");
+}
+
+/* The id is that of the process that the manager started, which ends. */
+static void a_daemon_takes_them_too(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h);
+    const char *pid_file = textf("%s/pid", program_folder());
+    holder_passes(h, "web");
+    exits(moongate_runs("-d", "-j", "1", "-P", pid_file, moongate_script_file(NAMES), NULL), 0);
+    client_is_told(port, "web");
+    FILE *file = fopen(pid_file, "re");
+    int pid = 0;
+    assert_true(file && fscanf(file, "%d", &pid) == 1 && pid > 1);
+    fclose(file);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+}
+
+static void what_is_no_listening_socket_is_an_error(void **state)
+{
+    struct holder *h = holder_begins();
+    h->fds[h->n++] = fcntl(STDERR_FILENO, F_DUPFD, BEYOND);
+    holder_passes(h, "");
+    struct run run = moongate_runs("-s", "127.0.0.1:1", NULL);
+    exits(run, 3);
+    is_said(run.err, "moongate: descriptor 3, passed by LISTEN_FDS: it is not a listening stream "
+                     "socket: correct the socket unit\n");
+}
+
+/* A shell that systemd started leaves the variables to all that it starts. */
+static void what_was_passed_to_another_process_is_not_taken(void **state)
+{
+    setenv("LISTEN_PID", textf("%d", (int)getpid()), 1);
+    setenv("LISTEN_FDS", "1", 1);
+    struct moongate *m = moongate_start(NAMES, NULL);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    assert_int_equal(moongate_log_count(m, "passed by"), 0);
+    client_sees_nothing_more(client_connects(m));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        play(without_bind_the_passed_sockets_are_all),
+        play(one_takes_the_place_of_its_item_of_bind),
+        play(a_file_stays_at_the_end),
+        play(a_restart_loses_no_connection_request),
+        play(a_daemon_takes_them_too),
+        play(what_is_no_listening_socket_is_an_error),
+        play(what_was_passed_to_another_process_is_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
