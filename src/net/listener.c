@@ -340,7 +340,7 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
 }
 
 /* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
-void listener_refuse(int fd)
+void listener_tell_refused(int fd)
 {
     static const char answer[] = "ERROR Too many open connections\r\n";
     char unread[4096];
@@ -349,5 +349,10 @@ void listener_refuse(int fd)
     (void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
+}
+
+void listener_refuse(int fd)
+{
+    listener_tell_refused(fd);
     close(fd);
 }

@@ -30,7 +30,7 @@ static bool shim_leaves(struct actor *actor)
     return true;
 }
 
-/* The library is built anew for each play: it takes a tenth of a second. */
+/* The library is built for each play: it takes a tenth of a second. */
 static const char *build(const char *folder)
 {
     const char *cc = getenv("CC"), *library = textf("%s/shim.so", folder);

@@ -1,5 +1,5 @@
-/* Clocks that jump: whoever sets the machine's time, by hours and in the middle of everything, or suspends the machine, disturbs no
- * request. Only what is a time of day follows the time of day: exptimes that are dates, and what is said about the time. */
+/* Clocks that jump: when the time of the machine is set, by hours and in the middle of everything, or the machine is suspended, no
+ * request notices. Only what is a time of day follows the time of day: exptimes that are dates, and what is said about the time. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/memcached.h"

@@ -138,7 +138,12 @@ int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
     REAL(epoll_ctl);
-    return op == EPOLL_CTL_ADD && fails(SHIM_EPOLL) ? -1 : real(epfd, op, fd, event);
+    int result = real(epfd, op, fd, event);
+    if (op != EPOLL_CTL_ADD || result < 0 || !fails(SHIM_EPOLL)) return result;
+    int error = errno; /* what is watched already is refused as such first: EEXIST */
+    real(epfd, EPOLL_CTL_DEL, fd, NULL);
+    errno = error;
+    return -1;
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
