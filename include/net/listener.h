@@ -64,4 +64,7 @@ enum accept_status listener_accept(const struct listener *l, int *fd);
 /* Sends `ERROR Too many open connections`, as memcached does, and closes fd. Never waits. */
 void listener_refuse(int fd);
 
+/* The same, but for close: the caller closes it. */
+void listener_tell_refused(int fd);
+
 #endif

@@ -10,6 +10,9 @@
 
 #include "net/addr.h"
 
+/* Why a watcher gets EV_ERROR: the kernel refused to watch the descriptor. */
+#define SOCKET_NOT_WATCHED "epoll does not watch it: no memory, or fs.epoll.max_user_watches"
+
 /* A stream socket of the address's family; -1 with errno. */
 int socket_open(const struct addr *addr) __attribute__((warn_unused_result));
 

@@ -130,6 +130,7 @@ struct options {
     bool help;
     const char *script; /* NULL when --servers is given */
     int script_fd;      /* the script's text, see source.h; -1: not read. Owned by main */
+    double cpu_quota;   /* of the cgroup, where it and not the affinity is the default of workers */
     uint64_t given;     /* a bit for each row of OPTIONS that the command line named */
 };
 
@@ -155,6 +156,9 @@ void options_add_bind(struct options *o, const char *item);
 /* Fills o with the defaults, before a command line is read. Lists are empty. False, after a complaint, only when a default breaks
  * its own range. */
 bool options_default(struct options *o) __attribute__((warn_unused_result));
+
+/* Says how many workers there are, and why, where a CPU quota has decided it. */
+void options_log_workers(const struct options *o);
 
 /* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);

@@ -7,6 +7,7 @@
 #include "backend/fifo.h"
 #include "backend/intake.h"
 #include "base/slab.h"
+#include "net/socket.h"
 
 /* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. A report that may
  * end the connection is the last act of the function that makes it: after it c may be connecting again, or waiting.
@@ -151,6 +152,10 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
     struct conn *c = io->data;
     (void)loop;
     assert(c->fd >= 0 && c->held_n <= c->unwritten && c->unwritten <= c->depth);
+    if (events & EV_ERROR) { /* libev has stopped the watcher */
+        conn_close(c, SOCKET_NOT_WATCHED);
+        return;
+    }
     if (events & EV_WRITE) {
         conn_writable(c);
         if (c->state != CONN_READY) return;

@@ -10,6 +10,7 @@
 #include "backend/fifo.h"
 #include "backend/health.h"
 #include "backend/locate.h"
+#include "base/log.h"
 
 /* A connection tries one address at a time. The one that it tried last comes first, so that a server with several addresses keeps
  * to one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down
@@ -89,6 +90,8 @@ static void give_up(struct conn *c, enum conn_state state, const char *reason)
 
 void retry_without_socket(struct conn *c, const char *reason)
 {
+    struct backends *set = c->backend->set;
+    if (log_allows(&set->log, set->now)) log_warn("backend %s: %s", c->backend->name, reason);
     c->troubles++;
     give_up(c, CONN_WAITING, reason);
 }

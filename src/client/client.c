@@ -42,6 +42,8 @@
 #include "client/requests.h"
 #include "client/state.h"
 #include "net/keepalive.h"
+#include "net/listener.h"
+#include "net/socket.h"
 
 enum { DRAIN_READS = 64 }; /* reads for what has arrived when the drain begins */
 
@@ -251,11 +253,25 @@ void client_settle(struct client *c)
     if (c->state != CLIENT_CLOSED) client_watch(c);
 }
 
+/* libev has stopped the watcher, and the client would wait for ever (I15). It is refused like one for whom there is no descriptor. */
+static void refuse(struct client *c)
+{
+    c->turn->row->rejected_connections++;
+    if (log_allows(&c->set->log, c->turn->now))
+        log_warn("client %d: refused: %s", c->fd, SOCKET_NOT_WATCHED);
+    if (!c->head && outq_is_empty(&c->out)) listener_tell_refused(c->fd);
+    client_close(c, SOCKET_NOT_WATCHED);
+}
+
 static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
     struct client *c = io->data;
     (void)loop;
     assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    if (events & EV_ERROR) {
+        refuse(c);
+        return;
+    }
     if (events & EV_WRITE) client_mark_dirty(c);
     if (events & EV_READ) client_readable(c);
 }

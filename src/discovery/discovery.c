@@ -44,6 +44,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "base/slab.h"
 #include "discovery/discovery_source.h"
 
@@ -72,9 +73,10 @@ struct discovery {
     void *state; /* what source->start returned; NULL: it was not started */
     struct discovered_list current;
     struct discovered_list pending; /* newer: held back while the timer runs; else it was refused */
-    double pending_since; /* ev_now of the first change that was not decided on; 0: there is none */
-    uint32_t revision;    /* of current; 0: there is none */
-    bool is_answered;     /* a list or a failure has come */
+    double
+        pending_since; /* process_clock of the first change that was not decided on; 0: there is none */
+    uint32_t revision;                 /* of current; 0: there is none */
+    bool is_answered;                  /* a list or a failure has come */
     char reason[DISCOVERY_REASON_MAX]; /* of the last failure, until a list comes */
     ev_timer debounce;
     struct discovery_listener *listeners;
@@ -176,7 +178,7 @@ static void hold_back(struct discovery *d, struct discovered_list *list)
 {
     struct ev_loop *loop = d->set->loop;
     assert(d->current.n > 0 && loop);
-    double now = ev_now(loop), after = d->settings.debounce;
+    double now = process_clock(), after = d->settings.debounce;
     if (d->pending_since == 0) d->pending_since = now;
     double left = d->pending_since + DEBOUNCE_MOST * after - now;
     replace(&d->pending, list);

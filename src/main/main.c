@@ -61,7 +61,8 @@
 #include <unistd.h>
 
 /* The process that started this one may have left signals ignored or blocked. With SIGCHLD ignored, the kernel would drop the
- * exit status of our children. SIGPIPE is ignored because a write to a peer that has closed returns EPIPE, and that is handled.
+ * exit status of our children. SIGPIPE is ignored because a write to a peer that has closed returns EPIPE, and that is handled;
+ * SIGXFSZ because a write beyond the limit of a file's size (ulimit -f), also of the script's copy in memory, returns EFBIG.
  */
 static void signals_begin(void)
 {
@@ -69,6 +70,7 @@ static void signals_begin(void)
     sigemptyset(&none);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

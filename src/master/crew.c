@@ -290,6 +290,7 @@ static void slot_take_reports(struct slot *s)
 static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
 {
     struct slot *s = w->data;
+    if (events & EV_ERROR && s->channel >= 0) slot_abandon(s); /* nothing would be heard of it */
     if (events & EV_READ) slot_take_reports(s);
     if (events & EV_WRITE && s->channel >= 0) {
         slot_send_order(s);

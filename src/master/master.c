@@ -437,6 +437,7 @@ int master_run(const struct options *o, struct listeners *listeners, struct noti
     struct master m;
     int code = EXIT_SYSTEM;
     if (master_init(&m, o, listeners, notify)) {
+        options_log_workers(o);
         crew_start(m.crew);
         ev_run(m.loop, 0);
         code = m.exit_code;

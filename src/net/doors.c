@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "net/socket.h"
 
 static const double REST_SECONDS = 0.1;
 enum { ACCEPTS_A_TURN = 64 }; /* per listener, so that clients that are there are served, too */
@@ -26,10 +27,10 @@ static bool doors_sane(const struct doors *d)
 }
 
 /* Rests, and logs why, once a second at most. */
-static void rest(struct doors *d, int error)
+static void rest(struct doors *d, const char *why)
 {
     if (log_allows(&d->rest_lines, process_clock()))
-        log_warn("accept: paused for %g s: %s", REST_SECONDS, strerror(error));
+        log_warn("accept: paused for %g s: %s", REST_SECONDS, why);
     doors_rest(d);
 }
 
@@ -62,8 +63,11 @@ static void on_door(struct ev_loop *loop, ev_io *io, int events)
     struct doors *d = io->data;
     const struct listener *l = &d->listeners->items[io - d->watchers];
     (void)loop;
-    (void)events;
     assert(doors_sane(d));
+    if (events & EV_ERROR) { /* libev has stopped this watcher */
+        rest(d, SOCKET_NOT_WATCHED);
+        return;
+    }
     for (int i = 0; i < ACCEPTS_A_TURN && d->are_open; i++) {
         int fd;
         enum accept_status status = listener_accept(l, &fd);
@@ -75,7 +79,7 @@ static void on_door(struct ev_loop *loop, ev_io *io, int events)
         int error = errno;
         if (error == EMFILE || error == ENFILE) status = refuse_one(d, l);
         if (status == ACCEPT_AGAIN) return;
-        if (status == ACCEPT_PAUSE) rest(d, error);
+        if (status == ACCEPT_PAUSE) rest(d, strerror(error));
     }
 }
 

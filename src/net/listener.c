@@ -361,11 +361,13 @@ static void client_tune(const struct listener *l, int fd)
 }
 
 /* accept(2) also returns the errors that a new connection already has. They say nothing about the listener; see accept(2), "Error
- * handling". All others mean that something has run out. */
+ * handling". All others mean that something has run out, and so does one that comes back without end: a security module that forbids
+ * accept(2) leaves the client in the backlog. */
 enum accept_status listener_accept(const struct listener *l, int *fd)
 {
+    enum { TRIES = 1000 };
     assert(l->fd >= 0);
-    for (;;) {
+    for (int i = 0; i < TRIES; i++) {
         *fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (*fd >= 0) {
             client_tune(l, *fd);
@@ -388,10 +390,11 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
         default: return ACCEPT_PAUSE;
         }
     }
+    return ACCEPT_PAUSE;
 }
 
 /* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
-void listener_refuse(int fd)
+void listener_tell_refused(int fd)
 {
     static const char answer[] = "ERROR Too many open connections\r\n";
     char unread[4096];
@@ -400,5 +403,10 @@ void listener_refuse(int fd)
     (void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
+}
+
+void listener_refuse(int fd)
+{
+    listener_tell_refused(fd);
     close(fd);
 }

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
+#include "base/log.h"
+
 enum { WORKERS_MAX = 256 };
 
 static const struct option_row rows[] = {
@@ -85,11 +88,11 @@ bool options_default(struct options *o)
 {
     memset(o, 0, sizeof *o);
     o->script_fd = -1;
-    o->workers = processors_available();
+    struct cpus cpus = cpus_count("", processors_available());
+    o->workers = cpus.n;
+    o->cpu_quota = cpus.quota;
     return option_table_default(&options_table, o);
 }
-
-/* --- for scripts ------------------------------------------------------------------------------- */
 
 static const struct option_row *row_of(size_t offset)
 {
@@ -104,6 +107,17 @@ static uint64_t bit_of(const struct option_row *row)
 {
     return 1ull << (row - rows);
 }
+
+void options_log_workers(const struct options *o)
+{
+    if (o->cpu_quota <= CPUS_NO_QUOTA ||
+        o->given & bit_of(row_of(offsetof(struct options, workers))))
+        return;
+    log_info("workers: %u: the cgroup's CPU quota is %.3g processor%s", o->workers, o->cpu_quota,
+             o->cpu_quota == 1 ? "" : "s");
+}
+
+/* --- for scripts ------------------------------------------------------------------------------- */
 
 /* The row of the option that scripts know by the number `at`: its place in SETTABLE_OPTIONS. */
 static const struct option_row *settable_row(uint32_t at)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "client/client.h"
+#include "net/socket.h"
 #include "worker/channel.h"
 #include "worker/worker_state.h"
 
@@ -108,7 +109,6 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
     uint64_t offered_before = w->arrivals.offered;
     enum channel_status status = CHANNEL_OK;
     (void)loop;
-    (void)events;
     for (int i = 0; i < ORDERS_A_TURN && status == CHANNEL_OK; i++) {
         struct channel_message m;
         int fd = -1;
@@ -116,8 +116,12 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
         if (status == CHANNEL_OK) take_order(w, &m, fd);
     }
     tell_taken(w, offered_before);
-    if (status != CHANNEL_CLOSED) return;
-    log_warn("master: gone: this worker ends");
+    if (status == CHANNEL_CLOSED)
+        log_warn("master: gone: this worker ends");
+    else if (events & EV_ERROR) /* libev has stopped the watcher */
+        log_warn("master: its channel cannot be used: %s: this worker ends", SOCKET_NOT_WATCHED);
+    else
+        return;
     worker_stop(w, EXIT_SYSTEM);
 }
 
@@ -177,9 +181,11 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 {
     struct signalfd_siginfo info;
     (void)loop;
-    (void)events;
     while (read(io->fd, &info, sizeof info) == sizeof info)
         take_signal(io->data, (int)info.ssi_signo);
+    if (!(events & EV_ERROR)) return;
+    log_warn("signals cannot be received: %s: this worker ends", SOCKET_NOT_WATCHED);
+    worker_stop(io->data, EXIT_SYSTEM);
 }
 
 /* Signals come through a descriptor, so that they interrupt nothing. Under a master only SIGTERM is taken, and the master decides. */

@@ -23,6 +23,7 @@ struct moongate {
     unsigned workers;
     unsigned generation;
     bool is_single;
+    bool is_by_default; /* no -j */
     bool may_fail;
     bool log_is_left; /* unread */
 };
@@ -289,7 +290,7 @@ static void start_process(struct moongate *m, const char **argv)
 {
     int log[2];
     size_t n = count(argv);
-    if (!m->workers && !m->is_single) {
+    if (!m->workers && !m->is_single && !m->is_by_default) {
         argv[n++] = "-j";
         argv[n++] = "1";
         m->workers = 1;
@@ -311,15 +312,17 @@ static void start_process(struct moongate *m, const char **argv)
     stage_enter(&m->program.actor);
 }
 
-struct moongate *moongate_start(const char *script, ...)
+/* The NULL-ended options behind `last`, with a free port before them. Stage memory. */
+static const char **with_port(va_list options)
 {
     const char *const before[] = {binary(), "-p", "0", NULL};
-    struct moongate *m = stage_memory(sizeof *m);
-    va_list options;
-    va_start(options, script);
-    const char **argv = program_arguments(before, va_arg(options, const char *), options);
-    va_end(options);
-    unsigned links = read_options(m, argv);
+    const char *first = va_arg(options, const char *);
+    return program_arguments(before, first, options);
+}
+
+static struct moongate *begin(struct moongate *m, const char *script, const char **argv,
+                              unsigned links)
+{
     m->generation = 1;
     if (script) m->script_path = moongate_script_file(script);
     start_process(m, argv);
@@ -328,6 +331,28 @@ struct moongate *moongate_start(const char *script, ...)
     if (!m->listeners[0]) stage_fails("moongate is ready, but has not said where it listens");
     if (script) backends_have_links(script, links);
     return m;
+}
+
+struct moongate *moongate_start(const char *script, ...)
+{
+    struct moongate *m = stage_memory(sizeof *m);
+    va_list options;
+    va_start(options, script);
+    const char **argv = with_port(options);
+    va_end(options);
+    return begin(m, script, argv, read_options(m, argv));
+}
+
+struct moongate *moongate_start_by_default(const char *script, unsigned workers)
+{
+    struct moongate *m = stage_memory(sizeof *m);
+    const char **argv = stage_memory(8 * sizeof *argv);
+    argv[0] = binary();
+    argv[1] = "-p";
+    argv[2] = "0";
+    m->is_by_default = true;
+    m->workers = workers;
+    return begin(m, script, argv, workers);
 }
 
 void moongate_gets_script(struct moongate *m, const char *text)

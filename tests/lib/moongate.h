@@ -20,6 +20,9 @@ struct moongate;
  * 0`, and `-j 1` unless the options speak of workers. */
 struct moongate *moongate_start(const char *script, ...) __attribute__((sentinel));
 
+/* The same without any option: it must then have so many workers. */
+struct moongate *moongate_start_by_default(const char *script, unsigned workers);
+
 /* Runs it to its end with these arguments alone. */
 struct run moongate_runs(const char *first, ...) __attribute__((sentinel));
 

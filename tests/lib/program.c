@@ -32,7 +32,7 @@ static void program_acts(struct actor *actor, short revents)
 /* Between fork and exec: nothing but system calls. */
 static void child_becomes(const char *const argv[], pid_t parent, int out, int err)
 {
-    int nothing = open("/dev/null", O_RDWR);
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
     signal(SIGPIPE, SIG_DFL);

@@ -192,6 +192,25 @@ static void a_client_that_has_begun_and_gone_does_not_hold_up_the_end(void **sta
     moongate_exits(m, 0);
 }
 
+/* Neither the clients that only are connected, nor the answer that nobody waits for any more, nor the limit are waited for. */
+static void it_ends_as_soon_as_nothing_is_left(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 600"), "-j",
+                                        "2", "--drain-timeout", "600", NULL);
+    struct client *idle[4], *gone = client_connects(m);
+
+    for (int i = 0; i < 4; i++) client_sees_nothing_more(idle[i] = client_connects(m));
+    client_sends(gone, "get k\r\n");
+    backend_turns_to_input(b);
+    backend_sees(b, "get k\r\n");
+    client_closes(gone);
+    stat_becomes(idle[0], "", "curr_connections", "4");
+    moongate_signal(m, SIGTERM);
+    for (int i = 0; i < 4; i++) client_sees_closed(idle[i]);
+    moongate_exits(m, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +225,7 @@ int main(void)
         play(a_reload_while_it_drains_changes_nothing),
         play(what_was_received_is_answered_and_what_was_begun_may_be_finished),
         play(a_client_that_has_begun_and_gone_does_not_hold_up_the_end),
+        play(it_ends_as_soon_as_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
