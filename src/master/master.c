@@ -31,6 +31,7 @@
 #include "base/process.h"
 #include "master/crew.h"
 #include "master/reload.h"
+#include "master/watchdog.h"
 #include "net/doors.h"
 #include <assert.h>
 #include <errno.h>
@@ -85,6 +86,7 @@ struct master {
     struct ev_loop *loop;
     struct board *board;
     struct crew *crew;
+    struct watchdog watchdog;
     struct reload reload;
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
@@ -264,6 +266,7 @@ static void master_take_wishes(struct master *m, const struct slot *s)
 {
     m->wishes = m->board->parts[s->part].wishes;
     log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
+    watchdog_set(&m->watchdog, m->wishes.script_timeout);
 }
 
 /* Workers that load their first script: nothing is known of them yet. */
@@ -341,6 +344,9 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
     case CREW_LEAVES:
         if (running) reload_excuse(&m->reload, s);
         break;
+    case CREW_STUCK:
+        if (running) reload_replace(&m->reload, s);
+        break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: break;
     }
@@ -358,6 +364,7 @@ static void master_let_go(struct master *m)
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
     ev_timer_stop(m->loop, &m->catch_up);
+    watchdog_stop(&m->watchdog);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -390,6 +397,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
 {
     *m = (struct master){.options = o,
                          .wishes = {.drain_timeout = o->drain_timeout,
+                                    .script_timeout = o->script_timeout,
                                     .max_conns = o->max_conns,
                                     .verbose = o->verbose},
                          .listeners = listeners,
@@ -400,7 +408,9 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, m)) return false;
+    if (!m->crew) return false;
+    watchdog_init(&m->watchdog, m->crew, o->script_timeout);
+    if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, m)) return false;
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
     m->crew->arg = m;
