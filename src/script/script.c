@@ -37,8 +37,8 @@
  * Errors (I7). Every entry into Lua is protected. An error in a function costs its own request, which is answered
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
- * error fails script_load, and the script in use goes on (I8). What is not bounded yet (I13): a function that loops for
- * ever stops its worker, and a script may take any memory.
+ * error fails script_load, and the script in use goes on (I8). A function that loops for ever costs its worker (I13): while
+ * Lua runs, turn.in says so to the watchdog. What is not bounded yet: a script may take any memory.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back

@@ -84,7 +84,7 @@ static void clients_of_other_workers_notice_nothing(void **state)
 
 static void clients_that_connect_meanwhile_are_served_by_another_worker(void **state)
 {
-    struct moongate *m = starts(sticks_saying("here"), "1", "2");
+    struct moongate *m = starts(sticks_saying("here"), "0.5", "2");
     struct client *stuck = client_connects(m), *late[8];
 
     client_sends(stuck, "get stuck\r\n");
