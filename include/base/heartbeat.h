@@ -18,6 +18,7 @@ struct heartbeat_doing {
     char command[HEARTBEAT_COMMAND];
     uint8_t key[HEARTBEAT_KEY];
     uint32_t key_len; /* of all of it */
+    bool is_in_script;
     uint64_t mark;
 };
 

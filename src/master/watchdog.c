@@ -107,7 +107,7 @@ static const char *slot_print(const struct slot *s, char *text, size_t size)
         snprintf(text, size, "loading generation %u", h->loads);
     else if (!slot_has_answered(s))
         snprintf(text, size, "it does not say what it is in");
-    else if (!h->doing.place[0] && !h->doing.command[0])
+    else if (!h->doing.is_in_script)
         snprintf(text, size, "not in the script");
     else
         return doing_print(h, text, size);

@@ -11,11 +11,11 @@
 #include "protocol/command.h"
 #include "script/state.h"
 
-/* The request that is routed, or NULL. A function whose end is decided has none any more: the request may be gone. */
+/* The request that is routed, or NULL. A function whose end is decided has none any more: the request may be gone, and so may all that
+ * `running` points to. */
 static const struct request *request_now(const struct script *s)
 {
-    const struct async *a = s->coroutines.running;
-    if (a) return a->is_over || a->is_decided ? NULL : &a->flow->kept->r;
+    if (s->coroutines.running) return s->batch.request;
     return s->batch.at < s->batch.capacity ? &s->batch.slots[s->batch.at] : NULL;
 }
 
@@ -50,10 +50,9 @@ static void put_key(struct heartbeat_doing *doing, const struct request *r)
 /* Each request and each function that waits has a handle of its own, and the slot is another one for each request of a batch. */
 static uint64_t mark(const struct script *s)
 {
-    const struct async *a = s->coroutines.running;
     const struct script_timer *timer = s->timers.fires;
     uint64_t sum = s->handle * 31 + s->batch.at;
-    sum = sum * 31 + (a ? a->handle : 0);
+    sum = sum * 31 + (uintptr_t)s->coroutines.running;
     return sum * 31 + (timer ? (uint64_t)timer->number + 1 : 0);
 }
 
@@ -62,7 +61,7 @@ void script_doing(const void *router, struct heartbeat_doing *doing)
     const struct script *s = router;
     const struct script_timer *timer = s->timers.fires;
     const struct request *r = timer ? NULL : request_now(s);
-    *doing = (struct heartbeat_doing){.mark = mark(s)};
+    *doing = (struct heartbeat_doing){.is_in_script = true, .mark = mark(s)};
     if (timer) put_text(doing->place, sizeof doing->place, timer->place);
     if (!r) return;
     put_text(doing->place, sizeof doing->place, function_name(s, r->function_id));

@@ -204,6 +204,24 @@ static void nor_is_one_that_is_stopped_in_its_script(void **state)
     assert_int_equal(moongate_log_count(m, "stopped by"), 1);
 }
 
+/* The limit is 0.5 s, and the master is stopped for much longer. */
+static void time_in_which_the_master_does_not_look_does_not_count(void **state)
+{
+    struct moongate *m = starts(sticks_saying("here"), "0.1", "1");
+    struct client *c = client_connects(m);
+    pid_t master = moongate_pid(m);
+
+    client_hears(c, "here");
+    kill(master, SIGSTOP);
+    if (!stage_waits(is_stopped, &master)) stage_fails("the master does not stop");
+    client_sends(c, "get stuck\r\n");
+    stage_turns(3000);
+    kill(master, SIGCONT);
+    client_sees_closed(c);
+    const char *line = moongate_log_line(m, "does not turn");
+    if (strstr(line, "for 3.")) stage_fails("counted: %s", line);
+}
+
 static void without_a_timeout_nobody_is_killed(void **state)
 {
     struct moongate *m = starts(sticks_saying("here"), "0", "1"), *watched;
@@ -326,6 +344,7 @@ int main(void)
         play(what_a_client_has_sent_forges_no_line),
         play(a_worker_that_is_stopped_is_noted_once_and_goes_on),
         play(nor_is_one_that_is_stopped_in_its_script),
+        play(time_in_which_the_master_does_not_look_does_not_count),
         play(without_a_timeout_nobody_is_killed),
         play(the_scripts_own_timeout_counts),
         play(many_slow_requests_in_one_turn_are_not_stuck),
