@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/handover.h"
+#include "base/heartbeat.h"
 #include "base/metrics.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
@@ -59,6 +60,7 @@
     X(foreign_tls, COUNTER, "clients that spoke TLS")                                              \
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
+    X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -104,6 +106,7 @@ struct board_server {
  * script. */
 struct board_wishes {
     double drain_timeout;
+    double script_timeout;
     uint32_t max_conns;
     int verbose;
 };
@@ -113,8 +116,9 @@ struct board_worker {
     struct board_row row;
     struct board_server servers[BOARD_SERVERS];
     struct board_wishes wishes;
-    struct metrics metrics;   /* the script's */
-    struct handover handover; /* clients on their way to it; the master writes here, too */
+    struct metrics metrics;     /* the script's */
+    struct handover handover;   /* clients on their way to it; the master writes here, too */
+    struct heartbeat heartbeat; /* likewise */
 };
 
 /* Invariant: one process writes each part, and the master its own row. A slot has two parts: the process that drains and its

@@ -34,6 +34,12 @@ void process_begin(const sigset_t *mask, bool ignore_terminal);
 /* Seconds of a clock that never jumps (CLOCK_MONOTONIC). All processes of a host see the same time. */
 double process_clock(void);
 
+/* The state of a process, as /proc shows it: R runs, S sleeps, D waits for a disk, T and t are stopped. 0: not known. */
+char process_state(pid_t pid);
+
+/* Seconds of processor time that a process has had; 0 when that is not known. */
+double process_cpu(pid_t pid);
+
 /* Prints `exit 1` or `signal 9`, from the status of wait(2), to text, which has n bytes. Returns text. */
 const char *process_status_print(int status, char *text, size_t n);
 

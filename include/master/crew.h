@@ -29,12 +29,24 @@ enum slot_state {
 
 struct crew;
 
+/* What the watchdog knows of a process; all zero when it starts. */
+struct watch {
+    uint64_t turns; /* of its heartbeat, when it was last seen to turn */
+    double still;   /* seconds that count since then */
+    double cpu;     /* seconds of processor time that it had had when it was asked first */
+    uint64_t mark;  /* of its first answer, 0: there was none */
+    unsigned asked; /* how often, what it is in */
+    bool is_noted;  /* the log says that it is stopped */
+};
+
 struct slot {
     struct crew *crew;
     uint32_t index; /* the worker's number */
     uint32_t part;  /* this slot's place among all, and on the board */
     enum slot_state state;
-    bool leaves;             /* its process has asked for another in its place */
+    bool leaves;    /* its process has asked for another in its place */
+    bool is_killed; /* by the watchdog: it was stuck */
+    struct watch watch;
     pid_t pid;               /* 0 in SLOT_EMPTY */
     int channel;             /* -1 in SLOT_EMPTY and SLOT_LEAVING */
     uint32_t spawns;         /* processes this slot has had */
@@ -58,6 +70,7 @@ enum crew_event_type {
     CREW_KEPT,     /* it could not load that, and text says why; number: the same */
     CREW_SWITCHED, /* number: generation now in use */
     CREW_LEAVES,   /* it drains, another is in its place: nothing more is to be expected of it */
+    CREW_STUCK,    /* it did not turn and is killed; CREW_GONE follows */
     CREW_GONE,     /* its process has ended; number: status of wait(2) */
     CREW_ROOM,     /* no client waits any more (no slot) */
 };
@@ -105,6 +118,9 @@ void slot_abandon(struct slot *s);
 /* An order for one worker (LOAD, SWITCH, DROP, DRAIN, RETIRE, QUIT): a later one replaces one that has not
  * gone out. */
 void crew_order(struct slot *s, enum channel_message_type type, uint32_t number);
+
+/* A process is to be started in this slot, or in the other one, that is not running yet. */
+bool slot_is_wanted(const struct slot *s);
 
 /* No more respawning: from now on the crew only becomes smaller. */
 void crew_retire(struct crew *crew);

@@ -14,6 +14,7 @@
 
 #include "master/check.h"
 #include "master/crew.h"
+#include "master/watchdog.h"
 #include <ev.h>
 #include <stdbool.h>
 
@@ -35,6 +36,7 @@ typedef void reload_tell(void *arg, enum reload_news news);
 
 struct reload {
     struct crew *crew;
+    const struct watchdog *watchdog;
     const struct options *options;
     check_leave *leave; /* in the check child, lets go of what is the master's */
     reload_tell *tell;
@@ -46,14 +48,16 @@ struct reload {
     uint32_t generation;  /* what that is numbered; a number that workers have heard is used up */
     int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
     bool *owes;           /* one a slot, by its part: its worker owes an answer to LOAD or SWITCH */
+    bool *is_replaced;    /* likewise: the next process in the slot owes it */
     ev_io text_watcher;
     ev_child exit_watcher;
     ev_timer limit;
 };
 
 /* Returns false when out of memory. */
-bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
-                 reload_tell *tell, void *arg) __attribute__((warn_unused_result));
+bool reload_init(struct reload *r, struct crew *crew, const struct watchdog *watchdog,
+                 const struct options *o, check_leave *leave, reload_tell *tell, void *arg)
+    __attribute__((warn_unused_result));
 
 /* SIGHUP. */
 void reload_request(struct reload *r);
@@ -70,6 +74,10 @@ void reload_take_refusal(struct reload *r, const struct slot *s, uint32_t genera
 
 /* A worker drains, and another is in its place: it is not waited for any more. */
 void reload_excuse(struct reload *r, const struct slot *s);
+
+/* A worker is stuck in the script in use, and is killed: that is no fault of the new script. The next in its slot is asked
+ * instead, and all have the time of this step once more. */
+void reload_replace(struct reload *r, const struct slot *s);
 
 /* A worker is gone. The next in its slot loads the text that is in use then. */
 void reload_forget(struct reload *r, const struct slot *s);

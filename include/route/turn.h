@@ -49,8 +49,9 @@ struct turn {
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;
-    double now;                      /* as backends.now */
-    struct flow *flows;              /* all */
+    double now;              /* as backends.now */
+    const void *volatile in; /* the router whose script runs, or NULL: see worker/heartbeat.h */
+    struct flow *flows;      /* all */
     struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */

@@ -71,6 +71,9 @@ void mg_shared_usage(struct script *s, int32_t dict, struct mg_shared_usage *usa
 int32_t mg_timer_start(struct script *s, double seconds, bool repeats);
 void mg_timer_stop(struct script *s, int32_t timer);
 
+/* Notes where its function begins, for the log. */
+void mg_timer_place(struct script *s, int32_t timer, const char *place);
+
 /* Writes a log line; the level is that of mg_find(MG_LEVEL, ...). A few lines a second of each level. */
 void mg_log(struct script *s, int32_t level, const char *text, size_t len);
 

@@ -16,6 +16,7 @@ struct script_timer {
     ev_timer watcher; /* data: the script */
     int32_t number;
     bool is_used;
+    char place[HEARTBEAT_PLACE]; /* "the timer at script.lua:5", or "a timer" */
 };
 
 /* Timers are allocated one by one, and freed with the script: the loop has pointers to their watchers. Invariant: only
@@ -23,8 +24,9 @@ struct script_timer {
 struct script_timers {
     struct script_timer *all[SCRIPT_TIMERS]; /* n of them, used or not */
     int32_t n;
-    int fire;        /* place in Lua's registry: timer.lua's function */
-    bool is_running; /* the script is in use, and there is a loop */
+    int fire;                                  /* place in Lua's registry: timer.lua's function */
+    const struct script_timer *volatile fires; /* whose function runs, or NULL */
+    bool is_running;                           /* the script is in use, and there is a loop */
 };
 
 enum {
@@ -61,6 +63,7 @@ struct script {
     struct path *path_taken;                /* of the request that is traced, else NULL */
     struct log_limit log;                   /* of its errors */
     char path[256];                         /* as log lines show it */
+    char root_place[HEARTBEAT_PLACE];       /* "the function at script.lua:5"; "": no function */
     uint8_t scratch[LINE_MAX_BYTES];        /* meta flags that are being rewritten */
     bool is_loaded;                         /* it has returned its route */
     bool is_turned;                         /* `now` has the request of a function that waits */

@@ -19,8 +19,9 @@
 
 struct worker {
     const struct worker_seat *seat;
-    struct board_row *row;  /* this worker's own counters */
-    struct options options; /* the seat's, with what the script set */
+    struct board_row *row;       /* this worker's own counters */
+    struct heartbeat *heartbeat; /* likewise */
+    struct options options;      /* the seat's, with what the script set */
     struct script_option settable[SCRIPT_OPTIONS];
     struct ev_loop *loop;
     struct arena arena;

@@ -31,6 +31,7 @@ end
 -- @param path string    its file, or nil for the script behind --servers
 -- @param text string    the text of the file
 -- @return number|nil  the route's number, if C runs it without Lua
+-- @return string|nil  "the function at script.lua:5", if it is one
 function M.load(path, text)
     local sandbox = require "moongate.sandbox"
     async = require "moongate.async"
@@ -60,7 +61,7 @@ function M.load(path, text)
         local what = describe(root)
         error(("%s: a script returns a route (a pool, a policy or a function), not %s"):format(shown, what), 0)
     end
-    return numbers[root]
+    return numbers[root], type(root) == "function" and require "moongate.routes".name(root) or nil
 end
 
 -- Decides a slot for which the route `from` returned what C cannot run: a function, which is called; a ready reply; or

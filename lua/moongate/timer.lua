@@ -42,6 +42,8 @@ local function start(what, seconds, least, f, repeats)
     if type(f) ~= "function" then where.fail(("%s takes a function, not a %s"):format(what, type(f))) end
     local number = C.mg_timer_start(script, seconds, repeats)
     if number < 0 then where.fail(("%s: %s"):format(what, abi.text(C.mg_wrong(script)))) end
+    -- For the log, if it never ends; a request that starts a timer does not pay for it.
+    if repeats or C.mg_is_loading(script) then C.mg_timer_place(script, number, where.beginning(f)) end
     local handle = setmetatable({}, handle_class)
     numbers[handle] = number
     functions[number] = f

@@ -91,6 +91,27 @@ double process_clock(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* The state stands behind the name, which is in brackets and may hold any byte. */
+char process_state(pid_t pid)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' ? end[2] : 0;
+}
+
+double process_cpu(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec had;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &had) != 0) return 0;
+    return (double)had.tv_sec + (double)had.tv_nsec / 1e9;
+}
+
 const char *process_status_print(int status, char *text, size_t n)
 {
     assert(n > 0);

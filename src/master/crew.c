@@ -131,15 +131,12 @@ static pid_t slot_fork(struct slot *s)
 {
     int ends[2];
     sigset_t mask;
-    char role[32];
 
     if (channel_create(ends) != 0) return -1;
     pid_t pid = process_fork(&mask);
     if (pid == 0) {
         close(ends[0]);
         s->crew->leave(s->crew->arg);
-        snprintf(role, sizeof role, "worker %u", s->index);
-        log_role(role);
         process_begin(&mask, true);
         slot_work(s, ends[1]);
     }
@@ -153,10 +150,12 @@ static pid_t slot_fork(struct slot *s)
     return pid;
 }
 
-/* The delay before the next try, which doubles the one after. */
+/* The delay before the next try, which doubles the one after. The first worker that was stuck is replaced at once. */
 static double slot_next_delay(struct slot *s, double lived)
 {
-    if (lived >= LIVED_WELL || s->backoff == 0) s->backoff = BACKOFF_FIRST;
+    bool first = lived >= LIVED_WELL || s->backoff == 0;
+    if (first) s->backoff = BACKOFF_FIRST;
+    if (first && s->is_killed) return 0;
     double delay = s->backoff;
     s->backoff = delay * 2 < BACKOFF_MAX ? delay * 2 : BACKOFF_MAX;
     return delay;
@@ -166,7 +165,9 @@ static void slot_spawn(struct slot *s)
 {
     assert(s->state == SLOT_EMPTY && slot_sane(s) && !s->owes_order);
     s->handed = 0;
-    s->leaves = false;
+    s->leaves = s->is_killed = false;
+    s->watch = (struct watch){.turns = 0};
+    heartbeat_begin(&s->crew->board->parts[s->part].heartbeat, s->crew->generation);
     offers_begin(s);
     s->closed_before = slot_closed(s);
     s->started = process_clock();
@@ -300,7 +301,7 @@ static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
 }
 
 /* A process must be started in this slot: the worker has none, or the one in the other slot wants to end. */
-static bool slot_is_wanted(const struct slot *s)
+bool slot_is_wanted(const struct slot *s)
 {
     const struct slot *other = slot_other(s);
     return !s->crew->retired && (!slot_serves(other) || other->leaves);

@@ -32,6 +32,7 @@
 #include "master/crew.h"
 #include "master/reload.h"
 #include "master/service.h"
+#include "master/watchdog.h"
 #include "net/doors.h"
 #include <assert.h>
 #include <errno.h>
@@ -61,24 +62,16 @@ enum master_state {
     X(SIGHUP)                                                                                      \
     X(SIGUSR1)
 
-enum {
-#define X(number) MASTER_##number,
-    MASTER_SIGNALS(X)
-#undef X
-        SIGNALS
-};
-
-static const int signal_numbers[SIGNALS] = {
-#define X(number) number,
+static const struct {
+    int number;
+    const char *name;
+} signals[] = {
+#define X(number) {number, #number},
     MASTER_SIGNALS(X)
 #undef X
 };
 
-static const char *const signal_names[SIGNALS] = {
-#define X(number) #number,
-    MASTER_SIGNALS(X)
-#undef X
-};
+enum { SIGNALS = sizeof signals / sizeof *signals };
 
 struct master {
     const struct options *options;
@@ -86,6 +79,7 @@ struct master {
     struct ev_loop *loop;
     struct board *board;
     struct crew *crew;
+    struct watchdog watchdog;
     struct reload reload;
     struct service service;
     enum master_state state;
@@ -231,7 +225,7 @@ static void master_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
 {
     struct master *m = w->data;
-    const char *name = signal_names[w - m->signals];
+    const char *name = signals[w - m->signals].name;
     bool running = m->state == MASTER_RUNNING;
 
     switch (w->signum) {
@@ -262,6 +256,7 @@ static void master_take_wishes(struct master *m, const struct slot *s)
 {
     m->wishes = m->board->parts[s->part].wishes;
     log_setup((enum log_format)m->options->log_format, m->wishes.verbose);
+    watchdog_set(&m->watchdog, m->wishes.script_timeout);
 }
 
 /* Workers that load their first script: nothing is known of them yet. */
@@ -340,6 +335,9 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
     case CREW_LEAVES:
         if (running) reload_excuse(&m->reload, s);
         break;
+    case CREW_STUCK:
+        if (running) reload_replace(&m->reload, s);
+        break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: break;
     }
@@ -368,6 +366,7 @@ static void master_let_go(struct master *m)
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    watchdog_stop(&m->watchdog);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -385,7 +384,7 @@ static void master_leave(void *arg)
 static void master_init_watchers(struct master *m)
 {
     for (int i = 0; i < SIGNALS; i++) {
-        ev_signal_init(&m->signals[i], master_on_signal, signal_numbers[i]);
+        ev_signal_init(&m->signals[i], master_on_signal, signals[i].number);
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
@@ -400,6 +399,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
 {
     *m = (struct master){.options = o,
                          .wishes = {.drain_timeout = o->drain_timeout,
+                                    .script_timeout = o->script_timeout,
                                     .max_conns = o->max_conns,
                                     .verbose = o->verbose},
                          .listeners = listeners,
@@ -410,7 +410,9 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (!m->crew || !reload_init(&m->reload, m->crew, o, master_leave, master_on_reload, m))
+    if (!m->crew) return false;
+    watchdog_init(&m->watchdog, m->crew, o->script_timeout);
+    if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, notify);
     m->crew->on_event = master_on_crew;

@@ -95,6 +95,7 @@ static void reload_ask(struct reload *r, struct slot *s, enum channel_message_ty
     bool serves = s->state == SLOT_READY;
     if (serves) crew_order(s, order, r->generation);
     r->owes[s->part] = serves && s->channel >= 0;
+    r->is_replaced[s->part] = false;
 }
 
 static void reload_ask_all(struct reload *r, enum channel_message_type order)
@@ -126,7 +127,7 @@ static void reload_abort(struct reload *r, const char *who, const char *why)
     snprintf(text, sizeof text, "%s: %s", who, why);
     reload_not_loaded(r, text);
     for (uint32_t i = 0; i < r->crew->slots_n; i++) {
-        r->owes[i] = false;
+        r->owes[i] = r->is_replaced[i] = false;
         crew_order(&r->crew->slots[i], CHANNEL_DROP, r->generation);
     }
     reload_drop_trial(r);
@@ -211,16 +212,36 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
     }
 }
 
+/* The limit of the second step. The fault is the old script's where a worker that is waited for is still in it: then the watchdog kills
+ * that worker, or it turns, and the reload goes on. */
+static void reload_give_up_loading(struct reload *r)
+{
+    char names[512], why[96];
+    bool is_busy = false, will_end = false;
+    reload_awaited(r, names, sizeof names);
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
+        const struct slot *s = &r->crew->slots[i];
+        if (!reload_is_awaited(r, s)) continue;
+        is_busy = is_busy || watchdog_is_busy(s);
+        will_end = will_end || watchdog_decides(r->watchdog, s);
+    }
+    if (will_end) {
+        log_info("reload: generation %u: waits for %s: busy with the script in use", r->generation,
+                 names);
+        reload_watch_limit(r);
+        return;
+    }
+    snprintf(why, sizeof why, "no answer within %d s%s", CHECK_SECONDS,
+             is_busy ? ": busy with the script in use" : "");
+    reload_abort(r, names, why);
+}
+
 static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct reload *r = w->data;
-    char names[512], why[64];
     switch (r->state) {
     case RELOAD_CHECKING: check_kill_late(&r->check); break; /* its exit goes on */
-    case RELOAD_LOADING:
-        snprintf(why, sizeof why, "no answer within %d s", CHECK_SECONDS);
-        reload_abort(r, reload_awaited(r, names, sizeof names), why);
-        break;
+    case RELOAD_LOADING: reload_give_up_loading(r); break;
     case RELOAD_SWITCHING: reload_kill_late(r); break;
     case RELOAD_IDLE: break;
     }
@@ -228,15 +249,21 @@ static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
 
 /* --- for the master --------------------------------------------------------------------------- */
 
-bool reload_init(struct reload *r, struct crew *crew, const struct options *o, check_leave *leave,
-                 reload_tell *tell, void *arg)
+bool reload_init(struct reload *r, struct crew *crew, const struct watchdog *watchdog,
+                 const struct options *o, check_leave *leave, reload_tell *tell, void *arg)
 {
-    *r = (struct reload){
-        .crew = crew, .options = o, .leave = leave, .tell = tell, .arg = arg, .check.pipe = -1};
+    *r = (struct reload){.crew = crew,
+                         .watchdog = watchdog,
+                         .options = o,
+                         .leave = leave,
+                         .tell = tell,
+                         .arg = arg,
+                         .check.pipe = -1};
     r->script_fd = r->trial.script_fd = -1;
     r->generation = crew->generation;
     r->owes = calloc(crew->slots_n, sizeof *r->owes);
-    if (!r->owes) return false;
+    r->is_replaced = calloc(crew->slots_n, sizeof *r->is_replaced);
+    if (!r->owes || !r->is_replaced) return false;
     ev_init(&r->text_watcher, reload_on_text);
     ev_child_init(&r->exit_watcher, reload_on_check_exit, 0, 0);
     ev_init(&r->limit, reload_on_limit);
@@ -280,8 +307,21 @@ void reload_excuse(struct reload *r, const struct slot *s)
     reload_advance(r);
 }
 
+/* A worker that is stuck while it loads the new script is not excused: reload_forget blames the new script. */
+void reload_replace(struct reload *r, const struct slot *s)
+{
+    if (r->state != RELOAD_LOADING || s->crew->board->parts[s->part].heartbeat.loads) return;
+    if (!slot_is_wanted(s)) {
+        reload_excuse(r, s);
+        return;
+    }
+    r->owes[s->part] = r->is_replaced[s->part] = true;
+    reload_watch_limit(r);
+}
+
 void reload_forget(struct reload *r, const struct slot *s)
 {
+    if (r->state == RELOAD_LOADING && r->is_replaced[s->part]) return;
     bool owed = r->owes[s->part];
     r->owes[s->part] = false;
     if (owed && r->state == RELOAD_LOADING)
@@ -309,4 +349,5 @@ void reload_release(struct reload *r)
     reload_drop_trial(r);
     if (r->script_fd >= 0) close(r->script_fd);
     free(r->owes);
+    free(r->is_replaced);
 }

@@ -6,9 +6,13 @@
  */
 #include <assert.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "script/state.h"
+
+static const char UNKNOWN[] = "a timer";
 
 /* --- firing ------------------------------------------------------------------------------------ */
 
@@ -33,10 +37,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     assert(timer->is_used && s->timers.is_running);
     assert(lua_gettop(L) == STACK_TOP && !s->coroutines.running);
     if (watcher->repeat == 0) timer->is_used = false;
+    s->timers.fires = timer;
+    s->host.turn->in = s;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
     lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
     lua_settop(L, STACK_TOP);                                /* [...] */
+    s->host.turn->in = NULL;
+    s->timers.fires = NULL;
 }
 
 /* [script] -> [..]. By lua_cpcall, since it may run out of memory. moongate.timer is loaded already; nothing of a script
@@ -131,8 +139,16 @@ int32_t mg_timer_start(struct script *s, double seconds, bool repeats)
     assert(!ev_is_active(&timer->watcher));
     ev_timer_set(&timer->watcher, seconds, repeats ? seconds : 0);
     timer->is_used = true;
+    memcpy(timer->place, UNKNOWN, sizeof UNKNOWN);
     start(s, timer);
     return timer->number;
+}
+
+void mg_timer_place(struct script *s, int32_t timer, const char *place)
+{
+    if (timer < 0 || timer >= s->timers.n) return;
+    struct script_timer *t = s->timers.all[timer];
+    snprintf(t->place, sizeof t->place, "the timer at %s", place);
 }
 
 void mg_timer_stop(struct script *s, int32_t timer)

@@ -37,8 +37,8 @@
  * Errors (I7). Every entry into Lua is protected. An error in a function costs its own request, which is answered
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
- * error fails script_load, and the script in use goes on (I8). What is not bounded yet (I13): a function that loops for
- * ever stops its worker, and a script may take any memory.
+ * error fails script_load, and the script in use goes on (I8). A function that loops for ever costs its worker (I13): while
+ * Lua runs, turn.in says so to the watchdog. What is not bounded yet: a script may take any memory.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
@@ -58,8 +58,6 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "route/chooser.h"
 #include "route/kinds.h"
@@ -120,9 +118,11 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
         lua_pushnil(L);                           /* [..., load, nil] */
         lua_pushnil(L);                           /* [..., load, nil, nil] */
     }                                             /* [..., load, path, text] */
-    if (lua_pcall(L, 2, 1, 0) != 0) return false; /* [..., number or nil] */
-    s->root = lua_isnil(L, -1) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1); /* [...] */
+    if (lua_pcall(L, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
+    s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
+    if (lua_isstring(L, -1))
+        snprintf(s->root_place, sizeof s->root_place, "%s", lua_tostring(L, -1));
+    lua_pop(L, 2); /* [...] */
     return true;
 }
 
@@ -312,6 +312,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     uint32_t first = (uint32_t)(slots - s->batch.slots), end = first + n;
     assert(s->is_loaded && script_sane(s) && !s->is_turned);
     assert(first <= s->batch.capacity && n <= s->batch.capacity - first);
+    s->host.turn->in = s;
     bool ask = begin(s, slots, answers, first, n);
     for (unsigned round = 1; ask; round++) {
         for (uint32_t at = first; at < end;) at = run_from(s, at, end);
@@ -321,6 +322,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     s->batch.at = s->batch.capacity; /* calls from here on belong to no slot */
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
+    s->host.turn->in = NULL;
     assert(script_sane(s) && !s->routes.ready);
 }
 
@@ -349,6 +351,7 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     assert(script_sane(s));
     a->route = ANSWER_NONE;
     s->path_taken = path;
+    s->host.turn->in = s;
     handle_of_slot(s, at);
     lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
     lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
@@ -359,6 +362,7 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     }
     handle_turn_ends(s);
     s->path_taken = NULL;
+    s->host.turn->in = NULL;
     s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
 }
 
@@ -432,15 +436,4 @@ struct pool *const *script_pools(const struct script *s, uint32_t *n)
 {
     *n = s->pools_n;
     return s->pools;
-}
-
-/* What the JIT does: a page that was written is made executable. */
-bool script_jit_is_possible(void)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return false;
-    bool possible = mprotect(page, size, PROT_READ | PROT_EXEC) == 0;
-    munmap(page, size);
-    return possible;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "worker/heartbeat.h"
 #include "worker/source.h"
 #include "worker/worker_state.h"
 
@@ -49,7 +50,10 @@ static void apply_options(struct worker *w, struct script *s)
     script_set_max_value(s, o->max_value);
     log_setup((enum log_format)o->log_format, o->verbose);
     w->seat->board->parts[w->seat->part].wishes =
-        (struct board_wishes){o->drain_timeout, o->max_conns, o->verbose};
+        (struct board_wishes){.drain_timeout = o->drain_timeout,
+                              .script_timeout = o->script_timeout,
+                              .max_conns = o->max_conns,
+                              .verbose = o->verbose};
 }
 
 /* Old timers stop before the new ones start, and servers that only the old script names go when it has ended. */
@@ -80,7 +84,9 @@ void succession_drop(struct worker *w)
 bool succession_load(struct worker *w, int fd, uint32_t generation, char *error)
 {
     succession_drop(w);
+    heartbeat_loads(w, generation);
     w->succession.pending = load_script(w, fd, generation, error);
+    heartbeat_loads(w, 0);
     return w->succession.pending;
 }
 

@@ -28,6 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "net/bind.h"
+#include "worker/heartbeat.h"
 #include "worker/orders.h"
 #include "worker/worker_state.h"
 
@@ -106,12 +107,14 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
+    heartbeat_sleeps(w);
 }
 
 static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
     (void)events;
+    heartbeat_wakes(check->data);
     set_now(check->data);
 }
 
@@ -204,6 +207,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     struct board_worker *part = &seat->board->parts[seat->part];
     *w = (struct worker){.seat = seat,
                          .row = &part->row,
+                         .heartbeat = &part->heartbeat,
                          .options = *o,
                          .exit_code = EXIT_SYSTEM,
                          .refusal_lines.burst = 1};
@@ -297,6 +301,7 @@ static void become_ready(struct worker *w)
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
+    if (w->seat->channel >= 0) heartbeat_answers(w);
     if (!succession_load(w, w->seat->script_fd, w->seat->generation, error)) {
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;

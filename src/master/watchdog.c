@@ -1,0 +1,238 @@
+/* A worker whose script is in a call of C that does not end, such as a pattern match, cannot be interrupted from inside: only another
+ * process can end it. So each worker counts its turns on the board, and the master looks at the counts.
+ *
+ * A worker is stuck when one turn of its loop takes LIMIT times --script-timeout. A worker that loads a script has the time that the
+ * check had, and a second for the reload to give up first. What must not count:
+ *  - time in which the worker sleeps: it says so on the board;
+ *  - time in which the machine, or the master, did not run: a look adds at most two intervals of looking, whatever the clock says;
+ *  - time in which the worker is stopped by a signal or a debugger: then its time begins from zero, and the log says so once;
+ *  - time in which a busy machine let it wait for a processor: a worker that wants to run must have had one for as long as
+ *    --script-timeout.
+ *
+ * The worker is asked what it is in (worker/heartbeat.h), at half of that time and at its end. One that has gone on to another request
+ * meanwhile is not stuck: many slow requests may make one long turn. It has an interval for each answer, and is killed without one, too.
+ */
+#include "master/watchdog.h"
+
+#include "base/log.h"
+#include "base/process.h"
+#include "master/check.h"
+#include "worker/heartbeat.h"
+#include <assert.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double LIMIT = 5;                          /* times --script-timeout */
+static const double LOAD_LIMIT = CHECK_SECONDS + 1;     /* seconds */
+static const double EVERY_LEAST = 0.02, EVERY_MOST = 1; /* seconds between two looks */
+static const double LOOKS = 10;                         /* until the limit */
+static const double SLEEPS_LONG = 3; /* seconds; a worker that sleeps wakes once a second */
+
+static struct heartbeat *slot_heartbeat(const struct slot *s)
+{
+    return &s->crew->board->parts[s->part].heartbeat;
+}
+
+/* --- what counts ------------------------------------------------------------------------------ */
+
+/* A worker that starts has not said yet what its script wants. What a worker says is not trusted. */
+static double slot_timeout(const struct watchdog *d, const struct slot *s)
+{
+    double own = s->crew->board->parts[s->part].wishes.script_timeout;
+    if (s->state == SLOT_STARTING) own = d->timeout;
+    return isfinite(own) && own > 0 ? own : 0;
+}
+
+static bool slot_is_watched(const struct watchdog *d, const struct slot *s)
+{
+    bool lives = s->state == SLOT_STARTING || s->state == SLOT_READY || s->state == SLOT_DRAINING;
+    return lives && slot_timeout(d, s) > 0;
+}
+
+static double slot_limit(const struct watchdog *d, const struct slot *s)
+{
+    double limit = LIMIT * slot_timeout(d, s);
+    return slot_heartbeat(s)->loads ? fmax(limit, LOAD_LIMIT) : limit;
+}
+
+/* It would run if it could, and has hardly run: a busy machine, or its memory was swapped out. One that sleeps within a turn waits for
+ * something that does not come. */
+static bool slot_is_starved(const struct watchdog *d, const struct slot *s, char state)
+{
+    if (state == 'S') return false;
+    return process_cpu(s->pid) - s->watch.cpu < slot_timeout(d, s);
+}
+
+/* --- asking and killing ----------------------------------------------------------------------- */
+
+static bool slot_has_answered(const struct slot *s)
+{
+    const struct heartbeat *h = slot_heartbeat(s);
+    return __atomic_load_n(&h->answered, __ATOMIC_ACQUIRE) == h->asked;
+}
+
+static uint64_t slot_mark(const struct slot *s)
+{
+    return slot_has_answered(s) ? slot_heartbeat(s)->doing.mark : 0;
+}
+
+static void slot_ask(struct slot *s)
+{
+    s->watch.asked++;
+    slot_heartbeat(s)->asked++;
+    kill(s->pid, HEARTBEAT_SIGNAL);
+}
+
+/* "in the function at shop.lua:9 for get user:42". The log escapes the key. */
+static const char *doing_print(const struct heartbeat *h, char *text, size_t size)
+{
+    struct heartbeat_doing doing = h->doing; /* a copy: the worker may be writing */
+    doing.place[sizeof doing.place - 1] = doing.command[sizeof doing.command - 1] = '\0';
+    bool cut = doing.key_len > HEARTBEAT_KEY;
+    int key_len = (int)(cut ? HEARTBEAT_KEY : doing.key_len);
+    for (int i = 0; i < key_len; i++)
+        if (!doing.key[i]) doing.key[i] = '?';
+    snprintf(text, size, "in %s%s%s%s%.*s%s", doing.place[0] ? doing.place : "the script",
+             doing.command[0] ? " for " : "", doing.command, key_len ? " " : "", key_len,
+             (const char *)doing.key, cut ? "..." : "");
+    return text;
+}
+
+static const char *slot_print(const struct slot *s, char *text, size_t size)
+{
+    const struct heartbeat *h = slot_heartbeat(s);
+    if (h->loads)
+        snprintf(text, size, "loading generation %u", h->loads);
+    else if (!slot_has_answered(s))
+        snprintf(text, size, "it does not say what it is in");
+    else if (!h->doing.is_in_script)
+        snprintf(text, size, "not in the script");
+    else
+        return doing_print(h, text, size);
+    return text;
+}
+
+static void slot_kill(struct slot *s)
+{
+    struct crew *crew = s->crew;
+    char text[512];
+    double seconds = s->watch.still;
+    slot_print(s, text, sizeof text);
+    pid_t pid = s->pid;
+    s->is_killed = true;
+    crew->board->master.workers_killed++;
+    slot_abandon(s);
+    uint64_t clients = slot_clients(s);
+    log_error("worker %u[%d]: killed: does not turn for %.1f s: %s; %llu client%s closed", s->index,
+              (int)pid, seconds, text, (unsigned long long)clients, clients == 1 ? "" : "s");
+    kill(pid, SIGKILL);
+    crew->on_event(crew->arg, CREW_STUCK, s, 0, "");
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+/* Who stopped it wants it to stay. */
+static void slot_note_stopped(struct slot *s)
+{
+    if (!s->watch.is_noted)
+        log_warn("worker %u[%d]: stopped by a signal or a debugger: not killed", s->index,
+                 (int)s->pid);
+    s->watch = (struct watch){.turns = s->watch.turns, .is_noted = true};
+}
+
+/* The first question comes at half of the limit, the second one before its end. */
+static void slot_judge(struct watchdog *d, struct slot *s, char state)
+{
+    struct watch *watch = &s->watch;
+    double limit = slot_limit(d, s);
+    if (watch->asked == 0 && watch->still >= limit / 2) {
+        watch->cpu = process_cpu(s->pid);
+        slot_ask(s);
+    } else if (watch->asked == 1 && watch->still >= limit - d->every) {
+        watch->mark = slot_mark(s);
+        slot_ask(s);
+    } else if (watch->asked == 2 && watch->still >= limit && !slot_is_starved(d, s, state)) {
+        if (slot_mark(s) == watch->mark || !slot_has_answered(s))
+            slot_kill(s);
+        else
+            *watch = (struct watch){.turns = watch->turns};
+    }
+}
+
+static void slot_look(struct watchdog *d, struct slot *s, double passed)
+{
+    struct watch *watch = &s->watch;
+    uint64_t turns = heartbeat_turns(slot_heartbeat(s));
+    bool is_awake = heartbeat_is_awake(turns);
+    if (turns != watch->turns) {
+        *watch = (struct watch){.turns = turns};
+        return;
+    }
+    watch->still += passed;
+    if (!is_awake && watch->still < SLEEPS_LONG) return;
+    char state = process_state(s->pid);
+    if (state == 'T' || state == 't') {
+        slot_note_stopped(s);
+        return;
+    }
+    if (is_awake) slot_judge(d, s, state);
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct watchdog *d = timer->data;
+    double now = process_clock();
+    double passed = fmin(now - d->last, 2 * d->every);
+    d->last = now;
+    for (uint32_t i = 0; i < d->crew->slots_n; i++) {
+        struct slot *s = &d->crew->slots[i];
+        if (slot_is_watched(d, s))
+            slot_look(d, s, passed);
+        else
+            s->watch.still = 0;
+    }
+    crew_hand_waiting(d->crew);
+}
+
+bool watchdog_is_busy(const struct slot *s)
+{
+    const struct heartbeat *h = slot_heartbeat(s);
+    if (s->pid == 0 || h->loads || !heartbeat_is_awake(heartbeat_turns(h))) return false;
+    char state = process_state(s->pid);
+    return state != 'T' && state != 't';
+}
+
+bool watchdog_decides(const struct watchdog *d, const struct slot *s)
+{
+    return slot_is_watched(d, s) && watchdog_is_busy(s);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void watchdog_stop(struct watchdog *d)
+{
+    ev_timer_stop(d->crew->loop, &d->look);
+}
+
+void watchdog_set(struct watchdog *d, double timeout)
+{
+    if (!isfinite(timeout) || timeout < 0) timeout = 0;
+    if (timeout == d->timeout) return;
+    watchdog_stop(d);
+    d->timeout = timeout;
+    if (timeout == 0) return;
+    d->every = fmin(fmax(LIMIT * timeout / LOOKS, EVERY_LEAST), EVERY_MOST);
+    d->last = process_clock();
+    ev_timer_set(&d->look, d->every, d->every);
+    ev_timer_start(d->crew->loop, &d->look);
+}
+
+void watchdog_init(struct watchdog *d, struct crew *crew, double timeout)
+{
+    *d = (struct watchdog){.crew = crew};
+    ev_init(&d->look, on_look);
+    d->look.data = d;
+    watchdog_set(d, timeout);
+}
