@@ -33,6 +33,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     assert(timer->is_used && s->timers.is_running);
     assert(lua_gettop(L) == STACK_TOP && !s->coroutines.running);
     if (watcher->repeat == 0) timer->is_used = false;
+    script_time_begin(s);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
     lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */

@@ -1,0 +1,87 @@
+--- interrupt: gives a script's source the checks that can interrupt it (--script-timeout). Nothing is done to moongate's own
+-- modules, and in the state of `moongate test`, which runs no script.
+local M = {}
+
+local has_limit = package.preload["moongate.budget"] ~= nil
+local budget = has_limit and require "moongate.budget"
+
+local getinfo, getfenv, setfenv, loadstring = debug.getinfo, getfenv, setfenv, loadstring
+local unpack, io_open = unpack, io.open
+
+-- Functions of one file that may lack checks: each has 59 or 60 variables of others, and gets no more.
+local SPARED = 64
+
+--- What the checks count down, and where that begins. Nothing in a state without a limit.
+M.cell = has_limit and require "moongate.abi".cell(budget.cell)
+M.first = has_limit and budget.first
+
+local is_wrapped
+
+-- Says for a source what of it cannot be interrupted.
+local function complain(name, what)
+    require "moongate.log".warn(("%s: %s cannot be interrupted (--script-timeout)"):format(name:gsub("^[@=]", ""), what))
+end
+
+--- Returns a function that does as `chunk` does, with checks; or `chunk`, when it needs none or can have none.
+-- @param chunk function  of `text`
+-- @param text string     Lua source that compiles
+-- @param name string     as loadstring takes it
+-- @param env table       its globals
+function M.wrap(chunk, text, name, env)
+    if not has_limit then return chunk end
+    local spared = {}
+    while true do
+        local new = budget.rewrite(text, unpack(spared))
+        if new == nil then break end
+        local maker, wrong
+        if new then maker, wrong = loadstring(new, name) end
+        if maker then
+            chunk = setfenv(maker, env)(M.cell, budget.halt)
+            break
+        end
+        local line = new and tonumber(wrong:match "function at line (%d+) has more than %d+ upvalues")
+        if not line or #spared == SPARED then
+            complain(name, "this source")
+            return chunk
+        end
+        spared[#spared + 1] = line
+    end
+    for _, line in ipairs(spared) do complain(name, ("the function at line %d"):format(line)) end
+    return chunk
+end
+
+--- The same for a chunk that Lua itself has loaded from `text`, be that source, bytecode or a number.
+function M.wrap_any(chunk, text, env)
+    text = tostring(text)
+    if text:sub(1, 1) == "\27" then return chunk end
+    return M.wrap(chunk, text, getinfo(chunk, "S").source, env)
+end
+
+local function read_file(path)
+    local file = io_open(path, "rb")
+    if not file then return nil end
+    local text = file:read "*a"
+    file:close()
+    return text
+end
+
+--- The same for a chunk that Lua itself has loaded from a file.
+function M.wrap_file(chunk)
+    local source = getinfo(chunk, "S").source
+    local text = source:sub(1, 1) == "@" and read_file(source:sub(2))
+    return text and M.wrap_any(chunk, text, getfenv(chunk)) or chunk
+end
+
+--- Lets `require` of --unsafe-lua do that to the modules that it finds in files, but for moongate's own (--lua-dir).
+function M.wrap_loader()
+    if not has_limit or is_wrapped then return end
+    is_wrapped = true
+    local find = package.loaders[2]
+    package.loaders[2] = function(name)
+        local chunk = find(name)
+        if type(chunk) ~= "function" or name:find "^moongate" then return chunk end
+        return M.wrap_file(chunk)
+    end
+end
+
+return M
