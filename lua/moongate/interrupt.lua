@@ -5,7 +5,8 @@ local M = {}
 local has_limit = package.preload["moongate.budget"] ~= nil
 local budget = has_limit and require "moongate.budget"
 
-local getinfo, getfenv, setfenv, loadstring = debug.getinfo, getfenv, setfenv, loadstring
+local getinfo, getupvalue, setupvalue = debug.getinfo, debug.getupvalue, debug.setupvalue
+local getfenv, setfenv, loadstring = getfenv, setfenv, loadstring
 local unpack, io_open = unpack, io.open
 
 -- Functions of one file that may lack checks: each has 59 or 60 variables of others, and gets no more.
@@ -50,10 +51,33 @@ function M.wrap(chunk, text, name, env)
     return chunk
 end
 
+-- Sets the two variables that the checks of a function use, by the names that C gave them (budget.c). True: it has them.
+local function give_checks(f)
+    local has_checks
+    for at = 1, 60 do
+        local name = getupvalue(f, at)
+        if not name then break end
+        local value = name:find "^checks_left%d*$" and M.cell or name:find "^check_time%d*$" and budget.halt
+        if value then has_checks = setupvalue(f, at, value) end
+    end
+    return has_checks
+end
+
+-- Bytecode of a function with checks has them, but not what they use. So its names stay.
+local function keep_names()
+    local dump = string.dump
+    function string.dump(f, strip)
+        return dump(f, strip and not (type(f) == "function" and getinfo(f, "S").what ~= "C" and give_checks(f)))
+    end
+end
+
 --- The same for a chunk that Lua itself has loaded from `text`, be that source, bytecode or a number.
 function M.wrap_any(chunk, text, env)
     text = tostring(text)
-    if text:sub(1, 1) == "\27" then return chunk end
+    if text:sub(1, 1) == "\27" then
+        if has_limit then give_checks(chunk) end
+        return chunk
+    end
     return M.wrap(chunk, text, getinfo(chunk, "S").source, env)
 end
 
@@ -72,10 +96,11 @@ function M.wrap_file(chunk)
     return text and M.wrap_any(chunk, text, getfenv(chunk)) or chunk
 end
 
---- Lets `require` of --unsafe-lua do that to the modules that it finds in files, but for moongate's own (--lua-dir).
+--- For --unsafe-lua: `require` does that to the modules that it finds in files, but for moongate's own (--lua-dir).
 function M.wrap_loader()
     if not has_limit or is_wrapped then return end
     is_wrapped = true
+    keep_names()
     local find = package.loaders[2]
     package.loaders[2] = function(name)
         local chunk = find(name)

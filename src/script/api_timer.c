@@ -38,6 +38,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
     lua_settop(L, STACK_TOP);                                /* [...] */
+    script_time_end(s);
 }
 
 /* [script] -> [..]. By lua_cpcall, since it may run out of memory. moongate.timer is loaded already; nothing of a script

@@ -152,9 +152,9 @@ static bool is_word(const struct reader *r, const char *word)
 
 static enum token name_or_keyword(const struct reader *r)
 {
-    static const char *const keywords[] = {"and",    "break", "do",  "else", "elseif", "end",
-                                           "for",    "if",    "in",  "local", "not",   "or",
-                                           "repeat", "return", "then", "until", "while", "function"};
+    static const char *const keywords[] = {
+        "and",   "break", "do", "else",   "elseif", "end",  "for",   "if",    "in",
+        "local", "not",   "or", "repeat", "return", "then", "until", "while", "function"};
     static const char *const values[] = {"nil", "true", "false"};
     if (is_word(r, "goto")) return T_GOTO;
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -317,9 +317,8 @@ static bool take_all(struct rewriter *w)
 size_t budget_rewrite(const struct budget_source *source, char *to)
 {
     static const char END[] = " end";
-    struct rewriter w = {.in = {.text = source->text, .len = source->len, .line = 1},
-                         .source = source,
-                         .to = to};
+    struct rewriter w = {
+        .in = {.text = source->text, .len = source->len, .line = 1}, .source = source, .to = to};
     char head[CHECK_MAX_BYTES];
     if (!find_name(source, "checks_left", w.cell) || !find_name(source, "check_time", w.halt))
         return BUDGET_NEVER;

@@ -3,6 +3,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "script/modules.h"
 #include "script/state.h"
@@ -53,4 +55,15 @@ void library_open(lua_State *L, const char *lua_dir)
         use_lua_dir(L, lua_dir);
     else
         preload_modules(L);
+}
+
+/* What the JIT does: a page that was written is made executable. */
+bool script_jit_is_possible(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return false;
+    bool possible = mprotect(page, size, PROT_READ | PROT_EXEC) == 0;
+    munmap(page, size);
+    return possible;
 }

@@ -37,8 +37,8 @@
  * Errors (I7). Every entry into Lua is protected. An error in a function costs its own request, which is answered
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
- * error fails script_load, and the script in use goes on (I8). A function that loops for ever gets an error (script_time.h).
- * What is not bounded yet (I13): a script may take any memory, and a C function that it calls any time.
+ * error fails script_load, and the script in use goes on (I8). A function that loops for ever gets an error
+ * (script_time.h). Not bounded yet (I13): memory, and the time of a C function.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
@@ -58,8 +58,6 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "route/chooser.h"
 #include "route/kinds.h"
@@ -324,6 +322,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     s->batch.at = s->batch.capacity; /* calls from here on belong to no slot */
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
+    script_time_end(s);
     assert(script_sane(s) && !s->routes.ready);
 }
 
@@ -436,15 +435,4 @@ struct pool *const *script_pools(const struct script *s, uint32_t *n)
 {
     *n = s->pools_n;
     return s->pools;
-}
-
-/* What the JIT does: a page that was written is made executable. */
-bool script_jit_is_possible(void)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) return false;
-    bool possible = mprotect(page, size, PROT_READ | PROT_EXEC) == 0;
-    munmap(page, size);
-    return possible;
 }

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <time.h>
 
+#include "base/process.h"
 #include "script/budget.h"
 #include "script/state.h"
 
@@ -42,6 +43,16 @@ void script_time_begin(struct script *s)
     set_left(s, s->L, CHECKS_FIRST);
 }
 
+void script_time_end(struct script *s)
+{
+    struct backends *backends = s->host.backends;
+    if (!s->time.took_long) return;
+    s->time.took_long = false;
+    if (!backends->loop) return;
+    ev_now_update(backends->loop);
+    s->host.turn->now = backends->now = process_clock();
+}
+
 static int32_t next_checks(int32_t checks, double took)
 {
     double wanted = took > 0 ? checks * (BETWEEN / took) : CHECKS_MOST;
@@ -62,6 +73,7 @@ static void look_at_clock(struct script *s)
 {
     struct script_time *t = &s->time;
     double now = time_of(s);
+    t->took_long = true;
     if (!t->is_timed || t->at != s->batch.at) {
         t->is_timed = true;
         t->is_over = false;
@@ -85,8 +97,8 @@ static int halt(lua_State *L)
     look_at_clock(s);
     set_left(s, L, s->time.is_over ? 0 : s->time.checks);
     if (!s->time.is_over) return 0;
-    return luaL_error(L, "script timeout: took more than %f s %s(--script-timeout)", limit_of(s),
-                      s->is_loaded ? "" : "to load ");
+    return luaL_error(L, "script timeout: took more than %f s %s", limit_of(s),
+                      s->is_loaded ? "(--script-timeout)" : "to load");
 }
 
 /* rewrite(text, lines...): the new source; nil where it needs no check; false when it cannot have any. `lines` are the first
@@ -134,13 +146,13 @@ static int load(lua_State *L)
 void script_time_init(struct script *s)
 {
     lua_State *L = s->L;
-    lua_createtable(L, 0, 1);                      /* [..., cell] */
+    lua_createtable(L, 0, 1);                       /* [..., cell] */
     s->time.table = luaL_ref(L, LUA_REGISTRYINDEX); /* [...] */
     script_time_begin(s);
-    lua_getglobal(L, "package");           /* [..., package] */
-    lua_getfield(L, -1, "preload");        /* [..., package, preload] */
-    lua_pushlightuserdata(L, s);           /* [..., package, preload, script] */
-    lua_pushcclosure(L, load, 1);          /* [..., package, preload, loader] */
+    lua_getglobal(L, "package");            /* [..., package] */
+    lua_getfield(L, -1, "preload");         /* [..., package, preload] */
+    lua_pushlightuserdata(L, s);            /* [..., package, preload, script] */
+    lua_pushcclosure(L, load, 1);           /* [..., package, preload, loader] */
     lua_setfield(L, -2, "moongate.budget"); /* [..., package, preload] */
-    lua_pop(L, 2);                         /* [...] */
+    lua_pop(L, 2);                          /* [...] */
 }

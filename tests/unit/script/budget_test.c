@@ -50,23 +50,31 @@ static const struct {
     {"while a do b() end", "while a do" C " b() end end", 0},
     {"while a do\nb()\nend -- c", "while a do" C "\nb()\nend -- c\n end", 0},
     {"while a do end --[[ c ]]", "while a do" C " end --[[ c ]] end", 0},
-    {"while a do end --[==[ ]] do \n]==] --", "while a do" C " end --[==[ ]] do \n]==] --\n end", 0},
+    {"while a do end --[==[ ]] do \n]==] --", "while a do" C " end --[==[ ]] do \n]==] --\n end",
+     0},
     {"repeat until a", "repeat" C " until a end", 0},
     {"repeat(f)()until a", "repeat" C "(f)()until a end", 0},
     {"for i=1,2 do(f)()end", "for i=1,2 do" C "(f)()end end", 0},
     {"function a.b:c(d, ...)return d end", "function a.b:c(d, ...)" C "return d end end", 0},
     {"return function()end", "return function()" C "end end", 0},
     {"f(function(a)end)", "f(function(a)" C "end) end", 0},
-    {"local function --[[ ( ]] f -- )\n()end", "local function --[[ ( ]] f -- )\n()" C "end end", 0},
-    {"::a:: goto a", "::a::" " " C "goto a end", 0},
-    {"::goto:: goto goto1", "::goto::" " " C "goto goto1 end", 0},
+    {"local function --[[ ( ]] f -- )\n()end", "local function --[[ ( ]] f -- )\n()" C "end end",
+     0},
+    {"::a:: goto a",
+     "::a::"
+     " " C "goto a end",
+     0},
+    {"::goto:: goto goto1",
+     "::goto::"
+     " " C "goto goto1 end",
+     0},
     {"goto = 1 x = goto y = 2", NULL, 0},
     {"a.goto = 1 a:goto() f(goto)", NULL, 0},
     {"local goto return goto", NULL, 0},
     {"do x = 5..'' goto a ::a:: end", "do" C " x = 5..'' " C "goto a ::a:: end end", 0},
     {"f 'do' g \"do\\\"do\" h [[ do ]] i [=[ ]] do ]=] j '\\\ndo'", NULL, 0},
     {"x = 0xep+1 do end", "x = 0xep+1 do" C " end end", 0},
-    {"x = 1e+1 y = 3e-1do end", NULL, 0}, /* a number that is none */
+    {"x = 1e+1 y = 3e-1do end", NULL, 0}, /* no number, and no `do` */
     {"x = a.do_it x = dodo x = _do x = do1", NULL, 0},
     {"x = t[ [[do]] ] t[t[1]] = 1", NULL, 0},
     {"x = a-- do\nx = a- -1", NULL, 0},
@@ -259,15 +267,16 @@ static void add(struct random *r, const char *text)
 
 static void add_blank(struct random *r)
 {
-    static const char *const blanks[] = {" ", "\n", "\t", " -- do end\n", " --[[ function( ]] ",
-                                         " --[=[ ]]\n]=] ", "\r\n", " "};
+    static const char *const blanks[] = {
+        " ", "\n", "\t", " -- do end\n", " --[[ function( ]] ", " --[=[ ]]\n]=] ", "\r\n", " "};
     add(r, blanks[pick(r, COUNT(blanks))]);
 }
 
 static void add_expression(struct random *r, int depth)
 {
-    static const char *const leaves[] = {"1", "x", "0x1F", "1e1", "#'do'", "#[[end]]", "#\"\\\"do\"",
-                                         ".5", "3.", "x+1", "#[==[]]]==]", "goto", "1e+1"};
+    static const char *const leaves[] = {"1",           "x",           "0x1F", "1e1", "#'do'",
+                                         "#[[end]]",    "#\"\\\"do\"", ".5",   "3.",  "x+1",
+                                         "#[==[]]]==]", "goto",        "1e+1"};
     switch (pick(r, depth > 0 ? 4 : 1)) {
     case 1:
         add(r, "(");
@@ -310,7 +319,11 @@ static void add_loop(struct random *r, int depth, const char *head, const char *
 static void add_statement(struct random *r, int depth)
 {
     switch (pick(r, depth > 0 ? 8 : 2)) {
-    case 0: add(r, "x = (x + "); add_expression(r, 2); add(r, ") % 1000"); break;
+    case 0:
+        add(r, "x = (x + ");
+        add_expression(r, 2);
+        add(r, ") % 1000");
+        break;
     case 1: add(r, "t[#t + 1] = x goto = x + 1"); break;
     case 2: add_loop(r, depth, "for i = 1, 3 do", "end"); break;
     case 3: add_loop(r, depth, "do local n = 0 while n < 3 do n = n + 1", "end end"); break;
