@@ -4,6 +4,7 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
+#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -238,6 +239,19 @@ static void a_script_that_does_not_load_in_time_is_refused(void **state)
         stage_fails("%s", run.err);
 }
 
+/* `moongate test` has a test of its own: tests/lua/time_test.lua. */
+static void tools_interrupt_too(void **state)
+{
+    const char *says = "script timeout: took more than 0.05 s (--script-timeout)";
+    const char *file = moongate_script_file(MG "mg.options { script_timeout = 0.05 }\n"
+                                               "return function(req) while true do end end\n");
+    struct run run = moongate_runs("explain", file, "get a", NULL);
+    if (!strstr(run.out, says)) stage_fails("%s%s", run.out, run.err);
+    run = shell_runs(
+        textf("echo '= (function() while true do end end)()' | $MOONGATE repl %s", file));
+    if (!strstr(run.out, says)) stage_fails("%s%s", run.out, run.err);
+}
+
 /* The script's own option holds; 0 is no limit, and the loop ends by itself. */
 static void a_script_sets_its_own_limit(void **state)
 {
@@ -325,6 +339,7 @@ int main(void)
         play(a_wait_begins_a_new_turn),
         play(what_is_sent_afterwards_has_its_whole_timeout),
         play(a_script_that_does_not_load_in_time_is_refused),
+        play(tools_interrupt_too),
         play(a_script_sets_its_own_limit),
         play(what_cannot_be_interrupted_is_named),
         play(unsafe_scripts_are_interrupted_too),
