@@ -1,5 +1,5 @@
---- interrupt: gives a script's source the checks that can interrupt it (--script-timeout). Nothing is done to moongate's own
--- modules, and in the state of `moongate test`, which runs no script.
+--- interrupt: gives a script's source the checks that can interrupt it (--script-timeout). moongate's own modules get none,
+-- nor do the files that `moongate test` runs.
 local M = {}
 
 local has_limit = package.preload["moongate.budget"] ~= nil
@@ -20,7 +20,8 @@ local is_wrapped
 
 -- Says for a source what of it cannot be interrupted.
 local function complain(name, what)
-    require "moongate.log".warn(("%s: %s cannot be interrupted (--script-timeout)"):format(name:gsub("^[@=]", ""), what))
+    name = name:gsub("^[@=]", "")
+    require "moongate.log".warn(("%s: %s cannot be interrupted (--script-timeout)"):format(name, what))
 end
 
 --- Returns a function that does as `chunk` does, with checks; or `chunk`, when it needs none or can have none.
@@ -51,7 +52,7 @@ function M.wrap(chunk, text, name, env)
     return chunk
 end
 
--- Sets the two variables that the checks of a function use, by the names that C gave them (budget.c). True: it has them.
+-- Sets the two variables that a function's checks use, by the names that C gave them (budget.c). True: it has them.
 local function give_checks(f)
     local has_checks
     for at = 1, 60 do
