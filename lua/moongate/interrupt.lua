@@ -1,4 +1,4 @@
---- interrupt: gives a script's source the checks that can interrupt it (--script-timeout). moongate's own modules get none,
+--- interrupt: gives scripts the checks that can interrupt them (--script-timeout). moongate's own modules get none,
 -- nor do the files that `moongate test` runs.
 local M = {}
 
