@@ -39,6 +39,7 @@ struct script_host {
     const struct script_option
         *options;        /* those that a script may set, then a NULL name; or NULL */
     const char *lua_dir; /* --lua-dir or NULL */
+    double script_timeout; /* --script-timeout; 0: none */
     bool jit;
     bool unsafe; /* --unsafe-lua: scripts have all of Lua */
 };
@@ -65,6 +66,9 @@ bool script_option(const struct script *s, uint32_t at, double *value);
 
 /* The largest value, in bytes, that it may put into a request: what it has set --max-value to. */
 void script_set_max_value(struct script *s, size_t max_value);
+
+/* Likewise how long it may take at a time: --script-timeout. */
+void script_set_timeout(struct script *s, double seconds);
 
 /* Frees a script that no turn has adopted; its pools give back their backends. */
 void script_destroy(struct script *s);

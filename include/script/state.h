@@ -11,6 +11,7 @@
 #include "script/async.h"
 #include "script/handle.h"
 #include "script/script.h"
+#include "script/script_time.h"
 
 struct script_timer {
     ev_timer watcher; /* data: the script */
@@ -60,6 +61,7 @@ struct script {
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
+    struct script_time time;
     struct path *path_taken;                /* of the request that is traced, else NULL */
     struct log_limit log;                   /* of its errors */
     char path[256];                         /* as log lines show it */

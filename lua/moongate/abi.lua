@@ -58,6 +58,11 @@ function M.route_options()
     return ffi.new "struct route_options"
 end
 
+--- What a script's checks count down (script_time.h): C's int32_t, or a table where nothing is compiled.
+function M.cell(of)
+    return type(of) == "table" and of or ffi.cast("int32_t *", of)
+end
+
 local result, bytes, number, answer, address
 
 --- The struct mg_result that C fills. There is one: it is valid until the next use.

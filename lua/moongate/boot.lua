@@ -14,7 +14,7 @@ function M.start(cdef, script, batch, waiting)
 end
 
 local async, numbers, functions, meaning, value_of, slots, answers, handles, now
-local root, environment, prompt, NONE
+local root, environment, prompt, NONE, CHECKS, cell
 
 local function log(text)
     require "moongate.log"(text)
@@ -41,6 +41,8 @@ function M.load(path, text)
     slots, answers = abi.slots(), abi.batch.answers
     handles, now = abi.waiting.handles, abi.waiting.now
     NONE = tonumber(abi.C.ANSWER_NONE)
+    local interrupt = require "moongate.interrupt"
+    CHECKS, cell = interrupt.first, interrupt.cell
     local shown = path or "moongate/servers.lua"
     local chunk, wrong
     if path then
@@ -103,10 +105,10 @@ end
 
 --- Routes the slots first .. last that have no answer yet. After an error batch.at is the slot that raised it.
 function M.run(first, last)
-    local batch, of, asked = abi.batch, numbers, functions
+    local batch, of, asked, left = abi.batch, numbers, functions, cell
     for at = first, last do
         if answers[at].route == NONE then
-            batch.at = at
+            batch.at, left[0] = at, CHECKS
             local slot, req = slots[at], handles[at]
             now[1], batch.request = req, slot
             local id = slot.function_id

@@ -3,6 +3,7 @@
 local M = {}
 
 local abi = require "moongate.abi"
+local interrupt = require "moongate.interrupt"
 local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
@@ -80,7 +81,7 @@ local function compile(text, name, env)
     local chunk, wrong = loadstring(text, name)
     if not chunk then return nil, wrong end
     where.note_script(name)
-    return setfenv(chunk, env)
+    return interrupt.wrap(setfenv(chunk, env), text, name, env)
 end
 
 local function read_file(path)
@@ -222,17 +223,37 @@ local function fill_safe(env)
     return strict
 end
 
+-- What Lua's load reads: a function that returns all of it afterwards, and what to give to load instead.
+local function pieces(source)
+    if type(source) ~= "function" then return function() return source end, source end
+    local read = {}
+    return function() return table.concat(read) end, function()
+        local piece = source()
+        if type(piece) == "string" then read[#read + 1] = piece end
+        return piece
+    end
+end
+
 -- All of Lua. Loaded code gets the script's globals, not moongate's own.
 local function fill_unsafe(env)
     for name, value in pairs(_G) do env[name] = value end
     function env.load(chunk, name, mode, own)
+        own = own or env
         if type(chunk) == "function" then check_depth(OTHERS) end
-        return load(chunk, name, mode, own or env)
+        local text, source = pieces(chunk)
+        local made, wrong = load(source, name, mode, own)
+        if not made then return nil, wrong end
+        return interrupt.wrap_any(made, text(), own)
     end
-    function env.loadfile(path, mode, own) return loadfile(path, mode, own or env) end
+    function env.loadfile(path, mode, own)
+        local made, wrong = loadfile(path, mode, own or env)
+        if not made then return nil, wrong end
+        return interrupt.wrap_file(made)
+    end
     env.loadstring = env.load
+    interrupt.wrap_loader()
     function env.dofile(path)
-        local chunk, wrong = loadfile(path, nil, env)
+        local chunk, wrong = env.loadfile(path)
         if not chunk then where.fail(wrong) end
         return chunk()
     end

@@ -54,7 +54,6 @@ enum master_state {
     MASTER_STOPPING, /* workers are killed; only their end is waited for */
 };
 
-/* What the master answers to: one line a signal. */
 #define MASTER_SIGNALS(X)                                                                          \
     X(SIGTERM)                                                                                     \
     X(SIGINT)                                                                                      \

@@ -112,3 +112,8 @@ void script_set_max_value(struct script *s, size_t max_value)
 {
     s->host.max_value = max_value;
 }
+
+void script_set_timeout(struct script *s, double seconds)
+{
+    s->host.script_timeout = seconds;
+}

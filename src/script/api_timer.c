@@ -39,10 +39,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     if (watcher->repeat == 0) timer->is_used = false;
     s->timers.fires = timer;
     s->host.turn->in = s;
+    script_time_begin(s);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
     lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
     if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
     lua_settop(L, STACK_TOP);                                /* [...] */
+    script_time_end(s);
     s->host.turn->in = NULL;
     s->timers.fires = NULL;
 }

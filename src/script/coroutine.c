@@ -158,6 +158,7 @@ static void go(struct script *s, struct async *a, int n)
 {
     assert(none_runs(s) && a->coroutine && !a->is_over);
     s->coroutines.running = a;
+    script_time_begin(s);
     int status = lua_resume(a->coroutine->L, n);
     s->coroutines.running = NULL;
     if (status == LUA_YIELD) {

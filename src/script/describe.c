@@ -46,6 +46,7 @@ void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
 {
     lua_State *L = s->L;
     assert(lua_gettop(L) == STACK_TOP);
+    script_time_begin(s);
     lua_getglobal(L, "package");          /* [..., package] */
     lua_getfield(L, -1, "loaded");        /* [..., package, loaded] */
     lua_getfield(L, -1, "moongate.boot"); /* [..., package, loaded, boot] */

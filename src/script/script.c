@@ -37,8 +37,9 @@
  * Errors (I7). Every entry into Lua is protected. An error in a function costs its own request, which is answered
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
- * error fails script_load, and the script in use goes on (I8). A function that loops for ever costs its worker (I13): while
- * Lua runs, turn.in says so to the watchdog. What is not bounded yet: a script may take any memory.
+ * error fails script_load, and the script in use goes on (I8). A function that loops for ever gets an error
+ * (script_time.h). One that is in a C function for ever costs its worker (I13): while Lua runs, turn.in says so to the
+ * watchdog. What is not bounded yet: a script may take any memory.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
@@ -90,6 +91,7 @@ static bool boot(struct script *s)
     lua_State *L = s->L;
     handles_init(s); /* [handles, now]; before other light userdata: the first are the fastest */
     library_open(L, s->host.lua_dir);
+    script_time_init(s);
     if (!s->host.jit) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_getglobal(L, "require");        /* [..., require] */
     lua_pushstring(L, "moongate.boot"); /* [..., require, name] */
@@ -178,6 +180,7 @@ void script_destroy(struct script *s)
 {
     assert(!s->coroutines.running);
     timers_release(s);
+    script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
@@ -208,6 +211,7 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     assert(first < n && n <= s->batch.capacity);
     assert(script_sane(s));
     s->batch.at = first;
+    script_time_begin(s);
     lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
@@ -322,6 +326,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     s->batch.at = s->batch.capacity; /* calls from here on belong to no slot */
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
+    script_time_end(s);
     s->host.turn->in = NULL;
     assert(script_sane(s) && !s->routes.ready);
 }
@@ -352,6 +357,7 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     a->route = ANSWER_NONE;
     s->path_taken = path;
     s->host.turn->in = s;
+    script_time_begin(s);
     handle_of_slot(s, at);
     lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
     lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */

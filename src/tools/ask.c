@@ -165,6 +165,7 @@ static size_t settle_max_value(const struct ask_options *o, struct script *s)
     assert(good); /* ask_in_worker has succeeded with the same options */
     succession_options(&daemon, s);
     script_set_max_value(s, daemon.max_value);
+    script_set_timeout(s, daemon.script_timeout);
     return daemon.max_value;
 }
 

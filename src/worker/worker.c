@@ -259,6 +259,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
                                    .lua_dir = o->lua_dir,
+                                   .script_timeout = o->script_timeout,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {
