@@ -100,13 +100,13 @@ static bool is_of_cgroups(const char *path)
            strncmp(path, "/sys/fs/cgroup", 14) == 0;
 }
 
-FILE *fopen(const char *restrict path, const char *restrict mode)
+FILE *fopen(const char *restrict filename, const char *restrict modes)
 {
     char other[4096];
     REAL(fopen);
-    if (!shim->root[0] || !is_of_cgroups(path)) return real(path, mode);
-    snprintf(other, sizeof other, "%s%s", shim->root, path);
-    return real(other, mode);
+    if (!shim->root[0] || !is_of_cgroups(filename)) return real(filename, modes);
+    snprintf(other, sizeof other, "%s%s", shim->root, filename);
+    return real(other, modes);
 }
 
 /* --- calls that fail -------------------------------------------------------------------------- */
@@ -152,10 +152,10 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return fails(SHIM_SENDMSG) ? -1 : real(fd, message, flags);
 }
 
-int pipe2(int fds[2], int flags)
+int pipe2(int pipedes[2], int flags)
 {
     REAL(pipe2);
-    return fails(SHIM_PIPE) ? -1 : real(fds, flags);
+    return fails(SHIM_PIPE) ? -1 : real(pipedes, flags);
 }
 
 int memfd_create(const char *name, unsigned flags)
