@@ -20,6 +20,7 @@ struct heartbeat_doing {
     uint32_t key_len; /* of all of it */
     bool is_in_script;
     uint64_t mark;
+    double cpu; /* seconds of processor time that the worker had had */
 };
 
 /* Invariant: `doing` is what the worker was in when it stored `answered`. */

@@ -31,12 +31,14 @@ struct crew;
 
 /* What the watchdog knows of a process; all zero when it starts. */
 struct watch {
-    uint64_t turns; /* of its heartbeat, when it was last seen to turn */
-    double still;   /* seconds that count since then */
-    double cpu;     /* seconds of processor time that it had had when it was asked first */
-    uint64_t mark;  /* of its first answer, 0: there was none */
-    unsigned asked; /* how often, what it is in */
-    bool is_noted;  /* the log says that it is stopped */
+    uint64_t turns;    /* of its heartbeat, when it was last seen to turn */
+    double still;      /* seconds that count since then */
+    double asked_cpu;  /* seconds of processor time that it had had when it was last asked */
+    double cpu;        /* and when it gave its first answer */
+    uint64_t mark;     /* of that answer */
+    bool is_asked;     /* what it is in */
+    bool has_answered; /* once */
+    bool is_noted;     /* the log says that it is stopped */
 };
 
 struct slot {

@@ -6,11 +6,11 @@
  *  - time in which the worker sleeps: it says so on the board;
  *  - time in which the machine, or the master, did not run: a look adds at most two intervals of looking, whatever the clock says;
  *  - time in which the worker is stopped by a signal or a debugger: then its time begins from zero, and the log says so once;
- *  - time in which a busy machine let it wait for a processor: a worker that wants to run must have had one for as long as
- *    --script-timeout.
+ *  - time in which a busy machine let it wait for a processor: it must have had one for as long as --script-timeout between two
+ *    answers.
  *
- * The worker is asked what it is in (worker/heartbeat.h), at half of that time and at its end. One that has gone on to another request
- * meanwhile is not stuck: many slow requests may make one long turn. It has an interval for each answer, and is killed without one, too.
+ * The worker is asked what it is in (worker/heartbeat.h), from half of that time on. One that has gone on to another request meanwhile
+ * is not stuck: many slow requests may make one long turn. One that has run and has not answered is killed, too.
  */
 #include "master/watchdog.h"
 
@@ -57,14 +57,6 @@ static double slot_limit(const struct watchdog *d, const struct slot *s)
     return slot_heartbeat(s)->loads ? fmax(limit, LOAD_LIMIT) : limit;
 }
 
-/* It would run if it could, and has hardly run: a busy machine, or its memory was swapped out. One that sleeps within a turn waits for
- * something that does not come. */
-static bool slot_is_starved(const struct watchdog *d, const struct slot *s, char state)
-{
-    if (state == 'S') return false;
-    return process_cpu(s->pid) - s->watch.cpu < slot_timeout(d, s);
-}
-
 /* --- asking and killing ----------------------------------------------------------------------- */
 
 static bool slot_has_answered(const struct slot *s)
@@ -73,14 +65,10 @@ static bool slot_has_answered(const struct slot *s)
     return __atomic_load_n(&h->answered, __ATOMIC_ACQUIRE) == h->asked;
 }
 
-static uint64_t slot_mark(const struct slot *s)
-{
-    return slot_has_answered(s) ? slot_heartbeat(s)->doing.mark : 0;
-}
-
 static void slot_ask(struct slot *s)
 {
-    s->watch.asked++;
+    s->watch.is_asked = true;
+    s->watch.asked_cpu = process_cpu(s->pid);
     slot_heartbeat(s)->asked++;
     kill(s->pid, HEARTBEAT_SIGNAL);
 }
@@ -142,23 +130,49 @@ static void slot_note_stopped(struct slot *s)
     s->watch = (struct watch){.turns = s->watch.turns, .is_noted = true};
 }
 
-/* The first question comes at half of the limit, the second one before its end. */
-static void slot_judge(struct watchdog *d, struct slot *s, char state)
+/* It has answered twice from within the same request. One that sleeps there waits for something that does not come. Any other must have
+ * used a processor: else the machine is busy, or has swapped the worker out. */
+static bool slot_is_stuck(const struct watchdog *d, const struct slot *s, char state)
+{
+    const struct heartbeat_doing *doing = &slot_heartbeat(s)->doing;
+    return state == 'S' || doing->cpu - s->watch.cpu >= slot_timeout(d, s);
+}
+
+/* A question that waits for its answer. A process gets a signal as soon as it runs, so this one hardly has. */
+static void slot_wait(const struct watchdog *d, struct slot *s, double limit)
+{
+    bool has_run = process_cpu(s->pid) - s->watch.asked_cpu >= slot_timeout(d, s);
+    if (has_run && s->watch.still >= limit) slot_kill(s);
+}
+
+static void slot_take_answer(const struct watchdog *d, struct slot *s, char state, double limit)
 {
     struct watch *watch = &s->watch;
-    double limit = slot_limit(d, s);
-    if (watch->asked == 0 && watch->still >= limit / 2) {
-        watch->cpu = process_cpu(s->pid);
-        slot_ask(s);
-    } else if (watch->asked == 1 && watch->still >= limit - d->every) {
-        watch->mark = slot_mark(s);
-        slot_ask(s);
-    } else if (watch->asked == 2 && watch->still >= limit && !slot_is_starved(d, s, state)) {
-        if (slot_mark(s) == watch->mark || !slot_has_answered(s))
-            slot_kill(s);
-        else
-            *watch = (struct watch){.turns = watch->turns};
+    const struct heartbeat_doing *doing = &slot_heartbeat(s)->doing;
+    if (!watch->has_answered) {
+        watch->has_answered = true;
+        watch->mark = doing->mark;
+        watch->cpu = doing->cpu;
     }
+    if (doing->mark != watch->mark)
+        *watch = (struct watch){.turns = watch->turns};
+    else if (watch->still >= limit && slot_is_stuck(d, s, state))
+        slot_kill(s);
+    else if (watch->still >= limit - d->every)
+        slot_ask(s);
+}
+
+/* The first question comes at half of the limit, more before its end and after it. */
+static void slot_judge(const struct watchdog *d, struct slot *s, char state)
+{
+    double limit = slot_limit(d, s);
+    if (s->watch.still < limit / 2) return;
+    if (!s->watch.is_asked)
+        slot_ask(s);
+    else if (slot_has_answered(s))
+        slot_take_answer(d, s, state, limit);
+    else
+        slot_wait(d, s, limit);
 }
 
 static void slot_look(struct watchdog *d, struct slot *s, double passed)

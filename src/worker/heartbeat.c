@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
 
+#include "base/process.h"
 #include "script/doing.h"
 
 static struct worker *answering; /* a signal handler gets no argument */
@@ -22,6 +24,7 @@ static void on_question(int number)
     else
         h->doing = (struct heartbeat_doing){.key_len = 0};
     h->doing.mark = h->doing.mark * 31 + w->row->requests + w->row->keys_routed;
+    h->doing.cpu = process_cpu(getpid());
     __atomic_store_n(&h->answered, h->asked, __ATOMIC_RELEASE);
 }
 
