@@ -317,9 +317,10 @@ static bool take_all(struct rewriter *w)
 size_t budget_rewrite(const struct budget_source *source, char *to)
 {
     static const char END[] = " end";
-    struct rewriter w = {
-        .in = {.text = source->text, .len = source->len, .line = 1}, .source = source, .to = to};
+    struct rewriter w = {.in = {.text = source->text, .len = source->len, .line = 1},
+                         .source = source};
     char head[CHECK_MAX_BYTES];
+    w.to = to;
     if (!find_name(source, "checks_left", w.cell) || !find_name(source, "check_time", w.halt))
         return BUDGET_NEVER;
     snprintf(w.check, sizeof w.check, " %s[0]=%s[0]-1 if %s[0]<0 then %s()end ", w.cell, w.cell,

@@ -4,7 +4,6 @@
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
-#include "lib/said.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -69,8 +68,7 @@ static const char *all_bodies(void)
     return text;
 }
 
-/* "route:NAME" in a function, "wait:NAME" in one that waits, "timer:NAME" in a timer. "legal" takes long, but less than the
- * limit; all else goes to the server. */
+/* "route:NAME" in a function, "wait:NAME" in one that waits, "timer:NAME" in a timer. All else goes to the server. */
 static const char *zoo_script(const struct memcached *server)
 {
     return textf(MG "local pool = mg.pool { '%s' }\n"
@@ -80,13 +78,8 @@ static const char *zoo_script(const struct memcached *server)
                     "  bodies[req:key_part(':', 2)]()\n"
                     "  return mg.call(pool, req)\n"
                     "end)\n"
-                    "local function take(seconds)\n"
-                    "  local till = os.clock() + seconds\n"
-                    "  while os.clock() < till do end\n"
-                    "end\n"
                     "return function(req)\n"
                     "  local way, name = req:key_part(':', 1), req:key_part(':', 2)\n"
-                    "  if way == 'legal' then take(0.02) end\n"
                     "  if way == 'wait' then return waits end\n"
                     "  if way == 'route' then bodies[name]() end\n"
                     "  if way == 'timer' then mg.timer.after(0, bodies[name]) end\n"
@@ -117,11 +110,11 @@ static struct moongate *zoo_starts(const struct memcached *server, const char *w
 static void costs_its_own_request(struct client *c, struct client *other, const char *key)
 {
     client_sends(c, textf("get good\r\nget %s\r\nget good\r\n", key));
-    client_sends(other, "get good\r\nget legal\r\n");
+    client_sends(other, "get good\r\n");
     client_sees(c, hit_and_end("good", "value"));
     client_sees(c, "SERVER_ERROR script error\r\n");
     client_sees(c, hit_and_end("good", "value"));
-    client_sees(other, textf("%sEND\r\n", hit_and_end("good", "value")));
+    client_sees(other, hit_and_end("good", "value"));
 }
 
 static void plays_zoo(const char *workers, const char *option)
@@ -169,108 +162,6 @@ static void the_log_says_where_it_was(void **state)
     if (!strstr(line, place) || !strstr(line, "traceback"))
         stage_fails("wanted %s: %s", place, line);
     assert_int_equal(moongate_log_count(m, "script timeout"), 1);
-}
-
-/* The limit is a request's own, not that of a batch; nor that of a function between its waits together. */
-static void each_request_has_the_time_for_itself(void **state)
-{
-    static const char *const jit[] = {NULL, "--no-jit"};
-    for (size_t i = 0; i < COUNT(jit); i++) {
-        struct memcached *server = memcached_start(NULL);
-        struct moongate *m = zoo_starts(server, "1", jit[i]);
-        struct client *c = client_connects(m);
-        const char *batch = "";
-        for (int n = 0; n < 20; n++) batch = textf("%sget legal\r\n", batch);
-        client_sends(c, batch);
-        for (int n = 0; n < 20; n++) client_sees(c, "END\r\n");
-        assert_int_equal(stat_number(c, "proxy", "script_timeouts"), 0);
-        stage_clears();
-    }
-}
-
-static void a_wait_begins_a_new_turn(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
-                                                 "return mg.async(function(req)\n"
-                                                 "  for _ = 1, 10 do\n"
-                                                 "    local till = os.clock() + 0.02\n"
-                                                 "    while os.clock() < till do end\n"
-                                                 "    mg.sleep(0.001)\n"
-                                                 "  end\n"
-                                                 "  return mg.reply.miss()\n"
-                                                 "end)\n",
-                                              backend_address(b)),
-                                        "--script-timeout", "0.05", NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get a\r\n");
-    client_sees(c, "END\r\n");
-    assert_int_equal(stat_number(c, "proxy", "script_timeouts"), 0);
-}
-
-/* The server has its whole time after that, not what the script has left of it. */
-static void what_is_sent_afterwards_has_its_whole_timeout(void **state)
-{
-    struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(textf(MG "local pool = mg.pool { '%s', timeout = 1 }\n"
-                                "return function(req)\n"
-                                "  if req.key == 'endless' then while true do end end\n"
-                                "  return pool\n"
-                                "end\n",
-                             backend_address(b)),
-                       "--script-timeout", "1.5", NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get endless\r\nget good\r\n");
-    backend_sees(b, "get good\r\n");
-    stage_turns(100);
-    backend_answers(b, hit_and_end("good", "value"));
-    client_sees(c, textf("SERVER_ERROR script error\r\n%s", hit_and_end("good", "value")));
-}
-
-/* A script has 9 seconds to load. */
-static void a_script_that_does_not_load_in_time_is_refused(void **state)
-{
-    const char *file = moongate_script_file("local n = 0\nwhile true do\nn = n + 1 end\n");
-    struct run run = moongate_runs("-t", file, NULL);
-    assert_int_equal(run.code, 1);
-    if (!strstr(run.err, "script timeout: took more than 9 s to load") ||
-        !strstr(run.err, textf("%s:2: ", file)))
-        stage_fails("%s", run.err);
-}
-
-/* `moongate test` has a test of its own: tests/lua/time_test.lua. */
-static void tools_interrupt_too(void **state)
-{
-    const char *says = "script timeout: took more than 0.05 s (--script-timeout)";
-    const char *file = moongate_script_file(MG "mg.options { script_timeout = 0.05 }\n"
-                                               "return function(req) while true do end end\n");
-    struct run run = moongate_runs("explain", file, "get a", NULL);
-    if (!strstr(run.out, says)) stage_fails("%s%s", run.out, run.err);
-    run = shell_runs(
-        textf("echo '= (function() while true do end end)()' | $MOONGATE repl %s", file));
-    if (!strstr(run.out, says)) stage_fails("%s%s", run.out, run.err);
-}
-
-/* The script's own option holds; 0 is no limit, and the loop ends by itself. */
-static void a_script_sets_its_own_limit(void **state)
-{
-    static const char *const rows[][2] = {{"0.05", "SERVER_ERROR script error\r\n"},
-                                          {"0", "END\r\n"}};
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct moongate *m = moongate_start(textf(MG "mg.options { script_timeout = %s }\n"
-                                                     "return function(req)\n"
-                                                     "  local till = os.clock() + 1.5\n"
-                                                     "  while os.clock() < till do end\n"
-                                                     "  return mg.reply.miss()\n"
-                                                     "end\n",
-                                                  rows[i][0]),
-                                            NULL);
-        struct client *c = client_connects(m);
-        client_sends(c, "get a\r\n");
-        client_sees(c, rows[i][1]);
-        stage_clears();
-    }
 }
 
 /* A function that uses 60 variables of others has no room for checks. The others have them. */
@@ -339,12 +230,6 @@ int main(void)
         play(what_does_not_end_is_interrupted),
         play(what_does_not_end_is_interrupted_where_nothing_is_compiled),
         play(the_log_says_where_it_was),
-        play(each_request_has_the_time_for_itself),
-        play(a_wait_begins_a_new_turn),
-        play(what_is_sent_afterwards_has_its_whole_timeout),
-        play(a_script_that_does_not_load_in_time_is_refused),
-        play(tools_interrupt_too),
-        play(a_script_sets_its_own_limit),
         play(what_cannot_be_interrupted_is_named),
         play(unsafe_scripts_are_interrupted_too),
     };
