@@ -71,8 +71,6 @@
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
-    X(script_memory, SIZE, 0, "script-memory", "BYTES", "256m",                                    \
-      "memory that a script may take in each worker (1m..64g)")                                    \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -121,7 +119,6 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
-    uint64_t script_memory;
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */
