@@ -46,7 +46,7 @@
     X(keys_routed, COUNTER, "routing decisions made")                                              \
     X(client_errors, COUNTER, "requests refused for what the client sent")                         \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
-    X(script_timeouts, COUNTER, "times the script was interrupted: --script-timeout")               \
+    X(script_timeouts, COUNTER, "times the script was interrupted: --script-timeout")              \
     X(timer_errors, COUNTER, "errors raised by the script's timers")                               \
     X(calls, COUNTER, "requests sent to backends")                                                 \
     X(call_failures, COUNTER, "calls that ended without a response")                               \

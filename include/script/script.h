@@ -37,8 +37,8 @@ struct script_host {
     struct shared *shared;
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
     const struct script_option
-        *options;        /* those that a script may set, then a NULL name; or NULL */
-    const char *lua_dir; /* --lua-dir or NULL */
+        *options;          /* those that a script may set, then a NULL name; or NULL */
+    const char *lua_dir;   /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
     bool jit;
     bool unsafe; /* --unsafe-lua: scripts have all of Lua */

@@ -10,12 +10,15 @@
 
 #include "base/process.h"
 
-/* The wrong way round: reading the standard input and writing the other two still fails, as they do when they are closed. */
+/* The wrong way round: reading the standard input and writing the other two still fails, as they do when they are closed. A terminal
+ * shows each line at once; else the buffer holds what most commands print, so that the flush that fails is ours, and says why. */
 void output_begin(void)
 {
+    static char room[64 * 1024];
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, room, _IOFBF, sizeof room);
 }
 
 static const char *advice(int error)
