@@ -217,21 +217,22 @@ static void nor_is_one_that_is_stopped_in_its_script(void **state)
     assert_int_equal(moongate_log_count(m, "stopped by"), 1);
 }
 
-/* The limit is 0.5 s, and the master is stopped for much longer. */
+/* The limit is 2 s, and the master, which has seen the worker at work, is stopped for longer. */
 static void time_in_which_the_master_does_not_look_does_not_count(void **state)
 {
-    struct moongate *m = starts(sticks_saying("here"), "0.1", "1");
+    struct moongate *m = starts(sticks_saying("here"), "0.4", "1");
     struct client *c = client_connects(m);
     pid_t master = moongate_pid(m);
 
     client_hears(c, "here");
+    client_sends(c, "get stuck\r\n");
+    stage_turns(600);
     kill(master, SIGSTOP);
     if (!stage_waits(is_stopped, &master)) stage_fails("the master does not stop");
-    client_sends(c, "get stuck\r\n");
-    stage_turns(3000);
+    stage_turns(4000);
     kill(master, SIGCONT);
     client_sees_closed(c);
-    assert_true(seconds_counted(m) < 3);
+    assert_true(seconds_counted(m) < 4);
 }
 
 static void without_a_timeout_nobody_is_killed(void **state)
