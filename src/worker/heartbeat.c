@@ -18,6 +18,7 @@ static void on_question(int number)
     struct worker *w = answering;
     struct heartbeat *h = w->heartbeat;
     const void *router = w->turn.in;
+    int saved = errno;
     (void)number;
     if (router)
         script_doing(router, &h->doing);
@@ -26,6 +27,7 @@ static void on_question(int number)
     h->doing.mark = h->doing.mark * 31 + w->row->requests + w->row->keys_routed;
     h->doing.cpu = process_cpu(getpid());
     __atomic_store_n(&h->answered, h->asked, __ATOMIC_RELEASE);
+    errno = saved; /* what was interrupted may be about to look at it */
 }
 
 /* Either way the worker has come on: what it did before does not count. The sum stays odd or even. */
