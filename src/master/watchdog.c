@@ -1,7 +1,7 @@
 /* A worker whose script is in a call of C that does not end, such as a pattern match, cannot be interrupted from inside: only another
  * process can end it. So each worker counts its turns on the board, and the master looks at the counts.
  *
- * A worker is stuck when one turn of its loop takes LIMIT times --script-timeout. A worker that loads a script has the time that the
+ * A worker is stuck when one turn of its loop takes LIMIT times --script-timeout, and LIMIT_LEAST at least. A worker that loads a script has the time that the
  * check had, and a second for the reload to give up first. What must not count:
  *  - time in which the worker sleeps: it says so on the board;
  *  - time in which the machine, or the master, did not run: a look adds at most two intervals of looking, whatever the clock says;
@@ -24,7 +24,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double LIMIT = 5;                          /* times --script-timeout */
+static const double LIMIT_LEAST = 1; /* seconds: an error needs time to unwind, too */
+static const double LIMIT = 5;       /* times --script-timeout */
 static const double LOAD_LIMIT = CHECK_SECONDS + 1;     /* seconds */
 static const double EVERY_LEAST = 0.02, EVERY_MOST = 1; /* seconds between two looks */
 static const double LOOKS = 10;                         /* until the limit */
@@ -53,7 +54,7 @@ static bool slot_is_watched(const struct watchdog *d, const struct slot *s)
 
 static double slot_limit(const struct watchdog *d, const struct slot *s)
 {
-    double limit = LIMIT * slot_timeout(d, s);
+    double limit = fmax(LIMIT * slot_timeout(d, s), LIMIT_LEAST);
     return slot_heartbeat(s)->loads ? fmax(limit, LOAD_LIMIT) : limit;
 }
 
