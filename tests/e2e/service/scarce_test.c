@@ -223,9 +223,13 @@ static void a_worker_that_cannot_be_heard_is_replaced(void **state)
     struct shim *shim = shim_begin();
     struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
     pid_t first = moongate_worker(m);
+    struct client *before = client_connects(m); /* so the listener is watched by now */
 
+    client_sends(before, "version\r\n");
+    client_sees(before, "VERSION 1.6.18\r\n");
     shim_fails(shim, SHIM_EPOLL, moongate_pid(m), 1, ENOMEM);
     kill(first, SIGKILL);
+    client_sees_closed(before);
     moongate_sees_log_times(m, "respawn in", 2);
     shim_has_failed(shim, SHIM_EPOLL);
     struct client *c = client_connects(m);
