@@ -72,14 +72,19 @@ void client_note_unfinished(struct client *c, size_t came)
     c->unfinished = held;
 }
 
-const char *client_address(const struct client *c, char *text)
+bool client_has_address(const struct client *c, char *text)
 {
     struct addr addr = {.len = sizeof addr.sa};
-    if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0)
-        snprintf(text, ADDR_TEXT_MAX, "(gone)");
-    else if (addr_is_unix(&addr))
-        snprintf(text, ADDR_TEXT_MAX, "unix"); /* clients have no path */
+    if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return false;
+    if (addr_is_unix(&addr))
+        snprintf(text, ADDR_TEXT_MAX, "unix"); /* a client's end of a unix socket has no path */
     else
         addr_print(&addr, text);
+    return true;
+}
+
+const char *client_address(const struct client *c, char *text)
+{
+    if (!client_has_address(c, text)) snprintf(text, ADDR_TEXT_MAX, "(gone)");
     return text;
 }

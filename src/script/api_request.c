@@ -12,10 +12,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "client/clients.h"
-#include "net/addr.h"
+#include "client/state.h"
 #include "placement/hash.h"
 #include "protocol/flags.h"
 #include "protocol/place.h"
@@ -124,17 +123,10 @@ static const struct client *client_of(const struct script *s, const struct reque
     return s->host.clients ? clients_find(s->host.clients, r->affinity) : NULL;
 }
 
-/* Asked of the socket: a client keeps no address, since few scripts want it. */
 int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
     const struct client *c = client_of(s, r);
-    struct addr addr = {.len = sizeof addr.sa};
-    if (!c || getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return 0;
-    if (addr_is_unix(&addr))
-        memcpy(text, "unix", sizeof "unix"); /* a client's end of a unix socket has no path */
-    else
-        addr_print(&addr, text);
-    return (int32_t)strlen(text);
+    return c && client_has_address(c, text) ? (int32_t)strlen(text) : 0;
 }
 
 int32_t mg_request_listener(struct script *s, const struct request *r)
