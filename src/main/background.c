@@ -115,16 +115,23 @@ static bool name_of_process(long pid, char *name, size_t size)
     return n > 0;
 }
 
+/* The id in the file; 0: there is none. */
+static long pid_in(const char *path)
+{
+    char text[24] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    return n > 0 ? atol(text) : 0;
+}
+
 /* The file names another moongate that runs. It may be one that drains and is replaced by this one; or the same path was given twice by
  * mistake, and then nobody finds the other one by it any more. A number left from before a reboot names nothing of ours. */
 static void warn_of_another(const char *path)
 {
-    char text[24] = "", other[64], own[64];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) return;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    long pid = n > 0 ? atol(text) : 0;
+    char other[64], own[64];
+    long pid = pid_in(path);
     if (pid <= 0 || pid == (long)getpid() || !name_of_process(pid, other, sizeof other)) return;
     if (!name_of_process((long)getpid(), own, sizeof own) || strcmp(own, other) != 0) return;
     log_warn("pid file %s: it named process %ld, which still runs: it names this one from now on; "
@@ -157,12 +164,7 @@ void pid_file_check(const char *path)
 
 void pid_file_remove(const char *path)
 {
-    char text[24] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) return;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0 || atol(text) != (long)getpid()) return;
+    if (pid_in(path) != (long)getpid()) return;
     if (unlink(path) == 0 || errno == ENOENT) return;
     int error = errno;
     bool is_empty = truncate(path, 0) == 0;
