@@ -82,7 +82,6 @@ typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 /* As the options say. */
 struct clients_limits {
     enum clients_flush allow_flush;
-    struct request_rules rules;
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see net/keepalive.h */

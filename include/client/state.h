@@ -31,7 +31,7 @@ static inline size_t client_held(const struct client *c)
 
 static inline bool client_holds_too_much(const struct client *c)
 {
-    return client_held(c) > c->set->limits.client_buffer + c->set->limits.rules.max_value;
+    return client_held(c) > c->set->limits.client_buffer + c->turn->limits.rules.max_value;
 }
 
 /* Whether one more request may be taken, because its reply will most likely find room. So a client that pipelines large values

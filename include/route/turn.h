@@ -28,9 +28,8 @@ enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 typedef void turn_settle_fn(void *front);
 
 struct turn_limits {
-    size_t max_value;      /* bytes of a value that a client may store */
-    size_t function_bytes; /* that a function which waits may hold, above one value */
-    bool strict_keys;      /* no control bytes in keys */
+    struct request_rules rules; /* for what clients send and scripts rewrite */
+    size_t function_bytes;      /* that a function which waits may hold, above one value */
 };
 
 /* I6: used is at most TURN_SLOTS, and what clients read lies in `arena`, which is reset each turn.

@@ -35,7 +35,7 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = c->set->limits.rules};
+                          .rules = t->limits.rules};
     struct reply *reply = reply_create(c, NULL, 1);
     const char *error =
         explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,

@@ -129,7 +129,7 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
-    const struct request_rules *rules = &c->set->limits.rules;
+    const struct request_rules *rules = &c->turn->limits.rules;
     struct request_parse p = {0};
     bool cut = false;
     while (client_takes_requests(c) && !cut && client_has_room(c)) {

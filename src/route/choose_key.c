@@ -64,7 +64,7 @@ static uint32_t choose(struct turn *t, const struct route *route, struct request
     if (puts) to = append(to, state->put.bytes, state->put.len);
     to = append(to, (const uint8_t *)r->key_at + cut, r->key_len - cut);
     append(to, state->suffix.bytes, state->suffix.len);
-    return request_put_key(r, key, len, t->limits.strict_keys) ? 0 : 1;
+    return request_put_key(r, key, len, t->limits.rules.strict_keys) ? 0 : 1;
 }
 
 const struct chooser choose_key = {.build = build, .choose = choose, .release = release};

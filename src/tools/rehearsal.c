@@ -319,7 +319,7 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = {t->limits.max_value, t->limits.strict_keys}};
+                          .rules = t->limits.rules};
     const char *wrong = explain_request(&e, line, len, (struct explain_value){value, value_len},
                                         print_explanation, to);
     if (wrong) print_field(to, "error", wrong);

@@ -155,16 +155,14 @@ void worker_watch_loop(struct worker *w)
 
 static struct turn_limits turn_limits(const struct options *o)
 {
-    return (struct turn_limits){.max_value = o->max_value,
-                                .function_bytes = o->client_buffer,
-                                .strict_keys = o->strict_keys};
+    return (struct turn_limits){.rules = {o->max_value, o->strict_keys},
+                                .function_bytes = o->client_buffer};
 }
 
 static struct clients_limits clients_limits(const struct options *o)
 {
     uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
     return (struct clients_limits){.allow_flush = (enum clients_flush)o->allow_flush,
-                                   .rules = {o->max_value, o->strict_keys},
                                    .client_buffer = o->client_buffer,
                                    .input_buffer =
                                        o->input_buffer > two_values ? o->input_buffer : two_values,

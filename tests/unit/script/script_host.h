@@ -61,7 +61,7 @@ static inline int make(void **state)
     arena_init(&w.arena, 64 * 1024);
     backends_init(&w.backends, NULL, &w.arena, &w.part);
     turn_init(&w.turn, NULL, &w.arena, &w.backends, &w.part.row,
-              &(struct turn_limits){.max_value = 1000});
+              &(struct turn_limits){.rules = {.max_value = 1000}});
     w.slots = w.turn.slots;
     w.answers = w.turn.answers;
     w.host = (struct script_host){.backends = &w.backends,
