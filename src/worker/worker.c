@@ -197,6 +197,41 @@ static void release_names(const char **names)
     free(names);
 }
 
+/* What scripts are loaded into: the other parts are there by now. */
+static void init_host(struct worker *w)
+{
+    const struct worker_seat *seat = w->seat;
+    const struct options *o = seat->options;
+    w->listeners = listener_names(o);
+    options_settable(w->settable);
+    w->host = (struct script_host){.backends = &w->backends,
+                                   .arena = &w->arena,
+                                   .row = w->row,
+                                   .turn = &w->turn,
+                                   .clients = &w->clients,
+                                   .max_value = o->max_value,
+                                   .strict_keys = o->strict_keys,
+                                   .connections = o->connections,
+                                   .servers = o->servers.items,
+                                   .servers_n = o->servers.n,
+                                   .listeners = w->listeners,
+                                   .listeners_n = o->bind.n,
+                                   .metrics = &seat->board->parts[seat->part].metrics,
+                                   .shared = seat->board->shared,
+                                   .worker = seat->index,
+                                   .workers = o->single_process ? 1 : o->workers,
+                                   .options = w->settable,
+                                   .lua_dir = o->lua_dir,
+                                   .script_timeout = o->script_timeout,
+                                   .jit = !o->no_jit,
+                                   .unsafe = o->unsafe_lua};
+    if (!o->no_jit && !script_jit_is_possible()) {
+        w->host.jit = false;
+        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
+                 "interpreted");
+    }
+}
+
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
@@ -237,34 +272,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     drain_init(w);
     succession_init(w);
     set_now(w);
-    w->listeners = listener_names(o);
-    options_settable(w->settable);
-    w->host = (struct script_host){.backends = &w->backends,
-                                   .arena = &w->arena,
-                                   .row = w->row,
-                                   .turn = &w->turn,
-                                   .clients = &w->clients,
-                                   .max_value = o->max_value,
-                                   .strict_keys = o->strict_keys,
-                                   .connections = o->connections,
-                                   .servers = o->servers.items,
-                                   .servers_n = o->servers.n,
-                                   .listeners = w->listeners,
-                                   .listeners_n = o->bind.n,
-                                   .metrics = &part->metrics,
-                                   .shared = seat->board->shared,
-                                   .worker = seat->index,
-                                   .workers = o->single_process ? 1 : o->workers,
-                                   .options = w->settable,
-                                   .lua_dir = o->lua_dir,
-                                   .script_timeout = o->script_timeout,
-                                   .jit = !o->no_jit,
-                                   .unsafe = o->unsafe_lua};
-    if (!o->no_jit && !script_jit_is_possible()) {
-        w->host.jit = false;
-        log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
-                 "interpreted");
-    }
+    init_host(w);
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
 
