@@ -41,6 +41,9 @@ void service_look(struct service *s);
 /* A drain or a stop begins. */
 void service_stops(struct service *s);
 
+/* Another process is the service from now on: nothing more is told. */
+void service_leaves_to(struct service *s, int pid);
+
 /* Stops its timers: at the end, and in each forked child. */
 void service_stop(struct service *s);
 

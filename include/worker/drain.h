@@ -12,6 +12,7 @@
 struct worker;
 
 struct drain {
+    bool is_orphan; /* the master is gone */
     bool is_on;
     bool gives_back;     /* clients to the master */
     double until;        /* as turn.now; INFINITY: no limit */

@@ -12,7 +12,6 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "base/writes.h"
 #include "worker/worker.h"
 #include <assert.h>
 #include <errno.h>
@@ -178,7 +177,7 @@ static void slot_spawn(struct slot *s)
         slot_set_timer(s, delay);
         return;
     }
-    s->pid = pid;
+    s->pid = s->crew->board->parts[s->part].pid = pid;
     s->spawns++;
     ev_child_set(&s->exit_watcher, pid, 0);
     ev_child_start(s->crew->loop, &s->exit_watcher);
@@ -337,8 +336,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     if (s->channel >= 0) slot_take_reports(s); /* what it still said before it went */
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);
-    board_clear_gauges(&s->crew->board->parts[s->part]);
-    writes_forget(s->crew->board->writes, s->part, process_clock());
+    board_forget(s->crew->board, s->part, process_clock());
     s->pid = 0;
     slot_enter(s, SLOT_EMPTY);
     slot_note_exit(s, pid, status);

@@ -98,6 +98,14 @@ void service_stops(struct service *s)
     notify_say(s->notify, "STOPPING=1\nSTATUS=draining");
 }
 
+void service_leaves_to(struct service *s, int pid)
+{
+    assert(!s->stops);
+    s->stops = true;
+    notify_say(s->notify, "MAINPID=%d", pid);
+    ev_timer_stop(s->crew->loop, &s->watchdog);
+}
+
 void service_stop(struct service *s)
 {
     ev_timer_stop(s->crew->loop, &s->watchdog);

@@ -103,6 +103,17 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     if (fd >= 0) close(fd);
 }
 
+/* The master has died, or cannot be reached. Clients get what they are owed, and then this process ends. */
+static void lose_master(struct worker *w, const char *why)
+{
+    double limit = w->options.drain_timeout;
+    ev_io_stop(w->loop, &w->channel);
+    log_warn("master: %s: this worker drains, at most %g s", why, limit);
+    script_stop_timers(w->succession.script);
+    w->drain.is_orphan = true;
+    drain_begin(w, limit);
+}
+
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
@@ -116,13 +127,8 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
         if (status == CHANNEL_OK) take_order(w, &m, fd);
     }
     tell_taken(w, offered_before);
-    if (status == CHANNEL_CLOSED)
-        log_warn("master: gone: this worker ends");
-    else if (events & EV_ERROR) /* libev has stopped the watcher */
-        log_warn("master: its channel cannot be used: %s: this worker ends", SOCKET_NOT_WATCHED);
-    else
-        return;
-    worker_stop(w, EXIT_SYSTEM);
+    if (status == CHANNEL_CLOSED || events & EV_ERROR) /* libev has stopped the watcher then */
+        lose_master(w, status == CHANNEL_CLOSED ? "gone" : SOCKET_NOT_WATCHED);
 }
 
 void orders_watch_master(struct worker *w)
@@ -158,7 +164,9 @@ static void take_signal(struct worker *w, int number)
 {
     switch (number) {
     case SIGTERM:
-        if (w->seat->channel >= 0)
+        if (w->drain.is_orphan)
+            log_info("SIGTERM: this worker drains already");
+        else if (w->seat->channel >= 0)
             ask_to_leave(w);
         else
             drain_by_signal(w, "SIGTERM", true);
@@ -166,6 +174,10 @@ static void take_signal(struct worker *w, int number)
     case SIGINT: drain_by_signal(w, "SIGINT", true); break;
     case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
     case SIGUSR1: log_reopen(); break;
+    case SIGUSR2:
+        log_warn(
+            "upgrade: SIGUSR2: not done: with --single-process there is none: restart instead");
+        break;
     default:
         if (w->drain.is_on)
             log_info("reload: ignored: draining");
@@ -191,10 +203,10 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 /* Signals come through a descriptor, so that they interrupt nothing. Under a master only SIGTERM is taken, and the master decides. */
 static int open_signals(const struct worker *w)
 {
-    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < (w->seat->channel < 0 ? 5 : 1); i++) sigaddset(&set, alone[i]);
+    for (size_t i = 0; i < (w->seat->channel < 0 ? 6 : 1); i++) sigaddset(&set, alone[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
