@@ -11,6 +11,7 @@
 static bool pass(void *arg, int fd, uint32_t listener)
 {
     struct master *m = arg;
+    if (m->upgrade.channel < 0) return true; /* the new one has ended: the client is closed */
     return upgrade_pass(&m->upgrade, fd, listener);
 }
 
@@ -35,9 +36,11 @@ static void on_upgrade(void *arg, enum upgrade_news news)
         (void)m->seat->claim(m->options, 0); /* the new one may have written it already */
         break;
     case UPGRADE_ROOM:
-        if (m->upgrade.channel < 0) m->crew->pass = NULL; /* it has ended: nobody is left */
         crew_hand_waiting(m->crew);
-        master_end_if_alone(m);
+        if (m->upgrade.channel < 0)
+            master_order_end(m, CHANNEL_DRAIN, m->wishes.drain_timeout);
+        else
+            master_end_if_alone(m);
         break;
     }
 }
