@@ -17,7 +17,7 @@
 
 /* The messages between the two masters, in the place of enum channel_message_type. */
 enum takeover_message {
-    TAKEOVER_READY = 100, /* up: the new process could serve */
+    TAKEOVER_READY = 100, /* up: the new process could serve; its id */
     TAKEOVER_FAILED,      /* up, before exec(2): the binary cannot be run; the text says why */
     TAKEOVER_GO,     /* down: the old master lets no client in any more. Number: 1: reload once */
     TAKEOVER_CLIENT, /* down: a client that is owed nothing, its listener; the descriptor comes along */

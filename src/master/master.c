@@ -114,7 +114,7 @@ void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
     bool is_upgraded = m->upgrade.state == UPGRADE_DONE;
-    bool is_service = m->takeover.before == 0 || m->takeover.is_in_charge;
+    bool is_service = m->seat->inherited->pid == 0 || m->takeover.is_in_charge;
     if (m->state == MASTER_RUNNING && is_upgraded)
         service_leaves_to(&m->service, (int)m->upgrade.pid);
     else if (m->state == MASTER_RUNNING && is_service)

@@ -61,9 +61,9 @@ static const char *read_all(struct inherited *in, struct passed *passed, char *t
         return "the process before is of a version that this one cannot upgrade";
     while ((word = strsep(&rest, " ")))
         if (!read_word(in, passed, word)) return "a listening socket cannot be taken over";
-    if (in->pid != getppid()) return "the process that it names is not the one that started this";
-    if (in->channel < 0 || !keep_from_children(in->channel) ||
-        !keep_from_children(in->files.board) || !keep_from_children(in->files.shared) ||
+    if (!inherited_is_channel(in->channel, in->pid))
+        return "it has no channel to the process that it names";
+    if (!keep_from_children(in->files.board) || !keep_from_children(in->files.shared) ||
         !keep_from_children(in->files.writes))
         return "a descriptor that it names is not open";
     return NULL;
@@ -193,7 +193,8 @@ void takeover_ask(struct takeover *t)
     if (t->channel < 0)
         begin(t, 0);
     else
-        (void)channel_send(t->channel, (enum channel_message_type)TAKEOVER_READY, 0, -1);
+        (void)channel_send(t->channel, (enum channel_message_type)TAKEOVER_READY,
+                           (uint32_t)getpid(), -1);
 }
 
 void takeover_stop(struct takeover *t)

@@ -181,6 +181,7 @@ static void take_message(struct upgrade *u, const struct channel_message *m)
     ev_timer_stop(u->loop, &u->limit);
     close_fd(&u->complaints);
     u->state = UPGRADE_DONE;
+    u->pid = (pid_t)m->number; /* not the child's, if that is a wrapper */
     u->tell(u->arg, UPGRADE_READY);
 }
 

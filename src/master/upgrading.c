@@ -66,8 +66,9 @@ void upgrading_request(struct master *m)
 
 static void take_charge(struct master *m, bool reloads)
 {
-    if (m->takeover.before) {
-        log_info("upgrade: this process takes over from process %d", (int)m->takeover.before);
+    pid_t before = m->seat->inherited->pid;
+    if (before) {
+        log_info("upgrade: this process takes over from process %d", (int)before);
         m->board->master->upgrades++;
     }
     listeners_own(m->listeners);
@@ -105,7 +106,8 @@ struct board *upgrading_board(const struct options *o, struct inherited *in)
 /* Before the old process is asked, the pid file must name this one: it is the last step that can fail. */
 void upgrading_opens(struct master *m)
 {
-    if (m->takeover.before && !m->seat->claim(m->options, m->takeover.before))
+    pid_t before = m->seat->inherited->pid;
+    if (before && !m->seat->claim(m->options, before))
         master_stop(m, EXIT_SYSTEM);
     else
         takeover_ask(&m->takeover);

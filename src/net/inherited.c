@@ -2,8 +2,10 @@
  * end, and only that one. */
 #include "net/inherited.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { KIND_MANAGERS = 1, KIND_EXTRA = 2 };
 
@@ -13,6 +15,14 @@ const char *inherited_print(const struct listener *l, char *text)
     snprintf(text, INHERITED_TEXT_MAX, "%d,%u,%d,%llu,%llu,%s", l->fd, l->number, kind,
              (unsigned long long)l->file.dev, (unsigned long long)l->file.ino, l->name);
     return text;
+}
+
+bool inherited_is_channel(int fd, pid_t pid)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t len = sizeof peer;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           peer.pid == pid && pid > 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
 bool inherited_read(struct passed *p, const char *text)

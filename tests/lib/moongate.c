@@ -229,6 +229,11 @@ void moongate_becomes_new(struct moongate *m, size_t nth)
     program_becomes(&m->program, (pid_t)strtol(strstr(line, done) + sizeof done - 1, NULL, 10));
 }
 
+struct program *moongate_program(struct moongate *m)
+{
+    return &m->program;
+}
+
 void moongate_signal(struct moongate *m, int number)
 {
     kill(m->program.pid, number);
