@@ -25,10 +25,10 @@ struct service {
     ev_timer watchdog, catch_up;
 };
 
-/* Begins with the signs of life, twice as often as the manager wants them, and with the catching up. */
+/* Begins with the catching up. */
 void service_init(struct service *s, const struct crew *crew, struct notify *notify);
 
-/* Clients are let in. */
+/* Clients are let in. The signs of life begin, twice as often as the manager wants them. */
 void service_is_ready(struct service *s);
 
 /* A reload begins; has ended. */

@@ -33,7 +33,7 @@ static bool place_leaves(struct actor *actor)
     return n == 0;
 }
 
-const char *upgrade_begins(void)
+void upgrade_begins_without_link(void)
 {
     char path[4096];
     if (!realpath(getenv("MOONGATE"), path)) stage_fails("MOONGATE must name the binary");
@@ -42,9 +42,14 @@ const char *upgrade_begins(void)
                             .link = textf("%s/moongate", program_folder()),
                             .binary = textf("%s", path)};
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    stage_enter(&place->actor);
+}
+
+const char *upgrade_begins(void)
+{
+    upgrade_begins_without_link();
     upgrade_puts_binary();
     setenv("MOONGATE", place->link, 1);
-    stage_enter(&place->actor);
     return place->link;
 }
 

@@ -11,6 +11,9 @@
 /* Returns the path of the link. */
 const char *upgrade_begins(void);
 
+/* The same without a link: MOONGATE stays as it is. */
+void upgrade_begins_without_link(void);
+
 /* A script of that text lies there from now on; nothing does; a text that nobody may execute; the real binary again. */
 void upgrade_puts_script(const char *text);
 void upgrade_puts_nothing(void);

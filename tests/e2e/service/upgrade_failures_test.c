@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A moongate with all that an upgrade takes over. */
@@ -223,6 +224,36 @@ static void the_old_process_may_die_while_it_drains(void **state)
     stat_becomes(c, "proxy", "ready", "1");
 }
 
+/* As with `kill -9`, or when the kernel needs memory. Clients get what they are owed; SIGTERM, which systemd then sends to what is left, changes
+ * nothing. */
+static void workers_of_a_master_that_died_drain(void **state)
+{
+    upgrade_begins();
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(b), "timeout = 60"), "-j", "1", NULL);
+    struct client *waits = client_connects(m), *idle = client_connects(m);
+    client_sees_nothing_more(idle);
+    client_sends(waits, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    pid_t worker = moongate_worker(m);
+    moongate_signal(m, SIGKILL);
+    moongate_ends(m);
+    moongate_sees_log(
+        m, textf("worker 0[%d]: master: gone: this worker drains, at most 10 s", (int)worker));
+    client_sees_closed(idle);
+    kill(worker, SIGTERM);
+    moongate_sees_log(m, "SIGTERM: this worker drains already");
+    client_has_nothing_yet(waits);
+    backend_answers(b, hit_and_end("k", "x"));
+    client_sees(waits, hit_and_end("k", "x"));
+    client_sees_closed(waits);
+    while (kill(worker, 0) == 0 && program_children(getpid(), &worker, 1) > 0) {
+        stage_turns(5);
+        waitpid(worker, NULL, WNOHANG);
+    }
+}
+
 /* --- modes ------------------------------------------------------------------------------------ */
 
 static void a_single_process_is_not_upgraded(void **state)
@@ -309,6 +340,7 @@ int main(void)
         play(a_process_that_ends_takes_the_new_one_along),
         play(a_new_process_takes_over_from_one_that_died),
         play(the_old_process_may_die_while_it_drains),
+        play(workers_of_a_master_that_died_drain),
         play(a_single_process_is_not_upgraded),
         play(a_daemon_is_upgraded_and_stays_one),
     };

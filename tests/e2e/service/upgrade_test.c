@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <linux/close_range.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +253,52 @@ static void files_belong_to_the_new_one(void **state)
     assert_int_not_equal(access(pid_file, F_OK), 0);
 }
 
+/* The pid file and the socket belong to the user, who may do no more than that from the first upgrade on. */
+static void a_process_that_is_not_root_any_more_is_upgraded(void **state)
+{
+    const struct passwd *user = getpwnam("nobody");
+    if (getuid() != 0 || !user) {
+        fprintf(stderr, "only root can become nobody\n");
+        skip();
+        return;
+    }
+    upgrade_begins();
+    const char *folder = program_folder();
+    const char *address = textf("unix:%s/s", folder), *pid_file = textf("%s/pid", folder);
+    struct moongate *m = moongate_start(script_of_one(backend_address(backend_listens()), ""), "-u",
+                                        "nobody", "-b", address, "-P", pid_file, NULL);
+    struct client *c = client_connects_to(address);
+    for (size_t i = 1; i <= 2; i++) {
+        upgrades(m, i);
+        client_sees_nothing_more(c);
+        assert_int_equal(pid_of(pid_file), moongate_pid(m));
+    }
+}
+
+/* The board is too small for it. */
+static void what_does_not_fit_begins_at_zero(void **state)
+{
+    upgrade_begins();
+    struct moongate *m = moongate_start(
+        MG "local seen = mg.shared('seen', 65536)\n"
+           "return function(req) return mg.reply.error(tostring(seen:incr('n', 1, 0))) end\n",
+        NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get k\r\n");
+    client_sees(c, "SERVER_ERROR 1\r\n");
+    upgrade_puts_script(textf("#!/bin/sh\nexec %s \"$@\" -j 3\n", upgrade_binary()));
+    upgrades(m, 1);
+    moongate_sees_log(m, "upgrade: counters begin at zero: they are laid out otherwise");
+    moongate_sees_log(m, "upgrade: writes through process ");
+    assert_int_equal(moongate_log_count(m, "dictionaries begin empty"), 0);
+    client_sends(c, "get k\r\n");
+    client_sees(c, "SERVER_ERROR 2\r\n");
+    assert_int_equal(stat_number(c, "proxy", "cmd_get"), 1);
+    upgrades(m, 2);
+    assert_int_equal(stat_number(c, "proxy", "cmd_get"), 1);
+    assert_int_equal(moongate_log_count(m, "begin at zero"), 1);
+}
+
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static void a_second_signal_waits_until_the_process_before_has_ended(void **state)
@@ -331,6 +378,8 @@ int main(void)
         play(counters_and_dictionaries_go_over),
         play(what_is_under_way_is_finished_before_a_client_moves),
         play(files_belong_to_the_new_one),
+        play(a_process_that_is_not_root_any_more_is_upgraded),
+        play(what_does_not_fit_begins_at_zero),
         play(a_second_signal_waits_until_the_process_before_has_ended),
         play(a_reload_during_an_upgrade_is_done_again_by_the_new_one),
         play(a_stop_while_the_old_one_drains_waits_for_what_is_under_way),
