@@ -63,7 +63,7 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop, const struct options 
 /* SIGUSR2. Only while this process is in charge and alone in its service. */
 void upgrade_start(struct upgrade *u);
 
-/* The new process is in charge from now on: it is told so. */
+/* The new process is in charge from now on: it lets clients in. */
 void upgrade_go(struct upgrade *u, bool reloads);
 
 /* Hands a client to the new process. fd stays the caller's. False: there is no room now, or no such process any more. */

@@ -147,7 +147,7 @@ static void warn_of_another(const char *path)
              path, pid);
 }
 
-/* Whoever reads it meanwhile finds the old or the new id: it is shortened after it is written. */
+/* It is shortened after it is written: a process that reads it meanwhile finds the old or the new id. */
 bool pid_file_write(const char *path, const char *user, pid_t before)
 {
     if (pid_in(path) == (long)getpid()) return true;

@@ -5,6 +5,7 @@
 #include "master/master_state.h"
 
 #include "base/process.h"
+#include <unistd.h>
 
 /* --- as the old process ----------------------------------------------------------------------- */
 
@@ -77,11 +78,20 @@ static void take_charge(struct master *m, bool reloads)
     if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload);
 }
 
+/* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */
+static void take_client(struct master *m, int fd, uint32_t listener)
+{
+    if (m->state == MASTER_RUNNING)
+        crew_hand(m->crew, fd, listener);
+    else
+        close(fd);
+}
+
 static void on_takeover(void *arg, enum takeover_news news, uint32_t number, int fd)
 {
     struct master *m = arg;
     if (news == TAKEOVER_BEGINS) take_charge(m, number);
-    if (news == TAKEOVER_BRINGS) crew_hand(m->crew, fd, number);
+    if (news == TAKEOVER_BRINGS) take_client(m, fd, number);
     if (m->upgrades_next && news != TAKEOVER_BRINGS) upgrading_request(m);
 }
 

@@ -112,17 +112,17 @@ struct wanted {
     size_t n;
 };
 
-static bool has_so_many_descriptors(void *what)
+static bool has_no_more(void *what)
 {
     const struct wanted *w = what;
-    return descriptors(w->pid) == w->n;
+    return descriptors(w->pid) <= w->n;
 }
 
-static void has_descriptors(pid_t pid, size_t n)
+static void has_at_most(pid_t pid, size_t n)
 {
     struct wanted w = {pid, n};
-    if (!stage_waits(has_so_many_descriptors, &w))
-        stage_fails("%d has %zu descriptors, not %zu", (int)pid, descriptors(pid), n);
+    if (!stage_waits(has_no_more, &w))
+        stage_fails("%d has %zu descriptors, more than %zu", (int)pid, descriptors(pid), n);
 }
 
 static void upgrades_under_load_cost_nothing(void **state)
@@ -156,7 +156,8 @@ static void upgrades_under_load_cost_nothing(void **state)
     assert_int_equal(stat_number(c, "proxy", "upgrade_failures"), 0);
     assert_int_equal(stat_number(c, "proxy", "rejected_connections"), 0);
     assert_true(stat_number(c, "proxy", "requests") >= sum.requests);
-    has_descriptors(moongate_pid(m), before);
+    has_at_most(moongate_pid(m),
+                before); /* the master may have had a client on its way to a worker then */
 }
 
 /* --- what goes over --------------------------------------------------------------------------- */
@@ -368,7 +369,7 @@ static void a_stop_while_the_old_one_drains_waits_for_what_is_under_way(void **s
     client_sees(c, hit_and_end("k", "x"));
     client_sees_closed(c);
     moongate_exits(m, 0);
-    assert_int_equal(moongate_log_count(m, "]: drained"), 2);
+    moongate_sees_log_times(m, "]: drained", 2);
 }
 
 int main(void)
