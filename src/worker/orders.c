@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "net/socket.h"
 #include "worker/channel.h"
+#include "worker/orphan.h"
 #include "worker/worker_state.h"
 
 enum { ORDERS_A_TURN = 64 }; /* so that many new clients do not hold up the ones that are here */
@@ -103,17 +104,6 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     if (fd >= 0) close(fd);
 }
 
-/* The master has died, or cannot be reached. Clients get what they are owed, and then this process ends. */
-static void lose_master(struct worker *w, const char *why)
-{
-    double limit = w->options.drain_timeout;
-    ev_io_stop(w->loop, &w->channel);
-    log_warn("master: %s: this worker drains, at most %g s", why, limit);
-    script_stop_timers(w->succession.script);
-    w->drain.is_orphan = true;
-    drain_begin(w, limit);
-}
-
 static void on_channel(struct ev_loop *loop, ev_io *io, int events)
 {
     struct worker *w = io->data;
@@ -128,7 +118,7 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
     }
     tell_taken(w, offered_before);
     if (status == CHANNEL_CLOSED || events & EV_ERROR) /* libev has stopped the watcher then */
-        lose_master(w, status == CHANNEL_CLOSED ? "gone" : SOCKET_NOT_WATCHED);
+        orphan_begin(w, status == CHANNEL_CLOSED ? "gone" : SOCKET_NOT_WATCHED);
 }
 
 void orders_watch_master(struct worker *w)

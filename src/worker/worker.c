@@ -30,6 +30,7 @@
 #include "net/bind.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
+#include "worker/orphan.h"
 #include "worker/worker_state.h"
 
 enum { ARENA = 1024 * 1024 };
@@ -309,7 +310,10 @@ static void become_ready(struct worker *w)
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
-    if (w->seat->channel >= 0) heartbeat_answers(w);
+    if (w->seat->channel >= 0) {
+        heartbeat_answers(w);
+        orphan_prepare(w);
+    }
     if (!succession_load(w, w->seat->script_fd, w->seat->generation, error)) {
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;

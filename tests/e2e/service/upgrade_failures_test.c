@@ -254,6 +254,27 @@ static void workers_of_a_master_that_died_drain(void **state)
     }
 }
 
+/* Nobody is left who would kill it. */
+static void a_worker_that_does_not_turn_ends_after_its_master(void **state)
+{
+    upgrade_begins();
+    struct moongate *m = moongate_start(
+        MG "return function(req)\n"
+           "    mg.log 'begins'\n"
+           "    string.match(('a'):rep(40), ('a?'):rep(40) .. ('a'):rep(40) .. 'b')\n"
+           "end\n",
+        "--drain-timeout", "0.5", "--script-timeout", "0", NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get stuck\r\n");
+    moongate_sees_log(m, "begins");
+    pid_t worker = moongate_worker(m);
+    kill(worker, SIGVTALRM); /* not from the kernel: its master lives */
+    moongate_signal(m, SIGKILL);
+    moongate_ends(m);
+    client_sees_closed(c);
+    assert_int_equal(waitpid(worker, NULL, 0), worker);
+}
+
 /* --- modes ------------------------------------------------------------------------------------ */
 
 static void a_single_process_is_not_upgraded(void **state)
@@ -341,6 +362,7 @@ int main(void)
         play(a_new_process_takes_over_from_one_that_died),
         play(the_old_process_may_die_while_it_drains),
         play(workers_of_a_master_that_died_drain),
+        play(a_worker_that_does_not_turn_ends_after_its_master),
         play(a_single_process_is_not_upgraded),
         play(a_daemon_is_upgraded_and_stays_one),
     };

@@ -11,6 +11,7 @@
 #include "lib/upgrade.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <signal.h>
@@ -300,6 +301,42 @@ static void what_does_not_fit_begins_at_zero(void **state)
     assert_int_equal(moongate_log_count(m, "begin at zero"), 1);
 }
 
+static size_t lines_with(const char *path, const char *text)
+{
+    char line[512];
+    size_t n = 0;
+    FILE *file = fopen(path, "re");
+    if (!file) stage_fails("no file %s", path);
+    while (fgets(line, sizeof line, file)) n += strstr(line, text) != NULL;
+    fclose(file);
+    return n;
+}
+
+/* What exec(2) leaves open: the listener and the channel, and three files of memory. Not what the old one was started with, nor its
+ * clients. (The shell has its script open.) */
+static void a_new_process_inherits_what_it_is_to_have(void **state)
+{
+    upgrade_begins();
+    const char *list = textf("%s/list", program_folder());
+    int foreign = fcntl(STDERR_FILENO, F_DUPFD, 70);
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(backend_listens()), ""), NULL);
+    close(foreign);
+    struct client *c = client_connects(m);
+    client_sees_nothing_more(c);
+    assert_true(descriptors(moongate_pid(m)) > 10);
+    upgrade_puts_script(
+        textf("#!/bin/sh\nls -l /proc/$$/fd >%s.new; mv %s.new %s; exec %s \"$@\"\n", list, list,
+              list, upgrade_binary()));
+    upgrades(m, 1);
+    assert_int_equal(lines_with(list, "-> socket:"), 2);
+    assert_int_equal(lines_with(list, "-> /memfd:moongate-board"), 3);
+    assert_int_equal(lines_with(list, "-> /memfd:"), 3);
+    assert_int_equal(lines_with(list, " 70 -> "), 0);
+    assert_in_range(lines_with(list, " -> "), 8, 10);
+    client_sees_nothing_more(c);
+}
+
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static void a_second_signal_waits_until_the_process_before_has_ended(void **state)
@@ -381,6 +418,7 @@ int main(void)
         play(files_belong_to_the_new_one),
         play(a_process_that_is_not_root_any_more_is_upgraded),
         play(what_does_not_fit_begins_at_zero),
+        play(a_new_process_inherits_what_it_is_to_have),
         play(a_second_signal_waits_until_the_process_before_has_ended),
         play(a_reload_during_an_upgrade_is_done_again_by_the_new_one),
         play(a_stop_while_the_old_one_drains_waits_for_what_is_under_way),
