@@ -16,6 +16,7 @@
 #include "base/heartbeat.h"
 #include "base/metrics.h"
 #include "base/region.h"
+#include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
  * workers, not their sum. */
@@ -165,6 +166,9 @@ struct board {
 struct board_losses {
     bool counters, dictionaries, writes;
 };
+
+/* How the process of parts[part] notes its writes. */
+struct writer board_writer(const struct board *board, uint32_t part);
 
 /* The bucket of a response time in seconds, 0..BOARD_LATENCIES - 1: four to a doubling, from 10 us on. */
 unsigned board_latency_bucket(double seconds);

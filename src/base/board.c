@@ -181,6 +181,12 @@ struct board *board_adopt(uint32_t workers, size_t shared_bytes, const struct bo
     return board_complete(board, shared_bytes);
 }
 
+struct writer board_writer(const struct board *board, uint32_t part)
+{
+    assert(part < board->parts_n);
+    return (struct writer){board->writes, board->first_writer + part};
+}
+
 double board_uptime(const struct board *board)
 {
     return monotonic_clock() - board->memory->started;

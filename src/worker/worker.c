@@ -253,8 +253,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arena_init(&w->arena, ARENA);
     names_init(&w->names, connects ? w->loop : NULL, o);
     backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
-    w->backends.writer =
-        (struct writer){seat->board->writes, seat->board->first_writer + seat->part};
+    w->backends.writer = board_writer(seat->board, seat->part);
     w->backends.resolver = &w->names.resolver;
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);

@@ -268,11 +268,22 @@ static void a_worker_that_does_not_turn_ends_after_its_master(void **state)
     client_sends(c, "get stuck\r\n");
     moongate_sees_log(m, "begins");
     pid_t worker = moongate_worker(m);
-    kill(worker, SIGVTALRM); /* not from the kernel: its master lives */
     moongate_signal(m, SIGKILL);
     moongate_ends(m);
     client_sees_closed(c);
     assert_int_equal(waitpid(worker, NULL, 0), worker);
+}
+
+static void a_process_sends_a_worker_the_signal_of_its_masters_death(void **state)
+{
+    upgrade_begins();
+    struct moongate *m =
+        moongate_start(MG "return mg.reply.miss()\n", "--drain-timeout", "0", NULL);
+    pid_t worker = moongate_worker(m);
+    kill(worker, SIGVTALRM); /* its master lives */
+    for (double until = stage_now() + 1.5; stage_now() < until;) stage_turns(50);
+    client_sees_nothing_more(client_connects(m));
+    assert_int_equal(moongate_worker(m), worker);
 }
 
 /* --- modes ------------------------------------------------------------------------------------ */
@@ -363,6 +374,7 @@ int main(void)
         play(the_old_process_may_die_while_it_drains),
         play(workers_of_a_master_that_died_drain),
         play(a_worker_that_does_not_turn_ends_after_its_master),
+        play(a_process_sends_a_worker_the_signal_of_its_masters_death),
         play(a_single_process_is_not_upgraded),
         play(a_daemon_is_upgraded_and_stays_one),
     };
