@@ -18,7 +18,7 @@ bool background_enter(void) __attribute__((warn_unused_result));
  * descriptors 0, 1 and 2 are /dev/null. */
 bool background_detach(bool to_syslog) __attribute__((warn_unused_result));
 
-/* In a daemon that an upgrade has started: standard error becomes /dev/null. Until then it is a pipe to the process before. */
+/* In a daemon that an upgrade has started, in place of background_detach: standard error, a pipe to the process before, becomes /dev/null. */
 void background_close_stderr(void);
 
 /* Writes this process's id to the file at path, not through a link. When root writes it, it belongs to `user` (NULL: to root). When

@@ -117,7 +117,7 @@ static bool is_upgrade(const struct service_parts *s)
 static bool claim(const struct options *o, pid_t before)
 {
     bool good = !o->pid_file || pid_file_write(o->pid_file, o->user, before);
-    if (good && before > 0 && o->daemonize) background_close_stderr();
+    if (!good && before > 0) log_error("upgrade: pid file %s: not written", o->pid_file);
     return good;
 }
 
@@ -135,6 +135,8 @@ static int serve_prepared(struct service_parts *s, struct listeners *listeners)
     listeners_check_files(listeners);
     if (o->pid_file) pid_file_check(o->pid_file);
     if (o->daemonize && !is_upgrade(s) && !background_detach(!o->log_file)) return EXIT_SYSTEM;
+    if (o->daemonize && is_upgrade(s)) background_close_stderr();
+    if (o->user && is_upgrade(s)) user_hides();
     return o->single_process ? run_single(o, listeners) : master_run(&seat);
 }
 

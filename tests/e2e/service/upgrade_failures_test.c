@@ -351,10 +351,13 @@ static void a_daemon_is_upgraded_and_stays_one(void **state)
     kill(old, SIGUSR2);
     if (!stage_waits(names_another, &s)) stage_fails("%s names no other process", s.pid_file);
     client_sees_nothing_more(c);
-    pid_t fresh = (pid_t)pid_in(s.pid_file);
-    char target[64] = "";
-    assert_true(readlink(textf("/proc/%d/fd/2", (int)fresh), target, sizeof target - 1) > 0);
-    assert_string_equal(target, "/dev/null");
+    pid_t fresh = (pid_t)pid_in(s.pid_file), both[2] = {fresh, 0};
+    assert_int_equal(program_children(fresh, both + 1, 1), 1);
+    for (int i = 0; i < 2; i++) {
+        char target[64] = "";
+        assert_true(readlink(textf("/proc/%d/fd/2", (int)both[i]), target, sizeof target - 1) > 0);
+        assert_string_equal(target, "/dev/null");
+    }
     log_says(log, textf("master[%d]: upgrade: process %d has ended", (int)fresh, (int)old));
     kill(fresh, SIGTERM);
     log_says(log, textf("master[%d]: drained", (int)fresh));

@@ -274,6 +274,10 @@ static void a_process_that_is_not_root_any_more_is_upgraded(void **state)
         upgrades(m, i);
         client_sees_nothing_more(c);
         assert_int_equal(pid_of(pid_file), moongate_pid(m));
+        struct stat
+            process; /* the kernel gives it to root when no other of its user may look into it */
+        assert_int_equal(stat(textf("/proc/%d/environ", (int)moongate_pid(m)), &process), 0);
+        assert_int_equal(process.st_uid, 0);
     }
 }
 
