@@ -297,6 +297,28 @@ static void a_single_process_is_not_upgraded(void **state)
     client_sees_nothing_more(client_connects(s->m));
 }
 
+/* A container ends with its process 1, whatever has taken over from it. */
+static void process_1_is_not_upgraded(void **state)
+{
+    static const char *const can[] = {"unshare", "-fp", "--mount-proc", "true", NULL};
+    if (program_run(can).code != 0) {
+        fprintf(stderr, "no process can be process 1 here\n");
+        skip();
+        return;
+    }
+    upgrade_begins();
+    upgrade_puts_script(textf("#!/bin/sh\nexec unshare -fp --mount-proc --kill-child %s \"$@\"\n",
+                              upgrade_binary()));
+    struct moongate *m = moongate_start(MG "return mg.reply.miss()\n", NULL);
+    struct client *c = client_connects(m);
+    pid_t first = moongate_worker(m); /* unshare's child */
+    kill(first, SIGUSR2);
+    has(moongate_log_line(m, "upgrade: not done: "), "this is process 1");
+    client_sees_nothing_more(c);
+    kill(first, SIGTERM);
+    moongate_exits(m, 0);
+}
+
 static bool names_another(void *what)
 {
     const struct service *s = what;
@@ -379,6 +401,7 @@ int main(void)
         play(a_worker_that_does_not_turn_ends_after_its_master),
         play(a_process_sends_a_worker_the_signal_of_its_masters_death),
         play(a_single_process_is_not_upgraded),
+        play(process_1_is_not_upgraded),
         play(a_daemon_is_upgraded_and_stays_one),
     };
     /* the program that started this one may have left it some */
