@@ -54,6 +54,7 @@ struct master {
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
     int exit_code;
+    bool has_ended; /* the last worker is gone; the loop ends */
     struct opening opening;
     struct doors doors;
     ev_timer limit; /* of the drain, then of the killing */

@@ -191,10 +191,14 @@ static int serve_checked(struct service_parts *s)
     return code;
 }
 
-/* Steps 4 and 5. */
+/* Steps 4 and 5. A single process could not wait until the one before lets go of the clients. */
 static int serve_passed(struct service_parts *s)
 {
     struct options *o = s->options;
+    if (o->single_process && is_upgrade(s)) {
+        fputs("moongate: --single-process: not in an upgrade: restart instead\n", stderr);
+        return EXIT_USAGE;
+    }
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
     int code = check(o, true);

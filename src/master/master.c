@@ -136,7 +136,8 @@ void master_end_if_alone(struct master *m)
 {
     if (m->state == MASTER_RUNNING || crew_living(m->crew) > 0) return;
     if (m->crew->pass && crew_has_waiting(m->crew)) return; /* on their way to the new process */
-    if (m->state == MASTER_DRAINING) log_info("drained");
+    if (m->state == MASTER_DRAINING && !m->has_ended) log_info("drained");
+    m->has_ended = true;
     ev_break(m->loop, EVBREAK_ALL);
 }
 

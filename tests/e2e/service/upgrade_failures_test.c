@@ -99,6 +99,9 @@ static void what_ends_at_start_changes_nothing(void **state)
     struct service *s = service_begins(NULL, NULL);
     upgrade_puts_script(textf("#!/bin/sh\nexec %s --nonsense\n", upgrade_binary()));
     upgrade_fails(s, "/moongate: exit 2", "it does not take these options");
+    upgrade_puts_script(textf("#!/bin/sh\nexec %s \"$@\" --single-process\n", upgrade_binary()));
+    upgrade_fails(s, "/moongate: exit 2", "it does not take these options");
+    moongate_sees_log(s->m, "moongate: --single-process: not in an upgrade: restart instead");
     upgrade_puts_script("#!/bin/sh\nkill -SEGV $$\n");
     upgrade_fails(s, "/moongate: signal 11", "it crashed");
     upgrade_puts_script("#!/bin/sh\nexit 9\n");
