@@ -131,13 +131,29 @@ struct board_worker {
 
 enum { BOARD_HOUSES = 2 };
 
+enum { BOARD_NAMES = 8192 };
+
+/* Where the counters of a board lie and what they are called, for builds with other counters (base/elder.h). This struct stays as it is:
+ * layouts that begin with `board 1` have it behind the head. */
+struct board_plan {
+    uint32_t parts_n, masters_n;
+    uint64_t masters_at, master_bytes; /* offsets and sizes, in bytes of the region */
+    uint64_t parts_at, part_bytes;
+    uint64_t before_at, carried_at, pid_at; /* pid_at: within a part */
+    double started;                         /* seconds of the monotonic clock */
+    char names[BOARD_NAMES]; /* `COUNTER:requests ` for each cell of a row, in its order */
+};
+
 /* What lies in memory that processes share. */
 struct board_memory {
     struct region_head head;
+    struct board_plan plan;
     uint32_t parts_n; /* of both houses */
-    double started;   /* seconds of the monotonic clock */
     struct board_row masters[BOARD_HOUSES];
     struct board_row before; /* the sums at the last `stats reset`; shown counters start there */
+    bool has_carried;        /* stored behind `carried` */
+    struct board_row
+        carried; /* counters of a board that another build has laid out, which is gone */
     struct board_worker parts[]; /* house 0 has the first half of them */
 };
 
@@ -157,6 +173,8 @@ struct board {
     struct shared *shared;       /* dictionaries of scripts; owned by the board */
     struct writes *writes;       /* which keys are being written; owned by the board */
     struct board_memory *memory; /* owned by the board */
+    struct elder *
+        elder; /* the board of the other house, when another build has laid it out; owned by the board, or NULL */
     uint32_t house;
     uint32_t first_writer;    /* the row of this house's first part among the writes */
     struct board_files files; /* owned by the board */
@@ -164,7 +182,9 @@ struct board {
 
 /* What an upgrade could not take over, because the other build lays it out otherwise. */
 struct board_losses {
-    bool counters, dictionaries, writes;
+    bool counters; /* all of them */
+    bool details;  /* those of `stats servers` and `stats script` */
+    bool dictionaries, writes;
 };
 
 /* How the process of parts[part] notes its writes. */

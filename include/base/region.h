@@ -23,6 +23,9 @@ void *region_create(size_t bytes, const char *layout, int *fd);
 /* Maps the region in that file. NULL when its layout is another one, or with errno. The caller still owns fd. */
 void *region_adopt(int fd, const char *layout);
 
+/* The same with any layout that begins like this. */
+void *region_adopt_any(int fd, const char *start);
+
 /* Unmaps it, in this process. NULL is allowed. */
 void region_destroy(void *region);
 

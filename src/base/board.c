@@ -17,7 +17,7 @@
  * Each board has two houses of parts. An upgrade (master/upgrade.h) starts a new master, which is another program with other addresses, so
  * the memory holds no pointers, and struct board is each process's own view of it. The new master lives in the house that the old one
  * leaves free. So counters are never copied: none is counted twice, and no sum goes back. A build that lays the memory out otherwise
- * makes a board of its own, and counts from zero. */
+ * makes a board of its own, and adds what the old one counts by the names of the counters (elder.h). */
 #include "base/board.h"
 
 #include <assert.h>
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "base/bucket.h"
+#include "base/elder.h"
 #include "base/process.h"
 #include "base/shared.h"
 #include "base/writes.h"
@@ -71,7 +72,8 @@ static struct board_memory *memory_create(uint32_t parts_n, int *fd)
     struct board_memory *memory = region_create(memory_bytes(parts_n), layout(text), fd);
     if (!memory) return NULL;
     memory->parts_n = parts_n;
-    memory->started = monotonic_clock();
+    memory->plan.started = monotonic_clock();
+    elder_plan(memory);
     return memory;
 }
 
@@ -93,6 +95,7 @@ void board_destroy(struct board *board)
     shared_destroy(board->shared);
     writes_destroy(board->writes);
     region_destroy(board->memory);
+    elder_release(board->elder);
     free(board);
 }
 
@@ -172,13 +175,21 @@ struct board *board_adopt(uint32_t workers, size_t shared_bytes, const struct bo
     if (!board) return NULL;
     uint32_t all = BOARD_HOUSES * board->parts_n;
     if (files->board >= 0) board->memory = memory_adopt(files->board, all);
+    if (files->board >= 0 && !board->memory) board->elder = elder_map(files->board);
     if (files->shared >= 0) board->shared = shared_adopt(files->shared);
     if (files->writes >= 0) board->writes = writes_adopt(files->writes, all);
-    *losses = (struct board_losses){!board->memory, !board->shared, !board->writes};
+    *losses = (struct board_losses){.counters = !board->memory && !board->elder,
+                                    .details = !board->memory,
+                                    .dictionaries = !board->shared,
+                                    .writes = !board->writes};
     keep_file(&board->files.board, files->board, board->memory);
     keep_file(&board->files.shared, files->shared, board->shared);
     keep_file(&board->files.writes, files->writes, board->writes);
-    return board_complete(board, shared_bytes);
+    board = board_complete(board, shared_bytes);
+    if (!board || !board->elder) return board;
+    board->memory->before = elder_before(board->elder);
+    board->memory->plan.started = elder_started(board->elder);
+    return board;
 }
 
 struct writer board_writer(const struct board *board, uint32_t part)
@@ -189,7 +200,7 @@ struct writer board_writer(const struct board *board, uint32_t part)
 
 double board_uptime(const struct board *board)
 {
-    return monotonic_clock() - board->memory->started;
+    return monotonic_clock() - board->memory->plan.started;
 }
 
 /* --- the other house --------------------------------------------------------------------------- */
@@ -200,13 +211,18 @@ static struct board_worker *neighbour(const struct board *board, uint32_t i)
 }
 
 /* A process that has ended and was not waited for does not live. */
+static bool lives(pid_t pid)
+{
+    char state = pid > 0 ? process_state(pid) : 0;
+    return state && state != 'Z' && state != 'X';
+}
+
 bool board_has_neighbours(const struct board *board)
 {
-    for (uint32_t i = 0; i < board->memory->parts_n / 2; i++) {
-        pid_t pid = __atomic_load_n(&neighbour(board, i)->pid, __ATOMIC_RELAXED);
-        char state = pid > 0 ? process_state(pid) : 0;
-        if (state && state != 'Z' && state != 'X') return true;
-    }
+    for (uint32_t i = 0; board->elder && i < elder_parts(board->elder); i++)
+        if (lives(elder_pid(board->elder, i))) return true;
+    for (uint32_t i = 0; i < board->memory->parts_n / 2; i++)
+        if (lives(__atomic_load_n(&neighbour(board, i)->pid, __ATOMIC_RELAXED))) return true;
     return false;
 }
 
@@ -224,11 +240,21 @@ void board_forget(struct board *board, uint32_t part, double now)
     forget(board, &board->parts[part], board->first_writer + part, now);
 }
 
+/* The last sums of the elder, which every process of this house reads from now on. They are complete before has_carried says that they are there. */
+static void carry(struct board *board)
+{
+    board->memory->carried = elder_sum(board->elder, false);
+    __atomic_store_n(&board->memory->has_carried, true, __ATOMIC_RELEASE);
+}
+
 void board_clear_neighbours(struct board *board, double now)
 {
     uint32_t rows = writes_rows(board->writes) / 2, first = (1 - board->house) * rows;
     for (uint32_t i = 0; i < board->memory->parts_n / 2; i++)
         if (neighbour(board, i)->pid) forget(board, neighbour(board, i), first + i, now);
+    if (!board->elder || board->memory->has_carried) return;
+    for (uint32_t i = 0; i < rows; i++) writes_forget(board->writes, first + i, now);
+    carry(board);
 }
 
 /* --- rows -------------------------------------------------------------------------------------- */
@@ -275,6 +301,10 @@ static struct board_row sum_all(const struct board *board)
 {
     const struct board_memory *memory = board->memory;
     struct board_row sum = {0};
+    if (__atomic_load_n(&memory->has_carried, __ATOMIC_ACQUIRE))
+        sum = memory->carried;
+    else if (board->elder)
+        sum = elder_sum(board->elder, true);
     for (uint32_t i = 0; i < BOARD_HOUSES; i++) add_row(&sum, &memory->masters[i]);
     for (uint32_t i = 0; i < memory->parts_n; i++) add_row(&sum, &memory->parts[i].row);
     return sum;

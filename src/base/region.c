@@ -47,7 +47,8 @@ void *region_create(size_t bytes, const char *layout, int *fd)
     return head;
 }
 
-void *region_adopt(int fd, const char *layout)
+/* The first n bytes of the layout are compared. */
+static void *adopt(int fd, const char *layout, size_t n)
 {
     struct stat file;
     errno = 0;
@@ -55,11 +56,21 @@ void *region_adopt(int fd, const char *layout)
     struct region_head *head = map((size_t)file.st_size, fd);
     if (!head) return NULL;
     bool fits = head->bytes == (uint64_t)file.st_size &&
-                memchr(head->layout, '\0', REGION_LAYOUT) && strcmp(head->layout, layout) == 0;
+                memchr(head->layout, '\0', REGION_LAYOUT) && strncmp(head->layout, layout, n) == 0;
     if (fits) return head;
     munmap(head, (size_t)file.st_size);
     errno = 0;
     return NULL;
+}
+
+void *region_adopt(int fd, const char *layout)
+{
+    return adopt(fd, layout, REGION_LAYOUT);
+}
+
+void *region_adopt_any(int fd, const char *start)
+{
+    return adopt(fd, start, strlen(start));
 }
 
 void region_destroy(void *region)

@@ -17,7 +17,7 @@
  *
  * Counters: both processes count in the same memory, each in its own house, and `stats` of both shows the sum of all, so no counter goes back or
  * counts anything twice. Dictionaries and the table of writes are the same memory, too: a copy that an old worker makes is cancelled by a write
- * through a new one. Where the new build lays one of the three out otherwise, it says so and begins with an empty one.
+ * through a new one. Where the new build lays one of the three out otherwise, it begins with an empty one and says so; of such a board it goes on with the counters that it knows by name (base/elder.h).
  *
  * An older binary that does not know MOONGATE_UPGRADE finds its addresses in use and ends: the old process serves on. */
 #include "master/upgrade.h"

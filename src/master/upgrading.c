@@ -103,7 +103,11 @@ struct board *upgrading_board(const struct options *o, struct inherited *in)
     struct board *board = board_adopt(o->workers, o->shared_memory, &in->files, in->house, &lost);
     in->files = (struct board_files){-1, -1, -1};
     if (!board) return NULL;
-    if (lost.counters) log_warn("upgrade: counters begin at zero: they are laid out otherwise");
+    if (lost.counters)
+        log_warn("upgrade: counters begin at zero: they are laid out otherwise");
+    else if (lost.details)
+        log_info("upgrade: counters of servers and of the script begin at zero: they are laid out "
+                 "otherwise");
     if (lost.dictionaries)
         log_warn("upgrade: shared dictionaries begin empty: they are laid out otherwise");
     if (lost.writes)

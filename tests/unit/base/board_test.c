@@ -30,7 +30,7 @@ static struct board *adopt(const struct board *from, uint32_t workers, struct bo
 
 static void nothing_is_lost(const struct board_losses *lost)
 {
-    assert_false(lost->counters || lost->dictionaries || lost->writes);
+    assert_false(lost->counters || lost->details || lost->dictionaries || lost->writes);
 }
 
 static void both_count_and_both_see_the_sum(void **state)
@@ -173,20 +173,96 @@ static void what_does_not_fit_begins_again(void **state)
     assert_int_equal(board_sum(fewer).requests, 5);
     board_destroy(fewer);
     struct board *more = adopt(old, 3, &lost);
-    assert_true(lost.counters && lost.writes && !lost.dictionaries);
-    assert_int_equal(board_sum(more).requests, 0);
+    assert_true(!lost.counters && lost.details && lost.writes && !lost.dictionaries);
+    assert_int_equal(board_sum(more).requests, 5);
     assert_true(more->files.board >= 0 && more->files.writes >= 0);
     board_destroy(more);
 
     old->memory->head.layout[0]++;
     struct board *other = adopt(old, 2, &lost);
-    assert_true(lost.counters && !lost.writes && !lost.dictionaries);
+    assert_true(lost.counters && lost.details && !lost.writes && !lost.dictionaries);
     board_destroy(other);
     struct board_files none = {-1, open("/dev/null", O_RDWR), -1};
     other = board_adopt(1, SHARED, &none, 1, &lost);
     assert_true(lost.counters && lost.writes && lost.dictionaries);
     assert_int_equal(other->house, 1);
     board_destroy(other);
+    board_destroy(old);
+}
+
+/* The old build does not know one of this build's counters, and has another one in its place. */
+static void counters_of_another_build_go_on_by_their_names(void **state)
+{
+    struct board_losses lost;
+    struct board *old = board_create_files(1, SHARED);
+    char *name = strstr(old->memory->plan.names, "COUNTER:requests ");
+    assert_non_null(name);
+    name[strlen("COUNTER:req")] = 'X';
+    old->memory->head.layout[strlen("board 1: ")]++;
+    old->memory->plan.started -= 5000;
+    old->parts[0].row.cmd_get = 100;
+    old->parts[1].row.cmd_get = 10;
+    old->parts[1].row.requests = 7;
+    old->parts[1].row.curr_connections = 2;
+    old->parts[1].row.generation = 9;
+    old->master->rejected_connections = 3;
+    board_reset(old);
+    old->parts[0].row.cmd_get = 104;
+    struct board *new = adopt(old, 1, &lost);
+    assert_true(!lost.counters && lost.details);
+    assert_true(board_uptime(new) >= 5000);
+    new->parts[0].row.cmd_get = 1;
+    new->parts[0].row.requests = 1;
+    struct board_row sum = board_sum(new);
+    assert_int_equal(sum.cmd_get, 5);
+    assert_int_equal(sum.requests, 1);
+    assert_int_equal(sum.rejected_connections, 0);
+    assert_int_equal(sum.curr_connections, 2);
+    assert_int_equal(sum.generation, 0);
+    old->parts[1].row.cmd_get++; /* it still drains */
+    assert_int_equal(board_sum(new).cmd_get, 6);
+    pid_t pid = old->parts[1].pid = neighbour();
+    assert_true(board_has_neighbours(new));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_false(board_has_neighbours(new));
+    board_clear_neighbours(new, 10);
+    old->parts[1].row.cmd_get++; /* nobody does that any more */
+    assert_int_equal(board_sum(new).cmd_get, 6);
+    assert_int_equal(board_sum(new).curr_connections, 0);
+    board_destroy(old);
+    struct board *next = adopt(new, 1, &lost);
+    nothing_is_lost(&lost);
+    board_destroy(new);
+    assert_int_equal(board_sum(next).cmd_get, 6);
+    next->memory->head.layout[strlen("board 1: ")]++;
+    struct board *last = adopt(next, 1, &lost);
+    assert_int_equal(board_sum(last).cmd_get, 6);
+    board_destroy(next);
+    board_destroy(last);
+}
+
+/* Whatever a broken one says, nothing beyond its end is read. */
+static void a_plan_that_does_not_fit_is_not_used(void **state)
+{
+    struct board_losses lost;
+    struct board *old = board_create_files(1, SHARED);
+    struct board_plan *plan = &old->memory->plan, good = *plan;
+    old->memory->head.layout[strlen("board 1: ")]++;
+    for (int way = 0; way < 8; way++) {
+        *plan = good;
+        if (way == 0) plan->parts_n = UINT32_MAX;
+        if (way == 1) plan->part_bytes = 8;
+        if (way == 2) plan->parts_at = UINT64_MAX - 7;
+        if (way == 3) plan->masters_at++;
+        if (way == 4) plan->before_at = old->memory->head.bytes;
+        if (way == 5) plan->pid_at = plan->part_bytes;
+        if (way == 6) memset(plan->names, 'a', sizeof plan->names);
+        if (way == 7) plan->names[0] = '\0';
+        struct board *new = adopt(old, 1, &lost);
+        assert_true(lost.counters);
+        board_destroy(new);
+    }
     board_destroy(old);
 }
 
@@ -218,6 +294,8 @@ int main(void)
         cmocka_unit_test(a_write_through_one_is_seen_through_the_other),
         cmocka_unit_test(dictionaries_are_the_same),
         cmocka_unit_test(what_does_not_fit_begins_again),
+        cmocka_unit_test(counters_of_another_build_go_on_by_their_names),
+        cmocka_unit_test(a_plan_that_does_not_fit_is_not_used),
         cmocka_unit_test(without_room_for_files_there_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
