@@ -1,9 +1,9 @@
 /* board: counters of all workers in one shared memory block, mapped by the master before it forks.
  *
- * The process that created it destroys it. It has two houses of parts: during an upgrade (SIGUSR2) the old master and its workers live in
- * one, the new ones in the other, and sums go over both. Each part is written with plain stores by one process only and read by any process
- * that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one stopped, but for
- * gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
+ * The process that created it destroys it. It has two houses of parts: during an upgrade (SIGUSR2) the old master and its workers
+ * live in one, the new ones in the other, and sums go over both. Each part is written with plain stores by one process only and
+ * read by any process that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one
+ * stopped, but for gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
  */
 #ifndef MOONGATE_BASE_BOARD_H
 #define MOONGATE_BASE_BOARD_H
@@ -133,8 +133,8 @@ enum { BOARD_HOUSES = 2 };
 
 enum { BOARD_NAMES = 8192 };
 
-/* Where the counters of a board lie and what they are called, for builds with other counters (base/elder.h). This struct stays as it is:
- * layouts that begin with `board 1` have it behind the head. */
+/* Where the counters of a board lie and what they are called, for builds with other counters (base/elder.h). This struct stays as
+ * it is: layouts that begin with `board 1` have it behind the head. */
 struct board_plan {
     uint32_t parts_n, masters_n;
     uint64_t masters_at, master_bytes; /* offsets and sizes, in bytes of the region */
@@ -162,9 +162,9 @@ struct board_files {
     int board, shared, writes; /* -1: none */
 };
 
-/* The board as a process sees it. Invariant: one process writes each part, and the master its own row. A slot has two parts: the process
- * that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, and `before`, which any
- * process may write. */
+/* The board as a process sees it. Invariant: one process writes each part, and the master its own row. A slot has two parts: the
+ * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, and
+ * `before`, which any process may write. */
 struct board {
     uint32_t workers;
     uint32_t parts_n;            /* of this house that are used: 2 * workers */
@@ -207,15 +207,16 @@ struct board *board_create(uint32_t workers, size_t shared_bytes);
 /* The same with files, for a service that can be upgraded: in house 0. */
 struct board *board_create_files(uint32_t workers, size_t shared_bytes);
 
-/* Takes over the board of a master that lives in the other house, and its files, as far as they are laid out as here; the rest begins at
- * zero, and *losses says what. */
+/* Takes over the board of a master that lives in the other house, and its files, as far as they are laid out as here; the rest
+ * begins at zero, and *losses says what. */
 struct board *board_adopt(uint32_t workers, size_t shared_bytes, const struct board_files *files,
                           uint32_t house, struct board_losses *losses);
 
 /* True when a process of the other house still lives. */
 bool board_has_neighbours(const struct board *board);
 
-/* The processes of the other house are gone, and the last of them could not tidy up: clears their gauges, and what they were writing counts as lost. */
+/* The processes of the other house are gone, and the last of them could not tidy up: clears their gauges, and what they were
+ * writing counts as lost. */
 void board_clear_neighbours(struct board *board, double now);
 
 /* In a forked child: closes the files. The memory stays. */

@@ -1,7 +1,9 @@
-/* region: memory that processes share. It may lie in a file of memory, so that a process that is started by exec(2) can map it, too.
+/* region: memory that processes share. It may lie in a file of memory, so that a process that is started by exec(2) can map it,
+ * too.
  *
- * Who creates or adopts a region destroys it, which unmaps it in this process, and closes its file. Each struct that lies in a region begins
- * with a region_head, which says what lies there: a process adopts only what is laid out as it would lay it out itself.
+ * Who creates or adopts a region destroys it, which unmaps it in this process, and closes its file. Each struct that lies in a
+ * region begins with a region_head, which says what lies there: a process adopts only what is laid out as it would lay it out
+ * itself.
  */
 #ifndef MOONGATE_BASE_REGION_H
 #define MOONGATE_BASE_REGION_H
@@ -16,8 +18,8 @@ struct region_head {
     char layout[REGION_LAYOUT];
 };
 
-/* Maps so many bytes, all zero but for the head. With fd NULL no file is made, and only processes that are forked later share it. Else *fd
- * becomes the file, close-on-exec, which the caller owns; or -1 when none can be made. NULL with errno. */
+/* Maps so many bytes, all zero but for the head. With fd NULL no file is made, and only processes that are forked later share it.
+ * Else *fd becomes the file, close-on-exec, which the caller owns; or -1 when none can be made. NULL with errno. */
 void *region_create(size_t bytes, const char *layout, int *fd);
 
 /* Maps the region in that file. NULL when its layout is another one, or with errno. The caller still owns fd. */

@@ -1,8 +1,8 @@
 /* takeover: the new process's side of an upgrade (SIGUSR2): what it got from the master before, and how it takes over from it.
  *
- * struct inherited is main's; the board takes its files, and the takeover its channel. The takeover is the master's, one for its life; in a process
- * that was not started by an upgrade it is in charge from the beginning. Invariant: before it is in charge, this process lets no client in, tells
- * the service manager nothing, and owns neither the pid file nor a socket's file.
+ * struct inherited is main's; the board takes its files, and the takeover its channel. The takeover is the master's, one for its
+ * life; in a process that was not started by an upgrade it is in charge from the beginning. Invariant: before it is in charge,
+ * this process lets no client in, tells the service manager nothing, and owns neither the pid file nor a socket's file.
  */
 #ifndef MOONGATE_MASTER_TAKEOVER_H
 #define MOONGATE_MASTER_TAKEOVER_H
@@ -30,8 +30,8 @@ struct inherited {
     struct board_files files;
 };
 
-/* Reads the environment, from which it removes the variable, and adds the listening sockets to passed. Call it in the process that was
- * started, before it forks. False, after one line on stderr: what is said there cannot be used. */
+/* Reads the environment, from which it removes the variable, and adds the listening sockets to passed. Call it in the process
+ * that was started, before it forks. False, after one line on stderr: what is said there cannot be used. */
 bool inherited_take(struct inherited *in, struct passed *passed)
     __attribute__((warn_unused_result));
 

@@ -1,4 +1,5 @@
-/* inherited: how a moongate names its listening sockets to the process that an upgrade starts (see master/upgrade.h), and how that one reads it.
+/* inherited: how a moongate names its listening sockets to the process that an upgrade starts (see master/upgrade.h), and how
+ * that one reads it.
  *
  * Owns nothing: what is read becomes an item of struct passed. A text has no space: FD,NUMBER,KIND,DEVICE,INODE,NAME.
  */

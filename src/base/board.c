@@ -1,7 +1,7 @@
 /* Counting, without locks and without messages.
  *
- * `stats` from any worker shows the numbers of the whole service, and a scrape of the metrics must not disturb the workers.
- * So each process counts in its own part of one shared block, and the reader adds the parts up. Three rules make that safe:
+ * `stats` from any worker shows the numbers of the whole service, and a scrape of the metrics must not disturb the workers. So
+ * each process counts in its own part of one shared block, and the reader adds the parts up. Three rules make that safe:
  *
  * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader
  *   loads the old or the new number, never half of each. Cells of one part may be from different moments: a sum is close, not a
@@ -14,10 +14,11 @@
  *
  * Each slot has two parts, as a worker that drains and its successor live side by side for a while.
  *
- * Each board has two houses of parts. An upgrade (master/upgrade.h) starts a new master, which is another program with other addresses, so
- * the memory holds no pointers, and struct board is each process's own view of it. The new master lives in the house that the old one
- * leaves free. So counters are never copied: none is counted twice, and no sum goes back. A build that lays the memory out otherwise
- * makes a board of its own, and adds what the old one counts by the names of the counters (elder.h). */
+ * Each board has two houses of parts. An upgrade (master/upgrade.h) starts a new master, which is another program with other
+ * addresses, so the memory holds no pointers, and struct board is each process's own view of it. The new master lives in the
+ * house that the old one leaves free. So counters are never copied: none is counted twice, and no sum goes back. A build that
+ * lays the memory out otherwise makes a board of its own, and adds what the old one counts by the names of the counters
+ * (elder.h). */
 #include "base/board.h"
 
 #include <assert.h>
@@ -240,7 +241,8 @@ void board_forget(struct board *board, uint32_t part, double now)
     forget(board, &board->parts[part], board->first_writer + part, now);
 }
 
-/* The last sums of the elder, which every process of this house reads from now on. They are complete before has_carried says that they are there. */
+/* The last sums of the elder, which every process of this house reads from now on. They are complete before has_carried says that
+ * they are there. */
 static void carry(struct board *board)
 {
     board->memory->carried = elder_sum(board->elder, false);

@@ -1,6 +1,6 @@
-/* A build with one more counter lays its board out otherwise, so it makes one of its own. The counters that both builds have go on all the same:
- * the new build looks for the old one's by their names, and adds them to its own sums for as long as the old one counts; then the master
- * stores their last sums in its own board (board_clear_neighbours), for the next upgrade.
+/* A build with one more counter lays its board out otherwise, so it makes one of its own. The counters that both builds have
+ * still go on: the new build looks for the old one's by their names, and adds them to its own sums for as long as the old one
+ * counts; then the master stores their last sums in its own board (board_clear_neighbours), for the next upgrade.
  *
  * Nothing of what stands in the file is trusted to fit: each offset is checked against the size. */
 #include "base/elder.h"

@@ -1,8 +1,8 @@
-/* A layout is a text: the name of what lies there, and all that another build may lay out otherwise. Two builds that differ in it do not
- * share the region, since one would read the other's numbers at the wrong places.
+/* A layout is a text: the name of what lies there, and all that another build may lay out otherwise. Two builds that differ in it
+ * do not share the region, since one would read the other's numbers at the wrong places.
  *
- * The file is a memfd. It counts against the limit of a file's size (ulimit -f). Where that is too low, the region is mapped without
- * a file: the service works, and only an upgrade cannot take the region over. */
+ * The file is a memfd. It counts against the limit of a file's size (ulimit -f). Where that is too low, the region is mapped
+ * without a file: the service works, and only an upgrade cannot take the region over. */
 #include "base/region.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
-/* /proc/self/exe is the file that runs. When a package replaces the binary, that file has no name any more, and the new one has the old path. So
- * the path is found at start: argv[0] as the shell has looked it up. argv[0] may be any text, so the path counts only if it leads to the file that
- * runs; links on the way stay in it, since an upgrade may consist in pointing one elsewhere. */
+/* /proc/self/exe is the file that runs. When a package replaces the binary, that file has no name any more, and the new one has
+ * the old path. So the path is found at start: argv[0] as the shell has looked it up. argv[0] may be any text, so the path counts
+ * only if it leads to the file that runs; links on the way stay in it, since an upgrade may consist in pointing one elsewhere. */
 #include "main/binary.h"
 
 #include <limits.h>

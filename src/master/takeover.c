@@ -1,9 +1,10 @@
-/* The new process starts as any moongate does: it reads its options, checks the script, takes the sockets, forks workers. All of that may
- * fail, and the old master then serves on. When the first workers are ready it asks (TAKEOVER_READY) and waits; the old master stops
- * accepting, and answers (TAKEOVER_GO). From then on this process is in charge. Meanwhile clients wait in the sockets' backlogs.
+/* The new process starts as any moongate does: it reads its options, checks the script, takes the sockets, forks workers. All of
+ * that may fail, and the old master then serves on. When the first workers are ready it asks (TAKEOVER_READY) and waits; the old
+ * master stops accepting, and answers (TAKEOVER_GO). From then on this process is in charge. Meanwhile clients wait in the
+ * sockets' backlogs.
  *
- * The old master may die at any moment. Then its end of the channel closes, and this process is in charge without an answer: the sockets and the
- * workers are here. Clients of its workers are closed when these have drained.
+ * The old master may die at any moment. Then its end of the channel closes, and this process is in charge without an answer: the
+ * sockets and the workers are here. Clients of its workers are closed when these have drained.
  *
  * The house of the old master on the board is free again when all of its processes have ended; the next upgrade needs it. */
 #include "master/takeover.h"

@@ -1,23 +1,26 @@
 /* An upgrade loses no client and no count, and what cannot start changes nothing.
  *
- * 1. SIGUSR2. The master forks, and the child executes the file at the path that this process was started from, with the same arguments,
- *    in the same folder. It inherits the descriptors that MOONGATE_UPGRADE names, and no other: the listening sockets, the memory files of the
- *    board, of the shared dictionaries and of the table of writes, and a channel. (/proc/self/exe would name the old file, which a package
- *    has replaced.)
- * 2. The new process starts as any other. The old one serves meanwhile, and it waits at most --upgrade-timeout. A new process that ends, or that is killed
- *    because it is late, is named in the log, and all stays as it was: it owns no file yet, and closing its copies of the sockets closes none.
- * 3. Its workers are ready: it has written the pid file and says READY. The old master stops accepting, tells the service manager the new MAINPID
- *    (which only the main process may do under NotifyAccess=main), leaves the files of unix sockets alone from now on, and answers GO. In between, clients
- *    wait in the sockets' backlogs, which both processes have: none is refused or reset.
- * 4. The new process lets clients in. The old workers give their clients back (worker/drain.h), each when it is owed nothing and has sent no part of a
- *    request, and the old master passes them on through the channel. A client notices nothing. What is left after --drain-timeout is cut
- *    short, as in any drain.
- * 5. The old master ends. The new one was its child and now belongs to init. It lives in the other house of the board (base/board.h); the old
- *    one's house becomes free for the next upgrade.
+ * 1. SIGUSR2. The master forks, and the child executes the file at the path that this process was started from, with the same
+ *    arguments, in the same folder. It inherits the descriptors that MOONGATE_UPGRADE names, and no other: the listening sockets,
+ *    the memory files of the board, of the shared dictionaries and of the table of writes, and a channel. (/proc/self/exe would
+ *    name the old file, which a package has replaced.)
+ * 2. The new process starts as any other. The old one serves meanwhile, and it waits at most --upgrade-timeout. A new process
+ *    that ends, or that is killed because it is late, is named in the log, and all stays as it was: it owns no file yet, and
+ *    closing its copies of the sockets closes none.
+ * 3. Its workers are ready: it has written the pid file and says READY. The old master stops accepting, tells the service manager
+ *    the new MAINPID (which only the main process may do under NotifyAccess=main), leaves the files of unix sockets alone from
+ *    now on, and answers GO. In between, clients wait in the sockets' backlogs, which both processes have: none is refused or
+ *    reset.
+ * 4. The new process lets clients in. The old workers give their clients back (worker/drain.h), each when it is owed nothing and
+ *    has sent no part of a request, and the old master passes them on through the channel. A client notices nothing. What is left
+ *    after --drain-timeout is cut short, as in any drain.
+ * 5. The old master ends. The new one was its child and now belongs to init. It lives in the other house of the board
+ *    (base/board.h); the old one's house becomes free for the next upgrade.
  *
- * Counters: both processes count in the same memory, each in its own house, and `stats` of both shows the sum of all, so no counter goes back or
- * counts anything twice. Dictionaries and the table of writes are the same memory, too: a copy that an old worker makes is cancelled by a write
- * through a new one. Where the new build lays one of the three out otherwise, it begins with an empty one and says so; of such a board it goes on with the counters that it knows by name (base/elder.h).
+ * Counters: both processes count in the same memory, each in its own house, and `stats` of both shows the sum of all, so no
+ * counter goes back or counts anything twice. Dictionaries and the table of writes are the same memory, too: a copy that an old
+ * worker makes is cancelled by a write through a new one. Where the new build lays one of the three out otherwise, it begins with
+ * an empty one and says so; of such a board it goes on with the counters that it knows by name (base/elder.h).
  *
  * An older binary that does not know MOONGATE_UPGRADE finds its addresses in use and ends: the old process serves on. */
 #include "master/upgrade.h"

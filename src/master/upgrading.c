@@ -1,6 +1,6 @@
-/* The master's part in an upgrade. upgrade.h starts the new process and speaks with it, takeover.h speaks with the one before; here stands what
- * their news mean for the service. The clients of both go the usual way through the crew: one that a worker has given back is offered to another
- * worker, or passed on when crew->pass is set.
+/* The master's part in an upgrade. upgrade.h starts the new process and speaks with it, takeover.h speaks with the one before;
+ * here stands what their news mean for the service. The clients of both go the usual way through the crew: one that a worker has
+ * given back is offered to another worker, or passed on when crew->pass is set.
  */
 #include "master/master_state.h"
 

@@ -1,5 +1,5 @@
-/* The file of a unix socket is known by its device and inode (net/socket_file.h), so these go along: the new process removes the file at its
- * end, and only that one. */
+/* The file of a unix socket is known by its device and inode (net/socket_file.h), so these go along: the new process removes the
+ * file at its end, and only that one. */
 #include "net/inherited.h"
 
 #include <fcntl.h>

@@ -1,9 +1,10 @@
-/* The kernel, or an operator in a hurry, may kill the master at any moment. Then nobody accepts for this worker, replaces it, or kills it when it
- * hangs. Its clients get what they are owed, as in any drain, and it ends; a service manager starts a new master, which has
- * other workers.
+/* The kernel, or an operator in a hurry, may kill the master at any moment. Then nobody accepts for this worker, replaces it, or
+ * kills it when it hangs. Its clients get what they are owed, as in any drain, and it ends; a service manager starts a new
+ * master, which has other workers.
  *
- * A worker notices by its channel, which closes. One that does not turn, because its script is in a C function that does not end, reads no channel;
- * so the kernel sends a signal when the parent dies (PR_SET_PDEATHSIG), whose handler sets an alarm that ends the process when a drain would be over.
+ * A worker notices by its channel, which closes. One that does not turn, because its script is in a C function that does not end,
+ * reads no channel; so the kernel sends a signal when the parent dies (PR_SET_PDEATHSIG), whose handler sets an alarm that ends
+ * the process when a drain would be over.
  */
 #include "worker/orphan.h"
 

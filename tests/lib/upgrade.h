@@ -1,7 +1,7 @@
 /* upgrade: the place where moongate's binary lies, for plays that put another one there.
  *
- * Belongs to the stage. From upgrade_begins on, MOONGATE names a link in a folder of the test; the test program is the reaper of all
- * processes below it, and what is left of them at the end of the play is killed and makes the play fail.
+ * Belongs to the stage. From upgrade_begins on, MOONGATE names a link in a folder of the test; the test program is the reaper of
+ * all processes below it, and what is left of them at the end of the play is killed and makes the play fail.
  */
 #ifndef TESTS_LIB_UPGRADE_H
 #define TESTS_LIB_UPGRADE_H

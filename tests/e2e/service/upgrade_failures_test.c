@@ -1,4 +1,5 @@
-/* SIGUSR2 with a new binary that cannot start: the old one serves on, and the log says what to do. And processes that die on the way. */
+/* SIGUSR2 with a new binary that cannot start: the old one serves on, and the log says what to do. And processes that die on the
+ * way. */
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
@@ -227,8 +228,8 @@ static void the_old_process_may_die_while_it_drains(void **state)
     stat_becomes(c, "proxy", "ready", "1");
 }
 
-/* As with `kill -9`, or when the kernel needs memory. Clients get what they are owed; SIGTERM, which systemd then sends to what is left, changes
- * nothing. */
+/* As with `kill -9`, or when the kernel needs memory. Clients get what they are owed; SIGTERM, which systemd then sends to what
+ * is left, changes nothing. */
 static void workers_of_a_master_that_died_drain(void **state)
 {
     upgrade_begins();

@@ -316,8 +316,8 @@ static size_t lines_with(const char *path, const char *text)
     return n;
 }
 
-/* What exec(2) leaves open: the listener and the channel, and three files of memory. Not what the old one was started with, nor its
- * clients. (The shell has its script open.) */
+/* What exec(2) leaves open: the listener and the channel, and three files of memory. Not what the old one was started with, nor
+ * its clients. (The shell has its script open.) */
 static void a_new_process_inherits_what_it_is_to_have(void **state)
 {
     upgrade_begins();
