@@ -137,7 +137,7 @@ static void fail(struct upgrade *u, const char *how, const char *what_to_do)
 
 static void fail_with_status(struct upgrade *u, int status)
 {
-    char how[32], said[512], text[sizeof how + sizeof said];
+    char how[32], said[512], text[sizeof how + sizeof said + 2];
     const char *line = complaint(u, said, sizeof said);
     process_status_print(status, how, sizeof how);
     if (u->is_late)

@@ -216,16 +216,19 @@ static void the_old_process_may_die_while_it_drains(void **state)
     moongate_signal(s->m, SIGKILL);
     moongate_ends(s->m);
     moongate_sees_log(s->m, "master: gone: this worker drains");
-    kill(fresh, SIGUSR2);
-    moongate_sees_log(s->m, "upgrade: SIGUSR2: remembered until the process before has ended");
+    struct client *c = client_connects(s->m);
+    assert_int_equal(stat_number(c, "proxy", "ready"), 2);
+    assert_int_equal(moongate_log_count(s->m, " has ended"), 0);
     backend_answers(s->b, hit_and_end("k", "x"));
     client_sees(s->lasting, hit_and_end("k", "x"));
     client_sees_closed(s->lasting);
     program_becomes(moongate_program(s->m), fresh);
-    moongate_becomes_new(s->m, 2);
-    struct client *c = client_connects(s->m);
+    moongate_sees_log(s->m, " has ended");
     stat_becomes(c, "proxy", "curr_connections", "1");
     stat_becomes(c, "proxy", "ready", "1");
+    moongate_signal(s->m, SIGUSR2);
+    moongate_becomes_new(s->m, 2);
+    client_sees_nothing_more(c);
 }
 
 /* As with `kill -9`, or when the kernel needs memory. Clients get what they are owed; SIGTERM, which systemd then sends to what
