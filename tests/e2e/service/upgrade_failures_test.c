@@ -358,6 +358,12 @@ static void log_says(const char *path, const char *text)
     if (!stage_waits(file_says, &a)) stage_fails("%s does not say %s", path, text);
 }
 
+static bool is_reaped(void *what)
+{
+    pid_t pid = *(pid_t *)what;
+    return waitpid(pid, NULL, WNOHANG) == pid;
+}
+
 /* Nobody sees its standard error, so what the new process complains of there is in the log of the old one. */
 static void a_daemon_is_upgraded_and_stays_one(void **state)
 {
@@ -390,7 +396,8 @@ static void a_daemon_is_upgraded_and_stays_one(void **state)
     log_says(log, textf("master[%d]: upgrade: process %d has ended", (int)fresh, (int)old));
     kill(fresh, SIGTERM);
     log_says(log, textf("master[%d]: drained", (int)fresh));
-    while (access(s.pid_file, F_OK) == 0) stage_turns(5);
+    if (!stage_waits(is_reaped, &fresh)) stage_fails("%d does not end", (int)fresh);
+    assert_int_not_equal(access(s.pid_file, F_OK), 0);
 }
 
 int main(void)
