@@ -37,6 +37,8 @@ struct crew {
     int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
     bool retired;        /* nobody is respawned any more */
+    bool owes_drain;     /* the order to drain waits for clients that wait */
+    uint32_t drain_ms;   /* its number */
     struct offers_queue waiting;
     ev_timer look; /* at offers that are late */
     struct log_limit refusal_lines;
@@ -57,6 +59,12 @@ void crew_order(struct slot *s, enum channel_message_type type, uint32_t number)
 
 /* No more respawning: from now on the crew only becomes smaller. */
 void crew_retire(struct crew *crew);
+
+/* All workers drain, in so many milliseconds at most (0: no limit), once no client waits for a worker. After crew_retire. */
+void crew_drain(struct crew *crew, uint32_t ms);
+
+/* For offers: no client may be waiting any more. */
+void crew_send_drain(struct crew *crew);
 
 /* SIGKILL to all that live. */
 void crew_kill(struct crew *crew);

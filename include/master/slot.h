@@ -90,6 +90,10 @@ bool slot_serves(const struct slot *s);
  * it has wants to end. */
 bool slot_is_wanted(const struct slot *s);
 
+/* Its reports are read. Clients that a draining worker gives back stay in the channel while enough of them wait here: the worker serves
+ * the rest meanwhile, and the master does not run out of descriptors. */
+bool slot_is_heard(const struct slot *s);
+
 /* Derives what the channel is watched for. */
 void slot_watch(struct slot *s);
 

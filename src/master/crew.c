@@ -39,7 +39,7 @@ static void slot_take_back(struct slot *s, int fd, uint32_t listener)
 /* A report may make the owner give orders, and so close the channel: it is looked at each time. */
 static void slot_take_reports(struct slot *s)
 {
-    while (s->channel >= 0) {
+    while (slot_is_heard(s)) {
         struct channel_message message;
         int fd;
         enum channel_status status = channel_receive(s->channel, &message, &fd);
@@ -59,10 +59,8 @@ static void slot_on_channel(struct ev_loop *loop, ev_io *w, int events)
     struct slot *s = w->data;
     if (events & EV_ERROR && s->channel >= 0) slot_abandon(s); /* nothing would be heard of it */
     if (events & EV_READ) slot_take_reports(s);
-    if (events & EV_WRITE && s->channel >= 0) {
-        slot_send_order(s);
-        slot_watch(s);
-    }
+    if (events & EV_WRITE && s->channel >= 0) slot_send_order(s);
+    slot_watch(s);
     crew_hand_waiting(s->crew);
 }
 
@@ -93,7 +91,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     pid_t pid = s->pid;
 
     assert(slot_sane(s) && pid > 0);
-    if (s->channel >= 0) slot_take_reports(s); /* what it still said before it went */
+    slot_take_reports(s); /* what it still said before it went */
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);
     board_clear_gauges(&s->crew->board->parts[s->part]);
@@ -166,10 +164,32 @@ void crew_start(struct crew *crew)
     for (uint32_t i = 0; i < crew->n; i++) slot_spawn(&crew->slots[i]);
 }
 
+/* Not before the last client that waits is on its way to a worker: a worker that has drained is gone. */
+void crew_send_drain(struct crew *crew)
+{
+    if (!crew->owes_drain || crew->waiting.n > 0) return;
+    crew->owes_drain = false;
+    for (uint32_t i = 0; i < crew->slots_n; i++)
+        crew_order(&crew->slots[i], CHANNEL_DRAIN, crew->drain_ms);
+}
+
+void crew_drain(struct crew *crew, uint32_t ms)
+{
+    assert(crew->retired);
+    crew->owes_drain = true;
+    crew->drain_ms = ms;
+    crew_send_drain(crew);
+}
+
+/* A worker that still loads its script has no clients: nothing of it is waited for. */
 void crew_retire(struct crew *crew)
 {
     crew->retired = true;
-    for (uint32_t i = 0; i < crew->slots_n; i++) ev_timer_stop(crew->loop, &crew->slots[i].timer);
+    for (uint32_t i = 0; i < crew->slots_n; i++) {
+        ev_timer_stop(crew->loop, &crew->slots[i].timer);
+        if (crew->slots[i].state == SLOT_STARTING) kill(crew->slots[i].pid, SIGKILL);
+    }
+    if (crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
 }
 
 void crew_kill(struct crew *crew)

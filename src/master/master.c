@@ -159,15 +159,15 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
+/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on. */
 static void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
     if (m->state == MASTER_RUNNING) service_stops(&m->service);
+    if (m->state == MASTER_RUNNING && m->opened) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
-    crew_refuse_waiting(m->crew);
     doors_stop(&m->doors);
     ev_timer_stop(m->loop, &m->grace);
     ev_timer_stop(m->loop, &m->limit);
@@ -202,8 +202,7 @@ static void master_drain(struct master *m, const char *why, double seconds)
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    for (uint32_t i = 0; i < m->crew->slots_n; i++)
-        crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    crew_drain(m->crew, ms);
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }

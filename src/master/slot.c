@@ -57,10 +57,15 @@ bool slot_serves(const struct slot *s)
     return s->state == SLOT_STARTING || s->state == SLOT_READY;
 }
 
+bool slot_is_heard(const struct slot *s)
+{
+    return s->channel >= 0 && (s->state != SLOT_DRAINING || s->crew->waiting.n < HANDOVERS);
+}
+
 void slot_watch(struct slot *s)
 {
     struct ev_loop *loop = s->crew->loop;
-    int events = s->channel >= 0 ? EV_READ | (s->owes_order ? EV_WRITE : 0) : 0;
+    int events = (slot_is_heard(s) ? EV_READ : 0) | (s->owes_order ? EV_WRITE : 0);
     if (ev_is_active(&s->channel_watcher) &&
         (s->channel_watcher.events & (EV_READ | EV_WRITE)) == events)
         return;
@@ -75,6 +80,7 @@ void slot_enter(struct slot *s, enum slot_state state)
     s->state = state;
     if (s->channel >= 0 && (state == SLOT_EMPTY || state == SLOT_LEAVING)) {
         ev_io_stop(s->crew->loop, &s->channel_watcher);
+        offers_rescue(s);
         close(s->channel);
         s->channel = -1;
         s->owes_order = false;
