@@ -69,16 +69,17 @@ static bool give_to_master(void *about, int fd, uint32_t listener)
     return !w->drain.is_full;
 }
 
-/* Those that move already may have found the channel full. */
+/* Those that found the channel full come first, alone. All that move stand before those that do not: no client comes meanwhile. */
 static void move_some(struct worker *w)
 {
-    int n = 0;
+    int left = w->drain.is_full ? 0 : MOVED_AT_ONCE;
+    struct client *c = w->clients.all;
     w->drain.is_full = false;
-    for (struct client *c = w->clients.all; c && n < MOVED_AT_ONCE; c = c->next) {
-        if (c->state == CLIENT_OPEN) n++;
+    for (; c; c = c->next) {
+        if (c->state == CLIENT_OPEN && left-- == 0) break;
         client_move(c);
     }
-    if (n == MOVED_AT_ONCE)
+    if (c)
         ev_io_start(w->loop, &w->drain.room);
     else
         ev_io_stop(w->loop, &w->drain.room);

@@ -44,12 +44,13 @@ struct crowd {
 
 const char *crowd_script(const char *server)
 {
-    return textf(MG "local p = mg.pool { '%s', timeout = 60 }\n"
-                    "return function(req)\n"
-                    "  if req.key == 'who' then return mg.reply.value(tostring(mg.worker.id)) end\n"
-                    "  return p\n"
-                    "end\n",
-                 server);
+    return textf(
+        MG "local p = mg.pool { '%s', timeout = 60, connect_timeout = 60, stall_timeout = 60 }\n"
+           "return function(req)\n"
+           "  if req.key == 'who' then return mg.reply.value(tostring(mg.worker.id)) end\n"
+           "  return p\n"
+           "end\n",
+        server);
 }
 
 /* --- one of them ------------------------------------------------------------------------------ */
