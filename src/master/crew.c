@@ -182,12 +182,19 @@ void crew_drain(struct crew *crew, uint32_t ms)
 }
 
 /* A worker that still loads its script has no clients: nothing of it is waited for. */
+static void slot_kill_start(struct slot *s)
+{
+    log_info("worker %u[%d]: killed: it loads its script, and the service ends", s->index,
+             (int)s->pid);
+    kill(s->pid, SIGKILL);
+}
+
 void crew_retire(struct crew *crew)
 {
     crew->retired = true;
     for (uint32_t i = 0; i < crew->slots_n; i++) {
         ev_timer_stop(crew->loop, &crew->slots[i].timer);
-        if (crew->slots[i].state == SLOT_STARTING) kill(crew->slots[i].pid, SIGKILL);
+        if (crew->slots[i].state == SLOT_STARTING) slot_kill_start(&crew->slots[i]);
     }
     if (crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
 }

@@ -300,24 +300,21 @@ static void and_in_the_backlog_of_one_process_alone(void **state)
     moongate_exits(m, 0);
 }
 
-/* Nobody is its client. */
+/* It has no clients. A loading script is not interrupted where --script-timeout is 0. */
 static void a_worker_that_loads_its_script_does_not_hold_up_the_end(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(
-        textf(MG "local t = mg.worker.count == 2 and io.open('%s/slow')\n"
-                 "if t then while true do end end\n"
-                 "return mg.pool { '%s' }",
-              program_folder(), backend_address(b)),
-        "--unsafe-lua", "-j", "2", "--script-timeout", "0", "--drain-timeout", "600", NULL);
-    pid_t workers[2];
+    const char *slow = textf("%s/slow", program_folder());
+    struct moongate *m =
+        moongate_start(textf(MG "if io.open('%s') then while true do end end\n"
+                                "return mg.pool { '%s' }",
+                             slow, backend_address(b)),
+                       "--unsafe-lua", "--script-timeout", "0", "--drain-timeout", "600", NULL);
+    pid_t both[2], worker = moongate_worker(m);
 
-    moongate_workers(m, workers, 2);
-    file_says(textf("%s/slow", program_folder()), "");
-    kill(workers[0], SIGTERM);
-    moongate_sees_log(m, "SIGTERM: another one takes its place");
-    pid_t three[3];
-    moongate_workers(m, three, 3);
+    file_says(slow, "");
+    kill(worker, SIGTERM);
+    moongate_workers(m, both, 2);
     moongate_signal(m, SIGTERM);
     moongate_exits(m, 0);
 }
