@@ -288,13 +288,14 @@ static bool crowd_leaves(struct actor *actor)
     return true;
 }
 
-/* A connection takes a descriptor, and the soft limit may be 1024. */
-static void raise_files(void)
+/* The soft limit may be 1024. A worker has as many descriptors as this process, and needs some for itself. */
+unsigned crowd_most(void)
 {
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_max > 1000000 ? 1000000 : (unsigned)(files.rlim_max * 3 / 4);
 }
 
 static bool all_are_there(void *what)
@@ -308,7 +309,7 @@ static bool all_are_there(void *what)
 struct crowd *crowd_gathers(struct moongate *m, unsigned lasting, unsigned newcomers_a_second)
 {
     struct crowd *c = stage_memory(sizeof *c);
-    raise_files();
+    if (lasting > crowd_most()) stage_fails("there are no descriptors for %u clients", lasting);
     c->m = m;
     c->to = address_read(moongate_address(m));
     c->epoll = epoll_create1(EPOLL_CLOEXEC);

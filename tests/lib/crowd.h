@@ -15,6 +15,9 @@ struct crowd;
 /* The script that the crowd needs: one server, and the key `who` has the worker's number. */
 const char *crowd_script(const char *server);
 
+/* For how many there are descriptors. */
+unsigned crowd_most(void);
+
 struct crowd *crowd_gathers(struct moongate *m, unsigned lasting, unsigned newcomers_a_second);
 
 /* They ask until the condition holds, or for so long. Fails the test when the condition does not hold in time. */
