@@ -141,7 +141,7 @@ static void a_worker_takes_no_place_before_its_servers_have_answered_or_had_time
     double least = 60;
 
     client_sees_nothing_more(c);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         pid_t worker = moongate_worker(m);
         double start = stage_now();
         backend_stays_silent(b);
@@ -215,7 +215,7 @@ static void all_are_served(struct group *g)
 /* The oldest client is the last to move. */
 static void clients_that_the_next_worker_does_not_take_are_served_by_the_old_one(void **state)
 {
-    struct group *g = group_of(backend_listens(), 700);
+    struct group *g = group_of(backend_listens(), 600);
 
     kill(g->worker, SIGCONT);
     for (int i = 0; i < 20; i++) {
