@@ -165,10 +165,19 @@ static void a_worker_that_is_stopped_keeps_no_new_client_waiting(void **state)
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
+enum { MOST = 16 };
+
+static void all_go_on(struct moongate *m)
+{
+    pid_t pids[MOST];
+    size_t n = program_children(moongate_pid(m), pids, MOST);
+    for (size_t i = 0; i < n; i++) kill(pids[i], SIGCONT);
+}
+
 /* A client that stays may have been killed with its worker; one that connects after that is served. */
 static void no_new_client_is_lost_whatever_happens_to_workers(void **state)
 {
-    enum { MOST = 16, STEPS = 12 };
+    enum { STEPS = 12 };
     static const int signals[] = {SIGTERM, SIGTERM, SIGKILL, SIGSTOP, SIGCONT, SIGCONT};
     struct memcached *s = memcached_start(NULL);
     struct moongate *m = moongate_start(crowd_script(memcached_address(s)), "-j", "3",
@@ -185,9 +194,9 @@ static void no_new_client_is_lost_whatever_happens_to_workers(void **state)
         if (signal == SIGKILL) crowd_loses(crowd, -1);
         if (n > 0) kill(pids[random_below(&seed, (unsigned)n)], signal);
         crowd_plays(crowd, random_below(&seed, 150) / 1000.0);
-        n = i % 6 == 5 ? program_children(moongate_pid(m), pids, MOST) : 0;
-        for (size_t j = 0; j < n; j++) kill(pids[j], SIGCONT);
+        if (i % 6 == 5) all_go_on(m);
     }
+    all_go_on(m);
     crowd_rests(crowd, "whatever happens");
 }
 
