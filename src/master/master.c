@@ -151,7 +151,7 @@ static void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
     if (m->state == MASTER_RUNNING) service_stops(&m->service);
-    if (m->state == MASTER_RUNNING && m->opened) doors_empty(&m->doors);
+    if (m->state == MASTER_RUNNING && m->opening.is_open) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
