@@ -31,6 +31,7 @@ struct worker_parts {
     struct backends *backends;
     struct turn *turn;
     struct script *script;
+    struct shared *shared;
 };
 struct worker_parts worker_parts(struct worker *w);
 

@@ -61,7 +61,7 @@ bool worker_use(struct worker *w, const char *path, const char *text, size_t len
 struct worker_parts worker_parts(struct worker *w)
 {
     return (struct worker_parts){&w->clients, w->loop, &w->backends, &w->turn,
-                                 w->succession.script};
+                                 w->succession.script, w->host.shared};
 }
 
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)

@@ -1,0 +1,257 @@
+/* What must not reach clients is a script that loads and then fails. So before a reload uses it, it is asked about requests that clients
+ * have sent: samples, which the workers keep on the board (client/sampling.h). This runs in the child that checks the script, and uses what
+ * `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua (lua/moongate/test), a clock that stands still.
+ *
+ * The rule: a script is refused when more of the samples fail in it than in the script in use. So a script that errs in part can be
+ * replaced by one that errs less, and no script by one that errs more. A sample fails when answering it raises an error of the script: in a
+ * function, in one that waits, or in one that was spawned; a script timeout is one. What the script in use fails is known from the service,
+ * where its errors mark the samples. But the rehearsal differs from the service: values are made up, servers are empty. So where the script
+ * on trial fails and the mark is missing, the script in use is asked the same, here: what fails in both is no reason to refuse.
+ *
+ * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked, and what
+ * came of it, is decided here: each call of next_request judges the request before.
+ *
+ * Time: after EXERCISE_SECONDS no further request is asked, and what was asked decides. CHECK_SECONDS of master/check.h is the limit for all
+ * of it, loading included.
+ */
+#include "worker/exercise.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/samples.h"
+#include "base/utf8.h"
+#include "client/sampling.h"
+#include "protocol/command.h"
+#include "script/script.h"
+#include "worker/clock.h"
+#include "worker/rehearsal.h"
+#include "worker/source.h"
+
+static const double EXERCISE_SECONDS = 4;
+
+enum {
+    VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
+    ERROR_ROOM = 1024         /* of the first error, which is shown */
+};
+
+enum role { ON_TRIAL, IN_USE, ROLES };
+
+struct exercise {
+    const struct options *options;
+    const struct sample *samples;
+    uint32_t n;
+    uint32_t generation; /* in use */
+    int script_fds[ROLES];
+    struct shared *shared;
+    struct rehearsal *rehearsals[ROLES]; /* NULL: not loaded yet, or it does not load */
+    int log;                             /* a file, where their lines go */
+    double until;                        /* of real_clock */
+    uint32_t asked;                      /* samples; the last of them is judged next */
+    enum role role;                      /* which script was asked last */
+    uint64_t errors;                     /* that it had raised before */
+    uint32_t failed[ROLES];              /* samples */
+    const struct sample *first;          /* that fails in the one on trial alone */
+    char first_error[ERROR_ROOM];
+    char error[ERROR_ROOM]; /* of the sample that is judged */
+};
+
+/* The other clocks stand still. */
+static double real_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* --- errors ------------------------------------------------------------------------------------- */
+
+/* Line ends and tabs are escaped in a line of the log, and will be again. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at; at++) {
+        bool is_pair = at[0] == '\\' && (at[1] == 'n' || at[1] == 't');
+        *to++ = is_pair ? (at[1] == 'n' ? '\n' : '\t') : *at;
+        at += is_pair;
+    }
+    *to = '\0';
+}
+
+static void empty_log(const struct exercise *e)
+{
+    if (ftruncate(e->log, 0) == 0) lseek(e->log, 0, SEEK_SET);
+}
+
+/* The first error of the script among the lines of the log, without its head; then the log is empty. */
+static void read_error(struct exercise *e)
+{
+    static const char head[] = "]: script ";
+    char text[4 * ERROR_ROOM];
+    ssize_t n = pread(e->log, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    const char *at = strstr(text, head);
+    if (at) at += sizeof head - 1;
+    if (at && strncmp(at, e->options->script, strlen(e->options->script)) == 0)
+        at += strlen(e->options->script) + 2;
+    snprintf(e->error, sizeof e->error, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
+    unescape(e->error);
+    empty_log(e);
+}
+
+/* --- what came of a request ---------------------------------------------------------------------- */
+
+static uint64_t errors_of(const struct exercise *e, enum role role)
+{
+    return e->rehearsals[role] ? rehearsal_errors(e->rehearsals[role]) : 0;
+}
+
+static void note_first(struct exercise *e, const struct sample *s)
+{
+    if (e->first) return;
+    e->first = s;
+    memcpy(e->first_error, e->error, sizeof e->first_error);
+}
+
+/* Judges the request that was asked last. True: the script in use must be asked the same. */
+static bool judge(struct exercise *e)
+{
+    const struct sample *s = &e->samples[e->asked - 1];
+    bool fails = errors_of(e, e->role) > e->errors;
+    bool is_marked = s->failed == e->generation;
+    if (e->role == IN_USE) {
+        e->failed[IN_USE] += fails;
+        if (!fails) note_first(e, s);
+        return false;
+    }
+    e->failed[IN_USE] += is_marked;
+    e->failed[ON_TRIAL] += fails;
+    if (fails) read_error(e);
+    return fails && !is_marked;
+}
+
+/* A request with its role and listener, for exercise.lua. Its value is made up there. */
+static char *print_request(const struct exercise *e, size_t *len)
+{
+    const struct sample *s = &e->samples[e->asked - 1];
+    struct request r = sampling_request(s);
+    char head[32];
+    if (r.value_len > VALUE_MOST) r.value_len = VALUE_MOST;
+    int head_len = snprintf(head, sizeof head, "%d %u ", (int)e->role, s->listener);
+    char *text = malloc((size_t)head_len + request_line_room(&r));
+    if (!text) abort();
+    memcpy(text, head, (size_t)head_len);
+    *len = (size_t)head_len + request_encode_line(&r, (uint8_t *)text + head_len);
+    while (text[*len - 1] == '\n' || text[*len - 1] == '\r') --*len;
+    return text;
+}
+
+/* --- for Lua ------------------------------------------------------------------------------------- */
+
+/* NULL: no request is left, or no time. The script in use may be asked also then: the answer decides. */
+static char *next_request(void *about, size_t *len)
+{
+    struct exercise *e = about;
+    bool asks_again = e->asked > 0 && judge(e);
+    if (!asks_again && (e->asked == e->n || real_clock() > e->until)) return NULL;
+    e->role = asks_again ? IN_USE : ON_TRIAL;
+    e->asked += !asks_again;
+    e->errors = errors_of(e, e->role);
+    return print_request(e, len);
+}
+
+/* script->path says which of the two. The one in use may not load any more, because files that it requires are others now: then
+ * only its marks count. */
+static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
+                                        char *error)
+{
+    struct exercise *e = about;
+    const struct options *o = e->options;
+    enum role role = script->path[0] == '0' ? ON_TRIAL : IN_USE;
+    struct rehearsal_how how = {.options = o, .shared = e->shared};
+    struct tester_script own = {
+        .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
+    char *text = source_read(e->script_fds[role], &own.len);
+    own.text = text;
+    snprintf(error, SCRIPT_ERROR_MAX, "its text is gone");
+    if (text) e->rehearsals[role] = rehearsal_create(&how, &own, error);
+    free(text);
+    empty_log(e); /* those lines are no request's */
+    return e->rehearsals[role];
+}
+
+static void no_log(void *about, FILE *to)
+{
+}
+
+static void no_report(void *about, const struct tester_report *report)
+{
+}
+
+/* --- all of it ----------------------------------------------------------------------------------- */
+
+static void print_sample(const struct sample *s, FILE *to)
+{
+    char key[4 * SAMPLE_KEY + 1];
+    utf8_show(key, sizeof key, s->key, s->key_len);
+    fprintf(to, "'%s %s'", command_info(s->command)->text, key);
+}
+
+/* Where nothing fails in it alone, the errors that count were the script's in use, or came to nothing. */
+static int tell(const struct exercise *e, FILE *to)
+{
+    if (e->failed[ON_TRIAL] <= e->failed[IN_USE]) {
+        fprintf(to, EXERCISE_MARK "%u requests asked, %u failed, %u with the script in use\n",
+                e->asked, e->failed[ON_TRIAL], e->failed[IN_USE]);
+        return EXIT_OK;
+    }
+    fprintf(to, EXERCISE_MARK "%u of %u requests fail, %u with the script in use (--rehearse); first ",
+            e->failed[ON_TRIAL], e->asked, e->failed[IN_USE]);
+    print_sample(e->first, to);
+    fprintf(to, ": %s\n", e->first_error);
+    return EXIT_SCRIPT;
+}
+
+/* Lines of the log go to a file meanwhile, as text. */
+static int run(struct exercise *e)
+{
+    static const struct tester_tools own = {
+        .open = open_rehearsal, .logged = no_log, .report = no_report, .line = next_request};
+    struct tester_tools tools = rehearsal_tools_with(&own);
+    struct tester tester = {.tools = &tools, .about = e, .lua_dir = e->options->lua_dir};
+    const char *arguments[] = {NULL};
+    char error[SCRIPT_ERROR_MAX];
+    FILE *to = fdopen(dup(STDERR_FILENO), "w");
+    e->log = memfd_create("moongate-log", MFD_CLOEXEC);
+    if (!to || e->log < 0 || dup2(e->log, STDERR_FILENO) < 0) return EXIT_SYSTEM;
+    log_setup(LOG_AS_TEXT, 0);
+    clock_hold();
+    e->until = real_clock() + EXERCISE_SECONDS;
+    bool good = tester_run(&tester, "moongate.exercise", arguments, error);
+    if (!good) fprintf(to, EXERCISE_MARK "not done: %s\n", error);
+    int code = good ? tell(e, to) : EXIT_SCRIPT;
+    fclose(to);
+    return code;
+}
+
+int exercise(const struct options *o, const struct exercise_service *in_use)
+{
+    struct sample *samples = calloc(o->rehearse + 1, sizeof *samples);
+    struct exercise e = {.options = o,
+                         .samples = samples,
+                         .generation = in_use->generation,
+                         .script_fds = {o->script_fd, in_use->script_fd},
+                         .shared = shared_create(o->shared_memory)};
+    if (!samples || !e.shared) return EXIT_SYSTEM;
+    e.n = samples_gather(in_use->board, samples, o->rehearse);
+    if (e.n == 0) return EXIT_OK;
+    shared_copy(e.shared, in_use->board->shared);
+    board_destroy(in_use->board);
+    return run(&e);
+}
