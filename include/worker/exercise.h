@@ -16,10 +16,10 @@ struct exercise_service {
     int script_fd; /* its text, see source; -1: the built-in one */
 };
 
-/* Exercises the script of these options, which loads. Says on stderr in one line how it went: EXERCISE_MARK, then a text that may have
+/* Exercises the script of these options, which loads, and took `loading` seconds to do so. Says on stderr in one line how it went: EXERCISE_MARK, then a text that may have
  * further lines where it quotes an error. Returns EXIT_OK, or EXIT_SCRIPT when it must not be used. The process may only exit afterwards. */
 #define EXERCISE_MARK "moongate: rehearsal: "
-int exercise(const struct options *o, const struct exercise_service *in_use)
+int exercise(const struct options *o, const struct exercise_service *in_use, double loading)
     __attribute__((warn_unused_result));
 
 #endif

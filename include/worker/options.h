@@ -92,7 +92,8 @@
     X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
-    X(script_timeout)
+    X(script_timeout)                                                                              \
+    X(rehearse)
 
 struct options {
     struct option_list servers; /* split at commas too */

@@ -25,6 +25,9 @@ struct rehearsal_how {
 struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
                                    const struct tester_script *script, char *error);
 
+/* The options of its worker, with what the script has set; they live as long as it does. */
+const struct options *rehearsal_options(const struct rehearsal *r);
+
 /* How many errors its scripts have raised. */
 uint64_t rehearsal_errors(const struct rehearsal *r);
 

@@ -1,9 +1,13 @@
 --- exercise: the program that asks a script on trial about requests of clients (src/worker/exercise.c).
 local app = require "moongate.test.app"
+local clock = require "moongate.test.clock"
 local memcached = require "moongate.test.memcached"
 local stage = require "moongate.stage"
 
-local LOG_SECOND = 1 -- lines of the log are rationed by the second
+-- Seconds of a clock that is moved: how long a reply is waited for. Lines of the log are rationed by the second.
+local PATIENCE, LOG_SECOND = 10, 1
+
+local ON_TRIAL = "0"
 
 -- By the number of a script: its app, or false when it does not load; its clients, by their listeners.
 local apps, clients = {}, {}
@@ -11,7 +15,7 @@ local apps, clients = {}, {}
 local function app_of(script)
     if apps[script] == nil then
         local loaded, wrong = app.load(script, "", {})
-        if not loaded and script == "0" then error(wrong, 0) end
+        if not loaded and script == ON_TRIAL then error(wrong, 0) end
         apps[script] = loaded or false
         clients[script] = {}
     end
@@ -24,11 +28,17 @@ local function ask(script, listener, line)
     if not loaded then return end
     local client = clients[script][listener] or app.connect(loaded, listener)
     local length = memcached.value_length(memcached.words(line))
-    local good, reply = pcall(client.ask, client, line, length and ("x"):rep(length))
-    clients[script][listener] = good and not reply.is_closed and client or nil
+    local reply = client:begin(line, length and ("x"):rep(length))
+    clock.run(PATIENCE, function() return reply.is_whole or reply.is_closed end)
+    if reply.is_closed or not reply.is_whole then
+        client:hang_up()
+        client = nil
+    end
+    clients[script][listener] = client
 end
 
 return function()
+    app_of(ON_TRIAL)
     for asked in stage.line do
         local script, listener, line = asked:match "^(%d) (%d+) (.*)$"
         stage.advance(LOG_SECOND)

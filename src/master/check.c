@@ -20,6 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What the child may map beside what it has from its parent: bytes, and so many times the memory for dictionaries. */
+enum { CHECK_REGIONS = 4 };
+static const uint64_t CHECK_MEMORY = 1ull << 30;
+
 const char *check_script_name(const struct options *o)
 {
     return o->script ? o->script : "(built-in)";
@@ -60,8 +64,11 @@ static _Noreturn void child_run(const struct options *o, bool quiet,
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a looping script must not outlive who asked */
     if (quiet) child_redirect(pipe_end);
     struct loading l = {o, quiet};
+    double began = process_clock();
+    process_be_expendable(CHECK_MEMORY + CHECK_REGIONS * o->shared_memory);
     int code = worker_rehearse(o, load_here, &l);
-    if (code == EXIT_OK && service && o->script && o->rehearse) code = exercise(o, service);
+    if (code == EXIT_OK && service && o->script && o->rehearse)
+        code = exercise(o, service, process_clock() - began);
     if (!quiet) code = output_finish(code);
     fflush(NULL);
     _exit(code);

@@ -8,11 +8,15 @@
  * where its errors mark the samples. But the rehearsal differs from the service: values are made up, servers are empty. So where the script
  * on trial fails and the mark is missing, the script in use is asked the same, here: what fails in both is no reason to refuse.
  *
+ * Servers are empty at first and keep what they are sent, and samples are asked in the order in which they came: a get after a set of its key
+ * is a hit.
+ *
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked, and what
  * came of it, is decided here: each call of next_request judges the request before.
  *
- * Time: after EXERCISE_SECONDS no further request is asked, and what was asked decides. CHECK_SECONDS of master/check.h is the limit for all
- * of it, loading included.
+ * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is loaded once
+ * more, no further request is asked, and what was asked decides. A script that loads for longer than LOADING_SECONDS is not rehearsed: it
+ * might not end in time, though nothing is wrong with it.
  */
 #include "worker/exercise.h"
 
@@ -34,7 +38,7 @@
 #include "worker/rehearsal.h"
 #include "worker/source.h"
 
-static const double EXERCISE_SECONDS = 4;
+static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5;
 
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
@@ -44,16 +48,16 @@ enum {
 enum role { ON_TRIAL, IN_USE, ROLES };
 
 struct exercise {
-    const struct options *options;
-    const struct sample *samples;
-    uint32_t n;
+    struct options options; /* of the one on trial */
+    const struct sample *samples; /* the last one first */
+    uint32_t n;                   /* that are to be asked: they are asked in the order in which they came */
     uint32_t generation; /* in use */
     int script_fds[ROLES];
     struct shared *shared;
     struct rehearsal *rehearsals[ROLES]; /* NULL: not loaded yet, or it does not load */
     int log;                             /* a file, where their lines go */
     double until;                        /* of real_clock */
-    uint32_t asked;                      /* samples; the last of them is judged next */
+    uint32_t asked;                      /* samples; the one that was asked last is judged next */
     enum role role;                      /* which script was asked last */
     uint64_t errors;                     /* that it had raised before */
     uint32_t failed[ROLES];              /* samples */
@@ -98,8 +102,8 @@ static void read_error(struct exercise *e)
     text[n > 0 ? n : 0] = '\0';
     const char *at = strstr(text, head);
     if (at) at += sizeof head - 1;
-    if (at && strncmp(at, e->options->script, strlen(e->options->script)) == 0)
-        at += strlen(e->options->script) + 2;
+    if (at && strncmp(at, e->options.script, strlen(e->options.script)) == 0)
+        at += strlen(e->options.script) + 2;
     snprintf(e->error, sizeof e->error, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
     unescape(e->error);
     empty_log(e);
@@ -119,10 +123,16 @@ static void note_first(struct exercise *e, const struct sample *s)
     memcpy(e->first_error, e->error, sizeof e->first_error);
 }
 
+static const struct sample *asked_last(const struct exercise *e)
+{
+    assert(e->asked > 0 && e->asked <= e->n);
+    return &e->samples[e->n - e->asked];
+}
+
 /* Judges the request that was asked last. True: the script in use must be asked the same. */
 static bool judge(struct exercise *e)
 {
-    const struct sample *s = &e->samples[e->asked - 1];
+    const struct sample *s = asked_last(e);
     bool fails = errors_of(e, e->role) > e->errors;
     bool is_marked = s->failed == e->generation;
     if (e->role == IN_USE) {
@@ -139,7 +149,7 @@ static bool judge(struct exercise *e)
 /* A request with its role and listener, for exercise.lua. Its value is made up there. */
 static char *print_request(const struct exercise *e, size_t *len)
 {
-    const struct sample *s = &e->samples[e->asked - 1];
+    const struct sample *s = asked_last(e);
     struct request r = sampling_request(s);
     char head[32];
     if (r.value_len > VALUE_MOST) r.value_len = VALUE_MOST;
@@ -166,13 +176,21 @@ static char *next_request(void *about, size_t *len)
     return print_request(e, len);
 }
 
-/* script->path says which of the two. The one in use may not load any more, because files that it requires are others now: then
+/* mg.options of a script says how many of the samples it is asked itself, unless the command line does. */
+static void note_wish(struct exercise *e)
+{
+    uint32_t wanted = rehearsal_options(e->rehearsals[ON_TRIAL])->rehearse;
+    assert(e->asked == 0);
+    if (e->n > wanted) e->n = wanted;
+}
+
+/* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more, because files that it requires are others now: then
  * only its marks count. */
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
 {
     struct exercise *e = about;
-    const struct options *o = e->options;
+    const struct options *o = &e->options;
     enum role role = script->path[0] == '0' ? ON_TRIAL : IN_USE;
     struct rehearsal_how how = {.options = o, .shared = e->shared};
     struct tester_script own = {
@@ -182,6 +200,7 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     snprintf(error, SCRIPT_ERROR_MAX, "its text is gone");
     if (text) e->rehearsals[role] = rehearsal_create(&how, &own, error);
     free(text);
+    if (role == ON_TRIAL && e->rehearsals[role]) note_wish(e);
     empty_log(e); /* those lines are no request's */
     return e->rehearsals[role];
 }
@@ -206,6 +225,10 @@ static void print_sample(const struct sample *s, FILE *to)
 /* Where nothing fails in it alone, the errors that count were the script's in use, or came to nothing. */
 static int tell(const struct exercise *e, FILE *to)
 {
+    if (e->n == 0) {
+        fprintf(to, EXERCISE_MARK "left out: the script sets rehearse to 0\n");
+        return EXIT_OK;
+    }
     if (e->failed[ON_TRIAL] <= e->failed[IN_USE]) {
         fprintf(to, EXERCISE_MARK "%u requests asked, %u failed, %u with the script in use\n",
                 e->asked, e->failed[ON_TRIAL], e->failed[IN_USE]);
@@ -224,13 +247,13 @@ static int run(struct exercise *e)
     static const struct tester_tools own = {
         .open = open_rehearsal, .logged = no_log, .report = no_report, .line = next_request};
     struct tester_tools tools = rehearsal_tools_with(&own);
-    struct tester tester = {.tools = &tools, .about = e, .lua_dir = e->options->lua_dir};
+    struct tester tester = {.tools = &tools, .about = e, .lua_dir = e->options.lua_dir};
     const char *arguments[] = {NULL};
     char error[SCRIPT_ERROR_MAX];
     FILE *to = fdopen(dup(STDERR_FILENO), "w");
     e->log = memfd_create("moongate-log", MFD_CLOEXEC);
     if (!to || e->log < 0 || dup2(e->log, STDERR_FILENO) < 0) return EXIT_SYSTEM;
-    log_setup(LOG_AS_TEXT, 0);
+    log_setup((enum log_format)e->options.log_format, 0);
     clock_hold();
     e->until = real_clock() + EXERCISE_SECONDS;
     bool good = tester_run(&tester, "moongate.exercise", arguments, error);
@@ -240,17 +263,23 @@ static int run(struct exercise *e)
     return code;
 }
 
-int exercise(const struct options *o, const struct exercise_service *in_use)
+int exercise(const struct options *o, const struct exercise_service *in_use, double loading)
 {
-    struct sample *samples = calloc(o->rehearse + 1, sizeof *samples);
-    struct exercise e = {.options = o,
+    struct sample *samples = calloc(SAMPLES_MOST, sizeof *samples);
+    struct exercise e = {.options = *o,
                          .samples = samples,
                          .generation = in_use->generation,
                          .script_fds = {o->script_fd, in_use->script_fd},
                          .shared = shared_create(o->shared_memory)};
     if (!samples || !e.shared) return EXIT_SYSTEM;
-    e.n = samples_gather(in_use->board, samples, o->rehearse);
+    e.n = samples_gather(in_use->board, samples, SAMPLES_MOST);
+    e.options.log_format = LOG_AS_TEXT; /* for read_error */
+    e.options.verbose = 0;
     if (e.n == 0) return EXIT_OK;
+    if (loading > LOADING_SECONDS) {
+        fprintf(stderr, EXERCISE_MARK "left out: loading takes %.1f s\n", loading);
+        return EXIT_OK;
+    }
     shared_copy(e.shared, in_use->board->shared);
     board_destroy(in_use->board);
     return run(&e);

@@ -387,6 +387,11 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     return NULL;
 }
 
+const struct options *rehearsal_options(const struct rehearsal *r)
+{
+    return worker_parts(r->worker).options;
+}
+
 uint64_t rehearsal_errors(const struct rehearsal *r)
 {
     return r->turn->row->script_errors;
