@@ -182,6 +182,25 @@ static void zero_asks_nothing(void **state)
     assert_int_equal(moongate_log_count(m, "rehearsal"), 0);
 }
 
+#define WANTS(n) "require 'moongate'.options { rehearse = " n " }\n"
+
+static void a_script_may_say_how_many_and_the_command_line_wins(void **state)
+{
+    struct moongate *m = moongate_start(saying("old", ""), NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "a", "old");
+    client_hears(c, "b", "old");
+    moongate_reloads(m, textf("%s%s", WANTS("0"), saying("new", "error 'any'")));
+    has_rehearsed(m, "left out: the script sets rehearse to 0");
+    m = moongate_start(saying("old", ""), "--rehearse", "5", NULL);
+    c = client_connects(m);
+    client_hears(c, "a", "old");
+    client_hears(c, "b", "old");
+    line_has(refuses(m, textf("%s%s", WANTS("1"), saying("new", "error 'any'"))),
+             "2 of 2 requests fail");
+}
+
 static void at_first_there_is_nothing_to_ask(void **state)
 {
     struct moongate *m = moongate_start(saying("old", ""), NULL);
@@ -370,6 +389,7 @@ int main(void)
         play(what_fails_in_a_waiting_function_in_use_is_known),
         play(what_fails_only_in_a_rehearsal_fails_in_both),
         play(zero_asks_nothing),
+        play(a_script_may_say_how_many_and_the_command_line_wins),
         play(at_first_there_is_nothing_to_ask),
         play(dictionaries_and_counters_are_copies),
         play(servers_get_nothing_and_no_connection),
