@@ -30,7 +30,8 @@ typedef void check_leave(void *arg);
  * both stay the terminal's. service: what runs now, for the rehearsal; NULL: nothing. Returns false with errno when there is no
  * child. */
 bool check_start(struct check *k, const struct options *o, bool quiet,
-                 const struct exercise_service *service, check_leave *leave, void *arg) __attribute__((warn_unused_result));
+                 const struct exercise_service *service, check_leave *leave, void *arg)
+    __attribute__((warn_unused_result));
 
 /* Takes what the child has said. False: it has said all (its end is closed). */
 bool check_read(struct check *k);

@@ -137,8 +137,7 @@ struct shared_dict *shared_open(struct shared *s, const char *name, size_t len, 
 static void copy_items(struct shared *to, struct shared *from, struct shared_dict *d)
 {
     struct place p = dict_lock(from, d, (struct shared_key){"", 0});
-    if (items_bytes(&p) <= SHARED_COPY_MOST)
-        items_copy(to, &to->dicts[d - from->dicts], &p);
+    if (items_bytes(&p) <= SHARED_COPY_MOST) items_copy(to, &to->dicts[d - from->dicts], &p);
     dict_unlock(&p);
 }
 

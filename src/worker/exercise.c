@@ -14,17 +14,21 @@
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked, and what
  * came of it, is decided here: each call of next_request judges the request before.
  *
- * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is loaded once
+ * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does; one second before that, a signal ends it and says what it was
+ * asked. A request that takes five times --script-timeout of processor time, in something that cannot be interrupted, ends it sooner. After EXERCISE_SECONDS, in which the script is loaded once
  * more, no further request is asked, and what was asked decides. A script that loads for longer than LOADING_SECONDS is not rehearsed: it
  * might not end in time, though nothing is wrong with it.
  */
 #include "worker/exercise.h"
 
 #include <assert.h>
+#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,19 +42,22 @@
 #include "worker/rehearsal.h"
 #include "worker/source.h"
 
-static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5;
+static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5, ALARM_SECONDS = 9;
+static const double WATCHDOG_TIMES = 5, LEAST_SECONDS = 2;
 
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
-    ERROR_ROOM = 1024         /* of the first error, which is shown */
+    ERROR_ROOM = 1024,        /* of the first error, which is shown */
+    NAME_ROOM = 4 * SAMPLE_KEY + 64,
+    STUCK_ROOM = NAME_ROOM + 256
 };
 
 enum role { ON_TRIAL, IN_USE, ROLES };
 
 struct exercise {
-    struct options options; /* of the one on trial */
+    struct options options;       /* of the one on trial */
     const struct sample *samples; /* the last one first */
-    uint32_t n;                   /* that are to be asked: they are asked in the order in which they came */
+    uint32_t n;          /* that are to be asked: they are asked in the order in which they came */
     uint32_t generation; /* in use */
     int script_fds[ROLES];
     struct shared *shared;
@@ -64,6 +71,9 @@ struct exercise {
     const struct sample *first;          /* that fails in the one on trial alone */
     char first_error[ERROR_ROOM];
     char error[ERROR_ROOM]; /* of the sample that is judged */
+    int out;                /* stderr, as it came from check.c */
+    char stuck[STUCK_ROOM]; /* what is said of the request that is asked, if that does not end */
+    size_t stuck_len;
 };
 
 /* The other clocks stand still. */
@@ -146,6 +156,25 @@ static bool judge(struct exercise *e)
     return fails && !is_marked;
 }
 
+/* The command and the key, made printable. */
+static const char *name_of(const struct sample *s, char name[NAME_ROOM])
+{
+    char key[4 * SAMPLE_KEY + 1];
+    utf8_show(key, sizeof key, s->key, s->key_len);
+    snprintf(name, NAME_ROOM, "'%s %s'", command_info(s->command)->text, key);
+    return name;
+}
+
+static void note_stuck(struct exercise *e)
+{
+    char name[NAME_ROOM];
+    e->stuck_len = (size_t)snprintf(
+        e->stuck, sizeof e->stuck,
+        EXERCISE_MARK "%s does not end%s: look for an endless loop or pattern match\n",
+        name_of(asked_last(e), name),
+        e->role == IN_USE ? " in the script in use, and fails in this one" : "");
+}
+
 /* A request with its role and listener, for exercise.lua. Its value is made up there. */
 static char *print_request(const struct exercise *e, size_t *len)
 {
@@ -162,6 +191,43 @@ static char *print_request(const struct exercise *e, size_t *len)
     return text;
 }
 
+/* --- time --------------------------------------------------------------------------------------- */
+
+static struct exercise *alarmed; /* a signal handler gets no argument */
+
+static void on_alarm(int number)
+{
+    (void)number;
+    if (write(alarmed->out, alarmed->stuck, alarmed->stuck_len) < 0) _exit(EXIT_SYSTEM);
+    _exit(EXIT_SCRIPT);
+}
+
+static struct itimerval timer_of(double seconds)
+{
+    return (struct itimerval){
+        .it_value = {(time_t)seconds, (suseconds_t)((seconds - floor(seconds)) * 1e6)}};
+}
+
+/* For all that is left, from now on. */
+static void set_alarms(struct exercise *e, double seconds)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval timer = timer_of(seconds);
+    alarmed = e;
+    sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGPROF, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* For the next request, in processor time, as the watchdog does with workers. */
+static void set_request_alarm(const struct exercise *e)
+{
+    double timeout = rehearsal_options(e->rehearsals[ON_TRIAL])->script_timeout;
+    double seconds = WATCHDOG_TIMES * timeout;
+    struct itimerval timer = timer_of(seconds > LEAST_SECONDS ? seconds : LEAST_SECONDS);
+    if (timeout > 0) setitimer(ITIMER_PROF, &timer, NULL);
+}
+
 /* --- for Lua ------------------------------------------------------------------------------------- */
 
 /* NULL: no request is left, or no time. The script in use may be asked also then: the answer decides. */
@@ -173,6 +239,8 @@ static char *next_request(void *about, size_t *len)
     e->role = asks_again ? IN_USE : ON_TRIAL;
     e->asked += !asks_again;
     e->errors = errors_of(e, e->role);
+    note_stuck(e);
+    set_request_alarm(e);
     return print_request(e, len);
 }
 
@@ -184,8 +252,8 @@ static void note_wish(struct exercise *e)
     if (e->n > wanted) e->n = wanted;
 }
 
-/* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more, because files that it requires are others now: then
- * only its marks count. */
+/* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more,
+ * because files that it requires are others now: then only its marks count. */
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
 {
@@ -215,16 +283,10 @@ static void no_report(void *about, const struct tester_report *report)
 
 /* --- all of it ----------------------------------------------------------------------------------- */
 
-static void print_sample(const struct sample *s, FILE *to)
-{
-    char key[4 * SAMPLE_KEY + 1];
-    utf8_show(key, sizeof key, s->key, s->key_len);
-    fprintf(to, "'%s %s'", command_info(s->command)->text, key);
-}
-
 /* Where nothing fails in it alone, the errors that count were the script's in use, or came to nothing. */
 static int tell(const struct exercise *e, FILE *to)
 {
+    char name[NAME_ROOM];
     if (e->n == 0) {
         fprintf(to, EXERCISE_MARK "left out: the script sets rehearse to 0\n");
         return EXIT_OK;
@@ -234,15 +296,17 @@ static int tell(const struct exercise *e, FILE *to)
                 e->asked, e->failed[ON_TRIAL], e->failed[IN_USE]);
         return EXIT_OK;
     }
-    fprintf(to, EXERCISE_MARK "%u of %u requests fail, %u with the script in use (--rehearse); first ",
-            e->failed[ON_TRIAL], e->asked, e->failed[IN_USE]);
-    print_sample(e->first, to);
-    fprintf(to, ": %s\n", e->first_error);
+    assert(e->first);
+    fprintf(to,
+            EXERCISE_MARK
+            "%u of %u requests fail, %u with the script in use (--rehearse); first %s: %s\n",
+            e->failed[ON_TRIAL], e->asked, e->failed[IN_USE], name_of(e->first, name),
+            e->first_error);
     return EXIT_SCRIPT;
 }
 
 /* Lines of the log go to a file meanwhile, as text. */
-static int run(struct exercise *e)
+static int run(struct exercise *e, double seconds)
 {
     static const struct tester_tools own = {
         .open = open_rehearsal, .logged = no_log, .report = no_report, .line = next_request};
@@ -250,12 +314,14 @@ static int run(struct exercise *e)
     struct tester tester = {.tools = &tools, .about = e, .lua_dir = e->options.lua_dir};
     const char *arguments[] = {NULL};
     char error[SCRIPT_ERROR_MAX];
-    FILE *to = fdopen(dup(STDERR_FILENO), "w");
+    e->out = dup(STDERR_FILENO);
+    FILE *to = fdopen(e->out, "w");
     e->log = memfd_create("moongate-log", MFD_CLOEXEC);
     if (!to || e->log < 0 || dup2(e->log, STDERR_FILENO) < 0) return EXIT_SYSTEM;
     log_setup((enum log_format)e->options.log_format, 0);
     clock_hold();
     e->until = real_clock() + EXERCISE_SECONDS;
+    set_alarms(e, seconds);
     bool good = tester_run(&tester, "moongate.exercise", arguments, error);
     if (!good) fprintf(to, EXERCISE_MARK "not done: %s\n", error);
     int code = good ? tell(e, to) : EXIT_SCRIPT;
@@ -275,6 +341,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
     e.n = samples_gather(in_use->board, samples, SAMPLES_MOST);
     e.options.log_format = LOG_AS_TEXT; /* for read_error */
     e.options.verbose = 0;
+    e.stuck_len = (size_t)snprintf(e.stuck, sizeof e.stuck, EXERCISE_MARK "loading does not end\n");
     if (e.n == 0) return EXIT_OK;
     if (loading > LOADING_SECONDS) {
         fprintf(stderr, EXERCISE_MARK "left out: loading takes %.1f s\n", loading);
@@ -282,5 +349,5 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
     }
     shared_copy(e.shared, in_use->board->shared);
     board_destroy(in_use->board);
-    return run(&e);
+    return run(&e, ALARM_SECONDS - loading);
 }

@@ -342,8 +342,7 @@ static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to
 static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
     struct option_list servers = {(const char **)script->servers, script->servers_n};
-    bool good =
-        worker_use(r->worker, script->path, script->text, script->len, &servers, error);
+    bool good = worker_use(r->worker, script->path, script->text, script->len, &servers, error);
     if (good && r->is_check) script_stop_timers(worker_parts(r->worker).script);
     return good;
 }

@@ -55,7 +55,8 @@ static void has_rehearsed(struct moongate *m, const char *text)
 
 /* --- what is refused --------------------------------------------------------------------------- */
 
-static void a_script_that_fails_for_a_key_of_a_client_is_refused_and_the_log_says_where(void **state)
+static void
+a_script_that_fails_for_a_key_of_a_client_is_refused_and_the_log_says_where(void **state)
 {
     struct moongate *m = moongate_start(saying("old", ""), NULL);
     struct client *c = client_connects(m);
@@ -89,6 +90,20 @@ static void a_loop_without_an_end_is_refused(void **state)
     client_hears(c, "loop", "old");
 }
 
+/* Where no error can interrupt it: the child ends, and no worker ever runs it. */
+static void a_call_of_c_that_does_not_end_is_refused(void **state)
+{
+    struct moongate *m = moongate_start(saying("old", ""), "--script-timeout", "0.1", NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "good", "old");
+    client_hears(c, "stuck", "old");
+    line_has(refuses(m, saying("new", "if req.key == 'stuck' then string.match(('a'):rep(40), "
+                                      "('a?'):rep(40) .. ('a'):rep(40) .. 'b') end")),
+             "'get stuck' does not end: ");
+    client_hears(c, "stuck", "old");
+}
+
 /* In functions that wait and in what they spawn, also behind policies that hide errors from clients. */
 static void errors_that_clients_would_not_see_count(void **state)
 {
@@ -117,8 +132,8 @@ static void errors_that_clients_would_not_see_count(void **state)
 
 /* --- what is not ------------------------------------------------------------------------------- */
 
-static void a_script_that_fails_less_than_the_one_in_use_is_taken_and_one_that_fails_more_is_not(
-    void **state)
+static void
+a_script_that_fails_less_than_the_one_in_use_is_taken_and_one_that_fails_more_is_not(void **state)
 {
     struct moongate *m = moongate_start(
         saying("old", "if req.key == 'a' or req.key == 'b' then error 'old' end"), NULL);
@@ -252,10 +267,11 @@ static void servers_get_nothing_and_no_connection(void **state)
     backend_sees(old, "set s 0 0 1\r\nx\r\n");
     backend_answers(old, "STORED\r\n");
     client_sees(c, "STORED\r\n");
-    const char *both = textf(MG "local old, new = mg.pool { '%s' }, mg.pool { '%s' }\n"
-                                "local all = mg.all_sync { old, new }\n"
-                                "return mg.async(function(req) mg.call(all, req) error 'boom' end)\n",
-                             backend_address(old), backend_address(new));
+    const char *both =
+        textf(MG "local old, new = mg.pool { '%s' }, mg.pool { '%s' }\n"
+                 "local all = mg.all_sync { old, new }\n"
+                 "return mg.async(function(req) mg.call(all, req) error 'boom' end)\n",
+              backend_address(old), backend_address(new));
     line_has(refuses(m, both), "2 of 2 requests fail");
     backend_has_nothing_anywhere(old);
     backend_has_nothing_anywhere(new);
@@ -282,29 +298,28 @@ static void every_kind_of_request_is_asked_as_it_came(void **state)
                 "EN Oabc\r\nEN\r\nNS\r\n");
     client_asks(c, "md m q\r\nma m N60 J1\r\nmn\r\n", "NF\r\nNF\r\nMN\r\n");
     const char *line = refuses(
-        m,
-        MG "local expected = {\n"
-           "    ['get g1'] = 0, ['get g\\1\\128\\255'] = 0, ['get g3'] = 0, ['gets g'] = 0,\n"
-           "    ['gat g 30'] = 0, ['gats g 30'] = 0, ['set s 60 xxxxx'] = 7, ['add s '] = 0,\n"
-           "    ['cas s x'] = 0, ['append s x'] = 0, ['incr i'] = 0, ['decr i'] = 0,\n"
-           "    ['touch t 30'] = 0, ['delete d'] = 0, ['set quiet x'] = 0, ['mg m vtO'] = 0,\n"
-           "    ['mg \\0\\255\\1 v'] = 0, ['ms m 30 xxx'] = 5, ['md m'] = 0, ['ma m NJ'] = 0 }\n"
-           "local n = 0\n"
-           "return function(req)\n"
-           "    local text = req.command .. ' ' .. req.key\n"
-           "    if req.exptime ~= 0 then text = text .. ' ' .. req.exptime end\n"
-           "    if req.value then text = text .. ' ' .. req.value end\n"
-           "    local flags = ''\n"
-           "    for _, f in ipairs { 'v', 't', 'O', 'N', 'J' } do\n"
-           "        if req:flag(f) then flags = flags .. f end\n"
-           "    end\n"
-           "    if flags ~= '' then text = text .. ' ' .. flags end\n"
-           "    if expected[text] ~= req.flags then error('not sent: ' .. text) end\n"
-           "    expected[text] = nil\n"
-           "    n = n + 1\n"
-           "    if n == 20 then error 'all were asked' end\n"
-           "    return mg.reply.miss()\n"
-           "end\n");
+        m, MG "local expected = {\n"
+              "    ['get g1'] = 0, ['get g\\1\\128\\255'] = 0, ['get g3'] = 0, ['gets g'] = 0,\n"
+              "    ['gat g 30'] = 0, ['gats g 30'] = 0, ['set s 60 xxxxx'] = 7, ['add s '] = 0,\n"
+              "    ['cas s x'] = 0, ['append s x'] = 0, ['incr i'] = 0, ['decr i'] = 0,\n"
+              "    ['touch t 30'] = 0, ['delete d'] = 0, ['set quiet x'] = 0, ['mg m vtO'] = 0,\n"
+              "    ['mg \\0\\255\\1 v'] = 0, ['ms m 30 xxx'] = 5, ['md m'] = 0, ['ma m NJ'] = 0 }\n"
+              "local n = 0\n"
+              "return function(req)\n"
+              "    local text = req.command .. ' ' .. req.key\n"
+              "    if req.exptime ~= 0 then text = text .. ' ' .. req.exptime end\n"
+              "    if req.value then text = text .. ' ' .. req.value end\n"
+              "    local flags = ''\n"
+              "    for _, f in ipairs { 'v', 't', 'O', 'N', 'J' } do\n"
+              "        if req:flag(f) then flags = flags .. f end\n"
+              "    end\n"
+              "    if flags ~= '' then text = text .. ' ' .. flags end\n"
+              "    if expected[text] ~= req.flags then error('not sent: ' .. text) end\n"
+              "    expected[text] = nil\n"
+              "    n = n + 1\n"
+              "    if n == 20 then error 'all were asked' end\n"
+              "    return mg.reply.miss()\n"
+              "end\n");
     line_has(line, "1 of 20 requests fail");
     line_has(line, "all were asked");
 }
@@ -328,8 +343,8 @@ static void a_request_is_asked_once_and_the_last_ones_are(void **state)
 
 static void a_request_is_asked_at_the_listener_that_it_came_by(void **state)
 {
-    struct moongate *m = moongate_start(
-        saying("old", ""), "-b", "one=127.0.0.1:0", "-b", "two=127.0.0.2:0", NULL);
+    struct moongate *m =
+        moongate_start(saying("old", ""), "-b", "one=127.0.0.1:0", "-b", "two=127.0.0.2:0", NULL);
     struct client *two = client_connects_to(moongate_listener(m, "127.0.0.2:"));
     struct client *one = client_connects_to(moongate_listener(m, "127.0.0.1:"));
 
@@ -384,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(a_script_that_fails_for_a_key_of_a_client_is_refused_and_the_log_says_where),
         play(a_loop_without_an_end_is_refused),
+        play(a_call_of_c_that_does_not_end_is_refused),
         play(errors_that_clients_would_not_see_count),
         play(a_script_that_fails_less_than_the_one_in_use_is_taken_and_one_that_fails_more_is_not),
         play(what_fails_in_a_waiting_function_in_use_is_known),

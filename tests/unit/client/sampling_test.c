@@ -58,9 +58,8 @@ static void turn_of(int first, int n)
     turn.now += 1;
     for (int i = 0; i < n; i++) {
         size_t len = (size_t)snprintf(keys[i], sizeof keys[i], "key%d", first + i);
-        ask(&(struct request){.command_id = COMMAND_GET,
-                              .key_at = (uintptr_t)keys[i],
-                              .key_len = (uint16_t)len});
+        ask(&(struct request){
+            .command_id = COMMAND_GET, .key_at = (uintptr_t)keys[i], .key_len = (uint16_t)len});
     }
     sampling_look(&sampling, &turn);
 }
