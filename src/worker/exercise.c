@@ -1,23 +1,26 @@
-/* What must not reach clients is a script that loads and then fails. So before a reload uses it, it is asked about requests that clients
- * have sent: samples, which the workers keep on the board (client/sampling.h). This runs in the child that checks the script, and uses what
- * `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua (lua/moongate/test), a clock that stands still.
+/* What must not reach clients is a script that loads and then fails. So before a reload uses it, it is asked about requests that
+ * clients have sent: samples, which the workers keep on the board (client/sampling.h). This runs in the child that checks the
+ * script, and uses what `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua (lua/moongate/test), a clock
+ * that stands still.
  *
- * The rule: a script is refused when more of the samples fail in it than in the script in use. So a script that errs in part can be
- * replaced by one that errs less, and no script by one that errs more. A sample fails when answering it raises an error of the script: in a
- * function, in one that waits, or in one that was spawned; a script timeout is one. What the script in use fails is known from the service,
- * where its errors mark the samples. But the rehearsal differs from the service: values are made up, servers are empty. So where the script
- * on trial fails and the mark is missing, the script in use is asked the same, here: what fails in both is no reason to refuse.
+ * The rule: a script is refused when more of the samples fail in it than in the script in use. So a script that errs in part can
+ * be replaced by one that errs less, and no script by one that errs more. A sample fails when answering it raises an error of the
+ * script: in a function, in one that waits, or in one that was spawned; a script timeout is one. What the script in use fails is
+ * known from the service, where its errors mark the samples. But the rehearsal differs from the service: values are made up,
+ * servers are empty. So where the script on trial fails and the mark is missing, the script in use is asked the same, here: what
+ * fails in both is no reason to refuse.
  *
- * Servers are empty at first and keep what they are sent, and samples are asked in the order in which they came: a get after a set of its key
- * is a hit.
+ * Servers are empty at first and keep what they are sent, and samples are asked in the order in which they came: a get after a
+ * set of its key is a hit.
  *
- * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked, and what
- * came of it, is decided here: each call of next_request judges the request before.
+ * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked,
+ * and what came of it, is decided here: each call of next_request judges the request before.
  *
- * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does; one second before that, a signal ends it and says what it was
- * asked. A request that takes five times --script-timeout of processor time, in something that cannot be interrupted, ends it sooner. After EXERCISE_SECONDS, in which the script is loaded once
- * more, no further request is asked, and what was asked decides. A script that loads for longer than LOADING_SECONDS is not rehearsed: it
- * might not end in time, though nothing is wrong with it.
+ * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does; one second before that, a signal ends it and
+ * says what it was asked. A request that takes five times --script-timeout of processor time, in something that cannot be
+ * interrupted, ends it sooner. After EXERCISE_SECONDS, in which the script is loaded once more, no further request is asked, and
+ * what was asked decides. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though
+ * nothing is wrong with it.
  */
 #include "worker/exercise.h"
 

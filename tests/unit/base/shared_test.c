@@ -381,70 +381,6 @@ static void who_dies_while_it_makes_one_stops_nobody(void **state)
     assert_int_equal(region->dicts_n, 2);
 }
 
-/* --- copies ------------------------------------------------------------------------------------- */
-
-static void a_copy_has_all_that_is_there_and_is_another_one(void **state)
-{
-    char key[16];
-    struct shared *live = region, *copy = shared_create(REGION);
-    struct shared_dict *d = dict, *second = opened("second", 8192);
-    for (int i = 0; i < 2000; i++) {
-        snprintf(key, sizeof key, "k%d", i);
-        sets(key, key);
-    }
-    dict = second;
-    sets("s", "two");
-    shared_copy(copy, live);
-    region = copy; /* from here on `opened`, `sets` and `gets` mean the copy */
-    dict = opened("second", 8192);
-    assert_ptr_not_equal(dict, second);
-    gets("s", "two");
-    sets("s", "three");
-    dict = opened("d", 64 * 1024);
-    assert_int_equal(shared_usage(copy, dict).items, shared_usage(live, d).items);
-    gets("k1999", "k1999");
-    for (int i = 0; i < 2000; i++) {
-        snprintf(key, sizeof key, "n%d", i);
-        sets(key, key);
-    }
-    assert_true(shared_is_sane(copy, dict));
-    shared_destroy(copy);
-    region = live;
-    dict = second;
-    gets("s", "two");
-    dict = d;
-    gets("k1999", "k1999");
-    assert_false(has("n1999", 0));
-}
-
-static void copy_for_ever(int number)
-{
-    for (;;) {
-        struct shared *copy = shared_create(REGION);
-        if (!copy) _exit(1);
-        shared_copy(copy, region);
-        if (!shared_is_sane(copy, &copy->dicts[0])) _exit(1);
-        shared_destroy(copy);
-    }
-}
-
-static void who_dies_while_it_copies_loses_nothing_and_stops_nobody(void **state)
-{
-    char key[16];
-    for (int i = 0; i < KILLS / 4; i++) {
-        pid_t pid = child(copy_for_ever, 0);
-        for (int n = 0; n < 200; n++) {
-            snprintf(key, sizeof key, "k%d", n);
-            sets(key, key);
-        }
-        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0); /* it has found nothing wrong */
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        gets("k199", "k199");
-    }
-    assert_int_equal(shared_usage(region, dict).losses, 0);
-}
-
 #define alone(test) cmocka_unit_test_setup_teardown(test, make, forget)
 
 int main(void)
@@ -464,8 +400,6 @@ int main(void)
         alone(who_dies_while_only_looking_loses_nothing),
         alone(who_dies_in_a_change_leaves_an_empty_dictionary),
         alone(who_dies_while_it_makes_one_stops_nobody),
-        alone(a_copy_has_all_that_is_there_and_is_another_one),
-        alone(who_dies_while_it_copies_loses_nothing_and_stops_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
