@@ -16,22 +16,27 @@
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked,
  * and what came of it, is decided here: each call of next_request judges the request before.
  *
- * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does; one second before that, a signal ends it and
- * says what it was asked. A request that takes five times --script-timeout of processor time, in something that cannot be
- * interrupted, ends it sooner. After EXERCISE_SECONDS, in which the script is loaded once more, no further request is asked, and
- * what was asked decides. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though
- * nothing is wrong with it.
+ * A request may also not end, in something that no error can interrupt, or crash the process. So the requests are asked in a process of
+ * their own, and what is known of them lies in memory that both processes share. Where that process ends in the middle, the request that it
+ * was asked has failed, and another process goes on behind it.
+ *
+ * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is loaded once
+ * more, no further request is asked, and what was asked decides. A request has --script-timeout and a second of processor time. A script
+ * that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though nothing is wrong with it.
  */
 #include "worker/exercise.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,38 +50,41 @@
 #include "worker/rehearsal.h"
 #include "worker/source.h"
 
-static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5, ALARM_SECONDS = 9;
-static const double WATCHDOG_TIMES = 5, LEAST_SECONDS = 2;
+/* Of the child's time: when no further request is asked, not even of the script in use, and a process that asks one ends. */
+static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5, LAST_SECONDS = 8;
+static const double REQUEST_SECONDS = 1; /* beyond the script timeout */
 
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
     ERROR_ROOM = 1024,        /* of the first error, which is shown */
     NAME_ROOM = 4 * SAMPLE_KEY + 64,
-    STUCK_ROOM = NAME_ROOM + 256
+    EXIT_STUCK = 64 /* of the process that asks */
 };
 
 enum role { ON_TRIAL, IN_USE, ROLES };
 
+/* In memory that is shared with the process that asks. Invariant: a request is_asked from when it is given to Lua until it is judged. */
 struct exercise {
     struct options options;       /* of the one on trial */
     const struct sample *samples; /* the last one first */
-    uint32_t n;          /* that are to be asked: they are asked in the order in which they came */
-    uint32_t generation; /* in use */
+    uint32_t n;                   /* that are to be asked: in the order in which they came */
+    uint32_t generation;          /* in use */
     int script_fds[ROLES];
     struct shared *shared;
+    double until, last_moment; /* of real_clock */
+    uint32_t asked;            /* samples */
+    bool is_asked;             /* the last of them, by the script `role` */
+    bool asks_again;           /* the last of them is to be put to the script in use */
+    enum role role;
+    uint32_t failed[ROLES];         /* samples */
+    const struct sample *first;     /* that fails in the one on trial alone */
+    char first_error[ERROR_ROOM];   /* its error */
+    char error[ERROR_ROOM];         /* the last one */
+    char pending_error[ERROR_ROOM]; /* of a sample that is put to the script in use, too */
+    /* Of the process that asks alone: */
     struct rehearsal *rehearsals[ROLES]; /* NULL: not loaded yet, or it does not load */
-    int log;                             /* a file, where their lines go */
-    double until;                        /* of real_clock */
-    uint32_t asked;                      /* samples; the one that was asked last is judged next */
-    enum role role;                      /* which script was asked last */
-    uint64_t errors;                     /* that it had raised before */
-    uint32_t failed[ROLES];              /* samples */
-    const struct sample *first;          /* that fails in the one on trial alone */
-    char first_error[ERROR_ROOM];
-    char error[ERROR_ROOM]; /* of the sample that is judged */
-    int out;                /* stderr, as it came from check.c */
-    char stuck[STUCK_ROOM]; /* what is said of the request that is asked, if that does not end */
-    size_t stuck_len;
+    uint64_t errors;                     /* that the script had raised before the request */
+    int log;                             /* a file, where lines go */
 };
 
 /* The other clocks stand still. */
@@ -133,7 +141,7 @@ static void note_first(struct exercise *e, const struct sample *s)
 {
     if (e->first) return;
     e->first = s;
-    memcpy(e->first_error, e->error, sizeof e->first_error);
+    memcpy(e->first_error, e->pending_error, sizeof e->first_error);
 }
 
 static const struct sample *asked_last(const struct exercise *e)
@@ -142,40 +150,23 @@ static const struct sample *asked_last(const struct exercise *e)
     return &e->samples[e->n - e->asked];
 }
 
-/* Judges the request that was asked last. True: the script in use must be asked the same. */
-static bool judge(struct exercise *e)
+/* Judges the request that was asked last; e->error says why it fails. */
+static void judge(struct exercise *e, bool fails)
 {
     const struct sample *s = asked_last(e);
-    bool fails = errors_of(e, e->role) > e->errors;
     bool is_marked = s->failed == e->generation;
+    assert(e->is_asked);
+    e->is_asked = e->asks_again = false;
     if (e->role == IN_USE) {
         e->failed[IN_USE] += fails;
         if (!fails) note_first(e, s);
-        return false;
+        return;
     }
     e->failed[IN_USE] += is_marked;
     e->failed[ON_TRIAL] += fails;
-    if (fails) read_error(e);
-    return fails && !is_marked;
-}
-
-/* The command and the key, made printable. */
-static const char *name_of(const struct sample *s, char name[NAME_ROOM])
-{
-    char key[4 * SAMPLE_KEY + 1];
-    utf8_show(key, sizeof key, s->key, s->key_len);
-    snprintf(name, NAME_ROOM, "'%s %s'", command_info(s->command)->text, key);
-    return name;
-}
-
-static void note_stuck(struct exercise *e)
-{
-    char name[NAME_ROOM];
-    e->stuck_len = (size_t)snprintf(
-        e->stuck, sizeof e->stuck,
-        EXERCISE_MARK "%s does not end%s: look for an endless loop or pattern match\n",
-        name_of(asked_last(e), name),
-        e->role == IN_USE ? " in the script in use, and fails in this one" : "");
+    if (!fails || is_marked) return;
+    snprintf(e->pending_error, sizeof e->pending_error, "%s", e->error);
+    e->asks_again = true;
 }
 
 /* A request with its role and listener, for exercise.lua. Its value is made up there. */
@@ -196,53 +187,62 @@ static char *print_request(const struct exercise *e, size_t *len)
 
 /* --- time --------------------------------------------------------------------------------------- */
 
-static struct exercise *alarmed; /* a signal handler gets no argument */
-
 static void on_alarm(int number)
 {
     (void)number;
-    if (write(alarmed->out, alarmed->stuck, alarmed->stuck_len) < 0) _exit(EXIT_SYSTEM);
-    _exit(EXIT_SCRIPT);
+    _exit(EXIT_STUCK);
 }
 
-static struct itimerval timer_of(double seconds)
+static void set_timer(__itimer_which_t which, double seconds)
 {
-    return (struct itimerval){
-        .it_value = {(time_t)seconds, (suseconds_t)((seconds - floor(seconds)) * 1e6)}};
+    double least = 0.001, left = seconds > least ? seconds : least;
+    struct itimerval timer = {
+        .it_value = {(time_t)left, (suseconds_t)((left - floor(left)) * 1e6)}};
+    setitimer(which, &timer, NULL);
 }
 
-/* For all that is left, from now on. */
-static void set_alarms(struct exercise *e, double seconds)
-{
-    struct sigaction action = {.sa_handler = on_alarm};
-    struct itimerval timer = timer_of(seconds);
-    alarmed = e;
-    sigaction(SIGALRM, &action, NULL);
-    sigaction(SIGPROF, &action, NULL);
-    setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-/* For the next request, in processor time, as the watchdog does with workers. */
+/* In processor time. Where scripts have no limit, only that of the whole ends a request. */
 static void set_request_alarm(const struct exercise *e)
 {
     double timeout = rehearsal_options(e->rehearsals[ON_TRIAL])->script_timeout;
-    double seconds = WATCHDOG_TIMES * timeout;
-    struct itimerval timer = timer_of(seconds > LEAST_SECONDS ? seconds : LEAST_SECONDS);
-    if (timeout > 0) setitimer(ITIMER_PROF, &timer, NULL);
+    if (timeout > 0) set_timer(ITIMER_PROF, timeout + REQUEST_SECONDS);
+}
+
+static void set_alarms(const struct exercise *e)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGPROF, &action, NULL);
+    set_timer(ITIMER_REAL, e->last_moment - real_clock());
+}
+
+/* No request is left, or no time for one. */
+static bool is_over(const struct exercise *e)
+{
+    double now = real_clock();
+    if (e->asks_again) return now > e->last_moment;
+    return e->asked == e->n || now > e->until;
 }
 
 /* --- for Lua ------------------------------------------------------------------------------------- */
 
-/* NULL: no request is left, or no time. The script in use may be asked also then: the answer decides. */
+static void judge_by_errors(struct exercise *e)
+{
+    bool fails = errors_of(e, e->role) > e->errors;
+    if (fails) read_error(e);
+    judge(e, fails);
+}
+
+/* NULL: that was all. */
 static char *next_request(void *about, size_t *len)
 {
     struct exercise *e = about;
-    bool asks_again = e->asked > 0 && judge(e);
-    if (!asks_again && (e->asked == e->n || real_clock() > e->until)) return NULL;
-    e->role = asks_again ? IN_USE : ON_TRIAL;
-    e->asked += !asks_again;
+    if (e->is_asked) judge_by_errors(e);
+    if (is_over(e)) return NULL;
+    e->role = e->asks_again ? IN_USE : ON_TRIAL;
+    e->asked += !e->asks_again;
     e->errors = errors_of(e, e->role);
-    note_stuck(e);
+    e->is_asked = true;
     set_request_alarm(e);
     return print_request(e, len);
 }
@@ -251,8 +251,7 @@ static char *next_request(void *about, size_t *len)
 static void note_wish(struct exercise *e)
 {
     uint32_t wanted = rehearsal_options(e->rehearsals[ON_TRIAL])->rehearse;
-    assert(e->asked == 0);
-    if (e->n > wanted) e->n = wanted;
+    if (e->asked == 0 && e->n > wanted) e->n = wanted;
 }
 
 /* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more,
@@ -286,6 +285,15 @@ static void no_report(void *about, const struct tester_report *report)
 
 /* --- all of it ----------------------------------------------------------------------------------- */
 
+/* The command and the key, made printable. */
+static const char *name_of(const struct sample *s, char name[NAME_ROOM])
+{
+    char key[4 * SAMPLE_KEY + 1];
+    utf8_show(key, sizeof key, s->key, s->key_len);
+    snprintf(name, NAME_ROOM, "'%s %s'", command_info(s->command)->text, key);
+    return name;
+}
+
 /* Where nothing fails in it alone, the errors that count were the script's in use, or came to nothing. */
 static int tell(const struct exercise *e, FILE *to)
 {
@@ -308,8 +316,8 @@ static int tell(const struct exercise *e, FILE *to)
     return EXIT_SCRIPT;
 }
 
-/* Lines of the log go to a file meanwhile, as text. */
-static int run(struct exercise *e, double seconds)
+/* The process that asks. Its lines of the log go to a file, as text. */
+static _Noreturn void ask_all(struct exercise *e)
 {
     static const struct tester_tools own = {
         .open = open_rehearsal, .logged = no_log, .report = no_report, .line = next_request};
@@ -317,40 +325,80 @@ static int run(struct exercise *e, double seconds)
     struct tester tester = {.tools = &tools, .about = e, .lua_dir = e->options.lua_dir};
     const char *arguments[] = {NULL};
     char error[SCRIPT_ERROR_MAX];
-    e->out = dup(STDERR_FILENO);
-    FILE *to = fdopen(e->out, "w");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    e->rehearsals[ON_TRIAL] = e->rehearsals[IN_USE] = NULL;
     e->log = memfd_create("moongate-log", MFD_CLOEXEC);
-    if (!to || e->log < 0 || dup2(e->log, STDERR_FILENO) < 0) return EXIT_SYSTEM;
+    if (e->log < 0 || dup2(e->log, STDERR_FILENO) < 0) _exit(EXIT_SYSTEM);
     log_setup((enum log_format)e->options.log_format, 0);
+    set_alarms(e);
     clock_hold();
-    e->until = real_clock() + EXERCISE_SECONDS;
-    set_alarms(e, seconds);
     bool good = tester_run(&tester, "moongate.exercise", arguments, error);
-    if (!good) fprintf(to, EXERCISE_MARK "not done: %s\n", error);
-    int code = good ? tell(e, to) : EXIT_SCRIPT;
-    fclose(to);
-    return code;
+    if (!good) snprintf(e->error, sizeof e->error, "%.*s", ERROR_ROOM - 1, error);
+    _exit(good ? EXIT_OK : EXIT_SCRIPT);
+}
+
+/* Why the process that asks has ended in the middle. */
+static void explain_end(struct exercise *e, int status)
+{
+    char how[32];
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCRIPT) return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STUCK)
+        snprintf(e->error, sizeof e->error,
+                 "does not end, and cannot be interrupted: look for a pattern match");
+    else
+        snprintf(e->error, sizeof e->error, "its process ended with %s",
+                 process_status_print(status, how, sizeof how));
+}
+
+/* False: what is wrong is no request's; e->error says it. */
+static bool ask_in_processes(struct exercise *e)
+{
+    while (!is_over(e)) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) ask_all(e);
+        if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+            snprintf(e->error, sizeof e->error, "%s", strerror(errno));
+            return false;
+        }
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) break;
+        explain_end(e, status);
+        if (!e->is_asked) return false;
+        judge(e, true);
+    }
+    if (e->asks_again) note_first(e, asked_last(e)); /* there was no time for that */
+    return true;
+}
+
+static int exercise_for(struct exercise *e, double loading)
+{
+    if (loading > LOADING_SECONDS) {
+        fprintf(stderr, EXERCISE_MARK "left out: loading takes %.1f s\n", loading);
+        return EXIT_OK;
+    }
+    e->until = real_clock() - loading + EXERCISE_SECONDS;
+    e->last_moment = real_clock() - loading + LAST_SECONDS;
+    if (ask_in_processes(e)) return tell(e, stderr);
+    fprintf(stderr, EXERCISE_MARK "not done: %s\n", e->error);
+    return EXIT_SCRIPT;
 }
 
 int exercise(const struct options *o, const struct exercise_service *in_use, double loading)
 {
     struct sample *samples = calloc(SAMPLES_MOST, sizeof *samples);
-    struct exercise e = {.options = *o,
-                         .samples = samples,
-                         .generation = in_use->generation,
-                         .script_fds = {o->script_fd, in_use->script_fd},
-                         .shared = shared_create(o->shared_memory)};
-    if (!samples || !e.shared) return EXIT_SYSTEM;
-    e.n = samples_gather(in_use->board, samples, SAMPLES_MOST);
-    e.options.log_format = LOG_AS_TEXT; /* for read_error */
-    e.options.verbose = 0;
-    e.stuck_len = (size_t)snprintf(e.stuck, sizeof e.stuck, EXERCISE_MARK "loading does not end\n");
-    if (e.n == 0) return EXIT_OK;
-    if (loading > LOADING_SECONDS) {
-        fprintf(stderr, EXERCISE_MARK "left out: loading takes %.1f s\n", loading);
-        return EXIT_OK;
-    }
-    shared_copy(e.shared, in_use->board->shared);
+    struct exercise *e =
+        mmap(NULL, sizeof *e, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!samples || e == MAP_FAILED) return EXIT_SYSTEM;
+    *e = (struct exercise){.options = *o,
+                           .samples = samples,
+                           .generation = in_use->generation,
+                           .script_fds = {o->script_fd, in_use->script_fd},
+                           .shared = shared_create(o->shared_memory)};
+    e->options.log_format = LOG_AS_TEXT; /* for read_error */
+    e->options.verbose = 0;
+    if (!e->shared) return EXIT_SYSTEM;
+    e->n = samples_gather(in_use->board, samples, SAMPLES_MOST);
+    if (e->n > 0) shared_copy(e->shared, in_use->board->shared);
     board_destroy(in_use->board);
-    return run(&e, ALARM_SECONDS - loading);
+    return e->n > 0 ? exercise_for(e, loading) : EXIT_OK;
 }

@@ -100,8 +100,26 @@ static void a_call_of_c_that_does_not_end_is_refused(void **state)
     client_hears(c, "stuck", "old");
     line_has(refuses(m, saying("new", "if req.key == 'stuck' then string.match(('a'):rep(40), "
                                       "('a?'):rep(40) .. ('a'):rep(40) .. 'b') end")),
-             "'get stuck' does not end: ");
+             "1 of 2 requests fail, 0 with the script in use (--rehearse); first 'get stuck': does "
+             "not end");
     client_hears(c, "stuck", "old");
+}
+
+/* Nor does a process that ends: what comes behind is asked in another one. */
+static void a_script_that_ends_its_process_is_refused(void **state)
+{
+    const char *body = "if req.key == 'a' or req.key == 'c' then os.exit(3) end";
+    struct moongate *m = moongate_start(saying("old", ""), "--unsafe-lua", NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "a", "old");
+    client_hears(c, "b", "old");
+    client_hears(c, "c", "old");
+    line_has(
+        refuses(m, saying("new", body)),
+        "2 of 3 requests fail, 0 with the script in use (--rehearse); first 'get a': its process "
+        "ended with exit 3");
+    client_hears(c, "c", "old");
 }
 
 /* In functions that wait and in what they spawn, also behind policies that hide errors from clients. */
@@ -210,8 +228,7 @@ static void a_script_may_say_how_many_and_the_command_line_wins(void **state)
     has_rehearsed(m, "left out: the script sets rehearse to 0");
     m = moongate_start(saying("old", ""), "--rehearse", "5", NULL);
     c = client_connects(m);
-    client_hears(c, "a", "old");
-    client_hears(c, "b", "old");
+    client_asks(c, "get a b\r\n", "SERVER_ERROR old\r\n");
     line_has(refuses(m, textf("%s%s", WANTS("1"), saying("new", "error 'any'"))),
              "2 of 2 requests fail");
 }
@@ -278,6 +295,25 @@ static void servers_get_nothing_and_no_connection(void **state)
     assert_int_equal(backend_links(old), 1);
     assert_int_equal(backend_links(new), 0);
     get_misses(c, "k", old, "k");
+}
+
+/* Each request is a second later than the one before. */
+static void timers_do_not_run(void **state)
+{
+    struct moongate *m = moongate_start(saying("old", ""), NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "a", "old");
+    client_hears(c, "b", "old");
+    moongate_reloads(m, MG "local ran = false\n"
+                           "mg.timer.every(0.1, function() ran = true end)\n"
+                           "return mg.async(function(req)\n"
+                           "    mg.sleep(0.5)\n"
+                           "    if ran and req.key ~= 'c' then error 'it ran' end\n"
+                           "    return mg.reply.error(ran and 'ran' or 'still')\n"
+                           "end)\n");
+    has_rehearsed(m, "2 requests asked, 0 failed");
+    client_hears(c, "c", "ran");
 }
 
 /* --- which requests ------------------------------------------------------------------------------ */
@@ -400,6 +436,7 @@ int main(void)
         play(a_script_that_fails_for_a_key_of_a_client_is_refused_and_the_log_says_where),
         play(a_loop_without_an_end_is_refused),
         play(a_call_of_c_that_does_not_end_is_refused),
+        play(a_script_that_ends_its_process_is_refused),
         play(errors_that_clients_would_not_see_count),
         play(a_script_that_fails_less_than_the_one_in_use_is_taken_and_one_that_fails_more_is_not),
         play(what_fails_in_a_waiting_function_in_use_is_known),
@@ -409,6 +446,7 @@ int main(void)
         play(at_first_there_is_nothing_to_ask),
         play(dictionaries_and_counters_are_copies),
         play(servers_get_nothing_and_no_connection),
+        play(timers_do_not_run),
         play(every_kind_of_request_is_asked_as_it_came),
         play(a_request_is_asked_once_and_the_last_ones_are),
         play(a_request_is_asked_at_the_listener_that_it_came_by),
