@@ -16,13 +16,14 @@
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked,
  * and what came of it, is decided here: each call of next_request judges the request before.
  *
- * A request may also not end, in something that no error can interrupt, or crash the process. So the requests are asked in a process of
- * their own, and what is known of them lies in memory that both processes share. Where that process ends in the middle, the request that it
- * was asked has failed, and another process goes on behind it.
+ * A request may also not end, in something that no error can interrupt, or crash the process. So the requests are asked in a
+ * process of their own, and what is known of them lies in memory that both processes share. Where that process ends in the
+ * middle, the request that it was asked has failed, and another process goes on behind it.
  *
- * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is loaded once
- * more, no further request is asked, and what was asked decides. A request has --script-timeout and a second of processor time. A script
- * that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though nothing is wrong with it.
+ * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is
+ * loaded once more, no further request is asked, and what was asked decides. A request has --script-timeout and a second of
+ * processor time. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though nothing
+ * is wrong with it.
  */
 #include "worker/exercise.h"
 
@@ -53,12 +54,16 @@
 /* Of the child's time: when no further request is asked, not even of the script in use, and a process that asks one ends. */
 static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5, LAST_SECONDS = 8;
 static const double REQUEST_SECONDS = 1; /* beyond the script timeout */
+static const double LEAST_SECONDS = 0.01;
 
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
     ERROR_ROOM = 1024,        /* of the first error, which is shown */
     NAME_ROOM = 4 * SAMPLE_KEY + 64,
-    EXIT_STUCK = 64 /* of the process that asks */
+    /* of the process that asks, beside EXIT_OK; a script that has all of Lua may end it with others */
+    EXIT_STUCK = 64,
+    EXIT_LATE,
+    EXIT_BROKEN
 };
 
 enum role { ON_TRIAL, IN_USE, ROLES };
@@ -189,15 +194,14 @@ static char *print_request(const struct exercise *e, size_t *len)
 
 static void on_alarm(int number)
 {
-    (void)number;
-    _exit(EXIT_STUCK);
+    _exit(number == SIGALRM ? EXIT_LATE : EXIT_STUCK);
 }
 
+/* 0: it is stopped. */
 static void set_timer(__itimer_which_t which, double seconds)
 {
-    double least = 0.001, left = seconds > least ? seconds : least;
     struct itimerval timer = {
-        .it_value = {(time_t)left, (suseconds_t)((left - floor(left)) * 1e6)}};
+        .it_value = {(time_t)seconds, (suseconds_t)((seconds - floor(seconds)) * 1e6)}};
     setitimer(which, &timer, NULL);
 }
 
@@ -205,7 +209,7 @@ static void set_timer(__itimer_which_t which, double seconds)
 static void set_request_alarm(const struct exercise *e)
 {
     double timeout = rehearsal_options(e->rehearsals[ON_TRIAL])->script_timeout;
-    if (timeout > 0) set_timer(ITIMER_PROF, timeout + REQUEST_SECONDS);
+    if (e->is_asked && timeout > 0) set_timer(ITIMER_PROF, timeout + REQUEST_SECONDS);
 }
 
 static void set_alarms(const struct exercise *e)
@@ -213,7 +217,8 @@ static void set_alarms(const struct exercise *e)
     struct sigaction action = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &action, NULL);
     sigaction(SIGPROF, &action, NULL);
-    set_timer(ITIMER_REAL, e->last_moment - real_clock());
+    double left = e->last_moment - real_clock();
+    set_timer(ITIMER_REAL, left > LEAST_SECONDS ? left : LEAST_SECONDS);
 }
 
 /* No request is left, or no time for one. */
@@ -267,10 +272,12 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
         .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
     char *text = source_read(e->script_fds[role], &own.len);
     own.text = text;
+    set_timer(ITIMER_PROF, 0); /* loading is not the request's */
     snprintf(error, SCRIPT_ERROR_MAX, "its text is gone");
     if (text) e->rehearsals[role] = rehearsal_create(&how, &own, error);
     free(text);
     if (role == ON_TRIAL && e->rehearsals[role]) note_wish(e);
+    if (role == IN_USE) set_request_alarm(e);
     empty_log(e); /* those lines are no request's */
     return e->rehearsals[role];
 }
@@ -334,15 +341,16 @@ static _Noreturn void ask_all(struct exercise *e)
     clock_hold();
     bool good = tester_run(&tester, "moongate.exercise", arguments, error);
     if (!good) snprintf(e->error, sizeof e->error, "%.*s", ERROR_ROOM - 1, error);
-    _exit(good ? EXIT_OK : EXIT_SCRIPT);
+    _exit(good ? EXIT_OK : EXIT_BROKEN);
 }
 
 /* Why the process that asks has ended in the middle. */
 static void explain_end(struct exercise *e, int status)
 {
     char how[32];
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCRIPT) return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STUCK)
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == EXIT_BROKEN) return; /* it has said it itself */
+    if (code == EXIT_STUCK || code == EXIT_LATE)
         snprintf(e->error, sizeof e->error,
                  "does not end, and cannot be interrupted: look for a pattern match");
     else
@@ -350,23 +358,22 @@ static void explain_end(struct exercise *e, int status)
                  process_status_print(status, how, sizeof how));
 }
 
-/* False: what is wrong is no request's; e->error says it. */
-static bool ask_in_processes(struct exercise *e)
+/* Asks in another process, as far as that comes. False: what is wrong is no request's, and e->error says it. */
+static bool ask_in_process(struct exercise *e)
 {
-    while (!is_over(e)) {
-        int status = 0;
-        pid_t pid = fork();
-        if (pid == 0) ask_all(e);
-        if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-            snprintf(e->error, sizeof e->error, "%s", strerror(errno));
-            return false;
-        }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) break;
-        explain_end(e, status);
-        if (!e->is_asked) return false;
-        judge(e, true);
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) ask_all(e);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        snprintf(e->error, sizeof e->error, "%s", strerror(errno));
+        return false;
     }
-    if (e->asks_again) note_first(e, asked_last(e)); /* there was no time for that */
+    bool is_late = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LATE;
+    explain_end(e, status);
+    if (e->is_asked)
+        judge(e, e->role == ON_TRIAL || !is_late);
+    else if (status != 0 && !is_late)
+        return false;
     return true;
 }
 
@@ -378,9 +385,13 @@ static int exercise_for(struct exercise *e, double loading)
     }
     e->until = real_clock() - loading + EXERCISE_SECONDS;
     e->last_moment = real_clock() - loading + LAST_SECONDS;
-    if (ask_in_processes(e)) return tell(e, stderr);
-    fprintf(stderr, EXERCISE_MARK "not done: %s\n", e->error);
-    return EXIT_SCRIPT;
+    while (!is_over(e)) {
+        if (ask_in_process(e)) continue;
+        fprintf(stderr, EXERCISE_MARK "not done: %s\n", e->error);
+        return EXIT_SCRIPT;
+    }
+    if (e->asks_again) note_first(e, asked_last(e)); /* there was no time for that */
+    return tell(e, stderr);
 }
 
 int exercise(const struct options *o, const struct exercise_service *in_use, double loading)

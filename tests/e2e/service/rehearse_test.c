@@ -68,6 +68,8 @@ static void a_script_that_ends_its_process_is_refused(void **state)
         "2 of 3 requests fail, 0 with the script in use (--rehearse); first 'get a': its process "
         "ended with exit 3");
     client_hears(c, "c", "old");
+    line_has(refuses(m, saying("new", "if req.key == 'b' then os.exit(0) end")),
+             "1 of 3 requests fail");
 }
 
 /* In functions that wait and in what they spawn, also behind policies that hide errors from clients. */
