@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 2, SIZE = 8, KILLS = 40 };
+enum { WORKERS = 2, SIZE = 8, KILLS = 40, WRITES = 20000 };
 
 static struct board *board;
 static struct samples *ring, *other; /* of two workers */
@@ -185,6 +185,11 @@ static void write_for_ever(void)
     }
 }
 
+static uint64_t written(void)
+{
+    return __atomic_load_n(&ring->taken, __ATOMIC_RELAXED);
+}
+
 static void is_whole(const struct sample *s)
 {
     uint32_t i = (uint32_t)s->number;
@@ -202,8 +207,9 @@ static void nothing_torn_is_read_while_a_writer_runs_and_after_it_was_killed(voi
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) write_for_ever();
-        for (int reads = 0; reads < 2000; reads++)
-            if (samples_read(ring, (uint32_t)reads % SIZE, &s)) {
+        uint64_t until = written() + WRITES;
+        for (uint32_t at = 0; written() < until; at = (at + 1) % SIZE)
+            if (samples_read(ring, at, &s)) {
                 is_whole(&s);
                 whole++;
             }
