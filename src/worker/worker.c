@@ -251,6 +251,7 @@ static void init_host(struct worker *w)
                                    .listeners_n = o->bind.n,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
+                                   .samples = w->clients.sampling.samples,
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
@@ -263,6 +264,15 @@ static void init_host(struct worker *w)
         log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
                  "interpreted");
     }
+}
+
+/* Without a master nobody would read the samples. */
+static void init_sampling(struct worker *w, const struct worker_seat *seat)
+{
+    struct samples *samples = &seat->board->parts[seat->part].samples;
+    if (seat->channel < 0 || seat->options->rehearse == 0) return;
+    samples_begin(samples, seat->options->rehearse);
+    sampling_init(&w->clients.sampling, samples);
 }
 
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
@@ -290,6 +300,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
+    init_sampling(w, seat);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
                                      .options = &w->options,
