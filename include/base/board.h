@@ -16,6 +16,7 @@
 #include "base/heartbeat.h"
 #include "base/metrics.h"
 #include "base/region.h"
+#include "base/samples.h"
 #include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
@@ -126,6 +127,7 @@ struct board_worker {
     struct metrics metrics;     /* the script's */
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
+    struct samples samples;     /* of what its clients have sent */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
 };
 

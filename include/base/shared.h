@@ -75,6 +75,11 @@ struct shared *shared_create(size_t size, int *fd);
 /* Maps the region that another process made in that file, with the dictionaries that it holds. NULL: it is laid out otherwise. */
 struct shared *shared_adopt(int fd);
 
+/* Makes the dictionaries of `from` in `to`, which has the same size and is not used yet, with what they hold. One that holds more
+ * than SHARED_COPY_MOST bytes begins empty: its lock is held while it is copied. */
+enum { SHARED_COPY_MOST = 16 * 1024 * 1024 };
+void shared_copy(struct shared *to, struct shared *from);
+
 /* Unmaps it, in this process. NULL is allowed. */
 void shared_destroy(struct shared *s);
 

@@ -9,6 +9,7 @@
 #define MOONGATE_CLIENT_CLIENT_H
 
 #include "base/log.h"
+#include "client/sampling.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/foreign.h"
@@ -21,7 +22,7 @@ enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 /* Written by client_set_state alone. */
 enum client_state {
     CLIENT_OPEN,      /* reads requests and answers them */
-    CLIENT_DRAINING,  /* reads only what completes a request that it has begun */
+    CLIENT_DRAINING,  /* reads only what completes a request that it has begun, or its first one */
     CLIENT_MOVING,    /* the same; then another worker gets it */
     CLIENT_ENDING,    /* reads no more; closes once all is answered (quit, end of input) */
     CLIENT_LINGERING, /* all is answered and our side shut; input is dropped until it closes */
@@ -49,7 +50,7 @@ struct client {
     struct inbuf in;
     size_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     size_t progress;   /* bytes that it has sent since busy_at */
-    double busy_at;    /* as turn.now; see unfinished */
+    double busy_at;    /* as turn.now: when it came; then see unfinished */
     uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
     struct outq out;
     struct reply *head, *tail; /* replies not yet in out, in order */
@@ -109,6 +110,7 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
+    struct sampling sampling; /* keeps nothing, unless the worker says where */
 };
 
 /* Takes over fd (non-blocking). The client is in the set afterwards. */
@@ -121,7 +123,8 @@ void client_close(struct client *c, const char *reason);
 /* Answers what was received, then shuts the connection (the worker drains). */
 void client_drain(struct client *c);
 
-/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. */
+/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. To be called again for one that
+ * could not be passed on. */
 void client_move(struct client *c);
 
 /* For the set, at the end of a turn: writes, resumes what waits for room, closes what is done, and derives what to watch for. */

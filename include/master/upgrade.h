@@ -46,6 +46,8 @@ struct upgrade {
     enum upgrade_state state;
     pid_t pid;          /* the new process; 0: none, or it has ended */
     int channel;        /* to it; -1 */
+    uint64_t passed;    /* clients */
+    bool is_full;       /* there was no room for the last one */
     int complaints;     /* what a daemon's new process says on stderr; -1 */
     bool is_late;       /* it was killed for that */
     bool reloads_again; /* a SIGHUP came meanwhile: the new one may have read the script before */

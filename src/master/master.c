@@ -11,17 +11,17 @@
  * 3. A reload is all workers or none (I8): check, load everywhere, then switch everywhere (reload.h). Until all have loaded, none
  *    uses the new script; from then on none goes back.
  *
- * 4. A worker that ends is replaced, with a delay that doubles while it ends early (crew.h). A worker that is told to end by a signal
+ * 4. A worker that ends is replaced, with a delay that doubles while it ends early (slot.h). A worker that is told to end by a signal
  *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
  *
  * 5. An upgrade (SIGUSR2) starts the binary again, which takes over sockets, board and clients while this process drains (upgrade.h, takeover.h).
  *    A binary that cannot start changes nothing.
  *
- * 6. The end is bounded. SIGTERM drains: nobody comes in, workers answer what is in flight and exit; after the limit they are killed. A
+ * 6. The end is bounded. SIGTERM drains: who has connected is served, nobody else comes in; after the limit workers are killed. A
  *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
- * and a state. The states are three enums, each written by one function: master_state here, slot_state in crew.c, reload_state in
+ * and a state. The states are three enums, each written by one function: master_state here, slot_state in slot.c, reload_state in
  * reload.c. Whether clients are let in is derived from them in one place, master_is_open.
  *
  * What a worker reports is not trusted: scripts run there. A report that does not fit the state is ignored or logged; it never trips an
@@ -109,7 +109,8 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
+/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on.
+ * After an upgrade the new process lets them in. */
 void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
@@ -119,10 +120,11 @@ void master_close(struct master *m, enum master_state state)
         service_leaves_to(&m->service, (int)m->upgrade.pid);
     else if (m->state == MASTER_RUNNING && is_service)
         service_stops(&m->service);
+    if (m->state == MASTER_RUNNING && m->takeover.is_in_charge && !is_upgraded)
+        doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, !is_upgraded);
-    if (!is_upgraded) crew_refuse_waiting(m->crew);
     upgrade_cancel(&m->upgrade);
     doors_stop(&m->doors);
     opening_stop(&m->opening);
@@ -150,11 +152,16 @@ void master_stop(struct master *m, int exit_code)
     master_end_if_alone(m);
 }
 
-/* seconds < 0: no limit. order: DRAIN or RETIRE. In a DRAIN order 0 ms means no limit, so a limit of 0 seconds is sent as 1 ms. */
+/* seconds < 0: no limit, which is sent as 0 ms; so a limit of 0 seconds is sent as 1 ms. */
+static uint32_t milliseconds(double seconds)
+{
+    return seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
+}
+
 void master_order_end(struct master *m, enum channel_message_type order, double seconds)
 {
-    uint32_t ms = seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
-    for (uint32_t i = 0; i < m->crew->slots_n; i++) crew_order(&m->crew->slots[i], order, ms);
+    for (uint32_t i = 0; i < m->crew->slots_n; i++)
+        crew_order(&m->crew->slots[i], order, milliseconds(seconds));
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }
@@ -166,7 +173,9 @@ static void master_drain(struct master *m, const char *why, double seconds)
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    master_order_end(m, CHANNEL_DRAIN, seconds);
+    crew_drain(m->crew, milliseconds(seconds));
+    if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
+    master_end_if_alone(m);
 }
 
 static void master_on_limit(struct ev_loop *loop, ev_timer *w, int events)

@@ -214,12 +214,15 @@ static void watch(struct upgrade *u, int events)
     ev_io_start(u->loop, &u->io);
 }
 
+/* What is full may also be the kernel's table of descriptors that are on their way, and then the channel seems to have room all the time: when
+ * no client could be passed on, the next try comes with the crew's timer. */
 static void upgrade_on_channel(struct ev_loop *loop, ev_io *w, int events)
 {
     struct upgrade *u = w->data;
     if (events & EV_WRITE) {
-        watch(u, EV_READ);
+        uint64_t before = u->passed;
         u->tell(u->arg, UPGRADE_ROOM);
+        if (u->channel >= 0 && (u->passed == before || !u->is_full)) watch(u, EV_READ);
     }
     if (events & EV_READ) take_messages(u);
 }
@@ -312,7 +315,9 @@ bool upgrade_pass(struct upgrade *u, int fd, uint32_t listener)
     if (u->channel < 0) return false;
     enum channel_status status =
         channel_send(u->channel, (enum channel_message_type)TAKEOVER_CLIENT, listener, fd);
-    if (status == CHANNEL_AGAIN) watch(u, EV_READ | EV_WRITE);
+    u->is_full = status == CHANNEL_AGAIN;
+    if (u->is_full) watch(u, EV_READ | EV_WRITE);
+    if (status == CHANNEL_OK) u->passed++;
     return status == CHANNEL_OK;
 }
 
