@@ -120,8 +120,8 @@ void master_close(struct master *m, enum master_state state)
         service_leaves_to(&m->service, (int)m->upgrade.pid);
     else if (m->state == MASTER_RUNNING && is_service)
         service_stops(&m->service);
-    if (m->state == MASTER_RUNNING && m->takeover.is_in_charge && !is_upgraded)
-        doors_empty(&m->doors);
+    bool lets_in = m->state == MASTER_RUNNING && m->takeover.is_in_charge && !is_upgraded;
+    if (lets_in) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, !is_upgraded);
