@@ -33,7 +33,7 @@ void service_is_ready(struct service *s);
 
 /* A reload begins; has ended. */
 void service_reloads(struct service *s);
-void service_has_reloaded(struct service *s, bool accepted);
+void service_has_reloaded(struct service *s, const char *how);
 
 /* Tells the state, when it is not what was told last. */
 void service_look(struct service *s);

@@ -71,6 +71,10 @@
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
+    X(probation, SECONDS, 0, "probation", "SECONDS", "30",                                         \
+      "how long a new script is watched; if it fails the last good one comes back (0: never)")     \
+    X(probation_errors, SHARE, 0, "probation-errors", "SHARE", "1%",                               \
+      "share of requests in which a new script may raise errors")                                  \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -119,6 +123,8 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
+    double probation;      /* seconds; 0: none */
+    double probation_errors;
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */

@@ -71,7 +71,7 @@ void service_reloads(struct service *s)
     notify_say(s->notify, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)usec);
 }
 
-void service_has_reloaded(struct service *s, bool accepted)
+void service_has_reloaded(struct service *s, const char *how)
 {
     s->reloads = false;
     char when[32];
@@ -79,7 +79,7 @@ void service_has_reloaded(struct service *s, bool accepted)
     time_t now = time(NULL);
     gmtime_r(&now, &parts);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    snprintf(s->reload, sizeof s->reload, "%s: %s", when, accepted ? "accepted" : "refused");
+    snprintf(s->reload, sizeof s->reload, "%s: %s", when, how);
     if (s->is_ready && !s->stops) tell_ready(s);
 }
 
