@@ -59,10 +59,9 @@ struct probation {
     ev_timer look;
 };
 
-/* The first script is in use. is_good: it has passed in an earlier life. False: out of descriptors. */
+/* The first script is in use. It is on probation unless it has passed before. False: out of descriptors. */
 bool probation_init(struct probation *p, const struct crew *crew, struct reload *reload,
-                    bool is_good, probation_good *on_good, void *arg)
-    __attribute__((warn_unused_result));
+                    probation_good *on_good, void *arg) __attribute__((warn_unused_result));
 
 /* A reload or a return to the last good script has ended. */
 void probation_take_reload(struct probation *p, enum reload_news news);

@@ -36,6 +36,7 @@
 #include "master/opening.h"
 #include "master/probation.h"
 #include "master/reload.h"
+#include "master/saver.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -84,6 +85,7 @@ struct master {
     struct watchdog watchdog;
     struct reload reload;
     struct probation probation;
+    struct saver saver;
     struct service service;
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
@@ -315,13 +317,18 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
-    static const char *const how[] = {
-        [RELOAD_DONE] = "accepted", [RELOAD_BACK] = "rolled back", [RELOAD_REFUSED] = "refused"};
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES)
-        service_has_reloaded(&m->service, how[news]);
+        service_has_reloaded(&m->service, news);
     probation_take_reload(&m->probation, news);
+}
+
+/* A probation_good. */
+static void master_on_good(void *arg, int fd)
+{
+    struct master *m = arg;
+    saver_save(&m->saver, fd);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -337,6 +344,7 @@ static void master_let_go(struct master *m)
     service_stop(&m->service);
     watchdog_stop(&m->watchdog);
     probation_stop(&m->probation);
+    saver_stop(&m->saver);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -390,7 +398,8 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     m->crew->leave = master_leave;
     m->crew->arg = m;
     master_init_watchers(m);
-    return probation_init(&m->probation, m->crew, &m->reload, false, NULL, m);
+    saver_init(&m->saver, m->loop, o->state_dir, master_leave, m);
+    return probation_init(&m->probation, m->crew, &m->reload, master_on_good, m);
 }
 
 static void master_release(struct master *m)

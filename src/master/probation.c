@@ -132,7 +132,7 @@ static void probation_pass(struct probation *p)
         log_info("script %s: generation %u has passed its probation",
                  check_script_name(p->crew->options), p->generation);
     }
-    if (p->on_good) p->on_good(p->arg, p->crew->script_fd);
+    p->on_good(p->arg, p->crew->script_fd);
 }
 
 static void probation_begin(struct probation *p)
@@ -215,7 +215,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 /* --- for the master ---------------------------------------------------------------------------- */
 
 bool probation_init(struct probation *p, const struct crew *crew, struct reload *reload,
-                    bool is_good, probation_good *on_good, void *arg)
+                    probation_good *on_good, void *arg)
 {
     const struct options *o = crew->options;
     *p = (struct probation){.crew = crew,
@@ -231,7 +231,7 @@ bool probation_init(struct probation *p, const struct crew *crew, struct reload 
     probation_keep(p);
     if (p->good_fd < 0) return false;
     probation_forget_past(p);
-    if (is_good)
+    if (o->runs_last_good)
         probation_enter(p, PROBATION_NONE);
     else
         probation_begin(p);
