@@ -41,6 +41,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bundle.h"
 #include "base/log.h"
 #include "base/samples.h"
 #include "base/utf8.h"
@@ -259,8 +260,8 @@ static void note_wish(struct exercise *e)
     if (e->asked == 0 && e->n > wanted) e->n = wanted;
 }
 
-/* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more,
- * because files that it requires are others now: then only its marks count. */
+/* script->path says which of the two; the one on trial is opened before the first request. Where the one in use does not load, only its
+ * marks count. */
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
 {
@@ -270,12 +271,15 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     struct rehearsal_how how = {.options = o, .shared = e->shared};
     struct tester_script own = {
         .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
-    char *text = source_read(e->script_fds[role], &own.len);
-    own.text = text;
+    struct bundle_file main;
+    own.bundle = source_read(o->script, e->script_fds[role], &main, error);
     set_timer(ITIMER_PROF, 0); /* loading is not the request's */
-    snprintf(error, SCRIPT_ERROR_MAX, "its text is gone");
-    if (text) e->rehearsals[role] = rehearsal_create(&how, &own, error);
-    free(text);
+    if (own.bundle) {
+        own.text = main.bytes;
+        own.len = main.len;
+        e->rehearsals[role] = rehearsal_create(&how, &own, error);
+    }
+    bundle_give(own.bundle);
     if (role == ON_TRIAL && e->rehearsals[role]) note_wish(e);
     if (role == IN_USE) set_request_alarm(e);
     empty_log(e); /* those lines are no request's */
