@@ -10,7 +10,9 @@
 #include "master/crew.h"
 #include "master/master.h"
 #include "master/opening.h"
+#include "master/probation.h"
 #include "master/reload.h"
+#include "master/saver.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -46,6 +48,8 @@ struct master {
     struct crew *crew;
     struct watchdog watchdog;
     struct reload reload;
+    struct probation probation;
+    struct saver saver;
     struct service service;
     struct upgrade upgrade;   /* to the next process */
     struct takeover takeover; /* from the one before */
