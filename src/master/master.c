@@ -32,6 +32,7 @@
 #include "master/crew.h"
 #include "master/opening.h"
 #include "master/reload.h"
+#include "master/script_watch.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -79,6 +80,7 @@ struct master {
     struct crew *crew;
     struct watchdog watchdog;
     struct reload reload;
+    struct script_watch script_watch;
     struct service service;
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
@@ -158,6 +160,7 @@ static void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    script_watch_stop(&m->script_watch);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
 }
@@ -217,7 +220,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     switch (w->signum) {
     case SIGHUP:
         if (running)
-            reload_request(&m->reload);
+            reload_request(&m->reload, name);
         else
             log_info("%s: ignored while draining", name);
         break;
@@ -323,6 +326,7 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
 }
 
@@ -345,6 +349,7 @@ static void master_init_watchers(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
+    process_hold_hangup(false);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
     m->limit.data = m;
 }
@@ -372,6 +377,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, notify);
+    script_watch_init(&m->script_watch, &m->reload);
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
     m->crew->arg = m;
@@ -383,6 +389,7 @@ static void master_release(struct master *m)
 {
     if (m->reload.owes) {
         master_let_go(m);
+        script_watch_release(&m->script_watch);
         reload_release(&m->reload);
     }
     if (m->crew) crew_destroy(m->crew);
