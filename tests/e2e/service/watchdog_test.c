@@ -2,6 +2,7 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/moongate.h"
+#include "lib/seat.h"
 #include "lib/scene.h"
 
 #include <signal.h>
@@ -75,11 +76,10 @@ static void the_only_worker_is_replaced_and_the_log_says_what_it_was_in(void **s
 static void clients_of_other_workers_notice_nothing(void **state)
 {
     struct moongate *m = starts(sticks_saying("here"), "0.1", "2");
-    struct client *stuck =
-        client_connects(m); /* the first goes to one worker, the second to another */
-    client_hears(stuck, "here");
-    struct client *other = client_connects(m);
-    client_hears(other, "here");
+    pid_t workers[2];
+    moongate_workers(m, workers, 2);
+    struct client *stuck = client_connects_at(m, workers[0]);
+    struct client *other = client_connects_at(m, workers[1]);
 
     client_sends(stuck, "get stuck\r\n");
     while (moongate_log_count(m, "does not turn") == 0) client_hears(other, "here");
