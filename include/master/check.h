@@ -15,9 +15,10 @@
 enum { CHECK_SECONDS = 10, CHECK_TEXT_MAX = 2048 };
 
 struct check {
-    pid_t pid; /* 0: none runs */
-    int pipe;  /* readable when the child speaks or is gone; -1: none */
-    bool late; /* killed for taking longer than CHECK_SECONDS */
+    pid_t pid;  /* 0: none runs */
+    int pipe;   /* readable when the child speaks or is gone; -1: none */
+    int source; /* what it loads; sealed when it could */
+    bool late;  /* killed for taking longer than CHECK_SECONDS */
     size_t len;
     char text[CHECK_TEXT_MAX]; /* what it said so far, cut; len bytes and a NUL */
 };

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 4 };
+enum { MG_ABI_VERSION = 5 };
 
 struct script;
 

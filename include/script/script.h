@@ -17,6 +17,7 @@
 #include "route/turn.h"
 #include "script/services.h"
 
+struct bundle;
 struct clients;
 
 /* What a worker, or a tool, gives to all its scripts. What pointers point to stays the worker's, and outlives the scripts. */
@@ -36,6 +37,8 @@ struct script_host {
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
+    struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
+                              reference */
     const struct script_option
         *options;          /* those that a script may set, then a NULL name; or NULL */
     const char *lua_dir;   /* --lua-dir or NULL */

@@ -6,8 +6,8 @@
  *
  *  1. Descriptors 0, 1 and 2 are occupied and signals are set to a known state, before anything is opened or forked.
  *  2. The command line is read whole. A typing error must not cost a running service anything, so nothing has been touched yet.
- *  3. The script's file is copied into memory. The check and all workers, also those that start later, load this copy: a file
- *     that changes in between cannot give two workers two scripts.
+ *  3. The script's file is copied into memory, and step 5 adds the files that it requires. All workers, also those that start later,
+ *     load this copy: a file that changes in between cannot give two workers two scripts.
  *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
  *     started, so this comes before any fork. The user of --user is looked up, since the files of unix sockets and the log file may go to
  *     that user. The log file is opened, so that no line goes elsewhere.

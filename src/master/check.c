@@ -1,4 +1,5 @@
-/* The child that loads a script on trial. It loads it as a worker would, but connects nowhere, and ends. What it says on stderr comes
+/* The child that loads a script on trial. It loads it as a worker would, but connects nowhere, adds to the source what the script reads,
+ * and ends. What it says on stderr comes
  * through a pipe and becomes the reason in the master's log; the child is killed when it takes longer than CHECK_SECONDS, or when
  * the process that waits for it dies.
  */
@@ -43,7 +44,7 @@ static int load_here(void *arg, const struct script_host *host, struct turn *tur
 {
     const struct loading *l = arg;
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = source_load(host, l->options->script, l->options->script_fd, 1, error);
+    struct script *s = source_try(host, l->options->script, l->options->script_fd, 1, error);
     (void)turn;
     if (!s) {
         fprintf(stderr, "%s\n", error);
@@ -71,7 +72,7 @@ bool check_start(struct check *k, const struct options *o, bool quiet, check_lea
     int ends[2];
     sigset_t mask;
 
-    *k = (struct check){.pipe = -1};
+    *k = (struct check){.pipe = -1, .source = o->script_fd};
     if (pipe2(ends, O_CLOEXEC) != 0) return false;
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     pid_t pid = process_fork(&mask);
@@ -137,7 +138,10 @@ const char *check_end(struct check *k, int status)
                  CHECK_SECONDS);
         return k->text;
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) return NULL;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) {
+        source_seal(k->source);
+        return NULL;
+    }
     if (WIFEXITED(status) && check_reason(k)) return check_reason(k);
     snprintf(k->text, sizeof k->text, "loading it ended with %s",
              process_status_print(status, how, sizeof how));

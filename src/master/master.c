@@ -1,7 +1,8 @@
 /* What the master promises, and how it is kept.
  *
  * 1. It never runs a script. A script may loop for ever, or corrupt its process; that may cost a worker, never the service. So the
- *    master reads the script's text and hands it on (worker/source.h), a child loads it on trial (check.h), and workers run it.
+ *    master reads the script's text, a child loads it on trial and adds the files that it requires (check.h), the master hands all of
+ *    it on (worker/source.h), and workers run it.
  *
  * 2. A client that connects is served or refused, and never lost between processes (I15). The master accepts and gives the
  *    descriptor to the worker that has the fewest clients, but keeps its own copy until the worker has taken the client (offers.h). A

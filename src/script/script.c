@@ -60,6 +60,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bundle.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -156,6 +157,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
         .generation = generation,
         .log = {.burst = LOG_BURST},
         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
+    if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     s->L = lua_newstate(memory_allocate, NULL);
@@ -186,6 +188,7 @@ void script_destroy(struct script *s)
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    bundle_give(s->host.bundle);
     free(s->pools);
     free(s->text);
     free(s);
