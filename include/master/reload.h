@@ -67,8 +67,9 @@ void reload_request(struct reload *r, const char *why);
 /* None is under way, and none is to come: what is loaded is what the last request has found. */
 bool reload_is_idle(const struct reload *r);
 
-/* The text of the script in use, see source; it stays the reload's. -1: the built-in one. */
-int reload_text(const struct reload *r);
+/* The source of the script in use; it stays the reload's. -1: the built-in one. What is on trial is trial.script_fd, until after the
+ * news of its end. */
+int reload_source(const struct reload *r);
 
 /* A worker is ready: if the others are loading, it does so too. */
 void reload_take_newcomer(struct reload *r, struct slot *s);

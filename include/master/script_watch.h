@@ -1,6 +1,8 @@
-/* script_watch: --watch: a reload when the script's files have changed.
+/* script_watch: --watch: a reload when one of the script's files has changed.
  *
- * Owned by the master, one for its life. Without --watch it does nothing.
+ * Owned by the master, one for its life. Without --watch it does nothing. The files are those that the check has noted in the source: the
+ * script, what it requires, and what it has looked for and not found. Files of discoveries are not among them: workers read those again
+ * by themselves.
  */
 #ifndef MOONGATE_MASTER_SCRIPT_WATCH_H
 #define MOONGATE_MASTER_SCRIPT_WATCH_H
@@ -11,10 +13,14 @@
 struct script_watch {
     bool is_on;
     struct reload *reload;
+    int refused; /* the source that the last reload has refused; -1: it has accepted one */
     struct watch_set set;
 };
 
 void script_watch_init(struct script_watch *w, struct reload *reload);
+
+/* A reload has ended, as that news says: the script may have other files now. */
+void script_watch_follow(struct script_watch *w, enum reload_news news);
 
 /* Stops: when the master drains, at its end, and in a forked child. */
 void script_watch_stop(struct script_watch *w);

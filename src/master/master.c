@@ -310,6 +310,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
+    script_watch_follow(&m->script_watch, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else

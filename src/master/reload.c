@@ -316,7 +316,7 @@ bool reload_is_idle(const struct reload *r)
     return r->state == RELOAD_IDLE && !r->again;
 }
 
-int reload_text(const struct reload *r)
+int reload_source(const struct reload *r)
 {
     return r->script_fd >= 0 ? r->script_fd : r->options->script_fd;
 }

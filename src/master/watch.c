@@ -92,13 +92,19 @@ static bool file_has_changed(const struct watch_file *f)
     return f->seen.is_there && !sign_is(&f->seen, &f->told);
 }
 
+/* It was there before. */
+static bool is_missing(const struct watch_file *f)
+{
+    return f->told.is_there && !f->seen.is_there;
+}
+
 static void note_missed(struct watch_file *f, double now)
 {
     if (f->seen.is_there && f->is_missed) {
         log_info("watch: %s: is there again", f->path);
         f->is_missed = false;
     }
-    if (!f->seen.is_there && !f->is_missed && now - f->away > MISSED_AFTER) {
+    if (is_missing(f) && !f->is_missed && now - f->away > MISSED_AFTER) {
         log_warn(
             "watch: %s: not there, or not a regular file: what is loaded stays until it is back",
             f->path);
@@ -157,7 +163,7 @@ static void settle(struct watch_set *w, double now)
     bool any = false, all = true;
     for (size_t i = 0; i < w->n; i++) {
         any = any || file_has_changed(&w->files[i]);
-        all = all && w->files[i].seen.is_there;
+        all = all && !is_missing(&w->files[i]);
     }
     if (!any || !w->files[0].seen.is_there) {
         w->since = 0;
