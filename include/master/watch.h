@@ -30,6 +30,7 @@ struct watch_file {
     char *path;
     struct watch_sign seen; /* by the last look */
     struct watch_sign told; /* when its owner was last told */
+    bool was_there;         /* once */
     double away;            /* as process_clock: since when it is not there */
     bool is_missed;         /* the log says so */
 };

@@ -95,7 +95,7 @@ static bool file_has_changed(const struct watch_file *f)
 /* It was there before. */
 static bool is_missing(const struct watch_file *f)
 {
-    return f->told.is_there && !f->seen.is_there;
+    return f->was_there && !f->seen.is_there;
 }
 
 static void note_missed(struct watch_file *f, double now)
@@ -122,6 +122,7 @@ static bool file_look(struct watch_file *f, double now)
         f->seen = sign;
     else
         f->seen.is_fresh = sign.is_fresh;
+    f->was_there = f->was_there || sign.is_there;
     note_missed(f, now);
     return moved;
 }
@@ -252,6 +253,7 @@ void watch_files(struct watch_set *w, const char *const *paths, size_t n)
         }
         files[i] = (struct watch_file){.path = strdup(paths[i]), .away = process_clock()};
         if (!files[i].path) abort();
+        (void)file_look(&files[i], files[i].away);
     }
     release_files(w->files, w->n);
     w->files = files;
