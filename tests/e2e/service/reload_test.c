@@ -210,7 +210,7 @@ static void a_storm_of_signals_ends_with_the_newest_script(void **state)
 #define SLOW "local began = os.clock()\nwhile os.clock() - began < 0.5 do end\n"
 
 /* Sends SIGHUP to the moongate that this process starts next, once that has a child. It ends with the test. */
-static pid_t somebody_hangs_up(void)
+static pid_t helper_hangs_up(void)
 {
     pid_t me = getpid(), helper = fork();
     if (helper != 0) return helper;
@@ -232,7 +232,7 @@ static void a_signal_while_moongate_starts_reloads_as_soon_as_it_can(void **stat
     for (size_t i = 0; i < 2; i++) {
         struct backend *b = backend_listens();
         int status;
-        pid_t helper = somebody_hangs_up();
+        pid_t helper = helper_hangs_up();
         struct moongate *m = moongate_start(textf(SLOW "%s", marking(b, "one:")), options[i], NULL);
         assert_int_equal(waitpid(helper, &status, 0), helper);
         assert_int_equal(status, 0);

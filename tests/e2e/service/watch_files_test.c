@@ -1,6 +1,8 @@
 /* --watch: also the files that the script requires, and those that it has looked for and not found. */
 #include "e2e/service/watched.h"
 
+#include <stdlib.h>
+
 /* A script that has its word from a module. */
 #define REQUIRING                                                                                  \
     "printf '%s\\n' \"local mg, word = require 'moongate', require 'word'\" "                      \
@@ -19,13 +21,12 @@ static struct watched script_requires_one(void)
 static void a_module_that_has_changed_is_loaded(void **state)
 {
     struct watched w = script_requires_one();
+    moongate_sees_log(w.m, "word.lua: has the bytes that are loaded"); /* the first look */
     module_says(&w, "word.lua", "two");
     is_reloaded(&w, "two");
     moongate_sees_log(w.m, "reload: word.lua changed: checking script");
-    size_t before = moongate_log_count(w.m, "has the bytes that are loaded");
     does(&w, "touch word.lua");
-    moongate_sees_log_times(w.m, "word.lua: has the bytes that are loaded", 1);
-    assert_true(moongate_log_count(w.m, "has the bytes that are loaded") > before);
+    moongate_sees_log_times(w.m, "word.lua: has the bytes that are loaded", 2);
     assert_int_equal(reloads_begun(&w), 1);
 }
 
@@ -80,6 +81,44 @@ static void a_module_that_is_left_is_not_watched(void **state)
     assert_int_equal(moongate_log_count(w.m, "not there"), 0);
 }
 
+/* A deployment removes all files and then writes them: none of them is loaded without the others. */
+static void nothing_is_loaded_while_a_file_is_gone(void **state)
+{
+    struct watched w = script_requires_one();
+    moongate_sees_log(w.m, "word.lua: has the bytes that are loaded");
+    does(&w, "mv script.lua away; echo \"return 'two'\" >word.lua");
+    stage_turns(2500); /* longer than changes are gathered */
+    assert_int_equal(reloads_begun(&w), 0);
+    double began = stage_now();
+    does(&w, "echo -- >>away; rm word.lua; mv away script.lua; sleep 0.6; "
+             "echo \"return 'three'\" >word.lua");
+    is_reloaded(&w, "three");
+    if (stage_now() - began < 1.8) assert_int_equal(moongate_log_count(w.m, "not loaded"), 0);
+}
+
+/* How many descriptors a process has, or how many that are of inotify. */
+static size_t descriptors(pid_t pid, const char *what)
+{
+    const char *argv[] = {"sh", "-c", textf("ls -l /proc/%d/fd | grep -c '%s'", (int)pid, what),
+                          NULL};
+    return strtoul(program_run(argv).out, NULL, 10);
+}
+
+static void a_script_that_is_refused_costs_no_descriptor(void **state)
+{
+    struct watched w = script_says_one();
+    size_t before = 0;
+    for (size_t i = 1; i < 5; i++) {
+        does(&w, textf("echo 'return %zu' >script.lua", i));
+        moongate_sees_log_times(w.m, "not loaded", i);
+        stage_turns(50);
+        if (i == 1) before = descriptors(moongate_pid(w.m), "->");
+    }
+    assert_int_equal(descriptors(moongate_pid(w.m), "->"), before);
+    assert_int_equal(descriptors(moongate_pid(w.m), "inotify"), 1);
+    assert_int_equal(descriptors(moongate_worker(w.m), "inotify"), 0);
+}
+
 /* The workers read such a file again by themselves. */
 static void a_file_of_servers_needs_no_reload(void **state)
 {
@@ -103,6 +142,8 @@ int main(void)
         play(a_module_of_a_script_that_was_refused_is_watched),
         play(a_module_that_was_missing_is_loaded_when_it_comes),
         play(a_module_that_is_left_is_not_watched),
+        play(nothing_is_loaded_while_a_file_is_gone),
+        play(a_script_that_is_refused_costs_no_descriptor),
         play(a_file_of_servers_needs_no_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
