@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { WORKERS = FOOTPRINT_WORKERS, PROCESSES = 1 + WORKERS, APPLICATIONS = 8 };
 
@@ -34,6 +35,9 @@ struct run_of_reloads {
     unsigned long before; /* replies until then */
     unsigned long *rates;
     size_t rates_n;
+    double
+        cpu; /* seconds of the workers' processor time, and replies, until what is printed next */
+    unsigned long replies;
     double every, last, slowest; /* reload: from one to the next, and when the last began */
 };
 
@@ -108,6 +112,26 @@ static void plays_on(struct run_of_reloads *r)
     count_second(r);
 }
 
+static double processor_seconds(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
+        stage_fails("no clock of %d", (int)pid);
+    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+}
+
+/* What a reply costs the workers, in microseconds since this was asked last: with reloads, their share of it is in it. */
+static double cost_of_a_reply(struct run_of_reloads *r)
+{
+    double cpu = 0, cpu_before = r->cpu;
+    unsigned long all = replies(r), before = r->replies;
+    for (int i = 1; i < PROCESSES; i++) cpu += processor_seconds(r->processes[i]);
+    r->cpu = cpu;
+    r->replies = all;
+    return all > before ? 1e6 * (cpu - cpu_before) / (double)(all - before) : 0;
+}
+
 static int by_size(const void *a, const void *b)
 {
     const unsigned long *x = a, *y = b;
@@ -119,8 +143,10 @@ static void print_rates(struct run_of_reloads *r, const char *when)
     if (r->rates_n == 0) return;
     qsort(r->rates, r->rates_n, sizeof *r->rates, by_size);
     unsigned long median = r->rates[r->rates_n / 2], least = r->rates[0];
-    printf("%s: replies a second: median %lu, least %lu (%.1f %% less)\n", when, median, least,
-           100.0 * (double)(median - least) / (double)(median ? median : 1));
+    printf(
+        "%s: replies a second: median %lu, least %lu (%.1f %% less); %.2f us of the workers each\n",
+        when, median, least, 100.0 * (double)(median - least) / (double)(median ? median : 1),
+        cost_of_a_reply(r));
     free(r->rates);
     r->rates = NULL;
     r->rates_n = 0;
@@ -182,6 +208,7 @@ static struct run_of_reloads *run_begins(void)
     for (unsigned i = 0; i < APPLICATIONS; i++)
         r->all[i] = application_connects(r->m, i % 2 ? "w:" : "f:", 1U << i % 4, 4711 + 7919 * i);
     r->began = r->second = stage_now();
+    (void)cost_of_a_reply(r);
     return r;
 }
 
