@@ -99,7 +99,7 @@ static void nothing_is_loaded_while_a_file_is_gone(void **state)
 /* How many descriptors a process has, or how many that are of inotify. */
 static size_t descriptors(pid_t pid, const char *what)
 {
-    const char *argv[] = {"sh", "-c", textf("ls -l /proc/%d/fd | grep -c '%s'", (int)pid, what),
+    const char *argv[] = {"sh", "-c", textf("ls -l /proc/%d/fd | grep -c -e '%s'", (int)pid, what),
                           NULL};
     return strtoul(program_run(argv).out, NULL, 10);
 }
