@@ -32,11 +32,14 @@ static void pieces_are_waited_for_and_not_for_ever(void **state)
     double taken = stage_now() - began; /* on a busy machine some pieces come late */
     assert_in_range(reloads_begun(&w), 1, 1 + (unsigned)(taken / 0.2));
     does(&w, textf("%s >script.lua", saying("three")));
-    pid_t helper = helper_writes_on(textf("%s/script.lua", w.folder));
+    pid_t helpers[4]; /* on a busy machine some have no turn for a while */
+    for (int i = 0; i < 4; i++) helpers[i] = helper_writes_on(textf("%s/script.lua", w.folder));
     is_reloaded(&w, "three");
-    assert_int_equal(waitpid(helper, NULL, WNOHANG), 0); /* it still does */
-    kill(helper, SIGKILL);
-    assert_int_equal(waitpid(helper, NULL, 0), helper);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(waitpid(helpers[i], NULL, WNOHANG), 0); /* it still does */
+        kill(helpers[i], SIGKILL);
+        assert_int_equal(waitpid(helpers[i], NULL, 0), helpers[i]);
+    }
 }
 
 static void a_file_that_is_gone_is_waited_for(void **state)
