@@ -12,14 +12,14 @@
  * 3. A reload is all workers or none (I8): check, load everywhere, then switch everywhere (reload.h). Until all have loaded, none
  *    uses the new script; from then on none goes back.
  *
- * 4. A worker that ends is replaced, with a delay that doubles while it ends early (crew.h). A worker that is told to end by a signal
+ * 4. A worker that ends is replaced, with a delay that doubles while it ends early (slot.h). A worker that is told to end by a signal
  *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
  *
  * 5. The end is bounded. SIGTERM drains: nobody comes in, workers answer what is in flight and exit; after the limit they are killed. A
  *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
- * and a state. The states are three enums, each written by one function: master_state here, slot_state in crew.c, reload_state in
+ * and a state. The states are three enums, each written by one function: master_state here, slot_state in slot.c, reload_state in
  * reload.c. Whether clients are let in is derived from them in one place, master_is_open.
  *
  * What a worker reports is not trusted: scripts run there. A report that does not fit the state is ignored or logged; it never trips an
@@ -149,15 +149,15 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
+/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on. */
 static void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
     if (m->state == MASTER_RUNNING) service_stops(&m->service);
+    if (m->state == MASTER_RUNNING && m->opening.is_open) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
-    crew_refuse_waiting(m->crew);
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
@@ -193,8 +193,7 @@ static void master_drain(struct master *m, const char *why, double seconds)
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    for (uint32_t i = 0; i < m->crew->slots_n; i++)
-        crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    crew_drain(m->crew, ms);
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }

@@ -1,4 +1,4 @@
-/* seat: which worker serves a client, as the kernel has it: the process that holds the other end of the connection.
+/* seat: which worker serves a client: the process that holds the other end of the connection.
  *
  * Owns nothing: clients belong to the stage. Only for clients over IPv4.
  */
