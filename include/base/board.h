@@ -63,6 +63,7 @@
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
+    X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \

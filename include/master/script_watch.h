@@ -13,7 +13,7 @@
 struct script_watch {
     bool is_on;
     struct reload *reload;
-    int refused; /* the source that the last reload has refused; -1: it has accepted one */
+    int tried; /* the source that the last reload was about; -1: there is none */
     struct watch_set set;
 };
 

@@ -2,7 +2,8 @@
  * from. So a file that was only touched, or that an editor has saved without a change, costs no reload, nor does a mistake that was taken
  * back. While a reload is under way nothing is compared: what it loads is older than the change, so another reload is asked for.
  *
- * The files of a script that was refused are watched, too: what was wrong may be in a file that the script in use does not have.
+ * The files of a script that was refused, or that has failed on probation, are watched, too: what was wrong may be in a file that the
+ * script in use does not have.
  */
 #include "master/script_watch.h"
 
@@ -51,7 +52,7 @@ static void compare(void *arg, const struct bundle_file *file)
         c->is_same = c->bytes && c->len == file->len && memcmp(c->bytes, file->bytes, c->len) == 0;
 }
 
-/* What the script in use does not have is compared with what was refused last. */
+/* What the script in use does not have is compared with what was tried last. */
 static bool is_known(const struct script_watch *w, const char *path)
 {
     struct comparison c = {.path = path};
@@ -59,7 +60,7 @@ static bool is_known(const struct script_watch *w, const char *path)
     source_files(file, read_file, &c);
     if (file >= 0) close(file);
     source_files(reload_source(w->reload), compare, &c);
-    if (!c.is_found) source_files(w->refused, compare, &c);
+    if (!c.is_found) source_files(w->tried, compare, &c);
     free(c.bytes);
     return c.is_same;
 }
@@ -122,21 +123,21 @@ static void watch_sources(struct script_watch *w)
 {
     struct paths p = {0};
     source_files(reload_source(w->reload), add_path, &p);
-    source_files(w->refused, add_path, &p);
+    source_files(w->tried, add_path, &p);
     if (p.n > 0) watch_files(&w->set, (const char *const *)p.all, p.n);
     for (size_t i = 0; i < p.n; i++) free(p.all[i]);
     free(p.all);
 }
 
-static void forget_refused(struct script_watch *w)
+static void forget_tried(struct script_watch *w)
 {
-    if (w->refused >= 0) close(w->refused);
-    w->refused = -1;
+    if (w->tried >= 0) close(w->tried);
+    w->tried = -1;
 }
 
 void script_watch_init(struct script_watch *w, struct reload *reload)
 {
-    *w = (struct script_watch){.is_on = reload->options->watch, .reload = reload, .refused = -1};
+    *w = (struct script_watch){.is_on = reload->options->watch, .reload = reload, .tried = -1};
     if (!w->is_on) return;
     watch_init(&w->set, reload->crew->loop, on_changed, w);
     watch_sources(w);
@@ -144,10 +145,13 @@ void script_watch_init(struct script_watch *w, struct reload *reload)
 
 void script_watch_follow(struct script_watch *w, enum reload_news news)
 {
-    if (!w->is_on || news == RELOAD_BEGINS) return;
-    forget_refused(w);
-    if (news == RELOAD_REFUSED && w->reload->trial.script_fd >= 0)
-        w->refused = fcntl(w->reload->trial.script_fd, F_DUPFD_CLOEXEC, 0);
+    if (!w->is_on || news == RELOAD_BEGINS || news == RELOAD_SWITCHES) return;
+    if (news != RELOAD_BACK) {
+        forget_tried(w);
+        w->tried = reload_source(w->reload);
+        if (news == RELOAD_REFUSED) w->tried = w->reload->trial.script_fd;
+        if (w->tried >= 0) w->tried = fcntl(w->tried, F_DUPFD_CLOEXEC, 0);
+    }
     watch_sources(w);
 }
 
@@ -155,7 +159,7 @@ void script_watch_stop(struct script_watch *w)
 {
     if (!w->is_on) return;
     watch_stop(&w->set);
-    forget_refused(w);
+    forget_tried(w);
 }
 
 void script_watch_release(struct script_watch *w)

@@ -54,6 +54,22 @@ static void a_module_of_a_script_that_was_refused_is_watched(void **state)
     assert_int_equal(reloads_begun(&w), 2);
 }
 
+/* The script before it comes back, which does not have the module. */
+static void a_module_of_a_script_that_has_failed_on_probation_is_watched(void **state)
+{
+    struct watched w = script_says_one();
+    does(&w, "echo 'return function() error \"no\" end' >word.lua; "
+             "printf '%s\\n' \"local mg, word = require 'moongate', require 'word'\" "
+             "'return function() return mg.reply.error(word()) end' >script.lua");
+    moongate_sees_log(w.m, "reloaded: generation 2");
+    for (int i = 0; i < 120; i++) client_hears(w.c, "script error");
+    moongate_sees_log(w.m, "rolled back: generation 3");
+    client_hears(w.c, "one");
+    w.generation = 3;
+    does(&w, "echo 'return function() return \"four\" end' >new; mv new word.lua");
+    is_reloaded(&w, "four");
+}
+
 static void a_module_that_was_missing_is_loaded_when_it_comes(void **state)
 {
     struct watched w = script_says_one();
@@ -140,6 +156,7 @@ int main(void)
         play(a_module_that_has_changed_is_loaded),
         play(files_that_change_together_make_one_reload),
         play(a_module_of_a_script_that_was_refused_is_watched),
+        play(a_module_of_a_script_that_has_failed_on_probation_is_watched),
         play(a_module_that_was_missing_is_loaded_when_it_comes),
         play(a_module_that_is_left_is_not_watched),
         play(nothing_is_loaded_while_a_file_is_gone),
