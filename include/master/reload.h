@@ -44,8 +44,8 @@ struct reload {
     reload_tell *tell;
     void *arg; /* of both */
     enum reload_state state;
-    bool again;   /* another request has come meanwhile, or this one could not begin */
-    double retry; /* seconds before the next try of one that could not begin; 0: it could */
+    bool again;    /* another request has come meanwhile, or this one could not begin */
+    double retry;  /* seconds before the next try of one that could not begin; 0: it could */
     char why[256]; /* what asked for it last */
     struct check check;
     struct options trial; /* the options with the script that is checked and loaded */

@@ -198,6 +198,14 @@ static void a_storm_of_signals_ends_with_the_newest_script(void **state)
         for (int i = 0; i < SIGNALS; i++) moongate_signal(m, SIGHUP);
         stage_turns(script % 3 * 10);
     }
+    const char *last = textf("get %d:k", SCRIPTS), *line = "";
+    for (double end = stage_now() + stage_deadline(); strcmp(line, last) != 0;) {
+        if (stage_now() > end) stage_fails("the last script is not in use: %s", line);
+        client_sends(c, "get k\r\n");
+        line = backend_sees_line(b);
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+    }
     if (!stage_waits(all_have_ended, m)) stage_fails("a reload that has begun does not end");
     get_misses(c, "k", b, textf("%d:k", SCRIPTS));
     assert_in_range(moongate_log_count(m, "remembered until"), 0,
