@@ -1,8 +1,6 @@
 /* --watch: also the files that the script requires, and those that it has looked for and not found. */
 #include "e2e/service/watched.h"
 
-#include <stdlib.h>
-
 /* A script that has its word from a module. */
 #define REQUIRING                                                                                  \
     "printf '%s\\n' \"local mg, word = require 'moongate', require 'word'\" "                      \
@@ -79,7 +77,7 @@ static void a_module_that_was_missing_is_loaded_when_it_comes(void **state)
     module_says(&w, "word.lua", "two");
     is_reloaded(&w, "two");
     does(&w, "rm word.lua");
-    moongate_sees_log(w.m, "/word.lua: not there");
+    stage_turns(500); /* longer than what is waited for in general */
     assert_int_equal(reloads_begun(&w), 2);
     client_hears(w.c, "two");
     module_says(&w, "word.lua", "three");
@@ -113,44 +111,6 @@ static void nothing_is_loaded_while_a_file_is_gone(void **state)
     if (stage_now() - began < 1.8) assert_int_equal(moongate_log_count(w.m, "not loaded"), 0);
 }
 
-/* How many descriptors a process has, or how many that are of inotify. */
-static size_t descriptors(pid_t pid, const char *what)
-{
-    const char *argv[] = {"sh", "-c", textf("ls -l /proc/%d/fd | grep -c -e '%s'", (int)pid, what),
-                          NULL};
-    return strtoul(program_run(argv).out, NULL, 10);
-}
-
-static void a_script_that_is_refused_costs_no_descriptor(void **state)
-{
-    struct watched w = script_says_one();
-    size_t before = 0;
-    for (size_t i = 1; i < 5; i++) {
-        does(&w, textf("echo 'return %zu' >script.lua", i));
-        moongate_sees_log_times(w.m, "not loaded", i);
-        stage_turns(50);
-        if (i == 1) before = descriptors(moongate_pid(w.m), "->");
-    }
-    assert_int_equal(descriptors(moongate_pid(w.m), "->"), before);
-    assert_int_equal(descriptors(moongate_pid(w.m), "inotify"), 1);
-    assert_int_equal(descriptors(moongate_worker(w.m), "inotify"), 0);
-}
-
-/* The workers read such a file again by themselves. */
-static void a_file_of_servers_needs_no_reload(void **state)
-{
-    struct watched w = {.folder = program_folder(), .generation = 1};
-    does(&w, textf("echo 127.0.0.1:1 >servers; echo \"local mg = require 'moongate' "
-                   "return mg.pool { discover = 'file://%s/servers', name = 'p' }\" >script.lua",
-                   w.folder));
-    w.m = moongate_start(NULL, "--watch", textf("%s/script.lua", w.folder), NULL);
-    w.c = client_connects(w.m);
-    stat_becomes(w.c, "pools", "p:server", "127.0.0.1:1");
-    does(&w, "echo 127.0.0.1:2 >new; mv new servers");
-    stat_becomes(w.c, "pools", "p:server", "127.0.0.1:2");
-    assert_int_equal(reloads_begun(&w), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,8 +121,6 @@ int main(void)
         play(a_module_that_was_missing_is_loaded_when_it_comes),
         play(a_module_that_is_left_is_not_watched),
         play(nothing_is_loaded_while_a_file_is_gone),
-        play(a_script_that_is_refused_costs_no_descriptor),
-        play(a_file_of_servers_needs_no_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

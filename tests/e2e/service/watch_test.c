@@ -1,6 +1,8 @@
 /* --watch: a script whose file has changed is loaded, whatever way the file was changed. */
 #include "e2e/service/watched.h"
 
+#include <stdlib.h>
+
 static void every_way_to_write_a_file_is_noticed(void **state)
 {
     static const char *const ways[] = {
@@ -83,12 +85,54 @@ static void what_cannot_be_watched_is_refused(void **state)
     assert_string_equal(run.err, "moongate: --watch and --single-process: give one of them\n");
 }
 
+/* How many descriptors a process has, or how many that are of inotify. */
+static size_t descriptors(pid_t pid, const char *what)
+{
+    const char *argv[] = {"sh", "-c", textf("ls -l /proc/%d/fd | grep -c -e '%s'", (int)pid, what),
+                          NULL};
+    return strtoul(program_run(argv).out, NULL, 10);
+}
+
+static void a_script_that_is_refused_costs_no_descriptor(void **state)
+{
+    struct watched w = script_says_one();
+    size_t before = 0;
+    for (size_t i = 1; i < 5; i++) {
+        does(&w, textf("echo 'return %zu' >script.lua", i));
+        moongate_sees_log_times(w.m, "not loaded", i);
+        stage_turns(50);
+        if (i == 1) before = descriptors(moongate_pid(w.m), "->");
+    }
+    assert_int_equal(descriptors(moongate_pid(w.m), "->"), before);
+    assert_int_equal(descriptors(moongate_pid(w.m), "inotify"), 1);
+    assert_int_equal(descriptors(moongate_worker(w.m), "inotify"), 0);
+}
+
+/* The workers read such a file again by themselves. */
+static void a_file_of_servers_needs_no_reload(void **state)
+{
+    struct watched w = {.folder = program_folder(), .generation = 1};
+    does(&w, textf("echo 127.0.0.1:1 >servers; echo \"local mg = require 'moongate' "
+                   "return mg.pool { discover = 'file://%s/servers', name = 'p' }\" >script.lua",
+                   w.folder));
+    w.m = moongate_start(NULL, "--watch", textf("%s/script.lua", w.folder), NULL);
+    w.c = client_connects(w.m);
+    stat_becomes(w.c, "pools", "p:server", "127.0.0.1:1");
+    does(&w, "echo 127.0.0.1:2 >new; mv new servers");
+    stat_becomes(w.c, "pools", "p:server", "127.0.0.1:2");
+    assert_int_equal(reloads_begun(&w), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(every_way_to_write_a_file_is_noticed), play(a_swap_of_a_config_map_is_noticed),
-        play(another_folder_on_the_way_is_noticed), play(without_the_option_nothing_is_watched),
+        play(every_way_to_write_a_file_is_noticed),
+        play(a_swap_of_a_config_map_is_noticed),
+        play(another_folder_on_the_way_is_noticed),
+        play(without_the_option_nothing_is_watched),
         play(what_cannot_be_watched_is_refused),
+        play(a_script_that_is_refused_costs_no_descriptor),
+        play(a_file_of_servers_needs_no_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
