@@ -8,6 +8,7 @@
 
 #include "lib/address.h"
 #include "lib/asked.h"
+#include "lib/memcached.h"
 #include "lib/peer.h"
 #include "lib/scene.h"
 #include "lib/value.h"
@@ -274,6 +275,7 @@ struct application *application_connects(struct moongate *m, const char *prefix,
 {
     static unsigned number;
     struct application *a = stage_memory(sizeof *a);
+    memcached_at_hand_has_meta(); /* the first time the stage turns: not within a turn */
     a->m = m;
     a->prefix = prefix;
     a->depth = depth < ASKED_MAX ? depth : ASKED_MAX - 1; /* a quiet one brings another */
