@@ -15,7 +15,7 @@ struct moongate;
 struct client *client_connects(struct moongate *m);
 struct client *client_connects_to(const char *address);
 
-/* Its end of the connection. */
+/* Its socket, to be looked at. */
 int client_descriptor(const struct client *c);
 
 /* True when nobody listens there, or the listener closes without a word. */

@@ -5,6 +5,7 @@
  */
 #include "lib/address.h"
 #include "lib/application.h"
+#include "lib/base.h"
 #include "lib/client.h"
 #include "lib/memcached.h"
 #include "lib/moongate.h"
@@ -20,16 +21,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { SERVERS = 4, WORKERS = 2, APPLICATIONS = 8, ASKERS = 8, STEPS_SHOWN = 24 };
+enum { SERVERS = 4, WORKERS = BASE_WORKERS, APPLICATIONS = 8, ASKERS = 8, STEPS_SHOWN = 24 };
 
 /* Seconds: the longest time that a client may have to wait; for what takes long on a busy machine. */
 enum { LONGEST_WAIT = 60, PATIENCE = 60 };
-
-/* What more a process may have than after the warm-up, in KiB: what it has freed does not all go back to the system. */
-enum { MASTER_GROWS = 4 * 1024, WORKER_GROWS = 64 * 1024 };
-
-/* Texts of scripts that a process may have open: that of the start, the one in use, and one that was on trial when it began. */
-enum { TEXTS = 3 };
 
 /* Lines of the log. */
 #define BEGUN   "reload: SIGHUP: checking"
@@ -297,30 +292,10 @@ static void plays_on(struct soak *s, double seconds)
 
 /* --- before and after -------------------------------------------------------------------------- */
 
-struct base {
-    size_t master_descriptors, worker_descriptors; /* the latter of all workers */
-    size_t master_kib, worker_kib;                 /* of the larger worker */
-};
-
-/* But for texts of scripts, whose number depends on when a worker has begun. */
-static size_t descriptors_of(pid_t pid)
+static void gauges_come_back(struct soak *s, struct client *c)
 {
-    size_t texts = program_descriptors(pid, "/memfd:moongate-script");
-    if (texts > TEXTS) stage_fails("process %d has %zu texts of scripts", (int)pid, texts);
-    return program_descriptors(pid, "") - texts;
-}
-
-static struct base base_of(const struct soak *s)
-{
-    pid_t workers[WORKERS], master = moongate_pid(s->m);
-    struct base b = {descriptors_of(master), 0, program_rss_kib(master), 0};
-    moongate_workers(s->m, workers, WORKERS);
-    for (int i = 0; i < WORKERS; i++) {
-        size_t kib = program_rss_kib(workers[i]);
-        b.worker_descriptors += descriptors_of(workers[i]);
-        if (kib > b.worker_kib) b.worker_kib = kib;
-    }
-    return b;
+    gauges_are_at_base(c);
+    for (int i = 0; i < SERVERS; i++) server_is_at_base(c, memcached_address(s->servers[i].server));
 }
 
 static void load_begins(struct soak *s)
@@ -335,67 +310,6 @@ static void load_ends(struct soak *s)
         tally_add(&s->tally, s->load[i]);
         application_leaves(s->load[i]);
     }
-}
-
-struct awaited_stat {
-    struct client *c;
-    const char *about, *name, *text;
-};
-
-static bool stat_is(void *what)
-{
-    const struct awaited_stat *w = what;
-    return strcmp(stat_text(w->c, w->about, w->name), w->text) == 0;
-}
-
-static void gauge_becomes(struct client *c, const char *about, const char *name, const char *text)
-{
-    struct awaited_stat what = {c, about, name, text};
-    if (!stage_waits_for(stat_is, &what, PATIENCE))
-        stage_fails("%s: %s and not %s", name, stat_text(c, about, name), text);
-}
-
-/* One client is there, and asks. */
-static void gauges_are_at_base(const struct soak *s, struct client *c)
-{
-    gauge_becomes(c, "proxy", "ready", textf("%d", WORKERS));
-    gauge_becomes(c, "proxy", "curr_connections", "1");
-    gauge_becomes(c, "proxy", "unfinished_bytes", "0");
-    for (int i = 0; i < SERVERS; i++) {
-        const char *address = memcached_address(s->servers[i].server);
-        gauge_becomes(c, "servers", textf("%s:ready", address), textf("%d", WORKERS));
-        gauge_becomes(c, "servers", textf("%s:connections", address), textf("%d", WORKERS));
-        gauge_becomes(c, "servers", textf("%s:down", address), "0");
-        gauge_becomes(c, "servers", textf("%s:in_flight", address), "0");
-    }
-}
-
-struct awaited_base {
-    const struct soak *s;
-    struct base wanted, found;
-};
-
-static bool is_at_base(void *what)
-{
-    struct awaited_base *w = what;
-    w->found = base_of(w->s);
-    return w->found.master_descriptors == w->wanted.master_descriptors &&
-           w->found.worker_descriptors == w->wanted.worker_descriptors;
-}
-
-static void base_comes_back(const struct soak *s, struct base wanted)
-{
-    struct awaited_base what = {s, wanted, wanted};
-    bool is_back = stage_waits_for(is_at_base, &what, PATIENCE);
-    struct base found = what.found;
-    printf("descriptors: master %zu, then %zu; workers %zu, then %zu\n", wanted.master_descriptors,
-           found.master_descriptors, wanted.worker_descriptors, found.worker_descriptors);
-    printf("resident KiB: master %zu, then %zu; a worker %zu, then %zu\n", wanted.master_kib,
-           found.master_kib, wanted.worker_kib, found.worker_kib);
-    if (!is_back) stage_fails("descriptors stay");
-    if (stage_is_sanitized()) return;
-    if (found.master_kib > wanted.master_kib + MASTER_GROWS) stage_fails("the master has grown");
-    if (found.worker_kib > wanted.worker_kib + WORKER_GROWS) stage_fails("a worker has grown");
 }
 
 /* --- the play ---------------------------------------------------------------------------------- */
@@ -495,8 +409,8 @@ static void whatever_happens_moongate_is_as_before(void **state)
 
     warms_up(s);
     struct client *c = client_connects(s->m);
-    gauges_are_at_base(s, c);
-    struct base before = base_of(s);
+    gauges_come_back(s, c);
+    struct base before = base_of(s->m);
     client_closes(c);
     load_begins(s);
     for (double end = stage_now() + seconds; stage_now() < end;) {
@@ -505,12 +419,12 @@ static void whatever_happens_moongate_is_as_before(void **state)
     }
     peace_comes(s);
     c = client_connects(s->m);
-    gauges_are_at_base(s, c);
+    gauges_come_back(s, c);
     printf("%u steps, %zu reloads, %zu scripts refused, %zu workers killed by the watchdog\n",
            s->step, moongate_log_count(s->m, DONE), moongate_log_count(s->m, REFUSED),
            moongate_log_count(s->m, "does not turn for"));
     tally_print(&s->tally);
-    base_comes_back(s, before);
+    base_comes_back(s->m, before);
     unsigned long errors = s->tally.errors;
     load_begins(s);
     plays_on(s, 1);

@@ -9,7 +9,7 @@
 #include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
-#include "lib/server_end.h"
+#include "lib/seat.h"
 #include "lib/zoo.h"
 
 #include <signal.h>
@@ -74,14 +74,14 @@ static void load_begins(struct world *w)
 {
     bool is_elsewhere = w->workers == 1, is_here = false;
     w->bad = client_connects(w->m);
-    w->hit = worker_of_connection(w->m, client_descriptor(w->bad));
+    w->hit = seat_of(w->m, client_descriptor(w->bad));
     while (!(is_here && is_elsewhere) || w->load_n < 2) {
         assert_in_range(w->load_n, 0, LOAD_MOST - 1);
         struct application *a =
             application_connects(w->m, textf("%p:", (void *)w), 2, w->load_n + 1);
         application_may_be_closed(a);
         application_paces(a, 0.01);
-        bool is_hit = worker_of_connection(w->m, application_descriptor(a)) == w->hit;
+        bool is_hit = seat_of(w->m, application_descriptor(a)) == w->hit;
         is_here = is_here || is_hit;
         is_elsewhere = is_elsewhere || !is_hit;
         w->is_hit[w->load_n] = is_hit;
