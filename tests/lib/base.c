@@ -22,7 +22,7 @@ static size_t descriptors_of(pid_t pid)
     return program_descriptors(pid, "") - texts;
 }
 
-struct base base_of(struct moongate *m)
+static struct base look(struct moongate *m)
 {
     pid_t workers[BASE_WORKERS], master = moongate_pid(m);
     struct base b = {descriptors_of(master), 0, program_rss_kib(master), 0};
@@ -33,6 +33,24 @@ struct base base_of(struct moongate *m)
         if (kib > b.worker_kib) b.worker_kib = kib;
     }
     return b;
+}
+
+static bool has_same_descriptors(const struct base *one, const struct base *other)
+{
+    return one->master_descriptors == other->master_descriptors &&
+           one->worker_descriptors == other->worker_descriptors;
+}
+
+/* The master keeps a client's descriptor for a moment after it has given it away. */
+struct base base_of(struct moongate *m)
+{
+    for (double end = stage_now() + PATIENCE; stage_now() < end;) {
+        struct base first = look(m);
+        for (double moment = stage_now() + 0.5; stage_now() < moment;) stage_turns(10);
+        struct base then = look(m);
+        if (has_same_descriptors(&first, &then)) return then;
+    }
+    stage_fails("descriptors come and go");
 }
 
 struct awaited_stat {
@@ -76,9 +94,8 @@ struct awaited_base {
 static bool is_at_base(void *what)
 {
     struct awaited_base *w = what;
-    w->found = base_of(w->m);
-    return w->found.master_descriptors == w->wanted.master_descriptors &&
-           w->found.worker_descriptors == w->wanted.worker_descriptors;
+    w->found = look(w->m);
+    return has_same_descriptors(&w->found, &w->wanted);
 }
 
 void base_comes_back(struct moongate *m, struct base wanted)

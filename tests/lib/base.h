@@ -22,6 +22,7 @@ struct base {
 void gauges_are_at_base(struct client *c);
 void server_is_at_base(struct client *c, const char *address);
 
+/* Waits until descriptors do not change any more. */
 struct base base_of(struct moongate *m);
 
 /* Waits until there are as many descriptors, and prints what there is; the memory may have grown a little. */

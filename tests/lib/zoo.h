@@ -31,6 +31,7 @@ struct zoo_animal {
     const char *deed;
     enum zoo_end end;
     bool is_unsafe; /* it needs --unsafe-lua */
+    bool is_plain;  /* it runs with --no-jit alone */
     bool is_slow;   /* to refuse it takes 10 seconds */
 };
 

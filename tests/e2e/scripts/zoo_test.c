@@ -246,7 +246,7 @@ static struct world world_of(size_t animal, unsigned variant)
     return (struct world){.animal = zoo_animal(animal),
                           .way = (enum way)(variant % WAYS),
                           .workers = 1 + variant / WAYS % 2,
-                          .is_interpreted = variant / WAYS / 2 % 2};
+                          .is_interpreted = variant / WAYS / 2 % 2 || zoo_animal(animal)->is_plain};
 }
 
 /* The worlds of all scripts that load, or one for each. Stage memory would not outlive an act. */
