@@ -35,6 +35,7 @@ struct script_host {
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    struct samples *samples; /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
     const struct script_option
         *options;          /* those that a script may set, then a NULL name; or NULL */

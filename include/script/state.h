@@ -89,6 +89,9 @@ int depth_load(lua_State *L);
 /* Gives a new state Lua's libraries and `require "moongate..."`: the modules that are linked in, or those of lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
 
+/* Counts an error that costs r, also in the samples: r is one that the script in use failed. */
+void failure_count(struct script *s, const struct request *r);
+
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);
 

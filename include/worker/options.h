@@ -71,6 +71,9 @@
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
+    X(rehearse, COUNT, 0, "rehearse", "NUMBER", "100",                                             \
+      "requests of clients that a new script is asked about before a reload uses it (0..1000; "    \
+      "0: none)")                                                                                  \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -89,7 +92,8 @@
     X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
-    X(script_timeout)
+    X(script_timeout)                                                                              \
+    X(rehearse)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -119,6 +123,7 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
+    uint32_t rehearse;     /* at most SAMPLES_MOST of base/samples.h */
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */

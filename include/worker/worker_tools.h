@@ -31,6 +31,8 @@ struct worker_parts {
     struct backends *backends;
     struct turn *turn;
     struct script *script;
+    struct shared *shared;
+    const struct options *options; /* with what the script has set */
 };
 struct worker_parts worker_parts(struct worker *w);
 

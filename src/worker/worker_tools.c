@@ -60,8 +60,13 @@ bool worker_use(struct worker *w, const char *path, const char *text, size_t len
 /* The parts stay the worker's. */
 struct worker_parts worker_parts(struct worker *w)
 {
-    return (struct worker_parts){&w->clients, w->loop, &w->backends, &w->turn,
-                                 w->succession.script};
+    return (struct worker_parts){.clients = &w->clients,
+                                 .loop = w->loop,
+                                 .backends = &w->backends,
+                                 .turn = &w->turn,
+                                 .script = w->succession.script,
+                                 .shared = w->host.shared,
+                                 .options = &w->options};
 }
 
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)
