@@ -11,6 +11,7 @@ local where = require "moongate.where"
 
 local C, script, numbers = abi.C, abi.script, routes.numbers
 local call_own, wait, running = abi.waiting.call_own, abi.waiting.wait, abi.waiting.current
+local list_of_responses = abi.waiting.list
 
 local M = {}
 
@@ -155,7 +156,8 @@ end
 
 -- Waits for calls first .. first+n-1, and returns their responses.
 local function gather(first, n, mode, needed, timeout)
-    return wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
+    wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
+    return list_of_responses()
 end
 
 --- Sends a request through several routes at once.

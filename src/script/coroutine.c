@@ -41,30 +41,11 @@ static void push_response(lua_State *L, const struct async *a, uint32_t number)
     handle_push(L, a->calls[number].handle);
 }
 
-/* [] -> [list], false for calls without a result: it may have waited for the first few only, or a time */
-static int push_list(lua_State *L, const struct async *a)
+/* How many values on top of its thread mg.call or another returns. A single response was pushed before the yield already, see
+ * `yield`. A list costs memory, and to take memory may raise an error: Lua asks for it (`list`). */
+static int values_for(const struct async *a)
 {
-    lua_createtable(L, (int)a->until.n, 0); /* [list] */
-    for (uint32_t i = 0; i < a->until.n; i++) {
-        uint32_t number = a->until.first + i;
-        if (a->calls[number].result.kind)
-            push_response(L, a, number);
-        else
-            lua_pushboolean(L, false);  /* [list, response or false] */
-        lua_rawseti(L, -2, (int)i + 1); /* [list] */
-    }
-    return 1;
-}
-
-/* Pushes what mg.call or another returns, and returns how many values that are. A single response was pushed before the
- * yield already, see `yield`. */
-static int push_what_came(lua_State *L, const struct async *a)
-{
-    switch (a->until.gives) {
-    case MG_GIVES_ONE: return 1;
-    case MG_GIVES_LIST: return push_list(L, a);
-    default: return 0;
-    }
+    return a->until.gives == MG_GIVES_ONE ? 1 : 0;
 }
 
 /* --- ends -------------------------------------------------------------------------------------- */
@@ -92,6 +73,15 @@ static void fail(struct script *s, struct async *a, const char *why)
 {
     coroutine_drop(s, take_off(a));
     async_fail(a, why, strlen(why));
+}
+
+/* There is no thread for it. [..., raised] -> [...] */
+static void fail_without_thread(struct script *s, struct async *a)
+{
+    bool is_text = lua_type(s->L, -1) == LUA_TSTRING; /* to make a text of it would take memory */
+    const char *why = is_text ? lua_tostring(s->L, -1) : "an error value that is not a string";
+    async_fail(a, why, strlen(why));
+    lua_settop(s->L, STACK_TOP); /* [...] */
 }
 
 /* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. */
@@ -181,6 +171,10 @@ void coroutine_begin(struct script *s, uint32_t slot)
     if (!a) return; /* refused already */
     s->batch.answers[slot].route = ANSWER_TAKEN;
     a->coroutine = coroutine_take(s);
+    if (!a->coroutine) {
+        fail_without_thread(s, a);
+        return;
+    }
     lua_State *L = a->coroutine->L;
     assert(lua_gettop(L) == THREAD_FUNCTIONS);
     lua_rawgeti(L, THREAD_FUNCTIONS, (int)function); /* [functions, function] */
@@ -204,7 +198,7 @@ void coroutines_go_on(struct script *s)
                  "the script has resumed this function's coroutine: only moongate may do that");
         else {
             handle_turn_on(s, a);
-            go(s, a, push_what_came(a->coroutine->L, a));
+            go(s, a, values_for(a));
         }
     }
 }
@@ -272,6 +266,23 @@ static int wait_for(lua_State *L)
     return yield(L, a, &wait, lua_tonumber(L, 5));
 }
 
+/* list(): the responses of the calls that the function has waited for last, in their order; false for calls without a result: it
+ * may have waited for the first few only, or a time. [] -> [list] */
+static int list(lua_State *L)
+{
+    const struct async *a = running(L);
+    lua_createtable(L, a ? (int)a->until.n : 0, 0); /* [list] */
+    for (uint32_t i = 0; a && i < a->until.n; i++) {
+        uint32_t number = a->until.first + i;
+        if (a->calls[number].result.kind)
+            push_response(L, a, number);
+        else
+            lua_pushboolean(L, false);  /* [list, response or false] */
+        lua_rawseti(L, -2, (int)i + 1); /* [list] */
+    }
+    return 1;
+}
+
 /* fill_begin(place), fill_is_doubtful(): async_fill_begin and async_fill_is_doubtful for the function that runs. */
 static int fill_begin(lua_State *L)
 {
@@ -329,6 +340,7 @@ void coroutines_push(struct script *s)
     static const luaL_Reg functions[] = {{"open", open},
                                          {"call_own", call_own},
                                          {"wait", wait_for},
+                                         {"list", list},
                                          {"current", current},
                                          {"owner", owner},
                                          {"fill_begin", fill_begin},
