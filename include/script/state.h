@@ -11,6 +11,7 @@
 #include "script/async.h"
 #include "script/handle.h"
 #include "script/script.h"
+#include "script/script_memory.h"
 #include "script/script_time.h"
 
 struct script_timer {
@@ -62,6 +63,7 @@ struct script {
     uint32_t pools_n;
     struct mg_batch batch;
     struct script_time time;
+    struct script_memory memory;
     struct path *path_taken;                /* of the request that is traced, else NULL */
     struct log_limit log;                   /* of its errors */
     char path[256];                         /* as log lines show it */
@@ -76,10 +78,6 @@ struct script {
     double options[SCRIPT_OPTIONS];
     char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
-
-/* The lua_Alloc of scripts. NULL for large blocks only, which Lua makes an error of. Without memory for small ones the
- * process ends, as everywhere. */
-void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 
 /* Makes the C stack as large as depth.c wants, if it may, and notes where it begins. Then Lua's module moongate.depth: a
  * function that returns true when the stack is too full. */

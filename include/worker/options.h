@@ -71,6 +71,8 @@
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
+    X(script_memory, SIZE, 0, "script-memory", "BYTES", "256m",                                    \
+      "memory that a script may take in each worker (0..64g; 0: no limit)")                        \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -89,7 +91,8 @@
     X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
-    X(script_timeout)
+    X(script_timeout)                                                                              \
+    X(script_memory)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -119,6 +122,7 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
+    uint64_t script_memory; /* of each script in each worker; 0: no limit */
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */

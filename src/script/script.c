@@ -120,7 +120,7 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
         lua_pushnil(L);                           /* [..., load, nil] */
         lua_pushnil(L);                           /* [..., load, nil, nil] */
     }                                             /* [..., load, path, text] */
-    if (lua_pcall(L, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
+    if (script_memory_call(s, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
     s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
     if (lua_isstring(L, -1))
         snprintf(s->root_place, sizeof s->root_place, "%s", lua_tostring(L, -1));
@@ -158,18 +158,20 @@ struct script *script_load(const struct script_host *host, const char *path, con
         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
-    s->L = lua_newstate(memory_allocate, NULL);
+    script_memory_init(s);
+    s->L = lua_newstate(memory_allocate, &s->memory.of);
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
         s->is_loaded = true; /* from now on no pool and no route can be made */
+        script_memory_end(s);
         assert(script_sane(s));
         return s;
     }
     /* I8: what was made until then goes with it; the script in use is not touched. */
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s",
-             message ? message : "an error value that is not a string");
+             message ? script_memory_explain(s, message) : "an error value that is not a string");
     script_destroy(s);
     return NULL;
 }
@@ -182,12 +184,14 @@ void script_destroy(struct script *s)
     timers_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
+    s->L = NULL;
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     free(s->pools);
     free(s->text);
+    script_memory_release(s);
     free(s);
 }
 
@@ -215,11 +219,11 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
     lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
-    if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
+    if (script_memory_call(s, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     const char *why = lua_tostring(L, -1);                /* [..., message] */
     uint32_t at = s->batch.at;
     while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
-    fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    fail_slot(s, &s->batch.answers[at], script_memory_explain(s, why));
     lua_settop(L, STACK_TOP); /* [...] */
     handle_turn_ends(s);      /* run does that itself, but for errors */
     return at + 1;
@@ -327,6 +331,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
     script_time_end(s);
+    script_memory_end(s);
     s->host.turn->in = NULL;
     assert(script_sane(s) && !s->routes.ready);
 }
@@ -361,12 +366,12 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     handle_of_slot(s, at);
     lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
     lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
-    if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
-        const char *why = lua_tostring(L, -1);
-        fail_trace(a, path, why ? why : "out of memory");
+    if (script_memory_call(s, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
+        fail_trace(a, path, script_memory_explain(s, lua_tostring(L, -1)));
         lua_settop(L, STACK_TOP); /* [...] */
     }
     handle_turn_ends(s);
+    script_memory_end(s);
     s->path_taken = NULL;
     s->host.turn->in = NULL;
     s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
