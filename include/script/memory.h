@@ -27,6 +27,7 @@ struct memory_region;
 /* Invariant: `used` is the sum of all blocks, by the sizes that they really take, and of what C holds. */
 struct memory {
     size_t used;
+    size_t held;     /* of them, by C */
     size_t limit;    /* --script-memory; 0: none */
     size_t mark;     /* `used` above it: is_asked */
     size_t most;     /* `used` above it ends the process: four times the limit and MEMORY_SPARE */

@@ -18,11 +18,13 @@ struct script;
 struct script_memory {
     struct memory of;
     size_t seen;        /* `used` at the last look */
+    size_t lives;       /* `used` after the last collection of all garbage */
     size_t shown;       /* of the worker's gauge */
     uint64_t refused;   /* blocks that are counted in the worker's row */
     bool is_collecting; /* Lua's collector runs for us: what it calls does not look */
-    bool must_collect;  /* when the turn ends */
-    bool is_full;       /* what it keeps is above the limit: the worker is told */
+    bool must_collect;  /* when the turn ends, all garbage */
+    bool has_failed;    /* and what the turn had is garbage: it ended with an error of a limit */
+    bool is_full;       /* what it keeps is above the limit: host.on_full was called */
     char text[64];      /* of the error */
 };
 

@@ -39,6 +39,9 @@ bool mg_is_loading(struct script *s);
 /* True with --unsafe-lua: scripts have all of Lua. */
 bool mg_is_unsafe(struct script *s);
 
+/* --max-value, in bytes. */
+double mg_max_value(struct script *s);
+
 /* A metric with that name: the one that exists already, or a new one. The caller has checked the name (short_name in
  * options.lua) and that bounds grow. NULL or -1: there are too many, or it is of another kind. */
 struct metric_counter *mg_counter(struct script *s, const char *name);

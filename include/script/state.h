@@ -31,6 +31,9 @@ struct script_timers {
     bool is_running;                           /* the script is in use, and there is a loop */
 };
 
+/* What a pool, a server of a pool and a policy count for as memory of the script: more than each of them takes. */
+enum { POOL_BYTES = 2048, SERVER_BYTES = 8192, ROUTE_BYTES = 512 };
+
 enum {
 #define X(name, text, verbosity, priority) +1
     SCRIPT_LEVELS = LOG_LEVELS(X)
@@ -58,6 +61,7 @@ struct script {
     struct generation routes;
     struct asyncs asyncs;
     struct coroutines coroutines;
+    uint32_t spawned; /* requests of mg.spawn that have not ended */
     uint64_t handle; /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;

@@ -275,12 +275,14 @@ static bool refuses(struct memory *m, const void *block, size_t to)
 
 void memory_hold(struct memory *m, size_t bytes)
 {
+    m->held += bytes;
     count(m, bytes);
 }
 
 void memory_give(struct memory *m, size_t bytes)
 {
-    assert(m->used >= bytes);
+    assert(m->held >= bytes && m->used >= bytes);
+    m->held -= bytes;
     m->used -= bytes;
 }
 

@@ -4,8 +4,7 @@
  * Lua's collector goes by what is there: beside much that a script keeps it lets much garbage lie. So above a mark below the limit
  * all is collected at the end of a turn. A script that keeps less than a quarter of its limit never comes there.
  *
- * What a script keeps from turn to turn may be above the limit, too. No error frees that: the worker is told, and has itself
- * replaced. Before that LuaJIT's traces are dropped, as they hold functions that ended, and all that those had. */
+ * What a script keeps from turn to turn may be above the limit, too. No error frees that: the worker has itself replaced. */
 #include "script/script_memory.h"
 
 #include <luajit.h>
@@ -32,6 +31,7 @@ static bool collect(struct script *s, lua_State *L)
     s->memory.is_collecting = true;
     int status = lua_cpcall(L, collect_all, NULL);
     s->memory.is_collecting = false;
+    s->memory.lives = s->memory.of.used;
     return status == 0;
 }
 
@@ -41,13 +41,15 @@ static bool is_over(const struct memory *m)
     return m->limit && m->used > m->limit - m->limit / 16;
 }
 
-/* After a collection: where to look next. */
+/* After a collection: where to look next. When memory is short, whatever takes more is to look. */
 static void set_mark(struct memory *m)
 {
     size_t half = m->limit / 2, most = m->limit - m->limit / 8;
     if (!m->limit) return;
-    if (m->used > most)
-        m->mark = m->used + m->limit / 16;
+    if (is_over(m))
+        m->mark = m->used;
+    else if (m->used > most)
+        m->mark = m->limit;
     else if (m->used > most / 3)
         m->mark = most;
     else
@@ -80,6 +82,14 @@ static void ask(struct memory *m)
     if (!s->host.jit && s->L) lua_sethook(s->L, on_instruction, LUA_MASKCOUNT, 1);
 }
 
+/* The last collection left too little, and not much was taken since. */
+static bool may_wait(const struct script_memory *memory)
+{
+    const struct memory *m = &memory->of;
+    size_t sixteenth = m->limit / 16;
+    return memory->lives > m->limit - sixteenth && m->used < memory->lives + sixteenth;
+}
+
 /* --- in a turn --------------------------------------------------------------------------------- */
 
 bool script_memory_is_short(struct script *s, lua_State *L)
@@ -93,11 +103,11 @@ bool script_memory_is_short(struct script *s, lua_State *L)
         m->mark = m->limit;
         return false;
     }
-    bool good = collect(s, L);
+    bool good = may_wait(memory) || collect(s, L);
     bool is_short = is_over(m);
     set_mark(m);
     if (is_short) {
-        memory->must_collect = true;
+        memory->must_collect = memory->has_failed = true;
         s->host.row->script_memory_errors++;
     }
     if (!good) lua_error(L);
@@ -106,18 +116,34 @@ bool script_memory_is_short(struct script *s, lua_State *L)
 
 void script_memory_interrupted(struct script *s)
 {
-    if (s->memory.of.used > s->memory.of.limit / 4) s->memory.must_collect = true;
+    struct script_memory *memory = &s->memory;
+    if (memory->of.used > memory->of.limit / 4) memory->must_collect = memory->has_failed = true;
 }
 
 /* --- after a turn ------------------------------------------------------------------------------ */
+
+/* What C holds and what functions that wait have goes by itself, or with their errors. */
+static bool keeps_too_much(const struct script *s)
+{
+    const struct memory *m = &s->memory.of;
+    size_t kept = m->used - m->held;
+    if (!is_over(m) || kept <= m->limit / 2) return false;
+    return s->asyncs.used == 0 || kept > m->limit * 2;
+}
 
 static void tell_full(struct script *s)
 {
     if (s->memory.is_full) return;
     s->memory.is_full = true;
     log_error("script %s: %s: it keeps %zu MiB between its requests", s->path, s->memory.text,
-              s->memory.of.used >> 20);
+              (s->memory.of.used - s->memory.of.held) >> 20);
     if (s->host.on_full) s->host.on_full(s->host.about, s);
+}
+
+/* What LuaJIT has compiled holds functions that have ended, and with them all that those had. */
+static void drop_traces(struct script *s)
+{
+    luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
 }
 
 /* Each collection also halves the buffer in which Lua makes strings. */
@@ -129,22 +155,19 @@ static void collect_well(struct script *s)
         before = s->memory.of.used;
         collect(s, s->L);
         lua_settop(s->L, top);
-    } while (before > s->memory.of.used + MEMORY_HUGE);
+    } while (before > s->memory.of.used + MEMORY_LARGE);
 }
 
 static void clean_up(struct script *s)
 {
     struct script_memory *memory = &s->memory;
     struct memory *m = &memory->of;
+    if (memory->has_failed || m->used > m->limit) drop_traces(s);
     collect_well(s);
-    if (is_over(m)) {
-        luaJIT_setmode(s->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
-        collect_well(s);
-    }
-    memory->must_collect = m->is_asked = false;
+    memory->must_collect = memory->has_failed = m->is_asked = false;
     set_mark(m);
     memory_trim(m);
-    if (is_over(m))
+    if (keeps_too_much(s))
         tell_full(s);
     else
         memory->is_full = false;
@@ -160,6 +183,7 @@ void script_memory_end(struct script *s)
         memory->refused = m->refused;
         script_memory_interrupted(s);
     }
+    if (m->is_asked && !memory->has_failed && may_wait(memory)) m->is_asked = false;
     if (m->is_asked || memory->must_collect) clean_up(s);
     row->script_memory += m->used - memory->shown;
     memory->shown = m->used;
