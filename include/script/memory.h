@@ -27,14 +27,14 @@ struct memory_region;
 /* Invariant: `used` is the sum of all blocks, by the sizes that they really take, and of what C holds. */
 struct memory {
     size_t used;
-    size_t held;     /* of them, by C */
-    size_t limit;    /* --script-memory; 0: none */
-    size_t mark;     /* `used` above it: is_asked */
-    size_t most;     /* `used` above it ends the process: four times the limit and MEMORY_SPARE */
+    size_t held;  /* of them, by C */
+    size_t limit; /* --script-memory; 0: none */
+    size_t mark;  /* `used` above it: is_asked */
+    size_t most;  /* `used` above it ends the process: four times the limit and MEMORY_SPARE */
     void (*ask)(struct memory *m); /* called with is_asked, in the middle of an allocation */
-    bool is_asked;   /* the script is to look: memory is short, or will be */
-    bool may_refuse; /* a protected call of Lua runs: huge blocks above the limit are refused */
-    uint64_t refused;                             /* blocks */
+    bool is_asked;                 /* the script is to look: memory is short, or will be */
+    bool may_refuse;  /* a protected call of Lua runs: huge blocks above the limit are refused */
+    uint64_t refused; /* blocks, and what C would not hold */
     struct memory_chunk *partial[MEMORY_CLASSES]; /* lists of chunks with room */
     struct memory_region *regions; /* a list; those with a free chunk come before those without */
     struct memory_region *last;

@@ -20,7 +20,7 @@ struct script_memory {
     size_t seen;        /* `used` at the last look */
     size_t lives;       /* `used` after the last collection of all garbage */
     size_t shown;       /* of the worker's gauge */
-    uint64_t refused;   /* blocks that are counted in the worker's row */
+    uint64_t refused;   /* of.refused as it was counted in the worker's row */
     bool is_collecting; /* Lua's collector runs for us: what it calls does not look */
     bool must_collect;  /* when the turn ends, all garbage */
     bool has_failed;    /* and what the turn had is garbage: it ended with an error of a limit */
@@ -38,6 +38,10 @@ bool script_memory_is_short(struct script *s, lua_State *L);
 
 /* A turn ends with an error because it took too much: it may leave much garbage. */
 void script_memory_interrupted(struct script *s);
+
+/* After loading: false when what the script keeps leaves less than a sixteenth of its memory. [...] -> [...], or [..., message]
+ * and false */
+bool script_memory_has_room(struct script *s);
 
 /* After the script has run. What is slow is done here rather than in a request. The stack stays as it is. */
 void script_memory_end(struct script *s);

@@ -62,7 +62,7 @@ struct script {
     struct asyncs asyncs;
     struct coroutines coroutines;
     uint32_t spawned; /* requests of mg.spawn that have not ended */
-    uint64_t handle; /* the number of the last one that was given out: see handle.h */
+    uint64_t handle;  /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;

@@ -121,7 +121,7 @@ struct options {
     double discover_wait;
     uint64_t shared_memory;
     bool single_process;
-    double script_timeout; /* seconds of processor time; 0: no limit */
+    double script_timeout;  /* seconds of processor time; 0: no limit */
     uint64_t script_memory; /* of each script in each worker; 0: no limit */
     bool no_jit;
     bool unsafe_lua;

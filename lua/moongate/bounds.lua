@@ -1,6 +1,6 @@
 --- bounds: how long a text that is matched with a pattern may be, in scripts without --unsafe-lua.
--- Patterns are matched in C, where nothing interrupts them: one that goes through its text once takes up to a second for
--- these bounds.
+-- Patterns are matched in C, where nothing interrupts them. One that goes through its text once takes less than a second
+-- within these bounds; one that goes back and forth can still take for ever, and costs its worker.
 local M = {}
 
 local abi = require "moongate.abi"
@@ -10,7 +10,7 @@ local max = math.max
 local find, match, gmatch = string.find, string.match, string.gmatch
 
 -- Bytes of a text, unless --max-value is more, and of a pattern.
-local TEXT, PATTERN = 2 ^ 20, 4096
+local TEXT, PATTERN = 2 ^ 20, 1024
 
 local SPECIAL = "[%^%$%*%+%?%.%(%)%[%%%-]"
 

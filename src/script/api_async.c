@@ -86,6 +86,7 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     if (!wrong) wrong = check(s, r);
     if (!wrong) wrong = check_route(s, route);
     if (!wrong && memory_lacks(&s->memory.of, copy_size(r))) wrong = MG_CALL_NO_MEMORY;
+    s->memory.of.refused += wrong == MG_CALL_NO_MEMORY;
     if (wrong) return wrong;
     const struct request *own = &a->flow->kept->r;
     uint32_t number = async_add_call(a, r);
@@ -146,6 +147,7 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
     int32_t wrong = check(s, r);
     if (!wrong) wrong = check_route(s, route);
     if (!wrong) wrong = check_spawn(s, r);
+    s->memory.of.refused += wrong == MG_CALL_NO_MEMORY;
     if (wrong) return wrong;
     /* Its depth goes on from there: a function that spawns a request to itself reaches the bound, and ends. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;

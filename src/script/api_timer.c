@@ -40,10 +40,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     s->timers.fires = timer;
     s->host.turn->in = s;
     script_time_begin(s);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
-    lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);                /* [..., fire] */
+    lua_pushinteger(L, timer->number);                                /* [..., fire, number] */
     if (script_memory_call(s, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
-    lua_settop(L, STACK_TOP);                                /* [...] */
+    lua_settop(L, STACK_TOP);                                         /* [...] */
     script_time_end(s);
     script_memory_end(s);
     s->host.turn->in = NULL;

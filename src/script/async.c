@@ -158,6 +158,7 @@ struct async *async_create(struct script *s, uint32_t slot)
     static const char TOO_MANY[] = "too many functions wait";
     size_t bytes = sizeof(struct flow) + sizeof(struct async) + kept_size(r);
     if (s->asyncs.used >= ASYNC_MOST || memory_lacks(&s->memory.of, bytes)) {
+        s->memory.of.refused += s->asyncs.used < ASYNC_MOST;
         mg_refuse(s, slot, TOO_MANY, sizeof TOO_MANY - 1);
         return NULL;
     }

@@ -102,9 +102,9 @@ static void fail_with_traceback(struct script *s, struct async *a)
         lua_pushstring(co, script_memory_explain(s, lua_tostring(co, -1)));
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure); /* [..., explain] */
     lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);             /* [..., explain, thread] */
-    lua_xmove(co, L, 1);                                              /* [..., explain, thread, raised] */
-    fail(s, a, call_lua(s, 2));       /* [..., text] */
-    lua_settop(L, STACK_TOP);         /* [...] */
+    lua_xmove(co, L, 1);        /* [..., explain, thread, raised] */
+    fail(s, a, call_lua(s, 2)); /* [..., text] */
+    lua_settop(L, STACK_TOP);   /* [...] */
 }
 
 /* `finish` of async.lua looks at what the function returned (THREAD_FREE on its thread's stack), follows functions, and

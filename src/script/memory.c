@@ -57,7 +57,8 @@ static void *from_system(void)
     void *p = mmap(NULL, 2 * REGION, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
-        log_error("memory: exhausted: a script needs more; give this host more or lower the limits");
+        log_error(
+            "memory: exhausted: a script needs more; give this host more or lower the limits");
         abort();
     }
     return p;
@@ -229,8 +230,9 @@ static void *take_large(size_t size)
 {
     void *p = malloc(size);
     if (!p) {
-        log_error("memory: exhausted: a script wants %zu bytes; give this host more or lower the limits",
-                  size);
+        log_error(
+            "memory: exhausted: a script wants %zu bytes; give this host more or lower the limits",
+            size);
         abort();
     }
     return p;

@@ -117,9 +117,9 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
         lua_pushstring(L, path);       /* [..., load, path] */
         lua_pushlstring(L, text, len); /* [..., load, path, text] */
     } else {
-        lua_pushnil(L);                           /* [..., load, nil] */
-        lua_pushnil(L);                           /* [..., load, nil, nil] */
-    }                                             /* [..., load, path, text] */
+        lua_pushnil(L);                                    /* [..., load, nil] */
+        lua_pushnil(L);                                    /* [..., load, nil, nil] */
+    }                                                      /* [..., load, path, text] */
     if (script_memory_call(s, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
     s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
     if (lua_isstring(L, -1))
@@ -162,7 +162,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
     s->L = lua_newstate(memory_allocate, &s->memory.of);
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
-    if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+    if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s)) {
         s->is_loaded = true; /* from now on no pool and no route can be made */
         script_memory_end(s);
         assert(script_sane(s));
@@ -216,11 +216,11 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     assert(script_sane(s));
     s->batch.at = first;
     script_time_begin(s);
-    lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
-    lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
-    lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
+    lua_pushvalue(L, STACK_RUN);                                   /* [..., run] */
+    lua_pushinteger(L, (lua_Integer)first);                        /* [..., run, first] */
+    lua_pushinteger(L, (lua_Integer)n - 1);                        /* [..., run, first, last] */
     if (script_memory_call(s, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
-    const char *why = lua_tostring(L, -1);                /* [..., message] */
+    const char *why = lua_tostring(L, -1);                         /* [..., message] */
     uint32_t at = s->batch.at;
     while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
     fail_slot(s, &s->batch.answers[at], script_memory_explain(s, why));
@@ -364,8 +364,8 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     s->host.turn->in = s;
     script_time_begin(s);
     handle_of_slot(s, at);
-    lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
-    lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
+    lua_pushvalue(L, STACK_TRACE);                    /* [..., trace] */
+    lua_pushinteger(L, (lua_Integer)at);              /* [..., trace, at] */
     if (script_memory_call(s, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
         fail_trace(a, path, script_memory_explain(s, lua_tostring(L, -1)));
         lua_settop(L, STACK_TOP); /* [...] */

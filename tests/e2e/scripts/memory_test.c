@@ -26,9 +26,9 @@ static const struct {
     {"doubled", "local s = 'x' while true do s = s .. s end"},
     {"rep", "return ('x'):rep(1e9)"},
     {"rep_of_long", "local s = ('x'):rep(1e6) return s:rep(1e3)"},
-    {"concat",
-     "local t = {} for i = 1, 2e4 do t[i] = ('y'):rep(100) end local u = {} while true do u[#u + 1] "
-     "= table.concat(t) .. #u end"},
+    {"concat", "local t = {} for i = 1, 2e4 do t[i] = ('y'):rep(100) end local u = {} while true "
+               "do u[#u + 1] "
+               "= table.concat(t) .. #u end"},
     {"format", "local s = 'x' while true do s = ('%s%s'):format(s, s) end"},
     {"gsub", "return (('x'):rep(1e5):gsub('x', ('y'):rep(1e4)))"},
     {"gsub_function", "local s = ('y'):rep(1e4) return (('x'):rep(1e5):gsub('x', function() return "
@@ -37,15 +37,18 @@ static const struct {
      "local f = function() end while true do local g = f f = function() return g end end"},
     {"coroutines", "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end"},
     {"stacks",
-     "local t = {} local function deep(n) if n == 0 then coroutine.yield() end return deep(n - 1) + "
+     "local t = {} local function deep(n) if n == 0 then coroutine.yield() end return deep(n - 1) "
+     "+ "
      "1 end while true do local c = coroutine.create(deep) coroutine.resume(c, 1000) t[#t + 1] = c "
      "end"},
-    {"recursion", "local t = {} local function f(n) t[#t + 1] = { n } return f(n + 1) + 1 end while "
-                  "true do pcall(f, 1) end"},
+    {"recursion",
+     "local t = {} local function f(n) t[#t + 1] = { n } return f(n + 1) + 1 end while "
+     "true do pcall(f, 1) end"},
     {"tail", "local function f(t) return f({ t }) end f()"},
     {"pcall", "while true do pcall(function() local t = {} while true do t = { t } end end) end"},
-    {"pcall_rep", "local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(9e5) .. #t end) "
-                  "end"},
+    {"pcall_rep",
+     "local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(9e5) .. #t end) "
+     "end"},
     {"xpcall", "while true do xpcall(function() local t = {} while true do t = { t } end end, "
                "function(e) local t = {} while true do t = { t } end end) end"},
     {"index", "local t, kept = setmetatable({}, { __index = function(_, k) return { k } end }), {} "
@@ -53,12 +56,14 @@ static const struct {
     {"index_inside",
      "return setmetatable({}, { __index = function() local t = {} while true do t = { t } end end "
      "}).x"},
-    {"tostring", "return tostring(setmetatable({}, { __tostring = function() local t = {} while true "
-                 "do t = { t } end end }))"},
+    {"tostring",
+     "return tostring(setmetatable({}, { __tostring = function() local t = {} while true "
+     "do t = { t } end end }))"},
     {"sort", "table.sort({ 3, 2, 1 }, function() local t = {} while true do t = { t } end end)"},
     {"load", "load 'local t = {} while true do t = { t } end' ()"},
-    {"suddenly", "local t = {} for i = 1, 1e18 do if i > 3e5 then t[#t + 1] = ('x'):rep(9e5) .. i end "
-                 "end"},
+    {"suddenly",
+     "local t = {} for i = 1, 1e18 do if i > 3e5 then t[#t + 1] = ('x'):rep(9e5) .. i end "
+     "end"},
 };
 
 static const char *all_bodies(void)
@@ -160,32 +165,31 @@ static void the_log_names_the_limit_and_the_line(void **state)
     struct client *c = client_connects(m);
     client_sends(c, "get tables\r\n");
     client_sees(c, "SERVER_ERROR script error\r\n");
-    moongate_sees_log(m, textf("%s:5: not enough memory (--script-memory 10m)",
-                               moongate_script_path(m)));
+    moongate_sees_log(
+        m, textf("%s:5: not enough memory (--script-memory 10m)", moongate_script_path(m)));
     client_sends(c, "get one_huge_block\r\n");
     client_sees(c, "SERVER_ERROR script error\r\n");
-    moongate_sees_log(m, textf("script %s: not enough memory (--script-memory 10m)",
-                               moongate_script_path(m)));
+    moongate_sees_log(
+        m, textf("script %s: not enough memory (--script-memory 10m)", moongate_script_path(m)));
 }
 
 /* One after the other, and at once: each keeps what it took while the others run. */
 static void a_hundred_eaters_give_everything_back(void **state)
 {
-    struct moongate *m =
-        moongate_start(MG "local waits = mg.async(function(req)\n"
-                          "  local t = {}\n"
-                          "  while true do\n"
-                          "    for _ = 1, 1000 do t = { t } end\n"
-                          "    mg.sleep(0.001)\n"
-                          "  end\n"
-                          "end)\n"
-                          "return function(req)\n"
-                          "  local t = {}\n"
-                          "  if req.key == 'wait' then return waits end\n"
-                          "  while req.key == 'route' do t = { t } end\n"
-                          "  return mg.reply.miss()\n"
-                          "end\n",
-                       "--script-memory", "64m", "--script-timeout", "0", NULL);
+    struct moongate *m = moongate_start(MG "local waits = mg.async(function(req)\n"
+                                           "  local t = {}\n"
+                                           "  while true do\n"
+                                           "    for _ = 1, 1000 do t = { t } end\n"
+                                           "    mg.sleep(0.001)\n"
+                                           "  end\n"
+                                           "end)\n"
+                                           "return function(req)\n"
+                                           "  local t = {}\n"
+                                           "  if req.key == 'wait' then return waits end\n"
+                                           "  while req.key == 'route' do t = { t } end\n"
+                                           "  return mg.reply.miss()\n"
+                                           "end\n",
+                                        "--script-memory", "64m", "--script-timeout", "0", NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
     size_t before = resident(worker);
@@ -249,12 +253,12 @@ static void a_worker_whose_script_keeps_too_much_is_replaced(void **state)
 /* A full old script does not keep a new one out, whose limit is its own. */
 static void a_full_script_is_reloaded(void **state)
 {
-    struct moongate *m = moongate_start(MG "local kept = {}\n"
-                                           "return function(req)\n"
-                                           "  while true do kept[#kept + 1] = {} end\n"
-                                           "end\n",
-                                        "--script-memory", "16m", "--script-timeout", "0",
-                                        "--single-process", NULL);
+    struct moongate *m =
+        moongate_start(MG "local kept = {}\n"
+                          "return function(req)\n"
+                          "  while true do kept[#kept + 1] = {} end\n"
+                          "end\n",
+                       "--script-memory", "16m", "--script-timeout", "0", "--single-process", NULL);
     struct client *c = client_connects(m);
     client_sends(c, "get a\r\n");
     client_sees(c, "SERVER_ERROR script error\r\n");
@@ -276,10 +280,13 @@ static void a_script_that_takes_too_much_does_not_load(void **state)
         {"local s = ('x'):rep(1e9)", "not enough memory (--script-memory 16m)"},
         {"for _ = 1, 1e6 do mg.pool { '127.0.0.1:1' } end",
          ":2: not enough memory (--script-memory 16m)"},
+        {"local kept = {} for i = 1, 155 do kept[i] = ('x'):rep(1e5) .. i end\n"
+         "do return function() return kept[1] and mg.reply.miss() end end",
+         "not enough memory (--script-memory 16m): it keeps 15"},
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        const char *file = moongate_script_file(
-            textf(MG "%s\nreturn mg.pool { '127.0.0.1:1' }\n", bodies[i][0]));
+        const char *file =
+            moongate_script_file(textf(MG "%s\nreturn mg.pool { '127.0.0.1:1' }\n", bodies[i][0]));
         struct run run = moongate_runs("-t", "--script-memory", "16m", file, NULL);
         assert_int_equal(run.code, 1);
         has(run.err, bodies[i][1]);
@@ -291,23 +298,23 @@ static void a_script_that_takes_too_much_does_not_load(void **state)
 static void requests_that_wait_count(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(textf(MG "local pool = mg.pool { '%s', timeout = 3600 }\n"
-                                "local value = ('v'):rep(1e5)\n"
-                                "local waits = mg.async(function(req)\n"
-                                "  local list = {}\n"
-                                "  for i = 1, 1000 do list[i] = mg.request.set('k' .. i, value) end\n"
-                                "  mg.call_each(pool, list)\n"
-                                "end)\n"
-                                "return function(req)\n"
-                                "  if req.key == 'wait' then return waits end\n"
-                                "  while req.key == 'spawn' do\n"
-                                "    mg.spawn(pool, mg.request.set('k', value))\n"
-                                "  end\n"
-                                "  return mg.reply.miss()\n"
-                                "end\n",
-                             backend_address(b)),
-                       "--script-memory", "16m", "--script-timeout", "0", NULL);
+    struct moongate *m = moongate_start(
+        textf(MG "local pool = mg.pool { '%s', timeout = 3600 }\n"
+                 "local value = ('v'):rep(1e5)\n"
+                 "local waits = mg.async(function(req)\n"
+                 "  local list = {}\n"
+                 "  for i = 1, 1000 do list[i] = mg.request.set('k' .. i, value) end\n"
+                 "  mg.call_each(pool, list)\n"
+                 "end)\n"
+                 "return function(req)\n"
+                 "  if req.key == 'wait' then return waits end\n"
+                 "  while req.key == 'spawn' do\n"
+                 "    mg.spawn(pool, mg.request.set('k', value))\n"
+                 "  end\n"
+                 "  return mg.reply.miss()\n"
+                 "end\n",
+              backend_address(b)),
+        "--script-memory", "16m", "--script-timeout", "0", NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
     client_sends(c, "get wait\r\nget spawn\r\nget good\r\n");
@@ -335,10 +342,11 @@ static void patterns_are_matched_with_texts_of_a_bound(void **state)
                "  fails(string.find, text, pattern)\n"
                "end\n"
                "assert(not text:find('x+y', 1, true) and text:find 'x' == 1)\n"
-               "assert(text:sub(2):find '^x' == 1 and select(2, text:sub(2):gsub('x', '')) == 2 ^ 20)\n"
-               "local good, why = pcall(text.find, 'x', ('x'):rep(4097))\n"
-               "assert(not good and why:find 'a pattern has at most 4096 bytes')\n"
-               "assert(('x'):find(('x'):rep(4096)) == nil and string.find(123, 2) == 2)\n"
+               "assert(text:sub(2):find '^x' == 1 and select(2, text:sub(2):gsub('x', '')) == 2 ^ "
+               "20)\n"
+               "local good, why = pcall(text.find, 'x', ('x'):rep(1025))\n"
+               "assert(not good and why:find 'a pattern has at most 1024 bytes')\n"
+               "assert(('x'):find(('x'):rep(1024)) == nil and string.find(123, 2) == 2)\n"
                "return mg.pool { '127.0.0.1:1' }\n"),
         NULL);
     if (run.code != 0) stage_fails("%s", run.err);
