@@ -123,7 +123,7 @@ static void costs_its_own_request(struct client *c, const char *key)
 
 static void plays_zoo(const char *option)
 {
-    struct moongate *m = moongate_start(zoo_script(), "--script-memory", "16m", "--script-timeout",
+    struct moongate *m = moongate_start(zoo_script(), "--script-memory", "8m", "--script-timeout",
                                         "0", option, NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
@@ -189,7 +189,7 @@ static void a_hundred_eaters_give_everything_back(void **state)
                                            "  while req.key == 'route' do t = { t } end\n"
                                            "  return mg.reply.miss()\n"
                                            "end\n",
-                                        "--script-memory", "64m", "--script-timeout", "0", NULL);
+                                        "--script-memory", "16m", "--script-timeout", "0", NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
     size_t before = resident(worker);
