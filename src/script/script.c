@@ -38,8 +38,8 @@
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
  * error fails script_load, and the script in use goes on (I8). A function that loops for ever gets an error
- * (script_time.h). One that is in a C function for ever costs its worker (I13): while Lua runs, turn.in says so to the
- * watchdog. What is not bounded yet: a script may take any memory.
+ * (script_time.h), and so does one that takes too much memory (script_memory.h). One that is in a C function for ever costs
+ * its worker (I13): while Lua runs, turn.in says so to the watchdog.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
@@ -47,7 +47,7 @@
  * threads; then the routes and the pools, which give back their backends.
  *
  * The files of this floor call downwards: script.c and describe.c, coroutine.c, the bodies of FFI functions (api_*.c),
- * async.c, then api.c, threads.c, handle.c, library.c, depth.c and memory.c, which call no other file but depth.c. tester.c
+ * async.c, then api.c, threads.c, handle.c, library.c, script_time.c, script_memory.c, memory.c and depth.c. tester.c
  * stands beside them: a Lua state for `moongate test` and `moongate repl`.
  */
 #include "script/script.h"

@@ -272,6 +272,21 @@ static void a_full_script_is_reloaded(void **state)
     assert_true(stat_number(c, "proxy", "script_memory") < 14u << 20);
 }
 
+/* Commands that run a script have the limit, too. */
+static void tools_have_the_limit_too(void **state)
+{
+    const char *file = moongate_script_file(MG "mg.options { script_memory = '8m' }\n"
+                                               "return function(req)\n"
+                                               "  local t = {}\n"
+                                               "  while true do t = { t } end\n"
+                                               "end\n");
+    struct run run = moongate_runs("explain", file, "get a", NULL);
+    has(run.out, "not enough memory (--script-memory 8m)");
+    run = shell_runs(textf("printf '= (\"x\"):rep(1e9)\n= 1 + 1\n' | $MOONGATE repl %s", file));
+    has(run.out, "not enough memory (--script-memory 8m)");
+    has(run.out, "2\n");
+}
+
 /* And what a script takes while it loads. */
 static void a_script_that_takes_too_much_does_not_load(void **state)
 {
@@ -367,6 +382,7 @@ int main(void)
         play(a_script_may_use_what_its_limit_allows),
         play(a_worker_whose_script_keeps_too_much_is_replaced),
         play(a_full_script_is_reloaded),
+        play(tools_have_the_limit_too),
         play(a_script_that_takes_too_much_does_not_load),
         play(requests_that_wait_count),
         play(patterns_are_matched_with_texts_of_a_bound),
