@@ -21,7 +21,7 @@ enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 /* Written by client_set_state alone. */
 enum client_state {
     CLIENT_OPEN,      /* reads requests and answers them */
-    CLIENT_DRAINING,  /* reads only what completes a request that it has begun */
+    CLIENT_DRAINING,  /* reads only what completes a request that it has begun, or its first one */
     CLIENT_MOVING,    /* the same; then another worker gets it */
     CLIENT_ENDING,    /* reads no more; closes once all is answered (quit, end of input) */
     CLIENT_LINGERING, /* all is answered and our side shut; input is dropped until it closes */
@@ -49,7 +49,7 @@ struct client {
     struct inbuf in;
     size_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     size_t progress;   /* bytes that it has sent since busy_at */
-    double busy_at;    /* as turn.now; see unfinished */
+    double busy_at;    /* as turn.now: when it came; then see unfinished */
     uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
     struct outq out;
     struct reply *head, *tail; /* replies not yet in out, in order */
@@ -121,7 +121,8 @@ void client_close(struct client *c, const char *reason);
 /* Answers what was received, then shuts the connection (the worker drains). */
 void client_drain(struct client *c);
 
-/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. */
+/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. To be called again for one that
+ * could not be passed on. */
 void client_move(struct client *c);
 
 /* For the set, at the end of a turn: writes, resumes what waits for room, closes what is done, and derives what to watch for. */

@@ -43,10 +43,13 @@ void offers_settle(struct slot *s, bool reported);
 /* All that the worker has not taken goes back to the queue: it is gone, or late. */
 void offers_withdraw(struct slot *s);
 
+/* Before the channel of a process is closed: the clients that it gave back go to the queue, too. */
+void offers_rescue(struct slot *s);
+
 /* I15. Gives a client, which came by that listener, to the ready worker that has the fewest, or lets it wait. Takes over fd. */
 void crew_hand(struct crew *crew, int fd, uint32_t listener);
 
-/* There may be room again for those that wait. Tells the owner when none does any more. */
+/* There may be room again for those that wait. Tells the owner when none does any more. Refuses them when no worker will come. */
 void crew_hand_waiting(struct crew *crew);
 
 bool crew_has_waiting(const struct crew *crew);

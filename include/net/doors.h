@@ -50,6 +50,10 @@ void doors_watch(struct doors *d, bool wanted);
 void doors_rest(struct doors *d);
 bool doors_are_resting(const struct doors *d);
 
+/* Accepts all clients that wait in the backlogs, whatever is wanted, since they would be reset when the listeners close. Those of a
+ * listener that was passed wait for the next process. */
+void doors_empty(struct doors *d);
+
 /* Stops all watchers and closes the reserve. Also for a forked child, which must not accept. */
 void doors_stop(struct doors *d);
 

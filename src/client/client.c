@@ -47,6 +47,9 @@
 
 enum { DRAIN_READS = 64 }; /* reads for what has arrived when the drain begins */
 
+static const double FIRST_WORD =
+    1; /* seconds that a new client has for its first request while the worker drains */
+
 /* --- state ------------------------------------------------------------------------------------- */
 
 /* A request was read in part, or whole ones wait. */
@@ -55,13 +58,19 @@ static bool has_begun(const struct client *c)
     return c->in.kept || c->swallow > 0;
 }
 
+/* It came just before the drain began, or while it does, and has sent nothing yet: its first request is on its way (I15). */
+static bool is_awaited(const struct client *c)
+{
+    return c->state == CLIENT_DRAINING && !c->is_known && c->turn->now < c->busy_at + FIRST_WORD;
+}
+
 /* Never while whole requests wait: their replies have no room, and more input would only take memory. */
 static bool wants_input(const struct client *c)
 {
     switch (c->state) {
     case CLIENT_OPEN:
         return !c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c);
-    case CLIENT_DRAINING:
+    case CLIENT_DRAINING: return !c->waiting && (has_begun(c) || is_awaited(c));
     case CLIENT_MOVING: return !c->waiting && has_begun(c);
     case CLIENT_LINGERING: return true;
     default: return false;
@@ -101,6 +110,7 @@ struct client *client_create(struct clients *set, int fd)
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;
+    c->busy_at = t->now;
     c->prev = &set->all;
     if (c->next) c->next->prev = &c->next;
     set->all = c;
@@ -224,7 +234,7 @@ static void finished(struct client *c)
     assert(!c->head && outq_is_empty(&c->out));
     if (c->state == CLIENT_ENDING) {
         client_close(c, c->reason);
-    } else if (c->state == CLIENT_DRAINING && !has_begun(c)) {
+    } else if (c->state == CLIENT_DRAINING && !has_begun(c) && !is_awaited(c)) {
         client_set_state(c, CLIENT_LINGERING, c->reason);
         if (shutdown(c->fd, SHUT_WR) < 0) client_close(c, c->reason);
     } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
@@ -302,7 +312,7 @@ void client_drain(struct client *c)
 void client_move(struct client *c)
 {
     assert(client_sane(c));
-    if (c->state != CLIENT_OPEN) return;
+    if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_MOVING, "moved to another worker");
     client_mark_dirty(c);
 }

@@ -11,14 +11,14 @@
  * 3. A reload is all workers or none (I8): check, load everywhere, then switch everywhere (reload.h). Until all have loaded, none
  *    uses the new script; from then on none goes back.
  *
- * 4. A worker that ends is replaced, with a delay that doubles while it ends early (crew.h). A worker that is told to end by a signal
+ * 4. A worker that ends is replaced, with a delay that doubles while it ends early (slot.h). A worker that is told to end by a signal
  *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
  *
  * 5. The end is bounded. SIGTERM drains: nobody comes in, workers answer what is in flight and exit; after the limit they are killed. A
  *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
- * and a state. The states are three enums, each written by one function: master_state here, slot_state in crew.c, reload_state in
+ * and a state. The states are three enums, each written by one function: master_state here, slot_state in slot.c, reload_state in
  * reload.c. Whether clients are let in is derived from them in one place, master_is_open.
  *
  * What a worker reports is not trusted: scripts run there. A report that does not fit the state is ignored or logged; it never trips an
@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "master/crew.h"
+#include "master/opening.h"
 #include "master/reload.h"
 #include "master/service.h"
 #include "master/watchdog.h"
@@ -42,10 +43,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static const double GRACE = 1; /* for the others to get ready after the first worker of all is */
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
 
 enum master_state {
@@ -84,12 +83,8 @@ struct master {
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
     int exit_code;
-    bool opened; /* the first workers are ready, or as many as came in time: clients are let in */
-    bool ever_ready;        /* some worker has been ready once */
-    bool announced;         /* `ready: N workers` was logged */
-    uint32_t failed_starts; /* first workers that could not load the script */
+    struct opening opening;
     struct doors doors;
-    ev_timer grace;
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[SIGNALS];
     struct log_limit refusal_lines;
@@ -100,20 +95,12 @@ struct master {
 /* Clients are let in exactly while all of this holds. Others wait in the kernel's backlog. */
 static bool master_is_open(const struct master *m)
 {
-    return m->state == MASTER_RUNNING && m->opened && !crew_has_waiting(m->crew) &&
+    return m->state == MASTER_RUNNING && m->opening.is_open && !crew_has_waiting(m->crew) &&
            crew_count(m->crew, SLOT_READY) > 0;
-}
-
-/* Nobody is let in before a worker has been ready once. */
-static bool master_sane(const struct master *m)
-{
-    return (!m->opened || m->ever_ready) && (!m->announced || m->ever_ready) &&
-           m->failed_starts <= m->crew->n;
 }
 
 static void master_watch(struct master *m)
 {
-    assert(master_sane(m));
     doors_watch(&m->doors, master_is_open(m));
 }
 
@@ -159,17 +146,17 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
+/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on. */
 static void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
     if (m->state == MASTER_RUNNING) service_stops(&m->service);
+    if (m->state == MASTER_RUNNING && m->opening.is_open) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
     listeners_close(m->listeners, true);
-    crew_refuse_waiting(m->crew);
     doors_stop(&m->doors);
-    ev_timer_stop(m->loop, &m->grace);
+    opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
@@ -202,8 +189,7 @@ static void master_drain(struct master *m, const char *why, double seconds)
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    for (uint32_t i = 0; i < m->crew->slots_n; i++)
-        crew_order(&m->crew->slots[i], CHANNEL_DRAIN, ms);
+    crew_drain(m->crew, ms);
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }
@@ -258,59 +244,30 @@ static void master_take_wishes(struct master *m, const struct slot *s)
     watchdog_set(&m->watchdog, m->wishes.script_timeout);
 }
 
-/* Workers that load their first script: nothing is known of them yet. */
-static uint32_t master_first_starts(const struct master *m)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < m->crew->n; i++)
-        n += m->crew->slots[i].state == SLOT_STARTING && m->crew->slots[i].spawns == 1;
-    return n;
-}
-
-/* Clients that waited for a restart all connect at once, and stay connected. If they were let in as soon as the first worker is
- * ready, that worker would have all of them for good. So the master waits for the others, GRACE seconds at most. */
-static void master_open(struct master *m, bool in_time)
-{
-    if (m->opened || (in_time && master_first_starts(m) > 0)) return;
-    m->opened = true;
-    ev_timer_stop(m->loop, &m->grace);
-    service_is_ready(&m->service);
-}
-
-static void master_on_grace(struct ev_loop *loop, ev_timer *w, int events)
-{
-    struct master *m = w->data;
-    master_open(m, false);
-    master_watch(m);
-}
-
 static void master_on_ready(struct master *m, struct slot *s)
 {
-    uint32_t n = m->crew->n;
     reload_take_newcomer(&m->reload, s);
-    if (!m->ever_ready) ev_timer_start(m->loop, &m->grace);
-    m->ever_ready = true;
-    master_open(m, true);
-    if (m->announced || crew_count(m->crew, SLOT_READY) < n) return;
-    m->announced = true;
-    log_info("ready: %u worker%s", n, n == 1 ? "" : "s");
+    opening_take_ready(&m->opening);
 }
 
-/* A script that no worker can load, although the check could, ends a service that has never begun. One that has begun goes on
- * starting workers. */
 static void master_on_gone(struct master *m, const struct slot *s, int status)
 {
     reload_forget(&m->reload, s);
-    if (m->ever_ready) master_open(m, true);
-    bool script = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SCRIPT;
-    if (m->state == MASTER_RUNNING && !m->ever_ready && script && s->spawns == 1 &&
-        ++m->failed_starts == m->crew->n) {
+    if (opening_take_end(&m->opening, s, status, m->state == MASTER_RUNNING)) {
         log_error("script %s: not loaded by any worker: correct it and start again",
                   check_script_name(m->options));
         master_stop(m, EXIT_SCRIPT);
         return;
     }
     master_end_if_alone(m);
+}
+
+/* The first workers are ready, or as many as came in time. */
+static void master_on_open(void *arg)
+{
+    struct master *m = arg;
+    service_is_ready(&m->service);
+    master_watch(m);
 }
 
 static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
@@ -362,7 +319,7 @@ static void master_let_go(struct master *m)
 {
     for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
     doors_stop(&m->doors);
-    ev_timer_stop(m->loop, &m->grace);
+    opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
     watchdog_stop(&m->watchdog);
@@ -387,9 +344,8 @@ static void master_init_watchers(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
-    ev_timer_init(&m->grace, master_on_grace, GRACE, 0);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
-    m->grace.data = m->limit.data = m;
+    m->limit.data = m;
 }
 
 /* False: something could not be had; master_release frees what there is. */
@@ -410,6 +366,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
+    opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;

@@ -107,6 +107,20 @@ void offers_withdraw(struct slot *s)
     assert(o->settled == o->made);
 }
 
+/* What a process sent before it went still lies in its channel. */
+void offers_rescue(struct slot *s)
+{
+    struct channel_message message;
+    int fd;
+    while (channel_receive(s->channel, &message, &fd) == CHANNEL_OK) {
+        if (fd < 0) continue;
+        if (message.type == CHANNEL_GIVEN)
+            queue_add(s->crew, fd, message.number);
+        else
+            close(fd);
+    }
+}
+
 /* --- who gets a client ------------------------------------------------------------------------ */
 
 static bool has_room(const struct slot *s)
@@ -181,6 +195,20 @@ void crew_hand(struct crew *crew, int fd, uint32_t listener)
     crew_look_later(crew);
 }
 
+/* A draining worker is not read while many clients wait: fewer do now. */
+static void crew_heed(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->slots_n; i++) slot_watch(&crew->slots[i]);
+}
+
+void crew_refuse_waiting(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->waiting.n; i++) listener_refuse(crew->waiting.items[i].fd);
+    crew->waiting.n = 0;
+    crew_heed(crew);
+}
+
+/* While the service drains, its workers take those that came before; once they have gone, nobody does. */
 void crew_hand_waiting(struct crew *crew)
 {
     struct offers_queue *q = &crew->waiting;
@@ -189,20 +217,16 @@ void crew_hand_waiting(struct crew *crew)
     if (given > 0) {
         q->n -= given;
         memmove(q->items, q->items + given, q->n * sizeof *q->items);
+        crew_heed(crew);
         if (q->n == 0) crew->on_event(crew->arg, CREW_ROOM, NULL, 0, "");
     }
-    if (crew->retired) crew_refuse_waiting(crew);
+    if (crew->retired && crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
+    crew_send_drain(crew);
 }
 
 bool crew_has_waiting(const struct crew *crew)
 {
     return crew->waiting.n > 0;
-}
-
-void crew_refuse_waiting(struct crew *crew)
-{
-    for (size_t i = 0; i < crew->waiting.n; i++) listener_refuse(crew->waiting.items[i].fd);
-    crew->waiting.n = 0;
 }
 
 /* --- what is late ----------------------------------------------------------------------------- */

@@ -180,8 +180,8 @@ static void reload_begin_loading(struct reload *r)
     r->generation++;
     r->crew->trial_fd = r->trial.script_fd;
     reload_enter(r, RELOAD_LOADING);
-    log_debug("reload: generation %u: every worker loads it", r->generation);
     reload_ask_all(r, CHANNEL_LOAD);
+    log_debug("reload: generation %u: every worker loads it", r->generation);
     reload_advance(r);
 }
 

@@ -19,7 +19,11 @@
 #include "net/socket.h"
 
 static const double REST_SECONDS = 0.1;
-enum { ACCEPTS_A_TURN = 64 }; /* per listener, so that clients that are there are served, too */
+enum {
+    ACCEPTS_A_TURN = 64, /* per listener, so that clients that are there are served, too */
+    ACCEPTS_AT_MOST =
+        4096, /* of those in the backlog, when it is emptied: new ones may come all the time */
+};
 
 static bool doors_sane(const struct doors *d)
 {
@@ -58,6 +62,22 @@ static enum accept_status refuse_one(struct doors *d, const struct listener *l)
     return status;
 }
 
+/* Accepts one client. False: none waits, or the doors rest. */
+static bool take_one(struct doors *d, const struct listener *l)
+{
+    int fd;
+    enum accept_status status = listener_accept(l, &fd);
+    if (status == ACCEPT_OK) {
+        d->keeper.take(d->keeper.owner, fd, l->number);
+        return true;
+    }
+    if (status == ACCEPT_AGAIN) return false;
+    int error = errno;
+    if (error == EMFILE || error == ENFILE) status = refuse_one(d, l);
+    if (status == ACCEPT_PAUSE) rest(d, strerror(error));
+    return status == ACCEPT_OK;
+}
+
 static void on_door(struct ev_loop *loop, ev_io *io, int events)
 {
     struct doors *d = io->data;
@@ -68,19 +88,8 @@ static void on_door(struct ev_loop *loop, ev_io *io, int events)
         rest(d, SOCKET_NOT_WATCHED);
         return;
     }
-    for (int i = 0; i < ACCEPTS_A_TURN && d->are_open; i++) {
-        int fd;
-        enum accept_status status = listener_accept(l, &fd);
-        if (status == ACCEPT_OK) {
-            d->keeper.take(d->keeper.owner, fd, l->number);
-            continue;
-        }
-        if (status == ACCEPT_AGAIN) return;
-        int error = errno;
-        if (error == EMFILE || error == ENFILE) status = refuse_one(d, l);
-        if (status == ACCEPT_AGAIN) return;
-        if (status == ACCEPT_PAUSE) rest(d, strerror(error));
-    }
+    for (int i = 0; i < ACCEPTS_A_TURN && d->are_open; i++)
+        if (!take_one(d, l)) return;
 }
 
 static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
@@ -139,6 +148,16 @@ void doors_rest(struct doors *d)
 bool doors_are_resting(const struct doors *d)
 {
     return ev_is_active(&d->rest);
+}
+
+void doors_empty(struct doors *d)
+{
+    for (size_t i = 0; d->watchers && i < d->listeners->n; i++) {
+        const struct listener *l = &d->listeners->items[i];
+        if (l->fd < 0 || l->is_passed) continue;
+        int left = ACCEPTS_AT_MOST;
+        while (left > 0 && take_one(d, l)) left--;
+    }
 }
 
 void doors_stop(struct doors *d)

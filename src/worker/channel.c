@@ -94,6 +94,8 @@ static int message_detach(struct msghdr *header, bool wanted)
     return found;
 }
 
+/* ECONNRESET: the other process ended, and left something unread. The error comes once and before what that process has sent: clients that
+ * it gave back may be there. */
 enum channel_status channel_receive(int end, struct channel_message *message, int *fd)
 {
     union control control;
@@ -105,7 +107,7 @@ enum channel_status channel_receive(int end, struct channel_message *message, in
     *fd = -1;
     ssize_t n;
     do n = recvmsg(end, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0) return status_of_errno();
 
     bool whole = n >= HEAD && !(header.msg_flags & MSG_TRUNC);

@@ -78,7 +78,7 @@ static void take_client(struct worker *w, int fd, uint32_t listener)
     struct client *c = client_create(&w->clients, fd);
     c->listener = listener;
     c->handover = w->arrivals.offered;
-    if (w->drain.is_on) client_drain(c);
+    drain_take(w, c);
 }
 
 /* A hint only: the master looks at the board now and then anyway. */

@@ -311,7 +311,7 @@ static void become_ready(struct worker *w)
     w->row->ready = 1;
     if (w->seat->channel >= 0) {
         orders_watch_master(w);
-    } else {
+    } else if (!w->drain.is_on) {
         open_doors(w);
         log_info("ready: single process");
         if (w->succession.reload_again) succession_reload_alone(w);

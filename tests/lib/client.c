@@ -38,6 +38,11 @@ struct client *client_connects_to(const char *address)
     return c;
 }
 
+int client_descriptor(const struct client *c)
+{
+    return c->peer.actor.fd;
+}
+
 bool client_is_refused(const char *address)
 {
     struct address to = address_read(address);

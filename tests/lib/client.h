@@ -15,6 +15,9 @@ struct moongate;
 struct client *client_connects(struct moongate *m);
 struct client *client_connects_to(const char *address);
 
+/* Its socket, to be looked at. */
+int client_descriptor(const struct client *c);
+
 /* True when nobody listens there, or the listener closes without a word. */
 bool client_is_refused(const char *address);
 

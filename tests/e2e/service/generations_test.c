@@ -3,6 +3,7 @@
 #include "lib/client.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
+#include "lib/seat.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -35,12 +36,15 @@ static const char *word_path(const struct moongate *m)
     return textf("%.*s/word.lua", (int)(strrchr(script, '/') - script), script);
 }
 
+/* Never half-written: workers read it at any time. */
 static void word_file_says(const struct moongate *m, const char *word)
 {
-    FILE *file = fopen(word_path(m), "we");
+    const char *written = textf("%s.new", word_path(m));
+    FILE *file = fopen(written, "we");
     assert_non_null(file);
     fprintf(file, "return '%s'\n", word);
     assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(written, word_path(m)), 0);
 }
 
 static void word_file_goes(const struct moongate *m)
@@ -60,8 +64,7 @@ static struct pair two_workers(void)
     struct pair p = {.m = moongate_start(saying("old"), "-j", "2", "-v", NULL)};
     for (unsigned i = 0; i < 2; i++) {
         p.workers[i] = worker_named(p.m, i);
-        p.clients[i] = client_connects(p.m); /* the first goes to worker 0, the second to 1 */
-        client_sees_nothing_more(p.clients[i]);
+        p.clients[i] = client_connects_at(p.m, p.workers[i]);
     }
     return p;
 }
@@ -99,6 +102,7 @@ static void half_is_loaded(struct pair *p, int still, const char *script)
     stands_still(p->workers[still]);
     moongate_gets_script(p->m, script);
     moongate_signal(p->m, SIGHUP);
+    moongate_sees_log(p->m, "generation 2: every worker loads it"); /* all have been asked */
     moongate_sees_log(p->m, "generation 2 waits for the other workers");
 }
 

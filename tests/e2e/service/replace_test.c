@@ -1,8 +1,6 @@
 /* A worker that must end, stops or dies: another one replaces it, and no client is lost on the way (I15). */
-#include "lib/address.h"
 #include "lib/backend.h"
 #include "lib/client.h"
-#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
@@ -10,8 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 static bool is_gone(void *pid)
@@ -339,91 +335,6 @@ static void clients_beyond_what_a_worker_is_offered_wait(void **state)
     stat_becomes(clients[0], "", "curr_connections", textf("%d", MANY));
 }
 
-/* --- under load ------------------------------------------------------------------------------- */
-
-enum { LASTING = 50, CONNECTS_A_SECOND = 200 };
-
-static int connection(struct address to)
-{
-    int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval patience = {.tv_sec = 10};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (fd < 0 || connect(fd, &to.as.any, to.n) < 0)
-        stage_fails("cannot connect: %s", strerror(errno));
-    return fd;
-}
-
-static void asks(int fd)
-{
-    if (send(fd, "get k\r\n", 7, MSG_NOSIGNAL) != 7) stage_fails("cannot ask: %s", strerror(errno));
-}
-
-static void is_answered(int fd, const char *who)
-{
-    char answer[5];
-    ssize_t n = recv(fd, answer, sizeof answer, MSG_WAITALL);
-    if (n != 5 || memcmp(answer, "END\r\n", 5) != 0)
-        stage_fails("%s: not answered: %s", who, n < 0 ? strerror(errno) : "closed");
-}
-
-/* What each round does: a new client and 50 that stay ask; in between something may happen to a worker. */
-struct load {
-    struct address to;
-    int lasting[LASTING];
-    size_t rounds;
-    double next;
-};
-
-static void load_begins(struct load *load, struct moongate *m)
-{
-    load->to = address_read(moongate_address(m));
-    for (int i = 0; i < LASTING; i++) load->lasting[i] = connection(load->to);
-    load->next = stage_now();
-}
-
-static void load_runs(struct load *load, pid_t worker, int signal)
-{
-    int fd = connection(load->to);
-    asks(fd);
-    for (int i = 0; i < LASTING; i++) asks(load->lasting[i]);
-    if (signal) kill(worker, signal);
-    is_answered(fd, "a new client");
-    close(fd);
-    for (int i = 0; i < LASTING; i++) is_answered(load->lasting[i], "a lasting client");
-    load->rounds++;
-    load->next += 1.0 / CONNECTS_A_SECOND;
-    do stage_turns(0);
-    while (stage_now() < load->next);
-    if (load->next < stage_now() - 1) load->next = stage_now();
-}
-
-static void load_ends(struct load *load)
-{
-    for (int i = 0; i < LASTING; i++) close(load->lasting[i]);
-}
-
-static void no_client_notices_that_every_worker_is_replaced_in_turn(void **state)
-{
-    enum { WORKERS = 2, TIMES = 3 };
-    struct memcached *s = memcached_start(NULL);
-    struct moongate *m =
-        moongate_start(script_of_one(memcached_address(s), "timeout = 60"), "-j", "2", NULL);
-    struct load *load = stage_memory(sizeof *load);
-    pid_t workers[WORKERS];
-
-    load_begins(load, m);
-    for (int i = 0; i < WORKERS * TIMES; i++) {
-        moongate_workers(m, workers, WORKERS);
-        for (int round = 0; round < 20; round++) load_runs(load, 0, 0);
-        load_runs(load, workers[i % WORKERS], SIGTERM);
-        double limit = stage_now() + stage_deadline();
-        while (!is_gone(&workers[i % WORKERS]) && stage_now() < limit) load_runs(load, 0, 0);
-        worker_goes(workers[i % WORKERS]);
-    }
-    printf("%zu new clients, %d that stay: all answered\n", load->rounds, LASTING);
-    load_ends(load);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,7 +351,6 @@ int main(void)
         play(new_clients_of_a_killed_worker_are_served_by_the_next),
         play(clients_of_a_stopped_worker_do_not_hold_up_a_replacement),
         play(clients_beyond_what_a_worker_is_offered_wait),
-        play(no_client_notices_that_every_worker_is_replaced_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "lib/client.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
+#include "lib/seat.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A call of C that takes practically for ever. */
-#define FOR_EVER "string.match(('a'):rep(40), ('a?'):rep(40) .. ('a'):rep(40) .. 'b')"
+/* One call of C that takes many minutes: a plain search, whose steps grow with the square of what it is given. */
+#define FOR_EVER "string.find(('a'):rep(16000000), ('a'):rep(8000000) .. 'b', 1, true)"
 
 /* A route of which `get stuck` never ends; it starts in line 2. */
 #define STICKS_ELSE(what)                                                                          \
@@ -75,11 +76,10 @@ static void the_only_worker_is_replaced_and_the_log_says_what_it_was_in(void **s
 static void clients_of_other_workers_notice_nothing(void **state)
 {
     struct moongate *m = starts(sticks_saying("here"), "0.1", "2");
-    struct client *stuck =
-        client_connects(m); /* the first goes to one worker, the second to another */
-    client_hears(stuck, "here");
-    struct client *other = client_connects(m);
-    client_hears(other, "here");
+    pid_t workers[2];
+    moongate_workers(m, workers, 2);
+    struct client *stuck = client_connects_at(m, workers[0]);
+    struct client *other = client_connects_at(m, workers[1]);
 
     client_sends(stuck, "get stuck\r\n");
     while (moongate_log_count(m, "does not turn") == 0) client_hears(other, "here");
@@ -217,7 +217,8 @@ static void nor_is_one_that_is_stopped_in_its_script(void **state)
     assert_int_equal(moongate_log_count(m, "stopped by"), 1);
 }
 
-/* The limit is 2 s, and the master, which has seen the worker at work, is stopped for longer. */
+/* The limit is 2 s, and the master, which has seen the worker at work, is stopped for longer. On a busy machine the worker is given more
+ * time, so what was counted is compared with the time in which the master could look. */
 static void time_in_which_the_master_does_not_look_does_not_count(void **state)
 {
     struct moongate *m = starts(sticks_saying("here"), "0.4", "1");
@@ -225,14 +226,18 @@ static void time_in_which_the_master_does_not_look_does_not_count(void **state)
     pid_t master = moongate_pid(m);
 
     client_hears(c, "here");
+    double begin = stage_now();
     client_sends(c, "get stuck\r\n");
     stage_turns(600);
     kill(master, SIGSTOP);
     if (!stage_waits(is_stopped, &master)) stage_fails("the master does not stop");
+    double stopped = stage_now();
     stage_turns(4000);
+    double gone_on = stage_now();
     kill(master, SIGCONT);
     client_sees_closed(c);
-    assert_true(seconds_counted(m) < 4);
+    double looked = stopped - begin + stage_now() - gone_on;
+    assert_true(seconds_counted(m) < looked + 1);
 }
 
 static void without_a_timeout_nobody_is_killed(void **state)

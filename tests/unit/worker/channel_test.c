@@ -44,6 +44,28 @@ static void messages_arrive_in_order_with_their_number(void **state)
     close(ends[1]);
 }
 
+/* As the master finds the channel of a worker that was killed while orders were on their way to it. */
+static void what_was_sent_arrives_though_the_sender_has_gone_and_has_read_nothing(void **state)
+{
+    int ends[2], fd, before = open_descriptors();
+    struct channel_message m;
+    assert_int_equal(channel_create(ends), 0);
+    assert_int_equal(channel_send(ends[0], CHANNEL_DRAIN, 0, -1), CHANNEL_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(channel_send(ends[1], CHANNEL_GIVEN, i, STDERR_FILENO), CHANNEL_OK);
+    close(ends[1]);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(channel_receive(ends[0], &m, &fd), CHANNEL_OK);
+        assert_int_equal(m.type, CHANNEL_GIVEN);
+        assert_int_equal(m.number, i);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    assert_int_equal(channel_receive(ends[0], &m, &fd), CHANNEL_CLOSED);
+    close(ends[0]);
+    assert_int_equal(open_descriptors(), before);
+}
+
 static void a_text_comes_along_and_a_long_one_is_cut(void **state)
 {
     int ends[2], fd;
@@ -181,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_arrive_in_order_with_their_number),
+        cmocka_unit_test(what_was_sent_arrives_though_the_sender_has_gone_and_has_read_nothing),
         cmocka_unit_test(a_text_comes_along_and_a_long_one_is_cut),
         cmocka_unit_test(a_descriptor_comes_along_and_works),
         cmocka_unit_test(a_descriptor_without_room_for_it_is_minus_one),
