@@ -1,6 +1,6 @@
 --- bounds: how long a text that is matched with a pattern may be, in scripts without --unsafe-lua.
--- Patterns are matched in C, where nothing interrupts them. One that goes through its text once takes less than a second
--- within these bounds; one that goes back and forth can still take for ever, and costs its worker.
+-- Patterns are matched in C, where nothing interrupts them. Within these bounds, one that goes through its text once
+-- takes less than a second; one that goes back and forth can still take for ever, and costs its worker.
 local M = {}
 
 local abi = require "moongate.abi"
@@ -22,8 +22,8 @@ local function refuse(text, pattern)
     if not find(pattern, SPECIAL) then return end
     local most = max(TEXT, tonumber(abi.C.mg_max_value(abi.script)))
     if #text <= most then return end
-    where.fail(("a pattern is matched with at most %d bytes, not %d: string.find(text, what, 1, true) takes more"):format(
-        most, #text))
+    where.fail(("a pattern is matched with at most %d bytes, not %d: string.find(text, what, 1, true) takes more")
+        :format(most, #text))
 end
 
 local function check(text, pattern)
