@@ -46,6 +46,8 @@ static const struct {
      "true do pcall(f, 1) end"},
     {"tail", "local function f(t) return f({ t }) end f()"},
     {"pcall", "while true do pcall(function() local t = {} while true do t = { t } end end) end"},
+    {"pcall_out",
+     "pcall(function() local t = {} while true do t = { t } end end) while true do end"},
     {"pcall_rep",
      "local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(9e5) .. #t end) "
      "end"},
@@ -179,7 +181,7 @@ static void a_hundred_eaters_give_everything_back(void **state)
     struct moongate *m = moongate_start(MG "local waits = mg.async(function(req)\n"
                                            "  local t = {}\n"
                                            "  while true do\n"
-                                           "    for _ = 1, 1000 do t = { t } end\n"
+                                           "    for _ = 1, 10000 do t = { t } end\n"
                                            "    mg.sleep(0.001)\n"
                                            "  end\n"
                                            "end)\n"
@@ -207,24 +209,28 @@ static void a_hundred_eaters_give_everything_back(void **state)
     assert_int_equal(moongate_worker(m), worker);
 }
 
-/* 100 MB under a limit of 256 MB, with much garbage beside it. */
+/* 100 MB, with much garbage beside it: under a limit where Lua's collector comes in time by itself, and under one where it does not. */
 static void a_script_may_use_what_its_limit_allows(void **state)
 {
-    struct moongate *m =
-        moongate_start(MG "local kept, n = {}, 0\n"
-                          "for i = 1, 1000 do kept[i] = ('%d'):format(i):rep(1e5):sub(1, 1e5) end\n"
-                          "return function(req)\n"
-                          "  local garbage = {}\n"
-                          "  for i = 1, 10 do garbage[i] = ('y'):rep(1e5) .. n n = n + 1 end\n"
-                          "  return kept[1 + n % 1000] and mg.reply.miss()\n"
-                          "end\n",
-                       "--script-timeout", "0", NULL);
-    struct client *c = client_connects(m);
-    for (int i = 0; i < 500; i++) client_sends(c, "get a\r\n");
-    for (int i = 0; i < 500; i++) client_sees(c, "END\r\n");
-    assert_int_equal(stat_number(c, "proxy", "script_errors"), 0);
-    assert_int_equal(stat_number(c, "proxy", "script_memory_errors"), 0);
-    assert_true(stat_number(c, "proxy", "script_memory") > 95000000);
+    static const char *const limits[] = {"256m", "140m"};
+    for (size_t row = 0; row < COUNT(limits); row++) {
+        struct moongate *m = moongate_start(
+            MG "local kept, n = {}, 0\n"
+               "for i = 1, 1000 do kept[i] = ('%d'):format(i):rep(1e5):sub(1, 1e5) end\n"
+               "return function(req)\n"
+               "  local garbage = {}\n"
+               "  for i = 1, 10 do garbage[i] = ('y'):rep(1e5) .. n n = n + 1 end\n"
+               "  return kept[1 + n % 1000] and mg.reply.miss()\n"
+               "end\n",
+            "--script-timeout", "0", "--script-memory", limits[row], NULL);
+        struct client *c = client_connects(m);
+        for (int i = 0; i < 300; i++) client_sends(c, "get a\r\n");
+        for (int i = 0; i < 300; i++) client_sees(c, "END\r\n");
+        assert_int_equal(stat_number(c, "proxy", "script_errors"), 0);
+        assert_int_equal(stat_number(c, "proxy", "script_memory_errors"), 0);
+        assert_true(stat_number(c, "proxy", "script_memory") > 95000000);
+        stage_clears();
+    }
 }
 
 /* Without checks in it, too: then the end of a turn notices. The worker's clients go on with its successor. */
@@ -338,6 +344,26 @@ static void requests_that_wait_count(void **state)
     assert_int_equal(moongate_worker(m), worker);
 }
 
+/* Their number is bounded, too. */
+static void requests_for_nobody_are_bounded(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(textf(MG "local pool = mg.pool { '%s' }\n"
+                                "return function(req)\n"
+                                "  for _ = 1, tonumber(req.key) do mg.spawn(pool, req) end\n"
+                                "  return mg.reply.miss()\n"
+                                "end\n",
+                             backend_address(b)),
+                       "--script-memory", "0", "--script-timeout", "0", NULL);
+    struct client *c = client_connects(m);
+    client_sends(c, "get 65536\r\n");
+    client_sees(c, "END\r\n");
+    client_sends(c, "get 65537\r\n");
+    client_sees(c, "SERVER_ERROR script error\r\n");
+    moongate_sees_log(m, "65536 requests of mg.spawn wait already");
+}
+
 /* Matching goes on in C, where nothing interrupts it. */
 static void patterns_are_matched_with_texts_of_a_bound(void **state)
 {
@@ -385,6 +411,7 @@ int main(void)
         play(tools_have_the_limit_too),
         play(a_script_that_takes_too_much_does_not_load),
         play(requests_that_wait_count),
+        play(requests_for_nobody_are_bounded),
         play(patterns_are_matched_with_texts_of_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
