@@ -338,8 +338,10 @@ static void requests_that_wait_count(void **state)
         "--script-memory", "16m", "--script-timeout", "0", NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
-    client_sends(c, "get wait\r\nget spawn\r\nget good\r\n");
-    client_sees(c, "SERVER_ERROR script error\r\nSERVER_ERROR script error\r\nEND\r\n");
+    client_sends(c, "get wait\r\n");
+    client_sees(c, "SERVER_ERROR script error\r\n");
+    client_sends(c, "get spawn\r\nget good\r\n");
+    client_sees(c, "SERVER_ERROR script error\r\nEND\r\n");
     moongate_sees_log_times(m, "not enough memory (--script-memory", 2);
     assert_int_equal(moongate_worker(m), worker);
 }
