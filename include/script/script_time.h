@@ -30,6 +30,7 @@ struct script_time {
     uint32_t at;    /* batch.at of the turn: the next slot of a batch is another turn */
     double began, looked;
     bool is_timed;
+    bool has_collected; /* garbage, in this turn */
     enum script_over over;
     bool took_long; /* the clock was looked at since the last script_time_end */
 };

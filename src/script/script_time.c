@@ -88,6 +88,7 @@ static void look_at_clock(struct script *s)
     t->took_long = true;
     if (!t->is_timed || t->at != s->batch.at) {
         t->is_timed = true;
+        t->has_collected = false;
         t->over = OVER_NOTHING;
         t->at = s->batch.at;
         t->began = now;
@@ -104,14 +105,15 @@ static void look_at_clock(struct script *s)
     s->host.row->script_timeouts++;
 }
 
-/* What the collector takes is not the script's time. */
+/* What the collector takes is not the script's time, but for a script that needs it again and again. */
 static void look_at_memory(struct script *s, lua_State *L)
 {
     struct script_time *t = &s->time;
     if (t->over || !s->memory.of.is_asked) return;
     if (script_memory_is_short(s, L)) t->over = OVER_MEMORY;
     double now = time_of(s);
-    t->began += now - t->looked;
+    if (!t->has_collected) t->began += now - t->looked;
+    t->has_collected = true;
     t->looked = now;
     s->memory.seen = s->memory.of.used;
 }
