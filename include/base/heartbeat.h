@@ -17,7 +17,8 @@ struct heartbeat_doing {
     char place[HEARTBEAT_PLACE]; /* "the function at shop.lua:9", "a timer" */
     char command[HEARTBEAT_COMMAND];
     uint8_t key[HEARTBEAT_KEY];
-    uint32_t key_len; /* of all of it */
+    uint32_t key_len;    /* of all of it */
+    uint32_t generation; /* of the script */
     bool is_in_script;
     uint64_t mark;
     double cpu; /* seconds of processor time that the worker had had */

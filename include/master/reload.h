@@ -27,8 +27,10 @@ enum reload_state {
 
 enum reload_news {
     RELOAD_BEGINS,
-    RELOAD_DONE,    /* every worker uses the new script */
-    RELOAD_REFUSED, /* every worker uses the old one */
+    RELOAD_SWITCHES, /* every worker is told to use the new script */
+    RELOAD_DONE,     /* every worker uses the new script */
+    RELOAD_BACK,     /* every worker uses an earlier script again */
+    RELOAD_REFUSED,  /* every worker uses the old one */
 };
 
 /* Tells the owner. A reload that is cancelled ends without news. */
@@ -45,6 +47,8 @@ struct reload {
     bool again; /* another SIGHUP has come meanwhile */
     struct check check;
     struct options trial; /* the options with the script that is checked and loaded */
+    bool goes_back;       /* that is an earlier script, which has been checked */
+    uint32_t trial_was;   /* its generation then */
     uint32_t generation;  /* what that is numbered; a number that workers have heard is used up */
     int script_fd;        /* the text in use if it came by a reload, or -1: the one main read */
     bool *owes;           /* one a slot, by its part: its worker owes an answer to LOAD or SWITCH */
@@ -61,6 +65,9 @@ bool reload_init(struct reload *r, struct crew *crew, const struct watchdog *wat
 
 /* SIGHUP. */
 void reload_request(struct reload *r);
+
+/* Loads the source of an earlier generation again, in all workers or none. Takes over fd. Only while no reload is under way. */
+void reload_go_back(struct reload *r, int fd, uint32_t was);
 
 /* A worker is ready: if the others are loading, it does so too. */
 void reload_take_newcomer(struct reload *r, struct slot *s);

@@ -8,11 +8,12 @@
 #define MOONGATE_MASTER_SERVICE_H
 
 #include "master/crew.h"
+#include "master/reload.h"
 #include "net/notify.h"
 #include <ev.h>
 #include <stdbool.h>
 
-enum { SERVICE_STATUS_MAX = 160 };
+enum { SERVICE_STATUS_MAX = 200 };
 
 struct service {
     const struct crew *crew;
@@ -20,6 +21,7 @@ struct service {
     bool is_ready;
     bool reloads; /* the READY at its end brings the state */
     bool stops;
+    bool runs_last_good;             /* and not what is in the script's file */
     char reload[64];                 /* how the last reload went */
     char status[SERVICE_STATUS_MAX]; /* the last line sent */
     ev_timer watchdog, catch_up;
@@ -33,7 +35,7 @@ void service_is_ready(struct service *s);
 
 /* A reload begins; has ended. */
 void service_reloads(struct service *s);
-void service_has_reloaded(struct service *s, bool accepted);
+void service_has_reloaded(struct service *s, enum reload_news news);
 
 /* Tells the state, when it is not what was told last. */
 void service_look(struct service *s);

@@ -29,6 +29,9 @@ void watchdog_stop(struct watchdog *d);
 /* True while a turn of the worker runs, and not because it loads a script or is stopped: what it does is the script's in use. */
 bool watchdog_is_busy(const struct slot *s);
 
+/* The generation of the script that a worker was in when it was killed, as far as it could say. */
+uint32_t watchdog_blamed(const struct slot *s);
+
 /* True when that is so and the worker is watched: it is killed, unless it turns. */
 bool watchdog_decides(const struct watchdog *d, const struct slot *s);
 

@@ -17,6 +17,7 @@
 #include "route/turn.h"
 #include "script/services.h"
 
+struct bundle;
 struct clients;
 struct script;
 
@@ -36,7 +37,10 @@ struct script_host {
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    struct samples *samples; /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
+    struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
+                              reference */
     const struct script_option
         *options;          /* those that a script may set, then a NULL name; or NULL */
     const char *lua_dir;   /* --lua-dir or NULL */

@@ -42,6 +42,15 @@ bool mg_is_unsafe(struct script *s);
 /* --max-value, in bytes. */
 double mg_max_value(struct script *s);
 
+/* What is known of the file at that path: it is as the check has read it, and *out has its bytes; it was not there, and *out has the
+ * reason; or nothing is known. Bytes are valid until mg_file_note. Then a file that was read from the disk, or could not be read, is noted. False: the
+ * script's files are too large. */
+enum mg_file { MG_FILE_UNKNOWN, MG_FILE_HERE, MG_FILE_ABSENT };
+struct mg_bytes;
+int32_t mg_file_find(struct script *s, const char *path, size_t len, struct mg_bytes *out);
+bool mg_file_note(struct script *s, int32_t what, const char *path, size_t path_len,
+                  const char *bytes, size_t len);
+
 /* A metric with that name: the one that exists already, or a new one. The caller has checked the name (short_name in
  * options.lua) and that bounds grow. NULL or -1: there are too many, or it is of another kind. */
 struct metric_counter *mg_counter(struct script *s, const char *name);

@@ -73,6 +73,16 @@
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
     X(script_memory, SIZE, 0, "script-memory", "BYTES", "256m",                                    \
       "memory that a script may take in each worker (0..64g; 0: no limit)")                        \
+    X(rehearse, COUNT, 0, "rehearse", "NUMBER", "100",                                             \
+      "requests of clients that a new script is asked about before a reload uses it (0..1000; "    \
+      "0: none)")                                                                                  \
+    X(probation, SECONDS, 0, "probation", "SECONDS", "30",                                         \
+      "how long a new script is watched; if it fails the last good one comes back (0: never)")     \
+    X(probation_errors, SHARE, 0, "probation-errors", "SHARE", "1%",                               \
+      "share of requests in which a new script may raise errors")                                  \
+    X(state_dir, STRING, 0, "state-dir", "DIR", "", "keep the last good script in this folder")    \
+    X(start_with_last_good, FLAG, 0, "start-with-last-good", NULL, "",                             \
+      "start with the script in --state-dir when the given one does not load")                     \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
     X(lua_dir, STRING, 0, "lua-dir", "PATH", "",                                                   \
@@ -92,7 +102,8 @@
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
     X(script_timeout)                                                                              \
-    X(script_memory)
+    X(script_memory)                                                                               \
+    X(rehearse)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -123,16 +134,22 @@ struct options {
     bool single_process;
     double script_timeout;  /* seconds of processor time; 0: no limit */
     uint64_t script_memory; /* of each script in each worker; 0: no limit */
+    uint32_t rehearse;      /* at most SAMPLES_MOST of base/samples.h */
+    double probation;       /* seconds; 0: none */
+    double probation_errors;
+    const char *state_dir; /* NULL: none */
+    bool start_with_last_good;
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir; /* NULL = the modules linked into the binary */
     bool print_script;
     bool version;
     bool help;
-    const char *script; /* NULL when --servers is given */
-    int script_fd;      /* the script's text, see source.h; -1: not read. Owned by main */
-    double cpu_quota;   /* of the cgroup, where it and not the affinity is the default of workers */
-    uint64_t given;     /* a bit for each row of OPTIONS that the command line named */
+    const char *script;  /* NULL when --servers is given */
+    int script_fd;       /* the script's text, see source.h; -1: not read. Owned by main */
+    bool runs_last_good; /* that text is the one of --state-dir, not the file's */
+    double cpu_quota; /* of the cgroup, where it and not the affinity is the default of workers */
+    uint64_t given;   /* a bit for each row of OPTIONS that the command line named */
 };
 
 /* OPTIONS as a table, for main/command_line. */

@@ -1,8 +1,8 @@
-/* source: what a script's file held when it was read, in a memory file that all processes share.
+/* source: the files of a script, as they were read once, in a memory file that all processes share. In it is a bundle.
  *
- * The master reads the file once and hands its text to the check, to every worker and to those that are respawned later, so
- * that all of them run the same script whatever happens to the file meanwhile. The process that opened or
- * received the descriptor owns it. (Files that the script requires are read by each worker.)
+ * Who opens a source has the script's own text in it. The check's child adds every file that the script reads while it loads
+ * (source_try). The master hands the descriptor to every worker and to those that are started later, so that all of them run what was
+ * checked, whatever happens to the files meanwhile. The process that opened or received the descriptor owns it.
  */
 #ifndef MOONGATE_WORKER_SOURCE_H
 #define MOONGATE_WORKER_SOURCE_H
@@ -10,17 +10,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bundle;
+struct bundle_file;
 struct script;
 struct script_host;
 
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. */
 int source_open(const char *path);
 
-/* The text behind a descriptor, *len bytes, from malloc; NULL with errno. */
-char *source_read(int fd, size_t *len);
+/* The bundle behind fd, which the caller owns, and its first file: the text of the script `path`, valid as long as the bundle. NULL, and the error
+ * (SCRIPT_ERROR_MAX bytes). */
+struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error);
 
-/* script_load of the file `path` (NULL: the built-in script), whose text is behind fd, see source. */
+/* script_load of the file `path` (NULL: the built-in script) from the source behind fd. What is not in the source is read from the
+ * disk. */
 struct script *source_load(const struct script_host *host, const char *path, int fd,
                            uint32_t generation, char *error);
+
+/* The same, and what the script has read is added to the source, also when it does not load. */
+struct script *source_try(const struct script_host *host, const char *path, int fd,
+                          uint32_t generation, char *error);
+
+/* Nobody can change the source from now on. */
+void source_seal(int fd);
+
+/* Calls fn for each file in the source: the script first, then in the order in which they were read; what was looked for and not
+ * found is among them, and files that its discoveries follow. Nothing for a source that cannot be read (fd may be -1). */
+typedef void source_file_fn(void *arg, const struct bundle_file *file);
+void source_files(int fd, source_file_fn *fn, void *arg);
 
 #endif

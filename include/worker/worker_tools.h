@@ -6,6 +6,7 @@
 #include "script/script.h"
 #include "worker/options.h"
 
+struct tester_script;
 struct worker;
 
 /* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
@@ -19,10 +20,8 @@ int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg
 struct worker *worker_open(const struct options *options, backend_dial_fn *dial, void *dials_for);
 void worker_close(struct worker *w);
 
-/* Loads a script with that text, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes
- * on. servers: what mg.servers is, while it loads. */
-bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
-                const struct option_list *servers, char *error);
+/* Loads a script, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes on. */
+bool worker_use(struct worker *w, const struct tester_script *script, char *error);
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {
@@ -31,6 +30,8 @@ struct worker_parts {
     struct backends *backends;
     struct turn *turn;
     struct script *script;
+    struct shared *shared;
+    const struct options *options; /* with what the script has set */
 };
 struct worker_parts worker_parts(struct worker *w);
 

@@ -2,12 +2,14 @@
 -- nor do the files that `moongate test` runs.
 local M = {}
 
+local files = require "moongate.files"
+
 local has_limit = package.preload["moongate.budget"] ~= nil
 local budget = has_limit and require "moongate.budget"
 
 local getinfo, getupvalue, setupvalue = debug.getinfo, debug.getupvalue, debug.setupvalue
-local getfenv, setfenv, loadstring = getfenv, setfenv, loadstring
-local unpack, io_open = unpack, io.open
+local setfenv, loadstring = setfenv, loadstring
+local unpack, load = unpack, load
 
 -- Functions of one file that may lack checks: each has 59 or 60 variables of others, and gets no more.
 local SPARED = 64
@@ -82,31 +84,40 @@ function M.wrap_any(chunk, text, env)
     return M.wrap(chunk, text, getinfo(chunk, "S").source, env)
 end
 
-local function read_file(path)
-    local file = io_open(path, "rb")
-    if not file then return nil end
-    local text = file:read "*a"
-    file:close()
-    return text
+--- Loads a file as Lua does, with checks.
+function M.load_file(path, mode, env)
+    local text, wrong = files.read(path)
+    if not text then return nil, "cannot open " .. wrong end
+    local chunk
+    chunk, wrong = load(text, "@" .. path, mode, env)
+    if not chunk then return nil, wrong end
+    return M.wrap_any(chunk, text, env)
 end
 
---- The same for a chunk that Lua itself has loaded from a file.
-function M.wrap_file(chunk)
-    local source = getinfo(chunk, "S").source
-    local text = source:sub(1, 1) == "@" and read_file(source:sub(2))
-    return text and M.wrap_any(chunk, text, getfenv(chunk)) or chunk
+-- Where `require` finds a module in a file: its path, or nil and the list of those that are not there.
+local function find_module(name)
+    local tried = {}
+    for template in package.path:gmatch "[^;]+" do
+        local path = template:gsub("%?", (name:gsub("%.", "/")))
+        if files.read(path) then return path end
+        tried[#tried + 1] = ("\n\tno file '%s'"):format(path)
+    end
+    return nil, table.concat(tried)
 end
 
 --- For --unsafe-lua: `require` does that to the modules that it finds in files, but for moongate's own (--lua-dir).
 function M.wrap_loader()
-    if not has_limit or is_wrapped then return end
+    if is_wrapped then return end
     is_wrapped = true
-    keep_names()
-    local find = package.loaders[2]
+    if has_limit then keep_names() end
+    local find_own = package.loaders[2]
     package.loaders[2] = function(name)
-        local chunk = find(name)
-        if type(chunk) ~= "function" or name:find "^moongate" then return chunk end
-        return M.wrap_file(chunk)
+        if name:find "^moongate" then return find_own(name) end
+        local path, missing = find_module(name)
+        if not path then return missing end
+        local chunk, wrong = M.load_file(path, nil, _G)
+        if not chunk then error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, wrong), 0) end
+        return chunk
     end
 end
 

@@ -4,13 +4,14 @@ local M = {}
 
 local abi = require "moongate.abi"
 local bounds = require "moongate.bounds"
+local files = require "moongate.files"
 local interrupt = require "moongate.interrupt"
 local readonly = require "moongate.readonly"
 local where = require "moongate.where"
 
 local debug_traceback = debug.traceback
 local load, loadfile, loadstring, require, setfenv = load, loadfile, loadstring, require, setfenv
-local coroutine_running, io_open = coroutine.running, io.open
+local coroutine_running = coroutine.running
 local is_deep = require "moongate.depth"
 
 local allowed = { "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
@@ -85,15 +86,6 @@ local function compile(text, name, env)
     return interrupt.wrap(setfenv(chunk, env), text, name, env)
 end
 
-local function read_file(path)
-    local file, wrong = io_open(path, "rb")
-    if not file then return nil, wrong end
-    local text
-    text, wrong = file:read "*a"
-    file:close()
-    return text, wrong and path .. ": " .. wrong
-end
-
 --- Loads text that is not from a file, under the given name.
 M.load_chunk = compile
 
@@ -105,7 +97,7 @@ end
 
 --- Loads the file at `path` likewise.
 function M.load_file(path, env)
-    local text, wrong = read_file(path)
+    local text, wrong = files.read(path)
     if not text then return nil, wrong end
     return M.load_text(text, path, env)
 end
@@ -131,7 +123,7 @@ local function make_require(dir, env, loaded, is_unsafe)
             where.fail(("module '%s': a name is letters, digits, _, - and dots between them"):format(name))
         end
         local path = dir .. name:gsub("%.", "/") .. ".lua"
-        local text, wrong = read_file(path)
+        local text, wrong = files.read(path)
         if not text then return require_elsewhere(name, is_unsafe, wrong) end
         local chunk
         chunk, wrong = M.load_text(text, path, env)
@@ -248,9 +240,8 @@ local function fill_unsafe(env)
         return interrupt.wrap_any(made, text(), own)
     end
     function env.loadfile(path, mode, own)
-        local made, wrong = loadfile(path, mode, own or env)
-        if not made then return nil, wrong end
-        return interrupt.wrap_file(made)
+        if type(path) ~= "string" then return loadfile(path, mode, own or env) end
+        return interrupt.load_file(path, mode, own or env)
     end
     env.loadstring = env.load
     interrupt.wrap_loader()

@@ -3,6 +3,19 @@
 
 #include <assert.h>
 
+static bool state_dir_agrees(const struct options *o)
+{
+    if (o->state_dir && !o->script) {
+        fputs("moongate: --state-dir keeps a script: give SCRIPT.lua, or leave it out\n", stderr);
+        return false;
+    }
+    if (o->start_with_last_good && !o->state_dir) {
+        fputs("moongate: --start-with-last-good: give the folder, --state-dir DIR\n", stderr);
+        return false;
+    }
+    return true;
+}
+
 /* With help, version and print_script nothing runs, so nothing can contradict. */
 static bool options_agree(const struct options *o)
 {
@@ -21,7 +34,7 @@ static bool options_agree(const struct options *o)
               stderr);
         return false;
     }
-    return true;
+    return state_dir_agrees(o);
 }
 
 bool command_line_read(struct options *o, int argc, char **argv)

@@ -6,15 +6,16 @@
  *
  *  1. Descriptors 0, 1 and 2 are occupied and signals are set to a known state, before anything is opened or forked.
  *  2. The command line is read whole. A typing error must not cost a running service anything, so nothing has been touched yet.
- *  3. The script's file is copied into memory. The check and all workers, also those that start later, load this copy: a file
- *     that changes in between cannot give two workers two scripts.
+ *  3. The script's file is copied into memory, and step 5 adds the files that it requires. All workers, also those that start later,
+ *     load this copy: a file that changes in between cannot give two workers two scripts.
  *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
  *     started, so this comes before any fork. The user of --user is looked up, since the files of unix sockets and the log file may go to
  *     that user. The log file is opened, so that no line goes elsewhere.
  *  5. A child loads the script on trial (master/check.h). This comes before the listeners: a client that connects finds a service
  *     whose script is known to load, and a script that does not load takes no port. It is a child because the master runs no
  *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child is the
- *     user of --user: what that user may not read is missed now, and not at the first reload.
+ *     user of --user: what that user may not read is missed now, and not at the first reload. With --start-with-last-good a script that
+ *     does not load, or cannot be read in step 3, is replaced by the one that was kept in --state-dir, which is checked likewise.
  *  6. The listeners are bound, or taken from what was passed, while the process may still be root, as ports below 1024 and many folders of sockets require it.
  *  7. With --daemonize the process forks. The parent stays on the terminal and passes on how the child fares, so that all
  *     complaints up to step 10 are seen where the command was typed, and the shell gets the exit code.
@@ -22,7 +23,7 @@
  *     because /run belongs to root.
  *  9. The process becomes the user of --user. From here on it can no longer become root. No worker exists before, so neither a
  *     script that serves nor a client ever meets a process with root's rights. Now it can be seen, and is logged, which files it
- *     cannot remove at the end.
+ *     cannot remove at the end; and whether it can write to --state-dir.
  * 10. With --daemonize the terminal is given up: the log goes to syslog unless it has a file, and the parent exits
  *     with 0.
  * 11. The master runs (or, with --single-process, the one worker), until it has drained or a signal cuts that short.
@@ -42,6 +43,7 @@
 #include "main/command_line.h"
 #include "main/commands.h"
 #include "main/help.h"
+#include "main/last_good.h"
 #include "main/log_file.h"
 #include "main/user.h"
 #include "master/check.h"
@@ -101,6 +103,7 @@ static int serve_prepared(const struct options *o, struct listeners *listeners,
     if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
     listeners_check_files(listeners);
     if (o->pid_file) pid_file_check(o->pid_file);
+    if (!last_good_check_dir(o)) return EXIT_SYSTEM;
     if (o->daemonize && !background_detach(!o->log_file)) return EXIT_SYSTEM;
     return o->single_process ? run_single(o, listeners) : master_run(o, listeners, notify);
 }
@@ -127,6 +130,15 @@ static int check(struct options *o, bool quiet)
 {
     if (o->user && o->script && !user_may_read(o->user, o->script)) return EXIT_SCRIPT;
     return check_run(o, quiet, become_user, o);
+}
+
+/* Step 5 of a start. A script that does not load may have one in --state-dir that does. */
+static int check_some(struct options *o)
+{
+    bool is_read = o->script_fd >= 0 || !o->script;
+    int code = is_read ? check(o, true) : EXIT_SCRIPT;
+    if (code != EXIT_SCRIPT || !o->start_with_last_good || !last_good_take(o)) return code;
+    return check_run(o, true, become_user, o);
 }
 
 /* The names of extra passed sockets: scripts know them as if -b had named them. */
@@ -159,7 +171,7 @@ static int serve_passed(struct options *o, struct passed *passed, struct notify 
 {
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
-    int code = check(o, true);
+    int code = check_some(o);
     return code == EXIT_OK ? serve_checked(o, passed, notify) : code;
 }
 
@@ -168,8 +180,7 @@ static int serve(struct options *o)
 {
     struct passed passed;
     struct notify notify;
-    assert(o->script_fd >= 0 ||
-           o->servers.n > 0); /* as command_line_read and read_script promise */
+    assert(o->script_fd >= 0 || o->servers.n > 0 || o->start_with_last_good);
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
@@ -210,6 +221,7 @@ static int run(struct options *o)
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
+    if (code != EXIT_OK && o->start_with_last_good && !o->check) code = EXIT_OK; /* see step 5 */
     if (code == EXIT_OK) code = o->check ? check(o, false) : serve(o);
     if (o->script_fd >= 0) close(o->script_fd);
     return code;

@@ -1,7 +1,8 @@
 /* What the master promises, and how it is kept.
  *
  * 1. It never runs a script. A script may loop for ever, or corrupt its process; that may cost a worker, never the service. So the
- *    master reads the script's text and hands it on (worker/source.h), a child loads it on trial (check.h), and workers run it.
+ *    master reads the script's text, a child loads it on trial and adds the files that it requires (check.h), the master hands all of
+ *    it on (worker/source.h), and workers run it.
  *
  * 2. A client that connects is served or refused, and never lost between processes (I15). The master accepts and gives the
  *    descriptor to the worker that has the fewest clients, but keeps its own copy until the worker has taken the client (offers.h). A
@@ -11,10 +12,12 @@
  * 3. A reload is all workers or none (I8): check, load everywhere, then switch everywhere (reload.h). Until all have loaded, none
  *    uses the new script; from then on none goes back.
  *
+ *    A script that fails when requests come is taken back: the last good one is loaded again, as a reload is (probation.h).
+ *
  * 4. A worker that ends is replaced, with a delay that doubles while it ends early (slot.h). A worker that is told to end by a signal
  *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
  *
- * 5. The end is bounded. SIGTERM drains: nobody comes in, workers answer what is in flight and exit; after the limit they are killed. A
+ * 5. The end is bounded. SIGTERM drains: who has connected is served, nobody else comes in; after the limit workers are killed. A
  *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
@@ -31,7 +34,9 @@
 #include "base/process.h"
 #include "master/crew.h"
 #include "master/opening.h"
+#include "master/probation.h"
 #include "master/reload.h"
+#include "master/saver.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -79,6 +84,8 @@ struct master {
     struct crew *crew;
     struct watchdog watchdog;
     struct reload reload;
+    struct probation probation;
+    struct saver saver;
     struct service service;
     enum master_state state;
     struct board_wishes wishes; /* options as the script has them */
@@ -158,6 +165,7 @@ static void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    probation_stop(&m->probation);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
 }
@@ -292,7 +300,10 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
         if (running) reload_excuse(&m->reload, s);
         break;
     case CREW_STUCK:
-        if (running) reload_replace(&m->reload, s);
+        if (running) {
+            probation_take_loss(&m->probation, s);
+            reload_replace(&m->reload, s);
+        }
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: break;
@@ -307,8 +318,16 @@ static void master_on_reload(void *arg, enum reload_news news)
     struct master *m = arg;
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
-    else
-        service_has_reloaded(&m->service, news == RELOAD_DONE);
+    else if (news != RELOAD_SWITCHES)
+        service_has_reloaded(&m->service, news);
+    probation_take_reload(&m->probation, news);
+}
+
+/* A probation_good. */
+static void master_on_good(void *arg, int fd)
+{
+    struct master *m = arg;
+    saver_save(&m->saver, fd);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -323,6 +342,8 @@ static void master_let_go(struct master *m)
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
     watchdog_stop(&m->watchdog);
+    probation_stop(&m->probation);
+    saver_stop(&m->saver);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -332,6 +353,7 @@ static void master_leave(void *arg)
     master_let_go(m);
     crew_leave(m->crew);
     reload_cancel(&m->reload, false);
+    probation_release(&m->probation);
     listeners_close(m->listeners, false);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
@@ -375,13 +397,15 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     m->crew->leave = master_leave;
     m->crew->arg = m;
     master_init_watchers(m);
-    return true;
+    saver_init(&m->saver, m->loop, o->state_dir, master_leave, m);
+    return probation_init(&m->probation, m->crew, &m->reload, master_on_good, m);
 }
 
 static void master_release(struct master *m)
 {
-    if (m->reload.owes) {
+    if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
+        probation_release(&m->probation);
         reload_release(&m->reload);
     }
     if (m->crew) crew_destroy(m->crew);

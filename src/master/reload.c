@@ -1,5 +1,6 @@
 /* A reload goes through four states: idle, checking (a child loads the script on trial), loading (every worker loads it beside the one
- * in use), switching (every worker uses it). Each state has the same time limit.
+ * in use), switching (every worker uses it). Each state has the same time limit. To go back to an earlier script is a reload, too, that
+ * begins with loading: that script was checked when it was new.
  *
  * I8 rests on two points. A worker is told to switch only in reload_commit, when every worker has loaded; and a worker that starts in
  * the meantime loads the text in use and is then asked to load the new one (reload_take_newcomer). From reload_commit on the new
@@ -59,7 +60,8 @@ static void reload_start_check(struct reload *r)
     r->trial = *r->options;
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
     bool read = r->trial.script_fd >= 0 || !r->options->script;
-    if (!read || !check_start(&r->check, &r->trial, true, r->leave, r->arg)) {
+    struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd};
+    if (!read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
         char why[256];
         snprintf(why, sizeof why, "%s%s", strerror(errno),
                  read ? "" : ": put a readable file there and reload again");
@@ -77,6 +79,7 @@ static void reload_start_check(struct reload *r)
 static void reload_finish(struct reload *r)
 {
     reload_enter(r, RELOAD_IDLE);
+    r->goes_back = false;
     if (r->again) reload_start_check(r);
 }
 
@@ -158,6 +161,7 @@ static void reload_commit(struct reload *r)
     r->trial.script_fd = r->crew->trial_fd = -1;
     r->crew->generation = r->generation;
     reload_enter(r, RELOAD_SWITCHING);
+    r->tell(r->arg, RELOAD_SWITCHES);
     reload_ask_all(r, CHANNEL_SWITCH);
 }
 
@@ -166,8 +170,12 @@ static void reload_advance(struct reload *r)
 {
     if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
     if (r->state == RELOAD_SWITCHING && reload_is_answered(r)) {
-        log_info("reloaded: generation %u", r->generation);
-        r->tell(r->arg, RELOAD_DONE);
+        if (r->goes_back)
+            log_warn("rolled back: generation %u is the script of generation %u", r->generation,
+                     r->trial_was);
+        else
+            log_info("reloaded: generation %u", r->generation);
+        r->tell(r->arg, r->goes_back ? RELOAD_BACK : RELOAD_DONE);
         reload_finish(r);
     }
 }
@@ -175,7 +183,7 @@ static void reload_advance(struct reload *r)
 /* A worker that is still starting loads the text in use, and gets its order when it is ready. */
 static void reload_begin_loading(struct reload *r)
 {
-    assert(r->state == RELOAD_CHECKING);
+    assert(r->state == RELOAD_CHECKING || r->goes_back);
     assert(r->trial.script_fd >= 0 || !r->options->script);
     r->generation++;
     r->crew->trial_fd = r->trial.script_fd;
@@ -208,6 +216,7 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
         reload_drop_trial(r);
         reload_finish(r);
     } else {
+        if (check_rehearsal(&r->check)) log_info("reload: %s", check_rehearsal(&r->check));
         reload_begin_loading(r);
     }
 }
@@ -280,6 +289,17 @@ void reload_request(struct reload *r)
         log_info("reload: SIGHUP: remembered until the one under way is done");
         r->again = true;
     }
+}
+
+void reload_go_back(struct reload *r, int fd, uint32_t was)
+{
+    assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0 && fd >= 0);
+    r->tell(r->arg, RELOAD_BEGINS);
+    r->trial = *r->options;
+    r->trial.script_fd = fd;
+    r->trial_was = was;
+    r->goes_back = true;
+    reload_begin_loading(r);
 }
 
 void reload_take_newcomer(struct reload *r, struct slot *s)

@@ -13,9 +13,10 @@ static const double CATCH_UP_EVERY = 1;
 /* 2 of 2 workers, generation 3; last reload 2026-01-31T12:00:00Z: accepted */
 static const char *compose(const struct service *s, char *text)
 {
-    snprintf(text, SERVICE_STATUS_MAX, "%u of %u workers, generation %u; last reload %s",
+    snprintf(text, SERVICE_STATUS_MAX, "%u of %u workers, generation %u; last reload %s%s",
              crew_count(s->crew, SLOT_READY), s->crew->n, s->crew->generation,
-             s->reload[0] ? s->reload : "none");
+             s->reload[0] ? s->reload : "none",
+             s->runs_last_good ? "; the last good script runs, not the file" : "");
     return text;
 }
 
@@ -45,7 +46,8 @@ static void on_catch_up(struct ev_loop *loop, ev_timer *w, int events)
 
 void service_init(struct service *s, const struct crew *crew, struct notify *notify)
 {
-    *s = (struct service){.crew = crew, .notify = notify};
+    *s = (struct service){
+        .crew = crew, .notify = notify, .runs_last_good = crew->options->runs_last_good};
     ev_timer_init(&s->watchdog, on_watchdog, 0, notify->watchdog / 2);
     ev_timer_init(&s->catch_up, on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
     s->watchdog.data = s->catch_up.data = s;
@@ -71,15 +73,19 @@ void service_reloads(struct service *s)
     notify_say(s->notify, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)usec);
 }
 
-void service_has_reloaded(struct service *s, bool accepted)
+void service_has_reloaded(struct service *s, enum reload_news news)
 {
+    static const char *const how[] = {
+        [RELOAD_DONE] = "accepted", [RELOAD_BACK] = "rolled back", [RELOAD_REFUSED] = "refused"};
+    assert(news == RELOAD_DONE || news == RELOAD_BACK || news == RELOAD_REFUSED);
     s->reloads = false;
+    if (news != RELOAD_REFUSED) s->runs_last_good = news == RELOAD_BACK;
     char when[32];
     struct tm parts;
     time_t now = time(NULL);
     gmtime_r(&now, &parts);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    snprintf(s->reload, sizeof s->reload, "%s: %s", when, accepted ? "accepted" : "refused");
+    snprintf(s->reload, sizeof s->reload, "%s: %s", when, how[news]);
     if (s->is_ready && !s->stops) tell_ready(s);
 }
 

@@ -211,6 +211,15 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
     crew_hand_waiting(d->crew);
 }
 
+/* One that does not say what it is in, is in C code that the script in use has called, most likely. */
+uint32_t watchdog_blamed(const struct slot *s)
+{
+    const struct heartbeat *h = slot_heartbeat(s);
+    if (h->loads) return h->loads;
+    if (slot_has_answered(s) && h->doing.is_in_script) return h->doing.generation;
+    return (uint32_t)s->crew->board->parts[s->part].row.generation;
+}
+
 bool watchdog_is_busy(const struct slot *s)
 {
     const struct heartbeat *h = slot_heartbeat(s);

@@ -210,6 +210,7 @@ const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_
                                           .timeout = o->discover_timeout,
                                           .debounce = o->discover_debounce,
                                           .shrink = o->discover_shrink};
+    script_note_discovery(s, o->discover, o->discover_len);
     return pool_follow(pool_of(s, pool), o->discover, o->discover_len, &settings);
 }
 

@@ -61,7 +61,8 @@ void script_doing(const void *router, struct heartbeat_doing *doing)
     const struct script *s = router;
     const struct script_timer *timer = s->timers.fires;
     const struct request *r = timer ? NULL : request_now(s);
-    *doing = (struct heartbeat_doing){.is_in_script = true, .mark = mark(s)};
+    *doing = (struct heartbeat_doing){
+        .is_in_script = true, .generation = s->generation, .mark = mark(s)};
     if (timer) put_text(doing->place, sizeof doing->place, timer->place);
     if (!r) return;
     put_text(doing->place, sizeof doing->place, function_name(s, r->function_id));

@@ -60,6 +60,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bundle.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -156,6 +157,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
         .generation = generation,
         .log = {.burst = LOG_BURST},
         .batch = {host->turn->slots, host->turn->answers, TURN_SLOTS, TURN_SLOTS, NULL}};
+    if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     script_memory_init(s);
@@ -164,7 +166,6 @@ struct script *script_load(const struct script_host *host, const char *path, con
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s)) {
         s->is_loaded = true; /* from now on no pool and no route can be made */
-        script_memory_end(s);
         assert(script_sane(s));
         return s;
     }
@@ -184,11 +185,11 @@ void script_destroy(struct script *s)
     timers_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
-    s->L = NULL;
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    bundle_give(s->host.bundle);
     free(s->pools);
     free(s->text);
     script_memory_release(s);
@@ -202,7 +203,7 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
     assert(a >= s->batch.answers && a < s->batch.answers + s->batch.capacity);
     *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
-    s->host.row->script_errors++;
+    failure_count(s, &s->batch.slots[a - s->batch.answers]);
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 
@@ -220,10 +221,9 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     lua_pushinteger(L, (lua_Integer)first);                        /* [..., run, first] */
     lua_pushinteger(L, (lua_Integer)n - 1);                        /* [..., run, first, last] */
     if (script_memory_call(s, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
-    const char *why = lua_tostring(L, -1);                         /* [..., message] */
     uint32_t at = s->batch.at;
     while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
-    fail_slot(s, &s->batch.answers[at], script_memory_explain(s, why));
+    fail_slot(s, &s->batch.answers[at], script_memory_explain(s, lua_tostring(L, -1)));
     lua_settop(L, STACK_TOP); /* [...] */
     handle_turn_ends(s);      /* run does that itself, but for errors */
     return at + 1;

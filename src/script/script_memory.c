@@ -173,18 +173,6 @@ static void clean_up(struct script *s)
         memory->is_full = false;
 }
 
-bool script_memory_has_room(struct script *s)
-{
-    struct memory *m = &s->memory.of;
-    if (!is_over(m)) return true;
-    drop_traces(s);
-    collect_well(s);
-    if (!is_over(m)) return true;
-    lua_pushfstring(s->L, "%s: %s: it keeps %d KiB", s->path, s->memory.text,
-                    (int)(m->used / 1024)); /* [..., message] */
-    return false;
-}
-
 void script_memory_end(struct script *s)
 {
     struct script_memory *memory = &s->memory;
@@ -199,6 +187,22 @@ void script_memory_end(struct script *s)
     if (m->is_asked || memory->must_collect) clean_up(s);
     row->script_memory += m->used - memory->shown;
     memory->shown = m->used;
+}
+
+bool script_memory_has_room(struct script *s)
+{
+    struct memory *m = &s->memory.of;
+    if (is_over(m)) {
+        drop_traces(s);
+        collect_well(s);
+    }
+    if (!is_over(m)) {
+        script_memory_end(s);
+        return true;
+    }
+    lua_pushfstring(s->L, "%s: %s: it keeps %d KiB", s->path, s->memory.text,
+                    (int)(m->used / 1024)); /* [..., message] */
+    return false;
 }
 
 /* --- texts ------------------------------------------------------------------------------------- */

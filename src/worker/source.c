@@ -6,12 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bundle.h"
 #include "script/script.h"
-
-enum { LARGEST = 64 * 1024 * 1024 }; /* bytes of a script */
 
 static int fail(int fd, int error)
 {
@@ -20,58 +18,120 @@ static int fail(int fd, int error)
     return -1;
 }
 
-/* Copies all of `from` to `to`. 0, or errno. */
-static int copy(int from, int to)
+/* Reads the file whole into *bytes, from malloc. 0, or errno. It may be a pipe. */
+static int read_whole(int file, char **bytes, size_t *len)
 {
-    char bytes[16 * 1024];
-    size_t all = 0;
+    size_t room = 0;
     ssize_t n;
-    while ((n = read(from, bytes, sizeof bytes)) > 0) {
-        if (write(to, bytes, (size_t)n) != n) return errno ? errno : EIO;
-        all += (size_t)n;
-        if (all > LARGEST) return EFBIG;
-    }
+    *bytes = NULL;
+    *len = 0;
+    do {
+        if (*len == room) {
+            room = room ? 2 * room : 16 * 1024;
+            *bytes = realloc(*bytes, room);
+            if (!*bytes) abort();
+        }
+        n = read(file, *bytes + *len, room - *len);
+        if (n > 0) *len += (size_t)n;
+        if (*len > BUNDLE_MOST) return EFBIG;
+    } while (n > 0 || (n < 0 && errno == EINTR));
     return n < 0 ? errno : 0;
 }
 
-/* The text is copied into memory that all processes share, so that every worker loads the same text whatever happens to the file. */
+/* 0, or errno. */
+static int copy(int from, const char *path, int to)
+{
+    struct bundle_file file = {.kind = BUNDLE_FILE, .path = path, .path_len = strlen(path)};
+    char *bytes;
+    int error = read_whole(from, &bytes, &file.len);
+    if (!error) {
+        struct bundle *b = bundle_create();
+        file.bytes = bytes;
+        error = bundle_add(b, &file) ? bundle_write(b, to) : EFBIG;
+        bundle_give(b);
+    }
+    free(bytes);
+    return error;
+}
+
 int source_open(const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return -1;
-    int memory = memfd_create("moongate-script", MFD_CLOEXEC);
-    int error = memory < 0 ? errno : copy(file, memory);
+    int memory = memfd_create("moongate-script", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int error = memory < 0 ? errno : copy(file, path, memory);
     close(file);
     return error ? fail(memory, error) : memory;
 }
 
-char *source_read(int fd, size_t *len)
+void source_seal(int fd)
 {
-    struct stat about;
-    if (fstat(fd, &about) < 0) return NULL;
-    size_t size = (size_t)about.st_size;
-    char *text = malloc(size + 1);
-    if (!text) return NULL;
-    if (pread(fd, text, size, 0) != (ssize_t)size) {
-        free(text);
-        errno = EIO;
-        return NULL;
-    }
-    text[size] = '\0';
-    *len = size;
-    return text;
+    if (fd >= 0)
+        (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error)
+{
+    const char *why;
+    size_t at = 0;
+    struct bundle *b = bundle_read(fd, &why);
+    if (b && bundle_next(b, &at, main) && main->kind == BUNDLE_FILE) return b;
+    snprintf(error, SCRIPT_ERROR_MAX, "%s: the copy in memory: %s", path, b ? "it is empty" : why);
+    bundle_give(b);
+    return NULL;
+}
+
+static struct script *load(const struct script_host *host, const char *path, struct bundle *b,
+                           const struct bundle_file *main, uint32_t generation, char *error)
+{
+    struct script_host with = *host;
+    with.bundle = b;
+    return script_load(&with, path, main->bytes, main->len, generation, error);
 }
 
 struct script *source_load(const struct script_host *host, const char *path, int fd,
                            uint32_t generation, char *error)
 {
-    size_t len = 0;
-    char *text = path ? source_read(fd, &len) : NULL;
-    struct script *s = NULL;
-    if (path && !text)
-        snprintf(error, SCRIPT_ERROR_MAX, "%s: %s", path, strerror(errno));
-    else
-        s = script_load(host, path, text, len, generation, error);
+    struct bundle_file main;
+    if (!path) return script_load(host, NULL, NULL, 0, generation, error);
+    struct bundle *b = source_read(path, fd, &main, error);
+    if (!b) return NULL;
+    struct script *s = load(host, path, b, &main, generation, error);
+    bundle_give(b);
+    return s;
+}
+
+/* The script's text is taken out of the bundle first, for that moves when files are added. */
+struct script *source_try(const struct script_host *host, const char *path, int fd,
+                          uint32_t generation, char *error)
+{
+    struct bundle_file main;
+    if (!path) return script_load(host, NULL, NULL, 0, generation, error);
+    struct bundle *b = source_read(path, fd, &main, error);
+    if (!b) return NULL;
+    char *text = malloc(main.len + 1);
+    if (!text) abort();
+    memcpy(text, main.bytes, main.len);
+    main.bytes = text;
+    b->records = true;
+    struct script *s = load(host, path, b, &main, generation, error);
+    int wrong = bundle_write(b, fd);
+    if (wrong && s) {
+        snprintf(error, SCRIPT_ERROR_MAX, "%s: not copied to memory: %s", path, strerror(wrong));
+        script_destroy(s);
+        s = NULL;
+    }
+    bundle_give(b);
     free(text);
     return s;
+}
+
+void source_files(int fd, source_file_fn *fn, void *arg)
+{
+    const char *why;
+    struct bundle_file file;
+    size_t at = 0;
+    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    while (b && bundle_next(b, &at, &file)) fn(arg, &file);
+    bundle_give(b);
 }

@@ -130,6 +130,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
 #define SHOW_TEXT(name)     SHOW_STRING(name)
 #define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
+#define SHOW_SHARE(name)    stat_line(out, #name, "%g%%", o->name * 100);
 #define SHOW_CHOICE(name)                                                                          \
     stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));
 

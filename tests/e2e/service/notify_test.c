@@ -128,6 +128,41 @@ static void it_is_ready_when_the_workers_are(void **state)
     assert_int_equal(s->n, s->seen);
 }
 
+/* It is the last good one, from the disk or from memory, that runs. */
+static void the_state_says_when_it_is_not_the_file_that_runs(void **state)
+{
+    static const char kept[] = "; the last good script runs, not the file";
+    const char *folder = program_folder();
+    struct moongate *m = moongate_start(MG "return mg.reply.miss()\n", "--state-dir", folder, "-v",
+                                        "--probation", "0", NULL);
+    moongate_sees_log(m, "last-good: written");
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+
+    struct manager *s = manager_begins();
+    const char *script = moongate_script_path(m);
+    moongate_gets_script(m, "return nonsense(\n");
+    struct moongate *next = moongate_start(NULL, script, "--state-dir", folder, "--probation", "60",
+                                           "--start-with-last-good", NULL);
+    manager_is_told(s, "READY=1\nSTATUS=1 of 1 workers, generation 1; last reload none", kept);
+    moongate_signal(next, SIGHUP);
+    manager_is_told(s, "RELOADING=1\n", "");
+    manager_is_told(s, "READY=1\nSTATUS=1 of 1 workers, generation 1; last reload 20", kept);
+    moongate_gets_script(m, "return function() error 'always' end\n");
+    moongate_signal(next, SIGHUP);
+    manager_is_told(s, "RELOADING=1\n", "");
+    manager_is_told(s, "READY=1\nSTATUS=1 of 1 workers, generation 2; last reload 20",
+                    "Z: accepted");
+    struct client *c = client_connects(next);
+    for (int i = 0; i < 100; i++) {
+        client_sends(c, "get k\r\n");
+        client_sees(c, "SERVER_ERROR script error\r\n");
+    }
+    manager_is_told(s, "RELOADING=1\n", "");
+    manager_is_told(s, "READY=1\nSTATUS=1 of 1 workers, generation 3; last reload 20",
+                    "Z: rolled back; the last good script runs, not the file");
+}
+
 static void each_reload_begins_and_ends(void **state)
 {
     struct manager *s = manager_begins();
@@ -236,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(it_is_ready_when_the_workers_are),
+        play(the_state_says_when_it_is_not_the_file_that_runs),
         play(each_reload_begins_and_ends),
         play(a_worker_that_is_gone_shows_in_the_status),
         play(signs_of_life_come_twice_as_often_as_wanted),

@@ -133,7 +133,7 @@ static void a_worker_goes_on_until_another_can_take_its_place(void **state)
     const char *part = textf("%s/part.lua", program_folder());
     file_says(part, "return 1");
     struct moongate *m = moongate_start(
-        textf(MG "assert(loadfile('%s'))()\nreturn mg.pool { '%s' }", part, backend_address(b)),
+        textf(MG "assert(io.open '%s'):close()\nreturn mg.pool { '%s' }", part, backend_address(b)),
         "--unsafe-lua", NULL);
     struct client *c = client_connects(m);
     pid_t worker = moongate_worker(m);
