@@ -28,7 +28,8 @@ struct script_memory {
     char text[64];      /* of the error */
 };
 
-void script_memory_init(struct script *s);
+/* Makes its Lua state, s->L. */
+void script_memory_open(struct script *s);
 
 /* After lua_close. */
 void script_memory_release(struct script *s);

@@ -160,11 +160,10 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
-    script_memory_init(s);
-    s->L = lua_newstate(memory_allocate, &s->memory.of);
-    if (!s->L) abort();
+    script_memory_open(s);
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s)) {
+        s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
@@ -182,6 +181,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
 void script_destroy(struct script *s)
 {
     assert(!s->coroutines.running);
+    if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);

@@ -10,6 +10,7 @@
 #include <luajit.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "script/state.h"
@@ -232,10 +233,12 @@ void script_set_memory(struct script *s, size_t bytes)
     set_mark(&s->memory.of);
 }
 
-void script_memory_init(struct script *s)
+void script_memory_open(struct script *s)
 {
     memory_init(&s->memory.of, ask);
     script_set_memory(s, s->host.script_memory);
+    s->L = lua_newstate(memory_allocate, &s->memory.of);
+    if (!s->L) abort();
 }
 
 void script_memory_release(struct script *s)
