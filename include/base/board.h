@@ -49,6 +49,8 @@
     X(client_errors, COUNTER, "requests refused for what the client sent")                         \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
     X(script_timeouts, COUNTER, "times the script was interrupted: --script-timeout")              \
+    X(script_memory, GAUGE, "bytes that scripts hold: Lua's, and what is held for them")           \
+    X(script_memory_errors, COUNTER, "times a script was refused memory: --script-memory")         \
     X(timer_errors, COUNTER, "errors raised by the script's timers")                               \
     X(calls, COUNTER, "requests sent to backends")                                                 \
     X(call_failures, COUNTER, "calls that ended without a response")                               \

@@ -29,6 +29,8 @@ M.call_errors = {
     [tonumber(C.MG_CALL_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_CALL_TOO_MANY)] = "a function makes 4096 calls at most",
     [tonumber(C.MG_CALL_TOO_MUCH)] = "this function holds as many bytes as it may (--client-buffer)",
+    [tonumber(C.MG_CALL_NO_MEMORY)] = "not enough memory (--script-memory)",
+    [tonumber(C.MG_CALL_TOO_MANY_SPAWNED)] = "65536 requests of mg.spawn wait already",
     [tonumber(C.MG_CALL_NO_VALUE)] = "mg.reply.value answers get, gets, gat, gats and mg only",
 }
 

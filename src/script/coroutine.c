@@ -63,9 +63,9 @@ static struct coroutine *take_off(struct async *a)
 static const char *call_lua(struct script *s, int n)
 {
     lua_State *L = s->L;
-    lua_pcall(L, n, 1, 0); /* [text] */
+    script_memory_call(s, n, 1, 0); /* [text] */
     const char *text = lua_tostring(L, -1);
-    return text ? text : "out of memory";
+    return script_memory_explain(s, text);
 }
 
 /* I7: the request of this function gets an error, and nothing else happens. */
@@ -87,12 +87,14 @@ static void fail_without_thread(struct script *s, struct async *a)
 /* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. */
 static void fail_with_traceback(struct script *s, struct async *a)
 {
-    lua_State *L = s->L;
+    lua_State *L = s->L, *co = a->coroutine->L;
+    if (lua_type(co, -1) == LUA_TSTRING) /* [..., raised] */
+        lua_pushstring(co, script_memory_explain(s, lua_tostring(co, -1)));
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure); /* [..., explain] */
     lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);             /* [..., explain, thread] */
-    lua_xmove(a->coroutine->L, L, 1); /* [..., explain, thread, raised] */
-    fail(s, a, call_lua(s, 2));       /* [..., text] */
-    lua_settop(L, STACK_TOP);         /* [...] */
+    lua_xmove(co, L, 1);        /* [..., explain, thread, raised] */
+    fail(s, a, call_lua(s, 2)); /* [..., text] */
+    lua_settop(L, STACK_TOP);   /* [...] */
 }
 
 /* `finish` of async.lua looks at what the function returned (THREAD_FREE on its thread's stack), follows functions, and
@@ -149,7 +151,7 @@ static void go(struct script *s, struct async *a, int n)
     assert(none_runs(s) && a->coroutine && !a->is_over);
     s->coroutines.running = a;
     script_time_begin(s);
-    int status = lua_resume(a->coroutine->L, n);
+    int status = script_memory_resume(s, a->coroutine->L, n);
     s->coroutines.running = NULL;
     if (status == LUA_YIELD) {
         if (!waits_well(a))
