@@ -18,9 +18,12 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "script/state.h"
+
+enum { FAILURE_MOST = 4096 }; /* bytes of a message */
 
 static uint32_t serial_of(const struct async *a)
 {
@@ -84,17 +87,26 @@ static void fail_without_thread(struct script *s, struct async *a)
     lua_settop(s->L, STACK_TOP); /* [...] */
 }
 
-/* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. */
+/* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. What explains
+ * that memory is short goes in front here, in C: to push it would take memory, outside of every protected call. */
 static void fail_with_traceback(struct script *s, struct async *a)
 {
     lua_State *L = s->L, *co = a->coroutine->L;
-    if (lua_type(co, -1) == LUA_TSTRING) /* [..., raised] */
-        lua_pushstring(co, script_memory_explain(s, lua_tostring(co, -1)));
+    char whole[FAILURE_MOST];
+    const char *raised = lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "";
+    const char *explained = script_memory_explain(s, raised);
+    size_t len = strlen(raised);
+    bool is_explained = explained != raised && len > 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure); /* [..., explain] */
     lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);             /* [..., explain, thread] */
-    lua_xmove(co, L, 1);        /* [..., explain, thread, raised] */
-    fail(s, a, call_lua(s, 2)); /* [..., text] */
-    lua_settop(L, STACK_TOP);   /* [...] */
+    lua_xmove(co, L, 1);               /* [..., explain, thread, raised] */
+    const char *text = call_lua(s, 2); /* [..., text] */
+    if (is_explained && strlen(text) > len && text[len] == '\n') {
+        snprintf(whole, sizeof whole, "%s%s", explained, text + len);
+        text = whole;
+    }
+    fail(s, a, text);
+    lua_settop(L, STACK_TOP); /* [...] */
 }
 
 /* `finish` of async.lua looks at what the function returned (THREAD_FREE on its thread's stack), follows functions, and

@@ -76,6 +76,9 @@ static const char ALL[] = "local n = 0\n"
 /* One call of C that takes many minutes: a plain search, whose steps grow with the square of what it is given. */
 #define CALL "string.find(('a'):rep(16000000), ('a'):rep(8000000) .. 'b', 1, true)"
 
+#define EAT_STRINGS "local t = {} while true do t[#t + 1] = ('x'):rep(1e5) .. #t end"
+#define EAT_TABLES  "local t = {} while true do t = { t } end"
+
 static const struct zoo_animal animals[] = {
     {"an endless loop in a route", ROUTE, LOOP, ZOO_ERROR},
     {"an endless loop in a policy's function", POLICY, LOOP, ZOO_ERROR},
@@ -132,12 +135,23 @@ static const struct zoo_animal animals[] = {
      "again()\n"
      "error 'bad'",
      ZOO_ERROR},
+    {"an eater of strings in a route", ROUTE, EAT_STRINGS, ZOO_ERROR, .is_eater = true},
+    {"an eater of strings in a waiting function", WAITING, EAT_STRINGS, ZOO_ERROR,
+     .is_eater = true},
+    {"an eater of ever longer strings", ROUTE, "local s = 'x' while true do s = s .. s end",
+     ZOO_ERROR, .is_eater = true},
+    {"an eater of tables in a route", ROUTE, EAT_TABLES, ZOO_ERROR, .is_eater = true},
+    {"an eater of tables in a timer", TIMER, EAT_TABLES, ZOO_TIMER, .is_eater = true},
+    {"an eater of tables in __index", INDEX, EAT_TABLES, ZOO_ERROR, .is_eater = true},
+    {"an eater of tables that catches errors", WAITING,
+     "while true do pcall(function() " EAT_TABLES " end) end", ZOO_ERROR, .is_eater = true},
     {"an error in every request", ALL, "error 'bad'", ZOO_FAILING},
     {"an error in every tenth request", ALL, "if n % 10 == 0 then error 'bad' end", ZOO_FAILING},
     {"an error in every tenth request, of no text", ALL, "if n % 10 == 0 then error {} end",
      ZOO_FAILING},
     {"an endless loop while loading", LOADING, LOOP, ZOO_REFUSED, .is_slow = true},
     {"an endless call of C while loading", LOADING, CALL, ZOO_REFUSED, .is_slow = true},
+    {"an eater of strings while loading", LOADING, EAT_STRINGS, ZOO_REFUSED, .is_eater = true},
     {"deep recursion while loading", LOADING, "local function f(n) return 1 + f(n + 1) end f(1)",
      ZOO_REFUSED},
 };

@@ -33,6 +33,7 @@ struct zoo_animal {
     bool is_unsafe; /* it needs --unsafe-lua */
     bool is_plain;  /* it runs with --no-jit alone */
     bool is_slow;   /* to refuse it takes 10 seconds */
+    bool is_eater;  /* what stops it is --script-memory 64m */
 };
 
 size_t zoo_count(void);

@@ -340,7 +340,8 @@ static struct soak *soak_begins(void)
     for (int i = 0; i < ASKERS; i++) s->askers[i] = -1;
     s->m = moongate_start(zoo_good_script(s->list), "-j", "2", "--unsafe-lua", "--probation", "1",
                           "--rehearse", s->seed / 2 % 2 ? "100" : "0", "--script-timeout", "0.2",
-                          "--drain-timeout", "2", is_interpreted(s) ? "--no-jit" : NULL, NULL);
+                          "--script-memory", "64m", "--drain-timeout", "2",
+                          is_interpreted(s) ? "--no-jit" : NULL, NULL);
     return s;
 }
 

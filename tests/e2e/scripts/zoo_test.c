@@ -17,10 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { AT_ONCE = 12, LOAD_MOST = 8, REQUESTS = 10 };
 
 #define SCRIPT_TIMEOUT "0.1"
+
+/* Eaters are stopped by the second; the third is for them, and ends a process that is not. */
+#define EATERS_TIMEOUT "10"
+#define SCRIPT_MEMORY  "64m"
+enum { PROCESS_MOST_MIB = 1024 };
 
 /* How a bad script gets in. */
 enum way { FIRST, RELOADED, WAYS };
@@ -99,12 +105,18 @@ static const char *script_of(const struct world *w)
 
 static struct moongate *starts(const struct world *w, const char *script)
 {
-    const char *const all[] = {w->is_interpreted ? "--no-jit" : NULL,
-                               w->animal->is_unsafe ? "--unsafe-lua" : NULL};
-    const char *first = all[0] ? all[0] : all[1], *second = all[0] ? all[1] : NULL;
+    const char *options[4] = {NULL};
+    int n = 0;
+    bool is_eater = w->animal->is_eater;
+    if (w->is_interpreted) options[n++] = "--no-jit";
+    if (w->animal->is_unsafe) options[n++] = "--unsafe-lua";
+    if (is_eater) options[n++] = "--script-memory";
+    if (is_eater) options[n++] = SCRIPT_MEMORY;
     /* A rehearsal would keep some out. */
     return moongate_start(script, "--rehearse", "0", "--probation", "0", "--script-timeout",
-                          SCRIPT_TIMEOUT, "-j", w->workers == 2 ? "2" : "1", first, second, NULL);
+                          is_eater ? EATERS_TIMEOUT : SCRIPT_TIMEOUT, "-j",
+                          w->workers == 2 ? "2" : "1", options[0], options[1], options[2],
+                          options[3], NULL);
 }
 
 static void world_begins(struct world *w)
@@ -171,8 +183,21 @@ static void load_is_well(const struct world *w, unsigned i)
                     w->animal->name, w->is_hit[i] ? "that" : "another", t.errors, t.closed, t.hits);
 }
 
+/* No worker had much more than the limit, and that was what stopped the script. */
+static void eater_was_stopped(struct world *w)
+{
+    enum { MOST_KIB = 256 * 1024 };
+    pid_t workers[2];
+    moongate_sees_log(w->m, "not enough memory");
+    moongate_workers(w->m, workers, w->workers);
+    for (unsigned i = 0; i < w->workers && !stage_is_sanitized(); i++)
+        if (program_peak_kib(workers[i]) > MOST_KIB)
+            stage_fails("%s: a worker had %zu KiB", w->animal->name, program_peak_kib(workers[i]));
+}
+
 static void world_ends(struct world *w)
 {
+    if (w->animal->is_eater) eater_was_stopped(w);
     double here = 0, elsewhere = 0;
     bool is_killed = w->animal->end == ZOO_KILLED || w->animal->end == ZOO_KILLED_LATER;
     for (unsigned i = 0; i < w->load_n; i++) {
@@ -304,7 +329,7 @@ static void world_refuses(struct world *w)
 static void does_not_start(const struct zoo_animal *animal)
 {
     const char *file = moongate_script_file(zoo_script(animal, "'127.0.0.1:1'"));
-    struct run run = moongate_runs("-p", "0", file, NULL);
+    struct run run = moongate_runs("-p", "0", "--script-memory", SCRIPT_MEMORY, file, NULL);
     if (run.code != 1) stage_fails("%s: exit code %d: %s", animal->name, run.code, run.err);
 }
 
@@ -323,8 +348,16 @@ static void bad_scripts_that_do_not_load_are_refused(void **state)
     }
 }
 
+/* A daemon that does not stop an eater is stopped: children inherit the limit. */
+static void limit_memory(void)
+{
+    const rlim_t most = (rlim_t)PROCESS_MOST_MIB * 1024 * 1024;
+    if (!stage_is_sanitized()) setrlimit(RLIMIT_DATA, &(struct rlimit){most, most});
+}
+
 int main(void)
 {
+    limit_memory();
     const struct CMUnitTest tests[] = {
         play(bad_scripts_that_do_not_load_are_refused),
         play(bad_scripts_hurt_nobody_else),
