@@ -36,6 +36,9 @@ void backend_give(struct backend *b);
 /* Connects every backend that a pool names and that is not connected. */
 void backends_start(struct backends *set);
 
+/* Each connection that was started is ready, or could not be made. */
+bool backends_are_tried(const struct backends *set);
+
 /* Frees the backends that no pool names and that have no calls left. Not from a call's owner. */
 void backends_sweep(struct backends *set);
 

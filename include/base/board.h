@@ -13,6 +13,7 @@
 #include "base/handover.h"
 #include "base/heartbeat.h"
 #include "base/metrics.h"
+#include "base/samples.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
  * workers, not their sum. */
@@ -121,6 +122,7 @@ struct board_worker {
     struct metrics metrics;     /* the script's */
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
+    struct samples samples;     /* of what its clients have sent */
 };
 
 /* Invariant: one process writes each part, and the master its own row. A slot has two parts: the process that drains and its

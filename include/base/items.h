@@ -29,6 +29,10 @@ struct place items_place(struct shared *s, struct shared_dict *d, struct shared_
  * in here leaves the same work to the next holder. */
 bool items_recover(const struct place *p);
 
+/* The bytes of all that was ever used, and a copy of it to a dictionary of the same size and place in another region, which is empty. */
+size_t items_bytes(const struct place *p);
+void items_copy(struct shared *to, struct shared_dict *d, const struct place *from);
+
 /* The item of the key, or 0. Removes it when it has expired at `now`. */
 uint32_t items_find(const struct place *p, double now);
 

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EXIT_SYSTEM = 4 };
@@ -30,6 +31,10 @@ pid_t process_fork(sigset_t *mask) __attribute__((warn_unused_result));
  * ignores those three when the child takes its orders from the parent and not from the terminal. Then unblocks the signals; mask
  * as above. */
 void process_begin(const sigset_t *mask, bool ignore_terminal);
+
+/* For a child that runs what nobody trusts yet: it may map only so many bytes more than it has now, and when the machine runs out of
+ * memory, it is the first to be killed. Where the system does not let it, nothing changes. */
+void process_be_expendable(uint64_t more);
 
 /* Seconds of a clock that never jumps (CLOCK_MONOTONIC). All processes of a host see the same time. */
 double process_clock(void);

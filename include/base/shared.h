@@ -69,6 +69,11 @@ struct shared {
 /* Maps a region with `size` bytes for dictionaries. NULL with errno. */
 struct shared *shared_create(size_t size);
 
+/* Makes the dictionaries of `from` in `to`, which has the same size and is not used yet, with what they hold. One that holds more
+ * than SHARED_COPY_MOST bytes begins empty: its lock is held while it is copied. */
+enum { SHARED_COPY_MOST = 16 * 1024 * 1024 };
+void shared_copy(struct shared *to, struct shared *from);
+
 /* Unmaps it, in this process. NULL is allowed. */
 void shared_destroy(struct shared *s);
 

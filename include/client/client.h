@@ -9,6 +9,7 @@
 #define MOONGATE_CLIENT_CLIENT_H
 
 #include "base/log.h"
+#include "client/sampling.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/foreign.h"
@@ -109,6 +110,7 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
+    struct sampling sampling; /* keeps nothing, unless the worker says where */
 };
 
 /* Takes over fd (non-blocking). The client is in the set afterwards. */

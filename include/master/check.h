@@ -1,4 +1,4 @@
-/* check: loads the script in a throw-away child, so that one that loops or crashes costs nothing.
+/* check: loads the script in a throw-away child, and rehearses it there, so that one that loops or crashes costs nothing.
  *
  * A struct check is owned by its starter (main at start, the master on SIGHUP) and holds at
  * most one child and the pipe on which that child says what is wrong. Nothing here blocks but
@@ -7,6 +7,7 @@
 #ifndef MOONGATE_MASTER_CHECK_H
 #define MOONGATE_MASTER_CHECK_H
 
+#include "worker/exercise.h"
 #include "worker/options.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,9 +28,11 @@ struct check {
 typedef void check_leave(void *arg);
 
 /* Forks the child. Its stderr, with quiet, is the pipe and its stdout nothing; without quiet
- * both stay the terminal's. Returns false with errno when there is no child. */
-bool check_start(struct check *k, const struct options *o, bool quiet, check_leave *leave,
-                 void *arg) __attribute__((warn_unused_result));
+ * both stay the terminal's. service: what runs now, for the rehearsal; NULL: nothing. Returns false with errno when there is no
+ * child. */
+bool check_start(struct check *k, const struct options *o, bool quiet,
+                 const struct exercise_service *service, check_leave *leave, void *arg)
+    __attribute__((warn_unused_result));
 
 /* Takes what the child has said. False: it has said all (its end is closed). */
 bool check_read(struct check *k);
@@ -40,6 +43,9 @@ void check_kill_late(struct check *k);
 /* The child has ended with that status of wait(2). NULL: the script loads; else one text that
  * says why it does not, valid as long as k. */
 const char *check_end(struct check *k, int status);
+
+/* How the rehearsal went, of a check that has ended well; NULL: there was none. */
+const char *check_rehearsal(const struct check *k);
 
 /* Drops a running check: the child is killed, without a message. Fine when none runs. */
 void check_cancel(struct check *k);

@@ -36,6 +36,7 @@ struct script_host {
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    struct samples *samples; /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */

@@ -92,6 +92,9 @@ void library_open(lua_State *L, const char *lua_dir);
 /* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
 void script_note_discovery(struct script *s, const char *url, size_t len);
 
+/* Counts an error that costs r, also in the samples: r is one that the script in use failed. */
+void failure_count(struct script *s, const struct request *r);
+
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct bundle;
 struct rehearsal;
 
 /* What a rehearsal starts with. */
@@ -19,6 +20,7 @@ struct tester_script {
     const char *path; /* as log lines show it; `require` looks beside it */
     const char *text;
     size_t len;
+    struct bundle *bundle;      /* where its files are; NULL: on the disk */
     const char *const *servers; /* mg.servers */
     size_t servers_n;
 };
@@ -50,8 +52,8 @@ struct tester_tools {
     /* Runs its loop until there is news. False: nothing more happens by itself; with is_waiting, only after it has slept once
      * until something happened in real time. */
     bool (*turn)(struct rehearsal *r, bool is_waiting, struct tester_news *news);
-    /* Connects another client; returns the number of the connection. */
-    uint32_t (*connect)(struct rehearsal *r);
+    /* Connects another client, as if by that listener; returns the number of the connection. */
+    uint32_t (*connect)(struct rehearsal *r, uint32_t listener);
     void (*write)(struct rehearsal *r, uint32_t wire, const char *bytes, size_t len);
     void (*hang_up)(struct rehearsal *r, uint32_t wire);
     /* From now on connections to a server are refused, or not. */

@@ -9,6 +9,9 @@
 /* From now on it is `wall` seconds since 1970, and stays so. */
 void clock_take(double wall);
 
+/* From now on it stays what it is. */
+void clock_hold(void);
+
 /* Moves a clock that was taken over. */
 void clock_advance(double seconds);
 

@@ -71,6 +71,9 @@
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
+    X(rehearse, COUNT, 0, "rehearse", "NUMBER", "100",                                             \
+      "requests of clients that a new script is asked about before a reload uses it (0..1000; "    \
+      "0: none)")                                                                                  \
     X(probation, SECONDS, 0, "probation", "SECONDS", "30",                                         \
       "how long a new script is watched; if it fails the last good one comes back (0: never)")     \
     X(probation_errors, SHARE, 0, "probation-errors", "SHARE", "1%",                               \
@@ -96,7 +99,8 @@
     X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
-    X(script_timeout)
+    X(script_timeout)                                                                              \
+    X(rehearse)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -126,6 +130,7 @@ struct options {
     uint64_t shared_memory;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
+    uint32_t rehearse;     /* at most SAMPLES_MOST of base/samples.h */
     double probation;      /* seconds; 0: none */
     double probation_errors;
     const char *state_dir; /* NULL: none */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bundle;
 struct bundle_file;
 struct script;
 struct script_host;
@@ -25,6 +26,9 @@ struct script *source_load(const struct script_host *host, const char *path, int
 /* The same, and what the script has read is added to the source, also when it does not load. */
 struct script *source_try(const struct script_host *host, const char *path, int fd,
                           uint32_t generation, char *error);
+
+/* The bundle behind fd, for the caller to give back, and its first file, the script; NULL, and why. path: for that message. */
+struct bundle *source_bundle(const char *path, int fd, struct bundle_file *main, char *error);
 
 /* Nobody can change the source from now on. */
 void source_seal(int fd);

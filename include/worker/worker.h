@@ -8,6 +8,7 @@
 
 #include "base/board.h"
 #include "worker/options.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct listeners;
@@ -21,6 +22,7 @@ struct worker_seat {
     uint32_t part;       /* where it counts: it may still have a process that drains */
     int script_fd;       /* text of the script to start with, see source; -1: built-in */
     uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
+    bool relieves;       /* another serves until this one is ready */
     int channel;
     struct listeners
         *listeners; /* main's: the worker may listeners_close them early, not destroy them */

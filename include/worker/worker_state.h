@@ -36,6 +36,7 @@ struct worker {
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
+    ev_timer settle; /* runs while servers are waited for before the worker is ready */
     ev_io channel;
     struct arrivals arrivals;
     ev_io signals;

@@ -6,6 +6,7 @@
 #include "script/script.h"
 #include "worker/options.h"
 
+struct bundle;
 struct worker;
 
 /* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
@@ -20,9 +21,9 @@ struct worker *worker_open(const struct options *options, backend_dial_fn *dial,
 void worker_close(struct worker *w);
 
 /* Loads a script with that text, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes
- * on. servers: what mg.servers is, while it loads. */
+ * on. bundle: where its files are, or NULL: on the disk. servers: what mg.servers is, while it loads. */
 bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
-                const struct option_list *servers, char *error);
+                struct bundle *bundle, const struct option_list *servers, char *error);
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {
@@ -31,6 +32,8 @@ struct worker_parts {
     struct backends *backends;
     struct turn *turn;
     struct script *script;
+    struct shared *shared;
+    const struct options *options; /* with what the script has set */
 };
 struct worker_parts worker_parts(struct worker *w);
 

@@ -210,6 +210,19 @@ void backends_start(struct backends *set)
     }
 }
 
+static bool conn_is_tried(const struct conn *c)
+{
+    return c->state == CONN_READY || c->state == CONN_WAITING || c->state == CONN_IDLE;
+}
+
+bool backends_are_tried(const struct backends *set)
+{
+    for (const struct backend *b = set->first; b; b = b->next)
+        for (uint32_t i = 0; b->counts > 0 && i < b->settings.connections; i++)
+            if (!conn_is_tried(b->conns[i])) return false;
+    return true;
+}
+
 /* --- the set, while it serves ------------------------------------------------------------------ */
 
 /* Calls on all its connections. */

@@ -97,6 +97,26 @@ bool items_recover(const struct place *p)
     return true;
 }
 
+size_t items_bytes(const struct place *p)
+{
+    return bucket_bytes(p->d) + (size_t)p->d->begun * ITEMS_CHUNK;
+}
+
+/* Chunk numbers mean the same in both. */
+void items_copy(struct shared *to, struct shared_dict *d, const struct place *from)
+{
+    const struct shared_dict *f = from->d;
+    assert(d->size == f->size && d->at == f->at && d->items == 0);
+    struct place p = items_place(to, d, (struct shared_key){"", 0});
+    memcpy(p.buckets, from->buckets, items_bytes(from));
+    d->unused = f->unused;
+    d->begun = f->begun;
+    d->used = f->used;
+    d->items = f->items;
+    d->newest = f->newest;
+    d->oldest = f->oldest;
+}
+
 /* --- bytes of an item -------------------------------------------------------------------------- */
 
 /* A place in the bytes of an item. */

@@ -84,6 +84,31 @@ void process_begin(const sigset_t *mask, bool ignore_terminal)
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+/* Bytes of address space that the process has; 0: not known. */
+static uint64_t mapped(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return 0;
+    if (fscanf(file, "%llu", &pages) != 1) pages = 0;
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void process_be_expendable(uint64_t more)
+{
+    struct rlimit limit;
+    uint64_t has = mapped();
+    FILE *file = fopen("/proc/self/oom_score_adj", "we");
+    if (file) {
+        fputs("1000", file);
+        fclose(file);
+    }
+    if (!has || getrlimit(RLIMIT_AS, &limit) != 0) return;
+    if (limit.rlim_cur > has + more) limit.rlim_cur = has + more;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
 double process_clock(void)
 {
     struct timespec now;

@@ -133,6 +133,26 @@ struct shared_dict *shared_open(struct shared *s, const char *name, size_t len, 
     return d;
 }
 
+/* Under its lock, which other processes wait for. */
+static void copy_items(struct shared *to, struct shared *from, struct shared_dict *d)
+{
+    struct place p = dict_lock(from, d, (struct shared_key){"", 0});
+    if (items_bytes(&p) <= SHARED_COPY_MOST) items_copy(to, &to->dicts[d - from->dicts], &p);
+    dict_unlock(&p);
+}
+
+void shared_copy(struct shared *to, struct shared *from)
+{
+    uint32_t n = __atomic_load_n(&from->dicts_n, __ATOMIC_ACQUIRE);
+    assert(to->size == from->size && to->dicts_n == 0);
+    for (uint32_t i = 0; i < n; i++) {
+        struct shared_dict *d = &from->dicts[i];
+        const char *wrong = carve(to, d->name, strlen(d->name), d->size);
+        assert(!wrong && to->dicts[i].at == d->at);
+        copy_items(to, from, d);
+    }
+}
+
 /* --- operations -------------------------------------------------------------------------------- */
 
 enum shared_status shared_get(struct shared *s, struct shared_dict *d, struct shared_key key,

@@ -33,6 +33,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
 {
     *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
+    sampling_init(&set->sampling, NULL);
     t->settle = settle;
     t->front = set;
 }
@@ -50,6 +51,7 @@ static void free_closed(struct clients *set)
 void clients_end_turn(struct clients *set)
 {
     unfinished_look(set);
+    sampling_look(&set->sampling, set->turn);
     turn_end(set->turn);
     free_closed(set);
 }

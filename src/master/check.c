@@ -1,5 +1,5 @@
 /* The child that loads a script on trial. It loads it as a worker would, but connects nowhere, adds to the source what the script reads,
- * and ends. What it says on stderr comes
+ * rehearses it (worker/exercise.c), and ends. What it says on stderr comes
  * through a pipe and becomes the reason in the master's log; the child is killed when it takes longer than CHECK_SECONDS, or when
  * the process that waits for it dies.
  */
@@ -20,6 +20,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* What the child may map beside what it has from its parent: bytes, and so many times the memory for dictionaries. */
+enum { CHECK_REGIONS = 4 };
+static const uint64_t CHECK_MEMORY = 1ull << 30;
 
 const char *check_script_name(const struct options *o)
 {
@@ -55,19 +59,24 @@ static int load_here(void *arg, const struct script_host *host, struct turn *tur
     return EXIT_OK;
 }
 
-static _Noreturn void child_run(const struct options *o, bool quiet, int pipe_end)
+static _Noreturn void child_run(const struct options *o, bool quiet,
+                                const struct exercise_service *service, int pipe_end)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a looping script must not outlive who asked */
     if (quiet) child_redirect(pipe_end);
     struct loading l = {o, quiet};
+    double began = process_clock();
+    process_be_expendable(CHECK_MEMORY + CHECK_REGIONS * o->shared_memory);
     int code = worker_rehearse(o, load_here, &l);
+    if (code == EXIT_OK && service && o->script && o->rehearse)
+        code = exercise(o, service, process_clock() - began);
     if (!quiet) code = output_finish(code);
     fflush(NULL);
     _exit(code);
 }
 
-bool check_start(struct check *k, const struct options *o, bool quiet, check_leave *leave,
-                 void *arg)
+bool check_start(struct check *k, const struct options *o, bool quiet,
+                 const struct exercise_service *service, check_leave *leave, void *arg)
 {
     int ends[2];
     sigset_t mask;
@@ -80,7 +89,7 @@ bool check_start(struct check *k, const struct options *o, bool quiet, check_lea
         close(ends[0]);
         if (leave) leave(arg);
         process_begin(&mask, false);
-        child_run(o, quiet, ends[1]);
+        child_run(o, quiet, service, ends[1]);
     }
     int saved = errno;
     close(ends[1]);
@@ -114,12 +123,22 @@ void check_kill_late(struct check *k)
     kill(k->pid, SIGKILL);
 }
 
-/* What the child said, without the program's name at the beginning and the newline at the end: it becomes part of a log line. */
+const char *check_rehearsal(const struct check *k)
+{
+    static const char name[] = "moongate: ";
+    const char *at = strstr(k->text, EXERCISE_MARK);
+    return at ? at + sizeof name - 1 : NULL;
+}
+
+/* What the child said, without the program's name at the beginning and the newline at the end: it becomes part of a log line. A rehearsal
+ * comes last, and counts alone. */
 static const char *check_reason(struct check *k)
 {
     static const char name[] = "moongate: ";
+    const char *rehearsal = check_rehearsal(k);
     while (k->len > 0 && strchr("\r\n ", k->text[k->len - 1])) k->text[--k->len] = '\0';
     if (k->len == 0) return NULL;
+    if (rehearsal) return rehearsal;
     return strncmp(k->text, name, sizeof name - 1) == 0 ? k->text + sizeof name - 1 : k->text;
 }
 
@@ -138,11 +157,12 @@ const char *check_end(struct check *k, int status)
                  CHECK_SECONDS);
         return k->text;
     }
+    const char *reason = check_reason(k);
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK) {
         source_seal(k->source);
         return NULL;
     }
-    if (WIFEXITED(status) && check_reason(k)) return check_reason(k);
+    if (WIFEXITED(status) && reason) return reason;
     snprintf(k->text, sizeof k->text, "loading it ended with %s",
              process_status_print(status, how, sizeof how));
     return k->text;
@@ -178,7 +198,7 @@ int check_run(const struct options *o, bool quiet, check_leave *leave, void *arg
     struct check k;
     int status = W_EXITCODE(EXIT_SYSTEM, 0);
 
-    if (!check_start(&k, o, quiet, leave, arg)) {
+    if (!check_start(&k, o, quiet, NULL, leave, arg)) {
         fprintf(stderr, "moongate: script check: %s: try again when the machine has room\n",
                 strerror(errno));
         return EXIT_SYSTEM;

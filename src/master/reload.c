@@ -60,7 +60,8 @@ static void reload_start_check(struct reload *r)
     r->trial = *r->options;
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
     bool read = r->trial.script_fd >= 0 || !r->options->script;
-    if (!read || !check_start(&r->check, &r->trial, true, r->leave, r->arg)) {
+    struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd};
+    if (!read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
         char why[256];
         snprintf(why, sizeof why, "%s%s", strerror(errno),
                  read ? "" : ": put a readable file there and reload again");
@@ -215,6 +216,7 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
         reload_drop_trial(r);
         reload_finish(r);
     } else {
+        if (check_rehearsal(&r->check)) log_info("reload: %s", check_rehearsal(&r->check));
         reload_begin_loading(r);
     }
 }

@@ -121,6 +121,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .part = s->part,
                                .generation = crew->generation,
                                .script_fd = crew->script_fd,
+                               .relieves = slot_serves(slot_other(s)),
                                .channel = end};
     int code = worker_run(&seat);
     fflush(NULL);

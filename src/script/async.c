@@ -421,7 +421,7 @@ void async_fail(struct async *a, const char *why, size_t len)
 {
     struct script *s = a->script;
     struct result result = {RESULT_SCRIPT, NULL, SCRIPT_ERROR, sizeof SCRIPT_ERROR - 1};
-    s->host.row->script_errors++;
+    failure_count(s, &a->flow->kept->r);
     if (log_allows(&s->log, s->host.backends->now))
         log_error("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), why);
     async_finish(a, &result);

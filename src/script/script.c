@@ -201,7 +201,7 @@ static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
     assert(a >= s->batch.answers && a < s->batch.answers + s->batch.capacity);
     *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
-    s->host.row->script_errors++;
+    failure_count(s, &s->batch.slots[a - s->batch.answers]);
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
 

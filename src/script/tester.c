@@ -145,9 +145,10 @@ static int stage_turn(lua_State *L)
     return 4;
 }
 
-static int stage_connect(lua_State *L) /* [number] -> [wire] */
+static int stage_connect(lua_State *L) /* [number, listener or nil] -> [wire] */
 {
-    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L)));
+    uint32_t listener = (uint32_t)luaL_optinteger(L, 2, 0);
+    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L), listener));
     return 1;
 }
 

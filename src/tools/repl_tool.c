@@ -14,10 +14,10 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "script/script.h"
-#include "tools/rehearsal.h"
 #include "tools/tool.h"
 #include "worker/clock.h"
 #include "worker/option_table.h"
+#include "worker/rehearsal.h"
 
 /* field, type, letter, name, argument, default, meaning */
 #define REPL_OPTIONS(X)                                                                            \

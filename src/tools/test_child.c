@@ -13,9 +13,9 @@
 
 #include "base/log.h"
 #include "script/script.h"
-#include "tools/rehearsal.h"
 #include "tools/test_tool.h"
 #include "worker/clock.h"
+#include "worker/rehearsal.h"
 #include "worker/source.h"
 
 static const double BEGIN = 1767225600; /* seconds since 1970 when a test begins: the year 2026 */

@@ -1,4 +1,4 @@
-/* Tests of scripts (moongate test) play with time: a test that waits an hour takes no time at all. libev, the log and the scripts all ask
+/* Tests of scripts (moongate test) play with time: a test that waits an hour takes no time at all. So does the rehearsal of a script. libev, the log and the scripts all ask
  * the C library for the time; this file defines clock_gettime and time in the program, so that they ask here. A daemon never calls
  * clock_take, and so gets the real time.
  */
@@ -11,11 +11,12 @@
 #include <stddef.h>
 #include <time.h>
 
-static const double BEGIN = 1000; /* what the monotonic clock shows when it is taken over */
+static const double BEGIN = 1000; /* what the monotonic clock shows from clock_take on */
 
 static struct {
     bool is_taken;
     double wall;    /* seconds since 1970 when it was taken over */
+    double begin;   /* what the monotonic clock showed then */
     double elapsed; /* since then */
 } played;
 
@@ -23,6 +24,7 @@ void clock_take(double wall)
 {
     played.is_taken = true;
     played.wall = wall;
+    played.begin = BEGIN;
     played.elapsed = 0;
 }
 
@@ -51,7 +53,7 @@ int clock_gettime(clockid_t clock_id, struct timespec *tp)
     if (played.is_taken) {
         switch (clock_id) {
         case CLOCK_MONOTONIC:
-        case CLOCK_MONOTONIC_COARSE: *tp = as_time(BEGIN + played.elapsed); return 0;
+        case CLOCK_MONOTONIC_COARSE: *tp = as_time(played.begin + played.elapsed); return 0;
         case CLOCK_REALTIME:
         case CLOCK_REALTIME_COARSE: *tp = as_time(played.wall + played.elapsed); return 0;
         default: break;
@@ -60,11 +62,23 @@ int clock_gettime(clockid_t clock_id, struct timespec *tp)
     return real_time(clock_id, tp);
 }
 
-double clock_wall(void)
+static double seconds(clockid_t clock_id)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock_id, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void clock_hold(void)
+{
+    double begin = seconds(CLOCK_MONOTONIC);
+    clock_take(seconds(CLOCK_REALTIME));
+    played.begin = begin;
+}
+
+double clock_wall(void)
+{
+    return seconds(CLOCK_REALTIME);
 }
 
 time_t time(time_t *timer)

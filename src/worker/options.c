@@ -13,6 +13,7 @@
 
 #include "base/cpus.h"
 #include "base/log.h"
+#include "base/samples.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -34,6 +35,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
+    {offsetof(struct options, rehearse), 0, SAMPLES_MOST, "0..1000"},
     {offsetof(struct options, probation), 0, 3600, "0..3600"},
     {offsetof(struct options, keepalive), 0, 32767, "0..32767"},
     {offsetof(struct options, resolve_min), 0, 86400, "0..86400"},

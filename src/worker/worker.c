@@ -35,6 +35,8 @@
 enum { ARENA = 1024 * 1024 };
 
 static const double SWEEP_EVERY = 1.0; /* seconds */
+static const double SETTLE =
+    0.5; /* seconds that a worker has for its servers before it takes another's place */
 
 /* The time of this turn, for all parts. */
 static void set_now(struct worker *w)
@@ -94,6 +96,36 @@ static void open_doors(struct worker *w)
     doors_watch(&w->doors, true);
 }
 
+/* --- ready, with a master ---------------------------------------------------------------------- */
+
+static void report_ready(struct worker *w)
+{
+    ev_timer_stop(w->loop, &w->settle);
+    w->row->ready = 1;
+    orders_watch_master(w);
+}
+
+static void on_settled(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    report_ready(timer->data);
+}
+
+/* The one that it relieves has its connections, and knows which servers are down. The same requests must not fare worse here. */
+static void settle(struct worker *w)
+{
+    if (w->seat->relieves)
+        ev_timer_start(w->loop, &w->settle);
+    else
+        report_ready(w);
+}
+
+static void settle_look(struct worker *w)
+{
+    if (ev_is_active(&w->settle) && backends_are_tried(&w->backends)) report_ready(w);
+}
+
 /* --- the loop ---------------------------------------------------------------------------------- */
 
 static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int events)
@@ -103,6 +135,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     (void)events;
     assert(w->turn.now == w->backends.now);
     succession_look(w);
+    settle_look(w);
     clients_end_turn(&w->clients);
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
@@ -218,6 +251,7 @@ static void init_host(struct worker *w)
                                    .listeners_n = o->bind.n,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
+                                   .samples = w->clients.sampling.samples,
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
@@ -230,6 +264,15 @@ static void init_host(struct worker *w)
         log_warn("script: compiled code is not allowed here (MemoryDenyWriteExecute?): it is "
                  "interpreted");
     }
+}
+
+/* Without a master nobody would read the samples. */
+static void init_sampling(struct worker *w, const struct worker_seat *seat)
+{
+    struct samples *samples = &seat->board->parts[seat->part].samples;
+    if (seat->channel < 0 || seat->options->rehearse == 0) return;
+    samples_begin(samples, seat->options->rehearse);
+    sampling_init(&w->clients.sampling, samples);
 }
 
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
@@ -257,6 +300,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
+    init_sampling(w, seat);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
                                      .options = &w->options,
@@ -269,6 +313,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;
+    ev_timer_init(&w->settle, on_settled, SETTLE, 0);
+    w->settle.data = w;
     drain_init(w);
     succession_init(w);
     set_now(w);
@@ -295,10 +341,10 @@ static void become_ready(struct worker *w)
 {
     assert(w->succession.pending && !w->succession.script);
     succession_use(w);
-    w->row->ready = 1;
     if (w->seat->channel >= 0) {
-        orders_watch_master(w);
+        settle(w);
     } else if (!w->drain.is_on) {
+        w->row->ready = 1;
         open_doors(w);
         log_info("ready: single process");
         if (w->succession.reload_again) succession_reload_alone(w);

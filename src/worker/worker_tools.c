@@ -43,9 +43,10 @@ void worker_close(struct worker *w)
 }
 
 bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
-                const struct option_list *servers, char *error)
+                struct bundle *bundle, const struct option_list *servers, char *error)
 {
     struct script_host host = w->host;
+    host.bundle = bundle;
     uint32_t generation = w->succession.script ? script_generation(w->succession.script) + 1 : 1;
     host.servers = servers->items;
     host.servers_n = servers->n;
@@ -60,8 +61,13 @@ bool worker_use(struct worker *w, const char *path, const char *text, size_t len
 /* The parts stay the worker's. */
 struct worker_parts worker_parts(struct worker *w)
 {
-    return (struct worker_parts){&w->clients, w->loop, &w->backends, &w->turn,
-                                 w->succession.script};
+    return (struct worker_parts){.clients = &w->clients,
+                                 .loop = w->loop,
+                                 .backends = &w->backends,
+                                 .turn = &w->turn,
+                                 .script = w->succession.script,
+                                 .shared = w->host.shared,
+                                 .options = &w->options};
 }
 
 int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg)

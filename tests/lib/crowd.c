@@ -349,7 +349,8 @@ void crowd_plays(struct crowd *c, double seconds)
 void crowd_loses(struct crowd *c, int worker)
 {
     for (unsigned i = 0; i < c->lasting_n; i++)
-        c->lasting[i].may_be_lost = c->lasting[i].worker < 0 || c->lasting[i].worker == worker;
+        c->lasting[i].may_be_lost =
+            worker < 0 || c->lasting[i].worker < 0 || c->lasting[i].worker == worker;
     for (unsigned i = 0; i < NEWCOMERS_AT_MOST; i++)
         if (c->newcomers[i].fd >= 0) c->newcomers[i].may_be_lost = true;
 }

@@ -24,7 +24,7 @@ struct crowd *crowd_gathers(struct moongate *m, unsigned lasting, unsigned newco
 void crowd_plays_until(struct crowd *c, stage_condition *condition, void *what);
 void crowd_plays(struct crowd *c, double seconds);
 
-/* Worker number `worker` is killed now: the clients that it serves may be lost once, and so may newcomers that are not answered yet. Who is lost
+/* Worker number `worker`, or one that is not known (-1), is killed now: the clients that it serves may be lost once, and so may newcomers that are not answered yet. Who is lost
  * connects again. */
 void crowd_loses(struct crowd *c, int worker);
 

@@ -154,12 +154,15 @@ end
 
 local new_client = class("a client", methods, nil, { is_closed = true })
 
-local function make_client(app)
-    local client = new_client { app = app, wire = stage.connect(app.number), bytes = "", waiting = {},
+local function make_client(app, listener)
+    local client = new_client { app = app, wire = stage.connect(app.number, listener), bytes = "", waiting = {},
         is_closed = false }
     app.clients[client.wire] = client
     return client
 end
+
+--- Another client of an app, as if it had come by the listener with that number.
+M.connect = make_client
 
 -- --- the whole ------------------------------------------------------------------------------------
 

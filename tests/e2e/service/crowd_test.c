@@ -1,7 +1,8 @@
 /* Workers that are replaced, killed and stopped under load: 200 new clients a second and 50 that stay and ask without a pause. A client
  * that connects is served (I15), and only those of a killed worker are lost.
  *
- * CROWD_SECONDS: how long each play goes on; each worker has its turn in any case. CROWD: how many clients move at once.
+ * CROWD_SECONDS: how long each play goes on; each worker has its turn in any case. CROWD: how many clients move at once. SEED: of what
+ * happens to workers.
  */
 #include "lib/client.h"
 #include "lib/crowd.h"
@@ -162,12 +163,50 @@ static void a_worker_that_is_stopped_keeps_no_new_client_waiting(void **state)
     crowd_rests(crowd, "stopped in turn");
 }
 
+/* --- all of it -------------------------------------------------------------------------------- */
+
+enum { MOST = 16 };
+
+static void all_go_on(struct moongate *m)
+{
+    pid_t pids[MOST];
+    size_t n = program_children(moongate_pid(m), pids, MOST);
+    for (size_t i = 0; i < n; i++) kill(pids[i], SIGCONT);
+}
+
+/* A client that stays may have been killed with its worker; one that connects after that is served. */
+static void no_new_client_is_lost_whatever_happens_to_workers(void **state)
+{
+    enum { STEPS = 12 };
+    static const int signals[] = {SIGTERM, SIGTERM, SIGKILL, SIGSTOP, SIGCONT, SIGCONT};
+    struct memcached *s = memcached_start(NULL);
+    struct moongate *m = moongate_start(crowd_script(memcached_address(s)), "-j", "3",
+                                        "--drain-timeout", "60", NULL);
+    struct crowd *crowd = crowd_gathers(m, LASTING, CONNECTS_A_SECOND);
+    unsigned seed = (unsigned)number_of("SEED", 1);
+    double end = stage_now() + number_of("CROWD_SECONDS", 0);
+    pid_t pids[MOST];
+
+    printf("SEED=%u\n", seed);
+    for (unsigned i = 0; i < STEPS || stage_now() < end; i++) {
+        size_t n = program_children(moongate_pid(m), pids, MOST);
+        int signal = signals[random_below(&seed, sizeof signals / sizeof *signals)];
+        if (signal == SIGKILL) crowd_loses(crowd, -1);
+        if (n > 0) kill(pids[random_below(&seed, (unsigned)n)], signal);
+        crowd_plays(crowd, random_below(&seed, 150) / 1000.0);
+        if (i % 6 == 5) all_go_on(m);
+    }
+    all_go_on(m);
+    crowd_rests(crowd, "whatever happens");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(no_client_notices_that_every_worker_is_replaced_in_turn),
         play(clients_of_one_worker_move_all_while_they_ask),
         play(a_worker_that_is_killed_costs_those_that_it_serves_alone),
+        play(no_new_client_is_lost_whatever_happens_to_workers),
         play(a_worker_that_is_stopped_keeps_no_new_client_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

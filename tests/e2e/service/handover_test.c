@@ -127,6 +127,39 @@ static void a_client_that_reads_late_gets_all_of_its_answer_and_then_moves(void 
     client_sees_nothing_more(c);
 }
 
+/* --- the next worker's servers ---------------------------------------------------------------- */
+
+/* A server that does not answer its `version` costs half a second, not more, and the old worker serves meanwhile. The least of some tries,
+ * as a busy machine makes each longer. */
+static void a_worker_takes_no_place_before_its_servers_have_answered_or_had_time(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(b), "timeout = 60, connect_timeout = 60"),
+                       "--drain-timeout", "600", NULL);
+    struct client *c = client_connects(m);
+    double least = 60;
+
+    client_sees_nothing_more(c);
+    for (int i = 0; i < 3; i++) {
+        pid_t worker = moongate_worker(m);
+        double start = stage_now();
+        backend_stays_silent(b);
+        kill(worker, SIGTERM);
+        if (i == 0) {
+            client_sends(c, "get k\r\n");
+            backend_sees(b, "get k\r\n");
+            backend_answers(b, "END\r\n");
+            client_sees(c, "END\r\n");
+        }
+        worker_goes(worker);
+        if (stage_now() - start < least) least = stage_now() - start;
+        client_sees_nothing_more(c);
+    }
+    assert_true(least >= 0.5);
+    backend_speaks_again(b);
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static const char *part;
@@ -182,7 +215,7 @@ static void all_are_served(struct group *g)
 /* The oldest client is the last to move. */
 static void clients_that_the_next_worker_does_not_take_are_served_by_the_old_one(void **state)
 {
-    struct group *g = group_of(backend_listens(), 700);
+    struct group *g = group_of(backend_listens(), 600);
 
     kill(g->worker, SIGCONT);
     for (int i = 0; i < 20; i++) {
@@ -219,6 +252,23 @@ static void clients_that_a_worker_gave_back_survive_it(void **state)
     kill(g->next, SIGCONT);
     all_are_served(g);
     client_sees_closed(half);
+}
+
+/* Their requests find them between two workers. */
+static void clients_that_move_while_the_service_ends_are_answered(void **state)
+{
+    struct group *g = group_of(backend_listens(), 180);
+    pid_t old = g->worker;
+
+    kill(old, SIGCONT);
+    worker_goes(old);
+    for (int i = 0; i < g->n; i++) client_sends(g->clients[i], "mn\r\n");
+    moongate_signal(g->m, SIGTERM);
+    moongate_sees_log(g->m, "draining: ");
+    kill(g->next, SIGCONT);
+    for (int i = 0; i < g->n; i++) client_sees(g->clients[i], "MN\r\n");
+    for (int i = 0; i < g->n; i++) client_sees_closed(g->clients[i]);
+    moongate_exits(g->m, 0);
 }
 
 /* --- the end of the service ------------------------------------------------------------------- */
@@ -325,8 +375,10 @@ int main(void)
         play(what_a_client_sends_while_it_moves_is_for_the_next_worker),
         play(a_store_whose_answer_nobody_wants_ends_before_its_client_moves),
         play(a_client_that_reads_late_gets_all_of_its_answer_and_then_moves),
+        play(a_worker_takes_no_place_before_its_servers_have_answered_or_had_time),
         play(clients_that_the_next_worker_does_not_take_are_served_by_the_old_one),
         play(clients_that_a_worker_gave_back_survive_it),
+        play(clients_that_move_while_the_service_ends_are_answered),
         play(a_client_that_is_new_when_the_service_ends_is_answered),
         play(and_where_there_is_one_process_alone),
         play(clients_in_the_backlog_are_answered_before_the_service_ends),

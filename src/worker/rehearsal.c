@@ -1,6 +1,6 @@
 /* How a worker runs in memory, with fake servers and a clock that stands still.
  *
- * `moongate test` and `moongate repl` must show what the daemon would do. So they do not imitate it: a rehearsal is the daemon's
+ * `moongate test`, `moongate repl` and the rehearsal before a reload (exercise.c) must show what the daemon would do. So they do not imitate it: a rehearsal is the daemon's
  * own worker (worker_open), with its own parsers, routes, calls, timers and script. Only what is outside of the worker is
  * replaced.
  *
@@ -34,7 +34,7 @@
  * What must never happen: a second copy of the daemon's logic here; time that passes by itself; a loop that sleeps while the
  * clock is played (is_waiting is for real time alone).
  */
-#include "tools/rehearsal.h"
+#include "worker/rehearsal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -82,6 +82,7 @@ static bool wire_sane(const struct wire *wire)
 struct rehearsal {
     struct options options;
     bool connects; /* to real servers */
+    bool is_check; /* of the service's next script: timers do not run */
     struct worker *worker;
     struct ev_loop *loop; /* the worker's, as the next two */
     struct clients *clients;
@@ -171,14 +172,14 @@ static int dial(void *about, const struct backend *b, int *fd)
 }
 
 /* Takes the part of the master, which hands accepted connections to the worker. */
-static uint32_t connect_client(struct rehearsal *r)
+static uint32_t connect_client(struct rehearsal *r, uint32_t listener)
 {
     int fd = add_wire(r, NULL);
     if (fd < 0) {
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    client_create(r->clients, fd);
+    client_create(r->clients, fd)->listener = listener;
     struct wire *wire = find_wire(r, r->wires_n);
     assert(wire && !wire->server && wire_sane(wire));
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
@@ -341,7 +342,10 @@ static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to
 static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
     struct option_list servers = {(const char **)script->servers, script->servers_n};
-    return worker_use(r->worker, script->path, script->text, script->len, &servers, error);
+    bool good = worker_use(r->worker, script->path, script->text, script->len, script->bundle,
+                           &servers, error);
+    if (good && r->is_check) script_stop_timers(worker_parts(r->worker).script);
+    return good;
 }
 
 /* The worker first: it still uses its ends of the wires while it closes. */
@@ -364,8 +368,9 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     struct rehearsal *r = calloc(1, sizeof *r);
     if (!r) abort();
     r->options = *how->options;
-    r->options.single_process = true; /* a script sees one worker, whatever the machine */
     r->connects = how->connects;
+    r->is_check = how->shared;
+    if (!r->is_check) r->options.single_process = true; /* a script sees one worker */
     r->wires_end = &r->wires;
     r->worker = worker_open(&r->options, how->connects ? NULL : dial, r);
     snprintf(error, SCRIPT_ERROR_MAX, "%s: no worker: no room", script->path);
@@ -374,11 +379,22 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->loop = parts.loop;
         r->turn = parts.turn;
         r->clients = parts.clients;
+        if (how->shared) shared_copy(parts.shared, how->shared);
         srand48(1); /* each run draws the same random numbers */
         if (reload(r, script, error)) return r;
     }
     destroy(r);
     return NULL;
+}
+
+const struct options *rehearsal_options(const struct rehearsal *r)
+{
+    return worker_parts(r->worker).options;
+}
+
+uint64_t rehearsal_errors(const struct rehearsal *r)
+{
+    return r->turn->row->script_errors;
 }
 
 struct tester_tools rehearsal_tools_with(const struct tester_tools *own)
