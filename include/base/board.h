@@ -20,6 +20,7 @@
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
+    X(generations, GAUGE, "scripts that are loaded: in use, on trial, or with requests in flight") \
     X(curr_connections, GAUGE, "clients connected now")                                            \
     X(total_connections, COUNTER, "clients ever taken by a worker")                                \
     X(closed_connections, COUNTER, "clients ever closed")                                          \

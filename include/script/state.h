@@ -89,11 +89,11 @@ int depth_load(lua_State *L);
 /* Gives a new state Lua's libraries and `require "moongate..."`: the modules that are linked in, or those of lua_dir. */
 void library_open(lua_State *L, const char *lua_dir);
 
-/* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
-void script_note_discovery(struct script *s, const char *url, size_t len);
-
 /* Counts an error that costs r, also in the samples: r is one that the script in use failed. */
 void failure_count(struct script *s, const struct request *r);
+
+/* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
+void script_note_discovery(struct script *s, const char *url, size_t len);
 
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct bundle;
 struct rehearsal;
 
 /* What a rehearsal starts with. */
@@ -20,7 +19,7 @@ struct tester_script {
     const char *path; /* as log lines show it; `require` looks beside it */
     const char *text;
     size_t len;
-    struct bundle *bundle;      /* where its files are; NULL: on the disk */
+    struct bundle *bundle;      /* where the files that it reads are; NULL: on the disk */
     const char *const *servers; /* mg.servers */
     size_t servers_n;
 };

@@ -67,6 +67,7 @@
       "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
+    X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
@@ -128,6 +129,7 @@ struct options {
     double resolve_min, resolve_max, resolve_timeout;
     double discover_wait;
     uint64_t shared_memory;
+    bool watch;
     bool single_process;
     double script_timeout; /* seconds of processor time; 0: no limit */
     uint32_t rehearse;     /* at most SAMPLES_MOST of base/samples.h */

@@ -18,6 +18,10 @@ struct script_host;
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. */
 int source_open(const char *path);
 
+/* The bundle behind fd, which the caller owns, and its first file: the text of the script `path`, valid as long as the bundle. NULL, and the error
+ * (SCRIPT_ERROR_MAX bytes). */
+struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error);
+
 /* script_load of the file `path` (NULL: the built-in script) from the source behind fd. What is not in the source is read from the
  * disk. */
 struct script *source_load(const struct script_host *host, const char *path, int fd,
@@ -26,9 +30,6 @@ struct script *source_load(const struct script_host *host, const char *path, int
 /* The same, and what the script has read is added to the source, also when it does not load. */
 struct script *source_try(const struct script_host *host, const char *path, int fd,
                           uint32_t generation, char *error);
-
-/* The bundle behind fd, for the caller to give back, and its first file, the script; NULL, and why. path: for that message. */
-struct bundle *source_bundle(const char *path, int fd, struct bundle_file *main, char *error);
 
 /* Nobody can change the source from now on. */
 void source_seal(int fd);

@@ -6,7 +6,7 @@
 #include "script/script.h"
 #include "worker/options.h"
 
-struct bundle;
+struct tester_script;
 struct worker;
 
 /* Sets a worker up that connects nowhere and serves nobody, lets `act` load and ask scripts in it, and takes it down. Returns
@@ -20,10 +20,8 @@ int worker_rehearse(const struct options *options, worker_act_fn *act, void *arg
 struct worker *worker_open(const struct options *options, backend_dial_fn *dial, void *dials_for);
 void worker_close(struct worker *w);
 
-/* Loads a script with that text, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes
- * on. bundle: where its files are, or NULL: on the disk. servers: what mg.servers is, while it loads. */
-bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
-                struct bundle *bundle, const struct option_list *servers, char *error);
+/* Loads a script, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes on. */
+bool worker_use(struct worker *w, const struct tester_script *script, char *error);
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {

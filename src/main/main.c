@@ -184,6 +184,7 @@ static int serve(struct options *o)
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
+    process_hold_hangup(true);
     process_raise_files();
     notify_take(&notify);
     int code = passed_take(&passed) ? serve_passed(o, &passed, &notify) : EXIT_BIND;

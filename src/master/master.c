@@ -37,6 +37,7 @@
 #include "master/probation.h"
 #include "master/reload.h"
 #include "master/saver.h"
+#include "master/script_watch.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -84,6 +85,7 @@ struct master {
     struct crew *crew;
     struct watchdog watchdog;
     struct reload reload;
+    struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
     struct service service;
@@ -165,6 +167,7 @@ static void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
@@ -224,7 +227,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     switch (w->signum) {
     case SIGHUP:
         if (running)
-            reload_request(&m->reload);
+            reload_request(&m->reload, name);
         else
             log_info("%s: ignored while draining", name);
         break;
@@ -316,6 +319,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
+    script_watch_follow(&m->script_watch, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES)
@@ -341,6 +345,7 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
     probation_stop(&m->probation);
     saver_stop(&m->saver);
@@ -366,6 +371,7 @@ static void master_init_watchers(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
+    process_hold_hangup(false);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
     m->limit.data = m;
 }
@@ -393,6 +399,7 @@ static bool master_init(struct master *m, const struct options *o, struct listen
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, notify);
+    script_watch_init(&m->script_watch, &m->reload);
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
     m->crew->arg = m;
@@ -405,6 +412,7 @@ static void master_release(struct master *m)
 {
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
+        script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);
     }

@@ -164,6 +164,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (!s->L) abort();
     lua_atpanic(s->L, last_resort);
     if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+        s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
@@ -181,6 +182,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
 void script_destroy(struct script *s)
 {
     assert(!s->coroutines.running);
+    if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);

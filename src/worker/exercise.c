@@ -1,7 +1,6 @@
 /* What must not reach clients is a script that loads and then fails. So before a reload uses it, it is asked about requests that
  * clients have sent: samples, which the workers keep on the board (client/sampling.h). This runs in the child that checks the
- * script, and uses what `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua (lua/moongate/test), a clock
- * that stands still.
+ * script, and uses what `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua, a clock that stands still.
  *
  * The rule: a script is refused when more of the samples fail in it than in the script in use. So a script that errs in part can
  * be replaced by one that errs less, and no script by one that errs more. A sample fails when answering it raises an error of the
@@ -10,8 +9,7 @@
  * servers are empty. So where the script on trial fails and the mark is missing, the script in use is asked the same, here: what
  * fails in both is no reason to refuse.
  *
- * Servers are empty at first and keep what they are sent, and samples are asked in the order in which they came: a get after a
- * set of its key is a hit.
+ * Servers are empty at first and keep what they are sent. Samples are asked in their order: a get after a set of its key is a hit.
  *
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked,
  * and what came of it, is decided here: each call of next_request judges the request before.
@@ -22,8 +20,7 @@
  *
  * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is
  * loaded once more, no further request is asked, and what was asked decides. A request has --script-timeout and a second of
- * processor time. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though nothing
- * is wrong with it.
+ * processor time. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time.
  */
 #include "worker/exercise.h"
 
@@ -36,6 +33,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -54,18 +52,17 @@
 
 /* Of the child's time: when no further request is asked, not even of the script in use, and a process that asks one ends. */
 static const double EXERCISE_SECONDS = 4, LOADING_SECONDS = 1.5, LAST_SECONDS = 8;
-static const double REQUEST_SECONDS = 1; /* beyond the script timeout */
-static const double LEAST_SECONDS = 0.01;
+static const double REQUEST_SECONDS = 1,
+                    LEAST_SECONDS = 0.01; /* the first: beyond the script timeout */
 
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
     ERROR_ROOM = 1024,        /* of the first error, which is shown */
-    NAME_ROOM = 4 * SAMPLE_KEY + 64,
-    /* of the process that asks, beside EXIT_OK; a script that has all of Lua may end it with others */
-    EXIT_STUCK = 64,
-    EXIT_LATE,
-    EXIT_BROKEN
+    NAME_ROOM = 4 * SAMPLE_KEY + 64
 };
+
+/* Of the process that asks, beside EXIT_OK; a script that has all of Lua may end it with others. */
+enum { EXIT_STUCK = 64, EXIT_LATE, EXIT_BROKEN };
 
 enum role { ON_TRIAL, IN_USE, ROLES };
 
@@ -77,10 +74,11 @@ struct exercise {
     uint32_t generation;          /* in use */
     int script_fds[ROLES];
     struct shared *shared;
-    double until, last_moment; /* of real_clock */
-    uint32_t asked;            /* samples */
-    bool is_asked;             /* the last of them, by the script `role` */
-    bool asks_again;           /* the last of them is to be put to the script in use */
+    double began, until, last_moment; /* of real_clock */
+    uint32_t asked;                   /* samples */
+    bool is_asked;                    /* the last of them, by the script `role` */
+    bool is_stuck;                    /* the last of them did not end in the script on trial */
+    bool asks_again;                  /* the last of them is to be put to the script in use */
     enum role role;
     uint32_t failed[ROLES];         /* samples */
     const struct sample *first;     /* that fails in the one on trial alone */
@@ -246,7 +244,10 @@ static char *next_request(void *about, size_t *len)
     if (e->is_asked) judge_by_errors(e);
     if (is_over(e)) return NULL;
     e->role = e->asks_again ? IN_USE : ON_TRIAL;
-    e->asked += !e->asks_again;
+    if (!e->asks_again) {
+        e->asked++;
+        e->is_stuck = false;
+    }
     e->errors = errors_of(e, e->role);
     e->is_asked = true;
     set_request_alarm(e);
@@ -260,8 +261,7 @@ static void note_wish(struct exercise *e)
     if (e->asked == 0 && e->n > wanted) e->n = wanted;
 }
 
-/* script->path says which of the two; the one on trial is opened before the first request. The one in use may not load any more,
- * because it needs what is not in its bundle: then only its marks count. */
+/* script->path says which of the two; the one on trial is opened first. Where the one in use does not load, only its marks count. */
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
 {
@@ -271,12 +271,14 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     struct rehearsal_how how = {.options = o, .shared = e->shared};
     struct tester_script own = {
         .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
-    struct bundle_file main = {.path = ""};
-    own.bundle = source_bundle(o->script, e->script_fds[role], &main, error);
-    own.text = main.bytes;
-    own.len = main.len;
+    struct bundle_file main;
+    own.bundle = source_read(o->script, e->script_fds[role], &main, error);
     set_timer(ITIMER_PROF, 0); /* loading is not the request's */
-    if (own.bundle) e->rehearsals[role] = rehearsal_create(&how, &own, error);
+    if (own.bundle) {
+        own.text = main.bytes;
+        own.len = main.len;
+        e->rehearsals[role] = rehearsal_create(&how, &own, error);
+    }
     bundle_give(own.bundle);
     if (role == ON_TRIAL && e->rehearsals[role]) note_wish(e);
     if (role == IN_USE) set_request_alarm(e);
@@ -346,11 +348,16 @@ static _Noreturn void ask_all(struct exercise *e)
     _exit(good ? EXIT_OK : EXIT_BROKEN);
 }
 
+static int code_of(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 /* Why the process that asks has ended in the middle. */
 static void explain_end(struct exercise *e, int status)
 {
     char how[32];
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    int code = code_of(status);
     if (code == EXIT_BROKEN) return; /* it has said it itself */
     if (code == EXIT_STUCK || code == EXIT_LATE)
         snprintf(e->error, sizeof e->error,
@@ -370,13 +377,38 @@ static bool ask_in_process(struct exercise *e)
         snprintf(e->error, sizeof e->error, "%s", strerror(errno));
         return false;
     }
-    bool is_late = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LATE;
+    bool is_late = code_of(status) == EXIT_LATE;
     explain_end(e, status);
-    if (e->is_asked)
-        judge(e, e->role == ON_TRIAL || !is_late);
-    else if (status != 0 && !is_late)
-        return false;
+    if (!e->is_asked) return status == 0 || is_late;
+    if (e->role == ON_TRIAL) e->is_stuck = is_late || code_of(status) == EXIT_STUCK;
+    if (e->role == IN_USE && is_late) {
+        e->is_asked = false; /* what it does is not known: asks_again stays */
+        e->asks_again = true;
+    } else {
+        judge(e, true);
+    }
     return true;
+}
+
+/* The machine had no time for this: so a request that did not end in time says nothing. */
+static bool is_starved(const struct exercise *e)
+{
+    struct rusage used;
+    if (getrusage(RUSAGE_CHILDREN, &used) < 0) return false;
+    double had = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    return had < (real_clock() - e->began) / 2;
+}
+
+/* There was no time to ask the script in use about the last sample. */
+static void judge_alone(struct exercise *e)
+{
+    if (e->is_stuck && is_starved(e)) {
+        e->failed[ON_TRIAL]--;
+        e->asked--;
+    } else {
+        note_first(e, asked_last(e));
+    }
 }
 
 static int exercise_for(struct exercise *e, double loading)
@@ -385,6 +417,7 @@ static int exercise_for(struct exercise *e, double loading)
         fprintf(stderr, EXERCISE_MARK "left out: loading takes %.1f s\n", loading);
         return EXIT_OK;
     }
+    e->began = real_clock();
     e->until = real_clock() - loading + EXERCISE_SECONDS;
     e->last_moment = real_clock() - loading + LAST_SECONDS;
     while (!is_over(e)) {
@@ -392,7 +425,7 @@ static int exercise_for(struct exercise *e, double loading)
         fprintf(stderr, EXERCISE_MARK "not done: %s\n", e->error);
         return EXIT_SCRIPT;
     }
-    if (e->asks_again) note_first(e, asked_last(e)); /* there was no time for that */
+    if (e->asks_again) judge_alone(e);
     return tell(e, stderr);
 }
 

@@ -341,9 +341,7 @@ static void evaluate(struct rehearsal *r, const char *text, size_t len, FILE *to
 /* Loads and adopts a script, as a worker does in the daemon's reload (I8: on an error the one before goes on). */
 static bool reload(struct rehearsal *r, const struct tester_script *script, char *error)
 {
-    struct option_list servers = {(const char **)script->servers, script->servers_n};
-    bool good = worker_use(r->worker, script->path, script->text, script->len, script->bundle,
-                           &servers, error);
+    bool good = worker_use(r->worker, script, error);
     if (good && r->is_check) script_stop_timers(worker_parts(r->worker).script);
     return good;
 }

@@ -70,7 +70,7 @@ void source_seal(int fd)
         (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-struct bundle *source_bundle(const char *path, int fd, struct bundle_file *main, char *error)
+struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error)
 {
     const char *why;
     size_t at = 0;
@@ -94,7 +94,7 @@ struct script *source_load(const struct script_host *host, const char *path, int
 {
     struct bundle_file main;
     if (!path) return script_load(host, NULL, NULL, 0, generation, error);
-    struct bundle *b = source_bundle(path, fd, &main, error);
+    struct bundle *b = source_read(path, fd, &main, error);
     if (!b) return NULL;
     struct script *s = load(host, path, b, &main, generation, error);
     bundle_give(b);
@@ -107,7 +107,7 @@ struct script *source_try(const struct script_host *host, const char *path, int 
 {
     struct bundle_file main;
     if (!path) return script_load(host, NULL, NULL, 0, generation, error);
-    struct bundle *b = source_bundle(path, fd, &main, error);
+    struct bundle *b = source_read(path, fd, &main, error);
     if (!b) return NULL;
     char *text = malloc(main.len + 1);
     if (!text) abort();

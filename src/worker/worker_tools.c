@@ -1,5 +1,7 @@
 #include "worker/worker_tools.h"
 
+#include "script/tester.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,15 +44,15 @@ void worker_close(struct worker *w)
     free(o);
 }
 
-bool worker_use(struct worker *w, const char *path, const char *text, size_t len,
-                struct bundle *bundle, const struct option_list *servers, char *error)
+bool worker_use(struct worker *w, const struct tester_script *script, char *error)
 {
     struct script_host host = w->host;
-    host.bundle = bundle;
     uint32_t generation = w->succession.script ? script_generation(w->succession.script) + 1 : 1;
-    host.servers = servers->items;
-    host.servers_n = servers->n;
-    struct script *s = script_load(&host, path, text, len, generation, error);
+    host.servers = script->servers;
+    host.servers_n = script->servers_n;
+    host.bundle = script->bundle;
+    struct script *s =
+        script_load(&host, script->path, script->text, script->len, generation, error);
     if (s)
         succession_adopt(w, s);
     else

@@ -1,5 +1,4 @@
-/* A script that loads and then fails: the last good one comes back, in all workers, and the log says why. A rehearsal would keep most of
- * these scripts out, so there is none. */
+/* A script that loads and then fails: the last good one comes back, in all workers, and the log says why. */
 #include "lib/client.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
@@ -30,8 +29,8 @@ static const char *saying(const char *word)
 
 static struct moongate *starts(const char *script, const char *probation, const char *workers)
 {
-    return moongate_start(script, "-j", workers, "--probation", probation, "--script-timeout",
-                          "0.1", "--rehearse", "0", NULL);
+    return moongate_start(script, "-j", workers, "--rehearse", "0", "--probation", probation,
+                          "--script-timeout", "0.1", NULL);
 }
 
 /* n requests, of which this many are failed by the script. */
@@ -308,7 +307,7 @@ static void what_comes_back_is_the_kept_text(void **state)
     const char *word = textf("%.*s/word.lua", (int)(strrchr(script, '/') - script), script);
     FILE *file = fopen(word, "we");
     if (!file || fputs("return 'good'", file) < 0 || fclose(file) != 0) stage_fails("no module");
-    struct moongate *m = moongate_start(NULL, script, "--probation", "60", "--rehearse", "0", NULL);
+    struct moongate *m = moongate_start(NULL, script, "--rehearse", "0", "--probation", "60", NULL);
     struct client *c = client_connects(m);
     hears(c, "good");
     file = fopen(word, "we");
@@ -331,7 +330,7 @@ static void one_that_no_worker_can_load_any_more_is_tried_three_times(void **sta
         moongate_start(textf(MG "assert(io.open '%s'):close()\n"
                                 "return function() return mg.reply.error 'good' end\n",
                              path),
-                       "--unsafe-lua", "--probation", "60", "--rehearse", "0", NULL);
+                       "--unsafe-lua", "--rehearse", "0", "--probation", "60", NULL);
     struct client *c = client_connects(m);
     reloads(m, failing_every(1, "bad"), 2);
     assert_int_equal(remove(path), 0);
