@@ -16,6 +16,7 @@ TYPES  := $(filter lua/moongate/_meta%,$(LUA))
 LUA    := $(filter-out $(TYPES),$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*/*.c))
 E2E    := $(sort $(wildcard tests/e2e/*/*.c))
+SOAK_C := $(sort $(wildcard tests/soak/*.c))
 TLIB   := $(sort $(wildcard tests/lib/*.c))
 FUZZ   := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 LOADERS := $(sort $(wildcard tests/bench/*.c))
@@ -25,6 +26,7 @@ OBJ      := $(SRC:src/%.c=$B/obj/%.o)
 CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
+SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
 FUZZBIN  := $(FUZZ:tests/fuzz/%.c=$B/fuzz/%)
 PURE     := $(filter src/protocol/%,$(SRC))
 WHOLE    := $(foreach f,base net placement discovery backend route client,$(filter src/$f/%,$(SRC)))
@@ -97,13 +99,17 @@ run: $B/moongate ## memcached servers, moongate with an example script before th
 
 # --- test ---------------------------------------------------------------------------------------
 
-$B/obj/tests/unit/%.o $B/obj/tests/e2e/%.o: CFLAGS_ALL += -Wno-missing-prototypes
+$B/obj/tests/unit/%.o $B/obj/tests/e2e/%.o $B/obj/tests/soak/%.o: CFLAGS_ALL += -Wno-missing-prototypes
 
 $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS) -lcmocka
 
 $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
+
+$B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
@@ -140,6 +146,9 @@ test-long: $B/.packages-test ## tests with large counts, in front of each memcac
 	@+$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test
 	@MOONGATE=$B/moongate BUILD=$B SAMPLE=$(SAMPLE) sh tests/long/run $(LONG)
+
+soak: $B/.packages-test $B/moongate $(SOAKBIN) ## random faults of all kinds for ten minutes; SOAK=60: for so many seconds; SEED: the same again
+	@MOONGATE=$B/moongate $(SOAKBIN)
 
 asan: ## every test under AddressSanitizer and UBSan, in build/asan
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 test
@@ -198,8 +207,8 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
 
--include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/tests/fuzz/replay.d $(BENCHBIN:=.d) $B/obj/gen/modules.d
+-include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(SOAKBIN:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/tests/fuzz/replay.d $(BENCHBIN:=.d) $B/obj/gen/modules.d
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-long asan fuzz mutants lint floors bench bench-quick install clean help
+.PHONY: all run test test-servers test-long soak asan fuzz mutants lint floors bench bench-quick install clean help

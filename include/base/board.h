@@ -24,6 +24,7 @@
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
+    X(generations, GAUGE, "scripts that are loaded: in use, on trial, or with requests in flight") \
     X(curr_connections, GAUGE, "clients connected now")                                            \
     X(total_connections, COUNTER, "clients ever taken by a worker")                                \
     X(closed_connections, COUNTER, "clients ever closed")                                          \
@@ -52,6 +53,8 @@
     X(client_errors, COUNTER, "requests refused for what the client sent")                         \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
     X(script_timeouts, COUNTER, "times the script was interrupted: --script-timeout")              \
+    X(script_memory, GAUGE, "bytes that scripts hold: Lua's, and what is held for them")           \
+    X(script_memory_errors, COUNTER, "times a script was refused memory: --script-memory")         \
     X(timer_errors, COUNTER, "errors raised by the script's timers")                               \
     X(calls, COUNTER, "requests sent to backends")                                                 \
     X(call_failures, COUNTER, "calls that ended without a response")                               \

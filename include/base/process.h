@@ -16,6 +16,9 @@ enum exit_code { EXIT_OK = 0, EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_BIND = 3, EX
  * there to end the process. */
 void process_ignore_signals(void);
 
+/* Holds SIGHUP back, or lets it come: one that comes before there is a handler waits for it. */
+void process_hold_hangup(bool hold);
+
 /* Raises the soft limit of open descriptors to the hard one. Where that fails, the log says so. */
 void process_raise_files(void);
 

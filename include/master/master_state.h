@@ -13,6 +13,7 @@
 #include "master/probation.h"
 #include "master/reload.h"
 #include "master/saver.h"
+#include "master/script_watch.h"
 #include "master/service.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
@@ -48,6 +49,7 @@ struct master {
     struct crew *crew;
     struct watchdog watchdog;
     struct reload reload;
+    struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
     struct service service;

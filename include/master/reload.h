@@ -1,4 +1,4 @@
-/* reload: what SIGHUP starts: the script is checked in a throw-away child, every worker loads it beside
+/* reload: what SIGHUP and --watch start: the script is checked in a throw-away child, every worker loads it beside
  * the one in use, and once all have, all switch to it. The master owns it, one for its life.
  *
  * Invariant: a reload is all workers or none. Until every worker has said that it holds the new
@@ -7,7 +7,7 @@
  * does not is killed, and one that starts begins with the new script.
  *
  * Owned by the master, one for its life; it never blocks the loop and never runs the script in the
- * master. A SIGHUP that comes while one is under way is remembered and done once afterwards.
+ * master. A request that comes while one is under way is remembered and done once afterwards.
  */
 #ifndef MOONGATE_MASTER_RELOAD_H
 #define MOONGATE_MASTER_RELOAD_H
@@ -44,7 +44,9 @@ struct reload {
     reload_tell *tell;
     void *arg; /* of both */
     enum reload_state state;
-    bool again; /* another SIGHUP has come meanwhile */
+    bool again;    /* another request has come meanwhile, or this one could not begin */
+    double retry;  /* seconds before the next try of one that could not begin; 0: it could */
+    char why[256]; /* what asked for it last */
     struct check check;
     struct options trial; /* the options with the script that is checked and loaded */
     bool goes_back;       /* that is an earlier script, which has been checked */
@@ -63,8 +65,15 @@ bool reload_init(struct reload *r, struct crew *crew, const struct watchdog *wat
                  const struct options *o, check_leave *leave, reload_tell *tell, void *arg)
     __attribute__((warn_unused_result));
 
-/* SIGHUP. */
-void reload_request(struct reload *r);
+/* Reloads, or remembers to. why: what asks for it, `SIGHUP`, for the log. */
+void reload_request(struct reload *r, const char *why);
+
+/* None is under way, and none is to come: what is loaded is what the last request has found. */
+bool reload_is_idle(const struct reload *r);
+
+/* The source of the script in use; it stays the reload's. -1: the built-in one. What is on trial is trial.script_fd, until after the
+ * news of its end. */
+int reload_source(const struct reload *r);
 
 /* Loads the source of an earlier generation again, in all workers or none. Takes over fd. Only while no reload is under way. */
 void reload_go_back(struct reload *r, int fd, uint32_t was);

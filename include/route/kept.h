@@ -21,6 +21,9 @@ struct kept {
     uint8_t bytes[];
 };
 
+/* At least the bytes that a copy of r takes; a long value counts, though it may be shared. */
+size_t kept_size(const struct request *r);
+
 /* Copies r: key, shown key, flags and short values byte by byte; of a long value it takes a reference. Never NULL. */
 struct kept *kept_create(const struct request *r);
 

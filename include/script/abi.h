@@ -182,7 +182,9 @@ enum mg_call_error {
     MG_CALL_TOO_LARGE = -4,
     MG_CALL_TOO_MANY = -5,
     MG_CALL_TOO_MUCH = -6,
-    MG_CALL_NO_VALUE = -7
+    MG_CALL_NO_VALUE = -7,
+    MG_CALL_NO_MEMORY = -8,
+    MG_CALL_TOO_MANY_SPAWNED = -9
 };
 
 /* A value to answer with. */

@@ -12,8 +12,9 @@
 #include "script/abi.h"
 #include "script/threads.h"
 
-/* I6: the most functions of a script that wait at once, in one worker; and the most calls of one function. */
-enum { ASYNC_MOST = 65536, ASYNC_CALLS = 4096 };
+/* I6: the most functions of a script that wait at once, in one worker; the most calls of one function; and the most requests that
+ * are sent for nobody (mg.spawn) and have not ended. */
+enum { ASYNC_MOST = 65536, ASYNC_CALLS = 4096, ASYNC_SPAWNED = 65536 };
 
 /* Bytes of a rewritten key, value or flags. */
 struct scrap {
@@ -27,6 +28,7 @@ struct async_call {
     uint8_t command;
     bool echoes_alike; /* k, O and b are as in the client's request */
     bool is_own;       /* it is the client's request itself */
+    uint32_t copy;     /* bytes of the copy that is sent, while it has not ended */
 };
 
 /* What a function waits for. */
@@ -56,7 +58,8 @@ struct async {
         writes_pair pair, in_place;
         uint64_t mark, sends, copies; /* see async_fill_begin */
     } fill;
-    size_t held; /* bytes of results and scraps */
+    size_t held;    /* bytes of results and scraps */
+    size_t charged; /* bytes that count as the script's memory: those, and the rest */
     struct async_wait until;
     bool is_waiting; /* for `until` */
     bool is_touched; /* the script may have written to its request */
@@ -145,6 +148,12 @@ bool async_call_own(struct async *a, int32_t route);
 
 /* The most bytes that it may hold: the limit of --client-buffer, and one value. */
 size_t async_held_most(const struct script *s);
+
+/* Counts bytes as the script's memory, until its block is freed; likewise those that it holds; and those of the copy of a request
+ * that call `number` sends: 0 when that has ended. */
+void async_charge(struct async *a, size_t bytes);
+void async_holds(struct async *a, size_t bytes);
+void async_sends_copy(struct async *a, uint32_t number, uint32_t bytes);
 
 /* A copy of those bytes that lives as long as the function. NULL: it is over, or holds too much. */
 const uint8_t *async_hold(struct script *s, uint32_t at, uint32_t serial, const char *bytes,

@@ -19,6 +19,7 @@
 
 struct bundle;
 struct clients;
+struct script;
 
 /* What a worker, or a tool, gives to all its scripts. What pointers point to stays the worker's, and outlives the scripts. */
 struct script_host {
@@ -36,7 +37,7 @@ struct script_host {
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
-    struct samples *samples; /* of its clients' requests; NULL: none are kept */
+    struct samples *samples;  /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
@@ -44,13 +45,15 @@ struct script_host {
         *options;          /* those that a script may set, then a NULL name; or NULL */
     const char *lua_dir;   /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
+    size_t script_memory;  /* --script-memory, bytes; 0: no limit */
+    /* Called once when what the script keeps is above that, with `about`; or NULL. */
+    void (*on_full)(void *about, const struct script *s);
+    void *about;
     bool jit;
     bool unsafe; /* --unsafe-lua: scripts have all of Lua */
 };
 
 enum { SCRIPT_ERROR_MAX = 2048 };
-
-struct script;
 
 /* Loads a script: the file `path` with that text, or (path NULL) the built-in script of --servers. NULL: it cannot be
  * loaded, and `error`, which has SCRIPT_ERROR_MAX bytes, says why, with file and line; nothing of it is left. */
@@ -73,6 +76,9 @@ void script_set_max_value(struct script *s, size_t max_value);
 
 /* Likewise how long it may take at a time: --script-timeout. */
 void script_set_timeout(struct script *s, double seconds);
+
+/* Likewise how much memory it may take: --script-memory. */
+void script_set_memory(struct script *s, size_t bytes);
 
 /* Frees a script that no turn has adopted; its pools give back their backends. */
 void script_destroy(struct script *s);

@@ -39,6 +39,9 @@ bool mg_is_loading(struct script *s);
 /* True with --unsafe-lua: scripts have all of Lua. */
 bool mg_is_unsafe(struct script *s);
 
+/* --max-value, in bytes. */
+double mg_max_value(struct script *s);
+
 /* What is known of the file at that path: it is as the check has read it, and *out has its bytes; it was not there, and *out has the
  * reason; or nothing is known. Bytes are valid until mg_file_note. Then a file that was read from the disk, or could not be read, is noted. False: the
  * script's files are too large. */

@@ -11,6 +11,7 @@
 #include "script/async.h"
 #include "script/handle.h"
 #include "script/script.h"
+#include "script/script_memory.h"
 #include "script/script_time.h"
 
 struct script_timer {
@@ -29,6 +30,9 @@ struct script_timers {
     const struct script_timer *volatile fires; /* whose function runs, or NULL */
     bool is_running;                           /* the script is in use, and there is a loop */
 };
+
+/* What a pool, a server of a pool and a policy count for as memory of the script: more than each of them takes. */
+enum { POOL_BYTES = 2048, SERVER_BYTES = 8192, ROUTE_BYTES = 512 };
 
 enum {
 #define X(name, text, verbosity, priority) +1
@@ -57,11 +61,13 @@ struct script {
     struct generation routes;
     struct asyncs asyncs;
     struct coroutines coroutines;
-    uint64_t handle; /* the number of the last one that was given out: see handle.h */
+    uint32_t spawned; /* requests of mg.spawn that have not ended */
+    uint64_t handle;  /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
     struct mg_batch batch;
     struct script_time time;
+    struct script_memory memory;
     struct path *path_taken;                /* of the request that is traced, else NULL */
     struct log_limit log;                   /* of its errors */
     char path[256];                         /* as log lines show it */
@@ -76,10 +82,6 @@ struct script {
     double options[SCRIPT_OPTIONS];
     char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
-
-/* The lua_Alloc of scripts. NULL for large blocks only, which Lua makes an error of. Without memory for small ones the
- * process ends, as everywhere. */
-void *memory_allocate(void *unused, void *block, size_t from, size_t to);
 
 /* Makes the C stack as large as depth.c wants, if it may, and notes where it begins. Then Lua's module moongate.depth: a
  * function that returns true when the stack is too full. */

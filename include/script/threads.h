@@ -33,7 +33,8 @@ struct coroutines {
     int functions, finish, explain_failure;
 };
 
-/* A thread with only THREAD_FUNCTIONS on its stack: an idle one, or a new one. */
+/* A thread with only THREAD_FUNCTIONS on its stack: an idle one, or a new one. NULL: it cannot be made, and what Lua raised is on
+ * top of the main thread's stack. */
 struct coroutine *coroutine_take(struct script *s);
 
 /* Gives back the thread of a function that has returned. */

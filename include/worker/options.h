@@ -69,10 +69,13 @@
       "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
+    X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
     X(script_timeout, SECONDS, 0, "script-timeout", "SECONDS", "1",                                \
       "processor time that a script may take at a time; then it is interrupted (0: no limit)")     \
+    X(script_memory, SIZE, 0, "script-memory", "BYTES", "256m",                                    \
+      "memory that a script may take in each worker (0..64g; 0: no limit)")                        \
     X(rehearse, COUNT, 0, "rehearse", "NUMBER", "100",                                             \
       "requests of clients that a new script is asked about before a reload uses it (0..1000; "    \
       "0: none)")                                                                                  \
@@ -102,6 +105,7 @@
     X(allow_flush)                                                                                 \
     X(drain_timeout)                                                                               \
     X(script_timeout)                                                                              \
+    X(script_memory)                                                                               \
     X(rehearse)
 
 struct options {
@@ -131,10 +135,12 @@ struct options {
     double resolve_min, resolve_max, resolve_timeout;
     double discover_wait;
     uint64_t shared_memory;
+    bool watch;
     bool single_process;
-    double script_timeout; /* seconds of processor time; 0: no limit */
-    uint32_t rehearse;     /* at most SAMPLES_MOST of base/samples.h */
-    double probation;      /* seconds; 0: none */
+    double script_timeout;  /* seconds of processor time; 0: no limit */
+    uint64_t script_memory; /* of each script in each worker; 0: no limit */
+    uint32_t rehearse;      /* at most SAMPLES_MOST of base/samples.h */
+    double probation;       /* seconds; 0: none */
     double probation_errors;
     const char *state_dir; /* NULL: none */
     bool start_with_last_good;

@@ -116,6 +116,7 @@
 ---@field max_conns integer?
 ---@field max_value (integer|string)?      bytes, or "1m"
 ---@field rehearse integer?               requests that this script is asked about before a reload uses it
+---@field script_memory integer|string?   memory that a script may take in each worker; 0: no limit
 ---@field script_timeout number?           seconds of processor time; 0: no limit
 ---@field verbose integer?                 0 to 2
 

@@ -11,6 +11,7 @@ local where = require "moongate.where"
 
 local C, script, numbers = abi.C, abi.script, routes.numbers
 local call_own, wait, running = abi.waiting.call_own, abi.waiting.wait, abi.waiting.current
+local list_of_responses = abi.waiting.list
 
 local M = {}
 
@@ -28,6 +29,8 @@ M.call_errors = {
     [tonumber(C.MG_CALL_TOO_LARGE)] = "a value may not be longer than --max-value",
     [tonumber(C.MG_CALL_TOO_MANY)] = "a function makes 4096 calls at most",
     [tonumber(C.MG_CALL_TOO_MUCH)] = "this function holds as many bytes as it may (--client-buffer)",
+    [tonumber(C.MG_CALL_NO_MEMORY)] = "not enough memory (--script-memory)",
+    [tonumber(C.MG_CALL_TOO_MANY_SPAWNED)] = "65536 requests of mg.spawn wait already",
     [tonumber(C.MG_CALL_NO_VALUE)] = "mg.reply.value answers get, gets, gat, gats and mg only",
 }
 
@@ -155,7 +158,8 @@ end
 
 -- Waits for calls first .. first+n-1, and returns their responses.
 local function gather(first, n, mode, needed, timeout)
-    return wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
+    wait(first, n, mode, needed, timeout or 0, C.MG_GIVES_LIST)
+    return list_of_responses()
 end
 
 --- Sends a request through several routes at once.

@@ -3,6 +3,7 @@
 local M = {}
 
 local abi = require "moongate.abi"
+local bounds = require "moongate.bounds"
 local files = require "moongate.files"
 local interrupt = require "moongate.interrupt"
 local readonly = require "moongate.readonly"
@@ -192,6 +193,7 @@ end
 local function confine_strings()
     if not rawget(string, "dump") then return end
     string.dump = nil
+    bounds.set(string, string.gsub)
     deny_in(string, "string")
     getmetatable("").__metatable = "string"
 end

@@ -26,6 +26,14 @@ void process_ignore_signals(void)
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++) signal(number, SIG_IGN);
 }
 
+void process_hold_hangup(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 /* A connection takes a descriptor, and the soft limit is 1024 on most systems. */
 void process_raise_files(void)
 {

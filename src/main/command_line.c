@@ -29,6 +29,11 @@ static bool options_agree(const struct options *o)
                 o->resolve_min, o->resolve_max);
         return false;
     }
+    if (o->watch && (o->single_process || o->servers.n > 0)) {
+        fprintf(stderr, "moongate: --watch and --%s: give one of them\n",
+                o->servers.n > 0 ? "servers" : "single-process");
+        return false;
+    }
     if (!o->script && o->servers.n == 0) {
         fputs("moongate: no script: give SCRIPT.lua, or --servers HOST:PORT to go without one\n",
               stderr);

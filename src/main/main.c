@@ -225,6 +225,7 @@ static int serve(struct options *o, char **argv)
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
+    process_hold_hangup(true);
     process_raise_files();
     notify_take(&s.notify);
     binary_find(&s.command, argv);

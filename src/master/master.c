@@ -132,6 +132,7 @@ void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
@@ -205,7 +206,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
     case SIGHUP:
         m->upgrade.reloads_again = true;
         if (running)
-            reload_request(&m->reload);
+            reload_request(&m->reload, name);
         else
             log_info("%s: ignored while draining", name);
         break;
@@ -299,6 +300,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
+    script_watch_follow(&m->script_watch, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES)
@@ -324,6 +326,7 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
     upgrade_stop(&m->upgrade);
     takeover_stop(&m->takeover);
@@ -352,6 +355,7 @@ static void master_init_watchers(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
+    process_hold_hangup(false);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
     m->limit.data = m;
 }
@@ -381,6 +385,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, seat->notify);
+    script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
@@ -394,6 +399,7 @@ static void master_release(struct master *m)
 {
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
+        script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);
     }

@@ -8,6 +8,10 @@
  *
  * `owes` says which workers have an order that they have not answered. A worker that ends, or that drains because another is in its
  * place, owes nothing any more.
+ *
+ * No request is lost. One that comes while a reload is under way is remembered: it begins when that one has ended, however it has ended, and
+ * reads the script then. One that cannot begin because the machine has no process, memory or descriptor left is tried again, after a delay that
+ * doubles. A request that fails for another reason is answered in the log.
  */
 #include "master/reload.h"
 
@@ -15,18 +19,26 @@
 #include "worker/source.h"
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static const double RETRY_FIRST = 0.5, RETRY_MAX = 10; /* seconds; it doubles */
+
+static void reload_set_limit(struct reload *r, double seconds)
+{
+    ev_timer_stop(r->crew->loop, &r->limit);
+    ev_timer_set(&r->limit, seconds, 0);
+    ev_timer_start(r->crew->loop, &r->limit);
+}
+
 static void reload_watch_limit(struct reload *r)
 {
     ev_timer_stop(r->crew->loop, &r->limit);
-    if (r->state == RELOAD_IDLE) return;
-    ev_timer_set(&r->limit, CHECK_SECONDS, 0);
-    ev_timer_start(r->crew->loop, &r->limit);
+    if (r->state != RELOAD_IDLE) reload_set_limit(r, CHECK_SECONDS);
 }
 
 /* The only function that writes the state. Each step has the same limit. */
@@ -52,23 +64,40 @@ static void reload_drop_trial(struct reload *r)
     r->trial.script_fd = r->crew->trial_fd = -1;
 }
 
+/* The script cannot be read, or the check cannot begin. What the machine may have again soon is asked for again. */
+static void reload_not_begun(struct reload *r, int error, bool is_read)
+{
+    static const int passing[] = {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOBUFS};
+    const char *advice = is_read ? "" : ": put a readable file there and reload again";
+    char why[256];
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) r->again |= error == passing[i];
+    if (r->again) {
+        r->retry = r->retry > 0 ? fmin(2 * r->retry, RETRY_MAX) : RETRY_FIRST;
+        snprintf(why, sizeof why, "%s: next try in %g s", strerror(error), r->retry);
+        reload_set_limit(r, r->retry);
+    } else {
+        snprintf(why, sizeof why, "%s%s", strerror(error), advice);
+    }
+    reload_not_loaded(r, why);
+    reload_drop_trial(r);
+}
+
 static void reload_start_check(struct reload *r)
 {
     assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0);
     r->again = false;
+    ev_timer_stop(r->crew->loop, &r->limit);
+    log_info("reload: %s: checking script %s", r->why, check_script_name(r->options));
     r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
     r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
-    bool read = r->trial.script_fd >= 0 || !r->options->script;
+    bool is_read = r->trial.script_fd >= 0 || !r->options->script;
     struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd};
-    if (!read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
-        char why[256];
-        snprintf(why, sizeof why, "%s%s", strerror(errno),
-                 read ? "" : ": put a readable file there and reload again");
-        reload_not_loaded(r, why);
-        reload_drop_trial(r);
+    if (!is_read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
+        reload_not_begun(r, errno, is_read);
         return;
     }
+    r->retry = 0;
     ev_io_set(&r->text_watcher, r->check.pipe, EV_READ);
     ev_io_start(r->crew->loop, &r->text_watcher);
     ev_child_set(&r->exit_watcher, r->check.pid, 0);
@@ -252,7 +281,7 @@ static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
     case RELOAD_CHECKING: check_kill_late(&r->check); break; /* its exit goes on */
     case RELOAD_LOADING: reload_give_up_loading(r); break;
     case RELOAD_SWITCHING: reload_kill_late(r); break;
-    case RELOAD_IDLE: break;
+    case RELOAD_IDLE: reload_start_check(r); break; /* the next try */
     }
 }
 
@@ -280,15 +309,25 @@ bool reload_init(struct reload *r, struct crew *crew, const struct watchdog *wat
     return true;
 }
 
-void reload_request(struct reload *r)
+void reload_request(struct reload *r, const char *why)
 {
+    snprintf(r->why, sizeof r->why, "%s", why);
     if (r->state == RELOAD_IDLE) {
-        log_info("reload: SIGHUP: checking script %s", check_script_name(r->options));
         reload_start_check(r);
     } else {
-        log_info("reload: SIGHUP: remembered until the one under way is done");
+        if (!r->again) log_info("reload: %s: remembered until the one under way is done", why);
         r->again = true;
     }
+}
+
+bool reload_is_idle(const struct reload *r)
+{
+    return r->state == RELOAD_IDLE && !r->again;
+}
+
+int reload_source(const struct reload *r)
+{
+    return r->script_fd >= 0 ? r->script_fd : r->options->script_fd;
 }
 
 void reload_go_back(struct reload *r, int fd, uint32_t was)

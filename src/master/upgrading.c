@@ -75,7 +75,7 @@ static void take_charge(struct master *m, bool reloads)
     listeners_own(m->listeners);
     service_is_ready(&m->service);
     master_watch(m);
-    if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload);
+    if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload, "SIGHUP");
 }
 
 /* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */

@@ -34,6 +34,12 @@ static uint8_t *copy(uint8_t **to, const void *from, size_t len)
 }
 
 /* One block of the slab: the struct, then key, shown key, flags and value, one behind the other. */
+size_t kept_size(const struct request *r)
+{
+    return sizeof(struct kept) + r->key_len + r->shown_key_len + r->args_len +
+           (r->value_at ? r->value_len : 0) + 1;
+}
+
 struct kept *kept_create(const struct request *r)
 {
     bool counted = r->value_blob && r->value_len > COPY_MOST; /* by its blob, instead of copied */

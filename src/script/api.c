@@ -159,6 +159,7 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
     s->pools = reallocarray(s->pools, s->pools_n + 1, sizeof *s->pools);
     if (!s->pools) abort();
     struct pool *pool = s->pools[s->pools_n++] = pool_create(&settings, s->host.backends);
+    memory_hold(&s->memory.of, POOL_BYTES);
     return (int32_t)generation_add(&s->routes, &(struct route){.kind = ROUTE_POOL, .pool = pool},
                                    NULL, 0);
 }
@@ -189,6 +190,7 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
     if (!wrong && o->name) wrong = server_spec_set_name(&spec, o->name, o->name_len);
     if (wrong) return wrong;
     if (o->weight >= 0) spec.weight = o->weight;
+    memory_hold(&s->memory.of, SERVER_BYTES);
     return pool_add_server(pool_of(s, pool), &spec, o->timeout, &o->backend);
 }
 

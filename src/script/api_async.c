@@ -58,17 +58,24 @@ static struct kept *keep(const struct request *r, uint32_t affinity, uint8_t dep
     return kept_create(&copy);
 }
 
+/* What that copy takes, with its flow; a value that is shared counts as if it were not. */
+static uint32_t copy_size(const struct request *r)
+{
+    return (uint32_t)(sizeof(struct flow) + sizeof(struct leg) + kept_size(r));
+}
+
 static int32_t check_route(const struct script *s, int32_t route)
 {
     return route < 0 || (uint32_t)route >= s->routes.routes_n ? MG_CALL_OVER : 0;
 }
 
-/* I6: a function makes so many calls, and holds so many bytes of their results. */
+/* I6: a function makes so many calls, and holds so many bytes of their results; all functions together so much memory. */
 static int32_t check_call(const struct script *s, const struct async *a)
 {
     if (!a) return MG_CALL_OVER;
     if (a->calls_n >= ASYNC_CALLS) return MG_CALL_TOO_MANY;
-    return a->held > async_held_most(s) ? MG_CALL_TOO_MUCH : 0;
+    if (a->held > async_held_most(s)) return MG_CALL_TOO_MUCH;
+    return memory_lacks(&s->memory.of, sizeof(struct async_call)) ? MG_CALL_NO_MEMORY : 0;
 }
 
 int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t route,
@@ -78,9 +85,12 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     int32_t wrong = check_call(s, a);
     if (!wrong) wrong = check(s, r);
     if (!wrong) wrong = check_route(s, route);
+    if (!wrong && memory_lacks(&s->memory.of, copy_size(r))) wrong = MG_CALL_NO_MEMORY;
+    s->memory.of.refused += wrong == MG_CALL_NO_MEMORY;
     if (wrong) return wrong;
     const struct request *own = &a->flow->kept->r;
     uint32_t number = async_add_call(a, r);
+    async_sends_copy(a, number, copy_size(r));
     send_kept(s, route, keep(r, own->affinity, own->depth), timeout,
               (struct flow_end){async_call_done, a, number, async_is_awaited});
     return (int32_t)number;
@@ -109,9 +119,21 @@ int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const ch
     return (int32_t)number;
 }
 
-/* The end of what mg.spawn sends: nobody gets the result. */
+/* The end of what mg.spawn sends: nobody gets the result. `place` is the size of what was sent. The script is there as long as its
+ * flows are. */
 static void drop_result(void *owner, uint32_t place, const struct result *result)
 {
+    struct script *s = owner;
+    assert(s->spawned > 0);
+    s->spawned--;
+    memory_give(&s->memory.of, place);
+}
+
+/* I6: what is sent for nobody is bounded, too. */
+static int32_t check_spawn(const struct script *s, const struct request *r)
+{
+    if (s->spawned >= ASYNC_SPAWNED) return MG_CALL_TOO_MANY_SPAWNED;
+    return memory_lacks(&s->memory.of, copy_size(r)) ? MG_CALL_NO_MEMORY : 0;
 }
 
 /* It may be called by a function that waits, by one that does not, or by a timer: `of` is the request it is called for, if
@@ -124,11 +146,16 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
                                                                  : NULL;
     int32_t wrong = check(s, r);
     if (!wrong) wrong = check_route(s, route);
+    if (!wrong) wrong = check_spawn(s, r);
+    s->memory.of.refused += wrong == MG_CALL_NO_MEMORY;
     if (wrong) return wrong;
     /* Its depth goes on from there: a function that spawns a request to itself reaches the bound, and ends. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;
+    uint32_t size = copy_size(r);
+    s->spawned++;
+    memory_hold(&s->memory.of, size);
     send_kept(s, route, keep(r, of ? of->affinity : 0, depth), 0,
-              (struct flow_end){drop_result, NULL, 0, NULL});
+              (struct flow_end){drop_result, s, size, NULL});
     return 0;
 }
 
@@ -209,8 +236,9 @@ int32_t mg_async_rewrite(struct script *s, uint32_t call, uint32_t what, const c
         if (!shows(&kept->response, 'c')) return MG_EDIT_NO_NUMBER;
         v.cas = number;
     }
-    if (a->held + len > async_held_most(s)) return MG_EDIT_TOO_MUCH;
-    a->held += len;
+    if (a->held + len > async_held_most(s) || memory_lacks(&s->memory.of, len))
+        return MG_EDIT_TOO_MUCH;
+    async_holds(a, len);
     result_rewrite(kept, &v);
     return MG_EDIT_OK;
 }

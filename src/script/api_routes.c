@@ -55,6 +55,7 @@ int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options
                           .children_n = n};
     uint32_t number = generation_add(&s->routes, &route, words, words_n);
     free(list);
+    memory_hold(&s->memory.of, ROUTE_BYTES + n * sizeof *list + words_n * sizeof *words);
     return (int32_t)number;
 }
 

@@ -107,6 +107,11 @@ bool script_option(const struct script *s, uint32_t at, double *value)
     return true;
 }
 
+double mg_max_value(struct script *s)
+{
+    return (double)s->host.max_value;
+}
+
 /* After mg.options has set it: struct script_host has that of the command line. */
 void script_set_max_value(struct script *s, size_t max_value)
 {

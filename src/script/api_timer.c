@@ -22,7 +22,7 @@ static void complain(struct script *s)
     const char *why = lua_tostring(s->L, -1);
     s->host.row->timer_errors++;
     if (log_allows(&s->log, s->host.backends->now))
-        log_error("script %s: timer: %s", s->path, why ? why : "out of memory");
+        log_error("script %s: timer: %s", s->path, script_memory_explain(s, why));
 }
 
 /* A timer that does not repeat is free before its function is called, in Lua too, so that the function may start another by
@@ -40,11 +40,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     s->timers.fires = timer;
     s->host.turn->in = s;
     script_time_begin(s);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);       /* [..., fire] */
-    lua_pushinteger(L, timer->number);                       /* [..., fire, number] */
-    if (lua_pcall(L, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
-    lua_settop(L, STACK_TOP);                                /* [...] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->timers.fire);                /* [..., fire] */
+    lua_pushinteger(L, timer->number);                                /* [..., fire, number] */
+    if (script_memory_call(s, 1, 0, STACK_HANDLER) != 0) complain(s); /* [...] or [..., message] */
+    lua_settop(L, STACK_TOP);                                         /* [...] */
     script_time_end(s);
+    script_memory_end(s);
     s->host.turn->in = NULL;
     s->timers.fires = NULL;
 }

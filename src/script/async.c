@@ -17,7 +17,7 @@
  * kept is an error there, never another function (I2).
  *
  * What it holds is bounded (I6): ASYNC_MOST functions, ASYNC_CALLS calls each, and bytes of rewritten keys and values, and
- * of results, by async_held_most.
+ * of results, by async_held_most. All of it counts as the script's memory (async_charge).
  */
 #include "script/async.h"
 #include "route/later.h"
@@ -49,6 +49,7 @@ static void give_results(struct async *a)
         a->scraps = scrap->next;
         free(scrap);
     }
+    memory_give(&a->script->memory.of, a->charged);
 }
 
 /* The flow's kind->release: it has given its result, and its leg has ended. Lua's handle finds nothing from now on. Calls
@@ -155,7 +156,9 @@ struct async *async_create(struct script *s, uint32_t slot)
 {
     struct request *r = &s->batch.slots[slot];
     static const char TOO_MANY[] = "too many functions wait";
-    if (s->asyncs.used >= ASYNC_MOST) {
+    size_t bytes = sizeof(struct flow) + sizeof(struct async) + kept_size(r);
+    if (s->asyncs.used >= ASYNC_MOST || memory_lacks(&s->memory.of, bytes)) {
+        s->memory.of.refused += s->asyncs.used < ASYNC_MOST;
         mg_refuse(s, slot, TOO_MANY, sizeof TOO_MANY - 1);
         return NULL;
     }
@@ -165,6 +168,7 @@ struct async *async_create(struct script *s, uint32_t slot)
     struct async *a = flow->own;
     *a = (struct async){
         .script = s, .flow = flow, .tail = -1, .handle = handle_take(&s->handle, HANDLE_REQUEST)};
+    async_charge(a, bytes);
     a->at = asyncs_take(&s->asyncs, a);
     a->calls = a->first;
     a->room = sizeof a->first / sizeof *a->first;
@@ -203,13 +207,13 @@ const uint8_t *async_hold(struct script *s, uint32_t at, uint32_t serial, const 
                           size_t len)
 {
     struct async *a = async_find(s, at, serial);
-    if (!a || a->held + len > async_held_most(s)) return NULL;
+    if (!a || a->held + len > async_held_most(s) || memory_lacks(&s->memory.of, len)) return NULL;
     struct scrap *scrap = malloc(sizeof *scrap + len);
     if (!scrap) abort();
     memcpy(scrap->bytes, bytes, len);
     scrap->next = a->scraps;
     a->scraps = scrap;
-    a->held += sizeof *scrap + len;
+    async_holds(a, sizeof *scrap + len);
     return scrap->bytes;
 }
 
@@ -257,6 +261,7 @@ bool async_is_met(const struct async *a)
 
 static void make_room(struct async *a)
 {
+    async_charge(a, a->room * 3 * sizeof *a->calls);
     a->room *= 4;
     struct async_call *to =
         reallocarray(a->calls == a->first ? NULL : a->calls, a->room, sizeof *a->calls);
@@ -361,7 +366,8 @@ void async_call_done(void *owner, uint32_t number, const struct result *result)
         return;
     }
     result_keep(&a->calls[number].result, result);
-    a->held += result->news ? result->news->response->len : result->text_len;
+    async_sends_copy(a, number, 0);
+    async_holds(a, result->news ? result->news->response->len : result->text_len);
     if (a->is_waiting && async_is_met(a)) async_go_on(a);
 }
 

@@ -1,4 +1,5 @@
-/* The script's table of functions that wait: Lua names one by its place here and a serial number. */
+/* The script's table of functions that wait: Lua names one by its place here and a serial number. And what each of them counts for as
+ * memory of the script. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -52,4 +53,27 @@ void asyncs_release(struct asyncs *all)
     assert(all->used == 0);
     free(all->slots);
     *all = (struct asyncs){0};
+}
+
+/* --- memory ------------------------------------------------------------------------------------ */
+
+void async_charge(struct async *a, size_t bytes)
+{
+    a->charged += bytes;
+    memory_hold(&a->script->memory.of, bytes);
+}
+
+void async_holds(struct async *a, size_t bytes)
+{
+    a->held += bytes;
+    async_charge(a, bytes);
+}
+
+void async_sends_copy(struct async *a, uint32_t number, uint32_t bytes)
+{
+    struct async_call *call = &a->calls[number];
+    a->charged -= call->copy;
+    memory_give(&a->script->memory.of, call->copy);
+    call->copy = bytes;
+    async_charge(a, bytes);
 }

@@ -18,9 +18,12 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "script/state.h"
+
+enum { FAILURE_MOST = 4096 }; /* bytes of a message */
 
 static uint32_t serial_of(const struct async *a)
 {
@@ -41,30 +44,11 @@ static void push_response(lua_State *L, const struct async *a, uint32_t number)
     handle_push(L, a->calls[number].handle);
 }
 
-/* [] -> [list], false for calls without a result: it may have waited for the first few only, or a time */
-static int push_list(lua_State *L, const struct async *a)
+/* How many values on top of its thread mg.call or another returns. A single response was pushed before the yield already, see
+ * `yield`. A list costs memory, and to take memory may raise an error: Lua asks for it (`list`). */
+static int values_for(const struct async *a)
 {
-    lua_createtable(L, (int)a->until.n, 0); /* [list] */
-    for (uint32_t i = 0; i < a->until.n; i++) {
-        uint32_t number = a->until.first + i;
-        if (a->calls[number].result.kind)
-            push_response(L, a, number);
-        else
-            lua_pushboolean(L, false);  /* [list, response or false] */
-        lua_rawseti(L, -2, (int)i + 1); /* [list] */
-    }
-    return 1;
-}
-
-/* Pushes what mg.call or another returns, and returns how many values that are. A single response was pushed before the
- * yield already, see `yield`. */
-static int push_what_came(lua_State *L, const struct async *a)
-{
-    switch (a->until.gives) {
-    case MG_GIVES_ONE: return 1;
-    case MG_GIVES_LIST: return push_list(L, a);
-    default: return 0;
-    }
+    return a->until.gives == MG_GIVES_ONE ? 1 : 0;
 }
 
 /* --- ends -------------------------------------------------------------------------------------- */
@@ -82,9 +66,9 @@ static struct coroutine *take_off(struct async *a)
 static const char *call_lua(struct script *s, int n)
 {
     lua_State *L = s->L;
-    lua_pcall(L, n, 1, 0); /* [text] */
+    script_memory_call(s, n, 1, 0); /* [text] */
     const char *text = lua_tostring(L, -1);
-    return text ? text : "out of memory";
+    return script_memory_explain(s, text);
 }
 
 /* I7: the request of this function gets an error, and nothing else happens. */
@@ -94,15 +78,35 @@ static void fail(struct script *s, struct async *a, const char *why)
     async_fail(a, why, strlen(why));
 }
 
-/* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. */
+/* There is no thread for it. [..., raised] -> [...] */
+static void fail_without_thread(struct script *s, struct async *a)
+{
+    bool is_text = lua_type(s->L, -1) == LUA_TSTRING; /* to make a text of it would take memory */
+    const char *why = is_text ? lua_tostring(s->L, -1) : "an error value that is not a string";
+    async_fail(a, why, strlen(why));
+    lua_settop(s->L, STACK_TOP); /* [...] */
+}
+
+/* The raised value is on top of the thread's stack, below which the calls still are: Lua makes the message of both. What explains
+ * that memory is short goes in front here, in C: to push it would take memory, outside of every protected call. */
 static void fail_with_traceback(struct script *s, struct async *a)
 {
-    lua_State *L = s->L;
+    lua_State *L = s->L, *co = a->coroutine->L;
+    char whole[FAILURE_MOST];
+    const char *raised = lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1) : "";
+    const char *explained = script_memory_explain(s, raised);
+    size_t len = strlen(raised);
+    bool is_explained = explained != raised && len > 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->coroutines.explain_failure); /* [..., explain] */
     lua_rawgeti(L, LUA_REGISTRYINDEX, a->coroutine->ref);             /* [..., explain, thread] */
-    lua_xmove(a->coroutine->L, L, 1); /* [..., explain, thread, raised] */
-    fail(s, a, call_lua(s, 2));       /* [..., text] */
-    lua_settop(L, STACK_TOP);         /* [...] */
+    lua_xmove(co, L, 1);               /* [..., explain, thread, raised] */
+    const char *text = call_lua(s, 2); /* [..., text] */
+    if (is_explained && strlen(text) > len && text[len] == '\n') {
+        snprintf(whole, sizeof whole, "%s%s", explained, text + len);
+        text = whole;
+    }
+    fail(s, a, text);
+    lua_settop(L, STACK_TOP); /* [...] */
 }
 
 /* `finish` of async.lua looks at what the function returned (THREAD_FREE on its thread's stack), follows functions, and
@@ -159,7 +163,7 @@ static void go(struct script *s, struct async *a, int n)
     assert(none_runs(s) && a->coroutine && !a->is_over);
     s->coroutines.running = a;
     script_time_begin(s);
-    int status = lua_resume(a->coroutine->L, n);
+    int status = script_memory_resume(s, a->coroutine->L, n);
     s->coroutines.running = NULL;
     if (status == LUA_YIELD) {
         if (!waits_well(a))
@@ -181,6 +185,10 @@ void coroutine_begin(struct script *s, uint32_t slot)
     if (!a) return; /* refused already */
     s->batch.answers[slot].route = ANSWER_TAKEN;
     a->coroutine = coroutine_take(s);
+    if (!a->coroutine) {
+        fail_without_thread(s, a);
+        return;
+    }
     lua_State *L = a->coroutine->L;
     assert(lua_gettop(L) == THREAD_FUNCTIONS);
     lua_rawgeti(L, THREAD_FUNCTIONS, (int)function); /* [functions, function] */
@@ -204,7 +212,7 @@ void coroutines_go_on(struct script *s)
                  "the script has resumed this function's coroutine: only moongate may do that");
         else {
             handle_turn_on(s, a);
-            go(s, a, push_what_came(a->coroutine->L, a));
+            go(s, a, values_for(a));
         }
     }
 }
@@ -272,6 +280,23 @@ static int wait_for(lua_State *L)
     return yield(L, a, &wait, lua_tonumber(L, 5));
 }
 
+/* list(): the responses of the calls that the function has waited for last, in their order; false for calls without a result: it
+ * may have waited for the first few only, or a time. [] -> [list] */
+static int list(lua_State *L)
+{
+    const struct async *a = running(L);
+    lua_createtable(L, a ? (int)a->until.n : 0, 0); /* [list] */
+    for (uint32_t i = 0; a && i < a->until.n; i++) {
+        uint32_t number = a->until.first + i;
+        if (a->calls[number].result.kind)
+            push_response(L, a, number);
+        else
+            lua_pushboolean(L, false);  /* [list, response or false] */
+        lua_rawseti(L, -2, (int)i + 1); /* [list] */
+    }
+    return 1;
+}
+
 /* fill_begin(place), fill_is_doubtful(): async_fill_begin and async_fill_is_doubtful for the function that runs. */
 static int fill_begin(lua_State *L)
 {
@@ -329,6 +354,7 @@ void coroutines_push(struct script *s)
     static const luaL_Reg functions[] = {{"open", open},
                                          {"call_own", call_own},
                                          {"wait", wait_for},
+                                         {"list", list},
                                          {"current", current},
                                          {"owner", owner},
                                          {"fill_begin", fill_begin},

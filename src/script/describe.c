@@ -52,9 +52,12 @@ void script_evaluate(struct script *s, const char *text, size_t len, FILE *to)
     lua_getfield(L, -1, "moongate.boot"); /* [..., package, loaded, boot] */
     lua_getfield(L, -1, "evaluate");      /* [..., package, loaded, boot, evaluate] */
     lua_pushlstring(L, text, len);        /* [..., evaluate, text] */
-    lua_pcall(L, 1, 1, STACK_HANDLER);    /* [..., value as text, or what was wrong] */
+    /* [..., value as text, or what was wrong] */
+    bool good = script_memory_call(s, 1, 1, STACK_HANDLER) == 0;
     size_t n;
     const char *said = lua_tolstring(L, -1, &n);
-    if (said) fwrite(said, 1, n, to);
+    if (good && said) fwrite(said, 1, n, to);
+    if (!good) fputs(script_memory_explain(s, said), to);
     lua_settop(L, STACK_TOP); /* [...] */
+    script_memory_end(s);
 }

@@ -38,8 +38,8 @@
  * `SERVER_ERROR script error`; the others of the turn are routed. It is counted, and logged with a traceback, at most
  * LOG_BURST lines a second. An error in a timer's function is logged, and costs nothing else. While a script loads, an
  * error fails script_load, and the script in use goes on (I8). A function that loops for ever gets an error
- * (script_time.h). One that is in a C function for ever costs its worker (I13): while Lua runs, turn.in says so to the
- * watchdog. What is not bounded yet: a script may take any memory.
+ * (script_time.h), and so does one that takes too much memory (script_memory.h). One that is in a C function for ever costs
+ * its worker (I13): while Lua runs, turn.in says so to the watchdog.
  *
  * The end. The routes of a script are a generation with a reference count: the turn holds one while the script is in use,
  * and each flow that runs on its routes holds one, so each function that waits does. At the end of the turn that gives back
@@ -47,7 +47,7 @@
  * threads; then the routes and the pools, which give back their backends.
  *
  * The files of this floor call downwards: script.c and describe.c, coroutine.c, the bodies of FFI functions (api_*.c),
- * async.c, then api.c, threads.c, handle.c, library.c, depth.c and memory.c, which call no other file but depth.c. tester.c
+ * async.c, then api.c, threads.c, handle.c, library.c, script_time.c, script_memory.c, memory.c and depth.c. tester.c
  * stands beside them: a Lua state for `moongate test` and `moongate repl`.
  */
 #include "script/script.h"
@@ -118,10 +118,10 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
         lua_pushstring(L, path);       /* [..., load, path] */
         lua_pushlstring(L, text, len); /* [..., load, path, text] */
     } else {
-        lua_pushnil(L);                           /* [..., load, nil] */
-        lua_pushnil(L);                           /* [..., load, nil, nil] */
-    }                                             /* [..., load, path, text] */
-    if (lua_pcall(L, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
+        lua_pushnil(L);                                    /* [..., load, nil] */
+        lua_pushnil(L);                                    /* [..., load, nil, nil] */
+    }                                                      /* [..., load, path, text] */
+    if (script_memory_call(s, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
     s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
     if (lua_isstring(L, -1))
         snprintf(s->root_place, sizeof s->root_place, "%s", lua_tostring(L, -1));
@@ -160,10 +160,10 @@ struct script *script_load(const struct script_host *host, const char *path, con
     if (host->bundle) bundle_take(host->bundle);
     generation_init(&s->routes, script_route, retire, s);
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
-    s->L = lua_newstate(memory_allocate, NULL);
-    if (!s->L) abort();
+    script_memory_open(s);
     lua_atpanic(s->L, last_resort);
-    if (boot(s) && run_script(s, path, text, len) && timers_init(s)) {
+    if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s)) {
+        s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
@@ -171,7 +171,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
     /* I8: what was made until then goes with it; the script in use is not touched. */
     const char *message = lua_tostring(s->L, -1);
     snprintf(error, SCRIPT_ERROR_MAX, "%s",
-             message ? message : "an error value that is not a string");
+             message ? script_memory_explain(s, message) : "an error value that is not a string");
     script_destroy(s);
     return NULL;
 }
@@ -181,6 +181,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
 void script_destroy(struct script *s)
 {
     assert(!s->coroutines.running);
+    if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
@@ -191,6 +192,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->text);
+    script_memory_release(s);
     free(s);
 }
 
@@ -215,14 +217,13 @@ static uint32_t run_from(struct script *s, uint32_t first, uint32_t n)
     assert(script_sane(s));
     s->batch.at = first;
     script_time_begin(s);
-    lua_pushvalue(L, STACK_RUN);                          /* [..., run] */
-    lua_pushinteger(L, (lua_Integer)first);               /* [..., run, first] */
-    lua_pushinteger(L, (lua_Integer)n - 1);               /* [..., run, first, last] */
-    if (lua_pcall(L, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
-    const char *why = lua_tostring(L, -1);                /* [..., message] */
+    lua_pushvalue(L, STACK_RUN);                                   /* [..., run] */
+    lua_pushinteger(L, (lua_Integer)first);                        /* [..., run, first] */
+    lua_pushinteger(L, (lua_Integer)n - 1);                        /* [..., run, first, last] */
+    if (script_memory_call(s, 2, 0, STACK_HANDLER) == 0) return n; /* [...] */
     uint32_t at = s->batch.at;
     while (at < n - 1 && s->batch.answers[at].route != ANSWER_NONE) at++;
-    fail_slot(s, &s->batch.answers[at], why ? why : "out of memory");
+    fail_slot(s, &s->batch.answers[at], script_memory_explain(s, lua_tostring(L, -1)));
     lua_settop(L, STACK_TOP); /* [...] */
     handle_turn_ends(s);      /* run does that itself, but for errors */
     return at + 1;
@@ -330,6 +331,7 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     coroutines_go_on(s);
     if (s->is_turned) handle_turn_ends(s);
     script_time_end(s);
+    script_memory_end(s);
     s->host.turn->in = NULL;
     assert(script_sane(s) && !s->routes.ready);
 }
@@ -362,14 +364,14 @@ static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct
     s->host.turn->in = s;
     script_time_begin(s);
     handle_of_slot(s, at);
-    lua_pushvalue(L, STACK_TRACE);           /* [..., trace] */
-    lua_pushinteger(L, (lua_Integer)at);     /* [..., trace, at] */
-    if (lua_pcall(L, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
-        const char *why = lua_tostring(L, -1);
-        fail_trace(a, path, why ? why : "out of memory");
+    lua_pushvalue(L, STACK_TRACE);                    /* [..., trace] */
+    lua_pushinteger(L, (lua_Integer)at);              /* [..., trace, at] */
+    if (script_memory_call(s, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
+        fail_trace(a, path, script_memory_explain(s, lua_tostring(L, -1)));
         lua_settop(L, STACK_TOP); /* [...] */
     }
     handle_turn_ends(s);
+    script_memory_end(s);
     s->path_taken = NULL;
     s->host.turn->in = NULL;
     s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */

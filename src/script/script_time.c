@@ -37,9 +37,15 @@ static void set_left(struct script *s, lua_State *L, int32_t checks)
     lua_pop(L, 1);                                    /* [...] */
 }
 
+void script_time_check_now(struct script *s, lua_State *L)
+{
+    set_left(s, L, 0);
+}
+
 void script_time_begin(struct script *s)
 {
-    s->time.is_timed = s->time.is_over = false;
+    s->time.is_timed = false;
+    s->time.over = OVER_NOTHING;
     set_left(s, s->L, CHECKS_FIRST);
 }
 
@@ -53,10 +59,16 @@ void script_time_end(struct script *s)
     s->host.turn->now = backends->now = process_clock();
 }
 
-static int32_t next_checks(int32_t checks, double took)
+/* As many as take a millisecond, or a 64th of the memory that the script may have. */
+static int32_t next_checks(const struct script *s, double took)
 {
+    const struct memory *m = &s->memory.of;
+    int32_t checks = s->time.checks;
     double wanted = took > 0 ? checks * (BETWEEN / took) : CHECKS_MOST;
+    double grown = m->used > s->memory.seen ? (double)(m->used - s->memory.seen) : 0;
+    double may_grow = (double)m->limit / 64;
     if (wanted > checks * (double)FASTER) wanted = checks * (double)FASTER;
+    if (m->limit && wanted * grown > checks * may_grow) wanted = checks * (may_grow / grown);
     if (wanted > CHECKS_MOST) return CHECKS_MOST;
     return wanted < 1 ? 1 : (int32_t)wanted;
 }
@@ -76,18 +88,34 @@ static void look_at_clock(struct script *s)
     t->took_long = true;
     if (!t->is_timed || t->at != s->batch.at) {
         t->is_timed = true;
-        t->is_over = false;
+        t->has_collected = false;
+        t->over = OVER_NOTHING;
         t->at = s->batch.at;
         t->began = now;
         t->checks = CHECKS_FIRST;
     } else {
-        t->checks = next_checks(t->checks, now - t->looked);
+        t->checks = next_checks(s, now - t->looked);
     }
     t->looked = now;
+    s->memory.seen = s->memory.of.used;
     double limit = limit_of(s);
-    if (t->is_over || limit <= 0 || now - t->began <= limit) return;
-    t->is_over = true;
+    if (t->over || limit <= 0 || now - t->began <= limit) return;
+    t->over = OVER_TIME;
+    script_memory_interrupted(s);
     s->host.row->script_timeouts++;
+}
+
+/* What the collector takes is not the script's time, but for a script that needs it again and again. */
+static void look_at_memory(struct script *s, lua_State *L)
+{
+    struct script_time *t = &s->time;
+    if (t->over || !s->memory.of.is_asked) return;
+    if (script_memory_is_short(s, L)) t->over = OVER_MEMORY;
+    double now = time_of(s);
+    if (!t->has_collected) t->began += now - t->looked;
+    t->has_collected = true;
+    t->looked = now;
+    s->memory.seen = s->memory.of.used;
 }
 
 /* halt(): what a check calls. Nothing in the script can swallow the error: its next check calls this again. [] -> [] */
@@ -95,8 +123,10 @@ static int halt(lua_State *L)
 {
     struct script *s = lua_touserdata(L, lua_upvalueindex(1));
     look_at_clock(s);
-    set_left(s, L, s->time.is_over ? 0 : s->time.checks);
-    if (!s->time.is_over) return 0;
+    look_at_memory(s, L);
+    set_left(s, L, s->time.over ? 0 : s->time.checks);
+    if (!s->time.over) return 0;
+    if (s->time.over == OVER_MEMORY) return luaL_error(L, "%s", s->memory.text);
     return luaL_error(L, "script timeout: took more than %f s %s", limit_of(s),
                       s->is_loaded ? "(--script-timeout)" : "to load");
 }

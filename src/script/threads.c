@@ -6,14 +6,25 @@
 #include "base/slab.h"
 #include "script/state.h"
 
+/* [coroutine] -> []. By lua_cpcall: to make a thread takes memory, so that __gc of the script may run and raise an error. */
+static int make_thread(lua_State *L)
+{
+    struct coroutine *c = lua_touserdata(L, 1);
+    c->L = lua_newthread(L);                 /* [coroutine, thread] */
+    c->ref = luaL_ref(L, LUA_REGISTRYINDEX); /* [coroutine] */
+    return 0;
+}
+
 /* Making a thread costs some allocations and work for Lua's collector; taking an idle one costs neither. */
 struct coroutine *coroutine_take(struct script *s)
 {
     struct coroutines *all = &s->coroutines;
     if (all->idle_n > 0) return all->idle[--all->idle_n];
     struct coroutine *c = slab_borrow(sizeof *c);
-    *c = (struct coroutine){.L = lua_newthread(s->L)};    /* [..., thread] */
-    c->ref = luaL_ref(s->L, LUA_REGISTRYINDEX);           /* [...] */
+    if (lua_cpcall(s->L, make_thread, c) != 0) { /* [...] or [..., raised] */
+        slab_return(c, sizeof *c);
+        return NULL;
+    }
     lua_rawgeti(c->L, LUA_REGISTRYINDEX, all->functions); /* the thread: [functions] */
     return c;
 }

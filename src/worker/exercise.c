@@ -1,7 +1,6 @@
 /* What must not reach clients is a script that loads and then fails. So before a reload uses it, it is asked about requests that
  * clients have sent: samples, which the workers keep on the board (client/sampling.h). This runs in the child that checks the
- * script, and uses what `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua (lua/moongate/test), a clock
- * that stands still.
+ * script, and uses what `moongate test` uses: a worker in memory (rehearsal.h), fake servers in Lua, a clock that stands still.
  *
  * The rule: a script is refused when more of the samples fail in it than in the script in use. So a script that errs in part can
  * be replaced by one that errs less, and no script by one that errs more. A sample fails when answering it raises an error of the
@@ -10,8 +9,7 @@
  * servers are empty. So where the script on trial fails and the mark is missing, the script in use is asked the same, here: what
  * fails in both is no reason to refuse.
  *
- * Servers are empty at first and keep what they are sent, and samples are asked in the order in which they came: a get after a
- * set of its key is a hit.
+ * Servers are empty at first and keep what they are sent. Samples are asked in their order: a get after a set of its key is a hit.
  *
  * Lua (lua/moongate/exercise.lua) takes one request after the other from next_request, and sends it. Which script is to be asked,
  * and what came of it, is decided here: each call of next_request judges the request before.
@@ -22,8 +20,7 @@
  *
  * Time: CHECK_SECONDS of master/check.h is the limit for all that the child does. After EXERCISE_SECONDS, in which the script is
  * loaded once more, no further request is asked, and what was asked decides. A request has --script-timeout and a second of
- * processor time. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time, though nothing
- * is wrong with it.
+ * processor time. A script that loads for longer than LOADING_SECONDS is not rehearsed: it might not end in time.
  */
 #include "worker/exercise.h"
 
@@ -264,8 +261,7 @@ static void note_wish(struct exercise *e)
     if (e->asked == 0 && e->n > wanted) e->n = wanted;
 }
 
-/* script->path says which of the two; the one on trial is opened before the first request. Where the one in use does not load, only its
- * marks count. */
+/* script->path says which of the two; the one on trial is opened first. Where the one in use does not load, only its marks count. */
 static struct rehearsal *open_rehearsal(void *about, const struct tester_script *script,
                                         char *error)
 {

@@ -231,6 +231,16 @@ static void release_names(const char **names)
     free(names);
 }
 
+/* The script keeps more than it may, which only a new state of it frees. The master starts a successor, as for any SIGTERM to a
+ * worker; one without a master goes on, as it would end the service. */
+static void replace_me(void *about, const struct script *s)
+{
+    const struct worker *w = about;
+    if (s != w->succession.script || w->seat->channel < 0 || w->drain.is_on) return;
+    log_warn("script %s: this worker is replaced", succession_name(w));
+    kill(getpid(), SIGTERM);
+}
+
 /* What scripts are loaded into: the other parts are there by now. */
 static void init_host(struct worker *w)
 {
@@ -258,6 +268,9 @@ static void init_host(struct worker *w)
                                    .options = w->settable,
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
+                                   .script_memory = o->script_memory,
+                                   .on_full = replace_me,
+                                   .about = w,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {

@@ -1,8 +1,7 @@
 /* application: a client that sends random requests at some depth and checks every byte that comes back.
  *
- * Belongs to the stage. Each value says which key it is for and is made from that alone with a number, so a value of another
- * key, a torn one or one with a byte too many is noticed, and so is a reply too many, too few, or in another's place. What a
- * cache may do is allowed: misses, and SERVER_ERROR in place of any answer.
+ * Belongs to the stage. Its values say which key they are for (lib/value.h), so a wrong one is noticed, and so is a reply
+ * too many, too few, or in another's place. What a cache may do is allowed: misses, and SERVER_ERROR in place of any answer.
  */
 #ifndef TESTS_LIB_APPLICATION_H
 #define TESTS_LIB_APPLICATION_H
@@ -16,7 +15,9 @@
     X(hits, "values that were right")                                                              \
     X(misses, "keys that were not there")                                                          \
     X(stored, "sets that were carried out")                                                        \
-    X(errors, "SERVER_ERROR")
+    X(errors, "SERVER_ERROR")                                                                      \
+    X(closed, "connections that moongate closed")                                                  \
+    X(lost, "requests that had no reply then")
 
 struct tally {
 #define X(name, meaning) unsigned long name;
@@ -33,6 +34,18 @@ struct application *application_connects(struct moongate *m, const char *prefix,
 /* NOT_STORED and NS are right answers to its sets: a route may say so. ERROR is one to its meta commands: a server that tells
  * lies when it is asked `mn` gets none. */
 void application_may_be_refused(struct application *a);
+
+/* Moongate may close its connection: then it connects again, and goes on. */
+void application_may_be_closed(struct application *a);
+
+/* From now on it sends requests once in so many seconds, at most `depth` each time. */
+void application_paces(struct application *a, double seconds);
+
+/* Its end of the connection. */
+int application_descriptor(const struct application *a);
+
+/* The longest time that a reply was the next one, since this was asked last. */
+double application_slowest(struct application *a);
 
 /* For how long the reply that it waits for has been the next one. */
 double application_waits(const struct application *a);

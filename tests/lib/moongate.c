@@ -70,13 +70,14 @@ static void log_tells(struct actor *actor)
 /* The nth whole line with that text, or NULL. */
 static const char *find_line(const struct moongate *m, const char *text, size_t nth, size_t *length)
 {
-    const char *at = octets_at(&m->log);
-    for (const char *end; (end = strchr(at, '\n')); at = end + 1) {
-        const char *found = strstr(at, text);
-        if (!found) return NULL;
-        if (found > end || --nth > 0) continue;
-        *length = (size_t)(end - at);
-        return at;
+    const char *from = octets_at(&m->log);
+    for (const char *found; (found = strstr(from, text));) {
+        const char *begin = found, *end = strchr(found, '\n');
+        if (!end) return NULL;
+        while (begin > from && begin[-1] != '\n') begin--;
+        *length = (size_t)(end - begin);
+        if (--nth == 0) return begin;
+        from = end + 1;
     }
     return NULL;
 }
@@ -124,9 +125,11 @@ const char *moongate_log_line(struct moongate *m, const char *text)
 
 size_t moongate_log_count(struct moongate *m, const char *text)
 {
-    size_t n = 0, length;
+    size_t n = 0;
     stage_turns(0);
-    while (find_line(m, text, n + 1, &length)) n++;
+    for (const char *at = octets_at(&m->log); (at = strstr(at, text)) && (at = strchr(at, '\n'));
+         at++)
+        n++;
     return n;
 }
 

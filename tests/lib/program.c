@@ -210,7 +210,7 @@ size_t program_peak_kib(pid_t pid)
     return status_kib(pid, "VmHWM:");
 }
 
-size_t program_sockets(pid_t pid)
+size_t program_descriptors(pid_t pid, const char *start)
 {
     char path[64], target[64];
     size_t n = 0;
@@ -219,10 +219,16 @@ size_t program_sockets(pid_t pid)
     if (!folder) return 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         ssize_t length = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
-        if (length > 7 && strncmp(target, "socket:", 7) == 0) n++;
+        target[length > 0 ? length : 0] = '\0';
+        if (length > 0 && strncmp(target, start, strlen(start)) == 0) n++;
     }
     closedir(folder);
     return n;
+}
+
+size_t program_sockets(pid_t pid)
+{
+    return program_descriptors(pid, "socket:");
 }
 
 struct orphan {

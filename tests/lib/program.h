@@ -53,7 +53,8 @@ bool program_is_stopped(pid_t pid);
 size_t program_rss_kib(pid_t pid);
 size_t program_peak_kib(pid_t pid);
 
-/* Descriptors that are sockets. */
+/* Descriptors whose name in /proc begins so: "" for all; those that are sockets. */
+size_t program_descriptors(pid_t pid, const char *start);
 size_t program_sockets(pid_t pid);
 
 /* A folder for the test's files: readable to all, removed with its content at the end of the

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TRIES = 50 };
+enum { TRIES = 50, WORKERS_MOST = 64 };
 
 static struct sockaddr_in end_of(int fd, int (*ask)(int, struct sockaddr *, socklen_t *))
 {
@@ -61,6 +61,30 @@ bool client_is_at(const struct client *c, pid_t pid)
 {
     unsigned long inode = server_end(client_descriptor(c));
     return inode && process_holds(pid, inode);
+}
+
+struct seat {
+    struct moongate *m;
+    int fd;
+    pid_t worker;
+};
+
+static bool is_taken(void *what)
+{
+    struct seat *s = what;
+    pid_t workers[WORKERS_MOST];
+    unsigned long inode = server_end(s->fd);
+    size_t n = program_children(moongate_pid(s->m), workers, WORKERS_MOST);
+    for (size_t i = 0; inode && i < n; i++)
+        if (process_holds(workers[i], inode)) s->worker = workers[i];
+    return s->worker != 0;
+}
+
+pid_t seat_of(struct moongate *m, int fd)
+{
+    struct seat s = {m, fd, 0};
+    if (!stage_waits(is_taken, &s)) stage_fails("no worker holds a client's connection");
+    return s.worker;
 }
 
 struct client *client_connects_at(struct moongate *m, pid_t worker)

@@ -20,7 +20,8 @@
     X(SENDMSG, "sendmsg")                                                                          \
     X(PIPE, "pipe2")                                                                               \
     X(MEMFD, "memfd_create")                                                                       \
-    X(FORK, "fork")
+    X(FORK, "fork")                                                                                \
+    X(INOTIFY, "inotify_init1")
 
 enum shim_call {
 #define X(name, call) SHIM_##name,

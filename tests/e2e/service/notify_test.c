@@ -144,7 +144,7 @@ static void the_state_says_when_it_is_not_the_file_that_runs(void **state)
     const char *script = moongate_script_path(m);
     moongate_gets_script(m, "return nonsense(\n");
     struct moongate *next = moongate_start(NULL, script, "--state-dir", folder, "--probation", "60",
-                                           "--start-with-last-good", NULL);
+                                           "--rehearse", "0", "--start-with-last-good", NULL);
     manager_is_told(s, "READY=1\nSTATUS=1 of 1 workers, generation 1; last reload none", kept);
     moongate_signal(next, SIGHUP);
     manager_is_told(s, "RELOADING=1\n", "");

@@ -8,6 +8,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* A script that marks every key, so that a backend sees which one routed. */
 static const char *marking(const struct backend *b, const char *mark)
@@ -175,17 +178,127 @@ static void fifty_reloads_under_load_lose_nothing(void **state)
     assert_int_equal(backend_links(b), 1);
 }
 
+/* What has begun, also what was remembered, has been done. */
+static bool all_have_ended(void *what)
+{
+    size_t begun = moongate_log_count(what, "checking script");
+    return begun > 0 && begun == moongate_log_count(what, "reloaded: generation");
+}
+
+/* Each of ten scripts has a hundred signals; the last one has the last. */
 static void a_storm_of_signals_ends_with_the_newest_script(void **state)
 {
+    enum { SCRIPTS = 10, SIGNALS = 100 };
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(marking(b, "old:"), NULL);
+    struct moongate *m = moongate_start(marking(b, "0:"), NULL);
     struct client *c = client_connects(m);
 
-    moongate_gets_script(m, marking(b, "new:"));
-    for (int i = 0; i < 100; i++) moongate_signal(m, SIGHUP);
-    moongate_sees_log(m, "reloaded: generation 2");
-    get_misses(c, "k", b, "new:k");
+    for (int script = 1; script <= SCRIPTS; script++) {
+        moongate_gets_script(m, marking(b, textf("%d:", script)));
+        for (int i = 0; i < SIGNALS; i++) moongate_signal(m, SIGHUP);
+        stage_turns(script % 3 * 10);
+    }
+    const char *last = textf("get %d:k", SCRIPTS), *line = "";
+    for (double end = stage_now() + stage_deadline(); strcmp(line, last) != 0;) {
+        if (stage_now() > end) stage_fails("the last script is not in use: %s", line);
+        client_sends(c, "get k\r\n");
+        line = backend_sees_line(b);
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+    }
+    if (!stage_waits(all_have_ended, m)) stage_fails("a reload that has begun does not end");
+    get_misses(c, "k", b, textf("%d:k", SCRIPTS));
+    assert_in_range(moongate_log_count(m, "remembered until"), 0,
+                    moongate_log_count(m, "checking script"));
+    assert_int_equal(moongate_log_count(m, "not loaded"), 0);
     assert_int_equal(backend_links(b), 1);
+}
+
+/* Text that keeps a process busy for a while when it is loaded. */
+#define SLOW "local began = os.clock()\nwhile os.clock() - began < 0.5 do end\n"
+
+/* Sends SIGHUP to the moongate that this process starts next, once that has a child. It ends with the test. */
+static pid_t helper_hangs_up(void)
+{
+    pid_t me = getpid(), helper = fork();
+    if (helper != 0) return helper;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (double end = stage_now() + stage_deadline(); stage_now() < end;) {
+        pid_t children[8], grandchild;
+        size_t n = program_children(me, children, 8);
+        for (size_t i = 0; i < n; i++)
+            if (children[i] != getpid() && program_children(children[i], &grandchild, 1) > 0)
+                _exit(kill(children[i], SIGHUP));
+    }
+    _exit(1);
+}
+
+/* The script is being checked: there is no master yet, and no worker. */
+static void a_signal_while_moongate_starts_reloads_as_soon_as_it_can(void **state)
+{
+    static const char *const options[] = {"-v", "--single-process"};
+    for (size_t i = 0; i < 2; i++) {
+        struct backend *b = backend_listens();
+        int status;
+        pid_t helper = helper_hangs_up();
+        struct moongate *m = moongate_start(textf(SLOW "%s", marking(b, "one:")), options[i], NULL);
+        assert_int_equal(waitpid(helper, &status, 0), helper);
+        assert_int_equal(status, 0);
+        moongate_sees_log(m, "reloaded: generation 2");
+        struct client *c = client_connects(m);
+        get_misses(c, "k", b, "one:k");
+        stage_clears();
+    }
+}
+
+/* The worker in the place of the dead one is asked to load the new script, too. */
+static void a_signal_while_a_worker_starts_reloads_in_all(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(textf(SLOW "%s", marking(b, "one:")), "-j", "2", NULL);
+    pid_t workers[2];
+    moongate_workers(m, workers, 2);
+    kill(workers[0], SIGKILL);
+    moongate_sees_log(m, textf("[%d]: gone", (int)workers[0]));
+    moongate_gets_script(m, marking(b, "two:"));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 2");
+    moongate_workers(m, workers, 2);
+    for (int i = 0; i < 8; i++) {
+        struct client *c = client_connects(m);
+        client_sends(c, "get k\r\n");
+        backend_turns_to_input(b);
+        backend_sees(b, "get two:k\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+    }
+}
+
+/* The script is read when its turn comes, and not when the signal comes. */
+static void a_remembered_reload_says_what_has_become_of_the_script(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(marking(b, "one:"), NULL);
+    struct client *c = client_connects(m);
+    pid_t children[2];
+
+    moongate_gets_script(m, textf(SLOW "%s", marking(b, "two:")));
+    moongate_signal(m, SIGHUP);
+    moongate_workers(m, children, 2); /* one of them is the check, which has the text */
+    assert_int_equal(remove(moongate_script_path(m)), 0);
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reload: SIGHUP: remembered until the one under way is done");
+    moongate_sees_log(m, "reloaded: generation 2");
+    moongate_sees_log(m, NOT_THERE);
+    get_misses(c, "k", b, "two:k");
+
+    moongate_gets_script(m, SLOW "return 7\n"); /* one that is refused is followed, too */
+    moongate_signal(m, SIGHUP);
+    moongate_workers(m, children, 2);
+    moongate_gets_script(m, marking(b, "three:"));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 3");
+    get_misses(c, "k", b, "three:k");
 }
 
 static void every_worker_gets_the_new_script(void **state)
@@ -253,6 +366,9 @@ int main(void)
         play(a_missing_script_changes_nothing),
         play(fifty_reloads_under_load_lose_nothing),
         play(a_storm_of_signals_ends_with_the_newest_script),
+        play(a_signal_while_moongate_starts_reloads_as_soon_as_it_can),
+        play(a_signal_while_a_worker_starts_reloads_in_all),
+        play(a_remembered_reload_says_what_has_become_of_the_script),
         play(every_worker_gets_the_new_script),
         play(a_single_process_reloads_too),
         play(servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout),

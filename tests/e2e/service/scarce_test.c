@@ -158,8 +158,8 @@ static void a_server_is_connected_again_when_there_is_room(void **state)
 
 /* --- processes ---------------------------------------------------------------------------------- */
 
-/* The old script goes on, one line says why, and the next reload is done. */
-static void a_reload_for_which_there_is_no_room_changes_nothing(void **state)
+/* The old script goes on, each try says why it cannot begin, and the one that can is the last. */
+static void a_reload_for_which_there_is_no_room_is_done_later(void **state)
 {
     static const struct {
         enum shim_call call;
@@ -169,24 +169,34 @@ static void a_reload_for_which_there_is_no_room_changes_nothing(void **state)
                 {SHIM_PIPE, EMFILE},
                 {SHIM_FORK, EAGAIN},
                 {SHIM_FORK, ENOMEM}};
-    struct backend *b = backend_listens(), *other = backend_listens();
+    struct backend *both[] = {backend_listens(), backend_listens()};
     struct shim *shim = shim_begin();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    struct moongate *m = moongate_start(script_of_one(backend_address(both[0]), ""), NULL);
     struct client *c = client_connects(m);
 
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        shim_fails(shim, ways[i].call, moongate_pid(m), 1, ways[i].error);
-        moongate_gets_script(m, script_of_one(backend_address(other), ""));
+        shim_fails(shim, ways[i].call, moongate_pid(m), i == 0 ? 2 : 1, ways[i].error);
+        moongate_gets_script(m, script_of_one(backend_address(both[(i + 1) % 2]), ""));
         moongate_signal(m, SIGHUP);
-        moongate_sees_log_times(m, "not loaded", i + 1);
-        assert_non_null(
-            strstr(moongate_log_nth_line(m, "not loaded", i + 1), strerror(ways[i].error)));
+        const char *line = moongate_log_nth_line(m, "next try in 0.5 s", i + 1);
+        if (!strstr(line, textf("not loaded: %s: next", strerror(ways[i].error))))
+            stage_fails("why? %s", line);
         client_sends(c, "get k\r\n");
-        get_is_answered(c, b);
+        get_is_answered(c, both[i % 2]);
+        moongate_sees_log(m, textf("reloaded: generation %zu", i + 2));
+        client_sends(c, "get k\r\n");
+        backend_turns_to_input(both[(i + 1) % 2]);
+        get_is_answered(c, both[(i + 1) % 2]);
     }
-    moongate_reloads(m, script_of_one(backend_address(other), ""));
-    client_sends(c, "get k\r\n");
-    get_is_answered(c, other);
+    assert_int_equal(moongate_log_count(m, "next try in 1 s"), 1);
+    shim_fails(shim, SHIM_FORK, moongate_pid(m), ALWAYS,
+               EAGAIN); /* a signal does not wait for the try */
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "next try in 2 s");
+    shim->faults[SHIM_FORK].left = 0;
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 7");
+    assert_int_equal(moongate_log_count(m, "next try in 2 s"), 1);
 }
 
 /* Another one is tried later and later, with a line each time. */
@@ -286,7 +296,7 @@ int main(void)
         play(a_client_that_epoll_does_not_watch_is_refused),
         play(clients_wait_while_there_is_no_room_to_hand_them_over),
         play(a_server_is_connected_again_when_there_is_room),
-        play(a_reload_for_which_there_is_no_room_changes_nothing),
+        play(a_reload_for_which_there_is_no_room_is_done_later),
         play(a_worker_that_cannot_be_started_is_started_later),
         play(a_worker_that_cannot_be_heard_is_replaced),
         play(workers_are_as_many_as_the_quota_of_the_container_allows),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -162,6 +163,12 @@ int memfd_create(const char *name, unsigned flags)
 {
     REAL(memfd_create);
     return fails(SHIM_MEMFD) ? -1 : real(name, flags);
+}
+
+int inotify_init1(int flags)
+{
+    REAL(inotify_init1);
+    return fails(SHIM_INOTIFY) ? -1 : real(flags);
 }
 
 pid_t fork(void)
