@@ -208,6 +208,7 @@ static void counters_of_another_build_go_on_by_their_names(void **state)
     old->master->rejected_connections = 3;
     board_reset(old);
     old->parts[0].row.cmd_get = 104;
+    old->parts[1].row.requests = 9;
     struct board *new = adopt(old, 1, &lost);
     assert_true(!lost.counters && lost.details);
     assert_true(board_uptime(new) >= 5000);
