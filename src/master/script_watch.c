@@ -56,7 +56,7 @@ static void compare(void *arg, const struct bundle_file *file)
 static bool is_known(const struct script_watch *w, const char *path)
 {
     struct comparison c = {.path = path};
-    int file = source_open(path);
+    int file = source_open_again(path);
     source_files(file, read_file, &c);
     if (file >= 0) close(file);
     source_files(reload_source(w->reload), compare, &c);
@@ -145,7 +145,8 @@ void script_watch_init(struct script_watch *w, struct reload *reload)
 
 void script_watch_follow(struct script_watch *w, enum reload_news news)
 {
-    if (!w->is_on || news == RELOAD_BEGINS || news == RELOAD_SWITCHES) return;
+    if (!w->is_on || news == RELOAD_BEGINS || news == RELOAD_SWITCHES || news == RELOAD_NEXT)
+        return;
     if (news != RELOAD_BACK) {
         forget_tried(w);
         w->tried = reload_source(w->reload);
