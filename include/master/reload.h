@@ -31,6 +31,7 @@ enum reload_news {
     RELOAD_DONE,     /* every worker uses the new script */
     RELOAD_BACK,     /* every worker uses an earlier script again */
     RELOAD_REFUSED,  /* every worker uses the old one */
+    RELOAD_NEXT,     /* none is under way, and one that was remembered is about to begin */
 };
 
 /* Tells the owner. A reload that is cancelled ends without news. */

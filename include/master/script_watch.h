@@ -13,7 +13,8 @@
 struct script_watch {
     bool is_on;
     struct reload *reload;
-    int tried; /* the source that the last reload was about; -1: there is none */
+    int tried;            /* the source that the last reload was about; -1: there is none */
+    bool was_rolled_back; /* that one */
     struct watch_set set;
 };
 

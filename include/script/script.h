@@ -46,6 +46,7 @@ struct script_host {
     const char *lua_dir;   /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
     size_t script_memory;  /* --script-memory, bytes; 0: no limit */
+    bool memory_is_given;  /* by the command line: mg.options does not change it */
     /* Called once when what the script keeps is above that, with `about`; or NULL. */
     void (*on_full)(void *about, const struct script *s);
     void *about;

@@ -164,6 +164,9 @@ extern const struct option_table options_table;
 /* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
+/* The command line gives --script-memory. */
+bool options_give_memory(const struct options *o);
+
 /* Sets the option at place `at` of SETTABLE_OPTIONS, unless the command line has set it. The value is within the option's bounds.
  */
 void options_set(struct options *o, uint32_t at, double value);

@@ -15,8 +15,15 @@ struct bundle_file;
 struct script;
 struct script_host;
 
-/* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. */
+/* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. A pipe is waited for
+ * until its other side closes it. */
 int source_open(const char *path);
+
+/* The same, for a process that must not wait: only a regular file is read. */
+int source_open_again(const char *path);
+
+/* Why source_open_again failed, from its errno. */
+const char *source_explain(int error);
 
 /* The bundle behind fd, which the caller owns, and its first file: the text of the script `path`, valid as long as the bundle. NULL, and the error
  * (SCRIPT_ERROR_MAX bytes). */

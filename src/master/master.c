@@ -303,7 +303,7 @@ static void master_on_reload(void *arg, enum reload_news news)
     script_watch_follow(&m->script_watch, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
-    else if (news != RELOAD_SWITCHES)
+    else if (news != RELOAD_SWITCHES && news != RELOAD_NEXT)
         service_has_reloaded(&m->service, news);
     probation_take_reload(&m->probation, news);
 }

@@ -13,7 +13,7 @@
  * the old one's are few.
  *
  * To go back is a reload without a check: all workers or none (reload.h). It waits for a reload that is under way, which may
- * bring a better script. The script that has come back is not on probation: there is nothing behind it. It may fail as the
+ * bring a better script, but not for those that were asked for meanwhile. The script that has come back is not on probation: there is nothing behind it. It may fail as the
  * other one did, for instance because a server sends something else; then the log has its errors, and nothing is changed.
  */
 #include "master/probation.h"
@@ -242,6 +242,7 @@ void probation_take_reload(struct probation *p, enum reload_news news)
     if (p->good_fd < 0) return;
     if (news == RELOAD_SWITCHES) p->at_switch = count(p->crew);
     if (news == RELOAD_DONE) probation_begin(p);
+    if (news == RELOAD_NEXT && p->state == PROBATION_ENDED) probation_go_back(p);
     if (news != RELOAD_BACK) return;
     p->crew->board->master->rollbacks++;
     probation_enter(p, PROBATION_NONE);

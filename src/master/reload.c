@@ -73,10 +73,10 @@ static void reload_not_begun(struct reload *r, int error, bool is_read)
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) r->again |= error == passing[i];
     if (r->again) {
         r->retry = r->retry > 0 ? fmin(2 * r->retry, RETRY_MAX) : RETRY_FIRST;
-        snprintf(why, sizeof why, "%s: next try in %g s", strerror(error), r->retry);
+        snprintf(why, sizeof why, "%s: next try in %g s", source_explain(error), r->retry);
         reload_set_limit(r, r->retry);
     } else {
-        snprintf(why, sizeof why, "%s%s", strerror(error), advice);
+        snprintf(why, sizeof why, "%s%s", source_explain(error), advice);
     }
     reload_not_loaded(r, why);
     reload_drop_trial(r);
@@ -90,7 +90,7 @@ static void reload_start_check(struct reload *r)
     log_info("reload: %s: checking script %s", r->why, check_script_name(r->options));
     r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
-    r->trial.script_fd = r->options->script ? source_open(r->options->script) : -1;
+    r->trial.script_fd = r->options->script ? source_open_again(r->options->script) : -1;
     bool is_read = r->trial.script_fd >= 0 || !r->options->script;
     struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd};
     if (!is_read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
@@ -109,7 +109,8 @@ static void reload_finish(struct reload *r)
 {
     reload_enter(r, RELOAD_IDLE);
     r->goes_back = false;
-    if (r->again) reload_start_check(r);
+    if (r->again) r->tell(r->arg, RELOAD_NEXT); /* may go back first */
+    if (r->again && r->state == RELOAD_IDLE) reload_start_check(r);
 }
 
 static void reload_on_text(struct ev_loop *loop, ev_io *w, int events)

@@ -52,17 +52,46 @@ static void compare(void *arg, const struct bundle_file *file)
         c->is_same = c->bytes && c->len == file->len && memcmp(c->bytes, file->bytes, c->len) == 0;
 }
 
+static struct comparison comparison_of(const char *path)
+{
+    struct comparison c = {.path = path};
+    int file = source_open_again(path);
+    source_files(file, read_file, &c);
+    if (file >= 0) close(file);
+    return c;
+}
+
 /* What the script in use does not have is compared with what was tried last. */
 static bool is_known(const struct script_watch *w, const char *path)
 {
-    struct comparison c = {.path = path};
-    int file = source_open(path);
-    source_files(file, read_file, &c);
-    if (file >= 0) close(file);
+    struct comparison c = comparison_of(path);
     source_files(reload_source(w->reload), compare, &c);
     if (!c.is_found) source_files(w->tried, compare, &c);
     free(c.bytes);
     return c.is_same;
+}
+
+/* arg: a bool, whether all files before were the same. */
+static void compare_with_disk(void *arg, const struct bundle_file *file)
+{
+    bool *is_same = arg;
+    if (!*is_same || file->kind == BUNDLE_WATCHED) return;
+    char *path = strndup(file->path, file->path_len);
+    if (!path) abort();
+    struct comparison c = comparison_of(path);
+    compare(&c, file);
+    *is_same = c.is_same;
+    free(c.bytes);
+    free(path);
+}
+
+/* The script has failed on probation, and its files are still the same: something writes them again and again. To load it each time would be
+ * a reload and a rollback for ever. */
+static bool has_failed(const struct script_watch *w)
+{
+    bool is_same = w->was_rolled_back;
+    source_files(w->tried, compare_with_disk, &is_same);
+    return is_same;
 }
 
 /* --- a reload --------------------------------------------------------------------------------- */
@@ -89,6 +118,12 @@ static void on_changed(void *arg, const char *const *paths, size_t n)
         if (!first) first = paths[i];
     }
     if (!first) return;
+    if (is_idle && has_failed(w)) {
+        log_info(
+            "watch: %s: written again, but it is the script that was rolled back: SIGHUP loads it",
+            base_name(first));
+        return;
+    }
     if (more)
         snprintf(why, sizeof why, "%s and %zu more changed", base_name(first), more);
     else
@@ -145,7 +180,9 @@ void script_watch_init(struct script_watch *w, struct reload *reload)
 
 void script_watch_follow(struct script_watch *w, enum reload_news news)
 {
-    if (!w->is_on || news == RELOAD_BEGINS || news == RELOAD_SWITCHES) return;
+    if (!w->is_on || news == RELOAD_BEGINS || news == RELOAD_SWITCHES || news == RELOAD_NEXT)
+        return;
+    w->was_rolled_back = news == RELOAD_BACK && w->tried >= 0;
     if (news != RELOAD_BACK) {
         forget_tried(w);
         w->tried = reload_source(w->reload);

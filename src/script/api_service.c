@@ -85,11 +85,17 @@ int32_t mg_generation(struct script *s)
 /* --- options ----------------------------------------------------------------------------------- */
 
 /* mg.options. The worker reads what a script has set when it adopts the script (succession_options): so a script that fails
- * to load sets nothing. */
+ * to load sets nothing. Only its memory is limited at once: a script that keeps more than that does not load. */
 const struct script_option *mg_option(struct script *s, uint32_t at)
 {
     const struct script_option *options = s->host.options;
     return options && at < SCRIPT_OPTIONS && options[at].name ? &options[at] : NULL;
+}
+
+static bool is_memory(struct script *s, uint32_t at)
+{
+    const struct script_option *option = mg_option(s, at);
+    return option && strcmp(option->name, "script_memory") == 0;
 }
 
 void mg_set_option(struct script *s, uint32_t at, double value)
@@ -97,6 +103,7 @@ void mg_set_option(struct script *s, uint32_t at, double value)
     if (at >= SCRIPT_OPTIONS) return;
     s->options_given |= 1u << at;
     s->options[at] = value;
+    if (is_memory(s, at) && !s->host.memory_is_given) script_set_memory(s, (size_t)value);
 }
 
 bool script_option(const struct script *s, uint32_t at, double *value)

@@ -156,6 +156,11 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS])
     }
 }
 
+bool options_give_memory(const struct options *o)
+{
+    return o->given & bit_of(row_of(offsetof(struct options, script_memory)));
+}
+
 void options_set(struct options *o, uint32_t at, double value)
 {
     const struct option_row *row = settable_row(at);

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bundle.h"
 #include "script/script.h"
+
+enum { NO_FILE = ESPIPE }; /* nothing else here gives this errno */
 
 static int fail(int fd, int error)
 {
@@ -54,14 +57,34 @@ static int copy(int from, const char *path, int to)
     return error;
 }
 
-int source_open(const char *path)
+/* Copies the file into a new source, and closes it. -1, with errno: the file is -1, or that is impossible. */
+static int copy_all(int file, const char *path)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return -1;
     int memory = memfd_create("moongate-script", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int error = memory < 0 ? errno : copy(file, path, memory);
     close(file);
     return error ? fail(memory, error) : memory;
+}
+
+int source_open(const char *path)
+{
+    return copy_all(open(path, O_RDONLY | O_CLOEXEC), path);
+}
+
+/* Without O_NONBLOCK, to open a pipe would wait for its other side. */
+int source_open_again(const char *path)
+{
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file >= 0 && (fstat(file, &about) < 0 || !S_ISREG(about.st_mode)))
+        return fail(file, NO_FILE);
+    return copy_all(file, path);
+}
+
+const char *source_explain(int error)
+{
+    return error == NO_FILE ? "it is not a regular file" : strerror(error);
 }
 
 void source_seal(int fd)

@@ -154,12 +154,12 @@ void succession_reload_alone(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
     const char *path = w->seat->options->script;
-    int fd = path ? source_open(path) : -1;
+    int fd = path ? source_open_again(path) : -1;
     uint32_t generation = script_generation(w->succession.script);
     bool is_read = fd >= 0 || !path;
     if (!is_read)
         snprintf(error, sizeof error, "%s: put a readable file there and reload again",
-                 strerror(errno));
+                 source_explain(errno));
     if (is_read && succession_load(w, fd, generation + 1, error)) {
         succession_wait(w, switch_alone);
     } else {

@@ -269,6 +269,7 @@ static void init_host(struct worker *w)
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
                                    .script_memory = o->script_memory,
+                                   .memory_is_given = options_give_memory(o),
                                    .on_full = replace_me,
                                    .about = w,
                                    .jit = !o->no_jit,

@@ -400,6 +400,21 @@ static void patterns_are_matched_with_texts_of_a_bound(void **state)
     if (run.code != 0) stage_fails("%s", run.err);
 }
 
+/* Else each of its workers would be replaced after its first request. */
+static void a_script_that_keeps_more_than_its_own_limit_does_not_load(void **state)
+{
+    const char *path =
+        moongate_script_file(MG "mg.options { script_memory = '2m' }\n"
+                                "local kept = {}\n"
+                                "for i = 1, 80 do kept[i] = ('x'):rep(1e5) .. i end\n"
+                                "return function() return mg.reply.error(kept[1]) end\n");
+    struct run run = moongate_runs("-t", path, NULL);
+    assert_int_equal(run.code, 1);
+    if (!strstr(run.err, "not enough memory (--script-memory 2m)")) stage_fails("%s", run.err);
+    run = moongate_runs("-t", "--script-memory", "32m", path, NULL);
+    if (run.code != 0) stage_fails("%s", run.err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +427,7 @@ int main(void)
         play(a_full_script_is_reloaded),
         play(tools_have_the_limit_too),
         play(a_script_that_takes_too_much_does_not_load),
+        play(a_script_that_keeps_more_than_its_own_limit_does_not_load),
         play(requests_that_wait_count),
         play(requests_for_nobody_are_bounded),
         play(patterns_are_matched_with_texts_of_a_bound),

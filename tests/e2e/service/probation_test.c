@@ -344,6 +344,56 @@ static void one_that_no_worker_can_load_any_more_is_tried_three_times(void **sta
     assert_int_equal(stat_number(c, "proxy", "rollbacks"), 0);
 }
 
+/* The script on the disk is checked as long as the gate is there, and then refused. */
+static void it_comes_back_before_a_reload_that_was_asked_for_meanwhile(void **state)
+{
+    const char *gate = moongate_script_file("");
+    struct moongate *m = moongate_start(saying("good"), "--unsafe-lua", "--rehearse", "0",
+                                        "--probation", "60", NULL);
+    struct client *c = client_connects(m);
+    reloads(m, failing_every(1, "bad"), 2);
+    moongate_gets_script(m, textf("local file\n"
+                                  "repeat\n"
+                                  "    if file then file:close() end\n"
+                                  "    file = io.open '%s'\n"
+                                  "until not file\n"
+                                  "error 'broken'\n",
+                                  gate));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log_times(m, "reload: SIGHUP: checking", 2);
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "remembered until the one under way is done");
+    asks(c, 100, 100);
+    moongate_sees_log(m, "generation 2 fails");
+    assert_int_equal(remove(gate), 0);
+    moongate_sees_log_times(m, "broken", 2);
+    line_has(moongate_log_nth_line(m, "broken", 1), "generation 2 goes on");
+    line_has(moongate_log_nth_line(m, "broken", 2), "generation 3 goes on");
+    hears(c, "good");
+}
+
+/* Something writes the file again and again. */
+static void with_watch_the_bytes_that_failed_are_not_loaded_again(void **state)
+{
+    struct moongate *m =
+        moongate_start(saying("good"), "--watch", "--rehearse", "0", "--probation", "60", NULL);
+    struct client *c = client_connects(m);
+    moongate_gets_script(m, failing_every(1, "bad"));
+    moongate_sees_log(m, "reloaded: generation 2");
+    asks(c, 100, 100);
+    moongate_sees_log(m, "rolled back: generation 3");
+    for (size_t i = 1; i < 3; i++) {
+        moongate_gets_script(m, failing_every(1, "bad"));
+        moongate_sees_log_times(m, "it is the script that was rolled back", i);
+    }
+    hears(c, "good");
+    moongate_gets_script(m, saying("new"));
+    moongate_sees_log(m, "reloaded: generation 4");
+    hears(c, "new");
+    moongate_gets_script(m, failing_every(1, "bad")); /* it was another one that came in last */
+    moongate_sees_log(m, "reloaded: generation 5");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +414,8 @@ int main(void)
         play(without_probation_nothing_comes_back),
         play(what_comes_back_is_the_kept_text),
         play(one_that_no_worker_can_load_any_more_is_tried_three_times),
+        play(it_comes_back_before_a_reload_that_was_asked_for_meanwhile),
+        play(with_watch_the_bytes_that_failed_are_not_loaded_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -354,6 +355,23 @@ static void servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeo
     assert_int_equal(moongate_log_count(m, "connect timeout"), 0);
 }
 
+/* Who would open it would wait for who writes into it. */
+static void a_pipe_in_the_place_of_the_script_is_not_waited_for(void **state)
+{
+    for (int alone = 0; alone < 2; alone++) {
+        const char *path = moongate_script_file(MG "return mg.pool { '127.0.0.1:1' }\n");
+        struct moongate *m = moongate_start(NULL, path, alone ? "--single-process" : NULL, NULL);
+        assert_int_equal(remove(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        moongate_signal(m, SIGHUP);
+        moongate_sees_log(m, "not loaded: it is not a regular file: put a readable file there and "
+                             "reload again; generation 1 goes on");
+        struct client *c = client_connects(m);
+        client_sends(c, "mn\r\n");
+        client_sees(c, "MN\r\n");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +390,7 @@ int main(void)
         play(every_worker_gets_the_new_script),
         play(a_single_process_reloads_too),
         play(servers_of_a_script_that_loads_slowly_have_their_whole_connect_timeout),
+        play(a_pipe_in_the_place_of_the_script_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
