@@ -1,19 +1,23 @@
 /* board: counters of all workers in one shared memory block, mapped by the master before it forks.
  *
- * The process that created it destroys it. Each part is written with plain stores by one process only and read by any process
- * that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one stopped, but for
- * gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
+ * The process that created it destroys it. It has two houses of parts: during an upgrade (SIGUSR2) the old master and its workers
+ * live in one, the new ones in the other, and sums go over both. Each part is written with plain stores by one process only and
+ * read by any process that sums. A part outlives its worker: the next worker in that slot goes on counting where the last one
+ * stopped, but for gauges, which the master sets to zero when a worker is gone. See src/base/board.c.
  */
 #ifndef MOONGATE_BASE_BOARD_H
 #define MOONGATE_BASE_BOARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/handover.h"
 #include "base/heartbeat.h"
 #include "base/metrics.h"
+#include "base/region.h"
 #include "base/samples.h"
+#include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
  * workers, not their sum. */
@@ -67,6 +71,8 @@
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
+    X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
+    X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -126,21 +132,69 @@ struct board_worker {
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
+    int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
 };
 
-/* Invariant: one process writes each part, and the master its own row. A slot has two parts: the process that drains and its
- * successor have one each. Exceptions: the handover, gauges of a worker that is gone, and `before`, which any process may
- * write. */
+enum { BOARD_HOUSES = 2 };
+
+enum { BOARD_NAMES = 8192 };
+
+/* Where the counters of a board lie and what they are called, for builds with other counters (base/elder.h). This struct stays as
+ * it is: layouts that begin with `board 1` have it behind the head. */
+struct board_plan {
+    uint32_t parts_n, masters_n;
+    uint64_t masters_at, master_bytes; /* offsets and sizes, in bytes of the region */
+    uint64_t parts_at, part_bytes;
+    uint64_t before_at, carried_at, pid_at; /* pid_at: within a part */
+    double started;                         /* seconds of the monotonic clock */
+    char names[BOARD_NAMES]; /* `COUNTER:requests ` for each cell of a row, in its order */
+};
+
+/* What lies in memory that processes share. */
+struct board_memory {
+    struct region_head head;
+    struct board_plan plan;
+    uint32_t parts_n; /* of both houses */
+    struct board_row masters[BOARD_HOUSES];
+    struct board_row before; /* the sums at the last `stats reset`; shown counters start there */
+    bool has_carried;        /* stored behind `carried` */
+    struct board_row
+        carried; /* counters of a board that another build has laid out, which is gone */
+    struct board_worker parts[]; /* house 0 has the first half of them */
+};
+
+/* The files of the regions. */
+struct board_files {
+    int board, shared, writes; /* -1: none */
+};
+
+/* The board as a process sees it. Invariant: one process writes each part, and the master its own row. A slot has two parts: the
+ * process that drains and its successor have one each. Exceptions: the handover, pid, gauges of a worker that is gone, and
+ * `before`, which any process may write. */
 struct board {
     uint32_t workers;
-    uint32_t parts_n;        /* 2 * workers */
-    double started;          /* seconds of the monotonic clock */
-    struct board_row master; /* the master's own */
-    struct board_row before; /* the sums at the last `stats reset`; shown counters start there */
-    struct shared *shared;   /* dictionaries of scripts; owned by the board */
-    struct writes *writes;   /* which keys are being written; owned by the board */
-    struct board_worker parts[]; /* parts_n of them */
+    uint32_t parts_n;            /* of this house that are used: 2 * workers */
+    struct board_worker *parts;  /* of this house */
+    struct board_row *master;    /* the own one of this house's master */
+    struct shared *shared;       /* dictionaries of scripts; owned by the board */
+    struct writes *writes;       /* which keys are being written; owned by the board */
+    struct board_memory *memory; /* owned by the board */
+    struct elder *
+        elder; /* the board of the other house, when another build has laid it out; owned by the board, or NULL */
+    uint32_t house;
+    uint32_t first_writer;    /* the row of this house's first part among the writes */
+    struct board_files files; /* owned by the board */
 };
+
+/* What an upgrade could not take over, because the other build lays it out otherwise. */
+struct board_losses {
+    bool counters; /* all of them */
+    bool details;  /* those of `stats servers` and `stats script` */
+    bool dictionaries, writes;
+};
+
+/* How the process of parts[part] notes its writes. */
+struct writer board_writer(const struct board *board, uint32_t part);
 
 /* The bucket of a response time in seconds, 0..BOARD_LATENCIES - 1: four to a doubling, from 10 us on. */
 unsigned board_latency_bucket(double seconds);
@@ -156,6 +210,24 @@ struct board_server *board_server(struct board_worker *part, const char *name);
  * when out of memory. */
 struct board *board_create(uint32_t workers, size_t shared_bytes);
 
+/* The same with files, for a service that can be upgraded: in house 0. */
+struct board *board_create_files(uint32_t workers, size_t shared_bytes);
+
+/* Takes over the board of a master that lives in the other house, and its files, as far as they are laid out as here; the rest
+ * begins at zero, and *losses says what. */
+struct board *board_adopt(uint32_t workers, size_t shared_bytes, const struct board_files *files,
+                          uint32_t house, struct board_losses *losses);
+
+/* True when a process of the other house still lives. */
+bool board_has_neighbours(const struct board *board);
+
+/* The processes of the other house are gone, and the last of them could not tidy up: clears their gauges, and what they were
+ * writing counts as lost. */
+void board_clear_neighbours(struct board *board, double now);
+
+/* In a forked child: closes the files. The memory stays. */
+void board_close_files(struct board *board);
+
 /* Unmaps it, in this process. NULL is allowed. */
 void board_destroy(struct board *board);
 
@@ -164,6 +236,9 @@ double board_uptime(const struct board *board);
 
 /* Sets the gauges of a worker's part to zero (its worker is gone). */
 void board_clear_gauges(struct board_worker *part);
+
+/* The process that counted in parts[part] is gone: clears its gauges, and what it was writing counts as lost. */
+void board_forget(struct board *board, uint32_t part, double now);
 
 /* The sum of all rows, the master's too; counters count from the last board_reset on. */
 struct board_row board_sum(const struct board *board);

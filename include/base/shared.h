@@ -37,6 +37,8 @@ enum { SHARED_KEY_MAX = 250, SHARED_TEXT_MAX = 65536 };
 
 #ifndef MOONGATE_CDEF
 
+#include "base/region.h"
+
 enum { SHARED_NAME = 64, SHARED_DICTS = 64, SHARED_LEAST = 4096 };
 
 /* For its items see base/items.h. Invariants (shared_is_sane): the chunks of all items are the used ones; the list by age and the
@@ -60,14 +62,18 @@ struct shared_dict {
 };
 
 struct shared {
+    struct region_head head;
     size_t size; /* bytes for dictionaries, which lie behind this struct */
     pthread_mutex_t lock;
     uint32_t dicts_n; /* stored last when one is made: all that it counts are complete */
     struct shared_dict dicts[SHARED_DICTS];
 } __attribute__((aligned(64)));
 
-/* Maps a region with `size` bytes for dictionaries. NULL with errno. */
-struct shared *shared_create(size_t size);
+/* Maps a region with `size` bytes for dictionaries. fd: as region_create. NULL with errno. */
+struct shared *shared_create(size_t size, int *fd);
+
+/* Maps the region that another process made in that file, with the dictionaries that it holds. NULL: it is laid out otherwise. */
+struct shared *shared_adopt(int fd);
 
 /* Makes the dictionaries of `from` in `to`, which has the same size and is not used yet, with what they hold. One that holds more
  * than SHARED_COPY_MOST bytes begins empty: its lock is held while it is copied. */

@@ -26,8 +26,14 @@ struct writer {
 typedef uint32_t writes_pair;
 enum { WRITES_NONE = 0, WRITES_ALL = 0x8001 }; /* flush_all: every key */
 
-/* Maps a table with so many rows. NULL when out of memory. */
-struct writes *writes_create(uint32_t workers);
+/* Maps a table with so many rows. fd: as region_create. NULL when out of memory. */
+struct writes *writes_create(uint32_t workers, int *fd);
+
+/* Maps the table that another process made in that file; it has so many rows at least. NULL: it is another kind of table. */
+struct writes *writes_adopt(int fd, uint32_t workers);
+
+/* How many it has. */
+uint32_t writes_rows(const struct writes *all);
 
 /* Unmaps it, in this process. NULL is allowed. */
 void writes_destroy(struct writes *all);

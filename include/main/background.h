@@ -7,6 +7,7 @@
 #define MOONGATE_MAIN_BACKGROUND_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Forks and returns in the child, which leads its own session. The parent stays on the terminal until the child calls
  * background_detach, and then exits with 0; or until the child ends, and then exits with its code. The working directory stays:
@@ -17,8 +18,13 @@ bool background_enter(void) __attribute__((warn_unused_result));
  * descriptors 0, 1 and 2 are /dev/null. */
 bool background_detach(bool to_syslog) __attribute__((warn_unused_result));
 
-/* Writes this process's id to the file at path, not through a link. When root writes it, it belongs to `user` (NULL: to root). */
-bool pid_file_write(const char *path, const char *user) __attribute__((warn_unused_result));
+/* In a daemon that an upgrade has started, in place of background_detach: standard error, a pipe to the process before, becomes /dev/null. */
+void background_close_stderr(void);
+
+/* Writes this process's id to the file at path, not through a link. When root writes it, it belongs to `user` (NULL: to root). When
+ * the file names another moongate that runs, and that is not `before`, the log says so. */
+bool pid_file_write(const char *path, const char *user, pid_t before)
+    __attribute__((warn_unused_result));
 
 /* After user_switch: logs a warning with its cure when this process may not remove the file. */
 void pid_file_check(const char *path);

@@ -24,4 +24,7 @@ bool user_gets(const char *name, int fd) __attribute__((warn_unused_result));
 /* A reload reads the script as that user, so what it may not read is refused at start. False after a complaint. */
 bool user_may_read(const char *name, const char *script) __attribute__((warn_unused_result));
 
+/* After exec(2): other processes of this user may not look into this one, as if it had become that user itself (ptrace, core dumps). */
+void user_hides(void);
+
 #endif

@@ -25,13 +25,17 @@ typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, ui
  * crew_leave. */
 typedef void crew_leave_master(void *arg);
 
+/* Hands a client to another process. False: not now; it waits. fd stays the caller's. */
+typedef bool crew_pass(void *arg, int fd, uint32_t listener);
+
 struct crew {
     struct ev_loop *loop;
     const struct options *options;
     struct board *board;
     crew_event *on_event;
     crew_leave_master *leave;
-    void *arg;           /* of both */
+    void *arg;           /* of all three */
+    crew_pass *pass;     /* NULL, or where all clients go from now on: this process is upgraded */
     uint32_t generation; /* what the script is numbered in workers that start now */
     int script_fd;       /* its text, see source; -1: built-in. Owned by the reload */
     int trial_fd;        /* the text that LOAD takes along, likewise */

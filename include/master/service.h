@@ -27,10 +27,10 @@ struct service {
     ev_timer watchdog, catch_up;
 };
 
-/* Begins with the signs of life, twice as often as the manager wants them, and with the catching up. */
+/* Begins with the catching up. */
 void service_init(struct service *s, const struct crew *crew, struct notify *notify);
 
-/* Clients are let in. */
+/* Clients are let in. The signs of life begin, twice as often as the manager wants them. */
 void service_is_ready(struct service *s);
 
 /* A reload begins; has ended. */
@@ -42,6 +42,9 @@ void service_look(struct service *s);
 
 /* A drain or a stop begins. */
 void service_stops(struct service *s);
+
+/* Another process is the service from now on: nothing more is told. */
+void service_leaves_to(struct service *s, int pid);
 
 /* Stops its timers: at the end, and in each forked child. */
 void service_stop(struct service *s);

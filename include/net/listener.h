@@ -18,8 +18,11 @@ struct listener {
     struct addr addr; /* as bound: port 0 is resolved to the real one */
     uint32_t
         number; /* of its item of --bind, 0..; extra passed sockets have the numbers behind them */
-    bool is_passed;          /* the service manager's: it also owns the file */
-    struct socket_file file; /* of a unix socket; else all zero */
+    bool is_passed;             /* the service manager's: it also owns the file */
+    bool is_extra;              /* no item of --bind stands for it */
+    bool is_lent;               /* inherited, and the file still belongs to the moongate before */
+    char name[PASSED_NAME_MAX]; /* of one that was passed */
+    struct socket_file file;    /* of a unix socket; else all zero */
 };
 
 struct listeners {
@@ -40,6 +43,9 @@ struct listeners_wanted {
  * in their order, and sets their is_extra. It logs `listening on ADDRESS` (with its label, and whether it was passed) for each. On failure it prints one line on
  * stderr (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
 struct listeners *listeners_create(const struct listeners_wanted *wanted);
+
+/* What was inherited belongs to this process from now on: it removes the files of unix sockets at its end. */
+void listeners_own(struct listeners *l);
 
 /* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove
  * them. To drain, call it before listeners_destroy; a second call does nothing. */

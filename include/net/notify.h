@@ -36,6 +36,10 @@ void notify_init(struct notify *n, const struct notify_wanted *wanted);
  * that was started, before it forks. */
 void notify_take(struct notify *n);
 
+/* In a forked process that is about to become the service: puts what notify_take took into the environment again, for this process.
+ * False: out of memory. */
+bool notify_pass(const struct notify *n) __attribute__((warn_unused_result));
+
 /* Sends a message of lines `NAME=value`, behind those that are still owed. Of too many owed ones the oldest is dropped. */
 void notify_say(struct notify *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

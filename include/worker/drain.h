@@ -13,6 +13,7 @@ struct client;
 struct worker;
 
 struct drain {
+    bool is_orphan; /* the master is gone */
     bool is_on;
     bool gives_back;     /* clients to the master */
     bool is_full;        /* the last one found no room in the channel */

@@ -54,6 +54,8 @@
       "silence after which the kernel checks that a client is there (0: the kernel's default)")    \
     X(drain_timeout, SECONDS, 0, "drain-timeout", "SECONDS", "10",                                 \
       "how long SIGTERM waits for what is in flight")                                              \
+    X(upgrade_timeout, SECONDS, 0, "upgrade-timeout", "SECONDS", "30",                             \
+      "how long SIGUSR2 waits until the new process is ready")                                     \
     X(resolver, LITERALS, 0, "resolver", "ADDRESS[:PORT][,...]", "",                               \
       "name servers, instead of those of /etc/resolv.conf")                                        \
     X(resolve_min, SECONDS, 0, "resolve-min", "SECONDS", "1",                                      \
@@ -127,6 +129,7 @@ struct options {
     int allow_flush;            /* enum turn_flush, in the order of its words */
     const char *version_answer; /* NULL = the servers' */
     double keepalive;           /* seconds */
+    double upgrade_timeout;     /* seconds */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     struct option_list resolver;
     double resolve_min, resolve_max, resolve_timeout;

@@ -86,6 +86,7 @@ void process_begin(const sigset_t *mask, bool ignore_terminal)
     signal(SIGTERM, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGUSR1, SIG_IGN); /* the master's alone: it opens the log file again */
+    signal(SIGUSR2, SIG_IGN); /* likewise: it starts an upgrade */
     signal(SIGINT, ignore_terminal ? SIG_IGN : SIG_DFL);
     signal(SIGHUP, ignore_terminal ? SIG_IGN : SIG_DFL);
     signal(SIGQUIT, ignore_terminal ? SIG_IGN : SIG_DFL);

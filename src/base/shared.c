@@ -26,8 +26,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/items.h"
 #include "base/log.h"
@@ -67,20 +68,33 @@ static void dict_unlock(const struct place *p)
 
 /* --- the region -------------------------------------------------------------------------------- */
 
-struct shared *shared_create(size_t size)
+/* A lock means the same to two builds only if the C library is the same. */
+static const char *layout(char *text)
 {
-    size_t all = sizeof(struct shared) + size;
-    struct shared *s =
-        mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (s == MAP_FAILED) return NULL;
+    snprintf(text, REGION_LAYOUT, "shared 1: %zu %zu %d %d libc %s", sizeof(struct shared),
+             sizeof(struct shared_dict), ITEMS_CHUNK, SHARED_KEY_MAX, gnu_get_libc_version());
+    return text;
+}
+
+struct shared *shared_create(size_t size, int *fd)
+{
+    char text[REGION_LAYOUT];
+    struct shared *s = region_create(sizeof(struct shared) + size, layout(text), fd);
+    if (!s) return NULL;
     s->size = size;
     lock_init(&s->lock);
     return s;
 }
 
+struct shared *shared_adopt(int fd)
+{
+    char text[REGION_LAYOUT];
+    return region_adopt(fd, layout(text));
+}
+
 void shared_destroy(struct shared *s)
 {
-    if (s) munmap(s, sizeof *s + s->size);
+    region_destroy(s);
 }
 
 /* Makes the next dictionary, behind the last one. NULL, or a sentence that says why not. */

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/bucket.h"
+#include "base/region.h"
 
 /* Why: a policy such as l1_l2 reads a value in one place and writes a copy of it to another, a fill. Between the two any client
  * may write or delete the key. The copy must then not be made, or not stay.
@@ -68,40 +70,62 @@ struct part {
 };
 
 struct writes {
-    size_t size; /* bytes of the mapping */
+    struct region_head head;
     uint32_t workers;
     _Atomic uint64_t flush_at; /* monotonic milliseconds of the last delayed flush_all; 0: none */
     struct slot slots[SLOTS + 1]; /* the last one: every key */
     struct part parts[];          /* SLOTS + 1 a worker */
 };
 
-/* Fresh pages are all zero: a table in which nothing was written yet. Pages of slots that are never used take no memory. */
-static struct writes *map(uint32_t workers, int shared)
+static size_t table_bytes(uint32_t workers)
 {
-    size_t size = sizeof(struct writes) + sizeof(struct part) * (SLOTS + 1) * workers;
-    struct writes *all =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, shared | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (all == MAP_FAILED) return NULL;
-    all->size = size;
-    all->workers = workers;
+    return sizeof(struct writes) + sizeof(struct part) * (SLOTS + 1) * workers;
+}
+
+static const char *layout(char *text)
+{
+    snprintf(text, REGION_LAYOUT, "writes 1: %zu %zu %zu %d hash %08x", sizeof(struct writes),
+             sizeof(struct slot), sizeof(struct part), SLOTS, bucket_hash("moongate", 8));
+    return text;
+}
+
+/* Fresh pages are all zero: a table in which nothing was written yet. Pages of slots that are never used take no memory. */
+struct writes *writes_create(uint32_t workers, int *fd)
+{
+    char text[REGION_LAYOUT];
+    struct writes *all = region_create(table_bytes(workers), layout(text), fd);
+    if (all) all->workers = workers;
     return all;
 }
 
-struct writes *writes_create(uint32_t workers)
+struct writes *writes_adopt(int fd, uint32_t workers)
 {
-    return map(workers, MAP_SHARED);
+    char text[REGION_LAYOUT];
+    struct writes *all = region_adopt(fd, layout(text));
+    if (all && all->workers >= workers && all->head.bytes == table_bytes(all->workers)) return all;
+    region_destroy(all);
+    return NULL;
+}
+
+uint32_t writes_rows(const struct writes *all)
+{
+    return all->workers;
 }
 
 void writes_destroy(struct writes *all)
 {
-    if (all) munmap(all, all->size);
+    region_destroy(all);
 }
 
 struct writer writer_private(void)
 {
     static struct writes *all;
-    if (!all) all = map(1, MAP_PRIVATE);
-    if (!all) abort();
+    if (all) return (struct writer){.all = all};
+    void *memory = mmap(NULL, table_bytes(1), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) abort();
+    all = memory;
+    all->workers = 1;
     return (struct writer){.all = all};
 }
 

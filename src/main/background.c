@@ -88,6 +88,14 @@ bool background_detach(bool to_syslog)
     return true;
 }
 
+void background_close_stderr(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || dup2(null, STDERR_FILENO) < 0)
+        log_warn("background: descriptor 2 stays open: %s", strerror(errno));
+    if (null >= 0) close(null);
+}
+
 /* --- pid file --------------------------------------------------------------------------------- */
 
 /* The path may be in a folder that others can write to. O_NOFOLLOW keeps a link that they put there from choosing the file that
@@ -139,17 +147,19 @@ static void warn_of_another(const char *path)
              path, pid);
 }
 
-bool pid_file_write(const char *path, const char *user)
+/* It is shortened after it is written: a process that reads it meanwhile finds the old or the new id. */
+bool pid_file_write(const char *path, const char *user, pid_t before)
 {
-    warn_of_another(path);
+    if (pid_in(path) == (long)getpid()) return true;
+    if (before <= 0 || pid_in(path) != (long)before) warn_of_another(path);
     char text[24];
     int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
     assert(len > 1 && (size_t)len < sizeof text);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) return pid_file_fail(path, -1);
     errno = ENOSPC; /* the reason of a short write, which sets no errno */
     if (write(fd, text, (size_t)len) != len) return pid_file_fail(path, fd);
-    if (!user_gets(user, fd)) return pid_file_fail(path, fd);
+    if (ftruncate(fd, len) != 0 || !user_gets(user, fd)) return pid_file_fail(path, fd);
     close(fd);
     return true;
 }

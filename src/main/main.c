@@ -28,6 +28,10 @@
  *     with 0.
  * 11. The master runs (or, with --single-process, the one worker), until it has drained or a signal cuts that short.
  *
+ * A process that is started by an upgrade (SIGUSR2, see master/upgrade.h) goes the same way, but for three steps: it takes sockets in step 4 that
+ * it need not bind in step 6; it is in the background already if it is to be, so step 7 is left out; and the pid file names the process before until this one
+ * is ready, so step 8 comes when the master says so (claim).
+ *
  * It goes down in the opposite order: workers, pid file, listeners (when a drain has not closed them already) and the files of
  * their sockets, script, options. No worker removes a file. Another moongate may have replaced the pid file or a socket in the
  * meantime; both removals look first.
@@ -40,6 +44,7 @@
 #include "base/output.h"
 #include "base/process.h"
 #include "main/background.h"
+#include "main/binary.h"
 #include "main/command_line.h"
 #include "main/commands.h"
 #include "main/help.h"
@@ -96,24 +101,55 @@ static int run_single(const struct options *o, struct listeners *listeners)
     return code;
 }
 
-/* Steps 9 to 11. What goes wrong up to background_detach is seen on the terminal, and what comes after it in the log. */
-static int serve_prepared(const struct options *o, struct listeners *listeners,
-                          struct notify *notify)
+/* What all steps from the 4th on work with. */
+struct service_parts {
+    struct options *options;
+    struct passed passed;
+    struct inherited inherited;
+    struct notify notify;
+    struct upgrade_command command;
+};
+
+static bool is_upgrade(const struct service_parts *s)
 {
+    return s->inherited.pid > 0;
+}
+
+/* The pid file names this process from now on. */
+static bool claim(const struct options *o, pid_t before)
+{
+    bool good = !o->pid_file || pid_file_write(o->pid_file, o->user, before);
+    if (!good && before > 0) log_error("upgrade: pid file %s: not written", o->pid_file);
+    return good;
+}
+
+/* Steps 9 to 11. What goes wrong up to background_detach is seen on the terminal, and what comes after it in the log. */
+static int serve_prepared(struct service_parts *s, struct listeners *listeners)
+{
+    const struct options *o = s->options;
+    struct master_seat seat = {.options = o,
+                               .listeners = listeners,
+                               .notify = &s->notify,
+                               .inherited = &s->inherited,
+                               .command = &s->command,
+                               .claim = claim};
     if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
     listeners_check_files(listeners);
     if (o->pid_file) pid_file_check(o->pid_file);
     if (!last_good_check_dir(o)) return EXIT_SYSTEM;
-    if (o->daemonize && !background_detach(!o->log_file)) return EXIT_SYSTEM;
-    return o->single_process ? run_single(o, listeners) : master_run(o, listeners, notify);
+    if (o->daemonize && !is_upgrade(s) && !background_detach(!o->log_file)) return EXIT_SYSTEM;
+    if (o->daemonize && is_upgrade(s)) background_close_stderr();
+    if (o->user && is_upgrade(s)) user_hides();
+    return o->single_process ? run_single(o, listeners) : master_run(&seat);
 }
 
 /* Steps 7 and 8, and the end of the pid file. */
-static int serve_bound(const struct options *o, struct listeners *listeners, struct notify *notify)
+static int serve_bound(struct service_parts *s, struct listeners *listeners)
 {
-    if (o->daemonize && !background_enter()) return EXIT_SYSTEM;
-    if (o->pid_file && !pid_file_write(o->pid_file, o->user)) return EXIT_SYSTEM;
-    int code = serve_prepared(o, listeners, notify);
+    const struct options *o = s->options;
+    if (o->daemonize && !is_upgrade(s) && !background_enter()) return EXIT_SYSTEM;
+    if (!is_upgrade(s) && !claim(o, 0)) return EXIT_SYSTEM;
+    int code = serve_prepared(s, listeners);
     if (o->pid_file) pid_file_remove(o->pid_file);
     return code;
 }
@@ -150,46 +186,55 @@ static void add_names(struct options *o, const struct passed *passed)
 }
 
 /* Step 6, and the end of the listeners. The default of --bind does not stand beside passed sockets. */
-static int serve_checked(struct options *o, struct passed *passed, struct notify *notify)
+static int serve_checked(struct service_parts *s)
 {
-    if (passed->n > 0 && !options_have_bind(o)) option_list_release(&o->bind);
+    struct options *o = s->options;
+    if (passed_have_extra(&s->passed) && !options_have_bind(o)) option_list_release(&o->bind);
     struct listeners_wanted wanted = {.bind = o->bind.items,
                                       .bind_n = o->bind.n,
                                       .port = o->port,
                                       .user = o->user,
-                                      .passed = passed};
+                                      .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
     if (!listeners) return EXIT_BIND;
-    add_names(o, passed);
-    int code = serve_bound(o, listeners, notify);
+    add_names(o, &s->passed);
+    int code = serve_bound(s, listeners);
     listeners_destroy(listeners, true);
     return code;
 }
 
-/* Steps 4 and 5. */
-static int serve_passed(struct options *o, struct passed *passed, struct notify *notify)
+/* Steps 4 and 5. A single process could not wait until the one before lets go of the clients. */
+static int serve_passed(struct service_parts *s)
 {
+    struct options *o = s->options;
+    if (o->single_process && is_upgrade(s)) {
+        fputs("moongate: --single-process: not in an upgrade: restart instead\n", stderr);
+        return EXIT_USAGE;
+    }
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
     int code = check_some(o);
-    return code == EXIT_OK ? serve_checked(o, passed, notify) : code;
+    return code == EXIT_OK ? serve_checked(s) : code;
 }
 
-/* Step 4 begins here: what was passed is let go of when all is over. */
-static int serve(struct options *o)
+/* Step 4 begins here: what was passed is let go of when all is over. A daemon that is upgraded has no terminal: its log begins in syslog. */
+static int serve(struct options *o, char **argv)
 {
-    struct passed passed;
-    struct notify notify;
+    struct service_parts s = {.options = o};
     assert(o->script_fd >= 0 || o->servers.n > 0 || o->start_with_last_good);
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
     process_ignore_signals();
     process_hold_hangup(true);
     process_raise_files();
-    notify_take(&notify);
-    int code = passed_take(&passed) ? serve_passed(o, &passed, &notify) : EXIT_BIND;
-    passed_release(&passed);
-    notify_release(&notify);
+    notify_take(&s.notify);
+    binary_find(&s.command, argv);
+    bool good = passed_take(&s.passed) && inherited_take(&s.inherited, &s.passed);
+    if (good && is_upgrade(&s) && o->daemonize && !o->log_file) log_to_syslog(LOG_SYSLOG);
+    int code = good ? serve_passed(&s) : EXIT_BIND;
+    inherited_release(&s.inherited);
+    passed_release(&s.passed);
+    notify_release(&s.notify);
     return code;
 }
 
@@ -206,7 +251,7 @@ static int read_script(struct options *o)
     return EXIT_SCRIPT;
 }
 
-static int run(struct options *o)
+static int run(struct options *o, char **argv)
 {
     if (o->help) {
         help_print(stdout);
@@ -223,7 +268,7 @@ static int run(struct options *o)
     log_setup((enum log_format)o->log_format, o->verbose);
     int code = read_script(o);
     if (code != EXIT_OK && o->start_with_last_good && !o->check) code = EXIT_OK; /* see step 5 */
-    if (code == EXIT_OK) code = o->check ? check(o, false) : serve(o);
+    if (code == EXIT_OK) code = o->check ? check(o, false) : serve(o, argv);
     if (o->script_fd >= 0) close(o->script_fd);
     return code;
 }
@@ -237,7 +282,7 @@ int main(int argc, char **argv)
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (command) return output_finish(command->run(argc - 1, argv + 1));
     if (!command_line_read(&o, argc, argv)) return EXIT_USAGE;
-    int code = run(&o);
+    int code = run(&o, argv);
     options_release(&o);
     return code;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,12 @@ bool user_switch(const char *name)
     }
     assert(getuid() == user->pw_uid && geteuid() == user->pw_uid && getegid() == user->pw_gid);
     return true;
+}
+
+/* The kernel does the same when root becomes another user (/proc/sys/fs/suid_dumpable). */
+void user_hides(void)
+{
+    (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
 /* --- for a moment ----------------------------------------------------------------------------- */

@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "base/writes.h"
 #include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -94,8 +93,7 @@ static void slot_on_exit(struct ev_loop *loop, ev_child *w, int events)
     slot_take_reports(s); /* what it still said before it went */
     ev_child_stop(loop, w);
     ev_timer_stop(loop, &s->timer);
-    board_clear_gauges(&s->crew->board->parts[s->part]);
-    writes_forget(s->crew->board->writes, s->part, process_clock());
+    board_forget(s->crew->board, s->part, process_clock());
     s->pid = 0;
     slot_enter(s, SLOT_EMPTY);
     slot_note_exit(s, pid, status);
@@ -196,7 +194,7 @@ void crew_retire(struct crew *crew)
         ev_timer_stop(crew->loop, &crew->slots[i].timer);
         if (crew->slots[i].state == SLOT_STARTING) slot_kill_start(&crew->slots[i]);
     }
-    if (crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
+    if (!crew->pass && crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
 }
 
 void crew_kill(struct crew *crew)

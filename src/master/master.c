@@ -17,7 +17,10 @@
  * 4. A worker that ends is replaced, with a delay that doubles while it ends early (slot.h). A worker that is told to end by a signal
  *    first gets a successor, and then hands its clients over. Counters stay, because they are on the board and not in the worker.
  *
- * 5. The end is bounded. SIGTERM drains: who has connected is served, nobody else comes in; after the limit workers are killed. A
+ * 5. An upgrade (SIGUSR2) starts the binary again, which takes over sockets, board and clients while this process drains (upgrade.h, takeover.h).
+ *    A binary that cannot start changes nothing.
+ *
+ * 6. The end is bounded. SIGTERM drains: who has connected is served, nobody else comes in; after the limit workers are killed. A
  *    second SIGTERM kills at once. Unix sockets' files and the pid file are removed by the process that made them.
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
@@ -29,18 +32,9 @@
  */
 #include "master/master.h"
 
-#include "base/board.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "master/crew.h"
-#include "master/opening.h"
-#include "master/probation.h"
-#include "master/reload.h"
-#include "master/saver.h"
-#include "master/script_watch.h"
-#include "master/service.h"
-#include "master/watchdog.h"
-#include "net/doors.h"
+#include "master/master_state.h"
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
@@ -53,19 +47,6 @@
 
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
 
-enum master_state {
-    MASTER_RUNNING,
-    MASTER_DRAINING, /* no new clients; workers finish what is in flight */
-    MASTER_STOPPING, /* workers are killed; only their end is waited for */
-};
-
-#define MASTER_SIGNALS(X)                                                                          \
-    X(SIGTERM)                                                                                     \
-    X(SIGINT)                                                                                      \
-    X(SIGQUIT)                                                                                     \
-    X(SIGHUP)                                                                                      \
-    X(SIGUSR1)
-
 static const struct {
     int number;
     const char *name;
@@ -75,40 +56,16 @@ static const struct {
 #undef X
 };
 
-enum { SIGNALS = sizeof signals / sizeof *signals };
-
-struct master {
-    const struct options *options;
-    struct listeners *listeners; /* main's */
-    struct ev_loop *loop;
-    struct board *board;
-    struct crew *crew;
-    struct watchdog watchdog;
-    struct reload reload;
-    struct script_watch script_watch;
-    struct probation probation;
-    struct saver saver;
-    struct service service;
-    enum master_state state;
-    struct board_wishes wishes; /* options as the script has them */
-    int exit_code;
-    struct opening opening;
-    struct doors doors;
-    ev_timer limit; /* of the drain, then of the killing */
-    ev_signal signals[SIGNALS];
-    struct log_limit refusal_lines;
-};
-
 /* --- clients ---------------------------------------------------------------------------------- */
 
 /* Clients are let in exactly while all of this holds. Others wait in the kernel's backlog. */
 static bool master_is_open(const struct master *m)
 {
-    return m->state == MASTER_RUNNING && m->opening.is_open && !crew_has_waiting(m->crew) &&
-           crew_count(m->crew, SLOT_READY) > 0;
+    return m->state == MASTER_RUNNING && m->opening.is_open && m->takeover.is_in_charge &&
+           !crew_has_waiting(m->crew) && crew_count(m->crew, SLOT_READY) > 0;
 }
 
-static void master_watch(struct master *m)
+void master_watch(struct master *m)
 {
     doors_watch(&m->doors, master_is_open(m));
 }
@@ -117,7 +74,7 @@ static void master_watch(struct master *m)
 static void master_refuse(struct master *m, int fd)
 {
     listener_refuse(fd);
-    m->board->master.rejected_connections++;
+    m->board->master->rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
 }
@@ -125,7 +82,7 @@ static void master_refuse(struct master *m, int fd)
 static void master_on_refused(void *arg)
 {
     struct master *m = arg;
-    m->board->master.rejected_connections++;
+    m->board->master->rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
 }
@@ -155,15 +112,23 @@ static void master_set_limit(struct master *m, double seconds)
     ev_timer_start(m->loop, &m->limit);
 }
 
-/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on. */
-static void master_close(struct master *m, enum master_state state)
+/* The first step of a drain and of a stop: who has connected is let in, nobody else is, and no process is started from now on.
+ * After an upgrade the new process lets them in. */
+void master_close(struct master *m, enum master_state state)
 {
     assert(state != MASTER_RUNNING && m->state <= state);
-    if (m->state == MASTER_RUNNING) service_stops(&m->service);
-    if (m->state == MASTER_RUNNING && m->opening.is_open) doors_empty(&m->doors);
+    bool is_upgraded = m->upgrade.state == UPGRADE_DONE;
+    bool is_service = m->seat->inherited->pid == 0 || m->takeover.is_in_charge;
+    if (m->state == MASTER_RUNNING && is_upgraded)
+        service_leaves_to(&m->service, (int)m->upgrade.pid);
+    else if (m->state == MASTER_RUNNING && is_service)
+        service_stops(&m->service);
+    bool lets_in = m->state == MASTER_RUNNING && m->takeover.is_in_charge && !is_upgraded;
+    if (lets_in) doors_empty(&m->doors);
     m->state = state;
     master_watch(m); /* before the sockets go */
-    listeners_close(m->listeners, true);
+    listeners_close(m->listeners, !is_upgraded);
+    upgrade_cancel(&m->upgrade);
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
@@ -174,14 +139,16 @@ static void master_close(struct master *m, enum master_state state)
 }
 
 /* The loop ends with the last worker. */
-static void master_end_if_alone(struct master *m)
+void master_end_if_alone(struct master *m)
 {
     if (m->state == MASTER_RUNNING || crew_living(m->crew) > 0) return;
-    if (m->state == MASTER_DRAINING) log_info("drained");
+    if (m->crew->pass && crew_has_waiting(m->crew)) return; /* on their way to the new process */
+    if (m->state == MASTER_DRAINING && !m->has_ended) log_info("drained");
+    m->has_ended = true;
     ev_break(m->loop, EVBREAK_ALL);
 }
 
-static void master_stop(struct master *m, int exit_code)
+void master_stop(struct master *m, int exit_code)
 {
     master_close(m, MASTER_STOPPING);
     m->exit_code = exit_code;
@@ -190,17 +157,28 @@ static void master_stop(struct master *m, int exit_code)
     master_end_if_alone(m);
 }
 
-/* seconds < 0: no limit. In a DRAIN order 0 ms means no limit, so a limit of 0 seconds is sent as 1 ms. */
+/* seconds < 0: no limit, which is sent as 0 ms; so a limit of 0 seconds is sent as 1 ms. */
+static uint32_t milliseconds(double seconds)
+{
+    return seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
+}
+
+void master_order_end(struct master *m, enum channel_message_type order, double seconds)
+{
+    for (uint32_t i = 0; i < m->crew->slots_n; i++)
+        crew_order(&m->crew->slots[i], order, milliseconds(seconds));
+    if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
+    master_end_if_alone(m);
+}
+
 static void master_drain(struct master *m, const char *why, double seconds)
 {
-    uint32_t ms = seconds < 0 ? 0 : (uint32_t)fmax(1, ceil(seconds * 1000));
-
     if (seconds < 0)
         log_info("draining: %s, no limit", why);
     else
         log_info("draining: %s, at most %g s", why, seconds);
     master_close(m, MASTER_DRAINING);
-    crew_drain(m->crew, ms);
+    crew_drain(m->crew, milliseconds(seconds));
     if (seconds >= 0) master_set_limit(m, seconds + KILL_AFTER);
     master_end_if_alone(m);
 }
@@ -226,6 +204,7 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
 
     switch (w->signum) {
     case SIGHUP:
+        m->upgrade.reloads_again = true;
         if (running)
             reload_request(&m->reload, name);
         else
@@ -235,9 +214,13 @@ static void master_on_signal(struct ev_loop *loop, ev_signal *w, int events)
         if (running) master_drain(m, name, -1);
         break;
     case SIGUSR1: log_reopen(); break;
+    case SIGUSR2: upgrading_request(m); break;
     default:
         if (running) {
             master_drain(m, name, m->wishes.drain_timeout);
+        } else if (m->upgrade.state == UPGRADE_DONE && !m->was_told) {
+            m->was_told = true; /* a service manager tells all processes of the service */
+            log_info("%s: this process drains already: a second one ends it at once", name);
         } else if (m->state == MASTER_DRAINING) {
             log_warn("stopping at once: %s while draining", name);
             master_stop(m, EXIT_OK);
@@ -276,9 +259,7 @@ static void master_on_gone(struct master *m, const struct slot *s, int status)
 /* The first workers are ready, or as many as came in time. */
 static void master_on_open(void *arg)
 {
-    struct master *m = arg;
-    service_is_ready(&m->service);
-    master_watch(m);
+    upgrading_opens(arg);
 }
 
 static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
@@ -309,7 +290,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
         }
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
-    case CREW_ROOM: break;
+    case CREW_ROOM: master_end_if_alone(m); break;
     }
     if (m->state != MASTER_RUNNING) return;
     service_look(&m->service);
@@ -340,13 +321,15 @@ static void master_on_good(void *arg, int fd)
  * memory is a copy, and signals go back to their defaults. */
 static void master_let_go(struct master *m)
 {
-    for (int i = 0; i < SIGNALS; i++) ev_signal_stop(m->loop, &m->signals[i]);
+    for (int i = 0; i < MASTER_SIGNALS_N; i++) ev_signal_stop(m->loop, &m->signals[i]);
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
     script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
+    upgrade_stop(&m->upgrade);
+    takeover_stop(&m->takeover);
     probation_stop(&m->probation);
     saver_stop(&m->saver);
 }
@@ -360,13 +343,14 @@ static void master_leave(void *arg)
     reload_cancel(&m->reload, false);
     probation_release(&m->probation);
     listeners_close(m->listeners, false);
+    board_close_files(m->board);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
 }
 
 static void master_init_watchers(struct master *m)
 {
-    for (int i = 0; i < SIGNALS; i++) {
+    for (int i = 0; i < MASTER_SIGNALS_N; i++) {
         ev_signal_init(&m->signals[i], master_on_signal, signals[i].number);
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
@@ -377,29 +361,32 @@ static void master_init_watchers(struct master *m)
 }
 
 /* False: something could not be had; master_release frees what there is. */
-static bool master_init(struct master *m, const struct options *o, struct listeners *listeners,
-                        struct notify *notify)
+static bool master_init(struct master *m, const struct master_seat *seat)
 {
-    *m = (struct master){.options = o,
+    const struct options *o = seat->options;
+    *m = (struct master){.seat = seat,
+                         .options = o,
                          .wishes = {.drain_timeout = o->drain_timeout,
                                     .script_timeout = o->script_timeout,
                                     .max_conns = o->max_conns,
                                     .verbose = o->verbose},
-                         .listeners = listeners,
+                         .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
                          .refusal_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    m->board = board_create(o->workers, o->shared_memory);
+    m->board = upgrading_board(o, seat->inherited);
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
-    if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, listeners, keeper)) return false;
+    if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, m->listeners, keeper))
+        return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
     opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
-    service_init(&m->service, m->crew, notify);
+    service_init(&m->service, m->crew, seat->notify);
     script_watch_init(&m->script_watch, &m->reload);
+    upgrading_init(m);
     m->crew->on_event = master_on_crew;
     m->crew->leave = master_leave;
     m->crew->arg = m;
@@ -422,12 +409,12 @@ static void master_release(struct master *m)
     if (m->loop) ev_loop_destroy(m->loop);
 }
 
-int master_run(const struct options *o, struct listeners *listeners, struct notify *notify)
+int master_run(const struct master_seat *seat)
 {
     struct master m;
     int code = EXIT_SYSTEM;
-    if (master_init(&m, o, listeners, notify)) {
-        options_log_workers(o);
+    if (master_init(&m, seat)) {
+        options_log_workers(seat->options);
         crew_start(m.crew);
         ev_run(m.loop, 0);
         code = m.exit_code;

@@ -49,7 +49,7 @@ static void offer_refuse(struct slot *s, int fd)
     struct crew *crew = s->crew;
     s->handed--;
     listener_refuse(fd);
-    crew->board->master.rejected_connections++;
+    crew->board->master->rejected_connections++;
     if (log_allows(&crew->refusal_lines, process_clock()))
         log_warn("client: refused: worker %u has no descriptor for it; raise the limit (ulimit -n)",
                  s->index);
@@ -189,9 +189,18 @@ static void crew_look_later(struct crew *crew)
     ev_timer_start(crew->loop, &crew->look);
 }
 
+/* False: nobody has room. */
+static bool crew_give(struct crew *crew, int fd, uint32_t listener)
+{
+    if (!crew->pass) return crew_offer(crew, fd, listener);
+    if (!crew->pass(crew->arg, fd, listener)) return false;
+    close(fd);
+    return true;
+}
+
 void crew_hand(struct crew *crew, int fd, uint32_t listener)
 {
-    if (crew->waiting.n > 0 || !crew_offer(crew, fd, listener)) queue_add(crew, fd, listener);
+    if (crew->waiting.n > 0 || !crew_give(crew, fd, listener)) queue_add(crew, fd, listener);
     crew_look_later(crew);
 }
 
@@ -213,13 +222,14 @@ void crew_hand_waiting(struct crew *crew)
 {
     struct offers_queue *q = &crew->waiting;
     size_t given = 0;
-    while (given < q->n && crew_offer(crew, q->items[given].fd, q->items[given].listener)) given++;
+    while (given < q->n && crew_give(crew, q->items[given].fd, q->items[given].listener)) given++;
     if (given > 0) {
         q->n -= given;
         memmove(q->items, q->items + given, q->n * sizeof *q->items);
         crew_heed(crew);
         if (q->n == 0) crew->on_event(crew->arg, CREW_ROOM, NULL, 0, "");
     }
+    if (crew->pass) return;
     if (crew->retired && crew_count(crew, SLOT_READY) == 0) crew_refuse_waiting(crew);
     crew_send_drain(crew);
 }

@@ -244,7 +244,7 @@ void probation_take_reload(struct probation *p, enum reload_news news)
     if (news == RELOAD_SWITCHES) p->at_switch = count(p->crew);
     if (news == RELOAD_DONE) probation_begin(p);
     if (news != RELOAD_BACK) return;
-    p->crew->board->master.rollbacks++;
+    p->crew->board->master->rollbacks++;
     probation_enter(p, PROBATION_NONE);
     p->good = p->crew->generation;
     probation_forget_past(p);

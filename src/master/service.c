@@ -52,7 +52,6 @@ void service_init(struct service *s, const struct crew *crew, struct notify *not
     ev_timer_init(&s->catch_up, on_catch_up, CATCH_UP_EVERY, CATCH_UP_EVERY);
     s->watchdog.data = s->catch_up.data = s;
     ev_timer_start(crew->loop, &s->catch_up);
-    if (notify->watchdog > 0) ev_timer_start(crew->loop, &s->watchdog);
 }
 
 void service_is_ready(struct service *s)
@@ -60,6 +59,7 @@ void service_is_ready(struct service *s)
     if (s->stops) return;
     s->is_ready = true;
     tell_ready(s);
+    if (s->notify->watchdog > 0) ev_timer_start(s->crew->loop, &s->watchdog);
 }
 
 /* The manager compares the time with that of its own order: a message without it counts for none. */
@@ -102,6 +102,14 @@ void service_stops(struct service *s)
     assert(!s->stops);
     s->stops = true;
     notify_say(s->notify, "STOPPING=1\nSTATUS=draining");
+}
+
+void service_leaves_to(struct service *s, int pid)
+{
+    assert(!s->stops);
+    s->stops = true;
+    notify_say(s->notify, "MAINPID=%d", pid);
+    ev_timer_stop(s->crew->loop, &s->watchdog);
 }
 
 void service_stop(struct service *s)

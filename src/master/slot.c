@@ -179,7 +179,7 @@ void slot_spawn(struct slot *s)
         slot_set_timer(s, delay);
         return;
     }
-    s->pid = pid;
+    s->pid = s->crew->board->parts[s->part].pid = pid;
     s->spawns++;
     ev_child_set(&s->exit_watcher, pid, 0);
     ev_child_start(s->crew->loop, &s->exit_watcher);

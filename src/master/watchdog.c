@@ -111,7 +111,7 @@ static void slot_kill(struct slot *s)
     slot_print(s, text, sizeof text);
     pid_t pid = s->pid;
     s->is_killed = true;
-    crew->board->master.workers_killed++;
+    crew->board->master->workers_killed++;
     slot_abandon(s);
     uint64_t clients = slot_clients(s);
     log_error("worker %u[%d]: killed: does not turn for %.1f s: %s; %llu client%s closed", s->index,

@@ -143,11 +143,18 @@ static void listener_learn_port(struct listener *l)
     if (getsockname(l->fd, &bound.sa.any, &bound.len) == 0) l->addr = bound;
 }
 
-/* The service manager listens already. */
+/* Another process listens already: the service manager, or the moongate before this one. */
 static void listener_adopt(struct listener *l, struct passed_socket *s, uint32_t number)
 {
     assert(s->fd >= 0);
-    *l = (struct listener){.fd = s->fd, .addr = s->addr, .number = number, .is_passed = true};
+    *l = (struct listener){.fd = s->fd,
+                           .addr = s->addr,
+                           .number = number,
+                           .is_passed = s->is_managers || !s->is_inherited,
+                           .is_extra = s->is_extra,
+                           .is_lent = s->is_inherited,
+                           .file = s->file};
+    memcpy(l->name, s->name, sizeof l->name);
     s->fd = -1;
 }
 
@@ -252,9 +259,25 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
     return true;
 }
 
+/* What the moongate before this one has bound for that item, whatever its port and names are now. False: nothing. */
+static bool listeners_inherit(struct listeners *l, struct passed *passed, uint32_t number)
+{
+    size_t before = l->n;
+    for (size_t i = 0; passed && i < passed->n; i++) {
+        struct passed_socket *s = &passed->items[i];
+        struct listener *item;
+        if (s->fd < 0 || !s->is_inherited || s->is_extra || s->number != number) continue;
+        if (!(item = listeners_room(l))) break;
+        listener_adopt(item, s, number);
+        l->n++;
+    }
+    return l->n > before;
+}
+
 static bool listeners_add_text(struct listeners *l, const struct listeners_wanted *wanted,
                                uint32_t number)
 {
+    if (listeners_inherit(l, wanted->passed, number)) return true;
     const char *text = wanted->bind[number];
     struct bound from = {.passed = wanted->passed, .number = number};
     struct bind_spec spec;
@@ -297,7 +320,9 @@ static void listener_announce(const struct listener *l, const struct listeners_w
     (void)bind_parse(&spec, listener_item(l, wanted, item));
     log_info("listening on %s%s%.*s%s", addr_print(&l->addr, text), spec.has_label ? " as " : "",
              spec.has_label ? (int)spec.name_len : 0, spec.name,
-             l->is_passed ? " (passed by the service manager)" : "");
+             l->is_lent     ? " (taken over)"
+             : l->is_passed ? " (passed by the service manager)"
+                            : "");
 }
 
 struct listeners *listeners_create(const struct listeners_wanted *wanted)
@@ -317,6 +342,11 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
     return l;
 }
 
+void listeners_own(struct listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++) l->items[i].is_lent = false;
+}
+
 /* The file is removed first: while this process still listens, no other takes the path. */
 void listeners_close(struct listeners *l, bool unlink_files)
 {
@@ -324,7 +354,7 @@ void listeners_close(struct listeners *l, bool unlink_files)
         struct listener *item = &l->items[i];
         if (item->fd < 0) continue;
         const char *path = item->addr.sa.un.sun_path;
-        if (unlink_files && addr_is_unix(&item->addr) &&
+        if (unlink_files && !item->is_lent && addr_is_unix(&item->addr) &&
             !socket_file_remove(&item->file, &item->addr))
             log_warn("listener unix:%s: file not removed: %s", path, strerror(errno));
         close(item->fd);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -63,6 +64,27 @@ void notify_take(struct notify *n)
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
+}
+
+static bool set_number(const char *name, unsigned long long number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", number);
+    return setenv(name, text, 1) == 0;
+}
+
+bool notify_pass(const struct notify *n)
+{
+    char path[sizeof n->to.sun_path + 1];
+    if (n->fd < 0) return true;
+    size_t len = n->to_len - offsetof(struct sockaddr_un, sun_path);
+    memcpy(path, n->to.sun_path, len);
+    path[len] = '\0';
+    if (path[0] == '\0') path[0] = '@';
+    if (setenv("NOTIFY_SOCKET", path, 1) != 0) return false;
+    if (n->watchdog == 0) return true;
+    return set_number("WATCHDOG_USEC", (unsigned long long)llround(n->watchdog * 1e6)) &&
+           set_number("WATCHDOG_PID", (unsigned long long)getpid());
 }
 
 /* --- saying it -------------------------------------------------------------------------------- */

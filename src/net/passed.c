@@ -74,8 +74,7 @@ static void normalize(struct addr *addr)
             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(addr->sa.un.sun_path) + 1);
 }
 
-/* NULL, or what is wrong with it. */
-static const char *look_at(struct passed_socket *s)
+const char *passed_look_at(struct passed_socket *s)
 {
     if (fcntl(s->fd, F_GETFD) < 0) return "it is not open";
     if (option_of(s->fd, SO_TYPE) != SOCK_STREAM || option_of(s->fd, SO_ACCEPTCONN) != 1)
@@ -95,7 +94,7 @@ static const char *look_at(struct passed_socket *s)
 static bool look_at_all(struct passed *p)
 {
     for (size_t i = 0; i < p->n; i++) {
-        const char *wrong = look_at(&p->items[i]);
+        const char *wrong = passed_look_at(&p->items[i]);
         if (!wrong) continue;
         fprintf(stderr,
                 "moongate: descriptor %d, passed by LISTEN_FDS: %s: correct the socket unit\n",
@@ -115,6 +114,13 @@ bool passed_take(struct passed *p)
     unsetenv("LISTEN_FDNAMES");
     if (!wrong) return look_at_all(p);
     fprintf(stderr, "moongate: passed sockets: %s: correct the socket unit\n", wrong);
+    return false;
+}
+
+bool passed_have_extra(const struct passed *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->items[i].is_extra || !p->items[i].is_inherited) return true;
     return false;
 }
 

@@ -439,7 +439,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
                            .samples = samples,
                            .generation = in_use->generation,
                            .script_fds = {o->script_fd, in_use->script_fd},
-                           .shared = shared_create(o->shared_memory)};
+                           .shared = shared_create(o->shared_memory, NULL)};
     e->options.log_format = LOG_AS_TEXT; /* for read_error */
     e->options.verbose = 0;
     if (!e->shared) return EXIT_SYSTEM;

@@ -34,6 +34,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
+    {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, script_memory), 0, 64ull << 30, "0..64g"},
     {offsetof(struct options, rehearse), 0, SAMPLES_MOST, "0..1000"},

@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "net/socket.h"
 #include "worker/channel.h"
+#include "worker/orphan.h"
 #include "worker/worker_state.h"
 
 enum { ORDERS_A_TURN = 64 }; /* so that many new clients do not hold up the ones that are here */
@@ -116,13 +117,8 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
         if (status == CHANNEL_OK) take_order(w, &m, fd);
     }
     tell_taken(w, offered_before);
-    if (status == CHANNEL_CLOSED)
-        log_warn("master: gone: this worker ends");
-    else if (events & EV_ERROR) /* libev has stopped the watcher */
-        log_warn("master: its channel cannot be used: %s: this worker ends", SOCKET_NOT_WATCHED);
-    else
-        return;
-    worker_stop(w, EXIT_SYSTEM);
+    if (status == CHANNEL_CLOSED || events & EV_ERROR) /* libev has stopped the watcher then */
+        orphan_begin(w, status == CHANNEL_CLOSED ? "gone" : SOCKET_NOT_WATCHED);
 }
 
 void orders_watch_master(struct worker *w)
@@ -158,7 +154,9 @@ static void take_signal(struct worker *w, int number)
 {
     switch (number) {
     case SIGTERM:
-        if (w->seat->channel >= 0)
+        if (w->drain.is_orphan)
+            log_info("SIGTERM: this worker drains already");
+        else if (w->seat->channel >= 0)
             ask_to_leave(w);
         else
             drain_by_signal(w, "SIGTERM", true);
@@ -166,6 +164,10 @@ static void take_signal(struct worker *w, int number)
     case SIGINT: drain_by_signal(w, "SIGINT", true); break;
     case SIGQUIT: drain_by_signal(w, "SIGQUIT", false); break;
     case SIGUSR1: log_reopen(); break;
+    case SIGUSR2:
+        log_warn(
+            "upgrade: SIGUSR2: not done: with --single-process there is none: restart instead");
+        break;
     default:
         if (w->drain.is_on)
             log_info("reload: ignored: draining");
@@ -191,10 +193,10 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 /* Signals come through a descriptor, so that they interrupt nothing. Under a master only SIGTERM is taken, and the master decides. */
 static int open_signals(const struct worker *w)
 {
-    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+    static const int alone[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < (w->seat->channel < 0 ? 5 : 1); i++) sigaddset(&set, alone[i]);
+    for (size_t i = 0; i < (w->seat->channel < 0 ? 6 : 1); i++) sigaddset(&set, alone[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

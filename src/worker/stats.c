@@ -251,7 +251,7 @@ static const struct board_server *find_server(const struct board_worker *part, c
 }
 
 /* Each server is shown once, by the first worker that knows it. */
-static bool shown_before(const struct board *board, uint32_t worker, const char *name)
+static bool shown_before(const struct board_memory *board, uint32_t worker, const char *name)
 {
     for (uint32_t w = 0; w < worker; w++) {
         if (find_server(&board->parts[w], name)) return true;
@@ -261,7 +261,7 @@ static bool shown_before(const struct board *board, uint32_t worker, const char 
 
 static void servers(const struct stats_source *s, struct outq *out)
 {
-    const struct board *board = s->board;
+    const struct board_memory *board = s->board->memory;
     for (uint32_t w = 0; w < board->parts_n; w++) {
         for (uint32_t i = 0; i < BOARD_SERVERS && board->parts[w].servers[i].name[0]; i++) {
             const char *name = board->parts[w].servers[i].name;
@@ -290,11 +290,11 @@ static void stat_real(struct outq *out, const char *name, double number)
     stat_line(out, name, "%s", text);
 }
 
-typedef void show_metric_fn(const struct board *board, enum metric_kind kind, uint32_t worker,
-                            int number, struct outq *out);
+typedef void show_metric_fn(const struct board_memory *board, enum metric_kind kind,
+                            uint32_t worker, int number, struct outq *out);
 
 /* Calls show once for each name of a kind, with the first worker that has it and its number there. */
-static void each_metric(const struct board *board, enum metric_kind kind, struct outq *out,
+static void each_metric(const struct board_memory *board, enum metric_kind kind, struct outq *out,
                         show_metric_fn *show)
 {
     for (uint32_t w = 0; w < board->parts_n; w++) {
@@ -318,8 +318,8 @@ static double value_of(const struct metrics *m, enum metric_kind kind, int at)
 }
 
 /* A counter or a gauge: the sum over the workers. The same name may have another number in each of them. */
-static void show_sum(const struct board *board, enum metric_kind kind, uint32_t worker, int number,
-                     struct outq *out)
+static void show_sum(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
+                     int number, struct outq *out)
 {
     const char *name = board->parts[worker].metrics.names[kind][number];
     double sum = 0;
@@ -332,7 +332,7 @@ static void show_sum(const struct board *board, enum metric_kind kind, uint32_t 
 }
 
 /* As in Prometheus, a bucket counts all values up to its bound, so it includes the buckets before it. */
-static void show_histogram(const struct board *board, enum metric_kind kind, uint32_t worker,
+static void show_histogram(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
                            int number, struct outq *out)
 {
     const struct metrics *own = &board->parts[worker].metrics;
@@ -376,9 +376,9 @@ static void script(const struct stats_source *s, struct outq *out)
 {
     struct shared *shared = s->board->shared;
     uint32_t n = __atomic_load_n(&shared->dicts_n, __ATOMIC_ACQUIRE);
-    each_metric(s->board, METRIC_COUNTER, out, show_sum);
-    each_metric(s->board, METRIC_GAUGE, out, show_sum);
-    each_metric(s->board, METRIC_HISTOGRAM, out, show_histogram);
+    each_metric(s->board->memory, METRIC_COUNTER, out, show_sum);
+    each_metric(s->board->memory, METRIC_GAUGE, out, show_sum);
+    each_metric(s->board->memory, METRIC_HISTOGRAM, out, show_histogram);
     for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
 }
 

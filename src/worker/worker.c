@@ -30,6 +30,7 @@
 #include "net/bind.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
+#include "worker/orphan.h"
 #include "worker/worker_state.h"
 
 enum { ARENA = 1024 * 1024 };
@@ -308,7 +309,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arena_init(&w->arena, ARENA);
     names_init(&w->names, connects ? w->loop : NULL, o);
     backends_init(&w->backends, connects ? w->loop : NULL, &w->arena, part);
-    w->backends.writer = (struct writer){seat->board->writes, seat->part};
+    w->backends.writer = board_writer(seat->board, seat->part);
     w->backends.resolver = &w->names.resolver;
     w->backends.discoveries = &w->names.discoveries;
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
@@ -367,7 +368,10 @@ static void become_ready(struct worker *w)
 static int serve(struct worker *w)
 {
     char error[SCRIPT_ERROR_MAX];
-    if (w->seat->channel >= 0) heartbeat_answers(w);
+    if (w->seat->channel >= 0) {
+        heartbeat_answers(w);
+        orphan_prepare(w);
+    }
     if (!succession_load(w, w->seat->script_fd, w->seat->generation, error)) {
         log_error("script %s: not loaded: %s", succession_name(w), error);
         return EXIT_SCRIPT;

@@ -223,6 +223,20 @@ void moongate_exits(struct moongate *m, int code)
         stage_fails("moongate: exit %d expected, got %s", code, program_end(&m->program));
 }
 
+void moongate_becomes_new(struct moongate *m, size_t nth)
+{
+    static const char done[] = "upgrade: done: process ";
+    const char *line = moongate_log_nth_line(m, done, nth);
+    if (!program_waits(&m->program)) stage_fails("moongate does not end after an upgrade");
+    if (!is_clean(m)) stage_fails("moongate ended badly after an upgrade");
+    program_becomes(&m->program, (pid_t)strtol(strstr(line, done) + sizeof done - 1, NULL, 10));
+}
+
+struct program *moongate_program(struct moongate *m)
+{
+    return &m->program;
+}
+
 void moongate_signal(struct moongate *m, int number)
 {
     kill(m->program.pid, number);

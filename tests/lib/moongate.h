@@ -52,7 +52,13 @@ void moongate_log_is_read(struct moongate *m);
 void moongate_gets_script(struct moongate *m, const char *text);
 void moongate_reloads(struct moongate *m, const char *text);
 
+struct program *moongate_program(struct moongate *m);
+
 void moongate_signal(struct moongate *m, int number);
+
+/* The nth upgrade (from 1) is done: waits for the end of the process that it was, which must be well, and m is the new one from now on.
+ * For programs that are the reaper of their children (PR_SET_CHILD_SUBREAPER). */
+void moongate_becomes_new(struct moongate *m, size_t nth);
 
 /* Waits for its end, which must be this exit code. */
 void moongate_exits(struct moongate *m, int code);

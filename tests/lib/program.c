@@ -231,6 +231,25 @@ size_t program_sockets(pid_t pid)
     return program_descriptors(pid, "socket:");
 }
 
+struct orphan {
+    pid_t pid;
+};
+
+static bool is_ours(void *what)
+{
+    return parent_of(((struct orphan *)what)->pid) == getpid();
+}
+
+void program_becomes(struct program *p, pid_t pid)
+{
+    struct orphan orphan = {pid};
+    if (!stage_waits(is_ours, &orphan)) stage_fails("process %d is not ours", (int)pid);
+    p->pid = pid;
+    p->is_gone = false;
+    p->actor.fd = pidfd_open(pid, 0);
+    if (p->actor.fd < 0) stage_fails("cannot open a pidfd");
+}
+
 /* --- files ---------------------------------------------------------------------------------- */
 
 struct folder {

@@ -24,6 +24,10 @@ void program_start(struct program *p, const char *const argv[], int out, int err
 /* Waits until it is gone; false at the deadline. */
 bool program_waits(struct program *p);
 
+/* p has ended. From now on it is another process, which one that has ended as well has started; the test program must be its reaper
+ * (PR_SET_CHILD_SUBREAPER). Waits until it is. */
+void program_becomes(struct program *p, pid_t pid);
+
 /* Ends it now, whatever it does, and gives its descriptor back. */
 void program_kill(struct program *p);
 

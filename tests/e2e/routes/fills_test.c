@@ -11,7 +11,9 @@
 #include "lib/peer.h"
 #include "lib/relay.h"
 #include "lib/scene.h"
+#include "lib/upgrade.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,7 @@ struct drama {
     struct key keys[KEYS];
     unsigned seed, most_late;
     bool is_over, flushes;
+    size_t upgrades; /* the number of the next one; 0: none */
     struct client *flusher;
     unsigned long reads, hits, writes, errors;
     unsigned long verdicts[PATHS_N][VERDICT_COUNT];
@@ -325,6 +328,10 @@ static void drama_runs(struct drama *d)
     for (unsigned i = 0; i < WRITERS + READERS; i++) goes_on(&d->persons[i]);
     for (double end = stage_now() + seconds; stage_now() < end;) {
         plays_on(0.4);
+        if (d->upgrades) {
+            moongate_signal(d->m, SIGUSR2);
+            moongate_becomes_new(d->m, d->upgrades++);
+        }
         if (!d->flushes) continue;
         history_flush_begins();
         client_sends(d->flusher, "flush_all\r\n");
@@ -417,12 +424,25 @@ static void nor_where_writes_are_given_up_and_come_later(void **state)
     assert_int_not_equal(d->errors, 0);
 }
 
+/* Two processes, four workers, of which two make copies while the others take writes. */
+static void nor_while_one_process_takes_over_from_another(void **state)
+{
+    upgrade_begins();
+    struct drama *d = drama_begins("timeout = 10", 8);
+    d->upgrades = 1;
+    drama_runs(d);
+    printf("%zu upgrades\n", d->upgrades - 1);
+    histories_are_right(d);
+    assert_int_equal(d->errors, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         play(no_read_finds_what_was_written_or_deleted_before_it),
         play(not_even_where_everything_is_flushed_now_and_then),
         play(nor_where_writes_are_given_up_and_come_later),
+        play(nor_while_one_process_takes_over_from_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

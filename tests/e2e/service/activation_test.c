@@ -4,6 +4,7 @@
 #include "lib/moongate.h"
 #include "lib/said.h"
 #include "lib/scene.h"
+#include "lib/upgrade.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -172,6 +173,60 @@ static void a_restart_loses_no_connection_request(void **state)
     for (size_t i = 0; i < n; i++) client_sees(clients[i], "MN\r\n");
 }
 
+/* As when the kernel kills the master: its socket stays with the manager, which starts another one. A request that its worker has got is answered
+ * by that worker; the others wait for the next moongate. */
+static void a_master_that_dies_loses_no_connection_request(void **state)
+{
+    enum { EACH = 40, ALL = 2 * EACH };
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h);
+    struct backend *b = backend_listens();
+    const char *script = script_of_one(backend_address(b), "timeout = 60");
+    struct client *clients[ALL], *waits;
+    size_t n = 0;
+    holder_passes(h, "");
+    struct moongate *m = moongate_start(script, "-j", "1", NULL);
+    waits = client_connects_to(port);
+    client_sends(waits, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    moongate_signal(m, SIGKILL);
+    moongate_ends(m);
+    for (; n < EACH; n++) {
+        clients[n] = client_connects_to(port);
+        client_sends(clients[n], "mn\r\n");
+    }
+    moongate_sees_log(m, "master: gone: this worker drains");
+    (void)moongate_start(NAMES, "-j", "2", NULL);
+    for (; n < ALL; n++) {
+        clients[n] = client_connects_to(port);
+        client_sends(clients[n], "mn\r\n");
+    }
+    for (size_t i = 0; i < ALL; i++) client_sees(clients[i], "MN\r\n");
+    backend_answers(b, hit_and_end("k", "x"));
+    client_sees(waits, hit_and_end("k", "x"));
+    client_sees_closed(waits);
+}
+
+/* What the manager has passed is still the manager's after an upgrade: names, and the file. */
+static void an_upgrade_takes_them_along(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *file = holder_listens_on_a_file(h);
+    holder_passes(h, "web:unknown");
+    upgrade_begins_without_link();
+    struct moongate *m = moongate_start(NAMES, NULL);
+    for (size_t i = 1; i <= 2; i++) {
+        moongate_signal(m, SIGUSR2);
+        moongate_becomes_new(m, i);
+        moongate_sees_log_times(m, " has ended", i);
+        client_is_told(port, "web");
+        client_is_told(file, file);
+    }
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+    assert_int_equal(access(file + strlen("unix:"), F_OK), 0);
+}
+
 /* The id is that of the process that the manager started, which ends. */
 static void a_daemon_takes_them_too(void **state)
 {
@@ -218,6 +273,8 @@ int main(void)
         play(one_takes_the_place_of_its_item_of_bind),
         play(a_file_stays_at_the_end),
         play(a_restart_loses_no_connection_request),
+        play(a_master_that_dies_loses_no_connection_request),
+        play(an_upgrade_takes_them_along),
         play(a_daemon_takes_them_too),
         play(what_is_no_listening_socket_is_an_error),
         play(what_was_passed_to_another_process_is_not_taken),

@@ -185,7 +185,7 @@ static struct group *group_of(struct backend *b, int n)
     part = textf("%s/part.lua", program_folder());
     file_says(part, "return 1");
     g->m = moongate_start(
-        textf(MG "assert(loadfile('%s'))()\nreturn mg.pool { '%s' }", part, backend_address(b)),
+        textf(MG "assert(io.open '%s'):close()\nreturn mg.pool { '%s' }", part, backend_address(b)),
         "--unsafe-lua", "--drain-timeout", "600", "-v", NULL);
     g->clients = stage_memory((size_t)n * sizeof *g->clients);
     g->n = n;

@@ -4,6 +4,7 @@
 #include "lib/moongate.h"
 #include "lib/said.h"
 #include "lib/scene.h"
+#include "lib/upgrade.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -244,6 +245,50 @@ static void a_daemon_says_which_process_it_is(void **state)
     manager_is_told(s, "STOPPING=1", "");
 }
 
+static void manager_is_told_beside_signs(struct manager *s, const char *start, const char *end)
+{
+    while (strcmp(manager_is_told_something(s), "WATCHDOG=1") == 0) {
+    }
+    s->seen--;
+    manager_is_told(s, start, end);
+}
+
+/* The old process says who is the main one now, and then only the new one speaks. A new one that fails says nothing. */
+static void an_upgrade_changes_the_main_process(void **state)
+{
+    upgrade_begins();
+    struct manager *s = manager_begins();
+    setenv("WATCHDOG_USEC", "600000000", 1); /* a sign each 5 minutes */
+    struct moongate *m = start_of(1);
+    struct client *c = client_connects(m);
+    client_sees_nothing_more(c);
+    manager_is_told_beside_signs(
+        s, "READY=1\nSTATUS=1 of 1 workers, generation 1; last reload none", "none");
+    upgrade_puts_nothing();
+    moongate_signal(m, SIGUSR2);
+    moongate_sees_log(m, "upgrade: not done: ");
+    upgrade_puts_binary();
+    for (size_t i = 1; i <= 2; i++) {
+        moongate_signal(m, SIGUSR2);
+        moongate_becomes_new(m, i);
+        manager_is_told_beside_signs(s, textf("MAINPID=%d", (int)moongate_pid(m)), "");
+        manager_is_told_beside_signs(s, "READY=1\nSTATUS=1 of 1 workers, generation 1", "none");
+        moongate_sees_log_times(m, " has ended", i);
+    }
+    char environment[8192] = "";
+    FILE *file = fopen(textf("/proc/%d/environ", (int)moongate_pid(m)), "re");
+    assert_true(file && fread(environment, 1, sizeof environment - 1, file) > 0);
+    fclose(file);
+    const char *wanted = textf("WATCHDOG_PID=%d", (int)moongate_pid(m));
+    assert_non_null(memmem(environment, sizeof environment, wanted, strlen(wanted) + 1));
+    client_sees_nothing_more(c);
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+    manager_is_told_beside_signs(s, "STOPPING=1", "");
+    stage_turns(0);
+    while (s->seen < s->n) assert_string_equal(s->told[s->seen++], "WATCHDOG=1");
+}
+
 /* What a script starts is not the service: the environment has no socket for it. */
 static void scripts_have_no_socket_of_the_manager(void **state)
 {
@@ -277,6 +322,7 @@ int main(void)
         play(signs_of_life_come_twice_as_often_as_wanted),
         play(a_manager_that_does_not_read_holds_up_nothing),
         play(a_daemon_says_which_process_it_is),
+        play(an_upgrade_changes_the_main_process),
         play(scripts_have_no_socket_of_the_manager),
         play(what_is_no_socket_costs_a_line),
     };

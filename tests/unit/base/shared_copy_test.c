@@ -27,7 +27,7 @@ static struct shared_dict *opened(const char *name, size_t size)
 
 static int make(void **state)
 {
-    region = shared_create(REGION);
+    region = shared_create(REGION, NULL);
     if (!region) return -1;
     dict = opened("d", 64 * 1024);
     return 0;
@@ -67,7 +67,7 @@ static void fills(const char *prefix)
 
 static void a_copy_has_all_that_is_there_and_is_another_one(void **state)
 {
-    struct shared *live = region, *copy = shared_create(REGION);
+    struct shared *live = region, *copy = shared_create(REGION, NULL);
     struct shared_dict *d = dict, *second = opened("second", 8192);
     fills("k");
     dict = second;
@@ -95,7 +95,7 @@ static void a_copy_has_all_that_is_there_and_is_another_one(void **state)
 static void copy_for_ever(void)
 {
     for (;;) {
-        struct shared *copy = shared_create(REGION);
+        struct shared *copy = shared_create(REGION, NULL);
         if (!copy) _exit(1);
         shared_copy(copy, region);
         if (!shared_is_sane(copy, &copy->dicts[0])) _exit(1);
@@ -123,7 +123,8 @@ static void one_that_holds_very_much_begins_empty(void **state)
 {
     static char large[SHARED_TEXT_MAX];
     char key[16];
-    struct shared *live = region = shared_create(64 << 20), *copy = shared_create(64 << 20);
+    struct shared *live = region = shared_create(64 << 20, NULL),
+                  *copy = shared_create(64 << 20, NULL);
     memset(large, 'x', sizeof large - 1);
     dict = opened("large", 32 << 20);
     for (int i = 0; i < 400; i++) {

@@ -32,7 +32,7 @@ static struct shared_dict *opened(const char *name, size_t size)
 
 static int make(void **state)
 {
-    region = shared_create(REGION);
+    region = shared_create(REGION, NULL);
     assert_non_null(region);
     dict = opened("d", 64 * 1024);
     return 0;
@@ -209,7 +209,7 @@ static void the_region_is_bounded(void **state)
     assert_null(shared_open(region, "more", 4, SHARED_LEAST, &wrong));
     assert_non_null(strstr(wrong, "--shared-memory"));
     shared_destroy(region);
-    region = shared_create(REGION);
+    region = shared_create(REGION, NULL);
     for (int i = 0; i < SHARED_DICTS; i++) {
         snprintf(name, sizeof name, "%d", i);
         opened(name, SHARED_LEAST);

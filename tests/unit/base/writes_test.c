@@ -16,7 +16,7 @@ static writes_pair key;
 
 static int make(void **state)
 {
-    table = writes_create(2);
+    table = writes_create(2, NULL);
     one = (struct writer){table, 0};
     two = (struct writer){table, 1};
     key = writes_pair_of("key", 3, NULL, 0);

@@ -54,7 +54,7 @@ static void defaults_stand_where_nothing_is_said(void **state)
     assert_int_equal(o.max_value, 1 << 20);
     assert_int_equal(o.client_buffer, 8 << 20);
     assert_int_equal(o.input_buffer, 256 << 20);
-    assert_true(o.drain_timeout == 10);
+    assert_true(o.drain_timeout == 10 && o.upgrade_timeout == 30);
     assert_int_equal(o.resolver.n, 0);
     assert_true(o.resolve_min == 1 && o.resolve_max == 300 && o.resolve_timeout == 1);
     assert_true(o.discover_wait == 3);

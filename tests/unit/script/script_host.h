@@ -71,7 +71,7 @@ static inline int make(void **state)
                                   .max_value = 1000,
                                   .connections = 2,
                                   .metrics = &w.part.metrics,
-                                  .shared = shared_create(1 << 20),
+                                  .shared = shared_create(1 << 20, NULL),
                                   .workers = 1,
                                   .jit = true};
     assert_non_null(w.host.shared);
