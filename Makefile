@@ -164,7 +164,7 @@ fuzz: $(FUZZBIN) ## the parsers and a worker with random bytes, FUZZ_RUNS each, 
 
 mutants: ## take out one check after the other: a test must notice each
 	@+$(BUILD_TESTS)
-	@BUILD=$B sh tests/mutants/run $(MUTANTS)
+	@BUILD=$B SAMPLE=$(SAMPLE) sh tests/mutants/run $(MUTANTS)
 
 lint: $B/moongate ## clang-format, clang-tidy, cppcheck, luacheck, shellcheck, the floors
 	@sh deps/check lint

@@ -80,7 +80,8 @@
       "requests of clients that a new script is asked about before a reload uses it (0..1000; "    \
       "0: none)")                                                                                  \
     X(probation, SECONDS, 0, "probation", "SECONDS", "30",                                         \
-      "how long a new script is watched; if it fails the last good one comes back (0: never)")     \
+      "how long a new script is on probation: if it fails in this time, the last good one comes "  \
+      "back (0: never)")                                                                           \
     X(probation_errors, SHARE, 0, "probation-errors", "SHARE", "1%",                               \
       "share of requests in which a new script may raise errors")                                  \
     X(state_dir, STRING, 0, "state-dir", "DIR", "", "keep the last good script in this folder")    \

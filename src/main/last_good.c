@@ -17,8 +17,8 @@
 
 static int complain(const char *path, const char *why)
 {
-    fprintf(stderr, "moongate: last good script %s: %s: correct the script, there is no other\n",
-            path, why);
+    fprintf(stderr, "moongate: last good script %s: %s: it is not used; correct the script\n", path,
+            why);
     return -1;
 }
 

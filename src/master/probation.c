@@ -127,11 +127,10 @@ static void probation_pass(struct probation *p)
 {
     assert(p->generation == p->crew->generation);
     probation_enter(p, PROBATION_NONE);
-    if (p->generation != p->good) {
-        probation_keep(p);
+    if (p->generation != p->good) probation_keep(p);
+    if (p->seconds > 0)
         log_info("script %s: generation %u has passed its probation",
                  check_script_name(p->crew->options), p->generation);
-    }
     p->on_good(p->arg, p->crew->script_fd);
 }
 

@@ -160,7 +160,7 @@ static int take_bundle(struct bundle *b, const char *script, char *why)
     bool is_one = bundle_next(b, &at, &main) && main.kind == BUNDLE_FILE;
     if (!is_one || main.path_len != strlen(script) ||
         memcmp(main.path, script, main.path_len) != 0) {
-        snprintf(why, STATE_WHY_MAX, "it is the script %.*s",
+        snprintf(why, STATE_WHY_MAX, "it is of the script %.*s",
                  main.path_len < 128 ? (int)main.path_len : 128, main.path);
         return -1;
     }

@@ -47,6 +47,7 @@
 #include "protocol/command.h"
 #include "script/script.h"
 #include "worker/clock.h"
+#include "worker/exercise_error.h"
 #include "worker/rehearsal.h"
 #include "worker/source.h"
 
@@ -97,41 +98,6 @@ static double real_clock(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_RAW, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* --- errors ------------------------------------------------------------------------------------- */
-
-/* Line ends and tabs are escaped in a line of the log, and will be again. */
-static void unescape(char *text)
-{
-    char *to = text;
-    for (const char *at = text; *at; at++) {
-        bool is_pair = at[0] == '\\' && (at[1] == 'n' || at[1] == 't');
-        *to++ = is_pair ? (at[1] == 'n' ? '\n' : '\t') : *at;
-        at += is_pair;
-    }
-    *to = '\0';
-}
-
-static void empty_log(const struct exercise *e)
-{
-    if (ftruncate(e->log, 0) == 0) lseek(e->log, 0, SEEK_SET);
-}
-
-/* The first error of the script among the lines of the log, without its head; then the log is empty. */
-static void read_error(struct exercise *e)
-{
-    static const char head[] = "]: script ";
-    char text[4 * ERROR_ROOM];
-    ssize_t n = pread(e->log, text, sizeof text - 1, 0);
-    text[n > 0 ? n : 0] = '\0';
-    const char *at = strstr(text, head);
-    if (at) at += sizeof head - 1;
-    if (at && strncmp(at, e->options.script, strlen(e->options.script)) == 0)
-        at += strlen(e->options.script) + 2;
-    snprintf(e->error, sizeof e->error, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
-    unescape(e->error);
-    empty_log(e);
 }
 
 /* --- what came of a request ---------------------------------------------------------------------- */
@@ -233,7 +199,7 @@ static bool is_over(const struct exercise *e)
 static void judge_by_errors(struct exercise *e)
 {
     bool fails = errors_of(e, e->role) > e->errors;
-    if (fails) read_error(e);
+    if (fails) exercise_error_read(e->log, e->options.script, e->error, sizeof e->error);
     judge(e, fails);
 }
 
@@ -282,7 +248,7 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     bundle_give(own.bundle);
     if (role == ON_TRIAL && e->rehearsals[role]) note_wish(e);
     if (role == IN_USE) set_request_alarm(e);
-    empty_log(e); /* those lines are no request's */
+    exercise_error_forget(e->log); /* those lines are no request's */
     return e->rehearsals[role];
 }
 
@@ -440,7 +406,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
                            .generation = in_use->generation,
                            .script_fds = {o->script_fd, in_use->script_fd},
                            .shared = shared_create(o->shared_memory, NULL)};
-    e->options.log_format = LOG_AS_TEXT; /* for read_error */
+    e->options.log_format = LOG_AS_TEXT; /* for exercise_error_read */
     e->options.verbose = 0;
     if (!e->shared) return EXIT_SYSTEM;
     e->n = samples_gather(in_use->board, samples, SAMPLES_MOST);

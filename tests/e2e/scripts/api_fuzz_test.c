@@ -269,7 +269,7 @@ static void nothing_that_a_script_calls_kills_a_worker(void **state)
 {
     unsigned seed = (unsigned)asked("API_FUZZ_SEED", 1);
     struct fuzz f = {.server = memcached_start(NULL), .seed = seed, .random = seed};
-    /* Scripts that fail at random are used whatever they do. */
+    /* Scripts that fail at random are to be used anyway. */
     f.m = moongate_start(script_with(seed, f.server), "--rehearse", "0", "--probation", "0",
                          "--drain-timeout", "0.5", "--max-value", "2k", "--client-buffer", "64k",
                          NULL);

@@ -113,6 +113,22 @@ static void the_error_is_read_from_the_log_also_as_json(void **state)
     line_has(moongate_log_line(m, REFUSED), ": boom\\nstack traceback:");
 }
 
+static void what_the_script_writes_to_the_log_is_not_taken_for_its_error(void **state)
+{
+    struct moongate *m = moongate_start(saying("old", ""), NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "k", "old");
+    line_has(refuses(m, saying("new", "for i = 1, 3 do print(('a'):rep(2000)) end "
+                                      "mg.log.error 'b' error 'boom'")),
+             textf("first 'get k': %s:2: boom\\nstack traceback:", moongate_script_path(m)));
+    line_has(refuses(m, MG "local route = mg.async(function() error 'hidden' end)\n"
+                           "return mg.async(function(req)\n"
+                           "    mg.call(route, req) print 'later' return mg.reply.miss()\n"
+                           "end)\n"),
+             textf("first 'get k': %s:2: hidden\\nstack traceback:", moongate_script_path(m)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +137,7 @@ int main(void)
         play(a_request_is_asked_at_the_listener_that_it_came_by),
         play(requests_of_all_workers_are_asked_also_of_one_that_has_died),
         play(the_error_is_read_from_the_log_also_as_json),
+        play(what_the_script_writes_to_the_log_is_not_taken_for_its_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,7 @@ static void one_of_another_script_is_refused(void **state)
     struct place p = place_with_good(), other = place();
     other.dir = p.dir;
     unlink(other.script);
-    has(start_fails(&other).err, textf("last-good: it is the script %s", p.script));
+    has(start_fails(&other).err, textf("last-good: it is of the script %s", p.script));
 }
 
 /* What was kept loaded then; it needs something else that is gone. */

@@ -115,7 +115,7 @@ static void another_script_is_refused(void **state)
     uint64_t saved;
     keeps("shop.lua", "return 1", 1);
     assert_int_equal(reads("/etc/shop.lua", &saved, why), -1);
-    assert_string_equal(why, "it is the script shop.lua");
+    assert_string_equal(why, "it is of the script shop.lua");
     assert_int_equal(reads("shop.lu", &saved, why), -1);
     assert_int_equal(reads("shot.lua", &saved, why), -1);
 }
