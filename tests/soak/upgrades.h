@@ -9,15 +9,18 @@
 #include "lib/stage.h"
 #include <signal.h>
 
+enum { UPGRADE_MOST = 60 }; /* seconds */
+
 struct upgrades {
     bool is_on;
     size_t done, failed;
-    double looked; /* when */
+    double began, looked; /* when */
 };
 
 static void upgrades_begin(struct upgrades *u, struct moongate *m)
 {
     u->is_on = true;
+    u->began = stage_now();
     moongate_signal(m, SIGUSR2);
 }
 
@@ -32,6 +35,8 @@ static void upgrades_go_on(struct upgrades *u, struct moongate *m)
     } else if (moongate_log_count(m, "upgrade: not done: ") > u->failed) {
         u->failed++;
         u->is_on = false;
+    } else if (stage_now() - u->began > UPGRADE_MOST) {
+        stage_fails("an upgrade has no end");
     }
 }
 
