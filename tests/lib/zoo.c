@@ -79,6 +79,8 @@ static const char ALL[] = "local n = 0\n"
 #define EAT_STRINGS "local t = {} while true do t[#t + 1] = ('x'):rep(1e5) .. #t end"
 #define EAT_TABLES  "local t = {} while true do t = { t } end"
 
+#define NOT_LOADED .no_target = "it does not load, and so it never passes a probation"
+
 static const struct zoo_animal animals[] = {
     {"an endless loop in a route", ROUTE, LOOP, ZOO_ERROR},
     {"an endless loop in a policy's function", POLICY, LOOP, ZOO_ERROR},
@@ -149,11 +151,12 @@ static const struct zoo_animal animals[] = {
     {"an error in every tenth request", ALL, "if n % 10 == 0 then error 'bad' end", ZOO_FAILING},
     {"an error in every tenth request, of no text", ALL, "if n % 10 == 0 then error {} end",
      ZOO_FAILING},
-    {"an endless loop while loading", LOADING, LOOP, ZOO_REFUSED, .is_slow = true},
-    {"an endless call of C while loading", LOADING, CALL, ZOO_REFUSED, .is_slow = true},
-    {"an eater of strings while loading", LOADING, EAT_STRINGS, ZOO_REFUSED, .is_eater = true},
+    {"an endless loop while loading", LOADING, LOOP, ZOO_REFUSED, .is_slow = true, NOT_LOADED},
+    {"an endless call of C while loading", LOADING, CALL, ZOO_REFUSED, .is_slow = true, NOT_LOADED},
+    {"an eater of strings while loading", LOADING, EAT_STRINGS, ZOO_REFUSED, .is_eater = true,
+     NOT_LOADED},
     {"deep recursion while loading", LOADING, "local function f(n) return 1 + f(n + 1) end f(1)",
-     ZOO_REFUSED},
+     ZOO_REFUSED, NOT_LOADED},
 };
 
 size_t zoo_count(void)
@@ -184,4 +187,13 @@ const char *zoo_script(const struct zoo_animal *animal, const char *servers)
 const char *zoo_good_script(const char *servers)
 {
     return textf("%sreturn function(req) return pool end\n", opening(servers));
+}
+
+/* The request of its own has an error, and there is none of a client: so it stays on probation until enough have come. */
+const char *zoo_worse_script(void)
+{
+    return MG "local function worse() error 'worse' end\n"
+              "local waiting = mg.async(worse)\n"
+              "mg.timer.after(0, function() mg.spawn(waiting, mg.request.get 'worse') end)\n"
+              "return worse\n";
 }

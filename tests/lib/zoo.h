@@ -30,10 +30,11 @@ struct zoo_animal {
     const char *place; /* the text around the deed */
     const char *deed;
     enum zoo_end end;
-    bool is_unsafe; /* it needs --unsafe-lua */
-    bool is_plain;  /* it runs with --no-jit alone */
-    bool is_slow;   /* to refuse it takes 10 seconds */
-    bool is_eater;  /* what stops it is --script-memory 64m */
+    bool is_unsafe;        /* it needs --unsafe-lua */
+    bool is_plain;         /* it runs with --no-jit alone */
+    bool is_slow;          /* to refuse it takes 10 seconds */
+    bool is_eater;         /* what stops it is --script-memory */
+    const char *no_target; /* why no rollback ever brings it back; NULL: one may */
 };
 
 size_t zoo_count(void);
@@ -42,5 +43,8 @@ const struct zoo_animal *zoo_animal(size_t i);
 /* The animal's script over these servers, as a list in Lua: `'127.0.0.1:11211', '127.0.0.1:11212'`. A script that does no harm. */
 const char *zoo_script(const struct zoo_animal *animal, const char *servers);
 const char *zoo_good_script(const char *servers);
+
+/* Fails every request. It never passes a probation, not even without requests. */
+const char *zoo_worse_script(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* Everything at once, for a long time: servers that die and stop, scripts of the zoo, good ones and broken ones, workers that are ended,
- * killed and stopped, under clients that check every byte. Nobody gets a wrong value, and when it is quiet again, moongate is as it was.
+ * killed and stopped, upgrades, under clients that check every byte. Nobody gets a wrong value, and when it is quiet again, moongate is
+ * as it was.
  *
  * `make soak` runs it. SOAK: seconds (600). SEED: of what happens, to do it again; it is printed, and with a failure the last steps are.
  */
@@ -7,10 +8,12 @@
 #include "lib/application.h"
 #include "lib/base.h"
 #include "lib/client.h"
-#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
+#include "lib/upgrade.h"
 #include "lib/zoo.h"
+#include "soak/down.h"
+#include "soak/upgrades.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -31,12 +34,6 @@ enum { LONGEST_WAIT = 60, PATIENCE = 60 };
 #define DONE    "reloaded: generation "
 #define REFUSED "not loaded: "
 
-struct down_server {
-    struct memcached *server;
-    bool is_stopped;
-    double until; /* 0: it is up */
-};
-
 struct soak {
     struct actor teller; /* first */
     struct moongate *m;
@@ -50,6 +47,7 @@ struct soak {
     unsigned asked;
     pid_t stopped; /* a worker, or 0 */
     double stopped_until;
+    struct upgrades upgrades;
 };
 
 static void note(struct soak *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -86,37 +84,23 @@ static bool is_interpreted(const struct soak *s)
 
 /* --- what happens ------------------------------------------------------------------------------ */
 
-static void server_goes_down(struct soak *s, bool is_stopped)
+static void server_is_hurt(struct soak *s, bool is_stopped)
 {
     unsigned i = random_below(&s->seed, SERVERS);
     struct down_server *v = &s->servers[i];
     if (v->until > 0) return;
-    v->is_stopped = is_stopped;
-    v->until = stage_now() + (20 + random_below(&s->seed, 1500)) / 1000.0;
     note(s, "server %u is %s", i, is_stopped ? "stopped" : "killed");
-    if (is_stopped)
-        memcached_begins_to_freeze(v->server);
-    else
-        memcached_kill(v->server);
+    server_goes_down(v, is_stopped, (20 + random_below(&s->seed, 1500)) / 1000.0);
 }
 
 static void server_dies(struct soak *s)
 {
-    server_goes_down(s, false);
+    server_is_hurt(s, false);
 }
 
 static void server_stops(struct soak *s)
 {
-    server_goes_down(s, true);
-}
-
-static void server_comes_back(struct down_server *v)
-{
-    v->until = 0;
-    if (v->is_stopped)
-        memcached_thaws(v->server);
-    else
-        memcached_begins_again(v->server);
+    server_is_hurt(s, true);
 }
 
 static void script_comes(struct soak *s, const char *name, const char *text)
@@ -170,12 +154,12 @@ static void bad_request_comes(struct soak *s)
     (void)!send(*fd, "get bad\r\n", 9, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* A child of the master: mostly a worker, seldom the process that checks a script. */
+/* A child of the master: mostly a worker, seldom the process that checks a script. 0: none, or one is the next master. */
 static pid_t any_child(struct soak *s)
 {
     pid_t children[64];
     size_t n = program_children(moongate_pid(s->m), children, 64);
-    return n ? children[random_below(&s->seed, (unsigned)n)] : 0;
+    return n && !s->upgrades.is_on ? children[random_below(&s->seed, (unsigned)n)] : 0;
 }
 
 static void signal_child(struct soak *s, int number)
@@ -218,6 +202,14 @@ static void worker_is_stopped(struct soak *s)
     kill(s->stopped, SIGSTOP);
 }
 
+static void upgrade_comes(struct soak *s)
+{
+    if (s->upgrades.is_on) return;
+    worker_goes_on(s);
+    note(s, "upgrade");
+    upgrades_begin(&s->upgrades, s->m);
+}
+
 static struct application *connects(struct soak *s)
 {
     struct application *a =
@@ -248,6 +240,7 @@ static void client_goes_and_another_comes(struct soak *s)
     X(worker_is_replaced, 5)                                                                       \
     X(worker_dies, 3)                                                                              \
     X(worker_is_stopped, 3)                                                                        \
+    X(upgrade_comes, 3)                                                                            \
     X(client_goes_and_another_comes, 8)
 
 static const struct {
@@ -283,6 +276,7 @@ static void what_is_over_ends(struct soak *s)
     for (int i = 0; i < SERVERS; i++)
         if (s->servers[i].until > 0 && now > s->servers[i].until) server_comes_back(&s->servers[i]);
     if (s->stopped > 0 && now > s->stopped_until) worker_goes_on(s);
+    upgrades_go_on(&s->upgrades, s->m);
 }
 
 static void plays_on(struct soak *s, double seconds)
@@ -294,7 +288,7 @@ static void plays_on(struct soak *s, double seconds)
     for (int i = 0; i < APPLICATIONS; i++)
         if (application_waits(s->load[i]) > LONGEST_WAIT)
             stage_fails("a client has waited for %.0f s", application_waits(s->load[i]));
-    if (!moongate_runs_on(s->m)) stage_fails("the master has ended");
+    if (!s->upgrades.is_on && !moongate_runs_on(s->m)) stage_fails("the master has ended");
 }
 
 /* --- before and after -------------------------------------------------------------------------- */
@@ -338,6 +332,7 @@ static struct soak *soak_begins(void)
         s->list = textf("%s'%s', ", s->list, memcached_address(s->servers[i].server));
     }
     for (int i = 0; i < ASKERS; i++) s->askers[i] = -1;
+    upgrade_begins_without_link();
     s->m = moongate_start(zoo_good_script(s->list), "-j", "2", "--unsafe-lua", "--probation", "1",
                           "--rehearse", s->seed / 2 % 2 ? "100" : "0", "--script-timeout", "0.2",
                           "--script-memory", "64m", "--drain-timeout", "2",
@@ -366,6 +361,7 @@ static void peace_comes(struct soak *s)
     for (int i = 0; i < SERVERS; i++)
         if (s->servers[i].until > 0) server_comes_back(&s->servers[i]);
     worker_goes_on(s);
+    while (s->upgrades.is_on) plays_on(s, 0.1);
     for (int i = 0; i < ASKERS; i++)
         if (s->askers[i] >= 0) close(s->askers[i]);
     script_comes(s, "peace",
@@ -393,12 +389,14 @@ static bool is_replaced(void *what)
            program_children(moongate_pid(w->s->m), children, 64) == WORKERS;
 }
 
-/* Everything that happens now and then has happened once: a reload, and a new worker for each. */
+/* Everything that happens now and then has happened once: an upgrade, a reload, and a new worker for each. */
 static void warms_up(struct soak *s)
 {
     pid_t workers[WORKERS];
     load_begins(s);
     plays_on(s, 2);
+    upgrade_comes(s);
+    while (s->upgrades.is_on) plays_on(s, 0.1);
     moongate_reloads(s->m, zoo_good_script(s->list));
     moongate_workers(s->m, workers, WORKERS);
     for (int i = 0; i < WORKERS; i++) {
@@ -429,9 +427,10 @@ static void whatever_happens_moongate_is_as_before(void **state)
     peace_comes(s);
     c = client_connects(s->m);
     gauges_come_back(s, c);
-    printf("%u steps, %zu reloads, %zu scripts refused, %zu workers killed by the watchdog\n",
+    printf("%u steps, %zu reloads, %zu scripts refused, %zu workers killed by the watchdog, "
+           "%zu upgrades, %zu not done\n",
            s->step, moongate_log_count(s->m, DONE), moongate_log_count(s->m, REFUSED),
-           moongate_log_count(s->m, "does not turn for"));
+           moongate_log_count(s->m, "does not turn for"), s->upgrades.done, s->upgrades.failed);
     tally_print(&s->tally);
     base_comes_back(s->m, before);
     unsigned long errors = s->tally.errors;
