@@ -251,6 +251,23 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
     }
 }
 
+/* A script that fails does not stay because one worker is stopped: that one is killed, and the process that comes in its place loads what
+ * comes back. False: no worker that serves is waited for. */
+static bool reload_kill_waited_for(struct reload *r)
+{
+    bool has_killed = false;
+    for (uint32_t i = 0; i < r->crew->slots_n; i++) {
+        struct slot *s = &r->crew->slots[i];
+        if (!r->owes[i] || s->state != SLOT_READY) continue;
+        log_warn("worker %u[%d]: killed: has not loaded the script that comes back within %d s",
+                 s->index, (int)s->pid, CHECK_SECONDS);
+        r->is_replaced[i] = has_killed = true;
+        kill(s->pid, SIGKILL);
+    }
+    if (has_killed) reload_watch_limit(r);
+    return has_killed;
+}
+
 /* The limit of the second step. The fault is the old script's where a worker that is waited for is still in it: then the watchdog kills
  * that worker, or it turns, and the reload goes on. */
 static void reload_give_up_loading(struct reload *r)
@@ -270,6 +287,7 @@ static void reload_give_up_loading(struct reload *r)
         reload_watch_limit(r);
         return;
     }
+    if (r->goes_back && reload_kill_waited_for(r)) return;
     snprintf(why, sizeof why, "no answer within %d s%s", CHECK_SECONDS,
              is_busy ? ": busy with the script in use" : "");
     reload_abort(r, names, why);

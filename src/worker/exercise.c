@@ -279,6 +279,10 @@ static int tell(const struct exercise *e, FILE *to)
         fprintf(to, EXERCISE_MARK "left out: the script sets rehearse to 0\n");
         return EXIT_OK;
     }
+    if (e->asked == 0) {
+        fprintf(to, EXERCISE_MARK "left out: no processor was free for it\n");
+        return EXIT_OK;
+    }
     if (e->failed[ON_TRIAL] <= e->failed[IN_USE]) {
         fprintf(to, EXERCISE_MARK "%u requests asked, %u failed, %u with the script in use\n",
                 e->asked, e->failed[ON_TRIAL], e->failed[IN_USE]);

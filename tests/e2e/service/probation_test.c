@@ -2,6 +2,7 @@
 #include "lib/client.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
+#include "lib/seat.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -323,6 +324,30 @@ static void what_comes_back_is_the_kept_text(void **state)
 }
 
 /* Only with --unsafe-lua may a script depend on what is not kept. */
+static bool has_rolled_back(void *m)
+{
+    return moongate_log_count(m, "rolled back: generation 3 is the script of generation 1") == 1;
+}
+
+/* Its clients are served by the other one; it is killed when the limit of a reload is over. */
+static void a_worker_that_is_stopped_keeps_no_script_that_fails(void **state)
+{
+    struct moongate *m = starts(saying("good"), "60", "2");
+    pid_t workers[2];
+    moongate_workers(m, workers, 2);
+    struct client *c = client_connects_at(m, workers[1]);
+    reloads(m, failing_every(1, "bad"), 2);
+    assert_int_equal(kill(workers[0], SIGSTOP), 0);
+    asks(c, 100, 100);
+    moongate_sees_log(m, "generation 2 fails");
+    if (!stage_waits_for(has_rolled_back, m, 10 + stage_deadline()))
+        stage_fails("it does not come back");
+    moongate_sees_log(
+        m, textf("[%d]: killed: has not loaded the script that comes back", (int)workers[0]));
+    hears(c, "good");
+    answers_become(client_connects(m), "good");
+}
+
 static void one_that_no_worker_can_load_any_more_is_tried_three_times(void **state)
 {
     const char *path = moongate_script_file("");
@@ -413,6 +438,7 @@ int main(void)
         play(a_script_that_came_back_is_not_on_probation),
         play(without_probation_nothing_comes_back),
         play(what_comes_back_is_the_kept_text),
+        play(a_worker_that_is_stopped_keeps_no_script_that_fails),
         play(one_that_no_worker_can_load_any_more_is_tried_three_times),
         play(it_comes_back_before_a_reload_that_was_asked_for_meanwhile),
         play(with_watch_the_bytes_that_failed_are_not_loaded_again),
