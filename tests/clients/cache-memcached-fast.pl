@@ -188,5 +188,5 @@ my $c = Cache::Memcached::Fast->new({ servers => [$server] });
 print 'later: ', short([ values %{ $c->flush_all(1000) } ]), "\n";
 say_that('there', $c, 'get', 's:one');
 print 'now: ', short([ values %{ $c->flush_all } ]), "\n";
-say_that('gone', $c, 'get_multi', 's:one', 'm:7', 'm:8', 'm:9', 'm:10', 'c', 'n');
+say_that('gone', $c, 'get_multi', 'm:7', 'm:8', 'm:9', 'm:10', 'c', 'n');
 print "done\n";

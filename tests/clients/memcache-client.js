@@ -90,7 +90,7 @@ async function other(c) {
   });
   await say("settings", async () => (await c.cmd("stats settings")).STAT.length > 1);
   await say("flush", () => c.cmd("flush_all"));
-  await tell(c, "gone", "get", ["s:one", "m:1", "m:2", "m:3", "m:4", "c", "n"]);
+  await tell(c, "gone", "get", ["m:1", "m:2", "m:3", "m:4", "c", "n"]);
 }
 
 const compressor = {

@@ -66,7 +66,7 @@ async function other(c) {
   await tell(c, "later", "flush", 1000);
   await tell(c, "there", "get", "s:one");
   await tell(c, "all", "flush");
-  await tell(c, "gone", "getMulti", ["s:one", "m:3", "m:4", "m:5", "c", "n"]);
+  await tell(c, "gone", "getMulti", ["m:3", "m:4", "m:5", "c", "n"]);
 }
 
 async function main() {

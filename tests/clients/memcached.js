@@ -68,7 +68,7 @@ async function other(c) {
 
 async function flush(c) {
   await tell(c, "all", "flush");
-  await tell(c, "gone", "getMulti", ["s:one", "m:1", "m:2", "m:3", "m:4", "c", "n"]);
+  await tell(c, "gone", "getMulti", ["m:1", "m:2", "m:3", "m:4", "c", "n"]);
 }
 
 async function main() {

@@ -228,5 +228,5 @@ $m->addServer($host, (int) $port);
 say($m, 'later', 'flush', 1000);
 say($m, 'there', 'get', 's:one');
 say($m, 'now', 'flush');
-say($m, 'gone', 'getMulti', ['s:one', 'm:3', 'c', 'n', 'm:9', 'm:10']);
+say($m, 'gone', 'getMulti', ['m:3', 'c', 'n', 'm:9', 'm:10']);
 echo "done\n";

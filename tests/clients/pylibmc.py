@@ -161,5 +161,5 @@ with pool.reserve() as client:
 with pool.reserve() as client:
     say("get", client.get, "pool")
     say("flush_all", client.flush_all)
-    say("get_multi", client.get_multi, ["pool", "s:one", "m:4", "m:5", "m:6", "m:7", "c", "n"])
+    say("get_multi", client.get_multi, ["pool", "m:4", "m:5", "m:6", "m:7", "c", "n"])
 print("done")

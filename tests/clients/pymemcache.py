@@ -197,7 +197,7 @@ def flush(c):
     say("flush_all later", c.flush_all, delay=1000)
     say("still there", c.get, "s:one")
     say("flush_all", c.flush_all, noreply=False)
-    say("get_many", c.get_many, ["s:one", "m:3", "c", "n", "m:9", "m:10", "m:11"])
+    say("get_many", c.get_many, ["m:3", "c", "n", "m:9", "m:10", "m:11"])
     c.set("f", b"v", noreply=True)
     say("flush_all noreply", c.flush_all, noreply=True)
     say("get", c.get, "f")
