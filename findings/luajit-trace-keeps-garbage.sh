@@ -4,6 +4,7 @@
 #     refers to it, so the function and all its upvalues stay after their block has ended: here a table; in a long-running process a buffer
 #     of any size. Interpreted, the same program gives it back. After jit.flush() it goes as well.
 # Source: Debian bookworm's luajit 2.1.0~beta3+git20220320+dfsg-4.1+deb12u1.
+# shellcheck source=findings/lib/debian.sh
 . "$(dirname "$0")/lib/debian.sh"
 
 have_package luajit bookworm '2.1.0~beta3+git20220320+dfsg-4.1+deb12u1'

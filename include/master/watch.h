@@ -51,7 +51,7 @@ struct watch_set {
     ev_timer soon, poll;
 };
 
-void watch_init(struct watch_set *w, struct ev_loop *loop, watch_tell *tell, void *arg);
+void watch_init(struct watch_set *w, struct ev_loop *loop, watch_tell *told, void *arg);
 
 /* From now on it is about these files, n > 0. The first is the one without which the others mean nothing: while it is not there, nothing is
  * told. Files that it was about before keep what is known of them. Others count as changed: what their owner has of them may be older. */

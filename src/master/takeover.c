@@ -41,11 +41,10 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     if (strncmp(word, "socket=", 7) == 0) return inherited_read(passed, word + 7);
     if (read_number(word, "pid", &number)) in->pid = number;
     if (read_number(word, "house", &number)) in->house = number == 1;
-    if (read_number(word, "channel", &in->channel) ||
-        read_number(word, "board", &in->files.board) ||
-        read_number(word, "shared", &in->files.shared) ||
-        read_number(word, "writes", &in->files.writes))
-        return true;
+    if (read_number(word, "channel", &number)) in->channel = number;
+    if (read_number(word, "board", &number)) in->files.board = number;
+    if (read_number(word, "shared", &number)) in->files.shared = number;
+    if (read_number(word, "writes", &number)) in->files.writes = number;
     return true;
 }
 

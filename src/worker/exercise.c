@@ -404,7 +404,10 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
     struct sample *samples = calloc(SAMPLES_MOST, sizeof *samples);
     struct exercise *e =
         mmap(NULL, sizeof *e, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (!samples || e == MAP_FAILED) return EXIT_SYSTEM;
+    if (!samples || e == MAP_FAILED) {
+        free(samples);
+        return EXIT_SYSTEM;
+    }
     *e = (struct exercise){.options = *o,
                            .samples = samples,
                            .generation = in_use->generation,

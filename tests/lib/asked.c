@@ -59,7 +59,9 @@ static void add_value(const struct maker *m, struct octets *out, const char *key
 void asked_write(const struct asked *q, const char *prefix, unsigned *number, unsigned *seed,
                  struct octets *out)
 {
-    struct maker m = {number, seed};
+    struct maker m;
+    m.number = number;
+    m.seed = seed;
     char key[ASKED_KEY_ROOM];
     asked_write_key(prefix, q->keys[0], key);
     switch (q->kind) {

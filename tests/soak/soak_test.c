@@ -125,8 +125,9 @@ static void bad_script_comes(struct soak *s)
 
 static void broken_script_comes(struct soak *s)
 {
+    static const char no_servers[] = MG "return mg.pool {}\n";
     static const char *const broken[] = {"", "return 7\n", "return x +\n", "error 'no'\n",
-                                         MG "return mg.pool {}\n"};
+                                         no_servers};
     script_comes(s, "broken", broken[random_below(&s->seed, sizeof broken / sizeof *broken)]);
 }
 

@@ -66,7 +66,7 @@ static void a_script_that_ends_its_process_is_refused(void **state)
     line_has(
         refuses(m, saying("new", body)),
         "2 of 3 requests fail, 0 with the script in use (--rehearse); first 'get a': its process "
-        "ended with exit ");
+        "ended with ");
     client_hears(c, "c", "old");
     line_has(refuses(m, saying("new", "if req.key == 'b' then os.exit(0) end")),
              "1 of 3 requests fail");

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+static const char link_to_a_link_to_a_link[] =
+    "ln -s releases/3.lua next; mv new releases/3.lua; ln -sfn ../next releases/4.lua; "
+    "ln -sfn releases/4.lua script.lua";
+
 static void every_way_to_write_a_file_is_noticed(void **state)
 {
     static const char *const ways[] = {
@@ -18,8 +22,7 @@ static void every_way_to_write_a_file_is_noticed(void **state)
         "mkdir -p releases; mv new releases/2.lua; ln -sfn releases/2.lua script.lua",
         "mv new releases/3.lua; ln -sfn releases/3.lua script.lua", /* a link that points elsewhere */
         "mv new releases/3.lua",                                    /* the target of a link */
-        "ln -s releases/3.lua next; mv new releases/3.lua; ln -sfn ../next releases/4.lua; "
-        "ln -sfn releases/4.lua script.lua",                  /* a link to a link to a link */
+        link_to_a_link_to_a_link,
         "mv new releases/5.lua; ln -sfn releases/5.lua next", /* of which one changes */
     };
     struct watched w = script_says_one();
