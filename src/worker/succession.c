@@ -49,7 +49,6 @@ static void apply_options(struct worker *w, struct script *s)
     worker_set_limits(w, o);
     script_set_max_value(s, o->max_value);
     script_set_timeout(s, o->script_timeout);
-    script_set_memory(s, o->script_memory);
     log_setup((enum log_format)o->log_format, o->verbose);
     w->seat->board->parts[w->seat->part].wishes =
         (struct board_wishes){.drain_timeout = o->drain_timeout,
