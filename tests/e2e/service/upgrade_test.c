@@ -343,26 +343,43 @@ static void a_new_process_inherits_what_it_is_to_have(void **state)
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
-static void a_second_signal_waits_until_the_process_before_has_ended(void **state)
+/* An upgrade is done, and the old process drains: a client still waits for the backend's answer to `get k`. */
+struct half_upgraded {
+    struct backend *backend;
+    struct moongate *m;
+    struct client *client;
+    pid_t second; /* the new process */
+};
+
+static struct half_upgraded half_upgraded(void)
 {
     upgrade_begins();
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 60"),
-                                        "--drain-timeout", "600", NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    moongate_signal(m, SIGUSR2);
-    const char *line = moongate_log_line(m, "upgrade: this process takes over from process ");
-    pid_t second = (pid_t)strtol(strchr(line, '[') + 1, NULL, 10);
-    kill(second, SIGUSR2);
+    struct half_upgraded u = {.backend = backend_listens()};
+    u.m = moongate_start(script_of_one(backend_address(u.backend), "timeout = 60"),
+                         "--drain-timeout", "600", NULL);
+    u.client = client_connects(u.m);
+    client_sends(u.client, "get k\r\n");
+    backend_sees(u.backend, "get k\r\n");
+    moongate_signal(u.m, SIGUSR2);
+    const char *line = moongate_log_line(u.m, "upgrade: this process takes over from process ");
+    u.second = (pid_t)strtol(strchr(line, '[') + 1, NULL, 10);
+    return u;
+}
+
+static void a_second_signal_waits_until_the_process_before_has_ended(void **state)
+{
+    struct half_upgraded u = half_upgraded();
+    struct backend *b = u.backend;
+    struct moongate *m = u.m;
+    struct client *c = u.client;
+    kill(u.second, SIGUSR2);
     moongate_sees_log(m, "upgrade: SIGUSR2: remembered until the process before has ended");
     moongate_signal(m, SIGUSR2);
     moongate_sees_log(m, "upgrade: SIGUSR2: ignored while draining");
     backend_answers(b, hit_and_end("k", "x"));
     client_sees(c, hit_and_end("k", "x"));
     moongate_becomes_new(m, 1);
-    assert_int_equal(moongate_pid(m), second);
+    assert_int_equal(moongate_pid(m), u.second);
     moongate_becomes_new(m, 2);
     client_sees_nothing_more(c);
     assert_int_equal(stat_number(c, "proxy", "upgrades"), 2);
@@ -393,16 +410,11 @@ static void a_reload_during_an_upgrade_is_done_again_by_the_new_one(void **state
 /* As `systemctl stop` does it: all processes of the service get the signal. */
 static void a_stop_while_the_old_one_drains_waits_for_what_is_under_way(void **state)
 {
-    upgrade_begins();
-    struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(script_of_one(backend_address(b), "timeout = 60"),
-                                        "--drain-timeout", "600", NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get k\r\n");
-    backend_sees(b, "get k\r\n");
-    moongate_signal(m, SIGUSR2);
-    const char *line = moongate_log_line(m, "upgrade: this process takes over from process ");
-    kill((pid_t)strtol(strchr(line, '[') + 1, NULL, 10), SIGTERM);
+    struct half_upgraded u = half_upgraded();
+    struct backend *b = u.backend;
+    struct moongate *m = u.m;
+    struct client *c = u.client;
+    kill(u.second, SIGTERM);
     moongate_sees_log(m, "draining: SIGTERM");
     moongate_signal(m, SIGTERM);
     moongate_sees_log(m, "SIGTERM: this process drains already");
