@@ -78,9 +78,6 @@ void script_set_max_value(struct script *s, size_t max_value);
 /* Likewise how long it may take at a time: --script-timeout. */
 void script_set_timeout(struct script *s, double seconds);
 
-/* Likewise how much memory it may take: --script-memory. */
-void script_set_memory(struct script *s, size_t bytes);
-
 /* Frees a script that no turn has adopted; its pools give back their backends. */
 void script_destroy(struct script *s);
 

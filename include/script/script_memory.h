@@ -28,6 +28,9 @@ struct script_memory {
     char text[64];      /* of the error */
 };
 
+/* How much memory it may take from now on; 0: no limit. */
+void script_set_memory(struct script *s, size_t bytes);
+
 /* Makes its Lua state, s->L. */
 void script_memory_open(struct script *s);
 

@@ -166,7 +166,6 @@ static size_t settle_max_value(const struct ask_options *o, struct script *s)
     succession_options(&daemon, s);
     script_set_max_value(s, daemon.max_value);
     script_set_timeout(s, daemon.script_timeout);
-    script_set_memory(s, daemon.script_memory);
     return daemon.max_value;
 }
 
