@@ -142,6 +142,10 @@ test-servers: $B/.packages-test ## tests in front of other memcached versions (s
 	@+$(BUILD_TESTS)
 	@MOONGATE=$B/moongate BUILD=$B sh tests/servers/run $(SERVERS)
 
+test-operate: $B/moongate ## the tools of operators: promtool, a browser, tmux, packages (sh deps/install operate gets them); OPERATE=metrics: one
+	@sh deps/check operate
+	@MOONGATE=$B/moongate BUILD=$B sh tests/operate/run $(OPERATE)
+
 test-long: $B/.packages-test ## tests with large counts, in front of each memcached at hand; SAMPLE=30: so many seconds of each
 	@+$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory B=$B/asan SANITIZE=1 $B/asan/moongate $B/asan/tests/e2e/scripts/api_fuzz_test
@@ -211,4 +215,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-long soak asan fuzz mutants lint floors bench bench-quick install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick install clean help

@@ -10,6 +10,7 @@ role_lists() {
     test) echo build run test ;;
     bench) echo build run bench ;;
     lint) echo build test lint ;;
+    operate) echo build run operate ;;
     servers) ;; # no package: deps/servers
     *) return 1 ;;
     esac
