@@ -66,6 +66,31 @@ static bool decimal_parse(const char *text, double *number)
     return end != text && *end == '\0';
 }
 
+/* Seconds that a unit stands for; 0: not a unit. */
+static double unit_seconds(const char *unit)
+{
+    static const struct {
+        const char *text;
+        double seconds;
+    } units[] = {{"", 1}, {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(unit, units[i].text) == 0) return units[i].seconds;
+    return 0;
+}
+
+/* A decimal number with one of these units behind it, or without one: 50ms, 2s, 1.5m, 0.25. */
+static bool time_parse(const char *text, double *seconds)
+{
+    char number[32];
+    size_t len = strspn(text, "0123456789.");
+    double unit = unit_seconds(text + len);
+    if (unit == 0 || len >= sizeof number) return false;
+    snprintf(number, sizeof number, "%.*s", (int)len, text);
+    if (!decimal_parse(number, seconds)) return false;
+    *seconds *= unit;
+    return true;
+}
+
 /* The one form of a complaint about a value. */
 static void option_complain(const struct option_row *row, const char *value, const char *wrong,
                             const char *wanted)
@@ -104,12 +129,12 @@ static bool option_set_seconds(const struct option_table *t, double *field,
                                const struct option_row *row, const char *text)
 {
     const struct option_range *range = option_table_range(t, row);
-    char wanted[64];
+    char wanted[96];
     double seconds;
 
-    snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5", range->text);
-    if (!decimal_parse(text, &seconds)) {
-        option_complain(row, text, "is not a number", wanted);
+    snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5, 50ms or 1m", range->text);
+    if (!time_parse(text, &seconds)) {
+        option_complain(row, text, "is not a time", wanted);
         return false;
     }
     if (seconds < (double)range->min || seconds > (double)range->max) {
