@@ -69,6 +69,7 @@ struct backend {
     bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn;   /* takes the news of its connections */
     struct board_server *stats;
+    struct board_trouble *trouble; /* NULL: it has no place on the board */
 };
 
 struct backends {

@@ -114,6 +114,18 @@ struct board_server {
     uint32_t latencies[BOARD_LATENCIES]; /* responses by their time; see board_latency_bucket */
 };
 
+enum { BOARD_REASON = 160 };
+
+/* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
+ * and `reason` are being written. */
+struct board_trouble {
+    uint32_t sequence;
+    uint64_t ends;      /* connections that ended, or could not be made */
+    uint64_t idle_ends; /* that the server closed while they were idle */
+    double at;          /* when the last of `ends` came; of the monotonic clock */
+    char reason[BOARD_REASON];
+};
+
 /* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
  * script. */
 struct board_wishes {
@@ -132,6 +144,7 @@ struct board_worker {
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
+    struct board_trouble troubles[BOARD_SERVERS];
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
 };
 

@@ -110,6 +110,8 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
+    const char *const
+        *listeners;           /* their names, to a NULL, by client.listener; NULL: they have none */
     struct sampling sampling; /* keeps nothing, unless the worker says where */
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "base/outages.h"
 #include "master/crew.h"
 #include "master/master.h"
 #include "master/opening.h"
@@ -66,6 +67,8 @@ struct master {
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
     struct log_limit refusal_lines;
+    struct outages outages;
+    ev_timer lookout; /* for servers that are down */
 };
 
 /* master.c's. */

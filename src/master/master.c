@@ -46,6 +46,7 @@
 #include <unistd.h>
 
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
+static const double LOOK_EVERY = 0.25;
 
 static const struct {
     int number;
@@ -132,6 +133,7 @@ void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    ev_timer_stop(m->loop, &m->lookout);
     script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
     reload_cancel(&m->reload, true);
@@ -317,6 +319,12 @@ static void master_on_good(void *arg, int fd)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static void master_on_lookout(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct master *m = w->data;
+    outages_look(&m->outages, m->board, process_clock());
+}
+
 /* Stops what hangs on the loop: at the end, and in each forked child. In a child nothing of the parent's is touched by it: the
  * memory is a copy, and signals go back to their defaults. */
 static void master_let_go(struct master *m)
@@ -325,6 +333,7 @@ static void master_let_go(struct master *m)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
+    ev_timer_stop(m->loop, &m->lookout);
     service_stop(&m->service);
     script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
@@ -358,6 +367,10 @@ static void master_init_watchers(struct master *m)
     process_hold_hangup(false);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
     m->limit.data = m;
+    outages_init(&m->outages, m->board);
+    ev_timer_init(&m->lookout, master_on_lookout, LOOK_EVERY, LOOK_EVERY);
+    m->lookout.data = m;
+    ev_timer_start(m->loop, &m->lookout);
 }
 
 /* False: something could not be had; master_release frees what there is. */
@@ -404,6 +417,7 @@ static void master_release(struct master *m)
         reload_release(&m->reload);
     }
     if (m->crew) crew_destroy(m->crew);
+    outages_release(&m->outages);
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -69,12 +69,10 @@ static bool decimal_parse(const char *text, double *number)
 /* Seconds that a unit stands for; 0: not a unit. */
 static double unit_seconds(const char *unit)
 {
-    static const struct {
-        const char *text;
-        double seconds;
-    } units[] = {{"", 1}, {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    static const char *const units[] = {"", "ms", "s", "m", "h"};
+    static const double seconds[] = {1, 0.001, 1, 60, 3600};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(unit, units[i].text) == 0) return units[i].seconds;
+        if (strcmp(unit, units[i]) == 0) return seconds[i];
     return 0;
 }
 
@@ -131,7 +129,6 @@ static bool option_set_seconds(const struct option_table *t, double *field,
     const struct option_range *range = option_table_range(t, row);
     char wanted[96];
     double seconds;
-
     snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5, 50ms or 1m", range->text);
     if (!time_parse(text, &seconds)) {
         option_complain(row, text, "is not a time", wanted);

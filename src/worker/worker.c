@@ -170,6 +170,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     count_time(w);
+    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
     log_catch_up();
 }
 
@@ -247,6 +248,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     w->listeners = listener_names(o);
+    w->clients.listeners = w->listeners;
     options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
@@ -344,6 +346,7 @@ void worker_release(struct worker *w)
     succession_drop(w);
     backends_release(&w->backends);
     names_release(&w->names);
+    outages_release(&w->outages);
     arena_release(&w->arena);
     release_names(w->listeners);
     doors_release(&w->doors);
