@@ -3,6 +3,7 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
+#include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -22,73 +23,6 @@ const struct option_range *option_table_range(const struct option_table *t,
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* The power of two that a unit stands for; 0: not a unit. */
-static unsigned unit_shift(char unit)
-{
-    switch (unit) {
-    case 'k':
-    case 'K': return 10;
-    case 'm':
-    case 'M': return 20;
-    case 'g':
-    case 'G': return 30;
-    default: return 0;
-    }
-}
-
-/* Decimal digits, and one of k, m and g where a unit is allowed; false for any other text. A number
- * that does not fit becomes UINT64_MAX, which no range allows, so the user reads "out of range". */
-static bool number_parse(const char *text, bool unit_allowed, uint64_t *number)
-{
-    uint64_t n = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
-    }
-    if (p == text) return false;
-
-    unsigned shift = unit_allowed ? unit_shift(*p) : 0;
-    if (shift) {
-        n = n > UINT64_MAX >> shift ? UINT64_MAX : n << shift;
-        p++;
-    }
-    *number = n;
-    return *p == '\0';
-}
-
-/* strtod also reads hexadecimal, "inf" and "nan", so other bytes than digits and points are refused first. */
-static bool decimal_parse(const char *text, double *number)
-{
-    char *end;
-    if (!*text || text[strspn(text, "0123456789.")]) return false;
-    *number = strtod(text, &end);
-    return end != text && *end == '\0';
-}
-
-/* Seconds that a unit stands for; 0: not a unit. */
-static double unit_seconds(const char *unit)
-{
-    static const char *const units[] = {"", "ms", "s", "m", "h"};
-    static const double seconds[] = {1, 0.001, 1, 60, 3600};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(unit, units[i]) == 0) return seconds[i];
-    return 0;
-}
-
-/* A decimal number with one of these units behind it, or without one: 50ms, 2s, 1.5m, 0.25. */
-static bool time_parse(const char *text, double *seconds)
-{
-    char number[32];
-    size_t len = strspn(text, "0123456789.");
-    double unit = unit_seconds(text + len);
-    if (unit == 0 || len >= sizeof number) return false;
-    snprintf(number, sizeof number, "%.*s", (int)len, text);
-    if (!decimal_parse(number, seconds)) return false;
-    *seconds *= unit;
-    return true;
-}
-
 /* The one form of a complaint about a value. */
 static void option_complain(const struct option_row *row, const char *value, const char *wrong,
                             const char *wanted)
@@ -106,7 +40,7 @@ static bool option_set_number(const struct option_table *t, void *field,
     assert(range->min <= range->max && range->max < UINT64_MAX);
     bool size = row->type == OPTION_SIZE;
     snprintf(wanted, sizeof wanted, "give %s in %s", size ? "a size" : "a number", range->text);
-    if (!number_parse(text, size, &n)) {
+    if (!option_number(text, size, &n)) {
         option_complain(row, text, size ? "is not a size" : "is not a number", wanted);
         return false;
     }
@@ -130,7 +64,7 @@ static bool option_set_seconds(const struct option_table *t, double *field,
     char wanted[96];
     double seconds;
     snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5, 50ms or 1m", range->text);
-    if (!time_parse(text, &seconds)) {
+    if (!option_time(text, &seconds)) {
         option_complain(row, text, "is not a time", wanted);
         return false;
     }
@@ -149,7 +83,7 @@ static bool option_set_share(double *field, const struct option_row *row, const 
     size_t len = strlen(text);
     bool percent = len > 0 && text[len - 1] == '%';
     snprintf(number, sizeof number, "%.*s", (int)(len - percent), text);
-    if (len >= sizeof number || !decimal_parse(number, field)) {
+    if (len >= sizeof number || !option_decimal(number, field)) {
         option_complain(row, text, "is not a number", "give a share such as 0.25 or 25%");
         return false;
     }
