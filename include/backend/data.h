@@ -83,7 +83,10 @@ struct backends {
     double now;                      /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
-    struct conn *unsent;   /* connections with something to write, linked by next_unsent */
+    struct conn *unsent; /* connections with something to write, linked by next_unsent */
+    /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
+    const struct board_server *from;
+    double from_ready;
     backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
     void *dials_for;       /* its `about` */
     uint64_t changes; /* how often a server went down or came back: pools that rehash compare it */

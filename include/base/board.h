@@ -14,6 +14,7 @@
 
 #include "base/handover.h"
 #include "base/heartbeat.h"
+#include "base/live.h"
 #include "base/metrics.h"
 #include "base/region.h"
 #include "base/samples.h"
@@ -145,7 +146,8 @@ struct board_worker {
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
     struct board_trouble troubles[BOARD_SERVERS];
-    int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
+    struct live_ring live; /* requests that are watched; the master moves what it has read */
+    int32_t pid;           /* the master's: the process that counts here; 0: it has ended */
 };
 
 enum { BOARD_HOUSES = 2 };
@@ -173,7 +175,9 @@ struct board_memory {
     bool has_carried;        /* stored behind `carried` */
     struct board_row
         carried; /* counters of a board that another build has laid out, which is gone */
-    struct board_worker parts[]; /* house 0 has the first half of them */
+    struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
+    struct live_slow slow[BOARD_HOUSES];       /* likewise */
+    struct board_worker parts[];               /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */

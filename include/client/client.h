@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "client/sampling.h"
+#include "client/sight.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/foreign.h"
@@ -86,6 +87,7 @@ struct clients_limits {
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
+    double slow_log;            /* seconds: requests that take longer are logged; 0: none */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
 };
 
@@ -113,6 +115,7 @@ struct clients {
     const char *const
         *listeners;           /* their names, to a NULL, by client.listener; NULL: they have none */
     struct sampling sampling; /* keeps nothing, unless the worker says where */
+    struct sighting sighting; /* likewise */
 };
 
 /* Takes over fd (non-blocking). The client is in the set afterwards. */

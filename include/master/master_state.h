@@ -16,6 +16,7 @@
 #include "master/saver.h"
 #include "master/script_watch.h"
 #include "master/service.h"
+#include "master/viewers.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -68,7 +69,8 @@ struct master {
     ev_signal signals[MASTER_SIGNALS_N];
     struct log_limit refusal_lines;
     struct outages outages;
-    ev_timer lookout; /* for servers that are down */
+    ev_timer lookout;       /* for servers that are down, and slow requests */
+    struct viewers viewers; /* of requests */
 };
 
 /* master.c's. */

@@ -42,7 +42,7 @@ void trouble_note_idle(struct board_trouble *t)
 /* --- sums -------------------------------------------------------------------------------------- */
 
 /* One server over all workers, at one look. */
-struct sight {
+struct summary {
     uint64_t workers, down,
         ready; /* workers with connections to it; that take it for down; connections that serve */
     uint64_t falls, ends, idle_ends, failed;
@@ -61,7 +61,7 @@ static bool read_reason(const struct board_trouble *t, char reason[BOARD_REASON]
     return __atomic_load_n(&t->sequence, __ATOMIC_RELAXED) == before;
 }
 
-static void add(struct sight *sum, const struct board_server *s, const struct board_trouble *t)
+static void add(struct summary *sum, const struct board_server *s, const struct board_trouble *t)
 {
     struct board_server one = {0};
     char reason[BOARD_REASON];
@@ -102,9 +102,9 @@ static const struct board_server *server_at(const struct board_worker *part, uin
 }
 
 /* Memory for the sums of all servers, which the caller frees; NULL: there is none now. */
-static struct sight *look(struct outages *o, const struct board *board)
+static struct summary *look(struct outages *o, const struct board *board)
 {
-    struct sight *sums = calloc(SERVERS_MOST, sizeof *sums);
+    struct summary *sums = calloc(SERVERS_MOST, sizeof *sums);
     for (uint32_t w = 0; sums && w < board->parts_n; w++) {
         const struct board_worker *part = &board->parts[w];
         const struct board_server *s;
@@ -118,13 +118,13 @@ static struct sight *look(struct outages *o, const struct board *board)
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
-static const char *reason_of(const struct sight *s)
+static const char *reason_of(const struct summary *s)
 {
     return s->reason[0] ? s->reason : "the reason is not known";
 }
 
 /* " in 2 of 4 workers"; nothing where there is one. */
-static const char *where(const struct sight *s, char text[48])
+static const char *where(const struct summary *s, char text[48])
 {
     text[0] = '\0';
     if (s->workers > 1)
@@ -145,7 +145,7 @@ static bool allows(struct outage *o, double now)
     return log_allows(&o->lines, now / 60);
 }
 
-static void falls(struct outage *o, const struct sight *s, double now)
+static void falls(struct outage *o, const struct summary *s, double now)
 {
     char text[48];
     o->is_down = true;
@@ -156,7 +156,7 @@ static void falls(struct outage *o, const struct sight *s, double now)
                  reason_of(s));
 }
 
-static void comes_back(struct outage *o, const struct sight *s, double now)
+static void comes_back(struct outage *o, const struct summary *s, double now)
 {
     char text[40];
     o->is_down = false;
@@ -165,7 +165,7 @@ static void comes_back(struct outage *o, const struct sight *s, double now)
                  failures(s->failed - o->failed_before, text));
 }
 
-static void is_forgotten(struct outage *o, const struct sight *s, double now)
+static void is_forgotten(struct outage *o, const struct summary *s, double now)
 {
     char text[40];
     o->is_down = false;
@@ -174,7 +174,7 @@ static void is_forgotten(struct outage *o, const struct sight *s, double now)
                  o->unused - o->since, failures(s->failed - o->failed_before, text));
 }
 
-static void remind(struct outage *o, const struct sight *s, double now)
+static void remind(struct outage *o, const struct summary *s, double now)
 {
     char text[48], failed[40];
     if (now - o->told < REMIND_EVERY) return;
@@ -184,7 +184,7 @@ static void remind(struct outage *o, const struct sight *s, double now)
 }
 
 /* Nothing of it was seen but the numbers. */
-static void was_down(struct outage *o, const struct sight *s, double now)
+static void was_down(struct outage *o, const struct summary *s, double now)
 {
     char text[40];
     if (allows(o, now))
@@ -192,7 +192,7 @@ static void was_down(struct outage *o, const struct sight *s, double now)
                  failures(s->failed - o->failed, text));
 }
 
-static void has_ended(struct outage *o, const struct sight *s, double now)
+static void has_ended(struct outage *o, const struct summary *s, double now)
 {
     char text[40];
     unsigned long long n = s->ends - o->ends;
@@ -201,7 +201,7 @@ static void has_ended(struct outage *o, const struct sight *s, double now)
                  reason_of(s), failures(s->failed - o->failed, text));
 }
 
-static void was_idle(struct outage *o, const struct sight *s, double now)
+static void was_idle(struct outage *o, const struct summary *s, double now)
 {
     unsigned long long n = s->idle_ends - o->idle_ends;
     if (allows(o, now))
@@ -209,7 +209,7 @@ static void was_idle(struct outage *o, const struct sight *s, double now)
                  n == 1 ? "" : "s");
 }
 
-static void judge_down(struct outage *o, const struct sight *s, double now)
+static void judge_down(struct outage *o, const struct summary *s, double now)
 {
     if (s->workers > 0) o->unused = 0;
     if (s->workers == 0 && o->unused == 0) o->unused = now;
@@ -221,7 +221,7 @@ static void judge_down(struct outage *o, const struct sight *s, double now)
         remind(o, s, now);
 }
 
-static void judge(struct outage *o, const struct sight *s, double now)
+static void judge(struct outage *o, const struct summary *s, double now)
 {
     if (o->is_down)
         judge_down(o, s, now);
@@ -234,7 +234,7 @@ static void judge(struct outage *o, const struct sight *s, double now)
     if (!o->is_down && s->idle_ends > o->idle_ends) was_idle(o, s, now);
 }
 
-static void remember(struct outage *o, const struct sight *s)
+static void remember(struct outage *o, const struct summary *s)
 {
     o->falls = s->falls;
     o->ends = s->ends;
@@ -247,14 +247,14 @@ static void remember(struct outage *o, const struct sight *s)
 void outages_init(struct outages *o, const struct board *board)
 {
     *o = (struct outages){0};
-    struct sight *sums = look(o, board);
+    struct summary *sums = look(o, board);
     for (size_t i = 0; sums && i < o->n; i++) remember(&o->all[i], &sums[i]);
     free(sums);
 }
 
 void outages_look(struct outages *o, const struct board *board, double now)
 {
-    struct sight *sums = look(o, board);
+    struct summary *sums = look(o, board);
     for (size_t i = 0; sums && i < o->n; i++) {
         judge(&o->all[i], &sums[i], now);
         remember(&o->all[i], &sums[i]);

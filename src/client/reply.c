@@ -1,9 +1,7 @@
 /* One answer, from its place among the others to its bytes. client.c says why the order matters.
  *
- * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a
- * multi-key get has parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c.
- * Parts count what they hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold,
- * reply_count). */
+ * This file and parts.c are two halves of one thing, and the only files of this floor that use each other: a reply to a multi-key get
+ * has parts, which are filled and put together as events come for the reply, and count what they hold as held by it. */
 #include "client/reply.h"
 
 #include <assert.h>
@@ -11,6 +9,7 @@
 
 #include "base/slab.h"
 #include "client/parts.h"
+#include "client/sight.h"
 #include "client/state.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
@@ -75,11 +74,13 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
         c->head = reply;
     c->tail = reply;
     c->owed++;
+    if (r && c->set->sighting.is_on) sight_begin(reply, r, keys);
     return reply;
 }
 
 static void reply_destroy(struct reply *reply)
 {
+    if (reply->sights) sight_end(reply, 0);
     if (reply->parts) parts_destroy(reply);
     outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
@@ -120,6 +121,7 @@ static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
+    if (reply->sights) sight_end(reply, bytes);
     client_note_reply(c, bytes);
     hold_no_more(reply);
     reply_hold(reply, reply->store.bytes);
@@ -277,16 +279,18 @@ void reply_finish(struct reply *reply, struct outq *answer)
 
 /* --- one of several keys ----------------------------------------------------------------------- */
 
-/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
+/* One key (it may have gone into the call of another one), or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
  * store, so where the answer must go there as well, it is made beside it. */
-static void one_less(struct reply *reply)
+static void one_less(void *owner)
 {
+    struct reply *reply = owner;
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
     struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
+    if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
@@ -294,12 +298,6 @@ static void one_less(struct reply *reply)
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
-
-/* The key went into the call of another key, whose last event counts for both. */
-static void reply_joined(void *reply)
-{
-    one_less(reply);
-}
 
 /* The kinds of answer that q leaves out, as bits. */
 static unsigned common_answers(const struct reply *reply)
@@ -332,6 +330,7 @@ static void answer_miss(struct reply *reply)
 
 static void reply_miss(struct reply *reply)
 {
+    if (reply->sights) sight_missed(reply);
     if (answered_silently(reply)) return;
     if (reply->parts_n)
         one_less(reply);
@@ -341,6 +340,7 @@ static void reply_miss(struct reply *reply)
 
 static void reply_fail(struct reply *reply, const char *text, size_t len)
 {
+    if (reply->sights) sight_failed(reply, SERVER_ERROR, text, len);
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
@@ -354,6 +354,7 @@ static void reply_fail(struct reply *reply, const char *text, size_t len)
 static void answered(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
+    if (reply->sights) sight_answered(reply, r);
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (answered_silently(reply)) return;
     if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
@@ -391,7 +392,7 @@ static void reply_news_or_miss(void *owner, const struct call_news *news)
 }
 
 /* The result of a flow has the key as its place: it came on a request of its own. */
-static void reply_result(void *owner, uint32_t place, const struct result *result)
+void reply_result(void *owner, uint32_t place, const struct result *result)
 {
     if (result->news) {
         struct call_news news = *result->news;
@@ -413,11 +414,12 @@ static bool reply_is_awaited(const void *owner)
 const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news = reply_news,
                                         .on_news_or_miss = reply_news_or_miss,
-                                        .on_joined = reply_joined,
+                                        .on_joined = one_less,
                                         .is_awaited = reply_is_awaited};
 
 void reply_at_once(struct client *c, const char *bytes, size_t len)
 {
+    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
     if (c->head) {
         answer_line(reply_create(c, NULL, 1), bytes, len);
         return;

@@ -22,6 +22,9 @@ static void answer_error(struct client *c, const struct request *r, const char *
 {
     c->turn->row->client_errors++;
     if (error && !r->noreply) reply_at_once(c, error, strlen(error));
+    if (!c->set->sighting.is_on) return;
+    if (error) sight_line(c->set, error, strlen(error));
+    sight_local(c, r);
 }
 
 /* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is
@@ -79,13 +82,24 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     const uint8_t *at = (const uint8_t *)r->key_at;
     common.affinity = c->affinity;
     common.multi = 1;
-    common.owner = (uintptr_t)reply_create(c, r, keys);
+    struct reply *reply = reply_create(c, r, keys);
+    common.owner = (uintptr_t)reply;
     common.receiver = (uintptr_t)&reply_receiver;
     while (request_next_key(&at, end, &common)) {
+        if (reply->sights) sight_key(reply, &common);
         *turn_slot(c->turn) = common;
         c->turn->used++;
         common.part++;
     }
+}
+
+/* Those that are answered in parts, or by all servers, get a reply, with what is noted of it; the others have only a line. */
+static void take_local(struct client *c, const struct request *r)
+{
+    struct sighting *s = &c->set->sighting;
+    uint64_t begun = s->begun;
+    local_answer(c, r);
+    if (s->is_on && s->begun == begun) sight_local(c, r);
 }
 
 /* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
@@ -98,7 +112,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         if (p->keys)
             take_one(c, r, blob);
         else
-            local_answer(c, r);
+            take_local(c, r);
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
@@ -107,6 +121,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         c->swallow = p->swallow;
         return true;
     default:
+        if (!p->error) memset(r, 0, sizeof *r); /* it may be of another request */
         answer_error(c, r, p->error);
         client_set_state(c, CLIENT_ENDING,
                          p->error ? "where its request ends is not known"

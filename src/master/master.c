@@ -323,6 +323,7 @@ static void master_on_lookout(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct master *m = w->data;
     outages_look(&m->outages, m->board, process_clock());
+    viewers_look(&m->viewers);
 }
 
 /* Stops what hangs on the loop: at the end, and in each forked child. In a child nothing of the parent's is touched by it: the
@@ -334,6 +335,7 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     ev_timer_stop(m->loop, &m->lookout);
+    viewers_stop(&m->viewers);
     service_stop(&m->service);
     script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
@@ -392,7 +394,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, m->listeners, keeper))
         return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (!m->crew) return false;
+    if (!m->crew || !viewers_init(&m->viewers, m->loop, m->board)) return false;
     opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
@@ -418,6 +420,7 @@ static void master_release(struct master *m)
     }
     if (m->crew) crew_destroy(m->crew);
     outages_release(&m->outages);
+    viewers_release(&m->viewers);
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -148,8 +148,10 @@ static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
     (void)events;
-    heartbeat_wakes(check->data);
-    set_now(check->data);
+    struct worker *w = check->data;
+    heartbeat_wakes(w);
+    set_now(w);
+    sighting_look(&w->clients);
 }
 
 /* Processor time of this process, for the board. */
@@ -202,6 +204,7 @@ static struct clients_limits clients_limits(const struct options *o)
                                    .input_buffer =
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
+                                   .slow_log = o->slow_log,
                                    .version_answer = o->version_answer};
 }
 
@@ -292,6 +295,15 @@ static void init_sampling(struct worker *w, const struct worker_seat *seat)
     sampling_init(&w->clients.sampling, samples);
 }
 
+/* Without a master nobody can watch: there is the slow log alone. */
+static void init_sighting(struct worker *w, const struct worker_seat *seat)
+{
+    const struct board *board = seat->board;
+    if (seat->channel < 0) return;
+    sighting_init(&w->clients.sighting, &board->memory->filters[board->house],
+                  &board->parts[seat->part].live);
+}
+
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
@@ -318,6 +330,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
+    init_sighting(w, seat);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
                                      .options = &w->options,
