@@ -15,7 +15,7 @@
 
 /* What is known of one server, summed over the workers of this house. */
 struct outage {
-    char name[BOARD_SERVER_NAME];
+    char name[BOARD_NAME];
     uint64_t falls, ends, idle_ends, failed; /* at the last look */
     double since;                            /* when it was first seen down */
     double told;                             /* when the last line about that was written */

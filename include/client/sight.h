@@ -101,6 +101,7 @@ void sight_end_parts(struct reply *reply);
 
 /* A request that is answered, or refused, without a reply of its own: its line, when it has one, then its end. */
 void sight_line(struct clients *set, const char *line, size_t len);
-void sight_local(struct client *c, const struct request *r);
+/* r: NULL: nothing is known but the command. */
+void sight_local(struct client *c, unsigned command, const struct request *r);
 
 #endif

@@ -61,17 +61,17 @@ static bool read_reason(const struct board_trouble *t, char reason[BOARD_REASON]
     return __atomic_load_n(&t->sequence, __ATOMIC_RELAXED) == before;
 }
 
+#define LOAD(cell) __atomic_load_n(&(cell), __ATOMIC_RELAXED)
+
 static void add(struct summary *sum, const struct board_server *s, const struct board_trouble *t)
 {
-    struct board_server one = {0};
     char reason[BOARD_REASON];
     double at;
-    board_server_add(&one, s);
-    sum->workers += one.connections > 0;
-    sum->down += one.down > 0;
-    sum->ready += one.ready;
-    sum->falls += one.falls;
-    sum->failed += one.refused + one.failed + one.timeouts;
+    sum->workers += LOAD(s->connections) > 0;
+    sum->down += LOAD(s->down) > 0;
+    sum->ready += LOAD(s->ready);
+    sum->falls += LOAD(s->falls);
+    sum->failed += LOAD(s->refused) + LOAD(s->failed) + LOAD(s->timeouts);
     sum->ends += __atomic_load_n(&t->ends, __ATOMIC_ACQUIRE);
     sum->idle_ends += __atomic_load_n(&t->idle_ends, __ATOMIC_ACQUIRE);
     if (!read_reason(t, reason, &at) || at < sum->at) return;
@@ -96,9 +96,8 @@ static struct outage *find(struct outages *o, const char *name, size_t hint)
 
 static const struct board_server *server_at(const struct board_worker *part, uint32_t i)
 {
-    bool is_there =
-        i < BOARD_SERVERS && __atomic_load_n(&part->servers[i].name[0], __ATOMIC_ACQUIRE);
-    return is_there ? &part->servers[i] : NULL;
+    bool is_there = i < board_table_used(&part->tables, BOARD_TABLE_SERVERS);
+    return is_there ? &part->tables.servers[i] : NULL;
 }
 
 /* Memory for the sums of all servers, which the caller frees; NULL: there is none now. */

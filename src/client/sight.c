@@ -398,13 +398,15 @@ void sight_end_parts(struct reply *reply)
     sights_destroy(all);
 }
 
-void sight_local(struct client *c, const struct request *r)
+void sight_local(struct client *c, unsigned command, const struct request *r)
 {
     struct sighting *s = &c->set->sighting;
     struct sights all;
     struct ending x = {&all, c, process_clock()};
-    sights_fill(&all, c, r, 0);
-    struct sight *one = sight_create(s, r);
+    struct request known = r ? *r : (struct request){0};
+    known.command_id = (uint8_t)command;
+    sights_fill(&all, c, &known, 0);
+    struct sight *one = sight_create(s, &known);
     if (one) {
         one->is_routed = true;
         COPY(one->route, "moongate");

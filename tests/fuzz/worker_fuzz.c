@@ -112,6 +112,21 @@ static struct pool *make_pool(const int *which)
     return p;
 }
 
+/* From now on all requests are watched, and slow; those of the letter k by two. */
+static void watch(struct live_ring *ring)
+{
+    static struct live_filters filters;
+    struct live_filter all = {.sample = UINT32_MAX},
+                       some = {.sample = UINT32_MAX, .prefix_len = 1, .prefix = "k"};
+    live_watch(&filters, 0, &all);
+    live_watch(&filters, 1, &some);
+    sighting_init(&worker.clients.sighting, &filters, ring);
+    worker.clients.sighting.lines.burst = 0;
+    worker.clients.limits.slow_log = 1e-9;
+    sighting_look(&worker.clients);
+    ring->read = ring->written;
+}
+
 static void worker_start(uint8_t how)
 {
     static struct board_worker part;
@@ -120,7 +135,7 @@ static void worker_start(uint8_t how)
                                         .client_buffer = how & 2 ? 2048 : 256 * 1024,
                                         .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
-    memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
+    board_tables_clear_gauges(&part.tables);
     worker.letter = 'a';
     worker.how = how;
     worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
@@ -132,6 +147,7 @@ static void worker_start(uint8_t how)
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
     worker.clients.log.burst = 0;
+    if (how & 16) watch(&part.live);
     worker.turn.now = now;
     worker.turn.trace = trace;
     worker.clients.stats = no_stats;
@@ -197,7 +213,7 @@ static void player_come(struct player *c, uint8_t how)
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     if (how & 1) check(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0);
     *c = (struct player){.fd = pair[0], .letter = worker.letter++, .heads = 1};
-    client_create(&worker.clients, pair[1]);
+    client_create(&worker.clients, pair[1], 0);
 }
 
 static void player_end(struct player *c, uint8_t how)

@@ -36,12 +36,12 @@ static int end(void **state)
 
 static struct board_server *server(uint32_t part, const char *name)
 {
-    return board_server(&board->parts[part], name);
+    return board_server(&board->parts[part].tables, name);
 }
 
 static struct board_trouble *trouble(uint32_t part, const char *name)
 {
-    return &board->parts[part].troubles[server(part, name) - board->parts[part].servers];
+    return &board->parts[part].troubles[server(part, name) - board->parts[part].tables.servers];
 }
 
 /* The first n workers have a connection to it, that serves. */
