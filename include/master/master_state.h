@@ -7,6 +7,7 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "master/ask.h"
 #include "master/crew.h"
 #include "master/master.h"
 #include "master/opening.h"
@@ -47,6 +48,7 @@ struct master {
     struct ev_loop *loop;
     struct board *board;
     struct crew *crew;
+    struct asks asks;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;

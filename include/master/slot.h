@@ -70,6 +70,9 @@ enum crew_event_type {
     CREW_STUCK,    /* it did not turn and is killed; CREW_GONE follows */
     CREW_GONE,     /* its process has ended; number: status of wait(2) */
     CREW_ROOM,     /* no client waits any more (no slot) */
+    CREW_PIECE,    /* of its answer to question `number` (see ask.h) */
+    CREW_ANSWERED, /* that answer is whole, or text says why there is none */
+    CREW_STEERED,  /* it has made that change of servers (see steer.h) */
 };
 
 bool slot_sane(const struct slot *s);

@@ -246,6 +246,7 @@ static void master_on_ready(struct master *m, struct slot *s)
 
 static void master_on_gone(struct master *m, const struct slot *s, int status)
 {
+    asks_forget(&m->asks, s);
     reload_forget(&m->reload, s);
     if (opening_take_end(&m->opening, s, status, m->state == MASTER_RUNNING)) {
         log_error("script %s: not loaded by any worker: correct it and start again",
@@ -291,6 +292,9 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: master_end_if_alone(m); break;
+    case CREW_PIECE: asks_take_piece(&m->asks, s, number, text); return;
+    case CREW_ANSWERED: asks_take_end(&m->asks, s, number, text); return;
+    case CREW_STEERED: return;
     }
     if (m->state != MASTER_RUNNING) return;
     service_look(&m->service);
@@ -332,6 +336,7 @@ static void master_let_go(struct master *m)
     takeover_stop(&m->takeover);
     probation_stop(&m->probation);
     saver_stop(&m->saver);
+    asks_release(&m->asks);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -380,6 +385,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
         return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
+    asks_init(&m->asks, m->crew);
     opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
