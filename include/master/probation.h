@@ -50,6 +50,7 @@ struct probation {
     uint32_t good;       /* generation that was the last good one */
     int good_fd;         /* its source; -1: the built-in script, for which there is no probation */
     unsigned tries;      /* to go back */
+    char why[160];       /* the last one that failed, and how */
     double began;
     struct probation_counts at_switch; /* of the board, when the workers were told to switch */
     struct probation_counts before;    /* what the last good one is compared by */

@@ -305,6 +305,7 @@ static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
     script_watch_follow(&m->script_watch, news);
+    master_note_reload(m, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES && news != RELOAD_NEXT)
@@ -330,6 +331,7 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    recent_stop(&m->recent);
     script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
     upgrade_stop(&m->upgrade);
@@ -391,6 +393,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, seat->notify);
+    recent_init(&m->recent, m->loop, m->board, true);
     script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);
     m->crew->on_event = master_on_crew;
@@ -405,6 +408,7 @@ static void master_release(struct master *m)
 {
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
+        recent_release(&m->recent);
         script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);

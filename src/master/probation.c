@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,6 +167,7 @@ static void probation_go_back(struct probation *p)
 static void probation_fail(struct probation *p, const char *why)
 {
     bool has_other = p->good != p->generation;
+    snprintf(p->why, sizeof p->why, "generation %u fails: %s", p->generation, why);
     log_error("script %s: generation %u fails: %s; %s", check_script_name(p->crew->options),
               p->generation, why,
               has_other ? "the last good script comes back"

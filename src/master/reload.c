@@ -52,6 +52,7 @@ static void reload_enter(struct reload *r, enum reload_state state)
 
 static void reload_not_loaded(struct reload *r, const char *why)
 {
+    snprintf(r->refused, sizeof r->refused, "%s", why);
     log_error("script %s: not loaded: %s; generation %u goes on", check_script_name(r->options),
               why, r->crew->generation);
     r->tell(r->arg, RELOAD_REFUSED);

@@ -34,6 +34,7 @@ static void on_upgrade(void *arg, enum upgrade_news news)
     case UPGRADE_READY: hand_over(m); break;
     case UPGRADE_FAILED:
         m->board->master->upgrade_failures++;
+        journal_note(&m->journal, JOURNAL_NOT_UPGRADED, m->crew->generation, "the log says why");
         (void)m->seat->claim(m->options, 0); /* the new one may have written it already */
         break;
     case UPGRADE_ROOM:
@@ -74,6 +75,7 @@ static void take_charge(struct master *m, bool reloads)
     }
     listeners_own(m->listeners);
     service_is_ready(&m->service);
+    master_note_start(m);
     master_watch(m);
     if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload, "SIGHUP");
 }
