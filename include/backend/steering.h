@@ -52,6 +52,9 @@ double steering_weight(const struct steering *s, const char *server, const char 
 /* For the owner of a worker's table: it has changed, and the pools read it before they next choose a server. */
 void steering_changed(struct backends *set);
 
+/* False: a weight changes nothing there, and none is set. */
+bool pool_takes_weights(const struct pool *p);
+
 /* For pools. Sets what is decided about each member. True when that is something else than before. */
 bool pool_steer(struct pool *p);
 

@@ -7,6 +7,7 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "master/admin.h"
 #include "master/ask.h"
 #include "master/crew.h"
 #include "master/journal.h"
@@ -19,6 +20,7 @@
 #include "master/script_watch.h"
 #include "master/service.h"
 #include "master/status.h"
+#include "master/steer.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -52,6 +54,8 @@ struct master {
     struct board *board;
     struct crew *crew;
     struct asks asks;
+    struct steers steers;
+    struct admin admin;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;

@@ -53,7 +53,9 @@ struct slot {
     uint64_t last_turn;      /* when it got its last client: breaks ties */
     uint64_t tried_turn;     /* the turn in which its channel was full */
     double started, backoff; /* seconds: of process_clock; before the next respawn */
-    bool owes_order;         /* the channel was full: `order` goes out when there is room */
+    uint64_t steered; /* the last change of servers that was sent to this process (see steer.h) */
+    uint64_t has_steered; /* that it has made */
+    bool owes_order;      /* the channel was full: `order` goes out when there is room */
     enum channel_message_type order;
     uint32_t order_number;
     ev_child exit_watcher;

@@ -113,6 +113,12 @@ bool steer_read(struct steer *steer, const char *text)
 
 /* --- pools ------------------------------------------------------------------------------------- */
 
+bool pool_takes_weights(const struct pool *p)
+{
+    return !p->settings.unweighted &&
+           !distribution_ignores_weights(p->settings.selector.distribution);
+}
+
 void steering_changed(struct backends *set)
 {
     set->steerings++;
@@ -162,7 +168,7 @@ static bool drain_members(struct pool *p)
 
 static bool weigh_members(struct pool *p)
 {
-    const struct steering *s = p->set->steering;
+    const struct steering *s = pool_takes_weights(p) ? p->set->steering : NULL;
     bool changed = false;
     double *weights = calloc(p->members_n + 1, sizeof *weights);
     if (!weights) abort();

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/board.h"
+#include "base/survey.h"
 #include "worker/answers.h"
 #include "worker/worker_state.h"
 
@@ -15,20 +15,13 @@ enum { SAMPLE_KEYS = 4096, NEAR_MOST = 5 };
 
 /* --- pools ------------------------------------------------------------------------------------- */
 
-/* The cells of all workers for that server. */
-static struct board_server sum_server(const struct board *board, const char *name)
-{
-    struct board_server sum = {0};
-    for (uint32_t i = 0; i < board->parts_n; i++)
-        for (uint32_t k = 0; k < BOARD_SERVERS && board->parts[i].servers[k].name[0]; k++)
-            if (strcmp(board->parts[i].servers[k].name, name) == 0)
-                board_server_add(&sum, &board->parts[i].servers[k]);
-    return sum;
-}
+#define CELL(sum, name) ((sum) ? (sum)->cells[SURVEY_SERVER_##name] : 0)
 
-static const char *state_of(const struct board_server *sum)
+/* sum: of all workers; NULL: there was no memory to ask, or no place on the board. */
+static const char *state_of(const struct survey_entry *sum)
 {
-    return sum->ready == 0 ? "down" : sum->ready < sum->connections ? "degraded" : "ready";
+    if (CELL(sum, ready) == 0) return sum ? "down" : "unknown";
+    return CELL(sum, ready) < CELL(sum, connections) ? "degraded" : "ready";
 }
 
 static const char *keys_of(const struct pool_member *m)
@@ -36,26 +29,29 @@ static const char *keys_of(const struct pool_member *m)
     return m->drained ? "drained" : m->ejected ? "rehashed" : "served";
 }
 
-static void show_member(const struct board *board, const struct pool *p,
+static void show_member(const struct survey *survey, const struct pool *p,
                         const struct pool_member *m, struct records *r)
 {
-    struct board_server sum = sum_server(board, m->backend->stats->name);
+    const struct survey_entry *sum =
+        survey ? survey_find(survey, SURVEY_SERVERS, m->backend->stats->name) : NULL;
     record_begin(r, "server");
     record_text(r, "pool", p->settings.name);
     record_text(r, "server", m->backend->name);
-    record_text(r, "state", state_of(&sum));
+    record_text(r, "state", state_of(sum));
     record_text(r, "keys", keys_of(m));
     record_real(r, "weight", m->steered);
     if (m->steered < m->weight || m->steered > m->weight)
         record_real(r, "script_weight", m->weight);
     if (strcmp(m->name, m->backend->name) != 0) record_text(r, "name", m->name);
-    record_number(r, "in_flight", sum.in_flight);
-    record_number(r, "requests", sum.requests);
-    record_number(r, "errors", sum.server_errors + sum.refused + sum.timeouts + sum.failed);
+    record_number(r, "in_flight", CELL(sum, in_flight));
+    record_number(r, "requests", CELL(sum, requests));
+    record_number(r, "errors",
+                  CELL(sum, server_errors) + CELL(sum, refused) + CELL(sum, timeouts) +
+                      CELL(sum, failed));
     record_end(r);
 }
 
-static void show_pool(const struct board *board, struct pool *p, struct records *r)
+static void show_pool(const struct survey *survey, struct pool *p, struct records *r)
 {
     const struct pool_settings *o = &p->settings;
     enum distribution distribution = o->selector.distribution;
@@ -74,15 +70,17 @@ static void show_pool(const struct board *board, struct pool *p, struct records 
     if (p->discovery) record_text(r, "discover", discovery_url(p->discovery));
     if (failure) record_text(r, "discover_failure", failure);
     record_end(r);
-    for (uint32_t i = 0; i < p->members_n; i++) show_member(board, p, &p->members[i], r);
+    for (uint32_t i = 0; i < p->members_n; i++) show_member(survey, p, &p->members[i], r);
 }
 
 const char *answer_pools(struct worker *w, char *const *words, struct records *r)
 {
     uint32_t n;
     struct pool *const *all = script_pools(w->succession.script, &n);
+    struct survey *survey = survey_take(w->seat->board);
     (void)words;
-    for (uint32_t i = 0; i < n; i++) show_pool(w->seat->board, all[i], r);
+    for (uint32_t i = 0; i < n; i++) show_pool(survey, all[i], r);
+    survey_destroy(survey);
     return NULL;
 }
 
@@ -257,7 +255,11 @@ static const char *consider(struct pool *p, const struct change *c, struct recor
     struct planned planned;
     const char *wrong = NULL;
     plan(p, c, &planned);
-    if (planned.n == 0) {
+    if (c->weight >= 0 && !pool_takes_weights(p)) {
+        snprintf(said, sizeof said, "pool %s takes no weights%s", p->settings.name,
+                 p->settings.unweighted ? "" : ": its distribution ignores them");
+        wrong = said;
+    } else if (planned.n == 0) {
         snprintf(
             said, sizeof said,
             "%.100s is the last server of pool %s that takes keys: they would have nowhere to go",
@@ -286,7 +288,7 @@ static bool has_server(const struct pool *p, const char *server)
 static const char *consider_all(struct worker *w, const char *pool, const struct change *c,
                                 struct records *r)
 {
-    uint32_t n, has = 0;
+    uint32_t n, has = 0, considered = 0;
     bool is_pool = !pool[0];
     struct pool *const *all = script_pools(w->succession.script, &n);
     for (uint32_t i = 0; i < n; i++) {
@@ -294,11 +296,14 @@ static const char *consider_all(struct worker *w, const char *pool, const struct
         is_pool |= is_named;
         if (!is_named || !has_server(all[i], c->server) || pool_living(all[i]) == 0) continue;
         has++;
+        if (!pool[0] && c->weight >= 0 && !pool_takes_weights(all[i])) continue;
+        considered++;
         const char *wrong = consider(all[i], c, r);
         if (wrong) return wrong;
     }
     if (!is_pool) return no_pool(all, n, pool);
-    if (has > 0) return NULL;
+    if (considered > 0) return NULL;
+    if (has > 0) return "no pool that has this server takes weights";
     snprintf(said, sizeof said, "pool %.64s does not have the server %.100s", pool, c->server);
     return said;
 }
