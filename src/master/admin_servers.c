@@ -168,6 +168,19 @@ static bool takes_back(const struct session *s, const struct steer *steer)
            (steer_is_nothing(steer) || s->command == &admin_commands[ADMIN_undrain]);
 }
 
+/* The last word counts: a weight in all pools takes the place of those in single ones. */
+static void take_back_single(struct steers *steers, const char *server)
+{
+    const struct steering *t = &steers->table;
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct steer one = t->items[i];
+        if (strcmp(one.server, server) != 0 || !one.pool[0] || steer_is_nothing(&one)) continue;
+        one.weight = -1;
+        (void)steers_set(steers, &one);
+        i = (uint32_t)-1; /* the table may have lost some */
+    }
+}
+
 static void decide(struct session *s, const struct ask_result *result)
 {
     struct master *m = s->admin->master;
@@ -183,6 +196,8 @@ static void decide(struct session *s, const struct ask_result *result)
         fail_in_upgrade(s);
         return;
     }
+    if (s->command == &admin_commands[ADMIN_weight] && !steer.pool[0])
+        take_back_single(&m->steers, steer.server);
     s->number = steers_set(&m->steers, &steer);
     if (s->number == 0) {
         session_fail(s, "%d decisions about servers hold already: take some back", STEERING_MAX);
