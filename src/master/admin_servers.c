@@ -120,10 +120,15 @@ void session_run_steering(struct session *s)
     bool has_pool = s->words[3][0];
     const char *words[] = {"may", s->command->name, s->words[1], has_pool ? s->words[2] : "",
                            has_pool ? s->words[3] : s->words[2]};
+    bool weighs = s->command == &admin_commands[ADMIN_weight];
+    double weight;
     if (s->admin->master->upgrade.state != UPGRADE_IDLE)
         fail_in_upgrade(s);
+    else if (weighs && !steer_read_weight(words[4], &weight))
+        session_fail(s, "a weight is a number above 0, up to 1000000, or `reset`; to take all keys "
+                        "from a server, drain it");
     else
-        session_ask(s, ASK_ONE, words, s->command == &admin_commands[ADMIN_weight] ? 5 : 3);
+        session_ask(s, ASK_ONE, words, weighs ? 5 : 3);
 }
 
 /* The server's name as the worker knows it; else as it was given. */
@@ -153,7 +158,7 @@ static struct steer plan(const struct session *s)
     if (old) steer = *old;
     const char *weight = s->words[3][0] ? s->words[3] : s->words[2];
     if (weighs)
-        steer.weight = strcmp(weight, "reset") == 0 ? -1 : strtod(weight, NULL);
+        (void)!steer_read_weight(weight, &steer.weight); /* it was read before */
     else
         steer.drained = s->command == &admin_commands[ADMIN_drain];
     return steer;
