@@ -72,6 +72,8 @@
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
+    X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \
+    X(reloads_refused, COUNTER, "reloads whose script was refused: nothing has changed")           \
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
     X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \

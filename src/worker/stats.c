@@ -102,6 +102,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
+#define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_line_number(out, #name, o->name);
 #define SHOW_COUNT(name)    stat_line_number(out, #name, o->name);
 #define SHOW_SIZE(name)     stat_line_number(out, #name, o->name);
@@ -155,6 +156,8 @@ static void show_pool(struct pool *p, const struct survey *survey, struct outq *
     SHOW("answering", "%u", pool_answering(p));
     SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    for (uint32_t i = 0; i < p->members_n; i++)
+        if (p->members[i].drained) SHOW("drained", "%s", p->members[i].backend->name);
     stats_show_pool(survey, o->name, out);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));

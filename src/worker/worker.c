@@ -348,6 +348,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
     init_sighting(w, seat);
+    answers_init(w, seat->steering);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
                                      .options = &w->options,
@@ -378,6 +379,7 @@ void worker_release(struct worker *w)
     backends_release(&w->backends);
     names_release(&w->names);
     outages_release(&w->outages);
+    answers_release(w);
     arena_release(&w->arena);
     release_names(w->listeners);
     free(w->listener_counts);
