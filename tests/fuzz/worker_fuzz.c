@@ -120,7 +120,7 @@ static void worker_start(uint8_t how)
                                         .client_buffer = how & 2 ? 2048 : 256 * 1024,
                                         .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
-    memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
+    board_tables_clear_gauges(&part.tables);
     worker.letter = 'a';
     worker.how = how;
     worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
