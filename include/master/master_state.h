@@ -7,11 +7,11 @@
 
 #include "base/board.h"
 #include "base/log.h"
-#include "base/outages.h"
 #include "master/admin.h"
 #include "master/ask.h"
 #include "master/crew.h"
 #include "master/journal.h"
+#include "master/lookout.h"
 #include "master/master.h"
 #include "master/opening.h"
 #include "master/probation.h"
@@ -22,7 +22,6 @@
 #include "master/service.h"
 #include "master/status.h"
 #include "master/steer.h"
-#include "master/viewers.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -79,9 +78,7 @@ struct master {
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
     struct log_limit refusal_lines;
-    struct outages outages;
-    ev_timer lookout;       /* for servers that are down, and slow requests */
-    struct viewers viewers; /* of requests */
+    struct lookout lookout;
 };
 
 /* master.c's. */

@@ -6,6 +6,7 @@
  */
 #include "fuzz/played_client.h"
 #include "fuzz/played_server.h"
+#include "fuzz/watched.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
@@ -112,21 +113,6 @@ static struct pool *make_pool(const int *which)
     return p;
 }
 
-/* From now on all requests are watched, and slow; those of the letter k by two. */
-static void watch(struct live_ring *ring)
-{
-    static struct live_filters filters;
-    struct live_filter all = {.sample = UINT32_MAX},
-                       some = {.sample = UINT32_MAX, .prefix_len = 1, .prefix = "k"};
-    live_watch(&filters, 0, &all);
-    live_watch(&filters, 1, &some);
-    sighting_init(&worker.clients.sighting, &filters, ring);
-    worker.clients.sighting.lines.burst = 0;
-    worker.clients.limits.slow_log = 1e-9;
-    sighting_look(&worker.clients);
-    ring->read = ring->written;
-}
-
 static void worker_start(uint8_t how)
 {
     static struct board_worker part;
@@ -146,8 +132,7 @@ static void worker_start(uint8_t how)
     worker.backends.log.burst = 0;
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
-    worker.clients.log.burst = 0;
-    if (how & 16) watch(&part.live);
+    fuzz_quiet(&worker.clients, how & 16 ? &part.live : NULL);
     worker.turn.now = now;
     worker.turn.trace = trace;
     worker.clients.stats = no_stats;
