@@ -9,8 +9,11 @@
 #include "master/status.h"
 #include <stdio.h>
 
-/* Writes the page. what: a set of status_part. nonce: the name by which the policy of the response lets the page's own style and
- * script run; letters and digits. */
-void page_write(const struct status_view *v, unsigned what, const char *nonce, FILE *out);
+/* Writes the page. what: a set of status_part. */
+void page_write(const struct status_view *v, unsigned what, FILE *out);
+
+/* The value of the header Content-Security-Policy for it: the page's own style and script, by their hashes, and nothing else. Constant
+ * text that lives on. */
+const char *page_policy(void);
 
 #endif

@@ -18,7 +18,6 @@ enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200 };
 struct page {
     const struct status_view *v;
     unsigned what;
-    const char *nonce;
     const struct survey *now;         /* NULL: there is none yet */
     struct recent_rates all;          /* of all clients' requests */
     struct recent_rates rates;        /* of the entry in hand; outside of lists, of all */

@@ -202,12 +202,11 @@ static void find_busiest(struct page *p)
         }
 }
 
-void page_write(const struct status_view *v, unsigned what, const char *nonce, FILE *out)
+void page_write(const struct status_view *v, unsigned what, FILE *out)
 {
     const struct recent_moment *moment = recent_now(v->recent);
     struct page p = {.v = v,
                      .what = what,
-                     .nonce = nonce,
                      .now = moment ? moment->survey : NULL,
                      .all = recent_all_rates(v->recent)};
     struct template_keeper keeper = {page_value, page_item, &p};

@@ -166,7 +166,6 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
 
 /* name, statement */
 #define VALUES(X)                                                                                  \
-    X(nonce, html_text(out, p->nonce))                                                             \
     X(css, fputs(page_css, out))                                                                   \
     X(js, fputs(page_js, out))                                                                     \
     X(host, put_host(p, out))                                                                      \
