@@ -58,6 +58,8 @@ struct client {
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
+    double since;              /* as turn.now: when it came to this worker; what follows counts from then on */
+    uint64_t requests, bytes_read, bytes_written;
     const char *reason;        /* why it is ending */
 };
 

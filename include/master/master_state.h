@@ -7,6 +7,8 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "master/admin.h"
+#include "master/ask.h"
 #include "master/crew.h"
 #include "master/journal.h"
 #include "master/master.h"
@@ -18,6 +20,7 @@
 #include "master/script_watch.h"
 #include "master/service.h"
 #include "master/status.h"
+#include "master/steer.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -50,6 +53,9 @@ struct master {
     struct ev_loop *loop;
     struct board *board;
     struct crew *crew;
+    struct asks asks;
+    struct steers steers;
+    struct admin admin;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;

@@ -110,7 +110,13 @@ static void probation_look_back(struct probation *p)
 
 /* --- what follows ------------------------------------------------------------------------------ */
 
-/* The source in use is the last good one from now on. */
+static void forget_earlier(struct probation *p)
+{
+    if (p->earlier_fd >= 0) close(p->earlier_fd);
+    p->earlier_fd = -1;
+}
+
+/* The source in use is the last good one from now on, and the one before it an earlier one. */
 static void probation_keep(struct probation *p)
 {
     int fd = fcntl(p->crew->script_fd, F_DUPFD_CLOEXEC, 0);
@@ -119,7 +125,9 @@ static void probation_keep(struct probation *p)
                   p->crew->generation, strerror(errno));
         return;
     }
-    if (p->good_fd >= 0) close(p->good_fd);
+    forget_earlier(p);
+    p->earlier_fd = p->good_fd;
+    p->earlier = p->good;
     p->good_fd = fd;
     p->good = p->crew->generation;
 }
@@ -225,7 +233,8 @@ bool probation_init(struct probation *p, const struct crew *crew, struct reload 
                             .arg = arg,
                             .seconds = o->probation,
                             .share = o->probation_errors,
-                            .good_fd = -1};
+                            .good_fd = -1,
+                            .earlier_fd = -1};
     ev_init(&p->look, on_look);
     p->look.data = p;
     if (!o->script) return true;
@@ -244,12 +253,34 @@ void probation_take_reload(struct probation *p, enum reload_news news)
     if (p->good_fd < 0) return;
     if (news == RELOAD_SWITCHES) p->at_switch = count(p->crew);
     if (news == RELOAD_DONE) probation_begin(p);
+    if (news == RELOAD_REFUSED) p->goes_earlier = false;
     if (news == RELOAD_NEXT && p->state == PROBATION_ENDED) probation_go_back(p);
     if (news != RELOAD_BACK) return;
     p->crew->board->master->rollbacks++;
     probation_enter(p, PROBATION_NONE);
+    if (p->goes_earlier) {
+        probation_keep(p);
+        forget_earlier(p);
+        p->on_good(p->arg, p->crew->script_fd);
+    }
     p->good = p->crew->generation;
+    p->goes_earlier = false;
     probation_forget_past(p);
+}
+
+const char *probation_roll_back(struct probation *p)
+{
+    bool is_good = p->good == p->crew->generation;
+    int source = is_good ? p->earlier_fd : p->good_fd;
+    if (p->good_fd < 0) return "the built-in script is in use: there is no other";
+    if (source < 0) return "there is no earlier script that was good: nothing has changed";
+    if (p->reload->state != RELOAD_IDLE) return "a reload is under way: wait until it has ended";
+    int fd = fcntl(source, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return strerror(errno);
+    snprintf(p->why, sizeof p->why, "an operator has asked for it");
+    p->goes_earlier = is_good;
+    reload_go_back(p->reload, fd, is_good ? p->earlier : p->good);
+    return NULL;
 }
 
 void probation_take_loss(struct probation *p, const struct slot *s)
@@ -269,4 +300,5 @@ void probation_release(struct probation *p)
 {
     probation_stop(p);
     if (p->good_fd >= 0) close(p->good_fd);
+    forget_earlier(p);
 }

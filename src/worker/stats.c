@@ -123,6 +123,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
+#define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_number(out, #name, o->name);
 #define SHOW_COUNT(name)    stat_number(out, #name, o->name);
 #define SHOW_SIZE(name)     stat_number(out, #name, o->name);
@@ -190,6 +191,8 @@ static void show_pool(struct pool *p, struct outq *out)
     SHOW("answering", "%u", count_answering(p));
     SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    for (uint32_t i = 0; i < p->members_n; i++)
+        if (p->members[i].drained) SHOW("drained", "%s", p->members[i].backend->name);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
     if (failure) SHOW("discover_failure", "%s", failure);
