@@ -116,6 +116,10 @@ void master_order_end(struct master *m, enum channel_message_type order, double 
 
 /* overview.c's: what the master says about itself. */
 
+/* From now on it remembers what --metrics and --admin may ask for, if there is one of them. False: no memory. */
+bool overview_init(struct master *m);
+void overview_release(struct master *m);
+
 /* The state now; it borrows from the master. */
 struct status_view master_view(const struct master *m);
 

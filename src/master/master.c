@@ -33,7 +33,6 @@
 #include "master/master.h"
 
 #include "base/log.h"
-#include "base/log_tail.h"
 #include "base/process.h"
 #include "master/master_state.h"
 #include <assert.h>
@@ -343,10 +342,9 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
                          .refusal_lines.burst = 1};
-    if (!log_tail_begin()) return false;
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
-    if (!m->loop || !m->board || !entrance_init(m)) return false;
+    if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
     asks_init(&m->asks, m->crew);
@@ -357,7 +355,6 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, seat->notify);
-    recent_init(&m->recent, m->loop, m->board, true);
     script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);
     m->crew->on_event = master_on_crew;
@@ -373,13 +370,12 @@ static void master_release(struct master *m)
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
         http_stop(&m->http);
-        recent_release(&m->recent);
         script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);
     }
+    overview_release(m);
     if (m->crew) crew_destroy(m->crew);
-    log_tail_end();
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -2,6 +2,7 @@
 #include "master/master_state.h"
 
 #include "master/exposition.h"
+#include "master/page_answers.h"
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +91,9 @@ static void readiness(void *arg, const struct http_request *request, struct http
 }
 
 static const struct http_page pages[] = {
-    {"/metrics", metrics}, {"/healthz", health}, {"/readyz", readiness}, {NULL, NULL}};
+    {"/", page_answer_html}, {"/status.json", page_answer_json},
+    {"/metrics", metrics},   {"/healthz", health},
+    {"/readyz", readiness},  {NULL, NULL}};
 
 bool pages_init(struct master *m)
 {
