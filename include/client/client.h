@@ -58,10 +58,12 @@ struct client {
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
-    uint64_t moved;            /* bytes read and written, for its heat: see heating.c */
+    uint64_t heated;           /* bytes that its heat knows of: see heating.c */
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
+    double since;              /* as turn.now: when it came to this worker; what follows counts from then on */
+    uint64_t requests, bytes_read, bytes_written;
     const char *reason;        /* why it is ending */
 };
 

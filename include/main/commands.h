@@ -19,6 +19,7 @@
       "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
+    X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
     X(help, "[COMMAND]", "this, or the options of a command")
 
 /* In help.c. */

@@ -7,14 +7,20 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "master/admin.h"
+#include "master/ask.h"
 #include "master/crew.h"
+#include "master/journal.h"
 #include "master/master.h"
 #include "master/opening.h"
 #include "master/probation.h"
+#include "master/recent.h"
 #include "master/reload.h"
 #include "master/saver.h"
 #include "master/script_watch.h"
 #include "master/service.h"
+#include "master/status.h"
+#include "master/steer.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -47,12 +53,17 @@ struct master {
     struct ev_loop *loop;
     struct board *board;
     struct crew *crew;
+    struct asks asks;
+    struct steers steers;
+    struct admin admin;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
     struct service service;
+    struct journal journal;
+    struct recent recent;
     struct upgrade upgrade;   /* to the next process */
     struct takeover takeover; /* from the one before */
     bool upgrades_next;       /* SIGUSR2 came while the one before was still there */
@@ -84,6 +95,17 @@ void master_stop(struct master *m, int exit_code);
 
 /* Orders all workers to end: DRAIN or RETIRE. seconds < 0: no limit. */
 void master_order_end(struct master *m, enum channel_message_type order, double seconds);
+
+/* overview.c's: what the master says about itself. */
+
+/* The state now; it borrows from the master. */
+struct status_view master_view(const struct master *m);
+
+/* A reload has begun or ended: what the journal and the board keep of it. */
+void master_note_reload(struct master *m, enum reload_news news);
+
+/* This process is the service from now on. */
+void master_note_start(struct master *m);
 
 /* upgrading.c's: the master's part in an upgrade. */
 

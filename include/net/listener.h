@@ -37,6 +37,8 @@ struct listeners_wanted {
     uint16_t port;         /* for items without a port */
     const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
     struct passed *passed; /* sockets from the service manager; or NULL */
+    bool
+        is_admin; /* they are of --admin, without `read-only`: mode 0600 unless they say otherwise */
 };
 
 /* Binds and listens on all items, but takes the passed socket where one has the address of an item; then it takes those that are left,

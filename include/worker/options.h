@@ -34,6 +34,9 @@
     X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
     X(user, STRING, 'u', "user", "NAME", "",                                                       \
       "switch to this user once the listeners are bound; sockets and the pid file belong to it")   \
+    X(admin, SOCKETS, 0, "admin", "ADDRESS", "",                                                   \
+      "serve administration here: unix:/path,mode=0600,owner=NAME,group=NAME,read-only; "          \
+      "repeatable")                                                                                \
     X(verbose, REPEAT, 'v', "verbose", NULL, "", "log more; repeat for more still")                \
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(log_file, STRING, 0, "log-file", "PATH", "",                                                 \
@@ -120,6 +123,7 @@ struct options {
     bool daemonize;
     const char *pid_file;
     const char *user;
+    struct option_list admin;
     int verbose;
     int log_format;       /* enum log_format, in the order of its words */
     const char *log_file; /* NULL: stderr or syslog */

@@ -10,6 +10,7 @@
 #include "client/clients.h"
 #include "net/doors.h"
 #include "script/script.h"
+#include "worker/answers.h"
 #include "worker/arrivals.h"
 #include "worker/drain.h"
 #include "worker/names.h"
@@ -39,6 +40,7 @@ struct worker {
     ev_timer settle; /* runs while servers are waited for before the worker is ready */
     ev_io channel;
     struct arrivals arrivals;
+    struct answers answers; /* to the master's questions */
     ev_io signals;
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;

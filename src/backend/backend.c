@@ -167,7 +167,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
                           .suspects = ~(uint64_t)0,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
-    b->stats = board_server(set->part, name);
+    b->stats = board_server(&set->part->tables, name);
     if (!b->stats) b->stats = &set->unlisted;
     b->conns = slab_borrow(sizeof *b->conns * settings->connections);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);

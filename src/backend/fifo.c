@@ -120,7 +120,7 @@ void fifo_answer(struct conn *c, const struct call_news *news)
     struct board_server *stats = c->backend->stats;
     stats->responses++;
     stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
-    stats->latencies[board_latency_bucket(conn_now(c) - c->head->sent)]++;
+    latency_note(&stats->latency, conn_now(c) - c->head->sent);
     c->backend->late = 0;
     finish(c, news);
 }

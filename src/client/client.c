@@ -110,7 +110,7 @@ struct client *client_create(struct clients *set, int fd)
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;
-    c->busy_at = t->now;
+    c->busy_at = c->since = t->now;
     c->prev = &set->all;
     if (c->next) c->next->prev = &c->next;
     set->all = c;
@@ -249,7 +249,7 @@ void client_settle(struct client *c)
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
-    c->moved += before - c->out.bytes;
+    c->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR) {
         client_close(c, strerror(errno));
         return;

@@ -1,7 +1,7 @@
 /* The turn calls this for each batch of slots, not for each request: mostly it is a subtraction. A request that is counted stands for
  * others that were not, of which its client and its key have their share on the average.
  *
- * Bytes are different: the client itself adds up what it reads and writes (moved), and all that goes to its address when one of its
+ * Bytes are different: the client itself adds up what it reads and writes, and what has come to that goes to its address when one of its
  * requests is counted. So a client with few, large values counts in full, and nothing is added up for each request.
  *
  * The address is asked of the socket once, when the client is counted for the first time: most clients of a busy fleet are, and an
@@ -44,10 +44,11 @@ static void learn_name(struct client *c)
 
 static void count_client(struct heat_writer *w, struct client *c)
 {
+    uint64_t moved = c->bytes_read + c->bytes_written;
     if (c->name_len == 0) learn_name(c);
     heat_add(w, HEAT_CLIENTS, c->name, c->name_len, w->gap);
-    heat_add(w, HEAT_CLIENT_BYTES, c->name, c->name_len, (double)c->moved);
-    c->moved = 0;
+    heat_add(w, HEAT_CLIENT_BYTES, c->name, c->name_len, (double)(moved - c->heated));
+    c->heated = moved;
 }
 
 static void count(struct heat_writer *w, const struct request *r)

@@ -93,6 +93,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
                          struct request *r, struct blob *blob)
 {
     c->turn->row->requests++;
+    c->requests++;
     switch (p->status) {
     case REQUEST_OK:
         if (p->keys)
@@ -156,7 +157,7 @@ enum io_status requests_read(struct client *c, size_t most)
     enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
-    c->moved += input.bytes;
+    c->bytes_read += input.bytes;
     if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);

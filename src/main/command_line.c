@@ -29,6 +29,10 @@ static bool options_agree(const struct options *o)
                 o->resolve_min, o->resolve_max);
         return false;
     }
+    if (o->admin.n > 0 && o->single_process) {
+        fputs("moongate: --admin and --single-process: give one of them\n", stderr);
+        return false;
+    }
     if (o->watch && (o->single_process || o->servers.n > 0)) {
         fprintf(stderr, "moongate: --watch and --%s: give one of them\n",
                 o->servers.n > 0 ? "servers" : "single-process");

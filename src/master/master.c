@@ -33,6 +33,7 @@
 #include "master/master.h"
 
 #include "base/log.h"
+#include "base/log_tail.h"
 #include "base/process.h"
 #include "master/master_state.h"
 #include <assert.h>
@@ -246,6 +247,8 @@ static void master_on_ready(struct master *m, struct slot *s)
 
 static void master_on_gone(struct master *m, const struct slot *s, int status)
 {
+    asks_forget(&m->asks, s);
+    admin_take_steered(&m->admin);
     reload_forget(&m->reload, s);
     if (opening_take_end(&m->opening, s, status, m->state == MASTER_RUNNING)) {
         log_error("script %s: not loaded by any worker: correct it and start again",
@@ -291,6 +294,12 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
         break;
     case CREW_GONE: master_on_gone(m, s, (int)number); break;
     case CREW_ROOM: master_end_if_alone(m); break;
+    case CREW_PIECE: asks_take_piece(&m->asks, s, number, text); return;
+    case CREW_ANSWERED: asks_take_end(&m->asks, s, number, text); return;
+    case CREW_STEERED:
+        steers_take(&m->steers, s, number);
+        admin_take_steered(&m->admin);
+        return;
     }
     if (m->state != MASTER_RUNNING) return;
     service_look(&m->service);
@@ -301,11 +310,13 @@ static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
     script_watch_follow(&m->script_watch, news);
+    master_note_reload(m, news);
     if (news == RELOAD_BEGINS)
         service_reloads(&m->service);
     else if (news != RELOAD_SWITCHES && news != RELOAD_NEXT)
         service_has_reloaded(&m->service, news);
     probation_take_reload(&m->probation, news);
+    admin_take_reload(&m->admin, news, m->reload.goes_back);
 }
 
 /* A probation_good. */
@@ -326,12 +337,16 @@ static void master_let_go(struct master *m)
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
     service_stop(&m->service);
+    recent_stop(&m->recent);
     script_watch_stop(&m->script_watch);
     watchdog_stop(&m->watchdog);
     upgrade_stop(&m->upgrade);
     takeover_stop(&m->takeover);
     probation_stop(&m->probation);
     saver_stop(&m->saver);
+    admin_release(&m->admin);
+    asks_release(&m->asks);
+    steers_stop(&m->steers);
 }
 
 /* In a forked child, before anything else: from now on only the master holds listeners, channels and the loop. */
@@ -343,6 +358,7 @@ static void master_leave(void *arg)
     reload_cancel(&m->reload, false);
     probation_release(&m->probation);
     listeners_close(m->listeners, false);
+    if (m->seat->admin) listeners_close(m->seat->admin, false);
     board_close_files(m->board);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
@@ -373,6 +389,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
                          .refusal_lines.burst = 1};
+    if (!log_tail_begin()) return false;
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
@@ -380,11 +397,15 @@ static bool master_init(struct master *m, const struct master_seat *seat)
         return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
+    asks_init(&m->asks, m->crew);
+    steers_init(&m->steers, m->crew, seat->inherited->steering);
+    if (!admin_init(&m->admin, m)) return false;
     opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, seat->notify);
+    recent_init(&m->recent, m->loop, m->board, true);
     script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);
     m->crew->on_event = master_on_crew;
@@ -399,11 +420,13 @@ static void master_release(struct master *m)
 {
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
+        recent_release(&m->recent);
         script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);
     }
     if (m->crew) crew_destroy(m->crew);
+    log_tail_end();
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -25,6 +25,7 @@
 #include "backend/conn.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "base/survey.h"
 #include "client/local.h"
 
 enum { LINE = 1024 };
@@ -122,6 +123,7 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
+#define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_number(out, #name, o->name);
 #define SHOW_COUNT(name)    stat_number(out, #name, o->name);
 #define SHOW_SIZE(name)     stat_number(out, #name, o->name);
@@ -189,6 +191,8 @@ static void show_pool(struct pool *p, struct outq *out)
     SHOW("answering", "%u", count_answering(p));
     SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
+    for (uint32_t i = 0; i < p->members_n; i++)
+        if (p->members[i].drained) SHOW("drained", "%s", p->members[i].backend->name);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
     if (failure) SHOW("discover_failure", "%s", failure);
@@ -204,77 +208,46 @@ static void pools(const struct stats_source *s, struct outq *out)
 
 /* --- stats servers ----------------------------------------------------------------------------- */
 
-/* Latencies are counted in buckets, so this is the upper limit of the bucket that holds the share. */
-static double percentile_us(const struct board_server *s, double share)
+/* Every cell of an entry, in its order, then its latencies. */
+static void show_cells(const struct survey_entry *e, enum survey_kind kind, struct outq *out)
 {
-    uint64_t all = 0, seen = 0;
-    assert(share > 0 && share <= 1);
-    for (unsigned i = 0; i < BOARD_LATENCIES; i++) all += s->latencies[i];
-    for (unsigned i = 0; i < BOARD_LATENCIES && all > 0; i++) {
-        seen += s->latencies[i];
-        if ((double)seen >= share * (double)all) return board_latency_limit(i) * 1e6;
-    }
-    return 0;
-}
-
-/* `state` is over all workers: ready when each connection of each worker serves. */
-static void show_server(const char *server, const struct board_server *sum, struct outq *out)
-{
-    char name[BOARD_SERVER_NAME + 32];
-    const char *state = sum->ready == 0                 ? "down"
-                        : sum->ready < sum->connections ? "degraded"
-                                                        : "ready";
-    snprintf(name, sizeof name, "%s:state", server);
-    stat_line(out, name, "%s", state);
-#define X(cell, kind, meaning)                                                                     \
-    snprintf(name, sizeof name, "%s:%s", server, #cell);                                           \
-    stat_number(out, name, sum->cell);
-    BOARD_SERVER_CELLS(X)
-#undef X
     static const struct {
         const char *name;
         double share;
     } shown[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p999_us", 0.999}};
+    char name[BOARD_NAME + 32];
+    size_t n;
+    const struct survey_cell *cells = survey_cells(kind, &n);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s:%s", e->name, cells[i].name);
+        stat_number(out, name, e->cells[i]);
+    }
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
-        snprintf(name, sizeof name, "%s:%s", server, shown[i].name);
-        stat_line(out, name, "%.0f", percentile_us(sum, shown[i].share));
+        snprintf(name, sizeof name, "%s:%s", e->name, shown[i].name);
+        stat_line(out, name, "%.0f", latency_percentile(&e->latency, shown[i].share) * 1e6);
     }
 }
 
-/* The entry of that name in a worker's part; NULL when that worker does not know it. */
-static const struct board_server *find_server(const struct board_worker *part, const char *name)
+/* `state` is over all workers: ready when each connection of each worker serves. */
+static void show_server(const struct survey_entry *e, struct outq *out)
 {
-    for (uint32_t i = 0; i < BOARD_SERVERS && part->servers[i].name[0]; i++) {
-        if (strcmp(part->servers[i].name, name) == 0) return &part->servers[i];
-    }
-    return NULL;
-}
-
-/* Each server is shown once, by the first worker that knows it. */
-static bool shown_before(const struct board_memory *board, uint32_t worker, const char *name)
-{
-    for (uint32_t w = 0; w < worker; w++) {
-        if (find_server(&board->parts[w], name)) return true;
-    }
-    return false;
+    const uint64_t *cells = e->cells;
+    char name[BOARD_NAME + 32];
+    const char *state = cells[SURVEY_SERVER_ready] == 0                                 ? "down"
+                        : cells[SURVEY_SERVER_ready] < cells[SURVEY_SERVER_connections] ? "degraded"
+                                                                                        : "ready";
+    snprintf(name, sizeof name, "%s:state", e->name);
+    stat_line(out, name, "%s", state);
+    show_cells(e, SURVEY_SERVERS, out);
 }
 
 static void servers(const struct stats_source *s, struct outq *out)
 {
-    const struct board_memory *board = s->board->memory;
-    for (uint32_t w = 0; w < board->parts_n; w++) {
-        for (uint32_t i = 0; i < BOARD_SERVERS && board->parts[w].servers[i].name[0]; i++) {
-            const char *name = board->parts[w].servers[i].name;
-            struct board_server sum = {0};
-            if (shown_before(board, w, name)) continue;
-            for (uint32_t other = w; other < board->parts_n; other++) {
-                const struct board_server *one = find_server(&board->parts[other], name);
-                if (one) board_server_add(&sum, one);
-            }
-            if (sum.connections > 0)
-                show_server(name, &sum, out); /* 0: no pool names it any more */
-        }
-    }
+    struct survey *survey = survey_take(s->board);
+    const struct survey_list *list = survey ? &survey->lists[SURVEY_SERVERS] : NULL;
+    for (size_t i = 0; list && i < list->n; i++)
+        if (list->entries[i].is_used) show_server(&list->entries[i], out);
+    survey_destroy(survey);
 }
 
 /* --- stats script ------------------------------------------------------------------------------ */

@@ -318,6 +318,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
+    answers_init(w, seat->steering);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
                                      .options = &w->options,
@@ -346,6 +347,7 @@ void worker_release(struct worker *w)
     succession_drop(w);
     backends_release(&w->backends);
     names_release(&w->names);
+    answers_release(w);
     arena_release(&w->arena);
     release_names(w->listeners);
     doors_release(&w->doors);
