@@ -194,14 +194,15 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
-# One of them is not a load but a part of moongate.
-$B/bench/select: $B/obj/tests/bench/select.o $(CORE)
+# Two of them are not loads but parts of moongate.
+$B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
 bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
 	@sh deps/check bench
 	@$B/bench/select
+	@$B/bench/heat
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 

@@ -148,7 +148,7 @@ static void a_server_that_is_down_is_shown_with_how_long(void **state)
     has_not(shows(at, "/", "2 ready"), "server is down.");
 }
 
-static void what_becomes_of_scripts_is_shown_and_counted(void **state)
+static void accepted_and_refused_scripts_are_shown_and_counted(void **state)
 {
     struct backend *b = backend_listens();
     const char *good = script_of_one(backend_address(b), "");
@@ -229,7 +229,7 @@ int main(void)
         play(the_document_shows_the_same),
         play(names_and_keys_never_become_markup),
         play(a_server_that_is_down_is_shown_with_how_long),
-        play(what_becomes_of_scripts_is_shown_and_counted),
+        play(accepted_and_refused_scripts_are_shown_and_counted),
         play(keys_and_log_lines_are_for_the_same_machine),
         play(an_upgrade_is_shown_and_counters_go_on),
     };
