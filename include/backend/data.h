@@ -31,6 +31,7 @@ struct conn;
 struct discoveries;
 struct name_watch;
 struct resolver;
+struct steering;
 
 /* Replaces socket and connect, where tests and tools reach a server otherwise than by its address. Returns 0 or errno; *fd is a
  * non-blocking socket that the caller owns from then on, or -1. */
@@ -79,13 +80,19 @@ struct backends {
     struct board_worker *part;       /* the worker's counters */
     struct board_row *row;           /* == &part->row */
     struct board_server unlisted;    /* counters of the servers that have no place on the board */
-    double now;                      /* monotonic seconds, set by the worker when the loop wakes */
+    struct latency_span span;        /* of the call that was answered last */
+    struct board_pool no_pool;       /* of the calls that no pool sent */
+    struct board_pool *pools[BOARD_POOLS + 1]; /* what call->pool says; the last one is no_pool */
+    double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
     struct conn *unsent;   /* connections with something to write, linked by next_unsent */
     backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
     void *dials_for;       /* its `about` */
-    uint64_t changes; /* how often a server went down or came back: pools that rehash compare it */
+    const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
+    uint64_t steerings;              /* how often that has changed */
+    /* How often that has changed, or a server went down or came back: pools compare it before they choose. */
+    uint64_t changes;
     struct log_limit log;
 };
 

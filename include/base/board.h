@@ -13,14 +13,16 @@
 #include <stdint.h>
 
 #include "base/handover.h"
+#include "base/heat.h"
 #include "base/heartbeat.h"
 #include "base/metrics.h"
 #include "base/region.h"
 #include "base/samples.h"
+#include "base/tables.h"
 #include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
- * workers, not their sum. */
+ * workers, not their sum. During an upgrade the levels of the old process do not count, unless the new one has none. */
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
@@ -70,9 +72,12 @@
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
+    X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \
+    X(reloads_refused, COUNTER, "reloads whose script was refused: nothing has changed")           \
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
     X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \
+    X(longest_turn_us, LEVEL, "microseconds of the longest turn in the last 10 to 20 s")           \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -83,36 +88,6 @@ struct board_row {
     BOARD_CELLS(X)
 #undef X
 } __attribute__((aligned(64)));
-
-enum { BOARD_SERVERS = 256, BOARD_SERVER_NAME = 96, BOARD_LATENCIES = 96 };
-
-/* name, kind, meaning: what a worker counts for one server */
-#define BOARD_SERVER_CELLS(X)                                                                      \
-    X(ready, GAUGE, "connections that serve")                                                      \
-    X(connections, GAUGE, "connections that are to be open")                                       \
-    X(down, GAUGE, "workers that take it for down")                                                \
-    X(in_flight, GAUGE, "calls that wait for their response")                                      \
-    X(requests, COUNTER, "calls made")                                                             \
-    X(responses, COUNTER, "calls answered")                                                        \
-    X(server_errors, COUNTER, "responses that were ERROR, CLIENT_ERROR or SERVER_ERROR")           \
-    X(refused, COUNTER, "calls not made: it is down, or too many calls wait")                      \
-    X(timeouts, COUNTER, "calls that passed their deadline")                                       \
-    X(failed, COUNTER, "calls lost with their connection")                                         \
-    X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
-    X(connects, COUNTER, "connections that became ready")                                          \
-    X(closes, COUNTER, "connections closed or refused")                                            \
-    X(falls, COUNTER, "times that a worker took it for down")                                      \
-    X(falls_connect, COUNTER, "of them: it could not be connected, or did not pass its probe")     \
-    X(falls_timeout, COUNTER, "of them: too many calls in a row passed their timeout")             \
-    X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")
-
-struct board_server {
-    char name[BOARD_SERVER_NAME]; /* "" = free; written once, its first byte last */
-#define X(name, kind, meaning) uint64_t name;
-    BOARD_SERVER_CELLS(X)
-#undef X
-    uint32_t latencies[BOARD_LATENCIES]; /* responses by their time; see board_latency_bucket */
-};
 
 /* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
  * script. */
@@ -126,13 +101,14 @@ struct board_wishes {
 /* One process's part of the board. */
 struct board_worker {
     struct board_row row;
-    struct board_server servers[BOARD_SERVERS];
     struct board_wishes wishes;
     struct metrics metrics;     /* the script's */
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
+    struct heat heat;           /* its hottest keys and clients */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
+    struct board_tables tables; /* of servers, pools, commands and listeners */
 };
 
 enum { BOARD_HOUSES = 2 };
@@ -189,22 +165,12 @@ struct board {
 /* What an upgrade could not take over, because the other build lays it out otherwise. */
 struct board_losses {
     bool counters; /* all of them */
-    bool details;  /* those of `stats servers` and `stats script` */
+    bool details;  /* those of `stats servers`, `stats pools` and others, and of `stats script` */
     bool dictionaries, writes;
 };
 
 /* How the process of parts[part] notes its writes. */
 struct writer board_writer(const struct board *board, uint32_t part);
-
-/* The bucket of a response time in seconds, 0..BOARD_LATENCIES - 1: four to a doubling, from 10 us on. */
-unsigned board_latency_bucket(double seconds);
-
-/* The longest time that belongs to a bucket (< BOARD_LATENCIES), in seconds. */
-double board_latency_limit(unsigned bucket);
-
-/* The part's entry for the server of that name (not ""), made when there is none; NULL when all are taken. The board owns it.
- * Only for the process that writes the part. */
-struct board_server *board_server(struct board_worker *part, const char *name);
 
 /* Maps a zeroed board for so many workers (> 0), with shared_bytes for dictionaries. Every process forked later shares it. NULL
  * when out of memory. */
@@ -240,13 +206,14 @@ void board_clear_gauges(struct board_worker *part);
 /* The process that counted in parts[part] is gone: clears its gauges, and what it was writing counts as lost. */
 void board_forget(struct board *board, uint32_t part, double now);
 
-/* The sum of all rows, the master's too; counters count from the last board_reset on. */
+/* True: a process of this house counts in part i of the memory, not one of the other house or of a time before. */
+bool board_is_own(const struct board *board, uint32_t i);
+
+/* The sum of all rows, the master's too; counters count from the last board_reset on. A level is the highest of this house, or,
+ * where that has none, of the other. */
 struct board_row board_sum(const struct board *board);
 
 /* Counters of board_sum count from zero again. Any process may call it. */
 void board_reset(struct board *board);
-
-/* Adds one part's cells for a server to a sum. */
-void board_server_add(struct board_server *sum, const struct board_server *server);
 
 #endif

@@ -43,6 +43,7 @@ enum option_type {
     OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
+    OPTION_SOCKETS,  /* the same, of unix sockets: see bind_parse_admin in net/bind.h */
     OPTION_PORT,     /* uint16_t */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SIZE,     /* uint64_t; takes k, m, g */

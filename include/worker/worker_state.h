@@ -10,9 +10,11 @@
 #include "client/clients.h"
 #include "net/doors.h"
 #include "script/script.h"
+#include "worker/answers.h"
 #include "worker/arrivals.h"
 #include "worker/drain.h"
 #include "worker/names.h"
+#include "worker/pace.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -30,15 +32,18 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
-    const char **listeners; /* their names, or addresses as given */
+    const char **listeners;                  /* their names, or addresses as given */
+    struct board_listener **listener_counts; /* owned: one pointer for each listener */
     struct succession succession;
     struct drain drain;
+    struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_timer settle; /* runs while servers are waited for before the worker is ready */
     ev_io channel;
     struct arrivals arrivals;
+    struct answers answers; /* to the master's questions */
     ev_io signals;
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;

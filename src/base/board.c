@@ -6,7 +6,8 @@
  * - One writer for each part. Its stores need no lock and no atomic addition; a cell is 64 bits wide and aligned, so a reader
  *   loads the old or the new number, never half of each. Cells of one part may be from different moments: a sum is close, not a
  *   snapshot.
- * - A name is written once, its first byte last and with release order. A reader that sees the first byte sees all of the name.
+ * - A name is written once, before the number of entries or its own first byte says that it is there, with release order: a reader
+ *   that sees that sees all of the name.
  * - A part outlives its process. The next worker in the slot goes on counting from there, so sums never go back. Gauges are about
  *   things that died with the process, so the master sets them to zero (board_clear_gauges).
  *
@@ -22,7 +23,6 @@
 #include "base/board.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +36,6 @@
 #include "base/shared.h"
 #include "base/writes.h"
 
-static const double LATENCY_FIRST = 10e-6; /* seconds: the longest time of the first bucket */
-
 static double monotonic_clock(void)
 {
     struct timespec t;
@@ -50,15 +48,17 @@ static double monotonic_clock(void)
 /* The names of all cells, in their order: a build that counts something else, or in another order, has another hash. */
 static const char cells[] =
 #define X(name, kind, meaning) #name ":" #kind " "
-    BOARD_CELLS(X) BOARD_SERVER_CELLS(X)
+    BOARD_CELLS(X)
 #undef X
     ;
 
 static const char *layout(char *text)
 {
-    snprintf(text, REGION_LAYOUT, "board 1: %zu %zu %zu cells %08x", sizeof(struct board_memory),
-             sizeof(struct board_worker), offsetof(struct board_worker, metrics),
-             bucket_hash(cells, sizeof cells));
+    const char *tables = board_tables_layout();
+    snprintf(text, REGION_LAYOUT, "board 1: %zu %zu %zu cells %08x %08x",
+             sizeof(struct board_memory), sizeof(struct board_worker),
+             offsetof(struct board_worker, metrics), bucket_hash(cells, sizeof cells),
+             bucket_hash(tables, strlen(tables)));
     return text;
 }
 
@@ -261,13 +261,17 @@ void board_clear_neighbours(struct board *board, double now)
 
 /* --- rows -------------------------------------------------------------------------------------- */
 
-/* What each kind of cell does when its worker is gone (CLEAR), after a reset (SINCE) and in a sum (ADD). */
+/* What each kind of cell does when its worker is gone (CLEAR), after a reset (SINCE), in a sum (ADD), and when what others have
+ * counted comes to it (JOIN). */
 #define CLEAR_COUNTER(cell)         (void)(cell)
 #define CLEAR_GAUGE(cell)           ((cell) = 0)
 #define SINCE_COUNTER(cell, before) ((cell) -= (before))
 #define SINCE_GAUGE(cell, before)   (void)(cell)
 #define CLEAR_LEVEL(cell)           CLEAR_GAUGE(cell)
 #define SINCE_LEVEL(cell, before)   SINCE_GAUGE(cell, before)
+#define JOIN_COUNTER(cell, more)    ((cell) += (more))
+#define JOIN_GAUGE(cell, more)      ((cell) += (more))
+#define JOIN_LEVEL(cell, more)      ((cell) = (cell) ? (cell) : (more))
 #define ADD_COUNTER(cell, more)     ((cell) += (more))
 #define ADD_GAUGE(cell, more)       ((cell) += (more))
 #define ADD_LEVEL(cell, more)       ((cell) = (cell) > (more) ? (cell) : (more))
@@ -277,12 +281,7 @@ void board_clear_gauges(struct board_worker *part)
 #define X(name, kind, meaning) CLEAR_##kind(part->row.name);
     BOARD_CELLS(X)
 #undef X
-    for (uint32_t i = 0; i < BOARD_SERVERS; i++) {
-        struct board_server *s = &part->servers[i];
-#define X(name, kind, meaning) CLEAR_##kind(s->name);
-        BOARD_SERVER_CELLS(X)
-#undef X
-    }
+    board_tables_clear_gauges(&part->tables);
     metrics_clear_gauges(&part->metrics);
 }
 
@@ -298,8 +297,14 @@ static void add_row(struct board_row *sum, const struct board_row *row)
 #undef X
 }
 
-/* From the beginning on, without regard to the last reset. */
-static struct board_row sum_all(const struct board *board)
+bool board_is_own(const struct board *board, uint32_t i)
+{
+    uint32_t first = (uint32_t)(board->parts - board->memory->parts);
+    return i >= first && i - first < board->parts_n;
+}
+
+/* What all others have counted: the other house, processes before this one, the elder. */
+static struct board_row sum_others(const struct board *board)
 {
     const struct board_memory *memory = board->memory;
     struct board_row sum = {0};
@@ -307,8 +312,21 @@ static struct board_row sum_all(const struct board *board)
         sum = memory->carried;
     else if (board->elder)
         sum = elder_sum(board->elder, true);
-    for (uint32_t i = 0; i < BOARD_HOUSES; i++) add_row(&sum, &memory->masters[i]);
-    for (uint32_t i = 0; i < memory->parts_n; i++) add_row(&sum, &memory->parts[i].row);
+    add_row(&sum, &memory->masters[1 - board->house]);
+    for (uint32_t i = 0; i < memory->parts_n; i++)
+        if (!board_is_own(board, i)) add_row(&sum, &memory->parts[i].row);
+    return sum;
+}
+
+/* From the beginning on, without regard to the last reset. */
+static struct board_row sum_all(const struct board *board)
+{
+    struct board_row sum = {0}, others = sum_others(board);
+    add_row(&sum, board->master);
+    for (uint32_t i = 0; i < board->parts_n; i++) add_row(&sum, &board->parts[i].row);
+#define X(name, kind, meaning) JOIN_##kind(sum.name, others.name);
+    BOARD_CELLS(X)
+#undef X
     return sum;
 }
 
@@ -324,56 +342,4 @@ struct board_row board_sum(const struct board *board)
 void board_reset(struct board *board)
 {
     board->memory->before = sum_all(board);
-}
-
-/* --- servers ----------------------------------------------------------------------------------- */
-
-/* A linear search: servers are looked up when a script is loaded, not for a request. A longer name is cut; two servers whose
- * names differ only behind that share an entry. */
-struct board_server *board_server(struct board_worker *part, const char *name)
-{
-    assert(name[0]);
-    char shown[BOARD_SERVER_NAME];
-    snprintf(shown, sizeof shown, "%s", name);
-    for (uint32_t i = 0; i < BOARD_SERVERS; i++) {
-        struct board_server *s = &part->servers[i];
-        if (strcmp(s->name, shown) == 0) return s;
-        if (s->name[0]) continue;
-        /* Other processes read the name once its first byte is there. A worker that died before that has left a free entry. */
-        memcpy(s->name + 1, shown + 1, sizeof shown - 1);
-        __atomic_store_n(&s->name[0], shown[0], __ATOMIC_RELEASE);
-        return s;
-    }
-    return NULL;
-}
-
-/* A histogram of buckets that grow like the time: four to a doubling, from 10 us on, so that a percentile is at most a quarter
- * off. 96 of them reach two minutes; the last one has no limit. frexp splits a time into its doubling and its place within
- * that. */
-unsigned board_latency_bucket(double seconds)
-{
-    int doublings;
-    double times = seconds / LATENCY_FIRST;
-    if (times <= 1) return 0;
-    double place = frexp(times, &doublings); /* 0.5 .. 1 within its doubling */
-    int bucket = (doublings - 1) * 4 + (int)((place - 0.5) * 8) + 1;
-    return bucket < BOARD_LATENCIES ? (unsigned)bucket : BOARD_LATENCIES - 1;
-}
-
-/* The inverse of board_latency_bucket. */
-double board_latency_limit(unsigned bucket)
-{
-    assert(bucket < BOARD_LATENCIES);
-    if (bucket == 0) return LATENCY_FIRST;
-    unsigned quarter = (bucket - 1) % 4;
-    return ldexp(LATENCY_FIRST * (1 + (quarter + 1) / 4.0), (int)(bucket - 1) / 4);
-}
-
-void board_server_add(struct board_server *sum, const struct board_server *server)
-{
-#define X(name, kind, meaning) sum->name += __atomic_load_n(&server->name, __ATOMIC_RELAXED);
-    BOARD_SERVER_CELLS(X)
-#undef X
-    for (unsigned i = 0; i < BOARD_LATENCIES; i++)
-        sum->latencies[i] += __atomic_load_n(&server->latencies[i], __ATOMIC_RELAXED);
 }

@@ -1,6 +1,6 @@
 #include <assert.h>
 
-#include "base/board.h"
+#include "base/latency.h"
 #include "route/elsewhere.h"
 
 /* Hedge: the first child gets the request; when it takes longer than a percentile of its own times, or fails, the second child
@@ -11,30 +11,31 @@
 enum { REMEMBERED = 1024 }; /* times after which all are halved, so that old ones fade */
 
 struct route_state {
-    uint32_t times[BOARD_LATENCIES];
-    uint32_t n;
+    struct latency times;
+    uint64_t n;        /* how many they are */
+    double percentile; /* of them, in seconds */
 };
 
-/* In buckets of the latency table, so that a percentile costs one walk over it, whatever the number of requests. */
-static void remember(struct route_state *state, double seconds)
+static void forget_half(struct route_state *state)
 {
-    state->times[board_latency_bucket(seconds)]++;
-    if (++state->n < REMEMBERED) return;
     state->n = 0;
-    for (unsigned i = 0; i < BOARD_LATENCIES; i++) state->n += state->times[i] /= 2;
+    for (unsigned i = 0; i < LATENCY_BUCKETS; i++) state->n += state->times.counts[i] /= 2;
+}
+
+/* The percentile costs a walk over all buckets, so where there are many times, each of which moves it little, only every 16th
+ * brings a new one. */
+static void remember(struct route_state *state, double seconds, double percentile)
+{
+    latency_note(&state->times, seconds);
+    if (++state->n >= REMEMBERED) forget_half(state);
+    if (state->n < 64 || state->n % 16 == 0)
+        state->percentile = latency_percentile(&state->times, percentile);
 }
 
 /* Seconds that the first child may take: a percentile of its times, between `least` and `most`; `most` while no time is known. */
 static double patience(const struct route_state *state, const struct route_options *o)
 {
-    uint32_t seen = 0;
-    double seconds = o->most;
-    for (unsigned i = 0; i < BOARD_LATENCIES && state->n > 0; i++) {
-        seen += state->times[i];
-        if (seen < o->percentile * state->n) continue;
-        seconds = board_latency_limit(i);
-        break;
-    }
+    double seconds = state->n > 0 ? state->percentile : o->most;
     if (seconds < o->least) return o->least;
     return seconds > o->most ? o->most : seconds;
 }
@@ -72,7 +73,9 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 {
     bool is_error = result->kind & RESULT_ANY_ERROR;
     if (flow->chosen >> place & 1) return; /* the answer to the request that handed a win back */
-    if (place == 0 && !is_error) remember(flow->route->state, flow->turn->now - flow->began);
+    if (place == 0 && !is_error)
+        remember(flow->route->state, flow->turn->now - flow->began,
+                 flow->route->options.percentile);
     if (is_error && flow->tried == 1 && may_be_sent_twice(&flow->kept->r))
         begin_second(flow);
     else if (flow_is_finished(flow) && elsewhere_has_won(flow, result))

@@ -177,10 +177,13 @@ static const char *wrong_item(enum option_type type, const char *item)
 {
     struct server_spec server;
     struct bind_spec bound;
+    char stripped[BIND_ITEM_MAX];
+    bool read_only;
     struct addr_spec spec;
     struct addr addr;
     if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
     if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    if (type == OPTION_SOCKETS) return bind_parse_admin(&bound, &read_only, stripped, item);
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
     if (wrong) return wrong;
     if (spec.path[0] || !addr_spec_is_literal(&spec, 0, &addr))
@@ -230,6 +233,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     switch (row->type) {
     case OPTION_LIST:
     case OPTION_NAMED:
+    case OPTION_SOCKETS:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
@@ -380,7 +384,8 @@ static bool is_computed(const struct option_row *row)
 
 static bool is_list(const struct option_row *row)
 {
-    return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS;
+    return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
+           row->type == OPTION_SOCKETS;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

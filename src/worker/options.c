@@ -201,5 +201,6 @@ void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
+    option_list_release(&o->admin);
     option_list_release(&o->resolver);
 }

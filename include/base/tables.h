@@ -1,0 +1,182 @@
+/* tables: what a worker counts for each server, pool, command and listener: a table of named entries for each of the four kinds, in
+ * the worker's part of the board, which owns them.
+ *
+ * One process writes a part, and any may read it. An entry stays once it is made: it goes on counting over reloads and in the next
+ * worker of that slot. base/survey.h has the sums over all parts.
+ */
+#ifndef MOONGATE_BASE_TABLES_H
+#define MOONGATE_BASE_TABLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/latency.h"
+
+/* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
+ * workers, not their sum. A counter of an unused entry stays, and gauges and levels are zero.
+ *
+ * What a worker counts for one server: */
+#define BOARD_SERVER_CELLS(X)                                                                      \
+    X(ready, GAUGE, "connections that serve")                                                      \
+    X(connections, GAUGE, "connections that are to be open")                                       \
+    X(down, GAUGE, "workers that take it for down")                                                \
+    X(in_flight, GAUGE, "calls that wait for their response")                                      \
+    X(requests, COUNTER, "calls made")                                                             \
+    X(responses, COUNTER, "calls answered")                                                        \
+    X(hits, COUNTER, "keys found")                                                                 \
+    X(misses, COUNTER, "keys not found")                                                           \
+    X(server_errors, COUNTER, "responses that were ERROR, CLIENT_ERROR or SERVER_ERROR")           \
+    X(refused, COUNTER, "calls not made: it is down, or too many calls wait")                      \
+    X(timeouts, COUNTER, "calls that passed their deadline")                                       \
+    X(failed, COUNTER, "calls lost with their connection")                                         \
+    X(desyncs, COUNTER, "connections closed for an anomaly in their byte stream")                  \
+    X(connects, COUNTER, "connections that became ready")                                          \
+    X(closes, COUNTER, "connections closed or refused")                                            \
+    X(falls, COUNTER, "times that a worker took it for down")                                      \
+    X(falls_connect, COUNTER, "of them: it could not be connected, or did not pass its probe")     \
+    X(falls_timeout, COUNTER, "of them: too many calls in a row passed their timeout")             \
+    X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")         \
+    X(bytes_read, COUNTER, "bytes read from it")                                                   \
+    X(bytes_written, COUNTER, "bytes written to it")
+
+/* For one pool. A call counts for the pool that sent it. */
+#define BOARD_POOL_CELLS(X)                                                                        \
+    X(users, GAUGE, "scripts that have it, in all workers")                                        \
+    X(servers, LEVEL, "its servers")                                                               \
+    X(in_ring, LEVEL, "servers that take keys")                                                    \
+    X(answering, LEVEL, "servers with a connection that serves; the most that any worker has")     \
+    X(in_flight, GAUGE, "calls that wait for their response")                                      \
+    X(requests, COUNTER, "calls made")                                                             \
+    X(hits, COUNTER, "keys found")                                                                 \
+    X(misses, COUNTER, "keys not found")                                                           \
+    X(server_errors, COUNTER, "responses that were ERROR, CLIENT_ERROR or SERVER_ERROR")           \
+    X(refused, COUNTER, "calls not made: no server, or it is down, or too many calls wait")        \
+    X(timeouts, COUNTER, "calls that passed their deadline")                                       \
+    X(failed, COUNTER, "calls lost with their connection")                                         \
+    X(bytes_read, COUNTER, "bytes of the responses")                                               \
+    X(bytes_written, COUNTER, "bytes of the requests")
+
+/* For one command, as clients send it. */
+#define BOARD_COMMAND_CELLS(X)                                                                     \
+    X(requests, COUNTER, "requests (a multi-key get counts once)")                                 \
+    X(hits, COUNTER, "keys found")                                                                 \
+    X(misses, COUNTER, "keys not found")                                                           \
+    X(client_errors, COUNTER, "requests answered with ERROR or CLIENT_ERROR")                      \
+    X(server_errors, COUNTER, "requests answered with SERVER_ERROR, but not for the script")       \
+    X(script_errors, COUNTER, "requests failed by the script")
+
+/* For one listener. */
+#define BOARD_LISTENER_CELLS(X)                                                                    \
+    X(workers, GAUGE, "workers that take clients from it")                                         \
+    X(curr_connections, GAUGE, "clients connected now")                                            \
+    X(total_connections, COUNTER, "clients ever taken by a worker")                                \
+    X(requests, COUNTER, "requests (a multi-key get counts once)")                                 \
+    X(hits, COUNTER, "keys found")                                                                 \
+    X(misses, COUNTER, "keys not found")                                                           \
+    X(client_errors, COUNTER, "requests answered with ERROR or CLIENT_ERROR")                      \
+    X(server_errors, COUNTER, "requests answered with SERVER_ERROR, but not for the script")       \
+    X(script_errors, COUNTER, "requests failed by the script")                                     \
+    X(bytes_read, COUNTER, "bytes read from clients")                                              \
+    X(bytes_written, COUNTER, "bytes written to clients")
+
+/* kind, member of struct tables, struct, entries, X-macro of the cells */
+#define BOARD_TABLES(X)                                                                            \
+    X(SERVERS, servers, board_server, 256, BOARD_SERVER_CELLS)                                     \
+    X(POOLS, pools, board_pool, 64, BOARD_POOL_CELLS)                                              \
+    X(COMMANDS, commands, board_command, 64, BOARD_COMMAND_CELLS)                                  \
+    X(LISTENERS, listeners, board_listener, 32, BOARD_LISTENER_CELLS)
+
+enum board_table {
+#define X(kind, member, type, entries, cells) BOARD_TABLE_##kind,
+    BOARD_TABLES(X)
+#undef X
+        BOARD_TABLE_COUNT
+};
+
+enum {
+    BOARD_NAME = 96, /* bytes of a name, with its end */
+#define X(kind, member, type, entries, cells) BOARD_##kind = (entries),
+    BOARD_TABLES(X)
+#undef X
+};
+
+/* Each entry is a name, its cells, and a histogram: base/tables.c relies on this order. */
+#define BOARD_CELL_FIELD(name, kind, meaning) uint64_t name;
+
+struct board_server {
+    char name[BOARD_NAME];
+    BOARD_SERVER_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of responses */
+};
+
+struct board_pool {
+    char name[BOARD_NAME];
+    BOARD_POOL_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of responses */
+};
+
+struct board_command {
+    char name[BOARD_NAME];
+    BOARD_COMMAND_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of whole requests */
+};
+
+struct board_listener {
+    char name[BOARD_NAME];
+    BOARD_LISTENER_CELLS(BOARD_CELL_FIELD)
+    struct latency latency; /* of whole requests */
+};
+
+#undef BOARD_CELL_FIELD
+
+/* used: how many entries of each table are made. What stands behind them was never written and takes no memory. */
+struct board_tables {
+    uint32_t used[BOARD_TABLE_COUNT];
+#define X(kind, member, type, entries, cells) struct type member[entries];
+    BOARD_TABLES(X)
+#undef X
+};
+
+enum cell_kind { COUNTER, GAUGE, LEVEL };
+
+struct survey_cell {
+    const char *name;
+    enum cell_kind kind;
+    const char *meaning;
+};
+
+/* One kind of entry. */
+struct board_table_shape {
+    const struct survey_cell *cells;
+    uint32_t cells_n;
+    uint32_t entries;   /* room in each part */
+    size_t at;          /* of the first entry, within struct board_tables */
+    size_t entry_bytes; /* from one to the next */
+    size_t latency_at;  /* within an entry */
+};
+
+const struct board_table_shape *board_table_shape(enum board_table kind);
+
+/* The entry for the server of that name (not ""), made when there is none; NULL when all are taken. A name that is too long is
+ * cut; names that differ only behind that share an entry. The tables own it. Only for the process that writes the part. */
+struct board_server *board_server(struct board_tables *t, const char *name);
+
+/* The same; what finds no room has one entry together, "other". */
+struct board_pool *board_pool(struct board_tables *t, const char *name);
+struct board_command *board_command(struct board_tables *t, const char *name);
+struct board_listener *board_listener(struct board_tables *t, const char *name);
+
+/* How many entries another process may read, and the name, cells and histogram of one of them. */
+uint32_t board_table_used(const struct board_tables *t, enum board_table kind);
+const char *board_entry_name(const struct board_tables *t, enum board_table kind, uint32_t i);
+const uint64_t *board_entry_cells(const struct board_tables *t, enum board_table kind, uint32_t i);
+const struct latency *board_entry_latency(const struct board_tables *t, enum board_table kind,
+                                          uint32_t i);
+
+/* Sets all gauges and levels to zero: their worker is gone. */
+void board_tables_clear_gauges(struct board_tables *t);
+
+/* The names and kinds of all cells, in their order: builds whose text differs lay a board out otherwise. */
+const char *board_tables_layout(void);
+
+#endif
