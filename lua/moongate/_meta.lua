@@ -118,6 +118,7 @@
 ---@field rehearse integer?               requests that this script is asked about before a reload uses it
 ---@field script_memory integer|string?   memory that a script may take in each worker; 0: no limit
 ---@field script_timeout number?           seconds of processor time; 0: no limit
+---@field slow_log number?                seconds: requests that take at least so long are logged
 ---@field verbose integer?                 0 to 2
 
 -- --- services -------------------------------------------------------------------------------------
