@@ -21,7 +21,6 @@ enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_S
 
 static struct player players[PLAYERS];
 static struct server servers[SERVERS];
-
 static struct {
     struct ev_loop *loop;
     struct arena arena;
