@@ -2,8 +2,8 @@
  *
  * For tests/fuzz/worker_fuzz.c alone: it owns all that is here, and is the only one to include it.
  */
-#ifndef FUZZ_PLAYED_WORKER_H
-#define FUZZ_PLAYED_WORKER_H
+#ifndef TESTS_FUZZ_PLAYED_WORKER_H
+#define TESTS_FUZZ_PLAYED_WORKER_H
 
 #include "fuzz/played_client.h"
 #include "fuzz/played_server.h"
@@ -93,7 +93,8 @@ static bool no_stats(void *about, const char *what, size_t len, struct outq *out
 
 static struct pool *make_pool(const int *which)
 {
-    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_KETAMA},
+    struct pool_settings settings = {.name = "p",
+                                     .selector = {.distribution = DISTRIBUTION_KETAMA},
                                      .timeout = 0.5,
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;
