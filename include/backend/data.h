@@ -31,6 +31,7 @@ struct conn;
 struct discoveries;
 struct name_watch;
 struct resolver;
+struct steering;
 
 /* Replaces socket and connect, where tests and tools reach a server otherwise than by its address. Returns 0 or errno; *fd is a
  * non-blocking socket that the caller owns from then on, or -1. */
@@ -69,6 +70,7 @@ struct backend {
     bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn;   /* takes the news of its connections */
     struct board_server *stats;
+    struct board_trouble *trouble; /* NULL: it has no place on the board */
 };
 
 struct backends {
@@ -85,10 +87,16 @@ struct backends {
     double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
-    struct conn *unsent;   /* connections with something to write, linked by next_unsent */
+    struct conn *unsent; /* connections with something to write, linked by next_unsent */
+    /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
+    const struct board_server *from;
+    double from_ready;
     backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
     void *dials_for;       /* its `about` */
-    uint64_t changes; /* how often a server went down or came back: pools that rehash compare it */
+    const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
+    uint64_t steerings;              /* how often that has changed */
+    /* How often that has changed, or a server went down or came back: pools compare it before they choose. */
+    uint64_t changes;
     struct log_limit log;
 };
 

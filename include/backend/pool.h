@@ -58,12 +58,14 @@ struct pool_settings {
 struct pool_member {
     struct backend *backend; /* with a reference */
     char *name;              /* owned: what the selector calls it */
-    double weight;
-    double timeout; /* as in pool_settings */
-    bool ejected;   /* left out of the selector */
+    double weight;           /* the script's */
+    double steered;          /* the one in use: see backend/steering.h */
+    double timeout;          /* as in pool_settings */
+    bool ejected;            /* left out of the selector: it is down */
+    bool drained;            /* left out of the selector: an operator has said so */
 };
 
-/* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those not ejected.
+/* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those neither ejected nor drained.
  * A pool with members has at least one living. I11: timeout and on_failure are the pool's or the member's, the same for all
  * calls there. */
 struct pool {
@@ -74,8 +76,9 @@ struct pool {
     uint32_t room;
     uint32_t *living;
     uint32_t living_n;
-    uint64_t seen; /* set->changes when the selector was built */
-    uint8_t place; /* of its counters, in set->pools */
+    uint64_t seen;    /* set->changes when the selector was built */
+    uint64_t steered; /* set->steerings, likewise */
+    uint8_t place;    /* of its counters, in set->pools */
     struct selector selector;
     struct discovery *discovery; /* with a reference: the source of the members, or NULL */
     struct discovery_listener *listener;
@@ -111,7 +114,7 @@ void pool_destroy(struct pool *p);
 /* Returns where in the key the part begins that is hashed; *len, the key's length, becomes that of the part. */
 const char *pool_hashed_part(const struct pool_settings *s, const char *key, size_t *len);
 
-/* How many members take keys now; ejects and takes back members first. */
+/* How many members take keys now; ejects, drains and takes back members first. */
 uint32_t pool_living(struct pool *p);
 
 /* How many members have a connection that serves. */

@@ -13,7 +13,9 @@
 #include <stdint.h>
 
 #include "base/handover.h"
+#include "base/heat.h"
 #include "base/heartbeat.h"
+#include "base/live.h"
 #include "base/metrics.h"
 #include "base/region.h"
 #include "base/samples.h"
@@ -71,6 +73,8 @@
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
+    X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \
+    X(reloads_refused, COUNTER, "reloads whose script was refused: nothing has changed")           \
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
     X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \
@@ -85,6 +89,18 @@ struct board_row {
     BOARD_CELLS(X)
 #undef X
 } __attribute__((aligned(64)));
+
+enum { BOARD_REASON = 160 };
+
+/* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
+ * and `reason` are being written. */
+struct board_trouble {
+    uint32_t sequence;
+    uint64_t ends;      /* connections that ended, or could not be made */
+    uint64_t idle_ends; /* that the server closed while they were idle */
+    double at;          /* when the last of `ends` came; of the monotonic clock */
+    char reason[BOARD_REASON];
+};
 
 /* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
  * script. */
@@ -103,6 +119,9 @@ struct board_worker {
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
+    struct heat heat;           /* its hottest keys and clients */
+    struct board_trouble troubles[BOARD_SERVERS];
+    struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
     struct board_tables tables; /* of servers, pools, commands and listeners */
 };
@@ -132,7 +151,9 @@ struct board_memory {
     bool has_carried;        /* stored behind `carried` */
     struct board_row
         carried; /* counters of a board that another build has laid out, which is gone */
-    struct board_worker parts[]; /* house 0 has the first half of them */
+    struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
+    struct live_slow slow[BOARD_HOUSES];       /* likewise */
+    struct board_worker parts[];               /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */

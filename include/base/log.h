@@ -30,6 +30,13 @@ enum log_format { LOG_AS_TEXT, LOG_AS_JSON };
 /* verbosity: how many -v were given. */
 void log_setup(enum log_format format, int verbosity);
 
+/* From now on lines of that level and above are shown, whatever log_setup says: "error", "warn", "info", "debug", "trace". "reset": as
+ * log_setup says. False: text is no level. */
+bool log_show_from(const char *text);
+
+/* The lowest level that is shown. */
+const char *log_shown_from(void);
+
 /* Lines go to standard error. waits: a write waits until the reader has made room, as it does at first; a daemon must not. */
 void log_to_stderr(bool waits);
 
@@ -50,6 +57,9 @@ void log_catch_up(void);
 
 /* Names this process in every line: "master", "worker 2". The string is copied. */
 void log_role(const char *role);
+
+/* `warn` */
+const char *log_level_word(enum log_level level);
 
 /* True when a line of that level would be written: guards costly arguments. */
 bool log_shows(enum log_level level);

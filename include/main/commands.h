@@ -19,10 +19,12 @@
       "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
+    X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
+    X(completion, "bash", "prints what a shell needs to complete words behind moongate")           \
     X(help, "[COMMAND]", "this, or the options of a command")
 
-/* In help.c. */
-tool_run_fn help_tool;
+/* In help.c and completion.c. */
+tool_run_fn help_tool, completion_tool;
 
 struct command {
     const char *name;

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct steering;
+
 /* Tells the owner. Called from the loop, never from within a crew_ function. */
 typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
                         const char *text);
@@ -40,9 +42,11 @@ struct crew {
     int script_fd;       /* its text, see source; -1: built-in. Owned by the reload */
     int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
-    bool retired;        /* nobody is respawned any more */
-    bool owes_drain;     /* the order to drain waits for clients that wait */
-    uint32_t drain_ms;   /* its number */
+    const struct steering *steering; /* what processes that start now inherit; NULL: nothing */
+    uint64_t steered;                /* the number of its last change */
+    bool retired;                    /* nobody is respawned any more */
+    bool owes_drain;                 /* the order to drain waits for clients that wait */
+    uint32_t drain_ms;               /* its number */
     struct offers_queue waiting;
     ev_timer look; /* at offers that are late */
     struct log_limit refusal_lines;

@@ -49,7 +49,11 @@ struct probation {
     uint32_t generation; /* on probation, or that has ended it */
     uint32_t good;       /* generation that was the last good one */
     int good_fd;         /* its source; -1: the built-in script, for which there is no probation */
+    int earlier_fd;      /* the source of the good one before that one; -1: none is known */
+    uint32_t earlier;    /* its generation */
+    bool goes_earlier;   /* an operator has asked for that one */
     unsigned tries;      /* to go back */
+    char why[160];       /* the last one that failed, and how */
     double began;
     struct probation_counts at_switch; /* of the board, when the workers were told to switch */
     struct probation_counts before;    /* what the last good one is compared by */
@@ -68,6 +72,10 @@ void probation_take_reload(struct probation *p, enum reload_news news);
 
 /* The worker is stuck in its script, and is killed. */
 void probation_take_loss(struct probation *p, const struct slot *s);
+
+/* An operator wants the last good script back: the one in use before this one, if this one has passed. NULL: that begins now, and news of
+ * the reload follow. Else a sentence that says why not. */
+const char *probation_roll_back(struct probation *p);
 
 /* Stops its timer: when the drain begins, at the end, and in each forked child. */
 void probation_stop(struct probation *p);

@@ -45,9 +45,10 @@ struct reload {
     reload_tell *tell;
     void *arg; /* of both */
     enum reload_state state;
-    bool again;    /* another request has come meanwhile, or this one could not begin */
-    double retry;  /* seconds before the next try of one that could not begin; 0: it could */
-    char why[256]; /* what asked for it last */
+    bool again;        /* another request has come meanwhile, or this one could not begin */
+    double retry;      /* seconds before the next try of one that could not begin; 0: it could */
+    char why[256];     /* what asked for it last */
+    char refused[256]; /* why the last one was refused, cut */
     struct check check;
     struct options trial; /* the options with the script that is checked and loaded */
     bool goes_back;       /* that is an earlier script, which has been checked */

@@ -53,7 +53,9 @@ struct slot {
     uint64_t last_turn;      /* when it got its last client: breaks ties */
     uint64_t tried_turn;     /* the turn in which its channel was full */
     double started, backoff; /* seconds: of process_clock; before the next respawn */
-    bool owes_order;         /* the channel was full: `order` goes out when there is room */
+    uint64_t steered; /* the last change of servers that was sent to this process (see steer.h) */
+    uint64_t has_steered; /* that it has made */
+    bool owes_order;      /* the channel was full: `order` goes out when there is room */
     enum channel_message_type order;
     uint32_t order_number;
     ev_child exit_watcher;
@@ -70,6 +72,9 @@ enum crew_event_type {
     CREW_STUCK,    /* it did not turn and is killed; CREW_GONE follows */
     CREW_GONE,     /* its process has ended; number: status of wait(2) */
     CREW_ROOM,     /* no client waits any more (no slot) */
+    CREW_PIECE,    /* of its answer to question `number` (see ask.h) */
+    CREW_ANSWERED, /* that answer is whole, or text says why there is none */
+    CREW_STEERED,  /* it has made that change of servers (see steer.h) */
 };
 
 bool slot_sane(const struct slot *s);

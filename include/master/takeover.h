@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct steering;
+
 /* The messages between the two masters, in the place of enum channel_message_type. */
 enum takeover_message {
     TAKEOVER_READY = 100, /* up: the new process could serve; its id */
@@ -28,6 +30,9 @@ struct inherited {
     int channel; /* to it */
     uint32_t house;
     struct board_files files;
+    struct passed admin;       /* its admin sockets */
+    struct passed metrics;     /* those of --metrics */
+    struct steering *steering; /* what it has decided about servers; owned; NULL: nothing */
 };
 
 /* Reads the environment, from which it removes the variable, and adds the listening sockets to passed. Call it in the process

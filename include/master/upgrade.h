@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct steering;
+
 /* How this process was started, and so how the next one is. Owned by main. */
 struct upgrade_command {
     char path[4096]; /* where the binary lies: the next one will lie there, too */
@@ -40,6 +42,8 @@ struct upgrade {
     const struct upgrade_command *command;
     const struct board *board;
     const struct listeners *listeners;
+    const struct listeners *admin, *metrics; /* the owner sets these after upgrade_init; NULL: there are none */
+    const struct steering *steering; /* likewise */
     const struct notify *notify;
     upgrade_tell *tell;
     void *arg;
@@ -52,6 +56,7 @@ struct upgrade {
     bool is_late;       /* it was killed for that */
     bool reloads_again; /* a SIGHUP came meanwhile: the new one may have read the script before */
     char why[160];      /* exec(2) failed */
+    char failure[256];  /* how the last one failed, and what to do */
     ev_io io;
     ev_child exit_watcher;
     ev_timer limit;

@@ -10,6 +10,7 @@
 #ifndef MOONGATE_NET_BIND_H
 #define MOONGATE_NET_BIND_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "net/addr.h"
@@ -29,6 +30,12 @@ struct bind_spec {
 
 /* Reads an item. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
 const char *bind_parse(struct bind_spec *spec, const char *text);
+
+/* An item of --admin: `unix:` path, then access words and, among them, `,read-only`. It has no label. The pointers of spec go into item,
+ * which has BIND_ITEM_MAX bytes and gets the text without `,read-only`. Returns as bind_parse. */
+enum { BIND_ITEM_MAX = 512 };
+const char *bind_parse_admin(struct bind_spec *spec, bool *read_only, char item[BIND_ITEM_MAX],
+                             const char *text);
 
 /* Owner, group and mode of a unix socket's file: who may connect. */
 struct bind_access {

@@ -79,8 +79,9 @@ struct selector_kind {
     bool takes_points;    /* settings.points replaces per_weight */
     bool takes_fractions; /* weights need not be whole */
     /* Kinds for which a weight is a share. */
-    bool takes_zero;     /* 0 is allowed */
-    bool takes_parts;    /* 1 is the most */
+    bool takes_zero;  /* 0 is allowed */
+    bool takes_parts; /* 1 is the most */
+    bool ignores_weights;
     double usual_weight; /* of a server without one; 0 stands for 1 */
     /* Called for two servers or more. Fills ring, own or neither; all else in s is set. */
     void (*build)(struct selector *s, const struct selector_server *servers);
@@ -103,6 +104,9 @@ struct selector {
 
 /* True when it reads settings.points. */
 bool distribution_takes_points(enum distribution distribution);
+
+/* True when weights change nothing. */
+bool distribution_ignores_weights(enum distribution distribution);
 
 /* The weight of a server for which none is given. */
 double distribution_usual_weight(enum distribution distribution);

@@ -18,6 +18,7 @@
 #include "route/routes.h"
 
 struct flow;
+struct seen;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -26,6 +27,9 @@ enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
 /* Settles what is dirty: writes to clients, and closes those that are done. It may put further requests into slots. turn_end
  * calls it, once or several times, after the servers were written to. The front sets it. */
 typedef void turn_settle_fn(void *front);
+
+/* Looks at what clients ask: called with the clients' requests in slots[0..used), before they are routed. The front sets it. */
+typedef void turn_look_fn(void *front);
 
 struct turn_limits {
     struct request_rules rules; /* for what clients send and scripts rewrite */
@@ -44,6 +48,7 @@ struct turn {
     struct generation *generation; /* the current one, then those that end; newest first */
     route_trace_fn *trace;
     turn_settle_fn *settle; /* NULL: there is no front */
+    turn_look_fn *look;     /* NULL: nobody looks */
     void *front;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
@@ -54,7 +59,11 @@ struct turn {
     struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */
-    bool abandoned;                  /* a client has closed that was owed replies: see flows_drop */
+    const struct seen *seen;         /* NULL: nobody watches requests */
+    void *seen_owner;                /* for whom the next call is sent, as in seen.h; or NULL */
+    uint32_t seen_place;
+    double seen_at; /* the real time when the script had decided last; only while `seen` is set */
+    bool abandoned; /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

@@ -17,13 +17,19 @@
     X(DRAIN, "down", "answer what is in flight, then exit 0; milliseconds at most, 0 = no limit")  \
     X(RETIRE, "down", "as DRAIN, but clients that are owed nothing are given back")                \
     X(QUIT, "down", "exit at once")                                                                \
+    X(ASK, "down", "answer the question in the text (see worker/answers.h); its number")           \
+    X(STEER, "down",                                                                               \
+      "treat a server as the text says (see backend/steering.h); the change's number")             \
     X(LEAVING, "up", "the worker was told to end: it serves until another one is in its place")    \
     X(TAKEN, "up", "clients that were offered are taken or declined, as the board says")           \
     X(GIVEN, "up", "a client for another worker, its listener; the descriptor comes along")        \
     X(READY, "up", "the worker serves; generation of its script")                                  \
     X(LOADED, "up", "the new script waits for SWITCH or DROP; its generation")                     \
     X(KEPT, "up", "the new script did not load, the text says why; generation it would be")        \
-    X(SWITCHED, "up", "generation now in use")
+    X(SWITCHED, "up", "generation now in use")                                                     \
+    X(PIECE, "up", "a piece of an answer; the question's number")                                  \
+    X(ANSWERED, "up", "the answer is whole, or the text says why there is none; likewise")         \
+    X(STEERED, "up", "the change of that number, and all before it, hold from now on")
 
 enum channel_message_type {
 #define X(name, direction, meaning) CHANNEL_##name,

@@ -43,10 +43,11 @@ enum option_type {
     OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
+    OPTION_SOCKETS,  /* the same, of unix sockets: see bind_parse_admin in net/bind.h */
     OPTION_PORT,     /* uint16_t */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SIZE,     /* uint64_t; takes k, m, g */
-    OPTION_SECONDS,  /* double */
+    OPTION_SECONDS,  /* double; takes ms, s, m, h */
     OPTION_SHARE,    /* double, 0..1; 25% is 0.25 */
     OPTION_STRING,   /* const char * */
     OPTION_TEXT,     /* const char *, to be sent: 1 to 100 bytes, none of them a control byte */

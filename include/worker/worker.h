@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct listeners;
+struct steering;
 
 /* How the worker is fed. With a master: channel is its end of the pair and listeners is NULL. Single process:
  * channel is -1 and the worker accepts from listeners itself and takes the signals. */
@@ -23,6 +24,7 @@ struct worker_seat {
     int script_fd;       /* text of the script to start with, see source; -1: built-in */
     uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
     bool relieves;       /* another serves until this one is ready */
+    const struct steering *steering; /* the master's, when this worker was forked; NULL: nothing is steered */
     int channel;
     struct listeners
         *listeners; /* main's: the worker may listeners_close them early, not destroy them */

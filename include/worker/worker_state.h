@@ -7,9 +7,11 @@
 
 #include <ev.h>
 
+#include "base/outages.h"
 #include "client/clients.h"
 #include "net/doors.h"
 #include "script/script.h"
+#include "worker/answers.h"
 #include "worker/arrivals.h"
 #include "worker/drain.h"
 #include "worker/names.h"
@@ -42,10 +44,12 @@ struct worker {
     ev_timer settle; /* runs while servers are waited for before the worker is ready */
     ev_io channel;
     struct arrivals arrivals;
+    struct answers answers; /* to the master's questions */
     ev_io signals;
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;
     ev_timer sweep;
+    struct outages outages; /* of servers, where there is no master */
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     int exit_code;
 };

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "backend/meter.h"
+#include "backend/steering.h"
 #include "base/slab.h"
 
-/* The selector is a plain function of names and weights; all that changes is here: members come and go with a discovery, and with
- * on_failure = rehash servers that are down are left out of the selector. Both build a new selector, and only then does a pick
- * differ. A pick compares one number, set->changes, to see whether a server went down or came back: so a pool costs nothing while
- * all is well.
+/* The selector is a plain function of names and weights; all that changes is here: members come and go with a discovery, with
+ * on_failure = rehash servers that are down are left out of the selector, and operators drain servers or give them another weight
+ * (steering.c). All of it builds a new selector, and only then does a pick differ. A pick compares one number, set->changes, to see
+ * whether something of it has happened: so a pool costs nothing while all is well.
  *
  * pool_replace adds the new members before it gives back the old ones' references, so that a backend that stays never has none
  * and keeps its connections.
@@ -101,13 +102,7 @@ static void sort_members(struct pool *p)
         qsort(p->members, p->members_n, sizeof *p->members, compare[p->settings.order]);
 }
 
-/* What the selector gets of a member. */
-static struct selector_server as_server(const struct pool *p, const struct pool_member *m)
-{
-    return (struct selector_server){m->name, p->settings.unweighted ? 1 : m->weight};
-}
-
-/* Builds the selector over the members that are not ejected. Their order is that of the members, so that a server that comes
+/* Builds the selector over the members that are not left out. Their order is that of the members, so that a server that comes
  * back gets the keys that it had. */
 static void build(struct pool *p)
 {
@@ -117,50 +112,66 @@ static void build(struct pool *p)
     p->living_n = 0;
     for (uint32_t i = 0; i < p->members_n; i++) {
         const struct pool_member *m = &p->members[i];
-        if (m->ejected) continue;
+        if (m->ejected || m->drained) continue;
         p->living[p->living_n] = i;
-        servers[p->living_n++] = as_server(p, m);
+        servers[p->living_n++] = pool_selector_server(p, m, m->steered);
     }
     if (p->living_n > 0) selector_init(&p->selector, &p->settings.selector, servers, p->living_n);
     free(servers);
     assert(pool_sane(p));
 }
 
-/* How many members may be ejected at once: eject_floor, and always one, must stay. */
+/* How many of the members that are not drained may be ejected at once: eject_floor, and always one, must stay. */
 static uint32_t most_ejected(const struct pool *p)
 {
-    uint32_t stay = (uint32_t)ceil(p->settings.eject_floor * p->members_n);
-    return p->members_n - (stay > 0 ? stay : 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) n += !p->members[i].drained;
+    uint32_t stay = (uint32_t)ceil(p->settings.eject_floor * n);
+    return n - (stay > 0 ? stay : 1);
+}
+
+/* Takes back members that are not down, and those that are drained, which are left out for that; then as many as must stay. */
+static bool take_back(struct pool *p, uint32_t most, uint32_t *ejected)
+{
+    bool changed = false;
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        struct pool_member *m = &p->members[i];
+        bool stays = m->ejected && m->backend->down && !m->drained && *ejected < most;
+        changed |= m->ejected != stays;
+        m->ejected = stays;
+        *ejected += stays;
+    }
+    return changed;
 }
 
 /* Ejects members that are down, and takes back those that are not. A member that was ejected before stays so, even when the floor
  * leaves others that are down in the selector. True when anything has changed. */
 static bool eject(struct pool *p)
 {
-    uint32_t ejected = 0;
-    bool changed = false;
-    for (uint32_t i = 0; i < p->members_n; i++) {
+    uint32_t ejected = 0, most = most_ejected(p);
+    bool changed = take_back(p, most, &ejected);
+    for (uint32_t i = 0; i < p->members_n && ejected < most; i++) {
         struct pool_member *m = &p->members[i];
-        if (m->ejected && !m->backend->down) {
-            m->ejected = false;
-            changed = true;
-        }
-        ejected += m->ejected;
-    }
-    for (uint32_t i = 0; i < p->members_n && ejected < most_ejected(p); i++) {
-        struct pool_member *m = &p->members[i];
-        if (m->ejected || !m->backend->down) continue;
+        if (m->ejected || m->drained || !m->backend->down) continue;
         m->ejected = changed = true;
         ejected++;
     }
     return changed;
 }
 
-/* A server of the set has gone down or come back since the selector was built. */
+/* Which members the selector is to have. True when that has changed since it was built. */
+static bool choose_members(struct pool *p)
+{
+    bool steers = p->steered != p->set->steerings && pool_steer(p);
+    bool ejects = p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0 && eject(p);
+    return steers || ejects;
+}
+
+/* A server of the set has gone down or come back since the selector was built, or an operator has decided something. */
 static void look_again(struct pool *p)
 {
     p->seen = p->set->changes;
-    if (!eject(p)) return;
+    if (!choose_members(p)) return;
     build(p);
     if (log_allows(&p->set->log, p->set->now))
         log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
@@ -172,7 +183,8 @@ static const char *refused(const struct pool *p)
 {
     struct selector_server *servers = calloc(p->members_n + 1, sizeof *servers);
     if (!servers) abort();
-    for (uint32_t i = 0; i < p->members_n; i++) servers[i] = as_server(p, &p->members[i]);
+    for (uint32_t i = 0; i < p->members_n; i++)
+        servers[i] = pool_selector_server(p, &p->members[i], p->members[i].weight);
     const char *wrong = selector_refuses(&p->settings.selector, servers, p->members_n);
     free(servers);
     return wrong;
@@ -186,7 +198,8 @@ const char *pool_close(struct pool *p)
     p->living = reallocarray(p->living, p->members_n + 1, sizeof *p->living);
     if (!p->living) abort();
     p->seen = p->set->changes;
-    if (p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0) eject(p);
+    p->steered = p->set->steerings - 1; /* these members were never looked at */
+    (void)choose_members(p);
     build(p);
     return NULL;
 }
@@ -289,7 +302,7 @@ static bool hashes_parts(const struct pool *p)
 
 uint32_t pool_living(struct pool *p)
 {
-    if (p->settings.on_failure == ON_FAILURE_REHASH && p->seen != p->set->changes) look_again(p);
+    if (p->seen != p->set->changes) look_again(p);
     return p->living_n;
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/log_sink.h"
+#include "base/log_tail.h"
 #include "base/utf8.h"
 
 enum {
@@ -32,6 +33,7 @@ enum {
 static struct {
     enum log_format format;
     int verbosity;
+    int from; /* the level set by log_show_from, + 1; 0: none */
     bool to_syslog;
     char role[32];
     uint64_t lost; /* lines lost since the last line that was written */
@@ -242,13 +244,39 @@ void log_line(enum log_level level, const char *format, ...)
     struct line line;
     log_catch_up();
     line_compose(&line, level, message, n >= (int)sizeof message);
+    log_tail_note(level, settings.role, message);
     if (settings.lost > 0 || !line_write(&line, level)) settings.lost++;
     errno = saved;
 }
 
+const char *log_level_word(enum log_level level)
+{
+    return levels[level].text;
+}
+
 bool log_shows(enum log_level level)
 {
+    if (settings.from) return (int)level < settings.from;
     return levels[level].verbosity <= settings.verbosity;
+}
+
+bool log_show_from(const char *text)
+{
+    int n = sizeof levels / sizeof *levels;
+    int from = 0;
+    if (strcmp(text, "reset") != 0) {
+        while (from < n && strcmp(levels[from].text, text) != 0) from++;
+        if (from++ == n) return false;
+    }
+    settings.from = from;
+    return true;
+}
+
+const char *log_shown_from(void)
+{
+    int level = sizeof levels / sizeof *levels - 1;
+    while (level > 0 && !log_shows((enum log_level)level)) level--;
+    return levels[level].text;
 }
 
 /* A second begins with its first line. A clock that goes back begins a new one. */

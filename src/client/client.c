@@ -112,7 +112,7 @@ struct client *client_create(struct clients *set, int fd, uint32_t listener)
     c->listener = listener;
     c->counts = listener < set->listeners_n ? set->listeners[listener] : &set->no_listener;
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;
-    c->busy_at = t->now;
+    c->busy_at = c->since = t->now;
     c->prev = &set->all;
     if (c->next) c->next->prev = &c->next;
     set->all = c;
@@ -254,6 +254,7 @@ void client_settle(struct client *c)
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
+    c->bytes_written += before - c->out.bytes;
     c->counts->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR) {
         client_close(c, strerror(errno));

@@ -34,6 +34,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
     sampling_init(&set->sampling, NULL);
+    sighting_init(&set->sighting, NULL, NULL);
     t->settle = settle;
     t->front = set;
 }
@@ -62,6 +63,7 @@ void clients_release(struct clients *set)
     clients_end_turn(set);
     assert(set->n == 0 && !set->closed && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
+    set->turn->look = NULL;
     set->turn->front = NULL;
     *set = (struct clients){0};
 }

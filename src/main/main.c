@@ -43,6 +43,7 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "base/process.h"
+#include "main/admin_sockets.h"
 #include "main/background.h"
 #include "main/binary.h"
 #include "main/command_line.h"
@@ -50,6 +51,7 @@
 #include "main/help.h"
 #include "main/last_good.h"
 #include "main/log_file.h"
+#include "main/metrics_sockets.h"
 #include "main/user.h"
 #include "master/check.h"
 #include "master/master.h"
@@ -108,6 +110,7 @@ struct service_parts {
     struct inherited inherited;
     struct notify notify;
     struct upgrade_command command;
+    struct listeners *admin, *metrics; /* NULL: none */
 };
 
 static bool is_upgrade(const struct service_parts *s)
@@ -129,12 +132,15 @@ static int serve_prepared(struct service_parts *s, struct listeners *listeners)
     const struct options *o = s->options;
     struct master_seat seat = {.options = o,
                                .listeners = listeners,
+                               .admin = s->admin,
+                               .metrics = s->metrics,
                                .notify = &s->notify,
                                .inherited = &s->inherited,
                                .command = &s->command,
                                .claim = claim};
     if (o->user && !user_switch(o->user)) return EXIT_SYSTEM;
     listeners_check_files(listeners);
+    if (s->admin) listeners_check_files(s->admin);
     if (o->pid_file) pid_file_check(o->pid_file);
     if (!last_good_check_dir(o)) return EXIT_SYSTEM;
     if (o->daemonize && !is_upgrade(s) && !background_detach(!o->log_file)) return EXIT_SYSTEM;
@@ -198,7 +204,12 @@ static int serve_checked(struct service_parts *s)
     struct listeners *listeners = listeners_create(&wanted);
     if (!listeners) return EXIT_BIND;
     add_names(o, &s->passed);
-    int code = serve_bound(s, listeners);
+    int code = EXIT_BIND;
+    if (admin_sockets_create(o, &s->inherited.admin, &s->admin) &&
+        metrics_sockets_create(o, &s->inherited.metrics, &s->metrics))
+        code = serve_bound(s, listeners);
+    listeners_destroy(s->metrics, true);
+    listeners_destroy(s->admin, true);
     listeners_destroy(listeners, true);
     return code;
 }

@@ -21,6 +21,9 @@ static void slot_take_report(struct slot *s, const struct channel_message *m)
     case CHANNEL_LOADED: slot_tell(s, CREW_LOADED, m->number, ""); break;
     case CHANNEL_KEPT: slot_tell(s, CREW_KEPT, m->number, m->text); break;
     case CHANNEL_SWITCHED: slot_tell(s, CREW_SWITCHED, m->number, ""); break;
+    case CHANNEL_PIECE: slot_tell(s, CREW_PIECE, m->number, m->text); break;
+    case CHANNEL_ANSWERED: slot_tell(s, CREW_ANSWERED, m->number, m->text); break;
+    case CHANNEL_STEERED: slot_tell(s, CREW_STEERED, m->number, ""); break;
     default: log_warn("worker %u[%d]: report %u is unknown", s->index, (int)s->pid, m->type);
     }
 }

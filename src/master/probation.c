@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,7 +110,13 @@ static void probation_look_back(struct probation *p)
 
 /* --- what follows ------------------------------------------------------------------------------ */
 
-/* The source in use is the last good one from now on. */
+static void forget_earlier(struct probation *p)
+{
+    if (p->earlier_fd >= 0) close(p->earlier_fd);
+    p->earlier_fd = -1;
+}
+
+/* The source in use is the last good one from now on, and the one before it an earlier one. */
 static void probation_keep(struct probation *p)
 {
     int fd = fcntl(p->crew->script_fd, F_DUPFD_CLOEXEC, 0);
@@ -118,7 +125,9 @@ static void probation_keep(struct probation *p)
                   p->crew->generation, strerror(errno));
         return;
     }
-    if (p->good_fd >= 0) close(p->good_fd);
+    forget_earlier(p);
+    p->earlier_fd = p->good_fd;
+    p->earlier = p->good;
     p->good_fd = fd;
     p->good = p->crew->generation;
 }
@@ -166,6 +175,7 @@ static void probation_go_back(struct probation *p)
 static void probation_fail(struct probation *p, const char *why)
 {
     bool has_other = p->good != p->generation;
+    snprintf(p->why, sizeof p->why, "generation %u fails: %s", p->generation, why);
     log_error("script %s: generation %u fails: %s; %s", check_script_name(p->crew->options),
               p->generation, why,
               has_other ? "the last good script comes back"
@@ -223,7 +233,8 @@ bool probation_init(struct probation *p, const struct crew *crew, struct reload 
                             .arg = arg,
                             .seconds = o->probation,
                             .share = o->probation_errors,
-                            .good_fd = -1};
+                            .good_fd = -1,
+                            .earlier_fd = -1};
     ev_init(&p->look, on_look);
     p->look.data = p;
     if (!o->script) return true;
@@ -242,12 +253,34 @@ void probation_take_reload(struct probation *p, enum reload_news news)
     if (p->good_fd < 0) return;
     if (news == RELOAD_SWITCHES) p->at_switch = count(p->crew);
     if (news == RELOAD_DONE) probation_begin(p);
+    if (news == RELOAD_REFUSED) p->goes_earlier = false;
     if (news == RELOAD_NEXT && p->state == PROBATION_ENDED) probation_go_back(p);
     if (news != RELOAD_BACK) return;
     p->crew->board->master->rollbacks++;
     probation_enter(p, PROBATION_NONE);
+    if (p->goes_earlier) {
+        probation_keep(p);
+        forget_earlier(p);
+        p->on_good(p->arg, p->crew->script_fd);
+    }
     p->good = p->crew->generation;
+    p->goes_earlier = false;
     probation_forget_past(p);
+}
+
+const char *probation_roll_back(struct probation *p)
+{
+    bool is_good = p->good == p->crew->generation;
+    int source = is_good ? p->earlier_fd : p->good_fd;
+    if (p->good_fd < 0) return "the built-in script is in use: there is no other";
+    if (source < 0) return "there is no earlier script that was good: nothing has changed";
+    if (p->reload->state != RELOAD_IDLE) return "a reload is under way: wait until it has ended";
+    int fd = fcntl(source, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return strerror(errno);
+    snprintf(p->why, sizeof p->why, "an operator has asked for it");
+    p->goes_earlier = is_good;
+    reload_go_back(p->reload, fd, is_good ? p->earlier : p->good);
+    return NULL;
 }
 
 void probation_take_loss(struct probation *p, const struct slot *s)
@@ -267,4 +300,5 @@ void probation_release(struct probation *p)
 {
     probation_stop(p);
     if (p->good_fd >= 0) close(p->good_fd);
+    forget_earlier(p);
 }

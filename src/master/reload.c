@@ -52,6 +52,7 @@ static void reload_enter(struct reload *r, enum reload_state state)
 
 static void reload_not_loaded(struct reload *r, const char *why)
 {
+    snprintf(r->refused, sizeof r->refused, "%s", why);
     log_error("script %s: not loaded: %s; generation %u goes on", check_script_name(r->options),
               why, r->crew->generation);
     r->tell(r->arg, RELOAD_REFUSED);
@@ -352,11 +353,11 @@ int reload_source(const struct reload *r)
 void reload_go_back(struct reload *r, int fd, uint32_t was)
 {
     assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0 && fd >= 0);
+    r->goes_back = true;
     r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
     r->trial.script_fd = fd;
     r->trial_was = was;
-    r->goes_back = true;
     reload_begin_loading(r);
 }
 

@@ -122,6 +122,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .generation = crew->generation,
                                .script_fd = crew->script_fd,
                                .relieves = slot_serves(slot_other(s)),
+                               .steering = crew->steering,
                                .channel = end};
     int code = worker_run(&seat);
     fflush(NULL);
@@ -168,6 +169,7 @@ void slot_spawn(struct slot *s)
     s->handed = 0;
     s->leaves = s->is_killed = false;
     s->watch = (struct watch){.turns = 0};
+    s->steered = s->has_steered = s->crew->steered;
     heartbeat_begin(&s->crew->board->parts[s->part].heartbeat, s->crew->generation);
     offers_begin(s);
     s->closed_before = slot_closed(s);

@@ -9,6 +9,7 @@
  * The house of the old master on the board is free again when all of its processes have ended; the next upgrade needs it. */
 #include "master/takeover.h"
 
+#include "backend/steering.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "net/inherited.h"
@@ -34,11 +35,36 @@ static bool read_number(const char *word, const char *name, int *number)
     return true;
 }
 
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
+}
+
+/* A decision about a server, in which %20 stands for a space. One that cannot be read is left out. */
+static void read_steer(struct inherited *in, const char *word)
+{
+    char text[STEER_TEXT_MAX];
+    struct steer steer;
+    size_t n = 0;
+    for (; *word && n < sizeof text - 1; word++) {
+        bool escape = word[0] == '%' && word[1] && word[2];
+        text[n++] = escape ? (char)(hex(word[1]) * 16 + hex(word[2])) : word[0];
+        if (escape) word += 2;
+    }
+    text[n] = '\0';
+    if (!in->steering) in->steering = calloc(1, sizeof *in->steering);
+    if (!in->steering || !steer_read(&steer, text)) return;
+    (void)!steering_set(in->steering, &steer);
+}
+
 /* A word that is not known comes from a later version and is left out. False: a socket cannot be used. */
 static bool read_word(struct inherited *in, struct passed *passed, const char *word)
 {
     int number;
     if (strncmp(word, "socket=", 7) == 0) return inherited_read(passed, word + 7);
+    if (strncmp(word, "admin=", 6) == 0) return inherited_read(&in->admin, word + 6);
+    if (strncmp(word, "metrics=", 8) == 0) return inherited_read(&in->metrics, word + 8);
+    if (strncmp(word, "steer=", 6) == 0) read_steer(in, word + 6);
     if (read_number(word, "pid", &number)) in->pid = number;
     if (read_number(word, "house", &number)) in->house = number == 1;
     if (read_number(word, "channel", &number)) in->channel = number;
@@ -90,6 +116,10 @@ void inherited_release(struct inherited *in)
         if (*all[i] >= 0) close(*all[i]);
         *all[i] = -1;
     }
+    passed_release(&in->admin);
+    passed_release(&in->metrics);
+    free(in->steering);
+    in->steering = NULL;
 }
 
 /* --- taking over ------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@
  * An older binary that does not know MOONGATE_UPGRADE finds its addresses in use and ends: the old process serves on. */
 #include "master/upgrade.h"
 
+#include "backend/steering.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "master/takeover.h"
@@ -61,24 +62,44 @@ static bool leave_open(int fd)
     return fd < 0 || fcntl(fd, F_SETFD, 0) == 0;
 }
 
+/* Sockets of one kind. False: one is not open. */
+static bool put_sockets(FILE *to, const struct listeners *all, const char *kind)
+{
+    char text[INHERITED_TEXT_MAX];
+    for (size_t i = 0; all && i < all->n; i++) {
+        if (!leave_open(all->items[i].fd)) return false;
+        fprintf(to, " %s=%s", kind, inherited_print(&all->items[i], text));
+    }
+    return true;
+}
+
+/* A variable of the environment takes 128 KiB: decisions beyond that are lost, which takes names that nobody has. */
+static void put_steering(FILE *to, const struct steering *s)
+{
+    char text[STEER_TEXT_MAX];
+    for (uint32_t i = 0; s && i < s->n && ftell(to) < 100 * 1024; i++) {
+        if (steer_is_nothing(&s->items[i])) continue;
+        fputs(" steer=", to);
+        for (const char *c = steer_print(&s->items[i], text); *c; c++)
+            fprintf(to, (unsigned char)*c > ' ' && *c != '%' ? "%c" : "%%%02x", (unsigned char)*c);
+    }
+}
+
 /* What takeover.c reads. NULL: out of memory, or a descriptor is not open. */
 static char *describe(const struct upgrade *u, pid_t old, int channel)
 {
     const struct board_files *files = &u->board->files;
-    size_t size = 256 + u->listeners->n * (INHERITED_TEXT_MAX + 8);
-    char *text = malloc(size), socket[INHERITED_TEXT_MAX];
-    if (!text) return NULL;
-    int len =
-        snprintf(text, size, "1 pid=%d channel=%d board=%d shared=%d writes=%d house=%u", (int)old,
-                 channel, files->board, files->shared, files->writes, 1 - u->board->house);
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    if (!to) return NULL;
+    fprintf(to, "1 pid=%d channel=%d board=%d shared=%d writes=%d house=%u", (int)old, channel,
+            files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
-                leave_open(files->writes);
-    for (size_t i = 0; good && i < u->listeners->n; i++) {
-        const struct listener *l = &u->listeners->items[i];
-        good = leave_open(l->fd);
-        len += snprintf(text + len, size - (size_t)len, " socket=%s", inherited_print(l, socket));
-    }
-    if (good) return text;
+                leave_open(files->writes) && put_sockets(to, u->listeners, "socket") &&
+                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics");
+    put_steering(to, u->steering);
+    if (fclose(to) == 0 && good) return text;
     free(text);
     return NULL;
 }
@@ -128,6 +149,7 @@ static void fail(struct upgrade *u, const char *how, const char *what_to_do)
 {
     log_error("upgrade: not done: %s: %s: this process serves on: %s", u->command->path, how,
               what_to_do);
+    snprintf(u->failure, sizeof u->failure, "%s: %s", how, what_to_do);
     upgrade_stop(u);
     u->pid = 0;
     u->state = UPGRADE_IDLE;

@@ -23,6 +23,10 @@ static void hand_over(struct master *m)
     m->crew->pass = pass;
     master_close(m, MASTER_DRAINING);
     upgrade_go(&m->upgrade, reloads);
+    admin_take_upgrade(&m->admin, true);
+    admin_shut(&m->admin, "another process has taken over: connect again");
+    admin_leave_to(&m->admin);
+    http_shut(&m->http);
     crew_hand_waiting(m->crew);
     master_order_end(m, CHANNEL_RETIRE, m->wishes.drain_timeout);
 }
@@ -34,6 +38,8 @@ static void on_upgrade(void *arg, enum upgrade_news news)
     case UPGRADE_READY: hand_over(m); break;
     case UPGRADE_FAILED:
         m->board->master->upgrade_failures++;
+        admin_take_upgrade(&m->admin, false);
+        journal_note(&m->journal, JOURNAL_NOT_UPGRADED, m->crew->generation, "the log says why");
         (void)m->seat->claim(m->options, 0); /* the new one may have written it already */
         break;
     case UPGRADE_ROOM:
@@ -73,7 +79,10 @@ static void take_charge(struct master *m, bool reloads)
         m->board->master->upgrades++;
     }
     listeners_own(m->listeners);
+    admin_open(&m->admin);
+    pages_open(m);
     service_is_ready(&m->service);
+    master_note_start(m);
     master_watch(m);
     if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload, "SIGHUP");
 }
@@ -131,5 +140,8 @@ void upgrading_init(struct master *m)
 {
     upgrade_init(&m->upgrade, m->loop, m->options, m->seat->command, m->board, m->listeners,
                  m->seat->notify, on_upgrade, m);
+    m->upgrade.admin = m->seat->admin;
+    m->upgrade.metrics = m->seat->metrics;
+    m->upgrade.steering = &m->steers.table;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

@@ -94,6 +94,36 @@ const char *bind_parse(struct bind_spec *spec, const char *text)
     return wrong;
 }
 
+/* Copies text without each `,read-only` that is a word of its own; how many there were. */
+static unsigned without_read_only(char *to, const char *text)
+{
+    static const char word[] = ",read-only";
+    enum { LEN = sizeof word - 1 };
+    unsigned n = 0;
+    while (*text) {
+        bool is_word = strncmp(text, word, LEN) == 0 && (!text[LEN] || text[LEN] == ',');
+        if (!is_word) *to++ = *text++;
+        if (is_word) text += LEN;
+        n += is_word;
+    }
+    *to = '\0';
+    return n;
+}
+
+const char *bind_parse_admin(struct bind_spec *spec, bool *read_only, char item[BIND_ITEM_MAX],
+                             const char *text)
+{
+    *spec = (struct bind_spec){.mode = -1};
+    if (strlen(text) >= BIND_ITEM_MAX) return "it is too long";
+    unsigned n = without_read_only(item, text);
+    *read_only = n > 0;
+    if (n > 1) return "read-only is given twice";
+    const char *wrong = bind_parse(spec, item);
+    if (wrong) return wrong;
+    if (spec->has_label || !spec->addr.path[0]) return "give unix:/path";
+    return NULL;
+}
+
 /* --- users ------------------------------------------------------------------------------------- */
 
 /* At most nine digits, which fit any uid_t. */

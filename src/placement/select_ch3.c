@@ -65,7 +65,8 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = furc(choice->hash, s->servers);
 }
 
-const struct selector_kind select_ch3 = {.hashes_itself = true, .build = build, .pick = pick};
+const struct selector_kind select_ch3 = {
+    .ignores_weights = true, .hashes_itself = true, .build = build, .pick = pick};
 
 /* --- weighted ------------------------------------------------------------------------------------ */
 

@@ -105,5 +105,8 @@ static void release(struct selector *s)
     free(names);
 }
 
-const struct selector_kind select_pymemcache = {
-    .hashes_itself = true, .build = build, .pick = pick, .release = release};
+const struct selector_kind select_pymemcache = {.ignores_weights = true,
+                                                .hashes_itself = true,
+                                                .build = build,
+                                                .pick = pick,
+                                                .release = release};

@@ -85,6 +85,11 @@ bool distribution_takes_points(enum distribution distribution)
     return distributions[distribution].kind->takes_points;
 }
 
+bool distribution_ignores_weights(enum distribution distribution)
+{
+    return distributions[distribution].kind->ignores_weights;
+}
+
 double distribution_usual_weight(enum distribution distribution)
 {
     double usual = distributions[distribution].kind->usual_weight;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "tools/ask.h"
-#include "tools/json.h"
+#include "base/json.h"
 #include "tools/places.h"
 #include "tools/tool.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/utf8.h"
 #include "tools/ask.h"
-#include "tools/json.h"
+#include "base/json.h"
 #include "tools/spread.h"
 #include "tools/tool.h"
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tools/json.h"
+#include "base/json.h"
 
 void spread_init(struct spread *s, const struct script *script)
 {

@@ -98,6 +98,8 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
     case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;
     case CHANNEL_RETIRE: obey_retire(w, m->number / 1000.0); break;
     case CHANNEL_QUIT: worker_stop(w, EXIT_OK); break;
+    case CHANNEL_ASK: answers_take(w, m->number, m->text); break;
+    case CHANNEL_STEER: answers_steer(w, m->number, m->text); break;
     default: log_warn("master: order %u is not known", m->type); break;
     }
     if (fd >= 0) close(fd);

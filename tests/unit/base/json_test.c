@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/json.h"
+#include "base/json.h"
 #include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
@@ -56,6 +56,30 @@ static void lists_hold_texts(void **state)
     becomes(&j, "{\"none\":[],\"two\":[\"a\",\"\\ufffd\"],\"last\":\"\"}\n");
 }
 
+static void lists_and_objects_nest(void **state)
+{
+    struct json j;
+    begin(&j);
+    json_list(&j, "servers");
+    for (int i = 0; i < 2; i++) {
+        json_object(&j, NULL);
+        json_flag(&j, "down", i);
+        json_object(&j, "of");
+        json_object_end(&j);
+        json_list(&j, "no");
+        json_list(&j, NULL);
+        json_list_end(&j);
+        json_null(&j, NULL);
+        json_number(&j, NULL, 7);
+        json_list_end(&j);
+        json_object_end(&j);
+    }
+    json_list_end(&j);
+    json_null(&j, "last");
+    becomes(&j, "{\"servers\":[{\"down\":false,\"of\":{},\"no\":[[],null,7]},"
+                "{\"down\":true,\"of\":{},\"no\":[[],null,7]}],\"last\":null}\n");
+}
+
 /* bytes, how many, what is printed */
 static const struct {
     const char *bytes;
@@ -85,7 +109,7 @@ static void strings_are_escaped(void **state)
     }
 }
 
-/* Base64 is written in pieces: none of them may be padded but the last. */
+/* Only the last group is padded. */
 static void long_bytes_stay_exact_in_base64(void **state)
 {
     char bytes[100], expected[512];
@@ -105,9 +129,8 @@ static void long_bytes_stay_exact_in_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_are_separated_by_commas),
-        cmocka_unit_test(lists_hold_texts),
-        cmocka_unit_test(strings_are_escaped),
+        cmocka_unit_test(members_are_separated_by_commas), cmocka_unit_test(lists_hold_texts),
+        cmocka_unit_test(lists_and_objects_nest),          cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(long_bytes_stay_exact_in_base64),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * that is not valid UTF-8 is written twice: readable, and exact as base64. A program that needs the exact bytes looks for the
  * second one first.
  */
-#include "tools/json.h"
+#include "base/json.h"
 
 #include <assert.h>
 
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "protocol/base64.h"
 
 /* A comma where one belongs, and the name; NULL: an item of a list, which has no name. */
 static void put_name(struct json *j, const char *name)
@@ -62,17 +61,19 @@ static bool put_string(FILE *out, const unsigned char *p, size_t n)
     return exact;
 }
 
-static void put_base64(FILE *out, const uint8_t *p, size_t n)
+/* RFC 4648, section 4. The functions of the protocol floor are out of reach here. */
+static void put_base64(FILE *out, const unsigned char *p, size_t n)
 {
-    enum { PIECE = 48 }; /* bytes: whole groups of three, so that only the last piece is padded */
-    uint8_t text[PIECE / 3 * 4];
-    while (n > 0) {
-        size_t piece = n < PIECE ? n : PIECE;
-        size_t len = base64_encode(p, piece, text);
-        assert(len <= sizeof text);
-        fwrite(text, 1, len, out);
-        p += piece;
-        n -= piece;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        size_t has = n - i < 3 ? n - i : 3;
+        uint32_t bits = (uint32_t)p[i] << 16;
+        if (has > 1) bits |= (uint32_t)p[i + 1] << 8;
+        if (has > 2) bits |= p[i + 2];
+        putc(digits[bits >> 18], out);
+        putc(digits[bits >> 12 & 63], out);
+        putc(has > 1 ? digits[bits >> 6 & 63] : '=', out);
+        putc(has > 2 ? digits[bits & 63] : '=', out);
     }
 }
 
@@ -108,6 +109,18 @@ void json_number(struct json *j, const char *name, uint64_t number)
     fprintf(j->out, "%llu", (unsigned long long)number);
 }
 
+void json_flag(struct json *j, const char *name, bool flag)
+{
+    put_name(j, name);
+    fputs(flag ? "true" : "false", j->out);
+}
+
+void json_null(struct json *j, const char *name)
+{
+    put_name(j, name);
+    fputs("null", j->out);
+}
+
 void json_fraction(struct json *j, const char *name, double number)
 {
     put_name(j, name);
@@ -117,15 +130,35 @@ void json_fraction(struct json *j, const char *name, double number)
         fputs("null", j->out);
 }
 
-void json_list(struct json *j, const char *name)
+static void put_open(struct json *j, const char *name, char bracket)
 {
     put_name(j, name);
-    putc('[', j->out);
+    putc(bracket, j->out);
     j->follows = false;
+}
+
+static void put_close(struct json *j, char bracket)
+{
+    putc(bracket, j->out);
+    j->follows = true;
+}
+
+void json_list(struct json *j, const char *name)
+{
+    put_open(j, name, '[');
 }
 
 void json_list_end(struct json *j)
 {
-    putc(']', j->out);
-    j->follows = true;
+    put_close(j, ']');
+}
+
+void json_object(struct json *j, const char *name)
+{
+    put_open(j, name, '{');
+}
+
+void json_object_end(struct json *j)
+{
+    put_close(j, '}');
 }

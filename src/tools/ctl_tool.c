@@ -1,0 +1,332 @@
+/* `moongate ctl`: sends one command to a running moongate, through its admin socket, and prints the answer.
+ *
+ * The commands are those of the socket (master/admin_commands.h), and so is what is printed; here are only the way to the socket, the time
+ * limit, and the exit code. Who may connect is decided by the mode of the socket's file.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "master/admin_commands.h"
+#include "net/addr.h"
+#include "net/lines.h"
+#include "net/socket.h"
+#include "tools/tool.h"
+#include "worker/option_table.h"
+
+/* field, type, letter, name, argument, default, meaning */
+#define CTL_OPTIONS(X)                                                                             \
+    X(socket, STRING, 's', "socket", "PATH", "",                                                   \
+      "the admin socket; else admin.sock in RUNTIME_DIRECTORY or in /run/moongate")                \
+    X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
+    X(timeout, SECONDS, 0, "timeout", "SECONDS", "the command's: 10, or 120 to wait for an outcome", \
+      "how long the answer may take (0..86400; 0: the default)")                                   \
+    X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
+
+enum { WORDS = 8 };
+
+struct ctl_options {
+    const char *socket;
+    bool json;
+    double timeout; /* 0: not given */
+    bool help;
+    const char *words[WORDS];
+    size_t words_n;
+};
+
+static const struct option_row rows[] = {
+#define X(...) OPTION_ROW(struct ctl_options, __VA_ARGS__)
+    CTL_OPTIONS(X)
+#undef X
+};
+
+static const struct option_range ranges[] = {
+    {offsetof(struct ctl_options, timeout), 0, 86400, "0..86400"},
+};
+
+static bool take_word(void *to, const char *word)
+{
+    struct ctl_options *o = to;
+    if (o->words_n == WORDS) {
+        fputs("moongate: ctl: too many words: moongate ctl -h lists the commands\n", stderr);
+        return false;
+    }
+    o->words[o->words_n++] = word;
+    return true;
+}
+
+static const struct option_table table = {
+    .program = "moongate ctl",
+    .rows = rows,
+    .rows_n = sizeof rows / sizeof *rows,
+    .ranges = ranges,
+    .ranges_n = 1,
+    .take = take_word,
+};
+
+static int complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One line on stderr. Returns the exit code. */
+static int complain(int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("moongate: ctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    putc('\n', stderr);
+    va_end(arguments);
+    return code;
+}
+
+/* --- the socket -------------------------------------------------------------------------------- */
+
+/* False: the path does not fit. */
+static bool find_socket(const struct ctl_options *o, struct addr_spec *spec)
+{
+    const char *folders = getenv("RUNTIME_DIRECTORY");
+    char text[4096];
+    if (o->socket)
+        snprintf(text, sizeof text, "unix:%s",
+                 strncmp(o->socket, "unix:", 5) == 0 ? o->socket + 5 : o->socket);
+    else if (folders && folders[0] == '/')
+        snprintf(text, sizeof text, "unix:%.*s/admin.sock", (int)strcspn(folders, ":"), folders);
+    else
+        snprintf(text, sizeof text, "unix:/run/moongate/admin.sock");
+    const char *wrong = addr_spec_parse(spec, text, strlen(text));
+    if (wrong) (void)complain(0, "socket %s: %s", text + 5, wrong);
+    return !wrong;
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM: return "run this as root, or as the user whom the socket's mode lets in";
+    case ENOENT: return "start moongate with --admin unix:/path, and give --socket /path";
+    case ECONNREFUSED: return "the moongate that made it has ended: start it again";
+    default: return "give another with --socket";
+    }
+}
+
+/* The socket, or -1 after a complaint. connect(2) on a unix socket waits only while the backlog is full, which EAGAIN says. */
+static int connect_to(const struct addr_spec *spec, double deadline)
+{
+    struct addr addr;
+    int fd = -1, error = EAGAIN;
+    if (!addr_spec_is_literal(spec, 0, &addr)) return -1;
+    while (error == EAGAIN && process_clock() < deadline) {
+        if (fd >= 0) close(fd);
+        error = socket_connect(&addr, -1, &fd);
+        if (error == EAGAIN) poll(NULL, 0, 20);
+    }
+    if (error == 0) return fd;
+    if (fd >= 0) close(fd);
+    (void)complain(0, "socket %s: %s: %s", spec->path, strerror(error), advice(error));
+    return -1;
+}
+
+/* --- the command ------------------------------------------------------------------------------- */
+
+/* A word as the socket reads it: in quotes where it must. */
+static void put_word(FILE *to, const char *word)
+{
+    bool plain = word[0] != '\0';
+    for (const char *c = word; *c; c++) plain &= (unsigned char)*c > ' ' && *c != '"';
+    if (plain) {
+        fputs(word, to);
+        return;
+    }
+    putc('"', to);
+    for (const char *c = word; *c; c++)
+        fprintf(to,
+                *c == '"' || *c == '\\'   ? "\\%c"
+                : (unsigned char)*c < ' ' ? "\\x%02x"
+                                          : "%c",
+                (unsigned char)*c);
+    putc('"', to);
+}
+
+/* The line, from malloc. `quit` needs no second word here: to type it is to mean it. */
+static char *compose(const struct ctl_options *o, size_t *len)
+{
+    char *line = NULL;
+    FILE *to = open_memstream(&line, len);
+    if (!to) abort();
+    if (o->json) fputs("json ", to);
+    for (size_t i = 0; i < o->words_n; i++) {
+        if (i > 0) putc(' ', to);
+        put_word(to, o->words[i]);
+    }
+    if (o->words_n == 1 && strcmp(o->words[0], "quit") == 0) fputs(" yes", to);
+    putc('\n', to);
+    if (fclose(to) != 0) abort();
+    return line;
+}
+
+/* EXIT_OK, or a code after a complaint. */
+static int check_words(const struct ctl_options *o)
+{
+    if (o->words_n == 0) return complain(EXIT_USAGE, "no command: moongate ctl -h lists them");
+    const struct admin_command *c = admin_command_find(o->words[0]);
+    unsigned arguments = (unsigned)o->words_n - 1;
+    if (!c) return complain(EXIT_USAGE, "no command '%s': moongate ctl -h lists them", o->words[0]);
+    if (arguments < c->least || arguments > c->most)
+        return complain(EXIT_USAGE, "%s: give %s%s%s", c->name, c->name, c->arguments[0] ? " " : "",
+                        c->arguments);
+    return EXIT_OK;
+}
+
+/* --- the answer -------------------------------------------------------------------------------- */
+
+/* What has come, and what follows from it. */
+struct reading {
+    int fd;
+    double deadline;
+    char bytes[64 * 1024];
+    size_t len;
+    bool json;
+};
+
+/* Waits for the descriptor. False: the time is up. */
+static bool wait_for(const struct reading *r, short events)
+{
+    struct pollfd p = {.fd = r->fd, .events = events};
+    for (;;) {
+        double left = r->deadline - process_clock();
+        int n = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
+        if (n > 0) return true;
+        if (n == 0 && left <= 0) return false;
+        if (n < 0 && errno != EINTR) return false;
+    }
+}
+
+static bool send_line(struct reading *r, const char *line, size_t len)
+{
+    while (len > 0) {
+        if (!wait_for(r, POLLOUT)) return false;
+        ssize_t n = send(r->fd, line, len, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
+        if (n < 0) continue;
+        line += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+enum { GOES_ON = -1 };
+
+static bool begins(const char *line, size_t len, const char *start)
+{
+    return len >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
+}
+
+/* Prints a line of the answer, without its end. Returns the exit code with the last one, else GOES_ON. */
+static int take_line(const struct reading *r, const char *line, size_t len)
+{
+    bool ends = r->json ? len == 11 && begins(line, len, "{\"ok\":true}")
+                        : len == 3 && begins(line, len, "END");
+    bool fails = r->json && begins(line, len, "{\"ok\":false");
+    if (ends) return EXIT_OK;
+    if (begins(line, len, "ERROR ")) return complain(EXIT_SCRIPT, "%.*s", (int)(len - 6), line + 6);
+    fwrite(line, 1, len, stdout);
+    putchar('\n');
+    return fails ? EXIT_SCRIPT : GOES_ON;
+}
+
+/* Takes the whole lines that have come; a line longer than the buffer goes out in pieces. */
+static int take_lines(struct reading *r)
+{
+    size_t at = 0;
+    int code = GOES_ON;
+    char *end;
+    while (code == GOES_ON && (end = memchr(r->bytes + at, '\n', r->len - at))) {
+        size_t len = (size_t)(end - r->bytes) - at;
+        code =
+            take_line(r, r->bytes + at, len > 0 && r->bytes[at + len - 1] == '\r' ? len - 1 : len);
+        at += len + 1;
+    }
+    if (at == 0 && r->len == sizeof r->bytes) {
+        fwrite(r->bytes, 1, r->len, stdout);
+        at = r->len;
+    }
+    r->len -= at;
+    memmove(r->bytes, r->bytes + at, r->len);
+    return code;
+}
+
+static int read_answer(struct reading *r)
+{
+    for (;;) {
+        if (!wait_for(r, POLLIN))
+            return complain(EXIT_SYSTEM, "no answer in time: --timeout gives it more");
+        ssize_t n = recv(r->fd, r->bytes + r->len, sizeof r->bytes - r->len, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (n <= 0)
+            return complain(EXIT_SYSTEM, "the connection has ended before the answer: try again");
+        r->len += (size_t)n;
+        int code = take_lines(r);
+        if (code != GOES_ON) return code;
+    }
+}
+
+/* --- the tool ---------------------------------------------------------------------------------- */
+
+static double time_for(const struct ctl_options *o)
+{
+    static const char *const slow[] = {"reload", "rollback", "upgrade"};
+    if (o->timeout > 0) return o->timeout;
+    for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
+        if (strcmp(o->words[0], slow[i]) == 0) return 120;
+    return 10;
+}
+
+static int run(const struct ctl_options *o)
+{
+    struct addr_spec spec;
+    struct reading r = {.json = o->json};
+    size_t len;
+    int code = check_words(o);
+    if (code != EXIT_OK) return code;
+    r.deadline = process_clock() + time_for(o);
+    if (!find_socket(o, &spec)) return EXIT_BIND;
+    r.fd = connect_to(&spec, r.deadline);
+    if (r.fd < 0) return EXIT_BIND;
+    char *line = compose(o, &len);
+    if (len > LINES_LINE)
+        code = complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");
+    else if (!send_line(&r, line, len))
+        code = complain(EXIT_SYSTEM, "the command could not be sent: try again");
+    else
+        code = read_answer(&r);
+    free(line);
+    close(r.fd);
+    return code;
+}
+
+static void print_help(void)
+{
+    printf("  %s [options] COMMAND ...\n\n", table.program);
+    for (size_t i = 0; i < ADMIN_COMMANDS_N; i++) {
+        const struct admin_command *c = &admin_commands[i];
+        printf("  %s%s%s\n      %s\n", c->name, c->arguments[0] ? " " : "", c->arguments,
+               c->meaning);
+    }
+    putchar('\n');
+    option_table_print(&table, stdout);
+    puts("\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 no such socket, 4 no answer.");
+}
+
+int ctl_tool(int argc, char **argv)
+{
+    struct ctl_options o = {.json = false};
+    if (!option_table_read(&table, &o, argc, argv)) return EXIT_USAGE;
+    if (!o.help) return run(&o);
+    print_help();
+    return EXIT_OK;
+}

@@ -1,0 +1,209 @@
+/* status: the state of the service in JSON, from two surveys of a board. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ev.h>
+
+#include "base/log_tail.h"
+#include "master/status.h"
+
+static struct board *board;
+static struct recent recent;
+static struct journal journal;
+static char *text;
+
+static int begin(void **state)
+{
+    board = board_create(2, 1 << 16);
+    journal = (struct journal){0};
+    recent_init(&recent, ev_default_loop(0), board, false);
+    return board ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    recent_stop(&recent);
+    recent_release(&recent);
+    board_destroy(board);
+    free(text);
+    text = NULL;
+    return 0;
+}
+
+static struct status_view view(void)
+{
+    return (struct status_view){.version = "1.2.3",
+                                .state = "running",
+                                .pid = 42,
+                                .workers = 2,
+                                .ready = 1,
+                                .generation = 7,
+                                .recent = &recent,
+                                .journal = &journal};
+}
+
+static const char *shown(unsigned what)
+{
+    size_t len;
+    struct json j;
+    struct status_view v = view();
+    free(text);
+    FILE *out = open_memstream(&text, &len);
+    json_begin(&j, out);
+    status_json(&v, &j, what);
+    json_end(&j);
+    fclose(out);
+    return text;
+}
+
+static void shows(const char *part)
+{
+    if (!strstr(shown(0), part)) fail_msg("no %s in %s", part, text);
+}
+
+/* The newest survey is that many seconds after the oldest. */
+static void surveys_are_apart(double seconds)
+{
+    recent_now(&recent)->survey->taken = recent.moments[0].survey->taken + seconds;
+}
+
+static void without_a_survey_rates_are_unknown(void **state)
+{
+    shows(
+        "\"version\":\"1.2.3\",\"pid\":42,\"state\":\"running\",\"workers\":2,\"workers_ready\":1,"
+        "\"generation\":7,\"script\":null");
+    shows("\"requests_per_second\":null");
+    shows("\"servers\":[],\"pools\":[]");
+    recent_take(&recent);
+    shows("\"requests_per_second\":null");
+    shows("\"totals\":{\"ready\":0,");
+}
+
+static void rates_are_differences_over_the_window(void **state)
+{
+    struct board_listener *l = board_listener(&board->parts[0].tables, "web");
+    struct board_listener *other = board_listener(&board->parts[1].tables, "web");
+    l->workers = other->workers = 1;
+    l->requests = 1000000;
+    l->hits = 5;
+    recent_take(&recent);
+    l->requests += 300;
+    other->requests += 100;
+    l->hits += 60;
+    l->misses += 20;
+    other->script_errors += 10;
+    l->bytes_read += 4000;
+    for (int i = 0; i < 99; i++) latency_note(&l->latency, 0.000010);
+    latency_note(&l->latency, 0.000012);
+    recent_take(&recent);
+    surveys_are_apart(2);
+    shows("\"window\":2,\"requests_per_second\":200,\"errors_per_second\":5,\"hit_rate\":0.75,"
+          "\"p50_us\":11,\"p99_us\":11,\"bytes_read_per_second\":2000,"
+          "\"bytes_written_per_second\":0,");
+    shows("{\"name\":\"web\",\"requests_per_second\":200,");
+    shows("\"cells\":{\"workers\":2,\"curr_connections\":0,");
+}
+
+/* `stats reset` is about what `stats` shows. */
+static void a_reset_does_not_disturb_rates(void **state)
+{
+    struct board_listener *l = board_listener(&board->parts[0].tables, "web");
+    l->requests = board->parts[0].row.requests = 1000;
+    recent_take(&recent);
+    board_reset(board);
+    l->requests += 50;
+    recent_take(&recent);
+    surveys_are_apart(1);
+    shows("\"requests_per_second\":50,");
+}
+
+static void a_counter_that_is_smaller_is_no_growth(void **state)
+{
+    struct board_listener *l = board_listener(&board->parts[0].tables, "web");
+    l->requests = 1000;
+    recent_take(&recent);
+    l->requests = 10;
+    recent_take(&recent);
+    surveys_are_apart(1);
+    shows("\"requests_per_second\":0,");
+}
+
+static void servers_have_a_state_and_its_age(void **state)
+{
+    struct board_server *s = board_server(&board->parts[0].tables, "10.0.0.1:11211");
+    s->connections = s->ready = 2;
+    recent_take(&recent);
+    shows("{\"name\":\"10.0.0.1:11211\",\"state\":\"ready\",\"state_seconds\":null,");
+    s->ready = 1;
+    recent_take(&recent);
+    shows("\"state\":\"degraded\",\"state_seconds\":");
+    s->ready = 0;
+    recent_take(&recent);
+    assert_true(recent_now(&recent)->since[0] > 0);
+    recent_now(&recent)->since[0] -= 100;
+    double since = recent_now(&recent)->since[0];
+    recent_take(&recent);
+    assert_true(recent_now(&recent)->since[0] == since);
+    shows("\"state\":\"down\",\"state_seconds\":100");
+    s->connections = 0; /* no pool names it any more */
+    recent_take(&recent);
+    shows("\"servers\":[],");
+}
+
+static void the_newest_surveys_are_kept(void **state)
+{
+    for (int i = 0; i < RECENT_POINTS + 5; i++) {
+        recent_take(&recent);
+        board->parts[0].row.requests = (uint64_t)i;
+    }
+    assert_int_equal(recent.moments_n, RECENT_SURVEYS);
+    assert_int_equal(recent.points_n, RECENT_POINTS);
+    assert_int_equal(recent_now(&recent)->survey->row.requests, RECENT_POINTS + 3);
+    for (size_t i = 1; i < RECENT_SURVEYS; i++)
+        assert_true(recent.moments[i].survey->taken > recent.moments[i - 1].survey->taken);
+}
+
+static void names_and_reasons_are_escaped(void **state)
+{
+    board_pool(&board->parts[0].tables, "<b>\"&\xff")->users = 1;
+    journal_note(&journal, JOURNAL_REFUSED, 1, "near '\n\"<x>\x1b'");
+    recent_take(&recent);
+    shows("{\"name\":\"<b>\\\"&\\ufffd\",\"name_base64\":\"PGI+Iib/");
+    shows("\"generation\":1,\"outcome\":\"refused\",\"times\":1,\"reason\":null}");
+    assert_non_null(strstr(shown(STATUS_KEYS), "\"reason\":\"near '\\n\\\"<x>\\u001b'\"}"));
+    journal_note(&journal, JOURNAL_ACCEPTED, 2, "SIGHUP");
+    shows("\"outcome\":\"accepted\",\"times\":1,\"reason\":\"SIGHUP\"}");
+}
+
+static void log_lines_are_for_those_who_may_see_them(void **state)
+{
+    assert_true(log_tail_begin());
+    log_tail_note(LOG_WARN, "worker 3", "key '\x1b\"'");
+    assert_non_null(strstr(shown(STATUS_KEYS), "\"keys_shown\":true,\"log\":[{\"time\":\"20"));
+    assert_non_null(strstr(text, "\"level\":\"warn\",\"role\":\"worker 3\",\"pid\":"));
+    assert_non_null(strstr(text, "\"message\":\"key '\\u001b\\\"'\"}]"));
+    shows("\"keys_shown\":false}");
+    log_tail_end();
+}
+
+int main(void)
+{
+#define play(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        play(without_a_survey_rates_are_unknown),
+        play(rates_are_differences_over_the_window),
+        play(a_reset_does_not_disturb_rates),
+        play(a_counter_that_is_smaller_is_no_growth),
+        play(servers_have_a_state_and_its_age),
+        play(the_newest_surveys_are_kept),
+        play(log_lines_are_for_those_who_may_see_them),
+        play(names_and_reasons_are_escaped),
+    };
+    return cmocka_run_group_tests_name("status", tests, NULL, NULL);
+}
