@@ -23,7 +23,7 @@ LOADERS := $(sort $(wildcard tests/bench/*.c))
 HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
 
 OBJ      := $(SRC:src/%.c=$B/obj/%.o)
-CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o
+CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o $B/obj/gen/page.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
@@ -34,7 +34,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd libcares
+PKG     := luajit libxxhash libmd libcares libmicrohttpd
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -88,6 +88,17 @@ $B/gen/modules.c: $(LUA) $(HEADERS) src/script/embed.sh $B/.packages
 	@mv $@.new $@
 
 $B/obj/gen/modules.o: $B/gen/modules.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
+
+# The page of --metrics: its files, linked into the binary.
+PAGE := $(sort $(wildcard src/master/page/page.*))
+$B/gen/page.c: $(PAGE) src/master/page/embed.sh $B/.packages
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)sh src/master/page/embed.sh $(PAGE) > $@.new
+	@mv $@.new $@
+
+$B/obj/gen/page.o: $B/gen/page.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
 
@@ -183,14 +194,15 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
-# One of them is not a load but a part of moongate.
-$B/bench/select: $B/obj/tests/bench/select.o $(CORE)
+# Two of them are not loads but parts of moongate.
+$B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
 bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
 	@sh deps/check bench
 	@$B/bench/select
+	@$B/bench/heat
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 

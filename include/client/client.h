@@ -8,6 +8,7 @@
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
+#include "base/heat.h"
 #include "base/log.h"
 #include "client/sampling.h"
 #include "net/inbuf.h"
@@ -57,6 +58,9 @@ struct client {
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
+    uint64_t heated;           /* bytes that its heat knows of: see heating.c */
+    uint8_t name[17];          /* its address, likewise */
+    uint8_t name_len;          /* 0: not asked for yet */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     double since;              /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
@@ -113,6 +117,7 @@ struct clients {
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct sampling sampling; /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;  /* likewise: see heating.h */
 };
 
 /* Takes over fd (non-blocking). The client is in the set afterwards. */

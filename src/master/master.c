@@ -33,6 +33,7 @@
 #include "master/master.h"
 
 #include "base/log.h"
+#include "base/log_tail.h"
 #include "base/process.h"
 #include "master/master_state.h"
 #include <assert.h>
@@ -388,6 +389,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
                          .refusal_lines.burst = 1};
+    if (!log_tail_begin()) return false;
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
     struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
@@ -424,6 +426,7 @@ static void master_release(struct master *m)
         reload_release(&m->reload);
     }
     if (m->crew) crew_destroy(m->crew);
+    log_tail_end();
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -241,6 +241,7 @@ void turn_route(struct turn *t)
 {
     assert(!t->is_routing && turn_sane(t));
     t->is_routing = true;
+    if (t->look && t->used > 0) t->look(t->front);
     if (t->abandoned) flows_drop(t);
     flows_begin(t, TURN_SLOTS); /* what the script's timers have made */
     if (t->generation) ask(t, t->generation);
