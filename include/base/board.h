@@ -15,6 +15,7 @@
 #include "base/handover.h"
 #include "base/heat.h"
 #include "base/heartbeat.h"
+#include "base/live.h"
 #include "base/metrics.h"
 #include "base/region.h"
 #include "base/samples.h"
@@ -22,7 +23,7 @@
 #include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
- * workers, not their sum. */
+ * workers, not their sum. During an upgrade the levels of the old process do not count, unless the new one has none. */
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
@@ -77,6 +78,7 @@
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
     X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \
+    X(longest_turn_us, LEVEL, "microseconds of the longest turn in the last 10 to 20 s")           \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -87,6 +89,18 @@ struct board_row {
     BOARD_CELLS(X)
 #undef X
 } __attribute__((aligned(64)));
+
+enum { BOARD_REASON = 160 };
+
+/* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
+ * and `reason` are being written. */
+struct board_trouble {
+    uint32_t sequence;
+    uint64_t ends;      /* connections that ended, or could not be made */
+    uint64_t idle_ends; /* that the server closed while they were idle */
+    double at;          /* when the last of `ends` came; of the monotonic clock */
+    char reason[BOARD_REASON];
+};
 
 /* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
  * script. */
@@ -106,6 +120,8 @@ struct board_worker {
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
     struct heat heat;           /* its hottest keys and clients */
+    struct board_trouble troubles[BOARD_SERVERS];
+    struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
     struct board_tables tables; /* of servers, pools, commands and listeners */
 };
@@ -135,7 +151,9 @@ struct board_memory {
     bool has_carried;        /* stored behind `carried` */
     struct board_row
         carried; /* counters of a board that another build has laid out, which is gone */
-    struct board_worker parts[]; /* house 0 has the first half of them */
+    struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
+    struct live_slow slow[BOARD_HOUSES];       /* likewise */
+    struct board_worker parts[];               /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */
@@ -205,7 +223,11 @@ void board_clear_gauges(struct board_worker *part);
 /* The process that counted in parts[part] is gone: clears its gauges, and what it was writing counts as lost. */
 void board_forget(struct board *board, uint32_t part, double now);
 
-/* The sum of all rows, the master's too; counters count from the last board_reset on. */
+/* True: a process of this house counts in part i of the memory, not one of the other house or of a time before. */
+bool board_is_own(const struct board *board, uint32_t i);
+
+/* The sum of all rows, the master's too; counters count from the last board_reset on. A level is the highest of this house, or,
+ * where that has none, of the other. */
 struct board_row board_sum(const struct board *board);
 
 /* Counters of board_sum count from zero again. Any process may call it. */

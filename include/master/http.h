@@ -1,6 +1,6 @@
 /* http: the HTTP server of --metrics, in the master's loop: GET and HEAD of a few pages.
  *
- * Embedded in the master, which stops it at its end and in each forked child. libmicrohttpd reads requests and writes answers; nothing
+ * Embedded in the master, which owns it and stops it at its end and in each forked child. libmicrohttpd reads requests and writes answers; nothing
  * waits. I6: HTTP_CLIENTS clients at once, the next ones wait in the backlog; each takes HTTP_MEMORY bytes and the body of its answer, and
  * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing.
  */
@@ -57,7 +57,8 @@ struct http {
         struct MHD_Daemon *daemon;
         ev_io io;
     } *listeners; /* owned; one for each listening socket */
-    ev_timer timer; /* of all of them */
+    ev_timer timer;  /* of all of them */
+    bool has_closed; /* a connection, since MHD_run was called */
     struct http_peer peers[HTTP_CLIENTS];
 };
 

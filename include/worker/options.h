@@ -41,6 +41,8 @@
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(log_file, STRING, 0, "log-file", "PATH", "",                                                 \
       "append the log to this file; SIGUSR1 opens it again, after a rotation")                     \
+    X(slow_log, SECONDS, 0, "slow-log", "SECONDS", "",                                             \
+      "log requests that take at least so long (0..3600; 0: none)")                                \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, beyond one value (64k..4g)")                  \
@@ -72,6 +74,10 @@
       "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
+    X(metrics, STRING, 0, "metrics", "HOST:PORT", "",                                              \
+      "serve metrics and a page for people here by HTTP; a port alone is on 127.0.0.1")            \
+    X(metrics_keys, FLAG, 0, "metrics-keys", NULL, "",                                             \
+      "show hot keys and log lines there to readers that are not on loopback, too")                \
     X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
@@ -110,7 +116,8 @@
     X(drain_timeout)                                                                               \
     X(script_timeout)                                                                              \
     X(script_memory)                                                                               \
-    X(rehearse)
+    X(rehearse)                                                                                    \
+    X(slow_log)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -127,6 +134,7 @@ struct options {
     int verbose;
     int log_format;       /* enum log_format, in the order of its words */
     const char *log_file; /* NULL: stderr or syslog */
+    double slow_log;      /* seconds; 0: none */
     uint64_t max_value;
     uint64_t client_buffer;
     uint64_t input_buffer;
@@ -140,6 +148,8 @@ struct options {
     double resolve_min, resolve_max, resolve_timeout;
     double discover_wait;
     uint64_t shared_memory;
+    const char *metrics; /* NULL: none */
+    bool metrics_keys;
     bool watch;
     bool single_process;
     double script_timeout;  /* seconds of processor time; 0: no limit */

@@ -7,6 +7,7 @@
 
 #include <ev.h>
 
+#include "base/outages.h"
 #include "client/clients.h"
 #include "net/doors.h"
 #include "script/script.h"
@@ -14,6 +15,7 @@
 #include "worker/arrivals.h"
 #include "worker/drain.h"
 #include "worker/names.h"
+#include "worker/pace.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -31,9 +33,11 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
-    const char **listeners; /* their names, or addresses as given */
+    const char **listeners;                  /* their names, or addresses as given */
+    struct board_listener **listener_counts; /* owned: one pointer for each listener */
     struct succession succession;
     struct drain drain;
+    struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -45,6 +49,7 @@ struct worker {
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;
     ev_timer sweep;
+    struct outages outages; /* of servers, where there is no master */
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     int exit_code;
 };

@@ -8,6 +8,7 @@
 #include "backend/closing.h"
 #include "backend/events.h"
 #include "backend/health.h"
+#include "backend/meter.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
 #include "base/slab.h"
@@ -75,6 +76,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
     set->writer = writer_private();
+    meter_init(set);
 }
 
 /* Calls that are left fail, and their owners run: nothing may be sent to b any more. */
@@ -168,7 +170,10 @@ static struct backend *backend_create(struct backends *set, const char *name,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(&set->part->tables, name);
-    if (!b->stats) b->stats = &set->unlisted;
+    if (b->stats)
+        b->trouble = &set->part->troubles[b->stats - set->part->tables.servers];
+    else
+        b->stats = &set->unlisted;
     b->conns = slab_borrow(sizeof *b->conns * settings->connections);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;

@@ -1,9 +1,7 @@
 /* One answer, from its place among the others to its bytes. client.c says why the order matters.
  *
- * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a
- * multi-key get has parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c.
- * Parts count what they hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold,
- * reply_count). */
+ * This file and parts.c are two halves of one thing, and the only files of this floor that use each other: a reply to a multi-key get
+ * has parts, which are filled and put together as events come for the reply, and count what they hold as held by it. */
 #include "client/reply.h"
 
 #include <assert.h>
@@ -11,7 +9,9 @@
 
 #include "base/slab.h"
 #include "client/parts.h"
+#include "client/sight.h"
 #include "client/state.h"
+#include "client/tally.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
 
@@ -58,17 +58,19 @@ static void keep_echo(struct reply *reply, const struct request *r)
     memcpy(reply->echo, text, reply->echo_len); // cppcheck-suppress uninitvar
 }
 
-struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
+/* The client's last one. */
+static inline __attribute__((always_inline)) struct reply *append(struct client *c,
+                                                                  unsigned command, uint32_t keys)
 {
     struct reply *reply = slab_borrow(sizeof *reply);
+    struct board_command *counts = tally_command(c->set, command);
     assert(c->state != CLIENT_CLOSED);
-    *reply = (struct reply){.client = c, .waiting = keys};
-    if (r) {
-        reply->command = r->command_id;
-        reply->quiet = r->meta & META_QUIET;
-        if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
-    }
-    if (keys > 1) parts_create(reply, keys);
+    *reply = (struct reply){.client = c,
+                            .waiting = keys,
+                            .began = c->turn->now,
+                            .counts = counts,
+                            .command = (uint8_t)command};
+    tally_request(c, counts);
     if (c->tail)
         c->tail->next = reply;
     else
@@ -78,8 +80,24 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     return reply;
 }
 
+struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
+{
+    struct reply *reply = append(c, r->command_id, keys);
+    reply->quiet = r->meta & META_QUIET;
+    if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
+    if (keys > 1) parts_create(reply, keys);
+    if (c->set->sighting.is_on) sight_begin(reply, r, keys);
+    return reply;
+}
+
+struct reply *reply_create_local(struct client *c, unsigned command)
+{
+    return append(c, command, 1);
+}
+
 static void reply_destroy(struct reply *reply)
 {
+    if (reply->sights) sight_end(reply, 0);
     if (reply->parts) parts_destroy(reply);
     outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
@@ -88,8 +106,9 @@ static void reply_destroy(struct reply *reply)
 
 static void append_stats(struct client *c, const struct reply *reply)
 {
-    if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out))
-        outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
+    if (c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out)) return;
+    outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
+    tally_error(c, reply->counts, TALLY_CLIENT_ERROR);
 }
 
 /* I1: moves the complete replies at the head into the client's output, and stops at the first that waits. */
@@ -120,6 +139,9 @@ static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
+    if (reply->sights) sight_end(reply, bytes);
+    if (!reply->is_own) tally_time(c, reply->counts, reply->began);
+    if (reply->error) tally_error(c, reply->counts, reply->error);
     client_note_reply(c, bytes);
     hold_no_more(reply);
     reply_hold(reply, reply->store.bytes);
@@ -141,44 +163,6 @@ static bool take_answer(struct reply *reply)
     assert(reply->waiting == 1);
     reply->waiting = 0;
     return !nobody_reads(reply);
-}
-
-/* --- counting ---------------------------------------------------------------------------------- */
-
-/* Nobody reads the answers for a closed client, and they are not counted. */
-void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
-{
-    struct board_row *row = reply->client ? reply->client->turn->row : NULL;
-    bool missed = kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN);
-    if (!row || kind & RESPONSE_ANY_ERROR) return;
-#define COUNT(what)                                                                                \
-    if (missed)                                                                                    \
-        row->what##_misses += n;                                                                   \
-    else                                                                                           \
-        row->what##_hits += n
-    switch (reply->command) {
-    case COMMAND_GAT:
-    case COMMAND_GATS:
-        COUNT(touch); /* and it is a get */
-        __attribute__((fallthrough));
-    case COMMAND_GET:
-    case COMMAND_GETS:
-    case COMMAND_META_GET: COUNT(get); break;
-    case COMMAND_TOUCH: COUNT(touch); break;
-    case COMMAND_DELETE:
-    case COMMAND_META_DELETE: COUNT(delete); break;
-    case COMMAND_INCR:
-    case COMMAND_META_ARITHMETIC: COUNT(incr); break;
-    case COMMAND_DECR: COUNT(decr); break;
-    case COMMAND_CAS:
-        if (kind == RESPONSE_EXISTS)
-            row->cas_badval += n;
-        else
-            COUNT(cas);
-        break;
-    default: break;
-    }
-#undef COUNT
 }
 
 /* --- one key ----------------------------------------------------------------------------------- */
@@ -277,16 +261,18 @@ void reply_finish(struct reply *reply, struct outq *answer)
 
 /* --- one of several keys ----------------------------------------------------------------------- */
 
-/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
+/* One key (it may have gone into the call of another one), or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
  * store, so where the answer must go there as well, it is made beside it. */
-static void one_less(struct reply *reply)
+static void one_less(void *owner)
 {
+    struct reply *reply = owner;
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
     struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
+    if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
@@ -294,12 +280,6 @@ static void one_less(struct reply *reply)
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
-
-/* The key went into the call of another key, whose last event counts for both. */
-static void reply_joined(void *reply)
-{
-    one_less(reply);
-}
 
 /* The kinds of answer that q leaves out, as bits. */
 static unsigned common_answers(const struct reply *reply)
@@ -332,6 +312,8 @@ static void answer_miss(struct reply *reply)
 
 static void reply_miss(struct reply *reply)
 {
+    if (reply->sights) sight_missed(reply);
+    if (!reply->parts_n) reply_count(reply, RESPONSE_END, 1);
     if (answered_silently(reply)) return;
     if (reply->parts_n)
         one_less(reply);
@@ -339,8 +321,10 @@ static void reply_miss(struct reply *reply)
         answer_miss(reply);
 }
 
-static void reply_fail(struct reply *reply, const char *text, size_t len)
+static void reply_fail(struct reply *reply, enum tally_error error, const char *text, size_t len)
 {
+    if (reply->sights) sight_failed(reply, SERVER_ERROR, text, len);
+    reply_note_error(reply, error);
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
@@ -351,10 +335,13 @@ static void reply_fail(struct reply *reply, const char *text, size_t len)
 }
 
 /* I9: an error from a server, CLIENT_ERROR too, is a response like any other: it goes to the client whose request it answers. */
-static void answered(struct reply *reply, const struct call_news *news)
+static inline __attribute__((always_inline)) void answered(struct reply *reply,
+                                                           const struct call_news *news)
 {
     const struct response *r = news->response;
+    if (reply->sights) sight_answered(reply, r);
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
+    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;
     if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
@@ -378,7 +365,9 @@ static void reply_news(void *owner, const struct call_news *news)
         if (reply->client) parts_keep(reply, news);
         break;
     case CALL_ANSWERED: answered(reply, news); break;
-    case CALL_FAILED: reply_fail(reply, news->failure, strlen(news->failure)); break;
+    case CALL_FAILED:
+        reply_fail(reply, TALLY_SERVER_ERROR, news->failure, strlen(news->failure));
+        break;
     }
 }
 
@@ -391,7 +380,7 @@ static void reply_news_or_miss(void *owner, const struct call_news *news)
 }
 
 /* The result of a flow has the key as its place: it came on a request of its own. */
-static void reply_result(void *owner, uint32_t place, const struct result *result)
+void reply_result(void *owner, uint32_t place, const struct result *result)
 {
     if (result->news) {
         struct call_news news = *result->news;
@@ -400,7 +389,9 @@ static void reply_result(void *owner, uint32_t place, const struct result *resul
     } else if (result->kind == RESULT_MISS) {
         reply_miss(owner);
     } else {
-        reply_fail(owner, result->text, result->text_len);
+        bool is_scripts = result->kind == RESULT_SCRIPT;
+        reply_fail(owner, is_scripts ? TALLY_SCRIPT_ERROR : TALLY_SERVER_ERROR, result->text,
+                   result->text_len);
     }
 }
 
@@ -413,15 +404,22 @@ static bool reply_is_awaited(const void *owner)
 const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news = reply_news,
                                         .on_news_or_miss = reply_news_or_miss,
-                                        .on_joined = reply_joined,
+                                        .on_joined = one_less,
                                         .is_awaited = reply_is_awaited};
 
-void reply_at_once(struct client *c, const char *bytes, size_t len)
+void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
+    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
     if (c->head) {
-        answer_line(reply_create(c, NULL, 1), bytes, len);
+        struct reply *reply = reply_create_local(c, command);
+        reply_note_line(reply, bytes, len);
+        answer_line(reply, bytes, len);
         return;
     }
+    struct board_command *counts = tally_command(c->set, command);
+    tally_request(c, counts);
+    tally_time(c, counts, c->turn->now);
+    tally_error(c, counts, tally_error_of(bytes, len));
     outq_append(&c->out, bytes, len);
     client_mark_dirty(c);
 }

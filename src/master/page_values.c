@@ -133,6 +133,14 @@ static void put_outcome_class(const struct page *p, FILE *out)
     fputs(marks[p->reload->outcome], out);
 }
 
+static void put_reason(const struct page *p, FILE *out)
+{
+    if (p->what & STATUS_KEYS || !journal_may_hold_keys(p->reload))
+        html_text(out, p->reload->reason);
+    else
+        fputs("The log says why.", out); /* a key may be in it */
+}
+
 static time_t line_time(const struct page *p)
 {
     return (time_t)(p->line->time_ms / 1000);
@@ -218,7 +226,7 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
     X(outcome, html_text(out, journal_word(p->reload->outcome)))                                   \
     X(outcome_class, put_outcome_class(p, out))                                                    \
     X(repeated, html_number(out, p->reload->times))                                                \
-    X(reason, html_text(out, p->reload->reason))                                                   \
+    X(reason, put_reason(p, out))                                                                  \
     X(lines, html_number(out, p->lines_n))                                                         \
     X(line_time, html_time(out, line_time(p)))                                                     \
     X(line_machine_time, html_machine_time(out, line_time(p)))                                     \

@@ -74,7 +74,7 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
     assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
-        client_create(&w->clients, fd)->listener = listener;
+        client_create(&w->clients, fd, listener);
         return;
     }
     listener_refuse(fd);
@@ -143,14 +143,18 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
     heartbeat_sleeps(w);
+    pace_end(&w->pace, process_clock(), w->row);
 }
 
 static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
     (void)events;
-    heartbeat_wakes(check->data);
-    set_now(check->data);
+    struct worker *w = check->data;
+    heartbeat_wakes(w);
+    set_now(w);
+    sighting_look(&w->clients);
+    pace_begin(&w->pace, w->turn.now);
 }
 
 /* Processor time of this process, for the board. */
@@ -170,7 +174,9 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     backends_sweep(&w->backends);
+    succession_note_pools(w);
     count_time(w);
+    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
     log_catch_up();
 }
 
@@ -202,6 +208,7 @@ static struct clients_limits clients_limits(const struct options *o)
                                    .input_buffer =
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
+                                   .slow_log = o->slow_log,
                                    .version_answer = o->version_answer};
 }
 
@@ -232,6 +239,20 @@ static void release_names(const char **names)
     free(names);
 }
 
+/* A listener's name is what a script calls it. */
+static void init_listeners(struct worker *w, struct board_worker *part)
+{
+    size_t n = w->options.bind.n;
+    w->listener_counts = calloc(n + 1, sizeof *w->listener_counts);
+    if (!w->listener_counts) abort();
+    for (size_t i = 0; i < n; i++) {
+        w->listener_counts[i] = board_listener(&part->tables, w->listeners[i]);
+        w->listener_counts[i]->workers = 1;
+    }
+    w->clients.listeners = w->listener_counts;
+    w->clients.listeners_n = (uint32_t)n;
+}
+
 /* The script keeps more than it may, which only a new state of it frees. The master starts a successor, as for any SIGTERM to a
  * worker; one without a master goes on, as it would end the service. */
 static void replace_me(void *about, const struct script *s)
@@ -248,6 +269,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     w->listeners = listener_names(o);
+    w->clients.listener_names = w->listeners;
     options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
@@ -292,6 +314,15 @@ static void init_sampling(struct worker *w, const struct worker_seat *seat)
     sampling_init(&w->clients.sampling, samples);
 }
 
+/* Without a master nobody can watch: there is the slow log alone. */
+static void init_sighting(struct worker *w, const struct worker_seat *seat)
+{
+    const struct board *board = seat->board;
+    if (seat->channel < 0) return;
+    sighting_init(&w->clients.sighting, &board->memory->filters[board->house],
+                  &board->parts[seat->part].live);
+}
+
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
@@ -318,6 +349,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
+    init_sighting(w, seat);
     answers_init(w, seat->steering);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
@@ -337,6 +369,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     succession_init(w);
     set_now(w);
     init_host(w);
+    init_listeners(w, part);
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
 
@@ -347,9 +380,11 @@ void worker_release(struct worker *w)
     succession_drop(w);
     backends_release(&w->backends);
     names_release(&w->names);
+    outages_release(&w->outages);
     answers_release(w);
     arena_release(&w->arena);
     release_names(w->listeners);
+    free(w->listener_counts);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
     ev_loop_destroy(w->loop);
