@@ -23,7 +23,7 @@ LOADERS := $(sort $(wildcard tests/bench/*.c))
 HEADERS := $(sort $(wildcard include/*/*.h tests/lib/*.h))
 
 OBJ      := $(SRC:src/%.c=$B/obj/%.o)
-CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o
+CORE     := $(filter-out $B/obj/main/main.o,$(OBJ)) $B/obj/gen/modules.o $B/obj/gen/page.o
 TLIBOBJ  := $(TLIB:%.c=$B/obj/%.o)
 TESTS    := $(UNIT:tests/%.c=$B/tests/%) $(E2E:tests/%.c=$B/tests/%) $(FUZZ:tests/%.c=$B/tests/%)
 SOAKBIN  := $(SOAK_C:tests/%.c=$B/tests/%)
@@ -34,7 +34,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd libcares
+PKG     := luajit libxxhash libmd libcares libmicrohttpd
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -88,6 +88,17 @@ $B/gen/modules.c: $(LUA) $(HEADERS) src/script/embed.sh $B/.packages
 	@mv $@.new $@
 
 $B/obj/gen/modules.o: $B/gen/modules.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
+
+# The page of --metrics: its files, linked into the binary.
+PAGE := $(sort $(wildcard src/master/page/page.*))
+$B/gen/page.c: $(PAGE) src/master/page/embed.sh $B/.packages
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)sh src/master/page/embed.sh $(PAGE) > $@.new
+	@mv $@.new $@
+
+$B/obj/gen/page.o: $B/gen/page.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c -o $@ $<
 
@@ -183,14 +194,15 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
-# One of them is not a load but a part of moongate.
-$B/bench/select: $B/obj/tests/bench/select.o $(CORE)
+# Two of them are not loads but parts of moongate.
+$B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
 bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
 	@sh deps/check bench
 	@$B/bench/select
+	@$B/bench/heat
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 
@@ -199,11 +211,31 @@ bench-quick: ## the same, shorter: under a minute
 
 # --- the rest -----------------------------------------------------------------------------------
 
-install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
+install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, manual pages that are made, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
+	for page in $(wildcard $(MAN)); do \
+	    install -D -m 644 "$$page" '$(DESTDIR)$(PREFIX)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; \
+	done
 	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
+
+# Manual pages, made of the references; their date is that of the package's last entry.
+MAN := $B/man/moongate.8 $B/man/moongate-script.5 $B/man/moongate-ctl.1
+
+$B/man/%: deps/package/man.py deps/package/debian/changelog src/main/README.md lua/README.md $(TYPES)
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)python3 $< $* $(VERSION) "$$(date -u -d "$$(sed -n 's/^ -- .*>  //p' deps/package/debian/changelog | head -n 1)" +%F)" > $@.new
+	@mv $@.new $@
+
+man: $(MAN) ## manual pages in build/man (needs lowdown and python3)
+
+deb: ## a Debian package in build/deb (sh deps/install operate gets the tools)
+	@sh deps/check operate
+	@BUILD=$B sh deps/package/deb
+
+deb-test: deb ## installs it on a bare Debian 12, starts it, asks it, removes it (needs root and debootstrap)
+	@BUILD=$B sh deps/package/deb-test
 
 clean: ## remove build/
 	rm -rf $B
@@ -215,4 +247,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick man deb deb-test install clean help

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/handover.h"
+#include "base/heat.h"
 #include "base/heartbeat.h"
 #include "base/live.h"
 #include "base/metrics.h"
@@ -118,6 +119,7 @@ struct board_worker {
     struct handover handover;   /* clients on their way to it; the master writes here, too */
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
+    struct heat heat;           /* its hottest keys and clients */
     struct board_trouble troubles[BOARD_SERVERS];
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */

@@ -58,6 +58,9 @@ void log_catch_up(void);
 /* Names this process in every line: "master", "worker 2". The string is copied. */
 void log_role(const char *role);
 
+/* `warn` */
+const char *log_level_word(enum log_level level);
+
 /* True when a line of that level would be written: guards costly arguments. */
 bool log_shows(enum log_level level);
 

@@ -8,6 +8,7 @@
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
+#include "base/heat.h"
 #include "base/log.h"
 #include "client/sampling.h"
 #include "client/sight.h"
@@ -59,10 +60,13 @@ struct client {
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
+    uint64_t heated;           /* bytes that its heat knows of: see heating.c */
+    uint8_t name[17];          /* its address, likewise */
+    uint8_t name_len;          /* 0: not asked for yet */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
-    double since;              /* as turn.now: when it came to this worker; what follows counts from then on */
+    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
-    const char *reason;        /* why it is ending */
+    const char *reason; /* why it is ending */
 };
 
 /* Who may flush_all. */
@@ -118,6 +122,7 @@ struct clients {
     const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
     struct sighting sighting;          /* notes nothing, unless the worker says where */
     struct sampling sampling;          /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;           /* likewise: see heating.h */
     struct latency_span span;          /* of the request that was answered last */
     struct board_command *commands[COMMAND_COUNT]; /* counters, from the first request of each on */
     struct board_listener **listeners; /* counters, by the listeners' places; the worker's */

@@ -28,6 +28,9 @@ enum { TURN_SLOTS = 2048, TURN_CLIENT_SLOTS = TURN_SLOTS - 128 };
  * calls it, once or several times, after the servers were written to. The front sets it. */
 typedef void turn_settle_fn(void *front);
 
+/* Looks at what clients ask: called with the clients' requests in slots[0..used), before they are routed. The front sets it. */
+typedef void turn_look_fn(void *front);
+
 struct turn_limits {
     struct request_rules rules; /* for what clients send and scripts rewrite */
     size_t function_bytes;      /* that a function which waits may hold, above one value */
@@ -45,6 +48,7 @@ struct turn {
     struct generation *generation; /* the current one, then those that end; newest first */
     route_trace_fn *trace;
     turn_settle_fn *settle; /* NULL: there is no front */
+    turn_look_fn *look;     /* NULL: nobody looks */
     void *front;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;

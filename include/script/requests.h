@@ -76,6 +76,9 @@ bool mg_request_part(const struct request *r, const char *separator, size_t len,
 double mg_request_hash(const struct request *r, uint32_t hash);
 bool mg_request_in_share(const struct request *r, double share, const char *salt, size_t len);
 
+/* The share of this worker's requests, lately, that are for the key that the client sent: 0 to 1; 0: it is not hot. */
+double mg_request_heat(const struct script *s, const struct request *r);
+
 /* What follows the letter of a meta flag; false: r has no such flag. */
 bool mg_request_flag(const struct request *r, uint32_t letter, struct mg_bytes *out);
 

@@ -37,6 +37,7 @@ struct script_host {
     size_t listeners_n;
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
+    const struct heat *heat;  /* of its clients' keys; NULL: none is known */
     struct samples *samples;  /* of its clients' requests; NULL: none are kept */
     uint32_t worker, workers; /* its number, from 0 on, and how many there are */
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a

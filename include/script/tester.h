@@ -57,6 +57,8 @@ struct tester_tools {
     void (*hang_up)(struct rehearsal *r, uint32_t wire);
     /* From now on connections to a server are refused, or not. */
     void (*refuse)(struct rehearsal *r, const char *server, bool is_refused);
+    /* From now on a key has that share of the traffic, 0 to 1. False: too many keys have one. */
+    bool (*heat)(struct rehearsal *r, const char *key, size_t len, double share);
     /* The names of the script's servers, from 0 on; NULL after the last. */
     const char *(*server)(struct rehearsal *r, uint32_t at);
     /* Seconds until its next timer is due; below 0: there is none. */

@@ -7,6 +7,7 @@
 #ifndef MOONGATE_WORKER_REHEARSAL_H
 #define MOONGATE_WORKER_REHEARSAL_H
 
+#include "base/heat.h"
 #include "base/shared.h"
 #include "script/tester.h"
 #include "worker/options.h"
@@ -18,6 +19,8 @@ struct rehearsal_how {
     /* For the service's own check: the script sees as many workers as there are, its timers do not run, and dictionaries begin with
      * what is in these. NULL: one worker, timers run, there are no dictionaries. */
     struct shared *shared;
+    const struct heat_row *hot; /* keys that are hot from the beginning; hot_n of them */
+    uint32_t hot_n;
 };
 
 /* Makes one with that script. NULL, and the reason in error (SCRIPT_ERROR_MAX bytes). For `open` of struct tester_tools, whose

@@ -45,6 +45,10 @@ function Request:hash(name) end
 ---@return boolean
 function Request:in_share(share, salt) end
 
+---The share of this worker's requests that are for this key, lately: 0 to 1; 0 for a key that is not hot.
+---@return number
+function Request:heat() end
+
 ---True when a meta command has the flag with that letter.
 ---@param letter string
 ---@return boolean

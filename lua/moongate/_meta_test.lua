@@ -167,6 +167,11 @@ function App:client() end
 ---@return moongate.test.Server
 function App:server(name) end
 
+---From now on req:heat() of a key is this share; without this it is 0.
+---@param key string
+---@param share number  0 to 1
+function App:heat(key, share) end
+
 ---Empties `sent`.
 function App:forget() end
 

@@ -157,6 +157,11 @@ function methods.in_share(r, share, salt)
     return C.mg_request_in_share(r, share, salt, #salt)
 end
 
+--- The share of this worker's requests that are for this key, lately: 0 to 1; 0 for a key that is not hot.
+function methods.heat(r)
+    return C.mg_request_heat(script, r)
+end
+
 local function letter_of(method, letter)
     if type(letter) ~= "string" or not letter:find "^%a$" then
         where.fail(("req:%s takes a letter, not %s"):format(method, tostring(letter)))

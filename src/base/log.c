@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/log_sink.h"
+#include "base/log_tail.h"
 #include "base/utf8.h"
 
 enum {
@@ -243,8 +244,14 @@ void log_line(enum log_level level, const char *format, ...)
     struct line line;
     log_catch_up();
     line_compose(&line, level, message, n >= (int)sizeof message);
+    log_tail_note(level, settings.role, message);
     if (settings.lost > 0 || !line_write(&line, level)) settings.lost++;
     errno = saved;
+}
+
+const char *log_level_word(enum log_level level)
+{
+    return levels[level].text;
 }
 
 bool log_shows(enum log_level level)

@@ -254,8 +254,8 @@ void client_settle(struct client *c)
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
-    c->counts->bytes_written += before - c->out.bytes;
     c->bytes_written += before - c->out.bytes;
+    c->counts->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR) {
         client_close(c, strerror(errno));
         return;

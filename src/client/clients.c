@@ -63,6 +63,7 @@ void clients_release(struct clients *set)
     clients_end_turn(set);
     assert(set->n == 0 && !set->closed && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
+    set->turn->look = NULL;
     set->turn->front = NULL;
     *set = (struct clients){0};
 }

@@ -2,8 +2,22 @@
  * Here and nowhere else the master's own structs become words. */
 #include "master/master_state.h"
 
+#include "base/log_tail.h"
 #include <stdio.h>
 #include <unistd.h>
+
+bool overview_init(struct master *m)
+{
+    bool is_asked = m->seat->metrics || m->seat->admin;
+    recent_init(&m->recent, m->loop, m->board, is_asked);
+    return !is_asked || log_tail_begin();
+}
+
+void overview_release(struct master *m)
+{
+    recent_release(&m->recent);
+    log_tail_end();
+}
 
 static const char *state_word(const struct master *m)
 {

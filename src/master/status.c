@@ -1,7 +1,9 @@
 #include "master/status.h"
 
+#include "base/log_tail.h"
 #include "base/process.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -101,7 +103,7 @@ static void put_entries(struct json *out, const struct recent *r, enum survey_ki
     json_list_end(out);
 }
 
-static void put_journal(struct json *out, const struct journal *j)
+static void put_journal(struct json *out, const struct journal *j, unsigned what)
 {
     json_list(out, "reloads");
     const struct journal_entry *e;
@@ -111,10 +113,42 @@ static void put_journal(struct json *out, const struct journal *j)
         json_number(out, "generation", e->generation);
         json_text(out, "outcome", journal_word(e->outcome));
         json_number(out, "times", e->times);
-        json_text(out, "reason", e->reason);
+        if (what & STATUS_KEYS || !journal_may_hold_keys(e))
+            json_text(out, "reason", e->reason);
+        else
+            json_null(out, "reason");
         json_object_end(out);
     }
     json_list_end(out);
+}
+
+/* --- what clients have sent -------------------------------------------------------------------- */
+
+/* As a line of --log-format json, but for the part of a second. Without memory for them there are none. */
+static void put_log_line(struct json *out, const struct log_tail_line *line)
+{
+    char when[40];
+    struct tm parts;
+    time_t seconds = (time_t)(line->time_ms / 1000);
+    gmtime_r(&seconds, &parts);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    json_object(out, NULL);
+    json_text(out, "time", when);
+    json_text(out, "level", log_level_word(line->level));
+    json_text(out, "role", line->role);
+    json_number(out, "pid", (uint64_t)line->pid);
+    json_text(out, "message", line->text);
+    json_object_end(out);
+}
+
+static void put_log(struct json *out)
+{
+    struct log_tail_line *lines = calloc(LOG_TAIL_LINES, sizeof *lines);
+    size_t n = lines ? log_tail_read(lines, LOG_TAIL_LINES) : 0;
+    json_list(out, "log");
+    for (size_t i = 0; i < n; i++) put_log_line(out, &lines[i]);
+    json_list_end(out);
+    free(lines);
 }
 
 /* --- the whole --------------------------------------------------------------------------------- */
@@ -160,6 +194,7 @@ void status_json(const struct status_view *v, struct json *out, unsigned what)
     put_entries(out, v->recent, SURVEY_POOLS, "pools");
     put_entries(out, v->recent, SURVEY_COMMANDS, "commands");
     put_entries(out, v->recent, SURVEY_LISTENERS, "listeners");
-    put_journal(out, v->journal);
+    put_journal(out, v->journal, what);
     json_flag(out, "keys_shown", what & STATUS_KEYS);
+    if (what & STATUS_KEYS) put_log(out);
 }

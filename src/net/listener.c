@@ -8,6 +8,7 @@
 #include "net/listener.h"
 
 #include "base/log.h"
+#include "net/refusal.h"
 #include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
@@ -21,74 +22,24 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
+/* By enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
+static const struct {
+    const char *role, *wrong, *refused;
+} uses[] = {{"", "correct what -b says", NULL},
+            {"admin: ", "correct what --admin says",
+             "choose another path with --admin, in a folder that is there"},
+            {"metrics: ", "correct what --metrics says",
+             "choose another address with --metrics, or stop what listens there"}};
+
 /* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
 struct bound {
     struct passed *passed;
     uint32_t number;
     bool has_port;   /* the item names its port; else the port is --port's */
     bool has_access; /* the item names an owner or a group; else the owner is --user's */
-    bool is_admin;
+    enum listeners_use use;
     struct bind_access access;
 };
-
-/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong.
- */
-struct refusal {
-    const char *what;
-    const char *advice;
-    bool absent; /* this machine has no such address */
-};
-
-/* The owner of a unix socket's file could not be set. */
-static struct refusal refusal_of_owner(const struct bound *from)
-{
-    struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
-    if (!from->has_access)
-        r.advice = "leave out -u or choose another path with -b";
-    else if (errno == EPERM)
-        r.advice = "start as root or leave out owner= and group=";
-    return r;
-}
-
-static const char *advice_in_use(const struct addr *addr, const struct bound *from)
-{
-    if (addr_is_unix(addr)) return "choose another path with -b or stop what listens there";
-    return from->has_port ? "choose another port with -b or stop what listens there"
-                          : "choose another port with -p or stop what listens there";
-}
-
-static const char *advice_no_access(const struct addr *addr, const struct bound *from)
-{
-    if (addr_is_unix(addr)) return "choose with -b a folder that you may write to";
-    return from->has_port ? "choose a port above 1023 with -b or start as root"
-                          : "choose a port above 1023 with -p or start as root";
-}
-
-static struct refusal refusal_of_errno(const struct addr *addr, const struct bound *from)
-{
-    struct refusal r = {.what = strerror(errno), .advice = "choose another address with -b"};
-    switch (errno) {
-    case EADDRINUSE:
-        r.what = "address in use";
-        r.advice = advice_in_use(addr, from);
-        break;
-    case EADDRNOTAVAIL:
-        r.what = "not an address of this machine";
-        r.absent = true;
-        break;
-    case EAFNOSUPPORT:
-        r.what = "this machine does not speak that kind of address";
-        r.absent = true;
-        break;
-    case EACCES: r.advice = advice_no_access(addr, from); break;
-    case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
-    case EMFILE: r.advice = "allow the process more open files"; break;
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM: r.advice = "try again when the machine has room"; break;
-    }
-    return r;
-}
 
 /* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
  * stays. */
@@ -104,9 +55,9 @@ static struct refusal listener_clear_path(const struct addr *addr, const struct 
                                 .advice = "choose another path with -b or remove the file"};
     if (!socket_file_is_stale(addr)) {
         errno = EADDRINUSE;
-        return refusal_of_errno(addr, from);
+        return refusal_of_errno(addr, from->has_port);
     }
-    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from);
+    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from->has_port);
     log_info("listener unix:%s: file of a dead process removed", path);
     return (struct refusal){0};
 }
@@ -129,7 +80,7 @@ static struct refusal listener_bind_file(struct listener *l, const struct bound 
 {
     bool owner;
     if (!socket_file_make(&l->file, l->fd, &l->addr, &from->access, &owner))
-        return owner ? refusal_of_owner(from) : refusal_of_errno(&l->addr, from);
+        return owner ? refusal_of_owner(from->has_access) : refusal_of_errno(&l->addr, from);
     if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
     struct refusal r = refusal_of_errno(&l->addr, from);
     (void)socket_file_remove(&l->file, &l->addr);
@@ -168,11 +119,11 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
     l->fd = socket_open(addr);
-    if (l->fd < 0) return refusal_of_errno(addr, from);
+    if (l->fd < 0) return refusal_of_errno(addr, from->has_port);
     if (addr_is_unix(addr))
         r = listener_bind_file(l, from);
     else if (!listener_bind(l->fd, addr))
-        r = refusal_of_errno(addr, from);
+        r = refusal_of_errno(addr, from->has_port);
     if (r.what) {
         close(l->fd);
         l->fd = -1;
@@ -254,8 +205,7 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
         struct refusal r;
         if (listeners_add(l, &addrs[i], from, &r)) continue;
         bool another = l->n > before || i + 1 < n;
-        if (from->is_admin)
-            r.advice = "choose another path with --admin, in a folder that is there";
+        if (uses[from->use].refused) r.advice = uses[from->use].refused;
         if (!r.absent || !another) return complain(addr_print(&addrs[i], text), r.what, r.advice);
         log_debug("listener %s: left out: %s", addr_print(&addrs[i], text), r.what);
     }
@@ -282,7 +232,7 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
 {
     if (listeners_inherit(l, wanted->passed, number)) return true;
     const char *text = wanted->bind[number];
-    struct bound from = {.passed = wanted->passed, .number = number, .is_admin = wanted->is_admin};
+    struct bound from = {.passed = wanted->passed, .number = number, .use = wanted->use};
     struct bind_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
@@ -290,10 +240,8 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
     const char *wrong = bind_parse(&spec, text);
     if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
     if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
-    if (wrong)
-        return complain(text, wrong,
-                        wanted->is_admin ? "correct what --admin says" : "correct what -b says");
-    if (wanted->is_admin && spec.mode < 0) from.access.mode = 0600;
+    if (wrong) return complain(text, wrong, uses[wanted->use].wrong);
+    if (wanted->use == LISTEN_ADMIN && spec.mode < 0) from.access.mode = 0600;
     from.has_port = spec.addr.has_port;
     from.has_access = spec.owner[0] || spec.group[0];
     return listeners_add_all(l, addrs, n, &from);
@@ -324,7 +272,7 @@ static void listener_announce(const struct listener *l, const struct listeners_w
     char text[ADDR_TEXT_MAX], item[PASSED_TEXT_MAX];
     struct bind_spec spec;
     (void)bind_parse(&spec, listener_item(l, wanted, item));
-    log_info("%slistening on %s%s%.*s%s", wanted->is_admin ? "admin: " : "",
+    log_info("%slistening on %s%s%.*s%s", uses[wanted->use].role,
              addr_print(&l->addr, text), spec.has_label ? " as " : "",
              spec.has_label ? (int)spec.name_len : 0, spec.name,
              l->is_lent     ? " (taken over)"

@@ -254,6 +254,7 @@ void turn_route(struct turn *t)
     assert(!t->is_routing && turn_sane(t));
     t->is_routing = true;
     t->backends->from = NULL; /* what the script answers comes from no server */
+    if (t->look && t->used > 0) t->look(t->front);
     if (t->abandoned) flows_drop(t);
     flows_begin(t, TURN_SLOTS); /* what the script's timers have made */
     if (t->generation) ask(t, t->generation);

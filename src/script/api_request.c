@@ -66,6 +66,14 @@ bool mg_request_in_share(const struct request *r, double share, const char *salt
     return (double)(hash >> 11) * 0x1p-53 < share;
 }
 
+double mg_request_heat(const struct script *s, const struct request *r)
+{
+    if (!r->key_at || !s->host.heat) return 0;
+    if (r->shown_key_at)
+        return heat_share(s->host.heat, (const void *)r->shown_key_at, r->shown_key_len);
+    return heat_share(s->host.heat, (const void *)r->key_at, r->key_len);
+}
+
 static bool has_flags(const struct request *r)
 {
     unsigned shape = command_info(r->command_id)->shape;

@@ -172,6 +172,18 @@ static int stage_refuse(lua_State *L) /* [number, server, is_refused] -> [] */
     return 0;
 }
 
+static int stage_heat(lua_State *L) /* [number, key, share] -> [is_done] */
+{
+    size_t len;
+    struct rehearsal *r = rehearsal_of(L);
+    const char *key = luaL_checklstring(L, 2, &len);
+    double share = luaL_checknumber(L, 3);
+    luaL_argcheck(L, len > 0 && len <= KEY_MAX, 2, "no key");
+    luaL_argcheck(L, share >= 0 && share <= 1, 3, "no share");
+    lua_pushboolean(L, tools_of(L)->heat(r, key, len, share));
+    return 1;
+}
+
 static int stage_servers(lua_State *L) /* [number] -> [list] */
 {
     struct rehearsal *r = rehearsal_of(L);
@@ -277,6 +289,7 @@ static const luaL_Reg stage[] = {
     {"evaluate", stage_evaluate}, {"advance", stage_advance},
     {"wall", stage_wall},         {"logged", stage_logged},
     {"report", stage_report},     {"line", stage_line},
+    {"heat", stage_heat},
 };
 
 /* package.loaded["moongate.stage"] becomes the table of these functions. [...] -> [...] */

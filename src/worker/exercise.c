@@ -40,7 +40,9 @@
 #include <unistd.h>
 
 #include "base/bundle.h"
+#include "base/heat.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/samples.h"
 #include "base/utf8.h"
 #include "client/sampling.h"
@@ -59,7 +61,8 @@ static const double REQUEST_SECONDS = 1,
 enum {
     VALUE_MOST = 1024 * 1024, /* bytes of a made-up value */
     ERROR_ROOM = 1024,        /* of the first error, which is shown */
-    NAME_ROOM = 4 * SAMPLE_KEY + 64
+    NAME_ROOM = 4 * SAMPLE_KEY + 64,
+    HOT_MOST = 100,
 };
 
 /* Of the process that asks, beside EXIT_OK; a script that has all of Lua may end it with others. */
@@ -75,6 +78,9 @@ struct exercise {
     uint32_t generation;          /* in use */
     int script_fds[ROLES];
     struct shared *shared;
+    struct heat_row
+        hot[HOT_MOST]; /* the service's hottest keys: scripts may treat them otherwise */
+    uint32_t hot_n;
     double began, until, last_moment; /* of real_clock */
     uint32_t asked;                   /* samples */
     bool is_asked;                    /* the last of them, by the script `role` */
@@ -234,7 +240,8 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     struct exercise *e = about;
     const struct options *o = &e->options;
     enum role role = script->path[0] == '0' ? ON_TRIAL : IN_USE;
-    struct rehearsal_how how = {.options = o, .shared = e->shared};
+    struct rehearsal_how how = {
+        .options = o, .shared = e->shared, .hot = e->hot, .hot_n = e->hot_n};
     struct tester_script own = {
         .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
     struct bundle_file main;
@@ -418,6 +425,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
     if (!e->shared) return EXIT_SYSTEM;
     e->n = samples_gather(in_use->board, samples, SAMPLES_MOST);
     if (e->n > 0) shared_copy(e->shared, in_use->board->shared);
+    e->hot_n = heat_merge(in_use->board, HEAT_KEYS, process_clock(), e->hot, HOT_MOST);
     board_destroy(in_use->board);
     return e->n > 0 ? exercise_for(e, loading) : EXIT_OK;
 }

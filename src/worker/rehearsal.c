@@ -45,6 +45,7 @@
 #include <unistd.h>
 
 #include "backend/conn.h"
+#include "base/heat.h"
 #include "client/clients.h"
 #include "net/outq.h"
 #include "route/explain.h"
@@ -285,6 +286,11 @@ static double next_alarm(struct rehearsal *r)
     return at < 0 || (timer >= 0 && timer < at) ? timer : at;
 }
 
+static bool put_heat(struct rehearsal *r, const char *key, size_t len, double share)
+{
+    return heat_put(worker_parts(r->worker).heat, key, len, share);
+}
+
 /* --- for the prompt ----------------------------------------------------------------------------- */
 
 /* Servers are numbered over all pools, in the script's order. */
@@ -378,6 +384,8 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->turn = parts.turn;
         r->clients = parts.clients;
         if (how->shared) shared_copy(parts.shared, how->shared);
+        for (uint32_t i = 0; i < how->hot_n; i++)
+            heat_put(parts.heat, how->hot[i].name, how->hot[i].len, how->hot[i].share);
         srand48(1); /* each run draws the same random numbers */
         if (reload(r, script, error)) return r;
     }
@@ -405,6 +413,7 @@ struct tester_tools rehearsal_tools_with(const struct tester_tools *own)
                                  .write = write_wire,
                                  .hang_up = hang_up,
                                  .refuse = refuse,
+                                 .heat = put_heat,
                                  .server = server_name,
                                  .next_alarm = next_alarm,
                                  .explain = explain,

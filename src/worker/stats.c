@@ -23,6 +23,7 @@
 
 #include "backend/conn.h"
 #include "base/log.h"
+#include "base/metrics_sum.h"
 #include "base/shared.h"
 #include "client/local.h"
 #include "worker/stat_line.h"
@@ -187,71 +188,29 @@ static void stat_real(struct outq *out, const char *name, double number)
     stat_line(out, name, "%s", text);
 }
 
-typedef void show_metric_fn(const struct board_memory *board, enum metric_kind kind,
-                            uint32_t worker, int number, struct outq *out);
-
-/* Calls show once for each name of a kind, with the first worker that has it and its number there. */
-static void each_metric(const struct board_memory *board, enum metric_kind kind, struct outq *out,
-                        show_metric_fn *show)
-{
-    for (uint32_t w = 0; w < board->parts_n; w++) {
-        const struct metrics *own = &board->parts[w].metrics;
-        for (int i = 0; i < METRICS && own->names[kind][i][0]; i++) {
-            uint32_t first = 0;
-            while (first < w && metrics_find(&board->parts[first].metrics, kind,
-                                             own->names[kind][i], (uint32_t)i) < 0)
-                first++;
-            if (first == w) show(board, kind, w, i, out);
-        }
-    }
-}
-
-static double value_of(const struct metrics *m, enum metric_kind kind, int at)
-{
-    double value;
-    const double *cell = kind == METRIC_GAUGE ? &m->gauges[at].value : &m->counters[at].value;
-    __atomic_load(cell, &value, __ATOMIC_RELAXED);
-    return value;
-}
-
-/* A counter or a gauge: the sum over the workers. The same name may have another number in each of them. */
-static void show_sum(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
-                     int number, struct outq *out)
-{
-    const char *name = board->parts[worker].metrics.names[kind][number];
-    double sum = 0;
-    for (uint32_t w = worker; w < board->parts_n; w++) {
-        const struct metrics *m = &board->parts[w].metrics;
-        int at = metrics_find(m, kind, name, (uint32_t)number);
-        if (at >= 0) sum += value_of(m, kind, at);
-    }
-    stat_real(out, name, sum);
-}
-
 /* As in Prometheus, a bucket counts all values up to its bound, so it includes the buckets before it. */
-static void show_histogram(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
-                           int number, struct outq *out)
+static void show_histogram(const char *name, const struct metric_histogram *h, struct outq *out)
 {
-    const struct metrics *own = &board->parts[worker].metrics;
-    const char *name = own->names[kind][number];
-    assert(kind == METRIC_HISTOGRAM);
-    struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
     char line[METRIC_NAME + 48];
     uint64_t count = 0;
-    for (uint32_t w = worker; w < board->parts_n; w++) {
-        const struct metrics *m = &board->parts[w].metrics;
-        int at = metrics_find(m, kind, name, (uint32_t)number);
-        if (at >= 0) metric_histogram_add(&sum, &m->histograms[at]);
-    }
-    for (uint32_t i = 0; i < sum.bounds_n; i++) {
-        count += sum.counts[i];
-        snprintf(line, sizeof line, "%s:le_%g", name, own->histograms[number].bounds[i]);
+    for (uint32_t i = 0; i < h->bounds_n; i++) {
+        count += h->counts[i];
+        snprintf(line, sizeof line, "%s:le_%g", name, h->bounds[i]);
         stat_line_number(out, line, count);
     }
     snprintf(line, sizeof line, "%s:count", name);
-    stat_line_number(out, line, count + sum.counts[sum.bounds_n]);
+    stat_line_number(out, line, count + h->counts[h->bounds_n]);
     snprintf(line, sizeof line, "%s:sum", name);
-    stat_real(out, line, sum.sum);
+    stat_real(out, line, h->sum);
+}
+
+static void show_metric(void *arg, enum metric_kind kind, const char *name, double value,
+                        const struct metric_histogram *histogram)
+{
+    if (histogram)
+        show_histogram(name, histogram, arg);
+    else
+        stat_real(arg, name, value);
 }
 
 static void show_shared(struct shared *s, struct shared_dict *d, struct outq *out)
@@ -273,9 +232,8 @@ static void script(const struct stats_source *s, struct outq *out)
 {
     struct shared *shared = s->board->shared;
     uint32_t n = __atomic_load_n(&shared->dicts_n, __ATOMIC_ACQUIRE);
-    each_metric(s->board->memory, METRIC_COUNTER, out, show_sum);
-    each_metric(s->board->memory, METRIC_GAUGE, out, show_sum);
-    each_metric(s->board->memory, METRIC_HISTOGRAM, out, show_histogram);
+    for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
+        metrics_sum_each(s->board, (enum metric_kind)kind, show_metric, out);
     for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
 }
 

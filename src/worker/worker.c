@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "client/clients.h"
+#include "client/heating.h"
 #include "net/bind.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
@@ -284,6 +285,7 @@ static void init_host(struct worker *w)
                                    .listeners_n = o->bind.n,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
+                                   .heat = &seat->board->parts[seat->part].heat,
                                    .samples = w->clients.sampling.samples,
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
@@ -418,6 +420,8 @@ static int serve(struct worker *w)
         log_error("signals: not caught: %s", strerror(errno));
         return EXIT_SYSTEM;
     }
+    heating_begin(&w->clients, &w->seat->board->parts[w->seat->part].heat, w->turn.now,
+                  (uint64_t)getpid());
     worker_watch_loop(w);
     succession_wait(w, become_ready);
     ev_run(w->loop, 0);

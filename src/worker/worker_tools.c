@@ -69,6 +69,7 @@ struct worker_parts worker_parts(struct worker *w)
                                  .turn = &w->turn,
                                  .script = w->succession.script,
                                  .shared = w->host.shared,
+                                 .heat = &w->seat->board->parts[w->seat->part].heat,
                                  .options = &w->options};
 }
 

@@ -95,7 +95,8 @@ static bool no_stats(void *about, const char *what, size_t len, struct outq *out
 
 static struct pool *make_pool(const int *which)
 {
-    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_KETAMA},
+    struct pool_settings settings = {.name = "p",
+                                     .selector = {.distribution = DISTRIBUTION_KETAMA},
                                      .timeout = 0.5,
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;

@@ -206,6 +206,17 @@ end
 --- True when its first client's connection has ended.
 function getters.is_closed(self) return self.first.is_closed end
 
+--- From now on req:heat() of a key is this share: 0 to 1.
+function app_methods.heat(self, key, share)
+    if type(key) ~= "string" or key == "" or #key > 250 then
+        where.fail(("app:heat takes a key of 1 to 250 bytes, not %s"):format(tostring(key)))
+    end
+    if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+        where.fail(("app:heat takes a share, 0 to 1, not %s"):format(tostring(share)))
+    end
+    if not stage.heat(self.number, key, share) then where.fail "app:heat: too many keys are hot" end
+end
+
 --- Empties `sent`.
 function app_methods.forget(self)
     self.forgotten = #self.journal

@@ -129,6 +129,17 @@ static void what_the_script_writes_to_the_log_is_not_taken_for_its_error(void **
              textf("first 'get k': %s:2: hidden\\nstack traceback:", moongate_script_path(m)));
 }
 
+static void what_is_hot_is_hot_in_the_rehearsal_too(void **state)
+{
+    struct moongate *m = moongate_start(saying("old", ""), "-j", "2", NULL);
+    struct client *c = client_connects(m);
+
+    client_hears(c, "cold", "old");
+    for (int i = 0; i < 50; i++) client_hears(c, "hot", "old");
+    line_has(refuses(m, saying("new", "if req:heat() > 0.5 then error(req.key) end")),
+             "1 of 2 requests fail");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +147,7 @@ int main(void)
         play(a_request_is_asked_once_and_the_last_ones_are),
         play(a_request_is_asked_at_the_listener_that_it_came_by),
         play(requests_of_all_workers_are_asked_also_of_one_that_has_died),
+        play(what_is_hot_is_hot_in_the_rehearsal_too),
         play(the_error_is_read_from_the_log_also_as_json),
         play(what_the_script_writes_to_the_log_is_not_taken_for_its_error),
     };

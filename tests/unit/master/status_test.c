@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <ev.h>
 
+#include "base/log_tail.h"
 #include "master/status.h"
 
 static struct board *board;
@@ -174,17 +175,34 @@ static void names_and_reasons_are_escaped(void **state)
     journal_note(&journal, JOURNAL_REFUSED, 1, "near '\n\"<x>\x1b'");
     recent_take(&recent);
     shows("{\"name\":\"<b>\\\"&\\ufffd\",\"name_base64\":\"PGI+Iib/");
-    shows("\"generation\":1,\"outcome\":\"refused\",\"times\":1,"
-          "\"reason\":\"near '\\n\\\"<x>\\u001b'\"}");
+    shows("\"generation\":1,\"outcome\":\"refused\",\"times\":1,\"reason\":null}");
+    assert_non_null(strstr(shown(STATUS_KEYS), "\"reason\":\"near '\\n\\\"<x>\\u001b'\"}"));
+    journal_note(&journal, JOURNAL_ACCEPTED, 2, "SIGHUP");
+    shows("\"outcome\":\"accepted\",\"times\":1,\"reason\":\"SIGHUP\"}");
+}
+
+static void log_lines_are_for_those_who_may_see_them(void **state)
+{
+    assert_true(log_tail_begin());
+    log_tail_note(LOG_WARN, "worker 3", "key '\x1b\"'");
+    assert_non_null(strstr(shown(STATUS_KEYS), "\"keys_shown\":true,\"log\":[{\"time\":\"20"));
+    assert_non_null(strstr(text, "\"level\":\"warn\",\"role\":\"worker 3\",\"pid\":"));
+    assert_non_null(strstr(text, "\"message\":\"key '\\u001b\\\"'\"}]"));
+    shows("\"keys_shown\":false}");
+    log_tail_end();
 }
 
 int main(void)
 {
 #define play(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        play(without_a_survey_rates_are_unknown), play(rates_are_differences_over_the_window),
-        play(a_reset_does_not_disturb_rates),     play(a_counter_that_is_smaller_is_no_growth),
-        play(servers_have_a_state_and_its_age),   play(the_newest_surveys_are_kept),
+        play(without_a_survey_rates_are_unknown),
+        play(rates_are_differences_over_the_window),
+        play(a_reset_does_not_disturb_rates),
+        play(a_counter_that_is_smaller_is_no_growth),
+        play(servers_have_a_state_and_its_age),
+        play(the_newest_surveys_are_kept),
+        play(log_lines_are_for_those_who_may_see_them),
         play(names_and_reasons_are_escaped),
     };
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
