@@ -6,6 +6,7 @@
 #ifndef MOONGATE_MASTER_STATUS_H
 #define MOONGATE_MASTER_STATUS_H
 
+#include "base/board.h"
 #include "base/json.h"
 #include "master/journal.h"
 #include "master/recent.h"
@@ -23,6 +24,7 @@ struct status_view {
     bool is_on_probation;
     const struct recent *recent;
     const struct journal *journal;
+    const struct board *board; /* NULL: what is hot is not known */
 };
 
 /* What the reader may see besides numbers and names. */

@@ -328,6 +328,7 @@ void session_run(struct session *s)
         [ADMIN_servers] = session_run_pools,
         [ADMIN_explain] = session_run_explain,
         [ADMIN_clients] = session_run_clients,
+        [ADMIN_hot] = session_run_hot,
         [ADMIN_reload] = run_reload,
         [ADMIN_rollback] = run_rollback,
         [ADMIN_drain] = session_run_steering,

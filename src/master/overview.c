@@ -26,7 +26,8 @@ struct status_view master_view(const struct master *m)
                                 .runs_last_good = m->service.runs_last_good,
                                 .is_on_probation = m->probation.state == PROBATION_ON,
                                 .recent = &m->recent,
-                                .journal = &m->journal};
+                                .journal = &m->journal,
+                                .board = m->board};
 }
 
 /* What has become of the last one is a number on the board and a line in the journal. A return to the last good script is counted by
