@@ -119,7 +119,6 @@ void session_log(const struct session *s);
 
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);
-void session_run_hot(struct session *s);
 void session_run_explain(struct session *s);
 void session_run_clients(struct session *s);
 void session_run_steering(struct session *s);
