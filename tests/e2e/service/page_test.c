@@ -63,7 +63,7 @@ static struct moongate *starts(const char *script, const char *option)
     return moongate_start(script, "--metrics", "127.0.0.1:0", "-j", "1", option, NULL);
 }
 
-static void the_page_shows_what_stats_counts(void **state)
+static void the_page_and_the_document_show_what_stats_counts(void **state)
 {
     struct memcached *s = memcached_start(NULL);
     struct moongate *m = starts(script_of_one(memcached_address(s), "name = 'users'"), NULL);
@@ -84,25 +84,18 @@ static void the_page_shows_what_stats_counts(void **state)
     has(page, "<b class=\"badge good\">running</b>");
     has(page, textf("<bdi>%s</bdi>", memcached_address(s)));
     has(page, "<bdi>users</bdi>");
-    has(page, textf("<bdi>%s</bdi>", moongate_address(m)));
+    has(page, "<bdi>127.0.0.1</bdi>"); /* the listener, as -b names it */
     has(page, "1 ready");
     has(page, "<b class=\"badge good\">started</b>");
     has(page, "75.0 %"); /* of the last seconds, which are all */
-}
 
-static void the_document_shows_the_same(void **state)
-{
-    struct memcached *s = memcached_start(NULL);
-    struct moongate *m = starts(script_of_one(memcached_address(s), "name = 'users'"), NULL);
-    struct client *c = client_connects(m);
-    client_sends(c, "get a\r\n");
-    client_sees(c, "END\r\n");
-    const char *text = shows(pages_of(m), "/status.json", "\"get_misses\":1,");
+    const char *text =
+        shows(at, "/status.json", "\"pools\":[{\"name\":\"users\",\"state\":\"ready\",");
     has(text, "Content-Type: application/json\r\n");
     has(text, "\"state\":\"running\",\"workers\":1,\"workers_ready\":1,\"generation\":1,");
+    has(text, "\"get_hits\":3,\"get_misses\":1,");
     has(text, textf("\"servers\":[{\"name\":\"%s\",\"state\":\"ready\",", memcached_address(s)));
-    has(text, "\"pools\":[{\"name\":\"users\",\"state\":\"ready\",");
-    has(text, "\"commands\":[{\"name\":\"get\",");
+    has(text, "\"commands\":[{\"name\":\"");
     has(text, "\"outcome\":\"started\",\"times\":1,\"reason\":\"\"}]");
     has(text, "\"keys_shown\":true,");
 }
@@ -110,9 +103,11 @@ static void the_document_shows_the_same(void **state)
 static void names_and_keys_never_become_markup(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = starts(textf(MG "mg.pool { 'unix:/tmp/<b>\"&' }\n"
-                                         "local p = mg.pool { '%s' }\n"
-                                         "return function(req) print(req.key) return p end\n",
+    struct moongate *m = starts(textf(MG "local p = mg.pool { '%s' }\n"
+                                         "local odd = mg.pool { 'unix:/tmp/<b>\"&' }\n"
+                                         "return function(req)\n"
+                                         "print(req.key)\n"
+                                         "return req.key == 'odd' and odd or p end\n",
                                       backend_address(b)),
                                 NULL);
     struct client *c = client_connects(m);
@@ -122,7 +117,7 @@ static void names_and_keys_never_become_markup(void **state)
     client_sees(c, "END\r\n");
     const char *at = pages_of(m);
     const char *page = shows(at, "/", "&lt;i&gt;\\x1b\\xff&#39;&quot;&amp;");
-    has(page, "<bdi>unix:/tmp/&lt;b&gt;&quot;&amp;</bdi>");
+    page = shows(at, "/", "<bdi>unix:/tmp/&lt;b&gt;&quot;&amp;</bdi>");
     has_not(page, "<i>\x1b");
     has_not(page, "/tmp/<b>");
     has(gets(at, "/status.json"), "{\"name\":\"unix:/tmp/<b>\\\"&\",\"state\":");
@@ -219,14 +214,13 @@ static void an_upgrade_is_shown_and_counters_go_on(void **state)
     moongate_becomes_new(m, 1);
     const char *page = shows(at, "/", textf("upgrade of process %d", pid));
     has(page, "id=\"c-reloads_accepted\">1<");
-    has(page, "id=\"c-upgrades\">1<");
+    shows(at, "/", "id=\"c-upgrades\">1<");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(the_page_shows_what_stats_counts),
-        play(the_document_shows_the_same),
+        play(the_page_and_the_document_show_what_stats_counts),
         play(names_and_keys_never_become_markup),
         play(a_server_that_is_down_is_shown_with_how_long),
         play(accepted_and_refused_scripts_are_shown_and_counted),
