@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200, PAGE_HOTTEST = 20 };
+enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200, PAGE_HOTTEST = 10 };
 
 /* What the values are about. entry and those below it belong to the item in hand; outside of lists they are not used. */
 struct page {
