@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/blob.h"
+#include "base/tables.h"
 #include "base/writes.h"
 #include "net/outq.h"
 #include "protocol/request.h"
@@ -23,6 +24,9 @@ enum call_event {
     CALL_ANSWERED, /* the response, or the end of one; the last event */
     CALL_FAILED,   /* there will be no response; the last event */
 };
+
+/* The place of calls that no pool sent; those of pools are below it. */
+enum { BACKEND_NO_POOL = BOARD_POOLS };
 
 /* Why there will be no response. */
 enum call_failure {
@@ -83,6 +87,7 @@ struct call {
     uint8_t traits;     /* enum dialect_trait, without LARGE */
     uint8_t
         letters_len;   /* HIDES_KEY: the last so many bytes are the letters of the flags before k */
+    uint8_t pool;      /* its place in backends.pools; BACKEND_NO_POOL: no pool sent it */
     uint32_t affinity; /* the client's number */
     uint32_t opaque_at;
     uint32_t value_len;
@@ -96,7 +101,7 @@ struct call {
     uint8_t inside[];
 };
 
-/* Copies the key of r and what its answer must repeat. owner NULL: done is not called. */
+/* Copies the key of r and what its answer must repeat. owner NULL: done is not called. It is of no pool. */
 struct call *call_create(const struct request *r, double deadline, call_done_fn *done, void *owner);
 
 /* Frees what it holds too. It is in no FIFO. */

@@ -80,7 +80,10 @@ struct backends {
     struct board_worker *part;       /* the worker's counters */
     struct board_row *row;           /* == &part->row */
     struct board_server unlisted;    /* counters of the servers that have no place on the board */
-    double now;                      /* monotonic seconds, set by the worker when the loop wakes */
+    struct latency_span span;        /* of the call that was answered last */
+    struct board_pool no_pool;       /* of the calls that no pool sent */
+    struct board_pool *pools[BOARD_POOLS + 1]; /* what call->pool says; the last one is no_pool */
+    double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
     struct conn *unsent;   /* connections with something to write, linked by next_unsent */

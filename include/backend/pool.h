@@ -78,6 +78,7 @@ struct pool {
     uint32_t living_n;
     uint64_t seen;    /* set->changes when the selector was built */
     uint64_t steered; /* set->steerings, likewise */
+    uint8_t place;    /* of its counters, in set->pools */
     struct selector selector;
     struct discovery *discovery; /* with a reference: the source of the members, or NULL */
     struct discovery_listener *listener;
@@ -115,6 +116,13 @@ const char *pool_hashed_part(const struct pool_settings *s, const char *key, siz
 
 /* How many members take keys now; ejects, drains and takes back members first. */
 uint32_t pool_living(struct pool *p);
+
+/* How many members have a connection that serves. */
+uint32_t pool_answering(const struct pool *p);
+
+/* Shows on the board how many servers it has, how many of them take keys, and how many answer. To be called now and then, and when the
+ * pool comes into use. */
+void pool_note_levels(struct pool *p);
 
 /* The member for a key; NULL when there is none. */
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len);

@@ -22,7 +22,7 @@
 #include "base/writes.h"
 
 /* name, kind, meaning. A COUNTER only grows; a GAUGE goes up and down; a LEVEL does too, and the reader shows the highest of all
- * workers, not their sum. */
+ * workers, not their sum. During an upgrade the levels of the old process do not count, unless the new one has none. */
 #define BOARD_CELLS(X)                                                                             \
     X(ready, GAUGE, "1 once the worker has a script and serves")                                   \
     X(generation, LEVEL, "generation of the script that routes")                                   \
@@ -77,6 +77,7 @@
     X(rollbacks, COUNTER, "times that the last good script came back because a new one failed")    \
     X(upgrades, COUNTER, "upgrades (SIGUSR2) to a new process")                                    \
     X(upgrade_failures, COUNTER, "upgrades whose new process could not take over")                 \
+    X(longest_turn_us, LEVEL, "microseconds of the longest turn in the last 10 to 20 s")           \
     X(user_us, COUNTER, "microseconds of user time of the workers")                                \
     X(system_us, COUNTER, "microseconds of system time of the workers")                            \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
@@ -205,7 +206,11 @@ void board_clear_gauges(struct board_worker *part);
 /* The process that counted in parts[part] is gone: clears its gauges, and what it was writing counts as lost. */
 void board_forget(struct board *board, uint32_t part, double now);
 
-/* The sum of all rows, the master's too; counters count from the last board_reset on. */
+/* True: a process of this house counts in part i of the memory, not one of the other house or of a time before. */
+bool board_is_own(const struct board *board, uint32_t i);
+
+/* The sum of all rows, the master's too; counters count from the last board_reset on. A level is the highest of this house, or,
+ * where that has none, of the other. */
 struct board_row board_sum(const struct board *board);
 
 /* Counters of board_sum count from zero again. Any process may call it. */

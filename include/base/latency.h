@@ -1,8 +1,8 @@
 /* latency: a histogram of times. Its buckets grow with the time, so that it tells any time within 3 %, be it microseconds or
  * minutes.
  *
- * A struct inside another, all zero at first, written by one process with plain stores; any process that shares the memory may read
- * it meanwhile. Times are whole microseconds: a bucket for each up to 16, then 16 for each doubling, up to 134 s. The last
+ * A struct inside another, whose owner owns it; all zero at first. One process writes it, with plain stores, and any that shares the
+ * memory may read it meanwhile. Times are whole microseconds: a bucket for each up to 16, then 16 for each doubling, up to 134 s. The last
  * bucket has no limit.
  */
 #ifndef MOONGATE_BASE_LATENCY_H
@@ -38,12 +38,28 @@ static inline unsigned latency_bucket(double seconds)
     return latency_bucket_us(latency_us(seconds));
 }
 
-/* Counts a time whose bucket is known. */
+/* Counts a time whose bucket is known. Its caller has it from latency_bucket_us or latency_measure. */
 static inline void latency_put(struct latency *l, uint64_t us, unsigned bucket)
 {
-    assert(bucket < LATENCY_BUCKETS);
     l->counts[bucket]++;
     l->sum_us += us;
+}
+
+/* The time from began to ended, and its bucket. Many requests of a turn begin and end together, so the last one is kept: a struct inside
+ * another, all zero at first. */
+struct latency_span {
+    double began, ended; /* seconds of one clock */
+    uint64_t us;
+    unsigned bucket;
+};
+
+static inline void latency_measure(struct latency_span *span, double began, double ended)
+{
+    if (began == span->began && ended == span->ended) return;
+    span->began = began;
+    span->ended = ended;
+    span->us = latency_us(ended - began);
+    span->bucket = latency_bucket_us(span->us);
 }
 
 static inline void latency_note(struct latency *l, double seconds)

@@ -1,4 +1,4 @@
-/* survey: what all processes have counted, at one moment: the sums over all parts of the board, for whoever shows them.
+/* survey: what all processes have counted, at one moment: the sums over all parts of the board.
  *
  * survey_take makes one, and its caller destroys it. Any process that has the board may take one; the workers do not notice. It
  * costs no more than reading each entry once, so it may be taken each second.
@@ -48,14 +48,14 @@ enum survey_listener_cell {
 
 enum { SURVEY_CELLS = 24 }; /* room for any of them */
 
-/* A name may hold any bytes but 0: scripts choose those of pools. */
+/* A name may hold any bytes but 0: scripts choose those of pools. is_used: a script has the server or pool, a worker takes clients
+ * from the listener, a client has sent the command. Else its counters are of the past, and may be left out. */
 struct survey_entry {
     char name[BOARD_NAME];
     uint64_t cells[SURVEY_CELLS];
     struct latency latency;
-    bool
-        is_used; /* a script has the server or pool, a worker the listener, a client has sent the command. Else its counters are
-                     of the past */
+    bool is_used;
+    bool has_levels; /* for survey.c alone: its levels are those of this house */
 };
 
 struct survey_list {

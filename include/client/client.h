@@ -44,10 +44,11 @@ struct client {
     bool dirty;
     bool is_known; /* its first bytes have shown which protocol it speaks */
     int fd;
-    uint32_t affinity;            /* its number */
-    uint32_t listener;            /* that it came through: its place in --bind */
-    struct client *next_numbered; /* in set->numbered */
-    uint64_t handover;            /* the number of its hand-over; 0: it was accepted here */
+    uint32_t affinity;             /* its number */
+    uint32_t listener;             /* that it came through: its place in --bind */
+    struct board_listener *counts; /* for that listener */
+    struct client *next_numbered;  /* in set->numbered */
+    uint64_t handover;             /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
     size_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     size_t progress;   /* bytes that it has sent since busy_at */
@@ -62,9 +63,9 @@ struct client {
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
-    double since;              /* as turn.now: when it came to this worker; what follows counts from then on */
+    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
-    const char *reason;        /* why it is ending */
+    const char *reason; /* why it is ending */
 };
 
 /* Who may flush_all. */
@@ -116,12 +117,17 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
-    struct sampling sampling; /* keeps nothing, unless the worker says where */
-    struct heat_writer heat;  /* likewise: see heating.h */
+    struct sampling sampling;                      /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;                       /* likewise: see heating.h */
+    struct latency_span span;                      /* of the request that was answered last */
+    struct board_command *commands[COMMAND_COUNT]; /* counters, from the first request of each on */
+    struct board_listener **listeners; /* counters, by the listeners' places; the worker's */
+    uint32_t listeners_n;
+    struct board_listener no_listener; /* counters of clients that came through none of these */
 };
 
-/* Takes over fd (non-blocking). The client is in the set afterwards. */
-struct client *client_create(struct clients *set, int fd);
+/* Takes over fd (non-blocking). The client is in the set afterwards. listener: its place in --bind. */
+struct client *client_create(struct clients *set, int fd, uint32_t listener);
 
 /* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the
  * descriptor. */

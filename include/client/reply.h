@@ -8,7 +8,7 @@
 #ifndef MOONGATE_CLIENT_REPLY_H
 #define MOONGATE_CLIENT_REPLY_H
 
-#include "client/client.h"
+#include "client/tally.h"
 #include "route/receiver.h"
 
 struct reply_part;
@@ -18,11 +18,13 @@ struct reply_part;
  * I5: silent and quiet live here, because no server gets to see a noreply or q. */
 struct reply {
     struct reply *next;
-    struct client *client;    /* NULL: it has closed, and nobody reads the answer */
-    uint32_t waiting;         /* keys not yet sent, and calls not yet ended */
-    uint32_t parts_n;         /* keys of a multi-key get, or 0 */
-    struct reply_part *parts; /* see parts */
-    size_t held;              /* bytes counted in client->stored for it */
+    struct client *client;        /* NULL: it has closed, and nobody reads the answer */
+    uint32_t waiting;             /* keys not yet sent, and calls not yet ended */
+    uint32_t parts_n;             /* keys of a multi-key get, or 0 */
+    struct reply_part *parts;     /* see parts */
+    size_t held;                  /* bytes counted in client->stored for it */
+    double began;                 /* when its request was parsed, as turn.now */
+    struct board_command *counts; /* for its command */
     /* The complete answer, while replies before it are not complete; until then, the bytes that its parts point to. */
     struct outq store;
     /* The line that ends a multi-key get instead of END; or NULL. */
@@ -35,16 +37,27 @@ struct reply {
     uint8_t command; /* enum command */
     bool silent;     /* noreply: it keeps its place in the order, and answers nothing */
     bool quiet;      /* a meta command's q: its common answer is not sent */
+    bool is_own;     /* its request is moongate's own: it does not count */
+    uint8_t error;   /* enum tally_error: the first that its client is told */
 };
 
-/* A reply at the end of c's list. r: the request, its key as the client sent it; or NULL. keys: 1, or how many keys a get has. */
+/* A reply at the end of c's list. r: the request, its key as the client sent it. keys: 1, or how many keys a get has. */
 struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys);
 
-/* Answers `len` bytes (whole lines) in c's order: now, or when the replies before it are complete. */
-void reply_at_once(struct client *c, const char *bytes, size_t len);
+/* What the reply is for was made by moongate, so it does not count as a client's request. */
+void reply_is_own(struct reply *reply);
+
+/* The same for a command that is not about a key. */
+struct reply *reply_create_local(struct client *c, unsigned command);
+
+/* Answers a request of that command with `len` bytes (whole lines) in c's order: now, or when the replies before it are complete. */
+void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len);
 
 /* Answers `stats what` once everything before it is answered, so that the statistics count that, too. */
 void reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
+
+/* It will be completed with this line, which may be an error. */
+void reply_note_line(struct reply *reply, const char *line, size_t len);
 
 /* Completes a reply of one key with `answer`, which is empty afterwards. */
 void reply_finish(struct reply *reply, struct outq *answer);
@@ -59,6 +72,10 @@ void replies_abandon(struct client *c);
 
 /* Counts n bytes as held for the client. */
 void reply_hold(struct reply *reply, size_t n);
+
+/* Its client is told an error; or a response of a kind that is an error. */
+void reply_note_error(struct reply *reply, enum tally_error error);
+void reply_note_answer(struct reply *reply, enum response_kind kind);
 
 /* Counts n responses of a kind as hits or misses, under memcached's names. */
 void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n);

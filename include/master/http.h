@@ -57,7 +57,8 @@ struct http {
         struct MHD_Daemon *daemon;
         ev_io io;
     } *listeners; /* owned; one for each listening socket */
-    ev_timer timer; /* of all of them */
+    ev_timer timer;  /* of all of them */
+    bool has_closed; /* a connection, since MHD_run was called */
     struct http_peer peers[HTTP_CLIENTS];
 };
 

@@ -6,6 +6,7 @@
 #ifndef MOONGATE_MASTER_JOURNAL_H
 #define MOONGATE_MASTER_JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -46,6 +47,9 @@ void journal_note(struct journal *j, enum journal_outcome outcome, uint32_t gene
 
 /* The newest is 0; NULL behind the oldest. Valid until the next journal_note. */
 const struct journal_entry *journal_look(const struct journal *j, uint32_t i);
+
+/* The reason may hold what clients have sent: a new script is asked about such requests before it is used. */
+bool journal_may_hold_keys(const struct journal_entry *e);
 
 /* `rolled back` */
 const char *journal_word(enum journal_outcome outcome);

@@ -18,7 +18,8 @@
 struct master_seat {
     const struct options *options;
     struct listeners *listeners;
-    struct listeners *admin; /* the admin sockets; NULL: none */
+    struct listeners *admin;   /* the admin sockets; NULL: none */
+    struct listeners *metrics; /* those of --metrics; NULL: none */
     struct notify *notify;
     struct inherited *inherited;
     const struct upgrade_command *command;

@@ -10,6 +10,7 @@
 #include "master/admin.h"
 #include "master/ask.h"
 #include "master/crew.h"
+#include "master/http.h"
 #include "master/journal.h"
 #include "master/master.h"
 #include "master/opening.h"
@@ -56,6 +57,7 @@ struct master {
     struct asks asks;
     struct steers steers;
     struct admin admin;
+    struct http http;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;
@@ -79,10 +81,26 @@ struct master {
     struct log_limit refusal_lines;
 };
 
-/* master.c's. */
+/* entrance.c's: which clients come in. */
+
+/* False: out of descriptors or memory. */
+bool entrance_init(struct master *m);
 
 /* Derives whether clients are let in. */
 void master_watch(struct master *m);
+
+/* pages.c's: what --metrics serves. */
+
+/* False: it cannot be served. A process that takes over serves once it is in charge. */
+bool pages_init(struct master *m);
+
+/* This process is the service from now on. */
+void pages_open(struct master *m);
+
+/* In a forked child: closes what only the master is to have. */
+void pages_leave(struct master *m);
+
+/* master.c's. */
 
 /* The first step of a drain and of a stop: no client comes in and no process is started from now on. */
 void master_close(struct master *m, enum master_state state);
@@ -97,6 +115,10 @@ void master_stop(struct master *m, int exit_code);
 void master_order_end(struct master *m, enum channel_message_type order, double seconds);
 
 /* overview.c's: what the master says about itself. */
+
+/* From now on it remembers what --metrics and --admin may ask for, if there is one of them. False: no memory. */
+bool overview_init(struct master *m);
+void overview_release(struct master *m);
 
 /* The state now; it borrows from the master. */
 struct status_view master_view(const struct master *m);

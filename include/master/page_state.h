@@ -5,6 +5,7 @@
 #ifndef MOONGATE_MASTER_PAGE_STATE_H
 #define MOONGATE_MASTER_PAGE_STATE_H
 
+#include "base/heat.h"
 #include "base/log_tail.h"
 #include "master/status.h"
 #include <stdbool.h>
@@ -12,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200 };
+enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200, PAGE_HOTTEST = 10 };
 
 /* What the values are about. entry and those below it belong to the item in hand; outside of lists they are not used. */
 struct page {
@@ -26,6 +27,8 @@ struct page {
     uint32_t states[RECENT_DOWN + 1]; /* how many servers have each state */
     struct log_tail_line *lines;      /* the newest first; owned */
     size_t lines_n;
+    struct heat_row hot[HEAT_KINDS][PAGE_HOTTEST]; /* the hottest first */
+    uint32_t hot_n[HEAT_KINDS];
     char problems[PAGE_PROBLEMS][PAGE_PROBLEM];
     size_t problems_n;
     enum survey_kind kind;
@@ -33,6 +36,8 @@ struct page {
     size_t entry_at; /* its place in its list */
     const struct journal_entry *reload;
     const struct log_tail_line *line;
+    enum heat_kind heat;
+    const struct heat_row *row;
     size_t counter, problem;
 };
 

@@ -6,7 +6,6 @@
 #ifndef MOONGATE_MASTER_STATUS_H
 #define MOONGATE_MASTER_STATUS_H
 
-#include "base/board.h"
 #include "base/json.h"
 #include "master/journal.h"
 #include "master/recent.h"
@@ -24,12 +23,12 @@ struct status_view {
     bool is_on_probation;
     const struct recent *recent;
     const struct journal *journal;
-    const struct board *board; /* NULL: what is hot is not known */
 };
 
 /* What the reader may see besides numbers and names. */
 enum status_part {
-    STATUS_KEYS = 1, /* hot keys, clients and log lines: what clients have sent may be in them */
+    STATUS_KEYS =
+        1, /* hot keys, clients, log lines, why a script was refused: what clients have sent may be in them */
 };
 
 /* Writes the members of an object that the caller begins and ends. what: a set of status_part. */

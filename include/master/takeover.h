@@ -31,6 +31,7 @@ struct inherited {
     uint32_t house;
     struct board_files files;
     struct passed admin;       /* its admin sockets */
+    struct passed metrics;     /* those of --metrics */
     struct steering *steering; /* what it has decided about servers; owned; NULL: nothing */
 };
 

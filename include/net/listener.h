@@ -30,6 +30,10 @@ struct listeners {
     size_t n;
 };
 
+/* What they are for: that decides what the log and complaints say. Sockets of --admin, whose items stand without `read-only` here, have
+ * the mode 0600 unless they say otherwise. */
+enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS };
+
 /* What --bind, --port and --user say. A plain value; the caller owns the strings, which listeners_create alone reads. */
 struct listeners_wanted {
     const char *const *bind; /* bind_n of them, see bind.h */
@@ -37,8 +41,7 @@ struct listeners_wanted {
     uint16_t port;         /* for items without a port */
     const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
     struct passed *passed; /* sockets from the service manager; or NULL */
-    bool
-        is_admin; /* they are of --admin, without `read-only`: mode 0600 unless they say otherwise */
+    enum listeners_use use;
 };
 
 /* Binds and listens on all items, but takes the passed socket where one has the address of an item; then it takes those that are left,

@@ -110,6 +110,25 @@ struct command_info {
     const char *miss;    /* what a client gets for a miss, CRLF included */
 };
 
+/* What a response says about a key: it was found (a hit), or not (a miss), or the command asks for no such thing. As memcached
+ * counts them: a cas that found another version is neither. */
+enum command_outcome { OUTCOME_OTHER, OUTCOME_HIT, OUTCOME_MISS };
+
+/* Bits of the commands that hit or miss. */
+#define COMMANDS_THAT_FIND                                                                         \
+    (1ull << COMMAND_GET | 1ull << COMMAND_GETS | 1ull << COMMAND_GAT | 1ull << COMMAND_GATS |     \
+     1ull << COMMAND_CAS | 1ull << COMMAND_DELETE | 1ull << COMMAND_INCR | 1ull << COMMAND_DECR |  \
+     1ull << COMMAND_TOUCH | 1ull << COMMAND_META_GET | 1ull << COMMAND_META_DELETE |              \
+     1ull << COMMAND_META_ARITHMETIC)
+
+static inline enum command_outcome command_outcome(unsigned command, enum response_kind kind)
+{
+    if (!(COMMANDS_THAT_FIND >> command & 1)) return OUTCOME_OTHER;
+    if (kind & (RESPONSE_ANY_ERROR | RESPONSE_EXISTS)) return OUTCOME_OTHER;
+    return kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN) ? OUTCOME_MISS
+                                                                                  : OUTCOME_HIT;
+}
+
 extern const struct command_info command_table[COMMAND_COUNT];
 
 static inline const struct command_info *command_info(unsigned command)

@@ -90,6 +90,7 @@ struct request_parse {
     size_t need;       /* AGAIN: the request's length in all, 0: not known */
     size_t swallow;    /* REFUSED: bytes behind `consumed` that belong to it; they may come later */
     bool drop;         /* REFUSED: the key's old value must go. r is a delete for it, to be sent */
+    uint8_t dropped;   /* drop: the command that the client sent (enum command) */
     const char *error; /* REFUSED, CLOSE: the line to answer, with CRLF; static; NULL: none */
     uint32_t keys;     /* OK, KEYS: how many */
     size_t keys_end;   /* KEYS: offset behind the last byte of the line's keys */

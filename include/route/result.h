@@ -42,6 +42,11 @@ struct result {
     size_t text_len;
 };
 
+/* The text of RESULT_SCRIPT, in the answer to a client, too. Where an answer of a script has this very text, not a copy, the
+ * script has raised an error. */
+extern const char RESULT_SCRIPT_TEXT[];
+enum { RESULT_SCRIPT_TEXT_LEN = sizeof "script error" - 1 };
+
 /* Receives a result, once for each request. owner, place: as in struct flow_end, where the caller left them. */
 typedef void result_fn(void *owner, uint32_t place, const struct result *result);
 

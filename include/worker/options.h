@@ -72,6 +72,10 @@
       "how long a script that is being loaded waits for the first answers of its discoveries")     \
     X(shared_memory, SIZE, 0, "shared-memory", "BYTES", "16m",                                     \
       "memory for what scripts share between workers (64k..16g)")                                  \
+    X(metrics, STRING, 0, "metrics", "HOST:PORT", "",                                              \
+      "serve metrics and a page for people here by HTTP; a port alone is on 127.0.0.1")            \
+    X(metrics_keys, FLAG, 0, "metrics-keys", NULL, "",                                             \
+      "show hot keys and log lines there to readers that are not on loopback, too")                \
     X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
@@ -140,6 +144,8 @@ struct options {
     double resolve_min, resolve_max, resolve_timeout;
     double discover_wait;
     uint64_t shared_memory;
+    const char *metrics; /* NULL: none */
+    bool metrics_keys;
     bool watch;
     bool single_process;
     double script_timeout;  /* seconds of processor time; 0: no limit */

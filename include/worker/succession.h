@@ -53,6 +53,9 @@ void succession_switch(struct worker *w);
 /* Uses s, which was never pending, from here on. */
 void succession_adopt(struct worker *w, struct script *s);
 
+/* Shows on the board how many servers of each pool there are, take keys, and answer. */
+void succession_note_pools(struct worker *w);
+
 void succession_drop(struct worker *w);
 
 /* Without a master: reads the file again itself, and both steps are one. */

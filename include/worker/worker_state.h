@@ -14,6 +14,7 @@
 #include "worker/arrivals.h"
 #include "worker/drain.h"
 #include "worker/names.h"
+#include "worker/pace.h"
 #include "worker/stats.h"
 #include "worker/succession.h"
 #include "worker/worker.h"
@@ -31,9 +32,11 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
-    const char **listeners; /* their names, or addresses as given */
+    const char **listeners;                  /* their names, or addresses as given */
+    struct board_listener **listener_counts; /* owned: one pointer for each listener */
     struct succession succession;
     struct drain drain;
+    struct pace pace;
     struct stats_source stats;
     ev_prepare before_sleep;
     ev_check after_sleep;

@@ -8,6 +8,7 @@
 #include "backend/closing.h"
 #include "backend/events.h"
 #include "backend/health.h"
+#include "backend/meter.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
 #include "base/slab.h"
@@ -75,6 +76,7 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
     *set = (struct backends){
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
     set->writer = writer_private();
+    meter_init(set);
 }
 
 /* Calls that are left fail, and their owners run: nothing may be sent to b any more. */

@@ -109,6 +109,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
     call->wire = NULL;
     call->marks = 0;
+    call->pool = BACKEND_NO_POOL;
     call->traits = (uint8_t)dialect_traits(r);
     call->affinity = r->affinity;
     call->opaque_len = call->letters_len = 0;

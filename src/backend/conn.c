@@ -174,7 +174,10 @@ void conn_flush(struct conn *c)
     assert(c->state == CONN_READY);
     conn_end_line(c);
     c->unwritten = c->held_n;
-    if (outq_write(&c->out, c->fd) == IO_ERROR)
+    size_t before = c->out.bytes;
+    enum io_status status = outq_write(&c->out, c->fd);
+    c->backend->stats->bytes_written += before - c->out.bytes;
+    if (status == IO_ERROR)
         conn_broken(c, errno);
     else
         conn_watch(c);

@@ -29,6 +29,7 @@ static void send_probe(struct conn *c, const char *line, enum conn_state state)
         conn_close(c, "the first write failed");
         return;
     }
+    c->backend->stats->bytes_written += len;
     conn_set_state(c, state);
     conn_watch(c);
     conn_set_alarm(c, conn_next_alarm(c));

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "backend/meter.h"
 #include "backend/written.h"
 
 /* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
@@ -105,10 +106,12 @@ struct call *fifo_detach(struct conn *c)
 }
 
 /* A write is noted as ended before its owner runs: what the owner reads next comes after the write. */
-static void finish(struct conn *c, const struct call_news *news)
+static inline __attribute__((always_inline)) void finish(struct conn *c,
+                                                         const struct call_news *news)
 {
     struct call *call = pop(c);
     written_end(c->backend->set, call, news);
+    meter_ended(c->backend->set, call);
     call_tell(call, news);
     call_destroy(call);
 }
@@ -117,10 +120,7 @@ static void finish(struct conn *c, const struct call_news *news)
  * there. */
 void fifo_answer(struct conn *c, const struct call_news *news)
 {
-    struct board_server *stats = c->backend->stats;
-    stats->responses++;
-    stats->server_errors += (news->response->kind & RESPONSE_ANY_ERROR) != 0;
-    latency_note(&stats->latency, conn_now(c) - c->head->sent);
+    meter_answered(c, news->response);
     c->backend->late = 0;
     finish(c, news);
 }
@@ -142,8 +142,7 @@ void fifo_fail(struct conn *c, const char *reason)
     if (!c->head) return;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason, text)};
-    c->backend->set->row->call_failures += c->depth;
-    c->backend->stats->failed += c->depth;
+    meter_lost(c);
     while (c->head) finish(c, &news);
 }
 
@@ -168,8 +167,7 @@ void fifo_expire(struct conn *c)
         call_tell(call, &news);
         call->owner = NULL;
         call->marks |= CALL_EXPIRED;
-        c->backend->set->row->call_timeouts++;
-        c->backend->stats->timeouts++;
+        meter_late(c, call);
         c->backend->late += is_the_servers(c, is_held);
     }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/fifo.h"
+#include "backend/meter.h"
 #include "protocol/echo.h"
 
 /* When the byte stream of a server is in step.
@@ -70,9 +71,11 @@ static enum taken take_value(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
+    uint32_t seen = call->keys_seen;
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
         return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
+    meter_value(in->c, r, call->keys_seen - seen);
     call_tell(call, &news);
     call_pass_key(call);
     return TAKEN_OK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/meter.h"
 #include "backend/steering.h"
 #include "base/slab.h"
 
@@ -29,7 +30,17 @@ struct pool *pool_create(const struct pool_settings *settings, struct backends *
 {
     struct pool *p = slab_borrow(sizeof *p);
     *p = (struct pool){.settings = *settings, .set = set};
+    p->place = meter_pool_place(set, p->settings.name);
+    set->pools[p->place]->users++;
     return p;
+}
+
+/* The entry stays, and a pool of that name that is made later goes on with it. Only what is about now goes with the last one. */
+static void give_place(struct pool *p)
+{
+    struct board_pool *entry = p->set->pools[p->place];
+    assert(entry->users > 0);
+    if (--entry->users == 0) entry->servers = entry->in_ring = entry->answering = 0;
 }
 
 static void make_room(struct pool *p)
@@ -245,6 +256,7 @@ void pool_destroy(struct pool *p)
     assert(!p->listener == !p->discovery);
     if (p->listener) discovery_unlisten(p->listener);
     if (p->discovery) discovery_give(p->discovery);
+    give_place(p);
     give_members(p->members, p->members_n);
     selector_release(&p->selector);
     free(p->living);
@@ -292,6 +304,29 @@ uint32_t pool_living(struct pool *p)
 {
     if (p->seen != p->set->changes) look_again(p);
     return p->living_n;
+}
+
+/* One connection is enough: its server gets requests. */
+static bool is_answering(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->state == CONN_READY) return true;
+    return false;
+}
+
+uint32_t pool_answering(const struct pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) n += is_answering(p->members[i].backend);
+    return n;
+}
+
+void pool_note_levels(struct pool *p)
+{
+    struct board_pool *entry = p->set->pools[p->place];
+    entry->servers = p->members_n;
+    entry->in_ring = pool_living(p);
+    entry->answering = pool_answering(p);
 }
 
 struct pool_member *pool_pick(struct pool *p, const void *key, size_t len)

@@ -7,6 +7,7 @@
 #include "backend/apart.h"
 #include "backend/fifo.h"
 #include "backend/held.h"
+#include "backend/meter.h"
 #include "backend/retry.h"
 #include "backend/written.h"
 
@@ -34,13 +35,15 @@ enum {
 /* --- one request ------------------------------------------------------------------------------- */
 
 /* The text stands until the next refusal: the caller copies what it needs. */
-static enum backend_status refuse(const struct backend *b, const char *why, const char **reason)
+static enum backend_status refuse(const struct backend *b, const struct backend_call *how,
+                                  const char *why, const char **reason)
 {
     static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
     snprintf(text, sizeof text, "%s %s", b->name, why);
     *reason = text;
     b->set->row->call_failures++;
     b->stats->refused++;
+    b->set->pools[how->pool]->refused++;
     return BACKEND_REFUSED;
 }
 
@@ -59,7 +62,9 @@ static bool has_room(const struct backend *b, const struct call *call, const str
            (keys == 0 || call->keys_n < keys);
 }
 
-/* I11: the owner, its function, the deadline and (for a gat) the exptime are the same. */
+/* Pools of the same settings may share a server: what they send to it for one get goes in one call, which counts for the first of them.
+ *
+ * I11: the owner, its function, the deadline and (for a gat) the exptime are the same. */
 static bool shares_fate(const struct call *call, const struct request *r,
                         const struct backend_call *how)
 {
@@ -82,6 +87,7 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
     if (call->wire) conn->held_bytes += (size_t)r->key_len + 1;
     call->line_len += r->key_len + 1;
     call_add_key(call, r);
+    meter_joined(conn->backend, r, call);
     return true;
 }
 
@@ -93,15 +99,25 @@ static void write_value(struct outq *out, const struct request *r)
     outq_append(out, "\r\n", 2);
 }
 
-/* Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that
+/* Bytes of a request behind its line: a value, or the end that the line of a get has not yet. */
+static size_t bytes_behind(unsigned shape, const struct request *r)
+{
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) return (size_t)r->value_len + 2;
+    return shape == SHAPE_RETRIEVE ? 2 : 0;
+}
+
+/* Returns how many bytes the request has in all.
+ *
+ * Many requests may be held back for long: a short one gets memory of its exact size, and a long value stays in the blob that
  * holds it. */
-static void write_held(struct conn *conn, struct call *call, const struct request *r)
+static size_t write_held(struct conn *conn, struct call *call, const struct request *r)
 {
     uint8_t *line = arena_alloc(conn->backend->set->arena, request_line_room(r) + SHORT_VALUE);
     size_t len = request_encode_line(r, line);
     unsigned shape = command_info(r->command_id)->shape;
     bool has_value = shape == SHAPE_STORE || shape == SHAPE_META_STORE;
     bool is_short = has_value && r->value_len + 2 <= SHORT_VALUE;
+    size_t bytes = len + bytes_behind(shape, r);
     call->line_len = (uint32_t)len;
     conn->line_open = shape == SHAPE_RETRIEVE;
     if (is_short) {
@@ -112,16 +128,15 @@ static void write_held(struct conn *conn, struct call *call, const struct reques
     struct outq *out = held_wire(call);
     outq_append_alone(out, line, len);
     if (has_value && !is_short) write_value(out, r);
+    return bytes;
 }
 
-/* Into the stream of conn; or into the call, where conn holds requests back. The line of a get stays open for further keys. */
-static void write_request(struct conn *conn, struct call *call, const struct request *r)
+/* Into the stream of conn; or into the call, where conn holds requests back. The line of a get stays open for further keys. Returns
+ * how many bytes the request has in all. */
+static size_t write_request(struct conn *conn, struct call *call, const struct request *r)
 {
     struct outq *out = &conn->out;
-    if (conn_holds(conn)) {
-        write_held(conn, call, r);
-        return;
-    }
+    if (conn_holds(conn)) return write_held(conn, call, r);
     if (conn->line_open) outq_append(out, "\r\n", 2);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
@@ -129,6 +144,7 @@ static void write_request(struct conn *conn, struct call *call, const struct req
     conn->line_open = shape == SHAPE_RETRIEVE;
     if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(out, r);
     call->line_len = (uint32_t)len;
+    return len + bytes_behind(shape, r);
 }
 
 /* The server on this connection was sent no `mn` because it had ended connections after one; by now it may be tried again. */
@@ -171,29 +187,28 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
-    if (conn_refuses(usual)) return refuse(b, usual->reason, reason);
+    if (conn_refuses(usual)) return refuse(b, how, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
-    if (conn_refuses(conn)) return refuse(b, conn->reason, reason);
+    if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);
     if (join(conn, r, how)) {
         written_joined(b->set, r, how->deadline);
         return BACKEND_JOINED;
     }
-    if (conn->depth >= b->settings.depth) return refuse(b, "too many calls wait", reason);
+    if (conn->depth >= b->settings.depth) return refuse(b, how, "too many calls wait", reason);
     if (conn->out.bytes + conn->held_bytes > UNSENT_MAX)
-        return refuse(b, "too many bytes wait", reason);
+        return refuse(b, how, "too many bytes wait", reason);
 
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
+    call->pool = how->pool;
     written_begin(b->set, r, call);
-    write_request(conn, call, r);
+    meter_sent(b, call, write_request(conn, call, r));
     if (conn->is_apart) {
         apart_push(b, call);
     } else {
         fifo_add(conn, call);
         conn_mark_unsent(conn);
     }
-    b->set->row->calls++;
-    b->stats->requests++;
     return BACKEND_OK;
 }
 
@@ -204,6 +219,7 @@ static void drop(struct conn *c, struct call *call)
 {
     struct call_news news = {.event = CALL_ANSWERED};
     written_end(c->backend->set, call, &news);
+    meter_ended(c->backend->set, call);
     call_destroy(call);
     apart_poke(c->backend);
 }

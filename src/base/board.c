@@ -261,13 +261,17 @@ void board_clear_neighbours(struct board *board, double now)
 
 /* --- rows -------------------------------------------------------------------------------------- */
 
-/* What each kind of cell does when its worker is gone (CLEAR), after a reset (SINCE) and in a sum (ADD). */
+/* What each kind of cell does when its worker is gone (CLEAR), after a reset (SINCE), in a sum (ADD), and when what others have
+ * counted comes to it (JOIN). */
 #define CLEAR_COUNTER(cell)         (void)(cell)
 #define CLEAR_GAUGE(cell)           ((cell) = 0)
 #define SINCE_COUNTER(cell, before) ((cell) -= (before))
 #define SINCE_GAUGE(cell, before)   (void)(cell)
 #define CLEAR_LEVEL(cell)           CLEAR_GAUGE(cell)
 #define SINCE_LEVEL(cell, before)   SINCE_GAUGE(cell, before)
+#define JOIN_COUNTER(cell, more)    ((cell) += (more))
+#define JOIN_GAUGE(cell, more)      ((cell) += (more))
+#define JOIN_LEVEL(cell, more)      ((cell) = (cell) ? (cell) : (more))
 #define ADD_COUNTER(cell, more)     ((cell) += (more))
 #define ADD_GAUGE(cell, more)       ((cell) += (more))
 #define ADD_LEVEL(cell, more)       ((cell) = (cell) > (more) ? (cell) : (more))
@@ -293,8 +297,14 @@ static void add_row(struct board_row *sum, const struct board_row *row)
 #undef X
 }
 
-/* From the beginning on, without regard to the last reset. */
-static struct board_row sum_all(const struct board *board)
+bool board_is_own(const struct board *board, uint32_t i)
+{
+    uint32_t first = (uint32_t)(board->parts - board->memory->parts);
+    return i >= first && i - first < board->parts_n;
+}
+
+/* What all others have counted: the other house, processes before this one, the elder. */
+static struct board_row sum_others(const struct board *board)
 {
     const struct board_memory *memory = board->memory;
     struct board_row sum = {0};
@@ -302,8 +312,21 @@ static struct board_row sum_all(const struct board *board)
         sum = memory->carried;
     else if (board->elder)
         sum = elder_sum(board->elder, true);
-    for (uint32_t i = 0; i < BOARD_HOUSES; i++) add_row(&sum, &memory->masters[i]);
-    for (uint32_t i = 0; i < memory->parts_n; i++) add_row(&sum, &memory->parts[i].row);
+    add_row(&sum, &memory->masters[1 - board->house]);
+    for (uint32_t i = 0; i < memory->parts_n; i++)
+        if (!board_is_own(board, i)) add_row(&sum, &memory->parts[i].row);
+    return sum;
+}
+
+/* From the beginning on, without regard to the last reset. */
+static struct board_row sum_all(const struct board *board)
+{
+    struct board_row sum = {0}, others = sum_others(board);
+    add_row(&sum, board->master);
+    for (uint32_t i = 0; i < board->parts_n; i++) add_row(&sum, &board->parts[i].row);
+#define X(name, kind, meaning) JOIN_##kind(sum.name, others.name);
+    BOARD_CELLS(X)
+#undef X
     return sum;
 }
 

@@ -28,6 +28,7 @@ struct elder {
     uint32_t cells_n;
     int16_t places[BOARD_NAMES / 4]; /* of each of its cells among this build's, or NOT_HERE */
     bool is_gauge[BOARD_NAMES / 4];
+    bool is_level[BOARD_NAMES / 4];
 };
 
 void elder_plan(struct board_memory *memory)
@@ -63,6 +64,7 @@ static void read_names(struct elder *e, const char *at)
     while (*at && e->cells_n < sizeof e->places / sizeof *e->places) {
         size_t n = strcspn(at, " ");
         e->is_gauge[e->cells_n] = strncmp(at, "COUNTER:", 8) != 0;
+        e->is_level[e->cells_n] = strncmp(at, "LEVEL:", 6) == 0;
         e->places[e->cells_n++] = (int16_t)find_word(names, at, n);
         at += n + (at[n] == ' ');
     }
@@ -115,7 +117,11 @@ static void add(const struct elder *e, uint64_t offset, bool with_gauges, struct
     for (uint32_t i = 0; i < e->cells_n; i++) {
         if (e->places[i] == NOT_HERE || (e->is_gauge[i] && !with_gauges)) continue;
         assert(e->places[i] < CELLS);
-        own[e->places[i]] += __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+        uint64_t cell = __atomic_load_n(&cells[i], __ATOMIC_RELAXED), *sum_of = &own[e->places[i]];
+        if (!e->is_level[i])
+            *sum_of += cell;
+        else if (cell > *sum_of)
+            *sum_of = cell;
     }
 }
 
@@ -128,7 +134,6 @@ struct board_row elder_sum(const struct elder *e, bool with_gauges)
         add(e, plan->masters_at + i * plan->master_bytes, with_gauges, &sum);
     for (uint32_t i = 0; i < plan->parts_n; i++)
         add(e, plan->parts_at + i * plan->part_bytes, with_gauges, &sum);
-    sum.generation = 0; /* a level: the new process's is the one that counts */
     return sum;
 }
 

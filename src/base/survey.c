@@ -82,20 +82,23 @@ static struct survey_entry *entry_of(struct gathering *g, const char *name)
 
 /* --- adding up --------------------------------------------------------------------------------- */
 
-/* Another process may be storing into the cells meanwhile, so each is loaded whole. */
+/* Another process may be storing into the cells meanwhile, so each is loaded whole. Parts of this house come first; where it has
+ * levels, those of the other house do not count. */
 static void add_cells(struct survey_entry *sum, const uint64_t *cells,
-                      const struct board_table_shape *shape)
+                      const struct board_table_shape *shape, bool is_own)
 {
     for (uint32_t i = 0; i < shape->cells_n; i++) {
         uint64_t cell = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
-        if (shape->cells[i].kind != LEVEL)
+        if (shape->cells[i].kind != LEVEL) {
             sum->cells[i] += cell;
-        else if (cell > sum->cells[i])
-            sum->cells[i] = cell;
+        } else if (is_own || !sum->has_levels) {
+            if (cell > sum->cells[i]) sum->cells[i] = cell;
+            sum->has_levels |= is_own && cell > 0;
+        }
     }
 }
 
-static void add_part(struct gathering *g, const struct board_tables *t)
+static void add_part(struct gathering *g, const struct board_tables *t, bool is_own)
 {
     uint32_t n = board_table_used(t, (enum board_table)g->kind);
     g->likely = 0;
@@ -106,7 +109,7 @@ static void add_part(struct gathering *g, const struct board_tables *t)
         struct survey_entry *sum = entry_of(g, name);
         g->failed = !sum;
         if (!sum) break;
-        add_cells(sum, board_entry_cells(t, (enum board_table)g->kind, i), g->shape);
+        add_cells(sum, board_entry_cells(t, (enum board_table)g->kind, i), g->shape, is_own);
         latency_add(&sum->latency, board_entry_latency(t, (enum board_table)g->kind, i));
     }
 }
@@ -122,12 +125,15 @@ static bool is_used(const struct survey_entry *e, enum survey_kind kind)
 }
 
 /* False: no memory. */
-static bool gather(struct survey *s, const struct board_memory *memory, enum survey_kind kind)
+static bool gather(struct survey *s, const struct board *board, enum survey_kind kind)
 {
+    const struct board_memory *memory = board->memory;
     struct gathering g = {
         .list = &s->lists[kind], .shape = board_table_shape((enum board_table)kind), .kind = kind};
+    for (uint32_t i = 0; i < board->parts_n && !g.failed; i++)
+        add_part(&g, &board->parts[i].tables, true);
     for (uint32_t i = 0; i < memory->parts_n && !g.failed; i++)
-        add_part(&g, &memory->parts[i].tables);
+        if (!board_is_own(board, i)) add_part(&g, &memory->parts[i].tables, false);
     for (size_t i = 0; i < g.list->n; i++)
         g.list->entries[i].is_used = is_used(&g.list->entries[i], kind);
     free(g.places);
@@ -142,7 +148,7 @@ struct survey *survey_take(const struct board *board)
     s->uptime = board_uptime(board);
     s->row = board_sum(board);
     for (unsigned kind = 0; kind < SURVEY_KINDS; kind++) {
-        if (gather(s, board->memory, kind)) continue;
+        if (gather(s, board, kind)) continue;
         survey_destroy(s);
         return NULL;
     }

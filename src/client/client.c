@@ -102,13 +102,15 @@ static struct client **place_of_number(struct clients *set, uint32_t number)
 
 /* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight
  * until the size of its replies is known. */
-struct client *client_create(struct clients *set, int fd)
+struct client *client_create(struct clients *set, int fd, uint32_t listener)
 {
     struct turn *t = set->turn;
     assert(fd >= 0);
     struct client *c = slab_borrow(sizeof *c);
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
+    c->listener = listener;
+    c->counts = listener < set->listeners_n ? set->listeners[listener] : &set->no_listener;
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;
     c->busy_at = c->since = t->now;
     c->prev = &set->all;
@@ -119,6 +121,8 @@ struct client *client_create(struct clients *set, int fd)
     set->n++;
     t->row->curr_connections++;
     t->row->total_connections++;
+    c->counts->curr_connections++;
+    c->counts->total_connections++;
     keepalive_set(fd, set->limits.keepalive); /* of no use to a unix socket */
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
@@ -149,6 +153,7 @@ static void client_part(struct client *c, const char *reason)
     *at = c->next_numbered;
     set->n--;
     t->row->curr_connections--;
+    c->counts->curr_connections--;
     t->row->closed_connections++;
     if (c->dirty) { /* both lists use next_dirty */
         struct client **p = &set->dirty;
@@ -250,6 +255,7 @@ void client_settle(struct client *c)
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
     c->bytes_written += before - c->out.bytes;
+    c->counts->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR) {
         client_close(c, strerror(errno));
         return;

@@ -36,11 +36,12 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
                           .at = t->used,
                           .arena = t->arena,
                           .rules = t->limits.rules};
-    struct reply *reply = reply_create(c, NULL, 1);
+    struct reply *reply = reply_create_local(c, COMMAND_STATS);
     const char *error =
         explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,
                     (struct explain_value){NULL, 0}, told, &answer);
     if (!error) error = "END";
+    reply_note_line(reply, error, strlen(error));
     outq_append(&answer, error, strlen(error));
     outq_append(&answer, "\r\n", 2);
     reply_finish(reply, &answer);

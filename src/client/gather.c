@@ -13,6 +13,7 @@
 #include "base/slab.h"
 #include "client/reply.h"
 #include "client/stat_rule.h"
+#include "client/tally.h"
 #include "protocol/text.h"
 
 enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2, VALUES_MAX = 1024 };
@@ -87,6 +88,7 @@ static void finish(struct gather *g)
     if (g->kind != GATHER_OK) {
         print_lines(g, &answer);
     } else if (g->failure[0]) {
+        reply_note_line(g->reply, g->failure, strlen(g->failure));
         outq_append(&answer, g->failure, strlen(g->failure));
     } else {
         outq_append(&answer, "OK\r\n", 4);
@@ -268,7 +270,8 @@ static uint32_t count_backends(const struct backends *set)
 static void send_part(struct gather_part *part, struct backend *b, const struct request *r,
                       double now)
 {
-    struct backend_call how = {.deadline = now + TIMEOUT, .done = part_news, .owner = part};
+    struct backend_call how = {
+        .deadline = now + TIMEOUT, .pool = BACKEND_NO_POOL, .done = part_news, .owner = part};
     const char *reason;
     if (backend_send(b, r, &how, &reason) != BACKEND_REFUSED) return;
     note_failure(part->gather, "SERVER_ERROR ", reason, strlen(reason));
@@ -287,7 +290,10 @@ void gather_send(struct client *c, const struct request *r, enum gather_kind kin
     uint32_t at = 0;
     *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};
     g->end = &g->first;
-    g->reply = r->noreply ? NULL : reply_create(c, r, 1);
+    if (r->noreply)
+        tally_unanswered(c, r->command_id);
+    else
+        g->reply = reply_create(c, r, 1);
     g->parts = slab_borrow(sizeof *g->parts * (g->parts_n + 1)); /* there may be no server */
     g->waiting = g->parts_n + 1;                                 /* one for the gather itself */
     for (struct backend *b = set->first; b; b = b->next) {

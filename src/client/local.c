@@ -14,6 +14,7 @@
 #include "client/gather.h"
 #include "client/reply.h"
 #include "client/state.h"
+#include "client/tally.h"
 #include "protocol/text.h"
 
 #define ERROR_UNKNOWN "ERROR\r\n"
@@ -55,7 +56,10 @@ static bool is(const struct span *word, const char *text)
 
 static void answer(struct client *c, const struct request *r, const char *line)
 {
-    if (!r->noreply) reply_at_once(c, line, strlen(line));
+    if (r->noreply)
+        tally_silent(c, r->command_id, line);
+    else
+        reply_at_once(c, r->command_id, line, strlen(line));
 }
 
 /* --- flush_all --------------------------------------------------------------------------------- */
@@ -93,7 +97,7 @@ static void flush_all(struct client *c, const struct request *r)
     int64_t delay;
     c->turn->row->cmd_flush++;
     if (w.n > 2 || (w.n == 2 && r->noreply)) {
-        reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
+        reply_at_once(c, r->command_id, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     } else if (w.n > 0 && !text_read_signed(w.word[0].at, w.word[0].len, &delay)) {
         answer(c, r, ERROR_EXPTIME);
     } else if (!may_flush(c)) {
@@ -160,7 +164,7 @@ static void verbosity(struct client *c, const struct request *r)
     struct words w = split(r);
     uint64_t level;
     if (w.n + r->noreply == 0 || w.n + r->noreply > 2)
-        reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
+        reply_at_once(c, r->command_id, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     else if (w.n > 0 && !text_read_unsigned(w.word[0].at, w.word[0].len, &level))
         answer(c, r, ERROR_FORMAT);
     else
@@ -181,7 +185,7 @@ static void version(struct client *c)
     int n = snprintf(line, sizeof line - 2, "VERSION %s", local_version(c->set));
     size_t len = (size_t)n < sizeof line - 2 ? (size_t)n : sizeof line - 3;
     memcpy(line + len, "\r\n", 2);
-    reply_at_once(c, line, len + 2);
+    reply_at_once(c, COMMAND_VERSION, line, len + 2);
 }
 
 void local_answer(struct client *c, const struct request *r)
@@ -191,8 +195,11 @@ void local_answer(struct client *c, const struct request *r)
     case COMMAND_STATS: stats(c, r); break;
     case COMMAND_VERBOSITY: verbosity(c, r); break;
     case COMMAND_VERSION: version(c); break;
-    case COMMAND_META_NOOP: reply_at_once(c, "MN\r\n", 4); break;
-    case COMMAND_QUIT: client_end(c, "quit"); break;
+    case COMMAND_META_NOOP: reply_at_once(c, COMMAND_META_NOOP, "MN\r\n", 4); break;
+    case COMMAND_QUIT:
+        tally_unanswered(c, COMMAND_QUIT);
+        client_end(c, "quit");
+        break;
     case COMMAND_SHUTDOWN: answer(c, r, "ERROR: shutdown not enabled\r\n"); break;
     default: answer(c, r, ERROR_SERVER); break;
     }

@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "client/parts.h"
 #include "client/state.h"
+#include "client/tally.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
 
@@ -58,17 +59,19 @@ static void keep_echo(struct reply *reply, const struct request *r)
     memcpy(reply->echo, text, reply->echo_len); // cppcheck-suppress uninitvar
 }
 
-struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
+/* The client's last one. */
+static inline __attribute__((always_inline)) struct reply *append(struct client *c,
+                                                                  unsigned command, uint32_t keys)
 {
     struct reply *reply = slab_borrow(sizeof *reply);
+    struct board_command *counts = tally_command(c->set, command);
     assert(c->state != CLIENT_CLOSED);
-    *reply = (struct reply){.client = c, .waiting = keys};
-    if (r) {
-        reply->command = r->command_id;
-        reply->quiet = r->meta & META_QUIET;
-        if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
-    }
-    if (keys > 1) parts_create(reply, keys);
+    *reply = (struct reply){.client = c,
+                            .waiting = keys,
+                            .began = c->turn->now,
+                            .counts = counts,
+                            .command = (uint8_t)command};
+    tally_request(c, counts);
     if (c->tail)
         c->tail->next = reply;
     else
@@ -76,6 +79,20 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     c->tail = reply;
     c->owed++;
     return reply;
+}
+
+struct reply *reply_create(struct client *c, const struct request *r, uint32_t keys)
+{
+    struct reply *reply = append(c, r->command_id, keys);
+    reply->quiet = r->meta & META_QUIET;
+    if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
+    if (keys > 1) parts_create(reply, keys);
+    return reply;
+}
+
+struct reply *reply_create_local(struct client *c, unsigned command)
+{
+    return append(c, command, 1);
 }
 
 static void reply_destroy(struct reply *reply)
@@ -88,8 +105,9 @@ static void reply_destroy(struct reply *reply)
 
 static void append_stats(struct client *c, const struct reply *reply)
 {
-    if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out))
-        outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
+    if (c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out)) return;
+    outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
+    tally_error(c, reply->counts, TALLY_CLIENT_ERROR);
 }
 
 /* I1: moves the complete replies at the head into the client's output, and stops at the first that waits. */
@@ -120,6 +138,8 @@ static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
+    if (!reply->is_own) tally_time(c, reply->counts, reply->began);
+    if (reply->error) tally_error(c, reply->counts, reply->error);
     client_note_reply(c, bytes);
     hold_no_more(reply);
     reply_hold(reply, reply->store.bytes);
@@ -141,44 +161,6 @@ static bool take_answer(struct reply *reply)
     assert(reply->waiting == 1);
     reply->waiting = 0;
     return !nobody_reads(reply);
-}
-
-/* --- counting ---------------------------------------------------------------------------------- */
-
-/* Nobody reads the answers for a closed client, and they are not counted. */
-void reply_count(const struct reply *reply, enum response_kind kind, uint32_t n)
-{
-    struct board_row *row = reply->client ? reply->client->turn->row : NULL;
-    bool missed = kind & (RESPONSE_NOT_FOUND | RESPONSE_END | RESPONSE_NF | RESPONSE_EN);
-    if (!row || kind & RESPONSE_ANY_ERROR) return;
-#define COUNT(what)                                                                                \
-    if (missed)                                                                                    \
-        row->what##_misses += n;                                                                   \
-    else                                                                                           \
-        row->what##_hits += n
-    switch (reply->command) {
-    case COMMAND_GAT:
-    case COMMAND_GATS:
-        COUNT(touch); /* and it is a get */
-        __attribute__((fallthrough));
-    case COMMAND_GET:
-    case COMMAND_GETS:
-    case COMMAND_META_GET: COUNT(get); break;
-    case COMMAND_TOUCH: COUNT(touch); break;
-    case COMMAND_DELETE:
-    case COMMAND_META_DELETE: COUNT(delete); break;
-    case COMMAND_INCR:
-    case COMMAND_META_ARITHMETIC: COUNT(incr); break;
-    case COMMAND_DECR: COUNT(decr); break;
-    case COMMAND_CAS:
-        if (kind == RESPONSE_EXISTS)
-            row->cas_badval += n;
-        else
-            COUNT(cas);
-        break;
-    default: break;
-    }
-#undef COUNT
 }
 
 /* --- one key ----------------------------------------------------------------------------------- */
@@ -332,6 +314,7 @@ static void answer_miss(struct reply *reply)
 
 static void reply_miss(struct reply *reply)
 {
+    if (!reply->parts_n) reply_count(reply, RESPONSE_END, 1);
     if (answered_silently(reply)) return;
     if (reply->parts_n)
         one_less(reply);
@@ -339,8 +322,9 @@ static void reply_miss(struct reply *reply)
         answer_miss(reply);
 }
 
-static void reply_fail(struct reply *reply, const char *text, size_t len)
+static void reply_fail(struct reply *reply, enum tally_error error, const char *text, size_t len)
 {
+    reply_note_error(reply, error);
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
@@ -351,10 +335,12 @@ static void reply_fail(struct reply *reply, const char *text, size_t len)
 }
 
 /* I9: an error from a server, CLIENT_ERROR too, is a response like any other: it goes to the client whose request it answers. */
-static void answered(struct reply *reply, const struct call_news *news)
+static inline __attribute__((always_inline)) void answered(struct reply *reply,
+                                                           const struct call_news *news)
 {
     const struct response *r = news->response;
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
+    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;
     if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
@@ -378,7 +364,9 @@ static void reply_news(void *owner, const struct call_news *news)
         if (reply->client) parts_keep(reply, news);
         break;
     case CALL_ANSWERED: answered(reply, news); break;
-    case CALL_FAILED: reply_fail(reply, news->failure, strlen(news->failure)); break;
+    case CALL_FAILED:
+        reply_fail(reply, TALLY_SERVER_ERROR, news->failure, strlen(news->failure));
+        break;
     }
 }
 
@@ -400,7 +388,9 @@ static void reply_result(void *owner, uint32_t place, const struct result *resul
     } else if (result->kind == RESULT_MISS) {
         reply_miss(owner);
     } else {
-        reply_fail(owner, result->text, result->text_len);
+        bool is_scripts = result->kind == RESULT_SCRIPT;
+        reply_fail(owner, is_scripts ? TALLY_SCRIPT_ERROR : TALLY_SERVER_ERROR, result->text,
+                   result->text_len);
     }
 }
 
@@ -416,12 +406,18 @@ const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_joined = reply_joined,
                                         .is_awaited = reply_is_awaited};
 
-void reply_at_once(struct client *c, const char *bytes, size_t len)
+void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
     if (c->head) {
-        answer_line(reply_create(c, NULL, 1), bytes, len);
+        struct reply *reply = reply_create_local(c, command);
+        reply_note_line(reply, bytes, len);
+        answer_line(reply, bytes, len);
         return;
     }
+    struct board_command *counts = tally_command(c->set, command);
+    tally_request(c, counts);
+    tally_time(c, counts, c->turn->now);
+    tally_error(c, counts, tally_error_of(bytes, len));
     outq_append(&c->out, bytes, len);
     client_mark_dirty(c);
 }

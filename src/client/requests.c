@@ -16,12 +16,16 @@
 #include "client/reply.h"
 #include "client/state.h"
 #include "client/stranger.h"
+#include "client/tally.h"
 
 /* error: NULL where memcached closes without a word. */
-static void answer_error(struct client *c, const struct request *r, const char *error)
+static void answer_error(struct client *c, unsigned command, bool noreply, const char *error)
 {
     c->turn->row->client_errors++;
-    if (error && !r->noreply) reply_at_once(c, error, strlen(error));
+    if (error && !noreply)
+        reply_at_once(c, command, error, strlen(error));
+    else
+        tally_silent(c, command, error);
 }
 
 /* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is
@@ -42,13 +46,14 @@ static void count_request(struct board_row *row, const struct request *r, uint32
     if (r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS) row->cmd_touch += keys;
 }
 
-/* I5: noreply stays here, with the reply, which is made even so: it keeps the request's place among the client's others. */
-static void take_one(struct client *c, struct request *r, struct blob *blob)
+/* I5: noreply stays here, with the reply, which is made even so: it keeps the request's place among the client's others. NULL: the
+ * request was refused. */
+static struct reply *take_one(struct client *c, struct request *r, struct blob *blob)
 {
     count_request(c->turn->row, r, 1);
     if (!decode_key(c, r)) {
-        answer_error(c, r, "CLIENT_ERROR error decoding key\r\n");
-        return;
+        answer_error(c, r->command_id, r->noreply, "CLIENT_ERROR error decoding key\r\n");
+        return NULL;
     }
     r->affinity = c->affinity;
     r->value_blob = (uintptr_t)blob;
@@ -57,6 +62,7 @@ static void take_one(struct client *c, struct request *r, struct blob *blob)
     r->owner = (uintptr_t)reply;
     r->receiver = (uintptr_t)&reply_receiver;
     c->turn->used++;
+    return reply;
 }
 
 /* A set that is too large leaves no old value behind, as in memcached: a delete whose answer is dropped. */
@@ -65,7 +71,8 @@ static void drop_value(struct client *c, struct request *r)
     r->meta &= META_BASE64;
     r->noreply = 1;
     r->args_len = 0;
-    take_one(c, r, NULL);
+    struct reply *reply = take_one(c, r, NULL);
+    if (reply) reply_is_own(reply);
 }
 
 /* Each key of a get is routed by itself, and has a slot of its own; they share the reply, whose parts they are. r is the slot
@@ -97,18 +104,18 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     switch (p->status) {
     case REQUEST_OK:
         if (p->keys)
-            take_one(c, r, blob);
+            (void)take_one(c, r, blob);
         else
             local_answer(c, r);
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
-        answer_error(c, r, p->error);
+        answer_error(c, p->drop ? p->dropped : r->command_id, r->noreply, p->error);
         if (p->drop) drop_value(c, r);
         c->swallow = p->swallow;
         return true;
     default:
-        answer_error(c, r, p->error);
+        answer_error(c, COMMAND_NONE, false, p->error);
         client_set_state(c, CLIENT_ENDING,
                          p->error ? "where its request ends is not known"
                                   : "not a memcache client");
@@ -158,6 +165,7 @@ enum io_status requests_read(struct client *c, size_t most)
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;
+    c->counts->bytes_read += input.bytes;
     if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);

@@ -14,7 +14,7 @@ static bool create(const struct options *o, const char *const *items, size_t n,
                    struct passed *passed, struct listeners **to)
 {
     struct listeners_wanted wanted = {
-        .bind = items, .bind_n = n, .user = o->user, .passed = passed, .is_admin = true};
+        .bind = items, .bind_n = n, .user = o->user, .passed = passed, .use = LISTEN_ADMIN};
     *to = listeners_create(&wanted);
     return *to != NULL;
 }

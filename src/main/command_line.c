@@ -1,6 +1,7 @@
 /* The table checks each option by itself; here stands what two options, or none, mean together. */
 #include "main/command_line.h"
 
+#include "main/metrics_sockets.h"
 #include <assert.h>
 
 static bool state_dir_agrees(const struct options *o)
@@ -43,6 +44,11 @@ static bool options_agree(const struct options *o)
               stderr);
         return false;
     }
+    if (o->metrics && o->single_process) {
+        fputs("moongate: --metrics and --single-process: give one of them\n", stderr);
+        return false;
+    }
+    if (o->metrics && !metrics_sockets_check(o->metrics)) return false;
     return state_dir_agrees(o);
 }
 

@@ -51,6 +51,7 @@
 #include "main/help.h"
 #include "main/last_good.h"
 #include "main/log_file.h"
+#include "main/metrics_sockets.h"
 #include "main/user.h"
 #include "master/check.h"
 #include "master/master.h"
@@ -109,7 +110,7 @@ struct service_parts {
     struct inherited inherited;
     struct notify notify;
     struct upgrade_command command;
-    struct listeners *admin; /* NULL: none */
+    struct listeners *admin, *metrics; /* NULL: none */
 };
 
 static bool is_upgrade(const struct service_parts *s)
@@ -132,6 +133,7 @@ static int serve_prepared(struct service_parts *s, struct listeners *listeners)
     struct master_seat seat = {.options = o,
                                .listeners = listeners,
                                .admin = s->admin,
+                               .metrics = s->metrics,
                                .notify = &s->notify,
                                .inherited = &s->inherited,
                                .command = &s->command,
@@ -203,7 +205,10 @@ static int serve_checked(struct service_parts *s)
     if (!listeners) return EXIT_BIND;
     add_names(o, &s->passed);
     int code = EXIT_BIND;
-    if (admin_sockets_create(o, &s->inherited.admin, &s->admin)) code = serve_bound(s, listeners);
+    if (admin_sockets_create(o, &s->inherited.admin, &s->admin) &&
+        metrics_sockets_create(o, &s->inherited.metrics, &s->metrics))
+        code = serve_bound(s, listeners);
+    listeners_destroy(s->metrics, true);
     listeners_destroy(s->admin, true);
     listeners_destroy(listeners, true);
     return code;

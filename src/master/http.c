@@ -144,6 +144,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (!info) return;
     int fd = info->connect_fd;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) h->has_closed = true;
     int looked_for = code == MHD_CONNECTION_NOTIFY_STARTED ? -1 : fd;
     for (size_t i = 0; i < HTTP_CLIENTS; i++) {
         if (h->peers[i].fd != looked_for) continue;
@@ -170,17 +171,27 @@ static void set_timer(struct http *h)
     ev_timer_start(h->loop, &h->timer);
 }
 
+/* At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
+ * connections, not after. So once one has been closed it is called again: else clients would wait until somebody else has news. */
+static void run_one(struct http_listener *l)
+{
+    do {
+        l->http->has_closed = false;
+        MHD_run(l->daemon);
+    } while (l->http->has_closed);
+}
+
 static void run(struct http *h)
 {
     for (size_t i = 0; i < h->listeners_n; i++)
-        if (h->listeners[i].daemon) MHD_run(h->listeners[i].daemon);
+        if (h->listeners[i].daemon) run_one(&h->listeners[i]);
     set_timer(h);
 }
 
 static void on_news(struct ev_loop *loop, ev_io *w, int events)
 {
     struct http_listener *l = w->data;
-    MHD_run(l->daemon);
+    run_one(l);
     set_timer(l->http);
 }
 

@@ -16,6 +16,11 @@ const char *journal_word(enum journal_outcome outcome)
     return words[outcome];
 }
 
+bool journal_may_hold_keys(const struct journal_entry *e)
+{
+    return e->outcome == JOURNAL_REFUSED;
+}
+
 /* Where entry i lies. */
 static uint32_t place(const struct journal *j, uint32_t i)
 {

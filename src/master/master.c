@@ -25,7 +25,7 @@
  *
  * The master has one loop and never blocks in it. Everything that it waits for (a check, a worker's report, a full channel) is a watcher
  * and a state. The states are three enums, each written by one function: master_state here, slot_state in slot.c, reload_state in
- * reload.c. Whether clients are let in is derived from them in one place, master_is_open.
+ * reload.c. Whether clients are let in is derived from them in one place, is_open in entrance.c.
  *
  * What a worker reports is not trusted: scripts run there. A report that does not fit the state is ignored or logged; it never trips an
  * assertion.
@@ -33,7 +33,6 @@
 #include "master/master.h"
 
 #include "base/log.h"
-#include "base/log_tail.h"
 #include "base/process.h"
 #include "master/master_state.h"
 #include <assert.h>
@@ -56,53 +55,6 @@ static const struct {
     MASTER_SIGNALS(X)
 #undef X
 };
-
-/* --- clients ---------------------------------------------------------------------------------- */
-
-/* Clients are let in exactly while all of this holds. Others wait in the kernel's backlog. */
-static bool master_is_open(const struct master *m)
-{
-    return m->state == MASTER_RUNNING && m->opening.is_open && m->takeover.is_in_charge &&
-           !crew_has_waiting(m->crew) && crew_count(m->crew, SLOT_READY) > 0;
-}
-
-void master_watch(struct master *m)
-{
-    doors_watch(&m->doors, master_is_open(m));
-}
-
-/* I15: a client for whom there is no room gets an error with the reason, and is closed. */
-static void master_refuse(struct master *m, int fd)
-{
-    listener_refuse(fd);
-    m->board->master->rejected_connections++;
-    if (log_allows(&m->refusal_lines, process_clock()))
-        log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
-}
-
-static void master_on_refused(void *arg)
-{
-    struct master *m = arg;
-    m->board->master->rejected_connections++;
-    if (log_allows(&m->refusal_lines, process_clock()))
-        log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
-}
-
-static void master_take(void *arg, int fd, uint32_t listener)
-{
-    struct master *m = arg;
-    assert(fd >= 0 && m->state == MASTER_RUNNING);
-    if (crew_clients(m->crew) < m->wishes.max_conns)
-        crew_hand(m->crew, fd, listener);
-    else
-        master_refuse(m, fd);
-    if (crew_has_waiting(m->crew)) master_watch(m);
-}
-
-static void master_on_rested(void *arg)
-{
-    master_watch(arg);
-}
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
@@ -359,6 +311,7 @@ static void master_leave(void *arg)
     probation_release(&m->probation);
     listeners_close(m->listeners, false);
     if (m->seat->admin) listeners_close(m->seat->admin, false);
+    pages_leave(m);
     board_close_files(m->board);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
@@ -389,23 +342,19 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
                          .refusal_lines.burst = 1};
-    if (!log_tail_begin()) return false;
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
-    struct doors_keeper keeper = {master_take, master_on_refused, master_on_rested, m};
-    if (!m->loop || !m->board || !doors_init(&m->doors, m->loop, m->listeners, keeper))
-        return false;
+    if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
     if (!m->crew) return false;
     asks_init(&m->asks, m->crew);
     steers_init(&m->steers, m->crew, seat->inherited->steering);
-    if (!admin_init(&m->admin, m)) return false;
+    if (!admin_init(&m->admin, m) || !pages_init(m)) return false;
     opening_init(&m->opening, m->crew, master_on_open, m);
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
     service_init(&m->service, m->crew, seat->notify);
-    recent_init(&m->recent, m->loop, m->board, true);
     script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);
     m->crew->on_event = master_on_crew;
@@ -420,13 +369,13 @@ static void master_release(struct master *m)
 {
     if (m->probation.crew) { /* the last part: all others are there, too */
         master_let_go(m);
-        recent_release(&m->recent);
+        http_stop(&m->http);
         script_watch_release(&m->script_watch);
         probation_release(&m->probation);
         reload_release(&m->reload);
     }
+    overview_release(m);
     if (m->crew) crew_destroy(m->crew);
-    log_tail_end();
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -2,8 +2,22 @@
  * Here and nowhere else the master's own structs become words. */
 #include "master/master_state.h"
 
+#include "base/log_tail.h"
 #include <stdio.h>
 #include <unistd.h>
+
+bool overview_init(struct master *m)
+{
+    bool is_asked = m->seat->metrics || m->seat->admin;
+    recent_init(&m->recent, m->loop, m->board, is_asked);
+    return !is_asked || log_tail_begin();
+}
+
+void overview_release(struct master *m)
+{
+    recent_release(&m->recent);
+    log_tail_end();
+}
 
 static const char *state_word(const struct master *m)
 {
@@ -26,8 +40,7 @@ struct status_view master_view(const struct master *m)
                                 .runs_last_good = m->service.runs_last_good,
                                 .is_on_probation = m->probation.state == PROBATION_ON,
                                 .recent = &m->recent,
-                                .journal = &m->journal,
-                                .board = m->board};
+                                .journal = &m->journal};
 }
 
 /* What has become of the last one is a number on the board and a line in the journal. A return to the last good script is counted by

@@ -1,7 +1,9 @@
 /* The values of the page, by their names in page/page.html: a function for each. */
 #include "master/page_state.h"
 
+#include "base/heat.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "master/html.h"
 #include "master/page_files.h"
 #include "master/trend.h"
@@ -133,9 +135,26 @@ static void put_outcome_class(const struct page *p, FILE *out)
     fputs(marks[p->reload->outcome], out);
 }
 
+static void put_reason(const struct page *p, FILE *out)
+{
+    if (p->what & STATUS_KEYS || !journal_may_hold_keys(p->reload))
+        html_text(out, p->reload->reason);
+    else
+        fputs("The log says why.", out); /* a key may be in it */
+}
+
 static time_t line_time(const struct page *p)
 {
     return (time_t)(p->line->time_ms / 1000);
+}
+
+static void put_hot_name(const struct page *p, FILE *out)
+{
+    char address[HEAT_CLIENT_TEXT];
+    if (p->heat == HEAT_KEYS)
+        html_bytes(out, p->row->name, p->row->len);
+    else
+        html_text(out, heat_client_text(p->row, address));
 }
 
 /* --- counters ---------------------------------------------------------------------------------- */
@@ -218,7 +237,13 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
     X(outcome, html_text(out, journal_word(p->reload->outcome)))                                   \
     X(outcome_class, put_outcome_class(p, out))                                                    \
     X(repeated, html_number(out, p->reload->times))                                                \
-    X(reason, html_text(out, p->reload->reason))                                                   \
+    X(reason, put_reason(p, out))                                                                  \
+    X(hot_name, put_hot_name(p, out))                                                              \
+    X(hot_share, html_share(out, p->row->share))                                                   \
+    X(hot_rate, html_count(out, p->row->rate))                                                     \
+    X(hot_bytes, html_size(out, p->row->rate))                                                     \
+    X(hot_bar, fprintf(out, "%.0f", fmin(p->row->share, 1) * 100))                                 \
+    X(hot_count, html_number(out, heat_count(p->v->recent->board, process_clock())))               \
     X(lines, html_number(out, p->lines_n))                                                         \
     X(line_time, html_time(out, line_time(p)))                                                     \
     X(line_machine_time, html_machine_time(out, line_time(p)))                                     \

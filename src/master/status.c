@@ -104,7 +104,7 @@ static void put_entries(struct json *out, const struct recent *r, enum survey_ki
     json_list_end(out);
 }
 
-static void put_journal(struct json *out, const struct journal *j)
+static void put_journal(struct json *out, const struct journal *j, unsigned what)
 {
     json_list(out, "reloads");
     const struct journal_entry *e;
@@ -114,7 +114,10 @@ static void put_journal(struct json *out, const struct journal *j)
         json_number(out, "generation", e->generation);
         json_text(out, "outcome", journal_word(e->outcome));
         json_number(out, "times", e->times);
-        json_text(out, "reason", e->reason);
+        if (what & STATUS_KEYS || !journal_may_hold_keys(e))
+            json_text(out, "reason", e->reason);
+        else
+            json_null(out, "reason");
         json_object_end(out);
     }
     json_list_end(out);
@@ -192,8 +195,8 @@ void status_json(const struct status_view *v, struct json *out, unsigned what)
     put_entries(out, v->recent, SURVEY_POOLS, "pools");
     put_entries(out, v->recent, SURVEY_COMMANDS, "commands");
     put_entries(out, v->recent, SURVEY_LISTENERS, "listeners");
-    put_journal(out, v->journal);
-    if (v->board) hot_json(v->board, process_clock(), what & STATUS_KEYS, out);
+    put_journal(out, v->journal, what);
+    hot_json(v->recent->board, process_clock(), what & STATUS_KEYS, out);
     json_flag(out, "keys_shown", what & STATUS_KEYS);
     if (what & STATUS_KEYS) put_log(out);
 }

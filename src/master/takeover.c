@@ -63,6 +63,7 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     int number;
     if (strncmp(word, "socket=", 7) == 0) return inherited_read(passed, word + 7);
     if (strncmp(word, "admin=", 6) == 0) return inherited_read(&in->admin, word + 6);
+    if (strncmp(word, "metrics=", 8) == 0) return inherited_read(&in->metrics, word + 8);
     if (strncmp(word, "steer=", 6) == 0) read_steer(in, word + 6);
     if (read_number(word, "pid", &number)) in->pid = number;
     if (read_number(word, "house", &number)) in->house = number == 1;
@@ -116,6 +117,7 @@ void inherited_release(struct inherited *in)
         *all[i] = -1;
     }
     passed_release(&in->admin);
+    passed_release(&in->metrics);
     free(in->steering);
     in->steering = NULL;
 }

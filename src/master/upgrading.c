@@ -26,6 +26,7 @@ static void hand_over(struct master *m)
     admin_take_upgrade(&m->admin, true);
     admin_shut(&m->admin, "another process has taken over: connect again");
     admin_leave_to(&m->admin);
+    http_shut(&m->http);
     crew_hand_waiting(m->crew);
     master_order_end(m, CHANNEL_RETIRE, m->wishes.drain_timeout);
 }
@@ -79,6 +80,7 @@ static void take_charge(struct master *m, bool reloads)
     }
     listeners_own(m->listeners);
     admin_open(&m->admin);
+    pages_open(m);
     service_is_ready(&m->service);
     master_note_start(m);
     master_watch(m);
@@ -139,6 +141,7 @@ void upgrading_init(struct master *m)
     upgrade_init(&m->upgrade, m->loop, m->options, m->seat->command, m->board, m->listeners,
                  m->seat->notify, on_upgrade, m);
     m->upgrade.admin = m->seat->admin;
+    m->upgrade.metrics = m->seat->metrics;
     m->upgrade.steering = &m->steers.table;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

@@ -21,13 +21,22 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
+/* What is said of them, by enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
+static const struct {
+    const char *role, *wrong, *refused;
+} uses[] = {{"", "correct what -b says", NULL},
+            {"admin: ", "correct what --admin says",
+             "choose another path with --admin, in a folder that is there"},
+            {"metrics: ", "correct what --metrics says",
+             "choose another address with --metrics, or stop what listens there"}};
+
 /* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
 struct bound {
     struct passed *passed;
     uint32_t number;
     bool has_port;   /* the item names its port; else the port is --port's */
     bool has_access; /* the item names an owner or a group; else the owner is --user's */
-    bool is_admin;
+    enum listeners_use use;
     struct bind_access access;
 };
 
@@ -254,8 +263,7 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
         struct refusal r;
         if (listeners_add(l, &addrs[i], from, &r)) continue;
         bool another = l->n > before || i + 1 < n;
-        if (from->is_admin)
-            r.advice = "choose another path with --admin, in a folder that is there";
+        if (uses[from->use].refused) r.advice = uses[from->use].refused;
         if (!r.absent || !another) return complain(addr_print(&addrs[i], text), r.what, r.advice);
         log_debug("listener %s: left out: %s", addr_print(&addrs[i], text), r.what);
     }
@@ -282,7 +290,7 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
 {
     if (listeners_inherit(l, wanted->passed, number)) return true;
     const char *text = wanted->bind[number];
-    struct bound from = {.passed = wanted->passed, .number = number, .is_admin = wanted->is_admin};
+    struct bound from = {.passed = wanted->passed, .number = number, .use = wanted->use};
     struct bind_spec spec;
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
@@ -290,10 +298,8 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
     const char *wrong = bind_parse(&spec, text);
     if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
     if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
-    if (wrong)
-        return complain(text, wrong,
-                        wanted->is_admin ? "correct what --admin says" : "correct what -b says");
-    if (wanted->is_admin && spec.mode < 0) from.access.mode = 0600;
+    if (wrong) return complain(text, wrong, uses[wanted->use].wrong);
+    if (wanted->use == LISTEN_ADMIN && spec.mode < 0) from.access.mode = 0600;
     from.has_port = spec.addr.has_port;
     from.has_access = spec.owner[0] || spec.group[0];
     return listeners_add_all(l, addrs, n, &from);
@@ -324,7 +330,7 @@ static void listener_announce(const struct listener *l, const struct listeners_w
     char text[ADDR_TEXT_MAX], item[PASSED_TEXT_MAX];
     struct bind_spec spec;
     (void)bind_parse(&spec, listener_item(l, wanted, item));
-    log_info("%slistening on %s%s%.*s%s", wanted->is_admin ? "admin: " : "",
+    log_info("%slistening on %s%s%.*s%s", uses[wanted->use].role,
              addr_print(&l->addr, text), spec.has_label ? " as " : "",
              spec.has_label ? (int)spec.name_len : 0, spec.name,
              l->is_lent     ? " (taken over)"

@@ -134,6 +134,7 @@ static struct request_parse refuse_large(const struct line *l, size_t length, st
     struct request_parse p = line_refuse(l, ERROR_TOO_LARGE);
     p.swallow = length + 2;
     p.drop = r->command_id == COMMAND_SET || r->command_id == COMMAND_META_SET;
+    p.dropped = r->command_id;
     if (p.drop) r->command_id = COMMAND_DELETE;
     return p;
 }

@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
+const char RESULT_SCRIPT_TEXT[] = "script error";
+_Static_assert(sizeof RESULT_SCRIPT_TEXT - 1 == RESULT_SCRIPT_TEXT_LEN, "its length is right");
+
 static unsigned kind_of_response(enum response_kind kind)
 {
     if (kind & RESPONSE_SERVER_ERROR) return RESULT_SERVER_ERROR;

@@ -23,12 +23,15 @@ static enum backend_status refused(const struct backend_call *how, enum call_fai
 enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
                                  call_done_fn *done, call_done_fn *done_or_miss, void *owner)
 {
-    struct backend_call how = {.done = fails_as_miss(pool, r) ? done_or_miss : done,
-                               .owner = owner};
+    struct backend_call how = {
+        .pool = pool->place, .done = fails_as_miss(pool, r) ? done_or_miss : done, .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     const char *reason;
     assert(r->key_len > 0); /* I4 */
-    if (!member) return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
+    if (!member) {
+        pool->set->pools[pool->place]->refused++;
+        return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
+    }
     how.deadline = t->now + member->timeout;
     enum backend_status status = backend_send(member->backend, r, &how, &reason);
     if (status != BACKEND_REFUSED) return status;

@@ -138,6 +138,14 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
     receiver->on_joined(owner);
 }
 
+/* I7: the script answers with an error, or has raised one. */
+static struct result refusal(const struct answer *a)
+{
+    bool is_scripts = a->text_at == (uintptr_t)RESULT_SCRIPT_TEXT;
+    return (struct result){is_scripts ? RESULT_SCRIPT : RESULT_DENIED, NULL,
+                           (const char *)a->text_at, a->text_len};
+}
+
 /* All other cases: a route that is not a pool, an answer that the script gives itself, and every request of a leg (it has a
  * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
@@ -153,8 +161,7 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
         return;
     }
     assert(a->route == ANSWER_MISS || a->route == ANSWER_REFUSE);
-    if (a->route == ANSWER_REFUSE)
-        result = (struct result){RESULT_DENIED, NULL, (const char *)a->text_at, a->text_len};
+    if (a->route == ANSWER_REFUSE) result = refusal(a);
     end.on_result(end.owner, end.place, &result);
 }
 

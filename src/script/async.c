@@ -30,8 +30,6 @@
 #include "protocol/value.h"
 #include "script/state.h"
 
-static const char SCRIPT_ERROR[] = "script error";
-
 static bool async_sane(const struct async *a)
 {
     return !a->is_over && a->out <= a->calls_n && a->calls_n <= a->room &&
@@ -426,7 +424,7 @@ void async_finish_call(struct async *a, uint32_t number)
 void async_fail(struct async *a, const char *why, size_t len)
 {
     struct script *s = a->script;
-    struct result result = {RESULT_SCRIPT, NULL, SCRIPT_ERROR, sizeof SCRIPT_ERROR - 1};
+    struct result result = {RESULT_SCRIPT, NULL, RESULT_SCRIPT_TEXT, RESULT_SCRIPT_TEXT_LEN};
     failure_count(s, &a->flow->kept->r);
     if (log_allows(&s->log, s->host.backends->now))
         log_error("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), why);

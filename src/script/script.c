@@ -72,8 +72,6 @@ enum {
     ROUNDS = 16 /* functions below policies below functions */
 };
 
-static const char SCRIPT_ERROR[] = "script error";
-
 /* --- loading ----------------------------------------------------------------------------------- */
 
 /* Whenever C runs and Lua does not: the stack holds what enum script_stack names, and no function of the script is running.
@@ -202,7 +200,7 @@ void script_destroy(struct script *s)
 static void fail_slot(struct script *s, struct answer *a, const char *why)
 {
     assert(a >= s->batch.answers && a < s->batch.answers + s->batch.capacity);
-    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    *a = (struct answer){ANSWER_REFUSE, RESULT_SCRIPT_TEXT_LEN, (uintptr_t)RESULT_SCRIPT_TEXT};
     failure_count(s, &s->batch.slots[a - s->batch.answers]);
     if (log_allows(&s->log, s->host.backends->now)) log_error("script %s: %s", s->path, why);
 }
@@ -350,7 +348,7 @@ static void add_step(struct path *path, const char *what, const char *name, size
 
 static void fail_trace(struct answer *a, struct path *path, const char *why)
 {
-    *a = (struct answer){ANSWER_REFUSE, sizeof SCRIPT_ERROR - 1, (uintptr_t)SCRIPT_ERROR};
+    *a = (struct answer){ANSWER_REFUSE, RESULT_SCRIPT_TEXT_LEN, (uintptr_t)RESULT_SCRIPT_TEXT};
     snprintf(path->failure, sizeof path->failure, "%s", why);
 }
 
@@ -425,7 +423,7 @@ const struct route *script_trace(void *router, struct request *slots, struct ans
     if (a->route == ANSWER_MISS)
         add_step(path, "reply miss", "", 0);
     else if (path->failure[0])
-        add_step(path, SCRIPT_ERROR, "", 0);
+        add_step(path, RESULT_SCRIPT_TEXT, "", 0);
     else if (a->route == ANSWER_REFUSE)
         add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
     return route;

@@ -76,8 +76,7 @@ static void take_client(struct worker *w, int fd, uint32_t listener)
         if (fd >= 0) close(fd);
         return;
     }
-    struct client *c = client_create(&w->clients, fd);
-    c->listener = listener;
+    struct client *c = client_create(&w->clients, fd, listener);
     c->handover = w->arrivals.offered;
     drain_take(w, c);
 }

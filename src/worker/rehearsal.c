@@ -180,7 +180,7 @@ static uint32_t connect_client(struct rehearsal *r, uint32_t listener)
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    client_create(r->clients, fd)->listener = listener;
+    client_create(r->clients, fd, listener);
     struct wire *wire = find_wire(r, r->wires_n);
     assert(wire && !wire->server && wire_sane(wire));
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);

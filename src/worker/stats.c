@@ -10,13 +10,12 @@
  * Everything else has its own names, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md
  * explains each of them, and tests/e2e/service/stats_readme_test.c compares.
  *
- * A script names counters and servers, so no name and no value may be trusted to be short: stat_line cuts both to its line.
+ * stats_lists.c has what is counted by server, pool, command and listener.
  */
 #include "worker/stats.h"
 
 #include <assert.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,32 +23,13 @@
 
 #include "backend/conn.h"
 #include "base/log.h"
+#include "base/metrics_sum.h"
 #include "base/shared.h"
-#include "base/survey.h"
 #include "client/local.h"
+#include "worker/stat_line.h"
+#include "worker/stats_lists.h"
 
-enum { LINE = 1024 };
-
-static void stat_line(struct outq *out, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* I1: exactly one line, whatever its name and value. */
-static void stat_line(struct outq *out, const char *name, const char *format, ...)
-{
-    char value[LINE], line[LINE + 256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(value, sizeof value, format, arguments);
-    va_end(arguments);
-    int n = snprintf(line, sizeof line, "STAT %s %s\r\n", name, value);
-    assert(n > 0);
-    outq_append(out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-static void stat_number(struct outq *out, const char *name, uint64_t number)
-{
-    stat_line(out, name, "%llu", (unsigned long long)number);
-}
+enum { LINE = 1024 }; /* of a list of words */
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
@@ -82,18 +62,18 @@ static void stat_number(struct outq *out, const char *name, uint64_t number)
 static void general(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
-    stat_number(out, "pid", (uint64_t)s->pid);
-    stat_number(out, "uptime", (uint64_t)board_uptime(s->board));
-    stat_number(out, "time", (uint64_t)time(NULL));
+    stat_line_number(out, "pid", (uint64_t)s->pid);
+    stat_line_number(out, "uptime", (uint64_t)board_uptime(s->board));
+    stat_line_number(out, "time", (uint64_t)time(NULL));
     stat_line(out, "version", "%s", local_version(s->clients));
-    stat_number(out, "pointer_size", 8 * sizeof(void *));
+    stat_line_number(out, "pointer_size", 8 * sizeof(void *));
     stat_line(out, "rusage_user", "%.6f", (double)sum.user_us * 1e-6);
     stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);
-    stat_number(out, "max_connections", s->options->max_conns);
-#define X(name) stat_number(out, #name, sum.name);
+    stat_line_number(out, "max_connections", s->options->max_conns);
+#define X(name) stat_line_number(out, #name, sum.name);
     MEMCACHED_CELLS(X)
 #undef X
-    stat_number(out, "threads", s->board->workers);
+    stat_line_number(out, "threads", s->board->workers);
 }
 
 /* Every cell of the board, in its order. */
@@ -101,8 +81,8 @@ static void proxy(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
     stat_line(out, "moongate_version", "%s", MOONGATE_VERSION);
-    stat_number(out, "workers", s->board->workers);
-#define X(name, kind, meaning) stat_number(out, #name, sum.name);
+    stat_line_number(out, "workers", s->board->workers);
+#define X(name, kind, meaning) stat_line_number(out, #name, sum.name);
     BOARD_CELLS(X)
 #undef X
 }
@@ -124,11 +104,11 @@ static void show_list(struct outq *out, const char *name, const struct option_li
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
 #define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
-#define SHOW_PORT(name)     stat_number(out, #name, o->name);
-#define SHOW_COUNT(name)    stat_number(out, #name, o->name);
-#define SHOW_SIZE(name)     stat_number(out, #name, o->name);
+#define SHOW_PORT(name)     stat_line_number(out, #name, o->name);
+#define SHOW_COUNT(name)    stat_line_number(out, #name, o->name);
+#define SHOW_SIZE(name)     stat_line_number(out, #name, o->name);
 #define SHOW_FLAG(name)     stat_line(out, #name, "%s", o->name ? "yes" : "no");
-#define SHOW_REPEAT(name)   stat_number(out, #name, (uint64_t)o->name);
+#define SHOW_REPEAT(name)   stat_line_number(out, #name, (uint64_t)o->name);
 #define SHOW_STRING(name)   stat_line(out, #name, "%s", o->name ? o->name : "");
 #define SHOW_TEXT(name)     SHOW_STRING(name)
 #define SHOW_SECONDS(name)  stat_line(out, #name, "%g", o->name);
@@ -141,10 +121,10 @@ static void settings(const struct stats_source *s, struct outq *out)
     const struct options *o = s->options;
     const char *words;
     char word[32];
-    stat_number(out, "maxconns", o->max_conns);
-    stat_number(out, "tcpport", o->port);
-    stat_number(out, "num_threads", s->board->workers);
-    stat_number(out, "item_size_max", o->max_value);
+    stat_line_number(out, "maxconns", o->max_conns);
+    stat_line_number(out, "tcpport", o->port);
+    stat_line_number(out, "num_threads", s->board->workers);
+    stat_line_number(out, "item_size_max", o->max_value);
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
     words = argument;                                                                              \
     SHOW_##type(name)
@@ -155,23 +135,9 @@ static void settings(const struct stats_source *s, struct outq *out)
 
 /* --- stats pools ------------------------------------------------------------------------------- */
 
-/* One connection is enough: its server gets requests. */
-static bool is_answering(const struct backend *b)
-{
-    for (uint32_t i = 0; i < b->settings.connections; i++)
-        if (b->conns[i]->state == CONN_READY) return true;
-    return false;
-}
-
-static uint32_t count_answering(const struct pool *p)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < p->members_n; i++) n += is_answering(p->members[i].backend);
-    return n;
-}
-
-/* The settings that decide where keys go and what a failure does, then the pool's servers and their state. */
-static void show_pool(struct pool *p, struct outq *out)
+/* The settings that decide where keys go and what a failure does, the pool's servers and their state, then what all workers have
+ * counted. */
+static void show_pool(struct pool *p, const struct survey *survey, struct outq *out)
 {
     const struct pool_settings *o = &p->settings;
     char name[POOL_NAME_MAX + 32];
@@ -188,11 +154,12 @@ static void show_pool(struct pool *p, struct outq *out)
     SHOW("timeout", "%g", o->timeout);
     SHOW("servers", "%u", p->members_n);
     SHOW("in_ring", "%u", pool_living(p));
-    SHOW("answering", "%u", count_answering(p));
+    SHOW("answering", "%u", pool_answering(p));
     SHOW("living", "%u", pool_living(p)); /* in_ring's old name, for one more version */
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
     for (uint32_t i = 0; i < p->members_n; i++)
         if (p->members[i].drained) SHOW("drained", "%s", p->members[i].backend->name);
+    stats_show_pool(survey, o->name, out);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));
     if (failure) SHOW("discover_failure", "%s", failure);
@@ -203,50 +170,8 @@ static void pools(const struct stats_source *s, struct outq *out)
 {
     uint32_t n;
     struct pool *const *all = script_pools(*s->script, &n);
-    for (uint32_t i = 0; i < n; i++) show_pool(all[i], out);
-}
-
-/* --- stats servers ----------------------------------------------------------------------------- */
-
-/* Every cell of an entry, in its order, then its latencies. */
-static void show_cells(const struct survey_entry *e, enum survey_kind kind, struct outq *out)
-{
-    static const struct {
-        const char *name;
-        double share;
-    } shown[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p999_us", 0.999}};
-    char name[BOARD_NAME + 32];
-    size_t n;
-    const struct survey_cell *cells = survey_cells(kind, &n);
-    for (size_t i = 0; i < n; i++) {
-        snprintf(name, sizeof name, "%s:%s", e->name, cells[i].name);
-        stat_number(out, name, e->cells[i]);
-    }
-    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
-        snprintf(name, sizeof name, "%s:%s", e->name, shown[i].name);
-        stat_line(out, name, "%.0f", latency_percentile(&e->latency, shown[i].share) * 1e6);
-    }
-}
-
-/* `state` is over all workers: ready when each connection of each worker serves. */
-static void show_server(const struct survey_entry *e, struct outq *out)
-{
-    const uint64_t *cells = e->cells;
-    char name[BOARD_NAME + 32];
-    const char *state = cells[SURVEY_SERVER_ready] == 0                                 ? "down"
-                        : cells[SURVEY_SERVER_ready] < cells[SURVEY_SERVER_connections] ? "degraded"
-                                                                                        : "ready";
-    snprintf(name, sizeof name, "%s:state", e->name);
-    stat_line(out, name, "%s", state);
-    show_cells(e, SURVEY_SERVERS, out);
-}
-
-static void servers(const struct stats_source *s, struct outq *out)
-{
     struct survey *survey = survey_take(s->board);
-    const struct survey_list *list = survey ? &survey->lists[SURVEY_SERVERS] : NULL;
-    for (size_t i = 0; list && i < list->n; i++)
-        if (list->entries[i].is_used) show_server(&list->entries[i], out);
+    for (uint32_t i = 0; i < n; i++) show_pool(all[i], survey, out);
     survey_destroy(survey);
 }
 
@@ -263,71 +188,29 @@ static void stat_real(struct outq *out, const char *name, double number)
     stat_line(out, name, "%s", text);
 }
 
-typedef void show_metric_fn(const struct board_memory *board, enum metric_kind kind,
-                            uint32_t worker, int number, struct outq *out);
-
-/* Calls show once for each name of a kind, with the first worker that has it and its number there. */
-static void each_metric(const struct board_memory *board, enum metric_kind kind, struct outq *out,
-                        show_metric_fn *show)
-{
-    for (uint32_t w = 0; w < board->parts_n; w++) {
-        const struct metrics *own = &board->parts[w].metrics;
-        for (int i = 0; i < METRICS && own->names[kind][i][0]; i++) {
-            uint32_t first = 0;
-            while (first < w && metrics_find(&board->parts[first].metrics, kind,
-                                             own->names[kind][i], (uint32_t)i) < 0)
-                first++;
-            if (first == w) show(board, kind, w, i, out);
-        }
-    }
-}
-
-static double value_of(const struct metrics *m, enum metric_kind kind, int at)
-{
-    double value;
-    const double *cell = kind == METRIC_GAUGE ? &m->gauges[at].value : &m->counters[at].value;
-    __atomic_load(cell, &value, __ATOMIC_RELAXED);
-    return value;
-}
-
-/* A counter or a gauge: the sum over the workers. The same name may have another number in each of them. */
-static void show_sum(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
-                     int number, struct outq *out)
-{
-    const char *name = board->parts[worker].metrics.names[kind][number];
-    double sum = 0;
-    for (uint32_t w = worker; w < board->parts_n; w++) {
-        const struct metrics *m = &board->parts[w].metrics;
-        int at = metrics_find(m, kind, name, (uint32_t)number);
-        if (at >= 0) sum += value_of(m, kind, at);
-    }
-    stat_real(out, name, sum);
-}
-
 /* As in Prometheus, a bucket counts all values up to its bound, so it includes the buckets before it. */
-static void show_histogram(const struct board_memory *board, enum metric_kind kind, uint32_t worker,
-                           int number, struct outq *out)
+static void show_histogram(const char *name, const struct metric_histogram *h, struct outq *out)
 {
-    const struct metrics *own = &board->parts[worker].metrics;
-    const char *name = own->names[kind][number];
-    assert(kind == METRIC_HISTOGRAM);
-    struct metric_histogram sum = {.bounds_n = own->histograms[number].bounds_n};
     char line[METRIC_NAME + 48];
     uint64_t count = 0;
-    for (uint32_t w = worker; w < board->parts_n; w++) {
-        const struct metrics *m = &board->parts[w].metrics;
-        int at = metrics_find(m, kind, name, (uint32_t)number);
-        if (at >= 0) metric_histogram_add(&sum, &m->histograms[at]);
-    }
-    for (uint32_t i = 0; i < sum.bounds_n; i++) {
-        count += sum.counts[i];
-        snprintf(line, sizeof line, "%s:le_%g", name, own->histograms[number].bounds[i]);
-        stat_number(out, line, count);
+    for (uint32_t i = 0; i < h->bounds_n; i++) {
+        count += h->counts[i];
+        snprintf(line, sizeof line, "%s:le_%g", name, h->bounds[i]);
+        stat_line_number(out, line, count);
     }
     snprintf(line, sizeof line, "%s:count", name);
-    stat_number(out, line, count + sum.counts[sum.bounds_n]);
+    stat_line_number(out, line, count + h->counts[h->bounds_n]);
     snprintf(line, sizeof line, "%s:sum", name);
-    stat_real(out, line, sum.sum);
+    stat_real(out, line, h->sum);
+}
+
+static void show_metric(void *arg, enum metric_kind kind, const char *name, double value,
+                        const struct metric_histogram *histogram)
+{
+    if (histogram)
+        show_histogram(name, histogram, arg);
+    else
+        stat_real(arg, name, value);
 }
 
 static void show_shared(struct shared *s, struct shared_dict *d, struct outq *out)
@@ -336,7 +219,7 @@ static void show_shared(struct shared *s, struct shared_dict *d, struct outq *ou
     struct shared_usage usage = shared_usage(s, d);
 #define SHOW(field, number)                                                                        \
     snprintf(name, sizeof name, "shared:%s:%s", d->name, field);                                   \
-    stat_number(out, name, number)
+    stat_line_number(out, name, number)
     SHOW("capacity", usage.capacity);
     SHOW("used", usage.used);
     SHOW("items", usage.items);
@@ -349,9 +232,8 @@ static void script(const struct stats_source *s, struct outq *out)
 {
     struct shared *shared = s->board->shared;
     uint32_t n = __atomic_load_n(&shared->dicts_n, __ATOMIC_ACQUIRE);
-    each_metric(s->board->memory, METRIC_COUNTER, out, show_sum);
-    each_metric(s->board->memory, METRIC_GAUGE, out, show_sum);
-    each_metric(s->board->memory, METRIC_HISTOGRAM, out, show_histogram);
+    for (int kind = 0; kind < METRIC_KIND_COUNT; kind++)
+        metrics_sum_each(s->board, (enum metric_kind)kind, show_metric, out);
     for (uint32_t i = 0; i < n; i++) show_shared(shared, &shared->dicts[i], out);
 }
 
@@ -370,8 +252,14 @@ bool stats_answer(void *about, const char *what, size_t len, struct outq *out)
         const char *name;
         void (*print)(const struct stats_source *s, struct outq *out);
         bool ends;
-    } all[] = {{"", general, true},    {"settings", settings, true}, {"proxy", proxy, true},
-               {"pools", pools, true}, {"servers", servers, true},   {"script", script, true},
+    } all[] = {{"", general, true},
+               {"settings", settings, true},
+               {"proxy", proxy, true},
+               {"pools", pools, true},
+               {"servers", stats_servers, true},
+               {"commands", stats_commands, true},
+               {"listeners", stats_listeners, true},
+               {"script", script, true},
                {"reset", reset, false}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strlen(all[i].name) != len || memcmp(all[i].name, what, len) != 0) continue;

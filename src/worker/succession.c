@@ -70,6 +70,15 @@ void succession_adopt(struct worker *w, struct script *s)
     turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
     backends_sweep(&w->backends);
+    succession_note_pools(w);
+}
+
+void succession_note_pools(struct worker *w)
+{
+    uint32_t n = 0;
+    struct pool *const *pools =
+        w->succession.script ? script_pools(w->succession.script, &n) : NULL;
+    for (uint32_t i = 0; i < n; i++) pool_note_levels(pools[i]);
 }
 
 void succession_drop(struct worker *w)

@@ -74,7 +74,7 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
     assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
-        client_create(&w->clients, fd)->listener = listener;
+        client_create(&w->clients, fd, listener);
         return;
     }
     listener_refuse(fd);
@@ -143,14 +143,17 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
     heartbeat_sleeps(w);
+    pace_end(&w->pace, process_clock(), w->row);
 }
 
 static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
 {
     (void)loop;
     (void)events;
-    heartbeat_wakes(check->data);
-    set_now(check->data);
+    struct worker *w = check->data;
+    heartbeat_wakes(w);
+    set_now(w);
+    pace_begin(&w->pace, w->turn.now);
 }
 
 /* Processor time of this process, for the board. */
@@ -170,6 +173,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     backends_sweep(&w->backends);
+    succession_note_pools(w);
     count_time(w);
     log_catch_up();
 }
@@ -230,6 +234,20 @@ static void release_names(const char **names)
 {
     for (const char **name = names; *name; name++) free((char *)*name);
     free(names);
+}
+
+/* A listener's name is what a script calls it. */
+static void init_listeners(struct worker *w, struct board_worker *part)
+{
+    size_t n = w->options.bind.n;
+    w->listener_counts = calloc(n + 1, sizeof *w->listener_counts);
+    if (!w->listener_counts) abort();
+    for (size_t i = 0; i < n; i++) {
+        w->listener_counts[i] = board_listener(&part->tables, w->listeners[i]);
+        w->listener_counts[i]->workers = 1;
+    }
+    w->clients.listeners = w->listener_counts;
+    w->clients.listeners_n = (uint32_t)n;
 }
 
 /* The script keeps more than it may, which only a new state of it frees. The master starts a successor, as for any SIGTERM to a
@@ -337,6 +355,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     succession_init(w);
     set_now(w);
     init_host(w);
+    init_listeners(w, part);
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
 
@@ -350,6 +369,7 @@ void worker_release(struct worker *w)
     answers_release(w);
     arena_release(&w->arena);
     release_names(w->listeners);
+    free(w->listener_counts);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
     ev_loop_destroy(w->loop);

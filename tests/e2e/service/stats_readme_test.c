@@ -120,6 +120,8 @@ static void each_statistic_has_its_row(void **state)
     are_the_same(c, "stats proxy", NULL);
     are_the_same(c, "stats servers", "SERVER");
     are_the_same(c, "stats pools", "POOL");
+    are_the_same(c, "stats commands", "COMMAND");
+    are_the_same(c, "stats listeners", "LISTENER");
     are_the_same(c, "stats script", NULL);
     are_the_same(c, "stats settings", NULL);
     client_sees_nothing_more(c);

@@ -59,6 +59,27 @@ static void both_count_and_both_see_the_sum(void **state)
     board_destroy(new);
 }
 
+/* A generation is no sum: of two workers, nor of two processes. Each process knows its own. */
+static void a_level_is_that_of_the_own_house(void **state)
+{
+    struct board_losses lost;
+    struct board *old = board_create_files(2, SHARED);
+    old->parts[0].row.generation = 7;
+    old->parts[2].row.generation = 6;
+    struct board *new = adopt(old, 2, &lost);
+    assert_int_equal(board_sum(old).generation, 7);
+    assert_int_equal(board_sum(new).generation, 7);
+    new->parts[1].row.generation = 2;
+    assert_int_equal(board_sum(old).generation, 7);
+    assert_int_equal(board_sum(new).generation, 2);
+    board_clear_gauges(&new->parts[1]);
+    assert_int_equal(board_sum(new).generation, 7);
+    for (uint32_t i = 0; i < 4; i++) board_clear_gauges(&old->parts[i]);
+    assert_int_equal(board_sum(new).generation, 0);
+    board_destroy(old);
+    board_destroy(new);
+}
+
 /* The third lives where the first did, and goes on counting there. */
 static void houses_take_turns(void **state)
 {
@@ -219,7 +240,9 @@ static void counters_of_another_build_go_on_by_their_names(void **state)
     assert_int_equal(sum.requests, 1);
     assert_int_equal(sum.rejected_connections, 0);
     assert_int_equal(sum.curr_connections, 2);
-    assert_int_equal(sum.generation, 0);
+    assert_int_equal(sum.generation, 9); /* the only one, as long as the new process has none */
+    new->parts[1].row.generation = 1;
+    assert_int_equal(board_sum(new).generation, 1);
     old->parts[1].row.cmd_get++; /* it still drains */
     assert_int_equal(board_sum(new).cmd_get, 6);
     pid_t pid = old->parts[1].pid = neighbour();
@@ -231,6 +254,7 @@ static void counters_of_another_build_go_on_by_their_names(void **state)
     old->parts[1].row.cmd_get++; /* nobody does that any more */
     assert_int_equal(board_sum(new).cmd_get, 6);
     assert_int_equal(board_sum(new).curr_connections, 0);
+    assert_int_equal(board_sum(new).generation, 1);
     board_destroy(old);
     struct board *next = adopt(new, 1, &lost);
     nothing_is_lost(&lost);
@@ -289,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_count_and_both_see_the_sum),
+        cmocka_unit_test(a_level_is_that_of_the_own_house),
         cmocka_unit_test(houses_take_turns),
         cmocka_unit_test(a_neighbour_lives_until_it_has_ended),
         cmocka_unit_test(what_neighbours_leave_is_cleared),

@@ -167,6 +167,10 @@ static void what_became_of_scripts_is_shown_the_newest_first(void **state)
     journal_note(&journal, JOURNAL_REFUSED, 1, "shop.lua:3: unexpected symbol");
     journal_note(&journal, JOURNAL_REFUSED, 1, "shop.lua:3: unexpected symbol");
     draw(0);
+    has_not("unexpected symbol"); /* it may hold a key */
+    has("The log says why.");
+    draw(STATUS_KEYS);
+    has("unexpected symbol");
     has("<b class=\"badge bad\">refused</b> <small>2 times</small>");
     has("The last reload was refused; generation 7 goes on.");
     assert_true(strstr(text, ">refused<") < strstr(text, ">started<"));

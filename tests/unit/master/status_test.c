@@ -175,8 +175,10 @@ static void names_and_reasons_are_escaped(void **state)
     journal_note(&journal, JOURNAL_REFUSED, 1, "near '\n\"<x>\x1b'");
     recent_take(&recent);
     shows("{\"name\":\"<b>\\\"&\\ufffd\",\"name_base64\":\"PGI+Iib/");
-    shows("\"generation\":1,\"outcome\":\"refused\",\"times\":1,"
-          "\"reason\":\"near '\\n\\\"<x>\\u001b'\"}");
+    shows("\"generation\":1,\"outcome\":\"refused\",\"times\":1,\"reason\":null}");
+    assert_non_null(strstr(shown(STATUS_KEYS), "\"reason\":\"near '\\n\\\"<x>\\u001b'\"}"));
+    journal_note(&journal, JOURNAL_ACCEPTED, 2, "SIGHUP");
+    shows("\"outcome\":\"accepted\",\"times\":1,\"reason\":\"SIGHUP\"}");
 }
 
 static void log_lines_are_for_those_who_may_see_them(void **state)
