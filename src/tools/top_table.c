@@ -191,22 +191,30 @@ static int compare_texts(const struct json_object *a, const struct json_object *
     return x && y ? strcmp(x, y) : (y != NULL) - (x != NULL);
 }
 
-/* What is not known comes behind all numbers; the name decides between equals, so that rows do not jump. */
+/* Unknown ones come last, whatever the direction. *decides: at least one is not known. */
+static int compare_known(bool x, bool y, bool *decides)
+{
+    *decides = !x || !y;
+    return (int)y - (int)x;
+}
+
+/* The name decides between equals, so that rows do not jump. */
 static int compare(const void *a, const void *b, void *about)
 {
     const struct order *o = about;
     const struct json_object *x = *(struct json_object *const *)a;
     const struct json_object *y = *(struct json_object *const *)b;
-    int result = 0;
-    if (o->column->format == TOP_NAME || o->column->format == TOP_WORD) {
-        result = compare_texts(x, y, o->column->member);
-    } else {
-        double left = top_number(x, o->column->member), right = top_number(y, o->column->member);
-        if (isnan(left) != isnan(right)) return isnan(left) ? 1 : -1;
-        result = isnan(left) ? 0 : (left < right) - (left > right);
+    const char *member = o->column->member;
+    bool is_text = o->column->format == TOP_NAME || o->column->format == TOP_WORD, decides;
+    double left = is_text ? 0 : top_number(x, member), right = is_text ? 0 : top_number(y, member);
+    bool knows_x = is_text ? string_of(x, member) != NULL : !isnan(left);
+    bool knows_y = is_text ? string_of(y, member) != NULL : !isnan(right);
+    int result = compare_known(knows_x, knows_y, &decides);
+    if (!decides) {
+        result = is_text ? compare_texts(x, y, member) : (left < right) - (left > right);
+        if (o->reversed) result = -result;
     }
-    if (result == 0) return compare_texts(x, y, "name");
-    return o->reversed ? -result : result;
+    return result ? result : compare_texts(x, y, "name");
 }
 
 struct json_object **top_rows(const struct top_table *t, const struct json_object *document,
