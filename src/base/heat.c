@@ -165,11 +165,22 @@ static int find(const struct heat_sketch *s, uint32_t mark, const void *name, si
     return -1;
 }
 
+uint32_t heat_mark(const void *name, size_t len)
+{
+    return bucket_hash(name, len);
+}
+
 void heat_add(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
               double weight)
 {
+    heat_add_marked(w, kind, name, len, heat_mark(name, len), weight);
+}
+
+void heat_add_marked(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
+                     uint32_t mark, double weight)
+{
     struct heat_sketch *s = &w->heat->sketches[kind];
-    uint32_t mark = bucket_hash(name, len), cold;
+    uint32_t cold;
     assert(len > 0 && len <= HEAT_NAME && weight >= 0);
     store(&s->total, s->total + weight);
     int at = find(s, mark, name, len, &cold);
@@ -191,7 +202,7 @@ double heat_share(const struct heat *heat, const void *key, size_t len)
 {
     const struct heat_sketch *s = &heat->sketches[HEAT_KEYS];
     uint32_t cold;
-    int at = find(s, bucket_hash(key, len), key, len, &cold);
+    int at = find(s, heat_mark(key, len), key, len, &cold);
     if (at < 0 || !is_hot(s->counts[at], s->errors[at], heat->least)) return 0;
     double share = s->counts[at] / s->total;
     return share < 1 ? share : 1;
@@ -200,7 +211,7 @@ double heat_share(const struct heat *heat, const void *key, size_t len)
 bool heat_put(struct heat *heat, const void *key, size_t len, double share)
 {
     struct heat_sketch *s = &heat->sketches[HEAT_KEYS];
-    uint32_t mark = bucket_hash(key, len), cold;
+    uint32_t mark = heat_mark(key, len), cold;
     assert(len > 0 && len <= HEAT_NAME && share >= 0 && share <= 1);
     int at = find(s, mark, key, len, &cold);
     if (at < 0 && s->counts[cold] > 0) return false;
