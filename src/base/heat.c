@@ -17,7 +17,8 @@
  * the decay itself (`decayed`), so a worker that sleeps, or has died, cools down.
  *
  * A key is hot, that is, shown at all, when it was seen SEEN times in the window since it has its place: what it took over from the
- * key before it does not count for that. So a stream of keys that never come again has no hot keys.
+ * key before it does not count for that. So a stream of keys that never come again has no hot keys. A client is shown until nothing is left
+ * of what it did.
  *
  * Names are compared by all their bytes; the hash alone never names a key. A place has a sequence number, as samples.c explains: a
  * reader uses a copy only when the number was even, and the same before and after. A worker that dies while it writes leaves an odd
@@ -231,11 +232,12 @@ struct view {
 
 static bool view_open(struct view *v, const struct heat *heat, enum heat_kind kind, double now)
 {
+    static const double leasts[] = {[HEAT_CLIENTS] = 0.1, [HEAT_CLIENT_BYTES] = 8};
     const double mean = HALF_LIFE / M_LN2; /* seconds that a steady count is of */
     double decayed = load(&heat->decayed), age = decayed - load(&heat->begun);
     *v = (struct view){.heat = heat, .sketch = &heat->sketches[kind]};
     v->factor = now > decayed ? exp2((decayed - now) / HALF_LIFE) : 1;
-    v->least = kind == HEAT_KEYS ? load(&heat->least) : 0;
+    v->least = kind == HEAT_KEYS ? load(&heat->least) : leasts[kind];
     v->total = load(&v->sketch->total) * v->factor;
     v->per_second = 1 / (mean * -expm1(-(age > 1 ? age : 1) / mean));
     return isfinite(v->total) && v->total > 0 && isfinite(v->per_second) && v->factor > 0;
