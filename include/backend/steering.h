@@ -44,6 +44,9 @@ bool steer_is_nothing(const struct steer *steer);
 const char *steer_print(const struct steer *steer, char text[STEER_TEXT_MAX]);
 bool steer_read(struct steer *steer, const char *text) __attribute__((warn_unused_result));
 
+/* A weight as operators give it: above 0, up to a million; or "reset", below 0. False: it is none of these. */
+bool steer_read_weight(const char *text, double *weight) __attribute__((warn_unused_result));
+
 bool steering_drains(const struct steering *s, const char *server);
 
 /* Below 0: the script's. What is said about one pool stands over what is said about all. */

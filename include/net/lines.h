@@ -1,7 +1,8 @@
 /* lines: a peer on a unix socket that sends lines and gets lines, such as a person with `nc -U`, or a program.
  *
  * Embedded in its owner, which calls lines_close. Nothing waits. I6: a line has LINES_LINE bytes at most, and LINES_HELD bytes are held for a
- * peer that does not read; beyond either it is closed. While the owner has paused it, nothing more is read than one buffer.
+ * peer that does not read; beyond either it is closed. While LINES_BUSY bytes wait, or the owner has paused it, no line is handed out and
+ * nothing more is read than one buffer.
  */
 #ifndef MOONGATE_NET_LINES_H
 #define MOONGATE_NET_LINES_H
@@ -13,7 +14,7 @@
 
 #include "net/outq.h"
 
-enum { LINES_LINE = 2048, LINES_HELD = 8 * 1024 * 1024 };
+enum { LINES_LINE = 2048, LINES_BUSY = 64 * 1024, LINES_HELD = 8 * 1024 * 1024 };
 
 struct lines;
 

@@ -95,6 +95,16 @@ static bool read_name(const struct record *r, const char *name, char *to, size_t
     return f && record_value(f, to, room) == strlen(to);
 }
 
+bool steer_read_weight(const char *text, double *weight)
+{
+    char *end;
+    *weight = -1;
+    if (strcmp(text, "reset") == 0) return true;
+    if (!text[0] || text[strspn(text, "0123456789.")]) return false;
+    *weight = strtod(text, &end);
+    return *end == '\0' && end != text && *weight > 0 && *weight <= 1e6;
+}
+
 bool steer_read(struct steer *steer, const char *text)
 {
     struct record r;

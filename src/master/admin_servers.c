@@ -120,10 +120,15 @@ void session_run_steering(struct session *s)
     bool has_pool = s->words[3][0];
     const char *words[] = {"may", s->command->name, s->words[1], has_pool ? s->words[2] : "",
                            has_pool ? s->words[3] : s->words[2]};
+    bool weighs = s->command == &admin_commands[ADMIN_weight];
+    double weight;
     if (s->admin->master->upgrade.state != UPGRADE_IDLE)
         fail_in_upgrade(s);
+    else if (weighs && !steer_read_weight(words[4], &weight))
+        session_fail(s, "a weight is a number above 0, up to 1000000, or `reset`; to take all keys "
+                        "from a server, drain it");
     else
-        session_ask(s, ASK_ONE, words, s->command == &admin_commands[ADMIN_weight] ? 5 : 3);
+        session_ask(s, ASK_ONE, words, weighs ? 5 : 3);
 }
 
 /* The server's name as the worker knows it; else as it was given. */
@@ -153,7 +158,7 @@ static struct steer plan(const struct session *s)
     if (old) steer = *old;
     const char *weight = s->words[3][0] ? s->words[3] : s->words[2];
     if (weighs)
-        steer.weight = strcmp(weight, "reset") == 0 ? -1 : strtod(weight, NULL);
+        (void)!steer_read_weight(weight, &steer.weight); /* it was read before */
     else
         steer.drained = s->command == &admin_commands[ADMIN_drain];
     return steer;
@@ -166,6 +171,19 @@ static bool takes_back(const struct session *s, const struct steer *steer)
     const struct steer *old = steering_find((struct steering *)table, steer->server, steer->pool);
     return old && !steer_is_nothing(old) &&
            (steer_is_nothing(steer) || s->command == &admin_commands[ADMIN_undrain]);
+}
+
+/* The last word counts: a weight in all pools takes the place of those in single ones. */
+static void take_back_single(struct steers *steers, const char *server)
+{
+    const struct steering *t = &steers->table;
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct steer one = t->items[i];
+        if (strcmp(one.server, server) != 0 || !one.pool[0] || steer_is_nothing(&one)) continue;
+        one.weight = -1;
+        (void)steers_set(steers, &one);
+        i = (uint32_t)-1; /* the table may have lost some */
+    }
 }
 
 static void decide(struct session *s, const struct ask_result *result)
@@ -183,6 +201,8 @@ static void decide(struct session *s, const struct ask_result *result)
         fail_in_upgrade(s);
         return;
     }
+    if (s->command == &admin_commands[ADMIN_weight] && !steer.pool[0])
+        take_back_single(&m->steers, steer.server);
     s->number = steers_set(&m->steers, &steer);
     if (s->number == 0) {
         session_fail(s, "%d decisions about servers hold already: take some back", STEERING_MAX);

@@ -193,7 +193,7 @@ static void set_timer(struct http *h)
 }
 
 /* At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
- * connections, not after. So once one has been closed it is called again: else clients would wait until somebody else has news. */
+ * connections, not after. So once one has been closed it is called again: else clients that wait would wait until another one has news. */
 static void run_one(struct http_listener *l)
 {
     do {

@@ -19,17 +19,22 @@ static bool is_full(const struct lines *l)
     return l->held == sizeof l->in - 1;
 }
 
+static bool hands_out(const struct lines *l)
+{
+    return !l->is_paused && l->out.bytes < LINES_BUSY;
+}
+
 static bool wants_input(const struct lines *l)
 {
-    return !l->has_ended && !is_full(l) && !(l->is_paused && has_line(l));
+    return !l->has_ended && !is_full(l) && (hands_out(l) || !has_line(l));
 }
 
 /* Whether there is something to do that no event of the descriptor brings. */
 static bool is_due(const struct lines *l)
 {
-    bool hands_out = !l->is_paused && (has_line(l) || (is_full(l) && !l->has_ended));
+    bool has_work = hands_out(l) && (has_line(l) || (is_full(l) && !l->has_ended));
     bool is_done = l->has_ended && !l->is_paused && outq_is_empty(&l->out);
-    return hands_out || is_done || l->out.bytes > LINES_HELD;
+    return has_work || is_done || l->out.bytes > LINES_HELD;
 }
 
 static void watch(struct lines *l)
@@ -64,9 +69,9 @@ static void hand_out(struct lines *l)
 static bool look(struct lines *l)
 {
     static const char longer[] = "ERROR a line has 2048 bytes at most\n";
-    if (!l->is_paused && has_line(l)) {
+    if (hands_out(l) && has_line(l)) {
         hand_out(l);
-    } else if (!l->is_paused && is_full(l) && !l->has_ended) {
+    } else if (hands_out(l) && is_full(l) && !l->has_ended) {
         l->held = 0;
         lines_say(l, longer, sizeof longer - 1);
         l->has_ended = true;

@@ -308,17 +308,6 @@ static const char *consider_all(struct worker *w, const char *pool, const struct
     return said;
 }
 
-/* A weight that a script could give, or "reset". */
-static bool read_weight(const char *text, double *weight)
-{
-    char *end;
-    *weight = -1;
-    if (strcmp(text, "reset") == 0) return true;
-    if (!text[0] || text[strspn(text, "0123456789.")]) return false;
-    *weight = strtod(text, &end);
-    return *end == '\0' && end != text && *weight > 0 && *weight <= 1e6;
-}
-
 const char *answer_may(struct worker *w, char *const *words, struct records *r)
 {
     uint32_t n;
@@ -332,10 +321,7 @@ const char *answer_may(struct worker *w, char *const *words, struct records *r)
         c.undrains = true;
     } else {
         pool = words[3];
-        if (!read_weight(words[4], &c.weight))
-            return "a weight is a number above 0, up to 1000000, or `reset`; to take all keys from "
-                   "a "
-                   "server, drain it";
+        if (!steer_read_weight(words[4], &c.weight)) return "not a weight";
     }
     return consider_all(w, pool, &c, r);
 }

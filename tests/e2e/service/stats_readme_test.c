@@ -1,5 +1,6 @@
 /* src/main/README.md has a row for each statistic that a running moongate shows, in its order, and no row for any other. */
 #include "lib/client.h"
+#include "lib/desk.h"
 #include "lib/moongate.h"
 #include "lib/stage.h"
 
@@ -110,7 +111,11 @@ static const char script[] = MG "mg.counter 'COUNTER'\n"
 
 static void each_statistic_has_its_row(void **state)
 {
-    struct client *c = client_connects(moongate_start(script, "--discover-wait", "0", NULL));
+    const char *path = desk_path("a.sock");
+    struct moongate *m = moongate_start(script, "--discover-wait", "0", "--admin",
+                                        textf("unix:%s", path), NULL);
+    struct client *c = client_connects(m);
+    desk_gets(desk_opens(path), "drain 127.0.0.1:1", "END\n");
     are_the_same(c, "stats", NULL);
     are_the_same(c, "stats proxy", NULL);
     are_the_same(c, "stats servers", "SERVER");
