@@ -19,6 +19,8 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
       "where that request goes in the running script, as `stats explain` says")                    \
     X(clients, "clients", "", 0, 0, READ,                                                          \
       "each client: address, listener, worker, age, requests, bytes, replies that are due")        \
+    X(hot, "hot", "[keys|clients|bytes]", 0, 1, READ,                                              \
+      "the hottest keys, or the clients with the most requests, or with the most bytes, lately")   \
     X(reload, "reload", "", 0, 0, CHANGE, "load the script again, and tell the outcome")           \
     X(rollback, "rollback", "", 0, 0, CHANGE, "go back to the last good script")                   \
     X(drain, "drain", "SERVER", 1, 1, CHANGE,                                                      \

@@ -6,8 +6,10 @@
  */
 #include "master/admin_commands.h"
 
+#include "base/heat.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "master/admin.h"
 #include "master/master_state.h"
 #include "master/status.h"
@@ -222,6 +224,41 @@ static void run_status(struct session *s)
     session_end(s);
 }
 
+/* --- what is hot -------------------------------------------------------------------------------- */
+
+enum { HOT_MOST = 20 };
+
+static void record_hot(struct records *r, enum heat_kind kind, const struct heat_row *row)
+{
+    char client[HEAT_CLIENT_TEXT];
+    record_begin(r, kind == HEAT_KEYS ? "key" : "client");
+    if (kind == HEAT_KEYS)
+        record_bytes(r, "key", row->name, row->len);
+    else
+        record_text(r, "client", heat_client_text(row, client));
+    record_real(r, "share_percent", 100 * row->share);
+    record_real(r, kind == HEAT_CLIENT_BYTES ? "bytes_per_second" : "requests_per_second",
+                row->rate);
+    record_end(r);
+}
+
+static void run_hot(struct session *s)
+{
+    static const char *const kinds[HEAT_KINDS] = {"keys", "clients", "bytes"};
+    struct heat_row rows[HOT_MOST];
+    unsigned kind = HEAT_KEYS;
+    while (s->words[1][0] && kind < HEAT_KINDS && strcmp(s->words[1], kinds[kind]) != 0) kind++;
+    if (kind == HEAT_KINDS) {
+        session_fail(s, "hot: give one of keys, clients, bytes");
+        return;
+    }
+    uint32_t n =
+        heat_merge(s->admin->master->board, (enum heat_kind)kind, process_clock(), rows, HOT_MOST);
+    for (uint32_t i = 0; i < n; i++) record_hot(&s->held, (enum heat_kind)kind, &rows[i]);
+    session_show(s, &s->held, false, NULL);
+    session_end(s);
+}
+
 /* --- the script -------------------------------------------------------------------------------- */
 
 static void run_reload(struct session *s)
@@ -328,6 +365,7 @@ void session_run(struct session *s)
         [ADMIN_servers] = session_run_pools,
         [ADMIN_explain] = session_run_explain,
         [ADMIN_clients] = session_run_clients,
+        [ADMIN_hot] = run_hot,
         [ADMIN_reload] = run_reload,
         [ADMIN_rollback] = run_rollback,
         [ADMIN_drain] = session_run_steering,

@@ -334,6 +334,32 @@ static void clients_are_listed_and_killed_by_id_and_by_address(void **state)
     moongate_sees_log(m, textf("admin: kill %s by uid", id));
 }
 
+/* --- hot keys ------------------------------------------------------------------------------------- */
+
+/* A key may be anything: no line of a table can be taken for the end of the answer. */
+static void hot_keys_are_shown_so_that_no_key_forges_an_answer(void **state)
+{
+    static const char *const keys[] = {"END", "ERROR", "k\x01<b>\"", "plain"};
+    const char *path = desk_path("a.sock");
+    struct moongate *m =
+        moongate_start(MG "return mg.reply.miss()\n", "--admin", textf("unix:%s", path), NULL);
+    struct client *c = desk_opens(path), *user = client_connects(m);
+    desk_gets(c, "hot", "END\n");
+    for (int i = 0; i < 4000; i++) client_sends(user, textf("get %s\r\n", keys[i % 4]));
+    for (int i = 0; i < 4000; i++) client_sees(user, "END\r\n");
+    desk_asks_until(c, "json hot", "\"type\":\"key\",\"key\":\"END\"");
+    desk_gets(c, "json hot keys", "\"key\":\"k\\u0001<b>\\\"\"");
+    client_sends(c, "hot\nlog-level\n");
+    const char *hot = desk_sees_answer(c);
+    assert_non_null(strstr(hot, "\n END "));
+    assert_non_null(strstr(hot, "\n ERROR "));
+    assert_non_null(strstr(hot, "\nk\\x01<b>\" "));
+    assert_string_equal(desk_sees_answer(c), "level         info\nEND\n");
+    desk_gets(c, "json hot clients", "\"client\":\"127.0.0.1\",\"share_percent\":100,");
+    desk_gets(c, "hot bytes", "bytes_per_second");
+    desk_gets(c, "hot stuff", "ERROR hot: give one of keys, clients, bytes\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +375,7 @@ int main(void)
         play(an_upgrade_hands_the_sockets_over),
         play(an_upgrade_that_fails_says_why),
         play(quit_drains_the_service),
+        play(hot_keys_are_shown_so_that_no_key_forges_an_answer),
         play(clients_are_listed_and_killed_by_id_and_by_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
