@@ -211,11 +211,31 @@ bench-quick: ## the same, shorter: under a minute
 
 # --- the rest -----------------------------------------------------------------------------------
 
-install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
+install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, manual pages that are made, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
+	for page in $(wildcard $(MAN)); do \
+	    install -D -m 644 "$$page" '$(DESTDIR)$(PREFIX)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; \
+	done
 	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
+
+# Manual pages, made of the references; their date is that of the package's last entry.
+MAN := $B/man/moongate.8 $B/man/moongate-script.5 $B/man/moongate-ctl.1
+
+$B/man/%: deps/package/man.py deps/package/debian/changelog src/main/README.md lua/README.md $(TYPES)
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)python3 $< $* $(VERSION) "$$(date -u -d "$$(sed -n 's/^ -- .*>  //p' deps/package/debian/changelog | head -n 1)" +%F)" > $@.new
+	@mv $@.new $@
+
+man: $(MAN) ## manual pages in build/man (needs lowdown and python3)
+
+deb: ## a Debian package in build/deb (sh deps/install operate gets the tools)
+	@sh deps/check operate
+	@BUILD=$B sh deps/package/deb
+
+deb-test: deb ## installs it on a bare Debian 12, starts it, asks it, removes it (needs root and debootstrap)
+	@BUILD=$B sh deps/package/deb-test
 
 clean: ## remove build/
 	rm -rf $B
@@ -227,4 +247,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick man deb deb-test install clean help

@@ -68,6 +68,13 @@ static inline double conn_now(const struct conn *c)
     return c->backend->set->now;
 }
 
+/* What comes to the owners of calls from now on is about this connection. */
+static inline void conn_speaks(const struct conn *c)
+{
+    c->backend->set->from = c->backend->stats;
+    c->backend->set->from_ready = c->state == CONN_READY ? c->since : c->backend->set->now;
+}
+
 /* True: the server has something to answer. */
 static inline bool conn_awaits(const struct conn *c)
 {

@@ -70,6 +70,7 @@ struct backend {
     bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
     conn_news_fn *on_conn;   /* takes the news of its connections */
     struct board_server *stats;
+    struct board_trouble *trouble; /* NULL: it has no place on the board */
 };
 
 struct backends {
@@ -86,7 +87,10 @@ struct backends {
     double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
-    struct conn *unsent;   /* connections with something to write, linked by next_unsent */
+    struct conn *unsent; /* connections with something to write, linked by next_unsent */
+    /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
+    const struct board_server *from;
+    double from_ready;
     backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
     void *dials_for;       /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */

@@ -15,6 +15,7 @@
 #include "base/handover.h"
 #include "base/heat.h"
 #include "base/heartbeat.h"
+#include "base/live.h"
 #include "base/metrics.h"
 #include "base/region.h"
 #include "base/samples.h"
@@ -89,6 +90,18 @@ struct board_row {
 #undef X
 } __attribute__((aligned(64)));
 
+enum { BOARD_REASON = 160 };
+
+/* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
+ * and `reason` are being written. */
+struct board_trouble {
+    uint32_t sequence;
+    uint64_t ends;      /* connections that ended, or could not be made */
+    uint64_t idle_ends; /* that the server closed while they were idle */
+    double at;          /* when the last of `ends` came; of the monotonic clock */
+    char reason[BOARD_REASON];
+};
+
 /* Options that the worker's script sets and the master acts on. The worker writes them before it reports that it uses the
  * script. */
 struct board_wishes {
@@ -107,6 +120,8 @@ struct board_worker {
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
     struct heat heat;           /* its hottest keys and clients */
+    struct board_trouble troubles[BOARD_SERVERS];
+    struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */
     struct board_tables tables; /* of servers, pools, commands and listeners */
 };
@@ -136,7 +151,9 @@ struct board_memory {
     bool has_carried;        /* stored behind `carried` */
     struct board_row
         carried; /* counters of a board that another build has laid out, which is gone */
-    struct board_worker parts[]; /* house 0 has the first half of them */
+    struct live_filters filters[BOARD_HOUSES]; /* of who watches; written by the house's master */
+    struct live_slow slow[BOARD_HOUSES];       /* likewise */
+    struct board_worker parts[];               /* house 0 has the first half of them */
 };
 
 /* The files of the regions. */

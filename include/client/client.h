@@ -11,6 +11,7 @@
 #include "base/heat.h"
 #include "base/log.h"
 #include "client/sampling.h"
+#include "client/sight.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/foreign.h"
@@ -94,6 +95,7 @@ struct clients_limits {
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
+    double slow_log;            /* seconds: requests that take longer are logged; 0: none */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
 };
 
@@ -118,9 +120,11 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
-    struct sampling sampling;                      /* keeps nothing, unless the worker says where */
-    struct heat_writer heat;                       /* likewise: see heating.h */
-    struct latency_span span;                      /* of the request that was answered last */
+    const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
+    struct sighting sighting;          /* notes nothing, unless the worker says where */
+    struct sampling sampling;          /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;           /* likewise: see heating.h */
+    struct latency_span span;          /* of the request that was answered last */
     struct board_command *commands[COMMAND_COUNT]; /* counters, from the first request of each on */
     struct board_listener **listeners; /* counters, by the listeners' places; the worker's */
     uint32_t listeners_n;

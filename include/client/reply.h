@@ -12,6 +12,7 @@
 #include "route/receiver.h"
 
 struct reply_part;
+struct sights;
 
 /* I1: waiting > 0 exactly while it is not complete; each event of a call, or result, is taken while waiting > 0.
  * I2: client is the one whose request this reply was created for, or NULL; it never changes to another.
@@ -22,6 +23,7 @@ struct reply {
     uint32_t waiting;             /* keys not yet sent, and calls not yet ended */
     uint32_t parts_n;             /* keys of a multi-key get, or 0 */
     struct reply_part *parts;     /* see parts */
+    struct sights *sights;        /* see sight; NULL: nobody watches it */
     size_t held;                  /* bytes counted in client->stored for it */
     double began;                 /* when its request was parsed, as turn.now */
     struct board_command *counts; /* for its command */
@@ -64,6 +66,9 @@ void reply_finish(struct reply *reply, struct outq *answer);
 
 /* Where the outcomes of routed requests go; owner: struct reply. */
 extern const struct receiver reply_receiver;
+
+/* Its on_result: by that, ends of requests are known that are clients' own. */
+void reply_result(void *owner, uint32_t place, const struct result *result);
 
 /* The client closes: destroys its complete replies; the others destroy themselves as their calls end. */
 void replies_abandon(struct client *c);

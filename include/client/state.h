@@ -64,4 +64,7 @@ bool client_has_address(const struct client *c, char *text);
 /* The same for the log, "(gone)" where it has gone. Returns text. */
 const char *client_address(const struct client *c, char *text);
 
+/* What scripts call the listener that it came through; "" where listeners have no names. */
+const char *client_listener(const struct client *c);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/board.h"
 #include "base/log.h"
+#include "base/outages.h"
 #include "master/admin.h"
 #include "master/ask.h"
 #include "master/crew.h"
@@ -22,6 +23,7 @@
 #include "master/service.h"
 #include "master/status.h"
 #include "master/steer.h"
+#include "master/viewers.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -79,6 +81,9 @@ struct master {
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
     struct log_limit refusal_lines;
+    struct outages outages;
+    ev_timer lookout;       /* for servers that are down, and slow requests */
+    struct viewers viewers; /* of requests */
 };
 
 /* entrance.c's: which clients come in. */

@@ -7,6 +7,7 @@
 
 #include "base/heat.h"
 #include "base/log_tail.h"
+#include "master/hot.h"
 #include "master/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,8 +28,9 @@ struct page {
     uint32_t states[RECENT_DOWN + 1]; /* how many servers have each state */
     struct log_tail_line *lines;      /* the newest first; owned */
     size_t lines_n;
-    struct heat_row hot[HEAT_KINDS][PAGE_HOTTEST]; /* the hottest first */
-    uint32_t hot_n[HEAT_KINDS];
+    struct heat_row keys[PAGE_HOTTEST];     /* the hottest first */
+    struct hot_client clients[HOT_CLIENTS]; /* the busiest first */
+    size_t keys_n, clients_n;
     char problems[PAGE_PROBLEMS][PAGE_PROBLEM];
     size_t problems_n;
     enum survey_kind kind;
@@ -36,8 +38,8 @@ struct page {
     size_t entry_at; /* its place in its list */
     const struct journal_entry *reload;
     const struct log_tail_line *line;
-    enum heat_kind heat;
-    const struct heat_row *row;
+    const struct heat_row *key;
+    const struct hot_client *client;
     size_t counter, problem;
 };
 

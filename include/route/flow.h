@@ -20,6 +20,8 @@ struct flow_end {
     void *owner;
     uint32_t place;
     bool (*is_awaited)(const void *owner); /* NULL: the owner always wants the result */
+    /* Where the result goes of what the owner is a part of; NULL: the owner is a request's own end. */
+    const struct flow_end *(*above)(const void *owner);
 };
 
 struct leg {
@@ -147,6 +149,9 @@ void leg_run(struct leg *leg, const struct route *route, const struct request *r
 /* False: nobody waits for the result of that leg's flow, or of that flow, any more. owner: struct leg. */
 bool leg_is_awaited(const void *leg);
 bool flow_is_awaited(const struct flow *flow);
+
+/* Where the result of that leg's flow goes. owner: struct leg. */
+const struct flow_end *leg_above(const void *leg);
 
 /* Ends a leg (a result_fn). owner: struct leg; its own place counts, not the one that is given. */
 void leg_result(void *owner, uint32_t place, const struct result *result);

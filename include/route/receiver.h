@@ -14,6 +14,8 @@
 #include "protocol/request.h"
 #include "route/result.h"
 
+struct flow_end;
+
 struct receiver {
     /* The outcome of a route that is not a plain pool. place: the request's `part`. */
     result_fn *on_result;
@@ -24,6 +26,8 @@ struct receiver {
     void (*on_joined)(void *owner);
     /* False: the outcome is not wanted any more, because the client has closed. */
     bool (*is_awaited)(const void *owner);
+    /* As in struct flow_end; NULL: the request is a client's own. */
+    const struct flow_end *(*above)(const void *owner);
 };
 
 /* The receiver of r, which is in one of the turn's slots. */

@@ -18,6 +18,7 @@
 #include "route/routes.h"
 
 struct flow;
+struct seen;
 
 /* How many requests are routed at once, and how many of those slots are for clients: the rest is for legs that must be put to
  * functions while clients' requests fill the others. */
@@ -58,7 +59,11 @@ struct turn {
     struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */
-    bool abandoned;                  /* a client has closed that was owed replies: see flows_drop */
+    const struct seen *seen;         /* NULL: nobody watches requests */
+    void *seen_owner;                /* for whom the next call is sent, as in seen.h; or NULL */
+    uint32_t seen_place;
+    double seen_at; /* the real time when the script had decided last; only while `seen` is set */
+    bool abandoned; /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

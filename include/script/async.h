@@ -115,6 +115,9 @@ void async_fail(struct async *a, const char *why, size_t len);
 /* True while a client, or a policy above it, wants its result. owner: struct async. */
 bool async_is_awaited(const void *owner);
 
+/* Where its result goes. owner: struct async. */
+const struct flow_end *async_above(const void *owner);
+
 /* --- waiting */
 
 /* Waits until enough of its calls first..first+n-1 have ended well, or for `timeout` seconds (0: no limit; n 0: for the

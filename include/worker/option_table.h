@@ -47,7 +47,7 @@ enum option_type {
     OPTION_PORT,     /* uint16_t */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SIZE,     /* uint64_t; takes k, m, g */
-    OPTION_SECONDS,  /* double */
+    OPTION_SECONDS,  /* double; takes ms, s, m, h */
     OPTION_SHARE,    /* double, 0..1; 25% is 0.25 */
     OPTION_STRING,   /* const char * */
     OPTION_TEXT,     /* const char *, to be sent: 1 to 100 bytes, none of them a control byte */

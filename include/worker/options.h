@@ -41,6 +41,8 @@
     X(log_format, CHOICE, 0, "log-format", "text|json", "text", "how log lines are written")       \
     X(log_file, STRING, 0, "log-file", "PATH", "",                                                 \
       "append the log to this file; SIGUSR1 opens it again, after a rotation")                     \
+    X(slow_log, SECONDS, 0, "slow-log", "SECONDS", "",                                             \
+      "log requests that take at least so long (0..3600; 0: none)")                                \
     X(max_value, SIZE, 0, "max-value", "BYTES", "1m", "largest value accepted (1k..128m)")         \
     X(client_buffer, SIZE, 0, "client-buffer", "BYTES", "8m",                                      \
       "replies held for a client that does not read, beyond one value (64k..4g)")                  \
@@ -114,7 +116,8 @@
     X(drain_timeout)                                                                               \
     X(script_timeout)                                                                              \
     X(script_memory)                                                                               \
-    X(rehearse)
+    X(rehearse)                                                                                    \
+    X(slow_log)
 
 struct options {
     struct option_list servers; /* split at commas too */
@@ -131,6 +134,7 @@ struct options {
     int verbose;
     int log_format;       /* enum log_format, in the order of its words */
     const char *log_file; /* NULL: stderr or syslog */
+    double slow_log;      /* seconds; 0: none */
     uint64_t max_value;
     uint64_t client_buffer;
     uint64_t input_buffer;

@@ -67,7 +67,7 @@
 ---@field probe moongate.Probe?
 ---@field requests moongate.Requests?
 ---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
----@field line_max integer?        most bytes of a get's line to the server
+---@field line_max integer?        most bytes of the line of a get to the server
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
 
@@ -118,6 +118,7 @@
 ---@field rehearse integer?               requests that this script is asked about before a reload uses it
 ---@field script_memory integer|string?   memory that a script may take in each worker; 0: no limit
 ---@field script_timeout number?           seconds of processor time; 0: no limit
+---@field slow_log number?                seconds: requests that take at least so long are logged
 ---@field verbose integer?                 0 to 2
 
 -- --- services -------------------------------------------------------------------------------------

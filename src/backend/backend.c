@@ -170,7 +170,10 @@ static struct backend *backend_create(struct backends *set, const char *name,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(&set->part->tables, name);
-    if (!b->stats) b->stats = &set->unlisted;
+    if (b->stats)
+        b->trouble = &set->part->troubles[b->stats - set->part->tables.servers];
+    else
+        b->stats = &set->unlisted;
     b->conns = slab_borrow(sizeof *b->conns * settings->connections);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;

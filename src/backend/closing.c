@@ -8,6 +8,7 @@
 #include "backend/health.h"
 #include "backend/held.h"
 #include "backend/retry.h"
+#include "base/outages.h"
 
 /* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has
  * then. In order: whose fault it is; hang up; try the next address if the attempt has failed and one is left; else set the state,
@@ -70,15 +71,16 @@ static bool is_fault(struct conn *c, enum conn_loss loss)
 
 /* --- closing ----------------------------------------------------------------------------------- */
 
-static void log_end(const struct conn *c, bool idle)
+/* The log gets lines of the service about it, see base/outages.h; but for a server that has no place on the board. */
+static void note_end(const struct conn *c, bool idle)
 {
-    struct backends *set = c->backend->set;
-    if (!log_allows(&set->log, set->now)) return;
-    if (idle)
-        log_info("backend %s: closed while idle: %s", c->backend->name, c->reason);
-    else
-        log_warn("backend %s: closed: %s (%u in flight)", c->backend->name, c->reason,
-                 in_flight(c));
+    const struct backend *b = c->backend;
+    log_debug("backend %s: closed%s: %s (%u in flight)", b->name, idle ? " while idle" : "",
+              c->reason, in_flight(c));
+    if (idle && b->trouble)
+        trouble_note_idle(b->trouble);
+    else if (b->trouble)
+        trouble_note(b->trouble, c->reason, conn_now(c));
 }
 
 /* True: the connection ended, or got no answer, after `mn`, and another one is to be tried at once. The first ones send `mn`
@@ -149,7 +151,7 @@ void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
         retry_now(c);
         return;
     }
-    log_end(c, idle);
+    note_end(c, idle);
     if (settled) c->troubles = 0;
     c->troubles += fault && (!settled || late);
     c->failed = (!was_ready || late) && !c->is_apart;

@@ -45,6 +45,7 @@ static void conn_readable(struct conn *c)
     size_t mark = arena_mark(arena);
     struct inbuf_input input;
     enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
+    conn_speaks(c);
     if (status == IO_OK) c->backend->stats->bytes_read += input.bytes;
     if (status == IO_OK) take_input(c, &input);
     if (status == IO_END) conn_closed(c);

@@ -142,6 +142,7 @@ void fifo_fail(struct conn *c, const char *reason)
     if (!c->head) return;
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason, text)};
+    conn_speaks(c);
     meter_lost(c);
     while (c->head) finish(c, &news);
 }
@@ -161,6 +162,7 @@ void fifo_expire(struct conn *c)
     char text[FAILURE_ROOM];
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout", text)};
+    conn_speaks(c);
     for (struct call *call = c->head; call; call = call->next) {
         is_held = is_held || call == c->held;
         if (!call->owner || call->deadline > now) continue;

@@ -2,8 +2,8 @@
 
 #include "backend/conn.h"
 
-/* A server is down when every one of its connections refuses calls; those apart do not count. Each fall is logged, and changes
- * set->changes, by which pools that rehash see that they must look again.
+/* A server is down when every one of its connections refuses calls; those apart do not count. Each fall is counted on the board, from
+ * which the log's lines come (base/outages.h), and changes set->changes, by which pools that rehash see that they must look again.
  */
 
 static bool is_down(const struct backend *b)
@@ -22,15 +22,18 @@ static void count_fall(struct backend *b)
     b->stats->falls_closed += b->cause == FALL_CLOSED;
 }
 
+/* With -v for each worker; always where the server has no place on the board. */
 static void log_health(const struct backend *b)
 {
     static const char *const causes[] = {[FALL_CONNECT] = "not connected",
                                          [FALL_TIMEOUT] = "calls pass their timeout",
                                          [FALL_CLOSED] = "its connections end"};
+    enum log_level level = b->trouble ? LOG_DEBUG : LOG_WARN;
+    if (!b->trouble && !log_allows(&b->set->log, b->set->now)) return;
     if (b->down)
-        log_info("backend %s: down: its calls fail at once (%s)", b->name, causes[b->cause]);
+        log_line(level, "backend %s: down: its calls fail at once (%s)", b->name, causes[b->cause]);
     else
-        log_info("backend %s: back", b->name);
+        log_line(level, "backend %s: back", b->name);
 }
 
 /* The others of a server that is back try at once: they waited for the first one. */
@@ -43,6 +46,6 @@ void backend_note_health(struct backend *b)
     b->stats->down += down ? 1 : -1;
     if (down) count_fall(b);
     set->changes++;
-    if (log_allows(&set->log, set->now)) log_health(b);
+    log_health(b);
     for (uint32_t i = 0; i < b->settings.connections && !down; i++) conn_wake(b->conns[i]);
 }

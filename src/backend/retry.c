@@ -11,6 +11,7 @@
 #include "backend/health.h"
 #include "backend/locate.h"
 #include "base/log.h"
+#include "base/outages.h"
 
 /* A connection tries one address at a time. The one that it tried last comes first, so that a server with several addresses keeps
  * to one; after a failure the next one is tried at once, and when each has failed the connection waits. While the server is down
@@ -85,13 +86,13 @@ static void give_up(struct conn *c, enum conn_state state, const char *reason)
     if (c->is_apart) return;
     conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
     c->backend->cause = FALL_CONNECT;
+    if (c->backend->trouble) trouble_note(c->backend->trouble, c->reason, conn_now(c));
     backend_note_health(c->backend);
 }
 
 void retry_without_socket(struct conn *c, const char *reason)
 {
-    struct backends *set = c->backend->set;
-    if (log_allows(&set->log, set->now)) log_warn("backend %s: %s", c->backend->name, reason);
+    log_debug("backend %s: %s", c->backend->name, reason);
     c->troubles++;
     give_up(c, CONN_WAITING, reason);
 }

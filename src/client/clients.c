@@ -34,6 +34,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
     sampling_init(&set->sampling, NULL);
+    sighting_init(&set->sighting, NULL, NULL);
     t->settle = settle;
     t->front = set;
 }

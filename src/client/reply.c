@@ -1,9 +1,7 @@
 /* One answer, from its place among the others to its bytes. client.c says why the order matters.
  *
- * This file and parts.c are two halves of one thing, and the only files of this floor that use each other. A reply to a
- * multi-key get has parts; they are created, filled and put together as events come for the reply, so reply.c calls parts.c.
- * Parts count what they hold as held by the reply, and count hits as any reply does, so parts.c calls back (reply_hold,
- * reply_count). */
+ * This file and parts.c are two halves of one thing, and the only files of this floor that use each other: a reply to a multi-key get
+ * has parts, which are filled and put together as events come for the reply, and count what they hold as held by it. */
 #include "client/reply.h"
 
 #include <assert.h>
@@ -11,6 +9,7 @@
 
 #include "base/slab.h"
 #include "client/parts.h"
+#include "client/sight.h"
 #include "client/state.h"
 #include "client/tally.h"
 
@@ -87,6 +86,7 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     reply->quiet = r->meta & META_QUIET;
     if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
     if (keys > 1) parts_create(reply, keys);
+    if (c->set->sighting.is_on) sight_begin(reply, r, keys);
     return reply;
 }
 
@@ -97,6 +97,7 @@ struct reply *reply_create_local(struct client *c, unsigned command)
 
 static void reply_destroy(struct reply *reply)
 {
+    if (reply->sights) sight_end(reply, 0);
     if (reply->parts) parts_destroy(reply);
     outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
@@ -138,6 +139,7 @@ static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
+    if (reply->sights) sight_end(reply, bytes);
     if (!reply->is_own) tally_time(c, reply->counts, reply->began);
     if (reply->error) tally_error(c, reply->counts, reply->error);
     client_note_reply(c, bytes);
@@ -259,16 +261,18 @@ void reply_finish(struct reply *reply, struct outq *answer)
 
 /* --- one of several keys ----------------------------------------------------------------------- */
 
-/* One key, or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
+/* One key (it may have gone into the call of another one), or one call of several keys, less to wait for; the last one puts the parts together. They point into the reply's
  * store, so where the answer must go there as well, it is made beside it. */
-static void one_less(struct reply *reply)
+static void one_less(void *owner)
 {
+    struct reply *reply = owner;
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
     struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
+    if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
@@ -276,12 +280,6 @@ static void one_less(struct reply *reply)
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
-
-/* The key went into the call of another key, whose last event counts for both. */
-static void reply_joined(void *reply)
-{
-    one_less(reply);
-}
 
 /* The kinds of answer that q leaves out, as bits. */
 static unsigned common_answers(const struct reply *reply)
@@ -314,6 +312,7 @@ static void answer_miss(struct reply *reply)
 
 static void reply_miss(struct reply *reply)
 {
+    if (reply->sights) sight_missed(reply);
     if (!reply->parts_n) reply_count(reply, RESPONSE_END, 1);
     if (answered_silently(reply)) return;
     if (reply->parts_n)
@@ -324,6 +323,7 @@ static void reply_miss(struct reply *reply)
 
 static void reply_fail(struct reply *reply, enum tally_error error, const char *text, size_t len)
 {
+    if (reply->sights) sight_failed(reply, SERVER_ERROR, text, len);
     reply_note_error(reply, error);
     if (answered_silently(reply)) return;
     if (reply->parts_n) {
@@ -339,6 +339,7 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
                                                            const struct call_news *news)
 {
     const struct response *r = news->response;
+    if (reply->sights) sight_answered(reply, r);
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;
@@ -379,7 +380,7 @@ static void reply_news_or_miss(void *owner, const struct call_news *news)
 }
 
 /* The result of a flow has the key as its place: it came on a request of its own. */
-static void reply_result(void *owner, uint32_t place, const struct result *result)
+void reply_result(void *owner, uint32_t place, const struct result *result)
 {
     if (result->news) {
         struct call_news news = *result->news;
@@ -403,11 +404,12 @@ static bool reply_is_awaited(const void *owner)
 const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news = reply_news,
                                         .on_news_or_miss = reply_news_or_miss,
-                                        .on_joined = reply_joined,
+                                        .on_joined = one_less,
                                         .is_awaited = reply_is_awaited};
 
 void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
+    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
     if (c->head) {
         struct reply *reply = reply_create_local(c, command);
         reply_note_line(reply, bytes, len);

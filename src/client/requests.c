@@ -18,14 +18,18 @@
 #include "client/stranger.h"
 #include "client/tally.h"
 
-/* error: NULL where memcached closes without a word. */
-static void answer_error(struct client *c, unsigned command, bool noreply, const char *error)
+/* r: NULL where nothing is known of it; error: NULL where memcached closes without a word. */
+static void answer_error(struct client *c, const struct request *r, unsigned command, bool noreply,
+                         const char *error)
 {
     c->turn->row->client_errors++;
     if (error && !noreply)
         reply_at_once(c, command, error, strlen(error));
     else
         tally_silent(c, command, error);
+    if (!c->set->sighting.is_on) return;
+    if (error) sight_line(c->set, error, strlen(error));
+    sight_local(c, command, r);
 }
 
 /* A base64 key is routed by what it decodes to, so that scripts and pools see the same key whatever its form. False when it is
@@ -52,7 +56,7 @@ static struct reply *take_one(struct client *c, struct request *r, struct blob *
 {
     count_request(c->turn->row, r, 1);
     if (!decode_key(c, r)) {
-        answer_error(c, r->command_id, r->noreply, "CLIENT_ERROR error decoding key\r\n");
+        answer_error(c, r, r->command_id, r->noreply, "CLIENT_ERROR error decoding key\r\n");
         return NULL;
     }
     r->affinity = c->affinity;
@@ -86,13 +90,24 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     const uint8_t *at = (const uint8_t *)r->key_at;
     common.affinity = c->affinity;
     common.multi = 1;
-    common.owner = (uintptr_t)reply_create(c, r, keys);
+    struct reply *reply = reply_create(c, r, keys);
+    common.owner = (uintptr_t)reply;
     common.receiver = (uintptr_t)&reply_receiver;
     while (request_next_key(&at, end, &common)) {
+        if (reply->sights) sight_key(reply, &common);
         *turn_slot(c->turn) = common;
         c->turn->used++;
         common.part++;
     }
+}
+
+/* Those that are answered in parts, or by all servers, get a reply, with what is noted of it; the others have only a line. */
+static void take_local(struct client *c, const struct request *r)
+{
+    struct sighting *s = &c->set->sighting;
+    uint64_t begun = s->begun;
+    local_answer(c, r);
+    if (s->is_on && s->begun == begun) sight_local(c, r->command_id, r);
 }
 
 /* One parsed request, whatever the parser made of it. False when no more of the input may be used. */
@@ -106,16 +121,16 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         if (p->keys)
             (void)take_one(c, r, blob);
         else
-            local_answer(c, r);
+            take_local(c, r);
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
-        answer_error(c, p->drop ? p->dropped : r->command_id, r->noreply, p->error);
+        answer_error(c, r, p->drop ? p->dropped : r->command_id, r->noreply, p->error);
         if (p->drop) drop_value(c, r);
         c->swallow = p->swallow;
         return true;
     default:
-        answer_error(c, COMMAND_NONE, false, p->error);
+        answer_error(c, NULL, COMMAND_NONE, false, p->error);
         client_set_state(c, CLIENT_ENDING,
                          p->error ? "where its request ends is not known"
                                   : "not a memcache client");

@@ -88,3 +88,11 @@ const char *client_address(const struct client *c, char *text)
     if (!client_has_address(c, text)) snprintf(text, ADDR_TEXT_MAX, "(gone)");
     return text;
 }
+
+const char *client_listener(const struct client *c)
+{
+    const char *const *names = c->set->listener_names;
+    for (uint32_t i = 0; names && names[i]; i++)
+        if (i == c->listener) return names[i];
+    return "";
+}

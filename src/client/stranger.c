@@ -33,9 +33,11 @@ static void warn(const struct client *c, enum foreign protocol)
 {
     char address[ADDR_TEXT_MAX];
     struct log_limit *limit = &c->set->foreign_lines[protocol];
+    const char *listener = client_listener(c);
     if (log_allows(limit, c->turn->now / LINES_EVERY))
-        log_warn("client %s: speaks %s, not memcache's text protocol: %s",
-                 client_address(c, address), protocols[protocol].what, protocols[protocol].cure);
+        log_warn("client %s%s%s: speaks %s, not memcache's text protocol: %s",
+                 client_address(c, address), *listener ? " at listener " : "", listener,
+                 protocols[protocol].what, protocols[protocol].cure);
 }
 
 /* The parser answers the other protocols as memcached does: by an error, or by closing. A TLS client would wait for an answer

@@ -114,26 +114,16 @@ static bool item_reloads(struct page *p, size_t i)
     return p->reload;
 }
 
-static bool take_hot(struct page *p, enum heat_kind kind, size_t i)
-{
-    p->heat = kind;
-    p->row = i < p->hot_n[kind] ? &p->hot[kind][i] : NULL;
-    return p->row;
-}
-
 static bool item_hot_keys(struct page *p, size_t i)
 {
-    return take_hot(p, HEAT_KEYS, i);
+    p->key = i < p->keys_n ? &p->keys[i] : NULL;
+    return p->key;
 }
 
 static bool item_hot_clients(struct page *p, size_t i)
 {
-    return take_hot(p, HEAT_CLIENTS, i);
-}
-
-static bool item_hot_bytes(struct page *p, size_t i)
-{
-    return take_hot(p, HEAT_CLIENT_BYTES, i);
+    p->client = i < p->clients_n ? &p->clients[i] : NULL;
+    return p->client;
 }
 
 static bool item_log(struct page *p, size_t i)
@@ -176,8 +166,8 @@ PART(has_commands, any_entry(p, SURVEY_COMMANDS))
 PART(has_listeners, any_entry(p, SURVEY_LISTENERS))
 PART(keys_shown, p->what &STATUS_KEYS)
 PART(script, p->v->script)
-PART(has_hot_keys, p->hot_n[HEAT_KEYS] > 0)
-PART(has_hot_clients, p->hot_n[HEAT_CLIENTS] > 0)
+PART(has_hot_keys, p->keys_n > 0)
+PART(has_hot_clients, p->clients_n > 0)
 PART(window, recent_window(p->v->recent) > 0)
 PART(age, p->entry && !isnan(status_state_age(p->v->recent, p->entry_at)))
 PART(repeated, p->reload && p->reload->times > 1)
@@ -189,12 +179,14 @@ static bool page_item(void *arg, const char *list, size_t i)
         bool (*item)(struct page *p, size_t i);
     } lists[] = {
 #define LIST(name) {#name, item_##name}
-        LIST(servers),      LIST(pools),        LIST(commands),        LIST(listeners),
-        LIST(reloads),      LIST(log),          LIST(counters),        LIST(problems),
-        LIST(has_problems), LIST(has_servers),  LIST(has_pools),       LIST(has_commands),
-        LIST(keys_shown),   LIST(script),       LIST(has_listeners),   LIST(window),
-        LIST(age),          LIST(repeated),     LIST(hot_keys),        LIST(hot_clients),
-        LIST(hot_bytes),    LIST(has_hot_keys), LIST(has_hot_clients),
+        LIST(servers),         LIST(pools),       LIST(commands),
+        LIST(listeners),       LIST(reloads),     LIST(log),
+        LIST(counters),        LIST(problems),    LIST(has_problems),
+        LIST(has_servers),     LIST(has_pools),   LIST(has_commands),
+        LIST(keys_shown),      LIST(script),      LIST(has_listeners),
+        LIST(window),          LIST(age),         LIST(repeated),
+        LIST(hot_keys),        LIST(hot_clients), LIST(has_hot_keys),
+        LIST(has_hot_clients),
 #undef LIST
     };
     size_t n = sizeof lists / sizeof *lists, l = 0;
@@ -232,9 +224,9 @@ static void find_busiest(struct page *p)
 static void find_keys(struct page *p)
 {
     double now = process_clock();
-    for (int kind = 0; kind < HEAT_KINDS; kind++)
-        p->hot_n[kind] =
-            heat_merge(p->v->recent->board, (enum heat_kind)kind, now, p->hot[kind], PAGE_HOTTEST);
+    p->keys_n = heat_merge(p->v->recent->board, HEAT_KEYS, now, p->keys, PAGE_HOTTEST);
+    p->clients_n = hot_clients(p->v->recent->board, now, p->clients);
+    if (p->clients_n > PAGE_HOTTEST) p->clients_n = PAGE_HOTTEST;
     p->lines = calloc(LOG_TAIL_LINES, sizeof *p->lines);
     if (p->lines) p->lines_n = log_tail_read(p->lines, LOG_TAIL_LINES);
 }

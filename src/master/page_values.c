@@ -148,15 +148,6 @@ static time_t line_time(const struct page *p)
     return (time_t)(p->line->time_ms / 1000);
 }
 
-static void put_hot_name(const struct page *p, FILE *out)
-{
-    char address[HEAT_CLIENT_TEXT];
-    if (p->heat == HEAT_KEYS)
-        html_bytes(out, p->row->name, p->row->len);
-    else
-        html_text(out, heat_client_text(p->row, address));
-}
-
 /* --- counters ---------------------------------------------------------------------------------- */
 
 static const char *const counters[] = {
@@ -238,11 +229,14 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
     X(outcome_class, put_outcome_class(p, out))                                                    \
     X(repeated, html_number(out, p->reload->times))                                                \
     X(reason, put_reason(p, out))                                                                  \
-    X(hot_name, put_hot_name(p, out))                                                              \
-    X(hot_share, html_share(out, p->row->share))                                                   \
-    X(hot_rate, html_count(out, p->row->rate))                                                     \
-    X(hot_bytes, html_size(out, p->row->rate))                                                     \
-    X(hot_bar, fprintf(out, "%.0f", fmin(p->row->share, 1) * 100))                                 \
+    X(key, html_bytes(out, p->key->name, p->key->len))                                             \
+    X(key_share, html_share(out, p->key->share))                                                   \
+    X(key_rate, html_count(out, p->key->rate))                                                     \
+    X(key_bar, fprintf(out, "%.0f", fmin(p->key->share, 1) * 100))                                 \
+    X(client, html_text(out, p->client->address))                                                  \
+    X(client_share, html_share(out, p->client->share))                                             \
+    X(client_rate, html_count(out, p->client->rate))                                               \
+    X(client_bytes, html_size(out, p->client->bytes_rate))                                         \
     X(hot_count, html_number(out, heat_count(p->v->recent->board, process_clock())))               \
     X(lines, html_number(out, p->lines_n))                                                         \
     X(line_time, html_time(out, line_time(p)))                                                     \

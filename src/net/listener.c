@@ -8,6 +8,7 @@
 #include "net/listener.h"
 
 #include "base/log.h"
+#include "net/refusal.h"
 #include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +22,7 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* What is said of them, by enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
+/* By enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
 static const struct {
     const char *role, *wrong, *refused;
 } uses[] = {{"", "correct what -b says", NULL},
@@ -40,65 +41,6 @@ struct bound {
     struct bind_access access;
 };
 
-/* Why an address cannot be bound, and what to do about it; what == NULL: it is bound. The advice names the option that is wrong.
- */
-struct refusal {
-    const char *what;
-    const char *advice;
-    bool absent; /* this machine has no such address */
-};
-
-/* The owner of a unix socket's file could not be set. */
-static struct refusal refusal_of_owner(const struct bound *from)
-{
-    struct refusal r = {.what = strerror(errno), .advice = "leave out owner= and group="};
-    if (!from->has_access)
-        r.advice = "leave out -u or choose another path with -b";
-    else if (errno == EPERM)
-        r.advice = "start as root or leave out owner= and group=";
-    return r;
-}
-
-static const char *advice_in_use(const struct addr *addr, const struct bound *from)
-{
-    if (addr_is_unix(addr)) return "choose another path with -b or stop what listens there";
-    return from->has_port ? "choose another port with -b or stop what listens there"
-                          : "choose another port with -p or stop what listens there";
-}
-
-static const char *advice_no_access(const struct addr *addr, const struct bound *from)
-{
-    if (addr_is_unix(addr)) return "choose with -b a folder that you may write to";
-    return from->has_port ? "choose a port above 1023 with -b or start as root"
-                          : "choose a port above 1023 with -p or start as root";
-}
-
-static struct refusal refusal_of_errno(const struct addr *addr, const struct bound *from)
-{
-    struct refusal r = {.what = strerror(errno), .advice = "choose another address with -b"};
-    switch (errno) {
-    case EADDRINUSE:
-        r.what = "address in use";
-        r.advice = advice_in_use(addr, from);
-        break;
-    case EADDRNOTAVAIL:
-        r.what = "not an address of this machine";
-        r.absent = true;
-        break;
-    case EAFNOSUPPORT:
-        r.what = "this machine does not speak that kind of address";
-        r.absent = true;
-        break;
-    case EACCES: r.advice = advice_no_access(addr, from); break;
-    case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
-    case EMFILE: r.advice = "allow the process more open files"; break;
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM: r.advice = "try again when the machine has room"; break;
-    }
-    return r;
-}
-
 /* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
  * stays. */
 static struct refusal listener_clear_path(const struct addr *addr, const struct bound *from)
@@ -113,9 +55,9 @@ static struct refusal listener_clear_path(const struct addr *addr, const struct 
                                 .advice = "choose another path with -b or remove the file"};
     if (!socket_file_is_stale(addr)) {
         errno = EADDRINUSE;
-        return refusal_of_errno(addr, from);
+        return refusal_of_errno(addr, from->has_port);
     }
-    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from);
+    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from->has_port);
     log_info("listener unix:%s: file of a dead process removed", path);
     return (struct refusal){0};
 }
@@ -138,7 +80,7 @@ static struct refusal listener_bind_file(struct listener *l, const struct bound 
 {
     bool owner;
     if (!socket_file_make(&l->file, l->fd, &l->addr, &from->access, &owner))
-        return owner ? refusal_of_owner(from) : refusal_of_errno(&l->addr, from);
+        return owner ? refusal_of_owner(from->has_access) : refusal_of_errno(&l->addr, from);
     if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
     struct refusal r = refusal_of_errno(&l->addr, from);
     (void)socket_file_remove(&l->file, &l->addr);
@@ -177,11 +119,11 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
     if (r.what) return r;
     *l = (struct listener){.addr = *addr};
     l->fd = socket_open(addr);
-    if (l->fd < 0) return refusal_of_errno(addr, from);
+    if (l->fd < 0) return refusal_of_errno(addr, from->has_port);
     if (addr_is_unix(addr))
         r = listener_bind_file(l, from);
     else if (!listener_bind(l->fd, addr))
-        r = refusal_of_errno(addr, from);
+        r = refusal_of_errno(addr, from->has_port);
     if (r.what) {
         close(l->fd);
         l->fd = -1;

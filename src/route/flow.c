@@ -42,6 +42,7 @@
 #include "protocol/request.h"
 #include "route/chooser.h"
 #include "route/generation.h"
+#include "route/seen.h"
 #include "route/send.h"
 
 enum { DEEPEST = 32 }; /* functions below functions */
@@ -255,6 +256,12 @@ bool flow_is_awaited(const struct flow *flow)
     return flow->end.is_awaited(flow->end.owner);
 }
 
+const struct flow_end *leg_above(const void *owner)
+{
+    const struct leg *leg = owner;
+    return &leg->flow->end;
+}
+
 bool leg_is_awaited(const void *owner)
 {
     const struct leg *leg = owner;
@@ -340,7 +347,8 @@ static void leg_wait_for_function(struct leg *leg, const struct request *r, uint
 
 /* A leg in a slot gets a result, or goes on with the route that its function chose (leg_run): turn.c never sends a call for
  * it. */
-static const struct receiver leg_receiver = {.on_result = leg_result, .is_awaited = leg_is_awaited};
+static const struct receiver leg_receiver = {
+    .on_result = leg_result, .is_awaited = leg_is_awaited, .above = leg_above};
 
 void leg_fill_slot(struct leg *leg, struct request *slot)
 {
@@ -364,6 +372,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
     }
     switch (route->kind) {
     case ROUTE_POOL:
+        if (flow->turn->seen) seen_for(flow->turn, flow->end);
         (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
         break;
     case ROUTE_FUNCTION:
@@ -375,7 +384,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         break;
     default:
         run(flow->turn, flow->generation, route, keep(flow, r),
-            (struct flow_end){leg_result, leg, leg->place, leg_is_awaited});
+            (struct flow_end){leg_result, leg, leg->place, leg_is_awaited, leg_above});
         break;
     }
 }
@@ -413,7 +422,8 @@ void flow_leg(struct flow *flow, uint32_t place, const struct route *route, cons
 struct flow_end flow_end_of(const struct request *r)
 {
     const struct receiver *receiver = receiver_of(r);
-    return (struct flow_end){receiver->on_result, (void *)r->owner, r->part, receiver->is_awaited};
+    return (struct flow_end){receiver->on_result, (void *)r->owner, r->part, receiver->is_awaited,
+                             receiver->above};
 }
 
 /* --- a route that is made of others ------------------------------------------------------------ */

@@ -2,6 +2,8 @@
  * of a call, so that no caller has a second way to learn of failures. */
 #include "route/send.h"
 
+#include "route/seen.h"
+
 #include <assert.h>
 
 /* on_failure = "miss" is about reads: a write that failed must not look as if it had found nothing. */
@@ -33,7 +35,11 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
         return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
     }
     how.deadline = t->now + member->timeout;
+    const struct board_server *from = t->backends->from;
+    if (t->seen) seen_sent(t, pool, member->backend);
     enum backend_status status = backend_send(member->backend, r, &how, &reason);
-    if (status != BACKEND_REFUSED) return status;
-    return refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+    if (status == BACKEND_REFUSED)
+        status = refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+    t->backends->from = from;
+    return status;
 }

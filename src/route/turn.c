@@ -40,9 +40,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "route/flow.h"
 #include "route/generation.h"
 #include "route/later.h"
+#include "route/seen.h"
 #include "route/send.h"
 
 static bool turn_sane(const struct turn *t)
@@ -131,6 +133,7 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
     void *owner = (void *)r->owner;
+    if (t->seen) seen_for(t, flow_end_of(r));
     enum backend_status status =
         send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner);
     if (status != BACKEND_JOINED) return;
@@ -169,6 +172,8 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
 static void act(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     assert(a->route != ANSWER_NONE && a->route < (int32_t)g->routes_n);
+    if (t->seen && a->route != ANSWER_TAKEN)
+        seen_routed(t, r, a->route >= 0 ? g->routes[a->route] : NULL);
     if (a->route >= 0 && g->routes[a->route]->kind == ROUTE_POOL && r->depth == 0)
         send_to(t, r, g->routes[a->route]->pool);
     else if (a->route != ANSWER_TAKEN)
@@ -230,6 +235,7 @@ static void ask(struct turn *t, struct generation *g)
     if (n == 0 && !g->ready) return;
     generation_take(g);
     g->ask(g->router, t->slots, t->answers, n);
+    if (t->seen) t->seen_at = process_clock();
     t->row->keys_routed += n; /* first, because statistics may be among the answers */
     for (uint32_t i = 0; i < n; i++) {
         if (g->undecided && i > 0 && must_follow(&t->slots[i], &t->slots[i - 1]))
@@ -248,6 +254,7 @@ void turn_route(struct turn *t)
 {
     assert(!t->is_routing && turn_sane(t));
     t->is_routing = true;
+    t->backends->from = NULL; /* what the script answers comes from no server */
     if (t->look && t->used > 0) t->look(t->front);
     if (t->abandoned) flows_drop(t);
     flows_begin(t, TURN_SLOTS); /* what the script's timers have made */

@@ -187,6 +187,13 @@ struct async *async_next(struct script *s)
     return a;
 }
 
+const struct flow_end *async_above(const void *owner)
+{
+    static const struct flow_end nowhere = {0};
+    const struct async *a = owner;
+    return a->is_over ? &nowhere : &a->flow->end;
+}
+
 bool async_is_awaited(const void *owner)
 {
     const struct async *a = owner;

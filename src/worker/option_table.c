@@ -3,6 +3,7 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
+#include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -22,50 +23,6 @@ const struct option_range *option_table_range(const struct option_table *t,
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* The power of two that a unit stands for; 0: not a unit. */
-static unsigned unit_shift(char unit)
-{
-    switch (unit) {
-    case 'k':
-    case 'K': return 10;
-    case 'm':
-    case 'M': return 20;
-    case 'g':
-    case 'G': return 30;
-    default: return 0;
-    }
-}
-
-/* Decimal digits, and one of k, m and g where a unit is allowed; false for any other text. A number
- * that does not fit becomes UINT64_MAX, which no range allows, so the user reads "out of range". */
-static bool number_parse(const char *text, bool unit_allowed, uint64_t *number)
-{
-    uint64_t n = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : n * 10 + digit;
-    }
-    if (p == text) return false;
-
-    unsigned shift = unit_allowed ? unit_shift(*p) : 0;
-    if (shift) {
-        n = n > UINT64_MAX >> shift ? UINT64_MAX : n << shift;
-        p++;
-    }
-    *number = n;
-    return *p == '\0';
-}
-
-/* strtod also reads hexadecimal, "inf" and "nan", so other bytes than digits and points are refused first. */
-static bool decimal_parse(const char *text, double *number)
-{
-    char *end;
-    if (!*text || text[strspn(text, "0123456789.")]) return false;
-    *number = strtod(text, &end);
-    return end != text && *end == '\0';
-}
-
 /* The one form of a complaint about a value. */
 static void option_complain(const struct option_row *row, const char *value, const char *wrong,
                             const char *wanted)
@@ -83,7 +40,7 @@ static bool option_set_number(const struct option_table *t, void *field,
     assert(range->min <= range->max && range->max < UINT64_MAX);
     bool size = row->type == OPTION_SIZE;
     snprintf(wanted, sizeof wanted, "give %s in %s", size ? "a size" : "a number", range->text);
-    if (!number_parse(text, size, &n)) {
+    if (!option_number(text, size, &n)) {
         option_complain(row, text, size ? "is not a size" : "is not a number", wanted);
         return false;
     }
@@ -104,12 +61,11 @@ static bool option_set_seconds(const struct option_table *t, double *field,
                                const struct option_row *row, const char *text)
 {
     const struct option_range *range = option_table_range(t, row);
-    char wanted[64];
+    char wanted[96];
     double seconds;
-
-    snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5", range->text);
-    if (!decimal_parse(text, &seconds)) {
-        option_complain(row, text, "is not a number", wanted);
+    snprintf(wanted, sizeof wanted, "give seconds in %s, such as 2.5, 50ms or 1m", range->text);
+    if (!option_time(text, &seconds)) {
+        option_complain(row, text, "is not a time", wanted);
         return false;
     }
     if (seconds < (double)range->min || seconds > (double)range->max) {
@@ -127,7 +83,7 @@ static bool option_set_share(double *field, const struct option_row *row, const 
     size_t len = strlen(text);
     bool percent = len > 0 && text[len - 1] == '%';
     snprintf(number, sizeof number, "%.*s", (int)(len - percent), text);
-    if (len >= sizeof number || !decimal_parse(number, field)) {
+    if (len >= sizeof number || !option_decimal(number, field)) {
         option_complain(row, text, "is not a number", "give a share such as 0.25 or 25%");
         return false;
     }

@@ -36,6 +36,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
+    {offsetof(struct options, slow_log), 0, 3600, "0..3600"},
     {offsetof(struct options, script_memory), 0, 64ull << 30, "0..64g"},
     {offsetof(struct options, rehearse), 0, SAMPLES_MOST, "0..1000"},
     {offsetof(struct options, probation), 0, 3600, "0..3600"},

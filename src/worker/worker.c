@@ -153,6 +153,7 @@ static void on_after_sleep(struct ev_loop *loop, ev_check *check, int events)
     struct worker *w = check->data;
     heartbeat_wakes(w);
     set_now(w);
+    sighting_look(&w->clients);
     pace_begin(&w->pace, w->turn.now);
 }
 
@@ -175,6 +176,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     backends_sweep(&w->backends);
     succession_note_pools(w);
     count_time(w);
+    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
     log_catch_up();
 }
 
@@ -206,6 +208,7 @@ static struct clients_limits clients_limits(const struct options *o)
                                    .input_buffer =
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
+                                   .slow_log = o->slow_log,
                                    .version_answer = o->version_answer};
 }
 
@@ -266,6 +269,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     w->listeners = listener_names(o);
+    w->clients.listener_names = w->listeners;
     options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
@@ -310,6 +314,15 @@ static void init_sampling(struct worker *w, const struct worker_seat *seat)
     sampling_init(&w->clients.sampling, samples);
 }
 
+/* Without a master nobody can watch: there is the slow log alone. */
+static void init_sighting(struct worker *w, const struct worker_seat *seat)
+{
+    const struct board *board = seat->board;
+    if (seat->channel < 0) return;
+    sighting_init(&w->clients.sighting, &board->memory->filters[board->house],
+                  &board->parts[seat->part].live);
+}
+
 void worker_init(struct worker *w, const struct worker_seat *seat, bool connects)
 {
     const struct options *o = seat->options;
@@ -336,6 +349,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     turn_init(&w->turn, w->loop, &w->arena, &w->backends, w->row, &limits);
     clients_init(&w->clients, &w->turn, &clients);
     init_sampling(w, seat);
+    init_sighting(w, seat);
     answers_init(w, seat->steering);
     w->stats = (struct stats_source){.board = seat->board,
                                      .clients = &w->clients,
@@ -366,6 +380,7 @@ void worker_release(struct worker *w)
     succession_drop(w);
     backends_release(&w->backends);
     names_release(&w->names);
+    outages_release(&w->outages);
     answers_release(w);
     arena_release(&w->arena);
     release_names(w->listeners);

@@ -2,7 +2,7 @@
  * another client's bytes (I2); an anomaly closes the server's connection (I3); what is sent on is whole and canonical (I4, I5); and
  * when all is quiet, every request has its answer and every server is in use again.
  *
- * The worker is the real one, but for the script, in whose place a route in C stands, and for the clock, which is the schedule's.
+ * The worker is the real one, but a route in C stands for the script, and the clock is the schedule's.
  */
 #include "fuzz/played_client.h"
 #include "fuzz/played_server.h"
@@ -35,7 +35,6 @@ static struct {
 } worker;
 
 static double now = 1000;
-
 /* libev's clock, too: the program's own function comes before the C library's. */
 int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
@@ -112,6 +111,21 @@ static struct pool *make_pool(const int *which)
     return p;
 }
 
+/* From now on all requests are watched, and slow; those of the letter k by two. */
+static void watch(struct live_ring *ring)
+{
+    static struct live_filters filters;
+    struct live_filter all = {.sample = UINT32_MAX},
+                       some = {.sample = UINT32_MAX, .prefix_len = 1, .prefix = "k"};
+    live_watch(&filters, 0, &all);
+    live_watch(&filters, 1, &some);
+    sighting_init(&worker.clients.sighting, &filters, ring);
+    worker.clients.sighting.lines.burst = 0;
+    worker.clients.limits.slow_log = 1e-9;
+    sighting_look(&worker.clients);
+    ring->read = ring->written;
+}
+
 static void worker_start(uint8_t how)
 {
     static struct board_worker part;
@@ -120,7 +134,7 @@ static void worker_start(uint8_t how)
                                         .client_buffer = how & 2 ? 2048 : 256 * 1024,
                                         .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
-    memset(part.servers, 0, sizeof *part.servers * (SERVERS + 1));
+    board_tables_clear_gauges(&part.tables);
     worker.letter = 'a';
     worker.how = how;
     worker.loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
@@ -132,6 +146,7 @@ static void worker_start(uint8_t how)
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
     worker.clients.log.burst = 0;
+    if (how & 16) watch(&part.live);
     worker.turn.now = now;
     worker.turn.trace = trace;
     worker.clients.stats = no_stats;

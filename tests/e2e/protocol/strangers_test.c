@@ -53,6 +53,7 @@ static void each_is_named_with_its_address_and_what_to_do(void **state)
         const char *line = moongate_log_line(m, strangers[i].says);
         assert_non_null(strstr(line, "warn  "));
         assert_non_null(strstr(line, ": client 127.0.0.1:"));
+        assert_non_null(strstr(line, " at listener 127.0.0.1: speaks "));
         assert_non_null(strstr(line, strangers[i].cure));
         assert_int_equal(stat_number(known, "proxy", strangers[i].counter), 1);
         backend_has_nothing_yet(b);
@@ -64,7 +65,7 @@ static void one_that_sends_byte_by_byte_is_known_too(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), "-b",
-                                        textf("unix:%s/s", program_folder()), NULL);
+                                        textf("cron=unix:%s/s", program_folder()), NULL);
     struct client *known = client_connects(m);
 
     for (size_t i = 0; i < STRANGERS; i++) {
@@ -76,7 +77,8 @@ static void one_that_sends_byte_by_byte_is_known_too(void **state)
         stranger_is_answered(c, strangers[i].answer);
     }
     stat_becomes(known, "proxy", "foreign_http", "2");
-    moongate_sees_log(m, "client unix: speaks HTTP");
+    moongate_sees_log(m, textf("client unix at listener cron: speaks HTTP, not memcache's text "
+                               "protocol: point the browser, proxy or health check elsewhere"));
     assert_int_equal(stat_number(known, "proxy", "foreign_binary"), 1);
     assert_int_equal(stat_number(known, "proxy", "foreign_tls"), 1);
     assert_int_equal(stat_number(known, "proxy", "foreign_resp"), 1);

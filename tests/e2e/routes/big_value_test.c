@@ -163,7 +163,7 @@ static void a_part_that_is_gone_reads_as_a_miss(void **state)
     }
     memcached_kill(s.two);
     memcached_starts_again(s.two); /* empty */
-    moongate_sees_log(s.m, textf("%s: back", memcached_address(s.two)));
+    moongate_sees_log(s.m, textf("%s: back after ", memcached_address(s.two)));
     struct client *c = client_connects(s.m);
     client_asks_until(c, "get k\r\n", "END\r\n");
     stat_becomes(c, "servers", textf("%s:state", memcached_address(s.two)), "ready");
