@@ -314,7 +314,10 @@ void admin_leave_to(struct admin *a)
 void admin_release(struct admin *a)
 {
     if (!a->master) return;
-    while (a->sessions) session_destroy(a->sessions);
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        session_destroy(s);
+    }
     ev_timer_stop(a->master->loop, &a->look);
     if (!a->listeners) return;
     doors_stop(&a->doors);

@@ -24,8 +24,7 @@
     X(socket, STRING, 's', "socket", "PATH", "",                                                   \
       "the admin socket; else admin.sock in RUNTIME_DIRECTORY or in /run/moongate")                \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
-    X(timeout, SECONDS, 0, "timeout", "SECONDS",                                                   \
-      "the command's: 10, or 120 to wait for an outcome",                                          \
+    X(timeout, SECONDS, 0, "timeout", "SECONDS", "by the command: 10 or 120",                      \
       "how long the answer may take (0..86400; 0: the default)")                                   \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 

@@ -161,8 +161,14 @@ static void changes_are_logged_with_who_made_them(void **state)
     moongate_sees_log(
         m, textf("admin: log-level debug by uid %d pid %d", (int)getuid(), (int)getpid()));
     desk_gets(c, "log-level", "debug");
+    client_closes(client_connects(m));
+    moongate_sees_log(m, "closed: closed by the client"); /* a worker's */
+    (void)desk_opens(path);
+    moongate_sees_log_times(m, "admin: session of uid", 1);
     desk_gets(c, "log-level error", "END\n");
     desk_gets(c, "log-level", "error");
+    desk_gets(c, "reload", "accepted");
+    assert_int_equal(moongate_log_count(m, "reloaded: generation 2"), 0);
     desk_gets(c, "log-level reset", "END\n");
     desk_gets(c, "log-level", "info");
     desk_gets(c, textf("drain %s", backend_address(a)), "drained");
