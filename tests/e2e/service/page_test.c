@@ -122,13 +122,13 @@ static void a_server_that_is_down_is_shown_with_how_long(void **state)
               memcached_address(good), memcached_address(bad)),
         NULL);
     const char *at = http_address(m);
-    shows(at, "/", "2 ready");
     memcached_kill(bad);
-    const char *page = shows(at, "/", "1 ready, 1 down");
+    const char *page =
+        shows(at, "/", "<b class=\"badge fair\">degraded</b> <small>1 of 2 servers</small>");
+    has(page, "1 ready, 1 down");
     has(page, "1 server is down.");
     has(page, textf("<bdi>%s</bdi></th><td class=\"s\"><b class=\"badge bad\">down</b> <small>for ",
                     memcached_address(bad)));
-    shows(at, "/", "<b class=\"badge fair\">degraded</b> <small>1 of 2 servers</small>");
     memcached_starts_again(bad);
     has_not(shows(at, "/", "2 ready"), "server is down.");
 }
@@ -153,6 +153,28 @@ static void accepted_and_refused_scripts_are_shown_and_counted(void **state)
     stat_becomes(c, "proxy", "reloads_accepted", "1");
     has(gets(at, "/status.json"), "\"generation\":2,\"outcome\":\"accepted\",\"times\":1,"
                                   "\"reason\":\"SIGHUP\"},{");
+}
+
+static void a_script_that_was_rolled_back_is_shown_with_the_reason(void **state)
+{
+    struct moongate *m =
+        moongate_start(MG "return function() return mg.reply.error 'good' end\n", "--metrics",
+                       "127.0.0.1:0", "--rehearse", "0", "--probation", "60", NULL);
+    struct client *c = client_connects(m);
+    for (int i = 0; i < 120; i++) {
+        client_sends(c, "get k\r\n");
+        client_sees(c, "SERVER_ERROR good\r\n");
+    }
+    moongate_gets_script(m, "return function() error '<x>' end\n");
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 2");
+    for (int i = 0; i < 100; i++) {
+        client_sends(c, "get k\r\n");
+        client_sees_line_starting(c, "SERVER_ERROR ");
+    }
+    const char *page = shows(http_address(m), "/", "<b class=\"badge fair\">rolled back</b>");
+    has(page, "generation 2 fails: script errors: 100 in 100 requests since the switch");
+    has(page, "The last good script runs, and not what is in the script&#39;s file.");
 }
 
 /* The body for a reader on loopback who sends these header lines. */
@@ -239,6 +261,7 @@ int main(void)
         play(names_and_keys_never_become_markup),
         play(a_server_that_is_down_is_shown_with_how_long),
         play(accepted_and_refused_scripts_are_shown_and_counted),
+        play(a_script_that_was_rolled_back_is_shown_with_the_reason),
         play(keys_and_log_lines_are_for_the_same_machine),
         play(other_sites_and_proxies_on_the_machine_get_no_keys),
         play(an_upgrade_is_shown_and_counters_go_on),
