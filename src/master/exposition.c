@@ -75,21 +75,23 @@ const char *exposition_name(char *text, const char *prefix, const struct survey_
 }
 
 /* Names that differ must differ here: two samples with the same labels would make the document invalid. So a backslash before an x,
- * which could be taken for a byte that cannot be shown, is written as such a byte, too. */
+ * which could be taken for a byte that cannot be shown, is written as such a byte, too. Most names are plain and go out in one
+ * piece: this is called for each sample. */
 void exposition_label(FILE *to, const char *value)
 {
-    const unsigned char *c = (const unsigned char *)value, *end = c + strlen(value);
+    const unsigned char *c = (const unsigned char *)value, *end = c + strlen(value), *plain = c;
     while (c < end) {
         size_t len = utf8_length(c, (size_t)(end - c));
-        bool is_plain = len > 0 && !utf8_is_control(c, len) && !(c[0] == '\\' && c[1] == 'x');
-        if (!is_plain)
-            fprintf(to, "\\\\x%02x", *c);
-        else if (*c == '"' || *c == '\\')
-            fprintf(to, "\\%c", *c);
-        else
-            fwrite(c, 1, len, to);
+        bool is_shown = len > 0 && !utf8_is_control(c, len) && !(c[0] == '\\' && c[1] == 'x');
+        bool is_plain = is_shown && *c != '"' && *c != '\\';
+        if (!is_plain) {
+            fwrite(plain, 1, (size_t)(c - plain), to);
+            fprintf(to, is_shown ? "\\%c" : "\\\\x%02x", *c);
+            plain = c + 1;
+        }
         c += is_plain ? len : 1;
     }
+    fwrite(plain, 1, (size_t)(end - plain), to);
 }
 
 /* What a HELP line says: a sentence. The unit is in the metric's name, and may differ from the cell's. */
