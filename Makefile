@@ -211,9 +211,12 @@ bench-quick: ## the same, shorter: under a minute
 
 # --- the rest -----------------------------------------------------------------------------------
 
+# Not scripts: what operators copy.
+OPERATE_EX := $(addprefix examples/operate/,*.* Dockerfile kubernetes/*)
+
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
-	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua); do \
+	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua $(OPERATE_EX)); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
 
