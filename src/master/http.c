@@ -197,13 +197,22 @@ static void cut_slow_ones(struct http *h)
             shutdown(h->peers[i].fd, SHUT_RDWR);
 }
 
-/* When MHD_run is to be called at the latest. */
+/* When MHD_run is to be called at the latest.
+ *
+ * At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
+ * connections, not after. So once one has been closed it is called again, in the loop's next turn: else clients would wait until another
+ * client has news. */
 static void set_timer(struct http *h)
 {
     double patience = h->limit < HTTP_PATIENCE ? h->limit : HTTP_PATIENCE;
     MHD_UNSIGNED_LONG_LONG least = (MHD_UNSIGNED_LONG_LONG)(patience * 1e3);
     bool has_limit = false;
     cut_slow_ones(h);
+    if (h->has_closed) {
+        h->has_closed = false;
+        has_limit = true;
+        least = 0;
+    }
     for (size_t i = 0; i < h->listeners_n; i++) {
         MHD_UNSIGNED_LONG_LONG ms;
         if (!h->listeners[i].daemon || MHD_get_timeout(h->listeners[i].daemon, &ms) != MHD_YES)
@@ -217,27 +226,17 @@ static void set_timer(struct http *h)
     ev_timer_start(h->loop, &h->timer);
 }
 
-/* At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
- * connections, not after. So once one has been closed it is called again: else clients that wait would wait until another one has news. */
-static void run_one(struct http_listener *l)
-{
-    do {
-        l->http->has_closed = false;
-        MHD_run(l->daemon);
-    } while (l->http->has_closed);
-}
-
 static void run(struct http *h)
 {
     for (size_t i = 0; i < h->listeners_n; i++)
-        if (h->listeners[i].daemon) run_one(&h->listeners[i]);
+        if (h->listeners[i].daemon) MHD_run(h->listeners[i].daemon);
     set_timer(h);
 }
 
 static void on_news(struct ev_loop *loop, ev_io *w, int events)
 {
     struct http_listener *l = w->data;
-    run_one(l);
+    MHD_run(l->daemon);
     set_timer(l->http);
 }
 
