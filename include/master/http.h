@@ -2,7 +2,7 @@
  *
  * Embedded in the master, which owns it and stops it at its end and in each forked child. libmicrohttpd reads requests and writes answers; nothing
  * waits. I6: HTTP_CLIENTS clients at once, the next ones wait in the backlog; each takes HTTP_MEMORY bytes and the body of its answer, and
- * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing.
+ * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing, and after HTTP_LIMIT seconds without a whole request.
  */
 #ifndef MOONGATE_MASTER_HTTP_H
 #define MOONGATE_MASTER_HTTP_H
@@ -12,17 +12,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HTTP_CLIENTS = 64, HTTP_MEMORY = 32 * 1024, HTTP_PATIENCE = 10, HTTP_PARAMETERS = 8 };
+enum {
+    HTTP_CLIENTS = 64,
+    HTTP_MEMORY = 32 * 1024,
+    HTTP_PATIENCE = 10,
+    HTTP_LIMIT = 30,
+    HTTP_PARAMETERS = 8
+};
 
 struct MHD_Daemon;
 
 /* A request for a page. Valid during the call of its function. */
 struct http_request {
     const char *path;
-    bool is_near; /* from loopback */
+    bool is_near; /* the reader is on this machine; see http.c */
     size_t parameters_n;
     struct http_parameter {
-        const char *name, *value; /* decoded; value "" where there is none */
+        const char *name, *value;  /* decoded; value "" where there is none */
     } parameters[HTTP_PARAMETERS]; /* of the query; those beyond are left out */
 };
 
@@ -35,7 +41,8 @@ struct http_answer {
     size_t len;
 };
 
-typedef void http_page_fn(void *arg, const struct http_request *request, struct http_answer *answer);
+typedef void http_page_fn(void *arg, const struct http_request *request,
+                          struct http_answer *answer);
 
 struct http_page {
     const char *path;
@@ -44,7 +51,8 @@ struct http_page {
 
 /* A client's connection; see http.c. */
 struct http_peer {
-    int fd; /* -1: free */
+    int fd;       /* -1: free */
+    double since; /* the end of its last request, or its beginning; of the loop's clock */
 };
 
 struct http {
@@ -56,9 +64,10 @@ struct http {
         struct http *http;
         struct MHD_Daemon *daemon;
         ev_io io;
-    } *listeners; /* owned; one for each listening socket */
+    } * listeners;   /* owned; one for each listening socket */
     ev_timer timer;  /* of all of them */
     bool has_closed; /* a connection, since MHD_run was called */
+    double limit;    /* HTTP_LIMIT; less in tests */
     struct http_peer peers[HTTP_CLIENTS];
 };
 
