@@ -80,6 +80,7 @@ static bool fits_request(const struct live_filter *f, const char *command, const
                          size_t len)
 {
     if (f->command[0] && strcmp(f->command, command) != 0) return false;
+    if (f->prefix_len == 0) return true; /* there may be no key */
     return f->prefix_len <= len && memcmp(f->prefix, key, f->prefix_len) == 0;
 }
 
