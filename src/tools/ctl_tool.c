@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -27,14 +28,25 @@
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
     X(timeout, SECONDS, 0, "timeout", "SECONDS", "by the command: 10 or 120",                      \
       "how long the answer may take (0..86400; 0: the default)")                                   \
+    X(key, STRING, 0, "key", "PREFIX", "", "watch: keys that begin so")                            \
+    X(pool, STRING, 0, "pool", "NAME", "", "watch: requests that this pool has answered")          \
+    X(server, STRING, 0, "server", "NAME", "", "watch: requests that this server has answered")    \
+    X(command, STRING, 0, "command", "NAME", "", "watch: requests of that command")                \
+    X(slower_than, STRING, 0, "slower-than", "TIME", "",                                           \
+      "watch: requests that take at least so long: 10ms")                                          \
+    X(sample, STRING, 0, "sample", "SHARE", "", "watch: a share of the requests: 1%")              \
+    X(errors, FLAG, 0, "errors", NULL, "", "watch: errors alone")                                  \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
-enum { WORDS = 8 };
+enum { WORDS = 16 };
 
 struct ctl_options {
     const char *socket;
     bool json;
     double timeout; /* 0: not given */
+    const char *key, *pool, *server, *command, *slower_than,
+        *sample; /* of watch; NULL: not given */
+    bool errors;
     bool help;
     const char *words[WORDS];
     size_t words_n;
@@ -169,6 +181,33 @@ static char *compose(const struct ctl_options *o, size_t *len)
     return line;
 }
 
+static bool is_watch(const struct ctl_options *o)
+{
+    return o->words_n > 0 && strcmp(o->words[0], "watch") == 0;
+}
+
+/* The options of watch are words of it at the socket. EXIT_OK, or a code after a complaint. */
+static int add_watch_words(struct ctl_options *o)
+{
+    const struct {
+        const char *word, *value;
+    } all[] = {{"key", o->key},
+               {"pool", o->pool},
+               {"server", o->server},
+               {"command", o->command},
+               {"sample", o->sample},
+               {"slower-than", o->slower_than},
+               {"errors", o->errors ? "" : NULL}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!all[i].value) continue;
+        if (!is_watch(o))
+            return complain(EXIT_USAGE, "--%s is for watch: leave it out", all[i].word);
+        if (!take_word(o, all[i].word) || (*all[i].value && !take_word(o, all[i].value)))
+            return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
 /* EXIT_OK, or a code after a complaint. */
 static int check_words(const struct ctl_options *o)
 {
@@ -191,6 +230,7 @@ struct reading {
     char bytes[64 * 1024];
     size_t len;
     bool json;
+    bool watches; /* it goes on until the time is up */
 };
 
 /* Waits for the descriptor. False: the time is up. */
@@ -199,7 +239,8 @@ static bool wait_for(const struct reading *r, short events)
     struct pollfd p = {.fd = r->fd, .events = events};
     for (;;) {
         double left = r->deadline - process_clock();
-        int n = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
+        double turn = left > 60 ? 60 : left;
+        int n = left > 0 ? poll(&p, 1, (int)(turn * 1000) + 1) : 0;
         if (n > 0) return true;
         if (n == 0 && left <= 0) return false;
         if (n < 0 && errno != EINTR) return false;
@@ -263,8 +304,10 @@ static int take_lines(struct reading *r)
 static int read_answer(struct reading *r)
 {
     for (;;) {
-        if (!wait_for(r, POLLIN))
+        if (!wait_for(r, POLLIN)) {
+            if (r->watches) return EXIT_OK;
             return complain(EXIT_SYSTEM, "no answer in time: --timeout gives it more");
+        }
         ssize_t n = recv(r->fd, r->bytes + r->len, sizeof r->bytes - r->len, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (n <= 0)
@@ -272,6 +315,7 @@ static int read_answer(struct reading *r)
         r->len += (size_t)n;
         int code = take_lines(r);
         if (code != GOES_ON) return code;
+        if (r->watches && fflush(stdout) != 0) return EXIT_OK; /* nobody reads any more */
     }
 }
 
@@ -281,17 +325,19 @@ static double time_for(const struct ctl_options *o)
 {
     static const char *const slow[] = {"reload", "rollback", "upgrade"};
     if (o->timeout > 0) return o->timeout;
+    if (is_watch(o)) return INFINITY;
     for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
         if (strcmp(o->words[0], slow[i]) == 0) return 120;
     return 10;
 }
 
-static int run(const struct ctl_options *o)
+static int run(struct ctl_options *o)
 {
     struct addr_spec spec;
-    struct reading r = {.json = o->json};
+    struct reading r = {.json = o->json, .watches = is_watch(o)};
     size_t len;
-    int code = check_words(o);
+    int code = add_watch_words(o);
+    if (code == EXIT_OK) code = check_words(o);
     if (code != EXIT_OK) return code;
     r.deadline = process_clock() + time_for(o);
     if (!find_socket(o, &spec)) return EXIT_BIND;
