@@ -34,7 +34,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd libcares libmicrohttpd
+PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \

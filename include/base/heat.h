@@ -71,9 +71,12 @@ static inline bool heat_is_due(struct heat_writer *w, uint32_t n, double now)
     return false;
 }
 
-/* Counts a name of 1 to HEAT_NAME bytes. */
+/* Counts a name of 1 to HEAT_NAME bytes. mark: heat_mark of it, for a caller that keeps it. */
+uint32_t heat_mark(const void *name, size_t len);
 void heat_add(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
               double weight);
+void heat_add_marked(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
+                     uint32_t mark, double weight);
 
 /* A key's share of the requests lately, 0 to 1; 0 for one that is not hot. For the process that writes. */
 double heat_share(const struct heat *heat, const void *key, size_t len);

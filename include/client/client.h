@@ -63,6 +63,7 @@ struct client {
     uint64_t heated;           /* bytes that its heat knows of: see heating.c */
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
+    uint32_t mark;             /* heat_mark of it */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;

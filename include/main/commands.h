@@ -20,6 +20,8 @@
     X(repl, "SCRIPT.lua [--fake]",                                                                 \
       "a prompt: type requests, see where they go and what comes back")                            \
     X(ctl, "COMMAND ...", "asks and commands a moongate that runs, through its admin socket")      \
+    X(top, "[--once|--json]",                                                                      \
+      "shows a moongate that runs in a terminal: rates, servers, hot keys")                        \
     X(completion, "bash", "prints what a shell needs to complete words behind moongate")           \
     X(help, "[COMMAND]", "this, or the options of a command")
 

@@ -19,10 +19,10 @@ struct MHD_Daemon;
 /* A request for a page. Valid during the call of its function. */
 struct http_request {
     const char *path;
-    bool is_near; /* from loopback */
+    bool is_near; /* the reader is on this machine; see http.c */
     size_t parameters_n;
     struct http_parameter {
-        const char *name, *value; /* decoded; value "" where there is none */
+        const char *name, *value;  /* decoded; value "" where there is none */
     } parameters[HTTP_PARAMETERS]; /* of the query; those beyond are left out */
 };
 
@@ -35,7 +35,8 @@ struct http_answer {
     size_t len;
 };
 
-typedef void http_page_fn(void *arg, const struct http_request *request, struct http_answer *answer);
+typedef void http_page_fn(void *arg, const struct http_request *request,
+                          struct http_answer *answer);
 
 struct http_page {
     const char *path;
@@ -56,7 +57,7 @@ struct http {
         struct http *http;
         struct MHD_Daemon *daemon;
         ev_io io;
-    } *listeners; /* owned; one for each listening socket */
+    } * listeners;   /* owned; one for each listening socket */
     ev_timer timer;  /* of all of them */
     bool has_closed; /* a connection, since MHD_run was called */
     struct http_peer peers[HTTP_CLIENTS];

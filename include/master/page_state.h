@@ -5,14 +5,16 @@
 #ifndef MOONGATE_MASTER_PAGE_STATE_H
 #define MOONGATE_MASTER_PAGE_STATE_H
 
+#include "base/heat.h"
 #include "base/log_tail.h"
+#include "master/hot.h"
 #include "master/status.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200 };
+enum { PAGE_PROBLEMS = 8, PAGE_PROBLEM = 200, PAGE_HOTTEST = 10 };
 
 /* What the values are about. entry and those below it belong to the item in hand; outside of lists they are not used. */
 struct page {
@@ -26,6 +28,9 @@ struct page {
     uint32_t states[RECENT_DOWN + 1]; /* how many servers have each state */
     struct log_tail_line *lines;      /* the newest first; owned */
     size_t lines_n;
+    struct heat_row keys[PAGE_HOTTEST];     /* the hottest first */
+    struct hot_client clients[HOT_CLIENTS]; /* the busiest first */
+    size_t keys_n, clients_n;
     char problems[PAGE_PROBLEMS][PAGE_PROBLEM];
     size_t problems_n;
     enum survey_kind kind;
@@ -33,6 +38,8 @@ struct page {
     size_t entry_at; /* its place in its list */
     const struct journal_entry *reload;
     const struct log_tail_line *line;
+    const struct heat_row *key;
+    const struct hot_client *client;
     size_t counter, problem;
 };
 

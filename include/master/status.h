@@ -27,8 +27,8 @@ struct status_view {
 
 /* What the reader may see besides numbers and names. */
 enum status_part {
-    STATUS_KEYS =
-        1, /* hot keys, clients, log lines, why a script was refused: what clients have sent may be in them */
+    /* Hot keys, clients, log lines, why a script was refused: what clients have sent may be in them. */
+    STATUS_KEYS = 1,
 };
 
 /* Writes the members of an object that the caller begins and ends. what: a set of status_part. */

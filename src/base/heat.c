@@ -17,7 +17,8 @@
  * the decay itself (`decayed`), so a worker that sleeps, or has died, cools down.
  *
  * A key is hot, that is, shown at all, when it was seen SEEN times in the window since it has its place: what it took over from the
- * key before it does not count for that. So a stream of keys that never come again has no hot keys.
+ * key before it does not count for that. So a stream of keys that never come again has no hot keys. A client is shown until nothing is left
+ * of what it did.
  *
  * Names are compared by all their bytes; the hash alone never names a key. A place has a sequence number, as samples.c explains: a
  * reader uses a copy only when the number was even, and the same before and after. A worker that dies while it writes leaves an odd
@@ -165,11 +166,22 @@ static int find(const struct heat_sketch *s, uint32_t mark, const void *name, si
     return -1;
 }
 
+uint32_t heat_mark(const void *name, size_t len)
+{
+    return bucket_hash(name, len);
+}
+
 void heat_add(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
               double weight)
 {
+    heat_add_marked(w, kind, name, len, heat_mark(name, len), weight);
+}
+
+void heat_add_marked(struct heat_writer *w, enum heat_kind kind, const void *name, size_t len,
+                     uint32_t mark, double weight)
+{
     struct heat_sketch *s = &w->heat->sketches[kind];
-    uint32_t mark = bucket_hash(name, len), cold;
+    uint32_t cold;
     assert(len > 0 && len <= HEAT_NAME && weight >= 0);
     store(&s->total, s->total + weight);
     int at = find(s, mark, name, len, &cold);
@@ -191,7 +203,7 @@ double heat_share(const struct heat *heat, const void *key, size_t len)
 {
     const struct heat_sketch *s = &heat->sketches[HEAT_KEYS];
     uint32_t cold;
-    int at = find(s, bucket_hash(key, len), key, len, &cold);
+    int at = find(s, heat_mark(key, len), key, len, &cold);
     if (at < 0 || !is_hot(s->counts[at], s->errors[at], heat->least)) return 0;
     double share = s->counts[at] / s->total;
     return share < 1 ? share : 1;
@@ -200,7 +212,7 @@ double heat_share(const struct heat *heat, const void *key, size_t len)
 bool heat_put(struct heat *heat, const void *key, size_t len, double share)
 {
     struct heat_sketch *s = &heat->sketches[HEAT_KEYS];
-    uint32_t mark = bucket_hash(key, len), cold;
+    uint32_t mark = heat_mark(key, len), cold;
     assert(len > 0 && len <= HEAT_NAME && share >= 0 && share <= 1);
     int at = find(s, mark, key, len, &cold);
     if (at < 0 && s->counts[cold] > 0) return false;
@@ -220,11 +232,12 @@ struct view {
 
 static bool view_open(struct view *v, const struct heat *heat, enum heat_kind kind, double now)
 {
+    static const double leasts[] = {[HEAT_CLIENTS] = 0.1, [HEAT_CLIENT_BYTES] = 8};
     const double mean = HALF_LIFE / M_LN2; /* seconds that a steady count is of */
     double decayed = load(&heat->decayed), age = decayed - load(&heat->begun);
     *v = (struct view){.heat = heat, .sketch = &heat->sketches[kind]};
     v->factor = now > decayed ? exp2((decayed - now) / HALF_LIFE) : 1;
-    v->least = kind == HEAT_KEYS ? load(&heat->least) : 0;
+    v->least = kind == HEAT_KEYS ? load(&heat->least) : leasts[kind];
     v->total = load(&v->sketch->total) * v->factor;
     v->per_second = 1 / (mean * -expm1(-(age > 1 ? age : 1) / mean));
     return isfinite(v->total) && v->total > 0 && isfinite(v->per_second) && v->factor > 0;

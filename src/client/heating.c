@@ -45,9 +45,13 @@ static void learn_name(struct client *c)
 static void count_client(struct heat_writer *w, struct client *c)
 {
     uint64_t moved = c->bytes_read + c->bytes_written;
-    if (c->name_len == 0) learn_name(c);
-    heat_add(w, HEAT_CLIENTS, c->name, c->name_len, w->gap);
-    heat_add(w, HEAT_CLIENT_BYTES, c->name, c->name_len, (double)(moved - c->heated));
+    if (c->name_len == 0) {
+        learn_name(c);
+        c->mark = heat_mark(c->name, c->name_len);
+    }
+    heat_add_marked(w, HEAT_CLIENTS, c->name, c->name_len, c->mark, w->gap);
+    heat_add_marked(w, HEAT_CLIENT_BYTES, c->name, c->name_len, c->mark,
+                    (double)(moved - c->heated));
     c->heated = moved;
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ static enum MHD_Result take_parameter(void *to, enum MHD_ValueKind kind, const c
 }
 
 /* Whether the peer's address is one of loopback. */
-static bool is_near(struct MHD_Connection *connection)
+static bool is_on_loopback(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -59,6 +60,26 @@ static bool is_near(struct MHD_Connection *connection)
     if (any->sa_family != AF_INET6) return false;
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)any)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
+/* A name of this machine: localhost, or an address, with a port or without. A browser that reads a page of another site names that site,
+ * also when the site's name leads to an address of loopback. */
+static bool is_own_name(const char *host)
+{
+    size_t name = strcspn(host, ":");
+    if (name == strlen("localhost") && strncasecmp(host, "localhost", name) == 0) return true;
+    return host[0] == '[' || host[strspn(host, "0123456789.:")] == '\0';
+}
+
+/* The reader is on this machine itself: not behind a proxy on it, and not a page of another site in a browser on it. */
+static bool is_near(struct MHD_Connection *connection)
+{
+    static const char *const proxies[] = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
+        if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, proxies[i])) return false;
+    const char *host =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    return is_on_loopback(connection) && (!host || is_own_name(host));
 }
 
 /* The pages that there are, for a reader who has asked for another one. */

@@ -5,6 +5,7 @@
  * what differs. So there is one place where a number becomes text, and one where a name is escaped. */
 #include "master/page.h"
 
+#include "base/process.h"
 #include "master/page_files.h"
 #include "master/page_state.h"
 #include "master/template.h"
@@ -113,6 +114,18 @@ static bool item_reloads(struct page *p, size_t i)
     return p->reload;
 }
 
+static bool item_hot_keys(struct page *p, size_t i)
+{
+    p->key = i < p->keys_n ? &p->keys[i] : NULL;
+    return p->key;
+}
+
+static bool item_hot_clients(struct page *p, size_t i)
+{
+    p->client = i < p->clients_n ? &p->clients[i] : NULL;
+    return p->client;
+}
+
 static bool item_log(struct page *p, size_t i)
 {
     p->line = i < p->lines_n ? &p->lines[i] : NULL;
@@ -153,6 +166,8 @@ PART(has_commands, any_entry(p, SURVEY_COMMANDS))
 PART(has_listeners, any_entry(p, SURVEY_LISTENERS))
 PART(keys_shown, p->what &STATUS_KEYS)
 PART(script, p->v->script)
+PART(has_hot_keys, p->keys_n > 0)
+PART(has_hot_clients, p->clients_n > 0)
 PART(window, recent_window(p->v->recent) > 0)
 PART(age, p->entry && !isnan(status_state_age(p->v->recent, p->entry_at)))
 PART(repeated, p->reload && p->reload->times > 1)
@@ -164,11 +179,14 @@ static bool page_item(void *arg, const char *list, size_t i)
         bool (*item)(struct page *p, size_t i);
     } lists[] = {
 #define LIST(name) {#name, item_##name}
-        LIST(servers),      LIST(pools),       LIST(commands),      LIST(listeners),
-        LIST(reloads),      LIST(log),         LIST(counters),      LIST(problems),
-        LIST(has_problems), LIST(has_servers), LIST(has_pools),     LIST(has_commands),
-        LIST(keys_shown),   LIST(script),      LIST(has_listeners), LIST(window),
-        LIST(age),          LIST(repeated),
+        LIST(servers),         LIST(pools),       LIST(commands),
+        LIST(listeners),       LIST(reloads),     LIST(log),
+        LIST(counters),        LIST(problems),    LIST(has_problems),
+        LIST(has_servers),     LIST(has_pools),   LIST(has_commands),
+        LIST(keys_shown),      LIST(script),      LIST(has_listeners),
+        LIST(window),          LIST(age),         LIST(repeated),
+        LIST(hot_keys),        LIST(hot_clients), LIST(has_hot_keys),
+        LIST(has_hot_clients),
 #undef LIST
     };
     size_t n = sizeof lists / sizeof *lists, l = 0;
@@ -202,6 +220,17 @@ static void find_busiest(struct page *p)
         }
 }
 
+/* What clients have sent, for those who may see it. */
+static void find_keys(struct page *p)
+{
+    double now = process_clock();
+    p->keys_n = heat_merge(p->v->recent->board, HEAT_KEYS, now, p->keys, PAGE_HOTTEST);
+    p->clients_n = hot_clients(p->v->recent->board, now, p->clients);
+    if (p->clients_n > PAGE_HOTTEST) p->clients_n = PAGE_HOTTEST;
+    p->lines = calloc(LOG_TAIL_LINES, sizeof *p->lines);
+    if (p->lines) p->lines_n = log_tail_read(p->lines, LOG_TAIL_LINES);
+}
+
 void page_write(const struct status_view *v, unsigned what, FILE *out)
 {
     const struct recent_moment *moment = recent_now(v->recent);
@@ -216,8 +245,7 @@ void page_write(const struct status_view *v, unsigned what, FILE *out)
         find_busiest(&p);
     }
     find_problems(&p);
-    p.lines = what & STATUS_KEYS ? calloc(LOG_TAIL_LINES, sizeof *p.lines) : NULL;
-    if (p.lines) p.lines_n = log_tail_read(p.lines, LOG_TAIL_LINES);
+    if (what & STATUS_KEYS) find_keys(&p);
     template_write(page_html, &keeper, out);
     free(p.servers);
     free(p.lines);

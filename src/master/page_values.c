@@ -1,7 +1,9 @@
 /* The values of the page, by their names in page/page.html: a function for each. */
 #include "master/page_state.h"
 
+#include "base/heat.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "master/html.h"
 #include "master/page_files.h"
 #include "master/trend.h"
@@ -227,6 +229,15 @@ static uint64_t counter_at(const struct board_row *row, size_t i)
     X(outcome_class, put_outcome_class(p, out))                                                    \
     X(repeated, html_number(out, p->reload->times))                                                \
     X(reason, put_reason(p, out))                                                                  \
+    X(key, html_bytes(out, p->key->name, p->key->len))                                             \
+    X(key_share, html_share(out, p->key->share))                                                   \
+    X(key_rate, html_count(out, p->key->rate))                                                     \
+    X(key_bar, fprintf(out, "%.0f", fmin(p->key->share, 1) * 100))                                 \
+    X(client, html_text(out, p->client->address))                                                  \
+    X(client_share, html_share(out, p->client->share))                                             \
+    X(client_rate, html_count(out, p->client->rate))                                               \
+    X(client_bytes, html_size(out, p->client->bytes_rate))                                         \
+    X(hot_count, html_number(out, heat_count(p->v->recent->board, process_clock())))               \
     X(lines, html_number(out, p->lines_n))                                                         \
     X(line_time, html_time(out, line_time(p)))                                                     \
     X(line_machine_time, html_machine_time(out, line_time(p)))                                     \

@@ -2,6 +2,7 @@
 
 #include "base/log_tail.h"
 #include "base/process.h"
+#include "master/hot.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,7 @@ void status_json(const struct status_view *v, struct json *out, unsigned what)
     put_entries(out, v->recent, SURVEY_COMMANDS, "commands");
     put_entries(out, v->recent, SURVEY_LISTENERS, "listeners");
     put_journal(out, v->journal, what);
+    hot_json(v->recent->board, process_clock(), what & STATUS_KEYS, out);
     json_flag(out, "keys_shown", what & STATUS_KEYS);
     if (what & STATUS_KEYS) put_log(out);
 }

@@ -15,9 +15,8 @@
 
 #include "base/process.h"
 #include "master/admin_commands.h"
-#include "net/addr.h"
 #include "net/lines.h"
-#include "net/socket.h"
+#include "tools/admin_link.h"
 #include "tools/tool.h"
 #include "worker/option_table.h"
 
@@ -94,53 +93,6 @@ static int complain(int code, const char *format, ...)
     putc('\n', stderr);
     va_end(arguments);
     return code;
-}
-
-/* --- the socket -------------------------------------------------------------------------------- */
-
-/* False: the path does not fit. */
-static bool find_socket(const struct ctl_options *o, struct addr_spec *spec)
-{
-    const char *folders = getenv("RUNTIME_DIRECTORY");
-    char text[4096];
-    if (o->socket)
-        snprintf(text, sizeof text, "unix:%s",
-                 strncmp(o->socket, "unix:", 5) == 0 ? o->socket + 5 : o->socket);
-    else if (folders && folders[0] == '/')
-        snprintf(text, sizeof text, "unix:%.*s/admin.sock", (int)strcspn(folders, ":"), folders);
-    else
-        snprintf(text, sizeof text, "unix:/run/moongate/admin.sock");
-    const char *wrong = addr_spec_parse(spec, text, strlen(text));
-    if (wrong) (void)complain(0, "socket %s: %s", text + 5, wrong);
-    return !wrong;
-}
-
-static const char *advice(int error)
-{
-    switch (error) {
-    case EACCES:
-    case EPERM: return "run this as root, or as the user whom the socket's mode lets in";
-    case ENOENT: return "start moongate with --admin unix:/path, and give --socket /path";
-    case ECONNREFUSED: return "the moongate that made it has ended: start it again";
-    default: return "give another with --socket";
-    }
-}
-
-/* The socket, or -1 after a complaint. connect(2) on a unix socket waits only while the backlog is full, which EAGAIN says. */
-static int connect_to(const struct addr_spec *spec, double deadline)
-{
-    struct addr addr;
-    int fd = -1, error = EAGAIN;
-    if (!addr_spec_is_literal(spec, 0, &addr)) return -1;
-    while (error == EAGAIN && process_clock() < deadline) {
-        if (fd >= 0) close(fd);
-        error = socket_connect(&addr, -1, &fd);
-        if (error == EAGAIN) poll(NULL, 0, 20);
-    }
-    if (error == 0) return fd;
-    if (fd >= 0) close(fd);
-    (void)complain(0, "socket %s: %s: %s", spec->path, strerror(error), advice(error));
-    return -1;
 }
 
 /* --- the command ------------------------------------------------------------------------------- */
@@ -343,9 +295,10 @@ static double time_for(const struct ctl_options *o)
 /* What could not be sent may have an answer, too: why it could not. */
 static int ask_once(struct reading *r, const struct addr_spec *spec, const char *line, size_t len)
 {
+    char error[ADMIN_LINK_ERROR];
     r->len = 0;
-    r->fd = connect_to(spec, r->deadline);
-    if (r->fd < 0) return EXIT_BIND;
+    r->fd = admin_link_connect(spec, r->deadline, error);
+    if (r->fd < 0) return complain(EXIT_BIND, "%s", error);
     (void)send_line(r, line, len);
     int code = read_answer(r);
     close(r->fd);
@@ -356,12 +309,13 @@ static int run(struct ctl_options *o)
 {
     struct addr_spec spec;
     struct reading r = {.json = o->json, .watches = is_watch(o)};
+    char error[ADMIN_LINK_ERROR];
     size_t len;
     int code = add_watch_words(o);
     if (code == EXIT_OK) code = check_words(o);
     if (code != EXIT_OK) return code;
     r.deadline = process_clock() + time_for(o);
-    if (!find_socket(o, &spec)) return EXIT_BIND;
+    if (!admin_link_find(o->socket, &spec, error)) return complain(EXIT_BIND, "%s", error);
     char *line = compose(o, &len);
     if (len > LINES_LINE)
         code = complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");

@@ -31,8 +31,9 @@ struct page http_asks(const char *address, const char *request)
 
 struct page http_gets(struct moongate *m, const char *path)
 {
-    return http_asks(http_address(m),
-                     textf("GET %s HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n", path));
+    return http_asks(
+        http_address(m),
+        textf("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path));
 }
 
 double http_sample(const struct page *metrics, const char *sample)

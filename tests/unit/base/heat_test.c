@@ -320,6 +320,9 @@ static void clients_have_addresses_as_names(void **unused)
     assert_int_equal(heat_merge(board, HEAT_CLIENT_BYTES, now, rows, MOST), 2);
     assert_near(rows[0].share, 0.75, 1e-9);
     assert_int_equal(rows[0].len, 5);
+    now += 60;
+    assert_int_equal(heat_merge(board, HEAT_CLIENTS, now, rows, MOST), 0);
+    assert_int_equal(heat_merge(board, HEAT_CLIENT_BYTES, now, rows, MOST), 0);
 }
 
 static void a_heat_can_be_made_up(void **unused)

@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "base/log_tail.h"
+#include "base/process.h"
 #include "master/page.h"
 #include "master/trend.h"
 #include "protocol/base64.h"
@@ -152,12 +153,18 @@ static void names_and_texts_never_become_markup(void **state)
 
 static void keys_and_log_lines_are_for_those_who_may_see_them(void **state)
 {
+    struct heat_writer writer;
+    heat_begin(&writer, &board->parts[0].heat, process_clock() - 10, 1);
+    for (int i = 0; i < 1000; i++) heat_add(&writer, HEAT_KEYS, "<u>\x01\xff", 5, 1);
     log_tail_note(LOG_INFO, "master", "something secret");
     draw(0);
     has_not("something secret");
+    has_not("\\x01\\xff");
+    has("Keys with more than 1 % of the requests each: 1.");
     has("--metrics-keys");
     draw(STATUS_KEYS);
     has("something secret");
+    has("<bdi>&lt;u&gt;\\x01\\xff</bdi>");
     has_not("--metrics-keys");
 }
 

@@ -11,6 +11,7 @@
 #include <ev.h>
 
 #include "base/log_tail.h"
+#include "base/process.h"
 #include "master/status.h"
 
 static struct board *board;
@@ -192,6 +193,25 @@ static void log_lines_are_for_those_who_may_see_them(void **state)
     log_tail_end();
 }
 
+static void what_is_hot_is_for_those_who_may_see_it(void **state)
+{
+    struct heat_writer w;
+    heat_begin(&w, &board->parts[0].heat, process_clock(), 1);
+    for (int i = 0; i < 30; i++) heat_add(&w, HEAT_KEYS, "a\xff", 2, 1);
+    for (int i = 0; i < 10; i++) heat_add(&w, HEAT_KEYS, "b", 1, 1);
+    heat_add(&w, HEAT_CLIENTS, "u", 1, 40);
+    heat_add(&w, HEAT_CLIENT_BYTES, "4\x7f\0\0\x01", 5, 1000);
+    recent_take(&recent);
+    shows("\"hot_keys_count\":2,\"keys_shown\":false}");
+    assert_non_null(strstr(shown(STATUS_KEYS),
+                           "\"hot_keys_count\":2,\"hot_keys\":[{\"name\":\"a\\ufffd\","
+                           "\"name_base64\":\"Yf8=\",\"share\":0.75,"));
+    assert_non_null(strstr(text, "{\"name\":\"b\",\"share\":0.25,"));
+    assert_non_null(strstr(text, "\"hot_clients\":[{\"name\":\"unix\",\"share\":1,"));
+    assert_non_null(strstr(text, "{\"name\":\"127.0.0.1\",\"share\":0,\"requests_per_second\":0,"
+                                 "\"bytes_share\":1,"));
+}
+
 int main(void)
 {
 #define play(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -204,6 +224,7 @@ int main(void)
         play(the_newest_surveys_are_kept),
         play(log_lines_are_for_those_who_may_see_them),
         play(names_and_reasons_are_escaped),
+        play(what_is_hot_is_for_those_who_may_see_it),
     };
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
 }
