@@ -211,12 +211,15 @@ bench-quick: ## the same, shorter: under a minute
 
 # --- the rest -----------------------------------------------------------------------------------
 
+# Not scripts: what operators copy.
+OPERATE_EX := $(addprefix examples/operate/,*.* Dockerfile kubernetes/*)
+
 install: $B/moongate ## into $(DESTDIR)$(PREFIX): the binary, manual pages that are made, the Lua library to read, the examples
 	install -D -m 755 $B/moongate '$(DESTDIR)$(PREFIX)/bin/moongate'
 	for page in $(wildcard $(MAN)); do \
 	    install -D -m 644 "$$page" '$(DESTDIR)$(PREFIX)/share/man/man'"$${page##*.}/$${page##*/}" || exit 1; \
 	done
-	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua); do \
+	for f in $(LUA) $(TYPES) $(wildcard examples/.luacheckrc examples/*.lua $(OPERATE_EX)); do \
 	    install -D -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/moongate/'"$$f" || exit 1; \
 	done
 

@@ -18,8 +18,9 @@ struct exposition {
     const struct board *board;
     const struct journal *journal;
     const char *version;
-    uint32_t workers; /* processes that are to be */
-    uint32_t hot_keys; /* keys with more than 1 % of the requests */
+    double now;         /* seconds since 1970 */
+    uint32_t workers;   /* processes that are to be */
+    uint32_t hot_keys;  /* keys with more than 1 % of the requests */
     bool shows_reasons; /* why a reload was refused: a key may be in there */
 };
 
@@ -32,7 +33,8 @@ enum { EXPOSITION_NAME = 128 };
 const char *exposition_name(char *text, const char *prefix, const struct survey_cell *cell,
                             double *scale);
 
-/* A label's value: quotes, backslashes and line ends are escaped, and what is not UTF-8 becomes U+FFFD. */
+/* A label's value: quotes and backslashes are escaped. Control characters and what is not UTF-8 become \\x1b and the like. Different
+ * values stay different. */
 void exposition_label(FILE *to, const char *value);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Embedded in the master, which owns it and stops it at its end and in each forked child. libmicrohttpd reads requests and writes answers; nothing
  * waits. I6: HTTP_CLIENTS clients at once, the next ones wait in the backlog; each takes HTTP_MEMORY bytes and the body of its answer, and
- * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing.
+ * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing, and after HTTP_LIMIT seconds without a whole request.
  */
 #ifndef MOONGATE_MASTER_HTTP_H
 #define MOONGATE_MASTER_HTTP_H
@@ -12,7 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HTTP_CLIENTS = 64, HTTP_MEMORY = 32 * 1024, HTTP_PATIENCE = 10, HTTP_PARAMETERS = 8 };
+enum {
+    HTTP_CLIENTS = 64,
+    HTTP_MEMORY = 32 * 1024,
+    HTTP_PATIENCE = 10,
+    HTTP_LIMIT = 30,
+    HTTP_PARAMETERS = 8
+};
 
 struct MHD_Daemon;
 
@@ -45,7 +51,8 @@ struct http_page {
 
 /* A client's connection; see http.c. */
 struct http_peer {
-    int fd; /* -1: free */
+    int fd;       /* -1: free */
+    double since; /* the end of its last request, or its beginning; of the loop's clock */
 };
 
 struct http {
@@ -60,6 +67,7 @@ struct http {
     } * listeners;   /* owned; one for each listening socket */
     ev_timer timer;  /* of all of them */
     bool has_closed; /* a connection, since MHD_run was called */
+    double limit;    /* HTTP_LIMIT; less in tests */
     struct http_peer peers[HTTP_CLIENTS];
 };
 

@@ -14,8 +14,8 @@
 #include "base/utf8.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Seconds. */
 static const double bounds[] = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3,
@@ -74,19 +74,31 @@ const char *exposition_name(char *text, const char *prefix, const struct survey_
     return text;
 }
 
+/* Names that differ must differ here: two samples with the same labels would make the document invalid. So a backslash before an x,
+ * which could be taken for a byte that cannot be shown, is written as such a byte, too. Most names are plain and go out in one
+ * piece: this is called for each sample. */
 void exposition_label(FILE *to, const char *value)
 {
-    char shown[512];
-    utf8_show(shown, sizeof shown, value, strlen(value));
-    for (const char *c = shown; *c; c++) {
-        if (*c == '"' || *c == '\\') fputc('\\', to);
-        fputc(*c, to);
+    const unsigned char *c = (const unsigned char *)value, *end = c + strlen(value), *plain = c;
+    while (c < end) {
+        size_t len = utf8_length(c, (size_t)(end - c));
+        bool is_shown = len > 0 && !utf8_is_control(c, len) && !(c[0] == '\\' && c[1] == 'x');
+        bool is_plain = is_shown && *c != '"' && *c != '\\';
+        if (!is_plain) {
+            fwrite(plain, 1, (size_t)(c - plain), to);
+            fprintf(to, is_shown ? "\\%c" : "\\\\x%02x", *c);
+            plain = c + 1;
+        }
+        c += is_plain ? len : 1;
     }
+    fwrite(plain, 1, (size_t)(end - plain), to);
 }
 
-/* What a HELP line says: a sentence. */
+/* What a HELP line says: a sentence. The unit is in the metric's name, and may differ from the cell's. */
 static void begin(FILE *to, const char *name, const char *type, const char *meaning)
 {
+    static const char unit[] = "microseconds of ";
+    if (strncmp(meaning, unit, strlen(unit)) == 0) meaning += strlen(unit);
     fprintf(to, "# HELP %s %s.\n# TYPE %s %s\n", name, meaning, name, type);
 }
 
@@ -183,16 +195,29 @@ static void put_cells(const struct exposition *e, enum survey_kind kind, FILE *t
     }
 }
 
+/* The shortest text that is that number and no other: scripts choose bounds of their own. */
+static void put_bound(FILE *to, double bound)
+{
+    char text[32];
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, bound);
+        if (strtod(text, NULL) == bound) break;
+    }
+    fputs(text, to);
+}
+
 /* One bucket's line. */
 static void put_bucket(FILE *to, const char *name, const char *label, const char *value,
                        double bound, uint64_t count)
 {
     fprintf(to, "%s_bucket{%s=\"", name, label);
     exposition_label(to, value);
+    fputs("\",le=\"", to);
     if (isinf(bound))
-        fprintf(to, "\",le=\"+Inf\"} %" PRIu64 "\n", count);
+        fputs("+Inf", to);
     else
-        fprintf(to, "\",le=\"%g\"} %" PRIu64 "\n", bound, count);
+        put_bound(to, bound);
+    fprintf(to, "\"} %" PRIu64 "\n", count);
 }
 
 static void put_times(FILE *to, const char *name, const char *label,
@@ -258,7 +283,8 @@ static void put_script(const struct exposition *e, FILE *to)
     metrics_sum_each(e->board, METRIC_COUNTER, put_counter, to);
     begin(to, "moongate_script_value", "gauge", "gauges of the script, mg.gauge");
     metrics_sum_each(e->board, METRIC_GAUGE, put_counter, to);
-    begin(to, "moongate_script_observations", "histogram", "histograms of the script, mg.histogram");
+    begin(to, "moongate_script_observations", "histogram",
+          "histograms of the script, mg.histogram");
     metrics_sum_each(e->board, METRIC_HISTOGRAM, put_histogram, to);
 }
 
@@ -324,7 +350,7 @@ void exposition_write(const struct exposition *e, FILE *to)
     fputs("1\n", to);
     gauge(to, "moongate_uptime_seconds", "time since the service started", e->survey->uptime);
     gauge(to, "moongate_start_time_seconds", "when the service started, in seconds since 1970",
-          (double)time(NULL) - e->survey->uptime);
+          e->now - e->survey->uptime);
     gauge(to, "moongate_workers", "worker processes that are to be", e->workers);
     gauge(to, "moongate_hot_keys", "keys with more than 1 % of the requests", e->hot_keys);
     put_row(e, to);

@@ -46,6 +46,19 @@ static enum MHD_Result take_parameter(void *to, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+/* Whether a Host is an address or localhost, with or without a port. NULL: there was none.
+ *
+ * A browser on this machine may be made to ask for http://some.example/ with a name that stands for 127.0.0.1, and would show the answer
+ * to that page's script. It names the Host that it was given, so a reader that names another host is not near. */
+static bool is_own_host(const char *host)
+{
+    static const char local[] = "localhost";
+    if (!host || host[0] == '[') return true;
+    size_t len = strcspn(host, ":");
+    if (len == strlen(local) && strncasecmp(host, local, len) == 0) return true;
+    return len > 0 && strspn(host, "0123456789.") == len;
+}
+
 /* Whether the peer's address is one of loopback. */
 static bool is_on_loopback(struct MHD_Connection *connection)
 {
@@ -62,15 +75,6 @@ static bool is_on_loopback(struct MHD_Connection *connection)
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 
-/* A name of this machine: localhost, or an address, with a port or without. A browser that reads a page of another site names that site,
- * also when the site's name leads to an address of loopback. */
-static bool is_own_name(const char *host)
-{
-    size_t name = strcspn(host, ":");
-    if (name == strlen("localhost") && strncasecmp(host, "localhost", name) == 0) return true;
-    return host[0] == '[' || host[strspn(host, "0123456789.:")] == '\0';
-}
-
 /* The reader is on this machine itself: not behind a proxy on it, and not a page of another site in a browser on it. */
 static bool is_near(struct MHD_Connection *connection)
 {
@@ -79,7 +83,7 @@ static bool is_near(struct MHD_Connection *connection)
         if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, proxies[i])) return false;
     const char *host =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-    return is_on_loopback(connection) && (!host || is_own_name(host));
+    return is_on_loopback(connection) && is_own_host(host);
 }
 
 /* The pages that there are, for a reader who has asked for another one. */
@@ -156,29 +160,67 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-/* Keeps the table of clients' descriptors. */
+static int descriptor_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+/* The client with that descriptor; -1: a place that is free. NULL: none. */
+static struct http_peer *peer_of(struct http *h, int fd)
+{
+    for (size_t i = 0; i < HTTP_CLIENTS; i++)
+        if (h->peers[i].fd == fd) return &h->peers[i];
+    return NULL;
+}
+
+/* Keeps the table of clients. */
 static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *h = arg;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info) return;
-    int fd = info->connect_fd;
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) h->has_closed = true;
-    int looked_for = code == MHD_CONNECTION_NOTIFY_STARTED ? -1 : fd;
-    for (size_t i = 0; i < HTTP_CLIENTS; i++) {
-        if (h->peers[i].fd != looked_for) continue;
-        h->peers[i].fd = code == MHD_CONNECTION_NOTIFY_STARTED ? fd : -1;
-        return;
-    }
+    int fd = descriptor_of(connection);
+    bool begins = code == MHD_CONNECTION_NOTIFY_STARTED;
+    if (fd < 0) return;
+    if (!begins) h->has_closed = true;
+    struct http_peer *p = peer_of(h, begins ? -1 : fd);
+    if (p) *p = (struct http_peer){begins ? fd : -1, ev_now(h->loop)};
 }
 
-/* When MHD_run is to be called at the latest. */
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http *h = arg;
+    int fd = descriptor_of(connection);
+    struct http_peer *p = fd >= 0 ? peer_of(h, fd) : NULL;
+    if (p) p->since = ev_now(h->loop);
+}
+
+/* A client that sends or takes a byte now and then is never idle. libmicrohttpd closes it once its socket is shut down. */
+static void cut_slow_ones(struct http *h)
+{
+    for (size_t i = 0; i < HTTP_CLIENTS; i++)
+        if (h->peers[i].fd >= 0 && ev_now(h->loop) - h->peers[i].since > h->limit)
+            shutdown(h->peers[i].fd, SHUT_RDWR);
+}
+
+/* When MHD_run is to be called at the latest.
+ *
+ * At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
+ * connections, not after. So once one has been closed it is called again, in the loop's next turn: else clients would wait until another
+ * client has news. */
 static void set_timer(struct http *h)
 {
-    MHD_UNSIGNED_LONG_LONG least = HTTP_PATIENCE * 1000;
+    double patience = h->limit < HTTP_PATIENCE ? h->limit : HTTP_PATIENCE;
+    MHD_UNSIGNED_LONG_LONG least = (MHD_UNSIGNED_LONG_LONG)(patience * 1e3);
     bool has_limit = false;
+    cut_slow_ones(h);
+    if (h->has_closed) {
+        h->has_closed = false;
+        has_limit = true;
+        least = 0;
+    }
     for (size_t i = 0; i < h->listeners_n; i++) {
         MHD_UNSIGNED_LONG_LONG ms;
         if (!h->listeners[i].daemon || MHD_get_timeout(h->listeners[i].daemon, &ms) != MHD_YES)
@@ -192,27 +234,17 @@ static void set_timer(struct http *h)
     ev_timer_start(h->loop, &h->timer);
 }
 
-/* At its limit of connections the daemon no longer looks at its listening socket, and MHD_run turns to it again before it closes
- * connections, not after. So once one has been closed it is called again: else clients that wait would wait until another one has news. */
-static void run_one(struct http_listener *l)
-{
-    do {
-        l->http->has_closed = false;
-        MHD_run(l->daemon);
-    } while (l->http->has_closed);
-}
-
 static void run(struct http *h)
 {
     for (size_t i = 0; i < h->listeners_n; i++)
-        if (h->listeners[i].daemon) run_one(&h->listeners[i]);
+        if (h->listeners[i].daemon) MHD_run(h->listeners[i].daemon);
     set_timer(h);
 }
 
 static void on_news(struct ev_loop *loop, ev_io *w, int events)
 {
     struct http_listener *l = w->data;
-    run_one(l);
+    MHD_run(l->daemon);
     set_timer(l->http);
 }
 
@@ -239,7 +271,8 @@ static bool open_one(struct http *h, struct http_listener *l, int socket)
         be_silent, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)HTTP_CLIENTS / (unsigned)h->listeners_n, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)HTTP_PATIENCE, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        h, MHD_OPTION_END);
     if (!l->daemon) {
         close(fd);
         return false;
@@ -255,7 +288,7 @@ static bool open_one(struct http *h, struct http_listener *l, int socket)
 bool http_init(struct http *h, struct ev_loop *loop, const struct listeners *sockets,
                const struct http_page *pages, void *arg)
 {
-    *h = (struct http){.loop = loop, .pages = pages, .arg = arg};
+    *h = (struct http){.loop = loop, .pages = pages, .arg = arg, .limit = HTTP_LIMIT};
     for (size_t i = 0; i < HTTP_CLIENTS; i++) h->peers[i].fd = -1;
     ev_timer_init(&h->timer, on_time, 0, 0);
     h->timer.data = h;

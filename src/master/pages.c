@@ -1,12 +1,15 @@
 /* The pages of --metrics that programs read: metrics, and whether the process lives and is ready. */
 #include "master/master_state.h"
 
+#include "base/heat.h"
+#include "base/process.h"
 #include "master/exposition.h"
 #include "master/page_answers.h"
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char METRICS_TYPE[] = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -14,13 +17,17 @@ static void metrics(void *arg, const struct http_request *request, struct http_a
 {
     const struct master *m = arg;
     struct survey *survey = survey_take(m->board);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     FILE *to = survey ? open_memstream(&answer->body, &answer->len) : NULL;
     if (to) {
         struct exposition e = {.survey = survey,
                                .board = m->board,
                                .journal = &m->journal,
                                .version = MOONGATE_VERSION,
+                               .now = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
                                .workers = m->crew->n,
+                               .hot_keys = heat_count(m->board, process_clock()),
                                .shows_reasons = request->is_near || m->options->metrics_keys};
         exposition_write(&e, to);
         answer->type = METRICS_TYPE;

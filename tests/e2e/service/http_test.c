@@ -43,9 +43,13 @@ static void metrics_count_what_clients_did(void **state)
     assert_true(http_sample(&page, textf("moongate_server_ready%s", server)) == 2);
     assert_true(http_sample(&page, textf("moongate_server_response_seconds_count%s", server)) >= 3);
     assert_true(http_sample(&page, "moongate_script_events_total{name=\"asked\"}") == 4);
-    assert_true(http_sample(&page, "moongate_script_value{name=\"held\"}") == 5); /* in each worker */
-    assert_true(http_sample(&page, "moongate_script_observations_bucket{name=\"lengths\",le=\"1\"}") == 2);
-    assert_true(http_sample(&page, "moongate_script_observations_bucket{name=\"lengths\",le=\"+Inf\"}") == 4);
+    assert_true(http_sample(&page, "moongate_script_value{name=\"held\"}") ==
+                5); /* in each worker */
+    assert_true(
+        http_sample(&page, "moongate_script_observations_bucket{name=\"lengths\",le=\"1\"}") == 2);
+    assert_true(
+        http_sample(&page, "moongate_script_observations_bucket{name=\"lengths\",le=\"+Inf\"}") ==
+        4);
     assert_true(http_sample(&page, "moongate_script_observations_sum{name=\"lengths\"}") == 7);
 }
 
@@ -76,6 +80,42 @@ static void counters_survive_reloads_workers_and_upgrades(void **state)
     assert_int_not_equal(worker, moongate_worker(m));
 }
 
+/* Both processes listen on one socket: no scrape is refused, or gets nothing, whichever of them is in charge. */
+static void scrapes_go_on_through_an_upgrade(void **state)
+{
+    upgrade_begins();
+    struct memcached *s = memcached_start(NULL);
+    struct moongate *m = moongate_start(script_of_one(memcached_address(s), ""), "--metrics", "0",
+                                        "--rehearse", "0", NULL);
+    const char *address = http_address(m);
+    double until = stage_now() + stage_deadline();
+    moongate_signal(m, SIGUSR2);
+    for (int after = 0; after < 50 && stage_now() < until;) {
+        struct page page =
+            http_asks(address, "GET /metrics HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+        assert_int_equal(page.status, 200);
+        if (http_sample(&page, "moongate_upgrades_total") == 1) after++;
+    }
+    moongate_becomes_new(m, 1);
+    assert_true(stage_now() < until);
+}
+
+static void requests_that_come_together_are_answered_in_turn(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = serves(script_of_one(backend_address(b), ""));
+    struct client *c = client_connects_to(http_address(m));
+    struct octets all = {0};
+    client_sends(c,
+                 "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\nGET /nothing HTTP/1.1\r\nHost: m\r\n\r\n"
+                 "HEAD /metrics HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+    client_sees_end(c, &all);
+    octets_add(&all, "", 1);
+    const char *one = strstr(octets_at(&all), "HTTP/1.1 200"), *two = strstr(one, "HTTP/1.1 404");
+    assert_non_null(strstr(two, "HTTP/1.1 200"));
+    octets_release(&all);
+}
+
 static void a_refused_script_is_seen(void **state)
 {
     struct backend *b = backend_listens();
@@ -88,17 +128,20 @@ static void a_refused_script_is_seen(void **state)
     assert_true(http_sample(&page, "moongate_last_reload_successful") == 0);
     assert_non_null(strstr(page.body, "moongate_last_reload_info{outcome=\"refused\",reason=\""));
     assert_int_equal(http_gets(m, "/readyz").status, 200); /* the old script serves */
+    page = http_asks(http_address(m), "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n"
+                                      "Connection: close\r\n\r\n");
+    assert_non_null(strstr(page.body, "moongate_last_reload_info{outcome=\"refused\"} 1\n"));
 }
 
 static void readiness_looks_at_pools_only_if_asked(void **state)
 {
     struct memcached *s = memcached_start(NULL);
     struct backend *dead = backend_listens();
-    struct moongate *m =
-        serves(textf(MG "local a = mg.pool { '%s', name = 'lives' }\n"
-                        "local b = mg.pool { '%s', name = 'trial', probe_min = 0.01, probe_max = 0.01 }\n"
-                        "return mg.by_prefix { { t = b }, default = a }\n",
-                     memcached_address(s), backend_address(dead)));
+    struct moongate *m = serves(
+        textf(MG "local a = mg.pool { '%s', name = 'lives' }\n"
+                 "local b = mg.pool { '%s', name = 'trial', probe_min = 0.01, probe_max = 0.01 }\n"
+                 "return mg.by_prefix { { t = b }, default = a }\n",
+              memcached_address(s), backend_address(dead)));
     assert_int_equal(http_gets_until(m, "/readyz?pools=all", 200).status, 200);
     backend_stops_listening(dead);
     backend_closes(dead);
@@ -178,7 +221,8 @@ static void a_slow_reader_holds_up_nobody(void **state)
 {
     struct memcached *s = memcached_start(NULL);
     struct moongate *m = serves(script_of_one(memcached_address(s), ""));
-    struct client *slow = client_connects_to(http_address(m)), *half = client_connects_to(http_address(m));
+    struct client *slow = client_connects_to(http_address(m)),
+                  *half = client_connects_to(http_address(m));
     client_stops_reading(slow);
     for (int i = 0; i < 100; i++) client_sends(slow, "GET /metrics HTTP/1.1\r\nHost: m\r\n\r\n");
     client_sends(half, "GET /metrics HTTP/1.1\r\nHo");
@@ -211,8 +255,8 @@ static void wrong_addresses_are_refused_at_start(void **state)
 {
     struct backend *b = backend_listens();
     const char *script = moongate_script_file(script_of_one(backend_address(b), ""));
-    static const char *const wrong[] = {"", "x:y", "127.0.0.1", "unix:/tmp/x", "a=127.0.0.1:1",
-                                        "127.0.0.1:70000"};
+    static const char *const wrong[] = {
+        "", "x:y", "127.0.0.1", "unix:/tmp/x", "a=127.0.0.1:1", "127.0.0.1:70000"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct run r = moongate_runs("--metrics", wrong[i], script, NULL);
         assert_int_equal(r.code, 2);
@@ -230,6 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(metrics_count_what_clients_did),
         play(counters_survive_reloads_workers_and_upgrades),
+        play(scrapes_go_on_through_an_upgrade),
+        play(requests_that_come_together_are_answered_in_turn),
         play(a_refused_script_is_seen),
         play(readiness_looks_at_pools_only_if_asked),
         play(a_drain_is_healthy_and_not_ready),

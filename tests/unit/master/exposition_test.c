@@ -86,12 +86,26 @@ static void labels_are_escaped(void **state)
                 {"a\"b\\c", "a\\\"b\\\\c"},
                 {"line\nend", "line\\\\x0aend"},
                 {"\xff", "\\\\xff"},
+                {"\\xff", "\\\\x5cxff"}, /* another name than the one before */
+                {"\xc2\x9b", "\\\\xc2\\\\x9b"},
+                {"a\\", "a\\\\"},
                 {"\xc3\xa4", "\xc3\xa4"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *text = label(rows[i].value);
         assert_string_equal(text, rows[i].text);
         free(text);
     }
+}
+
+/* Bounds that differ far behind the point. */
+static void count_for_script(struct metrics *m)
+{
+    const char *wrong;
+    int at =
+        metrics_open(m, METRIC_HISTOGRAM, "near", (double[]){0.1234567, 0.1234568, 0.3}, 3, &wrong);
+    metric_observe(&m->histograms[at], 0.1);
+    metric_observe(&m->histograms[at], 0.12345675);
+    metric_observe(&m->histograms[at], 9);
 }
 
 /* The whole document for a service with one server. */
@@ -102,12 +116,17 @@ static char *document(void (*count)(struct board_server *s))
     struct board_server *s = board_server(&board->parts[0].tables, "h:1");
     s->connections = 1;
     count(s);
+    count_for_script(&board->parts[0].metrics);
     struct survey *survey = survey_take(board);
     char *text = NULL;
     size_t len;
     FILE *to = open_memstream(&text, &len);
-    struct exposition e = {
-        .survey = survey, .board = board, .journal = &journal, .version = "1", .workers = 1};
+    struct exposition e = {.survey = survey,
+                           .board = board,
+                           .journal = &journal,
+                           .version = "1",
+                           .now = 1e9,
+                           .workers = 1};
     exposition_write(&e, to);
     fclose(to);
     survey_destroy(survey);
@@ -126,8 +145,8 @@ static void count_times(struct board_server *s)
 static unsigned long bucket(const char *text, const char *bound)
 {
     char line[128];
-    snprintf(line, sizeof line, "\nmoongate_server_response_seconds_bucket{server=\"h:1\",le=\"%s\"} ",
-             bound);
+    snprintf(line, sizeof line,
+             "\nmoongate_server_response_seconds_bucket{server=\"h:1\",le=\"%s\"} ", bound);
     const char *at = strstr(text, line);
     assert_non_null(at);
     return strtoul(at + strlen(line), NULL, 10);
@@ -143,7 +162,29 @@ static void buckets_add_up(void **state)
     assert_int_equal(bucket(text, "10"), 3);
     assert_int_equal(bucket(text, "+Inf"), 4);
     assert_non_null(strstr(text, "\nmoongate_server_response_seconds_count{server=\"h:1\"} 4\n"));
-    assert_non_null(strstr(text, "\nmoongate_server_response_seconds_sum{server=\"h:1\"} 60.300109\n"));
+    assert_non_null(
+        strstr(text, "\nmoongate_server_response_seconds_sum{server=\"h:1\"} 60.300109\n"));
+    free(text);
+}
+
+/* Two bounds that look alike would be one bucket with two counts. */
+static void bounds_of_scripts_stay_apart(void **state)
+{
+    char *text = document(count_times);
+    assert_non_null(
+        strstr(text, "\nmoongate_script_observations_bucket{name=\"near\",le=\"0.1234567\"} 1\n"
+                     "moongate_script_observations_bucket{name=\"near\",le=\"0.1234568\"} 2\n"
+                     "moongate_script_observations_bucket{name=\"near\",le=\"0.3\"} 2\n"
+                     "moongate_script_observations_bucket{name=\"near\",le=\"+Inf\"} 3\n"));
+    free(text);
+}
+
+/* What is shown in seconds is not said to be microseconds. */
+static void helps_name_no_other_unit(void **state)
+{
+    char *text = document(count_times);
+    assert_null(strstr(text, "microseconds"));
+    assert_non_null(strstr(text, "\n# HELP moongate_longest_turn_seconds the longest turn"));
     free(text);
 }
 
@@ -168,8 +209,12 @@ static void every_sample_has_its_type(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_have_units_at_their_end), cmocka_unit_test(no_name_is_there_twice),
-        cmocka_unit_test(labels_are_escaped), cmocka_unit_test(buckets_add_up),
+        cmocka_unit_test(names_have_units_at_their_end),
+        cmocka_unit_test(no_name_is_there_twice),
+        cmocka_unit_test(labels_are_escaped),
+        cmocka_unit_test(buckets_add_up),
+        cmocka_unit_test(bounds_of_scripts_stay_apart),
+        cmocka_unit_test(helps_name_no_other_unit),
         cmocka_unit_test(every_sample_has_its_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
