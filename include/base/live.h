@@ -165,6 +165,9 @@ uint64_t live_take_dropped(struct live_reader *r, const struct live_ring *ring, 
 /* Brings a copy up to date, to be called in each turn. It stays as it was while the filters are being changed. */
 void live_copy_filters(struct live_filters *copy, const struct live_filters *from);
 
+/* The largest share that a filter takes. */
+uint32_t live_most(const struct live_filters *f);
+
 /* The watchers that may want a request when it comes: by its key, its command and chance (any random number). */
 uint32_t live_begins(const struct live_filters *f, const char *command, const uint8_t *key,
                      size_t len, uint32_t random);

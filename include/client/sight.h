@@ -20,6 +20,7 @@ struct reply;
 struct turn;
 
 enum {
+    SIGHT_ADDRESSES = 64,
     SIGHT_ASKED = 2,    /* calls of a request that are remembered: the last ones */
     SIGHTS_MOST = 16384 /* keys that are noted at a time; further ones are dropped, and counted */
 };
@@ -60,8 +61,9 @@ struct sighting {
     struct live_filters filters;      /* a copy */
     struct live_ring *ring;           /* NULL: as above */
     uint32_t random;
+    uint32_t most; /* the largest share that a filter takes; all with a slow log */
     uint32_t held;
-    uint64_t begun; /* replies that got sights: tells which requests got none */
+    uint64_t begun; /* how often chance was asked: tells which requests have no reply */
     struct log_limit lines;
     struct sight *routed; /* the one that was routed last, if it is still there */
     size_t line_bytes;    /* as in sight_line */
@@ -73,7 +75,7 @@ struct sighting {
     struct {
         uint32_t affinity;
         char text[LIVE_CLIENT];
-    } address; /* of the client that was looked up last */
+    } addresses[SIGHT_ADDRESSES]; /* of clients that were looked up lately, by their numbers */
 };
 
 /* filters, ring: NULL: only the slow log. */
@@ -84,9 +86,19 @@ void sighting_look(struct clients *set);
 
 /* --- for reply.c and requests.c; all but the first only while is_on, or for a reply that has sights */
 
-/* A request has come: with one key, with several (then sight_key for each), or with none. */
+/* By chance: whether a viewer may want the next request at all; of several keys, each has its own chance. Inline, as it is asked for each while there are viewers. */
+static inline bool sight_is_chosen(struct sighting *s, uint32_t keys)
+{
+    s->begun++;
+    s->random ^= s->random << 13;
+    s->random ^= s->random >> 17;
+    s->random ^= s->random << 5;
+    return keys > 1 || s->random <= s->most;
+}
+
+/* A request has come that is chosen: with one key, with several (then sight_key for each), or with none. */
 void sight_begin(struct reply *reply, const struct request *r, uint32_t keys);
-void sight_key(struct reply *reply, const struct request *r);
+void sight_key(struct reply *reply, struct request *r);
 
 /* What the answer will be; followed by sight_end. */
 void sight_answered(struct reply *reply, const struct response *r);

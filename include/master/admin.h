@@ -120,9 +120,11 @@ void session_say(struct session *s, const char *text, size_t len);
 /* The log line of a command that changes something: `admin: reload by uid 0 pid 12`. */
 void session_log(const struct session *s);
 
-/* In admin_watch.c: requests that are watched, and slow ones. session_leaves_watch: the wait is over; nothing is said. */
+/* In admin_watch.c: requests that are watched, and slow ones. session_ends_watch: another line has come; what was answered before it is
+ * shown. session_leaves_watch: the wait is over; nothing is said. */
 void session_run_watch(struct session *s);
 void session_run_slow(struct session *s);
+void session_ends_watch(struct session *s);
 void session_leaves_watch(struct session *s);
 
 /* In admin_servers.c: commands that ask workers, and what follows. */

@@ -63,7 +63,8 @@ enum meta_flag {
     META_OPAQUE = 8,   /* O: the answer repeats an opaque token */
     META_EXPTIME = 16, /* T: exptime was given */
     META_FLAGS = 32,   /* F: flags were given */
-    META_ODD = 64      /* ms: a flag that not every server takes; see request_is_odd */
+    META_ODD = 64,     /* ms: a flag that not every server takes; see request_is_odd */
+    META_SEEN = 128    /* of any command: it is watched (see client/sight.h); never sent on */
 };
 
 #ifndef MOONGATE_CDEF

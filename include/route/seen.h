@@ -19,11 +19,12 @@ struct seen {
                     const struct board_server *server);
 };
 
-/* Notes for whom the next send_to_pool is: the request whose result `end` gets, or the one that waits for that result. Only while
+/* Notes for whom the next send_to_pool is, which follows at once: the request whose result `end` gets, or the one that waits for that result. Only while
  * turn->seen is set. */
 void seen_for(struct turn *t, struct flow_end end);
 
-/* For turn.c and send.c; only while turn->seen is set. The caller of seen_sent puts t->backends->from back. */
+/* For turn.c, which sends it next where the route is a pool, and for send.c, where seen_owner is set; only while turn->seen is set. The
+ * caller of seen_sent puts t->backends->from back. */
 void seen_routed(struct turn *t, const struct request *r, const struct route *route);
 void seen_sent(struct turn *t, const struct pool *pool, const struct backend *b);
 

@@ -60,7 +60,7 @@ struct turn {
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */
     const struct seen *seen;         /* NULL: nobody watches requests */
-    void *seen_owner;                /* for whom the next call is sent, as in seen.h; or NULL */
+    void *seen_owner; /* for whom the next call is sent at once, as in seen.h; or NULL */
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     bool abandoned; /* a client has closed that was owed replies: see flows_drop */

@@ -80,14 +80,23 @@ static bool fits_request(const struct live_filter *f, const char *command, const
                          size_t len)
 {
     if (f->command[0] && strcmp(f->command, command) != 0) return false;
+    if (f->prefix_len == 0) return true; /* there may be no key */
     return f->prefix_len <= len && memcmp(f->prefix, key, f->prefix_len) == 0;
+}
+
+uint32_t live_most(const struct live_filters *f)
+{
+    uint32_t most = 0;
+    for (unsigned i = 0; i < LIVE_WATCHERS; i++)
+        if (f->active >> i & 1 && f->of[i].sample > most) most = f->of[i].sample;
+    return most;
 }
 
 uint32_t live_begins(const struct live_filters *f, const char *command, const uint8_t *key,
                      size_t len, uint32_t random)
 {
     uint32_t watchers = 0;
-    for (unsigned i = 0; i < LIVE_WATCHERS; i++) {
+    for (unsigned i = 0; i < LIVE_WATCHERS && f->active >> i; i++) {
         uint32_t bit = (uint32_t)1 << i;
         const struct live_filter *one = &f->of[i];
         if (!(f->active & bit) || (random >= one->sample && one->sample != UINT32_MAX)) continue;

@@ -89,8 +89,7 @@ static void finish(struct gather *g)
         print_lines(g, &answer);
     } else if (g->failure[0]) {
         reply_note_line(g->reply, g->failure, strlen(g->failure));
-        if (g->reply->sights)
-            sight_line(g->reply->sights->set, g->failure, strlen(g->failure));
+        if (g->reply->sights) sight_line(g->reply->sights->set, g->failure, strlen(g->failure));
         outq_append(&answer, g->failure, strlen(g->failure));
     } else {
         outq_append(&answer, "OK\r\n", 4);

@@ -86,7 +86,8 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
     reply->quiet = r->meta & META_QUIET;
     if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
     if (keys > 1) parts_create(reply, keys);
-    if (c->set->sighting.is_on) sight_begin(reply, r, keys);
+    if (__builtin_expect(c->turn->seen != NULL, 0) && sight_is_chosen(&c->set->sighting, keys))
+        sight_begin(reply, r, keys);
     return reply;
 }
 
@@ -97,7 +98,6 @@ struct reply *reply_create_local(struct client *c, unsigned command)
 
 static void reply_destroy(struct reply *reply)
 {
-    if (reply->sights) sight_end(reply, 0);
     if (reply->parts) parts_destroy(reply);
     outq_release(&reply->store);
     if (reply->echo) slab_return(reply->echo, reply->echo_room);
@@ -139,7 +139,7 @@ static void complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
-    if (reply->sights) sight_end(reply, bytes);
+    if (__builtin_expect(reply->sights != NULL, 0)) sight_end(reply, bytes);
     if (!reply->is_own) tally_time(c, reply->counts, reply->began);
     if (reply->error) tally_error(c, reply->counts, reply->error);
     client_note_reply(c, bytes);
@@ -153,6 +153,7 @@ static bool nobody_reads(struct reply *reply)
 {
     assert(reply->waiting == 0);
     if (reply->client) return false;
+    if (reply->sights) sight_end(reply, 0);
     reply_destroy(reply);
     return true;
 }
@@ -339,7 +340,7 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
                                                            const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (reply->sights) sight_answered(reply, r);
+    if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;

@@ -63,6 +63,7 @@ static struct reply *take_one(struct client *c, struct request *r, struct blob *
     r->value_blob = (uintptr_t)blob;
     struct reply *reply = reply_create(c, r, 1);
     reply->silent = r->noreply;
+    if (reply->sights) r->meta |= META_SEEN;
     r->owner = (uintptr_t)reply;
     r->receiver = (uintptr_t)&reply_receiver;
     c->turn->used++;
@@ -94,7 +95,8 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     common.owner = (uintptr_t)reply;
     common.receiver = (uintptr_t)&reply_receiver;
     while (request_next_key(&at, end, &common)) {
-        if (reply->sights) sight_key(reply, &common);
+        common.meta &= (uint16_t)~META_SEEN;
+        if (reply->sights && sight_is_chosen(&c->set->sighting, 1)) sight_key(reply, &common);
         *turn_slot(c->turn) = common;
         c->turn->used++;
         common.part++;

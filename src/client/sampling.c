@@ -28,7 +28,7 @@ static bool make_sample(const struct request *r, double now, struct sample *to)
                           .number = r->number,
                           .value_len = r->value_len,
                           .listener = reply->client->listener,
-                          .meta = r->meta,
+                          .meta = r->meta & (uint16_t)~META_SEEN,
                           .command = r->command_id,
                           .key_len = (uint8_t)r->key_len,
                           .args_len = (uint8_t)r->args_len};

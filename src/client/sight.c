@@ -9,8 +9,7 @@
  * the one that it has asked last. That is right for a plain pool, and for a policy it is the server that decided. Of several keys each
  * has its own calls.
  *
- * Time is the turn's, as for everything else, so that a request costs no system call. What ends in the turn in which it came has no
- * time by that, and looks at the clock itself: a script that computes for long shows. */
+ * Time is the turn's, so that a request costs no system call; what ends in the turn in which it came looks at the clock. */
 #include "client/sight.h"
 
 #include <assert.h>
@@ -30,17 +29,18 @@ enum { SLOW_LINES = 10 }; /* a second */
 
 static const uint32_t SLOW = (uint32_t)1 << LIVE_SLOW;
 
-#define COPY(to, text) snprintf(to, sizeof(to), "%s", text)
+/* Copies a text, cut to its room: printf would cost more than all else here. Returns its end. */
+static char *copy(char *to, size_t room, const char *text)
+{
+    size_t n = strnlen(text, room - 1);
+    memcpy(to, text, n);
+    to[n] = '\0';
+    return to + n;
+}
+
+#define COPY(to, text) (void)copy(to, sizeof(to), text)
 
 /* --- notes ------------------------------------------------------------------------------------- */
-
-/* The next number of a small generator: only shares depend on it. */
-static uint32_t next_random(struct sighting *s)
-{
-    s->random ^= s->random << 13;
-    s->random ^= s->random >> 17;
-    return s->random ^= s->random << 5;
-}
 
 static const char *command_text(unsigned command)
 {
@@ -58,8 +58,7 @@ static struct sight *sight_create(struct sighting *s, const struct request *r)
 {
     const uint8_t *key = (const uint8_t *)r->key_at;
     size_t len = key && r->key_len <= LIVE_KEY ? r->key_len : 0;
-    uint32_t watchers =
-        live_begins(&s->filters, command_text(r->command_id), key, len, next_random(s));
+    uint32_t watchers = live_begins(&s->filters, command_text(r->command_id), key, len, s->random);
     if (s->slow > 0) watchers |= SLOW;
     if (!watchers) return NULL;
     if (s->held >= SIGHTS_MOST) {
@@ -67,9 +66,11 @@ static struct sight *sight_create(struct sighting *s, const struct request *r)
         return NULL;
     }
     struct sight *one = slab_borrow(sizeof *one + len);
-    memset(one, 0, sizeof *one);
     one->watchers = watchers;
     one->key_len = (uint16_t)len;
+    one->asked_n = 0;
+    one->is_routed = one->has_failed = false;
+    one->route[0] = '\0';
     if (len) memcpy(one->key, key, len);
     s->held++;
     return one;
@@ -111,7 +112,6 @@ void sight_begin(struct reply *reply, const struct request *r, uint32_t keys)
     const struct client *c = reply->client;
     struct sighting *s = &c->set->sighting;
     struct sight *one = NULL;
-    s->begun++;
     if (keys == 1 && !(one = sight_create(s, r))) return;
     reply->sights = slab_borrow(sights_size(keys));
     sights_fill(reply->sights, c, r, keys);
@@ -119,11 +119,12 @@ void sight_begin(struct reply *reply, const struct request *r, uint32_t keys)
     reply->sights->of[0] = one;
 }
 
-void sight_key(struct reply *reply, const struct request *r)
+void sight_key(struct reply *reply, struct request *r)
 {
     struct sights *all = reply->sights;
     assert(all && r->part < all->n && !all->of[r->part]);
     all->of[r->part] = sight_create(&all->set->sighting, r);
+    if (all->of[r->part]) r->meta |= META_SEEN;
 }
 
 /* --- on its way -------------------------------------------------------------------------------- */
@@ -144,7 +145,8 @@ static void note_routed(void *owner, uint32_t place, const struct route *route)
     one->routed = reply->sights->set->turn->seen_at;
     s->routed = one;
     if (route && route->kind == ROUTE_POOL)
-        snprintf(one->route, sizeof one->route, "pool %s", route->pool->settings.name);
+        (void)copy(copy(one->route, sizeof one->route, "pool "), sizeof one->route - 5,
+                   route->pool->settings.name);
     else if (route)
         COPY(one->route, route->text ? route->text : "route");
 }
@@ -263,7 +265,6 @@ void sight_line(struct clients *set, const char *line, size_t len)
 
 /* --- events ------------------------------------------------------------------------------------ */
 
-/* One that is complete, as its event is made. */
 struct ending {
     struct sights *all;
     const struct client *client; /* NULL: it has gone */
@@ -277,11 +278,12 @@ static void set_address(struct sighting *s, const struct client *c, char to[LIVE
         snprintf(to, LIVE_CLIENT, "(gone)");
         return;
     }
-    if (s->address.affinity != c->affinity || !s->address.text[0]) {
-        COPY(s->address.text, client_address(c, address));
-        s->address.affinity = c->affinity;
+    char *known = s->addresses[c->affinity % SIGHT_ADDRESSES].text;
+    if (s->addresses[c->affinity % SIGHT_ADDRESSES].affinity != c->affinity) {
+        (void)copy(known, LIVE_CLIENT, client_address(c, address));
+        s->addresses[c->affinity % SIGHT_ADDRESSES].affinity = c->affinity;
     }
-    memcpy(to, s->address.text, LIVE_CLIENT);
+    memcpy(to, known, LIVE_CLIENT);
 }
 
 static uint32_t microseconds(double seconds)
@@ -331,15 +333,20 @@ static void tell(const struct ending *x, const struct sight *one, enum live_resu
                  const char *text, size_t bytes)
 {
     struct sighting *s = &x->all->set->sighting;
-    struct live_event e = {.result = (uint8_t)result, .key_len = (uint8_t)one->key_len};
+    struct live_event e;
     double took = x->end - x->all->began;
     struct timespec now;
+    bool is_slow = s->slow > 0 && took >= s->slow;
+    if (one->watchers == SLOW && !is_slow) return;
+    memset(&e, 0, sizeof e);
+    e.result = (uint8_t)result;
+    e.key_len = (uint8_t)one->key_len;
     e.us = took > 0 ? (uint64_t)(took * 1e6 + 0.5) : 0;
     memcpy(e.key, one->key, one->key_len);
     COPY(e.command, command_text(x->all->command));
     set_server(&e, x, one);
     e.watchers = live_ends(&s->filters, one->watchers, &e);
-    if (s->slow <= 0 || took < s->slow) e.watchers &= ~SLOW;
+    if (!is_slow) e.watchers &= ~SLOW;
     if (!e.watchers) return;
     clock_gettime(CLOCK_REALTIME, &now);
     e.at = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
@@ -406,7 +413,7 @@ void sight_local(struct client *c, unsigned command, const struct request *r)
     struct request known = r ? *r : (struct request){0};
     known.command_id = (uint8_t)command;
     sights_fill(&all, c, &known, 0);
-    struct sight *one = sight_create(s, &known);
+    struct sight *one = sight_is_chosen(s, 1) ? sight_create(s, &known) : NULL;
     if (one) {
         one->is_routed = true;
         COPY(one->route, "moongate");
@@ -432,5 +439,6 @@ void sighting_look(struct clients *set)
     if (s->board) live_copy_filters(&s->filters, s->board);
     s->slow = set->limits.slow_log;
     s->is_on = s->filters.active || s->slow > 0;
+    s->most = s->slow > 0 ? UINT32_MAX : live_most(&s->filters);
     set->turn->seen = s->is_on ? &seen : NULL;
 }

@@ -127,9 +127,8 @@ static void on_over(void *arg, const char *why)
 static void on_line(void *arg, char *line, size_t len)
 {
     struct session *s = arg;
-    if (s->wait == ADMIN_WATCH) session_end(s);
-    if (s->wait == ADMIN_RATE)
-        return; /* the line that ends a watch may be the one too many of this second */
+    if (s->wait == ADMIN_WATCH) session_ends_watch(s);
+    if (s->wait == ADMIN_RATE) return; /* that was the one too many of this second */
     assert(s->wait == ADMIN_NOTHING);
     s->used = ev_now(s->lines.loop);
     if (len == 0) return;

@@ -110,6 +110,12 @@ static void on_event(void *arg, const struct live_event *e, uint64_t dropped)
     if (e) say_event(s, e);
 }
 
+void session_ends_watch(struct session *s)
+{
+    viewers_look(&s->admin->master->lookout.viewers);
+    session_end(s);
+}
+
 void session_leaves_watch(struct session *s)
 {
     assert(s->wait == ADMIN_WATCH);

@@ -3,6 +3,7 @@
 #include "route/seen.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 void seen_for(struct turn *t, struct flow_end end)
 {
@@ -16,12 +17,16 @@ void seen_for(struct turn *t, struct flow_end end)
 void seen_routed(struct turn *t, const struct request *r, const struct route *route)
 {
     const struct receiver *receiver = receiver_of(r);
-    if (r->depth == 0 && receiver->on_result == t->seen->on_result)
-        t->seen->on_routed((void *)r->owner, r->part, route);
+    if (r->depth > 0 || receiver->on_result != t->seen->on_result) return;
+    t->seen->on_routed((void *)r->owner, r->part, route);
+    if (!route || route->kind != ROUTE_POOL) return;
+    t->seen_owner = (void *)r->owner;
+    t->seen_place = r->part;
 }
 
 void seen_sent(struct turn *t, const struct pool *pool, const struct backend *b)
 {
-    if (t->seen_owner) t->seen->on_sent(t->seen_owner, t->seen_place, pool, b->stats);
+    t->seen->on_sent(t->seen_owner, t->seen_place, pool, b->stats);
+    t->seen_owner = NULL;
     t->backends->from = b->stats; /* of a refusal, if it comes to one */
 }

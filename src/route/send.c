@@ -22,24 +22,41 @@ static enum backend_status refused(const struct backend_call *how, enum call_fai
     return BACKEND_REFUSED;
 }
 
+static inline __attribute__((always_inline)) enum backend_status
+try_send(struct backend *b, const struct request *r, const struct backend_call *how)
+{
+    const char *reason;
+    enum backend_status status = backend_send(b, r, how, &reason);
+    if (status != BACKEND_REFUSED) return status;
+    return refused(how, b->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+}
+
+/* While requests are watched: what a refusal brings comes from that server. */
+static __attribute__((noinline)) enum backend_status
+send_seen(struct turn *t, const struct pool *pool, struct backend *b, const struct request *r,
+          const struct backend_call *how)
+{
+    const struct board_server *from = t->backends->from;
+    seen_sent(t, pool, b);
+    enum backend_status status = try_send(b, r, how);
+    t->backends->from = from;
+    return status;
+}
+
 enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
                                  call_done_fn *done, call_done_fn *done_or_miss, void *owner)
 {
     struct backend_call how = {
         .pool = pool->place, .done = fails_as_miss(pool, r) ? done_or_miss : done, .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
-    const char *reason;
     assert(r->key_len > 0); /* I4 */
     if (!member) {
+        t->seen_owner = NULL;
         pool->set->pools[pool->place]->refused++;
         return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
     }
     how.deadline = t->now + member->timeout;
-    const struct board_server *from = t->backends->from;
-    if (t->seen) seen_sent(t, pool, member->backend);
-    enum backend_status status = backend_send(member->backend, r, &how, &reason);
-    if (status == BACKEND_REFUSED)
-        status = refused(&how, member->backend->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
-    t->backends->from = from;
-    return status;
+    if (__builtin_expect(t->seen_owner != NULL, 0))
+        return send_seen(t, pool, member->backend, r, &how);
+    return try_send(member->backend, r, &how);
 }

@@ -133,7 +133,6 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
     void *owner = (void *)r->owner;
-    if (t->seen) seen_for(t, flow_end_of(r));
     enum backend_status status =
         send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner);
     if (status != BACKEND_JOINED) return;
@@ -172,7 +171,7 @@ static void run(struct turn *t, struct generation *g, struct request *r, const s
 static void act(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
     assert(a->route != ANSWER_NONE && a->route < (int32_t)g->routes_n);
-    if (t->seen && a->route != ANSWER_TAKEN)
+    if (__builtin_expect(r->meta & META_SEEN, 0) && t->seen && a->route != ANSWER_TAKEN)
         seen_routed(t, r, a->route >= 0 ? g->routes[a->route] : NULL);
     if (a->route >= 0 && g->routes[a->route]->kind == ROUTE_POOL && r->depth == 0)
         send_to(t, r, g->routes[a->route]->pool);

@@ -129,19 +129,46 @@ static void a_script_that_takes_long_is_seen(void **state)
     assert_true(ms_behind(line, "; script ") >= 5);
 }
 
-static void a_function_that_waits_names_the_last_server(void **state)
+static void a_function_that_waits_names_the_server_that_it_asked_last(void **state)
 {
-    struct backend *b = backend_listens();
+    struct backend *a = backend_listens(), *b = backend_listens();
     struct moongate *m = moongate_start(
-        script_waiting(b, "  local res = mg.call(pool, req)\n  mg.sleep(0.12)\n  return res\n"),
+        textf(MG "local one = mg.pool { '%s', name = 'one' }\n"
+                 "local two = mg.pool { '%s', name = 'two' }\n"
+                 "return mg.async(function(req)\n  mg.call(one, req)\n"
+                 "  local res = mg.call(two, req)\n  mg.sleep(0.12)\n  return res\nend)\n",
+              backend_address(a), backend_address(b)),
         "--slow-log", "0.1", NULL);
     struct client *c = client_connects(m);
 
-    get_finds(c, "k", b, "k", "x");
+    client_sends(c, "get k\r\n");
+    backend_sees(a, "get k\r\n");
+    backend_answers(a, "END\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(b, hit_and_end("k", "x"));
+    client_sees(c, hit_and_end("k", "x"));
     const char *line = slow_line(m, "get k: ");
     line_has(line, ": hit, client ");
-    line_has(line, textf(", route function that waits, pool %s, server %s; ", "pool1",
-                         backend_address(b)));
+    line_has(line, textf(", route function that waits, pool two, server %s; ", backend_address(b)));
+}
+
+static void the_quicker_server_is_the_one_that_answered(void **state)
+{
+    struct backend *a = backend_listens(), *b = backend_listens();
+    struct moongate *m = moongate_start(
+        textf(MG "return mg.all_fastest { mg.pool { '%s', name = 'one' }, mg.pool { '%s', name = "
+                 "'two' } }\n",
+              backend_address(a), backend_address(b)),
+        "--slow-log", "0.000000001", NULL);
+    struct client *c = client_connects(m);
+
+    client_sends(c, "get k\r\n");
+    backend_sees(a, "get k\r\n");
+    backend_sees(b, "get k\r\n");
+    backend_answers(a, hit_and_end("k", "x"));
+    client_sees(c, hit_and_end("k", "x"));
+    backend_answers(b, "END\r\n");
+    line_has(slow_line(m, "get k: "), textf(", pool one, server %s; ", backend_address(a)));
 }
 
 /* Each kind of request that moongate can answer, and how. */
@@ -277,7 +304,8 @@ int main(void)
         play(waiting_for_a_connection_is_told_apart_from_the_server),
         play(a_failover_names_the_server_that_answered),
         play(a_script_that_takes_long_is_seen),
-        play(a_function_that_waits_names_the_last_server),
+        play(a_function_that_waits_names_the_server_that_it_asked_last),
+        play(the_quicker_server_is_the_one_that_answered),
         play(each_kind_of_request_has_its_result),
         play(keys_of_one_get_have_their_own_lines),
         play(a_client_that_goes_is_told),
