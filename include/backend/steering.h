@@ -12,7 +12,7 @@
 
 #include "backend/pool.h"
 
-enum { STEERING_MAX = 256, STEER_TEXT_MAX = 1000 };
+enum { STEERING_MAX = 128, STEER_TEXT_MAX = 1000 };
 
 struct steer {
     char server[BACKEND_NAME_MAX];

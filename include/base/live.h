@@ -116,7 +116,10 @@ struct live_slow {
     struct live_event events[LIVE_SLOW_KEPT];
 };
 
-enum { LIVE_LINE = 4096 };
+enum { LIVE_LINE = 4096, LIVE_TIME = 64 };
+
+/* A time in UTC with milliseconds, as the log writes it. */
+void live_print_time(double at, char to[LIVE_TIME]);
 
 /* Prints what the slow log says of it: `get user:42: 153.2 ms: ...`. Any byte of a key that is not printable is shown as \x01. Returns
  * the line. */

@@ -157,8 +157,8 @@ struct board_table_shape {
 
 const struct board_table_shape *board_table_shape(enum board_table kind);
 
-/* The entry for the server of that name (not ""), made when there is none; NULL when all are taken. A name that is too long is
- * cut; names that differ only behind that share an entry. The tables own it. Only for the process that writes the part. */
+/* The entry for the server of that name, made when there is none; NULL when all are taken. A name that is too long is
+ * cut; names that differ only behind that share an entry; "" becomes "(no name)". The tables own it. Only for the process that writes the part. */
 struct board_server *board_server(struct board_tables *t, const char *name);
 
 /* The same; what finds no room has one entry together, "other". */

@@ -22,7 +22,7 @@
 
 struct master;
 
-enum { ADMIN_SESSIONS = 32, ADMIN_WORDS = 4, ADMIN_A_SECOND = 200 };
+enum { ADMIN_SESSIONS = 32, ADMIN_WORDS = 16, ADMIN_A_SECOND = 200 };
 
 /* What a session waits for. Written by admin_waits alone. */
 enum admin_wait {
@@ -32,7 +32,8 @@ enum admin_wait {
     ADMIN_RELOAD,   /* reload `number` to end */
     ADMIN_ROLLBACK, /* likewise */
     ADMIN_UPGRADE,
-    ADMIN_RATE, /* the next second */
+    ADMIN_RATE,  /* the next second */
+    ADMIN_WATCH, /* events, until it sends another line: `viewer` */
 };
 
 struct session {
@@ -46,6 +47,8 @@ struct session {
     char words[ADMIN_WORDS][LINES_LINE]; /* of it */
     struct ask *ask;
     uint64_t number;
+    int viewer;          /* its number among the viewers */
+    uint64_t lost;       /* events that it was not shown, and not told of yet */
     struct records held; /* records to be shown once all is done */
     double used;         /* as ev_now: when its last command came */
     double second;       /* of the commands counted in `in_second` */
@@ -72,8 +75,8 @@ bool admin_init(struct admin *a, struct master *m) __attribute__((warn_unused_re
 /* This process is the service: commands are taken from now on. */
 void admin_open(struct admin *a);
 
-/* This process has handed the service over, or ends: no session comes any more. Those that wait get `why` for an answer; all end
- * once they have what is theirs. */
+/* This process has handed the service over: no session comes any more. All get `why` for an answer, whether they wait for one or not, and
+ * end: so a command that was not carried out is known to be one. */
 void admin_shut(struct admin *a, const char *why);
 
 /* A reload has begun or ended. */
@@ -116,6 +119,11 @@ void session_say(struct session *s, const char *text, size_t len);
 
 /* The log line of a command that changes something: `admin: reload by uid 0 pid 12`. */
 void session_log(const struct session *s);
+
+/* In admin_watch.c: requests that are watched, and slow ones. session_leaves_watch: the wait is over; nothing is said. */
+void session_run_watch(struct session *s);
+void session_run_slow(struct session *s);
+void session_leaves_watch(struct session *s);
 
 /* In admin_servers.c: commands that ask workers, and what follows. */
 void session_run_pools(struct session *s);

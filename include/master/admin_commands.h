@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* The error of a session whose process has been upgraded: what it has sent is not carried out, but for what was under way. */
+#define ADMIN_TAKEN_OVER "another process has taken over: connect again"
+
 /* READ: any socket. CHANGE: not one that is read-only. SHOW_OR_SET: reads without an argument, changes with one. */
 enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
 
@@ -21,6 +24,11 @@ enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
       "each client: address, listener, worker, age, requests, bytes, replies that are due")        \
     X(hot, "hot", "[keys|clients|bytes]", 0, 1, READ,                                              \
       "the hottest keys, or the clients with the most requests, or with the most bytes, lately")   \
+    X(watch, "watch",                                                                              \
+      "[key PREFIX] [pool NAME] [server NAME] [command NAME] [slower-than TIME] [sample SHARE] "   \
+      "[errors]",                                                                                  \
+      0, 13, READ, "requests as they are answered, until another line comes")                      \
+    X(slow, "slow", "", 0, 0, READ, "the last requests that took longer than --slow-log")          \
     X(reload, "reload", "", 0, 0, CHANGE, "load the script again, and tell the outcome")           \
     X(rollback, "rollback", "", 0, 0, CHANGE, "go back to the last good script")                   \
     X(drain, "drain", "SERVER", 1, 1, CHANGE,                                                      \

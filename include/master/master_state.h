@@ -7,12 +7,12 @@
 
 #include "base/board.h"
 #include "base/log.h"
-#include "base/outages.h"
 #include "master/admin.h"
 #include "master/ask.h"
 #include "master/crew.h"
 #include "master/http.h"
 #include "master/journal.h"
+#include "master/lookout.h"
 #include "master/master.h"
 #include "master/opening.h"
 #include "master/probation.h"
@@ -23,7 +23,6 @@
 #include "master/service.h"
 #include "master/status.h"
 #include "master/steer.h"
-#include "master/viewers.h"
 #include "master/watchdog.h"
 #include "net/doors.h"
 #include <ev.h>
@@ -81,9 +80,7 @@ struct master {
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
     struct log_limit refusal_lines;
-    struct outages outages;
-    ev_timer lookout;       /* for servers that are down, and slow requests */
-    struct viewers viewers; /* of requests */
+    struct lookout lookout;
 };
 
 /* entrance.c's: which clients come in. */

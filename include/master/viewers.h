@@ -21,6 +21,7 @@ struct viewers {
     struct board *board;
     ev_timer timer;              /* runs while there are viewers */
     struct live_reader *readers; /* of each part of this house; owned */
+    bool is_left;                /* by viewers_stop */
     uint32_t first;              /* the part that is read first next time */
     struct {
         viewer_fn *sink; /* NULL: free */
@@ -31,7 +32,7 @@ struct viewers {
 /* False: out of memory. */
 bool viewers_init(struct viewers *v, struct ev_loop *loop, struct board *board);
 
-/* Stops what hangs on the loop. */
+/* Stops what hangs on the loop. From now on nothing of the board is changed: in a forked child the filters are the parent's. */
 void viewers_stop(struct viewers *v);
 void viewers_release(struct viewers *v);
 

@@ -15,4 +15,7 @@ bool option_decimal(const char *text, double *number);
 /* A decimal number of seconds, or with ms, s, m or h behind it: 0.25, 50ms, 2s, 1.5m. */
 bool option_time(const char *text, double *seconds);
 
+/* A share: 25% and 0.25 are the same. It may be above 1. */
+bool option_share(const char *text, double *share);
+
 #endif

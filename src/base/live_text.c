@@ -60,14 +60,13 @@ const char *live_slow_line(const struct live_event *e, char line[LIVE_LINE])
     return line;
 }
 
-/* As the log writes it. */
-static void print_time(double at, char *to, size_t room)
+void live_print_time(double at, char to[LIVE_TIME])
 {
     struct tm parts;
     time_t seconds = (time_t)at;
     gmtime_r(&seconds, &parts);
-    size_t n = strftime(to, room, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(to + n, room - n, ".%03dZ", (int)((at - (double)seconds) * 1000));
+    size_t n = strftime(to, LIVE_TIME, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(to + n, LIVE_TIME - n, ".%03dZ", (int)((at - (double)seconds) * 1000));
 }
 
 /* " COLUMN", at the end of a line that has room for the longest one. */
@@ -80,8 +79,8 @@ static char *add_column(char *to, const char *text)
 
 const char *live_line(const struct live_event *e, char line[LIVE_LINE])
 {
-    char when[64], key[4 * LIVE_KEY + 2];
-    print_time(e->at, when, sizeof when);
+    char when[LIVE_TIME], key[4 * LIVE_KEY + 2];
+    live_print_time(e->at, when);
     int n = snprintf(line, LIVE_LINE, "%s %llu %s %s %s %llu", when, (unsigned long long)e->us,
                      e->command, live_escape(e->key, e->key_len, key), live_result_text(e->result),
                      (unsigned long long)e->bytes);

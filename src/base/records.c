@@ -69,8 +69,9 @@ void record_bytes(struct records *r, const char *name, const void *bytes, size_t
     put_name(r, name, '=');
     for (size_t i = 0; i < len; i++) {
         char text[5];
+        int n = snprintf(text, sizeof text, "\\x%02x", p[i]);
         if (must_escape(p[i]))
-            put(r, text, (size_t)snprintf(text, sizeof text, "\\x%02x", p[i]));
+            put(r, text, (size_t)n);
         else
             put(r, (const char *)&p[i], 1);
     }
@@ -85,7 +86,8 @@ void record_number(struct records *r, const char *name, uint64_t number)
 {
     char text[24];
     put_name(r, name, '#');
-    put(r, text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)number));
+    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    put(r, text, (size_t)n);
 }
 
 /* JSON has no infinity and no NaN. */
@@ -93,7 +95,8 @@ void record_real(struct records *r, const char *name, double number)
 {
     char text[32];
     put_name(r, name, '#');
-    put(r, text, (size_t)snprintf(text, sizeof text, "%.6g", isfinite(number) ? number : 0));
+    int n = snprintf(text, sizeof text, "%.6g", isfinite(number) ? number : 0);
+    put(r, text, (size_t)n);
 }
 
 void record_end(struct records *r)

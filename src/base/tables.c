@@ -84,12 +84,15 @@ static void *add_entry(struct board_tables *t, enum board_table kind, const char
     return e;
 }
 
+/* A name has at least one byte. */
+static const char NAMELESS[] = "(no name)";
+
 /* A linear search: entries are looked up when a script is loaded, not for a request. last: the name of the last entry, which is
  * for all that finds no room; NULL: there is none. */
 static void *find_or_add(struct board_tables *t, enum board_table kind, const char *name,
                          const char *last)
 {
-    assert(name[0]);
+    if (!name[0]) name = NAMELESS;
     uint32_t used = board_table_used(t, kind), most = board_table_shape(kind)->entries;
     for (uint32_t i = 0; i < used; i++)
         if (strncmp(entry(t, kind, i), name, BOARD_NAME - 1) == 0) return entry(t, kind, i);

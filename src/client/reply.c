@@ -202,7 +202,7 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
-    complete(reply, len);
+    complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
 }
 
 /* With the client's own key in place of the one that was sent. memcached marks a base64 key with a b right behind it, so that

@@ -30,11 +30,12 @@ void session_say(struct session *s, const char *text, size_t len)
 void session_waits(struct session *s, enum admin_wait wait, double seconds)
 {
     struct ev_loop *loop = s->lines.loop;
+    if (s->wait == ADMIN_WATCH) session_leaves_watch(s);
     s->wait = wait;
     ev_timer_stop(loop, &s->limit);
     ev_timer_set(&s->limit, seconds, 0);
     if (wait != ADMIN_NOTHING && seconds > 0) ev_timer_start(loop, &s->limit);
-    lines_pause(&s->lines, wait != ADMIN_NOTHING);
+    lines_pause(&s->lines, wait != ADMIN_NOTHING && wait != ADMIN_WATCH);
 }
 
 /* The command is done. A session that has sent too many has to wait for the next second. */
@@ -109,6 +110,7 @@ static void session_destroy(struct session *s)
     *at = s->next;
     a->n--;
     if (s->ask) ask_drop(&a->master->asks, s->ask);
+    if (s->wait == ADMIN_WATCH) session_leaves_watch(s);
     ev_timer_stop(s->lines.loop, &s->limit);
     lines_close(&s->lines);
     records_release(&s->held);
@@ -125,6 +127,9 @@ static void on_over(void *arg, const char *why)
 static void on_line(void *arg, char *line, size_t len)
 {
     struct session *s = arg;
+    if (s->wait == ADMIN_WATCH) session_end(s);
+    if (s->wait == ADMIN_RATE)
+        return; /* the line that ends a watch may be the one too many of this second */
     assert(s->wait == ADMIN_NOTHING);
     s->used = ev_now(s->lines.loop);
     if (len == 0) return;
@@ -300,7 +305,7 @@ void admin_shut(struct admin *a, const char *why)
     for (struct session *s = a->sessions; s; s = s->next) {
         if (s->ask) ask_drop(&a->master->asks, s->ask);
         s->ask = NULL;
-        if (s->wait != ADMIN_NOTHING && s->wait != ADMIN_RATE) session_fail(s, "%s", why);
+        session_fail(s, "%s", why); /* also to a command that lies in the socket, unread */
         session_waits(s, ADMIN_NOTHING, 0);
         lines_end(&s->lines);
     }
@@ -314,7 +319,10 @@ void admin_leave_to(struct admin *a)
 void admin_release(struct admin *a)
 {
     if (!a->master) return;
-    while (a->sessions) session_destroy(a->sessions);
+    for (struct session *s = a->sessions, *next; s; s = next) {
+        next = s->next;
+        session_destroy(s);
+    }
     ev_timer_stop(a->master->loop, &a->look);
     if (!a->listeners) return;
     doors_stop(&a->doors);

@@ -366,6 +366,8 @@ void session_run(struct session *s)
         [ADMIN_explain] = session_run_explain,
         [ADMIN_clients] = session_run_clients,
         [ADMIN_hot] = run_hot,
+        [ADMIN_watch] = session_run_watch,
+        [ADMIN_slow] = session_run_slow,
         [ADMIN_reload] = run_reload,
         [ADMIN_rollback] = run_rollback,
         [ADMIN_drain] = session_run_steering,

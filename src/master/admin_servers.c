@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double ANSWER = 2, STEER = 2; /* seconds that workers have */
+static const double ANSWER = 2, STEER = 1; /* seconds that workers have */
 
 /* --- answers ----------------------------------------------------------------------------------- */
 

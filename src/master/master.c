@@ -46,7 +46,6 @@
 #include <unistd.h>
 
 static const double KILL_AFTER = 1; /* how long a worker may outlive the drain limit, and SIGKILL */
-static const double LOOK_EVERY = 0.25;
 
 static const struct {
     int number;
@@ -86,7 +85,6 @@ void master_close(struct master *m, enum master_state state)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
-    ev_timer_stop(m->loop, &m->lookout);
     script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
     reload_cancel(&m->reload, true);
@@ -282,13 +280,6 @@ static void master_on_good(void *arg, int fd)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void master_on_lookout(struct ev_loop *loop, ev_timer *w, int events)
-{
-    struct master *m = w->data;
-    outages_look(&m->outages, m->board, process_clock());
-    viewers_look(&m->viewers);
-}
-
 /* Stops what hangs on the loop: at the end, and in each forked child. In a child nothing of the parent's is touched by it: the
  * memory is a copy, and signals go back to their defaults. */
 static void master_let_go(struct master *m)
@@ -297,8 +288,7 @@ static void master_let_go(struct master *m)
     doors_stop(&m->doors);
     opening_stop(&m->opening);
     ev_timer_stop(m->loop, &m->limit);
-    ev_timer_stop(m->loop, &m->lookout);
-    viewers_stop(&m->viewers);
+    lookout_stop(&m->lookout);
     service_stop(&m->service);
     recent_stop(&m->recent);
     script_watch_stop(&m->script_watch);
@@ -338,10 +328,6 @@ static void master_init_watchers(struct master *m)
     process_hold_hangup(false);
     ev_timer_init(&m->limit, master_on_limit, 0, 0);
     m->limit.data = m;
-    outages_init(&m->outages, m->board);
-    ev_timer_init(&m->lookout, master_on_lookout, LOOK_EVERY, LOOK_EVERY);
-    m->lookout.data = m;
-    ev_timer_start(m->loop, &m->lookout);
 }
 
 /* False: something could not be had; master_release frees what there is. */
@@ -361,7 +347,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (!m->crew || !viewers_init(&m->viewers, m->loop, m->board)) return false;
+    if (!m->crew || !lookout_init(&m->lookout, m->loop, m->board)) return false;
     asks_init(&m->asks, m->crew);
     steers_init(&m->steers, m->crew, seat->inherited->steering);
     if (!admin_init(&m->admin, m) || !pages_init(m)) return false;
@@ -391,8 +377,7 @@ static void master_release(struct master *m)
     }
     overview_release(m);
     if (m->crew) crew_destroy(m->crew);
-    outages_release(&m->outages);
-    viewers_release(&m->viewers);
+    lookout_release(&m->lookout);
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -99,6 +99,7 @@ void viewers_remove(struct viewers *v, int number)
 {
     assert(number >= 0 && number < LIVE_WATCHERS && v->all[number].sink);
     v->all[number].sink = NULL;
+    if (v->is_left) return;
     live_watch(&v->board->memory->filters[v->board->house], (unsigned)number, NULL);
     if (!has_viewers(v)) ev_timer_stop(v->loop, &v->timer);
 }
@@ -157,6 +158,7 @@ bool viewers_init(struct viewers *v, struct ev_loop *loop, struct board *board)
 void viewers_stop(struct viewers *v)
 {
     ev_timer_stop(v->loop, &v->timer);
+    v->is_left = true;
 }
 
 void viewers_release(struct viewers *v)

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -24,17 +25,27 @@
     X(socket, STRING, 's', "socket", "PATH", "",                                                   \
       "the admin socket; else admin.sock in RUNTIME_DIRECTORY or in /run/moongate")                \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
-    X(timeout, SECONDS, 0, "timeout", "SECONDS",                                                   \
-      "the command's: 10, or 120 to wait for an outcome",                                          \
+    X(timeout, SECONDS, 0, "timeout", "SECONDS", "by the command: 10 or 120",                      \
       "how long the answer may take (0..86400; 0: the default)")                                   \
+    X(key, STRING, 0, "key", "PREFIX", "", "watch: keys that begin so")                            \
+    X(pool, STRING, 0, "pool", "NAME", "", "watch: requests that this pool has answered")          \
+    X(server, STRING, 0, "server", "NAME", "", "watch: requests that this server has answered")    \
+    X(command, STRING, 0, "command", "NAME", "", "watch: requests of that command")                \
+    X(slower_than, STRING, 0, "slower-than", "TIME", "",                                           \
+      "watch: requests that take at least so long: 10ms")                                          \
+    X(sample, STRING, 0, "sample", "SHARE", "", "watch: a share of the requests: 1%")              \
+    X(errors, FLAG, 0, "errors", NULL, "", "watch: errors alone")                                  \
     X(help, FLAG, 'h', "help", NULL, "", "print this help and exit")
 
-enum { WORDS = 8 };
+enum { WORDS = 16 };
 
 struct ctl_options {
     const char *socket;
     bool json;
     double timeout; /* 0: not given */
+    const char *key, *pool, *server, *command, *slower_than,
+        *sample; /* of watch; NULL: not given */
+    bool errors;
     bool help;
     const char *words[WORDS];
     size_t words_n;
@@ -122,6 +133,33 @@ static char *compose(const struct ctl_options *o, size_t *len)
     return line;
 }
 
+static bool is_watch(const struct ctl_options *o)
+{
+    return o->words_n > 0 && strcmp(o->words[0], "watch") == 0;
+}
+
+/* The options of watch are words of it at the socket. EXIT_OK, or a code after a complaint. */
+static int add_watch_words(struct ctl_options *o)
+{
+    const struct {
+        const char *word, *value;
+    } all[] = {{"key", o->key},
+               {"pool", o->pool},
+               {"server", o->server},
+               {"command", o->command},
+               {"sample", o->sample},
+               {"slower-than", o->slower_than},
+               {"errors", o->errors ? "" : NULL}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!all[i].value) continue;
+        if (!is_watch(o))
+            return complain(EXIT_USAGE, "--%s is for watch: leave it out", all[i].word);
+        if (!take_word(o, all[i].word) || (*all[i].value && !take_word(o, all[i].value)))
+            return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
 /* EXIT_OK, or a code after a complaint. */
 static int check_words(const struct ctl_options *o)
 {
@@ -144,6 +182,7 @@ struct reading {
     char bytes[64 * 1024];
     size_t len;
     bool json;
+    bool watches; /* it goes on until the time is up */
 };
 
 /* Waits for the descriptor. False: the time is up. */
@@ -152,7 +191,8 @@ static bool wait_for(const struct reading *r, short events)
     struct pollfd p = {.fd = r->fd, .events = events};
     for (;;) {
         double left = r->deadline - process_clock();
-        int n = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
+        double turn = left > 60 ? 60 : left;
+        int n = left > 0 ? poll(&p, 1, (int)(turn * 1000) + 1) : 0;
         if (n > 0) return true;
         if (n == 0 && left <= 0) return false;
         if (n < 0 && errno != EINTR) return false;
@@ -172,11 +212,17 @@ static bool send_line(struct reading *r, const char *line, size_t len)
     return true;
 }
 
-enum { GOES_ON = -1 };
+/* TAKEN_OVER: another process serves from now on, and is to be asked. All commands may be sent twice. */
+enum { GOES_ON = -1, TAKEN_OVER = -2 };
 
 static bool begins(const char *line, size_t len, const char *start)
 {
     return len >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
+}
+
+static bool is_text(const char *line, size_t len, const char *text)
+{
+    return len == strlen(text) && begins(line, len, text);
 }
 
 /* Prints a line of the answer, without its end. Returns the exit code with the last one, else GOES_ON. */
@@ -186,6 +232,9 @@ static int take_line(const struct reading *r, const char *line, size_t len)
                         : len == 3 && begins(line, len, "END");
     bool fails = r->json && begins(line, len, "{\"ok\":false");
     if (ends) return EXIT_OK;
+    if (is_text(line, len, "ERROR " ADMIN_TAKEN_OVER) ||
+        is_text(line, len, "{\"ok\":false,\"error\":\"" ADMIN_TAKEN_OVER "\"}"))
+        return TAKEN_OVER;
     if (begins(line, len, "ERROR ")) return complain(EXIT_SCRIPT, "%.*s", (int)(len - 6), line + 6);
     fwrite(line, 1, len, stdout);
     putchar('\n');
@@ -216,8 +265,10 @@ static int take_lines(struct reading *r)
 static int read_answer(struct reading *r)
 {
     for (;;) {
-        if (!wait_for(r, POLLIN))
+        if (!wait_for(r, POLLIN)) {
+            if (r->watches) return EXIT_OK;
             return complain(EXIT_SYSTEM, "no answer in time: --timeout gives it more");
+        }
         ssize_t n = recv(r->fd, r->bytes + r->len, sizeof r->bytes - r->len, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (n <= 0)
@@ -225,6 +276,7 @@ static int read_answer(struct reading *r)
         r->len += (size_t)n;
         int code = take_lines(r);
         if (code != GOES_ON) return code;
+        if (r->watches && fflush(stdout) != 0) return EXIT_OK; /* nobody reads any more */
     }
 }
 
@@ -234,32 +286,43 @@ static double time_for(const struct ctl_options *o)
 {
     static const char *const slow[] = {"reload", "rollback", "upgrade"};
     if (o->timeout > 0) return o->timeout;
+    if (is_watch(o)) return INFINITY;
     for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
         if (strcmp(o->words[0], slow[i]) == 0) return 120;
     return 10;
 }
 
-static int run(const struct ctl_options *o)
+/* What could not be sent may have an answer, too: why it could not. */
+static int ask_once(struct reading *r, const struct addr_spec *spec, const char *line, size_t len)
+{
+    char error[ADMIN_LINK_ERROR];
+    r->len = 0;
+    r->fd = admin_link_connect(spec, r->deadline, error);
+    if (r->fd < 0) return complain(EXIT_BIND, "%s", error);
+    (void)send_line(r, line, len);
+    int code = read_answer(r);
+    close(r->fd);
+    return code;
+}
+
+static int run(struct ctl_options *o)
 {
     struct addr_spec spec;
-    struct reading r = {.json = o->json};
+    struct reading r = {.json = o->json, .watches = is_watch(o)};
     char error[ADMIN_LINK_ERROR];
     size_t len;
-    int code = check_words(o);
+    int code = add_watch_words(o);
+    if (code == EXIT_OK) code = check_words(o);
     if (code != EXIT_OK) return code;
     r.deadline = process_clock() + time_for(o);
     if (!admin_link_find(o->socket, &spec, error)) return complain(EXIT_BIND, "%s", error);
-    r.fd = admin_link_connect(&spec, r.deadline, error);
-    if (r.fd < 0) return complain(EXIT_BIND, "%s", error);
     char *line = compose(o, &len);
     if (len > LINES_LINE)
         code = complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");
-    else if (!send_line(&r, line, len))
-        code = complain(EXIT_SYSTEM, "the command could not be sent: try again");
     else
-        code = read_answer(&r);
+        do code = ask_once(&r, &spec, line, len);
+        while (code == TAKEN_OVER);
     free(line);
-    close(r.fd);
     return code;
 }
 

@@ -76,18 +76,12 @@ static bool option_set_seconds(const struct option_table *t, double *field,
     return true;
 }
 
-/* 25% and 0.25 are the same share. */
 static bool option_set_share(double *field, const struct option_row *row, const char *text)
 {
-    char number[32];
-    size_t len = strlen(text);
-    bool percent = len > 0 && text[len - 1] == '%';
-    snprintf(number, sizeof number, "%.*s", (int)(len - percent), text);
-    if (len >= sizeof number || !option_decimal(number, field)) {
+    if (!option_share(text, field)) {
         option_complain(row, text, "is not a number", "give a share such as 0.25 or 25%");
         return false;
     }
-    if (percent) *field /= 100;
     if (*field <= 1) return true;
     option_complain(row, text, "is out of range", "give a share in 0..1 or 0%..100%");
     return false;

@@ -67,3 +67,14 @@ bool option_time(const char *text, double *seconds)
     *seconds *= unit;
     return true;
 }
+
+bool option_share(const char *text, double *share)
+{
+    char number[32];
+    size_t len = strlen(text);
+    bool percent = len > 0 && text[len - 1] == '%';
+    snprintf(number, sizeof number, "%.*s", (int)(len - percent), text);
+    if (len >= sizeof number || !option_decimal(number, share)) return false;
+    if (percent) *share /= 100;
+    return true;
+}

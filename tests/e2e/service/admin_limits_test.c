@@ -77,16 +77,18 @@ static void rubbish_gets_errors_and_harms_nobody(void **state)
 {
     const char *path = desk_path("a.sock");
     struct moongate *m = starts(path);
-    struct client *other = desk_opens(path);
     unsigned seed = 7;
     for (int i = 0; i < 100; i++) {
         char bytes[600];
         for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (char)random_next(&seed);
         struct client *c = desk_opens(path);
+        struct octets answer = {0};
         client_sends_bytes(c, bytes, sizeof bytes);
         client_half_closes(c);
+        client_sees_end(c, &answer);
+        octets_release(&answer);
     }
-    desk_gets(other, "status", "running");
+    desk_gets(desk_opens(path), "status", "running");
     assert_true(moongate_runs_on(m));
 }
 
@@ -223,6 +225,28 @@ static void a_worker_that_dies_is_not_waited_for(void **state)
     desk_lacks(c, "clients", "note:");
 }
 
+/* Workers hold neither the socket nor its sessions: else the one that outlives the master would keep both alive. */
+static void nothing_of_it_outlives_the_master(void **state)
+{
+    const char *path = desk_path("a.sock");
+    struct moongate *m =
+        moongate_start(MG "return mg.async(function() mg.sleep(0.5) return mg.reply.miss() end)\n",
+                       "--admin", textf("unix:%s", path), NULL);
+    struct client *c = desk_opens(path), *user;
+    desk_gets(c, "status", "running");
+    kill(moongate_worker(m), SIGKILL); /* the next one is forked while there is a session */
+    moongate_sees_log(m, "gone: signal 9");
+    desk_asks_until(c, "status", "workers       1 of 1");
+    user = client_connects(m);
+    client_sends(user, "version\r\nget k\r\n");
+    client_sees_line(user);
+    moongate_signal(m, SIGKILL);
+    moongate_ends(m);
+    client_sees_closed(c);
+    assert_true(client_is_refused(textf("unix:%s", path)));
+    client_sees(user, "END\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +261,7 @@ int main(void)
         play(systemds_folder_has_a_socket_unless_admin_says_otherwise),
         play(a_worker_that_is_stopped_is_left_out_and_named),
         play(a_worker_that_dies_is_not_waited_for),
+        play(nothing_of_it_outlives_the_master),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

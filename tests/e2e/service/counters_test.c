@@ -416,10 +416,11 @@ static void counters_survive_an_upgrade(void **state)
     moongate_signal(m, SIGUSR2);
     moongate_becomes_new(m, 1);
     struct client *next = client_connects(m);
+    stat_becomes(next, "listeners", "127.0.0.1:workers", "1"); /* what the old one had is cleared */
     misses(next, 2);
     counts(next, "commands", "get", "requests 6 misses 6");
     counts(next, "pools", "p", "requests 6 misses 6 users 1 in_flight 0");
-    counts(next, "listeners", "127.0.0.1", "workers 1 misses 6");
+    counts(next, "listeners", "127.0.0.1", "curr_connections 2 misses 6");
     counts(next, "servers", memcached_address(s), "requests 6 misses 6");
     assert_int_equal(stat_number(next, "proxy", "generation"), 1);
     client_sees_nothing_more(next);

@@ -175,8 +175,10 @@ static void a_worker_that_is_stopped_drains_when_it_turns_again(void **state)
     moongate_workers(f.m, workers, 2);
     kill(workers[0], SIGSTOP);
     while (!program_is_stopped(workers[0])) stage_turns(5);
+    struct client *other = desk_opens(f.path);
+    client_sends(other, textf("weight %s 6\n", address(&f, 1)));
     desk_gets(f.desk, textf("drain %s", address(&f, 0)), "note: 1 worker has not done it yet");
-    desk_gets(f.desk, textf("weight %s 6", address(&f, 1)), "note: 1 worker has not");
+    assert_non_null(strstr(desk_sees_answer(other), "note: 1 worker has not done it yet"));
     kill(workers[1], SIGSTOP);
     while (!program_is_stopped(workers[1])) stage_turns(5);
     kill(workers[0], SIGCONT);
@@ -272,14 +274,15 @@ static void a_weight_is_for_the_pool_that_is_named(void **state)
     desk_gets(c, "json servers", "\"weight\":3,");
     desk_lacks(c, "json servers", "\"weight\":2.5");
     desk_gets(c, textf("weight %s a_pool 2.5", first), "a_pool");
-    answer = desk_asks(c, "json servers");
-    assert_non_null(
-        strstr(answer, textf("\"pool\":\"a_pool\",\"server\":\"%s\",\"state\":\"ready\","
-                             "\"keys\":\"served\",\"weight\":2.5,\"script_weight\":1",
-                             first)));
-    assert_non_null(strstr(answer, textf("\"pool\":\"c\",\"server\":\"%s\",\"state\":\"ready\","
-                                         "\"keys\":\"served\",\"weight\":3,\"script_weight\":1",
-                                         first)));
+    /* The state is that of connections, which a busy machine makes late. */
+    desk_asks_until(c, "json servers",
+                    textf("\"pool\":\"a_pool\",\"server\":\"%s\",\"state\":\"ready\","
+                          "\"keys\":\"served\",\"weight\":2.5,\"script_weight\":1",
+                          first));
+    desk_gets(c, "json servers",
+              textf("\"pool\":\"c\",\"server\":\"%s\",\"state\":\"ready\","
+                    "\"keys\":\"served\",\"weight\":3,\"script_weight\":1",
+                    first));
     static const char *const wrong[] = {"0", "-1", "x", "1e9", "1000001", "nan", "1.2.3", ""};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         desk_gets(c, textf("weight %s \"%s\"", first, wrong[i]), "ERROR");

@@ -150,6 +150,7 @@ static void names_that_are_too_long_are_cut(void **state)
     name[BOARD_NAME - 2] = '\0';
     assert_ptr_not_equal(board_server(t, name), s);
     assert_string_equal(board_server(t, name)->name, name);
+    assert_string_equal(board_pool(t, "")->name, "(no name)");
     struct survey *taken = take(board);
     assert_int_equal(taken->lists[SURVEY_SERVERS].n, 2);
     survey_destroy(taken);

@@ -165,6 +165,17 @@ static void an_event_that_the_filter_does_not_let_through_is_not_shown(void **st
     assert_true(a.events == 1 && a.last_us == 100);
 }
 
+/* As in a forked child, which closes its copies of the sessions. */
+static void one_that_has_left_takes_no_filter_away(void **state)
+{
+    struct live_filter f = {.sample = UINT32_MAX};
+    struct seen a = {.leaves = -1};
+    int number = viewers_add(&viewers, &f, sink, &a);
+    viewers_stop(&viewers);
+    viewers_remove(&viewers, number);
+    assert_int_equal(filters()->active, 1);
+}
+
 static void filters_of_a_master_that_is_gone_are_taken_away(void **state)
 {
     struct live_filter f = {.sample = UINT32_MAX};
@@ -188,6 +199,7 @@ int main(void)
         with_board(the_timer_runs_while_there_are_viewers),
         with_board(the_last_slow_requests_are_kept_for_both_houses),
         with_board(an_event_that_the_filter_does_not_let_through_is_not_shown),
+        with_board(one_that_has_left_takes_no_filter_away),
         with_board(filters_of_a_master_that_is_gone_are_taken_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
