@@ -44,9 +44,10 @@ struct heat {
 /* What the worker keeps for itself. Invariant: gap > 0. */
 struct heat_writer {
     struct heat *heat;
-    uint32_t left;   /* requests that go by until one is counted */
-    uint32_t gap;    /* on the average one of so many is counted, and counts for so many */
-    uint64_t passed; /* requests since `decayed` */
+    uint32_t left;    /* requests that go by until one is counted */
+    uint32_t gap;     /* on the average one of so many is counted, and counts for so many */
+    uint32_t counted; /* since the gap was set */
+    uint64_t passed;  /* requests since `decayed` */
     uint64_t random;
     double due; /* when to decay */
 };

@@ -75,8 +75,8 @@ bool admin_init(struct admin *a, struct master *m) __attribute__((warn_unused_re
 /* This process is the service: commands are taken from now on. */
 void admin_open(struct admin *a);
 
-/* This process has handed the service over, or ends: no session comes any more. Those that wait get `why` for an answer; all end
- * once they have what is theirs. */
+/* This process has handed the service over: no session comes any more. All get `why` for an answer, whether they wait for one or not, and
+ * end: so a command that was not carried out is known to be one. */
 void admin_shut(struct admin *a, const char *why);
 
 /* A reload has begun or ended. */

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* The error of a session whose process has been upgraded: what it has sent is not carried out, but for what was under way. */
+#define ADMIN_TAKEN_OVER "another process has taken over: connect again"
+
 /* READ: any socket. CHANGE: not one that is read-only. SHOW_OR_SET: reads without an argument, changes with one. */
 enum admin_right { ADMIN_READ, ADMIN_CHANGE, ADMIN_SHOW_OR_SET };
 

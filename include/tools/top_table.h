@@ -53,7 +53,7 @@ void top_text(const struct json_object *of, const char *member, char *to);
 void top_value(double value, enum top_format format, char *to);
 
 /* Bytes as printable ASCII, cut to TOP_CELL. */
-void top_show(const void *bytes, size_t len, char *to);
+void top_show(const void *from, size_t len, char *to);
 
 /* What a cell shows. */
 void top_cell(const struct top_column *c, const struct json_object *row, char *to);

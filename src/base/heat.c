@@ -10,8 +10,9 @@
  *
  * Requests are sampled, one of `gap` on the average, at random distances, so that no pattern of requests hides from it. gap follows the
  * rate: 1 below SAMPLES a second, so that a quiet service shows all it has, and at a high rate the cost is that of SAMPLES keys a
- * second, whatever the rate is. A sample counts for gap requests. In the window some 4,000 samples are left: a share of 5 % is known
- * to 0.3 %, and one of 1 % to 0.15 % (standard deviation).
+ * second, whatever the rate is. Where a burst comes before the rate is known, the gap doubles after each BURST samples. A sample counts
+ * for gap requests. In the window some 4,000 samples are left: a share of 5 % is known to 0.3 %, and one of 1 % to 0.15 % (standard
+ * deviation).
  *
  * Counts halve every HALF_LIFE seconds, in steps of TICK; the total does so, too, and a share is the quotient. A reader does the rest of
  * the decay itself (`decayed`), so a worker that sleeps, or has died, cools down.
@@ -35,21 +36,19 @@
 #include "base/board.h"
 #include "base/bucket.h"
 
-enum { SAMPLES = 1000, GAP_MOST = 256, SEEN = 4, HOT_MOST = 100 };
+enum { SAMPLES = 1000, BURST = 250, GAP_MOST = 256, SEEN = 4, HOT_MOST = 100 };
 
 static const double HALF_LIFE = 3, TICK = 1 / 8.0, HOT_SHARE = 0.01;
 
-/* Other processes read what is stored, and store what is read: whole numbers, in any order. */
+/* Other processes read what is stored, and store what is read: 64 bits at once, in any order. */
 static double load(const double *from)
 {
-    double value;
-    __atomic_load(from, &value, __ATOMIC_RELAXED);
-    return value;
+    return *(const volatile double *)from;
 }
 
 static void store(double *to, double value)
 {
-    __atomic_store(to, &value, __ATOMIC_RELAXED);
+    *(volatile double *)to = value;
 }
 
 /* --- the worker --------------------------------------------------------------------------------- */
@@ -121,14 +120,19 @@ static void decay(struct heat *heat, double now)
     __atomic_store_n(&heat->sequence, odd + 1, __ATOMIC_RELEASE);
 }
 
+static void set_gap(struct heat_writer *w, double gap)
+{
+    w->gap = gap < 1 ? 1 : gap < GAP_MOST ? (uint32_t)gap : GAP_MOST;
+    w->counted = 0;
+    store(&w->heat->least, (double)SEEN * w->gap);
+}
+
 /* `left` may be long, from a time when more requests came. */
 static void follow_rate(struct heat_writer *w, double seconds)
 {
-    double gap = (double)w->passed / seconds / SAMPLES;
-    w->gap = gap < 1 ? 1 : gap < GAP_MOST ? (uint32_t)gap : GAP_MOST;
+    set_gap(w, (double)w->passed / seconds / SAMPLES);
     if (w->left >= 2 * w->gap) w->left = 2 * w->gap - 1;
     w->passed = 0;
-    store(&w->heat->least, (double)SEEN * w->gap);
 }
 
 uint32_t heat_first(struct heat_writer *w, double now)
@@ -143,6 +147,7 @@ uint32_t heat_first(struct heat_writer *w, double now)
 
 uint32_t heat_step(struct heat_writer *w)
 {
+    if (++w->counted > BURST) set_gap(w, 2.0 * w->gap);
     uint32_t step = distance(w);
     w->passed += step;
     return step;

@@ -304,7 +304,7 @@ void admin_shut(struct admin *a, const char *why)
     for (struct session *s = a->sessions; s; s = s->next) {
         if (s->ask) ask_drop(&a->master->asks, s->ask);
         s->ask = NULL;
-        if (s->wait != ADMIN_NOTHING && s->wait != ADMIN_RATE) session_fail(s, "%s", why);
+        session_fail(s, "%s", why); /* also to a command that lies in the socket, unread */
         session_waits(s, ADMIN_NOTHING, 0);
         lines_end(&s->lines);
     }

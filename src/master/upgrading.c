@@ -24,7 +24,7 @@ static void hand_over(struct master *m)
     master_close(m, MASTER_DRAINING);
     upgrade_go(&m->upgrade, reloads);
     admin_take_upgrade(&m->admin, true);
-    admin_shut(&m->admin, "another process has taken over: connect again");
+    admin_shut(&m->admin, ADMIN_TAKEN_OVER);
     admin_leave_to(&m->admin);
     http_shut(&m->http);
     crew_hand_waiting(m->crew);

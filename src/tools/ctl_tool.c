@@ -212,11 +212,17 @@ static bool send_line(struct reading *r, const char *line, size_t len)
     return true;
 }
 
-enum { GOES_ON = -1 };
+/* TAKEN_OVER: another process serves from now on, and is to be asked. All commands may be sent twice. */
+enum { GOES_ON = -1, TAKEN_OVER = -2 };
 
 static bool begins(const char *line, size_t len, const char *start)
 {
     return len >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
+}
+
+static bool is_text(const char *line, size_t len, const char *text)
+{
+    return len == strlen(text) && begins(line, len, text);
 }
 
 /* Prints a line of the answer, without its end. Returns the exit code with the last one, else GOES_ON. */
@@ -226,6 +232,9 @@ static int take_line(const struct reading *r, const char *line, size_t len)
                         : len == 3 && begins(line, len, "END");
     bool fails = r->json && begins(line, len, "{\"ok\":false");
     if (ends) return EXIT_OK;
+    if (is_text(line, len, "ERROR " ADMIN_TAKEN_OVER) ||
+        is_text(line, len, "{\"ok\":false,\"error\":\"" ADMIN_TAKEN_OVER "\"}"))
+        return TAKEN_OVER;
     if (begins(line, len, "ERROR ")) return complain(EXIT_SCRIPT, "%.*s", (int)(len - 6), line + 6);
     fwrite(line, 1, len, stdout);
     putchar('\n');
@@ -283,6 +292,19 @@ static double time_for(const struct ctl_options *o)
     return 10;
 }
 
+/* What could not be sent may have an answer, too: why it could not. */
+static int ask_once(struct reading *r, const struct addr_spec *spec, const char *line, size_t len)
+{
+    char error[ADMIN_LINK_ERROR];
+    r->len = 0;
+    r->fd = admin_link_connect(spec, r->deadline, error);
+    if (r->fd < 0) return complain(EXIT_BIND, "%s", error);
+    (void)send_line(r, line, len);
+    int code = read_answer(r);
+    close(r->fd);
+    return code;
+}
+
 static int run(struct ctl_options *o)
 {
     struct addr_spec spec;
@@ -294,17 +316,13 @@ static int run(struct ctl_options *o)
     if (code != EXIT_OK) return code;
     r.deadline = process_clock() + time_for(o);
     if (!admin_link_find(o->socket, &spec, error)) return complain(EXIT_BIND, "%s", error);
-    r.fd = admin_link_connect(&spec, r.deadline, error);
-    if (r.fd < 0) return complain(EXIT_BIND, "%s", error);
     char *line = compose(o, &len);
     if (len > LINES_LINE)
         code = complain(EXIT_USAGE, "the command is too long: it has 2048 bytes at most");
-    else if (!send_line(&r, line, len))
-        code = complain(EXIT_SYSTEM, "the command could not be sent: try again");
     else
-        code = read_answer(&r);
+        do code = ask_once(&r, &spec, line, len);
+        while (code == TAKEN_OVER);
     free(line);
-    close(r.fd);
     return code;
 }
 

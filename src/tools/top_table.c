@@ -102,10 +102,12 @@ static void show_text(const struct json_object *of, const char *member, char *to
                                  : NULL;
     size_t len = encoded ? (size_t)json_object_get_string_len(exact) : 0;
     uint8_t bytes[TOP_CELL];
-    if (encoded && len <= sizeof bytes && base64_is_valid(encoded, len))
-        top_show(bytes, base64_decode(encoded, len, bytes), to);
-    else
-        top_show(json_object_get_string(value), (size_t)json_object_get_string_len(value), to);
+    if (encoded && len <= sizeof bytes && base64_is_valid(encoded, len)) {
+        size_t n = base64_decode(encoded, len, bytes);
+        top_show(bytes, n, to);
+        return;
+    }
+    top_show(json_object_get_string(value), (size_t)json_object_get_string_len(value), to);
 }
 
 void top_text(const struct json_object *of, const char *member, char *to)

@@ -24,10 +24,10 @@ static void put(struct sheet *s, enum terminal_look look, const char *format, ..
 {
     char text[8 * 1024];
     va_list arguments;
-    if (s->left == 0) return;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (s->left == 0) return;
     if (strlen(text) > s->width) text[s->width] = '\0';
     s->left--;
     s->line(s->about, look, text);

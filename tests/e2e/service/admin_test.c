@@ -244,7 +244,9 @@ static void an_upgrade_hands_the_sockets_over(void **state)
     desk_gets(c, textf("weight %s 3", backend_address(b)), "weight");
     assert_int_equal(stat(path, &before), 0);
     desk_gets(c, "upgrade", " serves\nEND\n");
+    client_sees(c, "ERROR another process has taken over: connect again\n");
     client_sees_closed(c);
+    client_sees(idle, "ERROR another process has taken over: connect again\n");
     client_sees_closed(idle);
     moongate_becomes_new(m, 1);
     assert_int_equal(stat(path, &after), 0);
@@ -258,6 +260,25 @@ static void an_upgrade_hands_the_sockets_over(void **state)
     moongate_exits(m, 0);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_not_equal(access(ro, F_OK), 0);
+}
+
+/* Whenever they come: each gets an answer, or learns that the other process is to be asked. */
+static void nobody_is_refused_during_an_upgrade(void **state)
+{
+    const char *path = desk_path("a.sock");
+    upgrade_begins();
+    struct moongate *m = starts(path, "2");
+    unsigned told = 0, asked = 0;
+    moongate_signal(m, SIGUSR2);
+    while (moongate_log_count(m, " has ended") == 0) {
+        const char *answer = desk_asks(desk_opens(path), "log-level");
+        bool taken_over = strstr(answer, "ERROR another process has taken over");
+        assert_true(taken_over || strstr(answer, "info"));
+        told += taken_over;
+        asked++;
+    }
+    assert_true(asked > told);
+    moongate_becomes_new(m, 1);
 }
 
 static void an_upgrade_that_fails_says_why(void **state)
@@ -379,6 +400,7 @@ int main(void)
         play(rollback_brings_the_last_good_script_back),
         play(rollback_ends_a_probation),
         play(an_upgrade_hands_the_sockets_over),
+        play(nobody_is_refused_during_an_upgrade),
         play(an_upgrade_that_fails_says_why),
         play(quit_drains_the_service),
         play(hot_keys_are_shown_so_that_no_key_forges_an_answer),

@@ -6,8 +6,10 @@
 #include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/octets.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 #include "lib/upgrade.h"
+#include "master/http.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -40,7 +42,11 @@ static void metrics_count_what_clients_did(void **state)
     assert_true(http_sample(&page, "moongate_get_hits_total") == 1);
     assert_true(http_sample(&page, "moongate_get_misses_total") == 2);
     assert_true(http_sample(&page, "moongate_workers_ready") == 2);
-    assert_true(http_sample(&page, textf("moongate_server_ready%s", server)) == 2);
+    for (double until = stage_now() + stage_deadline();
+         http_sample(&page, textf("moongate_server_ready%s", server)) != 2;) {
+        assert_true(stage_now() < until); /* each worker connects by itself */
+        page = http_gets(m, "/metrics");
+    }
     assert_true(http_sample(&page, textf("moongate_server_response_seconds_count%s", server)) >= 3);
     assert_true(http_sample(&page, "moongate_script_events_total{name=\"asked\"}") == 4);
     assert_true(http_sample(&page, "moongate_script_value{name=\"held\"}") ==
@@ -216,6 +222,38 @@ static void many_readers_at_once_are_served_in_turn(void **state)
     }
 }
 
+static void asks_health(struct client *c)
+{
+    client_sends(c, "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\n");
+}
+
+static void sees_health(struct client *c)
+{
+    client_sees_line_starting(c, "HTTP/1.1 200");
+    while (client_sees_line(c)[0]) {
+    }
+    client_sees(c, "ok\n");
+}
+
+/* No other reader has to do anything for that. */
+static void one_that_goes_lets_one_in(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = serves(script_of_one(backend_address(b), ""));
+    struct client *all[HTTP_CLIENTS];
+    for (int i = 0; i < HTTP_CLIENTS; i++) {
+        all[i] = client_connects_to(http_address(m));
+        asks_health(all[i]);
+        sees_health(all[i]);
+    }
+    struct client *next = client_connects_to(http_address(m));
+    asks_health(next);
+    double began = stage_now();
+    client_closes(all[0]);
+    sees_health(next);
+    assert_true(stage_now() - began < HTTP_PATIENCE - 2); /* then those that are idle go */
+}
+
 /* A reader that takes nothing holds up nobody, and neither does one that sends half a request. */
 static void a_slow_reader_holds_up_nobody(void **state)
 {
@@ -234,20 +272,26 @@ static void a_slow_reader_holds_up_nobody(void **state)
     client_sees_line_starting(half, "HTTP/1.1 200");
 }
 
-/* A worker that starts while a reader is connected has no copy of that connection: its end is seen. */
+/* A worker that starts while readers are connected has no copies of their connections. */
 static void a_worker_keeps_no_reader(void **state)
 {
     struct memcached *s = memcached_start(NULL);
     struct moongate *m = serves(script_of_one(memcached_address(s), ""));
-    struct client *reader = client_connects_to(http_address(m));
-    client_sends(reader, "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\n");
-    client_sees_line_starting(reader, "HTTP/1.1 200");
+    (void)http_gets_until(m, "/readyz", 200);
+    size_t sockets = program_descriptors(moongate_worker(m), "socket:");
+    struct client *readers[8];
+    for (int i = 0; i < 8; i++) {
+        readers[i] = client_connects_to(http_address(m));
+        client_sends(readers[i], "GET /healthz HTTP/1.1\r\nHost: m\r\n\r\n");
+        client_sees_line_starting(readers[i], "HTTP/1.1 200");
+    }
     kill(moongate_worker(m), SIGKILL);
     moongate_sees_log(m, "gone: signal 9");
     (void)http_gets_until(m, "/readyz", 200);
-    client_sends(reader, "GET /healthz HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+    assert_true(program_descriptors(moongate_worker(m), "socket:") < sockets + 8);
     struct octets rest = {0};
-    client_sees_end(reader, &rest);
+    client_sends(readers[0], "GET /healthz HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+    client_sees_end(readers[0], &rest);
     octets_release(&rest);
 }
 
@@ -281,6 +325,7 @@ int main(void)
         play(a_drain_is_healthy_and_not_ready),
         play(other_requests_get_errors_that_help),
         play(many_readers_at_once_are_served_in_turn),
+        play(one_that_goes_lets_one_in),
         play(a_slow_reader_holds_up_nobody),
         play(a_worker_keeps_no_reader),
         play(wrong_addresses_are_refused_at_start),

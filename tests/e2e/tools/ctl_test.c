@@ -75,6 +75,18 @@ static void it_waits_for_an_upgrade(void **state)
     exits(moongate_runs("ctl", "-s", path, "status", NULL), DONE);
 }
 
+static void it_gets_its_answer_whenever_an_upgrade_comes(void **state)
+{
+    const char *path = desk_path("a.sock");
+    struct backend *a, *b;
+    upgrade_begins();
+    struct moongate *m = starts(path, &a, &b);
+    moongate_signal(m, SIGUSR2);
+    while (moongate_log_count(m, " has ended") == 0)
+        exits(moongate_runs("ctl", "-s", path, "log-level", NULL), DONE);
+    moongate_becomes_new(m, 1);
+}
+
 static void it_finds_the_socket_of_the_service(void **state)
 {
     const char *folder = program_folder();
@@ -169,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(it_prints_what_the_socket_answers),
         play(it_waits_for_an_upgrade),
+        play(it_gets_its_answer_whenever_an_upgrade_comes),
         play(it_finds_the_socket_of_the_service),
         play(an_answer_that_does_not_come_is_not_waited_for_for_ever),
         play(wrong_words_are_usage_errors),

@@ -162,6 +162,14 @@ static void hot_keys_are_found_while_the_rate_changes(void **unused)
     assert_int_equal(heat_count(board, now), 3);
 }
 
+/* Its cost is bounded before the rate is known, too. */
+static void a_burst_is_sampled_less_and_less(void **unused)
+{
+    run(&writer, three_hot, 500000, 0.12);
+    assert_in_range(writer.gap, 64, 128);
+    for (uint32_t i = 0; i < 3; i++) assert_near(share_in(&writer, MILLION + i), 0.05, 0.03);
+}
+
 /* That a service wakes after a time of many requests does not make it wait for hundreds of them. */
 static void after_a_fast_time_slow_requests_are_counted_at_once(void **unused)
 {
@@ -349,6 +357,7 @@ int main(void)
         test(they_are_found_in_a_quarter_of_a_second_too),
         test(a_hundred_requests_a_second_are_enough),
         test(hot_keys_are_found_while_the_rate_changes),
+        test(a_burst_is_sampled_less_and_less),
         test(after_a_fast_time_slow_requests_are_counted_at_once),
         test(a_million_keys_that_are_alike_have_no_hot_one),
         test(the_first_keys_of_a_zipf_stream_are_found_with_their_shares),
