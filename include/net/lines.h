@@ -49,6 +49,9 @@ void lines_open(struct lines *l, struct ev_loop *loop, int fd, lines_line_fn *li
 /* Queues text, and writes what the peer takes. */
 void lines_say(struct lines *l, const char *text, size_t len);
 
+/* Queues text, which is written when the loop turns: for many texts at a time. */
+void lines_add(struct lines *l, const char *text, size_t len);
+
 /* Whether lines are handed out: not while an answer is in the making, so that answers keep the order of the lines. */
 void lines_pause(struct lines *l, bool paused);
 

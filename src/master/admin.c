@@ -23,7 +23,10 @@ static const double LOOK = 1;
 
 void session_say(struct session *s, const char *text, size_t len)
 {
-    lines_say(&s->lines, text, len);
+    if (s->wait == ADMIN_WATCH)
+        lines_add(&s->lines, text, len); /* events come many at a time */
+    else
+        lines_say(&s->lines, text, len);
 }
 
 /* The only function that writes the wait. */

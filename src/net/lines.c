@@ -142,12 +142,19 @@ void lines_open(struct lines *l, struct ev_loop *loop, int fd, lines_line_fn *li
     watch(l);
 }
 
-void lines_say(struct lines *l, const char *text, size_t len)
+void lines_add(struct lines *l, const char *text, size_t len)
 {
     if (l->fd < 0) return;
     if (outq_is_empty(&l->out)) l->stuck = ev_now(l->loop);
     outq_append(&l->out, text, len);
-    if (l->out.bytes == len) (void)write_some(l); /* an error shows when it is next watched */
+    watch(l);
+}
+
+void lines_say(struct lines *l, const char *text, size_t len)
+{
+    lines_add(l, text, len);
+    if (l->fd < 0 || l->out.bytes != len) return;
+    (void)write_some(l); /* an error shows when it is next watched */
     watch(l);
 }
 
