@@ -43,8 +43,9 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
 /* Answers `len` bytes (whole lines) in c's order: now, or when the replies before it are complete. */
 void reply_at_once(struct client *c, const char *bytes, size_t len);
 
-/* Answers `stats what` once everything before it is answered, so that the statistics count that, too. */
-void reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
+/* A reply that answers `stats what`, to be completed by reply_finish with nothing. Its answer is made once everything before it is
+ * answered, so that the statistics count that, too. */
+struct reply *reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
 
 /* Completes a reply of one key with `answer`, which is empty afterwards. */
 void reply_finish(struct reply *reply, struct outq *answer);

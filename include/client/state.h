@@ -64,4 +64,8 @@ bool client_has_address(const struct client *c, char *text);
 /* The same for the log, "(gone)" where it has gone. Returns text. */
 const char *client_address(const struct client *c, char *text);
 
+/* Whether it may do what an option allows to some clients. near: those that came over loopback or a unix socket, by our end of the
+ * connection, which a client cannot choose. */
+bool client_is_allowed(const struct client *c, enum clients_allow whom);
+
 #endif

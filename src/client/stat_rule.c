@@ -1,5 +1,5 @@
-/* The names are looked up one by one in a table of about fifty: statistics are asked for rarely, and gather.c looks up each
- * name once. */
+/* The names are looked up one by one in a table of some two hundred: statistics are asked for rarely, and totals.c looks up each
+ * name once. A name that two kinds of statistics have is in both with one rule. */
 #include "client/stat_rule.h"
 
 #include <string.h>
@@ -11,6 +11,9 @@ static const struct {
 } rules[] = {
 #define X(name, rule, where) {#name, sizeof #name - 1, STAT_##rule},
     STAT_RULES(X)
+#undef X
+#define X(name, rule) {#name, sizeof #name - 1, STAT_##rule},
+        STAT_GENERAL(X) STAT_EXTRA(X) STAT_SETTINGS(X)
 #undef X
 };
 
