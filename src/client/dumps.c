@@ -284,22 +284,21 @@ static void ask(struct dump *d)
 
 /* --- its turn ---------------------------------------------------------------------------------- */
 
-/* Notes the servers. Returns the first that is down, or NULL: nothing is dumped when it cannot be whole. */
+/* Notes the servers, in the order in which scripts name them: the set has the newest first. Returns one that is down, or NULL: nothing
+ * is dumped when it cannot be whole. */
 static const struct backend *note_servers(struct dump *d)
 {
     const struct backends *set = d->set->turn->backends;
     const struct backend *down = NULL;
-    uint32_t n = 0;
-    for (const struct backend *b = set->first; b; b = b->next) n += backend_is_first(b);
-    d->servers = slab_borrow(sizeof *d->servers * (n + 1)); /* there may be none */
-    d->n = n;
-    n = 0;
+    for (const struct backend *b = set->first; b; b = b->next) d->n += backend_is_first(b);
+    d->servers = slab_borrow(sizeof *d->servers * (d->n + 1)); /* there may be none */
+    uint32_t n = d->n;
     for (const struct backend *b = set->first; b; b = b->next) {
         if (!backend_is_first(b)) continue;
-        snprintf(d->servers[n++], sizeof *d->servers, "%s", b->name);
-        if (b->down && !down) down = b;
+        snprintf(d->servers[--n], sizeof *d->servers, "%s", b->name);
+        if (b->down) down = b;
     }
-    assert(n == d->n);
+    assert(n == 0);
     return down;
 }
 

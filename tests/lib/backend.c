@@ -259,6 +259,11 @@ void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, s
     peer_sends_in_pieces(&awaited_link(b)->peer, bytes, n, piece);
 }
 
+void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n)
+{
+    peer_queues(&awaited_link(b)->peer, bytes, n);
+}
+
 void backend_answers_on_all_links(struct backend *b, const char *text)
 {
     for (struct link *l = b->links; l; l = l->next)

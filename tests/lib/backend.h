@@ -35,6 +35,9 @@ void backend_answers(struct backend *b, const char *text);
 void backend_answers_bytes(struct backend *b, const void *bytes, size_t n);
 void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, size_t piece);
 
+/* Sends as much as goes now, and the rest while others act. */
+void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n);
+
 void backend_answers_on_all_links(struct backend *b, const char *text);
 
 /* Nothing has come so far; says nothing about what is under way. */
