@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client/stat_names.h"
 
@@ -80,5 +81,9 @@ enum stat_rule {
 
 /* The rule of a name. Sets *known, unless known is NULL: whether the table has the name. */
 enum stat_rule stat_rule_of(const char *name, size_t len, bool *known);
+
+/* The number of the slab class that a name is about, or of the size in `stats sizes`; STAT_NO_CLASS: of none. */
+#define STAT_NO_CLASS UINT32_MAX
+uint32_t stat_class_of(const char *name, size_t len);
 
 #endif

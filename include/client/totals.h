@@ -10,9 +10,9 @@
 
 struct totals_row;
 
-/* Invariant: n is the length of the list, which ends at *end. */
+/* Invariant: n is the length of the list, which is in the order of slab classes; rows of none come last. */
 struct totals {
-    struct totals_row *first, **end;
+    struct totals_row *first, *last;
     struct totals_row *hint; /* the one found last */
     uint32_t n, most;
 };
@@ -36,7 +36,8 @@ uint64_t totals_number(const struct totals *t, const char *name, uint64_t otherw
 /* True: the name is left out. */
 typedef bool totals_skip_fn(const char *name, size_t len);
 
-/* Appends a STAT line for each name, in the order in which they came first. skip may be NULL. */
+/* Appends a STAT line for each name: those of the lowest slab class first, each class in the order in which its names came. Programs
+ * take the class of the last line for the highest (memcached-tool). skip may be NULL. */
 void totals_print(const struct totals *t, totals_skip_fn *skip, struct outq *to);
 
 #endif

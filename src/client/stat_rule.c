@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "protocol/text.h"
+
 static const struct {
     const char *name;
     size_t len;
@@ -47,4 +49,17 @@ enum stat_rule stat_rule_of(const char *name, size_t len, bool *known)
     }
     if (known) *known = false;
     return STAT_EACH;
+}
+
+uint32_t stat_class_of(const char *name, size_t len)
+{
+    const char *number = name;
+    size_t rest = len;
+    uint64_t found;
+    if (len == 0) return STAT_NO_CLASS;
+    if (without_class(name, &rest) == name && count_digits(name, len) < len) return STAT_NO_CLASS;
+    if (*number == 'i') number += strlen("items:");
+    size_t digits = count_digits(number, len - (size_t)(number - name));
+    bool is_number = text_read_digits((const uint8_t *)number, digits, &found);
+    return is_number && found < STAT_NO_CLASS ? (uint32_t)found : STAT_NO_CLASS;
 }

@@ -18,7 +18,8 @@ struct totals_row {
     struct totals_row *next;
     enum stat_rule rule; /* STAT_SUM: it is in `number`; else in `value` */
     uint64_t number;
-    char *value; /* value_len bytes */
+    uint32_t class; /* see stat_class_of */
+    char *value;    /* value_len bytes */
     uint32_t value_len;
     uint16_t name_len;
     char name[];
@@ -27,7 +28,6 @@ struct totals_row {
 void totals_init(struct totals *t, uint32_t most)
 {
     *t = (struct totals){.most = most};
-    t->end = &t->first;
 }
 
 void totals_release(struct totals *t)
@@ -45,7 +45,6 @@ void totals_replace(struct totals *t, struct totals *from)
 {
     totals_release(t);
     *t = *from;
-    if (!t->first) t->end = &t->first;
     totals_init(from, from->most);
 }
 
@@ -217,6 +216,16 @@ static struct totals_row *find(const struct totals *t, const char *name, size_t 
     return NULL;
 }
 
+/* Where a row of that class belongs: behind this one; NULL: it is the first. Mostly that is the end, or soon behind the hint. */
+static struct totals_row *place_for(const struct totals *t, uint32_t class)
+{
+    struct totals_row *at = NULL, *next = t->first;
+    if (t->last && t->last->class <= class) return t->last;
+    if (t->hint && t->hint->class <= class) at = t->hint, next = at->next;
+    while (next && next->class <= class) at = next, next = next->next;
+    return at;
+}
+
 /* With its first value. A value that the rule cannot be used on makes it text. */
 static struct totals_row *append(struct totals *t, const char *name, size_t len, const char *value,
                                  size_t value_len)
@@ -224,14 +233,18 @@ static struct totals_row *append(struct totals *t, const char *name, size_t len,
     struct totals_row *s = slab_borrow(sizeof *s + len);
     enum stat_rule rule = stat_rule_of(name, len, NULL);
     if (!rule_fits(rule, value, value_len)) rule = STAT_EACH;
-    *s = (struct totals_row){.rule = rule, .name_len = (uint16_t)len};
+    *s = (struct totals_row){
+        .rule = rule, .class = stat_class_of(name, len), .name_len = (uint16_t)len};
     memcpy(s->name, name, len);
     if (rule == STAT_SUM)
         (void)text_read_digits((const uint8_t *)value, value_len, &s->number);
     else
         add_value(s, value, value_len);
-    *t->end = s;
-    t->end = &s->next;
+    struct totals_row *before = place_for(t, s->class),
+                      **place = before ? &before->next : &t->first;
+    s->next = *place;
+    *place = s;
+    if (!s->next) t->last = s;
     t->n++;
     return s;
 }

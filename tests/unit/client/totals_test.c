@@ -93,6 +93,27 @@ static void names_are_shown_in_the_order_in_which_they_came(void **state)
     shows(is_b, "STAT c 1\r\nSTAT a 3\r\n");
 }
 
+/* As one server alone would show them, whichever comes first. */
+static void classes_are_shown_in_their_order(void **state)
+{
+    static const char *const came[] = {"2:a", "2:b", "10:a", "10:b", "total", "1:a", "3:a", "2:c"};
+    for (size_t i = 0; i < sizeof came / sizeof *came; i++) add(came[i], "1");
+    shows(NULL, "STAT 1:a 1\r\nSTAT 2:a 1\r\nSTAT 2:b 1\r\nSTAT 2:c 1\r\nSTAT 3:a 1\r\n"
+                "STAT 10:a 1\r\nSTAT 10:b 1\r\nSTAT total 1\r\n");
+    totals_release(&totals);
+    static const char *const items[] = {"items:5:age", "items:5:number", "items:4:age",
+                                        "items:39:age"};
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) add(items[i], "1");
+    shows(NULL, "STAT items:4:age 1\r\nSTAT items:5:age 1\r\nSTAT items:5:number 1\r\n"
+                "STAT items:39:age 1\r\n");
+    totals_release(&totals);
+    add("192", "1");
+    add("96", "1");
+    add("sizes_status", "x");
+    add("4294967295", "1");
+    shows(NULL, "STAT 96 1\r\nSTAT 192 1\r\nSTAT sizes_status x\r\nSTAT 4294967295 1\r\n");
+}
+
 static void there_are_no_more_names_than_allowed(void **state)
 {
     for (int i = 0; i < 20; i++) add(textf("name%d", i), "1");
@@ -139,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_name_has_its_rule, begin, end),
         cmocka_unit_test_setup_teardown(names_are_shown_in_the_order_in_which_they_came, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(classes_are_shown_in_their_order, begin, end),
         cmocka_unit_test_setup_teardown(there_are_no_more_names_than_allowed, begin, end),
         cmocka_unit_test_setup_teardown(one_is_added_to_another, begin, end),
         cmocka_unit_test_setup_teardown(a_number_can_be_asked_for, begin, end),
