@@ -6,7 +6,7 @@
 #ifndef MOONGATE_CLIENT_DUMP_ORDER_H
 #define MOONGATE_CLIENT_DUMP_ORDER_H
 
-#include "client/words.h"
+#include "client/arguments.h"
 
 enum dump_kind {
     DUMP_CACHE, /* stats cachedump CLASS LIMIT */
@@ -22,7 +22,7 @@ struct dump_order {
 };
 
 /* Reads the words behind `stats` or `lru_crawler`. Returns NULL, or memcached's error line for what they are. */
-const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const struct words *w);
+const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const struct arguments *w);
 
 /* Writes the question for one server, without its line end. limit: lines that are still wanted; 0: no limit. */
 void dump_order_write(const struct dump_order *o, uint64_t limit, char *to, size_t size);

@@ -27,7 +27,7 @@ struct dumps {
 /* Answers c's request, a `stats cachedump` or a `lru_crawler` with those words behind it, in c's order. says_ok: a dump by lru_crawler
  * begins with OK, as from 1.6.43 on. */
 void dumps_take(struct client *c, const struct request *r, enum dump_kind kind,
-                const struct words *w, bool says_ok);
+                const struct arguments *w, bool says_ok);
 
 /* Begins those whose turn has come, lets those go on whose client has room, and ends those whose client has gone: at the end of each
  * turn. True: a reply has been completed, and its client is dirty. */

@@ -22,7 +22,7 @@ enum { CLASSES = 64, ENCODED_KEY_MAX = 3 * KEY_MAX };
 /* --- the request ------------------------------------------------------------------------------- */
 
 /* stats cachedump CLASS LIMIT: further words do not matter, as in memcached. */
-static const char *read_cache(struct dump_order *o, const struct words *w)
+static const char *read_cache(struct dump_order *o, const struct arguments *w)
 {
     uint64_t class;
     if (w->n < 3) return ERROR_LINE;
@@ -51,15 +51,15 @@ static bool read_classes(struct dump_order *o, const struct span *list)
     return o->classes != 0;
 }
 
-static const char *read_crawler(struct dump_order *o, const struct words *w)
+static const char *read_crawler(struct dump_order *o, const struct arguments *w)
 {
     if (w->n != 2) return ERROR_UNKNOWN;
-    o->is_hash = word_is(&w->word[1], "hash");
-    if (o->is_hash || word_is(&w->word[1], "all")) return NULL;
+    o->is_hash = argument_is(&w->word[1], "hash");
+    if (o->is_hash || argument_is(&w->word[1], "all")) return NULL;
     return read_classes(o, &w->word[1]) ? NULL : ERROR_BADCLASS;
 }
 
-const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const struct words *w)
+const char *dump_order_read(struct dump_order *o, enum dump_kind kind, const struct arguments *w)
 {
     *o = (struct dump_order){.kind = kind};
     return kind == DUMP_CACHE ? read_cache(o, w) : read_crawler(o, w);

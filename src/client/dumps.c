@@ -381,7 +381,7 @@ static const char *refusal_of(enum dump_kind kind)
 }
 
 /* The error line for what is not begun; NULL: it may be. */
-static const char *judge(const struct client *c, enum dump_kind kind, const struct words *w,
+static const char *judge(const struct client *c, enum dump_kind kind, const struct arguments *w,
                          struct dump_order *order)
 {
     if (!client_is_allowed(c, c->set->limits.allow_dump)) return refusal_of(kind);
@@ -392,7 +392,7 @@ static const char *judge(const struct client *c, enum dump_kind kind, const stru
 }
 
 void dumps_take(struct client *c, const struct request *r, enum dump_kind kind,
-                const struct words *w, bool says_ok)
+                const struct arguments *w, bool says_ok)
 {
     struct dumps *all = &c->set->dumps;
     struct dump_order order;

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/arguments.h"
 #include "client/dumps.h"
 #include "client/explain_stats.h"
 #include "client/gather.h"
 #include "client/reply.h"
 #include "client/state.h"
-#include "client/words.h"
 #include "protocol/dialect.h"
 #include "protocol/text.h"
 
@@ -44,7 +44,7 @@ static void answer(struct client *c, const struct request *r, const char *line)
 /* The delay is written from the number that was read: what a client sent is never passed on as it came. */
 static void flush_all(struct client *c, const struct request *r)
 {
-    struct words w = words_split(r);
+    struct arguments w = arguments_split(r);
     struct request to_all = *r;
     int64_t delay;
     c->turn->row->cmd_flush++;
@@ -65,11 +65,11 @@ static void flush_all(struct client *c, const struct request *r)
 /* --- stats ------------------------------------------------------------------------------------- */
 
 /* moongate keeps no statistics by prefix, so there is nothing to turn on: accepted, as clients expect, with an empty dump. */
-static void stats_detail(struct client *c, const struct request *r, const struct words *w)
+static void stats_detail(struct client *c, const struct request *r, const struct arguments *w)
 {
-    if (w->n >= 2 && word_is(&w->word[1], "dump"))
+    if (w->n >= 2 && argument_is(&w->word[1], "dump"))
         answer(c, r, "END\r\n");
-    else if (w->n >= 2 && (word_is(&w->word[1], "on") || word_is(&w->word[1], "off")))
+    else if (w->n >= 2 && (argument_is(&w->word[1], "on") || argument_is(&w->word[1], "off")))
         answer(c, r, "OK\r\n");
     else
         answer(c, r, ERROR_DETAIL);
@@ -81,13 +81,13 @@ static void stats_of_servers(struct client *c, const struct request *r, const st
     struct request to_all = *r;
     to_all.args_at = (uintptr_t)what->at;
     to_all.args_len = (uint16_t)what->len;
-    gather_send(c, &to_all, word_is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
+    gather_send(c, &to_all, argument_is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
 }
 
 static bool is_gathered(const struct span *what)
 {
-    return word_is(what, "items") || word_is(what, "slabs") || word_is(what, "sizes") ||
-           word_is(what, "conns");
+    return argument_is(what, "items") || argument_is(what, "slabs") || argument_is(what, "sizes") ||
+           argument_is(what, "conns");
 }
 
 /* What is not named here is for the worker, which answers for the whole service, at its place in the client's order. */
@@ -96,22 +96,22 @@ static void stats(struct client *c, const struct request *r)
     struct request loud = *r; /* stats has no noreply: that is a word like others */
     loud.noreply = 0;
     r = &loud;
-    struct words w = words_split(r);
+    struct arguments w = arguments_split(r);
     struct span what = w.n ? w.word[0] : (struct span){(const uint8_t *)"", 0};
     if (is_gathered(&what)) {
         stats_of_servers(c, r, &what);
-    } else if (word_is(&what, "detail")) {
+    } else if (argument_is(&what, "detail")) {
         stats_detail(c, r, &w);
-    } else if (word_is(&what, "explain")) {
+    } else if (argument_is(&what, "explain")) {
         if (w.n == 3)
             explain_stats(c, &w.word[1], &w.word[2]);
         else
             answer(c, r, ERROR_EXPLAIN);
-    } else if (word_is(&what, "cachedump")) {
+    } else if (argument_is(&what, "cachedump")) {
         dumps_take(c, r, DUMP_CACHE, &w, false);
-    } else if (word_is(&what, "")) {
+    } else if (argument_is(&what, "")) {
         tier_answer(c, r, TIER_STATS);
-    } else if (word_is(&what, "settings")) {
+    } else if (argument_is(&what, "settings")) {
         tier_answer(c, r, TIER_SETTINGS);
     } else {
         struct outq nothing = {0};
@@ -124,7 +124,7 @@ static void stats(struct client *c, const struct request *r)
 /* Accepted and without effect: moongate's own verbosity is an option. */
 static void verbosity(struct client *c, const struct request *r)
 {
-    struct words w = words_split(r);
+    struct arguments w = arguments_split(r);
     uint64_t level;
     if (w.n + r->noreply == 0 || w.n + r->noreply > 2)
         reply_at_once(c, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
@@ -154,11 +154,11 @@ static void version(struct client *c)
 /* A client expects one form: that of the version which it is told. What is not a dump is about one server's inside. */
 static void lru_crawler(struct client *c, const struct request *r)
 {
-    struct words w = words_split(r);
+    struct arguments w = arguments_split(r);
     const char *version = local_version(c->set);
     bool says_ok = dialect_number(version, strlen(version)) >= DUMPS_SAY_OK_FROM;
-    bool is_meta = w.n > 0 && word_is(&w.word[0], "metadump");
-    if (!is_meta && !(w.n > 0 && word_is(&w.word[0], "mgdump")))
+    bool is_meta = w.n > 0 && argument_is(&w.word[0], "metadump");
+    if (!is_meta && !(w.n > 0 && argument_is(&w.word[0], "mgdump")))
         answer(c, r, ERROR_SERVER);
     else if (!r->noreply)
         dumps_take(c, r, is_meta ? DUMP_META : DUMP_MG, &w, says_ok);

@@ -48,7 +48,7 @@ static void requests_are_read_as_memcached_reads_them(void **state)
     for (size_t i = 0; i < COUNT(orders); i++) {
         struct request r = {.args_at = (uintptr_t)orders[i].words,
                             .args_len = (uint16_t)strlen(orders[i].words)};
-        struct words w = words_split(&r);
+        struct arguments w = arguments_split(&r);
         struct dump_order o;
         char question[256];
         const char *result = dump_order_read(&o, orders[i].kind, &w);
