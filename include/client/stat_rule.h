@@ -14,9 +14,9 @@
 
 /* A number stays one number, as programs read these. */
 enum stat_rule {
-    STAT_EACH,  /* all different values, in order, with commas: versions, texts, names not in the table */
-    STAT_SUM,   /* counts, and bytes */
-    STAT_MOST,  /* the highest: ages, sizes, numbers of kinds, whether something goes on anywhere (0 or 1) */
+    STAT_EACH, /* all different values, in order, with commas: versions, texts, names not in the table */
+    STAT_SUM, /* counts, and bytes */
+    STAT_MOST, /* the highest: ages, sizes, numbers of kinds, whether something goes on anywhere (0 or 1) */
     STAT_LEAST, /* the lowest: what holds for all servers */
     STAT_ALL,   /* yes, if all servers say yes; no, if one says no */
 };

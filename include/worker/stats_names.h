@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* The cells that memcached has too, with the same name and meaning. */
-#define STATS_CELLS(X)                                                                         \
+#define STATS_CELLS(X)                                                                             \
     X(curr_connections)                                                                            \
     X(total_connections)                                                                           \
     X(rejected_connections)                                                                        \
