@@ -118,7 +118,7 @@ static void worker_start(uint8_t how)
 {
     static struct board_worker part;
     struct turn_limits limits = {.rules = {.max_value = VALUE_LIMIT}};
-    struct clients_limits of_clients = {.allow_flush = FLUSH_NEAR,
+    struct clients_limits of_clients = {.allow_flush = ALLOW_NEAR,
                                         .client_buffer = how & 2 ? 2048 : 256 * 1024,
                                         .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
