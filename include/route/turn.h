@@ -41,9 +41,9 @@ struct turn {
     struct board_row *row;
     struct arena *arena;
     struct turn_limits limits;
-    struct generation *generation; /* the current one, then those that end; newest first */
-    route_trace_fn *trace;
-    turn_settle_fn *settle; /* NULL: there is no front */
+    struct generation *generation;    /* the current one, then those that end; newest first */
+    const struct route_tracer *trace; /* for explain */
+    turn_settle_fn *settle;           /* NULL: there is no front */
     void *front;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
@@ -54,6 +54,7 @@ struct turn {
     struct flow *later, **later_end; /* made by the script, to begin with their slots: later.h */
     bool is_routing;                 /* turn_route runs: it must not be entered again */
     bool is_ending;                  /* no call is made any more */
+    bool is_explaining;              /* a function is only followed: its request is no write */
     bool abandoned;                  /* a client has closed that was owed replies: see flows_drop */
 };
 

@@ -87,9 +87,8 @@ struct generation *script_routes(struct script *s);
 /* A route_ask_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* A route_trace_fn; likewise. */
-const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t at, struct path *path);
+/* What explain asks a script; likewise. */
+extern const struct route_tracer script_tracer;
 
 /* Prints the value of an expression, or runs statements, with the script's globals and `mg`. An error is printed likewise. */
 void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);

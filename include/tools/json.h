@@ -27,8 +27,13 @@ void json_number(struct json *j, const char *name, uint64_t number);
 void json_fraction(struct json *j, const char *name,
                    double number); /* null for infinity and NaN, which JSON does not have */
 
-/* A list of texts: begin it, write items (json_text with name NULL), end it. */
+/* A list: begin it, write items (texts are json_text with name NULL), end it. */
 void json_list(struct json *j, const char *name);
 void json_list_end(struct json *j);
+
+/* An item of a list that is an object: begin it, write members, end it. And a member that is true. */
+void json_item(struct json *j);
+void json_item_end(struct json *j);
+void json_true(struct json *j, const char *name);
 
 #endif

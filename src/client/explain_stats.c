@@ -18,6 +18,7 @@ static void put_stat(void *to, const char *name, const char *text)
 static void told(void *to, const struct explanation *x)
 {
     explain_fields(x, put_stat, to);
+    explain_places(x, put_stat, to);
 }
 
 /* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order.
@@ -31,6 +32,8 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
     assert(t->generation && t->trace && t->used == 0);
     struct explainer e = {.trace = t->trace,
                           .router = t->generation->router,
+                          .turn = t,
+                          .routes = t->generation,
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,

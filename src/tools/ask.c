@@ -184,8 +184,10 @@ struct script *ask_load(const struct ask_options *o, const char *path,
     struct script *s = source_load(host, path, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
-    *e = (struct explainer){.trace = script_trace,
+    *e = (struct explainer){.trace = &script_tracer,
                             .router = s,
+                            .turn = turn,
+                            .routes = s ? script_routes(s) : NULL,
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,

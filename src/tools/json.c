@@ -129,3 +129,22 @@ void json_list_end(struct json *j)
     putc(']', j->out);
     j->follows = true;
 }
+
+void json_item(struct json *j)
+{
+    put_name(j, NULL);
+    putc('{', j->out);
+    j->follows = false;
+}
+
+void json_item_end(struct json *j)
+{
+    putc('}', j->out);
+    j->follows = true;
+}
+
+void json_true(struct json *j, const char *name)
+{
+    put_name(j, name);
+    fputs("true", j->out);
+}

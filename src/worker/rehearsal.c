@@ -306,6 +306,7 @@ static void print_field(void *to, const char *name, const char *text)
 static void print_explanation(void *to, const struct explanation *x)
 {
     explain_fields(x, print_field, to);
+    explain_place_lines(x, print_field, to);
 }
 
 /* What was parsed in this turn is routed first: explaining uses the free slots behind those of the turn. */
@@ -314,8 +315,11 @@ static void explain(struct rehearsal *r, const char *line, size_t len, const cha
 {
     struct turn *t = r->turn;
     turn_route(t);
-    struct explainer e = {.trace = script_trace,
-                          .router = worker_parts(r->worker).script,
+    struct script *s = worker_parts(r->worker).script;
+    struct explainer e = {.trace = &script_tracer,
+                          .router = s,
+                          .turn = t,
+                          .routes = script_routes(s),
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,
