@@ -57,6 +57,8 @@ struct touched {
     enum walk_role role;
     double share;
     const char *when;
+    const uint8_t *key; /* decoded, as it is sent */
+    size_t key_len;
     const char *sent; /* the request's line as the server gets it, without CRLF */
     size_t sent_len;
 };

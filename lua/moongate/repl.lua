@@ -40,14 +40,14 @@ local function read_value(length)
     return value
 end
 
-local shown = { route = true, server = true, request = true, error = true }
+local shown = { route = true, server = true, request = true, error = true, more = true }
 
 -- Shows what `moongate explain` says of a request about keys.
 local function show_way(one, line, value)
     local text = stage.explain(one.number, line, value)
     if not text:find "^route" then return end
     for field in text:gmatch "[^\n]+" do
-        if shown[field:match "^%w+"] then say("  " .. field) end
+        if shown[field:match "^%w+"] or field:find "^place %d" then say("  " .. field) end
     end
 end
 

@@ -154,6 +154,9 @@ static void keep_line(struct walk *w, const struct request *r, struct touched *p
     if (len >= 2 && to[len - 2] == '\r') len -= 2;
     place->sent = to;
     place->sent_len = len;
+    to = (char *)arena_alloc(w->e->arena, r->key_len);
+    place->key = memcpy(to, (const void *)r->key_at, r->key_len);
+    place->key_len = r->key_len;
 }
 
 static void note_first(struct walk *w, struct pool *pool, const struct request *r,

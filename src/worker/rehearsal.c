@@ -306,6 +306,7 @@ static void print_field(void *to, const char *name, const char *text)
 static void print_explanation(void *to, const struct explanation *x)
 {
     explain_fields(x, print_field, to);
+    explain_places(x, print_field, to);
     explain_place_lines(x, print_field, to);
 }
 

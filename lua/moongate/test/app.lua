@@ -211,14 +211,29 @@ function app_methods.forget(self)
     self.forgotten = #self.journal
 end
 
---- Where a request would go, and why, without sending it: { route, pool, server, request ... } as `moongate explain`
--- shows it.
+-- A request that just goes to one server has no fields of places.
+local function places_of(fields)
+    if not fields.server then return {} end
+    return { { pool = fields.pool, server = fields.server, role = "main", when = "always", share = 1,
+        request = fields.request } }
+end
+
+--- Where a request would go, and why, without sending it: { route, pool, server, request ... places } as `moongate
+-- explain` shows it.
 function app_methods.explain(self, line, value)
     check_line(line)
-    local fields = {}
-    for name, text in stage.explain(self.number, line, value):gmatch "(%w+) +([^\n]*)\n" do
-        fields[name] = fields[name] or text
+    local fields, places = {}, {}
+    for name, text in stage.explain(self.number, line, value):gmatch "([%w:]+) +([^\n]*)\n" do
+        local at, what = name:match "^place:(%d+):(%w+)$"
+        if at then
+            at = tonumber(at)
+            places[at] = places[at] or { share = 1 }
+            places[at][what] = what == "share" and tonumber(text) or text
+        elseif name ~= "place" then
+            fields[name] = fields[name] or text
+        end
     end
+    fields.places = places[1] and places or places_of(fields)
     return fields
 end
 
