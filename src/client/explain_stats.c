@@ -38,7 +38,8 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = t->limits.rules};
+                          .rules = t->limits.rules,
+                          .affinity = c->affinity};
     struct reply *reply = reply_create(c, NULL, 1);
     const char *error =
         explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,

@@ -35,8 +35,10 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     struct explanation x = {.key = (const uint8_t *)asked->key_at, .key_len = asked->key_len};
     if (!w) abort();
     w->e = e;
+    struct request r = *asked;
     x.asked_len = put_line(asked, x.asked);
-    walk_request(w, asked);
+    r.affinity = e->affinity;
+    walk_request(w, &r);
     x.path = w->path;
     x.route = w->end;
     x.places = w->places;
