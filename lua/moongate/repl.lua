@@ -125,7 +125,8 @@ local function as_given(client, listener)
     return { address = client ~= "" and client or nil, listener = listener ~= "" and listener or nil }
 end
 
---- path: the script; servers: "fake" or "real"; client, listener: what req.client and req.listener are; "": as they come.
+--- path: the script; servers: "fake" or "real"; client, listener: what req.client and req.listener are; "": as they
+-- come.
 return function(path, servers, client, listener)
     local is_fake = servers == "fake"
     if not is_fake then clock.be_real() end

@@ -1,7 +1,7 @@
---- explain tells the truth: for every policy and many requests, servers get what explain has said, and nothing of what it
--- has said is made up. Every request is sent again and again, to servers that have the key, do not have it, fail or are
--- silent, and what they got is compared with the places of app:explain.
--- (tests/e2e/tools/explain_places_test.c sees to it that each policy has a row.)
+--- explain tells the truth: for every policy and many requests, servers get what explain has said, and nothing of what
+-- it has said is made up. Every request is sent again and again, to servers that have the key, do not have it, fail or
+-- are slow, and what they got is compared with the places of app:explain.
+-- (tests/e2e/tools/explain_policies_test.c sees to it that each policy has a row.)
 local t = require "moongate.test"
 local three = require "three"
 
@@ -106,15 +106,14 @@ local rows = {
     "mg.async(function(req) return mg.reply.miss() end)",
 }
 
--- line, value; # is the cas that a's item has, or b's
+-- line, value; # is the cas that a's item has, or b's. special: only policies that look at commands tell it from a set
 local requests = {
     { "get k" },
     { "set k 0 60 1", "v" },
     { "gets k" },
-    { "add k 0 0 2000", BIG },
+    { "add k 0 0 2000", BIG, special = true },
     { "cas k 0 60 1 #", "v" },
-    { "delete k" },
-    { "touch k 60" },
+    { "delete k", special = true },
     { "mg k v N60 T30" },
 }
 
@@ -186,8 +185,9 @@ local function in_all_states(app, row, request, servers)
     for _ = 1, row.often or 1 do
         for i = 1, #list do
             for j = 1, row.uses_b and #list or 1 do
-                for k = 1, row.uses_c and 2 or 1 do
-                    ask_in(app, row, request, servers, { list[i], list[j], list[k == 1 and j or 2] }, seen)
+                ask_in(app, row, request, servers, { list[i], list[j], list[j] }, seen)
+                if row.uses_c and i == j then
+                    ask_in(app, row, request, servers, { list[i], list[j], list[2] }, seen)
                 end
             end
         end
@@ -214,12 +214,23 @@ local function read_row(given)
     local row = type(given) == "table" and given or { given }
     local route = row[1]
     row.fills = route:find "warm_up" or route:find "staging" or route:find "l1_l2"
+    row.special = row.fills or row.has or route:find "migrate" or route:find "command"
     row.uses_b, row.uses_c = route:find "%f[%w]b%f[%W]", route:find "%f[%w]c%f[%W]"
     return row
 end
 
+-- Copies that are on their way, and limits that were reached, would be those of the request before: such a row has a
+-- new script for each.
+local function load_for(row)
+    if not row.app or row.fills or row.fresh then row.app, row.a, row.b, row.c = three.over(row[1]) end
+    return row.app, row.a, row.b, row.c
+end
+
 local function compare(row, request, wrong)
-    local app, a, b, c = three.over(row[1])
+    local app, a, b, c = load_for(row)
+    for _, server in ipairs { a, b, c } do server:forgets():is_up() end
+    t.advance(0.1)
+    app:forget()
     local set, servers = explained(app, request)
     t.advance(0.1)
     t.expect(app.sent):equals {}
@@ -237,7 +248,10 @@ t.describe("explain", function()
         local row = read_row(given)
         t.it("tells the truth about " .. row[1], function()
             local wrong = {}
-            for _, request in ipairs(requests) do compare(row, request, wrong) end
+            for _, request in ipairs(requests) do
+                if not request.special or row.special then compare(row, request, wrong) end
+            end
+            if row.has then compare(row, { "touch k 60" }, wrong) end
             t.expect(wrong):equals {}
         end)
     end
