@@ -59,7 +59,8 @@ struct client {
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     const char *reason;        /* why it is ending */
-    const char *as;            /* the address to show, of a client in memory; owned by who made it; NULL: its socket's */
+    const char *
+        as; /* the address to show, of a client in memory; owned by who made it; NULL: its socket's */
 };
 
 /* Who may flush_all. */
