@@ -35,8 +35,8 @@ struct script_host {
     size_t servers_n;
     const char *const *listeners; /* --bind: names, or addresses as written */
     size_t listeners_n;
-    const char *as_client;      /* req.client of a request that no client has sent, or NULL */
-    int32_t as_listener;        /* likewise the number of its listener, from 1 on; 0: none */
+    const char *as_client;   /* req.client of a request that no client has sent, or NULL */
+    int32_t as_listener;     /* likewise the number of its listener, from 1 on; 0: none */
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
     struct samples *samples;  /* of its clients' requests; NULL: none are kept */
