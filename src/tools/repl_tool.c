@@ -24,8 +24,7 @@
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
       "servers in memory instead of real ones; :advance moves the clock")                          \
-    X(client, STRING, 0, "client", "ADDRESS", "unix",                                              \
-      "what req.client is, such as 10.0.0.1:4711")                                                 \
+    X(client, STRING, 0, "client", "ADDRESS", "unix", "what req.client is, such as 10.0.0.1:4711") \
     X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
@@ -39,7 +38,7 @@ struct repl_options {
     struct option_list servers;
     bool fake;
     const char *client, *listener; /* NULL: not given */
-    uint64_t max_value; /* 0: not given */
+    uint64_t max_value;            /* 0: not given */
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir;
