@@ -69,7 +69,9 @@ struct client {
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
-    const char *reason; /* why it is ending */
+    const char *reason;        /* why it is ending */
+    const char *
+        as; /* the address to show, of a client in memory; owned by who made it; NULL: its socket's */
 };
 
 /* Who may do what an option is about, in the order of its words. */

@@ -77,6 +77,10 @@ void client_note_unfinished(struct client *c, size_t came)
 bool client_has_address(const struct client *c, char *text)
 {
     struct addr addr = {.len = sizeof addr.sa};
+    if (c->as) {
+        snprintf(text, ADDR_TEXT_MAX, "%s", c->as);
+        return true;
+    }
     if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return false;
     if (addr_is_unix(&addr))
         snprintf(text, ADDR_TEXT_MAX, "unix"); /* a client's end of a unix socket has no path */
