@@ -37,7 +37,6 @@ static struct {
 } worker;
 
 static double now = 1000;
-
 /* libev's clock, too: the program's own function comes before the C library's. */
 int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {

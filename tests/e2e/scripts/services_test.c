@@ -369,7 +369,8 @@ static void a_wrong_option_is_named_with_what_there_is(void **state)
         run.err,
         "script.lua:2: mg.options: unknown option 'port'; there are: "
         "allow_dump, allow_flush, client_buffer, drain_timeout, "
-        "input_buffer, max_conns, max_value, rehearse, script_memory, script_timeout, verbose"));
+        "input_buffer, max_conns, max_value, rehearse, script_memory, script_timeout, "
+        "slow_log, verbose"));
 }
 
 /* --- the log ----------------------------------------------------------------------------------- */
