@@ -45,6 +45,13 @@ void backends_sweep(struct backends *set);
 /* Writes what calls have queued since the last time, with one write for each connection. Called at the end of each turn. */
 void backends_flush(struct backends *set);
 
+/* True for one backend of each server that a pool names: two pools that use one server with different settings have two. Of them,
+ * the first one that is not down. Servers are the same when names or addresses are equal. */
+bool backend_is_first(const struct backend *b);
+
+/* The backend of that name for which backend_is_first is true; NULL: no pool names it. */
+struct backend *backends_find(const struct backends *set, const char *name);
+
 /* The lowest version among the servers that a pool names; NULL when none is known. Valid until the loop runs again. */
 const char *backends_lowest_version(const struct backends *set);
 

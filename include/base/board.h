@@ -37,6 +37,7 @@
     X(cmd_get, COUNTER, "keys in get, gets, gat, gats, mg")                                        \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \
     X(cmd_flush, COUNTER, "flush_all")                                                             \
+    X(dumps, GAUGE, "dumps by lru_crawler that run: one at most")                                  \
     X(cmd_touch, COUNTER, "touch, gat, gats")                                                      \
     X(cmd_meta, COUNTER, "meta commands")                                                          \
     X(get_hits, COUNTER, "keys found")                                                             \

@@ -10,8 +10,10 @@
 
 #include "base/heat.h"
 #include "base/log.h"
+#include "client/dumps.h"
 #include "client/sampling.h"
 #include "client/sight.h"
+#include "client/tier.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "protocol/foreign.h"
@@ -67,14 +69,16 @@ struct client {
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
-    const char *reason; /* why it is ending */
+    const char *reason;        /* why it is ending */
+    const char *
+        as; /* the address to show, of a client in memory; owned by who made it; NULL: its socket's */
 };
 
-/* Who may flush_all. */
-enum clients_flush {
-    FLUSH_NEAR, /* clients that came over loopback or a unix socket */
-    FLUSH_YES,
-    FLUSH_NO
+/* Who may do what an option is about, in the order of its words. */
+enum clients_allow {
+    ALLOW_NEAR, /* clients that came over loopback or a unix socket */
+    ALLOW_YES,
+    ALLOW_NO
 };
 
 /* Appends the answer to `stats what` (len bytes; 0: the general statistics) to out, END included; or does `stats reset`. False
@@ -91,7 +95,8 @@ typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 
 /* As the options say. */
 struct clients_limits {
-    enum clients_flush allow_flush;
+    enum clients_allow allow_flush;
+    enum clients_allow allow_dump;
     size_t client_buffer;       /* bytes of replies held for a client, above one value */
     size_t input_buffer;        /* bytes of unfinished requests held for all clients */
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
@@ -120,6 +125,8 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
+    struct tier tier;         /* what the servers say of themselves */
+    struct dumps dumps;       /* of keys, that run or wait */
     const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
     struct sighting sighting;          /* notes nothing, unless the worker says where */
     struct sampling sampling;          /* keeps nothing, unless the worker says where */

@@ -1,7 +1,7 @@
 /* gather: one request to all servers of all pools, and one answer: flush_all, stats items|slabs|sizes|conns.
  *
  * A gather frees itself when its last call has ended. One worker. Lines of statistics with equal names become one, by the
- * rules of client/stat_rule.h; a server that fails gets a line of its own, or, for flush_all, its failure is the answer.
+ * rules of client/stat_rule.h, and a server that two pools have counts once; one that fails gets a line of its own, or, for flush_all, its failure is the answer.
  */
 #ifndef MOONGATE_CLIENT_GATHER_H
 #define MOONGATE_CLIENT_GATHER_H

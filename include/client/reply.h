@@ -55,8 +55,9 @@ struct reply *reply_create_local(struct client *c, unsigned command);
 /* Answers a request of that command with `len` bytes (whole lines) in c's order: now, or when the replies before it are complete. */
 void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len);
 
-/* Answers `stats what` once everything before it is answered, so that the statistics count that, too. */
-void reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
+/* A reply that answers `stats what`, to be completed by reply_finish with nothing. Its answer is made once everything before it is
+ * answered, so that the statistics count that, too. */
+struct reply *reply_stats(struct client *c, const struct request *r, const char *what, size_t len);
 
 /* It will be completed with this line, which may be an error. */
 void reply_note_line(struct reply *reply, const char *line, size_t len);

@@ -1,17 +1,24 @@
 /* stat_rule: how the values that several servers have for one statistic become one value.
  *
- * A table and a pure function; owns nothing. The names are those of memcached 1.6.9, 1.6.18, 1.6.38 and 1.6.45.
+ * A table and a pure function; owns nothing. The names are those of memcached 1.6.9, 1.6.18, 1.6.38 and 1.6.45. Those of the plain
+ * `stats` and of `stats settings` are in stat_names.h.
  */
 #ifndef MOONGATE_CLIENT_STAT_RULE_H
 #define MOONGATE_CLIENT_STAT_RULE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "client/stat_names.h"
+
+/* A number stays one number, as programs read these. */
 enum stat_rule {
-    STAT_EACH, /* all different values, in order, with commas: sizes, texts, names not in the table */
-    STAT_SUM,  /* counts, and bytes in use */
-    STAT_MOST, /* ages, and numbers of kinds */
+    STAT_EACH, /* all different values, in order, with commas: versions, texts, names not in the table */
+    STAT_SUM, /* counts, and bytes */
+    STAT_MOST, /* the highest: ages, sizes, numbers of kinds, whether something goes on anywhere (0 or 1) */
+    STAT_LEAST, /* the lowest: what holds for all servers */
+    STAT_ALL,   /* yes, if all servers say yes; no, if one says no */
 };
 
 /* name, rule, the `stats` that has it. In a name that begins with the number of a slab class, only what follows it is looked up:
@@ -19,8 +26,8 @@ enum stat_rule {
 #define STAT_RULES(X)                                                                              \
     X(active_slabs, MOST, "slabs")                                                                 \
     X(total_malloced, SUM, "slabs")                                                                \
-    X(chunk_size, EACH, "slabs")                                                                   \
-    X(chunks_per_page, EACH, "slabs")                                                              \
+    X(chunk_size, MOST, "slabs, settings")                                                         \
+    X(chunks_per_page, LEAST, "slabs")                                                             \
     X(total_pages, SUM, "slabs")                                                                   \
     X(total_chunks, SUM, "slabs")                                                                  \
     X(used_chunks, SUM, "slabs")                                                                   \
@@ -59,6 +66,8 @@ enum stat_rule {
     X(moves_to_warm, SUM, "items")                                                                 \
     X(moves_within_lru, SUM, "items")                                                              \
     X(direct_reclaims, SUM, "items")                                                               \
+    X(store_too_large, SUM, "items (of servers that have it there)")                               \
+    X(store_no_memory, SUM, "likewise")                                                            \
     X(hits_to_hot, SUM, "items")                                                                   \
     X(hits_to_warm, SUM, "items")                                                                  \
     X(hits_to_cold, SUM, "items")                                                                  \
@@ -72,5 +81,9 @@ enum stat_rule {
 
 /* The rule of a name. Sets *known, unless known is NULL: whether the table has the name. */
 enum stat_rule stat_rule_of(const char *name, size_t len, bool *known);
+
+/* The number of the slab class that a name is about, or of the size in `stats sizes`; STAT_NO_CLASS: of none. */
+#define STAT_NO_CLASS UINT32_MAX
+uint32_t stat_class_of(const char *name, size_t len);
 
 #endif

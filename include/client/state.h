@@ -66,5 +66,8 @@ const char *client_address(const struct client *c, char *text);
 
 /* What scripts call the listener that it came through; "" where listeners have no names. */
 const char *client_listener(const struct client *c);
+/* Whether it may do what an option allows to some clients. near: those that came over loopback or a unix socket, by our end of the
+ * connection, which a client cannot choose. */
+bool client_is_allowed(const struct client *c, enum clients_allow whom);
 
 #endif

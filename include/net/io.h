@@ -33,8 +33,8 @@
  * here: a stream, plain or TLS, in include/net/stream.h and src/net/stream*.c, which owns the descriptor and the TLS state.
  * inbuf_read, inbuf_missing and outq_write then take a stream where they take `fd` now, and IO_AGAIN gets a direction to wait
  * for, since a TLS read may have to write first. Besides these three, client.c (input that is thrown away at the end), connect.c
- * (the first lines to a server) and listener.c (the refusal of a client) read or write a connection's descriptor; they will go
- * through the stream, too.
+ * (the first lines to a server), lines.c (questions on connections of their own) and listener.c (the refusal of a client) read or
+ * write a connection's descriptor; they will go through the stream, too.
  */
 #ifndef MOONGATE_NET_IO_H
 #define MOONGATE_NET_IO_H

@@ -10,6 +10,7 @@
 #include <assert.h>
 
 #include "route/turn.h"
+#include "route/walk.h"
 
 struct chooser {
     /* Makes route->state, once; the words live during the call. NULL: nothing to make. */
@@ -18,6 +19,10 @@ struct chooser {
     uint32_t (*choose)(struct turn *t, const struct route *route, struct request *r);
     /* Frees what state holds; the state itself is freed by the caller. NULL: nothing. */
     void (*release)(struct route_state *state);
+    /* For explain, of a kind that may pick another child each time: as in struct flow_kind. NULL: `choose` changes nothing, and picks
+     * the same child again. */
+    unsigned (*walk)(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way);
 };
 
 static inline bool route_is_chooser(const struct route *route)

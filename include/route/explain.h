@@ -12,17 +12,7 @@
 #include "net/io.h"
 #include "protocol/request.h"
 #include "route/routes.h"
-
-/* The router, and the slot and memory that it may use. All belong to the caller. */
-struct explainer {
-    route_trace_fn *trace;
-    void *router;
-    struct request *slots;
-    struct answer *answers;
-    uint32_t at; /* the free slot */
-    struct arena *arena;
-    struct request_rules rules;
-};
+#include "route/walk.h"
 
 /* One key's request. Lines are without CRLF. */
 struct explanation {
@@ -31,17 +21,17 @@ struct explanation {
     char asked[REQUEST_LINE_ROOM]; /* what the client asks for this key, in canonical form */
     size_t asked_len;
     struct path path;
-    int32_t route; /* the route's number, or enum answer_kind */
-    struct pool
-        *pool; /* the first one that would get the request; NULL: the script answers it, or a
-                          function that waits decides */
+    int32_t route; /* the first way's end: a route's number, or enum answer_kind */
+    const struct touched
+        *places; /* every place that the request may touch; the first comes first */
+    uint32_t places_n;
+    bool is_cut;       /* there may be more places: the script does more than explain follows */
+    struct pool *pool; /* the first one that would get the request; NULL: none gets it */
     /* With a pool: what it chose, and the request as the server would get it. */
     struct pool_choice choice;
     bool is_drawn;           /* the server is drawn at random, each time */
     const uint8_t *sent_key; /* decoded, too */
     size_t sent_key_len;
-    char sent[REQUEST_LINE_ROOM];
-    size_t sent_len;
 };
 
 /* Receives the explanation of one key. */
@@ -65,9 +55,16 @@ const char *explain_key(const struct explainer *e, const char *command, size_t c
                         const char *key, size_t len, struct explain_value value,
                         explain_told_fn *told, void *to) __attribute__((warn_unused_result));
 
-/* The explanation in words: calls `tell` for each field that it has, with a name without spaces and one line of text. */
+/* The explanation in words: calls `tell` for each field that it has, with a name without spaces and one line of text. The first
+ * is the way to the first place, and that place. The second is all places, if they are more than the first fields say: a field for
+ * each property of each place (`place:1:server`). The third is the same as one line a place. */
 typedef void explain_field_fn(void *to, const char *name, const char *text);
 void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to);
+void explain_places(const struct explanation *x, explain_field_fn *tell, void *to);
+void explain_place_lines(const struct explanation *x, explain_field_fn *tell, void *to);
+
+/* Advice for a request that is refused with that error; NULL: there is none. */
+const char *explain_hint(const char *wrong);
 
 /* The server's name; "any" when it is drawn, "none" when the pool has no server. */
 const char *explain_server(const struct explanation *x);

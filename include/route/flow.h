@@ -13,6 +13,7 @@
 #include "route/kept.h"
 #include "route/routes.h"
 #include "route/turn.h"
+#include "route/walk.h"
 
 /* Where a flow's result goes, once. */
 struct flow_end {
@@ -77,6 +78,10 @@ struct flow_kind {
     void (*release)(struct flow *flow);
     /* Nobody waits for the result any more: the kind may end early. NULL: it goes on. */
     void (*drop)(struct flow *flow);
+    /* For explain: each child that r may go to, by walk_route; returns as that does. Nothing may change. NULL: in kinds of the
+     * script floor, which no route has. */
+    unsigned (*walk)(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way);
 };
 
 /* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. `end` gets its result once,

@@ -1,6 +1,6 @@
 /* path: the way of one request through a script's routes, step by step, for people: functions, policies, a pool or a reply.
  *
- * A plain value that the caller owns; {0} is an empty one. The router fills it (route_trace_fn). Any process that has a script.
+ * A plain value that the caller owns; {0} is an empty one. walk.c and the router fill it. Any process that has a script.
  */
 #ifndef MOONGATE_ROUTE_PATH_H
 #define MOONGATE_ROUTE_PATH_H

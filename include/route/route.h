@@ -35,12 +35,21 @@ struct answer {
  * makes a REFUSE of one slot. */
 typedef void route_ask_fn(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* Decides for slots[at] alone, as route_ask_fn would, and puts the way into *path. Counts and logs nothing; but the
- * script runs, with its own side effects. Must not be called from within route_ask_fn. Returns the route, or NULL when the script
- * answers the request itself. */
+/* What explain asks a router. Both count, log and send nothing; but the script runs, with its own side effects. Must not be called
+ * from within route_ask_fn.
+ *
+ * decide: for slots[at] alone, as route_ask_fn would, up to the first route that C runs; steps are added to the way's path, and what
+ * the script spawns is noted in the walk. follow: a function that waits (its number), with r. It is run several times, its calls are
+ * answered in each way that they may be, and each call's request goes on through the walk. Returns as walk_route. */
 struct route;
-typedef const struct route *route_trace_fn(void *router, struct request *slots,
-                                           struct answer *answers, uint32_t at, struct path *path);
+struct walk;
+struct walk_way;
+struct route_tracer {
+    void (*decide)(void *router, struct request *slots, struct answer *answers, uint32_t at,
+                   struct walk *w, const struct walk_way *way);
+    unsigned (*follow)(void *router, uint32_t function, const struct request *r, struct walk *w,
+                       const struct walk_way *way);
+};
 
 #endif
 #endif

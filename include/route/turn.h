@@ -46,7 +46,7 @@ struct turn {
     struct arena *arena;
     struct turn_limits limits;
     struct generation *generation; /* the current one, then those that end; newest first */
-    route_trace_fn *trace;
+    const struct route_tracer *trace; /* for explain */
     turn_settle_fn *settle; /* NULL: there is no front */
     turn_look_fn *look;     /* NULL: nobody looks */
     void *front;
@@ -63,6 +63,7 @@ struct turn {
     void *seen_owner; /* for whom the next call is sent at once, as in seen.h; or NULL */
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
+    bool is_explaining; /* a function is only followed: its request is no write */
     bool abandoned; /* a client has closed that was owed replies: see flows_drop */
 };
 

@@ -151,6 +151,11 @@ int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options
                      const int32_t *children, uint32_t n, const char *text,
                      const struct route_word *words, uint32_t words_n);
 
+/* For explain: a value, with flags, that the waiting function of that number (without MG_WAITS) treats in a way of its own, and what
+ * to call an answer with it: "a hit (an index)". Only while the script loads. */
+void mg_sample(struct script *s, uint32_t function, const char *name, const char *value,
+               double flags);
+
 /* What is wrong with the words and options of a ROUTE_HASH, to print after the policy's name; NULL: nothing. */
 const char *mg_hash_refuses(const struct route_options *o, const struct route_word *words,
                             uint32_t n);

@@ -35,6 +35,8 @@ struct script_host {
     size_t servers_n;
     const char *const *listeners; /* --bind: names, or addresses as written */
     size_t listeners_n;
+    const char *as_client;   /* req.client of a request that no client has sent, or NULL */
+    int32_t as_listener;     /* likewise the number of its listener, from 1 on; 0: none */
     struct metrics *metrics; /* the worker's own */
     struct shared *shared;
     const struct heat *heat;  /* of its clients' keys; NULL: none is known */
@@ -88,9 +90,8 @@ struct generation *script_routes(struct script *s);
 /* A route_ask_fn; router is the struct script. */
 void script_route(void *router, struct request *slots, struct answer *answers, uint32_t n);
 
-/* A route_trace_fn; likewise. */
-const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t at, struct path *path);
+/* What explain asks a script; likewise. */
+extern const struct route_tracer script_tracer;
 
 /* Prints the value of an expression, or runs statements, with the script's globals and `mg`. An error is printed likewise. */
 void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);

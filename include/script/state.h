@@ -10,6 +10,7 @@
 #include "script/abi.h"
 #include "script/async.h"
 #include "script/handle.h"
+#include "script/runs.h"
 #include "script/script.h"
 #include "script/script_memory.h"
 #include "script/script_time.h"
@@ -50,8 +51,8 @@ enum script_stack {
     STACK_TOP = STACK_TRACE
 };
 
-/* Invariant (script_sane): between two entries into Lua, its stack is as enum script_stack says, and coroutines.running and
- * path_taken are NULL. I2: batch.request and `now` name the request of the function that runs, or none. I7: batch.at is the
+/* Invariant (script_sane): between two entries into Lua, its stack is as enum script_stack says, and coroutines.running, path_taken
+ * and model are NULL. I2: batch.request and `now` name the request of the function that runs, or none. I7: batch.at is the
  * slot that is routed. */
 struct script {
     lua_State *L;
@@ -68,7 +69,10 @@ struct script {
     struct mg_batch batch;
     struct script_time time;
     struct script_memory memory;
-    struct path *path_taken;                /* of the request that is traced, else NULL */
+    struct path *path_taken; /* of the request that is traced, else NULL */
+    struct model *model; /* while explain follows one of its functions, see follow.h; else NULL */
+    struct run_sample *run_samples; /* samples_n of them, see mg_sample */
+    uint32_t samples_n;
     struct log_limit log;                   /* of its errors */
     char path[256];                         /* as log lines show it */
     char root_place[HEARTBEAT_PLACE];       /* "the function at script.lua:5"; "": no function */

@@ -51,8 +51,11 @@ struct tester_tools {
     /* Runs its loop until there is news. False: nothing more happens by itself; with is_waiting, only after it has slept once
      * until something happened in real time. */
     bool (*turn)(struct rehearsal *r, bool is_waiting, struct tester_news *news);
-    /* Connects another client, as if by that listener; returns the number of the connection. */
-    uint32_t (*connect)(struct rehearsal *r, uint32_t listener);
+    /* Connects another client, as if by that listener, and from that address (NULL: a unix socket); returns the number of the
+     * connection. */
+    uint32_t (*connect)(struct rehearsal *r, uint32_t listener, const char *address);
+    /* The number of the listener with that name, which is made when there is none; -1: there are too many. */
+    int32_t (*listener)(struct rehearsal *r, const char *name);
     void (*write)(struct rehearsal *r, uint32_t wire, const char *bytes, size_t len);
     void (*hang_up)(struct rehearsal *r, uint32_t wire);
     /* From now on connections to a server are refused, or not. */
@@ -63,9 +66,9 @@ struct tester_tools {
     const char *(*server)(struct rehearsal *r, uint32_t at);
     /* Seconds until its next timer is due; below 0: there is none. */
     double (*next_alarm)(struct rehearsal *r);
-    /* Prints where a request would go, a line for each step. */
-    void (*explain)(struct rehearsal *r, const char *line, size_t len, const char *value,
-                    size_t value_len, FILE *to);
+    /* Prints where a request of the client on that wire (0: of none) would go, a line for each field. */
+    void (*explain)(struct rehearsal *r, uint32_t wire, const char *line, size_t len,
+                    const char *value, size_t value_len, FILE *to);
     /* Prints its pools and its route. */
     void (*describe)(struct rehearsal *r, FILE *to);
     /* Prints the value of an expression in the script, or the error. */

@@ -15,6 +15,9 @@
     X(command, STRING, 0, "command", "NAME", "get", "the command for each key of --keys")          \
     X(value, STRING, 0, "value", "TEXT", "",                                                       \
       "the value of storage commands; without it, as many x as the request says")                  \
+    X(client, STRING, 0, "client", "ADDRESS", "",                                                  \
+      "what req.client is, such as 10.0.0.1:4711; else nothing")                                   \
+    X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
@@ -43,6 +46,7 @@ struct ask_options {
     const char *keys;
     const char *command;
     const char *value; /* NULL: not given */
+    const char *client, *listener;
     bool summary;
     double max_moved; /* below 0: not given */
     bool json;

@@ -42,6 +42,9 @@ static inline uint32_t places_n(const struct places *p)
 /* The number of the place where an explained key ends. */
 uint32_t places_find(const struct places *p, const struct explanation *x);
 
+/* The number of a server of that pool. */
+uint32_t places_number(const struct places *p, const struct pool *pool, const char *server);
+
 /* The name of a server, or the text of an end; owned by the script, or constant. */
 const char *places_name(const struct places *p, uint32_t place);
 

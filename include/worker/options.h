@@ -53,6 +53,8 @@
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
       "who may flush_all: near = clients on loopback or a unix socket")                            \
+    X(allow_dump, CHOICE, 0, "allow-dump", "near|yes|no", "near",                                  \
+      "who may dump keys: near = clients on loopback or a unix socket")                            \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
@@ -113,6 +115,7 @@
     X(client_buffer)                                                                               \
     X(input_buffer)                                                                                \
     X(allow_flush)                                                                                 \
+    X(allow_dump)                                                                                  \
     X(drain_timeout)                                                                               \
     X(script_timeout)                                                                              \
     X(script_memory)                                                                               \
@@ -139,7 +142,8 @@ struct options {
     uint64_t client_buffer;
     uint64_t input_buffer;
     bool strict_keys;
-    int allow_flush;            /* enum turn_flush, in the order of its words */
+    int allow_flush;            /* enum clients_allow, in the order of its words */
+    int allow_dump;             /* the same */
     const char *version_answer; /* NULL = the servers' */
     double keepalive;           /* seconds */
     double upgrade_timeout;     /* seconds */

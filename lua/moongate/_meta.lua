@@ -110,6 +110,7 @@
 ---Options of the daemon; the command line wins.
 ---@class moongate.Options
 ---@field allow_flush ("near"|"yes"|"no")?
+---@field allow_dump ("near"|"yes"|"no")?
 ---@field client_buffer (integer|string)?  bytes, or "8m"
 ---@field drain_timeout number?            seconds
 ---@field input_buffer (integer|string)?   bytes, or "256m"

@@ -66,6 +66,16 @@ function Client:ask(line, value) end
 ---@return moongate.test.Reply
 function Client:begin(line, value) end
 
+---A place that a request may touch. role: "main", "on miss", "instead", "also", "background"; when: "always", or a condition;
+---share: of requests, 0 to 1.
+---@alias moongate.test.Place { pool: string, server: string, role: string, when: string, share: number, request: string }
+
+---Where a request would go, and why, without sending it: as `moongate explain` shows it.
+---@param line string
+---@param value string?
+---@return { route: string, pool: string?, server: string?, request: string?, error: string?, places: moongate.test.Place[] }
+function Client:explain(line, value) end
+
 ---Sends bytes as they are; reads nothing.
 ---@param bytes string
 function Client:write(bytes) end
@@ -159,8 +169,9 @@ function Client:touch(key, exptime) end
 local App = {}
 
 ---Another client.
+---@param options { address: string?, listener: string? }?  what req.client and req.listener are for it
 ---@return moongate.test.Client
-function App:client() end
+function App:client(options) end
 
 ---The fake server of that name, as in the script's pools: "10.0.0.1:11211".
 ---@param name string
@@ -174,12 +185,6 @@ function App:heat(key, share) end
 
 ---Empties `sent`.
 function App:forget() end
-
----Where a request would go, and why, without sending it: as `moongate explain` shows it.
----@param line string
----@param value string?
----@return table<string, string>
-function App:explain(line, value) end
 
 ---Another script takes over, as on a reload.
 ---@param path string  as messages name it

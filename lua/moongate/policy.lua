@@ -218,8 +218,9 @@ end
 
 --- A route made of a Lua function that may wait.
 -- @param f function  of a request; returns a response, a route or a reply
-function M.waiting(name, children, f)
-    return routes.waiting_value(f, ("%s(%s)"):format(name, names_of(children)))
+-- @param sample table  as for routes.waiting_value, or nil
+function M.waiting(name, children, f, sample)
+    return routes.waiting_value(f, ("%s(%s)"):format(name, names_of(children)), sample)
 end
 
 --- A route made of a Lua function that runs for each request. It must not allocate memory.

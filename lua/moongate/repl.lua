@@ -40,14 +40,14 @@ local function read_value(length)
     return value
 end
 
-local shown = { route = true, server = true, request = true, error = true }
+local shown = { route = true, server = true, request = true, error = true, more = true }
 
 -- Shows what `moongate explain` says of a request about keys.
 local function show_way(one, line, value)
-    local text = stage.explain(one.number, line, value)
+    local text = stage.explain(one.number, line, value, one.first.wire)
     if not text:find "^route" then return end
     for field in text:gmatch "[^\n]+" do
-        if shown[field:match "^%w+"] then say("  " .. field) end
+        if shown[field:match "^%w+"] or field:find "^place %d" then say("  " .. field) end
     end
 end
 
@@ -73,7 +73,7 @@ local function request(one, line)
     local length = memcached.value_length(memcached.words(line))
     local value = length and read_value(length)
     show_way(one, line, value)
-    if one.first.is_closed then one.first = one:client() end
+    if one.first.is_closed then one.first = one:client(one.first.as or nil) end
     local made = one:ask(line, value)
     show_calls(made)
     show_reply(made)
@@ -121,11 +121,16 @@ local function obey(one, line, path, is_fake)
     end
 end
 
---- path: the script; servers: "fake" or "real".
-return function(path, servers)
+local function as_given(client, listener)
+    return { address = client ~= "" and client or nil, listener = listener ~= "" and listener or nil }
+end
+
+--- path: the script; servers: "fake" or "real"; client, listener: what req.client and req.listener are; "": as they
+-- come.
+return function(path, servers, client, listener)
     local is_fake = servers == "fake"
     if not is_fake then clock.be_real() end
-    local one, wrong = app.load(path, read_file(path), {})
+    local one, wrong = app.load(path, read_file(path), { client = as_given(client, listener) })
     if not one then error(wrong, 0) end
     for line in stage.line do
         if line:find "^:q" and (":quit"):find(line, 1, true) == 1 then return end

@@ -106,8 +106,12 @@ function M.named(f, name)
 end
 
 --- Makes the value for a route whose function may wait.
-function M.waiting_value(f, name)
-    return M.value(M.add(C.ROUTE_ASYNC, {}, { function_id = number_function(f) + C.MG_WAITS }, name), name)
+-- @param sample table  for explain: a value that the function treats in a way of its own: { name =, value =, flags = };
+--                      or nil
+function M.waiting_value(f, name, sample)
+    local id = number_function(f)
+    if sample then C.mg_sample(script, id, sample.name, sample.value, sample.flags) end
+    return M.value(M.add(C.ROUTE_ASYNC, {}, { function_id = id + C.MG_WAITS }, name), name)
 end
 
 M.numbers, M.functions = numbers, functions

@@ -36,6 +36,7 @@
  *     apart        connections for requests that nobody may share one with
  *     send         from a request to the connection that takes it, now or later
  *     relocate     what other addresses mean for the connections
+ *     lines        a connection of its own for one question with a long answer: no calls, no health
  *     backend      the set of servers; takes the news of their connections
  *     pool         servers and a selector
  *
@@ -294,6 +295,32 @@ bool backends_are_awaited(const struct backends *set)
     for (const struct backend *b = set->first; b; b = b->next)
         if (backend_is_awaited(b, set->now)) return true;
     return false;
+}
+
+static bool is_same_server(const struct backend *a, const struct backend *b)
+{
+    if (strcmp(a->name, b->name) == 0) return true;
+    return a->addrs && b->addrs && memcmp(a->addrs, b->addrs, sizeof *a->addrs) == 0;
+}
+
+bool backend_is_first(const struct backend *b)
+{
+    bool is_before = true;
+    if (b->counts == 0) return false;
+    for (const struct backend *other = b->set->first; other; other = other->next) {
+        if (other == b) is_before = false;
+        if (other == b || other->counts == 0 || !is_same_server(other, b)) continue;
+        if (other->down == b->down ? is_before : b->down) return false;
+    }
+    return true;
+}
+
+struct backend *backends_find(const struct backends *set, const char *name)
+{
+    for (struct backend *b = set->first; b; b = b->next) {
+        if (strcmp(b->name, name) == 0 && backend_is_first(b)) return b;
+    }
+    return NULL;
 }
 
 const char *backends_lowest_version(const struct backends *set)

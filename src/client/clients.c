@@ -35,6 +35,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
+    tier_init(&set->tier);
     t->settle = settle;
     t->front = set;
 }
@@ -54,6 +55,7 @@ void clients_end_turn(struct clients *set)
     unfinished_look(set);
     sampling_look(&set->sampling, set->turn);
     turn_end(set->turn);
+    while (dumps_are_there(&set->dumps) && dumps_look(set)) turn_end(set->turn);
     free_closed(set);
 }
 
@@ -61,7 +63,8 @@ void clients_release(struct clients *set)
 {
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
-    assert(set->n == 0 && !set->closed && !set->dirty && set->unfinished == 0);
+    tier_release(&set->tier);
+    assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->look = NULL;
     set->turn->front = NULL;

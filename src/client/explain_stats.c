@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "client/reply.h"
-#include "route/explain.h"
 
 static void put_stat(void *to, const char *name, const char *text)
 {
@@ -15,31 +14,46 @@ static void put_stat(void *to, const char *name, const char *text)
     outq_append(to, "\r\n", 2);
 }
 
+struct telling {
+    explain_field_fn *tell;
+    void *to;
+};
+
 static void told(void *to, const struct explanation *x)
 {
-    explain_fields(x, put_stat, to);
+    const struct telling *telling = to;
+    explain_fields(x, telling->tell, telling->to);
+    explain_places(x, telling->tell, telling->to);
 }
 
-/* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order.
- * (turn_route may be called from here: clients are read outside of it.) The answer is a reply like any other, so it takes its
- * place in c's order. */
-void explain_stats(struct client *c, const struct span *command, const struct span *key)
+/* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order. */
+const char *explain_now(struct turn *t, uint32_t affinity, const struct span *command,
+                        const struct span *key, explain_field_fn *tell, void *to)
 {
-    struct turn *t = c->turn;
-    struct outq answer = {0};
+    struct telling telling = {tell, to};
     turn_route(t);
     assert(t->generation && t->trace && t->used == 0);
     struct explainer e = {.trace = t->trace,
                           .router = t->generation->router,
+                          .turn = t,
+                          .routes = t->generation,
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = t->limits.rules};
+                          .rules = t->limits.rules,
+                          .affinity = affinity};
+    return explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,
+                       (struct explain_value){NULL, 0}, told, &telling);
+}
+
+/* (turn_route may be called from here: clients are read outside of it.) The answer is a reply like any other, so it takes its
+ * place in c's order. */
+void explain_stats(struct client *c, const struct span *command, const struct span *key)
+{
+    struct outq answer = {0};
     struct reply *reply = reply_create_local(c, COMMAND_STATS);
-    const char *error =
-        explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,
-                    (struct explain_value){NULL, 0}, told, &answer);
+    const char *error = explain_now(c->turn, c->affinity, command, key, put_stat, &answer);
     if (!error) error = "END";
     reply_note_line(reply, error, strlen(error));
     outq_append(&answer, error, strlen(error));

@@ -1,32 +1,21 @@
 /* One call for each server, at once; each has a part as its owner, and all parts lead to the gather. A gather also waits for
- * itself while it sends, so that servers that refuse at once cannot end it before all have been called.
- *
- * A server may have many lines of statistics, and all servers have them in about the same order. So a search begins behind the
- * statistic found last (hint), and mostly ends there. */
+ * itself while it sends, so that servers that refuse at once cannot end it before all have been called. */
 #include "client/gather.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/slab.h"
 #include "client/reply.h"
-#include "client/stat_rule.h"
 #include "client/tally.h"
-#include "protocol/text.h"
+#include "client/totals.h"
 
-enum { LINE_ROOM = 512, FAILURE_MAX = LINE_ROOM - 32, TIMEOUT = 2, VALUES_MAX = 1024 };
-
-/* One statistic: its name, and the values so far, combined by its rule: as a number, or as text. */
-struct gathered {
-    struct gathered *next;
-    enum stat_rule rule; /* STAT_EACH: it is in `value`; else in `number` */
-    uint64_t number;
-    char *value; /* value_len bytes */
-    uint32_t value_len;
-    uint16_t name_len;
-    char name[];
+enum {
+    LINE_ROOM = 512,
+    FAILURE_MAX = LINE_ROOM - 32,
+    TIMEOUT = 2,          /* seconds */
+    NAMES_MAX = 64 * 1024 /* of all servers: sizes and connections have many */
 };
 
 /* Invariant: waiting calls have this gather's parts as their owners. */
@@ -35,8 +24,7 @@ struct gather {
     enum gather_kind kind;
     uint32_t waiting;
     uint32_t parts_n;
-    struct gathered *first, **end;
-    struct gathered *hint; /* the one found last */
+    struct totals totals;
     char failure[LINE_ROOM];
     struct gather_part *parts;
 };
@@ -49,31 +37,9 @@ struct gather_part {
 
 static void gather_destroy(struct gather *g)
 {
-    while (g->first) {
-        struct gathered *s = g->first;
-        g->first = s->next;
-        free(s->value);
-        slab_return(s, sizeof *s + s->name_len);
-    }
+    totals_release(&g->totals);
     slab_return(g->parts, sizeof *g->parts * (g->parts_n + 1));
     slab_return(g, sizeof *g);
-}
-
-/* Appended in pieces: a server's line may be of any length that a response may have. */
-static void print_lines(const struct gather *g, struct outq *to)
-{
-    uint8_t number[TEXT_NUMBER_ROOM];
-    for (const struct gathered *s = g->first; s; s = s->next) {
-        outq_append(to, "STAT ", 5);
-        outq_append(to, s->name, s->name_len);
-        outq_append(to, " ", 1);
-        if (s->rule == STAT_EACH)
-            outq_append(to, s->value, s->value_len);
-        else
-            outq_append(to, number, text_write_unsigned(number, s->number));
-        outq_append(to, "\r\n", 2);
-    }
-    outq_append(to, "END\r\n", 5);
 }
 
 /* flush_all has one line for an answer: OK, or the first failure. Statistics are shown as far as they have come. */
@@ -86,7 +52,8 @@ static void finish(struct gather *g)
         return;
     }
     if (g->kind != GATHER_OK) {
-        print_lines(g, &answer);
+        totals_print(&g->totals, NULL, &answer);
+        outq_append(&answer, "END\r\n", 5);
     } else if (g->failure[0]) {
         reply_note_line(g->reply, g->failure, strlen(g->failure));
         if (g->reply->sights) sight_line(g->reply->sights->set, g->failure, strlen(g->failure));
@@ -100,106 +67,6 @@ static void finish(struct gather *g)
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
-/* From behind the hint to the end, then from the beginning up to it. */
-static struct gathered *find(const struct gather *g, const char *name, size_t len)
-{
-    struct gathered *from = g->hint ? g->hint->next : NULL;
-    for (struct gathered *s = from; s; s = s->next) {
-        if (s->name_len == len && memcmp(s->name, name, len) == 0) return s;
-    }
-    for (struct gathered *s = g->first; s != from; s = s->next) {
-        if (s->name_len == len && memcmp(s->name, name, len) == 0) return s;
-    }
-    return NULL;
-}
-
-/* Numbers, and most versions, in their order: the shorter one first. */
-static int compare_values(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    return a_len != b_len ? (a_len > b_len) - (a_len < b_len) : memcmp(a, b, a_len);
-}
-
-/* Where in the list a value belongs; *found: where it is already. */
-static size_t place_of(const struct gathered *s, const char *value, size_t len, bool *found)
-{
-    size_t at = 0;
-    *found = false;
-    while (at <= s->value_len) {
-        const char *here = s->value + at, *comma = memchr(here, ',', s->value_len - at);
-        size_t n = comma ? (size_t)(comma - here) : s->value_len - at;
-        int order = compare_values(value, len, here, n);
-        *found = order == 0;
-        if (order <= 0) break;
-        at += n + 1;
-    }
-    return at;
-}
-
-/* Sorted, because servers answer in any order and the answer should not depend on it. I6: values that do not fit into
- * VALUES_MAX bytes are left out. */
-static void add_value(struct gathered *s, const char *value, size_t len)
-{
-    bool is_first = !s->value, found = false;
-    size_t at = is_first ? 0 : place_of(s, value, len, &found), had = s->value_len;
-    if (found || (!is_first && had + len + 1 > VALUES_MAX)) return;
-    s->value = realloc(s->value, had + len + 2);
-    if (!s->value) abort();
-    s->value_len += (uint32_t)(len + !is_first);
-    if (at > had) {
-        s->value[had] = ','; /* behind all others */
-    } else if (!is_first) {
-        memmove(s->value + at + len + 1, s->value + at, had - at);
-        s->value[at + len] = ',';
-    }
-    memcpy(s->value + at, value, len);
-}
-
-/* Where one server has text for a statistic that is a number elsewhere, all values are shown as text. */
-static void become_text(struct gathered *s)
-{
-    uint8_t number[TEXT_NUMBER_ROOM];
-    s->rule = STAT_EACH;
-    add_value(s, (const char *)number, text_write_unsigned(number, s->number));
-}
-
-/* A number for sums and maxima, text for all others. */
-static void combine(struct gathered *s, const char *value, size_t len)
-{
-    uint64_t number = 0;
-    bool is_number = text_read_digits((const uint8_t *)value, len, &number);
-    if (s->rule != STAT_EACH && !is_number) become_text(s);
-    switch (s->rule) {
-    case STAT_EACH: add_value(s, value, len); break;
-    case STAT_SUM: s->number += number; break;
-    case STAT_MOST:
-        if (number > s->number) s->number = number;
-        break;
-    }
-}
-
-static struct gathered *append(struct gather *g, const char *name, size_t len, bool is_number)
-{
-    struct gathered *s = slab_borrow(sizeof *s + len);
-    enum stat_rule rule = is_number ? stat_rule_of(name, len, NULL) : STAT_EACH;
-    *s = (struct gathered){.rule = rule, .name_len = (uint16_t)len};
-    memcpy(s->name, name, len);
-    *g->end = s;
-    g->end = &s->next;
-    return s;
-}
-
-static void add(struct gather *g, const char *name, size_t name_len, const char *value,
-                size_t value_len)
-{
-    uint64_t ignored;
-    struct gathered *s = find(g, name, name_len);
-    if (!s)
-        s = append(g, name, name_len,
-                   text_read_digits((const uint8_t *)value, value_len, &ignored));
-    combine(s, value, value_len);
-    g->hint = s;
-}
-
 /* `STAT name value` */
 static void take_line(struct gather_part *part, const struct response *r)
 {
@@ -210,29 +77,35 @@ static void take_line(struct gather_part *part, const struct response *r)
     if (!space) space = end;
     const char *value = space < end ? space + 1 : end;
     if (part->gather->kind != GATHER_NAMED) {
-        add(part->gather, name, (size_t)(space - name), value, (size_t)(end - value));
+        totals_add(&part->gather->totals, name, (size_t)(space - name), value,
+                   (size_t)(end - value));
         return;
     }
     int n =
         snprintf(named, sizeof named, "%s:%.*s", part->backend->name, (int)(space - name), name);
     size_t len = (size_t)n < sizeof named ? (size_t)n : sizeof named - 1;
-    add(part->gather, named, len, value, (size_t)(end - value));
+    totals_add(&part->gather->totals, named, len, value, (size_t)(end - value));
 }
 
-/* text: the server's name and the reason, or the server's error line; FAILURE_MAX bytes of it are shown. */
-static void note_failure(struct gather *g, const char *word, const char *text, size_t len)
+/* text: the server's name and the reason, or the server's error line; FAILURE_MAX bytes of it are shown. The line of a failure has
+ * more than one word behind the name, since gomemcache (memcached_exporter) takes a name with colons and one word for a slab class,
+ * and fails. */
+static void note_failure(struct gather_part *part, const char *word, const char *text, size_t len)
 {
-    char name[LINE_ROOM];
+    struct gather *g = part->gather;
+    char name[LINE_ROOM], value[LINE_ROOM];
     if (len > FAILURE_MAX) len = FAILURE_MAX;
     if (g->kind == GATHER_OK) {
         if (!g->failure[0])
             snprintf(g->failure, sizeof g->failure, "%s%.*s\r\n", word, (int)len, text);
         return;
     }
-    const char *space = memchr(text, ' ', len);
-    size_t first = space ? (size_t)(space - text) : len;
-    int n = snprintf(name, sizeof name, "error:%.*s", (int)first, text);
-    add(g, name, (size_t)n, space ? space + 1 : "", space ? len - first - 1 : 0);
+    size_t known = strlen(part->backend->name);
+    bool is_named = len > known && memcmp(text, part->backend->name, known) == 0;
+    if (is_named) text += known + 1, len -= known + 1;
+    int name_len = snprintf(name, sizeof name, "error:%s", part->backend->name);
+    int value_len = snprintf(value, sizeof value, "failed: %.*s", (int)len, text);
+    totals_add(&g->totals, name, (size_t)name_len, value, (size_t)value_len);
 }
 
 static void one_less(struct gather *g)
@@ -248,10 +121,12 @@ static void part_news(void *owner, const struct call_news *news)
     struct gather *g = part->gather;
     switch (news->event) {
     case CALL_VALUE: take_line(part, news->response); return;
-    case CALL_FAILED: note_failure(g, "SERVER_ERROR ", news->failure, strlen(news->failure)); break;
+    case CALL_FAILED:
+        note_failure(part, "SERVER_ERROR ", news->failure, strlen(news->failure));
+        break;
     case CALL_ANSWERED:
         if (news->response->kind & RESPONSE_ANY_ERROR)
-            note_failure(g, "", (const char *)news->response->bytes, news->response->len - 2);
+            note_failure(part, "", (const char *)news->response->bytes, news->response->len - 2);
         break;
     }
     one_less(g);
@@ -259,11 +134,17 @@ static void part_news(void *owner, const struct call_news *news)
 
 /* --- sending ----------------------------------------------------------------------------------- */
 
-/* Servers that a pool names; the others are on their way out. */
-static uint32_t count_backends(const struct backends *set)
+/* Servers that a pool names; the others are on their way out. Two pools that use one server with different settings have a
+ * struct backend each: a flush goes to both, behind what was sent there before; statistics are asked of one. */
+static bool is_asked(const struct backend *b, enum gather_kind kind)
+{
+    return b->counts > 0 && (kind == GATHER_OK || backend_is_first(b));
+}
+
+static uint32_t count_backends(const struct backends *set, enum gather_kind kind)
 {
     uint32_t n = 0;
-    for (const struct backend *b = set->first; b; b = b->next) n += b->counts > 0;
+    for (const struct backend *b = set->first; b; b = b->next) n += is_asked(b, kind);
     return n;
 }
 
@@ -275,7 +156,7 @@ static void send_part(struct gather_part *part, struct backend *b, const struct 
         .deadline = now + TIMEOUT, .pool = BACKEND_NO_POOL, .done = part_news, .owner = part};
     const char *reason;
     if (backend_send(b, r, &how, &reason) != BACKEND_REFUSED) return;
-    note_failure(part->gather, "SERVER_ERROR ", reason, strlen(reason));
+    note_failure(part, "SERVER_ERROR ", reason, strlen(reason));
     part->gather->waiting--;
 }
 
@@ -289,8 +170,8 @@ void gather_send(struct client *c, const struct request *r, enum gather_kind kin
     turn_route(c->turn); /* what came before goes first */
     struct gather *g = slab_borrow(sizeof *g);
     uint32_t at = 0;
-    *g = (struct gather){.kind = kind, .parts_n = count_backends(set)};
-    g->end = &g->first;
+    *g = (struct gather){.kind = kind, .parts_n = count_backends(set, kind)};
+    totals_init(&g->totals, NAMES_MAX);
     if (r->noreply)
         tally_unanswered(c, r->command_id);
     else
@@ -298,7 +179,7 @@ void gather_send(struct client *c, const struct request *r, enum gather_kind kin
     g->parts = slab_borrow(sizeof *g->parts * (g->parts_n + 1)); /* there may be no server */
     g->waiting = g->parts_n + 1;                                 /* one for the gather itself */
     for (struct backend *b = set->first; b; b = b->next) {
-        if (b->counts == 0) continue;
+        if (!is_asked(b, kind)) continue;
         g->parts[at] = (struct gather_part){g, b};
         send_part(&g->parts[at++], b, &mine, c->turn->now);
     }

@@ -1,20 +1,21 @@
 /* Answers to commands that are not about a key. An application that talks to one memcached gets from moongate what it would get
  * there, as far as that makes sense for many servers: what needs no server (version, verbosity, most statistics) is answered
- * here; what is about items (flush_all, stats items, slabs, sizes, conns) goes to all servers; what is about one server's
- * inside (cachedump, lru_crawler, watch and their like) is refused with the advice to use that server. Errors are memcached's
- * own texts where it has one. */
+ * here; what is about items (flush_all, stats items, slabs, sizes, conns, dumps of keys) goes to all servers; what is about one
+ * server's inside (watch, slabs, lru and their like) is refused with the advice to use that server. Errors are memcached's own texts
+ * where it has one. */
 #include "client/local.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "client/arguments.h"
+#include "client/dumps.h"
 #include "client/explain_stats.h"
 #include "client/gather.h"
 #include "client/reply.h"
 #include "client/state.h"
 #include "client/tally.h"
+#include "protocol/dialect.h"
 #include "protocol/text.h"
 
 #define ERROR_UNKNOWN "ERROR\r\n"
@@ -28,31 +29,11 @@
 #define ERROR_SERVER                                                                               \
     "CLIENT_ERROR this command is for a single server: send it to the server itself\r\n"
 
-enum { WORDS = 4, VERSION_ROOM = 256 };
-
-/* The words behind a command, without a `noreply` at their end. */
-struct words {
-    struct span word[WORDS];
-    size_t n; /* all of them, also those that did not fit */
+enum {
+    VERSION_ROOM = 256,
+    DUMPS_SAY_OK_FROM =
+        10643, /* 1.6.43: the first version that begins a dump by lru_crawler with OK */
 };
-
-static struct words split(const struct request *r)
-{
-    struct words w = {.n = 0};
-    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *word;
-    size_t len;
-    while (request_next_flag(&at, end, &word, &len)) {
-        if (w.n < WORDS) w.word[w.n] = (struct span){word, len};
-        w.n++;
-    }
-    if (r->noreply) w.n--;
-    return w;
-}
-
-static bool is(const struct span *word, const char *text)
-{
-    return word->len == strlen(text) && memcmp(word->at, text, word->len) == 0;
-}
 
 static void answer(struct client *c, const struct request *r, const char *line)
 {
@@ -64,35 +45,10 @@ static void answer(struct client *c, const struct request *r, const char *line)
 
 /* --- flush_all --------------------------------------------------------------------------------- */
 
-/* Whether the client came over loopback or a unix socket: by our end of the connection, which a client cannot choose. */
-static bool is_near(const struct client *c)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } name;
-    socklen_t len = sizeof name;
-    memset(&name, 0, sizeof name);
-    if (getsockname(c->fd, &name.any, &len) < 0) return false;
-    if (name.any.sa_family == AF_UNIX) return true;
-    if (name.any.sa_family == AF_INET) return ntohl(name.v4.sin_addr.s_addr) >> 24 == 127;
-    return name.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&name.v6.sin6_addr);
-}
-
-static bool may_flush(const struct client *c)
-{
-    switch (c->set->limits.allow_flush) {
-    case FLUSH_YES: return true;
-    case FLUSH_NO: return false;
-    default: return is_near(c);
-    }
-}
-
 /* The delay is written from the number that was read: what a client sent is never passed on as it came. */
 static void flush_all(struct client *c, const struct request *r)
 {
-    struct words w = split(r);
+    struct arguments w = arguments_split(r);
     struct request to_all = *r;
     int64_t delay;
     c->turn->row->cmd_flush++;
@@ -100,7 +56,7 @@ static void flush_all(struct client *c, const struct request *r)
         reply_at_once(c, r->command_id, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
     } else if (w.n > 0 && !text_read_signed(w.word[0].at, w.word[0].len, &delay)) {
         answer(c, r, ERROR_EXPTIME);
-    } else if (!may_flush(c)) {
+    } else if (!client_is_allowed(c, c->set->limits.allow_flush)) {
         answer(c, r, ERROR_FLUSH);
     } else {
         uint8_t number[TEXT_NUMBER_ROOM + 1];
@@ -113,11 +69,11 @@ static void flush_all(struct client *c, const struct request *r)
 /* --- stats ------------------------------------------------------------------------------------- */
 
 /* moongate keeps no statistics by prefix, so there is nothing to turn on: accepted, as clients expect, with an empty dump. */
-static void stats_detail(struct client *c, const struct request *r, const struct words *w)
+static void stats_detail(struct client *c, const struct request *r, const struct arguments *w)
 {
-    if (w->n >= 2 && is(&w->word[1], "dump"))
+    if (w->n >= 2 && argument_is(&w->word[1], "dump"))
         answer(c, r, "END\r\n");
-    else if (w->n >= 2 && (is(&w->word[1], "on") || is(&w->word[1], "off")))
+    else if (w->n >= 2 && (argument_is(&w->word[1], "on") || argument_is(&w->word[1], "off")))
         answer(c, r, "OK\r\n");
     else
         answer(c, r, ERROR_DETAIL);
@@ -129,7 +85,13 @@ static void stats_of_servers(struct client *c, const struct request *r, const st
     struct request to_all = *r;
     to_all.args_at = (uintptr_t)what->at;
     to_all.args_len = (uint16_t)what->len;
-    gather_send(c, &to_all, is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
+    gather_send(c, &to_all, argument_is(what, "conns") ? GATHER_NAMED : GATHER_SUM);
+}
+
+static bool is_gathered(const struct span *what)
+{
+    return argument_is(what, "items") || argument_is(what, "slabs") || argument_is(what, "sizes") ||
+           argument_is(what, "conns");
 }
 
 /* What is not named here is for the worker, which answers for the whole service, at its place in the client's order. */
@@ -138,21 +100,26 @@ static void stats(struct client *c, const struct request *r)
     struct request loud = *r; /* stats has no noreply: that is a word like others */
     loud.noreply = 0;
     r = &loud;
-    struct words w = split(r);
+    struct arguments w = arguments_split(r);
     struct span what = w.n ? w.word[0] : (struct span){(const uint8_t *)"", 0};
-    if (is(&what, "items") || is(&what, "slabs") || is(&what, "sizes") || is(&what, "conns")) {
+    if (is_gathered(&what)) {
         stats_of_servers(c, r, &what);
-    } else if (is(&what, "detail")) {
+    } else if (argument_is(&what, "detail")) {
         stats_detail(c, r, &w);
-    } else if (is(&what, "explain")) {
+    } else if (argument_is(&what, "explain")) {
         if (w.n == 3)
             explain_stats(c, &w.word[1], &w.word[2]);
         else
             answer(c, r, ERROR_EXPLAIN);
-    } else if (is(&what, "cachedump")) {
-        answer(c, r, ERROR_SERVER);
+    } else if (argument_is(&what, "cachedump")) {
+        dumps_take(c, r, DUMP_CACHE, &w, false);
+    } else if (argument_is(&what, "")) {
+        tier_answer(c, r, TIER_STATS);
+    } else if (argument_is(&what, "settings")) {
+        tier_answer(c, r, TIER_SETTINGS);
     } else {
-        reply_stats(c, r, (const char *)what.at, what.len);
+        struct outq nothing = {0};
+        reply_finish(reply_stats(c, r, (const char *)what.at, what.len), &nothing);
     }
 }
 
@@ -161,7 +128,7 @@ static void stats(struct client *c, const struct request *r)
 /* Accepted and without effect: moongate's own verbosity is an option. */
 static void verbosity(struct client *c, const struct request *r)
 {
-    struct words w = split(r);
+    struct arguments w = arguments_split(r);
     uint64_t level;
     if (w.n + r->noreply == 0 || w.n + r->noreply > 2)
         reply_at_once(c, r->command_id, ERROR_UNKNOWN, strlen(ERROR_UNKNOWN));
@@ -188,6 +155,19 @@ static void version(struct client *c)
     reply_at_once(c, COMMAND_VERSION, line, len + 2);
 }
 
+/* A client expects one form: that of the version which it is told. What is not a dump is about one server's inside. */
+static void lru_crawler(struct client *c, const struct request *r)
+{
+    struct arguments w = arguments_split(r);
+    const char *version = local_version(c->set);
+    bool says_ok = dialect_number(version, strlen(version)) >= DUMPS_SAY_OK_FROM;
+    bool is_meta = w.n > 0 && argument_is(&w.word[0], "metadump");
+    if (!is_meta && !(w.n > 0 && argument_is(&w.word[0], "mgdump")))
+        answer(c, r, ERROR_SERVER);
+    else if (!r->noreply)
+        dumps_take(c, r, is_meta ? DUMP_META : DUMP_MG, &w, says_ok);
+}
+
 void local_answer(struct client *c, const struct request *r)
 {
     switch (r->command_id) {
@@ -200,6 +180,7 @@ void local_answer(struct client *c, const struct request *r)
         tally_unanswered(c, COMMAND_QUIT);
         client_end(c, "quit");
         break;
+    case COMMAND_LRU_CRAWLER: lru_crawler(c, r); break;
     case COMMAND_SHUTDOWN: answer(c, r, "ERROR: shutdown not enabled\r\n"); break;
     default: answer(c, r, ERROR_SERVER); break;
     }

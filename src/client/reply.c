@@ -238,15 +238,15 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     complete(reply, r->len);
 }
 
-/* Complete at once: its answer is made when it comes to the head. */
-void reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
+/* Its answer is made when it is complete and comes to the head. */
+struct reply *reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
 {
     struct reply *reply = reply_create(c, r, 1);
     reply->echo_room = (uint16_t)(len + 1);
     reply->echo = slab_borrow(reply->echo_room);
     reply->echo_len = (uint16_t)len;
     memcpy(reply->echo, what, len);
-    complete(reply, 0);
+    return reply;
 }
 
 void reply_finish(struct reply *reply, struct outq *answer)

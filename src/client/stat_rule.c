@@ -1,8 +1,10 @@
-/* The names are looked up one by one in a table of about fifty: statistics are asked for rarely, and gather.c looks up each
- * name once. */
+/* The names are looked up one by one in a table of some two hundred: statistics are asked for rarely, and totals.c looks up each
+ * name once. A name that two kinds of statistics have is in both with one rule. */
 #include "client/stat_rule.h"
 
 #include <string.h>
+
+#include "protocol/text.h"
 
 static const struct {
     const char *name;
@@ -11,6 +13,9 @@ static const struct {
 } rules[] = {
 #define X(name, rule, where) {#name, sizeof #name - 1, STAT_##rule},
     STAT_RULES(X)
+#undef X
+#define X(name, rule) {#name, sizeof #name - 1, STAT_##rule},
+        STAT_GENERAL(X) STAT_EXTRA(X) STAT_SETTINGS(X)
 #undef X
 };
 
@@ -44,4 +49,17 @@ enum stat_rule stat_rule_of(const char *name, size_t len, bool *known)
     }
     if (known) *known = false;
     return STAT_EACH;
+}
+
+uint32_t stat_class_of(const char *name, size_t len)
+{
+    const char *number = name;
+    size_t rest = len;
+    uint64_t found;
+    if (len == 0) return STAT_NO_CLASS;
+    if (without_class(name, &rest) == name && count_digits(name, len) < len) return STAT_NO_CLASS;
+    if (*number == 'i') number += strlen("items:");
+    size_t digits = count_digits(number, len - (size_t)(number - name));
+    bool is_number = text_read_digits((const uint8_t *)number, digits, &found);
+    return is_number && found < STAT_NO_CLASS ? (uint32_t)found : STAT_NO_CLASS;
 }

@@ -3,7 +3,9 @@
 #include "client/state.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "net/addr.h"
@@ -75,6 +77,10 @@ void client_note_unfinished(struct client *c, size_t came)
 bool client_has_address(const struct client *c, char *text)
 {
     struct addr addr = {.len = sizeof addr.sa};
+    if (c->as) {
+        snprintf(text, ADDR_TEXT_MAX, "%s", c->as);
+        return true;
+    }
     if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return false;
     if (addr_is_unix(&addr))
         snprintf(text, ADDR_TEXT_MAX, "unix"); /* a client's end of a unix socket has no path */
@@ -95,4 +101,30 @@ const char *client_listener(const struct client *c)
     for (uint32_t i = 0; names && names[i]; i++)
         if (i == c->listener) return names[i];
     return "";
+}
+
+/* --- what it may do ---------------------------------------------------------------------------- */
+
+static bool is_near(const struct client *c)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name;
+    socklen_t len = sizeof name;
+    memset(&name, 0, sizeof name);
+    if (getsockname(c->fd, &name.any, &len) < 0) return false;
+    if (name.any.sa_family == AF_UNIX) return true;
+    if (name.any.sa_family == AF_INET) return ntohl(name.v4.sin_addr.s_addr) >> 24 == 127;
+    return name.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&name.v6.sin6_addr);
+}
+
+bool client_is_allowed(const struct client *c, enum clients_allow whom)
+{
+    switch (whom) {
+    case ALLOW_YES: return true;
+    case ALLOW_NO: return false;
+    default: return is_near(c);
+    }
 }

@@ -45,4 +45,19 @@ static uint32_t choose(struct turn *t, const struct route *route, struct request
     return 0;
 }
 
-const struct chooser choose_rate = {.build = build, .choose = choose};
+/* For explain: takes no token. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    uint8_t number = route->state->bucket_of[r->command_id];
+    if (number == NO_BUCKET) return walk_route(w, route->children[0], r, way);
+    double rate = route->state->buckets[number].rate;
+    (void)walk_route(w, route->children[0], r,
+                     walk_on(w, way, WALK_MAIN, "up to %g a second", rate));
+    way = walk_on(w, way, WALK_INSTEAD, "above %g a second", rate);
+    way.is_first = false;
+    (void)walk_route(w, route->children[1], r, way);
+    return 0;
+}
+
+const struct chooser choose_rate = {.build = build, .choose = choose, .walk = walk};

@@ -11,15 +11,35 @@ static double place_of(const struct request *r)
     return (double)(hash >> 11) * 0x1p-53;
 }
 
+static bool is_in_range(const struct route_options *o, const struct request *r)
+{
+    if (o->least <= 0 && o->most >= 1) return true;
+    double place = place_of(r);
+    return place >= o->least && place < o->most;
+}
+
 /* The second child, for a share of the requests whose key has its place in [least, most). */
 static uint32_t choose(struct turn *t, const struct route *route, struct request *r)
 {
     const struct route_options *o = &route->options;
-    if (o->least > 0 || o->most < 1) {
-        double place = place_of(r);
-        if (place < o->least || place >= o->most) return 0;
-    }
+    if (!is_in_range(o, r)) return 0;
     return o->share >= 1 || drand48() < o->share;
 }
 
-const struct chooser choose_share = {.choose = choose};
+/* For explain: the one that is drawn comes first. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    const struct route_options *o = &route->options;
+    bool is_second = is_in_range(o, r) && (o->share >= 1 || drand48() < o->share);
+    double shares[] = {1 - o->share, o->share};
+    if (!is_in_range(o, r) || o->share <= 0 || o->share >= 1)
+        return walk_route(w, route->children[is_second], r, way);
+    struct walk_way first = walk_share(way, shares[is_second]),
+                    other = walk_share(way, shares[!is_second]);
+    other.is_first = false;
+    unsigned known = walk_route(w, route->children[is_second], r, first);
+    return walk_route(w, route->children[!is_second], r, other) == known ? known : 0;
+}
+
+const struct chooser choose_share = {.choose = choose, .walk = walk};

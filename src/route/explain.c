@@ -1,10 +1,12 @@
 /* An explanation must say what would happen, so it is made by what makes it happen: the request is parsed as a client's is, the
  * router decides for it in a slot of its own, choosers rewrite it, and the pool chooses. Only the last step, the call, is left
- * out. A script cannot tell the difference, and what it keeps of the request is cleared as at the end of a turn. */
+ * out; walk.c follows every way to it. A script cannot tell the difference, and what it keeps of the request is cleared as at the
+ * end of a turn. */
 #include "route/explain.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -25,45 +27,33 @@ static size_t put_line(const struct request *r, char *to)
     return len >= 2 && to[len - 2] == '\r' ? len - 2 : len;
 }
 
-/* r as it would be sent, after all rewriting. A distribution that draws has no hash to show: the choice is another one each
- * time. */
-static void choose_server(const struct request *r, struct explanation *x)
-{
-    x->sent_key = (const uint8_t *)r->key_at;
-    x->sent_key_len = r->key_len;
-    x->choice = pool_explain(x->pool, (const void *)r->key_at, r->key_len);
-    x->is_drawn =
-        x->choice.was_hashed && x->pool->settings.selector.distribution == DISTRIBUTION_RANDOM;
-    if (x->is_drawn) x->choice.was_hashed = false;
-    x->sent_len = put_line(r, x->sent);
-}
-
-/* The pool that would get the request first; NULL where only the script's functions, or answers of servers, decide that. */
-static struct pool *first_pool(const struct route *route)
-{
-    while (route && route->kind != ROUTE_POOL)
-        route = route->children_n ? route->children[0] : NULL;
-    return route ? route->pool : NULL;
-}
-
-/* asked: the client's request, for one key. The slot's answer says where it would go. */
+/* asked: the client's request, for one key. */
 static void explain_one(const struct explainer *e, const struct request *asked,
                         explain_told_fn *told, void *to)
 {
-    struct request *r = &e->slots[e->at];
-    const struct answer *a = &e->answers[e->at];
-    struct explanation x;
-    x.key = (const uint8_t *)asked->key_at;
-    x.key_len = asked->key_len;
+    struct walk *w = calloc(1, sizeof *w);
+    struct explanation x = {.key = (const uint8_t *)asked->key_at, .key_len = asked->key_len};
+    if (!w) abort();
+    w->e = e;
+    struct request r = *asked;
     x.asked_len = put_line(asked, x.asked);
-    *r = *asked;
-    x.pool = first_pool(e->trace(e->router, e->slots, e->answers, e->at, &x.path));
-    assert(a->route != ANSWER_NONE && (!x.pool || a->route >= 0));
-    x.route = a->route;
-    if (x.pool) choose_server(r, &x);
+    r.affinity = e->affinity;
+    walk_request(w, &r);
+    x.path = w->path;
+    x.route = w->end;
+    x.places = w->places;
+    x.places_n = w->places_n;
+    x.is_cut = w->is_cut;
+    x.pool = w->pool;
+    x.choice = w->choice;
+    x.is_drawn = w->is_drawn;
+    x.sent_key = w->sent_key;
+    x.sent_key_len = w->sent_key_len;
+    assert(!x.pool == !x.places_n);
     told(to, &x);
+    free(w);
     /* A script that kept the request must find nothing in it (as at the end of a turn). */
-    memset(r, 0, sizeof *r);
+    memset(&e->slots[e->at], 0, sizeof e->slots[e->at]);
 }
 
 /* --- a line ------------------------------------------------------------------------------------ */
@@ -173,7 +163,7 @@ const char *explain_key(const struct explainer *e, const char *command, size_t c
 
 /* --- in words ---------------------------------------------------------------------------------- */
 
-enum { TEXT_ROOM = 4 * REQUEST_LINE_ROOM + 1 }; /* every byte as \xff */
+enum { TEXT_ROOM = 4 * (REQUEST_LINE_ROOM + 4096) + 1 }; /* every byte as \xff */
 
 const char *explain_hash_name(const struct explanation *x)
 {
@@ -253,5 +243,87 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
         tell_bytes(tell, to, "hashed", choice->hashed, choice->hashed_len);
     if (choice->how.has_point) tell(to, "point", explain_number(choice->how.point, number));
     tell(to, "server", explain_server(x));
-    tell_bytes(tell, to, "request", x->sent, x->sent_len);
+    tell_bytes(tell, to, "request", x->places[0].sent, x->places[0].sent_len);
+}
+
+/* --- all places -------------------------------------------------------------------------------- */
+
+/* A request that just goes to one server is told by the first fields. */
+static bool has_more(const struct explanation *x)
+{
+    const struct touched *first = x->places;
+    if (x->is_cut || x->places_n != 1) return x->is_cut || x->places_n > 1;
+    return first->role != WALK_MAIN || first->when[0] || first->share < 1;
+}
+
+static const char CUT[] = "there may be more places: explain has not followed all";
+
+/* place:NUMBER:WHAT */
+static void tell_of(explain_field_fn *tell, void *to, uint32_t number, const char *what,
+                    const char *text)
+{
+    char name[48];
+    snprintf(name, sizeof name, "place:%u:%s", number, what);
+    tell(to, name, text);
+}
+
+static void tell_place(const struct touched *p, uint32_t number, explain_field_fn *tell, void *to)
+{
+    char text[TEXT_ROOM], share[16];
+    utf8_show(text, sizeof text, p->pool->settings.name, strlen(p->pool->settings.name));
+    tell_of(tell, to, number, "pool", text);
+    tell_of(tell, to, number, "server", p->server);
+    tell_of(tell, to, number, "role", walk_role_name(p->role));
+    utf8_show(text, sizeof text, p->when, strlen(p->when));
+    tell_of(tell, to, number, "when", p->when[0] ? text : "always");
+    snprintf(share, sizeof share, "%.4g", p->share);
+    if (p->share < 1) tell_of(tell, to, number, "share", share);
+    utf8_show(text, sizeof text, p->sent, p->sent_len);
+    tell_of(tell, to, number, "request", text);
+}
+
+void explain_places(const struct explanation *x, explain_field_fn *tell, void *to)
+{
+    if (!has_more(x)) return;
+    for (uint32_t i = 0; i < x->places_n; i++) tell_place(&x->places[i], i + 1, tell, to);
+    if (x->is_cut) tell(to, "more", CUT);
+}
+
+/* "10 % of requests, in the background, on a miss of a" */
+static void put_conditions(const struct touched *p, char *text, size_t room)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    if (p->share < 1) len = (size_t)snprintf(text, room, ", %.4g %% of requests", 100 * p->share);
+    if (p->role == WALK_BACKGROUND)
+        len += (size_t)snprintf(text + len, room - len, ", in the background");
+    if (p->when[0]) snprintf(text + len, room - len, ", %s", p->when);
+}
+
+void explain_place_lines(const struct explanation *x, explain_field_fn *tell, void *to)
+{
+    enum { ROOM = 2 * POOL_NAME_MAX + 2048 };
+    char text[ROOM + REQUEST_LINE_ROOM], conditions[ROOM], name[24];
+    if (!has_more(x)) return;
+    for (uint32_t i = 0; i < x->places_n; i++) {
+        const struct touched *p = &x->places[i];
+        put_conditions(p, conditions, sizeof conditions);
+        size_t len = (size_t)snprintf(text, ROOM, "%s %s%s: ", p->pool->settings.name, p->server,
+                                      conditions);
+        if (len >= ROOM) len = ROOM - 1;
+        memcpy(text + len, p->sent, p->sent_len);
+        snprintf(name, sizeof name, "place %u", i + 1);
+        tell_bytes(tell, to, name, text, len + p->sent_len);
+    }
+    if (x->is_cut) tell(to, "more", CUT);
+}
+
+/* --- advice ------------------------------------------------------------------------------------ */
+
+/* For a key without its command, and for a request whose words the shell has parted. */
+const char *explain_hint(const char *wrong)
+{
+    if (strcmp(wrong, ERROR_COMMAND) == 0)
+        return "not a request: give a whole one in quotes, such as 'get user:1'";
+    return NULL;
 }

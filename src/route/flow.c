@@ -106,7 +106,7 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;
-    if (written_may(&kept->r)) {
+    if (written_may(&kept->r) && !t->is_explaining) {
         flow->plan = written_pair(&kept->r);
         plans_begin(&t->backends->writer, flow->plan);
     }

@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "base/slab.h"
+#include "route/all.h"
 #include "route/elsewhere.h"
 
 /* All children at once. The option `wait` decides which result is the flow's, and when; the other results are dropped.
@@ -136,14 +137,6 @@ static void begin_next(struct flow *flow)
         flow_leg(flow, child, flow->route->children[child], &flow->kept->r);
 }
 
-/* A compare must not reach two servers at once: the one where the cas belongs decides. An mg that makes or wins would do it at
- * each. */
-static bool is_led(const struct flow *flow, unsigned place)
-{
-    if (place & PLACE_COMPARES) return true;
-    return place & (PLACE_MAKES | PLACE_WINS) && flow->kept->r.command_id == COMMAND_META_GET;
-}
-
 /* With none the flow is finished before anything is sent: the client waits for no server. */
 static void start(struct flow *flow)
 {
@@ -151,7 +144,8 @@ static void start(struct flow *flow)
     struct own *own = flow->own;
     unsigned place = request_place(&flow->kept->r);
     assert(flow->route->children_n <= CHILDREN_MOST);
-    *own = (struct own){.place = (uint8_t)place, .is_led = place && is_led(flow, place)};
+    *own =
+        (struct own){.place = (uint8_t)place, .is_led = place && all_is_led(&flow->kept->r, place)};
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
     if (!own->is_led)
         begin_all(flow);
@@ -308,5 +302,8 @@ static void release(struct flow *flow)
     slab_return(own->first, sizeof *own->first);
 }
 
-const struct flow_kind flow_all = {
-    .own_size = sizeof(struct own), .start = start, .leg_done = leg_done, .release = release};
+const struct flow_kind flow_all = {.own_size = sizeof(struct own),
+                                   .start = start,
+                                   .leg_done = leg_done,
+                                   .release = release,
+                                   .walk = walk_all};

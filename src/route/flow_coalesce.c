@@ -105,8 +105,19 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
 }
 
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    if (r->command_id == COMMAND_GET || r->command_id == COMMAND_GETS)
+        way = walk_on(w, way, WALK_MAIN, "unless the same %s is in flight",
+                      command_info(r->command_id)->text);
+    return walk_route(w, route->children[0], r, way);
+}
+
 const struct flow_kind flow_coalesce = {.is_shared = true,
                                         .own_size = sizeof(struct own),
                                         .state_size = sizeof(struct route_state),
                                         .start = start,
-                                        .leg_done = leg_done};
+                                        .leg_done = leg_done,
+                                        .walk = walk};

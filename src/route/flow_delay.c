@@ -35,4 +35,14 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     }
 }
 
-const struct flow_kind flow_delay = {.start = start, .leg_done = leg_done, .alarm = on_time};
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    double before = route->options.before;
+    if (before > 0) way = walk_on(w, way, WALK_MAIN, "after %g s", before);
+    return walk_route(w, route->children[0], r, way);
+}
+
+const struct flow_kind flow_delay = {
+    .start = start, .leg_done = leg_done, .alarm = on_time, .walk = walk};

@@ -135,4 +135,53 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     try_child(flow, next_child(flow));
 }
 
-const struct flow_kind flow_failover = {.build = build, .start = start, .leg_done = leg_done};
+/* --- for explain -------------------------------------------------------------------------------- */
+
+/* Without N, as try_child sends it to a child that is not the last. */
+static const struct request *form_for(struct walk *w, const struct route *route,
+                                      const struct request *r, uint32_t child,
+                                      struct request *looks)
+{
+    const struct route_options *o = &route->options;
+    bool is_last = child + 1 >= o->tries || child + 1 == route->children_n;
+    if (!(request_place(r) & PLACE_MAKES) || !(o->on & RESULT_MISS) || is_last) return r;
+    request_without_making(r, looks, arena_alloc(w->e->arena, (size_t)r->args_len + 1));
+    return looks;
+}
+
+static struct walk_way way_on(struct walk *w, const struct route *route, struct walk_way way,
+                              uint32_t child)
+{
+    static const char *const orders[] = {[ORDER_SHUFFLED] = "in a random order",
+                                         [ORDER_LEAST_FAILURES] =
+                                             "the one with the fewest failures first"};
+    const struct route_options *o = &route->options;
+    enum walk_role role = o->on & RESULT_MISS ? WALK_ON_MISS : WALK_INSTEAD;
+    bool is_ordered = o->order == ORDER_AS_WRITTEN;
+    way = walk_after(w, way, role, o->on, route->children[is_ordered ? child : 0]);
+    if (!is_ordered && route->children_n > 2) way = walk_on(w, way, role, "%s", orders[o->order]);
+    if (o->share < 1) way = walk_on(w, way, role, "for at most %g %% of requests", 100 * o->share);
+    return way;
+}
+
+/* A child that answers by itself, without a server, decides at once whether the next is asked. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    const struct route_options *o = &route->options;
+    uint32_t n = route->children_n;
+    struct walk_way next = way;
+    if (o->tries < n && o->order == ORDER_AS_WRITTEN) n = o->tries;
+    if (o->tries < 2 || request_place(r) & PLACE_COMPARES) n = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        struct request looks;
+        const struct request *form = form_for(w, route, r, i, &looks);
+        unsigned known = walk_route(w, route->children[i], form, next);
+        if (known && !(known & o->on)) return i == 0 ? known : 0;
+        if (!known) next = way_on(w, route, way, i);
+    }
+    return 0;
+}
+
+const struct flow_kind flow_failover = {
+    .build = build, .start = start, .leg_done = leg_done, .walk = walk};

@@ -225,8 +225,32 @@ static void release(struct flow *flow)
     copies_end(writer_of(flow), own->copies);
 }
 
+/* For explain. A copy may be taken back, which takes other commands: they are shown where they go to other servers. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    const struct route *child = route->children[0];
+    bool is_near = route->options.near;
+    struct request look = *r, take = *r;
+    unsigned known = walk_route(w, child, r, way);
+    way =
+        walk_on(w, way, WALK_BACKGROUND, "to take back a copy when the key was written meanwhile");
+    look.command_id = COMMAND_META_GET;
+    look.args_at = (uintptr_t) "v f c";
+    look.args_len = 5;
+    take.command_id = is_near ? COMMAND_DELETE : COMMAND_META_DELETE;
+    take.args_len = 0;
+    look.meta = take.meta = 0;
+    look.value_at = take.value_at = 0;
+    look.value_len = take.value_len = 0;
+    if (!is_near) walk_aftermath(w, child, &look, way);
+    walk_aftermath(w, child, &take, way);
+    return known;
+}
+
 const struct flow_kind flow_fill = {.more_legs = MORE_LEGS,
                                     .own_size = sizeof(struct own),
                                     .start = start,
                                     .leg_done = leg_done,
-                                    .release = release};
+                                    .release = release,
+                                    .walk = walk};

@@ -84,7 +84,28 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
         flow_finish(flow, result);
 }
 
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    const struct route_options *o = &route->options;
+    const struct route *first = route->children[0], *second = route->children[1];
+    unsigned known = walk_route(w, first, r, way);
+    if (!may_be_sent_twice(r) || (known && !(known & RESULT_ANY_ERROR))) return known;
+    if (!known) {
+        way = walk_on(w, way, WALK_INSTEAD,
+                      "on an error of %s or when it is slow (%g to %g ms, by its usual times)",
+                      walk_name(first), 1e3 * o->least, 1e3 * o->most);
+        way.is_first = false;
+    }
+    known = walk_route(w, second, r, way);
+    walk_hand_back(w, first, r, way);
+    walk_hand_back(w, second, r, way);
+    return known;
+}
+
 const struct flow_kind flow_hedge = {.state_size = sizeof(struct route_state),
                                      .start = start,
                                      .leg_done = leg_done,
-                                     .alarm = begin_second};
+                                     .alarm = begin_second,
+                                     .walk = walk};

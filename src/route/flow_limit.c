@@ -32,5 +32,19 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    uint32_t most = route->options.most_in_flight;
+    (void)walk_route(w, route->children[0], r,
+                     walk_on(w, way, WALK_MAIN, "while fewer than %u are in flight", most));
+    if (route->children_n == 1) return 0;
+    way = walk_on(w, way, WALK_INSTEAD, "while %u are in flight", most);
+    way.is_first = false;
+    (void)walk_route(w, route->children[1], r, way);
+    return 0;
+}
+
 const struct flow_kind flow_limit = {
-    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done};
+    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done, .walk = walk};

@@ -39,5 +39,15 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_log = {
-    .state_size = sizeof(struct route_state), .build = build, .start = start, .leg_done = leg_done};
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    return walk_route(w, route->children[0], r, way);
+}
+
+const struct flow_kind flow_log = {.state_size = sizeof(struct route_state),
+                                   .build = build,
+                                   .start = start,
+                                   .leg_done = leg_done,
+                                   .walk = walk};

@@ -116,5 +116,19 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
-const struct flow_kind flow_negative = {
-    .own_size = sizeof(struct own), .build = build, .start = start, .leg_done = leg_done};
+/* For explain. */
+static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
+                     struct walk_way way)
+{
+    if (request_only_reads(r))
+        way = walk_on(w, way, WALK_MAIN, "unless a miss of the last %g s is remembered",
+                      route->options.seconds);
+    unsigned known = walk_route(w, route->children[0], r, way);
+    return known == RESULT_MISS || !request_only_reads(r) ? known : 0;
+}
+
+const struct flow_kind flow_negative = {.own_size = sizeof(struct own),
+                                        .build = build,
+                                        .start = start,
+                                        .leg_done = leg_done,
+                                        .walk = walk};

@@ -43,7 +43,7 @@ void mg_refuse(struct script *s, uint32_t at, const char *text, size_t len)
         (struct answer){ANSWER_REFUSE, (uint32_t)len, copy_to_turn(s, text, len)};
 }
 
-/* Only while script_trace runs. boot.lua calls it in trace alone, so routing pays nothing for it. */
+/* Only while explain runs (follow.c). boot.lua calls it in trace alone, so routing pays nothing for it. */
 void mg_step(struct script *s, const char *text, size_t len)
 {
     if (s->path_taken) path_add(s->path_taken, text, len);

@@ -12,6 +12,7 @@
 #include "protocol/text.h"
 #include "protocol/value.h"
 #include "route/later.h"
+#include "script/follow.h"
 #include "script/state.h"
 
 /* --- calls ------------------------------------------------------------------------------------- */
@@ -90,6 +91,10 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
     if (wrong) return wrong;
     const struct request *own = &a->flow->kept->r;
     uint32_t number = async_add_call(a, r);
+    if (s->model) {
+        model_call(a, number, route, r);
+        return (int32_t)number;
+    }
     async_sends_copy(a, number, copy_size(r));
     send_kept(s, route, keep(r, own->affinity, own->depth), timeout,
               (struct flow_end){async_call_done, a, number, async_is_awaited, async_above});
@@ -101,9 +106,13 @@ int32_t mg_async_call(struct script *s, uint32_t at, uint32_t serial, int32_t ro
 bool async_call_own(struct async *a, int32_t route)
 {
     struct script *s = a->script;
-    return !check_call(s, a) && !check_route(s, route) &&
-           (!a->is_touched || !check(s, &a->flow->kept->r)) &&
-           async_send_own(a, s->routes.routes[route], s->batch.at);
+    const struct request *own = &a->flow->kept->r;
+    if (check_call(s, a) || check_route(s, route) || (a->is_touched && check(s, own))) return false;
+    if (!s->model) return async_send_own(a, s->routes.routes[route], s->batch.at);
+    uint32_t number = async_add_call(a, own);
+    a->calls[number].is_own = true;
+    model_call(a, number, route, own);
+    return true;
 }
 
 int32_t mg_async_answer(struct script *s, uint32_t at, uint32_t serial, const char *text,
@@ -149,6 +158,10 @@ int32_t mg_spawn(struct script *s, int32_t route, const struct request *r)
     if (!wrong) wrong = check_spawn(s, r);
     s->memory.of.refused += wrong == MG_CALL_NO_MEMORY;
     if (wrong) return wrong;
+    if (s->model) {
+        model_spawn(s, route, r);
+        return 0;
+    }
     /* Its depth goes on from there: a function that spawns a request to itself reaches the bound, and ends. */
     uint8_t depth = of && of->depth < UINT8_MAX ? of->depth : 0;
     uint32_t size = copy_size(r);
@@ -251,8 +264,9 @@ static void finish_through(struct async *a, int32_t route)
     static const char WRONG[] = "the request may not be sent as it was rewritten";
     struct script *s = a->script;
     uint32_t serial = s->asyncs.slots[a->at].serial;
+    uint32_t number = a->calls_n;
     int32_t call = async_call_own(a, route)
-                       ? (int32_t)a->leg.call
+                       ? (int32_t)number
                        : mg_async_call(s, a->at, serial, route, &a->flow->kept->r, 0);
     if (call < 0)
         async_fail(a, WRONG, sizeof WRONG - 1);

@@ -134,13 +134,14 @@ static const struct client *client_of(const struct script *s, const struct reque
 int32_t mg_request_client(struct script *s, const struct request *r, char *text)
 {
     const struct client *c = client_of(s, r);
+    if (!c && s->host.as_client) return snprintf(text, ADDR_TEXT_MAX, "%s", s->host.as_client);
     return c && client_has_address(c, text) ? (int32_t)strlen(text) : 0;
 }
 
 int32_t mg_request_listener(struct script *s, const struct request *r)
 {
     const struct client *c = client_of(s, r);
-    return c ? (int32_t)c->listener : -1;
+    return c ? (int32_t)c->listener : s->host.as_listener - 1;
 }
 
 const char *mg_listener(struct script *s, uint32_t at)

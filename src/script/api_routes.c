@@ -4,6 +4,7 @@
  * never contains itself, and C can follow it without a bound.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,18 @@ int32_t mg_route_add(struct script *s, uint32_t kind, const struct route_options
     free(list);
     memory_hold(&s->memory.of, ROUTE_BYTES + n * sizeof *list + words_n * sizeof *words);
     return (int32_t)number;
+}
+
+void mg_sample(struct script *s, uint32_t function, const char *name, const char *value,
+               double flags)
+{
+    struct run_sample sample = {.function = function, .flags = (uint32_t)flags};
+    snprintf(sample.name, sizeof sample.name, "%s", name);
+    snprintf(sample.value, sizeof sample.value, "%s", value);
+    s->run_samples = reallocarray(s->run_samples, s->samples_n + 1, sizeof sample);
+    if (!s->run_samples) abort();
+    s->run_samples[s->samples_n++] = sample;
+    memory_hold(&s->memory.of, sizeof sample);
 }
 
 const char *mg_hash_refuses(const struct route_options *o, const struct route_word *words,

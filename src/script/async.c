@@ -28,6 +28,7 @@
 
 #include "protocol/flags.h"
 #include "protocol/value.h"
+#include "script/follow.h"
 #include "script/state.h"
 
 static bool async_sane(const struct async *a)
@@ -383,6 +384,11 @@ void async_wait(struct async *a, const struct async_wait *wait, double timeout)
     async_stop_waiting(a);
     a->until = *wait;
     a->is_waiting = true;
+    if (a->script->model) { /* every call has ended, and time does not count */
+        a->is_dropped = !model_waits(a);
+        async_go_on(a);
+        return;
+    }
     if (wait->n > 0 && async_is_met(a)) {
         async_go_on(a);
         return;
@@ -432,8 +438,11 @@ void async_fail(struct async *a, const char *why, size_t len)
 {
     struct script *s = a->script;
     struct result result = {RESULT_SCRIPT, NULL, RESULT_SCRIPT_TEXT, RESULT_SCRIPT_TEXT_LEN};
-    failure_count(s, &a->flow->kept->r);
-    if (log_allows(&s->log, s->host.backends->now))
+    if (s->model)
+        model_fails(s, why, len);
+    else
+        failure_count(s, &a->flow->kept->r);
+    if (!s->model && log_allows(&s->log, s->host.backends->now))
         log_error("script %s: %.*s", s->path, (int)(len < 4096 ? len : 4096), why);
     async_finish(a, &result);
 }

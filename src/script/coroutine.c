@@ -259,7 +259,7 @@ static int call_own(lua_State *L)
     if (!a || a->is_decided || handle_at(L, 2) != a->handle) return 0;
     uint32_t number = a->calls_n;
     if (!async_call_own(a, (int32_t)lua_tointeger(L, 1))) return 0;
-    if (is_last(L)) {
+    if (is_last(L) && !a->script->model) {
         async_finish_call(a, number);
         lua_pushboolean(L, true); /* [..., true] */
         return 1;

@@ -1,27 +1,129 @@
 /* What people see of a script: its pools and its route (when it is checked, and in the tools), and the value of an
  * expression. */
 #include <assert.h>
+#include <stdarg.h>
+#include <string.h>
 
+#include "base/utf8.h"
 #include "script/state.h"
+
+/* What goes behind a pool or a server, with commas in between: only settings that are not the usual ones. */
+struct settings_line {
+    FILE *out;
+    const char *head; /* before the first */
+    bool follows;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+put(struct settings_line *line, const char *format, ...)
+{
+    va_list list;
+    fputs(line->follows ? ", " : line->head, line->out);
+    line->follows = true;
+    va_start(list, format);
+    vfprintf(line->out, format, list);
+    va_end(list);
+}
+
+/* A setting that is a text, which may hold anything. */
+static void put_bytes(struct settings_line *line, const char *name, const char *bytes, size_t len)
+{
+    char text[4 * SERVER_TEXT_MAX + 1];
+    utf8_show(text, sizeof text, bytes, len);
+    put(line, "%s %s", name, text);
+}
+
+static void put_choice(struct settings_line *line, const char *name, uint32_t choice, uint32_t at,
+                       uint32_t usual)
+{
+    if (at != usual) put(line, "%s %s", name, mg_choice_name(choice, at));
+}
+
+/* How connections behave; their number stands elsewhere. */
+static void put_backend(struct settings_line *line, const struct backend_settings *b,
+                        const struct backend_settings *usual)
+{
+    struct backend_settings numbers = *b, none = *usual;
+    numbers.connections = none.connections = 0;
+    numbers.probe = none.probe = numbers.requests = none.requests = 0;
+#define X(name, type, fallback, least, most, meaning)                                              \
+    if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
+    BACKEND_SETTINGS(X)
+#undef X
+    put_choice(line, "probe", MG_PROBE, b->probe, usual->probe);
+    put_choice(line, "requests", MG_REQUESTS, b->requests, usual->requests);
+}
+
+static void put_pool(struct settings_line *line, const struct pool_settings *o)
+{
+    const struct backend_settings usual = backend_settings_default();
+    const struct selector_settings *s = &o->selector;
+    if (s->seed) put(line, "seed %llu", (unsigned long long)s->seed);
+    if (s->points) put(line, "points %u", s->points);
+    if (o->hash_tag[0]) put_bytes(line, "hash_tag", o->hash_tag, sizeof o->hash_tag);
+    if (o->hash_empty_tag) put(line, "hash_empty_tag true");
+    if (o->hash_stop[0]) put_bytes(line, "hash_stop", o->hash_stop, strlen(o->hash_stop));
+    if (o->unhashed_prefix[0])
+        put_bytes(line, "unhashed_prefix", o->unhashed_prefix, strlen(o->unhashed_prefix));
+    put_choice(line, "naming", MG_NAMING, o->naming, NAMING_HOST);
+    put_choice(line, "order", MG_ORDER, o->order, ORDER_GIVEN);
+    if (o->unweighted) put(line, "weighted false");
+    put_choice(line, "on_failure", MG_ON_FAILURE, o->on_failure, ON_FAILURE_ERROR);
+    if (o->on_failure == ON_FAILURE_REHASH) put(line, "eject_floor %g", o->eject_floor);
+    put_backend(line, &o->backend, &usual);
+}
+
+/* What the ring hashes where the script gives no name: as naming host makes it. Other forms are shown. */
+static bool has_usual_name(const struct pool_member *m)
+{
+    const char *shown = m->backend->name;
+    size_t len = strlen(m->name);
+    return strncmp(shown, m->name, len) == 0 &&
+           (shown[len] == '\0' || strcmp(shown + len, ":11211") == 0);
+}
+
+static void describe_server(const struct pool *p, const struct pool_member *m, FILE *out)
+{
+    const struct backend *b = m->backend;
+    struct settings_line line = {out, ", ", false};
+    fprintf(out, "  server %s: %u connection%s", b->name, b->settings.connections,
+            b->settings.connections == 1 ? "" : "s");
+    if (m->weight != distribution_usual_weight(p->settings.selector.distribution))
+        put(&line, "weight %g", m->weight);
+    if (!has_usual_name(m)) put_bytes(&line, "name", m->name, strlen(m->name));
+    if (m->timeout != p->settings.timeout) put(&line, "timeout %g s", m->timeout);
+    put_backend(&line, &b->settings, &p->settings.backend);
+    putc('\n', out);
+}
 
 /* discovery_failure: a pool that cannot be discovered now has the servers of the last time, or none. */
 static void describe_pool(const struct pool *p, FILE *out)
 {
     const struct pool_settings *o = &p->settings;
     enum distribution distribution = o->selector.distribution;
+    struct settings_line line = {out, "  ", false};
     fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
             distribution_name(distribution),
             distribution_hashes_itself(distribution) ? "its own hash" : hash_name(o->selector.hash),
             o->timeout, p->members_n, p->members_n == 1 ? "" : "s");
-    for (uint32_t i = 0; i < p->members_n; i++) {
-        const struct backend *b = p->members[i].backend;
-        fprintf(out, "  server %s: %u connection%s\n", b->name, b->settings.connections,
-                b->settings.connections == 1 ? "" : "s");
-    }
+    put_pool(&line, o);
+    if (line.follows) putc('\n', out);
+    for (uint32_t i = 0; i < p->members_n; i++) describe_server(p, &p->members[i], out);
     if (!p->discovery) return;
     const char *failure = discovery_failure(p->discovery);
     fprintf(out, "  discovered by %s%s%s\n", discovery_url(p->discovery), failure ? ": " : "",
             failure ? failure : "");
+}
+
+/* Statistics and explain name pools. */
+static void warn_of_twins(const struct script *s, uint32_t at, FILE *out)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (strcmp(s->pools[i]->settings.name, s->pools[at]->settings.name) != 0) continue;
+        fprintf(out, "warning: another pool is named %s: give each pool a name of its own\n",
+                s->pools[at]->settings.name);
+        return;
+    }
 }
 
 static void describe_route(const struct route *route, FILE *out)
@@ -34,7 +136,10 @@ static void describe_route(const struct route *route, FILE *out)
 
 void script_describe(const struct script *s, FILE *out)
 {
-    for (uint32_t i = 0; i < s->pools_n; i++) describe_pool(s->pools[i], out);
+    for (uint32_t i = 0; i < s->pools_n; i++) {
+        describe_pool(s->pools[i], out);
+        warn_of_twins(s, i, out);
+    }
     if (s->root >= 0)
         describe_route(s->routes.routes[s->root], out);
     else

@@ -46,7 +46,7 @@
  * the last, `retire` destroys the script: its timers first, which the loop must not fire any more; then Lua, with the
  * threads; then the routes and the pools, which give back their backends.
  *
- * The files of this floor call downwards: script.c and describe.c, coroutine.c, the bodies of FFI functions (api_*.c),
+ * The files of this floor call downwards: script.c, follow.c and describe.c, coroutine.c, the bodies of FFI functions (api_*.c),
  * async.c, then api.c, threads.c, handle.c, library.c, script_time.c, script_memory.c, memory.c and depth.c. tester.c
  * stands beside them: a Lua state for `moongate test` and `moongate repl`.
  */
@@ -78,7 +78,7 @@ enum {
  * So no FFI function can have entered Lua. */
 static bool script_sane(const struct script *s)
 {
-    return lua_gettop(s->L) == STACK_TOP && !s->coroutines.running && !s->path_taken;
+    return lua_gettop(s->L) == STACK_TOP && !s->coroutines.running && !s->path_taken && !s->model;
 }
 
 /* Opens Lua's and moongate's libraries. boot.lua's `start` returns the functions that C keeps on the stack.
@@ -189,6 +189,7 @@ void script_destroy(struct script *s)
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     bundle_give(s->host.bundle);
     free(s->pools);
+    free(s->run_samples);
     free(s->text);
     script_memory_release(s);
     free(s);
@@ -332,101 +333,6 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
     script_memory_end(s);
     s->host.turn->in = NULL;
     assert(script_sane(s) && !s->routes.ready);
-}
-
-/* --- tracing ----------------------------------------------------------------------------------- */
-
-/* explain: the same decisions for one slot, each step in words. Nothing is sent, no function that waits is started, and an
- * error is neither counted nor logged, but goes into the path. */
-
-static void add_step(struct path *path, const char *what, const char *name, size_t len)
-{
-    char text[SCRIPT_ERROR_MAX];
-    int n = snprintf(text, sizeof text, "%s%.*s", what, (int)len, name);
-    path_add(path, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
-}
-
-static void fail_trace(struct answer *a, struct path *path, const char *why)
-{
-    *a = (struct answer){ANSWER_REFUSE, RESULT_SCRIPT_TEXT_LEN, (uintptr_t)RESULT_SCRIPT_TEXT};
-    snprintf(path->failure, sizeof path->failure, "%s", why);
-}
-
-/* Lua decides. mg_step adds the functions that it goes through to the path. */
-static void trace_in_lua(struct script *s, struct answer *a, uint32_t at, struct path *path)
-{
-    lua_State *L = s->L;
-    assert(script_sane(s));
-    a->route = ANSWER_NONE;
-    s->path_taken = path;
-    s->host.turn->in = s;
-    script_time_begin(s);
-    handle_of_slot(s, at);
-    lua_pushvalue(L, STACK_TRACE);                    /* [..., trace] */
-    lua_pushinteger(L, (lua_Integer)at);              /* [..., trace, at] */
-    if (script_memory_call(s, 1, 0, STACK_HANDLER)) { /* [...] or [..., message] */
-        fail_trace(a, path, script_memory_explain(s, lua_tostring(L, -1)));
-        lua_settop(L, STACK_TOP); /* [...] */
-    }
-    handle_turn_ends(s);
-    script_memory_end(s);
-    s->path_taken = NULL;
-    s->host.turn->in = NULL;
-    s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
-}
-
-/* Adds a route that C runs to the path, then the child that it picks or tries first, and so on down. Returns the last one:
- * a pool, a function or an answer. */
-static const struct route *trace_route(struct script *s, const struct route *route,
-                                       struct request *r, struct path *path)
-{
-    while (route->children_n) {
-        add_step(path, "", route->text, strlen(route->text));
-        route = route_is_chooser(route) ? route_choose(s->host.turn, route, r) : route->children[0];
-    }
-    if (route->kind == ROUTE_POOL) {
-        const char *name = route->pool->settings.name;
-        add_step(path, "pool ", name, strlen(name));
-    }
-    return route;
-}
-
-/* Goes on below functions, too: what they return is traced in the next round. NULL: the answer is none of a route's. */
-static const struct route *trace_routes(struct script *s, struct request *r, struct answer *a,
-                                        uint32_t at, struct path *path)
-{
-    const struct route *route = NULL;
-    for (unsigned round = 0; round < ROUNDS && a->route >= 0; round++) {
-        route = trace_route(s, s->routes.routes[a->route], r, path);
-        settle(s, r, a, route);
-        if (a->route == ANSWER_NONE) {
-            trace_in_lua(s, a, at, path);
-            continue;
-        }
-        if (a->route == ANSWER_WAITS) add_step(path, "", route->text, strlen(route->text));
-        return a->route >= 0 ? route : NULL;
-    }
-    if (a->route >= 0) fail_trace(a, path, "functions and policies without end");
-    return NULL;
-}
-
-const struct route *script_trace(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t at, struct path *path)
-{
-    struct script *s = router;
-    struct answer *a = &answers[at];
-    assert(at < s->batch.capacity && script_sane(s));
-    *path = (struct path){.len = 0};
-    a->route = s->root;
-    if (s->root < 0) trace_in_lua(s, a, at, path);
-    const struct route *route = trace_routes(s, &slots[at], a, at, path);
-    if (a->route == ANSWER_MISS)
-        add_step(path, "reply miss", "", 0);
-    else if (path->failure[0])
-        add_step(path, RESULT_SCRIPT_TEXT, "", 0);
-    else if (a->route == ANSWER_REFUSE)
-        add_step(path, "reply error ", (const char *)a->text_at, a->text_len);
-    return route;
 }
 
 /* --- about ------------------------------------------------------------------------------------- */

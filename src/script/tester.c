@@ -145,10 +145,20 @@ static int stage_turn(lua_State *L)
     return 4;
 }
 
-static int stage_connect(lua_State *L) /* [number, listener or nil] -> [wire] */
+/* [number, listener's number or nil, address or nil] -> [wire] */
+static int stage_connect(lua_State *L)
 {
     uint32_t listener = (uint32_t)luaL_optinteger(L, 2, 0);
-    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L), listener));
+    const char *address = luaL_optstring(L, 3, NULL);
+    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L), listener, address));
+    return 1;
+}
+
+static int stage_listener(lua_State *L) /* [number, name] -> [listener] or [] */
+{
+    int32_t listener = tools_of(L)->listener(rehearsal_of(L), luaL_checkstring(L, 2));
+    if (listener < 0) return 0;
+    lua_pushinteger(L, listener);
     return 1;
 }
 
@@ -206,15 +216,16 @@ static int stage_next_alarm(lua_State *L) /* [number] -> [seconds] or [] */
 
 /* The next three print into a string. An error in the rehearsal's script does not come here: it is in the text. */
 
-static int stage_explain(lua_State *L) /* [number, line, value or nil] -> [text] */
+static int stage_explain(lua_State *L) /* [number, line, value or nil, wire or nil] -> [text] */
 {
     size_t len, value_len = 0;
     struct rehearsal *r = rehearsal_of(L);
     const char *line = luaL_checklstring(L, 2, &len);
     const char *value = lua_isnoneornil(L, 3) ? NULL : luaL_checklstring(L, 3, &value_len);
+    uint32_t wire = (uint32_t)luaL_optinteger(L, 4, 0);
     struct text text;
     text_open(&text);
-    tools_of(L)->explain(r, line, len, value, value_len, text.file);
+    tools_of(L)->explain(r, wire, line, len, value, value_len, text.file);
     return text_push(L, &text);
 }
 
@@ -280,16 +291,13 @@ static int stage_line(lua_State *L) /* [] -> [line] or [] */
 }
 
 static const luaL_Reg stage[] = {
-    {"open", stage_open},         {"reload", stage_reload},
-    {"close", stage_close},       {"turn", stage_turn},
-    {"connect", stage_connect},   {"write", stage_write},
-    {"hang_up", stage_hang_up},   {"refuse", stage_refuse},
-    {"servers", stage_servers},   {"next_alarm", stage_next_alarm},
-    {"explain", stage_explain},   {"describe", stage_describe},
-    {"evaluate", stage_evaluate}, {"advance", stage_advance},
-    {"wall", stage_wall},         {"logged", stage_logged},
-    {"report", stage_report},     {"line", stage_line},
-    {"heat", stage_heat},
+    {"open", stage_open},         {"reload", stage_reload},         {"close", stage_close},
+    {"turn", stage_turn},         {"connect", stage_connect},       {"write", stage_write},
+    {"listener", stage_listener}, {"hang_up", stage_hang_up},       {"refuse", stage_refuse},
+    {"servers", stage_servers},   {"next_alarm", stage_next_alarm}, {"explain", stage_explain},
+    {"describe", stage_describe}, {"evaluate", stage_evaluate},     {"advance", stage_advance},
+    {"wall", stage_wall},         {"logged", stage_logged},         {"report", stage_report},
+    {"line", stage_line},         {"heat", stage_heat},
 };
 
 /* package.loaded["moongate.stage"] becomes the table of these functions. [...] -> [...] */

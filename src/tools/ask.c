@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/addr.h"
 #include "tools/tool.h"
 #include "worker/source.h"
 #include "worker/succession.h"
@@ -93,6 +94,12 @@ static enum ask_step read_options(const struct option_table *t, const char *cons
     return ASK_GO;
 }
 
+/* What req.client may be. */
+static bool is_address(const char *text)
+{
+    return !text || (*text && strlen(text) < ADDR_TEXT_MAX && !strpbrk(text, " \t\r\n"));
+}
+
 /* For options that contradict each other, or are missing: what the table cannot see. */
 static enum ask_step misused(int *code, const char *what)
 {
@@ -100,6 +107,8 @@ static enum ask_step misused(int *code, const char *what)
     *code = EXIT_USAGE;
     return ASK_END;
 }
+
+static const char BAD_CLIENT[] = "--client: not an address: give one such as 10.0.0.1:4711";
 
 enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code)
 {
@@ -113,6 +122,7 @@ enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv,
         return misused(code, "explain: requests and --keys: give one of them");
     if (o->summary && !o->keys)
         return misused(code, "explain: --summary of which keys? give --keys FILE");
+    if (!is_address(o->client)) return misused(code, BAD_CLIENT);
     return ASK_GO;
 }
 
@@ -122,6 +132,7 @@ enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, in
     if (read_options(&diff_table, uses, o, argc, argv, code) == ASK_END) return ASK_END;
     if (o->words_n != 2) return misused(code, "diff: takes two scripts: give OLD.lua NEW.lua");
     if (!o->keys) return misused(code, "diff: no keys: give --keys FILE, or --keys - to type them");
+    if (!is_address(o->client)) return misused(code, BAD_CLIENT);
     return ASK_GO;
 }
 
@@ -181,11 +192,19 @@ struct script *ask_load(const struct ask_options *o, const char *path,
         fprintf(stderr, "moongate: script %s: %s: %s\n", path, strerror(errno), advice);
         return NULL;
     }
-    struct script *s = source_load(host, path, fd, 1, error);
+    struct script_host as = *host;
+    as.as_client = o->client;
+    if (o->listener) {
+        as.listeners = &o->listener;
+        as.listeners_n = as.as_listener = 1;
+    }
+    struct script *s = source_load(&as, path, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
-    *e = (struct explainer){.trace = script_trace,
+    *e = (struct explainer){.trace = &script_tracer,
                             .router = s,
+                            .turn = turn,
+                            .routes = s ? script_routes(s) : NULL,
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,

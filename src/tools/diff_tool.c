@@ -1,12 +1,21 @@
 /* `moongate diff`: which keys another script looks for elsewhere.
  *
- * A key moves when it is looked for on another server, or there under another name: what is cached is not found again. For a
- * cache this is the cost of a new script, so --max-moved lets a CI job refuse one that moves too many keys.
+ * The old script's value is where a get that finds it is sent first, and in each place that is always asked along with that. Under
+ * the new script a key is
+ *
+ *   unchanged   when its first place has the value
+ *   copied      when another place of the new script has it, from which a miss in the first one is always answered (as with
+ *               mg.warm_up): it is found, and then copied or asked for again
+ *   moved       else: what is cached is not found again. For a cache this is the cost of a new script, so --max-moved lets a CI
+ *               job refuse one that moves too many keys
+ *
+ * A place is a server and the key's name there: a key that is sent under another name is not found. With a command that reads, keys
+ * that are found as before but whose set goes elsewhere are counted, too.
  *
  * Both scripts are loaded side by side into one worker, and each key is routed by the old one, then by the new one. A server has
  * the same name in both, whatever its pool and place, so places (places.h), which are numbered within one script, are translated
- * to numbers of names (diff.names) that both share. A move is two such numbers in 64 bits; sorted, equal moves stand side by side
- * and are counted.
+ * to numbers of names (diff.names) that both share. A move is two such numbers and its kind in 64 bits; sorted, equal moves stand
+ * side by side and are counted.
  *
  * A key that cannot be sent is not counted. "script error" is a place like a server. Either one makes the exit code 1: the result
  * says less than it seems to.
@@ -20,34 +29,54 @@
 #include "tools/places.h"
 #include "tools/tool.h"
 
-/* One of the two scripts, and where it sends the present key. */
+/* A server, or an end without one, and the name that a key has there. */
+struct spot {
+    uint32_t name; /* in diff.names */
+    uint16_t key_len;
+    uint8_t key[KEY_MAX];
+};
+
+enum { SPOTS_MOST = 32 };
+
+/* One of the two scripts, and where the present key is. */
 struct side {
     struct script *script;
     struct explainer e;
     struct places places;
-    uint32_t *names; /* of each place: its number in diff.names */
-    bool failed;     /* on some key: reported once, of many keys the first is enough */
-    uint32_t place;
-    const char *pool; /* NULL: answered without a pool */
-    size_t key_len;   /* as sent; 0 without a pool */
-    uint8_t key[KEY_MAX];
+    uint32_t *names;  /* of each place: its number in diff.names */
+    bool failed;      /* on some key: reported once, of many keys the first is enough */
+    const char *pool; /* the first; NULL: answered without a pool */
+    struct spot first;
+    bool is_drawn;                 /* as one of several */
+    struct spot holds[SPOTS_MOST]; /* where the value is, the first among them */
+    uint32_t holds_n;
+    struct spot finds[SPOTS_MOST]; /* whose hit becomes the client's */
+    uint32_t finds_n;
+    struct spot gets[SPOTS_MOST]; /* all that get the request in some case */
+    uint32_t gets_n;
 };
+
+enum fate { UNCHANGED, COPIED, MOVED };
 
 /* Keys that move from the same server to the same other one. */
 struct move {
     uint32_t from, to;
+    enum fate fate;
     uint64_t keys;
 };
 
 struct diff {
     const struct ask_options *o;
     struct side old, new;
-    const char **names; /* of the places of both scripts, each once */
+    struct side old_write, new_write; /* of the same scripts: only `first` is used */
+    const char **names;               /* of the places of both scripts, each once */
     uint32_t names_n;
-    uint64_t *moved; /* one for each key that moves: from << 32 | to */
+    uint64_t *moved; /* one for each key that is not unchanged: fate, from, to */
     size_t moved_n, moved_room;
-    uint64_t keys, other_pool, other_key;
-    bool bad; /* a key could not be sent */
+    uint64_t keys, of_fate[MOVED + 1], other_pool, other_key;
+    uint64_t still_sent; /* of those that move: their old place gets the request, in some case */
+    uint64_t written;    /* of those that do not move: their set goes elsewhere */
+    bool bad;            /* a key could not be sent */
 };
 
 /* --- sides ------------------------------------------------------------------------------------- */
@@ -83,15 +112,57 @@ static void side_release(struct side *side)
     script_destroy(side->script);
 }
 
-/* An explain_told_fn. The explanation is valid during this call, so the key is copied. */
+static struct spot spot_of(uint32_t name, const void *key, size_t len)
+{
+    struct spot spot = {.name = name, .key_len = (uint16_t)len};
+    assert(len <= sizeof spot.key);
+    if (len) memcpy(spot.key, key, len);
+    return spot;
+}
+
+static bool is_same(const struct spot *a, const struct spot *b)
+{
+    return a->name == b->name && a->key_len == b->key_len &&
+           memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+static void add_spot(struct spot *list, uint32_t *n, const struct spot *spot)
+{
+    if (*n < SPOTS_MOST) list[(*n)++] = *spot;
+}
+
+static bool meet(const struct spot *a, uint32_t a_n, const struct spot *b, uint32_t b_n)
+{
+    for (uint32_t i = 0; i < a_n; i++) {
+        for (uint32_t j = 0; j < b_n; j++)
+            if (is_same(&a[i], &b[j])) return true;
+    }
+    return false;
+}
+
+/* What is drawn, or asked under a condition that is no miss, is no place where a value surely is, or is surely found. */
+static void take_place(struct side *side, const struct touched *p)
+{
+    uint32_t name = side->names[places_number(&side->places, p->pool, p->server)];
+    struct spot spot = spot_of(name, p->key, p->key_len);
+    add_spot(side->gets, &side->gets_n, &spot);
+    if (p->share < 1) return;
+    if (p->role <= WALK_ON_MISS) add_spot(side->finds, &side->finds_n, &spot);
+    if (!p->when[0] && (p->role == WALK_MAIN || p->role == WALK_ALSO))
+        add_spot(side->holds, &side->holds_n, &spot);
+}
+
+/* An explain_told_fn. The explanation is valid during this call, so keys are copied. */
 static void told(void *to, const struct explanation *x)
 {
     struct side *side = to;
-    assert(!x->pool || x->sent_key_len <= sizeof side->key);
-    side->place = side->names[places_find(&side->places, x)];
+    uint32_t name = side->names[places_find(&side->places, x)];
     side->pool = x->pool ? x->pool->settings.name : NULL;
-    side->key_len = x->pool ? x->sent_key_len : 0;
-    if (x->pool) memcpy(side->key, x->sent_key, x->sent_key_len);
+    side->first = spot_of(name, x->sent_key, x->pool ? x->sent_key_len : 0);
+    side->is_drawn = x->places_n > 0 && x->places[0].share < 1;
+    side->holds_n = side->finds_n = side->gets_n = 0;
+    add_spot(side->holds, &side->holds_n, &side->first);
+    for (uint32_t i = 0; i < x->places_n; i++) take_place(side, &x->places[i]);
     if (!x->path.failure[0] || side->failed) return;
     side->failed = true;
     fprintf(stderr, "moongate: %s\n", x->path.failure);
@@ -102,30 +173,65 @@ static void told(void *to, const struct explanation *x)
 /* The script rewrites the key in another way than before. */
 static bool is_renamed(const struct diff *d)
 {
+    const struct spot *old = &d->old.first, *new = &d->new.first;
     return d->old.pool && d->new.pool &&
-           (d->old.key_len != d->new.key_len ||
-            memcmp(d->old.key, d->new.key, d->old.key_len) != 0);
+           (old->key_len != new->key_len || memcmp(old->key, new->key, old->key_len) != 0);
 }
 
-static void note_move(struct diff *d)
+static void note_move(struct diff *d, enum fate fate)
 {
     if (d->moved_n == d->moved_room) {
         d->moved_room = d->moved_room ? d->moved_room * 2 : 1024;
         d->moved = reallocarray(d->moved, d->moved_room, sizeof *d->moved);
         if (!d->moved) abort();
     }
-    assert(d->old.place < d->names_n && d->new.place < d->names_n);
-    d->moved[d->moved_n++] = (uint64_t)d->old.place << 32 | d->new.place;
+    assert(d->old.first.name < d->names_n && d->new.first.name < d->names_n);
+    d->moved[d->moved_n++] =
+        (uint64_t)fate << 62 | (uint64_t)d->old.first.name << 31 | d->new.first.name;
 }
 
-static void compare(struct diff *d)
+static enum fate fate_of(const struct diff *d)
 {
-    bool renamed = is_renamed(d);
-    assert(d->moved_n <= d->keys);
+    const struct side *old = &d->old, *new = &d->new;
+    if (meet(old->holds, old->holds_n, &new->first, 1)) return UNCHANGED;
+    return meet(old->holds, old->holds_n, new->finds, new->finds_n) ? COPIED : MOVED;
+}
+
+static enum fate compare(struct diff *d)
+{
+    enum fate fate = fate_of(d);
     d->keys++;
-    d->other_key += renamed;
+    d->of_fate[fate]++;
+    d->other_key += is_renamed(d);
     d->other_pool += d->old.pool && d->new.pool &&strcmp(d->old.pool, d->new.pool) != 0;
-    if (renamed || d->old.place != d->new.place) note_move(d);
+    if (fate != UNCHANGED) note_move(d, fate);
+    if (fate == MOVED)
+        d->still_sent += meet(d->old.holds, d->old.holds_n, d->new.gets, d->new.gets_n);
+    return fate;
+}
+
+static bool reads(const struct ask_options *o)
+{
+    static const char *const names[] = {"get", "gets", "mg"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(o->command, names[i]) == 0) return true;
+    return false;
+}
+
+/* The same key's set, with the same scripts: a script may route it elsewhere. */
+static void compare_writes(struct diff *d, const char *key, size_t len)
+{
+    struct ask_options o = *d->o;
+    o.command = "set";
+    d->old_write = d->old;
+    d->new_write = d->new;
+    if (ask_key(&o, &d->old.e, key, len, told, &d->old_write) ||
+        ask_key(&o, &d->new.e, key, len, told, &d->new_write))
+        return;
+    d->old.failed |= d->old_write.failed;
+    d->new.failed |= d->new_write.failed;
+    if (!d->old_write.is_drawn && !d->new_write.is_drawn)
+        d->written += !is_same(&d->old_write.first, &d->new_write.first);
 }
 
 static void take_key(void *to, const char *key, size_t len, size_t number)
@@ -134,7 +240,7 @@ static void take_key(void *to, const char *key, size_t len, size_t number)
     const char *wrong = ask_key(d->o, &d->old.e, key, len, told, &d->old);
     if (!wrong) wrong = ask_key(d->o, &d->new.e, key, len, told, &d->new);
     if (!wrong) {
-        compare(d);
+        if (compare(d) != MOVED && reads(d->o)) compare_writes(d, key, len);
         return;
     }
     d->bad = true;
@@ -149,10 +255,11 @@ static int by_value(const void *a, const void *b)
     return (*p > *q) - (*p < *q);
 }
 
-/* Most keys first; then in the order in which the scripts name the servers. */
+/* Those that move, then those that are copied; most keys first; then in the order in which the scripts name the servers. */
 static int by_keys(const void *a, const void *b)
 {
     const struct move *p = a, *q = b;
+    if (p->fate != q->fate) return p->fate < q->fate ? 1 : -1;
     if (p->keys != q->keys) return p->keys < q->keys ? 1 : -1;
     if (p->from != q->from) return p->from < q->from ? -1 : 1;
     return (p->to > q->to) - (p->to < q->to);
@@ -168,7 +275,9 @@ static struct move *sum_moves(struct diff *d, size_t *n)
     for (size_t i = 0; i < d->moved_n; i++) {
         bool same = i > 0 && d->moved[i] == d->moved[i - 1];
         if (!same)
-            moves[(*n)++] = (struct move){(uint32_t)(d->moved[i] >> 32), (uint32_t)d->moved[i], 0};
+            moves[(*n)++] =
+                (struct move){(uint32_t)(d->moved[i] >> 31) & INT32_MAX,
+                              (uint32_t)d->moved[i] & INT32_MAX, (enum fate)(d->moved[i] >> 62), 0};
         moves[*n - 1].keys++;
     }
     qsort(moves, *n, sizeof *moves, by_keys);
@@ -180,15 +289,34 @@ static double share(const struct diff *d, uint64_t keys)
     return d->keys ? (double)keys / (double)d->keys : 0;
 }
 
-static void print_text(const struct diff *d, const struct move *moves, size_t n)
+static void print_count(const struct diff *d, uint64_t keys, const char *what)
 {
-    printf("%llu keys: %zu move, %.1f %%; %llu to another pool, %llu under another key\n",
-           (unsigned long long)d->keys, d->moved_n, 100 * share(d, d->moved_n),
-           (unsigned long long)d->other_pool, (unsigned long long)d->other_key);
-    for (size_t i = 0; i < n; i++)
+    if (keys) printf("%llu %s, %.1f %%\n", (unsigned long long)keys, what, 100 * share(d, keys));
+}
+
+static void print_moves(const struct diff *d, const struct move *moves, size_t n, enum fate fate)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (moves[i].fate != fate) continue;
         printf("  %s -> %s%s: %llu, %.1f %%\n", d->names[moves[i].from], d->names[moves[i].to],
                moves[i].from == moves[i].to ? " under another key" : "",
                (unsigned long long)moves[i].keys, 100 * share(d, moves[i].keys));
+    }
+}
+
+static void print_text(const struct diff *d, const struct move *moves, size_t n)
+{
+    uint64_t moved = d->of_fate[MOVED];
+    printf("%llu keys: %llu move, %.1f %%; %llu to another pool, %llu under another key\n",
+           (unsigned long long)d->keys, (unsigned long long)moved, 100 * share(d, moved),
+           (unsigned long long)d->other_pool, (unsigned long long)d->other_key);
+    print_moves(d, moves, n, MOVED);
+    print_count(d, d->still_sent,
+                "of those are still sent to their old place, which does not answer for them");
+    print_count(d, d->of_fate[COPIED],
+                "are copied: after a miss they are found in their old place");
+    print_moves(d, moves, n, COPIED);
+    print_count(d, d->written, "of those that do not move are written elsewhere");
 }
 
 static void print_json(const struct diff *d, const struct move *moves, size_t n)
@@ -198,14 +326,18 @@ static void print_json(const struct diff *d, const struct move *moves, size_t n)
         json_begin(&j, stdout);
         json_text(&j, "from", d->names[moves[i].from]);
         json_text(&j, "to", d->names[moves[i].to]);
+        json_text(&j, "fate", moves[i].fate == MOVED ? "moved" : "copied");
         json_number(&j, "keys", moves[i].keys);
         json_fraction(&j, "share", share(d, moves[i].keys));
         json_end(&j);
     }
     json_begin(&j, stdout);
     json_number(&j, "keys", d->keys);
-    json_number(&j, "moved", d->moved_n);
-    json_fraction(&j, "share", share(d, d->moved_n));
+    json_number(&j, "moved", d->of_fate[MOVED]);
+    json_fraction(&j, "share", share(d, d->of_fate[MOVED]));
+    json_number(&j, "copied", d->of_fate[COPIED]);
+    json_number(&j, "still_sent", d->still_sent);
+    json_number(&j, "written_elsewhere", d->written);
     json_number(&j, "other_pool", d->other_pool);
     json_number(&j, "other_key", d->other_key);
     json_end(&j);
@@ -216,9 +348,9 @@ static void print_json(const struct diff *d, const struct move *moves, size_t n)
 static int judge(const struct diff *d)
 {
     if (d->bad || d->old.failed || d->new.failed) return EXIT_SCRIPT;
-    if (d->o->max_moved < 0 || share(d, d->moved_n) <= d->o->max_moved) return EXIT_OK;
+    if (d->o->max_moved < 0 || share(d, d->of_fate[MOVED]) <= d->o->max_moved) return EXIT_OK;
     fprintf(stderr, "moongate: diff: more keys move than --max-moved allows: %.4g of %.4g\n",
-            share(d, d->moved_n), d->o->max_moved);
+            share(d, d->of_fate[MOVED]), d->o->max_moved);
     return EXIT_SCRIPT;
 }
 

@@ -64,7 +64,7 @@ static void print_place(const struct explanation *x)
 static void put_choice(struct json *j, const struct explanation *x)
 {
     const struct pool_choice *choice = &x->choice;
-    assert(x->pool && x->sent_len > 0);
+    assert(x->pool && x->places_n > 0);
     char number[EXPLAIN_NUMBER_ROOM];
     json_text(j, "pool", x->pool->settings.name);
     json_text(j, "distribution", distribution_name(x->pool->settings.selector.distribution));
@@ -75,7 +75,25 @@ static void put_choice(struct json *j, const struct explanation *x)
     }
     if (choice->how.has_point) json_text(j, "point", explain_number(choice->how.point, number));
     if (choice->member && !x->is_drawn) json_text(j, "server", explain_server(x));
-    json_bytes(j, "request", x->sent, x->sent_len);
+    json_bytes(j, "request", x->places[0].sent, x->places[0].sent_len);
+}
+
+static void put_places(struct json *j, const struct explanation *x)
+{
+    json_list(j, "places");
+    for (uint32_t i = 0; i < x->places_n; i++) {
+        const struct touched *p = &x->places[i];
+        json_item(j);
+        json_text(j, "pool", p->pool->settings.name);
+        json_text(j, "server", p->server);
+        json_text(j, "role", walk_role_name(p->role));
+        json_text(j, "when", p->when[0] ? p->when : "always");
+        json_fraction(j, "share", p->share);
+        json_bytes(j, "request", p->sent, p->sent_len);
+        json_item_end(j);
+    }
+    json_list_end(j);
+    if (x->is_cut) json_true(j, "more_places");
 }
 
 static void print_json(const struct explanation *x)
@@ -90,6 +108,7 @@ static void print_json(const struct explanation *x)
     json_list_end(&j);
     if (x->path.failure[0]) json_text(&j, "error", x->path.failure);
     if (x->pool) put_choice(&j, x);
+    put_places(&j, x);
     json_end(&j);
 }
 
@@ -99,6 +118,7 @@ static void print_refused_json(const char *line, size_t len, const char *wrong)
     json_begin(&j, stdout);
     json_bytes(&j, "asked", line, len);
     json_text(&j, "error", wrong);
+    if (explain_hint(wrong)) json_text(&j, "hint", explain_hint(wrong));
     json_end(&j);
 }
 
@@ -114,10 +134,8 @@ static void print_request(void *to, const struct explanation *x)
     }
     print_head(explaining, x->asked, x->asked_len);
     explain_fields(x, print_field, NULL);
+    explain_place_lines(x, print_field, NULL);
 }
-
-/* Advice for a key without its command, and for a request whose words the shell has parted. */
-static const char NO_REQUEST[] = "not a request: give a whole one in quotes, such as 'get user:1'";
 
 static void take_request(void *to, const char *line, size_t len, size_t number)
 {
@@ -132,7 +150,7 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
         } else {
             print_head(x, line, len);
             print_field(NULL, "error", wrong);
-            if (strcmp(wrong, "ERROR") == 0) print_field(NULL, "hint", NO_REQUEST);
+            if (explain_hint(wrong)) print_field(NULL, "hint", explain_hint(wrong));
         }
     }
     arena_reset(x->e.arena);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void places_init(struct places *p, const struct script *s)
 {
@@ -33,7 +34,16 @@ static uint32_t number_of(const struct places *p, const struct pool *pool)
     return i;
 }
 
-/* What a function that waits will answer is not known without running it, so it counts as a separate place. */
+/* "none": the pool has no server. */
+uint32_t places_number(const struct places *p, const struct pool *pool, const char *server)
+{
+    uint32_t number = number_of(p, pool);
+    for (uint32_t i = 0; i < pool->members_n; i++)
+        if (strcmp(pool->members[i].backend->name, server) == 0) return p->first[number] + i;
+    return p->servers_n + PLACE_NOWHERE;
+}
+
+/* A function that waits and calls nothing counts as a separate place. */
 uint32_t places_find(const struct places *p, const struct explanation *x)
 {
     const struct pool_member *member = x->choice.member;

@@ -24,6 +24,8 @@
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "", "what mg.servers is")                  \
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
       "servers in memory instead of real ones; :advance moves the clock")                          \
+    X(client, STRING, 0, "client", "ADDRESS", "unix", "what req.client is, such as 10.0.0.1:4711") \
+    X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
@@ -35,7 +37,8 @@
 struct repl_options {
     struct option_list servers;
     bool fake;
-    uint64_t max_value; /* 0: not given */
+    const char *client, *listener; /* NULL: not given */
+    uint64_t max_value;            /* 0: not given */
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir;
@@ -134,7 +137,8 @@ static int run(const struct repl_options *o)
         .open = open_rehearsal, .logged = nothing, .report = print, .line = read_line};
     struct tester_tools tools = rehearsal_tools_with(&own);
     struct tester tester = {.tools = &tools, .about = &repl, .lua_dir = o->lua_dir};
-    const char *arguments[] = {o->script, o->fake ? "fake" : "real", NULL};
+    const char *arguments[] = {o->script, o->fake ? "fake" : "real", o->client ? o->client : "",
+                               o->listener ? o->listener : "", NULL};
     char error[SCRIPT_ERROR_MAX];
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
     if (o->max_value) options_fix_max_value(&repl.options, o->max_value);

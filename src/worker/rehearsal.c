@@ -51,6 +51,7 @@
 #include "route/explain.h"
 #include "route/flow.h"
 #include "script/script.h"
+#include "worker/as_client.h"
 #include "worker/clock.h"
 #include "worker/worker_tools.h"
 
@@ -65,6 +66,7 @@ struct wire {
     uint32_t number; /* never used again, so a test may name a wire that has ended */
     int fd;          /* -1: it has ended */
     char *server;    /* the server's name; NULL: a client's wire */
+    uint32_t client; /* a client's number; 0: a server's wire */
     struct outq out; /* what the test has written, and the worker has not yet read */
     ev_io io;        /* of a client, with real servers: its bytes wake the loop */
 };
@@ -90,6 +92,7 @@ struct rehearsal {
     struct turn *turn;
     struct wire *wires, **wires_end; /* in the order in which they were made */
     uint32_t wires_n;                /* how many were ever made */
+    struct as_client as; /* what scripts know of clients; but for listeners of a check */
     struct refused *refused;
     char bytes[READ_AT_MOST]; /* those of the last news */
 };
@@ -172,16 +175,25 @@ static int dial(void *about, const struct backend *b, int *fd)
     return *fd < 0 ? errno : 0;
 }
 
+/* A check has the service's listeners. */
+static int32_t find_listener(struct rehearsal *r, const char *name)
+{
+    return r->is_check ? -1 : as_client_listener(&r->as, name);
+}
+
 /* Takes the part of the master, which hands accepted connections to the worker. */
-static uint32_t connect_client(struct rehearsal *r, uint32_t listener)
+static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const char *address)
 {
     int fd = add_wire(r, NULL);
     if (fd < 0) {
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    client_create(r->clients, fd, listener);
+    struct client *c = client_create(r->clients, fd, listener);
     struct wire *wire = find_wire(r, r->wires_n);
+    c->listener = listener;
+    wire->client = c->affinity;
+    if (address) c->as = as_client_address(&r->as, address);
     assert(wire && !wire->server && wire_sane(wire));
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
@@ -312,21 +324,28 @@ static void print_field(void *to, const char *name, const char *text)
 static void print_explanation(void *to, const struct explanation *x)
 {
     explain_fields(x, print_field, to);
+    explain_places(x, print_field, to);
+    explain_place_lines(x, print_field, to);
 }
 
-/* What was parsed in this turn is routed first: explaining uses the free slots behind those of the turn. */
-static void explain(struct rehearsal *r, const char *line, size_t len, const char *value,
-                    size_t value_len, FILE *to)
+/* As if the client on that wire asked. What was parsed in this turn is routed first: explaining uses the free slots behind those of the turn. */
+static void explain(struct rehearsal *r, uint32_t number, const char *line, size_t len,
+                    const char *value, size_t value_len, FILE *to)
 {
     struct turn *t = r->turn;
+    const struct wire *wire = find_wire(r, number);
     turn_route(t);
-    struct explainer e = {.trace = script_trace,
-                          .router = worker_parts(r->worker).script,
+    struct script *s = worker_parts(r->worker).script;
+    struct explainer e = {.trace = &script_tracer,
+                          .router = s,
+                          .turn = t,
+                          .routes = script_routes(s),
                           .slots = t->slots,
                           .answers = t->answers,
                           .at = t->used,
                           .arena = t->arena,
-                          .rules = t->limits.rules};
+                          .rules = t->limits.rules,
+                          .affinity = wire ? wire->client : 0};
     const char *wrong = explain_request(&e, line, len, (struct explain_value){value, value_len},
                                         print_explanation, to);
     if (wrong) print_field(to, "error", wrong);
@@ -363,6 +382,7 @@ static void destroy(struct rehearsal *r)
     }
     drop_ended(r);
     while (r->refused) refuse(r, r->refused->name, false);
+    as_client_release(&r->as);
     free(r);
 }
 
@@ -383,6 +403,8 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->loop = parts.loop;
         r->turn = parts.turn;
         r->clients = parts.clients;
+        if (!r->is_check)
+            worker_name_listeners(r->worker, (const char *const *)r->as.listeners, AS_LISTENERS);
         if (how->shared) shared_copy(parts.shared, how->shared);
         for (uint32_t i = 0; i < how->hot_n; i++)
             heat_put(parts.heat, how->hot[i].name, how->hot[i].len, how->hot[i].share);
@@ -410,6 +432,7 @@ struct tester_tools rehearsal_tools_with(const struct tester_tools *own)
                                  .reload = reload,
                                  .turn = run_turn,
                                  .connect = connect_client,
+                                 .listener = find_listener,
                                  .write = write_wire,
                                  .hang_up = hang_up,
                                  .refuse = refuse,

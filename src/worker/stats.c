@@ -6,7 +6,8 @@
  * What is not on the board (settings, pools) is the same in each worker, as all of them have the same command line and script;
  * during a reload, this worker's answer. `answering` alone counts what this worker's own connections see.
  *
- * Names: `stats` has memcached's names, and only those that count the same here, because tools that know memcached read it.
+ * Names: `stats` has memcached's names, because tools that know memcached read it: moongate's own, and for what only servers have, the
+ * sums over them (client/tier.h), which this worker has gathered. They do not pass through the board: any worker can ask.
  * Everything else has its own names, from the X-macros BOARD_CELLS, BOARD_SERVER_CELLS and OPTIONS. src/main/README.md
  * explains each of them, and tests/e2e/service/stats_readme_test.c compares.
  *
@@ -28,36 +29,26 @@
 #include "client/local.h"
 #include "worker/stat_line.h"
 #include "worker/stats_lists.h"
+#include "worker/stats_names.h"
 
 enum { LINE = 1024 }; /* of a list of words */
 
 /* --- stats ------------------------------------------------------------------------------------- */
 
-/* The cells that memcached has too, with the same name and meaning. */
-#define MEMCACHED_CELLS(X)                                                                         \
-    X(curr_connections)                                                                            \
-    X(total_connections)                                                                           \
-    X(rejected_connections)                                                                        \
-    X(cmd_get)                                                                                     \
-    X(cmd_set)                                                                                     \
-    X(cmd_flush)                                                                                   \
-    X(cmd_touch)                                                                                   \
-    X(cmd_meta)                                                                                    \
-    X(get_hits)                                                                                    \
-    X(get_misses)                                                                                  \
-    X(delete_misses)                                                                               \
-    X(delete_hits)                                                                                 \
-    X(incr_misses)                                                                                 \
-    X(incr_hits)                                                                                   \
-    X(decr_misses)                                                                                 \
-    X(decr_hits)                                                                                   \
-    X(cas_misses)                                                                                  \
-    X(cas_hits)                                                                                    \
-    X(cas_badval)                                                                                  \
-    X(touch_hits)                                                                                  \
-    X(touch_misses)                                                                                \
-    X(bytes_read)                                                                                  \
-    X(bytes_written)
+/* The rest of memcached's names, which the worker's servers have (client/tier.h). */
+static void show_tier(const struct stats_source *s, enum tier_kind kind, totals_skip_fn *skip,
+                      struct outq *out)
+{
+    totals_print(&s->clients->tier.rows[kind].totals, skip, out);
+}
+
+/* 1: moongate and each server that has answered take connections. */
+static uint64_t accepting(const struct stats_source *s, const struct board_row *sum)
+{
+    const struct totals *servers = &s->clients->tier.rows[TIER_STATS].totals;
+    bool is_full = sum->curr_connections >= s->options->max_conns;
+    return is_full ? 0 : totals_number(servers, "accepting_conns", 1);
+}
 
 static void general(const struct stats_source *s, struct outq *out)
 {
@@ -71,9 +62,11 @@ static void general(const struct stats_source *s, struct outq *out)
     stat_line(out, "rusage_system", "%.6f", (double)sum.system_us * 1e-6);
     stat_line_number(out, "max_connections", s->options->max_conns);
 #define X(name) stat_line_number(out, #name, sum.name);
-    MEMCACHED_CELLS(X)
+    STATS_CELLS(X)
 #undef X
     stat_line_number(out, "threads", s->board->workers);
+    stat_line_number(out, "accepting_conns", accepting(s, &sum));
+    show_tier(s, TIER_STATS, stats_own_statistic, out);
 }
 
 /* Every cell of the board, in its order. */
@@ -125,12 +118,16 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line_number(out, "tcpport", o->port);
     stat_line_number(out, "num_threads", s->board->workers);
     stat_line_number(out, "item_size_max", o->max_value);
+    stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
+    stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
     words = argument;                                                                              \
     SHOW_##type(name)
     OPTIONS(X)
 #undef X
     stat_line(out, "script", "%s", o->script ? o->script : "(built-in)");
+    show_tier(s, TIER_SETTINGS, stats_no_setting, out);
 }
 
 /* --- stats pools ------------------------------------------------------------------------------- */

@@ -64,7 +64,7 @@ void succession_adopt(struct worker *w, struct script *s)
     if (w->succession.script) script_stop_timers(w->succession.script);
     w->succession.script = s;
     apply_options(w, s);
-    w->turn.trace = script_trace;
+    w->turn.trace = &script_tracer;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
     turn_adopt(&w->turn, script_routes(s));

@@ -203,7 +203,8 @@ static struct turn_limits turn_limits(const struct options *o)
 static struct clients_limits clients_limits(const struct options *o)
 {
     uint64_t two_values = 2 * o->max_value; /* else one client could not send its own */
-    return (struct clients_limits){.allow_flush = (enum clients_flush)o->allow_flush,
+    return (struct clients_limits){.allow_flush = (enum clients_allow)o->allow_flush,
+                                   .allow_dump = (enum clients_allow)o->allow_dump,
                                    .client_buffer = o->client_buffer,
                                    .input_buffer =
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
@@ -360,6 +361,7 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->system_us_before = w->row->system_us;
     w->clients.stats = stats_answer;
     w->clients.about = &w->stats;
+    w->clients.dumps.board = seat->board;
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;

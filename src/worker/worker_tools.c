@@ -60,6 +60,12 @@ bool worker_use(struct worker *w, const struct tester_script *script, char *erro
     return s;
 }
 
+void worker_name_listeners(struct worker *w, const char *const *names, size_t n)
+{
+    w->host.listeners = names;
+    w->host.listeners_n = n;
+}
+
 /* The parts stay the worker's. */
 struct worker_parts worker_parts(struct worker *w)
 {

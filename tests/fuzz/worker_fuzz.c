@@ -17,6 +17,7 @@
 #include "client/clients.h"
 #include "route/generation.h"
 #include "route/kinds.h"
+#include "route/walk.h"
 
 enum { PLAYERS = 3, SERVERS = 3, POOLS = 2, ACTIONS = 300, LETTERS = 24, QUIET_STEPS = 400 };
 
@@ -36,7 +37,6 @@ static struct {
 } worker;
 
 static double now = 1000;
-
 /* libev's clock, too: the program's own function comes before the C library's. */
 int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
@@ -78,14 +78,14 @@ static void retire(void *router)
     generation_release(&worker.generation);
 }
 
-static const struct route *trace(void *router, struct request *slots, struct answer *answers,
-                                 uint32_t at, struct path *path)
+static void decide(void *router, struct request *slots, struct answer *answers, uint32_t at,
+                   struct walk *w, const struct walk_way *way)
 {
-    *path = (struct path){.len = 0};
-    path_add(path, "letter", 6);
+    path_add(walk_path(w, *way), "letter", 6);
     route(router, &slots[at], &answers[at], 1);
-    return answers[at].route >= 0 ? worker.generation.routes[answers[at].route] : NULL;
 }
+
+static const struct route_tracer tracer = {.decide = decide}; /* no function waits */
 
 static bool no_stats(void *about, const char *what, size_t len, struct outq *out)
 {
@@ -118,7 +118,7 @@ static void worker_start(uint8_t how)
 {
     static struct board_worker part;
     struct turn_limits limits = {.rules = {.max_value = VALUE_LIMIT}};
-    struct clients_limits of_clients = {.allow_flush = FLUSH_NEAR,
+    struct clients_limits of_clients = {.allow_flush = ALLOW_NEAR,
                                         .client_buffer = how & 2 ? 2048 : 256 * 1024,
                                         .input_buffer = SIZE_MAX};
     memset(&part.row, 0, sizeof part.row);
@@ -135,7 +135,7 @@ static void worker_start(uint8_t how)
     clients_init(&worker.clients, &worker.turn, &of_clients);
     fuzz_quiet(&worker.clients, how & 16 ? &part.live : NULL);
     worker.turn.now = now;
-    worker.turn.trace = trace;
+    worker.turn.trace = &tracer;
     worker.clients.stats = no_stats;
     worker.pools[0] = make_pool((const int[]){0, 1, -1});
     worker.pools[1] = make_pool((const int[]){1, 2, -1});

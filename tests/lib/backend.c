@@ -16,6 +16,11 @@ static const char *const questions[] = {"version\r\n", "mn\r\n"};
 
 enum { PROBES = sizeof questions / sizeof *questions };
 
+/* What it asks on connections of their own. */
+static const char *const asides[] = {"stats\r\n", "stats settings\r\n"};
+
+enum { ASIDES = sizeof asides / sizeof *asides };
+
 struct link {
     struct peer peer;
     struct backend *backend;
@@ -31,6 +36,7 @@ struct backend {
     const char *address;
     const char *answers[PROBES]; /* to what it is asked first; NULL: it closes */
     unsigned probes;             /* how many of them it waits for */
+    const char *told[ASIDES];    /* NULL: no answer */
     struct link *links;          /* all there ever were, oldest first */
     struct link *turned_to;
     unsigned n; /* links made */
@@ -41,6 +47,32 @@ struct backend {
 static struct backend *backends;
 
 /* --- links ---------------------------------------------------------------------------------- */
+
+static bool link_begins_with(const struct link *l, const char *text)
+{
+    size_t n = strlen(text);
+    return octets_n(&l->peer.in) >= n && memcmp(octets_at(&l->peer.in), text, n) == 0;
+}
+
+/* True: moongate asks it on a connection of its own for statistics. That is no link of the play, which gets nothing of it. */
+static bool link_is_aside(struct link *l)
+{
+    for (int i = 0; i < ASIDES; i++) {
+        const char *answer = l->backend->told[i];
+        if (!link_begins_with(l, asides[i])) continue;
+        octets_take(&l->peer.in, strlen(asides[i]));
+        if (answer) peer_queues(&l->peer, answer, strlen(answer));
+        l->is_over = true;
+        return true;
+    }
+    return false;
+}
+
+/* True: a dump is asked for, which comes on a connection of its own and is the play's to answer. */
+static bool link_is_dump(const struct link *l)
+{
+    return link_begins_with(l, "lru_crawler ") || link_begins_with(l, "stats cachedump ");
+}
 
 /* The next of what moongate asks first has come. */
 static bool link_is_asked(const struct link *l, unsigned which)
@@ -69,6 +101,8 @@ static void link_acts(struct actor *actor, short revents)
     struct link *l = (struct link *)(void *)actor;
     peer_acts(actor, revents);
     if (l->backend->is_silent || l->is_over) return;
+    if (l->probed == 0 && link_is_aside(l)) return;
+    if (l->probed == 0 && link_is_dump(l)) l->is_validated = true;
     if (!l->is_validated) {
         link_is_probed(l);
     } else if (!l->backend->answers[PROBES - 1] && link_is_asked(l, PROBES - 1)) {
@@ -133,6 +167,12 @@ void backend_is(struct backend *b, unsigned probes, const char *version, const c
     b->answers[1] = noop;
 }
 
+void backend_tells(struct backend *b, const char *stats, const char *settings)
+{
+    b->told[0] = stats;
+    b->told[1] = settings;
+}
+
 /* --- the backend ---------------------------------------------------------------------------- */
 
 static bool backend_leaves(struct actor *actor)
@@ -161,6 +201,7 @@ static struct backend *backend_at(const char *address)
     struct backend *b = stage_memory(sizeof *b);
     b->at = address_read(address);
     backend_is(b, PROBES, "VERSION 1.6.18\r\n", "MN\r\n");
+    backend_tells(b, "END\r\n", "END\r\n");
     b->listener.rank = RANK_BACKEND;
     b->listener.acts = listener_acts;
     b->listener.leaves = backend_leaves;
@@ -216,6 +257,11 @@ void backend_answers_bytes(struct backend *b, const void *bytes, size_t n)
 void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, size_t piece)
 {
     peer_sends_in_pieces(&awaited_link(b)->peer, bytes, n, piece);
+}
+
+void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n)
+{
+    peer_queues(&awaited_link(b)->peer, bytes, n);
 }
 
 void backend_answers_on_all_links(struct backend *b, const char *text)

@@ -19,6 +19,10 @@ backend_listens_unix(void); /* on a socket file: what it sends can be seen to be
 /* What it answers to `version` and `mn` from now on (NULL: it ends a connection that asks mn), and how many of the two it is asked; else 1.6.18's. */
 void backend_is(struct backend *b, unsigned probes, const char *version, const char *noop);
 
+/* What it answers, by itself, to the `stats` and the `stats settings` that moongate asks for on connections of their own: NULL, nothing;
+ * unless told otherwise, END. A dump of keys comes on one of its own, too, and is the play's: see backend_turns_to_input. */
+void backend_tells(struct backend *b, const char *stats, const char *settings);
+
 /* As a script names it: `127.0.0.1:4711`, `unix:/tmp/...`. */
 const char *backend_address(const struct backend *b);
 
@@ -30,6 +34,9 @@ char *backend_sees_line(struct backend *b);
 void backend_answers(struct backend *b, const char *text);
 void backend_answers_bytes(struct backend *b, const void *bytes, size_t n);
 void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, size_t piece);
+
+/* Sends as much as goes now, and the rest while others act. */
+void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n);
 
 void backend_answers_on_all_links(struct backend *b, const char *text);
 

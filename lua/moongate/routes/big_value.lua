@@ -28,6 +28,9 @@ local MARKS = { "Z", "X", "W" } -- in memcached's order
 local INDEX_MOST, PARTS_MOST = 160, 1024
 local KEY_MOST = 250 - 22       -- ":", 16 digits, ":", 4 digits
 
+-- For explain, which cannot know how a value was cut: an index of two parts.
+local SAMPLE = { name = "a hit (an index)", value = INDEX:format(2, 2, 1, "0", ("0"):rep(16)), flags = MARK }
+
 local known = {
     threshold = policy.count(1024, 2 ^ 27), -- bytes; default 524288
 }
@@ -133,7 +136,7 @@ return function(spec)
         local whole = join(child, req.key, index, res, touches, touches and req.exptime or nil)
         if reply.meaning(whole) then fill.give_back(child, req.key, res) end
         return whole
-    end)
+    end, SAMPLE)
 
     local touch = policy.waiting("big_value", children, function(req)
         local index = read_index(call(child, request.get(req.key)))
@@ -142,12 +145,12 @@ return function(spec)
         if all_hit(call_each(child, touches)) then return child end
         call(child, request.delete(req.key))
         return reply.miss()
-    end)
+    end, SAMPLE)
 
     local extend = policy.waiting("big_value", children, function(req)
         if not read_index(call(child, request.get(req.key))) then return child end
         return reply.error "the value is kept in parts, to which nothing can be added"
-    end)
+    end, SAMPLE)
 
     local stores = { set = true, add = true, replace = true, cas = true }
     local others = { get = read, gets = read, gat = read, gats = read }

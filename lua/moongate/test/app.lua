@@ -152,11 +152,62 @@ for _, command in ipairs { "incr", "decr" } do
     end
 end
 
+-- A request that just goes to one server has no fields of places.
+local function places_of(fields)
+    if not fields.server then return {} end
+    return { { pool = fields.pool, server = fields.server, role = "main", when = "always", share = 1,
+        request = fields.request } }
+end
+
+--- Where a request would go, and why, without sending it: { route, pool, server, request ... places } as `moongate
+-- explain` shows it.
+function methods.explain(self, line, value)
+    check_line(line)
+    local fields, places = {}, {}
+    for name, text in stage.explain(self.app.number, line, value, self.wire):gmatch "([%w:]+) +([^\n]*)\n" do
+        local at, what = name:match "^place:(%d+):(%w+)$"
+        if at then
+            at = tonumber(at)
+            places[at] = places[at] or { share = 1 }
+            places[at][what] = what == "share" and tonumber(text) or text
+        elseif name ~= "place" then
+            fields[name] = fields[name] or text
+        end
+    end
+    fields.places = places[1] and places or places_of(fields)
+    return fields
+end
+
 local new_client = class("a client", methods, nil, { is_closed = true })
 
-local function make_client(app, listener)
-    local client = new_client { app = app, wire = stage.connect(app.number, listener), bytes = "", waiting = {},
-        is_closed = false }
+local known = { address = true, listener = true }
+
+-- The text of an option of a client, or nil.
+local function read_option(options, name, most)
+    local value = options[name]
+    if value == nil then return nil end
+    if type(value) ~= "string" or value == "" or #value > most or value:find "[%c ]" then
+        where.fail(("client: option '%s' takes a string of 1 to %d characters, not %s"):format(name, most,
+            tostring(value)))
+    end
+    return value
+end
+
+-- @param as  the number of a listener; or { address =, listener = }: what req.client and req.listener are; or nil
+local function make_client(app, as)
+    local options, listener = type(as) == "table" and as or {}, type(as) == "number" and as or nil
+    for name in pairs(options) do
+        if not known[name] then
+            where.fail(("client has no option '%s'; it has: address, listener"):format(tostring(name)))
+        end
+    end
+    local address, name = read_option(options, "address", 100), read_option(options, "listener", 200)
+    if name then
+        listener = stage.listener(app.number, name)
+        if not listener then where.fail "a test has 31 listeners at most" end
+    end
+    local client = new_client { app = app, wire = stage.connect(app.number, listener, address), bytes = "",
+        waiting = {}, is_closed = false, as = as or false }
     app.clients[client.wire] = client
     return client
 end
@@ -174,8 +225,10 @@ for name, method in pairs(methods) do
 end
 
 --- Another client.
-function app_methods.client(self)
-    return make_client(self)
+-- @param options table  address: what req.client is, "10.0.0.1:4711"; listener: what req.listener is; or nil
+function app_methods.client(self, options)
+    if options ~= nil and type(options) ~= "table" then where.fail "client takes a table of address and listener" end
+    return make_client(self, options)
 end
 
 local function names(servers)
@@ -220,17 +273,6 @@ end
 --- Empties `sent`.
 function app_methods.forget(self)
     self.forgotten = #self.journal
-end
-
---- Where a request would go, and why, without sending it: { route, pool, server, request ... } as `moongate explain`
--- shows it.
-function app_methods.explain(self, line, value)
-    check_line(line)
-    local fields = {}
-    for name, text in stage.explain(self.number, line, value):gmatch "(%w+) +([^\n]*)\n" do
-        fields[name] = fields[name] or text
-    end
-    return fields
 end
 
 -- --- its time -------------------------------------------------------------------------------------
@@ -286,7 +328,7 @@ M.methods, M.client_methods, M.getters = app_methods, methods, getters
 --- Loads a script. Returns the app, or nil and why it does not load.
 -- @param path string     as messages name it
 -- @param text string     the text of the file
--- @param options table   servers: the value of mg.servers
+-- @param options table   servers: the value of mg.servers; client: the options of its first client, or nil
 function M.load(path, text, options)
     local number, wrong = stage.open(path, text, options.servers)
     if not number then return nil, wrong end
@@ -295,7 +337,7 @@ function M.load(path, text, options)
     add_servers(app)
     clock.add { settle = function(_, is_waiting) settle(app, is_waiting) end, due = function() return due(app) end,
         close = function() stage.close(number) end }
-    app.first = make_client(app)
+    app.first = make_client(app, options.client)
     clock.settle()
     return app
 end

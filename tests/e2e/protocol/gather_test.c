@@ -41,8 +41,9 @@ static const struct {
     const char *about, *name, *values[SERVERS], *shown;
 } gathered[] = {
     {"slabs", "5:chunk_size", {"96", "96", "96"}, "96"},
-    {"slabs", "5:chunk_size", {"96", "104", "96"}, "96,104"},
+    {"slabs", "5:chunk_size", {"96", "104", "96"}, "104"},
     {"slabs", "5:chunks_per_page", {"10922", NULL, "10922"}, "10922"},
+    {"slabs", "5:chunks_per_page", {"10922", "10082", "10922"}, "10082"},
     {"slabs", "5:total_chunks", {"1", "2", "30"}, "33"},
     {"slabs", "5:get_hits", {NULL, NULL, "7"}, "7"},
     {"slabs", "active_slabs", {"3", "9", "4"}, "9"},

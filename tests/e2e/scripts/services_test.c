@@ -368,8 +368,9 @@ static void a_wrong_option_is_named_with_what_there_is(void **state)
     assert_non_null(strstr(
         run.err,
         "script.lua:2: mg.options: unknown option 'port'; there are: "
-        "allow_flush, client_buffer, drain_timeout, "
-        "input_buffer, max_conns, max_value, rehearse, script_memory, script_timeout, verbose"));
+        "allow_dump, allow_flush, client_buffer, drain_timeout, "
+        "input_buffer, max_conns, max_value, rehearse, script_memory, script_timeout, "
+        "slow_log, verbose"));
 }
 
 /* --- the log ----------------------------------------------------------------------------------- */

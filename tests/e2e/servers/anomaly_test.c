@@ -209,7 +209,8 @@ static void long_lines_of_a_server_stay_within_their_bounds(void **state)
     client_sends(c, "stats slabs\r\n");
     backend_sees(b, "stats slabs\r\n");
     backend_answers(b, textf("SERVER_ERROR%s%s\r\n", word, word));
-    client_sees(c, textf("STAT error:SERVER_ERROR%.468s \r\nEND\r\n", word));
+    client_sees(
+        c, textf("STAT error:%s failed: SERVER_ERROR%.468s\r\nEND\r\n", backend_address(b), word));
     client_sends(c, "flush_all\r\n");
     backend_sees(b, "flush_all\r\n");
     backend_answers(b, textf("SERVER_ERROR%s%s\r\n", word, word));

@@ -256,7 +256,7 @@ static void what_ends_connections_is_not_sent_where_others_are(void **state)
         client_sees_line_starting(one, "ERROR");
     }
     client_sends(one, "stats items\r\n");
-    client_sees_line_starting(one, "STAT error:ERROR");
+    client_sees_line_starting(one, textf("STAT error:%s failed: ERROR", backend_address(b)));
     client_sees(one, "END\r\n");
     backend_has_nothing_anywhere(b);
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {

@@ -37,7 +37,7 @@ static void keys_of_a_file_get_a_line_each(void **state)
     run = shell_runs(
         textf("$MOONGATE explain %s --json --command set --value abc -k - <%s", path, keys));
     exits(run, OK);
-    has(run.out, "\"request\":\"set v2:tmp:a 0 60 3\"}\n");
+    has(run.out, "\"request\":\"set v2:tmp:a 0 60 3\"}]}\n");
 }
 
 static void what_is_no_key_is_named_with_its_line(void **state)
@@ -121,7 +121,10 @@ static void a_random_pool_has_a_key_anywhere(void **state)
     struct run run = moongate_runs("explain", path, "get a", NULL);
     exits(run, OK);
     has(run.out, "  hash          none\n  server        any\n  request       get a\n");
-    has_not(moongate_runs("explain", path, "get a", "--json", NULL).out, "server");
+    has(moongate_runs("explain", path, "get a", "--json", NULL).out,
+        "\"random\",\"request\":\"get "
+        "a\",\"places\":[{\"pool\":\"pool1\",\"server\":\"127.0.0.1:1\","
+        "\"role\":\"main\",\"when\":\"always\",\"share\":0.5,");
     has(moongate_runs("explain", path, "--keys", keys, NULL).out, "k7\tpool1\tany\n");
     run = moongate_runs("diff", path, path, "--keys", keys, "--json", NULL);
     exits(run, OK);

@@ -210,13 +210,18 @@ static void programs_get_one_object_a_line(void **state)
         "{\"asked\":\"get user:42\",\"key\":\"user:42\",\"route\":[\"function at "
         "%s:5\",\"pool users\"],\"pool\":\"users\",\"distribution\":\"modula\",\"hash\":\"md5\","
         "\"hash_value\":\"0x18dfda56\",\"hashed\":\"user:42\",\"server\":\"127.0.0.1:1\","
-        "\"request\":\"get user:42\"}\n"
+        "\"request\":\"get user:42\",\"places\":[{\"pool\":\"users\",\"server\":"
+        "\"127.0.0.1:1\",\"role\":\"main\",\"when\":\"always\",\"share\":1,"
+        "\"request\":\"get user:42\"}]}\n"
         "{\"asked\":\"get tmp:a\",\"key\":\"tmp:a\",\"route\":[\"function at %s:5\",\"function at "
         "%s:11\",\"pool pages\"],\"pool\":\"pages\",\"distribution\":\"ketama\","
-        "\"server\":\"127.0.0.1:3\",\"request\":\"get v2:tmp:a\"}\n"
-        "{\"asked\":\"get\",\"error\":\"ERROR\"}\n"
+        "\"server\":\"127.0.0.1:3\",\"request\":\"get v2:tmp:a\",\"places\":[{\"pool\":"
+        "\"pages\",\"server\":\"127.0.0.1:3\",\"role\":\"main\",\"when\":\"always\","
+        "\"share\":1,\"request\":\"get v2:tmp:a\"}]}\n"
+        "{\"asked\":\"get\",\"error\":\"ERROR\",\"hint\":\"not a request: give a whole one in "
+        "quotes, such as 'get user:1'\"}\n"
         "{\"asked\":\"get none:1\",\"key\":\"none:1\",\"route\":[\"function at %s:5\",\"reply "
-        "miss\"]}\n"
+        "miss\"],\"places\":[]}\n"
         "{\"asked\":\"get oops:1\",\"key\":\"oops:1\",\"route\":[\"function at %s:5\",\"script "
         "error\"],\"error\":\"%s:9: mine\\nstack traceback:\\n\\t",
         path, path, path, path, path, path);
@@ -232,7 +237,7 @@ static void keys_of_any_bytes_are_escaped(void **state)
     exits(run, OK);
     has(run.out, "\"key\":\"a\\\"\\\\\xc3\xa9\",\"route\"");
     has(run.out, "\"key\":\"\\ufffd\\ufffd\",\"key_base64\":\"//4=\",\"route\"");
-    has(run.out, "\"request\":\"get \\ufffd\\ufffd\",\"request_base64\":\"Z2V0IP/+\"}\n");
+    has(run.out, "\"request\":\"get \\ufffd\\ufffd\",\"request_base64\":\"Z2V0IP/+\"}]}\n");
     run = moongate_runs("explain", path, "get \xff\xfe", "mg dXNlcjp7Cn0= b v", NULL);
     exits(run, OK);
     has(run.out, "get \\xff\\xfe\n");

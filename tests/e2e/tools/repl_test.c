@@ -23,6 +23,22 @@ static struct run typed(const char *options, const char *script, const char *lin
         textf("printf '%s' | $MOONGATE repl %s %s", lines, options, moongate_script_file(script)));
 }
 
+static void a_script_that_looks_at_its_clients_can_be_asked(void **state)
+{
+    const char *script =
+        MG "local one, two = mg.pool { '10.0.0.1:11211' }, mg.pool { '10.0.0.2:11211' }\n"
+           "return function(req)\n"
+           "  return (req.listener == 'admin' or req.client == '10.9.8.7:1') and two or one\n"
+           "end\n";
+    has(typed("--fake", script, "get a\\n").out, "  sent          10.0.0.1:11211 <- get a\n");
+    struct run run = typed("--fake --listener admin", script, "get a\\n");
+    has(run.out, "  server        10.0.0.2:11211\n");
+    has(run.out, "  sent          10.0.0.2:11211 <- get a\n");
+    run = typed("--fake --client 10.9.8.7:1", script, "get a\\n");
+    has(run.out, "  server        10.0.0.2:11211\n");
+    has(run.out, "  sent          10.0.0.2:11211 <- get a\n");
+}
+
 static void a_request_shows_its_way_and_its_reply(void **state)
 {
     struct run run = typed("--fake", SCRIPT, "set tmp:a 0 0 5\\nhello\\nget tmp:a\\n");
@@ -30,6 +46,8 @@ static void a_request_shows_its_way_and_its_reply(void **state)
     has(run.out, "script.lua:5 -> failover(pool near, pool far) -> pool near\n"
                  "  server        10.0.0.1:11211\n"
                  "  request       set tmp:a 0 60 5\n"
+                 "  place 1       near 10.0.0.1:11211: set tmp:a 0 60 5\n"
+                 "  place 2       far 10.0.1.1:11211, on an error of near: set tmp:a 0 60 5\n"
                  "  sent          10.0.0.1:11211 <- set tmp:a 0 60 5\n"
                  "STORED\n");
     has(run.out, "VALUE tmp:a 0 5\nhello\nEND\n");
@@ -41,6 +59,8 @@ static void keys_show_their_control_bytes_as_escapes(void **state)
     struct run run = typed("--fake", SCRIPT, "set a\\001\\tb 0 0 3\\nv\\001w\\nget a\\001\\tb\\n");
     exits(run, OK);
     has(run.out, "  request       set a\\x01\\x09b 0 0 3\n"
+                 "  place 1       near 10.0.0.1:11211: set a\\x01\\x09b 0 0 3\n"
+                 "  place 2       far 10.0.1.1:11211, on an error of near: set a\\x01\\x09b 0 0 3\n"
                  "  sent          10.0.0.1:11211 <- set a\\x01\\x09b 0 0 3\n"
                  "STORED\n");
     has(run.out, "VALUE a\\x01\\x09b 0 3\nv\\x01w\nEND\n");
@@ -148,6 +168,8 @@ static void a_script_may_be_reloaded(void **state)
         folder, path, path, path));
     exits(run, OK);
     has(run.out, "pool near\nserver        10.0.0.1:11211\nrequest       get a\n"
+                 "place 1       near 10.0.0.1:11211: get a\n"
+                 "place 2       far 10.0.1.1:11211, on an error of near: get a\n"
                  "sent          10.0.0.1:11211 <- get a\nroute         function at ");
     has(run.out, "-> pool far\nserver        10.0.1.1:11211\nrequest       get a\n"
                  "sent          10.0.1.1:11211 <- get a\n");
@@ -172,6 +194,7 @@ static void what_cannot_begin_says_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        play(a_script_that_looks_at_its_clients_can_be_asked),
         play(a_request_shows_its_way_and_its_reply),
         play(real_servers_answer),
         play(servers_may_come_from_the_command_line),

@@ -15,8 +15,8 @@ static const struct {
 } names[] = {
     {"active_slabs", STAT_MOST, true},
     {"total_malloced", STAT_SUM, true},
-    {"1:chunk_size", STAT_EACH, true},
-    {"63:chunks_per_page", STAT_EACH, true},
+    {"1:chunk_size", STAT_MOST, true},
+    {"63:chunks_per_page", STAT_LEAST, true},
     {"5:total_pages", STAT_SUM, true},
     {"5:get_hits", STAT_SUM, true},
     {"items:1:number", STAT_SUM, true},
@@ -39,7 +39,13 @@ static const struct {
     {"5:chunk_siz", STAT_EACH, false},
     {"5:chunk_sizes", STAT_EACH, false},
     {"version", STAT_EACH, false},
-    {"limit_maxbytes", STAT_EACH, false},
+    {"limit_maxbytes", STAT_SUM, true},
+    {"accepting_conns", STAT_LEAST, true},
+    {"hash_power_level", STAT_MOST, true},
+    {"libevent", STAT_EACH, true},
+    {"maxbytes", STAT_SUM, true},
+    {"lru_crawler", STAT_ALL, true},
+    {"hot_max_factor", STAT_MOST, true},
 };
 
 static void names_have_their_rules(void **state)

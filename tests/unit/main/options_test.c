@@ -340,6 +340,7 @@ static void scripts_set_what_the_command_line_does_not(void **state)
         {"client_buffer", 64 << 10, 4.0 * (1 << 30), true, false},
         {"input_buffer", 1 << 20, 64.0 * (1 << 30), true, false},
         {"allow_flush", 0, 0, true, true},
+        {"allow_dump", 0, 0, true, true},
         {"drain_timeout", 0, 86400, false, false},
     };
     struct script_option about;

@@ -17,9 +17,21 @@ static const char *steps(void)
 
 static void trace(uint32_t at)
 {
+    static struct walk walk;
+    struct explainer e = {.trace = &script_tracer,
+                          .router = w.script,
+                          .turn = &w.turn,
+                          .routes = script_routes(w.script),
+                          .slots = w.slots,
+                          .answers = w.answers,
+                          .at = at,
+                          .arena = &w.arena};
+    struct request r = w.slots[at];
+    walk = (struct walk){.e = &e};
     capture_begin(STDERR_FILENO);
-    script_trace(w.script, w.slots, w.answers, at, &path);
+    walk_request(&walk, &r);
     assert_string_equal(capture_end(), "");
+    path = walk.path;
 }
 
 /* "function at FILE:LINE"; of the last two lines asked for. */
