@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "client/explain_stats.h"
 #include "client/state.h"
-#include "route/explain.h"
 #include "worker/answers.h"
 #include "worker/worker_state.h"
 
@@ -101,28 +101,16 @@ static void put_field(void *to, const char *name, const char *text)
     record_text(t->records, clean, text);
 }
 
-static void tell(void *to, const struct explanation *x)
-{
-    explain_fields(x, put_field, to);
-    end_told(to);
-}
-
 /* As explain_stats of the client floor: what waits in the slots is routed before. */
 const char *answer_explain(struct worker *w, char *const *words, struct records *r)
 {
     static char said[512];
     struct turn *t = &w->turn;
     struct told told = {.records = r};
-    turn_route(t);
-    struct explainer e = {.trace = t->trace,
-                          .router = t->generation->router,
-                          .slots = t->slots,
-                          .answers = t->answers,
-                          .at = t->used,
-                          .arena = t->arena,
-                          .rules = t->limits.rules};
-    const char *wrong = explain_key(&e, words[1], strlen(words[1]), words[2], strlen(words[2]),
-                                    (struct explain_value){NULL, 0}, tell, &told);
+    struct span command = {(const uint8_t *)words[1], strlen(words[1])},
+                key = {(const uint8_t *)words[2], strlen(words[2])};
+    const char *wrong = explain_now(t, 0, &command, &key, put_field, &told);
+    end_told(&told);
     if (!wrong) return NULL;
     snprintf(said, sizeof said, "%s",
              strcmp(wrong, "ERROR") == 0 ? "not a command about a key, such as get or set" : wrong);
