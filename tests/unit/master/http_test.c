@@ -100,7 +100,9 @@ static void a_reader_is_near_by_its_address_and_by_the_host_it_names(void **stat
                 {"127.0.0.1.evil.example", "far"},
                 {"localhost.evil.example", "far"},
                 {":9100", "far"},
-                {"1e100.net", "far"}};
+                {"1e100.net", "far"},
+                {"localhost\r\nX-Forwarded-For: 10.0.0.9", "far"},
+                {"localhost\r\nVia: 1.1 proxy", "far"}};
     serves(HTTP_LIMIT);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct reader r = asks(
