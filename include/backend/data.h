@@ -91,8 +91,8 @@ struct backends {
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
     double from_ready;
-    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
-    void *dials_for;       /* its `about` */
+    backend_dial_fn *dial;           /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;                 /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
     uint64_t steerings;              /* how often that has changed */
     /* How often that has changed, or a server went down or came back: pools compare it before they choose. */

@@ -11,7 +11,7 @@
 
 enum {
     QUESTION_ROOM = 16 * 1024, /* bytes that are read at a time, with the cut line before them */
-    QUESTION_MAX = 256       /* bytes of the question, with its CRLF */
+    QUESTION_MAX = 256         /* bytes of the question, with its CRLF */
 };
 
 /* Gets one line with its end, valid until it returns: LF, or CR and LF. False: no further line is wanted, and the owner has closed
@@ -44,7 +44,8 @@ struct question {
 /* Connects to b and asks. question: one line without its end, shorter than QUESTION_MAX - 2. patience: seconds without any
  * progress while it is not paused, then it ends. take, end and owner are set by the caller before. Returns NULL, or why it is not
  * open: then no function is called. */
-const char *question_open(struct question *l, struct backend *b, const char *question, double patience);
+const char *question_open(struct question *l, struct backend *b, const char *question,
+                          double patience);
 
 static inline bool question_is_open(const struct question *l)
 {

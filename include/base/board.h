@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/handover.h"
-#include "base/heat.h"
 #include "base/heartbeat.h"
+#include "base/heat.h"
 #include "base/live.h"
 #include "base/metrics.h"
 #include "base/region.h"

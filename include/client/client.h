@@ -69,7 +69,7 @@ struct client {
     bool waiting;              /* in.kept holds whole requests that wait for room for replies */
     double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
-    const char *reason;        /* why it is ending */
+    const char *reason; /* why it is ending */
     const char *
         as; /* the address to show, of a client in memory; owned by who made it; NULL: its socket's */
 };
@@ -125,8 +125,8 @@ struct clients {
     size_t unfinished; /* bytes of requests that have come in part, of all clients */
     struct log_limit log;
     struct log_limit foreign_lines[FOREIGN_COUNT];
-    struct tier tier;         /* what the servers say of themselves */
-    struct dumps dumps;       /* of keys, that run or wait */
+    struct tier tier;                  /* what the servers say of themselves */
+    struct dumps dumps;                /* of keys, that run or wait */
     const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
     struct sighting sighting;          /* notes nothing, unless the worker says where */
     struct sampling sampling;          /* keeps nothing, unless the worker says where */

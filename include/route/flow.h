@@ -156,7 +156,7 @@ bool leg_is_awaited(const void *leg);
 bool flow_is_awaited(const struct flow *flow);
 
 /* Where the result of that leg's flow goes. owner: struct leg. */
-const struct flow_end *leg_above(const void *leg);
+const struct flow_end *leg_above(const void *owner);
 
 /* Ends a leg (a result_fn). owner: struct leg; its own place counts, not the one that is given. */
 void leg_result(void *owner, uint32_t place, const struct result *result);

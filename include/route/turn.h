@@ -45,10 +45,10 @@ struct turn {
     struct board_row *row;
     struct arena *arena;
     struct turn_limits limits;
-    struct generation *generation; /* the current one, then those that end; newest first */
+    struct generation *generation;    /* the current one, then those that end; newest first */
     const struct route_tracer *trace; /* for explain */
-    turn_settle_fn *settle; /* NULL: there is no front */
-    turn_look_fn *look;     /* NULL: nobody looks */
+    turn_settle_fn *settle;           /* NULL: there is no front */
+    turn_look_fn *look;               /* NULL: nobody looks */
     void *front;
     struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
@@ -64,7 +64,7 @@ struct turn {
     uint32_t seen_place;
     double seen_at; /* the real time when the script had decided last; only while `seen` is set */
     bool is_explaining; /* a function is only followed: its request is no write */
-    bool abandoned; /* a client has closed that was owed replies: see flows_drop */
+    bool abandoned;     /* a client has closed that was owed replies: see flows_drop */
 };
 
 void turn_init(struct turn *t, struct ev_loop *loop, struct arena *arena, struct backends *backends,

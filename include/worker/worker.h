@@ -24,7 +24,8 @@ struct worker_seat {
     int script_fd;       /* text of the script to start with, see source; -1: built-in */
     uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
     bool relieves;       /* another serves until this one is ready */
-    const struct steering *steering; /* the master's, when this worker was forked; NULL: nothing is steered */
+    const struct steering
+        *steering; /* the master's, when this worker was forked; NULL: nothing is steered */
     int channel;
     struct listeners
         *listeners; /* main's: the worker may listeners_close them early, not destroy them */

@@ -49,7 +49,7 @@ struct worker {
     struct doors doors; /* in a single process */
     struct log_limit refusal_lines;
     ev_timer sweep;
-    struct outages outages; /* of servers, where there is no master */
+    struct outages outages;                    /* of servers, where there is no master */
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */
     int exit_code;
 };

@@ -35,7 +35,7 @@ struct worker_parts {
     struct turn *turn;
     struct script *script;
     struct shared *shared;
-    struct heat *heat; /* that scripts see */
+    struct heat *heat;             /* that scripts see */
     const struct options *options; /* with what the script has set */
 };
 struct worker_parts worker_parts(struct worker *w);

@@ -161,7 +161,8 @@ static int dial(struct question *l, struct backend *b)
     return addr ? socket_connect(addr, b->settings.keepalive, &l->fd) : EADDRNOTAVAIL;
 }
 
-const char *question_open(struct question *l, struct backend *b, const char *question, double patience)
+const char *question_open(struct question *l, struct backend *b, const char *question,
+                          double patience)
 {
     assert(b->set->loop && l->take && l->end && strlen(question) <= QUESTION_MAX - 3);
     l->loop = b->set->loop;

@@ -45,6 +45,7 @@ static void tell_dropped(struct viewers *v, uint32_t part)
 void viewers_look(struct viewers *v)
 {
     uint32_t left = EVENTS_AT_MOST, parts = v->board->parts_n;
+    assert(parts > 0);
     for (uint32_t i = 0; i < parts && left > 0; i++) {
         uint32_t part = (v->first + i) % parts;
         struct live_event e;

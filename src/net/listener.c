@@ -272,9 +272,8 @@ static void listener_announce(const struct listener *l, const struct listeners_w
     char text[ADDR_TEXT_MAX], item[PASSED_TEXT_MAX];
     struct bind_spec spec;
     (void)bind_parse(&spec, listener_item(l, wanted, item));
-    log_info("%slistening on %s%s%.*s%s", uses[wanted->use].role,
-             addr_print(&l->addr, text), spec.has_label ? " as " : "",
-             spec.has_label ? (int)spec.name_len : 0, spec.name,
+    log_info("%slistening on %s%s%.*s%s", uses[wanted->use].role, addr_print(&l->addr, text),
+             spec.has_label ? " as " : "", spec.has_label ? (int)spec.name_len : 0, spec.name,
              l->is_lent     ? " (taken over)"
              : l->is_passed ? " (passed by the service manager)"
                             : "");

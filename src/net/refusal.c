@@ -19,14 +19,14 @@ static const char *advice_in_use(const struct addr *addr, bool has_port)
 {
     if (addr_is_unix(addr)) return "choose another path with -b or stop what listens there";
     return has_port ? "choose another port with -b or stop what listens there"
-                          : "choose another port with -p or stop what listens there";
+                    : "choose another port with -p or stop what listens there";
 }
 
 static const char *advice_no_access(const struct addr *addr, bool has_port)
 {
     if (addr_is_unix(addr)) return "choose with -b a folder that you may write to";
     return has_port ? "choose a port above 1023 with -b or start as root"
-                          : "choose a port above 1023 with -p or start as root";
+                    : "choose a port above 1023 with -p or start as root";
 }
 
 struct refusal refusal_of_errno(const struct addr *addr, bool has_port)

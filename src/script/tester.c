@@ -291,13 +291,26 @@ static int stage_line(lua_State *L) /* [] -> [line] or [] */
 }
 
 static const luaL_Reg stage[] = {
-    {"open", stage_open},         {"reload", stage_reload},         {"close", stage_close},
-    {"turn", stage_turn},         {"connect", stage_connect},       {"write", stage_write},
-    {"listener", stage_listener}, {"hang_up", stage_hang_up},       {"refuse", stage_refuse},
-    {"servers", stage_servers},   {"next_alarm", stage_next_alarm}, {"explain", stage_explain},
-    {"describe", stage_describe}, {"evaluate", stage_evaluate},     {"advance", stage_advance},
-    {"wall", stage_wall},         {"logged", stage_logged},         {"report", stage_report},
-    {"line", stage_line},         {"heat", stage_heat},
+    {"open", stage_open},
+    {"reload", stage_reload},
+    {"close", stage_close},
+    {"turn", stage_turn},
+    {"connect", stage_connect},
+    {"write", stage_write},
+    {"listener", stage_listener},
+    {"hang_up", stage_hang_up},
+    {"refuse", stage_refuse},
+    {"servers", stage_servers},
+    {"next_alarm", stage_next_alarm},
+    {"explain", stage_explain},
+    {"describe", stage_describe},
+    {"evaluate", stage_evaluate},
+    {"advance", stage_advance},
+    {"wall", stage_wall},
+    {"logged", stage_logged},
+    {"report", stage_report},
+    {"line", stage_line},
+    {"heat", stage_heat},
 };
 
 /* package.loaded["moongate.stage"] becomes the table of these functions. [...] -> [...] */

@@ -24,8 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/ask.h"
 #include "base/json.h"
+#include "tools/ask.h"
 #include "tools/places.h"
 #include "tools/tool.h"
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
 #include "tools/ask.h"
-#include "base/json.h"
 #include "tools/spread.h"
 #include "tools/tool.h"
 

@@ -191,10 +191,9 @@ static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const cha
     }
     struct client *c = client_create(r->clients, fd, listener);
     struct wire *wire = find_wire(r, r->wires_n);
-    c->listener = listener;
+    assert(wire && !wire->server && wire_sane(wire));
     wire->client = c->affinity;
     if (address) c->as = as_client_address(&r->as, address);
-    assert(wire && !wire->server && wire_sane(wire));
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
     return wire->number;

@@ -406,7 +406,8 @@ end
 for _ = 1, 20 do
     play(made)
     pcall(mg.pool, { "127.0.0.1:1", [pick(strings)] = anything() })
-    pcall(mg.options, { [pick { "verbose", "allow_flush", "allow_dump", "max_conns", "max_value", "nosuch" }] = anything() })
+    local option = pick { "verbose", "allow_flush", "allow_dump", "max_conns", "max_value", "nosuch" }
+    pcall(mg.options, { [option] = anything() })
 end
 mg.defaults {}
 mg.options { max_conns = 1000, verbose = 0 }

@@ -169,9 +169,10 @@ static void a_check_shows_what_a_file_says_and_asks_nobody(void **state)
     puts_file(path, "10.0.0.1:11211:3 one\nb.test\n");
     struct run run = moongate_runs("-t", "--resolver", nameserver_address(n), script, NULL);
     assert_int_equal(run.code, 0);
-    assert_non_null(strstr(run.out, "pool a: ketama, xxh3, timeout 1 s, 2 servers\n"
-                                    "  server b.test:11211: 1 connection\n"
-                                    "  server 10.0.0.1:11211: 1 connection, weight 3, name one\n")); /* by name */
+    assert_non_null(strstr(
+        run.out, "pool a: ketama, xxh3, timeout 1 s, 2 servers\n"
+                 "  server b.test:11211: 1 connection\n"
+                 "  server 10.0.0.1:11211: 1 connection, weight 3, name one\n")); /* by name */
     assert_non_null(strstr(run.out, "0 servers\n  discovered by dns://pool.test: no answer yet\n"));
     assert_non_null(strstr(run.out, "  server c.test:11211: 1 connection\n"));
     assert_int_equal(nameserver_waiting(n, QUESTION_A), 0);

@@ -112,8 +112,8 @@ static const char script[] = MG "mg.counter 'COUNTER'\n"
 static void each_statistic_has_its_row(void **state)
 {
     const char *path = desk_path("a.sock");
-    struct moongate *m = moongate_start(script, "--discover-wait", "0", "--admin",
-                                        textf("unix:%s", path), NULL);
+    struct moongate *m =
+        moongate_start(script, "--discover-wait", "0", "--admin", textf("unix:%s", path), NULL);
     struct client *c = client_connects(m);
     desk_gets(desk_opens(path), "drain 127.0.0.1:1", "END\n");
     are_the_same(c, "stats", NULL);

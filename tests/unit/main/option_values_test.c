@@ -42,7 +42,7 @@ static void seconds_take_a_unit(void **state)
             const char *said = said_of(&o, fits, row->name, times[j].text);
             if (fits) assert_string_equal(said, "");
             if (!fits) assert_non_null(strstr(said, "is out of range: give seconds in "));
-            double got = *(double *)((char *)&o + row->offset);
+            double got = *(double *)(void *)((char *)&o + row->offset);
             if (fits) assert_true(got > wanted - 1e-9 && got < wanted + 1e-9);
             options_release(&o);
             tried += fits;
