@@ -236,9 +236,9 @@ static void record_hot(struct records *r, enum heat_kind kind, const struct heat
         record_bytes(r, "key", row->name, row->len);
     else
         record_text(r, "client", heat_client_text(row, client));
-    record_real(r, "share_percent", 100 * row->share);
-    record_real(r, kind == HEAT_CLIENT_BYTES ? "bytes_per_second" : "requests_per_second",
-                row->rate);
+    record_tenths(r, "share_percent", 100 * row->share);
+    record_tenths(r, kind == HEAT_CLIENT_BYTES ? "bytes_per_second" : "requests_per_second",
+                  row->rate);
     record_end(r);
 }
 

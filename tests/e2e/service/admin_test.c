@@ -361,6 +361,26 @@ static void clients_are_listed_and_killed_by_id_and_by_address(void **state)
     moongate_sees_log(m, textf("admin: kill %s by uid", id));
 }
 
+/* --- columns ------------------------------------------------------------------------------------- */
+
+static void values_stand_below_each_other(void **state)
+{
+    const char *path = desk_path("a.sock");
+    a = backend_listens();
+    b = backend_listens();
+    moongate_start(textf(MG "return mg.failover { mg.pool { '%s', name = 'near' }, "
+                            "mg.pool { '%s', '%s', name = 'far' } }\n",
+                         backend_address(a), backend_address(a), backend_address(b)),
+                   "--admin", textf("unix:%s", path), NULL);
+    struct client *c = desk_opens(path);
+    desk_gets(c, "explain get k", "\nplace_2_request  get k\n");
+    desk_gets(c, "explain get k", "\npool             near\n");
+    desk_gets(c, textf("weight %s 3", backend_address(b)), "  weight  keys_moved_percent\n");
+    const char *servers = desk_gets(c, "servers", "  weight  script_weight  in_flight  ");
+    assert_non_null(strstr(servers, "       1              -          0  "));
+    assert_non_null(strstr(servers, "       3              1          0  "));
+}
+
 /* --- hot keys ------------------------------------------------------------------------------------- */
 
 /* A key may be anything: no line of a table can be taken for the end of the answer. */
@@ -383,6 +403,7 @@ static void hot_keys_are_shown_so_that_no_key_forges_an_answer(void **state)
     assert_non_null(strstr(hot, "\nk\\x01<b>\" "));
     assert_string_equal(desk_sees_answer(c), "level         info\nEND\n");
     desk_gets(c, "json hot clients", "\"client\":\"127.0.0.1\",\"share_percent\":100,");
+    desk_gets(c, "hot clients", "\n127.0.0.1          100.0  ");
     desk_gets(c, "hot bytes", "bytes_per_second");
     desk_gets(c, "hot stuff", "ERROR hot: give one of keys, clients, bytes\n");
 }
@@ -403,6 +424,7 @@ int main(void)
         play(nobody_is_refused_during_an_upgrade),
         play(an_upgrade_that_fails_says_why),
         play(quit_drains_the_service),
+        play(values_stand_below_each_other),
         play(hot_keys_are_shown_so_that_no_key_forges_an_answer),
         play(clients_are_listed_and_killed_by_id_and_by_address),
     };
