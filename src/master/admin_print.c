@@ -46,24 +46,31 @@ static size_t width_of(const char *text)
     return n;
 }
 
-static struct column *find_column(struct table *t, const struct record_field *f)
+/* The number of the column of that field. One that is new comes at `at`, behind the field before it in its record. n: no room. */
+static size_t find_column(struct table *t, const struct record_field *f, size_t at)
 {
     for (size_t i = 0; i < t->n; i++)
         if (t->columns[i].name_len == f->name_len &&
             memcmp(t->columns[i].name, f->name, f->name_len) == 0)
-            return &t->columns[i];
-    if (t->n == RECORD_FIELDS) return NULL;
-    t->columns[t->n] = (struct column){f->name, f->name_len, f->name_len, false};
-    return &t->columns[t->n++];
+            return i;
+    if (t->n == RECORD_FIELDS) return t->n;
+    memmove(&t->columns[at + 1], &t->columns[at], (t->n - at) * sizeof t->columns[0]);
+    t->columns[at] = (struct column){f->name, f->name_len, f->name_len, false};
+    t->n++;
+    return at;
 }
 
 static void measure(struct table *t, const struct record *r)
 {
+    size_t at = 0;
     for (size_t i = 0; i < r->n; i++) {
-        struct column *c = find_column(t, &r->fields[i]);
-        size_t width = width_of(show_value(&r->fields[i]));
-        if (c && width > c->width) c->width = width;
-        if (c && r->fields[i].is_number) c->is_number = true;
+        size_t found = find_column(t, &r->fields[i], at),
+               width = width_of(show_value(&r->fields[i]));
+        if (found == t->n) continue;
+        struct column *c = &t->columns[found];
+        if (width > c->width) c->width = width;
+        if (r->fields[i].is_number) c->is_number = true;
+        at = found + 1;
     }
 }
 

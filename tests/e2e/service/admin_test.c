@@ -181,13 +181,18 @@ static void reload_waits_for_the_outcome_and_tells_the_reason(void **state)
 {
     const char *path = desk_path("a.sock");
     struct moongate *m = starts(path, "2");
-    struct client *c = desk_opens(path), *other = desk_opens(path);
+    struct client *c = desk_opens(path), *other = desk_opens(path), *user = client_connects(m);
     desk_gets(c, "reload", "outcome       accepted\ngeneration    2\nEND\n");
     moongate_gets_script(m, "return nonsense\n");
     desk_gets(c, "reload", "ERROR ");
     desk_gets(c, "reload", ":1: ");
     desk_gets(c, "json reload", "\"ok\":false");
     desk_gets(c, "status", "generation    2\n");
+    /* Why requests fail is one line: the traceback is for the log. */
+    client_sends(user, "set k 0 0 1 noreply\r\nx\r\nversion\r\n");
+    client_sees_line(user);
+    moongate_gets_script(m, "return function() error 'odd' end\n");
+    desk_gets(c, "reload", ":1: odd: generation 2 goes on\n");
     moongate_gets_script(m, script());
     /* Two at once: each gets the outcome of a reload that began after it was asked for. */
     client_sends(c, "reload\n");
