@@ -47,6 +47,7 @@ static void each_command_that_reads_answers_and_ends(void **state)
     desk_gets(c, "help", "\nstatus  ");
     desk_gets(c, "status", "state         running\n");
     desk_gets(c, "status", "workers       2 of 2\n");
+    desk_gets(c, "status", "s\nworkers"); /* uptime, with its unit */
     desk_gets(c, "pools", "\nall ");
     const char *servers = desk_gets(c, "servers", backend_address(a));
     assert_non_null(strstr(servers, backend_address(b)));
