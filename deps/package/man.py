@@ -69,9 +69,10 @@ def chosen(page):
 
 
 def plain(text):
-    """Links become what they show; a reader of a page cannot follow them."""
+    """Links become what they show; a reader of a page cannot follow them. A `_` outside code is a letter of a name, not emphasis."""
     text = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
-    return text.replace("\\|", "|")
+    parts = re.split(r"(`[^`]*`)", text.replace("\\|", "|"))
+    return "".join(p if p.startswith("`") else re.sub(r"(?<!\\)_", r"\_", p) for p in parts)
 
 
 def cells(line):
