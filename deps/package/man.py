@@ -140,11 +140,11 @@ def interface():
             elif line.startswith("---") and not tag:
                 doc.append(line[3:].strip())
             elif function:
-                out += entry(f"**{function[1]}**({function[2]})", doc, params)
+                out += entry(f"**{plain(function[1])}**({plain(function[2])})", doc, params)
                 doc, params = [], []
             elif not line.startswith("---"):
                 if fields and fields[2]:
-                    out += entry(f"**{fields[0]}**", fields[1], [("field", f) for f in fields[2]])
+                    out += entry(f"**{plain(fields[0])}**", fields[1], [("field", f) for f in fields[2]])
                 fields, doc, params = None, [], []
     return out
 
