@@ -69,9 +69,10 @@ def chosen(page):
 
 
 def plain(text):
-    """Links become what they show; a reader of a page cannot follow them."""
+    """Links become what they show; a reader of a page cannot follow them. A `_` outside code is a letter of a name, not emphasis."""
     text = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
-    return text.replace("\\|", "|")
+    parts = re.split(r"(`[^`]*`)", text.replace("\\|", "|"))
+    return "".join(p if p.startswith("`") else re.sub(r"(?<!\\)_", r"\_", p) for p in parts)
 
 
 def cells(line):
@@ -139,11 +140,11 @@ def interface():
             elif line.startswith("---") and not tag:
                 doc.append(line[3:].strip())
             elif function:
-                out += entry(f"**{function[1]}**({function[2]})", doc, params)
+                out += entry(f"**{plain(function[1])}**({plain(function[2])})", doc, params)
                 doc, params = [], []
             elif not line.startswith("---"):
                 if fields and fields[2]:
-                    out += entry(f"**{fields[0]}**", fields[1], [("field", f) for f in fields[2]])
+                    out += entry(f"**{plain(fields[0])}**", fields[1], [("field", f) for f in fields[2]])
                 fields, doc, params = None, [], []
     return out
 

@@ -33,6 +33,7 @@ void record_bytes(struct records *r, const char *name, const void *bytes, size_t
 void record_text(struct records *r, const char *name, const char *text);
 void record_number(struct records *r, const char *name, uint64_t number);
 void record_real(struct records *r, const char *name, double number);
+void record_tenths(struct records *r, const char *name, double number); /* as 48.7, for people */
 void record_end(struct records *r);
 
 struct record_field {

@@ -99,6 +99,15 @@ void record_real(struct records *r, const char *name, double number)
     put(r, text, (size_t)n);
 }
 
+void record_tenths(struct records *r, const char *name, double number)
+{
+    char text[32];
+    bool fits = isfinite(number) && fabs(number) < 1e15;
+    put_name(r, name, '#');
+    int n = snprintf(text, sizeof text, "%.1f", fits ? number : 0);
+    put(r, text, (size_t)n);
+}
+
 void record_end(struct records *r)
 {
     put(r, "\n", 1);

@@ -18,7 +18,7 @@ void help_print(FILE *out)
         "\nSizes take k, m or g. Signals: HUP reloads the script; TERM and INT answer what is in "
         "flight and\n"
         "exit, and a second one exits at once; QUIT is TERM without a time limit; USR1 opens the\n"
-        "log file again.\n"
+        "log file again; USR2 upgrades the binary.\n"
         "Exit codes: 0 ok, 1 script, 2 usage, 3 binding, 4 other failures of the system.\n",
         out);
 }

@@ -232,7 +232,9 @@ static void tell_reload(struct session *s)
                                           : !a->is_reload && s->number <= a->returns;
     if (!is_its) return;
     if (a->last == RELOAD_REFUSED) {
-        session_fail(s, "%s: generation %u goes on", m->reload.refused, m->crew->generation);
+        /* The traceback is in the log. */
+        session_fail(s, "%.*s: generation %u goes on", (int)strcspn(m->reload.refused, "\n"),
+                     m->reload.refused, m->crew->generation);
         return;
     }
     records_release(&s->held);

@@ -193,6 +193,21 @@ static void record_steered(struct records *r, const struct steering *t)
     }
 }
 
+/* As `moongate top` shows it. In JSON seconds are a number. */
+static void record_uptime(struct records *r, unsigned long s)
+{
+    char text[64];
+    if (s < 60)
+        snprintf(text, sizeof text, "%lus", s);
+    else if (s < 3600)
+        snprintf(text, sizeof text, "%lum%02lus", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(text, sizeof text, "%luh%02lum", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, sizeof text, "%lud%02luh", s / 86400, s / 3600 % 24);
+    record_text(r, "uptime", text);
+}
+
 static void run_status(struct session *s)
 {
     const struct master *m = s->admin->master;
@@ -208,7 +223,7 @@ static void run_status(struct session *s)
     record_text(r, "version", view.version);
     record_text(r, "state", view.state);
     record_number(r, "pid", (uint64_t)view.pid);
-    record_number(r, "uptime", (uint64_t)board_uptime(m->board));
+    record_uptime(r, (unsigned long)board_uptime(m->board));
     snprintf(workers, sizeof workers, "%u of %u", view.ready, view.workers);
     record_text(r, "workers", workers);
     record_number(r, "clients", crew_clients(m->crew));
@@ -236,9 +251,9 @@ static void record_hot(struct records *r, enum heat_kind kind, const struct heat
         record_bytes(r, "key", row->name, row->len);
     else
         record_text(r, "client", heat_client_text(row, client));
-    record_real(r, "share_percent", 100 * row->share);
-    record_real(r, kind == HEAT_CLIENT_BYTES ? "bytes_per_second" : "requests_per_second",
-                row->rate);
+    record_tenths(r, "share_percent", 100 * row->share);
+    record_tenths(r, kind == HEAT_CLIENT_BYTES ? "bytes_per_second" : "requests_per_second",
+                  row->rate);
     record_end(r);
 }
 

@@ -16,6 +16,7 @@ enum { SHOWN = 16 * 1024 };
 struct column {
     const char *name;
     size_t name_len, width;
+    bool is_number; /* some cell is a number: the column stands to the right */
 };
 
 struct table {
@@ -45,23 +46,31 @@ static size_t width_of(const char *text)
     return n;
 }
 
-static struct column *find_column(struct table *t, const struct record_field *f)
+/* The number of the column of that field. One that is new comes at `at`, behind the field before it in its record. n: no room. */
+static size_t find_column(struct table *t, const struct record_field *f, size_t at)
 {
     for (size_t i = 0; i < t->n; i++)
         if (t->columns[i].name_len == f->name_len &&
             memcmp(t->columns[i].name, f->name, f->name_len) == 0)
-            return &t->columns[i];
-    if (t->n == RECORD_FIELDS) return NULL;
-    t->columns[t->n] = (struct column){f->name, f->name_len, f->name_len};
-    return &t->columns[t->n++];
+            return i;
+    if (t->n == RECORD_FIELDS) return t->n;
+    memmove(&t->columns[at + 1], &t->columns[at], (t->n - at) * sizeof t->columns[0]);
+    t->columns[at] = (struct column){f->name, f->name_len, f->name_len, false};
+    t->n++;
+    return at;
 }
 
 static void measure(struct table *t, const struct record *r)
 {
+    size_t at = 0;
     for (size_t i = 0; i < r->n; i++) {
-        struct column *c = find_column(t, &r->fields[i]);
-        size_t width = width_of(show_value(&r->fields[i]));
-        if (c && width > c->width) c->width = width;
+        size_t found = find_column(t, &r->fields[i], at),
+               width = width_of(show_value(&r->fields[i]));
+        if (found == t->n) continue;
+        struct column *c = &t->columns[found];
+        if (width > c->width) c->width = width;
+        if (r->fields[i].is_number) c->is_number = true;
+        at = found + 1;
     }
 }
 
@@ -80,7 +89,7 @@ static void put_head(FILE *to, const struct table *t)
     for (size_t i = 0; i < t->n; i++) {
         char name[RECORD_NAME_MAX];
         snprintf(name, sizeof name, "%.*s", (int)t->columns[i].name_len, t->columns[i].name);
-        put_cell(to, name, t->columns[i].width, false, i + 1 == t->n);
+        put_cell(to, name, t->columns[i].width, t->columns[i].is_number, i + 1 == t->n);
     }
 }
 
@@ -100,7 +109,7 @@ static void put_row(FILE *to, const struct table *t, const struct record *r)
         const char *text = f ? show_value(f) : "-";
         if (i == 0 && (strncmp(text, "END", 3) == 0 || strncmp(text, "ERROR", 5) == 0))
             putc(' ', to);
-        put_cell(to, text, t->columns[i].width, f && f->is_number, i + 1 == t->n);
+        put_cell(to, text, t->columns[i].width, t->columns[i].is_number, i + 1 == t->n);
     }
 }
 
@@ -143,6 +152,17 @@ static void put_tables(FILE *to, const struct records *all, const char *only)
         if (is_kind(&r, "note", 4)) put_note(to, &r);
 }
 
+/* Names of one width, so that values stand below each other. */
+static void put_lines(FILE *to, const struct record *r)
+{
+    size_t width = 12;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->fields[i].name_len > width) width = r->fields[i].name_len;
+    for (size_t i = 0; i < r->n; i++)
+        fprintf(to, "%-*.*s  %s\n", (int)width, (int)r->fields[i].name_len, r->fields[i].name,
+                show_value(&r->fields[i]));
+}
+
 static void put_list(FILE *to, const struct records *all)
 {
     struct record r;
@@ -151,9 +171,7 @@ static void put_list(FILE *to, const struct records *all)
     while (record_next(&at, end, &r)) {
         if (follows) putc('\n', to);
         follows = true;
-        for (size_t i = 0; i < r.n; i++)
-            fprintf(to, "%-12.*s  %s\n", (int)r.fields[i].name_len, r.fields[i].name,
-                    show_value(&r.fields[i]));
+        put_lines(to, &r);
     }
 }
 

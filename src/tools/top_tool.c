@@ -155,7 +155,11 @@ int top_tool(int argc, char **argv)
     char error[ADMIN_LINK_ERROR];
     if (!option_table_read(&table, &o, argc, argv)) return EXIT_USAGE;
     if (o.help) {
+        fputs("  moongate top [options]\n\n", stdout);
         option_table_print(&table, stdout);
+        fputs("\nIn the window ? shows the keys, and q ends.\n"
+              "Exit codes: 0 done, 2 usage, 3 no such socket, 4 no answer.\n",
+              stdout);
         return EXIT_OK;
     }
     if (!admin_link_find(o.socket, &spec, error)) {

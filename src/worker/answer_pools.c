@@ -245,7 +245,7 @@ static void show_change(const struct pool *p, const struct change *c, double mov
     record_text(r, "server", c->server);
     record_text(r, "change", c->drains ? "drained" : c->undrains ? "undrained" : "weight");
     if (!isnan(c->weight) && c->weight >= 0) record_real(r, "weight", c->weight);
-    record_real(r, "keys_moved_percent", 100 * moved);
+    record_tenths(r, "keys_moved_percent", 100 * moved);
     record_end(r);
 }
 

@@ -47,6 +47,7 @@ static void each_command_that_reads_answers_and_ends(void **state)
     desk_gets(c, "help", "\nstatus  ");
     desk_gets(c, "status", "state         running\n");
     desk_gets(c, "status", "workers       2 of 2\n");
+    desk_gets(c, "status", "s\nworkers"); /* uptime, with its unit */
     desk_gets(c, "pools", "\nall ");
     const char *servers = desk_gets(c, "servers", backend_address(a));
     assert_non_null(strstr(servers, backend_address(b)));
@@ -181,13 +182,18 @@ static void reload_waits_for_the_outcome_and_tells_the_reason(void **state)
 {
     const char *path = desk_path("a.sock");
     struct moongate *m = starts(path, "2");
-    struct client *c = desk_opens(path), *other = desk_opens(path);
+    struct client *c = desk_opens(path), *other = desk_opens(path), *user = client_connects(m);
     desk_gets(c, "reload", "outcome       accepted\ngeneration    2\nEND\n");
     moongate_gets_script(m, "return nonsense\n");
     desk_gets(c, "reload", "ERROR ");
     desk_gets(c, "reload", ":1: ");
     desk_gets(c, "json reload", "\"ok\":false");
     desk_gets(c, "status", "generation    2\n");
+    /* Why requests fail is one line: the traceback is for the log. */
+    client_sends(user, "set k 0 0 1 noreply\r\nx\r\nversion\r\n");
+    client_sees_line(user);
+    moongate_gets_script(m, "return function() error 'odd' end\n");
+    desk_gets(c, "reload", ":1: odd: generation 2 goes on\n");
     moongate_gets_script(m, script());
     /* Two at once: each gets the outcome of a reload that began after it was asked for. */
     client_sends(c, "reload\n");
@@ -361,6 +367,26 @@ static void clients_are_listed_and_killed_by_id_and_by_address(void **state)
     moongate_sees_log(m, textf("admin: kill %s by uid", id));
 }
 
+/* --- columns ------------------------------------------------------------------------------------- */
+
+static void values_stand_below_each_other(void **state)
+{
+    const char *path = desk_path("a.sock");
+    a = backend_listens();
+    b = backend_listens();
+    moongate_start(textf(MG "return mg.failover { mg.pool { '%s', name = 'near' }, "
+                            "mg.pool { '%s', '%s', name = 'far' } }\n",
+                         backend_address(a), backend_address(a), backend_address(b)),
+                   "--admin", textf("unix:%s", path), NULL);
+    struct client *c = desk_opens(path);
+    desk_gets(c, "explain get k", "\nplace_2_request  get k\n");
+    desk_gets(c, "explain get k", "\npool             near\n");
+    desk_gets(c, textf("weight %s 3", backend_address(b)), "  weight  keys_moved_percent\n");
+    const char *servers = desk_gets(c, "servers", "  weight  script_weight  in_flight  ");
+    assert_non_null(strstr(servers, "       1              -          0  "));
+    assert_non_null(strstr(servers, "       3              1          0  "));
+}
+
 /* --- hot keys ------------------------------------------------------------------------------------- */
 
 /* A key may be anything: no line of a table can be taken for the end of the answer. */
@@ -383,6 +409,7 @@ static void hot_keys_are_shown_so_that_no_key_forges_an_answer(void **state)
     assert_non_null(strstr(hot, "\nk\\x01<b>\" "));
     assert_string_equal(desk_sees_answer(c), "level         info\nEND\n");
     desk_gets(c, "json hot clients", "\"client\":\"127.0.0.1\",\"share_percent\":100,");
+    desk_gets(c, "hot clients", "\n127.0.0.1          100.0  ");
     desk_gets(c, "hot bytes", "bytes_per_second");
     desk_gets(c, "hot stuff", "ERROR hot: give one of keys, clients, bytes\n");
 }
@@ -403,6 +430,7 @@ int main(void)
         play(nobody_is_refused_during_an_upgrade),
         play(an_upgrade_that_fails_says_why),
         play(quit_drains_the_service),
+        play(values_stand_below_each_other),
         play(hot_keys_are_shown_so_that_no_key_forges_an_answer),
         play(clients_are_listed_and_killed_by_id_and_by_address),
     };

@@ -120,7 +120,10 @@ static void what_cannot_be_done_is_said(void **state)
     exits(run, USAGE);
     has(run.err, "give --once or --json");
     exits(moongate_runs("top", "word", NULL), USAGE);
-    exits(moongate_runs("top", "-h", NULL), DONE);
+    run = moongate_runs("top", "-h", NULL);
+    exits(run, DONE);
+    has(run.out, "moongate top [options]\n");
+    has(run.out, "? shows the keys");
 }
 
 int main(void)

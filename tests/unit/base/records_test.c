@@ -30,6 +30,8 @@ static void what_is_written_is_read(void **state)
     record_number(&r, "requests", UINT64_MAX);
     record_real(&r, "weight", 0.5);
     record_real(&r, "odd", INFINITY);
+    record_tenths(&r, "share", 12345678.94);
+    record_tenths(&r, "huge", 1e300);
     record_text(&r, "empty", "");
     record_end(&r);
     record_begin(&r, "note");
@@ -40,7 +42,7 @@ static void what_is_written_is_read(void **state)
     char key[32];
     assert_true(record_next(&at, end, &one));
     assert_int_equal(one.kind_len, 6);
-    assert_int_equal(one.n, 6);
+    assert_int_equal(one.n, 8);
     value_is(&one, "name", "10.0.0.1:11211");
     assert_int_equal(record_value(record_find(&one, "key"), key, sizeof key), 10);
     assert_memory_equal(key, "a\tb\nc\\d\0e\xff", 10);
@@ -48,6 +50,8 @@ static void what_is_written_is_read(void **state)
     assert_true(record_find(&one, "requests")->is_number);
     value_is(&one, "weight", "0.5");
     value_is(&one, "odd", "0");
+    value_is(&one, "share", "12345678.9");
+    value_is(&one, "huge", "0.0");
     value_is(&one, "empty", "");
     assert_false(record_find(&one, "empty")->is_number);
     assert_null(record_find(&one, "nam"));
