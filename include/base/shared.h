@@ -121,6 +121,7 @@ struct shared_usage {
     uint64_t evictions, losses;
 };
 
+/* Never waits: while another process changes the dictionary, the numbers may be of two moments. */
 struct shared_usage shared_usage(struct shared *s, struct shared_dict *d);
 
 /* True when all invariants hold. Walks through all items: for tests. */

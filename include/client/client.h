@@ -127,6 +127,7 @@ struct clients {
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */
+    double explained;                  /* seconds that explanations have taken in this turn */
     const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
     struct sighting sighting;          /* notes nothing, unless the worker says where */
     struct sampling sampling;          /* keeps nothing, unless the worker says where */

@@ -1,7 +1,7 @@
 /* totals: statistics that several servers have, each name once, its values combined by their rule (stat_rule.h).
  *
  * Embedded in its owner, who releases it. Sums are exact up to 64 bits. I6: it has at most so many names as totals_init is told;
- * further ones are dropped. One worker.
+ * further ones are dropped, as are names of more than 255 bytes and values of more than 1024. One worker.
  */
 #ifndef MOONGATE_CLIENT_TOTALS_H
 #define MOONGATE_CLIENT_TOTALS_H

@@ -2,7 +2,8 @@
  *
  * Embedded in the master, which owns it and stops it at its end and in each forked child. libmicrohttpd reads requests and writes answers; nothing
  * waits. I6: HTTP_CLIENTS clients at once, the next ones wait in the backlog; each takes HTTP_MEMORY bytes and the body of its answer, and
- * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing, and after HTTP_LIMIT seconds without a whole request.
+ * is closed after HTTP_PATIENCE seconds in which it sends or takes nothing, and after HTTP_LIMIT seconds without a whole request,
+ * or HTTP_HURRY seconds while all places are taken.
  */
 #ifndef MOONGATE_MASTER_HTTP_H
 #define MOONGATE_MASTER_HTTP_H
@@ -17,6 +18,7 @@ enum {
     HTTP_MEMORY = 32 * 1024,
     HTTP_PATIENCE = 10,
     HTTP_LIMIT = 30,
+    HTTP_HURRY = 1,
     HTTP_PARAMETERS = 8
 };
 

@@ -84,7 +84,9 @@ struct walk {
     struct walk_spawned later[WALK_LATER];
     uint32_t later_n;
     uint32_t steps, depth;
-    bool is_cut; /* there may be more places */
+    bool is_cut;  /* there may be more places */
+    double took;  /* seconds that functions ran */
+    bool is_late; /* the router's: they have had their time, and no other is followed */
     /* Of the first place: how its pool chose. */
     struct pool *pool; /* NULL: there is none yet */
     struct pool_choice choice;

@@ -44,6 +44,9 @@ void script_time_begin(struct script *s);
 /* The next check calls halt. In a call from Lua. */
 void script_time_check_now(struct script *s, lua_State *L);
 
+/* The seconds of processor time that this thread has had; while the script loads, those of a clock that nobody sets. */
+double script_time_now(const struct script *s);
+
 /* After the script has run: when it took long, the loop's time is read again, for the deadlines of what is sent now. */
 void script_time_end(struct script *s);
 

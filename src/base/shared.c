@@ -46,16 +46,20 @@ static void lock_init(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&kind);
 }
 
+/* The lock came with EOWNERDEAD. */
+static void recover(struct place *p)
+{
+    if (items_recover(p))
+        log_warn("shared %s: emptied: a worker died while it changed it", p->d->name);
+    pthread_mutex_consistent(&p->d->lock);
+}
+
 /* Every operation is between dict_lock and dict_unlock. The hash of the key is computed before the lock is taken. */
 static struct place dict_lock(struct shared *s, struct shared_dict *d, struct shared_key key)
 {
     assert(d >= s->dicts && d < s->dicts + SHARED_DICTS && key.len <= SHARED_KEY_MAX);
     struct place p = items_place(s, d, key);
-    if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) {
-        if (items_recover(&p))
-            log_warn("shared %s: emptied: a worker died while it changed it", d->name);
-        pthread_mutex_consistent(&d->lock);
-    }
+    if (pthread_mutex_lock(&d->lock) == EOWNERDEAD) recover(&p);
     return p;
 }
 
@@ -246,15 +250,18 @@ enum shared_status shared_expires(struct shared *s, struct shared_dict *d, struc
     return item ? SHARED_OK : SHARED_ABSENT;
 }
 
+/* The master asks, too, and must not wait for a worker that is stopped while it holds the lock: then each number is read as it is. */
 struct shared_usage shared_usage(struct shared *s, struct shared_dict *d)
 {
-    struct place p = dict_lock(s, d, (struct shared_key){"", 0});
+    struct place p = items_place(s, d, (struct shared_key){"", 0});
+    int error = pthread_mutex_trylock(&d->lock);
+    if (error == EOWNERDEAD) recover(&p);
     struct shared_usage usage = {.capacity = (size_t)d->chunks_n * ITEMS_CHUNK,
                                  .used = (size_t)d->used * ITEMS_CHUNK,
                                  .items = d->items,
                                  .evictions = d->evictions,
                                  .losses = d->losses};
-    dict_unlock(&p);
+    if (error != EBUSY) dict_unlock(&p);
     return usage;
 }
 

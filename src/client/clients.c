@@ -55,6 +55,7 @@ void clients_end_turn(struct clients *set)
     unfinished_look(set);
     sampling_look(&set->sampling, set->turn);
     turn_end(set->turn);
+    set->explained = 0;
     while (dumps_are_there(&set->dumps) && dumps_look(set)) turn_end(set->turn);
     free_closed(set);
 }

@@ -3,7 +3,14 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "client/reply.h"
+
+/* Seconds: one request of a large script may take a hundredth, or --script-timeout where a function does not end. One read may bring
+ * hundreds of them, and the worker serves nobody else until the turn ends. */
+static const double LIMIT = 0.25;
+
+#define ERROR_MANY "SERVER_ERROR too much to explain at once: send one request at a time"
 
 static void put_stat(void *to, const char *name, const char *text)
 {
@@ -53,7 +60,11 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
 {
     struct outq answer = {0};
     struct reply *reply = reply_create_local(c, COMMAND_STATS);
-    const char *error = explain_now(c->turn, c->affinity, command, key, put_stat, &answer);
+    double began = process_clock();
+    const char *error = ERROR_MANY;
+    if (c->set->explained < LIMIT)
+        error = explain_now(c->turn, c->affinity, command, key, put_stat, &answer);
+    c->set->explained += process_clock() - began;
     if (!error) error = "END";
     reply_note_line(reply, error, strlen(error));
     outq_append(&answer, error, strlen(error));

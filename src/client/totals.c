@@ -12,7 +12,7 @@
 #include "client/stat_rule.h"
 #include "protocol/text.h"
 
-enum { VALUES_MAX = 1024 };
+enum { NAME_MAX_BYTES = 255, VALUES_MAX = 1024 };
 
 struct totals_row {
     struct totals_row *next;
@@ -252,8 +252,9 @@ static struct totals_row *append(struct totals *t, const char *name, size_t len,
 void totals_add(struct totals *t, const char *name, size_t name_len, const char *value,
                 size_t value_len)
 {
+    if (name_len > NAME_MAX_BYTES || value_len > VALUES_MAX) return; /* I6 */
     struct totals_row *s = find(t, name, name_len);
-    assert(name_len <= UINT16_MAX && t->n <= t->most);
+    assert(t->n <= t->most);
     if (s) {
         if (!rule_fits(s->rule, value, value_len)) become_text(s);
         combine(s, value, value_len);
@@ -286,7 +287,6 @@ uint64_t totals_number(const struct totals *t, const char *name, uint64_t otherw
     return text_read_digits((const uint8_t *)s->value, s->value_len, &number) ? number : otherwise;
 }
 
-/* In pieces: a server's line may be of any length that a response may have. */
 void totals_print(const struct totals *t, totals_skip_fn *skip, struct outq *to)
 {
     uint8_t number[TEXT_NUMBER_ROOM];

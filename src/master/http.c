@@ -197,11 +197,19 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
     if (p) p->since = ev_now(h->loop);
 }
 
+/* How long a client may have had no whole request: less where all places are taken, since others wait for one. */
+static double limit_of(struct http *h)
+{
+    size_t most = HTTP_CLIENTS / (h->listeners_n ? h->listeners_n : 1) * h->listeners_n, n = 0;
+    for (size_t i = 0; i < HTTP_CLIENTS; i++) n += h->peers[i].fd >= 0;
+    return n >= most && h->limit > HTTP_HURRY ? HTTP_HURRY : h->limit;
+}
+
 /* A client that sends or takes a byte now and then is never idle. libmicrohttpd closes it once its socket is shut down. */
-static void cut_slow_ones(struct http *h)
+static void cut_slow_ones(struct http *h, double limit)
 {
     for (size_t i = 0; i < HTTP_CLIENTS; i++)
-        if (h->peers[i].fd >= 0 && ev_now(h->loop) - h->peers[i].since > h->limit)
+        if (h->peers[i].fd >= 0 && ev_now(h->loop) - h->peers[i].since > limit)
             shutdown(h->peers[i].fd, SHUT_RDWR);
 }
 
@@ -212,10 +220,10 @@ static void cut_slow_ones(struct http *h)
  * client has news. */
 static void set_timer(struct http *h)
 {
-    double patience = h->limit < HTTP_PATIENCE ? h->limit : HTTP_PATIENCE;
+    double limit = limit_of(h), patience = limit < HTTP_PATIENCE ? limit : HTTP_PATIENCE;
     MHD_UNSIGNED_LONG_LONG least = (MHD_UNSIGNED_LONG_LONG)(patience * 1e3);
     bool has_limit = false;
-    cut_slow_ones(h);
+    cut_slow_ones(h, limit);
     if (h->has_closed) {
         h->has_closed = false;
         has_limit = true;

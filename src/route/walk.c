@@ -224,15 +224,24 @@ static unsigned walk_answer(struct walk *w, struct walk_way way)
     return w->path.failure[0] ? RESULT_SCRIPT : RESULT_DENIED;
 }
 
+/* Whether one more function may run. A worker that explains serves nobody meanwhile, so all of them together have a time. */
+static bool may_run(struct walk *w, struct walk_way way)
+{
+    if (w->is_late)
+        w->is_cut = true;
+    else if (w->depth >= WALK_DEEPEST)
+        fail(w, way, "functions and policies without end");
+    else
+        return true;
+    return false;
+}
+
 /* The function's number; 0: the script's root. It runs in the slot, which it may change. A function may lead to itself. */
 static unsigned walk_function(struct walk *w, uint32_t function, const struct request *r,
                               struct walk_way way)
 {
     const struct explainer *e = w->e;
-    if (w->depth >= WALK_DEEPEST) {
-        fail(w, way, "functions and policies without end");
-        return RESULT_SCRIPT;
-    }
+    if (!may_run(w, way)) return w->is_late ? 0 : RESULT_SCRIPT;
     w->depth++;
     e->slots[e->at] = *r;
     e->slots[e->at].function_id = function;
@@ -248,10 +257,7 @@ static unsigned walk_async(struct walk *w, const struct route *route, const stru
     const struct explainer *e = w->e;
     if (way.is_first) w->end = ANSWER_WAITS;
     add_step(w, way, "", route->text, strlen(route->text));
-    if (w->depth >= WALK_DEEPEST) {
-        fail(w, way, "functions and policies without end");
-        return RESULT_SCRIPT;
-    }
+    if (!may_run(w, way)) return w->is_late ? 0 : RESULT_SCRIPT;
     w->depth++;
     unsigned known = e->trace->follow(e->router, route->options.function_id, r, w, &way);
     w->depth--;

@@ -11,7 +11,8 @@
  * A call that appears in every run is always made. For another one the runs tell under which answers of the calls before it: see
  * `conditions`. At the end each call's request is followed through the route that it was made through.
  *
- * What bounds it: RUNS_MOST runs, CALLS_MOST calls and WAITS_MOST waits of a run, and --script-timeout. Sleeping takes no time.
+ * What bounds it: RUNS_MOST runs, CALLS_MOST calls and WAITS_MOST waits of a run, and --script-timeout: for each run, and for all
+ * functions of a request together, since the worker serves nobody meanwhile. After that no more is run. Sleeping takes no time.
  *
  * What must never happen: that a function which really waits is resumed meanwhile (the list `ready` is put aside), that an error is
  * counted or logged, or that a request is announced as a write (turn.is_explaining). */
@@ -157,6 +158,16 @@ void model_fails(struct script *s, const char *why, size_t len)
                  why);
 }
 
+/* --- time --------------------------------------------------------------------------------------- */
+
+/* A function has run since then. */
+static void note_time(const struct script *s, struct walk *w, double began)
+{
+    double limit = s->host.script_timeout;
+    w->took += script_time_now(s) - began;
+    w->is_late = limit > 0 && w->took > limit;
+}
+
 /* --- one run ------------------------------------------------------------------------------------ */
 
 static void take_result(void *owner, uint32_t place, const struct result *result)
@@ -246,17 +257,19 @@ static unsigned follow(void *router, uint32_t function, const struct request *r,
     unsigned known = 0;
     assert(!s->model);
     s->host.turn->is_explaining = true;
-    while (runs_next(runs)) {
+    while (!w->is_late && runs_next(runs)) {
         struct model m = {.runs = runs};
+        double began = script_time_now(s);
         s->model = &m;
         run(s, function, &kept->r, w->e->at);
         s->model = NULL;
+        note_time(s, w, began);
         if (runs->n == 1 && !runs->rows_n) known = m.failure[0] ? RESULT_SCRIPT : m.result;
         if (runs->n == 1 && m.failure[0] && !w->path.failure[0])
             memcpy(w->path.failure, m.failure, sizeof m.failure);
     }
     s->host.turn->is_explaining = false;
-    w->is_cut |= runs->is_cut;
+    w->is_cut |= runs->is_cut || w->is_late;
     follow_calls(s, runs, &kept->r, w, *way);
     kept_give(kept);
     runs_destroy(runs);
@@ -281,6 +294,7 @@ static void decide(void *router, struct request *slots, struct answer *answers, 
     struct path *path = walk_path(w, *way);
     struct model m = {.walk = w, .way = *way};
     lua_State *L = s->L;
+    double began = script_time_now(s);
     assert(at < s->batch.capacity && lua_gettop(L) == STACK_TOP && !s->model);
     a->route = slots[at].function_id ? ANSWER_NONE : s->root;
     if (a->route >= 0) return;
@@ -303,6 +317,7 @@ static void decide(void *router, struct request *slots, struct answer *answers, 
     s->model = NULL;
     s->host.turn->in = NULL;
     s->batch.at = s->batch.capacity; /* what a timer sends belongs to no slot */
+    note_time(s, w, began);
 }
 
 const struct route_tracer script_tracer = {.decide = decide, .follow = follow};

@@ -19,7 +19,7 @@ static const double LOADING = 9, BETWEEN = 0.001;
 enum { SPARED_MAX = 64, FASTER = 16 };
 
 /* The second clock is not the one that `moongate test` plays with. */
-static double time_of(const struct script *s)
+double script_time_now(const struct script *s)
 {
     struct timespec t;
     clock_gettime(s->is_loaded ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_RAW, &t);
@@ -84,7 +84,7 @@ static double limit_of(const struct script *s)
 static void look_at_clock(struct script *s)
 {
     struct script_time *t = &s->time;
-    double now = time_of(s);
+    double now = script_time_now(s);
     t->took_long = true;
     if (!t->is_timed || t->at != s->batch.at) {
         t->is_timed = true;
@@ -111,7 +111,7 @@ static void look_at_memory(struct script *s, lua_State *L)
     struct script_time *t = &s->time;
     if (t->over || !s->memory.of.is_asked) return;
     if (script_memory_is_short(s, L)) t->over = OVER_MEMORY;
-    double now = time_of(s);
+    double now = script_time_now(s);
     if (!t->has_collected) t->began += now - t->looked;
     t->has_collected = true;
     t->looked = now;

@@ -254,6 +254,17 @@ static void one_that_goes_lets_one_in(void **state)
     assert_true(stage_now() - began < HTTP_PATIENCE - 2); /* then those that are idle go */
 }
 
+/* Those that have asked nothing go first. */
+static void idle_connections_keep_nobody_out(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = serves(script_of_one(backend_address(b), ""));
+    for (int i = 0; i < MANY; i++) client_connects_to(http_address(m));
+    double began = stage_now();
+    assert_int_equal(http_gets(m, "/healthz").status, 200);
+    assert_true(stage_now() - began < HTTP_PATIENCE - 2);
+}
+
 /* A reader that takes nothing holds up nobody, and neither does one that sends half a request. */
 static void a_slow_reader_holds_up_nobody(void **state)
 {
@@ -326,6 +337,7 @@ int main(void)
         play(other_requests_get_errors_that_help),
         play(many_readers_at_once_are_served_in_turn),
         play(one_that_goes_lets_one_in),
+        play(idle_connections_keep_nobody_out),
         play(a_slow_reader_holds_up_nobody),
         play(a_worker_keeps_no_reader),
         play(wrong_addresses_are_refused_at_start),

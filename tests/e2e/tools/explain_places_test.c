@@ -243,6 +243,57 @@ static void an_error_of_a_function_that_is_followed_is_not_counted(void **state)
     }
 }
 
+/* Each run of the function has --script-timeout; all 64 together would take many times as long. */
+static void functions_have_the_time_of_one_together(void **state)
+{
+    const char *script = POOLS "local endless = function(req)\n"
+                               "  while true do end\n"
+                               "end\n"
+                               "local waits = mg.async(function(req)\n"
+                               "  for i = 1, 5 do mg.call(a, mg.request.get('k' .. i)) end\n"
+                               "  while true do end\n"
+                               "end)\n"
+                               "local many = mg.all_sync { endless, waits, endless, waits }\n"
+                               "return function(req) return req.key == 'k' and waits or many end\n";
+    struct moongate *m = moongate_start(script, "--script-timeout", "0.2", NULL);
+    struct client *c = client_connects(m);
+    const char *said = said_by(c, "get k");
+    has(said, "script timeout");
+    has(said, "STAT place:5:request get k5\n");
+    has(said, "STAT more there may be more places");
+    said = said_by(c, "get other");
+    has(said, "script timeout");
+    has(said, "STAT more there may be more places");
+    client_sends(c, "stats proxy\r\n");
+    for (const char *line = ""; strcmp(line, "END") != 0;) {
+        line = client_sees_line(c);
+        if (strstr(line, "script_timeouts")) assert_string_equal(line, "STAT script_timeouts 2");
+    }
+}
+
+/* The answer to the last request comes when the loop has turned: a timer of no time would have fired. */
+static void a_timer_of_a_function_that_is_explained_does_not_run(void **state)
+{
+    struct backend *one = backend_listens();
+    struct moongate *m = moongate_start(
+        textf(MG "local a = mg.pool { '%s', name = 'a' }\n"
+                 "local later = function() mg.spawn(a, mg.request.delete 'late') end\n"
+                 "local waits = mg.async(function(req) mg.timer.after(0, later) return mg.call(a, "
+                 "req) end)\n"
+                 "return function(req)\n"
+                 "  local timer = mg.timer.after(0, later)\n"
+                 "  mg.timer.every(0.001, later)\n"
+                 "  if req.key == 'stops' then timer:stop() end\n"
+                 "  return req.key == 'waits' and waits or a\n"
+                 "end\n",
+              backend_address(one)),
+        NULL);
+    struct client *c = client_connects(m);
+    for (int i = 0; i < 1100; i++) /* there may be 1024 timers */
+        has_not(said_by(c, i % 3 ? "get waits" : "get stops"), "error");
+    backend_has_nothing_anywhere(one);
+}
+
 static void the_asking_client_is_the_explained_one(void **state)
 {
     struct moongate *m =
@@ -338,6 +389,8 @@ int main(void)
         play(the_daemon_shows_places_and_sends_nothing),
         play(functions_that_wait_meanwhile_are_not_disturbed),
         play(an_error_of_a_function_that_is_followed_is_not_counted),
+        play(functions_have_the_time_of_one_together),
+        play(a_timer_of_a_function_that_is_explained_does_not_run),
         play(the_asking_client_is_the_explained_one),
         play(keys_that_are_found_after_a_miss_do_not_move),
         play(keys_that_only_go_to_their_old_place_as_well_move),

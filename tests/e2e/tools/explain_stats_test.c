@@ -107,6 +107,30 @@ static void an_explained_script_error_costs_and_counts_nothing(void **state)
     assert_int_equal(moongate_log_count(m, "mine"), 0);
 }
 
+/* All of them come in one read, and the worker has other clients. */
+static void a_turn_has_little_time_to_explain(void **state)
+{
+    enum { ASKED = 50 };
+    struct client *c = client_connects(moongate_start(MG "return function(req)\n"
+                                                         "  while true do end\n"
+                                                         "end\n",
+                                                      "--script-timeout", "0.1", NULL));
+    const char *all = "";
+    int explained = 0, refused = 0;
+    for (int i = 0; i < ASKED; i++) all = textf("%sstats explain get k\r\n", all);
+    client_sends(c, textf("%sversion\r\n", all));
+    while (explained + refused < ASKED) {
+        const char *line = client_sees_line(c);
+        explained += strcmp(line, "END") == 0;
+        refused += strcmp(line, "SERVER_ERROR too much to explain at once: send one request at a "
+                                "time") == 0;
+    }
+    assert_in_range(explained, 1, 10);
+    client_sees_line_starting(c, "VERSION ");
+    client_sends(c, "stats explain get k\r\n");
+    client_sees_line_starting(c, "STAT route function at ");
+}
+
 static void wrong_questions_are_refused(void **state)
 {
     static const char usage[] = "CLIENT_ERROR usage: stats explain <command> <key>\r\n";
@@ -224,6 +248,7 @@ int main(void)
         play(an_explained_request_has_its_place_and_sends_nothing),
         play(a_script_meets_explained_requests_in_the_clients_order),
         play(an_explained_script_error_costs_and_counts_nothing),
+        play(a_turn_has_little_time_to_explain),
         play(wrong_questions_are_refused),
         play(after_a_reload_the_new_script_is_explained),
         play(keys_of_a_server_that_is_down_are_explained_where_they_go_now),

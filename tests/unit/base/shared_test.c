@@ -381,6 +381,26 @@ static void who_dies_while_it_makes_one_stops_nobody(void **state)
     assert_int_equal(region->dicts_n, 2);
 }
 
+static void stop_with_the_lock(int number)
+{
+    if (pthread_mutex_lock(&dict->lock) == 0) raise(SIGSTOP);
+}
+
+static void usage_does_not_wait_for_a_process_that_is_stopped(void **state)
+{
+    int status;
+    sets("k", "v");
+    pid_t pid = child(stop_with_the_lock, 0);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    alarm(20);
+    assert_int_equal(shared_usage(region, dict).items, 1);
+    alarm(0);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    gets("k", "v");
+}
+
 #define alone(test) cmocka_unit_test_setup_teardown(test, make, forget)
 
 int main(void)
@@ -400,6 +420,7 @@ int main(void)
         alone(who_dies_while_only_looking_loses_nothing),
         alone(who_dies_in_a_change_leaves_an_empty_dictionary),
         alone(who_dies_while_it_makes_one_stops_nobody),
+        alone(usage_does_not_wait_for_a_process_that_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,19 @@ static void there_are_no_more_names_than_allowed(void **state)
     assert_int_equal(totals_number(&totals, "name12", 5), 5);
 }
 
+/* Every `stats` of a client shows what is kept here. */
+static void a_name_or_value_that_is_too_long_is_left_out(void **state)
+{
+    char text[1026];
+    memset(text, 'x', sizeof text);
+    totals_add(&totals, text, 256, "1", 1);
+    totals_add(&totals, "libevent", 8, text, 1025);
+    shows(NULL, "");
+    totals_add(&totals, text, 255, "1", 1);
+    totals_add(&totals, "libevent", 8, text, 1024);
+    assert_int_equal(totals.n, 2);
+}
+
 static void one_is_added_to_another(void **state)
 {
     struct totals more;
@@ -162,6 +175,7 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(classes_are_shown_in_their_order, begin, end),
         cmocka_unit_test_setup_teardown(there_are_no_more_names_than_allowed, begin, end),
+        cmocka_unit_test_setup_teardown(a_name_or_value_that_is_too_long_is_left_out, begin, end),
         cmocka_unit_test_setup_teardown(one_is_added_to_another, begin, end),
         cmocka_unit_test_setup_teardown(a_number_can_be_asked_for, begin, end),
     };
