@@ -38,6 +38,9 @@ static void it_prints_what_the_socket_answers(void **state)
     exits(run, DONE);
     has(run.out, "{\"type\":\"server\",\"pool\":\"all\"");
     assert_null(strstr(run.out, "\"ok\""));
+    run = moongate_runs("ctl", "-s", path, "watch", "--key", "", "--pool", "errors", NULL);
+    exits(run, REFUSED);
+    has(run.err, "watch: a word is empty");
     exits(moongate_runs("ctl", "-s", path, "drain", backend_address(a), NULL), DONE);
     run = moongate_runs("ctl", "-s", path, "drain", backend_address(b), NULL);
     exits(run, REFUSED);
