@@ -22,6 +22,7 @@ struct outage {
     double unused;          /* since when no worker has had connections to it; 0: they have */
     uint64_t failed_before; /* calls that had failed when it was last seen up */
     bool is_down;
+    bool was_down_before;   /* since before this process looked */
     struct log_limit lines; /* counts in minutes */
 };
 
@@ -31,8 +32,9 @@ struct outages {
     size_t n;
 };
 
-/* Takes what the board says now for known. */
-void outages_init(struct outages *o, const struct board *board);
+/* Takes what the board says now for known. A server that is down now, for the workers of a process before, is down since at least now,
+ * and that process has said so. now: monotonic seconds. */
+void outages_init(struct outages *o, const struct board *board, double now);
 
 /* Logs what has changed since the last look. now: monotonic seconds. */
 void outages_look(struct outages *o, const struct board *board, double now);

@@ -10,7 +10,7 @@
 size_t utf8_length(const unsigned char *p, size_t n);
 
 /* True for a character of len bytes that a terminal obeys instead of showing it. U+0080..U+009F are such: they act as ESC
- * does. */
+ * does. So are those that turn the order of the text around, as U+202E does. At most three bytes. */
 bool utf8_is_control(const unsigned char *p, size_t len);
 
 /* Writes n bytes to `to` in a form that is safe to show, with a NUL at the end: control characters and bytes that are not UTF-8

@@ -53,6 +53,8 @@ struct session {
     double used;         /* as ev_now: when its last command came */
     double second;       /* of the commands counted in `in_second` */
     unsigned in_second;
+    char later[LINES_LINE]; /* a line that has ended a watch, and is read in the next second */
+    size_t later_len;
     ev_timer limit; /* of the wait */
 };
 

@@ -42,6 +42,7 @@ struct ask_result {
     uint32_t n;                 /* slots */
     const char *error;          /* of a worker that refused; "": none did */
     uint32_t answered, missing; /* workers that have answered, and that should have */
+    bool is_cut; /* the answers have more than ASK_BYTES: the last records are missing */
 };
 
 typedef void ask_done(void *arg, const struct ask_result *result);

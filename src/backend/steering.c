@@ -95,14 +95,18 @@ static bool read_name(const struct record *r, const char *name, char *to, size_t
     return f && record_value(f, to, room) == strlen(to);
 }
 
+/* Six digits, as in the message to a worker: one that begins later inherits the table, and must have the same weight. */
 bool steer_read_weight(const char *text, double *weight)
 {
-    char *end;
+    char *end, shown[32];
     *weight = -1;
     if (strcmp(text, "reset") == 0) return true;
     if (!text[0] || text[strspn(text, "0123456789.")]) return false;
     *weight = strtod(text, &end);
-    return *end == '\0' && end != text && *weight > 0 && *weight <= 1e6;
+    bool good = *end == '\0' && end != text && *weight > 0 && *weight <= 1e6;
+    snprintf(shown, sizeof shown, "%.6g", *weight);
+    *weight = strtod(shown, NULL);
+    return good;
 }
 
 bool steer_read(struct steer *steer, const char *text)

@@ -37,6 +37,15 @@ static void put_ascii(FILE *out, unsigned char byte)
     }
 }
 
+/* A control character of two or three bytes: a reader of JSON gets the same text, and a terminal does not obey it. */
+static void put_control(FILE *out, const unsigned char *p, size_t len)
+{
+    unsigned code = len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+                             : (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    assert(len == 2 || len == 3);
+    fprintf(out, "\\u%04x", code);
+}
+
 /* The string with its quotes. False when it holds bytes that are not UTF-8. */
 static bool put_string(FILE *out, const unsigned char *p, size_t n)
 {
@@ -46,6 +55,8 @@ static bool put_string(FILE *out, const unsigned char *p, size_t n)
         size_t len = utf8_length(p, n);
         if (len == 1)
             put_ascii(out, *p);
+        else if (len > 1 && utf8_is_control(p, len))
+            put_control(out, p, len);
         else if (len > 1)
             fwrite(p, 1, len, out);
         else

@@ -144,12 +144,23 @@ static bool allows(struct outage *o, double now)
     return log_allows(&o->lines, now / 60);
 }
 
+static void begins(struct outage *o, double now)
+{
+    o->is_down = true;
+    o->was_down_before = false;
+    o->since = o->told = now;
+    o->failed_before = o->failed;
+}
+
+static const char *at_least(const struct outage *o)
+{
+    return o->was_down_before ? "at least " : "";
+}
+
 static void falls(struct outage *o, const struct summary *s, double now)
 {
     char text[48];
-    o->is_down = true;
-    o->since = o->told = now;
-    o->failed_before = o->failed;
+    begins(o, now);
     if (allows(o, now))
         log_warn("backend %s: down%s: %s: its calls fail at once", o->name, where(s, text),
                  reason_of(s));
@@ -160,7 +171,7 @@ static void comes_back(struct outage *o, const struct summary *s, double now)
     char text[40];
     o->is_down = false;
     if (allows(o, now))
-        log_info("backend %s: back after %.1f s: %s", o->name, now - o->since,
+        log_info("backend %s: back after %s%.1f s: %s", o->name, at_least(o), now - o->since,
                  failures(s->failed - o->failed_before, text));
 }
 
@@ -169,8 +180,8 @@ static void is_forgotten(struct outage *o, const struct summary *s, double now)
     char text[40];
     o->is_down = false;
     if (allows(o, now))
-        log_info("backend %s: not used any more: it was down for %.1f s: %s", o->name,
-                 o->unused - o->since, failures(s->failed - o->failed_before, text));
+        log_info("backend %s: not used any more: it was down for %s%.1f s: %s", o->name,
+                 at_least(o), o->unused - o->since, failures(s->failed - o->failed_before, text));
 }
 
 static void remind(struct outage *o, const struct summary *s, double now)
@@ -178,7 +189,7 @@ static void remind(struct outage *o, const struct summary *s, double now)
     char text[48], failed[40];
     if (now - o->told < REMIND_EVERY) return;
     o->told = now;
-    log_warn("backend %s: still down%s, for %.0f s: %s: %s", o->name, where(s, text),
+    log_warn("backend %s: still down%s, for %s%.0f s: %s: %s", o->name, where(s, text), at_least(o),
              now - o->since, reason_of(s), failures(s->failed - o->failed_before, failed));
 }
 
@@ -243,12 +254,27 @@ static void remember(struct outage *o, const struct summary *s)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-void outages_init(struct outages *o, const struct board *board)
+/* The process before may hand over before the server is back, so this one must know that it was down. */
+static void take_over(struct outages *o, const struct board *board, double now)
+{
+    const struct board_server *s;
+    for (uint32_t i = 0; i < board->memory->parts_n; i++)
+        for (uint32_t k = 0;
+             !board_is_own(board, i) && (s = server_at(&board->memory->parts[i], k)); k++) {
+            struct outage *one = LOAD(s->down) > 0 ? find(o, s->name, k) : NULL;
+            if (!one) continue;
+            begins(one, now);
+            one->was_down_before = true;
+        }
+}
+
+void outages_init(struct outages *o, const struct board *board, double now)
 {
     *o = (struct outages){0};
     struct summary *sums = look(o, board);
     for (size_t i = 0; sums && i < o->n; i++) remember(&o->all[i], &sums[i]);
     free(sums);
+    take_over(o, board, now);
 }
 
 void outages_look(struct outages *o, const struct board *board, double now)

@@ -27,10 +27,21 @@ size_t utf8_length(const unsigned char *p, size_t n)
     return len;
 }
 
-/* len 2 and 0xc2: U+0080..U+009F, the controls that have two bytes. */
+/* Characters that are not seen, and change the order in which the others of the line are shown: U+200E, U+200F, U+2028..U+202E and
+ * U+2066..U+2069. */
+static bool is_order(const unsigned char *p)
+{
+    if (p[0] != 0xe2) return false;
+    if (p[1] == 0x81) return p[2] >= 0xa6 && p[2] <= 0xa9;
+    return p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae));
+}
+
+/* len 2: U+0080..U+009F, the controls that have two bytes; and U+061C, which is as is_order says. */
 bool utf8_is_control(const unsigned char *p, size_t len)
 {
-    return (len == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+    if (len == 1) return p[0] < 0x20 || p[0] == 0x7f;
+    if (len == 2) return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
+    return len == 3 && is_order(p);
 }
 
 size_t utf8_show(char *to, size_t room, const void *bytes, size_t n)

@@ -3,6 +3,8 @@
  * The text holds no list: each time it asks the program's own help for commands, options and words, and a running moongate for the names
  * of its servers, pools and clients. So it cannot differ from the program that it completes for.
  *
+ * A name may hold any bytes, and `compgen -W` would carry out a command in it: so words are compared here.
+ *
  * bash splits words at colons, which addresses have; so the line is split here, at spaces alone, and what stands before the last colon is
  * taken off again from what is offered.
  */
@@ -17,7 +19,7 @@ static const char bash_text[] =
     "_moongate()\n"
     "{\n"
     "    local line=${COMP_LINE:0:COMP_POINT} program=${COMP_WORDS[0]} command='' cur prev=''\n"
-    "    local help offer='' head='' i socket=() words=()\n"
+    "    local help offer='' head='' i socket=() words=() all=()\n"
     "    COMPREPLY=()\n"
     "    read -ra words <<<\"$line\"\n"
     "    cur=${line##*[[:space:]]}\n"
@@ -77,7 +79,9 @@ static const char bash_text[] =
     "    elif [ \"$command\" = help ] || [ ${#words[@]} -eq 1 ]; then\n"
     "        offer=$(awk '$1 == \"moongate\" && $2 ~ /^[a-z]/ { print $2 }' <<<\"$help\")\n"
     "    fi\n"
-    "    mapfile -t COMPREPLY < <(compgen -W \"$offer\" -- \"$cur\" | sort -u)\n"
+    "    read -rd '' -a all <<<\"$offer\"\n"
+    "    mapfile -t COMPREPLY < <(for i in \"${all[@]}\"; do\n"
+    "        [[ $i = \"$cur\"* ]] && printf '%s\\n' \"$i\"; done | sort -u)\n"
     "    if [ \"$command\" != ctl ] && [ \"${cur:0:1}\" != - ] && [ \"${prev:0:1}\" != - ]; then\n"
     "        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
     "    fi\n"

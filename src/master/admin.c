@@ -131,18 +131,31 @@ static void on_line(void *arg, char *line, size_t len)
 {
     struct session *s = arg;
     if (s->wait == ADMIN_WATCH) session_ends_watch(s);
-    if (s->wait == ADMIN_RATE) return; /* that was the one too many of this second */
+    if (s->wait == ADMIN_RATE) { /* the watch was the last one of this second */
+        memcpy(s->later, line, len + 1);
+        s->later_len = len;
+        return;
+    }
     assert(s->wait == ADMIN_NOTHING);
     s->used = ev_now(s->lines.loop);
     if (len == 0) return;
     session_parse(s, line, len);
 }
 
+/* The next second has come. */
+static void go_on(struct session *s)
+{
+    size_t len = s->later_len;
+    s->later_len = 0;
+    session_waits(s, ADMIN_NOTHING, 0);
+    if (len > 0) session_parse(s, s->later, len);
+}
+
 static void on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct session *s = timer->data;
     if (s->wait == ADMIN_RATE)
-        session_waits(s, ADMIN_NOTHING, 0);
+        go_on(s);
     else
         session_is_late(s);
 }

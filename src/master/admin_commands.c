@@ -103,6 +103,14 @@ static bool may(const struct session *s, unsigned arguments)
     return !changes || !s->reads_only;
 }
 
+/* A script's variable that holds nothing must not mean all pools. */
+static bool has_empty_word(const struct session *s, unsigned arguments)
+{
+    for (unsigned i = 1; i <= arguments; i++)
+        if (!s->words[i][0]) return true;
+    return false;
+}
+
 void session_parse(struct session *s, const char *line, size_t len)
 {
     s->command = NULL;
@@ -124,6 +132,8 @@ void session_parse(struct session *s, const char *line, size_t len)
     else if (arguments < s->command->least || arguments > s->command->most)
         session_fail(s, "%s: give %s%s%s", s->command->name, s->command->name,
                      s->command->arguments[0] ? " " : "", s->command->arguments);
+    else if (has_empty_word(s, arguments))
+        session_fail(s, "%s: a word is empty: leave it out, or give one", s->command->name);
     else if (!may(s, arguments))
         session_fail(s, "%s: this socket is read-only: use one that is not", s->command->name);
     else

@@ -45,6 +45,11 @@ static void show_answers(struct session *s, const struct ask_result *result)
     s->held.most += 1024; /* for the note */
     if (!is_one && result->missing > 0)
         note(&s->held, result->missing, "answered within 2 s: what they know is left out");
+    if (result->is_cut) {
+        record_begin(&s->held, "note");
+        record_text(&s->held, "note", "the list is cut: it is longer than 4 MiB");
+        record_end(&s->held);
+    }
     s->held.most -= 1024;
     session_show(s, &s->held, command == ADMIN_explain, only);
     session_end(s);

@@ -17,6 +17,7 @@ struct ask {
     ask_done *done;
     void *arg;
     size_t bytes; /* of all answers */
+    bool is_cut;  /* there were more */
     char error[ASK_ERROR_MAX];
     ev_timer limit;
     struct ask_answer answers[]; /* one a slot */
@@ -51,7 +52,8 @@ void ask_drop(struct asks *asks, struct ask *a)
 static void finish(struct ask *a)
 {
     struct asks *asks = a->asks;
-    struct ask_result r = {.answers = a->answers, .n = asks->crew->slots_n, .error = a->error};
+    struct ask_result r = {
+        .answers = a->answers, .n = asks->crew->slots_n, .error = a->error, .is_cut = a->is_cut};
     for (uint32_t i = 0; i < r.n; i++) {
         struct ask_answer *one = &a->answers[i];
         if (one->state == ASK_WAITS) one->state = ASK_LATE;
@@ -121,14 +123,22 @@ static struct ask *find(struct asks *asks, const struct slot *s, uint32_t number
     return NULL;
 }
 
+/* Half a record must not go on with another worker's first one. */
+static void cut(struct ask *a, struct records *r)
+{
+    a->is_cut = true;
+    while (r->len > 0 && r->bytes[r->len - 1] != '\n') r->len--;
+}
+
 void asks_take_piece(struct asks *asks, const struct slot *s, uint32_t number, const char *text)
 {
     struct ask *a = find(asks, s, number);
     size_t len = strlen(text), left = a ? ASK_BYTES - a->bytes : 0;
     if (!a) return;
-    if (len > left) len = left;
-    records_append(&a->answers[s->part].records, text, len);
-    a->bytes += len;
+    struct records *r = &a->answers[s->part].records;
+    records_append(r, text, len < left ? len : left);
+    a->bytes += len < left ? len : left;
+    if (len > left) cut(a, r);
 }
 
 void asks_take_end(struct asks *asks, const struct slot *s, uint32_t number, const char *error)

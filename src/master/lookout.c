@@ -17,7 +17,7 @@ bool lookout_init(struct lookout *l, struct ev_loop *loop, struct board *board)
 {
     *l = (struct lookout){0};
     if (!viewers_init(&l->viewers, loop, board)) return false;
-    outages_init(&l->outages, board);
+    outages_init(&l->outages, board, process_clock());
     ev_init(&l->timer, on_timer);
     l->timer.repeat = LOOK_EVERY;
     l->timer.data = l;

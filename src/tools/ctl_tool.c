@@ -141,6 +141,7 @@ static bool is_watch(const struct ctl_options *o)
 /* The options of watch are words of it at the socket. EXIT_OK, or a code after a complaint. */
 static int add_watch_words(struct ctl_options *o)
 {
+    static const char none[] = "";
     const struct {
         const char *word, *value;
     } all[] = {{"key", o->key},
@@ -149,12 +150,12 @@ static int add_watch_words(struct ctl_options *o)
                {"command", o->command},
                {"sample", o->sample},
                {"slower-than", o->slower_than},
-               {"errors", o->errors ? "" : NULL}};
+               {"errors", o->errors ? none : NULL}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!all[i].value) continue;
         if (!is_watch(o))
             return complain(EXIT_USAGE, "--%s is for watch: leave it out", all[i].word);
-        if (!take_word(o, all[i].word) || (*all[i].value && !take_word(o, all[i].value)))
+        if (!take_word(o, all[i].word) || (all[i].value != none && !take_word(o, all[i].value)))
             return EXIT_USAGE;
     }
     return EXIT_OK;

@@ -124,6 +124,25 @@ static void commands_a_second_are_limited(void **state)
     desk_gets(other, "log-level", "info");
 }
 
+/* A line ends a watch, and is a command itself: also where the watch was the last command of this second. */
+static void a_command_that_ends_a_watch_is_not_lost(void **state)
+{
+    enum { PAIRS = 150 };
+    static const char pair[] = "watch\nlog-level\n";
+    const char *path = desk_path("a.sock");
+    starts(path);
+    struct client *c = desk_opens(path);
+    char *asks = stage_memory(PAIRS * sizeof pair + 16);
+    strcpy(asks, "log-level\n"); /* so that the watch is the one with an even number */
+    for (int i = 0; i < PAIRS; i++) strcat(asks, pair);
+    client_sends(c, asks);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_non_null(strstr(desk_sees_answer(c), "info"));
+        assert_non_null(strstr(desk_sees_answer(c), "# time"));
+    }
+    assert_non_null(strstr(desk_sees_answer(c), "info"));
+}
+
 /* Killed with SIGKILL it leaves its file behind. */
 static void a_socket_file_that_nobody_listens_on_is_replaced(void **state)
 {
@@ -256,6 +275,7 @@ int main(void)
         play(rubbish_gets_errors_and_harms_nobody),
         play(a_session_that_does_not_read_holds_no_memory_and_nobody_up),
         play(commands_a_second_are_limited),
+        play(a_command_that_ends_a_watch_is_not_lost),
         play(a_socket_file_that_nobody_listens_on_is_replaced),
         play(wrong_sockets_are_refused_at_start),
         play(systemds_folder_has_a_socket_unless_admin_says_otherwise),

@@ -102,6 +102,10 @@ static void wrong_commands_are_told_what_is_wrong(void **state)
         {"quit no", "ERROR `quit yes` ends the service; `exit` closes this connection\n"},
         {"rollback", "ERROR there is no earlier script that was good: nothing has changed\n"},
         {"drain nobody", "ERROR no pool has a server 'nobody': `servers` lists them\n"},
+        {"weight \"\" 1", "ERROR weight: a word is empty: leave it out, or give one\n"},
+        {"weight x \"\" 1", "ERROR weight: a word is empty: leave it out, or give one\n"},
+        {"weight x 1 \"\"", "ERROR weight: a word is empty: leave it out, or give one\n"},
+        {"watch errors \"\" pool x", "ERROR watch: a word is empty: leave it out, or give one\n"},
         {"weight nobody 1", "ERROR no pool has a server 'nobody': `servers` lists them\n"},
         {"stat\x1b[2J\xff", "ERROR no command 'stat\\x1b[2J\\xff': help lists them\n"},
     };

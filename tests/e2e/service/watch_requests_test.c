@@ -222,7 +222,8 @@ static void wrong_words_are_refused(void **state)
         {"watch slower-than", "give a time such as 10ms"},
         {"watch sample 0", "give a share above 0"},
         {"watch sample 101%", "give a share above 0"},
-        {"watch key \"\"", "a prefix has 1 to 250 bytes"},
+        {"watch key \"\"", "a word is empty"},
+        {"watch key", "a prefix has 1 to 250 bytes"},
         {"watch colour red", "not a word of watch"},
         {"slow down", "ERROR slow: give slow"},
     };

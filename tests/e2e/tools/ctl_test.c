@@ -38,6 +38,9 @@ static void it_prints_what_the_socket_answers(void **state)
     exits(run, DONE);
     has(run.out, "{\"type\":\"server\",\"pool\":\"all\"");
     assert_null(strstr(run.out, "\"ok\""));
+    run = moongate_runs("ctl", "-s", path, "watch", "--key", "", "--pool", "errors", NULL);
+    exits(run, REFUSED);
+    has(run.err, "watch: a word is empty");
     exits(moongate_runs("ctl", "-s", path, "drain", backend_address(a), NULL), DONE);
     run = moongate_runs("ctl", "-s", path, "drain", backend_address(b), NULL);
     exits(run, REFUSED);
@@ -176,6 +179,18 @@ static void bash_completes_commands_options_and_the_names_of_servers(void **stat
     exits(moongate_runs("completion", "fish", NULL), USAGE);
 }
 
+/* A server's name is text, whatever a shell would make of it. */
+static void bash_does_not_carry_out_what_a_name_says(void **state)
+{
+    const char *path = desk_path("a.sock"), *mark = desk_path("mark");
+    const char *name = textf("/tmp/$(>%s)`>%s`*", mark, mark);
+    moongate_start(textf(MG "return mg.pool { 'unix:%s' }\n", name), "--admin",
+                   textf("unix:%s", path), NULL);
+    is_said(offered(textf("'moongate ctl -s %s drain u'", path)), textf("unix:%s\n", name));
+    is_said(offered(textf("'moongate ctl -s %s drain unix:/'", path)), textf("%s\n", name));
+    assert_int_not_equal(access(mark, F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +201,7 @@ int main(void)
         play(an_answer_that_does_not_come_is_not_waited_for_for_ever),
         play(wrong_words_are_usage_errors),
         play(bash_completes_commands_options_and_the_names_of_servers),
+        play(bash_does_not_carry_out_what_a_name_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

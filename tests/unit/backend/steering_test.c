@@ -102,6 +102,8 @@ static void weights_are_numbers_above_zero(void **state)
         assert_false(steer_read_weight(wrong[i], &weight));
     assert_true(steer_read_weight("0.5", &weight) && fabs(weight - 0.5) < 1e-9);
     assert_true(steer_read_weight("1000000", &weight) && weight > 999999);
+    /* As a message to a worker has it. */
+    assert_true(steer_read_weight("1.23456789", &weight) && fabs(weight - 1.23457) < 1e-12);
     assert_true(steer_read_weight("reset", &weight) && weight < 0);
 }
 

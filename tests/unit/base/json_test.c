@@ -91,6 +91,7 @@ static const struct {
     {"a\0b", 3, "\"a\\u0000b\""},
     {"\n\r\t\x1f\x7f", 5, "\"\\n\\r\\t\\u001f\\u007f\""},
     {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
+    {"\xc2\x9b\xe2\x80\xae\xe2\x81\xa9", 8, "\"\\u009b\\u202e\\u2069\""},
     {"\xff", 1, "\"\\ufffd\",\"k_base64\":\"/w==\""},
     {"a\xc3", 2, "\"a\\ufffd\",\"k_base64\":\"YcM=\""},
     {"\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\",\"k_base64\":\"7aCA\""}, /* a surrogate */

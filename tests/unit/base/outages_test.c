@@ -23,7 +23,7 @@ static int begin(void **state)
     board = board_create(4, 65536);
     assert_non_null(board);
     now = 1000;
-    outages_init(&outages, board);
+    outages_init(&outages, board, now);
     return 0;
 }
 
@@ -203,10 +203,35 @@ static void what_was_counted_before_is_no_news(void **state)
     falls(0, A, "stalled");
     board_clear_gauges(&board->parts[0]);
     outages_release(&outages);
-    outages_init(&outages, board);
+    outages_init(&outages, board, now);
     says(1, "");
     is_up(A, 1);
     says(1, "");
+}
+
+/* The workers of the process before still take it for down; it may be back before those of this one look. */
+static void a_server_that_was_down_before_an_upgrade_is_back_in_one_line(void **state)
+{
+    board_destroy(board);
+    board = board_create_files(4, 65536);
+    assert_non_null(board);
+    struct board_worker *other = &board->memory->parts[board->memory->parts_n / 2];
+    board_server(&other->tables, A)->down = 1;
+    board_server(&other->tables, B)->ready = 1;
+    outages_release(&outages);
+    outages_init(&outages, board, now);
+    says(1, "");
+    is_up(B, 1);
+    server(0, A)->connections = server(0, A)->down = 1;
+    server(0, A)->refused = 2;
+    trouble_note(trouble(0, A), "stalled", now);
+    says(59, "backend " A ": still down, for at least 60 s: stalled: 2 calls failed\n");
+    rises(0, A);
+    says(1, "backend " A ": back after at least 61.0 s: 2 calls failed\n");
+    falls(0, A, "stalled");
+    says(1, "backend " A ": down: stalled: its calls fail at once\n");
+    rises(0, A);
+    says(1, "backend " A ": back after 1.0 s: 0 calls failed\n");
 }
 
 static void a_reason_that_was_left_half_written_is_not_shown(void **state)
@@ -246,6 +271,7 @@ int main(void)
         look(a_worker_that_dies_does_not_bring_its_servers_back),
         look(a_server_that_no_pool_names_is_forgotten),
         look(what_was_counted_before_is_no_news),
+        look(a_server_that_was_down_before_an_upgrade_is_back_in_one_line),
         look(a_reason_that_was_left_half_written_is_not_shown),
         look(one_that_goes_up_and_down_has_twenty_lines_a_minute),
     };

@@ -45,6 +45,12 @@ static void what_a_terminal_obeys_is_shown_as_bytes(void **state)
     assert_string_equal(text, "a\\x0a\\x1b[\\x00z");
     utf8_show(text, sizeof text, "\xc2\x9b\xc3\xa9\xff\x7f", 6);
     assert_string_equal(text, "\\xc2\\x9b\xc3\xa9\\xff\\x7f");
+    utf8_show(text, sizeof text, "\xe2\x80\xae|\xe2\x81\xa6|\xd8\x9c", 10);
+    assert_string_equal(text, "\\xe2\\x80\\xae|\\xe2\\x81\\xa6|\\xd8\\x9c");
+    static const char seen[] =
+        "\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\xd8\x9b\xe2\x82\xac";
+    utf8_show(text, sizeof text, seen, sizeof seen - 1);
+    assert_string_equal(text, seen);
 }
 
 static void what_does_not_fit_is_left_out_whole(void **state)

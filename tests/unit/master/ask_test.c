@@ -6,9 +6,11 @@
 struct outcome {
     unsigned calls;
     uint32_t answered, missing;
+    bool is_cut;
     char error[64];
     char text[256]; /* of all answers, cut */
     size_t bytes;
+    char last; /* byte, of the last worker that has said anything */
 };
 
 static void on_done(void *arg, const struct ask_result *r)
@@ -17,10 +19,12 @@ static void on_done(void *arg, const struct ask_result *r)
     o->calls++;
     o->answered = r->answered;
     o->missing = r->missing;
+    o->is_cut = r->is_cut;
     snprintf(o->error, sizeof o->error, "%s", r->error);
     for (uint32_t i = 0; i < r->n; i++) {
         const struct records *all = &r->answers[i].records;
         o->bytes += all->len;
+        if (all->len > 0) o->last = all->bytes[all->len - 1];
         size_t has = strlen(o->text), fits = sizeof o->text - 1 - has;
         if (all->len > 0) memcpy(o->text + has, all->bytes, all->len < fits ? all->len : fits);
     }
@@ -59,6 +63,7 @@ static void all_are_asked_and_answers_are_put_together(void **state)
     assert_int_equal(o.answered, HOST_WORKERS);
     assert_int_equal(o.missing, 0);
     assert_string_equal(o.text, "ab ab ab ");
+    assert_false(o.is_cut);
     asks_release(&asks);
     host_ends(&h);
 }
@@ -133,6 +138,7 @@ static void answers_and_questions_are_bounded(void **state)
     host_begins(&h);
     asks_init(&asks, h.crew);
     memset(piece, 'x', sizeof piece - 1);
+    piece[sizeof piece - 2] = '\n';
     piece[sizeof piece - 1] = '\0';
     assert_non_null(ask_begin(&asks, ASK_ALL, "x", 60, on_done, &o));
     uint32_t number = number_of(&h, 0, "x");
@@ -141,6 +147,9 @@ static void answers_and_questions_are_bounded(void **state)
     for (int i = 0; i < HOST_WORKERS; i++) asks_take_end(&asks, &h.crew->slots[i], number, "");
     assert_int_equal(o.calls, 1);
     assert_in_range(o.bytes, ASK_BYTES - CHANNEL_TEXT_MAX, ASK_BYTES);
+    assert_true(o.is_cut);
+    assert_int_equal(o.last, '\n');
+    assert_int_equal(o.bytes % (CHANNEL_TEXT_MAX - 1), 0); /* whole records */
     for (int i = 0; i < ASKS_MOST; i++) {
         all[i] = ask_begin(&asks, ASK_ALL, "y", 60, on_done, &o);
         assert_non_null(all[i]);
