@@ -58,7 +58,9 @@ static struct sight *sight_create(struct sighting *s, const struct request *r)
 {
     const uint8_t *key = (const uint8_t *)r->key_at;
     size_t len = key && r->key_len <= LIVE_KEY ? r->key_len : 0;
-    uint32_t watchers = live_begins(&s->filters, command_text(r->command_id), key, len, s->random);
+    uint32_t watchers = 0;
+    if (s->filters.active)
+        watchers = live_begins(&s->filters, command_text(r->command_id), key, len, s->random);
     if (s->slow > 0) watchers |= SLOW;
     if (!watchers) return NULL;
     if (s->held >= SIGHTS_MOST) {
