@@ -11,8 +11,6 @@ serve
 expect "with the default LRU" 'set a 0 0 1|x -> STORED
 stats cachedump 1 0 -> END
 get a -> VALUE a 0 1|x|END' "$(ask 'set a 0 0 1|x' 'stats cachedump 1 0' 'get a')"
-kill "$process"
-wait "$process" 2>/dev/null
 serve -o no_lru_maintainer
 expect "with one segment" 'set a 0 0 1|x -> STORED
 stats cachedump 1 0 -> ITEM a [1 b; 0 s]|END

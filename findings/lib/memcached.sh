@@ -2,7 +2,7 @@
 # lib/memcached.sh: what the findings about memcached share; they source it. It needs python3, and what lib/debian.sh needs, whose functions
 # come with it.
 #   have_memcached SUITE VERSION  unpacks that memcached of Debian, with its libraries, into $work; installs nothing
-#   serve [OPTION...]             starts it on the socket $work/socket and waits until it answers
+#   serve [OPTION...]             starts it on the socket $work/socket, in place of the one before, and waits until it answers
 #   ask REQUEST...                sends requests on one connection, `mn` behind each; prints `REQUEST -> ANSWER` for each, in which
 #                                 a line end is written "|" and no answer "(nothing)". In REQUEST "|" is a line end, too
 # shellcheck source=findings/lib/debian.sh
@@ -14,6 +14,10 @@ have_memcached() { # suite, version of the package
 }
 
 serve() {
+    if [ -n "$process" ]; then
+        kill "$process"
+        wait "$process" 2>/dev/null
+    fi
     rm -f "$work/socket"
     [ "$(id -u)" -ne 0 ] || set -- -u root "$@"
     run_package memcached -s "$work/socket" -t 1 -m 64 "$@" &

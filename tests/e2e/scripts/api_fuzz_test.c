@@ -251,8 +251,7 @@ static const char *fuzz_leaves(struct fuzz *f)
 {
     /* By its number: an earlier calm script may serve while a wild one is being loaded. */
     fuzz_loads(f, calm_script(f->server, ++f->calm));
-    client_asks_until(f->pacer, "get done:calm\r\n",
-                      textf("SERVER_ERROR calm %u\r\n", f->calm));
+    client_asks_until(f->pacer, "get done:calm\r\n", textf("SERVER_ERROR calm %u\r\n", f->calm));
     client_asks_until(f->pacer, "delete alive\r\n", "NOT_FOUND\r\n");
     static const struct {
         const char *path;
