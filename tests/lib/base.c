@@ -11,8 +11,9 @@ enum { PATIENCE = 60 };
 /* What more a process may have than after the warm-up, in KiB: what it has freed does not all go back to the system. */
 enum { MASTER_GROWS = 4 * 1024, WORKER_GROWS = 64 * 1024 };
 
-/* Texts of scripts that a process may have open: that of the start, the one in use, and one that was on trial when it began. */
-enum { TEXTS = 3 };
+/* Texts of scripts that a process may have open: that of the start, the one in use, the good one before it, and one that was on trial when
+ * it began. */
+enum { TEXTS = 4 };
 
 /* But for texts of scripts, whose number depends on when a worker has begun. */
 static size_t descriptors_of(pid_t pid)
