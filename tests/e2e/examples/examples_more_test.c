@@ -197,15 +197,22 @@ static void example_21_passes_its_own_tests(void **state)
     assert_non_null(strstr(run.out, "3 passed"));
 }
 
+/* On a busy machine the servers on trial may miss their 0.1 s: then the next read puts it there. */
+static bool is_on_trial(void *c)
+{
+    client_finds(c, "old");
+    all_is_answered(c);
+    return holders("old", 2, 3) == 1;
+}
+
 static void example_22_gives_a_pool_on_trial_all_that_the_live_one_gets(void **state)
 {
     struct client *c = example_starts("22-trial");
     server_gets(0, "old");
     server_gets(1, "old");
-    client_finds(c, "old");
+    assert_true(stage_waits(is_on_trial, c));
     client_sets(c, "new");
     all_is_answered(c);
-    assert_int_equal(holders("old", 2, 3), 1);
     assert_int_equal(holders("new", 2, 3), 1);
     servers_freeze(2, 3);
     client_sets(c, "newer");
