@@ -16,6 +16,17 @@ struct place {
 
 static struct place *place; /* of the running play */
 
+/* This program is the reaper of what the service leaves. */
+static bool has_ended(void *pid)
+{
+    return waitpid(*(pid_t *)pid, NULL, WNOHANG) != 0;
+}
+
+void upgrade_sees_end(pid_t pid)
+{
+    if (!stage_waits(has_ended, &pid)) stage_fails("process %d does not end", (int)pid);
+}
+
 /* Nothing of the service is left: it was ended before. */
 static bool place_leaves(struct actor *actor)
 {

@@ -20,6 +20,9 @@ void upgrade_puts_nothing(void);
 void upgrade_puts_text(const char *text);
 void upgrade_puts_binary(void);
 
+/* Waits until that process of the service has ended. */
+void upgrade_sees_end(pid_t pid);
+
 /* The path of the real binary. */
 const char *upgrade_binary(void);
 

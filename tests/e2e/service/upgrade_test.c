@@ -423,6 +423,7 @@ static void a_stop_while_the_old_one_drains_waits_for_what_is_under_way(void **s
     client_sees_closed(c);
     moongate_exits(m, 0);
     moongate_sees_log_times(m, "]: drained", 2);
+    upgrade_sees_end(u.second);
 }
 
 int main(void)
