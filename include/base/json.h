@@ -37,9 +37,4 @@ void json_list_end(struct json *j);
 void json_object(struct json *j, const char *name);
 void json_object_end(struct json *j);
 
-/* An item of a list that is an object: begin it, write members, end it. And a member that is true. */
-void json_item(struct json *j);
-void json_item_end(struct json *j);
-void json_true(struct json *j, const char *name);
-
 #endif

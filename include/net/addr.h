@@ -39,6 +39,9 @@ struct addr {
 
 enum { ADDR_TEXT_MAX = 128 }; /* bytes of the longest printed address, NUL included */
 
+/* True for 127.0.0.0/8 and ::1. */
+bool addr_is_loopback(const struct sockaddr *any);
+
 enum { ADDR_HOST_MAX = 256 }; /* bytes of the longest host, NUL included */
 
 /* The parts of an address's text, before any look-up. A plain value. host is "" for a unix socket, path for all others. */

@@ -36,13 +36,6 @@
 #include "base/shared.h"
 #include "base/writes.h"
 
-static double monotonic_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* --- its memory -------------------------------------------------------------------------------- */
 
 /* The names of all cells, in their order: a build that counts something else, or in another order, has another hash. */
@@ -73,7 +66,7 @@ static struct board_memory *memory_create(uint32_t parts_n, int *fd)
     struct board_memory *memory = region_create(memory_bytes(parts_n), layout(text), fd);
     if (!memory) return NULL;
     memory->parts_n = parts_n;
-    memory->plan.started = monotonic_clock();
+    memory->plan.started = process_clock();
     elder_plan(memory);
     return memory;
 }
@@ -201,7 +194,7 @@ struct writer board_writer(const struct board *board, uint32_t part)
 
 double board_uptime(const struct board *board)
 {
-    return monotonic_clock() - board->memory->plan.started;
+    return process_clock() - board->memory->plan.started;
 }
 
 /* --- the other house --------------------------------------------------------------------------- */

@@ -173,22 +173,3 @@ void json_object_end(struct json *j)
 {
     put_close(j, '}');
 }
-
-void json_item(struct json *j)
-{
-    put_name(j, NULL);
-    putc('{', j->out);
-    j->follows = false;
-}
-
-void json_item_end(struct json *j)
-{
-    putc('}', j->out);
-    j->follows = true;
-}
-
-void json_true(struct json *j, const char *name)
-{
-    put_name(j, name);
-    fputs("true", j->out);
-}

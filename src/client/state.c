@@ -116,8 +116,7 @@ static bool is_near(const struct client *c)
     memset(&name, 0, sizeof name);
     if (getsockname(c->fd, &name.any, &len) < 0) return false;
     if (name.any.sa_family == AF_UNIX) return true;
-    if (name.any.sa_family == AF_INET) return ntohl(name.v4.sin_addr.s_addr) >> 24 == 127;
-    return name.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&name.v6.sin6_addr);
+    return addr_is_loopback(&name.any);
 }
 
 bool client_is_allowed(const struct client *c, enum clients_allow whom)

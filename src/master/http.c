@@ -66,13 +66,10 @@ static bool is_on_loopback(struct MHD_Connection *connection)
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *any = info ? info->client_addr : NULL;
     if (!any) return false;
-    if (any->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)any;
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    }
+    if (addr_is_loopback(any)) return true;
     if (any->sa_family != AF_INET6) return false;
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)any)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+    return IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127;
 }
 
 /* The reader is on this machine itself: not behind a proxy on it, and not a page of another site in a browser on it. */

@@ -28,7 +28,7 @@ static void metrics(void *arg, const struct http_request *request, struct http_a
                                .now = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
                                .workers = m->crew->n,
                                .hot_keys = heat_count(m->board, process_clock()),
-                               .shows_reasons = request->is_near || m->options->metrics_keys};
+                               .shows_reasons = page_parts_for(request, m->options) & STATUS_KEYS};
         exposition_write(&e, to);
         answer->type = METRICS_TYPE;
     }

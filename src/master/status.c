@@ -47,25 +47,28 @@ static void put_rates(struct json *out, const struct recent_rates *r)
     json_fraction(out, "bytes_written_per_second", r->bytes_written);
 }
 
+/* One number of each second. at: its place in struct recent_point. */
+static void put_points(struct json *out, const struct recent *r, const char *name, size_t at,
+                       void (*put)(struct json *out, const char *name, double number))
+{
+    json_list(out, name);
+    for (size_t i = 0; i < r->points_n; i++) {
+        const char *point = (const char *)&r->points[i];
+        put(out, NULL, *(const double *)(const void *)(point + at));
+    }
+    json_list_end(out);
+}
+
 static void put_history(struct json *out, const struct recent *r)
 {
     json_object(out, "history");
     json_number(out, "seconds", 1);
-    json_list(out, "requests_per_second");
-    for (size_t i = 0; i < r->points_n; i++) json_fraction(out, NULL, r->points[i].requests);
-    json_list_end(out);
-    json_list(out, "errors_per_second");
-    for (size_t i = 0; i < r->points_n; i++) json_fraction(out, NULL, r->points[i].errors);
-    json_list_end(out);
-    json_list(out, "hit_rate");
-    for (size_t i = 0; i < r->points_n; i++) json_fraction(out, NULL, r->points[i].hit_rate);
-    json_list_end(out);
-    json_list(out, "p50_us");
-    for (size_t i = 0; i < r->points_n; i++) put_us(out, NULL, r->points[i].p50);
-    json_list_end(out);
-    json_list(out, "p99_us");
-    for (size_t i = 0; i < r->points_n; i++) put_us(out, NULL, r->points[i].p99);
-    json_list_end(out);
+    put_points(out, r, "requests_per_second", offsetof(struct recent_point, requests),
+               json_fraction);
+    put_points(out, r, "errors_per_second", offsetof(struct recent_point, errors), json_fraction);
+    put_points(out, r, "hit_rate", offsetof(struct recent_point, hit_rate), json_fraction);
+    put_points(out, r, "p50_us", offsetof(struct recent_point, p50), put_us);
+    put_points(out, r, "p99_us", offsetof(struct recent_point, p99), put_us);
     json_object_end(out);
 }
 

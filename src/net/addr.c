@@ -293,3 +293,13 @@ bool addr_is_unix(const struct addr *addr)
 {
     return addr->sa.any.sa_family == AF_UNIX;
 }
+
+bool addr_is_loopback(const struct sockaddr *any)
+{
+    if (any->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)any;
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (any->sa_family != AF_INET6) return false;
+    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)any)->sin6_addr);
+}

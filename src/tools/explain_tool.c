@@ -83,17 +83,17 @@ static void put_places(struct json *j, const struct explanation *x)
     json_list(j, "places");
     for (uint32_t i = 0; i < x->places_n; i++) {
         const struct touched *p = &x->places[i];
-        json_item(j);
+        json_object(j, NULL);
         json_text(j, "pool", p->pool->settings.name);
         json_text(j, "server", p->server);
         json_text(j, "role", walk_role_name(p->role));
         json_text(j, "when", p->when[0] ? p->when : "always");
         json_fraction(j, "share", p->share);
         json_bytes(j, "request", p->sent, p->sent_len);
-        json_item_end(j);
+        json_object_end(j);
     }
     json_list_end(j);
-    if (x->is_cut) json_true(j, "more_places");
+    if (x->is_cut) json_flag(j, "more_places", true);
 }
 
 static void print_json(const struct explanation *x)
