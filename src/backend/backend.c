@@ -22,6 +22,7 @@
  *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
  *     call         one request in flight: its keys, its owner, its deadline
  *     written      notes which keys calls write (see src/base/writes.c)
+ *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
  *     held         requests whose bytes are not in the stream yet
