@@ -37,6 +37,8 @@ static struct {
     struct backends set;
     struct backend *b;
     int server; /* the server's end of the last connection */
+    int before; /* that of the one before, where `keeps` */
+    bool keeps; /* a connection that is dialled does not end the one before */
     struct owner owners[OWNERS];
 } w;
 
@@ -47,7 +49,10 @@ static inline int dial(void *about, const struct backend *b, int *fd)
     (void)b;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     *fd = pair[0];
-    if (w.server >= 0) close(w.server);
+    if (w.keeps)
+        w.before = w.server;
+    else if (w.server >= 0)
+        close(w.server);
     w.server = pair[1];
     return 0;
 }
@@ -126,7 +131,8 @@ static inline struct backend_settings usual(void)
     return settings;
 }
 
-static inline void begins_with(struct backend_settings settings, const char *noop)
+static inline void begins_at(const char *version, struct backend_settings settings,
+                             const char *noop)
 {
     struct addr_spec spec;
     memset(&w, 0, sizeof w);
@@ -137,9 +143,15 @@ static inline void begins_with(struct backend_settings settings, const char *noo
     backends_init(&w.set, w.loop, &w.arena, &w.part);
     w.set.now = ev_now(w.loop);
     w.set.dial = dial;
+    w.set.log.burst = 0;
     w.b = backends_get(&w.set, "server:1", &spec, &settings);
     backends_start(&w.set);
-    server_is_proved("VERSION 1.6.18\r\n", noop);
+    server_is_proved(version, noop);
+}
+
+static inline void begins_with(struct backend_settings settings, const char *noop)
+{
+    begins_at("VERSION 1.6.18\r\n", settings, noop);
 }
 
 static inline void begins(void)
@@ -163,6 +175,7 @@ static inline void ends(void)
     arena_release(&w.arena);
     ev_loop_destroy(w.loop);
     close(w.server);
+    if (w.keeps) close(w.before);
 }
 
 static inline void send_of(int owner, struct request r, const char *key, double seconds)
@@ -197,6 +210,12 @@ static inline struct request set_request(int client)
                             .value_at = (uintptr_t) "x",
                             .value_len = 1,
                             .affinity = (uint32_t)client + 1};
+}
+
+static inline void until_it_fails(int owner)
+{
+    for (int i = 0; i < 6000 && w.owners[owner].failures == 0; i++) passes(0.005);
+    assert_int_equal(w.owners[owner].failures, 1);
 }
 
 static inline void has_got(int owner, const char *text)

@@ -157,6 +157,22 @@ static void a_refused_line_is_asked_again_key_by_key(void **state)
     }
 }
 
+static void what_was_asked_alone_is_not_sent_a_third_time(void **state)
+{
+    merges();
+    gets(0, "a");
+    gets(1, "b");
+    server_sees("get a b\r\n");
+    server_says("ERROR\r\n");
+    server_sees("get a\r\nget b\r\n");
+    shutdown(w.server, SHUT_RDWR);
+    passes(0);
+    assert_int_equal(w.owners[0].failures + w.owners[1].failures, 2);
+    server_is_proved("VERSION 1.6.18\r\n", "ERROR\r\n");
+    server_has_nothing_more();
+    ends();
+}
+
 static void each_key_of_a_line_has_its_own_deadline(void **state)
 {
     static const char *const keys[] = {"a", "b", "c"};
@@ -166,7 +182,7 @@ static void each_key_of_a_line_has_its_own_deadline(void **state)
             send_of(i, (struct request){.command_id = COMMAND_GET}, keys[i],
                     i == early ? 0.02 : 30);
         server_sees("get a b c\r\n");
-        while (w.owners[early].failures == 0) passes(0.005);
+        until_it_fails(early);
         server_says("ERROR\r\n"); /* who does not wait is not asked for again */
         char lines[64] = "";
         for (int i = 0; i < 3; i++)
@@ -274,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_clients_get_of_several_keys_stays_alone),
         cmocka_unit_test(a_line_is_as_long_as_the_pool_allows),
         cmocka_unit_test(a_refused_line_is_asked_again_key_by_key),
+        cmocka_unit_test(what_was_asked_alone_is_not_sent_a_third_time),
         cmocka_unit_test(each_key_of_a_line_has_its_own_deadline),
         cmocka_unit_test(a_line_that_is_cut_is_asked_again_from_there),
         cmocka_unit_test(a_value_that_was_not_asked_for_fails_the_rest),

@@ -142,6 +142,28 @@ static void a_get_does_not_overtake_its_clients_requests(void **state)
     ends();
 }
 
+/* A store that travels apart waits for the get that the client sent before, also where another one asks for it. */
+static void a_store_apart_waits_for_a_get_that_others_share(void **state)
+{
+    begins_at("VERSION UNKNOWN\r\n", usual(), "MN\r\n");
+    gets(0, "k");
+    gets(1, "k");
+    server_sees("get k\r\n");
+    w.keeps = true;
+    struct request store = set_request(1);
+    store.command_id = COMMAND_META_SET;
+    send_of(2, store, "k", 30);
+    server_is_proved("VERSION UNKNOWN\r\n", "MN\r\n");
+    server_has_nothing_more();
+    assert_int_equal(write(w.before, K, strlen(K)), strlen(K));
+    server_sees("ms k 1\r\nx\r\n");
+    has_got(0, K);
+    has_got(1, K);
+    server_says("HD\r\n");
+    has_got(2, "HD\r\n");
+    ends();
+}
+
 static void what_another_client_writes_is_no_reason_to_ask_again(void **state)
 {
     begins();
@@ -177,7 +199,7 @@ static void each_has_its_own_deadline(void **state)
         for (int i = 0; i < 3; i++)
             send_of(i, (struct request){.command_id = COMMAND_GET}, "k", i == early ? 0.02 : 30);
         server_sees("get k\r\n");
-        while (w.owners[early].failures == 0) passes(0.005);
+        until_it_fails(early);
         for (int i = 0; i < 3; i++) assert_int_equal(w.owners[i].failures, i == early);
         has_got(early, "server:1 timeout");
         assert_int_equal(w.set.pools[early % 2]->timeouts, 1);
@@ -198,7 +220,7 @@ static void many_deadlines_of_one_call_do_not_make_a_server_down(void **state)
     for (int i = 0; i < 5; i++)
         send_of(i, (struct request){.command_id = COMMAND_GET}, "k", 0.01 + i * 0.005);
     server_sees("get k\r\n");
-    while (w.owners[4].failures == 0) passes(0.005);
+    until_it_fails(4);
     assert_int_equal(w.b->late, 1);
     assert_false(w.b->down);
     assert_false(backends_are_awaited(&w.set));
@@ -251,6 +273,7 @@ int main(void)
         cmocka_unit_test(only_the_same_command_is_shared),
         cmocka_unit_test(each_sees_its_own_key_and_part),
         cmocka_unit_test(a_get_does_not_overtake_its_clients_requests),
+        cmocka_unit_test(a_store_apart_waits_for_a_get_that_others_share),
         cmocka_unit_test(what_another_client_writes_is_no_reason_to_ask_again),
         cmocka_unit_test(the_latest_get_of_a_key_is_joined),
         cmocka_unit_test(each_has_its_own_deadline),
