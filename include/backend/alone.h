@@ -9,7 +9,8 @@
 #include "backend/conn.h"
 
 /* The first call of c, a line with keys of several owners, was answered with error r: ends it, and asks again for the keys of owners
- * that still wait. */
-void alone_ask(struct conn *c, const struct response *r);
+ * that still wait. An owner whose client has sent something behind the line that may write gets the error instead: its get must not
+ * find that. blob: holds the bytes of r, or NULL. */
+void alone_ask(struct conn *c, const struct response *r, struct blob *blob);
 
 #endif

@@ -67,6 +67,8 @@ enum call_mark {
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get whose first connection ended before its answer */
     CALL_HEARD = 16,     /* a byte of its answer has come */
+    CALL_ASKED_MG = 32,  /* a get that was written as mg; see protocol/reword.h */
+    CALL_RETURNS = 64,   /* it hands a win back; see wins.h */
     CALL_SINGLE = 128,   /* a get of one key, which others may share; see share.h */
 };
 
@@ -118,6 +120,9 @@ bool call_may_be_sent_again(const struct call *call);
 
 /* Appends the line of such a call, without its end, to `to`: the keys that were not answered or skipped yet. */
 void call_write_again(const struct call *call, struct outq *to);
+
+/* Appends the line of a get of one key in the words of mg, and marks the call. Returns how many bytes the line has. */
+size_t call_write_as_mg(struct call *call, struct outq *to);
 
 /* A further key, before the call is written. */
 void call_add_key(struct call *call, const struct request *r);

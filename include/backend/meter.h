@@ -105,9 +105,6 @@ void meter_line_value(struct conn *c, const struct response *r, uint32_t skipped
 /* The key at hand of the first call, which has several owners, was found or was not. */
 void meter_key(struct conn *c, enum response_kind kind);
 
-/* The server has answered a line with keys of several owners with an error, which nobody gets. */
-void meter_refused_line(struct conn *c, const struct response *r);
-
 /* A key of a line that the server refused is asked for by a call of its own, of so many bytes. */
 void meter_sent_alone(struct backend *b, const struct call *call, size_t bytes);
 

@@ -143,7 +143,12 @@ function M.settings()
         local flag, wrong = M.flag(value)
         return flag ~= nil and (flag and 1 or 0) or nil, wrong
     end
-    local choices = { merge = merge, probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
+    local choices = {
+        probe = M.choice(C.MG_PROBE, "probe"),
+        requests = M.choice(C.MG_REQUESTS, "way"),
+        merge = merge,
+        ask = M.choice(C.MG_ASK, "way"),
+    }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
         if setting == nil then return readers end

@@ -6,9 +6,10 @@
 #include "backend/meter.h"
 #include "backend/sharers.h"
 
-/* The new calls stand behind what the connection has in its stream by now, so such a get may find what its client has written after it, as
- * one may that is sent again because its connection has ended. They count as sent again: they are not sent a third time, and no other
- * get joins them. */
+/* The new calls stand behind what the connection has in its stream by now. They count as sent again: they are not sent a third time, and
+ * no other get joins them.
+ *
+ * First the new calls are made and put into the FIFO, and then owners are called: those may send further requests. */
 
 /* A get of the key at hand as one of its owners has asked for it. */
 static struct request request_of(const struct call *call, const struct call_key *key)
@@ -40,26 +41,30 @@ static struct call *add_owner(struct call *to, const struct request *r,
     return to;
 }
 
-/* A call for the key at hand, of all its owners that still wait; NULL: there is none. */
-static struct call *call_of_key(const struct call *call)
+/* A call for the key at hand, of all its owners that still wait, which leave the line by that; NULL: there is none. */
+static struct call *call_of_key(struct call *call, const struct fifo_writers *writers)
 {
     struct call *new = NULL;
     struct call_key key = {0};
     call_key(call, &key);
     struct request r = request_of(call, &key);
-    if (call->keys_seen == 0 && call->owner) {
+    if (call->keys_seen == 0 && call->owner && !fifo_has_writer(writers, call->affinity)) {
         struct sharer_terms first = {call->done, call->owner, call->deadline, call->sent,
                                      call->pool};
         if (key.shown != key.sent) show(&r, key.shown, key.shown_len);
         new = add_owner(new, &r, &first);
+        call->done = NULL;
+        call->owner = NULL;
     }
-    for (const struct sharer *s = NULL; (s = sharers_of_key(call, s));) {
+    for (struct sharer *s = NULL; (s = sharers_of_key(call, s));) {
         struct sharer_terms terms = {s->done, s->owner, s->deadline, s->sent, s->pool};
-        if (!s->owner) continue;
+        if (!s->owner || fifo_has_writer(writers, s->affinity)) continue;
         r.part = s->part;
         r.affinity = s->affinity;
         show(&r, s->shown, s->shown_len);
         new = add_owner(new, &r, &terms);
+        s->done = NULL;
+        s->owner = NULL;
     }
     return new;
 }
@@ -74,19 +79,19 @@ static void send_alone(struct conn *c, struct call *call)
     fifo_add(c, call);
 }
 
-void alone_ask(struct conn *c, const struct response *r)
+void alone_ask(struct conn *c, const struct response *r, struct blob *blob)
 {
     struct call *line = c->head;
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = blob};
+    struct fifo_writers writers;
     assert(c->state == CONN_READY && !c->held && call_is_merged(line));
-    meter_refused_line(c, r);
+    fifo_find_writers(c, &writers);
     c->backend->late = 0;
-    fifo_take_first(c);
-    conn_end_line(c);
-    for (struct call_key key; call_key(line, &key); call_pass_key(line)) {
-        struct call *call = call_of_key(line);
+    conn_close_line(c);
+    for (; call_key(line, &news.key); call_pass_key(line)) {
+        struct call *call = call_of_key(line, &writers);
         if (call) send_alone(c, call);
     }
     conn_mark_unsent(c);
-    meter_ended(c->backend->set, line);
-    call_destroy(line);
+    fifo_answer(c, &news);
 }

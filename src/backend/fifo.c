@@ -132,6 +132,27 @@ void fifo_answer(struct conn *c, const struct call_news *news)
     finish(c, news);
 }
 
+static uint32_t writer_bit(uint32_t client)
+{
+    return client * 2654435769u >> 22;
+}
+
+void fifo_find_writers(const struct conn *c, struct fifo_writers *writers)
+{
+    *writers = (struct fifo_writers){0};
+    for (const struct call *call = c->head->next; call; call = call->next) {
+        bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
+        uint32_t bit = writer_bit(call->affinity);
+        if (!reads) writers->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+}
+
+bool fifo_has_writer(const struct fifo_writers *writers, uint32_t client)
+{
+    uint32_t bit = writer_bit(client);
+    return writers->bits[bit / 64] >> bit % 64 & 1;
+}
+
 enum { FAILURE_ROOM = BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2 };
 
 /* The text is its caller's: an owner that gets it may send a call that fails at once, on another connection. */

@@ -1,12 +1,15 @@
 #include "backend/intake.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "backend/alone.h"
 #include "backend/fifo.h"
 #include "backend/meter.h"
 #include "backend/sharers.h"
+#include "backend/wins.h"
 #include "protocol/echo.h"
+#include "protocol/reword.h"
 
 /* When the byte stream of a server is in step.
  *
@@ -20,6 +23,7 @@
  * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one
  *   key has END right after it (take_single).
  * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
+ * - The answer to a get that was asked as mg has the key that was asked for, and all that mg was asked for (take_mg).
  * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
  *   answer them: dialect_in_step knows which texts of which versions are safe.
  *
@@ -172,7 +176,7 @@ static enum taken take_response(struct intake *in, struct response *r)
         return TAKEN_OK;
     }
     if (call_is_merged(call) && r->kind & RESPONSE_ANY_ERROR) {
-        alone_ask(in->c, r);
+        alone_ask(in->c, r, in->blob);
         return TAKEN_OK;
     }
     struct response whole = *r;
@@ -184,11 +188,82 @@ static enum taken take_response(struct intake *in, struct response *r)
     if (!call_fits(call, &whole))
         return wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &news.key);
+    if (call->marks & CALL_RETURNS) whole.kind = RESPONSE_EXISTS; /* neither hit nor miss */
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
     in->is_refusal = !in_step;
     return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
+}
+
+/* --- a get that was asked as mg ----------------------------------------------------------------- */
+
+/* The owner gets what the server would have answered to a get: `whole`. r is what came, of which `len` bytes were read. */
+static void answer_get(struct intake *in, const struct response *whole, size_t len)
+{
+    struct call *call = in->c->head;
+    struct call_news news = {.event = CALL_ANSWERED, .response = whole, .blob = in->blob};
+    call_key(call, &news.key);
+    meter_pool(in->c->backend->set, call)->bytes_read += len - whole->len;
+    fifo_answer(in->c, &news);
+}
+
+/* END is written over what follows: the next response, or bytes to spare. In the arena, who gets the value copies it, so what was
+ * there comes back. In a blob others refer to it from now on; there nothing follows. */
+static void take_hit(struct intake *in, const struct response *r, const struct reword *w,
+                     const struct call_key *key)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)r->bytes, *behind = bytes + r->len, saved[REWORD_END];
+    _Static_assert((int)REWORD_END <= (int)INBUF_SPARE, "END has room behind the last response");
+    assert(!in->blob || behind == in->end);
+    if (w->is_won) wins_return(in->c, w->cas.at, w->cas.len);
+    memcpy(saved, behind, sizeof saved);
+    struct response value = reword_value(r, w, bytes, key->sent, key->sent_len);
+    if (in->blob) in->blob->len += sizeof saved;
+    answer_get(in, &value, r->len);
+    if (!in->blob) memcpy(behind, saved, sizeof saved);
+}
+
+static void take_miss(struct intake *in, const struct response *r)
+{
+    static const uint8_t END[] = "END\r\n";
+    static const struct response miss = {.kind = RESPONSE_END, .bytes = END, .len = sizeof END - 1};
+    struct blob *blob = in->blob;
+    in->blob = NULL;
+    answer_get(in, &miss, r->len);
+    in->blob = blob;
+}
+
+/* A server that refuses an mg may answer a get: what the client sees must be that. */
+static enum taken take_mg(struct intake *in, const uint8_t *at, struct response *r)
+{
+    struct call *call = in->c->head;
+    struct call_key key;
+    struct reword w;
+    call_key(call, &key);
+    switch (
+        reword_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, key.sent, key.sent_len, r, &w)) {
+    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_DONE: break;
+    default: return wrong(in, "desync: bytes that are not a response");
+    }
+    if (r->kind == RESPONSE_VA && w.is_same) {
+        take_hit(in, r, &w, &key);
+        return TAKEN_OK;
+    }
+    if (r->kind & RESPONSE_ANY_ERROR) {
+        if (!wins_ask_again(in->c)) answer_get(in, r, r->len);
+        return TAKEN_OK;
+    }
+    if (!(r->kind & (RESPONSE_VA | RESPONSE_EN)))
+        return wrong(in, "desync: a response that does not fit the request");
+    if (!call_fits(call, r))
+        return wrong(in, "desync: an answer with the key or opaque of another request");
+    if (r->kind == RESPONSE_VA)
+        take_hit(in, r, &w, &key);
+    else
+        take_miss(in, r);
+    return TAKEN_OK;
 }
 
 /* True: no call has been written whose response is not here yet. */
@@ -212,6 +287,7 @@ static enum taken take_next(struct intake *in, const uint8_t *at, struct respons
 {
     if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
     in->c->head->marks |= CALL_HEARD;
+    if (in->c->head->marks & CALL_ASKED_MG) return take_mg(in, at, r);
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);

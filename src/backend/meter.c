@@ -77,17 +77,6 @@ void meter_key(struct conn *c, enum response_kind kind)
         got(set, s->pool, s->sent, call->command, kind);
 }
 
-void meter_refused_line(struct conn *c, const struct response *r)
-{
-    struct backends *set = c->backend->set;
-    struct board_server *server = c->backend->stats;
-    latency_measure(&set->span, c->head->sent, set->now);
-    latency_put(&server->latency, set->span.us, set->span.bucket);
-    server->responses++;
-    server->server_errors++;
-    meter_pool(set, c->head)->bytes_read += r->len;
-}
-
 void meter_answered_all(struct conn *c, const struct response *r)
 {
     const struct call *call = c->head;

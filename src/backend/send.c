@@ -11,6 +11,7 @@
 #include "backend/retry.h"
 #include "backend/share.h"
 #include "backend/sharers.h"
+#include "backend/words.h"
 #include "backend/written.h"
 
 /* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also
@@ -101,10 +102,12 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
 }
 
 /* Merging makes a get cheaper for servers that answer each line with a write of its own, but then what goes wrong with one key may
- * have to be found out a second time (see alone.h). So it is done where the pool says so, and where there is no better way. */
-static bool merges(const struct conn *conn)
+ * have to be found out a second time (see alone.h). So it is done only where the pool says so. */
+static bool merges(const struct conn *conn, const struct request *r)
 {
-    return conn->backend->settings.merge && !conn->dialect.meta;
+    const struct backend_settings *s = &conn->backend->settings;
+    return (s->merge || s->ask == ASK_MERGE) &&
+           words_for(conn->backend, &conn->dialect, r) == WORDS_MERGE;
 }
 
 /* True: the key of r, a get of one key, went into the line of another client's get, which is the last call. Its place in the stream
@@ -113,7 +116,7 @@ static bool merge(struct conn *conn, struct share_slot *slot, const struct reque
                   const struct backend_call *how)
 {
     struct call *call = conn->tail;
-    if (!conn->line_open || !merges(conn) || !(call->marks & CALL_SINGLE)) return false;
+    if (!conn->line_open || !(call->marks & CALL_SINGLE) || !merges(conn, r)) return false;
     if (call->command != r->command_id || !has_room(conn->backend, call, r)) return false;
     uint32_t at = call->used;
     put_key(conn, call, r);
@@ -169,7 +172,8 @@ static size_t write_request(struct conn *conn, struct call *call, const struct r
 {
     struct outq *out = &conn->out;
     if (conn_holds(conn)) return write_held(conn, call, r);
-    if (conn->line_open) outq_append(out, "\r\n", 2);
+    conn_close_line(conn);
+    if (words_for(conn->backend, &conn->dialect, r) == WORDS_MG) return call_write_as_mg(call, out);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;

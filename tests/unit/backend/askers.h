@@ -128,6 +128,7 @@ static inline struct backend_settings usual(void)
     settings.connect_timeout = 30;
     settings.stall_timeout = 30;
     settings.failure_limit = 1000;
+    settings.ask = ASK_GET;
     return settings;
 }
 
@@ -163,6 +164,7 @@ static inline void merges(void)
 {
     struct backend_settings settings = usual();
     settings.merge = 1;
+    settings.ask = ASK_AUTO;
     begins_with(settings, "ERROR\r\n");
 }
 

@@ -32,16 +32,34 @@ static void keys_go_in_one_line_where_the_server_knows_no_meta_commands(void **s
     ends();
 }
 
+/* By ask = "auto" one that knows them is asked in other words; by "merge" each is asked in lines. */
 static void a_server_that_knows_them_gets_a_line_for_each(void **state)
 {
-    struct backend_settings settings = usual();
-    settings.merge = 1;
-    begins_with(settings, "MN\r\n");
-    gets(0, "a");
-    gets(1, "b");
-    server_sees("get a\r\nget b\r\n");
-    server_says("END\r\nEND\r\n");
-    ends();
+    static const struct {
+        enum ask_words ask;
+        uint32_t merge;
+        const char *version, *noop, *sent;
+    } plays[] = {
+        {ASK_AUTO, 1, "VERSION 1.6.45\r\n", "MN\r\n", "get a\r\nget b\r\n"},
+        {ASK_AUTO, 1, "VERSION 1.6.45\r\n", "ERROR\r\n", "get a b\r\n"},
+        {ASK_AUTO, 0, "VERSION 1.6.45\r\n", "ERROR\r\n", "get a\r\nget b\r\n"},
+        {ASK_GET, 1, "VERSION 1.6.45\r\n", "ERROR\r\n", "get a\r\nget b\r\n"},
+        {ASK_MERGE, 0, "VERSION 1.6.45\r\n", "MN\r\n", "get a b\r\n"},
+        {ASK_MERGE, 0, "VERSION 1.6.18\r\n", "MN\r\n", "get a b\r\n"},
+    };
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        struct backend_settings settings = usual();
+        settings.ask = plays[i].ask;
+        settings.merge = plays[i].merge;
+        begins_at(plays[i].version, settings, plays[i].noop);
+        gets(0, "a");
+        gets(1, "b");
+        server_sees(plays[i].sent);
+        server_says(strstr(plays[i].sent, "a b") ? "END\r\n" : "END\r\nEND\r\n");
+        has_got(0, "END\r\n");
+        has_got(1, "END\r\n");
+        ends();
+    }
 }
 
 /* Every set of keys that are found, of lines of one to five. */
@@ -101,6 +119,7 @@ static void a_line_is_as_long_as_the_pool_allows(void **state)
 {
     struct backend_settings settings = usual();
     settings.merge = 1;
+    settings.ask = ASK_AUTO;
     settings.keys_per_get = 2;
     begins_with(settings, "ERROR\r\n");
     for (int i = 0; i < 5; i++) gets(i, (const char *[]){"a", "b", "c", "d", "e"}[i]);
@@ -153,6 +172,32 @@ static void a_refused_line_is_asked_again_key_by_key(void **state)
         has_got(5, "END\r\n");
         assert_int_equal(w.set.pools[0]->server_errors, 2);
         assert_int_equal(w.set.pools[1]->server_errors, 0);
+        ends();
+    }
+}
+
+/* Asked again, a get would find what its own client has written behind it: so the client gets the error. */
+static void a_refused_get_does_not_find_what_its_client_wrote_later(void **state)
+{
+    for (int writer = 0; writer < 3; writer++) {
+        char lines[64] = "", sets[64];
+        merges();
+        gets(0, "a");
+        gets(1, "b");
+        gets(2, "b");
+        send_of(3, set_request(writer), "z", 30);
+        sprintf(sets, "get a b\r\nset z 0 0 1\r\nx\r\n");
+        server_sees(sets);
+        server_says("SERVER_ERROR out\r\n");
+        strcat(lines, writer == 0 ? "" : "get a\r\n");
+        server_sees(strcat(lines, "get b\r\n"));
+        has_got(writer, "SERVER_ERROR out\r\n");
+        server_says("STORED\r\n");
+        if (writer != 0) server_says(V(a) "END\r\n");
+        server_says(V(b) "END\r\n");
+        for (int i = 0; i < 3; i++) {
+            if (i != writer) has_got(i, i == 0 ? V(a) "END\r\n" : V(b) "END\r\n");
+        }
         ends();
     }
 }
@@ -290,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_clients_get_of_several_keys_stays_alone),
         cmocka_unit_test(a_line_is_as_long_as_the_pool_allows),
         cmocka_unit_test(a_refused_line_is_asked_again_key_by_key),
+        cmocka_unit_test(a_refused_get_does_not_find_what_its_client_wrote_later),
         cmocka_unit_test(what_was_asked_alone_is_not_sent_a_third_time),
         cmocka_unit_test(each_key_of_a_line_has_its_own_deadline),
         cmocka_unit_test(a_line_that_is_cut_is_asked_again_from_there),

@@ -86,6 +86,30 @@ static void only_the_same_command_is_shared(void **state)
     ends();
 }
 
+static void a_get_in_other_words_is_shared_too(void **state)
+{
+    struct backend_settings settings = usual();
+    settings.ask = ASK_MG;
+    begins_with(settings, "MN\r\n");
+    for (int i = 0; i < 3; i++) gets(i, "k");
+    gets(3, "j");
+    for (int i = 4; i < 7; i++) gets(i, "k");
+    server_sees("mg k v f c k\r\nmg j v f c k\r\n");
+    server_says("VA 1 f0 c7 kk\r\nx\r\nEN\r\n");
+    for (int i = 0; i < 7; i++) has_got(i, i == 3 ? "END\r\n" : K);
+    assert_int_equal(w.part.row.gets_shared, 5);
+
+    /* One that is refused is asked as get for all of them. */
+    memset(w.owners, 0, sizeof w.owners);
+    for (int i = 0; i < 3; i++) gets(i, "k");
+    server_sees("mg k v f c k\r\n");
+    server_says("CLIENT_ERROR bad\r\n");
+    server_sees("get k\r\n");
+    server_says(K);
+    for (int i = 0; i < 3; i++) has_got(i, K);
+    ends();
+}
+
 static void each_sees_its_own_key_and_part(void **state)
 {
     begins();
@@ -271,6 +295,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_not_joined),
         cmocka_unit_test(another_key_is_asked_by_itself),
         cmocka_unit_test(only_the_same_command_is_shared),
+        cmocka_unit_test(a_get_in_other_words_is_shared_too),
         cmocka_unit_test(each_sees_its_own_key_and_part),
         cmocka_unit_test(a_get_does_not_overtake_its_clients_requests),
         cmocka_unit_test(a_store_apart_waits_for_a_get_that_others_share),
