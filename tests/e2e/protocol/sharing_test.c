@@ -149,7 +149,7 @@ static void each_pool_keeps_its_time_and_its_failure(void **state)
     }
 }
 
-/* A long value lies in one place, whoever waits for it, and how slowly they read. */
+/* A long value lies in one place, however slowly those read that wait for it. */
 static void a_long_value_reaches_all(void **state)
 {
     enum { LONG = 700000 };
