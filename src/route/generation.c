@@ -32,19 +32,6 @@ void generation_init(struct generation *g, route_ask_fn *ask, void (*retire)(voi
     g->ready_end = &g->ready;
 }
 
-struct generation *generation_take(struct generation *g)
-{
-    assert(g->references > 0);
-    g->references++;
-    return g;
-}
-
-void generation_give(struct generation *g)
-{
-    assert(g->references > 0);
-    g->references--;
-}
-
 struct route_state *generation_make_state(struct route *route, size_t size)
 {
     assert(!route->state && size > 0);
