@@ -68,8 +68,9 @@ struct flow_kind {
     bool is_shared;     /* other flows may wait for this one's result */
     uint32_t own_size;  /* bytes in the flow's block, behind the legs */
     size_t state_size;  /* bytes of route->state, all zero at first; 0: none */
-    /* Once a route: fills state, or makes one whose size depends on the options. NULL: nothing to do. */
-    void (*build)(struct route *route);
+    /* Once a route: fills state, or makes one whose size depends on the options; the words live during the call. NULL: nothing to
+     * do. */
+    void (*build)(struct route *route, const struct route_word *words, uint32_t n);
     /* Begins the first legs, or finishes. */
     void (*start)(struct flow *flow);
     /* A leg has ended; the flow may be finished already. result lives during the call. */
@@ -165,6 +166,6 @@ void leg_result(void *owner, uint32_t place, const struct result *result);
 
 /* As route/kinds.c finds them. */
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
-    flow_limit, flow_negative, flow_log, flow_fill;
+    flow_limit, flow_negative, flow_log, flow_fill, flow_levels, flow_through;
 
 #endif

@@ -95,15 +95,21 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     uint32_t legs = route->children_n + kind->more_legs;
     assert(!t->is_ending && kept->references > 0);
     struct flow *flow = slab_borrow(flow_size(kind, legs));
-    *flow = (struct flow){.kind = kind,
-                          .route = route,
-                          .generation = generation_take(g),
-                          .turn = t,
-                          .kept = kept,
-                          .end = end,
-                          .began = t->now,
-                          .own = kind->own_size ? (uint8_t *)flow + own_at(legs) : NULL,
-                          .legs_n = legs};
+    /* Field by field: flows come with requests, and to clear the block first would double the work. */
+    flow->kind = kind;
+    flow->route = route;
+    flow->generation = generation_take(g);
+    flow->turn = t;
+    flow->kept = kept;
+    flow->end = end;
+    flow->next = NULL;
+    flow->running = flow->tried = flow->chosen = 0;
+    flow->is_entered = flow->is_outlived = false;
+    flow->legs_n = legs;
+    flow->plan = WRITES_NONE;
+    flow->began = t->now;
+    flow->best = NULL;
+    flow->own = kind->own_size ? (uint8_t *)flow + own_at(legs) : NULL;
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;

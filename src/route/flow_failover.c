@@ -28,7 +28,7 @@ static bool needs_state(const struct route_options *o)
     return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
 }
 
-static void build(struct route *route)
+static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
     struct route_state *state;
     assert(route->children_n <= CHILDREN_MOST);

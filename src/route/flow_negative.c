@@ -34,13 +34,13 @@ struct own {
     uint64_t mark; /* when the read began */
 };
 
-static void build(struct route *route)
+static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    uint32_t n = (route->options.keys + WAYS - 1) / WAYS;
+    uint32_t sets = (route->options.keys + WAYS - 1) / WAYS;
     struct route_state *state =
-        generation_make_state(route, sizeof *state + sizeof state->sets[0] * n);
-    assert(n > 0);
-    state->sets_n = n;
+        generation_make_state(route, sizeof *state + sizeof state->sets[0] * sets);
+    assert(sets > 0);
+    state->sets_n = sets;
 }
 
 /* By 64 bits of hash: which places a key may have. */
