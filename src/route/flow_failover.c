@@ -89,13 +89,19 @@ static void start(struct flow *flow)
     try_child(flow, 0);
 }
 
+/* Whether a request may get as far as a second child. */
+static bool may_fail_over(const struct route *route, const struct request *r)
+{
+    return route->options.tries > 1 && !(request_place(r) & PLACE_COMPARES);
+}
+
 /* Whether to try one more child: there is one, and the share of requests that go on is kept. A server that is known to be down
  * costs no time and gets no load, so the next try is free then (source: mcrouter). */
 static bool may_go_on(struct flow *flow, const struct result *result)
 {
     const struct route_options *o = &flow->route->options;
     if (!(o->on & result->kind) || is_last(flow, flow->tried)) return false;
-    if (request_place(&flow->kept->r) & PLACE_COMPARES) return false;
+    if (!may_fail_over(flow->route, &flow->kept->r)) return false;
     if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
     struct route_state *state = flow->route->state;
     if (state->tokens < 1) return false;
@@ -144,12 +150,6 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
 }
 
 /* --- without a flow, as long as the first child answers ------------------------------------------ */
-
-/* Whether a request may get as far as a second child. */
-static bool may_fail_over(const struct route *route, const struct request *r)
-{
-    return route->options.tries > 1 && !(request_place(r) & PLACE_COMPARES);
-}
 
 /* A request that makes an item goes to the first child in another form, see try_child. */
 static bool begin_direct(struct turn *t, struct generation *g, const struct route *route,
