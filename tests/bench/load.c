@@ -5,6 +5,7 @@
  * and lets what is in flight finish. One thread, edge-triggered epoll. Prints one line of NAME=VALUE pairs. Exit 0, or 1 when any value
  * was wrong, any reply was an error, or the peer stalled or hung up; 2 for a wrong option.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -132,6 +133,7 @@ static void phase_check(void)
 /* Writes what has become due, where its connection has room. */
 static void pace_go(void)
 {
+    assert(opt.connections > 0);
     for (; pace_due(pace.looked_at) <= now && pace_due(pace.looked_at) < pace.end; pace.looked_at++)
         conn_fill(&conns[pace.looked_at % opt.connections]);
 }

@@ -1,4 +1,4 @@
-/* replies: what a connection of load reads: lines, and values that are checked as they come and kept nowhere.
+/* replies: what a connection of load reads: lines, and values that are checked as they come and kept nowhere. Owns nothing.
  *
  * Of values over SKIP_FROM bytes one in opt.check is read and compared whole. Of the others, what has come with their line is compared, and
  * the kernel throws the rest away (MSG_TRUNC): the generator must not be what is measured. Their length and end are checked.
