@@ -179,7 +179,7 @@ def quick(folder):
 
 def full(folder):
     rows = [*main_rows(), *other_rows(), *latency_rows(), *route_rows(folder)]
-    return Mode(5, 1.2, 0.2, rows, [*full_targets(), *route_targets(rows)])
+    return Mode(5, 1.1, 0.2, rows, [*full_targets(), *route_targets(rows)])
 
 
 MODES = {"quick": quick, "full": full}

@@ -12,11 +12,11 @@ from pathlib import Path
 import plots
 import publish
 import tables
-from loads import MODES, chosen
+from loads import ALL, MODES, chosen
 from measure import Runner, estimate, rounds_of
 from peers import Peers
 from processes import Failed
-from results import Results, describe_row, judge, machine, revision, write_json
+from results import Results, describe_row, judge, machine, packed, revision, write_json
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("BUILD", "build"))
@@ -46,6 +46,11 @@ def mode_of(name):
 def rows_of(mode, peers):
     """The rows that are wanted and can be measured here; what cannot is named."""
     words, wanted = os.environ.get("LOADS", "").split(), os.environ.get("PEERS", "").split()
+    names = {word for row in mode.rows for word in row.words()} | {"routes"}
+    unknown = [f"LOADS: no row has the word '{word}': use {' '.join(sorted(names))}" for word in words if word not in names]
+    unknown += [f"PEERS: unknown peer '{peer}': use {' '.join(ALL)}" for peer in wanted if peer not in ALL]
+    if unknown:
+        raise Failed(unknown[0])
     rows, absent = [], {}
     for row in chosen(mode.rows, words, wanted):
         reasons = {peer: peers.missing(row, peer) for peer in row.peers}
@@ -55,11 +60,10 @@ def rows_of(mode, peers):
         left = tuple(peer for peer, why in reasons.items() if not why)
         if left:
             rows.append(replace(row, peers=left))
-    if not rows:
-        names = " ".join(sorted({word for row in mode.rows for word in row.words()}))
-        raise Failed(f"no row has one of the words in LOADS='{' '.join(words)}'; there are: {names}")
     for why, cells in absent.items():
         say(f"not measured: {why} ({len(cells)}: {' '.join(cells)})")
+    if not rows:
+        raise Failed("nothing is left to be measured")
     return rows
 
 
@@ -70,10 +74,12 @@ def report(mode_name, mode, rows, seed, peers, results, where):
         say(tables.table(row, results, versions[row.version]))
     judged = [found for target in mode.targets if (found := judge(target, results))]
     say(tables.verdicts(judged))
-    document = {"machine": where, "mode": mode_name, "seed": seed, "rounds": mode.rounds, "seconds": mode.seconds,
-                "warmup": mode.warmup, "date": time.strftime("%Y-%m-%d", time.gmtime(results.began)), "revision": revision(),
+    columns, measurements = packed(results.measurements)
+    is_whole = not (os.environ.get("LOADS") or os.environ.get("PEERS"))
+    document = {"machine": where, "mode": mode_name, "is_whole": is_whole, "seed": seed, "rounds": mode.rounds,
+                "seconds": mode.seconds, "warmup": mode.warmup, "date": time.strftime("%Y-%m-%d", time.gmtime(results.began)), "revision": revision(),
                 "versions": peers.versions(), "rows": [describe_row(row, versions[row.version]) for row in rows],
-                "rates": results.rates, "targets": judged, "measurements": results.measurements}
+                "rates": results.rates, "targets": judged, "columns": columns, "measurements": measurements}
     out = BUILD / "bench"
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "results.json", document)

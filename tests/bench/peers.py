@@ -89,7 +89,8 @@ class Peers:
                  "haproxy": output_of("haproxy", "-v"), **{f"memcached ({v})": output_of(p, "-V") for v, p in self.memcached.items()}}
         if self.base:
             known["base"] = output_of(self.base, "-V")
-        return {name: said.strip().split("\n", 1)[0] for name, said in known.items()}
+        numbers = {name: re.search(r"\d+(\.\d+)+[^\s-]*", said) for name, said in known.items()}
+        return {name: found[0] for name, found in numbers.items() if found}
 
     def version_of(self, version):
         return output_of(self.memcached[version], "-V").strip().split(" ")[-1]

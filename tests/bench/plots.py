@@ -3,7 +3,7 @@ import math
 import textwrap
 from statistics import median
 
-from results import quartiles
+from results import quartiles, unpacked
 from svg import INK, QUIET, RULE, Svg
 from tables import machine_line, number
 
@@ -19,7 +19,7 @@ class Figures:
     def __init__(self, document):
         self.document = document
         self.values = {}
-        for m in document["measurements"]:
+        for m in unpacked(document):
             for name, value in m.items():
                 self.values.setdefault((m["row"], m["peer"], name), []).append(value)
 

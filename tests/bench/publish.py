@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from processes import Failed
+from results import unpacked
 from tables import NUMBERS, is_busy, machine_line, number
 
 PLOTS = {
@@ -26,7 +27,7 @@ def paragraph(text):
 
 
 def value_of(document, row, peer, figure):
-    values = [m[figure] for m in document["measurements"] if m["row"] == row and m["peer"] == peer and figure in m]
+    values = [m[figure] for m in unpacked(document) if m["row"] == row and m["peer"] == peer and figure in m]
     return median(values) if values else None
 
 
@@ -59,9 +60,9 @@ def page(document, plots):
         f"{document['seconds']:g} s. Absolute figures differ from machine to machine, and on shared ones from hour to hour; ratios within "
         "a run differ much less.")]
     if is_busy(document["machine"]):
-        lines += ["", paragraph(f"**Other programs used the machine meanwhile** (load {document['machine']['load_before']:.1f}): these figures are "
-                                "rough.")]
-    lines += ["", "| program | version |", "|---|---|", *(f"| {name} | {said} |" for name, said in document["versions"].items() if said),
+        load = document["machine"]["load_before"]
+        lines += ["", f"**Other programs used the machine meanwhile** (load {load:.1f}): these figures are rough."]
+    lines += ["", "| program | version |", "|---|---|", *(f"| {name} | {said} |" for name, said in document["versions"].items()),
               "", "To repeat it: `sh deps/install bench servers && make bench && make bench-publish`, which writes this folder again. "
               "[results.json](results.json)", "has every single measurement; [tests/README.md](../../tests/README.md#the-bench) says how they are made."]
     for name in plots:
@@ -80,8 +81,8 @@ def publish(built, folder):
         document = json.loads((built / "results.json").read_text(encoding="utf-8"))
     except OSError as error:
         raise Failed(f"{built}/results.json: not there: run 'make bench' first") from error
-    if document["mode"] != "full":
-        raise Failed(f"the last run was '{document['mode']}': publish a full one: 'make bench'")
+    if document["mode"] != "full" or not document["is_whole"]:
+        raise Failed("the last run had only some of the rows: publish a whole one: run 'make bench' without LOADS, PEERS and BENCH")
     Path(folder).mkdir(parents=True, exist_ok=True)
     plots = [name for name in PLOTS if (built / f"{name}.svg").is_file()]
     for name in PLOTS:

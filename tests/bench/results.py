@@ -101,5 +101,27 @@ def describe_row(row, version):
             "workers": row.workers, "rate_share": row.rate_share, "peers": list(row.peers), "is_large": row.load.is_large}
 
 
+# --- results.json ------------------------------------------------------------------------------------------------
+
+def packed(measurements):
+    """Names of columns, and a list a measurement: a run has many."""
+    columns = list(dict.fromkeys(name for m in measurements for name in m))
+    return columns, [[m.get(name) for name in columns] for m in measurements]
+
+
+def unpacked(document):
+    return [{name: value for name, value in zip(document["columns"], values) if value is not None} for values in document["measurements"]]
+
+
+def short(value):
+    if isinstance(value, float):
+        return int(value) if value == int(value) else round(value, 3)
+    return value
+
+
 def write_json(path, document):
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    """One measurement a line."""
+    document = dict(document)
+    lines = ",\n  ".join(json.dumps([short(value) for value in values]) for values in document.pop("measurements"))
+    text = json.dumps(document, indent=1)
+    path.write_text(f'{text[:-2]},\n "measurements": [\n  {lines}\n ]\n}}\n', encoding="utf-8")

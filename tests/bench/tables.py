@@ -1,8 +1,8 @@
 """Tables of results, for a terminal."""
-from loads import PROXY, TIER
+from loads import FIRST, P50, P99, PROXY, RATE, TIER
 
 WIDE = 10
-NUMBERS = {TIER: "proxy+servers", PROXY: "proxy alone", "req_per_s": "requests/s", "first_p50_us": "first byte", "p50_us": "p50", "p99_us": "p99"}
+NUMBERS = {TIER: "proxy+servers", PROXY: "proxy alone", RATE: "requests/s", FIRST: "first byte", P50: "p50", P99: "p99"}
 
 
 def number(value):
