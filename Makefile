@@ -204,8 +204,7 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 
 bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
 	@sh deps/check bench
-	@$B/bench/select
-	@$B/bench/heat
+	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
 	@MOONGATE=$B/moongate LOAD=$B/bench/load BUILD=$B sh tests/bench/run $(BENCH)
 
 bench-quick: ## a few rows of it, 1.5 minutes; fails if a figure is far off

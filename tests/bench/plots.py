@@ -77,14 +77,15 @@ def panel(svg, figures, row, x, y, width, parts, total):
     scale = (width - LABEL - VALUE) / top
     for peer in peers:
         svg.text(x + LABEL - 8, y + BAR - 3, peer, 11.5, INK, "end", 600 if peer == "moongate" else 400)
-        at, shown = x + LABEL, []
-        for figure, opacity in parts:
-            value = figures.median(row, peer, figure)
-            if value:
-                svg.rect(at, y, value * scale, BAR, COLORS[peer], opacity, f"{peer}: {figure} {number(value)}")
-                shown.append(number(value))
-            at += value * scale
         low, middle, high = figures.quartiles(row, peer, total)
+        at, shown = 0, []
+        for i, (figure, opacity) in enumerate(parts):
+            value = figures.median(row, peer, figure)
+            end = middle if i == len(parts) - 1 else at + value # medians do not add up to the median of the sum
+            if value:
+                svg.rect(x + LABEL + at * scale, y, (end - at) * scale, BAR, COLORS[peer], opacity, f"{peer}: {figure} {number(value)}")
+                shown.append(number(value))
+            at = end
         whisker(svg, x + LABEL, y + BAR / 2, low, high, scale)
         svg.text(x + LABEL + max(middle, high) * scale + 8, y + BAR - 3, " + ".join(shown), 11)
         y += STEP
@@ -137,7 +138,7 @@ def latency_panel(svg, figures, row, y):
         return left + (math.log(max(us, low)) - math.log(low)) / (math.log(high) - math.log(low)) * (right - left)
 
     svg.text(MARGIN, y, row["name"].partition(":")[2], 13.5, weight=600)
-    svg.text(MARGIN, y + 15, f"{caption(row)}; {figures.document['rates'].get(row['name'], 0):.0f} requests a second", 10.5, QUIET)
+    svg.text(MARGIN, y + 15, f"{caption(row)}; {figures.document['rates'].get(row['name'], 0):,.0f} requests a second", 10.5, QUIET)
     y += 30
     bottom = y + len(peers) * (STEP + 2)
     for tick in ticks(low, high):
@@ -155,7 +156,7 @@ def latency_panel(svg, figures, row, y):
 
 def latency(document, rows):
     svg = begin(document, "Latency at a fixed rate", "From when each request was due, at half of what the slowest peer can do. "
-                "Large dot: half of the requests are answered by then; small dot: 99 %; ring: 99.9 %.")
+                "Large dot: half of the requests are answered by then; small dot: 99\u00a0%; ring: 99.9\u00a0%.")
     figures, y = Figures(document), svg.height + 14
     for row in rows:
         y = latency_panel(svg, figures, row, y)

@@ -10,7 +10,7 @@ def number(value):
     if value is None:
         return "-"
     if value >= 100:
-        return f"{value:.0f}"
+        return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
@@ -18,7 +18,7 @@ def heading(row, results, version):
     lines = ["", f"{row.name}: {row.load.what}; {row.where()} {version}"]
     rate = results.rates.get(row.name)
     if rate:
-        lines.append(f"at a fixed {rate:.0f} requests a second, {row.rate_share:.0%} of what the slowest of them did; "
+        lines.append(f"at a fixed {rate:,.0f} requests a second, {row.rate_share:.0%} of what the slowest of them did; "
                      "latency since each request was due")
     return lines
 
