@@ -67,18 +67,23 @@ def rows_of(mode, peers):
     return rows
 
 
-def report(mode_name, mode, rows, seed, peers, results, where):
+def chooses():
+    """Whether only some rows or peers are wanted."""
+    return bool(os.environ.get("LOADS") or os.environ.get("PEERS"))
+
+
+def report(mode_name, mode, rows, seed, peers, results, where, is_whole):
     """Tables, then results.json and plots in build/bench. False when a figure is beyond what fails the run."""
+    rows = [row for row in rows if any(results.values(row.name, peer, "requests") for peer in row.peers)]
     versions = {version: peers.version_of(version) for version in peers.memcached}
     for row in rows:
         say(tables.table(row, results, versions[row.version]))
     judged = [found for target in mode.targets if (found := judge(target, results))]
     say(tables.verdicts(judged))
     columns, measurements = packed(results.measurements)
-    is_whole = not (os.environ.get("LOADS") or os.environ.get("PEERS"))
     document = {"machine": where, "mode": mode_name, "is_whole": is_whole, "seed": seed, "rounds": mode.rounds,
-                "seconds": mode.seconds, "warmup": mode.warmup, "date": time.strftime("%Y-%m-%d", time.gmtime(results.began)), "revision": revision(),
-                "versions": peers.versions(), "rows": [describe_row(row, versions[row.version]) for row in rows],
+                "seconds": mode.seconds, "warmup": mode.warmup, "revision": revision(),
+                "date": time.strftime("%Y-%m-%d", time.gmtime(results.began)), "versions": peers.versions(), "rows": [describe_row(row, versions[row.version]) for row in rows],
                 "rates": results.rates, "targets": judged, "columns": columns, "measurements": measurements}
     out = BUILD / "bench"
     out.mkdir(parents=True, exist_ok=True)
@@ -102,8 +107,14 @@ def bench(mode_name):
             say(f"the machine is busy (load {where['load_before']:.1f}): figures are rough, ratios less so")
         results = Results()
         load = os.environ.get("LOAD") or str(BUILD / "bench/load")
-        Runner(peers, results, mode, load, say).run(rows, random.Random(seed))
-        return report(mode_name, mode, rows, seed, peers, results, where)
+        try:
+            Runner(peers, results, mode, load, say).run(rows, random.Random(seed))
+        except Failed as why:
+            if results.measurements:
+                say(f"stopped: {why}\nwhat was measured until then:")
+                report(mode_name, mode, rows, seed, peers, results, where, is_whole=False)
+            raise
+        return report(mode_name, mode, rows, seed, peers, results, where, is_whole=not chooses())
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         peers.end()

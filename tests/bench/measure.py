@@ -4,6 +4,7 @@ import subprocess
 from processes import Failed, memory_forget, memory_kib
 
 AROUND = 0.25  # seconds a measurement takes beside warming up and timing: connecting, storing, reading /proc
+TRIES = 3
 LATE = 60      # seconds beyond that: then the generator hangs
 
 
@@ -16,8 +17,15 @@ class Runner:
         self.peers, self.results, self.mode, self.load, self.say = peers, results, mode, load, say
 
     def ask(self, row, peer, seed, more=()):
-        """What the load generator prints, as numbers."""
+        """What the load generator prints, as numbers. On a machine that is too busy it may have had no turn: then again."""
         at = self.peers.peer(peer, row)
+        for _ in range(TRIES):
+            found = self.ask_once(row, peer, at, seed, more)
+            if found["requests"]:
+                return self.complete(row, peer, at, found)
+        raise Failed(f"{row.name}: {peer}: no request was answered while it was timed, {TRIES} times")
+
+    def ask_once(self, row, peer, at, seed, more):
         groups = ["-P", "servers=" + ",".join(map(str, self.peers.servers_of(row).pids))]
         if at.pid:
             groups += ["-P", f"proxy={at.pid}"]
@@ -34,15 +42,12 @@ class Runner:
             raise Failed(f"{row.name}: {peer}: the load did not end") from error
         if done.returncode != 0:
             raise Failed(f"{row.name}: {peer} failed: {(done.stderr + done.stdout).decode(errors='replace').strip()}")
-        found = {name: float(value) for name, value in (pair.split("=") for pair in done.stdout.decode().split())}
-        return self.complete(row, peer, at, found)
+        return {name: float(value) for name, value in (pair.split("=") for pair in done.stdout.decode().split())}
 
     @staticmethod
     def complete(row, peer, at, found):
         if found["misses"]:
             raise Failed(f"{row.name}: {peer}: {found['misses']:.0f} misses of keys that were stored")
-        if not found.get("requests"):
-            raise Failed(f"{row.name}: {peer}: no request was answered while it was timed")
         found.setdefault("proxy_cpu_us", 0.0)
         found["tier_cpu_us"] = found["proxy_cpu_us"] + found["servers_cpu_us"]
         if row.load.is_large and at.pid:
