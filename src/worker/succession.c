@@ -149,8 +149,8 @@ static void end_loading(struct worker *w)
     s->made = NULL;
     close_order(&s->loads);
     worker_look_at_clock(w);
-    log_debug("script %s: generation %u: %s in %u slices", succession_name(w), done.generation,
-              made ? "loaded" : "not loaded", s->job.slices);
+    log_debug("script %s: generation %u: its loading took %u slices", succession_name(w),
+              done.generation, s->job.slices);
     if (made && done.loaded)
         s->pending = made;
     else if (made)
