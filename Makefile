@@ -199,6 +199,10 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
+$B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
+
 bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
 	@sh deps/check bench
 	@$B/bench/select
@@ -208,6 +212,10 @@ bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick 
 
 bench-quick: ## the same, shorter: under a minute
 	@$(MAKE) --no-print-directory bench BENCH=quick
+
+bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and keep 1,000 servers, 10,000 prefixes, 5,000 lines
+	@sh deps/check bench
+	@MOONGATE=$B/moongate TURNS_SO=$B/bench/turns.so tests/bench/start $(START)
 
 # --- the rest -----------------------------------------------------------------------------------
 
@@ -250,4 +258,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-start man deb deb-test install clean help
