@@ -206,6 +206,10 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
+$B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
+
 bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
 	@sh deps/check bench
 	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
@@ -224,6 +228,10 @@ bench-instructions: $B/moongate $B/bench/slow_clock.so ## instructions and syste
 bench-growth: $B/moongate $B/bench/load $B/bench/slow_clock.so ## the same by numbers of clients, servers, prefixes and pools; memory of an idle client; plots
 	@sh deps/check bench
 	@MOONGATE=$B/moongate LOAD=$B/bench/load CLOCK=$B/bench/slow_clock.so OUT=$B/bench tests/bench/count/growth $(BENCH)
+
+bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and keep 1,000 servers, 10,000 prefixes, 5,000 lines
+	@sh deps/check bench
+	@MOONGATE=$B/moongate TURNS_SO=$B/bench/turns.so tests/bench/start $(START)
 
 # --- the rest -----------------------------------------------------------------------------------
 
@@ -266,4 +274,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start man deb deb-test install clean help
