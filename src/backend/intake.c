@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "backend/alone.h"
 #include "backend/fifo.h"
 #include "backend/meter.h"
+#include "backend/sharers.h"
 #include "backend/wins.h"
 #include "protocol/echo.h"
 #include "protocol/reword.h"
@@ -47,8 +49,11 @@ struct intake {
     bool is_refusal;
 };
 
+/* I3: the rest of an answer that was wrong is not asked for again, as it is where the connection ends in the middle of a line. */
 static enum taken wrong(struct intake *in, const char *anomaly)
 {
+    struct call *head = in->c->head;
+    if (head && head->marks & CALL_HEARD) head->marks |= CALL_SENT_AGAIN;
     in->anomaly = anomaly;
     return TAKEN_WRONG;
 }
@@ -70,12 +75,69 @@ static enum taken take_single(struct intake *in, struct response *r)
     return TAKEN_OK;
 }
 
+/* --- a line with keys of several owners --------------------------------------------------------- */
+
+/* The keys from the first one that is left up to `until` were not found: the server answers in the order asked. */
+static void miss_until(struct call *call, struct conn *c, uint32_t until)
+{
+    static const uint8_t end[] = "END\r\n";
+    static const struct response miss = {.kind = RESPONSE_END, .bytes = end, .len = sizeof end - 1};
+    struct call_news news = {.event = CALL_ANSWERED, .response = &miss};
+    while (call->keys_seen < until) {
+        call_key(call, &news.key);
+        meter_key(c, RESPONSE_END);
+        sharers_tell_key(call, &news);
+        call_pass_key(call);
+    }
+}
+
+/* A copy of a value with an END behind it, as each owner would have got it alone. A long one gets a blob, which the owners share. */
+static struct response with_end(const struct response *r, uint8_t *to)
+{
+    struct response whole = *r;
+    memcpy(to, r->bytes, r->len);
+    memcpy(to + r->len, "END\r\n", strlen("END\r\n"));
+    whole.bytes = to;
+    whole.key = to + (r->key - r->bytes);
+    whole.rest = to + (r->rest - r->bytes);
+    whole.len = r->len + strlen("END\r\n");
+    return whole;
+}
+
+/* I3: that the value's key was asked for is known before a key is taken for a miss. */
+static enum taken take_line_value(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    uint32_t seen = call->seen, keys_seen = call->keys_seen;
+    struct call_key key;
+    if (!call_seek_key(call, r->key, r->key_len, &key))
+        return wrong(in, "desync: a value for a key that was not requested");
+    uint32_t found = call->keys_seen;
+    call->seen = seen;
+    call->keys_seen = keys_seen;
+    miss_until(call, in->c, found);
+    size_t room = r->len + strlen("END\r\n");
+    struct blob *blob = in->blob ? blob_create(room) : NULL;
+    uint8_t *to = blob ? blob->bytes : arena_alloc(in->c->backend->set->arena, room);
+    struct response whole = with_end(r, to);
+    if (blob) blob->len = room;
+    struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = blob, .key = key};
+    meter_line_value(in->c, r, found - keys_seen);
+    sharers_tell_key(call, &news);
+    call_pass_key(call);
+    if (blob) blob_give(blob);
+    return TAKEN_OK;
+}
+
+/* --- one call, one owner ------------------------------------------------------------------------- */
+
 /* One of several values; keys that it skips are misses. */
 static enum taken take_value(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
     uint32_t seen = call->keys_seen;
+    if (call_is_merged(call)) return take_line_value(in, r);
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
         return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
@@ -111,6 +173,10 @@ static enum taken take_response(struct intake *in, struct response *r)
     if (r->kind == RESPONSE_STAT) {
         struct call_news line = {.event = CALL_VALUE, .response = r};
         call_tell(call, &line);
+        return TAKEN_OK;
+    }
+    if (call_is_merged(call) && r->kind & RESPONSE_ANY_ERROR) {
+        alone_ask(in->c, r, in->blob);
         return TAKEN_OK;
     }
     struct response whole = *r;
