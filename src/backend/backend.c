@@ -14,7 +14,6 @@
 #include "backend/relocate.h"
 #include "backend/retry.h"
 #include "backend/sharers.h"
-#include "base/slab.h"
 #include "placement/hash.h"
 
 /* How a server is talked to, and in which order the files of this floor stand.
