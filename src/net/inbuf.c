@@ -48,6 +48,13 @@ static struct blob *let_go(struct inbuf *in, struct arena *arena)
     return blob;
 }
 
+/* Of n bytes at `place`, and those to spare, so many were used. */
+static void give_back(struct arena *arena, const uint8_t *place, size_t n, size_t used)
+{
+    size_t kept = used ? used + INBUF_SPARE : 0;
+    arena_trim(arena, place + n + INBUF_SPARE, n + INBUF_SPARE - kept);
+}
+
 /* The kept message's length is known: reads its missing bytes in place, and what comes behind them into the arena. */
 static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena, size_t most,
                                    struct inbuf_input *input)
@@ -60,7 +67,7 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
     ssize_t n = readv(fd, places, 2);
     size_t came = n > 0 ? (size_t)n : 0;
     size_t beyond = came > missing ? came - missing : 0;
-    arena_trim(arena, rest + most + INBUF_SPARE, most - beyond);
+    give_back(arena, rest, most, beyond);
     input->bytes = came;
     kept->len += came - beyond;
     if (came >= missing) {
@@ -84,7 +91,7 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
         let_go(in, arena);
     }
     size_t used = came > 0 ? before + came : 0;
-    arena_trim(arena, place + before + most + INBUF_SPARE, before + most - used);
+    give_back(arena, place, before + most, used);
     input->bytes = came;
     input->rest = (struct span){place, used};
     return status_of(n);
