@@ -26,6 +26,7 @@ struct reword_piece {
 /* What an answer VA has of a VALUE. */
 struct reword {
     struct reword_piece length, flags, cas; /* digits */
+    size_t data_len;
     bool is_same; /* the key is the one that was sent, byte by byte; false: the caller compares */
     bool is_won;  /* the answer has W */
 };

@@ -199,12 +199,12 @@ static enum taken take_response(struct intake *in, struct response *r)
 /* --- a get that was asked as mg ----------------------------------------------------------------- */
 
 /* The owner gets what the server would have answered to a get: `whole`. r is what came, of which `len` bytes were read. */
-static void answer_get(struct intake *in, const struct response *whole, size_t len)
+static void answer_get(struct intake *in, const struct call_key *key, const struct response *whole,
+                       size_t len)
 {
-    struct call *call = in->c->head;
-    struct call_news news = {.event = CALL_ANSWERED, .response = whole, .blob = in->blob};
-    call_key(call, &news.key);
-    meter_pool(in->c->backend->set, call)->bytes_read += len - whole->len;
+    struct call_news news = {
+        .event = CALL_ANSWERED, .response = whole, .blob = in->blob, .key = *key};
+    meter_pool(in->c->backend->set, in->c->head)->bytes_read += len - whole->len;
     fifo_answer(in->c, &news);
 }
 
@@ -220,17 +220,17 @@ static void take_hit(struct intake *in, const struct response *r, const struct r
     memcpy(saved, behind, sizeof saved);
     struct response value = reword_value(r, w, bytes, key->sent, key->sent_len);
     if (in->blob) in->blob->len += sizeof saved;
-    answer_get(in, &value, r->len);
+    answer_get(in, key, &value, r->len);
     if (!in->blob) memcpy(behind, saved, sizeof saved);
 }
 
-static void take_miss(struct intake *in, const struct response *r)
+static void take_miss(struct intake *in, const struct response *r, const struct call_key *key)
 {
     static const uint8_t END[] = "END\r\n";
     static const struct response miss = {.kind = RESPONSE_END, .bytes = END, .len = sizeof END - 1};
     struct blob *blob = in->blob;
     in->blob = NULL;
-    answer_get(in, &miss, r->len);
+    answer_get(in, key, &miss, r->len);
     in->blob = blob;
 }
 
@@ -252,7 +252,7 @@ static enum taken take_mg(struct intake *in, const uint8_t *at, struct response 
         return TAKEN_OK;
     }
     if (r->kind & RESPONSE_ANY_ERROR) {
-        if (!wins_ask_again(in->c)) answer_get(in, r, r->len);
+        if (!wins_ask_again(in->c)) answer_get(in, &key, r, r->len);
         return TAKEN_OK;
     }
     if (!(r->kind & (RESPONSE_VA | RESPONSE_EN)))
@@ -262,7 +262,7 @@ static enum taken take_mg(struct intake *in, const uint8_t *at, struct response 
     if (r->kind == RESPONSE_VA)
         take_hit(in, r, &w, &key);
     else
-        take_miss(in, r);
+        take_miss(in, r, &key);
     return TAKEN_OK;
 }
 

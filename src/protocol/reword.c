@@ -31,7 +31,7 @@ size_t reword_line(const uint8_t *key, size_t len, uint8_t *to)
 /* --- the answer -------------------------------------------------------------------------------- */
 
 /* Takes digits; false when there are none, or more than any number of 64 bits has. */
-static bool take_digits(const uint8_t **at, const uint8_t *end, struct reword_piece *piece)
+static inline bool take_digits(const uint8_t **at, const uint8_t *end, struct reword_piece *piece)
 {
     const uint8_t *p = *at;
     piece->at = p;
@@ -41,7 +41,17 @@ static bool take_digits(const uint8_t **at, const uint8_t *end, struct reword_pi
     return piece->len > 0 && piece->len <= TEXT_NUMBER_ROOM;
 }
 
-static bool take_text(const uint8_t **at, const uint8_t *end, const void *text, size_t len)
+/* The same for the length of the data. */
+static inline bool take_length(const uint8_t **at, const uint8_t *end, struct reword *w)
+{
+    if (!take_digits(at, end, &w->length) || w->length.len > TEXT_DIGITS_SAFE) return false;
+    w->data_len = 0;
+    for (size_t i = 0; i < w->length.len; i++)
+        w->data_len = w->data_len * 10 + (w->length.at[i] - '0');
+    return true;
+}
+
+static inline bool take_text(const uint8_t **at, const uint8_t *end, const void *text, size_t len)
 {
     if ((size_t)(end - *at) < len || memcmp(*at, text, len) != 0) return false;
     *at += len;
@@ -54,7 +64,7 @@ static bool parse_usual(const uint8_t *bytes, size_t len, const uint8_t *key, si
                         struct response *r, struct reword *w)
 {
     const uint8_t *p = bytes, *end = bytes + len;
-    bool is_usual = take_text(&p, end, "VA ", 3) && take_digits(&p, end, &w->length) &&
+    bool is_usual = take_text(&p, end, "VA ", 3) && take_length(&p, end, w) &&
                     take_text(&p, end, " f", 2) && take_digits(&p, end, &w->flags) &&
                     take_text(&p, end, " c", 2) && take_digits(&p, end, &w->cas) &&
                     take_text(&p, end, " k", 2) && take_text(&p, end, key, key_len) &&
@@ -70,11 +80,9 @@ static bool parse_usual(const uint8_t *bytes, size_t len, const uint8_t *key, si
 }
 
 /* The data of a usual answer, whose line has r->len bytes. */
-static enum response_status take_data(size_t len, size_t max_value, struct response *r,
-                                      const struct reword_piece *length)
+static enum response_status take_data(size_t len, size_t max_value, struct response *r, size_t n)
 {
-    uint64_t n = 0;
-    if (!text_read_digits(length->at, length->len, &n) || n > max_value) return RESPONSE_INVALID;
+    if (n > max_value) return RESPONSE_INVALID;
     r->need = r->len + n + 2;
     if (len < r->need) return RESPONSE_AGAIN;
     r->len = r->need;
@@ -93,7 +101,7 @@ static bool read_pieces(const struct response *r, struct reword *w)
     const uint8_t *end = memchr(r->bytes, '\r', r->len), *at = r->bytes + 3, *flag;
     size_t len;
     *w = (struct reword){0};
-    if (!take_digits(&at, end, &w->length)) return false;
+    if (!take_length(&at, end, w)) return false;
     while (request_next_flag(&at, end, &flag, &len)) {
         struct reword_piece *piece = piece_of(w, *flag);
         if (*flag == 'W') w->is_won = true;
@@ -111,31 +119,37 @@ enum response_status reword_parse(const uint8_t *bytes, size_t len, size_t max_v
 {
     w->is_same = parse_usual(bytes, len, key, key_len, r, w);
     w->is_won = false;
-    if (w->is_same) return take_data(len, max_value, r, &w->length);
+    if (w->is_same) return take_data(len, max_value, r, w->data_len);
     enum response_status status = response_parse(bytes, len, max_value, r);
     if (status != RESPONSE_DONE || r->kind != RESPONSE_VA) return status;
     return read_pieces(r, w) ? RESPONSE_DONE : RESPONSE_INVALID;
 }
 
+/* Digits are few. */
+static inline uint8_t *put_digits(uint8_t *to, const uint8_t *digits, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = digits[i];
+    return to + n;
+}
+
 struct response reword_value(const struct response *va, const struct reword *w, uint8_t *bytes,
                              const uint8_t *key, size_t key_len)
 {
-    uint64_t n = 0;
-    text_read_digits(w->length.at, w->length.len, &n);
+    size_t n = w->data_len;
     size_t head = sizeof VALUE - 1 + key_len + 1 + w->flags.len + 1 + w->length.len + 2;
     size_t line = va->len - n - 2;
     assert(bytes == va->bytes && head < line && key_len <= KEY_MAX);
-    /* The digits may lie where the head is written. */
-    uint8_t digits[2 * TEXT_NUMBER_ROOM], *flags = digits, *length = digits + TEXT_NUMBER_ROOM;
-    memcpy(flags, w->flags.at, w->flags.len);
-    memcpy(length, w->length.at, w->length.len);
+    /* The head may be written over the digits. */
+    uint8_t flags[TEXT_NUMBER_ROOM], length[TEXT_NUMBER_ROOM];
+    put_digits(flags, w->flags.at, w->flags.len);
+    put_digits(length, w->length.at, w->length.len);
     uint8_t *first = bytes + line - head, *p = put(first, VALUE, sizeof VALUE - 1);
     p = put(p, key, key_len);
     const uint8_t *rest = p;
     *p++ = ' ';
-    p = put(p, flags, w->flags.len);
+    p = put_digits(p, flags, w->flags.len);
     *p++ = ' ';
-    p = put(p, length, w->length.len);
+    p = put_digits(p, length, w->length.len);
     p = put(p, "\r\n", 2);
     assert(p == bytes + line);
     memcpy(bytes + va->len, END, REWORD_END);
