@@ -21,8 +21,9 @@ enum {
     BACKEND_NAME_MAX = 280,
     BACKEND_REASON_MAX = 160,
     BACKEND_VERSION_MAX = 32,
-    BACKEND_APART = 8,               /* connections for requests that nobody may share one with */
-    BACKEND_LARGE_VALUE = 512 * 1024 /* bytes: where large_value begins */
+    BACKEND_APART = 8,                /* connections for requests that nobody may share one with */
+    BACKEND_LARGE_VALUE = 512 * 1024, /* bytes: where large_value begins */
+    BACKEND_NAMES = 1024              /* lists of servers, by a hash of their names */
 };
 
 struct backend;
@@ -65,7 +66,8 @@ struct share {
  * each of the connections that ended since one was settled; as long as one is left, a client's requests may be the reason and
  * the server is not at fault. */
 struct backend {
-    struct backend *next; /* in the set */
+    struct backend *next;       /* in the set */
+    struct backend *next_named; /* of those whose names have the same hash */
     struct backends *set;
     uint32_t counts;             /* references: one for each pool that names it */
     char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
@@ -107,6 +109,8 @@ struct backends {
     double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
+    struct backend *named[BACKEND_NAMES]; /* the same ones, to find them by their names */
+    ev_timer pace;       /* runs while servers are left to be connected or freed: a few at a time */
     struct conn *unsent; /* connections with something to write, linked by next_unsent */
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;

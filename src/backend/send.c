@@ -201,6 +201,7 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
 {
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
+    if (usual->state == CONN_IDLE && ev_is_active(&b->set->pace)) retry_begin(usual);
     if (usual->state != CONN_READY || usual->held) return usual;
     switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
     case DIALECT_TAKES: return usual;
