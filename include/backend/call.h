@@ -18,8 +18,11 @@
 
 struct arena;
 struct call;
+struct streamed;
 
 enum call_event {
+    CALL_BEGUN, /* STREAMS: a long value begins: `response` has its head alone. The owner takes it, or not: see streamed */
+    CALL_DATA,  /* bytes of a value that it took: `data`, or `piped` of them in `pipe` */
     CALL_VALUE, /* a value for one of several keys, or a line of statistics; more events follow */
     CALL_ANSWERED, /* the response, or the end of one; the last event */
     CALL_FAILED,   /* there will be no response; the last event */
@@ -49,10 +52,15 @@ struct call_key {
 struct call_news {
     enum call_event event;
     enum call_failure why;           /* FAILED */
-    const struct response *response; /* VALUE, ANSWERED */
+    const struct response *response; /* VALUE, ANSWERED, BEGUN; of a value that was taken: its end alone */
     struct blob *blob;               /* holds the response's bytes; NULL: the turn's arena does */
-    struct call_key key;             /* VALUE, and ANSWERED with a value */
+    struct call_key key;             /* VALUE, BEGUN, and ANSWERED with a value */
     const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
+    struct streamed *streamed;       /* BEGUN */
+    struct span data;                /* DATA */
+    struct pipe *pipe;               /* DATA: take a reference; NULL: they are in `data` */
+    size_t piped;                    /* DATA */
+    double paused;                   /* ANSWERED, of a value that was taken: seconds that its client was waited for */
 };
 
 /* Takes one event of a call for its owner, which may send other calls from there. The news are valid until it returns. It must
@@ -65,6 +73,7 @@ enum call_mark {
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get whose first connection ended before its answer */
     CALL_HEARD = 16,     /* a byte of its answer has come */
+    CALL_STREAMS = 32,   /* its owner may take a long value while it comes */
 };
 
 /* Invariant (call_sane): keys_seen <= keys_n; seen <= used <= room; the key records are in bytes[0..used).

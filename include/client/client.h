@@ -45,6 +45,7 @@ struct client {
     struct client *next_dirty;   /* in set->dirty, later in set->closed */
     enum client_state state;
     bool dirty;
+    bool is_cut;   /* its answer has ended in the middle of a value: it is to be closed */
     bool is_known; /* its first bytes have shown which protocol it speaks */
     int fd;
     uint32_t affinity;             /* its number */
@@ -58,6 +59,7 @@ struct client {
     double busy_at;    /* as turn.now: when it came; then see unfinished */
     uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
     struct outq out;
+    struct streamed *streamed; /* the value of the first reply, while it is passed on; or NULL */
     struct reply *head, *tail; /* replies not yet in out, in order */
     uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */

@@ -6,6 +6,7 @@
 #include "backend/connect.h"
 #include "backend/fifo.h"
 #include "backend/intake.h"
+#include "backend/streamed.h"
 #include "base/slab.h"
 #include "net/socket.h"
 
@@ -39,13 +40,26 @@ static void take_input(struct conn *c, const struct inbuf_input *input)
         conn_anomaly(c, anomaly);
 }
 
+/* The data of a value that is passed on while it comes. True: the bytes behind it may be read now. */
+static bool read_data(struct conn *c)
+{
+    size_t came;
+    enum io_status status = streamed_read(c, &came);
+    c->backend->stats->bytes_read += came;
+    if (came > 0) c->progress = conn_now(c);
+    if (status == IO_END) conn_closed(c);
+    if (status == IO_ERROR) conn_broken(c, errno);
+    return status == IO_OK && !streamed_lacks(c);
+}
+
 static void conn_readable(struct conn *c)
 {
     struct arena *arena = c->backend->set->arena;
     size_t mark = arena_mark(arena);
     struct inbuf_input input;
-    enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
     conn_speaks(c);
+    if (c->is_paused || (streamed_lacks(c) && !read_data(c))) return;
+    enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
     if (status == IO_OK) c->backend->stats->bytes_read += input.bytes;
     if (status == IO_OK) take_input(c, &input);
     if (status == IO_END) conn_closed(c);
@@ -90,7 +104,7 @@ static bool has_waited(const struct conn *c)
 
 static bool is_stalled(const struct conn *c)
 {
-    return c->state == CONN_READY && conn_awaits(c) &&
+    return c->state == CONN_READY && conn_awaits(c) && !c->is_paused &&
            conn_now(c) - c->progress >= c->backend->settings.stall_timeout;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "backend/meter.h"
+#include "backend/streamed.h"
 #include "backend/written.h"
 
 /* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
@@ -37,9 +38,11 @@ void fifo_push(struct conn *c, struct call *call)
     c->depth++;
     c->unwritten++;
     c->backend->stats->in_flight++;
-    if (!call->wire) return;
-    if (!c->held) c->held = call;
-    count_held(c, 1, call->wire->bytes);
+    if (call->wire) {
+        if (!c->held) c->held = call;
+        count_held(c, 1, call->wire->bytes);
+    }
+    if (c->streamed) streamed_look(c);
 }
 
 void fifo_add(struct conn *c, struct call *call)
@@ -90,13 +93,14 @@ static inline struct call *pop(struct conn *c)
 
 struct call *fifo_take_first(struct conn *c)
 {
-    assert(c->head);
+    assert(c->head && !c->streamed);
     return pop(c);
 }
 
 struct call *fifo_detach(struct conn *c)
 {
     struct call *first = c->head;
+    assert(!c->streamed);
     c->backend->stats->in_flight -= c->depth;
     c->head = c->tail = NULL;
     c->depth = c->unwritten = 0;
@@ -109,6 +113,7 @@ struct call *fifo_detach(struct conn *c)
 static inline __attribute__((always_inline)) void finish(struct conn *c,
                                                          const struct call_news *news)
 {
+    if (c->streamed) streamed_drop(c);
     struct call *call = pop(c);
     written_end(c->backend->set, call, news);
     meter_ended(c->backend->set, call);
@@ -163,9 +168,10 @@ void fifo_expire(struct conn *c)
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout", text)};
     conn_speaks(c);
-    for (struct call *call = c->head; call; call = call->next) {
+    for (struct call *call = conn_first_awaited(c); call; call = call->next) {
         is_held = is_held || call == c->held;
         if (!call->owner || call->deadline > now) continue;
+        if (c->streamed && call == c->head) streamed_expire(c);
         call_tell(call, &news);
         call->owner = NULL;
         call->marks |= CALL_EXPIRED;

@@ -4,6 +4,7 @@
 
 #include "backend/fifo.h"
 #include "backend/meter.h"
+#include "backend/streamed.h"
 #include "protocol/echo.h"
 
 /* When the byte stream of a server is in step.
@@ -18,6 +19,7 @@
  * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one
  *   key has END right after it (take_single).
  * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
+ * - A value that is passed on while it comes (streamed.c) has its CRLF, and END, right behind its data (take_end).
  * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
  *   answer them: dialect_in_step knows which texts of which versions are safe.
  *
@@ -141,13 +143,72 @@ static enum response_status parse(const struct call *call, const uint8_t *at, si
     return echo_parse_debug(at, len, raw, call_raw_key(call, raw), r);
 }
 
-/* Uses one response, the one at `at`. */
+/* --- values that are passed on while they come --------------------------------------------------- */
+
+/* What must stand behind the data of a value of that kind. */
+static const char *tail_of(const struct response *r)
+{
+    return r->kind == RESPONSE_VALUE ? "\r\nEND\r\n" : "\r\n";
+}
+
+/* True: the cut value at hand is long, and its call's owner may take it. */
+static bool may_stream(const struct intake *in, const struct response *r)
+{
+    const struct call *call = in->c->head;
+    const struct stream_limits *limits = &in->c->backend->set->streams;
+    bool is_asked = command_info(call->command)->responses & r->kind;
+    return call->marks & CALL_STREAMS && r->need > limits->from && limits->window > 0 && is_asked &&
+           call->keys_n == 1 && call->owner && !wants_key(call, r);
+}
+
+/* The head of a cut value. It is compared with the call as that of a whole one, before anything of it is passed on. */
+static enum taken take_head(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    struct call_key key = {0};
+    if (!may_stream(in, r)) return TAKEN_NEED;
+    const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
+    r->len = (size_t)(newline + 1 - r->bytes);
+    if (r->kind == RESPONSE_VALUE && !call_seek_key(call, r->key, r->key_len, &key))
+        return wrong(in, "desync: a value for a key that was not requested");
+    if (!call_fits(call, r))
+        return wrong(in, "desync: an answer with the key or opaque of another request");
+    call_key(call, &key);
+    return streamed_begin(in->c, r, &key, tail_of(r)) ? TAKEN_OK : TAKEN_NEED;
+}
+
+/* Behind the data. I3: the client gets the end of its answer only if this one is right. */
+static enum taken take_end(struct intake *in, const uint8_t *at, struct response *r)
+{
+    const struct streamed *s = in->c->streamed;
+    size_t has = (size_t)(in->end - at);
+    bool is_get = s->tail_len > 2;
+    *r = (struct response){.kind = is_get ? RESPONSE_VALUE : RESPONSE_VA, .bytes = at};
+    r->len = r->need = s->tail_len;
+    if (memcmp(at, s->tail, has < r->len ? has : r->len) != 0)
+        return wrong(in, "desync: no right end behind a value");
+    if (has < r->len) return TAKEN_NEED;
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .paused = s->paused};
+    fifo_answer(in->c, &news);
+    return TAKEN_OK;
+}
+
+static enum taken take_streamed(struct intake *in, const uint8_t *at, struct response *r)
+{
+    if (!streamed_lacks(in->c)) return take_end(in, at, r);
+    *r = (struct response){.bytes = at};
+    r->len = streamed_pass(in->c, at, (size_t)(in->end - at));
+    return TAKEN_OK;
+}
+
+/* Uses one response, the one at `at`; or a part of one that is passed on while it comes. */
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
     if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
+    if (in->c->streamed) return take_streamed(in, at, r);
     in->c->head->marks |= CALL_HEARD;
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
-    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_AGAIN: return r->need ? take_head(in, r) : TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
     default: return wrong(in, "desync: bytes that are not a response");
     }
@@ -156,7 +217,8 @@ static enum taken take_next(struct intake *in, const uint8_t *at, struct respons
 /* Bytes of the whole message at hand, so that its rest is read in place; 0: not known. */
 static size_t message_need(const struct conn *c, const struct response *r)
 {
-    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1;
+    bool single =
+        r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1 && !c->streamed;
     if (r->need == 0) return 0;
     return r->need + (single ? strlen("END\r\n") : 0);
 }

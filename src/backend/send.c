@@ -201,6 +201,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
 
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
     call->pool = how->pool;
+    call->marks |= how->marks;
     written_begin(b->set, r, call);
     meter_sent(b, call, write_request(conn, call, r));
     if (conn->is_apart) {
