@@ -50,18 +50,19 @@ struct conn {
         last_client; /* number of the client whose call ended last since READY; below 0: none did */
     size_t held_bytes; /* of requests that are held back */
     uint32_t depth;
-    uint32_t unwritten;       /* no byte of the last so many calls was given to the socket yet */
-    bool line_open;           /* the last call is a get whose line may take more keys */
-    struct conn *next_unsent; /* in the set's list of connections with something to write */
-    bool unsent;              /* in that list */
-    bool is_paused;           /* its value's reader has no room: see streamed */
+    uint32_t unwritten;        /* no byte of the last so many calls was given to the socket yet */
+    bool line_open;            /* the last call is a get whose line may take more keys */
+    struct conn *next_unsent;  /* in the set's list of connections with something to write */
+    bool unsent;               /* in that list */
+    bool was_streamed;         /* the last answer was a value that was passed on while it came */
+    bool is_paused;            /* its value's reader has no room: see streamed */
     struct streamed *streamed; /* the value of the first call, while it is passed on; or NULL */
-    bool failed;              /* the last attempt did not become ready */
-    uint32_t troubles;        /* ends in a row that were too early; the back-off grows with them */
-    double since;             /* when state was entered; this and the next ones as backends.now */
-    double alarm;             /* when the timer is due */
-    bool put_off;             /* the timer was late and was set once more */
-    double progress;          /* when the server last sent a byte, or began to be awaited */
+    bool failed;               /* the last attempt did not become ready */
+    uint32_t troubles;         /* ends in a row that were too early; the back-off grows with them */
+    double since;              /* when state was entered; this and the next ones as backends.now */
+    double alarm;              /* when the timer is due */
+    bool put_off;              /* the timer was late and was set once more */
+    double progress;           /* when the server last sent a byte, or began to be awaited */
     char reason[BACKEND_REASON_MAX]; /* why it ended last */
 };
 

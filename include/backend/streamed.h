@@ -11,16 +11,16 @@
 /* Invariant (streamed_sane): tail_len > 0. I6: `queued` is at most the window, and what one reading brings, unless is_spooled. */
 struct streamed {
     struct conn *c;
-    uint64_t left;       /* bytes of data that have not come yet */
-    size_t queued;       /* bytes that wait for the client, as its reader says */
-    const char *tail;    /* what must come behind the data */
-    struct pipe *pipe;   /* NULL: the bytes are read */
+    uint64_t left;     /* bytes of data that have not come yet */
+    size_t queued;     /* bytes that wait for the client, as its reader says */
+    const char *tail;  /* what must come behind the data */
+    struct pipe *pipe; /* NULL: the bytes are read */
     uint8_t tail_len;
-    bool is_taken;       /* by a reader: else the value is held until it is whole */
-    bool is_left;        /* the reader has gone: the rest is dropped */
-    bool is_spooled;     /* the rest is read whatever the client does */
-    double paused_at;    /* as backends.now */
-    double paused;       /* seconds, in all */
+    bool is_taken;    /* by a reader: else the value is held until it is whole */
+    bool is_left;     /* the reader has gone: the rest is dropped */
+    bool is_spooled;  /* the rest is read whatever the client does */
+    double paused_at; /* as backends.now */
+    double paused;    /* seconds, in all */
 };
 
 /* --- for the reader, who is the owner of the call */
@@ -59,7 +59,7 @@ void streamed_look(struct conn *c);
 /* The call's owner is about to be told that its deadline has passed. */
 void streamed_expire(struct conn *c);
 
-/* The call ends. */
+/* The call ends, or its connection: then its last event follows before anything else of this floor runs. */
 void streamed_drop(struct conn *c);
 
 #endif

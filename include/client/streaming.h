@@ -20,8 +20,8 @@ void streaming_pass(struct reply *reply, const struct call_news *news);
 /* CALL_ANSWERED: the last bytes go into the client's output. Its client is there. */
 void streaming_end(struct reply *reply, const struct call_news *news);
 
-/* CALL_FAILED: the client has a part of its answer, so its connection will be closed. Its client is there. */
-void streaming_cut(struct reply *reply, const char *why, size_t len);
+/* CALL_FAILED: the client has a part of its answer, so its connection will be closed. why: a call's failure. Its client is there. */
+void streaming_cut(struct reply *reply, const char *why);
 
 /* The output of c was written: there may be room for more. */
 void streaming_note(struct client *c);

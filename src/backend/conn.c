@@ -58,8 +58,10 @@ bool conn_refuses(const struct conn *c)
 void conn_hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
+    assert(!c->streamed);
     ev_io_stop(loop, &c->io);
     ev_timer_stop(loop, &c->timer);
+    c->was_streamed = false;
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
     inbuf_release(&c->in);

@@ -24,6 +24,13 @@ static void count_held(struct conn *c, int n, size_t bytes)
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
 }
 
+/* What waits apart may wait for a client's call on its usual connection, and keep others waiting there. */
+static void look_at_values(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->streamed) streamed_look(b->conns[i]);
+}
+
 /* A call that comes a second time, after its connection ended, keeps the time when it was first sent. */
 void fifo_push(struct conn *c, struct call *call)
 {
@@ -43,6 +50,7 @@ void fifo_push(struct conn *c, struct call *call)
         count_held(c, 1, call->wire->bytes);
     }
     if (c->streamed) streamed_look(c);
+    if (c->is_apart) look_at_values(c->backend);
 }
 
 void fifo_add(struct conn *c, struct call *call)
@@ -113,6 +121,7 @@ struct call *fifo_detach(struct conn *c)
 static inline __attribute__((always_inline)) void finish(struct conn *c,
                                                          const struct call_news *news)
 {
+    c->was_streamed = false;
     if (c->streamed) streamed_drop(c);
     struct call *call = pop(c);
     written_end(c->backend->set, call, news);

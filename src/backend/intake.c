@@ -217,8 +217,7 @@ static enum taken take_next(struct intake *in, const uint8_t *at, struct respons
 /* Bytes of the whole message at hand, so that its rest is read in place; 0: not known. */
 static size_t message_need(const struct conn *c, const struct response *r)
 {
-    bool single =
-        r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1 && !c->streamed;
+    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1 && !c->streamed;
     if (r->need == 0) return 0;
     return r->need + (single ? strlen("END\r\n") : 0);
 }

@@ -29,7 +29,10 @@
 #include "backend/meter.h"
 #include "base/slab.h"
 
-enum { READ_AT_MOST = 256 * 1024 }; /* bytes a turn: other connections get theirs */
+enum {
+    PIPE_ROOM = 1024 * 1024,
+    READ_AT_MOST = 256 * 1024
+}; /* bytes a turn: other connections get theirs */
 
 static bool streamed_sane(const struct streamed *s)
 {
@@ -141,7 +144,7 @@ bool streamed_begin(struct conn *c, const struct response *r, const struct call_
         return false;
     }
     meter_pool(c->backend->set, c->head)->bytes_read += r->len;
-    if (limits->splices) s->pipe = pipe_borrow(limits->window);
+    if (limits->splices) s->pipe = pipe_borrow(PIPE_ROOM);
     c->backend->set->row->streamed_values++;
     return true;
 }
@@ -150,6 +153,7 @@ void streamed_drop(struct conn *c)
 {
     struct streamed *s = c->streamed;
     c->streamed = NULL;
+    c->was_streamed = s->is_taken;
     c->is_paused = false;
     drop_pipe(s);
     slab_return(s, sizeof *s);
@@ -172,7 +176,6 @@ size_t streamed_pass(struct conn *c, const uint8_t *at, size_t n)
     if (n > s->left) n = (size_t)s->left;
     struct call_news news = {.event = CALL_DATA, .data = {at, n}};
     tell(s, &news, n);
-    streamed_look(c);
     return n;
 }
 
@@ -185,8 +188,7 @@ static enum io_status read_copy(struct streamed *s, size_t most, size_t *came)
     *came = n > 0 ? (size_t)n : 0;
     blob->len = *came;
     blob = blob_shrink(blob, *came);
-    struct call_news news = {
-        .event = CALL_DATA, .blob = blob, .data = {blob->bytes, blob->len}};
+    struct call_news news = {.event = CALL_DATA, .blob = blob, .data = {blob->bytes, blob->len}};
     if (n > 0) tell(s, &news, *came);
     blob_give(blob);
     errno = error;
@@ -209,11 +211,9 @@ enum io_status streamed_read(struct conn *c, size_t *came)
     struct streamed *s = c->streamed;
     size_t most = room(s);
     enum io_status status;
-    assert(streamed_sane(s) && s->left > 0 && most > 0);
+    assert(streamed_sane(s) && s->left > 0 && most > 0 && !c->is_paused);
     if (most > READ_AT_MOST) most = READ_AT_MOST;
     if (most > s->left) most = (size_t)s->left;
-    if (!s->pipe || s->is_spooled || !read_pipe(s, most, came, &status))
-        status = read_copy(s, most, came);
-    streamed_look(c);
+    if (!s->pipe || !read_pipe(s, most, came, &status)) status = read_copy(s, most, came);
     return status;
 }

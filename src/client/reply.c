@@ -223,18 +223,14 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     complete(reply, r->len);
 }
 
-/* The end of a value that was passed on; or it broke off. */
-static void answer_end(struct reply *reply, const struct call_news *news)
+/* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
+static void answer_end(struct reply *reply, const struct call_news *news, const char *why)
 {
     if (!take_answer(reply)) return;
-    streaming_end(reply, news);
-    complete(reply, reply->passed);
-}
-
-static void answer_cut(struct reply *reply, const char *why, size_t len)
-{
-    if (!take_answer(reply)) return;
-    streaming_cut(reply, why, len);
+    if (news)
+        streaming_end(reply, news);
+    else
+        streaming_cut(reply, why);
     complete(reply, reply->passed);
 }
 
@@ -328,7 +324,7 @@ static void reply_fail(struct reply *reply, enum tally_error error, const char *
     reply_note_error(reply, error);
     if (answered_silently(reply)) return;
     if (reply->is_streamed) {
-        answer_cut(reply, text, len);
+        answer_end(reply, NULL, text);
     } else if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
         one_less(reply);
@@ -347,7 +343,7 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;
     if (reply->is_streamed) {
-        answer_end(reply, news);
+        answer_end(reply, news, NULL);
     } else if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
     } else if (!reply->parts_n && r->key) {
@@ -381,8 +377,7 @@ static void reply_news(void *owner, const struct call_news *news)
 /* No miss can be told to a client that has a part of the value. */
 static void reply_news_or_miss(void *owner, const struct call_news *news)
 {
-    const struct reply *reply = owner;
-    if (news->event == CALL_FAILED && !reply->is_streamed)
+    if (news->event == CALL_FAILED && !((struct reply *)owner)->is_streamed)
         reply_miss(owner);
     else
         reply_news(owner, news);

@@ -50,7 +50,6 @@ void streaming_begin(struct reply *reply, const struct call_news *news)
     reply->is_streamed = true;
     c->streamed = news->streamed;
     streamed_take(c->streamed);
-    streaming_note(c);
     client_mark_dirty(c);
 }
 
@@ -63,7 +62,6 @@ void streaming_pass(struct reply *reply, const struct call_news *news)
     else
         outq_append_blob(&c->out, news->blob, news->data.at, news->data.len);
     reply->passed += news->pipe ? news->piped : news->data.len;
-    streaming_note(c);
     client_mark_dirty(c);
 }
 
@@ -78,7 +76,7 @@ void streaming_end(struct reply *reply, const struct call_news *news)
     c->streamed = NULL;
 }
 
-void streaming_cut(struct reply *reply, const char *why, size_t len)
+void streaming_cut(struct reply *reply, const char *why)
 {
     struct client *c = reply->client;
     char address[ADDR_TEXT_MAX];
@@ -86,8 +84,9 @@ void streaming_cut(struct reply *reply, const char *why, size_t len)
     c->is_cut = true;
     c->turn->row->streamed_cut++;
     if (log_allows(&c->set->log, c->turn->now))
-        log_warn("client %s: closed in the middle of a value (%zu bytes of its answer had come): %.*s",
-                 client_address(c, address), reply->passed, (int)len, why);
+        log_warn(
+            "client %s: closed in the middle of a value (%zu bytes of its answer had come): %s",
+            client_address(c, address), reply->passed, why);
     client_mark_dirty(c);
 }
 

@@ -47,8 +47,10 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
                                  call_done_fn *done, call_done_fn *done_or_miss, void *owner,
                                  uint8_t marks)
 {
-    struct backend_call how = {
-        .pool = pool->place, .marks = marks, .done = fails_as_miss(pool, r) ? done_or_miss : done, .owner = owner};
+    struct backend_call how = {.pool = pool->place,
+                               .marks = marks,
+                               .done = fails_as_miss(pool, r) ? done_or_miss : done,
+                               .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     assert(r->key_len > 0); /* I4 */
     if (!member) {
