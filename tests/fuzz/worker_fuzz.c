@@ -131,6 +131,7 @@ static void worker_start(uint8_t how)
     backends_init(&worker.backends, worker.loop, &worker.arena, &part);
     worker.backends.now = now;
     worker.backends.log.burst = 0;
+    worker.backends.streams = (struct stream_limits){24, how & 32 ? 16u << (how & 8) : 0, how & 64};
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
     fuzz_quiet(&worker.clients, how & 16 ? &part.live : NULL);
@@ -163,7 +164,7 @@ static void step(void)
     worker.backends.now = worker.turn.now = now;
     clients_end_turn(&worker.clients);
     ev_run(worker.loop, EVRUN_NOWAIT);
-    game.shed = (uint32_t)worker.turn.row->clients_shed;
+    game.shed = (uint32_t)(worker.turn.row->clients_shed + worker.turn.row->streamed_cut);
     for (int i = 0; i < SERVERS * SERVER_CONNS; i++)
         server_conn_step(&servers[i / SERVER_CONNS].conns[i % SERVER_CONNS]);
     check(worker.turn.row->desyncs <= game.anomalies); /* I9: an error is just a response */
@@ -186,8 +187,7 @@ static void reload(uint8_t how)
     backends_start(&worker.backends);
     pool_destroy(old);
     backends_sweep(&worker.backends);
-    game.faulty =
-        true; /* a server that comes back has a new connection, perhaps one too many waits */
+    game.faulty = true; /* a server that comes back has a new connection; too many may wait */
 }
 
 /* --- the players ------------------------------------------------------------------------------- */
