@@ -84,10 +84,10 @@ static inline bool conn_awaits(const struct conn *c)
     return c->head != c->held;
 }
 
-/* The first call whose answer is waited for: not one whose client has no room for more of it. */
+/* The first call whose deadline runs; NULL while the server waits for a client. */
 static inline struct call *conn_first_awaited(const struct conn *c)
 {
-    return c->is_paused ? c->head->next : c->head;
+    return c->is_paused ? NULL : c->head;
 }
 
 /* True: a request would be held back, as the connection is not ready or takes one call at a time. */

@@ -117,8 +117,7 @@ double conn_idle_end(const struct conn *c)
     return after > 0 && c->speaks_version ? c->progress + after : INFINITY;
 }
 
-/* The first deadline of a call that still has an owner; INFINITY when there is none. The first call has none while it is paused:
- * that is not the server's time. */
+/* The first deadline of a call that still has an owner; INFINITY when there is none. */
 static double first_deadline(const struct conn *c)
 {
     double at = INFINITY;

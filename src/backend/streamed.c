@@ -8,8 +8,8 @@
  * ending that the server did not give: it has the data at most, and its connection is closed.
  *
  * Who is waited for. The reader says how many bytes wait for its client. From the window on the server's connection is paused: not
- * read, and neither the call's deadline nor the stall timeout runs; the call's times are moved by the pause. As soon as something
- * else waits for that connection (is_alone), the rest is spooled: read as fast as it comes, and the client's own bound
+ * read, and neither deadlines nor the stall timeout run; the times of its calls are moved by the pause. As soon as another client
+ * waits for that connection (is_alone), the rest is spooled: read as fast as it comes, and the client's own bound
  * (--client-buffer) decides how much it may be behind. Once it was spooled it stays so: the next call would be there soon.
  *
  * When the reader has gone the rest is read and dropped, READ_AT_MOST bytes a turn. It is bounded by the longest value that intake
@@ -48,10 +48,15 @@ static size_t room(const struct streamed *s)
     return s->queued < window ? window - s->queued : 0;
 }
 
-/* Nothing waits for the value to end: no call behind it, none of the connections apart. */
+/* Nobody else waits for the value to end: no call behind it but those of the same client, whose answers must come later anyway; none
+ * of the connections apart. A leg of a flow may have others that wait for it, and its own `done`. */
 static bool is_alone(const struct conn *c)
 {
-    return !c->head->next && c->backend->apart_held == 0;
+    const struct call *first = c->head;
+    if (c->backend->apart_held > 0) return false;
+    for (const struct call *call = first->next; call; call = call->next)
+        if (call->affinity != first->affinity || call->done != first->done) return false;
+    return true;
 }
 
 static void pause_reading(struct conn *c)
@@ -60,15 +65,18 @@ static void pause_reading(struct conn *c)
     c->is_paused = true;
 }
 
-/* The time of the pause is the client's: for the server's latency, for the deadline and for the stall it has not passed. */
+/* The time of the pause is the client's: for the server's latency, for deadlines and for the stall it has not passed. */
 static void go_on(struct conn *c)
 {
-    double paused = conn_now(c) - c->streamed->paused_at;
+    double now = conn_now(c), since = c->streamed->paused_at;
     c->is_paused = false;
-    c->head->deadline += paused;
-    c->head->sent += paused;
-    c->streamed->paused += paused;
-    c->progress = conn_now(c);
+    c->streamed->paused += now - since;
+    for (struct call *call = c->head; call; call = call->next) {
+        double paused = now - (call->sent > since ? call->sent : since);
+        call->deadline += paused;
+        call->sent += paused;
+    }
+    c->progress = now;
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
