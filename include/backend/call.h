@@ -73,7 +73,9 @@ enum call_mark {
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get whose first connection ended before its answer */
     CALL_HEARD = 16,     /* a byte of its answer has come */
-    CALL_STREAMS = 32,   /* its owner may take a long value while it comes */
+    CALL_ASKED_MG = 32,  /* a get that was written as mg; see protocol/reword.h */
+    CALL_RETURNS = 64,   /* it hands a win back; see wins.h */
+    CALL_STREAMS = 128,  /* its owner may take a long value while it comes; see streamed.h */
 };
 
 /* Invariant (call_sane): keys_seen <= keys_n; seen <= used <= room; the key records are in bytes[0..used).
@@ -121,6 +123,9 @@ bool call_may_be_sent_again(const struct call *call);
 
 /* Appends the line of such a call, without its end, to `to`. */
 void call_write_again(const struct call *call, struct outq *to);
+
+/* Appends the line of a get of one key in the words of mg, and marks the call. Returns how many bytes the line has. */
+size_t call_write_as_mg(struct call *call, struct outq *to);
 
 /* A further key, before the call is written. */
 void call_add_key(struct call *call, const struct request *r);

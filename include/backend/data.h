@@ -63,6 +63,7 @@ struct backend {
     uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    double asks_get_until;   /* likewise: no get is asked as mg before that time; see wins */
     uint64_t suspects;       /* one bit of a hash for each client */
     uint32_t late;           /* calls in a row that passed their deadline */
     enum backend_fall cause; /* what happened to one of its connections last */
@@ -99,8 +100,9 @@ struct backends {
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
     double from_ready;
-    backend_dial_fn *dial;           /* not NULL: it replaces addresses, and no name is looked up */
-    void *dials_for;                 /* its `about` */
+    bool asks_plainly;     /* servers are asked as clients ask, whatever `ask` says: for tools */
+    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;       /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
     uint64_t steerings;              /* how often that has changed */
     /* How often that has changed, or a server went down or came back: pools compare it before they choose. */

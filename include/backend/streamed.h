@@ -11,10 +11,11 @@
 /* Invariant (streamed_sane): tail_len > 0. I6: `queued` is at most the window, and what one reading brings, unless is_spooled. */
 struct streamed {
     struct conn *c;
-    uint64_t left;     /* bytes of data that have not come yet */
-    size_t queued;     /* bytes that wait for the client, as its reader says */
-    const char *tail;  /* what must come behind the data */
-    struct pipe *pipe; /* NULL: the bytes are read */
+    uint64_t left;           /* bytes of data that have not come yet */
+    size_t queued;           /* bytes that wait for the client, as its reader says */
+    const char *tail, *end;  /* what must come behind the data, and what the client gets then */
+    enum response_kind kind; /* of the answer that the client gets */
+    struct pipe *pipe;       /* NULL: the bytes are read */
     uint8_t tail_len;
     bool is_taken;    /* by a reader: else the value is held until it is whole */
     bool is_left;     /* the reader has gone: the rest is dropped */
@@ -36,10 +37,16 @@ void streamed_leave(struct streamed *s);
 
 /* --- for the connection */
 
-/* r is the first call's value, which is cut: r->len bytes are its head, r->need those of all but what a get has as its end. True:
- * its owner has taken it. */
-bool streamed_begin(struct conn *c, const struct response *r, const struct call_key *key,
-                    const char *tail);
+/* What stands around the data of a value: `head` is written to the client; `tail` must come from the server; then `end` is written to
+ * the client. */
+struct streamed_shape {
+    const struct response *head;
+    const char *tail, *end; /* constants */
+};
+
+/* r is the first call's value, which is cut: r->len bytes are its head, r->need those up to its CRLF. True: its owner has taken it. */
+bool streamed_begin(struct conn *c, const struct response *r, const struct streamed_shape *shape,
+                    const struct call_key *key);
 
 /* Data at hand: passes it on, n bytes at most. Returns how many belonged to the value. */
 size_t streamed_pass(struct conn *c, const uint8_t *at, size_t n);

@@ -139,7 +139,11 @@ end
 --- Readers of the fields of C's struct backend_settings, by name.
 function M.settings()
     local readers = {}
-    local choices = { probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
+    local choices = {
+        probe = M.choice(C.MG_PROBE, "probe"),
+        requests = M.choice(C.MG_REQUESTS, "way"),
+        ask = M.choice(C.MG_ASK, "way"),
+    }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
         if setting == nil then return readers end

@@ -1,6 +1,7 @@
 #include "backend/backend.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +23,11 @@
  *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
  *     call         one request in flight: its keys, its owner, its deadline
  *     written      notes which keys calls write (see src/base/writes.c)
+ *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
  *     held         requests whose bytes are not in the stream yet
+ *     wins         what an mg in place of a get does too much, put right
  *     intake       the bytes of responses, matched with calls
  *     connect      the way to READY: a socket, `version`, `mn`
  *     events       what the loop brings a connection: bytes, room, the alarm
@@ -168,6 +171,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
                           .next = set->first,
                           .on_conn = on_conn,
                           .suspects = ~(uint64_t)0,
+                          .asks_get_until = set->asks_plainly ? INFINITY : 0,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     b->stats = board_server(&set->part->tables, name);

@@ -8,6 +8,7 @@
 #include "protocol/base64.h"
 #include "protocol/dialect.h"
 #include "protocol/echo.h"
+#include "protocol/reword.h"
 #include "protocol/value.h"
 
 /* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when
@@ -196,7 +197,7 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
     if (key->sent_len == r->key_len && memcmp(key->sent, r->key, r->key_len) == 0) return true;
     bool was_base64 = call->repeats & META_BASE64;
     if (r->kind != RESPONSE_ME) {
-        if (call->command != COMMAND_META_GET) return false;
+        if (call->command != COMMAND_META_GET && !(call->marks & CALL_ASKED_MG)) return false;
         if (response_find_flag(r, 'b', &token, &len) == was_base64) return false;
     }
     return was_base64 ? is_base64_of(key->sent, key->sent_len, r->key, r->key_len)
@@ -227,6 +228,18 @@ void call_write_again(const struct call *call, struct outq *to)
         outq_append(to, at, record.sent_len);
         at += record.sent_len + record.shown_len;
     }
+}
+
+size_t call_write_as_mg(struct call *call, struct outq *to)
+{
+    struct call_key key;
+    bool has_key = call_key(call, &key);
+    assert(has_key && call->command == COMMAND_GET && call->keys_n == 1);
+    (void)has_key;
+    size_t len = reword_line(key.sent, key.sent_len, outq_reserve(to, REWORD_LINE_ROOM));
+    outq_commit(to, len);
+    call->marks |= CALL_ASKED_MG;
+    return len;
 }
 
 /* --- keys that a server does not repeat -------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/retry.h"
+#include "backend/words.h"
 #include "backend/written.h"
 
 /* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also
@@ -137,7 +138,8 @@ static size_t write_request(struct conn *conn, struct call *call, const struct r
 {
     struct outq *out = &conn->out;
     if (conn_holds(conn)) return write_held(conn, call, r);
-    if (conn->line_open) outq_append(out, "\r\n", 2);
+    conn_close_line(conn);
+    if (words_for(conn->backend, &conn->dialect, r) == WORDS_MG) return call_write_as_mg(call, out);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;

@@ -134,16 +134,20 @@ void streamed_leave(struct streamed *s)
 
 /* --- begin and end ----------------------------------------------------------------------------- */
 
-/* r->need is the whole length, with a CRLF behind the data. */
-bool streamed_begin(struct conn *c, const struct response *r, const struct call_key *key,
-                    const char *tail)
+bool streamed_begin(struct conn *c, const struct response *r, const struct streamed_shape *shape,
+                    const struct call_key *key)
 {
     const struct stream_limits *limits = &c->backend->set->streams;
     assert(!c->streamed && r->need > r->len + 2 && !c->in.need);
     struct streamed *s = slab_borrow(sizeof *s);
-    *s = (struct streamed){.c = c, .left = r->need - r->len - 2, .tail = tail};
-    s->tail_len = (uint8_t)strlen(tail);
-    struct call_news news = {.event = CALL_BEGUN, .response = r, .key = *key, .streamed = s};
+    *s = (struct streamed){.c = c,
+                           .left = r->need - r->len - 2,
+                           .tail = shape->tail,
+                           .tail_len = (uint8_t)strlen(shape->tail),
+                           .end = shape->end,
+                           .kind = shape->head->kind};
+    struct call_news news = {
+        .event = CALL_BEGUN, .response = shape->head, .key = *key, .streamed = s};
     c->streamed = s;
     c->head->marks &= (uint8_t)~CALL_STREAMS;
     call_tell(c->head, &news);
