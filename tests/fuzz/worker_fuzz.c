@@ -131,8 +131,7 @@ static void worker_start(uint8_t how)
     backends_init(&worker.backends, worker.loop, &worker.arena, &part);
     worker.backends.now = now;
     worker.backends.log.burst = 0;
-    worker.backends.streams =
-        (struct stream_limits){24, how & 128 ? 16u << (how & 8) : 0, how & 16};
+    worker.backends.streams = (struct stream_limits){24, (how >> 7) * 16u << (how & 8), how & 16};
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
     fuzz_quiet(&worker.clients, how & 16 ? &part.live : NULL);
