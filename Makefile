@@ -206,6 +206,11 @@ bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick 
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
 	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
 
+bench-words: $B/bench/words ## CPU of memcached by the words in which it is asked, for each version at hand
+	@for m in $(or $(MEMCACHED),memcached) $(wildcard build/servers/*/memcached); do \
+	    printf '%s\0' "$$m -u root -l 127.0.0.1 -p \$$PORT -t 1"; \
+	done | xargs -0 $B/bench/words
+
 bench-quick: ## the same, shorter: under a minute
 	@$(MAKE) --no-print-directory bench BENCH=quick
 
@@ -250,4 +255,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-words bench-quick man deb deb-test install clean help

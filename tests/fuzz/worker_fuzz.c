@@ -101,6 +101,7 @@ static struct pool *make_pool(const int *which)
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;
     settings.backend.connections = 1 + (worker.how & 1);
+    settings.backend.ask = worker.how >> 5 & 3; /* the first is auto */
     settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
     struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
@@ -187,7 +188,7 @@ static void reload(uint8_t how)
     backends_start(&worker.backends);
     pool_destroy(old);
     backends_sweep(&worker.backends);
-    game.faulty = true; /* a server that comes back has a new connection; too many may wait */
+    game.faulty = true; /* a server that comes back has a new connection: one may wait too many */
 }
 
 /* --- the players ------------------------------------------------------------------------------- */
@@ -252,16 +253,11 @@ static void speak_unasked(struct server *s, struct server_conn *c)
 
 static void go_wrong(struct server *s, struct server_conn *c, uint8_t how)
 {
+    game.faulty |= how % 4 == 1 || how % 4 == 2;
     switch (how % 4) {
     case 0: speak_unasked(s, c); break;
-    case 1:
-        game.faulty = true;
-        server_hang_up(c);
-        break;
-    case 2:
-        game.faulty = true;
-        server_refuse(s);
-        break;
+    case 1: server_hang_up(c); break;
+    case 2: server_refuse(s); break;
     default: server_listen(s); break;
     }
 }
