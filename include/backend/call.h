@@ -18,10 +18,11 @@
 
 struct arena;
 struct call;
+struct sharers;
 struct streamed;
 
 enum call_event {
-    CALL_BEGUN, /* STREAMS: a long value begins: `response` has its head alone. The owner takes it, or not: see streamed */
+    CALL_BEGUN, /* may_stream: a long value begins: `response` has its head alone. The owner takes it, or not: see streamed */
     CALL_DATA,  /* bytes of a value that it took: `data`, or `piped` of them in `pipe` */
     CALL_VALUE, /* a value for one of several keys, or a line of statistics; more events follow */
     CALL_ANSWERED, /* the response, or the end of one; the last event */
@@ -51,16 +52,17 @@ struct call_key {
 
 struct call_news {
     enum call_event event;
-    enum call_failure why;           /* FAILED */
-    const struct response *response; /* VALUE, ANSWERED, BEGUN; of a value that was taken: its end alone */
-    struct blob *blob;               /* holds the response's bytes; NULL: the turn's arena does */
-    struct call_key key;             /* VALUE, BEGUN, and ANSWERED with a value */
-    const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
-    struct streamed *streamed;       /* BEGUN */
-    struct span data;                /* DATA */
-    struct pipe *pipe;               /* DATA: take a reference; NULL: they are in `data` */
-    size_t piped;                    /* DATA */
-    double paused;                   /* ANSWERED, of a value that was taken: seconds that its client was waited for */
+    enum call_failure why; /* FAILED */
+    const struct response
+        *response;       /* VALUE, ANSWERED, BEGUN; of a value that was taken: its end alone */
+    struct blob *blob;   /* holds the response's bytes; NULL: the turn's arena does */
+    struct call_key key; /* VALUE, BEGUN, and ANSWERED with a value */
+    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
+    struct streamed *streamed; /* BEGUN */
+    struct span data;          /* DATA */
+    struct pipe *pipe;         /* DATA: take a reference; NULL: they are in `data` */
+    size_t piped;              /* DATA */
+    double paused; /* ANSWERED, of a value that was taken: seconds that its client was waited for */
 };
 
 /* Takes one event of a call for its owner, which may send other calls from there. The news are valid until it returns. It must
@@ -69,25 +71,28 @@ typedef void call_done_fn(void *owner, const struct call_news *news);
 
 /* What else a connection must know of a call, as bits. */
 enum call_mark {
+    CALL_LATE = 1,       /* the deadline of one of its owners passed */
     CALL_HIDES_KEY = 2,  /* moongate puts the key into its answer; see protocol/echo.h */
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get whose first connection ended before its answer */
     CALL_HEARD = 16,     /* a byte of its answer has come */
     CALL_ASKED_MG = 32,  /* a get that was written as mg; see protocol/reword.h */
     CALL_RETURNS = 64,   /* it hands a win back; see wins.h */
-    CALL_STREAMS = 128,  /* its owner may take a long value while it comes; see streamed.h */
+    CALL_SINGLE = 128,   /* a get of one key, which others may share; see share.h */
 };
 
 /* Invariant (call_sane): keys_seen <= keys_n; seen <= used <= room; the key records are in bytes[0..used).
  * I2: the owner alone gets what the response brings; it is NULL after the deadline.
- * I11: all keys of a call have the same owner, deadline and exptime; see shares_fate in send.c. */
+ * I11: all keys of a call have the same owner, deadline and exptime; see shares_fate in send.c. But for a get that several owners
+ * share: then owner, done, deadline, pool and affinity are those of the first one, and the others are in `sharers`. */
 struct call {
     struct call *next; /* in the connection's FIFO */
     call_done_fn *done;
-    void *owner;     /* NULL: the response is dropped */
-    double deadline; /* this and sent as backends.now */
-    double sent;     /* 0: not yet */
-    double exptime;  /* of a gat: only equal ones share a line */
+    void *owner;             /* NULL: the response is dropped */
+    double deadline;         /* this and sent as backends.now */
+    double sent;             /* 0: not yet */
+    double exptime;          /* of a gat: only equal ones share a line */
+    struct sharers *sharers; /* owned: its further owners; NULL: none. See sharers.h */
     struct outq
         *wire; /* owned: its request, while the connection holds it back (see held); else NULL */
     writes_pair writes; /* the writes that end with it; WRITES_NONE: it only reads */
@@ -99,6 +104,7 @@ struct call {
     uint8_t
         letters_len;   /* HIDES_KEY: the last so many bytes are the letters of the flags before k */
     uint8_t pool;      /* its place in backends.pools; BACKEND_NO_POOL: no pool sent it */
+    bool may_stream;   /* its owner may take a long value while it comes; see streamed.h */
     uint32_t affinity; /* the client's number */
     uint32_t opaque_at;
     uint32_t value_len;
@@ -118,10 +124,11 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 /* Frees what it holds too. It is in no FIFO. */
 void call_destroy(struct call *call);
 
-/* True: a get or gets that has an owner, of whose answer no byte has come, and which was sent once only. */
+/* True: a get or gets that has an owner, of whose answer no byte has come, and which was sent once only. Of a line with keys of several
+ * owners a part of the answer may have come: the keys that are left are sent again. */
 bool call_may_be_sent_again(const struct call *call);
 
-/* Appends the line of such a call, without its end, to `to`. */
+/* Appends the line of such a call, without its end, to `to`: the keys that were not answered or skipped yet. */
 void call_write_again(const struct call *call, struct outq *to);
 
 /* Appends the line of a get of one key in the words of mg, and marks the call. Returns how many bytes the line has. */
@@ -129,6 +136,28 @@ size_t call_write_as_mg(struct call *call, struct outq *to);
 
 /* A further key, before the call is written. */
 void call_add_key(struct call *call, const struct request *r);
+
+/* True: several owners wait for its answer, or did: it must reach each of them whole. */
+static inline bool call_is_shared(const struct call *call)
+{
+    return call->sharers != NULL;
+}
+
+/* True: a line with keys of several owners. */
+static inline bool call_is_merged(const struct call *call)
+{
+    return call->sharers && call->keys_n > 1;
+}
+
+/* True: some owner still waits for its response. */
+bool call_is_awaited(const struct call *call);
+
+/* True: the key whose record is at that offset is sent as those bytes. */
+bool call_has_key(const struct call *call, uint32_t at, const void *key, size_t len);
+
+/* What sharers.h keeps with the key whose record is at that offset; 0 at first. */
+uint32_t call_key_sharer(const struct call *call, uint32_t at);
+void call_set_key_sharer(struct call *call, uint32_t at, uint32_t sharer);
 
 /* The first key that was not answered or skipped yet; false when there is none. */
 bool call_key(const struct call *call, struct call_key *key);

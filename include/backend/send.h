@@ -19,7 +19,7 @@ enum backend_status {
 struct backend_call {
     double deadline; /* as backends.now */
     uint8_t pool;    /* of the call, which see */
-    uint8_t marks;   /* that the call gets: CALL_STREAMS or 0 */
+    bool streams;    /* call.may_stream */
     call_done_fn
         *done;   /* gets the call's events; not before backend_send returns, but for ANSWERED */
     void *owner; /* passed to it; NULL: the response is dropped */

@@ -66,6 +66,8 @@ enum ask_words {
     X(ask, uint32_t, ASK_AUTO, 0, ASK_COUNT - 1, "enum ask_words")                                 \
     X(keys_per_get, uint32_t, 0, 0, 1000000, "most keys in a get to the server; 0: no limit")      \
     X(line_max, uint32_t, 32768, 512, 1048576, "most bytes of a get's line to the server")         \
+    X(merge, uint32_t, 0, 0, 1,                                                                    \
+      "1: gets of several clients go in one line where the server knows no meta commands")         \
     X(keepalive, double, 60, 0, 32767,                                                             \
       "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
     X(idle_probe, double, 0, 0, 3600,                                                              \

@@ -49,7 +49,8 @@ void held_write(struct conn *c, struct call *call)
 /* A get that was written to the connection that ended: it is written a second time, and never a third. */
 static void hold_again(struct call *call)
 {
-    assert(!(call->marks & (CALL_SENT_AGAIN | CALL_HEARD)));
+    assert(call_may_be_sent_again(call));
+    call->marks &= (uint8_t)~CALL_HEARD;
     call->marks |= CALL_SENT_AGAIN;
     call->marks &= (uint8_t)~CALL_ASKED_MG;
     call_write_again(call, held_wire(call));

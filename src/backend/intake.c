@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "backend/alone.h"
 #include "backend/fifo.h"
 #include "backend/meter.h"
+#include "backend/sharers.h"
 #include "backend/streamed.h"
 #include "backend/wins.h"
 #include "protocol/echo.h"
@@ -49,8 +51,11 @@ struct intake {
     bool is_refusal;
 };
 
+/* I3: the rest of an answer that was wrong is not asked for again, as it is where the connection ends in the middle of a line. */
 static enum taken wrong(struct intake *in, const char *anomaly)
 {
+    struct call *head = in->c->head;
+    if (head && head->marks & CALL_HEARD) head->marks |= CALL_SENT_AGAIN;
     in->anomaly = anomaly;
     return TAKEN_WRONG;
 }
@@ -72,12 +77,69 @@ static enum taken take_single(struct intake *in, struct response *r)
     return TAKEN_OK;
 }
 
+/* --- a line with keys of several owners --------------------------------------------------------- */
+
+/* The keys from the first one that is left up to `until` were not found: the server answers in the order asked. */
+static void miss_until(struct call *call, struct conn *c, uint32_t until)
+{
+    static const uint8_t end[] = "END\r\n";
+    static const struct response miss = {.kind = RESPONSE_END, .bytes = end, .len = sizeof end - 1};
+    struct call_news news = {.event = CALL_ANSWERED, .response = &miss};
+    while (call->keys_seen < until) {
+        call_key(call, &news.key);
+        meter_key(c, RESPONSE_END);
+        sharers_tell_key(call, &news);
+        call_pass_key(call);
+    }
+}
+
+/* A copy of a value with an END behind it, as each owner would have got it alone. A long one gets a blob, which the owners share. */
+static struct response with_end(const struct response *r, uint8_t *to)
+{
+    struct response whole = *r;
+    memcpy(to, r->bytes, r->len);
+    memcpy(to + r->len, "END\r\n", strlen("END\r\n"));
+    whole.bytes = to;
+    whole.key = to + (r->key - r->bytes);
+    whole.rest = to + (r->rest - r->bytes);
+    whole.len = r->len + strlen("END\r\n");
+    return whole;
+}
+
+/* I3: that the value's key was asked for is known before a key is taken for a miss. */
+static enum taken take_line_value(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    uint32_t seen = call->seen, keys_seen = call->keys_seen;
+    struct call_key key;
+    if (!call_seek_key(call, r->key, r->key_len, &key))
+        return wrong(in, "desync: a value for a key that was not requested");
+    uint32_t found = call->keys_seen;
+    call->seen = seen;
+    call->keys_seen = keys_seen;
+    miss_until(call, in->c, found);
+    size_t room = r->len + strlen("END\r\n");
+    struct blob *blob = in->blob ? blob_create(room) : NULL;
+    uint8_t *to = blob ? blob->bytes : arena_alloc(in->c->backend->set->arena, room);
+    struct response whole = with_end(r, to);
+    if (blob) blob->len = room;
+    struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = blob, .key = key};
+    meter_line_value(in->c, r, found - keys_seen);
+    sharers_tell_key(call, &news);
+    call_pass_key(call);
+    if (blob) blob_give(blob);
+    return TAKEN_OK;
+}
+
+/* --- one call, one owner ------------------------------------------------------------------------- */
+
 /* One of several values; keys that it skips are misses. */
 static enum taken take_value(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
     uint32_t seen = call->keys_seen;
+    if (call_is_merged(call)) return take_line_value(in, r);
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
         return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
@@ -115,6 +177,10 @@ static enum taken take_response(struct intake *in, struct response *r)
         call_tell(call, &line);
         return TAKEN_OK;
     }
+    if (call_is_merged(call) && r->kind & RESPONSE_ANY_ERROR) {
+        alone_ask(in->c, r, in->blob);
+        return TAKEN_OK;
+    }
     struct response whole = *r;
     struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = in->blob};
     if (wants_key(call, r)) {
@@ -141,8 +207,8 @@ static bool may_stream(const struct intake *in, const struct response *r)
 {
     const struct call *call = in->c->head;
     const struct stream_limits *limits = &in->c->backend->set->streams;
-    return call->marks & CALL_STREAMS && r->need > limits->from && limits->window > 0 &&
-           call->keys_n == 1 && call->owner && !wants_key(call, r);
+    return call->may_stream && !call_is_shared(call) && r->need > limits->from &&
+           limits->window > 0 && call->keys_n == 1 && call->owner && !wants_key(call, r);
 }
 
 /* The head of a cut value. It is compared with the call as that of a whole one, before anything of it is passed on. */
@@ -154,8 +220,6 @@ static enum taken take_head(struct intake *in, struct response *r)
         return TAKEN_NEED;
     const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
     r->len = (size_t)(newline + 1 - r->bytes);
-    if (r->kind == RESPONSE_VALUE && !call_seek_key(call, r->key, r->key_len, &key))
-        return wrong(in, "desync: a value for a key that was not requested");
     if (!call_fits(call, r))
         return wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &key);

@@ -49,13 +49,14 @@ static size_t room(const struct streamed *s)
 }
 
 /* Nobody else waits for the value to end: no call behind it but those of the same client, whose answers must come later anyway; none
- * of the connections apart. A leg of a flow may have others that wait for it, and its own `done`. */
+ * of the connections apart. A leg of a flow has its own `done`: others may wait for it. */
 static bool is_alone(const struct conn *c)
 {
     const struct call *first = c->head;
     if (c->backend->apart_held > 0) return false;
     for (const struct call *call = first->next; call; call = call->next)
-        if (call->affinity != first->affinity || call->done != first->done) return false;
+        if (call->affinity != first->affinity || call->done != first->done || call_is_shared(call))
+            return false;
     return true;
 }
 
@@ -149,7 +150,7 @@ bool streamed_begin(struct conn *c, const struct response *r, const struct strea
     struct call_news news = {
         .event = CALL_BEGUN, .response = shape->head, .key = *key, .streamed = s};
     c->streamed = s;
-    c->head->marks &= (uint8_t)~CALL_STREAMS;
+    c->head->may_stream = false;
     call_tell(c->head, &news);
     if (!s->is_taken) {
         streamed_drop(c);

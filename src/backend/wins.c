@@ -5,6 +5,7 @@
 
 #include "backend/fifo.h"
 #include "backend/meter.h"
+#include "backend/sharers.h"
 
 /* A stale item (md or ms with I) gives the next mg the win, flag W: that client is to store the item again, and all others are told
  * by Z that one does. A get leaves this alone, so a get in the words of mg must, too.
@@ -67,15 +68,16 @@ void wins_return(struct conn *c, const uint8_t *cas, size_t cas_len)
     conn_mark_unsent(c);
 }
 
-/* A get behind it may be answered before it: it sees the same. */
+/* A get behind it may be answered before it: it sees the same. No other request of those who ask for it is overtaken. */
 static bool may_go_last(const struct conn *c)
 {
-    const struct call *first = c->head;
-    for (const struct call *call = first->next; call; call = call->next) {
-        bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
-        if (call->affinity == first->affinity && !reads) return false;
-    }
-    return true;
+    const struct sharers *others = c->head->sharers;
+    struct fifo_writers writers;
+    fifo_find_writers(c, &writers);
+    bool may = !fifo_has_writer(&writers, c->head->affinity);
+    for (uint32_t i = 0; others && i < others->n; i++)
+        may = may && !fifo_has_writer(&writers, others->all[i].affinity);
+    return may;
 }
 
 bool wins_ask_again(struct conn *c)
@@ -83,7 +85,7 @@ bool wins_ask_again(struct conn *c)
     struct call *call = c->head;
     assert(call && call->marks & CALL_ASKED_MG && c->state == CONN_READY);
     ask_get_for_a_while(c);
-    if (!call->owner || conn_holds(c) || !may_go_last(c)) return false;
+    if (!call_is_awaited(call) || conn_holds(c) || !may_go_last(c)) return false;
     fifo_take_first(c);
     call->marks &= (uint8_t) ~(CALL_ASKED_MG | CALL_HEARD);
     conn_close_line(c);

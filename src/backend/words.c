@@ -22,6 +22,7 @@ static bool gathers_mg_alone(const struct dialect *d)
 static enum words choose(const struct backend *b, const struct dialect *d)
 {
     if (b->set->now < b->asks_get_until) return WORDS_GET; /* see wins */
+    if (b->settings.merge && b->settings.ask == ASK_AUTO && !d->meta) return WORDS_MERGE;
     switch ((enum ask_words)b->settings.ask) {
     case ASK_AUTO: return d->meta && gathers_mg_alone(d) ? WORDS_MG : WORDS_GET;
     case ASK_MG: return d->meta ? WORDS_MG : WORDS_GET;

@@ -45,10 +45,10 @@ send_seen(struct turn *t, const struct pool *pool, struct backend *b, const stru
 
 enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
                                  call_done_fn *done, call_done_fn *done_or_miss, void *owner,
-                                 uint8_t marks)
+                                 bool streams)
 {
     struct backend_call how = {.pool = pool->place,
-                               .marks = marks,
+                               .streams = streams,
                                .done = fails_as_miss(pool, r) ? done_or_miss : done,
                                .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);

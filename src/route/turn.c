@@ -133,9 +133,9 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
     void *owner = (void *)r->owner;
-    uint8_t marks = receiver->takes_streamed && !r->multi ? CALL_STREAMS : 0;
+    bool streams = receiver->takes_streamed && !r->multi;
     enum backend_status status =
-        send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner, marks);
+        send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner, streams);
     if (status != BACKEND_JOINED) return;
     assert(r->multi);
     receiver->on_joined(owner);
@@ -153,19 +153,19 @@ static struct result refusal(const struct answer *a)
  * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
-    struct flow_end end = flow_end_of(r);
+    const struct receiver *receiver = receiver_of(r);
     struct result result = {.kind = RESULT_MISS};
     if (a->route >= 0 && r->depth) {
         leg_run((struct leg *)r->owner, g->routes[a->route], r);
         return;
     }
     if (a->route >= 0) {
-        flow_begin(t, g, g->routes[a->route], r, end);
+        flow_begin(t, g, g->routes[a->route], r);
         return;
     }
     assert(a->route == ANSWER_MISS || a->route == ANSWER_REFUSE);
     if (a->route == ANSWER_REFUSE) result = refusal(a);
-    end.on_result(end.owner, end.place, &result);
+    receiver->on_result((void *)r->owner, r->part, &result);
 }
 
 /* A slot, exactly once. TAKEN: the script has given the result itself, or holds the request in a flow of its own. */
