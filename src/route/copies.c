@@ -169,7 +169,8 @@ static bool begin(struct turn *t, struct generation *g, const struct route *rout
     for (uint32_t i = 0; i < n; i++) {
         c->calls[i] = (struct copy){c, i};
         if (t->seen) show(c, r);
-        (void)send_to_pool(t, route->children[i]->pool, r, on_news, on_news_or_miss, &c->calls[i]);
+        (void)send_to_pool(t, route->children[i]->pool, r, on_news, on_news_or_miss, &c->calls[i],
+                           false);
     }
     return true;
 }
