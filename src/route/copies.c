@@ -70,7 +70,7 @@ static void keep(struct copies *c, const struct result *result)
 {
     if (!c->kept) {
         c->kept = slab_borrow(sizeof *c->kept);
-        *c->kept = (struct kept_result){0};
+        result_init(c->kept);
     }
     result_keep(c->kept, result);
 }

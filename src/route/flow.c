@@ -176,7 +176,7 @@ void flow_keep_best(struct flow *flow, const struct result *result)
 {
     if (!flow->best) {
         flow->best = slab_borrow(sizeof *flow->best);
-        *flow->best = (struct kept_result){0};
+        result_init(flow->best);
     }
     result_keep(flow->best, result);
 }
