@@ -120,6 +120,9 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
+# It looks at the load generator of the benches.
+$B/tests/e2e/tools/load_test: | $B/bench/load
+
 $B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
@@ -194,6 +197,10 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
+$B/bench/slow_clock.so: tests/bench/count/slow_clock.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -Wno-missing-prototypes -fPIC -shared -o $@ $<
+
 # Two of them are not loads but parts of moongate.
 $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
@@ -203,15 +210,24 @@ $B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
 
-bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
+bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
 	@sh deps/check bench
-	@$B/bench/select
-	@$B/bench/heat
-	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
-	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
+	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
+	@MOONGATE=$B/moongate LOAD=$B/bench/load BUILD=$B sh tests/bench/run $(BENCH)
 
-bench-quick: ## the same, shorter: under a minute
+bench-quick: ## a few rows of it, 1.5 minutes; fails if a figure is far off
 	@$(MAKE) --no-print-directory bench BENCH=quick
+
+bench-publish: ## put the last full run, with its plots, into examples/speed
+	@BUILD=$B sh tests/bench/run publish
+
+bench-instructions: $B/moongate $B/bench/slow_clock.so ## instructions and system calls a request, beside an earlier build; BASE=REV: of that revision
+	@sh deps/check bench
+	@MOONGATE=$B/moongate BASE=$(BASE) LOADS='$(LOADS)' CLOCK=$B/bench/slow_clock.so OUT=$B/bench tests/bench/count/instructions $(BENCH)
+
+bench-growth: $B/moongate $B/bench/load $B/bench/slow_clock.so ## the same by numbers of clients, servers, prefixes and pools; memory of an idle client; plots
+	@sh deps/check bench
+	@MOONGATE=$B/moongate LOAD=$B/bench/load CLOCK=$B/bench/slow_clock.so OUT=$B/bench tests/bench/count/growth $(BENCH)
 
 bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and keep 1,000 servers, 10,000 prefixes, 5,000 lines
 	@sh deps/check bench
@@ -252,10 +268,10 @@ clean: ## remove build/
 	rm -rf $B
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
 
 -include $(OBJ:.o=.d) $(TESTS:$B/tests/%=$B/obj/tests/%.d) $(SOAKBIN:$B/tests/%=$B/obj/tests/%.d) $(TLIBOBJ:.o=.d) $B/obj/tests/fuzz/replay.d $(BENCHBIN:=.d) $B/obj/gen/modules.d
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-start man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start man deb deb-test install clean help

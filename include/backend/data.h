@@ -41,6 +41,25 @@ typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 /* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
 enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
 
+/* The gets of the turn by their keys, for share.h; a slot says where a get for such a key was put last. */
+struct share_slot {
+    struct call *call;
+    const struct conn *conn;
+    uint64_t number; /* of the get, see below */
+    uint32_t at;     /* of the key's record in the call */
+};
+
+enum { SHARE_SLOTS = 512, SHARE_CLIENTS = 256 };
+
+/* Gets are numbered as they come. What has a number up to `written` may have been written, or freed, and is not looked at. A get of a
+ * client joins only what has a higher number than the client's last other request to that server had. */
+struct share {
+    uint64_t number;
+    uint64_t written;
+    uint64_t others[SHARE_CLIENTS]; /* by a hash of the client and the connection */
+    struct share_slot slots[SHARE_SLOTS];
+};
+
 /* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no
  * watch and nothing apart; apart_held counts the calls that the connections apart hold back. I6: a request is refused while
  * its connection holds settings.depth calls, or too many bytes of requests. I9: `suspects` holds the clients that had calls on
@@ -65,6 +84,7 @@ struct backend {
     uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    double asks_get_until;   /* likewise: no get is asked as mg before that time; see wins */
     uint64_t suspects;       /* one bit of a hash for each client */
     uint32_t late;           /* calls in a row that passed their deadline */
     enum backend_fall cause; /* what happened to one of its connections last */
@@ -95,14 +115,22 @@ struct backends {
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
     double from_ready;
-    backend_dial_fn *dial;           /* not NULL: it replaces addresses, and no name is looked up */
-    void *dials_for;                 /* its `about` */
+    bool asks_plainly;     /* servers are asked as clients ask, whatever `ask` says: for tools */
+    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;       /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
     uint64_t steerings;              /* how often that has changed */
     /* How often that has changed, or a server went down or came back: pools compare it before they choose. */
     uint64_t changes;
     struct log_limit log;
+    struct share share; /* the gets that others may join */
 };
+
+/* From now on no get joins a call that was made so far: it is written next, or lost. */
+static inline void share_end(struct backends *set)
+{
+    set->share.written = set->share.number;
+}
 
 /* True: so many calls in a row passed their deadline that the server counts as down. */
 static inline bool backend_is_late(const struct backend *b)

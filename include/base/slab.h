@@ -1,9 +1,9 @@
 /* slab: fast memory for the small structs that come and go with every request.
  *
- * Free lists of power-of-two blocks (64 bytes to 4 KiB), carved from 64 KiB pieces and kept for the life of the process; larger
- * blocks go to malloc. One set of lists a process, no locks. The borrower owns the block, remembers the size that it borrowed,
- * and returns it. Out of memory ends the process: the master starts a new worker, and this one could not go on in any sensible
- * way. Under AddressSanitizer every block is a malloc, so that a use after the return is seen.
+ * Free lists of blocks (multiples of 64 bytes to 512, then powers of two to 4 KiB), carved from 64 KiB pieces and kept for the
+ * life of the process; larger blocks go to malloc. One set of lists a process, no locks. The borrower owns the block, remembers the
+ * size that it borrowed, and returns it. Out of memory ends the process: the master starts a new worker, and this one could not go
+ * on in any sensible way. Under AddressSanitizer every block is a malloc, so that a use after the return is seen.
  */
 #ifndef MOONGATE_BASE_SLAB_H
 #define MOONGATE_BASE_SLAB_H

@@ -36,38 +36,40 @@ enum client_state {
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
  * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
- * hold; waiting only while in.kept is there. */
+ * hold; waiting only while in.kept is there.
+ * A fleet has many idle clients: fields are in an order that leaves no holes, and
+ * tests/e2e/service/limits_test.c bounds what each takes. */
 struct client {
     ev_io io;
     struct turn *turn;
     struct clients *set;
-    struct client *next, **prev; /* in set->all */
-    struct client *next_dirty;   /* in set->dirty, later in set->closed */
-    enum client_state state;
-    bool dirty;
-    bool is_known; /* its first bytes have shown which protocol it speaks */
-    int fd;
-    uint32_t affinity;             /* its number */
-    uint32_t listener;             /* that it came through: its place in --bind */
-    struct board_listener *counts; /* for that listener */
+    struct client *next, **prev;   /* in set->all */
+    struct client *next_dirty;     /* in set->dirty, later in set->closed */
     struct client *next_numbered;  /* in set->numbered */
-    uint64_t handover;             /* the number of its hand-over; 0: it was accepted here */
+    struct board_listener *counts; /* of its listener */
+    int fd;
+    uint32_t affinity; /* its number */
+    uint32_t listener; /* that it came through: its place in --bind */
+    uint32_t owed;     /* replies in its list */
+    uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
-    size_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
-    size_t progress;   /* bytes that it has sent since busy_at */
-    double busy_at;    /* as turn.now: when it came; then see unfinished */
-    uint64_t swallow;  /* bytes of input to drop: the value of a refused store */
+    uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
+    uint32_t progress;   /* bytes that it has sent since busy_at */
+    double busy_at;      /* as turn.now: when it came; then see unfinished */
+    uint64_t swallow;    /* bytes of input to drop: the value of a refused store */
     struct outq out;
     struct reply *head, *tail; /* replies not yet in out, in order */
-    uint32_t owed;             /* how many */
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
     uint64_t heated;           /* bytes that its heat knows of: see heating.c */
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
-    uint32_t mark;             /* heat_mark of it */
-    bool waiting;              /* in.kept holds whole requests that wait for room for replies */
-    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
+    bool dirty;
+    bool waiting;  /* in.kept holds whole requests that wait for room for replies */
+    uint32_t mark; /* heat_mark of its name */
+    enum client_state state;
+    bool is_known; /* its first bytes have shown which protocol it speaks */
+    double since;  /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *

@@ -1,6 +1,7 @@
 #include "backend/backend.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "backend/meter.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
+#include "backend/sharers.h"
 #include "placement/hash.h"
 
 /* How a server is talked to, and in which order the files of this floor stand.
@@ -22,10 +24,14 @@
  *
  *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
  *     call         one request in flight: its keys, its owner, its deadline
+ *     sharers      the further owners of a get that several ask
  *     written      notes which keys calls write (see src/base/writes.c)
+ *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
  *     held         requests whose bytes are not in the stream yet
+ *     alone        the keys of a refused line of several owners are asked for one by one
+ *     wins         what an mg in place of a get does too much, put right
  *     intake       the bytes of responses, matched with calls
  *     connect      the way to READY: a socket, `version`, `mn`
  *     events       what the loop brings a connection: bytes, room, the alarm
@@ -35,6 +41,7 @@
  *     retry        when and where a connection is tried
  *     closing      what follows when a connection has ended
  *     apart        connections for requests that nobody may share one with
+ *     share        a get that is under way already is not asked a second time
  *     send         from a request to the connection that takes it, now or later
  *     relocate     what other addresses mean for the connections
  *     lines        a connection of its own for one question with a long answer: no calls, no health
@@ -182,6 +189,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
                           .next = set->first,
                           .on_conn = on_conn,
                           .suspects = ~(uint64_t)0,
+                          .asks_get_until = set->asks_plainly ? INFINITY : 0,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
     struct backend **list = list_of(set, b->name);
@@ -336,8 +344,10 @@ uint64_t backends_in_flight(const struct backends *set)
 /* A noreply call has no owner and is awaited too: a drain waits for its response. One whose deadline passed is not. */
 static bool conn_is_awaited(const struct conn *c, double now)
 {
-    for (const struct call *call = c->head; call; call = call->next)
+    for (const struct call *call = c->head; call; call = call->next) {
         if (call->deadline > now) return true;
+        if (call->sharers && sharers_last_deadline(call->sharers) > now) return true;
+    }
     return false;
 }
 

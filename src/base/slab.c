@@ -1,4 +1,4 @@
-/* A free list for each power of two. A list is a stack: the block that was returned last is borrowed first and is still in the
+/* A free list for each size of block. A list is a stack: the block that was returned last is borrowed first and is still in the
  * processor's cache. Pieces never go back to malloc, since what a busy second needed, the next busy second needs again. */
 #include "base/slab.h"
 
@@ -8,8 +8,11 @@
 
 #include "base/log.h"
 
-/* Classes, as powers of two: 64 bytes, a cache line, to 4 KiB. PIECE is a multiple of every class. */
-enum { SMALLEST = 6, LARGEST = 12, PIECE = 64 * 1024 };
+/* Classes 1 to FINE are as many cache lines of 64 bytes: there are many small blocks, and they must waste little. Those above are
+ * powers of two, to 4 KiB. */
+enum { LINE = 64, FINE = 8, FINE_BITS = 9, LARGEST = 11, PIECE = 64 * 1024 };
+
+_Static_assert(LINE *FINE == 1 << FINE_BITS, "the size of class FINE");
 
 #if defined(__SANITIZE_ADDRESS__)
 #define EVERY_BLOCK_IS_A_MALLOC 1
@@ -36,20 +39,26 @@ static void *allocate(size_t size)
     return p;
 }
 
-/* The class whose blocks hold `size` bytes. */
+/* The class whose blocks hold `size` bytes; above LARGEST: none does. */
 static unsigned class_of(size_t size)
 {
-    if (size <= (size_t)1 << SMALLEST) return SMALLEST;
-    return 64 - (unsigned)__builtin_clzll(size - 1);
+    if (size <= (size_t)FINE * LINE) return size == 0 ? 1 : (unsigned)((size + LINE - 1) / LINE);
+    return FINE + 64 - FINE_BITS - (unsigned)__builtin_clzll(size - 1);
+}
+
+static size_t size_of(unsigned class)
+{
+    if (class <= FINE) return (size_t)(LINE * class);
+    return (size_t)1 << (FINE_BITS + class - FINE);
 }
 
 /* Carves a new piece into blocks of that class. From its end on, so that blocks are borrowed in the order of their addresses. */
 static void refill(unsigned class)
 {
-    assert(class >= SMALLEST && class <= LARGEST && !lists[class]);
-    size_t size = (size_t)1 << class;
+    assert(class >= 1 && class <= LARGEST && !lists[class]);
+    size_t size = size_of(class);
     uint8_t *piece = allocate(PIECE);
-    for (size_t at = PIECE; at >= size; at -= size) {
+    for (size_t at = PIECE / size * size; at >= size; at -= size) {
         struct block *b = (struct block *)(void *)(piece + at - size);
         b->next = lists[class];
         lists[class] = b;
@@ -84,5 +93,5 @@ size_t slab_room(size_t size)
 {
     unsigned class = class_of(size);
     if (EVERY_BLOCK_IS_A_MALLOC || class > LARGEST) return size;
-    return (size_t)1 << class;
+    return size_of(class);
 }

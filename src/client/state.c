@@ -63,15 +63,15 @@ void client_note_unfinished(struct client *c, size_t came)
     struct clients *set = c->set;
     size_t held = inbuf_held(&c->in);
     if (held == 0 && c->unfinished == 0) return;
-    c->progress += came;
+    c->progress += (uint32_t)came;
     if (c->unfinished == 0 || c->progress >= PROGRESS) {
         c->busy_at = c->turn->now;
         c->progress = 0;
     }
-    assert(set->unfinished >= c->unfinished);
+    assert(set->unfinished >= c->unfinished && held <= UINT32_MAX);
     set->unfinished += held - c->unfinished;
     c->turn->row->unfinished_bytes = set->unfinished;
-    c->unfinished = held;
+    c->unfinished = (uint32_t)held;
 }
 
 bool client_has_address(const struct client *c, char *text)

@@ -27,7 +27,7 @@ static void shed(struct client *c)
     t->row->unfinished_shed++;
     if (log_allows(&c->set->log, t->now))
         log_warn("client %s: closed: all clients' unfinished requests hold too much (%zu bytes; "
-                 "--input-buffer); its own %zu bytes, idle for %.1f s",
+                 "--input-buffer); its own %u bytes, idle for %.1f s",
                  client_address(c, address), c->set->unfinished, c->unfinished,
                  t->now - c->busy_at);
     client_close(c, "unfinished requests hold too much");

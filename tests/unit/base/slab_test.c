@@ -8,7 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const size_t sizes[] = {0, 1, 63, 64, 65, 128, 129, 1000, 2048, 4095, 4096, 4097, 100000};
+static const size_t sizes[] = {0,   1,   63,  64,   65,   128,  129,  192,  193,   320,
+                               448, 512, 513, 1000, 2048, 4095, 4096, 4097, 100000};
 
 enum { SIZES = sizeof sizes / sizeof *sizes, BLOCKS = 100 };
 
@@ -43,6 +44,12 @@ static void blocks_do_not_overlap(void **state)
 }
 
 #ifndef __SANITIZE_ADDRESS__
+static void a_small_block_is_at_most_a_cache_line_larger(void **state)
+{
+    for (size_t size = 1; size <= 512; size++) assert_in_range(slab_room(size), size, size + 63);
+    for (size_t size = 513; size <= 4096; size++) assert_in_range(slab_room(size), size, size * 2);
+}
+
 static void what_was_returned_last_is_borrowed_next(void **state)
 {
     for (size_t i = 0; i < SIZES && sizes[i] <= 4096; i++) {
@@ -60,6 +67,7 @@ int main(void)
         cmocka_unit_test(a_block_has_all_the_room_that_it_says),
         cmocka_unit_test(blocks_do_not_overlap),
 #ifndef __SANITIZE_ADDRESS__ /* there every block is a malloc of its own */
+        cmocka_unit_test(a_small_block_is_at_most_a_cache_line_larger),
         cmocka_unit_test(what_was_returned_last_is_borrowed_next),
 #endif
     };
