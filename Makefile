@@ -120,6 +120,9 @@ $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
 
+# It looks at the load generator of the benches.
+$B/tests/e2e/tools/load_test: | $B/bench/load
+
 $B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
@@ -203,15 +206,20 @@ $B/bench/select $B/bench/heat: $B/bench/%: $B/obj/tests/bench/%.o $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
-bench: $B/moongate $(BENCHBIN) ## against memcached and nutcracker; BENCH=quick takes under a minute
-	@sh deps/check bench
-	@$B/bench/select
-	@$B/bench/heat
-	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/run $(BENCH)
-	@MOONGATE=$B/moongate LOAD=$B/bench/load sh tests/bench/routes $(BENCH)
+$B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
 
-bench-quick: ## the same, shorter: under a minute
+bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
+	@sh deps/check bench
+	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
+	@MOONGATE=$B/moongate LOAD=$B/bench/load BUILD=$B sh tests/bench/run $(BENCH)
+
+bench-quick: ## a few rows of it, 1.5 minutes; fails if a figure is far off
 	@$(MAKE) --no-print-directory bench BENCH=quick
+
+bench-publish: ## put the last full run, with its plots, into examples/speed
+	@BUILD=$B sh tests/bench/run publish
 
 bench-instructions: $B/moongate $B/bench/slow_clock.so ## instructions and system calls a request, beside an earlier build; BASE=REV: of that revision
 	@sh deps/check bench
@@ -220,6 +228,10 @@ bench-instructions: $B/moongate $B/bench/slow_clock.so ## instructions and syste
 bench-growth: $B/moongate $B/bench/load $B/bench/slow_clock.so ## the same by numbers of clients, servers, prefixes and pools; memory of an idle client; plots
 	@sh deps/check bench
 	@MOONGATE=$B/moongate LOAD=$B/bench/load CLOCK=$B/bench/slow_clock.so OUT=$B/bench tests/bench/count/growth $(BENCH)
+
+bench-start: $B/moongate $B/bench/turns.so ## what it costs to start, reload and keep 1,000 servers, 10,000 prefixes, 5,000 lines
+	@sh deps/check bench
+	@MOONGATE=$B/moongate TURNS_SO=$B/bench/turns.so tests/bench/start $(START)
 
 # --- the rest -----------------------------------------------------------------------------------
 
@@ -262,4 +274,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-instructions bench-growth man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start man deb deb-test install clean help

@@ -18,6 +18,7 @@
 
 struct arena;
 struct call;
+struct sharers;
 
 enum call_event {
     CALL_VALUE, /* a value for one of several keys, or a line of statistics; more events follow */
@@ -61,22 +62,28 @@ typedef void call_done_fn(void *owner, const struct call_news *news);
 
 /* What else a connection must know of a call, as bits. */
 enum call_mark {
+    CALL_LATE = 1,       /* the deadline of one of its owners passed */
     CALL_HIDES_KEY = 2,  /* moongate puts the key into its answer; see protocol/echo.h */
     CALL_EXPIRED = 4,    /* its deadline passed */
     CALL_SENT_AGAIN = 8, /* a get whose first connection ended before its answer */
     CALL_HEARD = 16,     /* a byte of its answer has come */
+    CALL_ASKED_MG = 32,  /* a get that was written as mg; see protocol/reword.h */
+    CALL_RETURNS = 64,   /* it hands a win back; see wins.h */
+    CALL_SINGLE = 128,   /* a get of one key, which others may share; see share.h */
 };
 
 /* Invariant (call_sane): keys_seen <= keys_n; seen <= used <= room; the key records are in bytes[0..used).
  * I2: the owner alone gets what the response brings; it is NULL after the deadline.
- * I11: all keys of a call have the same owner, deadline and exptime; see shares_fate in send.c. */
+ * I11: all keys of a call have the same owner, deadline and exptime; see shares_fate in send.c. But for a get that several owners
+ * share: then owner, done, deadline, pool and affinity are those of the first one, and the others are in `sharers`. */
 struct call {
     struct call *next; /* in the connection's FIFO */
     call_done_fn *done;
-    void *owner;     /* NULL: the response is dropped */
-    double deadline; /* this and sent as backends.now */
-    double sent;     /* 0: not yet */
-    double exptime;  /* of a gat: only equal ones share a line */
+    void *owner;             /* NULL: the response is dropped */
+    double deadline;         /* this and sent as backends.now */
+    double sent;             /* 0: not yet */
+    double exptime;          /* of a gat: only equal ones share a line */
+    struct sharers *sharers; /* owned: its further owners; NULL: none. See sharers.h */
     struct outq
         *wire; /* owned: its request, while the connection holds it back (see held); else NULL */
     writes_pair writes; /* the writes that end with it; WRITES_NONE: it only reads */
@@ -107,14 +114,40 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
 /* Frees what it holds too. It is in no FIFO. */
 void call_destroy(struct call *call);
 
-/* True: a get or gets that has an owner, of whose answer no byte has come, and which was sent once only. */
+/* True: a get or gets that has an owner, of whose answer no byte has come, and which was sent once only. Of a line with keys of several
+ * owners a part of the answer may have come: the keys that are left are sent again. */
 bool call_may_be_sent_again(const struct call *call);
 
-/* Appends the line of such a call, without its end, to `to`. */
+/* Appends the line of such a call, without its end, to `to`: the keys that were not answered or skipped yet. */
 void call_write_again(const struct call *call, struct outq *to);
+
+/* Appends the line of a get of one key in the words of mg, and marks the call. Returns how many bytes the line has. */
+size_t call_write_as_mg(struct call *call, struct outq *to);
 
 /* A further key, before the call is written. */
 void call_add_key(struct call *call, const struct request *r);
+
+/* True: several owners wait for its answer, or did: it must reach each of them whole. */
+static inline bool call_is_shared(const struct call *call)
+{
+    return call->sharers != NULL;
+}
+
+/* True: a line with keys of several owners. */
+static inline bool call_is_merged(const struct call *call)
+{
+    return call->sharers && call->keys_n > 1;
+}
+
+/* True: some owner still waits for its response. */
+bool call_is_awaited(const struct call *call);
+
+/* True: the key whose record is at that offset is sent as those bytes. */
+bool call_has_key(const struct call *call, uint32_t at, const void *key, size_t len);
+
+/* What sharers.h keeps with the key whose record is at that offset; 0 at first. */
+uint32_t call_key_sharer(const struct call *call, uint32_t at);
+void call_set_key_sharer(struct call *call, uint32_t at, uint32_t sharer);
 
 /* The first key that was not answered or skipped yet; false when there is none. */
 bool call_key(const struct call *call, struct call_key *key);

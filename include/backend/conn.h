@@ -122,6 +122,13 @@ void conn_wake(struct conn *c);
 void conn_mark_unsent(struct conn *c);
 void conn_forget_unsent(struct conn *c);
 
+/* Ends the line of the last get if it is open in c->out, so that another request may follow. */
+static inline void conn_close_line(struct conn *c)
+{
+    if (c->line_open) outq_append(&c->out, "\r\n", 2);
+    c->line_open = false;
+}
+
 /* No more keys go into the last get. One that is held back gets its line end when it is written. */
 void conn_end_line(struct conn *c);
 

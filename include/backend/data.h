@@ -21,8 +21,9 @@ enum {
     BACKEND_NAME_MAX = 280,
     BACKEND_REASON_MAX = 160,
     BACKEND_VERSION_MAX = 32,
-    BACKEND_APART = 8,               /* connections for requests that nobody may share one with */
-    BACKEND_LARGE_VALUE = 512 * 1024 /* bytes: where large_value begins */
+    BACKEND_APART = 8,                /* connections for requests that nobody may share one with */
+    BACKEND_LARGE_VALUE = 512 * 1024, /* bytes: where large_value begins */
+    BACKEND_NAMES = 1024              /* lists of servers, by a hash of their names */
 };
 
 struct backend;
@@ -40,13 +41,33 @@ typedef int backend_dial_fn(void *about, const struct backend *b, int *fd);
 /* Why its connections take no calls: not connected, calls passed their deadline, connections ended. */
 enum backend_fall { FALL_CONNECT, FALL_TIMEOUT, FALL_CLOSED };
 
+/* The gets of the turn by their keys, for share.h; a slot says where a get for such a key was put last. */
+struct share_slot {
+    struct call *call;
+    const struct conn *conn;
+    uint64_t number; /* of the get, see below */
+    uint32_t at;     /* of the key's record in the call */
+};
+
+enum { SHARE_SLOTS = 512, SHARE_CLIENTS = 256 };
+
+/* Gets are numbered as they come. What has a number up to `written` may have been written, or freed, and is not looked at. A get of a
+ * client joins only what has a higher number than the client's last other request to that server had. */
+struct share {
+    uint64_t number;
+    uint64_t written;
+    uint64_t others[SHARE_CLIENTS]; /* by a hash of the client and the connection */
+    struct share_slot slots[SHARE_SLOTS];
+};
+
 /* Invariant (backend_sane): addrs is NULL as long as there is no address; one that leaves has one connection, no reference, no
  * watch and nothing apart; apart_held counts the calls that the connections apart hold back. I6: a request is refused while
  * its connection holds settings.depth calls, or too many bytes of requests. I9: `suspects` holds the clients that had calls on
  * each of the connections that ended since one was settled; as long as one is left, a client's requests may be the reason and
  * the server is not at fault. */
 struct backend {
-    struct backend *next; /* in the set */
+    struct backend *next;       /* in the set */
+    struct backend *next_named; /* of those whose names have the same hash */
     struct backends *set;
     uint32_t counts;             /* references: one for each pool that names it */
     char name[BACKEND_NAME_MAX]; /* as shown to clients and in logs: host:port */
@@ -63,6 +84,7 @@ struct backend {
     uint32_t large_value;
     uint32_t noops_lost;     /* connections in a row that ended on `mn` */
     double shuns_noop_until; /* as now below; it ended those: none sends `mn` before that time */
+    double asks_get_until;   /* likewise: no get is asked as mg before that time; see wins */
     uint64_t suspects;       /* one bit of a hash for each client */
     uint32_t late;           /* calls in a row that passed their deadline */
     enum backend_fall cause; /* what happened to one of its connections last */
@@ -87,18 +109,28 @@ struct backends {
     double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;
+    struct backend *named[BACKEND_NAMES]; /* the same ones, to find them by their names */
+    ev_timer pace;       /* runs while servers are left to be connected or freed: a few at a time */
     struct conn *unsent; /* connections with something to write, linked by next_unsent */
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
     double from_ready;
-    backend_dial_fn *dial;           /* not NULL: it replaces addresses, and no name is looked up */
-    void *dials_for;                 /* its `about` */
+    bool asks_plainly;     /* servers are asked as clients ask, whatever `ask` says: for tools */
+    backend_dial_fn *dial; /* not NULL: it replaces addresses, and no name is looked up */
+    void *dials_for;       /* its `about` */
     const struct steering *steering; /* the worker's, what operators have decided; NULL: nothing */
     uint64_t steerings;              /* how often that has changed */
     /* How often that has changed, or a server went down or came back: pools compare it before they choose. */
     uint64_t changes;
     struct log_limit log;
+    struct share share; /* the gets that others may join */
 };
+
+/* From now on no get joins a call that was made so far: it is written next, or lost. */
+static inline void share_end(struct backends *set)
+{
+    set->share.written = set->share.number;
+}
 
 /* True: so many calls in a row passed their deadline that the server counts as down. */
 static inline bool backend_is_late(const struct backend *b)

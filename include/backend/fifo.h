@@ -30,6 +30,14 @@ void fifo_unhold(struct conn *c);
 /* Ends the first call with its last event, ANSWERED, and destroys it. The owner may send other calls to c. */
 void fifo_answer(struct conn *c, const struct call_news *news);
 
+/* The clients of calls behind the first one that may write, as bits of a hash of their numbers. What is asked again of the server behind
+ * those must not be asked for such a client: it would find what the client has written after it. */
+struct fifo_writers {
+    uint64_t bits[16];
+};
+void fifo_find_writers(const struct conn *c, struct fifo_writers *writers);
+bool fifo_has_writer(const struct fifo_writers *writers, uint32_t client);
+
 /* Fails and destroys all calls; owners get the server's name and the reason. */
 void fifo_fail(struct conn *c, const char *reason);
 

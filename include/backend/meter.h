@@ -40,6 +40,21 @@ static inline void meter_joined(const struct backend *b, const struct request *r
     meter_pool(b->set, call)->bytes_written += (uint64_t)r->key_len + 1;
 }
 
+/* A get shares the call of another one, which that key is in already; or its key went into the call's line. */
+static inline void meter_shared(const struct backend *b, uint8_t pool)
+{
+    b->set->row->gets_shared++;
+    b->set->pools[pool]->requests++;
+    b->set->pools[pool]->in_flight++;
+}
+static inline void meter_merged(const struct backend *b, const struct request *r, uint8_t pool)
+{
+    b->set->row->gets_merged++;
+    b->set->pools[pool]->requests++;
+    b->set->pools[pool]->in_flight++;
+    b->set->pools[pool]->bytes_written += (uint64_t)r->key_len + 1;
+}
+
 /* A response came for the connection's first call, and ends it. END says that no key that is left was found. Here for speed. */
 static inline void meter_answered(struct conn *c, const struct response *r)
 {
@@ -81,16 +96,31 @@ static inline void meter_value(struct conn *c, const struct response *r, uint32_
     pool->bytes_read += r->len;
 }
 
+/* The same for a first call with several owners: each counts in its pool, and in the server's counters a key counts once. */
+void meter_answered_all(struct conn *c, const struct response *r);
+
+/* A value came for a key of a line with keys of several owners; `skipped` keys before it were not found. */
+void meter_line_value(struct conn *c, const struct response *r, uint32_t skipped);
+
+/* The key at hand of the first call, which has several owners, was found or was not. */
+void meter_key(struct conn *c, enum response_kind kind);
+
+/* A key of a line that the server refused is asked for by a call of its own, of so many bytes. */
+void meter_sent_alone(struct backend *b, const struct call *call, size_t bytes);
+
 /* All calls of the connection are lost. */
 void meter_lost(const struct conn *c);
 
-/* The call passed its deadline. */
-void meter_late(const struct conn *c, const struct call *call);
+/* An owner's deadline has passed: for its pool, and, when it is the call's first, for the server. */
+void meter_late(const struct conn *c, struct call *call, uint8_t pool);
+
+void meter_sharers_ended(const struct backends *set, const struct call *call);
 
 /* The call ends, in whatever way: it is freed next. */
 static inline void meter_ended(const struct backends *set, const struct call *call)
 {
     meter_pool(set, call)->in_flight--;
+    if (__builtin_expect(call->sharers != NULL, 0)) meter_sharers_ended(set, call);
 }
 
 #endif

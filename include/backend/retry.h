@@ -21,6 +21,9 @@ bool retry_has_next(struct conn *c);
 /* Connects from IDLE; in any other state nothing happens. */
 void retry_start(struct conn *c);
 
+/* Connects one of the server's own connections for the first time: it counts from now on. IDLE only. */
+void retry_begin(struct conn *c);
+
 /* Closes the connection, without news, and connects again. Nothing is in flight; calls that are held back stay. */
 void retry_connect(struct conn *c);
 

@@ -34,6 +34,20 @@ enum requests {
         REQUESTS_COUNT
 };
 
+/* name, text, meaning: in which words a server is asked for the one key of a get */
+#define ASKS(X)                                                                                    \
+    X(AUTO, "auto", "in those that cost its version least")                                        \
+    X(GET, "get", "as `get KEY`, as the client asks")                                              \
+    X(MG, "mg", "as `mg KEY v f c k`, where it answers `mn`")                                      \
+    X(MERGE, "merge", "in one `get` with the keys of other clients")
+
+enum ask_words {
+#define X(name, text, meaning) ASK_##name,
+    ASKS(X)
+#undef X
+        ASK_COUNT
+};
+
 /* name, type, default, least, most, meaning */
 #define BACKEND_SETTINGS(X)                                                                        \
     X(connect_timeout, double, 0.5, 0.001, 3600, "seconds for connecting and the first `version`") \
@@ -49,8 +63,11 @@ enum requests {
     X(connections, uint32_t, 1, 1, 64, "connections per worker")                                   \
     X(probe, uint32_t, PROBE_ANY, 0, PROBE_COUNT - 1, "enum probe")                                \
     X(requests, uint32_t, REQUESTS_MANY, 0, REQUESTS_COUNT - 1, "enum requests")                   \
+    X(ask, uint32_t, ASK_AUTO, 0, ASK_COUNT - 1, "enum ask_words")                                 \
     X(keys_per_get, uint32_t, 0, 0, 1000000, "most keys in a get to the server; 0: no limit")      \
     X(line_max, uint32_t, 32768, 512, 1048576, "most bytes of a get's line to the server")         \
+    X(merge, uint32_t, 0, 0, 1,                                                                    \
+      "1: gets of several clients go in one line where the server knows no meta commands")         \
     X(keepalive, double, 60, 0, 32767,                                                             \
       "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
     X(idle_probe, double, 0, 0, 3600,                                                              \

@@ -22,6 +22,9 @@ enum { FILL_PLANS = 0x7f, FILL_SENDS = 0x80, FILL_BITS = 8 };
 /* True: r may change an item, or its exptime. A copy that a policy makes (request.fill) is not a write. */
 bool written_may(const struct request *r);
 
+/* *to becomes a request by which a cache forgets the key of r: a delete, without a value, of the same mark. */
+void written_forget(const struct request *r, struct request *to);
+
 /* The call of r begins; to be called before its bytes leave. written_joined: r is a further key of a call. */
 void written_note(const struct backends *set, const struct request *r, struct call *call);
 static inline void written_begin(const struct backends *set, const struct request *r,

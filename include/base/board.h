@@ -61,6 +61,9 @@
     X(script_memory_errors, COUNTER, "times a script was refused memory: --script-memory")         \
     X(timer_errors, COUNTER, "errors raised by the script's timers")                               \
     X(calls, COUNTER, "requests sent to backends")                                                 \
+    X(gets_shared, COUNTER, "gets answered by the call of another get")                            \
+    X(gets_merged, COUNTER, "gets whose key went into the line of another get")                    \
+    X(wins_returned, COUNTER, "recache wins handed back: a get was sent as mg")                    \
     X(call_failures, COUNTER, "calls that ended without a response")                               \
     X(call_timeouts, COUNTER, "calls that passed their deadline")                                  \
     X(desyncs, COUNTER, "backend connections closed for an anomaly in their byte stream")          \

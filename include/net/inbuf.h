@@ -16,7 +16,9 @@ struct inbuf {
     size_t need;       /* the kept message's length in all; 0: not known, its line has no end yet */
 };
 
-/* What one read brought. All of it lives until the arena is reset. */
+enum { INBUF_SPARE = 8 };
+
+/* What one read brought. All of it lives until the arena is reset, with INBUF_SPARE bytes behind each span that may be written to. */
 struct inbuf_input {
     struct span whole; /* the kept message, when it is whole now; else empty */
     struct blob *blob; /* of `whole`: take a reference to use its bytes after the turn */

@@ -19,6 +19,11 @@ uint32_t select_points(const struct selector_kind *kind, const struct selector_s
 /* The sum of the weights. */
 double select_total_weight(const struct selector_server *servers, uint32_t n);
 
+/* The text of a point, "name-k", without printf, since a ring has many: its beginning is written once, which returns how long it is; then
+ * the number behind it, for each point, which returns the length of all. */
+size_t select_begin_text(char text[SELECT_TEXT_MAX], const char *name);
+size_t select_end_text(char text[SELECT_TEXT_MAX], size_t begin_len, uint32_t k);
+
 /* Adds ketama's points: four from each digest, MD5 of "name-k" for k from 0. And the number of digests that ketama gives to
  * a weight, in float arithmetic; total is the sum of all weights. */
 void select_add_digests(struct ring *ring, const char *name, uint32_t server, uint32_t digests);

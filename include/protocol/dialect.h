@@ -16,8 +16,9 @@
 #include "protocol/response.h"
 
 enum {
-    DIALECT_META_FROM = 10610, /* the first version that knows today's meta commands */
-    DIALECT_SEEN_TO = 10645,   /* the last version that was measured */
+    DIALECT_META_FROM = 10610,      /* the first version that knows today's meta commands */
+    DIALECT_MG_GATHERED_TO = 10634, /* the last that sends the answer to each get by itself */
+    DIALECT_SEEN_TO = 10645,        /* the last version that was measured */
 };
 
 struct dialect {

@@ -61,13 +61,16 @@ struct flow {
     struct leg legs[];
 };
 
+struct direct_kind;
+
 struct flow_kind {
     uint32_t more_legs; /* beside one for each child */
     bool is_shared;     /* other flows may wait for this one's result */
     uint32_t own_size;  /* bytes in the flow's block, behind the legs */
     size_t state_size;  /* bytes of route->state, all zero at first; 0: none */
-    /* Once a route: fills state, or makes one whose size depends on the options. NULL: nothing to do. */
-    void (*build)(struct route *route);
+    /* Once a route: fills state, or makes one whose size depends on the options; the words live during the call. NULL: nothing to
+     * do. */
+    void (*build)(struct route *route, const struct route_word *words, uint32_t n);
     /* Begins the first legs, or finishes. */
     void (*start)(struct flow *flow);
     /* A leg has ended; the flow may be finished already. result lives during the call. */
@@ -78,16 +81,18 @@ struct flow_kind {
     void (*release)(struct flow *flow);
     /* Nobody waits for the result any more: the kind may end early. NULL: it goes on. */
     void (*drop)(struct flow *flow);
+    /* What it does without a flow where children[0] is a pool, see route/direct.h. NULL: nothing. */
+    const struct direct_kind *direct;
     /* For explain: each child that r may go to, by walk_route; returns as that does. Nothing may change. NULL: in kinds of the
      * script floor, which no route has. */
     unsigned (*walk)(struct walk *w, const struct route *route, const struct request *r,
                      struct walk_way way);
 };
 
-/* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. `end` gets its result once,
- * perhaps before this returns. */
+/* Runs `route`, which is made of others, for r, whose bytes are kept as long as they are needed. The receiver of r gets its result
+ * once, perhaps before this returns. */
 void flow_begin(struct turn *t, struct generation *g, const struct route *route,
-                const struct request *r, struct flow_end end);
+                const struct request *r);
 
 /* A flow that is not started yet, for kinds that the script floor has. Takes over the caller's reference to kept. */
 struct flow *flow_create(struct turn *t, struct generation *g, const struct route *route,
@@ -136,10 +141,6 @@ static inline void flow_no_alarm(struct flow *flow)
         ev_timer_stop(flow->turn->loop, &flow->timer);
 }
 
-/* Puts a flow on its generation's ready list, so that the script resumes it; and takes it off again. */
-void flow_make_ready(struct flow *flow);
-void flow_not_ready(struct flow *flow);
-
 /* Around calls into the kind's code: in between the flow is not freed. flow_leave frees it if it is finished and no leg is
  * out. */
 void flow_enter(struct flow *flow);
@@ -165,6 +166,6 @@ void leg_result(void *owner, uint32_t place, const struct result *result);
 
 /* As route/kinds.c finds them. */
 extern const struct flow_kind flow_failover, flow_all, flow_hedge, flow_coalesce, flow_delay,
-    flow_limit, flow_negative, flow_log, flow_fill;
+    flow_limit, flow_negative, flow_log, flow_fill, flow_levels, flow_through;
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef MOONGATE_ROUTE_GENERATION_H
 #define MOONGATE_ROUTE_GENERATION_H
 
+#include <assert.h>
+
 #include "route/turn.h"
 
 /* The first reference is the caller's; turn_adopt takes it over. */
@@ -12,10 +14,19 @@ void generation_init(struct generation *g, route_ask_fn *ask, void (*retire)(voi
                      void *router);
 
 /* One more reference. Returns g. */
-struct generation *generation_take(struct generation *g);
+static inline struct generation *generation_take(struct generation *g)
+{
+    assert(g->references > 0);
+    g->references++;
+    return g;
+}
 
 /* One reference less. The last one frees nothing yet: the end of the turn calls `retire`. */
-void generation_give(struct generation *g);
+static inline void generation_give(struct generation *g)
+{
+    assert(g->references > 0);
+    g->references--;
+}
 
 /* For kinds of routes that remember something, while they are built: sets route->state, `size` bytes, all zero, once. It is freed
  * with the route. */

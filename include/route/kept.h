@@ -27,6 +27,10 @@ size_t kept_size(const struct request *r);
 /* Copies r: key, shown key, flags and short values byte by byte; of a long value it takes a reference. Never NULL. */
 struct kept *kept_create(const struct request *r);
 
+/* The same into memory that the caller has, of kept_room(r, whole) bytes. `whole`: with its value. The caller releases `value` itself. */
+size_t kept_room(const struct request *r, bool whole);
+void kept_init(struct kept *kept, const struct request *r, bool whole);
+
 /* One reference more, which is returned; and one less. */
 struct kept *kept_take(struct kept *kept);
 void kept_give(struct kept *kept);

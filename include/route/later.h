@@ -1,4 +1,5 @@
-/* later: flows that the script makes while it decides about a slot, and that begin when the turn comes to that slot.
+/* later: flows that the script makes while it decides about a slot, and that begin when the turn comes to that slot; and flows whose
+ * functions may go on.
  *
  * They wait in turn->later, in the order of slots, and are freed like all flows (see flow.h). One worker.
  *
@@ -20,5 +21,9 @@ void flows_begin(struct turn *t, uint32_t slot);
 /* Takes the leg now (flow_take_leg); when the turn comes to slot `slot`, the kind's `start` is called, which runs the leg with
  * leg_run. */
 void flow_leg_later(struct flow *flow, uint32_t place, uint32_t slot);
+
+/* Puts a flow on its generation's ready list, so that the script resumes it; and takes it off again. */
+void flow_make_ready(struct flow *flow);
+void flow_not_ready(struct flow *flow);
 
 #endif

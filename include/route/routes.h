@@ -30,7 +30,10 @@ enum route_kind {
     ROUTE_ASYNC,    /* the script's function in a coroutine, which may wait: function_id */
     ROUTE_NEGATIVE, /* the child; its misses are remembered: seconds, keys */
     ROUTE_LOG,      /* the child; a line in the log when it has answered: burst lines a second */
-    ROUTE_FILL, /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_FILL,   /* the child, which gets a copy of what another route has: near, place, seconds */
+    ROUTE_LEVELS, /* a cache; where that has nothing the second child; where its hit may be an old copy the third, and the
+                     fourth gets a delete: place; words: a value that stands for a miss, number: its flags */
+    ROUTE_THROUGH, /* the first child, then a cache: the second child gets what it has stored, the third a delete where it has not */
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
@@ -75,8 +78,8 @@ struct route_options {
     uint32_t parts;          /* PREFIX: which separator ends the part, 1.. */
     uint32_t edit;           /* KEY: enum route_edit */
     uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
-    uint32_t place;       /* FILL: distinguishes copies in the child from those in other places */
-    uint32_t cap;         /* EXPTIME: 1: only where it would be longer */
+    uint32_t place; /* FILL, LEVELS: distinguishes copies in the child from those in other places */
+    uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */

@@ -60,7 +60,8 @@ enum mg_choice {
     MG_ON_FAILURE,
     MG_LEVEL,
     MG_PROBE,
-    MG_REQUESTS
+    MG_REQUESTS,
+    MG_ASK
 };
 
 /* The options of a pool. Choices are numbers, from mg_find. Strings are copied. */

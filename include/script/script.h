@@ -52,6 +52,8 @@ struct script_host {
     bool memory_is_given;  /* by the command line: mg.options does not change it */
     /* Called once when what the script keeps is above that, with `about`; or NULL. */
     void (*on_full)(void *about, const struct script *s);
+    /* Takes a script that has ended, and destroys it when it likes; NULL: it is destroyed at once. */
+    void (*bury)(void *about, struct script *s);
     void *about;
     bool jit;
     bool unsafe; /* --unsafe-lua: scripts have all of Lua */

@@ -17,7 +17,7 @@ struct script;
 enum { CHECKS_FIRST = 256, CHECKS_MOST = 16384 };
 
 /* Why a turn must end. */
-enum script_over { OVER_NOTHING, OVER_TIME, OVER_MEMORY };
+enum script_over { OVER_NOTHING, OVER_TIME, OVER_MEMORY, OVER_UNWANTED };
 
 /* Of one turn of the script: a function that routes one request, a function that waits between two waits, a timer, or the
  * loading. It is timed from the first look at the clock on. Invariant: once it is over, each check raises the error again until

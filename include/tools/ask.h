@@ -33,6 +33,8 @@
     X(keys, STRING, 'k', "keys", "FILE", "",                                                       \
       "explain the keys in FILE, one a line; - is the standard input")                             \
     X(summary, FLAG, 0, "summary", NULL, "", "how these keys spread over pools and servers")       \
+    X(wire, STRING, 0, "wire", "VERSION", "",                                                      \
+      "show in which words a server of that version is asked: 1.6.18")                             \
     ASK_OPTIONS(X)
 
 #define DIFF_OPTIONS(X)                                                                            \
@@ -48,6 +50,7 @@ struct ask_options {
     const char *value; /* NULL: not given */
     const char *client, *listener;
     bool summary;
+    const char *wire; /* NULL: not given */
     double max_moved; /* below 0: not given */
     bool json;
     uint64_t max_value; /* 0: not given */

@@ -15,6 +15,7 @@
     X(filter, STRING, 0, "filter", "TEXT", "", "only tests with TEXT in their name")               \
     X(timeout, SECONDS, 0, "timeout", "SECONDS", "10",                                             \
       "real time that one test may take (0.1..3600)")                                              \
+    X(wire, FLAG, 0, "wire", NULL, "", "servers get, and app.sent has, what would really be sent") \
     X(verbose, FLAG, 'v', "verbose", NULL, "", "show the log, of tests that pass too")             \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the scripts instead of compiling them")      \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
@@ -26,6 +27,7 @@ struct test_options {
     bool tap;
     const char *filter; /* NULL: all */
     double timeout;
+    bool wire;
     bool verbose;
     bool no_jit;
     bool unsafe_lua;

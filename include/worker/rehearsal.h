@@ -16,6 +16,7 @@
 struct rehearsal_how {
     const struct options *options;
     bool connects; /* to the real servers of the script; else each server is a wire */
+    bool rewords;  /* a wire gets what its server would get; else the words of the client */
     /* For the service's own check: the script sees as many workers as there are, its timers do not run, and dictionaries begin with
      * what is in these. NULL: one worker, timers run, there are no dictionaries. */
     struct shared *shared;

@@ -53,6 +53,12 @@
 ---| "many"  # up to depth calls are in flight on a connection
 ---| "one"   # one is; the others wait in moongate
 
+---@alias moongate.Ask
+---| "auto"   # in the words that cost the server's version least
+---| "get"    # `get KEY`, as the client asks
+---| "mg"     # `mg KEY v f c k`, where the server answers `mn`
+---| "merge"  # one `get` with the keys of several clients
+
 ---How moongate talks to servers. Times are in seconds.
 ---@class moongate.Settings
 ---@field timeout number?          for a call, from routing to the whole response
@@ -66,8 +72,10 @@
 ---@field connections integer?     per worker
 ---@field probe moongate.Probe?
 ---@field requests moongate.Requests?
+---@field ask moongate.Ask?          in which words a server is asked for the one key of a get
 ---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
 ---@field line_max integer?        most bytes of the line of a get to the server
+---@field merge boolean?           gets of several clients go in one line where a server knows no meta commands
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
 

@@ -139,7 +139,16 @@ end
 --- Readers of the fields of C's struct backend_settings, by name.
 function M.settings()
     local readers = {}
-    local choices = { probe = M.choice(C.MG_PROBE, "probe"), requests = M.choice(C.MG_REQUESTS, "way") }
+    local function merge(value)
+        local flag, wrong = M.flag(value)
+        return flag ~= nil and (flag and 1 or 0) or nil, wrong
+    end
+    local choices = {
+        probe = M.choice(C.MG_PROBE, "probe"),
+        requests = M.choice(C.MG_REQUESTS, "way"),
+        merge = merge,
+        ask = M.choice(C.MG_ASK, "way"),
+    }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
         if setting == nil then return readers end

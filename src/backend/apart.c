@@ -7,6 +7,7 @@
 #include "backend/fifo.h"
 #include "backend/locate.h"
 #include "backend/retry.h"
+#include "backend/sharers.h"
 
 /* Why not simply one connection for each such request: every meta store to a server of an untested version travels apart, and a
  * connection for each would cost more than the request. So the connections stay for a moment (conn_idle_end), several clients
@@ -26,6 +27,7 @@ struct conn *apart_find(struct conn *c, uint32_t affinity)
 {
     for (const struct call *call = c->head; call; call = call->next) {
         if (call->affinity == affinity) return c;
+        if (call->sharers && sharers_have(call->sharers, affinity)) return c;
     }
     return NULL;
 }

@@ -1,7 +1,9 @@
 #include "backend/backend.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/apart.h"
@@ -11,7 +13,8 @@
 #include "backend/meter.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
-#include "base/slab.h"
+#include "backend/sharers.h"
+#include "placement/hash.h"
 
 /* How a server is talked to, and in which order the files of this floor stand.
  *
@@ -21,10 +24,14 @@
  *
  *     news, data   plain structs: what a connection reports; a server, and the set of a worker's servers
  *     call         one request in flight: its keys, its owner, its deadline
+ *     sharers      the further owners of a get that several ask
  *     written      notes which keys calls write (see src/base/writes.c)
+ *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
  *     held         requests whose bytes are not in the stream yet
+ *     alone        the keys of a refused line of several owners are asked for one by one
+ *     wins         what an mg in place of a get does too much, put right
  *     intake       the bytes of responses, matched with calls
  *     connect      the way to READY: a socket, `version`, `mn`
  *     events       what the loop brings a connection: bytes, room, the alarm
@@ -34,6 +41,7 @@
  *     retry        when and where a connection is tried
  *     closing      what follows when a connection has ended
  *     apart        connections for requests that nobody may share one with
+ *     share        a get that is under way already is not asked a second time
  *     send         from a request to the connection that takes it, now or later
  *     relocate     what other addresses mean for the connections
  *     lines        a connection of its own for one question with a long answer: no calls, no health
@@ -63,6 +71,10 @@
  * - A client's request makes a server look ill (I9); see closing.h.
  */
 
+/* Servers that are connected, or freed, at once; seconds until the next ones are. Each takes some 20 us. */
+enum { AT_A_TIME = 32 };
+static const double PACE = 0.002;
+
 static bool backend_sane(const struct backend *b)
 {
     bool has_left = b->settings.connections == 1 && b->counts == 0 && !b->watch && !b->apart_held;
@@ -71,13 +83,18 @@ static bool backend_sane(const struct backend *b)
 
 /* --- the set ----------------------------------------------------------------------------------- */
 
-void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
-                   struct board_worker *part)
+static struct backend **list_of(struct backends *set, const char *name)
 {
-    *set = (struct backends){
-        .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
-    set->writer = writer_private();
-    meter_init(set);
+    return &set->named[hash_bytes(HASH_XXH3, name, strlen(name)) % BACKEND_NAMES];
+}
+
+/* One that leaves (relocate.c) was never in the list: nobody is to find it. */
+static void forget_name(struct backend *b)
+{
+    struct backend **at = list_of(b->set, b->name);
+    while (*at && *at != b) at = &(*at)->next_named;
+    assert(!*at == b->leaves);
+    if (*at) *at = b->next_named;
 }
 
 /* Calls that are left fail, and their owners run: nothing may be sent to b any more. */
@@ -94,12 +111,14 @@ static void backend_destroy(struct backend *b, const char *reason)
     }
     apart_destroy(b, reason);
     backend_unlocate(b);
-    slab_return(b->conns, sizeof *b->conns * b->settings.connections);
-    slab_return(b, sizeof *b);
+    forget_name(b);
+    free(b->conns);
+    free(b);
 }
 
 void backends_stop(struct backends *set)
 {
+    if (set->loop) ev_timer_stop(set->loop, &set->pace);
     for (struct backend *b = set->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
             if (b->conns[i]->state != CONN_IDLE) b->stats->connections--;
@@ -111,6 +130,7 @@ void backends_stop(struct backends *set)
 
 void backends_release(struct backends *set)
 {
+    if (set->loop) ev_timer_stop(set->loop, &set->pace);
     while (set->first) {
         struct backend *b = set->first;
         set->first = b->next;
@@ -162,20 +182,26 @@ static struct backend *backend_create(struct backends *set, const char *name,
                                       const struct addr_spec *spec,
                                       const struct backend_settings *settings)
 {
-    struct backend *b = slab_borrow(sizeof *b);
+    struct backend *b = malloc(sizeof *b);
+    if (!b) abort();
     *b = (struct backend){.set = set,
                           .settings = *settings,
                           .next = set->first,
                           .on_conn = on_conn,
                           .suspects = ~(uint64_t)0,
+                          .asks_get_until = set->asks_plainly ? INFINITY : 0,
                           .large_value = BACKEND_LARGE_VALUE};
     snprintf(b->name, sizeof b->name, "%s", name);
+    struct backend **list = list_of(set, b->name);
+    b->next_named = *list;
+    *list = b;
     b->stats = board_server(&set->part->tables, name);
     if (b->stats)
         b->trouble = &set->part->troubles[b->stats - set->part->tables.servers];
     else
         b->stats = &set->unlisted;
-    b->conns = slab_borrow(sizeof *b->conns * settings->connections);
+    b->conns = calloc(settings->connections, sizeof *b->conns);
+    if (!b->conns) abort();
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);
@@ -185,7 +211,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
 struct backend *backends_get(struct backends *set, const char *name, const struct addr_spec *spec,
                              const struct backend_settings *settings)
 {
-    for (struct backend *b = set->first; b; b = b->next) {
+    for (struct backend *b = *list_of(set, name); b; b = b->next_named) {
         if (!b->leaves && strcmp(b->name, name) == 0 && settings_equal(&b->settings, settings))
             return backend_take(b);
     }
@@ -205,15 +231,17 @@ void backend_give(struct backend *b)
     b->counts--;
 }
 
-void backends_start(struct backends *set)
+/* At most so many connections are begun. True: more are left. */
+static bool start_some(struct backends *set, uint32_t most)
 {
     for (struct backend *b = set->first; b && set->loop; b = b->next) {
-        if (b->counts == 0) continue;
-        for (uint32_t i = 0; i < b->settings.connections; i++) {
-            if (b->conns[i]->state == CONN_IDLE) b->stats->connections++;
-            retry_start(b->conns[i]);
+        for (uint32_t i = 0; b->counts > 0 && i < b->settings.connections; i++) {
+            if (b->conns[i]->state != CONN_IDLE) continue;
+            if (most-- == 0) return true;
+            retry_begin(b->conns[i]);
         }
     }
+    return false;
 }
 
 static bool conn_is_tried(const struct conn *c)
@@ -226,7 +254,7 @@ bool backends_are_tried(const struct backends *set)
     for (const struct backend *b = set->first; b; b = b->next)
         for (uint32_t i = 0; b->counts > 0 && i < b->settings.connections; i++)
             if (!conn_is_tried(b->conns[i])) return false;
-    return true;
+    return !ev_is_active(&set->pace);
 }
 
 /* --- the set, while it serves ------------------------------------------------------------------ */
@@ -239,7 +267,8 @@ static uint64_t backend_depth(const struct backend *b)
     return depth;
 }
 
-void backends_sweep(struct backends *set)
+/* Likewise of those that are freed. */
+static bool sweep_some(struct backends *set, uint32_t most)
 {
     struct backend **p = &set->first;
     while (*p) {
@@ -248,10 +277,49 @@ void backends_sweep(struct backends *set)
             p = &b->next;
             continue;
         }
+        if (most-- == 0) return true;
         *p = b->next;
         log_debug("backend %s: gone: no pool names it", b->name);
         backend_destroy(b, "removed");
     }
+    return false;
+}
+
+/* What is left is done from the loop, some at a time, so that other work comes between. */
+static void go_on_later(struct backends *set)
+{
+    if (ev_is_active(&set->pace)) return;
+    ev_timer_set(&set->pace, PACE, PACE);
+    ev_timer_start(set->loop, &set->pace);
+}
+
+static void on_pace(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct backends *set = timer->data;
+    (void)events;
+    bool starts = start_some(set, AT_A_TIME), sweeps = sweep_some(set, AT_A_TIME);
+    if (!starts && !sweeps) ev_timer_stop(loop, timer);
+}
+
+void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
+                   struct board_worker *part)
+{
+    *set = (struct backends){
+        .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
+    set->writer = writer_private();
+    ev_init(&set->pace, on_pace);
+    set->pace.data = set;
+    meter_init(set);
+}
+
+void backends_start(struct backends *set)
+{
+    if (start_some(set, AT_A_TIME)) go_on_later(set);
+}
+
+void backends_sweep(struct backends *set)
+{
+    if (sweep_some(set, set->loop ? AT_A_TIME : UINT32_MAX)) go_on_later(set);
 }
 
 /* The list is taken from its head, as what is written may fail calls, whose owners put connections on it again. */
@@ -276,8 +344,10 @@ uint64_t backends_in_flight(const struct backends *set)
 /* A noreply call has no owner and is awaited too: a drain waits for its response. One whose deadline passed is not. */
 static bool conn_is_awaited(const struct conn *c, double now)
 {
-    for (const struct call *call = c->head; call; call = call->next)
+    for (const struct call *call = c->head; call; call = call->next) {
         if (call->deadline > now) return true;
+        if (call->sharers && sharers_last_deadline(call->sharers) > now) return true;
+    }
     return false;
 }
 

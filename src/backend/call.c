@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "backend/sharers.h"
 #include "base/arena.h"
 #include "base/slab.h"
 #include "protocol/base64.h"
 #include "protocol/dialect.h"
 #include "protocol/echo.h"
+#include "protocol/reword.h"
 #include "protocol/value.h"
 
 /* A call has one size, so that the slab serves it fast. Its keys lie behind the struct, and move to a block of their size when
@@ -23,6 +25,7 @@ enum { SIZE = 192, INSIDE = SIZE - sizeof(struct call) };
 /* Stands before the bytes of each key: those sent, and those shown if shown_len > 0. Not aligned: read with memcpy. */
 struct record {
     uint32_t part;
+    uint32_t sharer; /* see sharers.h */
     uint16_t sent_len;
     uint16_t shown_len;
 };
@@ -107,6 +110,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->writes = WRITES_NONE;
     call->command = r->command_id;
     call->repeats = r->meta & (META_KEY | META_OPAQUE | META_BASE64);
+    call->sharers = NULL;
     call->wire = NULL;
     call->marks = 0;
     call->pool = BACKEND_NO_POOL;
@@ -131,12 +135,14 @@ void call_destroy(struct call *call)
         outq_release(call->wire);
         slab_return(call->wire, sizeof *call->wire);
     }
+    if (__builtin_expect(call->sharers != NULL, 0)) sharers_destroy(call->sharers);
     if (call->bytes != call->inside) slab_return(call->bytes, call->room);
     slab_return(call, SIZE);
 }
 
 /* shown falls back to sent, so that owners need not know whether a script rewrote the key. */
-bool call_key(const struct call *call, struct call_key *key)
+static inline __attribute__((always_inline)) bool key_at_hand(const struct call *call,
+                                                              struct call_key *key)
 {
     struct record record;
     if (call->keys_seen == call->keys_n) return false;
@@ -153,6 +159,11 @@ bool call_key(const struct call *call, struct call_key *key)
     return true;
 }
 
+bool call_key(const struct call *call, struct call_key *key)
+{
+    return key_at_hand(call, key);
+}
+
 void call_pass_key(struct call *call)
 {
     struct record record;
@@ -166,10 +177,38 @@ void call_pass_key(struct call *call)
  * absence. */
 bool call_seek_key(struct call *call, const uint8_t *name, size_t len, struct call_key *key)
 {
-    for (; call_key(call, key); call_pass_key(call)) {
+    for (; key_at_hand(call, key); call_pass_key(call)) {
         if (key->sent_len == len && memcmp(key->sent, name, len) == 0) return true;
     }
     return false;
+}
+
+bool call_has_key(const struct call *call, uint32_t at, const void *key, size_t len)
+{
+    struct record record;
+    assert(at + sizeof record <= call->used);
+    memcpy(&record, call->bytes + at, sizeof record);
+    return record.sent_len == len && memcmp(call->bytes + at + sizeof record, key, len) == 0;
+}
+
+uint32_t call_key_sharer(const struct call *call, uint32_t at)
+{
+    struct record record;
+    memcpy(&record, call->bytes + at, sizeof record);
+    return record.sharer;
+}
+
+void call_set_key_sharer(struct call *call, uint32_t at, uint32_t sharer)
+{
+    struct record record;
+    memcpy(&record, call->bytes + at, sizeof record);
+    record.sharer = sharer;
+    memcpy(call->bytes + at, &record, sizeof record);
+}
+
+bool call_is_awaited(const struct call *call)
+{
+    return call->owner || (call->sharers && sharers_await(call->sharers));
 }
 
 /* True: the answer has the key and the opaque if they were to be repeated. */
@@ -196,7 +235,7 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
     if (key->sent_len == r->key_len && memcmp(key->sent, r->key, r->key_len) == 0) return true;
     bool was_base64 = call->repeats & META_BASE64;
     if (r->kind != RESPONSE_ME) {
-        if (call->command != COMMAND_META_GET) return false;
+        if (call->command != COMMAND_META_GET && !(call->marks & CALL_ASKED_MG)) return false;
         if (response_find_flag(r, 'b', &token, &len) == was_base64) return false;
     }
     return was_base64 ? is_base64_of(key->sent, key->sent_len, r->key, r->key_len)
@@ -206,18 +245,20 @@ static bool is_same_key(const struct call *call, const struct call_key *key,
 /* --- sending a second time --------------------------------------------------------------------- */
 
 /* A get changes nothing, so the server may see it twice. Other reads may not be repeated: gat changes the item's exptime, and
- * a meta get may change the item too. */
+ * a meta get may change the item too. Of a line with keys of several owners, none of them has got a part of an answer: each key
+ * is answered whole or not at all. */
 bool call_may_be_sent_again(const struct call *call)
 {
     bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
-    return reads && call->owner && !(call->marks & (CALL_HEARD | CALL_SENT_AGAIN));
+    unsigned spent = CALL_SENT_AGAIN | (call_is_merged(call) ? 0 : CALL_HEARD);
+    return reads && !(call->marks & spent) && call_is_awaited(call);
 }
 
 void call_write_again(const struct call *call, struct outq *to)
 {
-    assert(call->keys_seen == 0 && !(call->marks & CALL_HIDES_KEY));
+    assert((call->keys_seen == 0 || call->sharers) && !(call->marks & CALL_HIDES_KEY));
     const struct command_info *command = command_info(call->command);
-    const uint8_t *at = call->bytes, *end = at + call->used;
+    const uint8_t *at = call->bytes + call->seen, *end = call->bytes + call->used;
     outq_append(to, command->text, command->text_len);
     while (at < end) {
         struct record record;
@@ -227,6 +268,18 @@ void call_write_again(const struct call *call, struct outq *to)
         outq_append(to, at, record.sent_len);
         at += record.sent_len + record.shown_len;
     }
+}
+
+size_t call_write_as_mg(struct call *call, struct outq *to)
+{
+    struct call_key key;
+    bool has_key = call_key(call, &key);
+    assert(has_key && call->command == COMMAND_GET && call->keys_n == 1);
+    (void)has_key;
+    size_t len = reword_line(key.sent, key.sent_len, outq_reserve(to, REWORD_LINE_ROOM));
+    outq_commit(to, len);
+    call->marks |= CALL_ASKED_MG;
+    return len;
 }
 
 /* --- keys that a server does not repeat -------------------------------------------------------- */

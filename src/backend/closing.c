@@ -8,6 +8,7 @@
 #include "backend/health.h"
 #include "backend/held.h"
 #include "backend/retry.h"
+#include "backend/sharers.h"
 #include "base/outages.h"
 
 /* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has
@@ -40,8 +41,11 @@ static uint64_t clients_of(const struct conn *c, enum conn_loss loss)
 {
     bool has_last = loss == LOST_TO_ANOMALY && c->last_client >= 0;
     uint64_t clients = has_last ? client_bit((uint32_t)c->last_client) : 0;
-    for (const struct call *call = c->head; call != c->held; call = call->next)
+    for (const struct call *call = c->head; call != c->held; call = call->next) {
         clients |= client_bit(call->affinity);
+        for (uint32_t i = 0; call->sharers && i < call->sharers->n; i++)
+            clients |= client_bit(call->sharers->all[i].affinity);
+    }
     return clients;
 }
 

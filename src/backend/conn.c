@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/sharers.h"
+
 /* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline,
  * a stall, an idle connection. conn_next_alarm derives the time from the state; events does what is due. It is set lazily: a call
  * that is answered in time leaves it alone, so that a request costs no timer; when it goes off for nothing it is set again.
@@ -62,6 +64,7 @@ void conn_hang_up(struct conn *c)
     ev_timer_stop(loop, &c->timer);
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
+    share_end(c->backend->set);
     inbuf_release(&c->in);
     outq_release(&c->out);
     c->line_open = false;
@@ -120,6 +123,7 @@ static double first_deadline(const struct conn *c)
     double at = INFINITY;
     for (const struct call *call = c->head; call; call = call->next) {
         if (call->owner && call->deadline < at) at = call->deadline;
+        if (call->sharers) at = fmin(at, sharers_first_deadline(call->sharers));
     }
     return at;
 }
@@ -173,6 +177,7 @@ void conn_flush(struct conn *c)
 {
     assert(c->state == CONN_READY);
     conn_end_line(c);
+    share_end(c->backend->set);
     c->unwritten = c->held_n;
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "backend/meter.h"
+#include "backend/sharers.h"
 #include "backend/written.h"
 
 /* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
@@ -112,7 +113,10 @@ static inline __attribute__((always_inline)) void finish(struct conn *c,
     struct call *call = pop(c);
     written_end(c->backend->set, call, news);
     meter_ended(c->backend->set, call);
-    call_tell(call, news);
+    if (__builtin_expect(call->sharers != NULL, 0))
+        sharers_tell_rest(call, news);
+    else
+        call_tell(call, news);
     call_destroy(call);
 }
 
@@ -120,9 +124,33 @@ static inline __attribute__((always_inline)) void finish(struct conn *c,
  * there. */
 void fifo_answer(struct conn *c, const struct call_news *news)
 {
-    meter_answered(c, news->response);
+    if (__builtin_expect(c->head->sharers != NULL, 0))
+        meter_answered_all(c, news->response);
+    else
+        meter_answered(c, news->response);
     c->backend->late = 0;
     finish(c, news);
+}
+
+static uint32_t writer_bit(uint32_t client)
+{
+    return client * 2654435769u >> 22;
+}
+
+void fifo_find_writers(const struct conn *c, struct fifo_writers *writers)
+{
+    *writers = (struct fifo_writers){0};
+    for (const struct call *call = c->head->next; call; call = call->next) {
+        bool reads = call->command == COMMAND_GET || call->command == COMMAND_GETS;
+        uint32_t bit = writer_bit(call->affinity);
+        if (!reads) writers->bits[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+}
+
+bool fifo_has_writer(const struct fifo_writers *writers, uint32_t client)
+{
+    uint32_t bit = writer_bit(client);
+    return writers->bits[bit / 64] >> bit % 64 & 1;
 }
 
 enum { FAILURE_ROOM = BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2 };
@@ -154,10 +182,39 @@ static bool is_the_servers(const struct conn *c, bool is_held)
     return !c->is_apart && (!is_held || c->state != CONN_READY);
 }
 
+/* A call at hand, and whether the server would be late with it. */
+struct expiry {
+    struct conn *c;
+    struct call *call;
+    bool is_the_servers;
+};
+
+/* One of its owners is not answered in time. I11: a deadline is the owner's own, and the others go on waiting. For the server's health
+ * the call counts once. */
+static void one_late(void *about, uint8_t pool)
+{
+    struct expiry *e = about;
+    bool is_first = !(e->call->marks & CALL_LATE);
+    meter_late(e->c, e->call, pool);
+    e->c->backend->late += is_first && e->is_the_servers;
+}
+
+static void expire(struct expiry *e, const struct call_news *news)
+{
+    struct call *call = e->call;
+    double now = conn_now(e->c);
+    if (call->owner && call->deadline <= now) {
+        void *owner = call->owner;
+        call->owner = NULL;
+        one_late(e, call->pool);
+        call->done(owner, news);
+    }
+    if (call->sharers) sharers_expire(call, now, news, one_late, e);
+}
+
 /* Owners may append calls meanwhile: those are looked at as well. */
 void fifo_expire(struct conn *c)
 {
-    double now = conn_now(c);
     bool is_held = false;
     char text[FAILURE_ROOM];
     struct call_news news = {
@@ -165,11 +222,9 @@ void fifo_expire(struct conn *c)
     conn_speaks(c);
     for (struct call *call = c->head; call; call = call->next) {
         is_held = is_held || call == c->held;
-        if (!call->owner || call->deadline > now) continue;
-        call_tell(call, &news);
-        call->owner = NULL;
-        call->marks |= CALL_EXPIRED;
-        meter_late(c, call);
-        c->backend->late += is_the_servers(c, is_held);
+        if (!call_is_awaited(call)) continue;
+        struct expiry e = {.c = c, .call = call, .is_the_servers = is_the_servers(c, is_held)};
+        expire(&e, &news);
+        if (!call_is_awaited(call)) call->marks |= CALL_EXPIRED;
     }
 }

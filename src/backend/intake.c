@@ -1,10 +1,15 @@
 #include "backend/intake.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "backend/alone.h"
 #include "backend/fifo.h"
 #include "backend/meter.h"
+#include "backend/sharers.h"
+#include "backend/wins.h"
 #include "protocol/echo.h"
+#include "protocol/reword.h"
 
 /* When the byte stream of a server is in step.
  *
@@ -18,6 +23,7 @@
  * - A value has a key that the call asked for, after those that were answered before (call_seek_key). The value for a get of one
  *   key has END right after it (take_single).
  * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
+ * - The answer to a get that was asked as mg has the key that was asked for, and all that mg was asked for (take_mg).
  * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
  *   answer them: dialect_in_step knows which texts of which versions are safe.
  *
@@ -43,8 +49,11 @@ struct intake {
     bool is_refusal;
 };
 
+/* I3: the rest of an answer that was wrong is not asked for again, as it is where the connection ends in the middle of a line. */
 static enum taken wrong(struct intake *in, const char *anomaly)
 {
+    struct call *head = in->c->head;
+    if (head && head->marks & CALL_HEARD) head->marks |= CALL_SENT_AGAIN;
     in->anomaly = anomaly;
     return TAKEN_WRONG;
 }
@@ -66,12 +75,69 @@ static enum taken take_single(struct intake *in, struct response *r)
     return TAKEN_OK;
 }
 
+/* --- a line with keys of several owners --------------------------------------------------------- */
+
+/* The keys from the first one that is left up to `until` were not found: the server answers in the order asked. */
+static void miss_until(struct call *call, struct conn *c, uint32_t until)
+{
+    static const uint8_t end[] = "END\r\n";
+    static const struct response miss = {.kind = RESPONSE_END, .bytes = end, .len = sizeof end - 1};
+    struct call_news news = {.event = CALL_ANSWERED, .response = &miss};
+    while (call->keys_seen < until) {
+        call_key(call, &news.key);
+        meter_key(c, RESPONSE_END);
+        sharers_tell_key(call, &news);
+        call_pass_key(call);
+    }
+}
+
+/* A copy of a value with an END behind it, as each owner would have got it alone. A long one gets a blob, which the owners share. */
+static struct response with_end(const struct response *r, uint8_t *to)
+{
+    struct response whole = *r;
+    memcpy(to, r->bytes, r->len);
+    memcpy(to + r->len, "END\r\n", strlen("END\r\n"));
+    whole.bytes = to;
+    whole.key = to + (r->key - r->bytes);
+    whole.rest = to + (r->rest - r->bytes);
+    whole.len = r->len + strlen("END\r\n");
+    return whole;
+}
+
+/* I3: that the value's key was asked for is known before a key is taken for a miss. */
+static enum taken take_line_value(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    uint32_t seen = call->seen, keys_seen = call->keys_seen;
+    struct call_key key;
+    if (!call_seek_key(call, r->key, r->key_len, &key))
+        return wrong(in, "desync: a value for a key that was not requested");
+    uint32_t found = call->keys_seen;
+    call->seen = seen;
+    call->keys_seen = keys_seen;
+    miss_until(call, in->c, found);
+    size_t room = r->len + strlen("END\r\n");
+    struct blob *blob = in->blob ? blob_create(room) : NULL;
+    uint8_t *to = blob ? blob->bytes : arena_alloc(in->c->backend->set->arena, room);
+    struct response whole = with_end(r, to);
+    if (blob) blob->len = room;
+    struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = blob, .key = key};
+    meter_line_value(in->c, r, found - keys_seen);
+    sharers_tell_key(call, &news);
+    call_pass_key(call);
+    if (blob) blob_give(blob);
+    return TAKEN_OK;
+}
+
+/* --- one call, one owner ------------------------------------------------------------------------- */
+
 /* One of several values; keys that it skips are misses. */
 static enum taken take_value(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_news news = {.event = CALL_VALUE, .response = r, .blob = in->blob};
     uint32_t seen = call->keys_seen;
+    if (call_is_merged(call)) return take_line_value(in, r);
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
         return wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
@@ -109,6 +175,10 @@ static enum taken take_response(struct intake *in, struct response *r)
         call_tell(call, &line);
         return TAKEN_OK;
     }
+    if (call_is_merged(call) && r->kind & RESPONSE_ANY_ERROR) {
+        alone_ask(in->c, r, in->blob);
+        return TAKEN_OK;
+    }
     struct response whole = *r;
     struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = in->blob};
     if (wants_key(call, r)) {
@@ -118,11 +188,82 @@ static enum taken take_response(struct intake *in, struct response *r)
     if (!call_fits(call, &whole))
         return wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &news.key);
+    if (call->marks & CALL_RETURNS) whole.kind = RESPONSE_EXISTS; /* neither hit nor miss */
     bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
     learn_size(in->c->backend, call->value_len, r, in_step);
     fifo_answer(in->c, &news);
     in->is_refusal = !in_step;
     return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
+}
+
+/* --- a get that was asked as mg ----------------------------------------------------------------- */
+
+/* The owner gets what the server would have answered to a get: `whole`. r is what came, of which `len` bytes were read. */
+static void answer_get(struct intake *in, const struct call_key *key, const struct response *whole,
+                       size_t len)
+{
+    struct call_news news = {
+        .event = CALL_ANSWERED, .response = whole, .blob = in->blob, .key = *key};
+    meter_pool(in->c->backend->set, in->c->head)->bytes_read += len - whole->len;
+    fifo_answer(in->c, &news);
+}
+
+/* END is written over what follows: the next response, or bytes to spare. In the arena, who gets the value copies it, so what was
+ * there comes back. In a blob others refer to it from now on; there nothing follows. */
+static void take_hit(struct intake *in, const struct response *r, const struct reword *w,
+                     const struct call_key *key)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)r->bytes, *behind = bytes + r->len, saved[REWORD_END];
+    _Static_assert((int)REWORD_END <= (int)INBUF_SPARE, "END has room behind the last response");
+    assert(!in->blob || behind == in->end);
+    if (w->is_won) wins_return(in->c, w->cas.at, w->cas.len);
+    memcpy(saved, behind, sizeof saved);
+    struct response value = reword_value(r, w, bytes, key->sent, key->sent_len);
+    if (in->blob) in->blob->len += sizeof saved;
+    answer_get(in, key, &value, r->len);
+    if (!in->blob) memcpy(behind, saved, sizeof saved);
+}
+
+static void take_miss(struct intake *in, const struct response *r, const struct call_key *key)
+{
+    static const uint8_t END[] = "END\r\n";
+    static const struct response miss = {.kind = RESPONSE_END, .bytes = END, .len = sizeof END - 1};
+    struct blob *blob = in->blob;
+    in->blob = NULL;
+    answer_get(in, key, &miss, r->len);
+    in->blob = blob;
+}
+
+/* A server that refuses an mg may answer a get: what the client sees must be that. */
+static enum taken take_mg(struct intake *in, const uint8_t *at, struct response *r)
+{
+    struct call *call = in->c->head;
+    struct call_key key;
+    struct reword w;
+    call_key(call, &key);
+    switch (
+        reword_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, key.sent, key.sent_len, r, &w)) {
+    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_DONE: break;
+    default: return wrong(in, "desync: bytes that are not a response");
+    }
+    if (r->kind == RESPONSE_VA && w.is_same) {
+        take_hit(in, r, &w, &key);
+        return TAKEN_OK;
+    }
+    if (r->kind & RESPONSE_ANY_ERROR) {
+        if (!wins_ask_again(in->c)) answer_get(in, &key, r, r->len);
+        return TAKEN_OK;
+    }
+    if (!(r->kind & (RESPONSE_VA | RESPONSE_EN)))
+        return wrong(in, "desync: a response that does not fit the request");
+    if (!call_fits(call, r))
+        return wrong(in, "desync: an answer with the key or opaque of another request");
+    if (r->kind == RESPONSE_VA)
+        take_hit(in, r, &w, &key);
+    else
+        take_miss(in, r, &key);
+    return TAKEN_OK;
 }
 
 /* True: no call has been written whose response is not here yet. */
@@ -146,6 +287,7 @@ static enum taken take_next(struct intake *in, const uint8_t *at, struct respons
 {
     if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
     in->c->head->marks |= CALL_HEARD;
+    if (in->c->head->marks & CALL_ASKED_MG) return take_mg(in, at, r);
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);

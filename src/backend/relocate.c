@@ -2,13 +2,13 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/apart.h"
 #include "backend/events.h"
 #include "backend/locate.h"
 #include "backend/retry.h"
-#include "base/slab.h"
 #include "discovery/resolver.h"
 
 /* A server that moves must not lose requests: those in flight at the old address end there, and new ones go to the new address.
@@ -24,7 +24,8 @@ static void part_with(struct backend *b, uint32_t at)
 {
     struct conn *old = b->conns[at];
     assert(!b->leaves && conn_sane(old));
-    struct backend *leaver = slab_borrow(sizeof *leaver);
+    struct backend *leaver = malloc(sizeof *leaver);
+    if (!leaver) abort();
     *leaver = *b;
     memset(leaver->apart, 0, sizeof leaver->apart);
     leaver->apart_held = 0;
@@ -34,7 +35,8 @@ static void part_with(struct backend *b, uint32_t at)
     leaver->addrs = NULL;
     backend_set_addrs(leaver, &old->peer, 1);
     leaver->settings.connections = 1;
-    leaver->conns = slab_borrow(sizeof(struct conn *));
+    leaver->conns = calloc(1, sizeof *leaver->conns);
+    if (!leaver->conns) abort();
     leaver->conns[0] = old;
     old->backend = leaver;
     leaver->next = b->set->first;

@@ -59,6 +59,13 @@ void retry_start(struct conn *c)
     if (c->state == CONN_IDLE) retry_now(c);
 }
 
+void retry_begin(struct conn *c)
+{
+    assert(c->state == CONN_IDLE && !c->is_apart);
+    c->backend->stats->connections++;
+    retry_now(c);
+}
+
 void retry_connect(struct conn *c)
 {
     assert(c->depth == c->held_n || c->state != CONN_READY);

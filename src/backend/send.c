@@ -9,6 +9,9 @@
 #include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/retry.h"
+#include "backend/share.h"
+#include "backend/sharers.h"
+#include "backend/words.h"
 #include "backend/written.h"
 
 /* A client's requests reach a server in the client's order (I1). So each client keeps to one connection, its usual one, also
@@ -22,7 +25,8 @@
  *
  * I4: what arrives here is validated and whole. I5, I10: request_encode_line builds the line from what was parsed, and leaves out
  * noreply and quiet flags, so each request on a shared connection has a response, which is dropped when the call has no owner.
- * I11: keys share a get's line only when owner, deadline and exptime are the same.
+ * I11: keys of one client's get share a line only when owner, deadline and exptime are the same. Gets of one key of several clients
+ * may share a call (see share.h) or a line, which have several owners then.
  */
 
 enum {
@@ -72,13 +76,10 @@ static bool shares_fate(const struct call *call, const struct request *r,
            call->deadline == how->deadline && call->exptime == r->exptime;
 }
 
-/* True: r is a further key of the client's get whose call was made just before, and its key went into that call's line. */
-static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
+/* Appends the key of r to the line of the last call, which is a get. */
+static void put_key(struct conn *conn, struct call *call, const struct request *r)
 {
-    struct call *call = conn->tail;
-    if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
-    if (!has_room(conn->backend, call, r)) return false;
-    assert(call->keys_n > 0 && call->keys_seen == 0);
+    assert(call == conn->tail && call->keys_n > 0 && call->keys_seen == 0);
     struct outq *out = call->wire ? call->wire : &conn->out;
     uint8_t *to = outq_reserve(out, (size_t)r->key_len + 1);
     to[0] = ' ';
@@ -87,7 +88,41 @@ static bool join(struct conn *conn, const struct request *r, const struct backen
     if (call->wire) conn->held_bytes += (size_t)r->key_len + 1;
     call->line_len += r->key_len + 1;
     call_add_key(call, r);
+}
+
+/* True: r is a further key of the client's get whose call was made just before, and its key went into that call's line. */
+static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
+{
+    struct call *call = conn->tail;
+    if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
+    if (!has_room(conn->backend, call, r)) return false;
+    put_key(conn, call, r);
     meter_joined(conn->backend, r, call);
+    return true;
+}
+
+/* Merging makes a get cheaper for servers that answer each line with a write of its own, but then what goes wrong with one key may
+ * have to be found out a second time (see alone.h). So it is done only where the pool says so. */
+static bool merges(const struct conn *conn, const struct request *r)
+{
+    const struct backend_settings *s = &conn->backend->settings;
+    return (s->merge || s->ask == ASK_MERGE) &&
+           words_for(conn->backend, &conn->dialect, r) == WORDS_MERGE;
+}
+
+/* True: the key of r, a get of one key, went into the line of another client's get, which is the last call. Its place in the stream
+ * is behind all that was queued before, as a call of its own would be. */
+static bool merge(struct conn *conn, struct share_slot *slot, const struct request *r,
+                  const struct backend_call *how)
+{
+    struct call *call = conn->tail;
+    if (!conn->line_open || !(call->marks & CALL_SINGLE) || !merges(conn, r)) return false;
+    if (call->command != r->command_id || !has_room(conn->backend, call, r)) return false;
+    uint32_t at = call->used;
+    put_key(conn, call, r);
+    share_add(conn, call, at, r, how);
+    share_note(conn, slot, call, at);
+    meter_merged(conn->backend, r, how->pool);
     return true;
 }
 
@@ -137,7 +172,8 @@ static size_t write_request(struct conn *conn, struct call *call, const struct r
 {
     struct outq *out = &conn->out;
     if (conn_holds(conn)) return write_held(conn, call, r);
-    if (conn->line_open) outq_append(out, "\r\n", 2);
+    conn_close_line(conn);
+    if (words_for(conn->backend, &conn->dialect, r) == WORDS_MG) return call_write_as_mg(call, out);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
@@ -165,6 +201,7 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
 {
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
+    if (usual->state == CONN_IDLE && ev_is_active(&b->set->pace)) retry_begin(usual);
     if (usual->state != CONN_READY || usual->held) return usual;
     switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
     case DIALECT_TAKES: return usual;
@@ -191,7 +228,11 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
     if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);
-    if (join(conn, r, how)) {
+    struct share_slot *slot = NULL;
+    if (share_takes(conn, r, how)) {
+        slot = share_slot(conn, (const void *)r->key_at, r->key_len);
+        if (share_join(conn, slot, r, how) || merge(conn, slot, r, how)) return BACKEND_OK;
+    } else if (join(conn, r, how)) {
         written_joined(b->set, r, how->deadline);
         return BACKEND_JOINED;
     }
@@ -209,6 +250,10 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
         fifo_add(conn, call);
         conn_mark_unsent(conn);
     }
+    if (slot)
+        share_note(conn, slot, call, 0);
+    else
+        share_pass(conn, r->affinity);
     return BACKEND_OK;
 }
 
@@ -228,7 +273,10 @@ static void drop(struct conn *c, struct call *call)
 static void answer_held(struct conn *c, struct call *call)
 {
     struct call_news news = call_news_unknown();
-    call_tell(call, &news);
+    if (call->sharers)
+        sharers_tell_rest(call, &news);
+    else
+        call_tell(call, &news);
     drop(c, call);
 }
 

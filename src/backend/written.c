@@ -23,6 +23,22 @@ bool written_may(const struct request *r)
            r->command_id != COMMAND_META_DEBUG && !request_only_reads(r);
 }
 
+void written_forget(const struct request *r, struct request *to)
+{
+    bool is_base64 = r->meta & META_BASE64;
+    *to = (struct request){.key_at = r->key_at,
+                           .key_len = r->key_len,
+                           .shown_key_at = r->shown_key_at,
+                           .shown_key_len = r->shown_key_len,
+                           .command_id = is_base64 ? COMMAND_META_DELETE : COMMAND_DELETE,
+                           .meta = r->meta & META_BASE64,
+                           .args_at = (uintptr_t) "b",
+                           .args_len = is_base64,
+                           .affinity = r->affinity,
+                           .depth = r->depth,
+                           .fill = r->fill};
+}
+
 void written_note(const struct backends *set, const struct request *r, struct call *call)
 {
     if (!written_may(r)) return;

@@ -22,6 +22,7 @@
 /* A kept line up to this long is copied in front of the new bytes. A longer one grows in its blob: otherwise a peer that sends a
  * long line byte by byte would cause a copy of the line for each byte. */
 enum { MOVED_AT_MOST = 4096, PAGE = 4096, PEEKED_AT_MOST = 4096 };
+_Static_assert((int)MOVED_AT_MOST > (int)INBUF_SPARE, "a line that doubles gets room behind it");
 
 static bool inbuf_sane(const struct inbuf *in)
 {
@@ -54,12 +55,12 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
     struct blob *kept = in->kept;
     assert(in->need <= kept->cap);
     size_t missing = in->need - kept->len;
-    uint8_t *rest = arena_alloc(arena, most);
+    uint8_t *rest = arena_alloc(arena, most + INBUF_SPARE);
     struct iovec places[2] = {{kept->bytes + kept->len, missing}, {rest, most}};
     ssize_t n = readv(fd, places, 2);
     size_t came = n > 0 ? (size_t)n : 0;
     size_t beyond = came > missing ? came - missing : 0;
-    arena_trim(arena, rest + most, most - beyond);
+    arena_trim(arena, rest + most + INBUF_SPARE, most - beyond);
     input->bytes = came;
     kept->len += came - beyond;
     if (came >= missing) {
@@ -75,7 +76,7 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
                               struct inbuf_input *input)
 {
     size_t before = in->kept ? in->kept->len : 0;
-    uint8_t *place = arena_alloc(arena, before + most);
+    uint8_t *place = arena_alloc(arena, before + most + INBUF_SPARE);
     ssize_t n = read(fd, place + before, most);
     size_t came = n > 0 ? (size_t)n : 0;
     if (came > 0 && in->kept) {
@@ -83,7 +84,7 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
         let_go(in, arena);
     }
     size_t used = came > 0 ? before + came : 0;
-    arena_trim(arena, place + before + most, before + most - used);
+    arena_trim(arena, place + before + most + INBUF_SPARE, before + most - used);
     input->bytes = came;
     input->rest = (struct span){place, used};
     return status_of(n);
@@ -94,7 +95,7 @@ static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
                                      struct inbuf_input *input)
 {
     struct blob *kept = in->kept;
-    if (kept->cap - kept->len < most) kept = blob_grow(kept, (kept->len + most) * 2);
+    if (kept->cap - kept->len < most + INBUF_SPARE) kept = blob_grow(kept, (kept->len + most) * 2);
     in->kept = kept;
     ssize_t n = read(fd, kept->bytes + kept->len, most);
     if (n > 0) {
@@ -145,14 +146,14 @@ void inbuf_keep(struct inbuf *in, struct arena *arena, const uint8_t *at, size_t
     if (in->kept && in->need)
         return; /* the message is still not whole: there was nothing to parse */
     if (nothing_used) {
-        if (need) in->kept = blob_grow(in->kept, need);
+        if (need) in->kept = blob_grow(in->kept, need + INBUF_SPARE);
         in->need = need;
         return;
     }
     if (in->kept) let_go(in, arena);
     assert(in->need == 0);
     if (len == 0) return;
-    in->kept = blob_create(need ? need : len);
+    in->kept = blob_create(need ? need + INBUF_SPARE : len);
     memcpy(in->kept->bytes, at, len);
     in->kept->len = len;
     in->need = need;

@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/job.h"
+
+/* Points or buckets between two pauses of a job; how many points are sorted without qsort. */
+enum { REST_EVERY = 8192, FEW = 16 };
+
 static bool ring_is_closed(const struct ring *ring)
 {
     return ring->start && ring->points_n > 0 && ring->points_n <= ring->room;
@@ -16,6 +21,7 @@ static bool ring_is_closed(const struct ring *ring)
 void ring_add(struct ring *ring, uint32_t value, uint32_t server)
 {
     assert(!ring->start && ring->points_n <= ring->room);
+    job_rest_often();
     if (ring->points_n == ring->room) {
         ring->room = ring->room ? ring->room * 2 : 256;
         ring->points = reallocarray(ring->points, ring->room, sizeof *ring->points);
@@ -24,35 +30,95 @@ void ring_add(struct ring *ring, uint32_t value, uint32_t server)
     ring->points[ring->points_n++] = (struct ring_point){value, server};
 }
 
-/* Equal values keep the order of servers, so that the answer does not depend on qsort. */
-static int compare_points(const void *a, const void *b)
+/* Equal values keep the order of servers, so that the answer does not depend on how points are sorted. */
+static bool is_behind(const struct ring_point *p, const struct ring_point *q)
 {
-    const struct ring_point *p = a, *q = b;
-    if (p->value != q->value) return p->value < q->value ? -1 : 1;
-    return (p->server > q->server) - (p->server < q->server);
+    return p->value != q->value ? p->value > q->value : p->server > q->server;
 }
 
-/* About as many buckets as points: a search then takes one step into the index and one or two along the points. */
-static void build_index(struct ring *ring)
+static int compare_points(const void *a, const void *b)
+{
+    job_rest_often();
+    return is_behind(a, b) - is_behind(b, a);
+}
+
+/* Two to four points a bucket: a search takes one step into the index and one or two along the points, and the index takes an eighth to a
+ * quarter of the points' memory. */
+static uint32_t choose_buckets(struct ring *ring)
 {
     unsigned bits = 1;
-    while (bits < 24 && (1u << bits) < ring->points_n) bits++;
-    uint32_t buckets = 1u << bits;
+    while (bits < 24 && (4u << bits) <= ring->points_n) bits++;
     ring->shift = 32 - bits;
+    return 1u << bits;
+}
+
+/* How many points each bucket has; then where each begins. */
+static void count_points(struct ring *ring, uint32_t buckets)
+{
+    uint32_t sum = 0;
     ring->start = calloc(buckets, sizeof *ring->start);
     if (!ring->start) abort();
-    uint32_t point = 0;
+    for (uint32_t i = 0; i < ring->points_n; i++) {
+        if (i % REST_EVERY == 0) job_rest();
+        ring->start[ring->points[i].value >> ring->shift]++;
+    }
     for (uint32_t b = 0; b < buckets; b++) {
-        while (point < ring->points_n && ring->points[point].value < b << ring->shift) point++;
-        ring->start[b] = point;
+        uint32_t n = ring->start[b];
+        ring->start[b] = sum;
+        sum += n;
     }
 }
 
+/* Into memory of their exact size, each to the next place of its bucket. start[b] is then where bucket b ends. */
+static void spread_points(struct ring *ring)
+{
+    struct ring_point *to = reallocarray(NULL, ring->points_n, sizeof *to);
+    if (!to) abort();
+    for (uint32_t i = 0; i < ring->points_n; i++) {
+        if (i % REST_EVERY == 0) job_rest();
+        to[ring->start[ring->points[i].value >> ring->shift]++] = ring->points[i];
+    }
+    free(ring->points);
+    ring->points = to;
+    ring->room = ring->points_n;
+}
+
+/* A hash spreads points evenly, so that most buckets have three at most. One that does not, such as crc16, fills a few of them. */
+static void sort_few(struct ring_point *points, uint32_t n)
+{
+    if (n > FEW) {
+        qsort(points, n, sizeof *points, compare_points);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        struct ring_point moved = points[i];
+        uint32_t at = i;
+        for (; at > 0 && is_behind(&points[at - 1], &moved); at--) points[at] = points[at - 1];
+        points[at] = moved;
+    }
+}
+
+/* Sorts each bucket, and sets start back to where it begins. */
+static void sort_buckets(struct ring *ring, uint32_t buckets)
+{
+    uint32_t from = 0;
+    for (uint32_t b = 0; b < buckets; b++) {
+        uint32_t end = ring->start[b];
+        if (b % REST_EVERY == 0) job_rest();
+        sort_few(ring->points + from, end - from);
+        ring->start[b] = from;
+        from = end;
+    }
+}
+
+/* The index and the order come of one distribution over buckets. */
 void ring_close(struct ring *ring)
 {
     assert(ring->points_n > 0 && !ring->start);
-    qsort(ring->points, ring->points_n, sizeof *ring->points, compare_points);
-    build_index(ring);
+    uint32_t buckets = choose_buckets(ring);
+    count_points(ring, buckets);
+    spread_points(ring);
+    sort_buckets(ring, buckets);
     assert(ring_is_closed(ring));
 }
 

@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "placement/hash.h"
 #include "placement/select.h"
@@ -25,11 +24,10 @@ uint32_t select_ketama_digests(double weight, double total, uint32_t servers)
 void select_add_digests(struct ring *ring, const char *name, uint32_t server, uint32_t digests)
 {
     char text[SELECT_TEXT_MAX];
+    size_t name_len = select_begin_text(text, name);
     for (uint32_t k = 0; k < digests; k++) {
         uint32_t words[POINTS_A_DIGEST];
-        int len = snprintf(text, sizeof text, "%s-%u", name, k);
-        assert(len > 0 && (size_t)len < sizeof text);
-        hash_md5_words(text, (size_t)len, words);
+        hash_md5_words(text, select_end_text(text, name_len, k), words);
         for (unsigned i = 0; i < POINTS_A_DIGEST; i++) ring_add(ring, words[i], server);
     }
 }

@@ -1,6 +1,3 @@
-#include <assert.h>
-#include <stdio.h>
-
 #include "placement/select.h"
 
 /* Ketama without weights: libmemcached's BEHAVIOR_KETAMA, which is the same as DISTRIBUTION_CONSISTENT. Source:
@@ -22,11 +19,9 @@ static bool has_weights(const struct selector_server *servers, uint32_t n)
 void select_add_hashed(struct selector *s, const char *name, uint32_t server, uint32_t points)
 {
     char text[SELECT_TEXT_MAX];
-    for (uint32_t k = 0; k < points; k++) {
-        int len = snprintf(text, sizeof text, "%s-%u", name, k);
-        assert(len > 0 && (size_t)len < sizeof text);
-        ring_add(&s->ring, selector_hash(s, text, (size_t)len), server);
-    }
+    size_t name_len = select_begin_text(text, name);
+    for (uint32_t k = 0; k < points; k++)
+        ring_add(&s->ring, selector_hash(s, text, select_end_text(text, name_len, k)), server);
 }
 
 static void build(struct selector *s, const struct selector_server *servers)

@@ -41,6 +41,7 @@
 #include "base/slab.h"
 #include "protocol/request.h"
 #include "route/chooser.h"
+#include "route/direct.h"
 #include "route/generation.h"
 #include "route/seen.h"
 #include "route/send.h"
@@ -94,15 +95,21 @@ struct flow *flow_create(struct turn *t, struct generation *g, const struct rout
     uint32_t legs = route->children_n + kind->more_legs;
     assert(!t->is_ending && kept->references > 0);
     struct flow *flow = slab_borrow(flow_size(kind, legs));
-    *flow = (struct flow){.kind = kind,
-                          .route = route,
-                          .generation = generation_take(g),
-                          .turn = t,
-                          .kept = kept,
-                          .end = end,
-                          .began = t->now,
-                          .own = kind->own_size ? (uint8_t *)flow + own_at(legs) : NULL,
-                          .legs_n = legs};
+    /* Field by field: flows come with requests, and to clear the block first would double the work. */
+    flow->kind = kind;
+    flow->route = route;
+    flow->generation = generation_take(g);
+    flow->turn = t;
+    flow->kept = kept;
+    flow->end = end;
+    flow->next = NULL;
+    flow->running = flow->tried = flow->chosen = 0;
+    flow->is_entered = flow->is_outlived = false;
+    flow->legs_n = legs;
+    flow->plan = WRITES_NONE;
+    flow->began = t->now;
+    flow->best = NULL;
+    flow->own = kind->own_size ? (uint8_t *)flow + own_at(legs) : NULL;
     for (uint32_t i = 0; i < legs; i++) flow->legs[i] = (struct leg){.flow = flow, .place = i};
     ev_init(&flow->timer, on_alarm);
     flow->timer.data = flow;
@@ -189,25 +196,6 @@ void flow_alarm(struct flow *flow, double seconds)
     flow_no_alarm(flow);
     ev_timer_set(&flow->timer, seconds, 0);
     ev_timer_start(flow->turn->loop, &flow->timer);
-}
-
-/* The script cannot be resumed here: it may be what is running. turn.c does it, with the next round. */
-void flow_make_ready(struct flow *flow)
-{
-    struct generation *g = flow->generation;
-    flow->next = NULL;
-    *g->ready_end = flow;
-    g->ready_end = &flow->next;
-}
-
-void flow_not_ready(struct flow *flow)
-{
-    struct generation *g = flow->generation;
-    struct flow **at = &g->ready;
-    while (*at && *at != flow) at = &(*at)->next;
-    if (!*at) return; /* flows_end has emptied the list */
-    *at = flow->next;
-    if (!*at) g->ready_end = at;
 }
 
 /* --- legs -------------------------------------------------------------------------------------- */
@@ -360,6 +348,27 @@ void leg_fill_slot(struct leg *leg, struct request *slot)
     slot->function_id = leg->function;
 }
 
+/* True: the policy's kind has sent the request, for which no flow is needed so far. Its receiver gets the result. */
+static bool begins_direct(struct turn *t, struct generation *g, const struct route *route,
+                          const struct request *r)
+{
+    const struct direct_kind *direct = route->flow->direct;
+    return direct && route->children[0]->kind == ROUTE_POOL && direct->begin(t, g, route, r);
+}
+
+/* A policy below this leg's flow. */
+static void leg_run_policy(struct leg *leg, const struct route *route, const struct request *r)
+{
+    struct flow *flow = leg->flow;
+    struct request own = *r;
+    own.owner = (uintptr_t)leg;
+    own.receiver = (uintptr_t)&leg_receiver;
+    own.part = leg->place;
+    if (begins_direct(flow->turn, flow->generation, route, &own)) return;
+    run(flow->turn, flow->generation, route, keep(flow, r),
+        (struct flow_end){leg_result, leg, leg->place, leg_is_awaited, leg_above});
+}
+
 /* While moongate ends nothing new begins: the leg ends at once. */
 static void leg_run_through(struct leg *leg, const struct route *route, const struct request *r)
 {
@@ -382,10 +391,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
         result = (struct result){RESULT_DENIED, NULL, route->text, strlen(route->text)};
         leg_result(leg, 0, &result);
         break;
-    default:
-        run(flow->turn, flow->generation, route, keep(flow, r),
-            (struct flow_end){leg_result, leg, leg->place, leg_is_awaited, leg_above});
-        break;
+    default: leg_run_policy(leg, route, r); break;
     }
 }
 
@@ -429,7 +435,8 @@ struct flow_end flow_end_of(const struct request *r)
 /* --- a route that is made of others ------------------------------------------------------------ */
 
 void flow_begin(struct turn *t, struct generation *g, const struct route *route,
-                const struct request *r, struct flow_end end)
+                const struct request *r)
 {
-    run(t, g, route, kept_create(r), end);
+    if (begins_direct(t, g, route, r)) return;
+    run(t, g, route, kept_create(r), flow_end_of(r));
 }

@@ -26,7 +26,7 @@
 struct own {
     struct kept_result *first; /* of a request that asks for a cas: the first child's; or NULL */
     uint64_t won;              /* children whose dropped results took a win, a bit each */
-    uint32_t best_place;       /* the child that flow->best comes from */
+    struct all_votes votes;    /* best_place: the child that flow->best comes from */
     uint8_t place;             /* enum request_place */
     bool is_led;               /* one child after the other gets the request, for now */
     bool is_decided;           /* flow->best is the result, if the first child agrees */
@@ -56,26 +56,19 @@ static void finish(struct flow *flow, uint32_t place, const struct result *resul
     own->won = 0;
 }
 
-/* Four classes of result, as the shift of their votes in flow->chosen, eight bits each: all 64 children fit. */
-static unsigned class_of(unsigned kind)
-{
-    if (kind & RESULT_HIT) return 0;
-    if (kind & RESULT_MISS) return 8;
-    return kind & RESULT_REFUSED ? 16 : 24;
-}
-
 /* Whether the first child's result may stand for the one that decides: of the same class; for fastest, any that is no error. */
 static bool agrees(const struct flow *flow, unsigned first, unsigned kind)
 {
     if (flow->route->options.wait == WAIT_FASTEST) return !(first & RESULT_ANY_ERROR);
-    return class_of(first) == class_of(kind);
+    return all_class(first) == all_class(kind);
 }
 
 static void keep_best(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
     flow_keep_best(flow, result);
-    own->best_place = place;
+    own->votes.best = result->kind;
+    own->votes.best_place = place;
 }
 
 /* This result decides. Where the client is shown a cas, the first child's result takes its place, if it agrees. */
@@ -100,7 +93,7 @@ static void settle_best(struct flow *flow)
     struct own *own = flow->own;
     struct result best = result_of(flow->best);
     assert(own->first || !(own->place & PLACE_ASKS)); /* else settle would keep what it has */
-    settle(flow, own->best_place, &best);
+    settle(flow, own->votes.best_place, &best);
 }
 
 /* --- starting ---------------------------------------------------------------------------------- */
@@ -205,38 +198,6 @@ static bool led_done(struct flow *flow, uint32_t place, const struct result *res
 
 /* --- all at once ------------------------------------------------------------------------------- */
 
-/* Keeps a result that beats the one kept before. The last one decides, without being kept: that would be a copy for nothing. */
-static void take(struct flow *flow, uint32_t place, const struct result *result, bool beats,
-                 bool last)
-{
-    if (beats && last)
-        settle(flow, place, result);
-    else if (last)
-        settle_best(flow);
-    else if (beats)
-        keep_best(flow, place, result);
-}
-
-static void take_worst(struct flow *flow, uint32_t place, const struct result *result, bool last)
-{
-    bool beats = !flow->best || result_is_worse(result->kind, flow->best->kind);
-    take(flow, place, result, beats, last);
-}
-
-static void take_best(struct flow *flow, uint32_t place, const struct result *result, bool last)
-{
-    bool beats = !flow->best || result_is_worse(flow->best->kind, result->kind);
-    take(flow, place, result, beats, last);
-}
-
-/* Counts a vote in flow->chosen. Returns how many its class has. */
-static uint32_t vote(struct flow *flow, unsigned kind)
-{
-    unsigned class = class_of(kind);
-    flow->chosen += 1u << class;
-    return flow->chosen >> class & 0xff;
-}
-
 /* The first child's result, where the client is shown a cas. True when the flow was waiting for it alone. */
 static bool take_first(struct flow *flow, const struct result *result)
 {
@@ -252,24 +213,14 @@ static bool take_first(struct flow *flow, const struct result *result)
 /* Of a flow that is not led, or not any more: `last` is the result after which nothing more will come. */
 static void take_at_once(struct flow *flow, uint32_t place, const struct result *result)
 {
+    struct own *own = flow->own;
     bool last = flow->tried == flow->route->children_n && flow->running == 0;
-    switch (flow->route->options.wait) {
-    case WAIT_INITIAL:
-        if (place == 0) finish(flow, place, result);
-        return;
-    case WAIT_FASTEST:
-        if (last || !(result->kind & RESULT_ANY_ERROR)) settle(flow, place, result);
-        return;
-    case WAIT_HIT: take_best(flow, place, result, last || result->kind == RESULT_HIT); return;
-    case WAIT_MAJORITY:
-        if (vote(flow, result->kind) * 2 > flow->route->children_n) {
-            settle(flow, place, result);
-            return;
-        }
-        break;
-    default: break;
+    switch (all_judge(&own->votes, flow->route, place, result->kind, last)) {
+    case ALL_WAITS: break;
+    case ALL_KEEPS: flow_keep_best(flow, result); break;
+    case ALL_IT: settle(flow, place, result); break;
+    case ALL_KEPT: settle_best(flow); break;
     }
-    take_worst(flow, place, result, last);
 }
 
 /* A finished flow has work left: a cas that all_async compares goes to the copies after a hit, and wins are handed back. */
@@ -306,4 +257,5 @@ const struct flow_kind flow_all = {.own_size = sizeof(struct own),
                                    .start = start,
                                    .leg_done = leg_done,
                                    .release = release,
+                                   .direct = &all_direct,
                                    .walk = walk_all};

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route/direct.h"
 #include "route/elsewhere.h"
 #include "route/generation.h"
 
@@ -27,7 +28,7 @@ static bool needs_state(const struct route_options *o)
     return o->share < 1 || o->order == ORDER_LEAST_FAILURES;
 }
 
-static void build(struct route *route)
+static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
     struct route_state *state;
     assert(route->children_n <= CHILDREN_MOST);
@@ -73,16 +74,25 @@ static void try_child(struct flow *flow, uint32_t child)
         flow_leg(flow, child, flow->route->children[child], r);
 }
 
-/* The bucket fills by requests, not by time: `share` is a share of the traffic, whatever that is at the moment. */
+/* A request begins. The bucket fills by requests, not by time: `share` is a share of the traffic, whatever that is at the moment. */
+static void fill_bucket(const struct route *route)
+{
+    const struct route_options *o = &route->options;
+    if (o->share >= 1) return;
+    double most = o->burst > 1 ? o->burst : 1, tokens = route->state->tokens + o->share;
+    route->state->tokens = tokens < most ? tokens : most;
+}
+
 static void start(struct flow *flow)
 {
-    const struct route_options *o = &flow->route->options;
-    if (o->share < 1) {
-        struct route_state *state = flow->route->state;
-        double most = o->burst > 1 ? o->burst : 1;
-        state->tokens = state->tokens + o->share < most ? state->tokens + o->share : most;
-    }
+    fill_bucket(flow->route);
     try_child(flow, 0);
+}
+
+/* Whether a request may get as far as a second child. */
+static bool may_fail_over(const struct route *route, const struct request *r)
+{
+    return route->options.tries > 1 && !(request_place(r) & PLACE_COMPARES);
 }
 
 /* Whether to try one more child: there is one, and the share of requests that go on is kept. A server that is known to be down
@@ -91,7 +101,7 @@ static bool may_go_on(struct flow *flow, const struct result *result)
 {
     const struct route_options *o = &flow->route->options;
     if (!(o->on & result->kind) || is_last(flow, flow->tried)) return false;
-    if (request_place(&flow->kept->r) & PLACE_COMPARES) return false;
+    if (!may_fail_over(flow->route, &flow->kept->r)) return false;
     if (o->share >= 1 || result->kind == RESULT_DOWN) return true;
     struct route_state *state = flow->route->state;
     if (state->tokens < 1) return false;
@@ -120,12 +130,16 @@ static void finish_with_better(struct flow *flow, const struct result *result)
 }
 
 /* failures count in a row, so one success puts a child back among the best. */
+static void note(const struct route *route, uint32_t place, const struct result *result)
+{
+    if (!needs_state(&route->options)) return;
+    uint32_t *failures = &route->state->failures[place];
+    *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
+}
+
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
-    if (needs_state(&flow->route->options)) {
-        uint32_t *failures = &flow->route->state->failures[place];
-        *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
-    }
+    note(flow->route, place, result);
     if (!may_go_on(flow, result)) {
         finish_with_better(flow, result);
         return;
@@ -134,6 +148,37 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
         flow_keep_best(flow, result);
     try_child(flow, next_child(flow));
 }
+
+/* --- without a flow, as long as the first child answers ------------------------------------------ */
+
+/* A request that makes an item goes to the first child in another form, see try_child. */
+static bool begin_direct(struct turn *t, struct generation *g, const struct route *route,
+                         const struct request *r)
+{
+    if (request_place(r) & PLACE_MAKES) return false;
+    fill_bucket(route);
+    struct direct *d = direct_create(t, g, route, r,
+                                     may_fail_over(route, r) ? DIRECT_KEEPS_ALL : DIRECT_KEEPS_KEY);
+    direct_send(d, route->children[0], r);
+    return true;
+}
+
+/* The flow that is made now has tried the first child, and judges its result. */
+static void direct_done(struct direct *d, const struct result *result)
+{
+    const struct route *route = d->route;
+    if (!(route->options.on & result->kind) || !may_fail_over(route, &d->kept.r) ||
+        d->turn->is_ending) {
+        note(route, 0, result);
+        direct_finish(d, result);
+        return;
+    }
+    struct flow *flow = direct_flow(d);
+    flow->chosen = 1;
+    leg_result(&flow->legs[0], 0, result);
+}
+
+static const struct direct_kind direct = {.begin = begin_direct, .done = direct_done};
 
 /* --- for explain -------------------------------------------------------------------------------- */
 
@@ -184,4 +229,4 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
 }
 
 const struct flow_kind flow_failover = {
-    .build = build, .start = start, .leg_done = leg_done, .walk = walk};
+    .build = build, .start = start, .leg_done = leg_done, .direct = &direct, .walk = walk};

@@ -64,8 +64,8 @@ static bool is_base64(const struct flow *flow)
 /* Whatever the child has under the key. */
 static void take_out(struct flow *flow)
 {
-    struct request r = is_base64(flow) ? about_key(flow, COMMAND_META_DELETE, "b")
-                                       : about_key(flow, COMMAND_DELETE, "");
+    struct request r;
+    written_forget(&flow->kept->r, &r);
     leg(flow, TAKE_BACK, &r);
 }
 

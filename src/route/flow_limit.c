@@ -1,6 +1,6 @@
 #include <assert.h>
 
-#include "route/flow.h"
+#include "route/direct.h"
 
 /* Limit: the first child, while fewer than most_in_flight requests to it are without an answer; else the second child, or,
  * where there is none, an error at once. I6: a child that is slow so bounds what waits for it, in each worker.
@@ -32,6 +32,24 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     flow_finish(flow, result);
 }
 
+static bool begin_direct(struct turn *t, struct generation *g, const struct route *route,
+                         const struct request *r)
+{
+    if (route->state->in_flight >= route->options.most_in_flight) return false;
+    route->state->in_flight++;
+    direct_send(direct_create(t, g, route, r, DIRECT_KEEPS_KEY), route->children[0], r);
+    return true;
+}
+
+static void direct_done(struct direct *d, const struct result *result)
+{
+    assert(d->route->state->in_flight > 0);
+    d->route->state->in_flight--;
+    direct_finish(d, result);
+}
+
+static const struct direct_kind direct = {.begin = begin_direct, .done = direct_done};
+
 /* For explain. */
 static unsigned walk(struct walk *w, const struct route *route, const struct request *r,
                      struct walk_way way)
@@ -46,5 +64,8 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
     return 0;
 }
 
-const struct flow_kind flow_limit = {
-    .state_size = sizeof(struct route_state), .start = start, .leg_done = leg_done, .walk = walk};
+const struct flow_kind flow_limit = {.state_size = sizeof(struct route_state),
+                                     .start = start,
+                                     .leg_done = leg_done,
+                                     .direct = &direct,
+                                     .walk = walk};

@@ -6,7 +6,7 @@ struct route_state {
     struct log_limit limit;
 };
 
-static void build(struct route *route)
+static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
     route->state->limit.burst = (unsigned)route->options.burst;
 }

@@ -4,7 +4,7 @@
  * current one while requests are in flight. Those must end on the routes that they began with: the old routes hold the servers,
  * timeouts and counters that decide their fate, and their functions may be waiting in the middle of a request.
  *
- * So a generation has a reference count. The turn holds one reference to the current generation; each flow holds one to its
+ * So a generation has a reference count. The turn holds one reference to the current generation; each flow and direct call holds one to its
  * own; and a round of the turn holds one while it runs. A plain call to a pool holds none: it belongs to a server's connection,
  * which is not the script's, and its reply needs no route any more.
  *
@@ -30,19 +30,6 @@ void generation_init(struct generation *g, route_ask_fn *ask, void (*retire)(voi
     *g = (struct generation){.ask = ask, .retire = retire, .router = router, .references = 1};
     g->undecided_end = &g->undecided;
     g->ready_end = &g->ready;
-}
-
-struct generation *generation_take(struct generation *g)
-{
-    assert(g->references > 0);
-    g->references++;
-    return g;
-}
-
-void generation_give(struct generation *g)
-{
-    assert(g->references > 0);
-    g->references--;
 }
 
 struct route_state *generation_make_state(struct route *route, size_t size)

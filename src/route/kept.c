@@ -40,27 +40,54 @@ size_t kept_size(const struct request *r)
            (r->value_at ? r->value_len : 0) + 1;
 }
 
-struct kept *kept_create(const struct request *r)
+/* A long value in a blob is counted by its blob, instead of copied. */
+static bool is_counted(const struct request *r)
 {
-    bool counted = r->value_blob && r->value_len > COPY_MOST; /* by its blob, instead of copied */
-    assert(r->key_len > 0 && r->key_len <= KEY_MAX); /* I4: only what was validated goes on */
-    size_t value = r->value_at && !counted ? r->value_len : 0;
-    size_t room = sizeof(struct kept) + r->key_len + r->shown_key_len + r->args_len + value + 1;
-    struct kept *kept = slab_borrow(room);
-    uint8_t *to = kept->bytes;
-    kept->references = 1;
-    kept->room = (uint32_t)room;
-    kept->r = *r;
-    kept->value = counted ? blob_take((struct blob *)r->value_blob) : NULL;
-    kept->r.value_blob = (uintptr_t)kept->value;
-    kept->r.key_at = (uintptr_t)copy(&to, (const void *)r->key_at, r->key_len);
+    return r->value_blob && r->value_len > COPY_MOST;
+}
+
+size_t kept_room(const struct request *r, bool whole)
+{
+    size_t value = whole && r->value_at && !is_counted(r) ? r->value_len : 0;
+    return sizeof(struct kept) + r->key_len + r->shown_key_len + r->args_len + value + 1;
+}
+
+/* Everything but the key is rare. */
+static void keep_more(struct kept *kept, const struct request *r, uint8_t *to, bool whole)
+{
+    kept->r.value_at = kept->r.value_blob = 0;
     if (r->shown_key_at)
         kept->r.shown_key_at =
             (uintptr_t)copy(&to, (const void *)r->shown_key_at, r->shown_key_len);
     if (r->args_len) kept->r.args_at = (uintptr_t)copy(&to, (const void *)r->args_at, r->args_len);
-    if (r->value_at && !counted)
-        kept->r.value_at = (uintptr_t)copy(&to, (const void *)r->value_at, value);
+    if (!r->value_at || !whole) return;
+    if (is_counted(r)) {
+        kept->value = blob_take((struct blob *)r->value_blob);
+        kept->r.value_blob = (uintptr_t)kept->value;
+        kept->r.value_at = r->value_at;
+    } else {
+        kept->r.value_at = (uintptr_t)copy(&to, (const void *)r->value_at, r->value_len);
+    }
+}
+
+void kept_init(struct kept *kept, const struct request *r, bool whole)
+{
+    uint8_t *to = kept->bytes;
+    assert(r->key_len > 0 && r->key_len <= KEY_MAX); /* I4: only what was validated goes on */
+    kept->references = 1;
+    kept->value = NULL;
+    kept->r = *r;
     kept->r.multi = 0; /* from here on it is a request of its own */
+    kept->r.key_at = (uintptr_t)copy(&to, (const void *)r->key_at, r->key_len);
+    if (r->value_at || r->shown_key_at || r->args_len) keep_more(kept, r, to, whole);
+}
+
+struct kept *kept_create(const struct request *r)
+{
+    size_t room = kept_room(r, true);
+    struct kept *kept = slab_borrow(room);
+    kept_init(kept, r, true);
+    kept->room = (uint32_t)room;
     return kept;
 }
 

@@ -24,9 +24,12 @@ static const struct chooser *chooser_of(enum route_kind kind)
 static const struct flow_kind *flow_kind_of(enum route_kind kind)
 {
     static const struct flow_kind *const kinds[] = {
-        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,     [ROUTE_HEDGE] = &flow_hedge,
-        [ROUTE_COALESCE] = &flow_coalesce, [ROUTE_DELAY] = &flow_delay, [ROUTE_LIMIT] = &flow_limit,
-        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log,     [ROUTE_FILL] = &flow_fill};
+        [ROUTE_FAILOVER] = &flow_failover, [ROUTE_ALL] = &flow_all,
+        [ROUTE_HEDGE] = &flow_hedge,       [ROUTE_COALESCE] = &flow_coalesce,
+        [ROUTE_DELAY] = &flow_delay,       [ROUTE_LIMIT] = &flow_limit,
+        [ROUTE_NEGATIVE] = &flow_negative, [ROUTE_LOG] = &flow_log,
+        [ROUTE_FILL] = &flow_fill,         [ROUTE_LEVELS] = &flow_levels,
+        [ROUTE_THROUGH] = &flow_through};
     return kind < sizeof kinds / sizeof *kinds ? kinds[kind] : NULL;
 }
 
@@ -44,7 +47,7 @@ static void build(struct route *route, const struct route_word *words, uint32_t 
     assert(!(chooser && flow) && route_is_chooser(route) == (chooser != NULL));
     if (chooser && chooser->build) chooser->build(route, words, n);
     if (flow && flow->state_size) generation_make_state(route, flow->state_size);
-    if (flow && flow->build) flow->build(route);
+    if (flow && flow->build) flow->build(route, words, n);
 }
 
 /* Children are older than their parents, so routes can form no circle: choosers and policies come to an end. (Functions can

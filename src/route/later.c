@@ -87,3 +87,24 @@ void flows_begin(struct turn *t, uint32_t slot)
         flow_leave(flow);
     }
 }
+
+/* --- functions that waited ------------------------------------------------------------------------ */
+
+/* The script cannot be resumed here: it may be what is running. turn.c does it, with the next round. */
+void flow_make_ready(struct flow *flow)
+{
+    struct generation *g = flow->generation;
+    flow->next = NULL;
+    *g->ready_end = flow;
+    g->ready_end = &flow->next;
+}
+
+void flow_not_ready(struct flow *flow)
+{
+    struct generation *g = flow->generation;
+    struct flow **at = &g->ready;
+    while (*at && *at != flow) at = &(*at)->next;
+    if (!*at) return; /* flows_end has emptied the list */
+    *at = flow->next;
+    if (!*at) g->ready_end = at;
+}

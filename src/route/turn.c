@@ -152,19 +152,19 @@ static struct result refusal(const struct answer *a)
  * depth). */
 static void run(struct turn *t, struct generation *g, struct request *r, const struct answer *a)
 {
-    struct flow_end end = flow_end_of(r);
+    const struct receiver *receiver = receiver_of(r);
     struct result result = {.kind = RESULT_MISS};
     if (a->route >= 0 && r->depth) {
         leg_run((struct leg *)r->owner, g->routes[a->route], r);
         return;
     }
     if (a->route >= 0) {
-        flow_begin(t, g, g->routes[a->route], r, end);
+        flow_begin(t, g, g->routes[a->route], r);
         return;
     }
     assert(a->route == ANSWER_MISS || a->route == ANSWER_REFUSE);
     if (a->route == ANSWER_REFUSE) result = refusal(a);
-    end.on_result(end.owner, end.place, &result);
+    receiver->on_result((void *)r->owner, r->part, &result);
 }
 
 /* A slot, exactly once. TAKEN: the script has given the result itself, or holds the request in a flow of its own. */

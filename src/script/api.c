@@ -85,6 +85,7 @@ static const char *const choice_names[][32] = {
     [MG_LEVEL] = {LOG_LEVELS(NAME_TEXT)},
     [MG_PROBE] = {PROBES(NAME_TEXT)},
     [MG_REQUESTS] = {REQUESTS(NAME_TEXT)},
+    [MG_ASK] = {ASKS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/job.h"
+
 enum token { T_END_OF_TEXT, T_BROKEN, T_NAME, T_GOTO, T_KEYWORD, T_VALUE, T_SIGN };
 
 /* Where the reader is. The token that was read last is text[begin..at). */
@@ -156,6 +158,8 @@ static enum token name_or_keyword(const struct reader *r)
         "and",   "break", "do", "else",   "elseif", "end",  "for",   "if",    "in",
         "local", "not",   "or", "repeat", "return", "then", "until", "while", "function"};
     static const char *const values[] = {"nil", "true", "false"};
+    if (r->at - r->begin < 2 || r->at - r->begin > 8)
+        return T_NAME; /* no word is so short or long */
     if (is_word(r, "goto")) return T_GOTO;
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (is_word(r, values[i])) return T_VALUE;
@@ -176,6 +180,7 @@ static void skip_sign(struct reader *r)
 
 static enum token next(struct reader *r)
 {
+    job_rest_often(); /* a long text is read while a worker serves */
     if (!skip_blank(r)) return T_BROKEN;
     int c = look(r, 0), level = long_bracket(r);
     r->begin = r->at;

@@ -3,11 +3,14 @@
  * Functions of Lua that call a script's function (string.gsub, table.sort, coroutine.resume) use the C stack, and LuaJIT
  * bounds only Lua's own stacks. A script in which such a function calls itself would overflow the C stack, and the process
  * would end. So sandbox.lua asks is_deep before each of them, and raises an error (I7).
+ *
+ * A job (base/job.h) has a stack of its own, which counts instead while the job runs.
  */
 #include <assert.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "base/job.h"
 #include "script/state.h"
 
 /* Bytes. WANTED: the limit of the whole stack; that of a main thread grows up to it, also after it was raised. MOST: how
@@ -37,9 +40,12 @@ void depth_init(void)
 static int is_deep(lua_State *L)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    size_t parts = (size_t)lua_tointeger(L, 1);
+    size_t parts = (size_t)lua_tointeger(L, 1), bytes = 0;
+    uintptr_t from = job_stack(&bytes);
+    size_t limit = from && bytes / 8 < MOST ? bytes / 8 : MOST;
     assert(parts > 0);
-    lua_pushboolean(L, here < top && top - here > most / parts);
+    if (!from) from = top, limit = most;
+    lua_pushboolean(L, here < from && from - here > limit / parts);
     return 1;
 }
 

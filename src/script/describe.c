@@ -46,12 +46,16 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     struct backend_settings numbers = *b, none = *usual;
     numbers.connections = none.connections = 0;
     numbers.probe = none.probe = numbers.requests = none.requests = 0;
+    numbers.ask = none.ask = 0;
+    numbers.merge = none.merge = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
 #undef X
     put_choice(line, "probe", MG_PROBE, b->probe, usual->probe);
     put_choice(line, "requests", MG_REQUESTS, b->requests, usual->requests);
+    put_choice(line, "ask", MG_ASK, b->ask, usual->ask);
+    if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
 }
 
 static void put_pool(struct settings_line *line, const struct pool_settings *o)

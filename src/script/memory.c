@@ -8,7 +8,9 @@
  * Regions take no huge pages: the kernel would fill those up again that memory_trim has emptied.
  *
  * Without memory from the system the process ends, as everywhere (base/slab.h). So it does far above the limit (`most`): a script
- * stops at its next check above the limit, so it comes there only where it has no check for long. */
+ * stops at its next check above the limit, so it comes there only where it has no check for long.
+ *
+ * A script that is loaded or closed by a job (base/job.h) pauses here: whatever Lua does then, it allocates or frees. */
 #include "script/memory.h"
 
 #include <assert.h>
@@ -18,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/job.h"
 #include "base/log.h"
 #include "base/process.h"
 
@@ -335,6 +338,7 @@ static void *resize(struct memory *m, void *block, size_t from, size_t to)
 void *memory_allocate(void *memory, void *block, size_t from, size_t to)
 {
     struct memory *m = memory;
+    job_rest_often();
     if (to > MEMORY_HUGE && to > from && refuses(m, block, to)) return NULL;
     if (!block) return to ? take(m, to) : NULL;
     if (to) return resize(m, block, from, to);

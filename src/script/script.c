@@ -141,7 +141,10 @@ static void retire(void *router)
     struct script *s = router;
     assert(s->routes.references == 0);
     log_debug("script %s: generation %u ended", s->path, s->generation);
-    script_destroy(s);
+    if (s->host.bury)
+        s->host.bury(s->host.about, s);
+    else
+        script_destroy(s);
 }
 
 struct script *script_load(const struct script_host *host, const char *path, const char *text,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "script/state.h"
 
 static const char LUA_TEXT[] = "not enough memory";
@@ -34,6 +35,13 @@ static bool collect(struct script *s, lua_State *L)
     s->memory.is_collecting = false;
     s->memory.lives = s->memory.of.used;
     return status == 0;
+}
+
+/* The cycle that has begun, and a whole one, in small steps, between which a job may pause. */
+static int collect_in_steps(lua_State *L)
+{
+    for (int cycles = 0; cycles < 2; job_rest()) cycles += lua_gc(L, LUA_GCSTEP, 0);
+    return 0;
 }
 
 /* A sixteenth must be left: with less, all would be collected again and again. */
@@ -190,9 +198,22 @@ void script_memory_end(struct script *s)
     memory->shown = m->used;
 }
 
+/* What loading has left is garbage for the most part: a script may keep it for long. An error of a finalizer is nobody's. */
+static void collect_after_loading(struct script *s)
+{
+    int top = lua_gettop(s->L);
+    s->memory.is_collecting = true;
+    (void)lua_cpcall(s->L, collect_in_steps, NULL);
+    s->memory.is_collecting = false;
+    s->memory.lives = s->memory.of.used;
+    lua_settop(s->L, top);
+    memory_trim(&s->memory.of);
+}
+
 bool script_memory_has_room(struct script *s)
 {
     struct memory *m = &s->memory.of;
+    collect_after_loading(s);
     if (is_over(m)) {
         drop_traces(s);
         collect_well(s);

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <time.h>
 
+#include "base/job.h"
 #include "base/process.h"
 #include "script/budget.h"
 #include "script/state.h"
@@ -122,11 +123,14 @@ static void look_at_memory(struct script *s, lua_State *L)
 static int halt(lua_State *L)
 {
     struct script *s = lua_touserdata(L, lua_upvalueindex(1));
+    job_rest();
     look_at_clock(s);
     look_at_memory(s, L);
+    if (job_is_unwanted() && !s->time.over) s->time.over = OVER_UNWANTED;
     set_left(s, L, s->time.over ? 0 : s->time.checks);
     if (!s->time.over) return 0;
     if (s->time.over == OVER_MEMORY) return luaL_error(L, "%s", s->memory.text);
+    if (s->time.over == OVER_UNWANTED) return luaL_error(L, "not loaded: no longer wanted");
     return luaL_error(L, "script timeout: took more than %f s %s", limit_of(s),
                       s->is_loaded ? "(--script-timeout)" : "to load");
 }

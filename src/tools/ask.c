@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "net/addr.h"
+#include "protocol/dialect.h"
 #include "tools/tool.h"
 #include "worker/source.h"
 #include "worker/succession.h"
@@ -122,6 +123,8 @@ enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv,
         return misused(code, "explain: requests and --keys: give one of them");
     if (o->summary && !o->keys)
         return misused(code, "explain: --summary of which keys? give --keys FILE");
+    if (o->wire && !dialect_number(o->wire, strlen(o->wire)))
+        return misused(code, "explain: --wire: not a version: give one such as 1.6.18");
     if (!is_address(o->client)) return misused(code, BAD_CLIENT);
     return ASK_GO;
 }

@@ -11,20 +11,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/words.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "protocol/reword.h"
 #include "tools/ask.h"
 #include "tools/spread.h"
 #include "tools/tool.h"
 
 struct explaining {
     const struct ask_options *o;
+    bool is_one; /* the request has one key: the words of its get are chosen */
     struct explainer e;
     struct spread spread; /* with --summary */
     bool begun;           /* a paragraph has been printed: the next one begins with an empty line */
     bool bad;             /* a request was refused, or the script failed */
     bool traced;          /* a failure of the script was printed */
 };
+
+/* --- words ------------------------------------------------------------------------------------- */
+
+/* A server of that place; any of its pool's where it is drawn. NULL: the pool has none. */
+static const struct backend *server_of(const struct touched *p)
+{
+    for (uint32_t i = 0; i < p->pool->members_n; i++)
+        if (strcmp(p->pool->members[i].backend->name, p->server) == 0)
+            return p->pool->members[i].backend;
+    return p->pool->members_n ? p->pool->members[0].backend : NULL;
+}
+
+/* The line that the place's server is sent if it has the version of --wire and knows meta commands, without CRLF, in `line`, which has
+ * REQUEST_LINE_ROOM bytes. Returns its length. */
+static size_t wire_of(const struct explaining *x, const struct touched *p, uint8_t *line)
+{
+    static const char GET[] = "get ";
+    const struct backend *b = server_of(p);
+    struct dialect d = dialect_of(dialect_number(x->o->wire, strlen(x->o->wire)), true);
+    struct request r = {.command_id = COMMAND_GET, .key_len = (uint16_t)p->key_len};
+    bool is_get = p->sent_len > sizeof GET - 1 && memcmp(p->sent, GET, sizeof GET - 1) == 0;
+    if (x->is_one && is_get && b && words_for(b, &d, &r) == WORDS_MG)
+        return reword_line(p->key, p->key_len, line) - 2;
+    memcpy(line, p->sent, p->sent_len);
+    return p->sent_len;
+}
+
+/* The words of a line: a get of one key has two. */
+static size_t words_of(const char *line, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) n += line[i] > ' ' && (i == 0 || line[i - 1] == ' ');
+    return n;
+}
 
 /* --- text -------------------------------------------------------------------------------------- */
 
@@ -41,6 +78,19 @@ static void print_head(struct explaining *x, const char *line, size_t len)
     utf8_show(text, sizeof text, line, len);
     printf("%s%s\n", x->begun ? "\n" : "", text);
     x->begun = true;
+}
+
+/* A line for each place, numbered if there are several. */
+static void print_wires(const struct explaining *x, const struct explanation *e)
+{
+    for (uint32_t i = 0; x->o->wire && i < e->places_n; i++) {
+        uint8_t line[REQUEST_LINE_ROOM];
+        char name[32] = "wire", text[4 * REQUEST_LINE_ROOM + 1];
+        size_t len = wire_of(x, &e->places[i], line);
+        if (e->places_n > 1) snprintf(name, sizeof name, "wire %u", i + 1);
+        utf8_show(text, sizeof text, (const char *)line, len);
+        print_field(NULL, name, text);
+    }
 }
 
 /* One line: the key, its pool and its server, with tabs between; without a pool, `-` and the last step of its way. */
@@ -78,8 +128,10 @@ static void put_choice(struct json *j, const struct explanation *x)
     json_bytes(j, "request", x->places[0].sent, x->places[0].sent_len);
 }
 
-static void put_places(struct json *j, const struct explanation *x)
+static void put_places(struct json *j, const struct explaining *explaining,
+                       const struct explanation *x)
 {
+    uint8_t line[REQUEST_LINE_ROOM];
     json_list(j, "places");
     for (uint32_t i = 0; i < x->places_n; i++) {
         const struct touched *p = &x->places[i];
@@ -90,13 +142,15 @@ static void put_places(struct json *j, const struct explanation *x)
         json_text(j, "when", p->when[0] ? p->when : "always");
         json_fraction(j, "share", p->share);
         json_bytes(j, "request", p->sent, p->sent_len);
+        if (explaining->o->wire)
+            json_bytes(j, "wire", (const char *)line, wire_of(explaining, p, line));
         json_object_end(j);
     }
     json_list_end(j);
     if (x->is_cut) json_flag(j, "more_places", true);
 }
 
-static void print_json(const struct explanation *x)
+static void print_json(const struct explaining *explaining, const struct explanation *x)
 {
     struct json j;
     json_begin(&j, stdout);
@@ -108,7 +162,7 @@ static void print_json(const struct explanation *x)
     json_list_end(&j);
     if (x->path.failure[0]) json_text(&j, "error", x->path.failure);
     if (x->pool) put_choice(&j, x);
-    put_places(&j, x);
+    put_places(&j, explaining, x);
     json_end(&j);
 }
 
@@ -129,18 +183,20 @@ static void print_request(void *to, const struct explanation *x)
     struct explaining *explaining = to;
     if (x->path.failure[0]) explaining->bad = true;
     if (explaining->o->json) {
-        print_json(x);
+        print_json(explaining, x);
         return;
     }
     print_head(explaining, x->asked, x->asked_len);
     explain_fields(x, print_field, NULL);
     explain_place_lines(x, print_field, NULL);
+    print_wires(explaining, x);
 }
 
 static void take_request(void *to, const char *line, size_t len, size_t number)
 {
     struct explaining *x = to;
     struct explain_value value = {x->o->value, x->o->value ? strlen(x->o->value) : 0};
+    x->is_one = words_of(line, len) == 2;
     const char *wrong = explain_request(&x->e, line, len, value, print_request, x);
     (void)number;
     if (wrong) {
@@ -168,7 +224,7 @@ static void print_or_count(void *to, const struct explanation *x)
     if (explaining->o->summary)
         spread_count(&explaining->spread, x);
     else if (explaining->o->json)
-        print_json(x);
+        print_json(explaining, x);
     else
         print_place(x);
 }
@@ -176,6 +232,7 @@ static void print_or_count(void *to, const struct explanation *x)
 static void take_key(void *to, const char *key, size_t len, size_t number)
 {
     struct explaining *x = to;
+    x->is_one = true;
     const char *wrong = ask_key(x->o, &x->e, key, len, print_or_count, x);
     if (!wrong) return;
     x->bad = true;

@@ -92,8 +92,9 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     struct tester_script with_servers = *script;
     with_servers.servers = repl->o->servers.items;
     with_servers.servers_n = repl->o->servers.n;
-    return rehearsal_create(&(struct rehearsal_how){&repl->options, !repl->o->fake}, &with_servers,
-                            error);
+    return rehearsal_create(
+        &(struct rehearsal_how){.options = &repl->options, .connects = !repl->o->fake},
+        &with_servers, error);
 }
 
 /* The prompt is for people: a program that reads the answers gets only answers. */

@@ -24,6 +24,7 @@ enum { TEXT_MOST = 1024 * 1024 }; /* bytes of a message; a longer text is cut */
 
 struct child {
     struct options options;
+    bool rewords;
     int out;
     int log;
 };
@@ -34,7 +35,9 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
                                         char *error)
 {
     const struct child *child = about;
-    return rehearsal_create(&(struct rehearsal_how){.options = &child->options}, script, error);
+    return rehearsal_create(
+        &(struct rehearsal_how){.options = &child->options, .rewords = child->rewords}, script,
+        error);
 }
 
 /* What was logged since the last call. The file is emptied, so it holds one test's lines. */
@@ -104,7 +107,7 @@ static char *no_line(void *about, size_t *len)
 
 int test_child(const struct test_options *o, const char *path, uint32_t from, int out, int log)
 {
-    struct child child = {.out = out, .log = log};
+    struct child child = {.rewords = o->wire, .out = out, .log = log};
     static const struct tester_tools own = {
         .open = open_rehearsal, .logged = read_log, .report = report, .line = no_line};
     struct tester_tools tools = rehearsal_tools_with(&own);

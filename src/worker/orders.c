@@ -41,14 +41,13 @@ static void tell_loaded(struct worker *w)
               generation);
 }
 
-static void obey_load(struct worker *w, int fd, uint32_t generation)
+/* A succession_loaded_fn. */
+static void take_loaded(struct worker *w, uint32_t generation, const char *error)
 {
-    char error[SCRIPT_ERROR_MAX];
-    if (succession_load(w, fd, generation, error)) {
-        succession_wait(w, tell_loaded);
-    } else {
+    if (error)
         tell_master(w, CHANNEL_KEPT, generation, error);
-    }
+    else
+        succession_wait(w, tell_loaded);
 }
 
 static void obey_switch(struct worker *w, uint32_t generation)
@@ -92,7 +91,7 @@ static void take_order(struct worker *w, const struct channel_message *m, int fd
 {
     switch (m->type) {
     case CHANNEL_CLIENT: take_client(w, fd, m->number); return;
-    case CHANNEL_LOAD: obey_load(w, fd, m->number); break;
+    case CHANNEL_LOAD: succession_begin(w, fd, m->number, take_loaded); return;
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;
     case CHANNEL_DRAIN: drain_begin(w, m->number ? m->number / 1000.0 : INFINITY); break;

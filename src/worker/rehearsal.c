@@ -399,6 +399,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
     snprintf(error, SCRIPT_ERROR_MAX, "%s: no worker: no room", script->path);
     if (r->worker) {
         struct worker_parts parts = worker_parts(r->worker);
+        if (how->rewords) parts.backends->asks_plainly = false;
         r->loop = parts.loop;
         r->turn = parts.turn;
         r->clients = parts.clients;

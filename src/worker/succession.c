@@ -1,14 +1,18 @@
 /* Which script a worker runs. Up to two are loaded at a time: the one in use, and the one that is pending until the master says SWITCH or
- * DROP (or, in a single process, until its discoveries have answered). Loading runs the script's own code, so it may take long: the
- * clock is read again afterwards. Switching takes no time: the turn adopts the new generation, and what is in flight ends on the old
- * one (route/generation.h).
+ * DROP (or, in a single process, until its discoveries have answered). Switching takes no time: the turn adopts the new generation, and
+ * what is in flight ends on the old one (route/generation.h).
+ *
+ * To load a script that has much to do, or to destroy it, takes tens of milliseconds or more, in which no client would be served. So a
+ * reload does both in slices, by a job (base/job.h): one slice at the end of each turn, when all that the turn had for clients and servers
+ * is written. The loop does not sleep until it is done. One job runs at a time, and loading comes before destroying. An order to
+ * load that comes while another script is loaded replaces it: that one gets an error at its next check, and is destroyed. The first
+ * script of a worker has no clients yet, and is loaded at once. So is any where there is no memory for a job.
  */
 #include "worker/succession.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,13 +20,15 @@
 #include "worker/source.h"
 #include "worker/worker_state.h"
 
+/* Seconds of a slice: what it costs a client, with the rest of a turn, is to stay under 5 ms. */
+static const double SLICE = 0.002;
+
 /* --- loading ----------------------------------------------------------------------------------- */
 
 /* fd: the script's text, see source; -1: the built-in one. */
 static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
     struct script *s = source_load(&w->host, w->seat->options->script, fd, generation, error);
-    worker_look_at_clock(w);
     if (!s) backends_sweep(&w->backends);
     return s;
 }
@@ -81,22 +87,147 @@ void succession_note_pools(struct worker *w)
     for (uint32_t i = 0; i < n; i++) pool_note_levels(pools[i]);
 }
 
+/* --- in slices --------------------------------------------------------------------------------- */
+
+static bool is_loading(const struct succession *s)
+{
+    return job_is_open(&s->job) && s->loads.generation > 0;
+}
+
+static void close_order(struct succession_order *order)
+{
+    if (order->fd >= 0) close(order->fd);
+    *order = (struct succession_order){.fd = -1};
+}
+
+/* A job_fn. */
+static void load_in_job(void *arg)
+{
+    struct worker *w = arg;
+    struct succession *s = &w->succession;
+    s->made = load_script(w, s->loads.fd, s->loads.generation, s->error);
+}
+
+/* A job_fn. */
+static void destroy_in_job(void *arg)
+{
+    struct succession *s = &((struct worker *)arg)->succession;
+    assert(s->dead_n > 0);
+    script_destroy(s->dead[--s->dead_n]);
+}
+
+/* What comes next runs in a job; without memory for one, at once. False: nothing is to be done. */
+static bool begin_next(struct worker *w)
+{
+    struct succession *s = &w->succession;
+    if (s->next.loaded) {
+        s->loads = s->next;
+        s->next = (struct succession_order){.fd = -1};
+        if (!job_begin(&s->job, load_in_job, w)) load_in_job(w);
+        return true;
+    }
+    if (s->dead_n == 0) return false;
+    if (!job_begin(&s->job, destroy_in_job, w)) destroy_in_job(w);
+    return true;
+}
+
+void succession_bury(void *about, struct script *s)
+{
+    struct worker *w = about;
+    struct succession *in = &w->succession;
+    in->dead = reallocarray(in->dead, in->dead_n + 1, sizeof *in->dead);
+    if (!in->dead) abort();
+    in->dead[in->dead_n++] = s;
+    ev_idle_start(w->loop, &in->idle);
+}
+
+static void end_loading(struct worker *w)
+{
+    struct succession *s = &w->succession;
+    struct succession_order done = s->loads;
+    struct script *made = s->made;
+    s->made = NULL;
+    close_order(&s->loads);
+    worker_look_at_clock(w);
+    log_debug("script %s: generation %u: its loading took %u slices", succession_name(w),
+              done.generation, s->job.slices);
+    if (made && done.loaded)
+        s->pending = made;
+    else if (made)
+        succession_bury(w, made);
+    if (done.loaded) done.loaded(w, done.generation, made ? NULL : s->error);
+}
+
+static void end_job(struct worker *w)
+{
+    if (w->succession.loads.generation > 0)
+        end_loading(w);
+    else
+        backends_sweep(&w->backends);
+}
+
+/* The watchdog allows a worker that loads more time, and blames the script that is loaded. */
+static bool run_slice(struct worker *w)
+{
+    struct succession *s = &w->succession;
+    if (s->loads.generation > 0) heartbeat_loads(w, s->loads.generation);
+    bool has_ended = job_go_on(&s->job, SLICE);
+    if (s->loads.generation > 0) heartbeat_loads(w, 0);
+    return has_ended;
+}
+
+void succession_go_on(struct worker *w)
+{
+    struct succession *s = &w->succession;
+    if (!ev_is_active(&s->idle)) return;
+    if (!job_is_open(&s->job) && !begin_next(w)) {
+        ev_idle_stop(w->loop, &s->idle);
+        return;
+    }
+    if (!job_is_open(&s->job) || run_slice(w)) end_job(w);
+}
+
+void succession_begin(struct worker *w, int fd, uint32_t generation, succession_loaded_fn *loaded)
+{
+    assert(loaded && generation > 0);
+    succession_drop(w);
+    w->succession.next =
+        (struct succession_order){.loaded = loaded, .fd = fd, .generation = generation};
+    ev_idle_start(w->loop, &w->succession.idle);
+}
+
 void succession_drop(struct worker *w)
 {
-    w->succession.found = NULL;
-    ev_timer_stop(w->loop, &w->succession.found_limit);
-    if (!w->succession.pending) return;
-    script_destroy(w->succession.pending);
-    w->succession.pending = NULL;
-    backends_sweep(&w->backends);
+    struct succession *s = &w->succession;
+    s->found = NULL;
+    ev_timer_stop(w->loop, &s->found_limit);
+    close_order(&s->next);
+    s->loads.loaded = NULL;
+    if (is_loading(s)) job_give_up(&s->job);
+    if (s->pending) succession_bury(w, s->pending);
+    s->pending = NULL;
 }
+
+void succession_release(struct worker *w)
+{
+    struct succession *s = &w->succession;
+    succession_drop(w);
+    job_finish(&s->job);
+    if (s->made) script_destroy(s->made);
+    close_order(&s->loads);
+    while (s->dead_n > 0) destroy_in_job(w);
+    free(s->dead);
+    ev_idle_stop(w->loop, &s->idle);
+}
+
+/* --- the two steps ----------------------------------------------------------------------------- */
 
 bool succession_load(struct worker *w, int fd, uint32_t generation, char *error)
 {
-    succession_drop(w);
     heartbeat_loads(w, generation);
     w->succession.pending = load_script(w, fd, generation, error);
     heartbeat_loads(w, 0);
+    worker_look_at_clock(w);
     return w->succession.pending;
 }
 
@@ -158,27 +289,41 @@ static void switch_alone(struct worker *w)
     log_info("reloaded: generation %u", script_generation(w->succession.script));
 }
 
+/* A succession_loaded_fn. */
+static void loaded_alone(struct worker *w, uint32_t generation, const char *error)
+{
+    if (!error)
+        succession_wait(w, switch_alone);
+    else
+        log_error("script %s: not loaded: %s; generation %u goes on", succession_name(w), error,
+                  generation - 1);
+}
+
 void succession_reload_alone(struct worker *w)
 {
-    char error[SCRIPT_ERROR_MAX];
     const char *path = w->seat->options->script;
     int fd = path ? source_open_again(path) : -1;
     uint32_t generation = script_generation(w->succession.script);
-    bool is_read = fd >= 0 || !path;
-    if (!is_read)
-        snprintf(error, sizeof error, "%s: put a readable file there and reload again",
-                 source_explain(errno));
-    if (is_read && succession_load(w, fd, generation + 1, error)) {
-        succession_wait(w, switch_alone);
-    } else {
-        log_error("script %s: not loaded: %s; generation %u goes on", succession_name(w), error,
-                  generation);
-    }
-    if (fd >= 0) close(fd);
+    if (fd >= 0 || !path)
+        succession_begin(w, fd, generation + 1, loaded_alone);
+    else
+        log_error("script %s: not loaded: %s: put a readable file there and reload again; "
+                  "generation %u goes on",
+                  succession_name(w), source_explain(errno), generation);
+}
+
+/* Nothing is to be done: while it is active, the loop does not sleep. */
+static void on_idle(struct ev_loop *loop, ev_idle *idle, int events)
+{
+    (void)loop;
+    (void)idle;
+    (void)events;
 }
 
 void succession_init(struct worker *w)
 {
     ev_init(&w->succession.found_limit, on_found_limit);
     w->succession.found_limit.data = w;
+    w->succession.loads.fd = w->succession.next.fd = -1;
+    ev_idle_init(&w->succession.idle, on_idle);
 }

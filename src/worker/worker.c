@@ -142,6 +142,7 @@ static void on_before_sleep(struct ev_loop *loop, ev_prepare *prepare, int event
     arrivals_look(&w->arrivals);
     if (w->drain.is_on) doors_watch(&w->doors, false);
     drain_look(w);
+    succession_go_on(w);
     heartbeat_sleeps(w);
     pace_end(&w->pace, process_clock(), w->row);
 }
@@ -296,6 +297,7 @@ static void init_host(struct worker *w)
                                    .script_memory = o->script_memory,
                                    .memory_is_given = options_give_memory(o),
                                    .on_full = replace_me,
+                                   .bury = succession_bury,
                                    .about = w,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
@@ -379,7 +381,7 @@ void worker_release(struct worker *w)
 {
     clients_release(&w->clients);
     turn_release(&w->turn);
-    succession_drop(w);
+    succession_release(w);
     backends_release(&w->backends);
     names_release(&w->names);
     outages_release(&w->outages);

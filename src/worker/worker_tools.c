@@ -32,6 +32,7 @@ struct worker *worker_open(const struct options *options, backend_dial_fn *dial,
     o->worker.backends.loop = o->worker.loop;
     o->worker.backends.dial = dial;
     o->worker.backends.dials_for = dials_for;
+    o->worker.backends.asks_plainly = dial != NULL;
     worker_watch_loop(&o->worker);
     return &o->worker;
 }

@@ -1,4 +1,4 @@
-/* cputime: the CPU time that a process and all its descendants have used, from /proc.
+/* cputime: the CPU time that processes and all their descendants have used, from /proc.
  *
  * The sum comes from schedstat (nanoseconds). The kernel splits it into user and system by sampling clock ticks
  * (/proc/PID/stat, 10 ms), so only the split wants seconds of measuring. Plain values, owns nothing.
@@ -80,17 +80,25 @@ static inline bool process_is_below(const struct process *list, size_t n, long p
     return false;
 }
 
-/* What `root` and all below it have used so far. */
-static inline struct cputime cputime_of(long root)
+static inline bool process_is_root(const long *roots, size_t n, long pid)
 {
-    static struct process list[CPUTIME_PROCESSES];
+    for (size_t i = 0; i < n; i++)
+        if (roots[i] == pid) return true;
+    return false;
+}
+
+/* What these processes and all below them have used so far. list: of process_list. */
+static inline struct cputime cputime_of(const long *roots, size_t n_roots, struct process *list,
+                                        size_t n)
+{
     struct cputime sum = {0};
-    size_t n = process_list(list, CPUTIME_PROCESSES);
+    for (size_t i = 0; i < n; i++) list[i].counted = false;
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < n; i++) {
             struct process *p = &list[i];
-            if (p->counted || (p->pid != root && !process_is_below(list, n, p->parent))) continue;
+            bool is_root = process_is_root(roots, n_roots, p->pid);
+            if (p->counted || (!is_root && !process_is_below(list, n, p->parent))) continue;
             p->counted = more = true;
             sum.total_ns += process_ns(p->pid);
             sum.user_ticks += p->user;

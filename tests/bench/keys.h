@@ -74,16 +74,22 @@ static inline void value_write(const struct key *key, char *out, size_t size)
     }
 }
 
-/* Compares every byte. */
-static inline bool value_is_right(const struct key *key, const char *data, size_t size)
+/* Compares every byte of a part of a value that begins at offset `at`. */
+static inline bool value_part_is_right(const struct key *key, size_t at, const char *data, size_t n)
 {
-    size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t word = value_word(key, i / 8);
-        if (memcmp(data + i, &word, 8) != 0) return false;
+    while (n > 0) {
+        uint64_t word = value_word(key, at / 8);
+        size_t from = at % 8, part = n < 8 - from ? n : 8 - from;
+        if (memcmp(data, (const char *)&word + from, part) != 0) return false;
+        data += part;
+        at += part;
+        n -= part;
+        for (; n >= 8; at += 8, data += 8, n -= 8) {
+            word = value_word(key, at / 8);
+            if (memcmp(data, &word, 8) != 0) return false;
+        }
     }
-    uint64_t word = value_word(key, i / 8);
-    return memcmp(data + i, &word, size - i) == 0;
+    return true;
 }
 
 #endif

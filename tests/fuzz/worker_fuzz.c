@@ -1,7 +1,6 @@
 /* Any schedule of clients and servers around a whole worker in memory: each request gets one answer, in its order (I1), without
  * another client's bytes (I2); an anomaly closes the server's connection (I3); what is sent on is whole and canonical (I4, I5); and
  * when all is quiet, every request has its answer and every server is in use again.
- *
  * The worker is the real one, but for the script, in whose place a route in C stands, and for the clock, which is the schedule's.
  */
 #include "fuzz/played_client.h"
@@ -102,6 +101,7 @@ static struct pool *make_pool(const int *which)
     settings.backend.depth = 20;
     settings.backend.connections = 1 + (worker.how & 1);
     settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
+    settings.backend.merge = worker.how >> 6 & 1;
     struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];

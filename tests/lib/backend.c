@@ -200,7 +200,7 @@ static struct backend *backend_at(const char *address)
 {
     struct backend *b = stage_memory(sizeof *b);
     b->at = address_read(address);
-    backend_is(b, PROBES, "VERSION 1.6.18\r\n", "MN\r\n");
+    backend_is(b, PROBES, "VERSION 1.6.45\r\n", "MN\r\n");
     backend_tells(b, "END\r\n", "END\r\n");
     b->listener.rank = RANK_BACKEND;
     b->listener.acts = listener_acts;

@@ -16,7 +16,8 @@ struct backend *backend_listens(void); /* on a free port of 127.0.0.1 */
 struct backend *
 backend_listens_unix(void); /* on a socket file: what it sends can be seen to be read */
 
-/* What it answers to `version` and `mn` from now on (NULL: it ends a connection that asks mn), and how many of the two it is asked; else 1.6.18's. */
+/* What it answers to `version` and `mn` from now on (NULL: it ends a connection that asks mn), and how many of the two it is asked; else
+ * 1.6.45's, which is asked for a key by `get`: versions from 1.6.10 to 1.6.34 are asked by `mg`. */
 void backend_is(struct backend *b, unsigned probes, const char *version, const char *noop);
 
 /* What it answers, by itself, to the `stats` and the `stats settings` that moongate asks for on connections of their own: NULL, nothing;

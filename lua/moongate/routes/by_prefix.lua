@@ -18,23 +18,29 @@ local known = {
     anchor = policy.bytes(1, 250), -- keys begin with this, and the part after it is looked up
 }
 
+local read_prefix = policy.bytes(1, 250)
+
 local function check(list)
     if type(list) ~= "table" or routes.is_route(list) then
         policy.fail("mg.by_prefix", "takes a table of prefixes first: { { [\"user:\"] = users }, default = rest }")
     end
     if next(list) == nil then policy.fail("mg.by_prefix", "names no prefix") end
     for prefix, route in pairs(list) do
-        local _, wrong = policy.bytes(1, 250)(prefix)
+        local _, wrong = read_prefix(prefix)
         if not wrong then _, wrong = policy.child(route) end
         if wrong then policy.fail("mg.by_prefix", ("prefix '%s' %s"):format(tostring(prefix), wrong)) end
     end
 end
 
-local function sorted(list)
-    local prefixes = {}
-    for prefix in pairs(list) do prefixes[#prefixes + 1] = prefix end
-    table.sort(prefixes)
-    return prefixes
+-- The routes, each once, in the order of the first of its prefixes by their bytes. C sorts the prefixes.
+local function routes_of(list)
+    local first, ordered = {}, {}
+    for prefix, route in pairs(list) do
+        if not first[route] then ordered[#ordered + 1] = route end
+        if not first[route] or prefix < first[route] then first[route] = prefix end
+    end
+    table.sort(ordered, function(a, b) return first[a] < first[b] end)
+    return ordered
 end
 
 --- @param spec table  a table prefix -> route, and options
@@ -52,13 +58,11 @@ return function(spec)
     end
     local children, shown = { options.default or NONE }, { options.default }
     local words, places = { { text = options.separator }, { text = options.anchor } }, {}
-    for _, prefix in ipairs(sorted(list)) do
-        local route = list[prefix]
-        if not places[route] then
-            children[#children + 1] = route
-            shown[#shown + 1] = route
-            places[route] = #children - 1
-        end
+    for i, route in ipairs(routes_of(list)) do
+        children[i + 1], places[route] = route, i
+        shown[#shown + 1] = route
+    end
+    for prefix, route in pairs(list) do
         words[#words + 1] = { text = prefix, child = places[route] }
     end
     local match = options.separator and C.MATCH_PART or C.MATCH_PREFIX

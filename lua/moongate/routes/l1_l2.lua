@@ -9,14 +9,17 @@
 -- k, O, b, q, s. So every cas is L2's. Items that mg makes (N), that are stale (md with I) or being renewed are so in
 -- L2; their values are not added to L1. A key that is written while it is read is not added to L1 (see moongate.fill).
 -- When another write comes between, a set takes the key out of L1 again.
+local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
 local fill = require "moongate.fill"
 local policy = require "moongate.policy"
-local reply = require "moongate.reply"
+
+local C = abi.C
+local GET, SET = C.mg_find_command("get", 3), C.mg_find_command("set", 3)
 
 local call, call_all, spawn, request = async.call, async.call_all, async.spawn, built.make
-local begin, is_doubtful = fill.begin, fill.is_doubtful
+local begin = fill.begin
 
 local NOTHING, NOTHING_FLAGS = "moongate: nothing here", 0x6d6e6f74 -- a negative entry
 
@@ -26,10 +29,6 @@ local known = {
 }
 
 local only_l2 = { gets = true, me = true }
-
-local function is_nothing(res)
-    return res.size == #NOTHING and res.flags == NOTHING_FLAGS and res.value == NOTHING
-end
 
 -- True for an mg that asks for no more than L1 knows.
 local function is_plain(req)
@@ -44,46 +43,26 @@ return function(spec)
     local put, place = fill.route(l1, fill.life(exptime), true)
     local filler = fill.into(l1, l2, exptime, false, put)
 
-    -- The value in L1 may be old, so L2 decides. Nothing is added to L1, which has a value; but a wrong one is deleted.
-    local function decide(req, near)
-        fill.give_back(l1, req.key, near)
+    -- L2's value, which is added to L1.
+    local function look_beyond(req)
+        begin(place)
         local res = call(l2, req)
-        if not res:is_error() and (res.value ~= near.value or res.flags ~= near.flags) then
-            spawn(put, fill.delete(req))
-        end
-        return res
-    end
-
-    local read = policy.waiting("l1_l2", children, function(req)
-        begin(place)
-        local res = call(l1, req)
-        if res:is_hit() then
-            if is_doubtful() then return decide(req, res) end
-            return options.negative and is_nothing(res) and reply.miss() or res
-        end
-        begin(place)
-        res = call(l2, req)
         if fill.may(res) then
             filler.later(req, res)
         elseif res:is_miss() and options.negative and req.command == "get" then
             spawn(put, fill.mark(req, request.add(req.key, NOTHING, NOTHING_FLAGS, options.negative)))
         end
         return res
-    end)
+    end
 
-    local set = policy.waiting("l1_l2", children, function(req)
-        begin(place)
-        local res = call(l2, req)
-        if not res:is_hit() then
-            call(put, fill.delete(req))
-            return res
-        end
-        local longest = exptime ~= "same" and exptime or 0
-        if longest > 0 then req.exptime = fill.at_most(req.exptime, longest) end
-        fill.mark(req)
-        call(put, req)
-        return res
-    end)
+    -- A hit of L1 needs no function. Where it may be an old copy L2 decides, and a wrong value is deleted.
+    local nothing = options.negative and { { text = NOTHING, number = NOTHING_FLAGS } } or nil
+    local read = policy.route("l1_l2", C.ROUTE_LEVELS, { l1, policy.waiting("l1_l2", children, look_beyond), l2, put },
+        { place = place }, nothing, children)
+
+    local capped = exptime ~= "same" and exptime > 0
+    local copy = capped and policy.route("l1_l2", C.ROUTE_EXPTIME, { put }, { seconds = exptime, cap = 1 }) or put
+    local set = policy.route("l1_l2", C.ROUTE_THROUGH, { l2, copy, put }, {}, nil, children)
 
     local change = policy.waiting("l1_l2", children, function(req)
         local res = call(l2, req)
@@ -96,10 +75,8 @@ return function(spec)
         return both[2]:is_error() and both[2] or both[1]
     end)
 
-    return policy.chooser("l1_l2", children, function(req)
+    local others = policy.chooser("l1_l2", children, function(req)
         local command = req.command
-        if command == "get" then return read end
-        if command == "set" then return set end
         if command == "mg" then
             if is_plain(req) then return read end
             return req:has_flag "T" and change or l2
@@ -108,4 +85,7 @@ return function(spec)
         if command == "md" then return req:has_only_flags "bkOq" and remove or change end
         return command == "delete" and remove or change
     end)
+
+    return policy.route("l1_l2", C.ROUTE_COMMAND, { others, read, set }, {},
+        { { command = GET, child = 1 }, { command = SET, child = 2 } }, children)
 end

@@ -1,4 +1,4 @@
---- All of two pools. wanted: 2.2
+--- All of two pools. wanted: 1.45
 local mg = require "moongate"
 
 local first = mg.pool { "127.0.0.1:11401", "127.0.0.1:11402" }

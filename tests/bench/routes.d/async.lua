@@ -1,4 +1,4 @@
---- A function that waits for one call, and looks at what came. wanted: 1.6
+--- A function that waits for one call, and looks at what came. wanted: 1.30
 local mg = require "moongate"
 
 local first = mg.pool { "127.0.0.1:11401", "127.0.0.1:11402" }

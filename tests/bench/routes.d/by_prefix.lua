@@ -1,4 +1,4 @@
---- A hundred prefixes. wanted: 1.10
+--- A hundred prefixes. wanted: 0.9
 local mg = require "moongate"
 
 local all = mg.pool { "127.0.0.1:11401", "127.0.0.1:11402" }

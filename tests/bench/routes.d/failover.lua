@@ -1,4 +1,4 @@
---- Failover with a healthy first child. wanted: 1.25
+--- Failover with a healthy first child. wanted: 1.08
 local mg = require "moongate"
 
 local first = mg.pool { "127.0.0.1:11401", "127.0.0.1:11402" }

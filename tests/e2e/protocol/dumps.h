@@ -37,8 +37,8 @@ static inline struct scene scene_of(int n, const char *version, const char *opti
         backend_is(s.servers[i], 2, textf("VERSION %s\r\n", version), "MN\r\n");
         list = textf("%s'%s', ", list, backend_address(s.servers[i]));
     }
-    s.m =
-        moongate_start(textf(MG "return mg.pool { name = 'all', %s}\n", list), option, value, NULL);
+    s.m = moongate_start(textf(MG "return mg.pool { name = 'all', ask = 'get', %s}\n", list),
+                         option, value, NULL);
     s.c = client_connects(s.m);
     return s;
 }

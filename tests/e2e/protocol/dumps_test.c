@@ -61,6 +61,7 @@ static void a_limit_counts_over_all_servers(void **state)
 static void a_server_of_two_pools_is_asked_once(void **state)
 {
     struct backend *b = backend_listens();
+    backend_is(b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
     struct moongate *m =
         moongate_start(textf(MG "local a = mg.pool { '%s', timeout = 1 }\n"
                                 "local b = mg.pool { '%s', connect_timeout = 2 }\n"

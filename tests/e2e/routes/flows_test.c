@@ -67,11 +67,11 @@ static void keys_of_one_get_keep_their_places(void **state)
                                  "n = mg.null() }, default = b }");
     client_sends(c, "get x1 f1 n1 f2 x2 f1\r\n");
     backend_sees(b, "get x1 x2\r\n");
-    backend_sees(a, "get f1\r\nget f2\r\nget f1\r\n");
+    backend_sees(a, "get f1\r\nget f2\r\n"); /* one question for f1 */
     backend_answers(b, textf("%s%sEND\r\n", hit("x1", "1"), hit("x2", "22")));
-    backend_answers(a, textf("%sEND\r\n%s", hit_and_end("f1", "f"), hit_and_end("f1", "g")));
+    backend_answers(a, textf("%sEND\r\n", hit_and_end("f1", "f")));
     client_sees(c, textf("%s%s%s%sEND\r\n", hit("x1", "1"), hit("f1", "f"), hit("x2", "22"),
-                         hit("f1", "g")));
+                         hit("f1", "f")));
     client_sees_nothing_more(c);
 }
 
@@ -321,7 +321,7 @@ static void what_is_in_flight_at_a_reload_ends_as_it_began(void **state)
     for (size_t i = 0; i < sizeof in_flight / sizeof *in_flight; i++) {
         struct moongate *m = moongate_routes(in_flight[i]);
         struct client *c = client_connects(m);
-        bool twice = strstr(in_flight[i], "all_sync") || strstr(in_flight[i], "shadow");
+        bool twice = strstr(in_flight[i], "all_sync"); /* a function's leg goes later */
         client_sends(c, "get k\r\n");
         backend_sees(a, twice ? "get k\r\nget k\r\n" : "get k\r\n");
         moongate_reloads(m, route_text("mg.null()"));

@@ -22,11 +22,8 @@ static bool begins(const char *text, const char *with)
 
 static bool is_one_of(const char *answer, const char *const *beginnings)
 {
-    EACH(with, beginnings)
-    {
-        if (begins(answer, *with)) return true;
-    }
-    return false;
+    while (*beginnings && !begins(answer, *beginnings)) beginnings++;
+    return *beginnings;
 }
 
 static bool is_same(struct place_item one, struct place_item other)
@@ -396,6 +393,8 @@ static const char *const kinds[][2] = {
     {"ASYNC", ""},
     {"NEGATIVE", "negative_cache"},
     {"LOG", "log_requests"},
+    {"LEVELS", "l1_l2"},
+    {"THROUGH", "l1_l2"},
     {"PREFIX", "by_prefix"},
     {"COMMAND", "by_command"},
     {"PLACE", "key_split"},

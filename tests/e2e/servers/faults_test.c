@@ -362,7 +362,7 @@ static void an_answer_that_nobody_wants_is_not_taken_for_the_next_one(void **sta
                     "k\r\nversion\r\n");
     backend_sees(b, "flush_all\r\nflush_all 0\r\nset k 0 0 1\r\nx\r\nget k\r\n");
     backend_answers(b, "OK\r\nOK\r\nSERVER_ERROR out of memory storing object\r\nEND\r\n");
-    client_sees(c, "END\r\nVERSION 1.6.18\r\n");
+    client_sees(c, "END\r\nVERSION 1.6.45\r\n");
     client_sees_nothing_more(c);
 }
 

@@ -328,10 +328,11 @@ static void a_pool_of_dead_servers_answers_at_once(void **state)
 /* A client has at most 16 requests under way as long as none was answered. */
 enum { CROWD = 20, REQUESTS = 2500, DEPTH = 100 };
 
-static void crowd_sends_gets(struct moongate *m, struct client *crowd[CROWD])
+/* Gets of one key would share a call; gats do not. */
+static void crowd_sends_gats(struct moongate *m, struct client *crowd[CROWD])
 {
     struct octets requests = {0};
-    for (int i = 0; i < REQUESTS; i++) octets_add(&requests, "get k\r\n", 7);
+    for (int i = 0; i < REQUESTS; i++) octets_add(&requests, "gat 0 k\r\n", 9);
     for (int i = 0; i < CROWD; i++) {
         crowd[i] = client_connects(m);
         client_sends_bytes(crowd[i], octets_at(&requests), octets_n(&requests));
@@ -369,7 +370,7 @@ static void a_queue_over_its_depth_fails_fast_and_drains_by_itself(void **state)
     client_sends(other, "set k 0 0 1\r\nx\r\n");
     client_sees(other, "STORED\r\n");
     memcached_freezes(s);
-    crowd_sends_gets(m, crowd);
+    crowd_sends_gats(m, crowd);
     stat_becomes(other, "servers", in_flight, textf("%d", DEPTH));
     client_fails_at_once(other, "get k\r\n", too_many);
     memcached_thaws(s);
@@ -388,7 +389,7 @@ static void a_queue_that_timed_out_drains_by_itself(void **state)
     const char *in_flight = stat_of(memcached_address(s), "in_flight");
 
     memcached_freezes(s);
-    crowd_sends_gets(m, crowd);
+    crowd_sends_gats(m, crowd);
     assert_int_equal(crowd_sees_replies(crowd, failure_of(memcached_address(s))), 0);
     assert_int_equal(stat_number(other, "servers", in_flight), DEPTH);
     memcached_thaws(s);

@@ -314,13 +314,13 @@ static void a_pool_keeps_a_key_on_one_server(void **state)
         struct client *c = client_connects(m);
         for (int key = 0; key < 100; key++) {
             struct backend *owner = NULL;
-            client_sends(c, textf("get key%d\r\nget key%d\r\n", key, key));
+            client_sends(c, textf("get key%d\r\ngat 0 key%d\r\n", key, key));
             client_has_nothing_yet(c);
             for (double end = stage_now() + stage_deadline(); !owner && stage_now() < end;
                  stage_turns(1))
                 owner = backend_has_input(a) ? a : backend_has_input(b) ? b : NULL;
             if (!owner) stage_fails("key%d goes nowhere", key);
-            backend_sees(owner, textf("get key%d\r\nget key%d\r\n", key, key));
+            backend_sees(owner, textf("get key%d\r\ngat 0 key%d\r\n", key, key));
             backend_answers(owner, "END\r\nEND\r\n");
             client_sees(c, "END\r\nEND\r\n");
             shares[owner == b]++;

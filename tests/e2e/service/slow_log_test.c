@@ -194,7 +194,7 @@ static void each_kind_of_request_has_its_result(void **state)
     static const struct {
         const char *request, *answer, *line, *has;
     } own[] = {
-        {"version\r\n", "VERSION 1.6.18\r\n", "version: ", " ms: answered"},
+        {"version\r\n", "VERSION 1.6.45\r\n", "version: ", " ms: answered"},
         {"mn\r\n", "MN\r\n", "mn: ", " ms: answered"},
         {"verbosity 1\r\n", "OK\r\n", "verbosity: ", " ms: answered"},
         {"bogus\r\n", "ERROR\r\n", "?: ", " ms: ERROR, client"},

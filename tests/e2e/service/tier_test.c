@@ -134,7 +134,7 @@ static void those_who_ask_meanwhile_wait_for_the_same_answer(void **state)
         client_sees(all[i], "END\r\n");
         client_sees_line_starting(all[i], "STAT pid ");
         while (strcmp(client_sees_line(all[i]), "END") != 0) continue;
-        client_sees(all[i], "VERSION 1.6.18\r\n");
+        client_sees(all[i], "VERSION 1.6.45\r\n");
     }
     assert_int_equal(backend_links(s.servers[0]), before + 1);
 }

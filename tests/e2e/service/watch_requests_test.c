@@ -55,7 +55,7 @@ static void each_request_is_shown_with_what_became_of_it(void **state)
     sees_event(desk, "version - answered 16 - - moongate 127.0.0.1:");
     sees_event(desk, "? - error 7 - - moongate 127.0.0.1:");
     backend_answers(b, "STORED\r\nNOT_FOUND\r\nEN\r\n");
-    client_sees(c, "NOT_FOUND\r\nVERSION 1.6.18\r\nERROR\r\n");
+    client_sees(c, "NOT_FOUND\r\nVERSION 1.6.45\r\nERROR\r\n");
     sees_event(desk, textf("set k stored 3 %s", from));
     sees_event(desk, textf("delete k miss 11 %s", from));
     sees_event(desk, textf("mg k miss 0 %s", from));

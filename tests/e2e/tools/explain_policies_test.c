@@ -113,7 +113,7 @@ static const struct row rows[] = {
     {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }", "get k",
      "a@1: get k\n"
      "b@2, on a miss or an error of a: get k\n"
-     "a@1, in the background, on a hit of b: add k 0 60 1\n"},
+     "a@1, in the background, on a miss or an error of a, on a hit of b: add k 0 60 1\n"},
     {"l1_l2", "mg.l1_l2 { a, b, exptime = 60 }", "set k 0 0 1",
      "b@2: set k 0 0 1\n"
      "a@1, on a hit of b: set k 0 60 1\n"
