@@ -152,7 +152,7 @@ class Stage:
 
     def moongate(self, name, binary, script, *options, under=(), slow=True):
         """One process with that script, at the unix socket NAME.sock. under: a program that it runs under, and its options; its
-        clock then goes slower (slow_clock.c), unless told otherwise."""
+        clock then goes slower (../preload/slow_clock.c), unless told otherwise."""
         clock = os.path.abspath(os.environ.get("CLOCK", "build/bench/slow_clock.so"))
         if under and slow and not os.path.exists(clock):
             raise Failed(f"{clock}: not there: make builds it")
