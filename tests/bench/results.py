@@ -62,7 +62,8 @@ def judge(target, results):
     if not ratios:
         return None
     ratio = median(ratios)
-    met = ratio <= target.most if target.most else ratio >= target.least
+    shown = round(ratio, 2)
+    met = shown <= target.most if target.most else shown >= target.least
     return {**asdict(target), "ratio": ratio, "from": min(ratios), "to": max(ratios), "met": met,
             "failed": bool(target.fails_at and ratio > target.fails_at)}
 
