@@ -10,7 +10,7 @@
 
 /* The first call of c, a line with keys of several owners, was answered with error r: ends it, and asks again for the keys of owners
  * that still wait. An owner whose client has sent something behind the line that may write gets the error instead: its get must not
- * find that. blob: holds the bytes of r, or NULL. */
-void alone_ask(struct conn *c, const struct response *r, struct blob *blob);
+ * find that. blob: holds the bytes of r, or NULL. `closes`: the caller closes the connection next, and the gets wait for another one. */
+void alone_ask(struct conn *c, const struct response *r, struct blob *blob, bool closes);
 
 #endif

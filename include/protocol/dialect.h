@@ -66,6 +66,13 @@ static inline enum dialect_fit dialect_fit(const struct dialect *d, unsigned com
     return is_special || d->closes ? dialect_fit_special(d, command, traits) : DIALECT_TAKES;
 }
 
+/* True: after an error to a get of several keys, further lines of the same answer may come. memcached's own proxy sends an error for each
+ * key of a server that is down, and then END; what it says of itself is what memcached says. */
+static inline bool dialect_repeats_errors(const struct dialect *d)
+{
+    return d->meta;
+}
+
 /* True when the byte stream is in step after response r to that command. When it is false, the connection must be closed (I3). */
 bool dialect_in_step(const struct dialect *d, unsigned command, const struct response *r);
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "backend/fifo.h"
+#include "backend/held.h"
 #include "backend/meter.h"
 #include "backend/sharers.h"
 
@@ -72,14 +73,22 @@ static struct call *call_of_key(struct call *call, const struct fifo_writers *wr
 static void send_alone(struct conn *c, struct call *call)
 {
     size_t before = c->out.bytes;
-    call->marks |= CALL_SENT_AGAIN;
     call_write_again(call, &c->out);
     outq_append(&c->out, "\r\n", 2);
     meter_sent_alone(c->backend, call, c->out.bytes - before);
     fifo_add(c, call);
 }
 
-void alone_ask(struct conn *c, const struct response *r, struct blob *blob)
+/* It is held back on a connection that closes, and so goes on to the next one. */
+static void hold_alone(struct conn *c, struct call *call)
+{
+    struct outq *line = held_wire(call);
+    call_write_again(call, line);
+    meter_sent_alone(c->backend, call, line->bytes + 2);
+    fifo_push(c, call);
+}
+
+void alone_ask(struct conn *c, const struct response *r, struct blob *blob, bool closes)
 {
     struct call *line = c->head;
     struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = blob};
@@ -87,10 +96,15 @@ void alone_ask(struct conn *c, const struct response *r, struct blob *blob)
     assert(c->state == CONN_READY && !c->held && call_is_merged(line));
     fifo_find_writers(c, &writers);
     c->backend->late = 0;
-    conn_close_line(c);
+    if (!closes) conn_close_line(c);
     for (; call_key(line, &news.key); call_pass_key(line)) {
         struct call *call = call_of_key(line, &writers);
-        if (call) send_alone(c, call);
+        if (!call) continue;
+        call->marks |= CALL_SENT_AGAIN;
+        if (closes)
+            hold_alone(c, call);
+        else
+            send_alone(c, call);
     }
     conn_mark_unsent(c);
     fifo_answer(c, &news);

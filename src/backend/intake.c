@@ -165,6 +165,21 @@ static void learn_size(struct backend *b, uint32_t n, const struct response *r, 
     if (!refused && n >= b->large_value) b->large_value = n + 1;
 }
 
+/* An error to a get of several keys. Where further lines may follow, nobody can tell where the answer ends. */
+static enum taken take_line_error(struct intake *in, const struct response *r)
+{
+    struct call_news news = {.event = CALL_ANSWERED, .response = r, .blob = in->blob};
+    struct call *call = in->c->head;
+    in->is_refusal = dialect_repeats_errors(&in->c->dialect);
+    if (call_is_merged(call)) {
+        alone_ask(in->c, r, in->blob, in->is_refusal);
+    } else {
+        call_key(call, &news.key);
+        fifo_answer(in->c, &news);
+    }
+    return in->is_refusal ? wrong(in, "desync: an error to a get of several keys") : TAKEN_OK;
+}
+
 static enum taken take_response(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
@@ -177,10 +192,7 @@ static enum taken take_response(struct intake *in, struct response *r)
         call_tell(call, &line);
         return TAKEN_OK;
     }
-    if (call_is_merged(call) && r->kind & RESPONSE_ANY_ERROR) {
-        alone_ask(in->c, r, in->blob);
-        return TAKEN_OK;
-    }
+    if (call->keys_n > 1 && r->kind & RESPONSE_ANY_ERROR) return take_line_error(in, r);
     struct response whole = *r;
     struct call_news news = {.event = CALL_ANSWERED, .response = &whole, .blob = in->blob};
     if (wants_key(call, r)) {

@@ -174,6 +174,29 @@ static void a_backend_that_errs_on_its_part_costs_only_its_keys(void **state)
     client_sees_nothing_more(c);
 }
 
+/* As memcached's own proxy does for keys of a server that is down. */
+static void errors_of_one_get_are_not_answers_to_the_next(void **state)
+{
+    struct backend *b = backend_listens();
+    struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+    struct client *c = client_connects(m), *other = client_connects(m);
+
+    client_sends(c, "get a b c\r\n");
+    backend_sees(b, "get a b c\r\n");
+    client_sends(other, "get d\r\n");
+    backend_sees(b, "get d\r\n");
+    backend_answers(b, textf("%sSERVER_ERROR backend failure\r\nSERVER_ERROR backend failure\r\n"
+                             "END\r\n%s",
+                             hit("a", "x"), hit_and_end("d", "z")));
+    client_sees(c, hit("a", "x"));
+    client_sees(c, "SERVER_ERROR backend failure\r\n");
+    backend_turns_to_input(b);
+    backend_sees(b, "get d\r\n");
+    backend_answers(b, hit_and_end("d", "y"));
+    client_sees(other, hit_and_end("d", "y"));
+    client_sees_nothing_more(c);
+}
+
 static void refused_keys_are_left_out_and_errors_end_the_reply(void **state)
 {
     struct backend *b = backend_listens();
@@ -259,6 +282,7 @@ int main(void)
         play(a_dead_backend_costs_only_its_keys),
         play(a_dead_backends_keys_are_misses_if_the_pool_says_so),
         play(a_backend_that_errs_on_its_part_costs_only_its_keys),
+        play(errors_of_one_get_are_not_answers_to_the_next),
         play(refused_keys_are_left_out_and_errors_end_the_reply),
         play(thousands_of_keys_in_one_line_come_back_in_order),
     };

@@ -220,6 +220,28 @@ static void what_was_asked_alone_is_not_sent_a_third_time(void **state)
     ends();
 }
 
+/* memcached's own proxy sends an error for each key, and END: nobody can tell where that ends. So the connection is closed, and the gets go
+ * to the next one; a get behind is sent a second time, too. */
+static void errors_that_may_go_on_end_the_connection(void **state)
+{
+    struct backend_settings settings = usual();
+    settings.ask = ASK_MERGE;
+    begins_at("VERSION 1.6.45\r\n", settings, "MN\r\n");
+    gets(0, "a");
+    gets(1, "b");
+    send_of(2, (struct request){.command_id = COMMAND_GETS}, "c", 30);
+    server_sees("get a b\r\ngets c\r\n");
+    server_says("SERVER_ERROR backend failure\r\nSERVER_ERROR backend failure\r\nEND\r\nEND\r\n");
+    for (int i = 0; i < 3; i++) assert_int_equal(w.owners[i].answers + w.owners[i].failures, 0);
+    server_is_proved("VERSION 1.6.45\r\n", "MN\r\n");
+    server_sees("gets c\r\nget a\r\nget b\r\n");
+    server_says("END\r\nSERVER_ERROR backend failure\r\n" V(b) "END\r\n");
+    has_got(0, "SERVER_ERROR backend failure\r\n");
+    has_got(1, V(b) "END\r\n");
+    has_got(2, "END\r\n");
+    ends();
+}
+
 static void each_key_of_a_line_has_its_own_deadline(void **state)
 {
     static const char *const keys[] = {"a", "b", "c"};
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_refused_line_is_asked_again_key_by_key),
         cmocka_unit_test(a_refused_get_does_not_find_what_its_client_wrote_later),
         cmocka_unit_test(what_was_asked_alone_is_not_sent_a_third_time),
+        cmocka_unit_test(errors_that_may_go_on_end_the_connection),
         cmocka_unit_test(each_key_of_a_line_has_its_own_deadline),
         cmocka_unit_test(a_line_that_is_cut_is_asked_again_from_there),
         cmocka_unit_test(a_value_that_was_not_asked_for_fails_the_rest),
