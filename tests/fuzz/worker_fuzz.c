@@ -100,8 +100,9 @@ static struct pool *make_pool(const int *which)
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;
     settings.backend.connections = 1 + (worker.how & 1);
+    settings.backend.ask = worker.how >> 5 & 3; /* the first is auto */
     settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
-    settings.backend.merge = worker.how >> 6 & 1;
+    settings.backend.merge = worker.how >> 7;
     struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];
@@ -186,8 +187,7 @@ static void reload(uint8_t how)
     backends_start(&worker.backends);
     pool_destroy(old);
     backends_sweep(&worker.backends);
-    game.faulty =
-        true; /* a server that comes back has a new connection, perhaps one too many waits */
+    game.faulty = true; /* a server that comes back has a new connection: one may wait too many */
 }
 
 /* --- the players ------------------------------------------------------------------------------- */

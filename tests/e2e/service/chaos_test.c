@@ -158,14 +158,14 @@ static const char *script_of(const struct drama *d)
 {
     const char *all = "";
     for (int i = 0; i < VICTIMS; i++) all = textf("%s'%s', ", all, d->victims[i].address);
-    return textf(MG "mg.defaults { timeout = 0.25, connect_timeout = 0.2, stall_timeout = 0.5, "
+    return textf(MG "mg.defaults { %stimeout = 0.25, connect_timeout = 0.2, stall_timeout = 0.5, "
                     "probe_min = 0.02, probe_max = 0.3, probe_settle = 1 }\n"
                     "local fixed = mg.pool { %s }\n"
                     "local moving = mg.pool { on_failure = 'rehash', connections = 2, %s }\n"
                     "return function(req)\n"
                     "  return req:has_prefix 'r' and moving or fixed\n"
                     "end\n",
-                 all, all);
+                 scene_ask(), all, all);
 }
 
 static void all_are_ready(struct drama *d)
