@@ -197,7 +197,7 @@ $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
 
-$B/bench/slow_clock.so: tests/bench/count/slow_clock.c $B/.packages
+$B/bench/slow_clock.so: tests/bench/preload/slow_clock.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -Wno-missing-prototypes -fPIC -shared -o $@ $<
 

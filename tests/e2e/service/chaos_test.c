@@ -1,6 +1,8 @@
 /* Random faults of all kinds in six servers while applications check every byte they get: 0 wrong values, one reply a request
  * in its order (I1, I2), and afterwards moongate is as it was.
  *
+ * With an odd seed values of a few bytes are streamed already, and a client may be closed in the middle of one.
+ *
  * CHAOS_SECONDS: how long (8); SEED: of faults and requests, to play one again (it is printed).
  */
 #include "lib/application.h"
@@ -191,7 +193,8 @@ static struct drama *drama_begins(void)
         if (i >= PLAIN) v->relay = relay_before(memcached_address(v->server));
         v->address = v->relay ? relay_address(v->relay) : memcached_address(v->server);
     }
-    d->m = moongate_start(script_of(d), "-j", "2", NULL);
+    d->m = moongate_start(script_of(d), "-j", "2", "--stream-from", d->seed % 2 ? "16" : "64k",
+                          "--stream-window", "200", d->seed % 4 == 1 ? "--no-splice" : NULL, NULL);
     d->c = client_connects(d->m);
     all_are_ready(d);
     return d;
@@ -199,9 +202,11 @@ static struct drama *drama_begins(void)
 
 static void applications_connect(struct drama *d, struct application *all[APPLICATIONS])
 {
-    for (int i = 0; i < APPLICATIONS; i++)
+    for (int i = 0; i < APPLICATIONS; i++) {
         all[i] = application_connects(d->m, i % 2 ? "r:" : "f:", 1U << i % 6,
                                       d->seed + (unsigned)i * 7919U);
+        if (d->seed % 2) application_may_be_closed(all[i]);
+    }
 }
 
 static void plays_on(double seconds)
