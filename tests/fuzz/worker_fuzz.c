@@ -102,7 +102,7 @@ static struct pool *make_pool(const int *which)
     settings.backend.connections = 1 + (worker.how & 1);
     settings.backend.ask = worker.how >> 5 & 3; /* the first is auto */
     settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
-    settings.backend.merge = worker.how >> 6 & 1;
+    settings.backend.merge = worker.how >> 7;
     struct pool *p = pool_create(&settings, &worker.backends);
     for (; *which >= 0; which++) {
         char text[128];
