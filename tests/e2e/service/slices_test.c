@@ -172,15 +172,18 @@ static void a_drain_after_a_reload_ends_what_is_being_destroyed(void **state)
 static void workers_load_in_slices_and_switch_together(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m =
-        moongate_start(script_of_one(backend_address(b), ""), "-j", "2", "-vv", NULL);
-    struct client *c = client_connects(m);
+    struct moongate *m = moongate_start(MG "return function() return mg.reply.error 'old' end\n",
+                                        "-j", "2", "-vv", NULL);
+    struct client *clients[4];
 
-    client_is_served(c, b);
-    moongate_reloads(m, a_thousand(b, one(b), ""));
-    client_is_served(c, b);
+    for (int i = 0; i < 4; i++) clients[i] = client_connects(m);
+    moongate_reloads(m, a_thousand(b, "function() return mg.reply.error 'new' end", ""));
+    for (int i = 0; i < 4; i++) {
+        client_sends(clients[i], "get k\r\n");
+        client_sees(clients[i], "SERVER_ERROR new\r\n");
+    }
     for (size_t worker = 1; worker <= 2; worker++) assert_in_range(slices(m, worker), 5, 100000);
-    stat_becomes(c, "proxy", "generations", "2");
+    stat_becomes(clients[0], "proxy", "generations", "2");
 }
 
 int main(void)
