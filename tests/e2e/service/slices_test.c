@@ -42,7 +42,7 @@ static const char *BUSY = "mg.log 'begins'\n"
 
 static struct moongate *alone(const struct backend *b)
 {
-    return moongate_start(script_of_one(backend_address(b), ""), "--single-process", "-vv", NULL);
+    return moongate_start(script_of_one(backend_address(b), ""), "--single-process", NULL);
 }
 
 static void begins_to_load(struct moongate *m, const char *script)
@@ -73,7 +73,7 @@ static void a_thousand_servers_are_loaded_in_many_slices(void **state)
     client_is_served(c, b);
     moongate_reloads(m, a_thousand(b, one(b), ""));
     client_is_served(c, b);
-    assert_in_range(slices(m, 1), 5, 100000);
+    assert_in_range(slices(m, 1), 10, 100000);
     moongate_reloads(m, a_thousand(b, one(b), "-- again"));
     client_is_served(c, b);
     stat_becomes(c, "proxy", "generations", "1");
@@ -117,7 +117,7 @@ static void a_script_that_errs_half_way_leaves_the_old_one_and_nothing_else(void
     moongate_gets_script(m, a_thousand(b, one(b), "error 'half way'"));
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "half way; generation 1 goes on");
-    assert_in_range(slices(m, 1), 5, 100000);
+    assert_in_range(slices(m, 1), 10, 100000);
     client_is_served(c, b);
     stat_becomes(c, "proxy", "generations", "1");
     stat_becomes(c, "proxy", "script_memory", memory);
@@ -133,7 +133,6 @@ static void another_reload_takes_the_place_of_the_one_under_way(void **state)
     begins_to_load(m, a_thousand(b, one(b), BUSY));
     moongate_reloads(m, a_thousand(new, one(new), ""));
     client_is_served(c, new);
-    assert_int_equal(moongate_log_count(m, "its loading took"), 2);
     assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 1);
     assert_int_equal(moongate_log_count(m, "not loaded"), 0); /* nobody asks for it any more */
     assert_int_equal(stat_number(c, "proxy", "script_timeouts"), 0);
@@ -172,8 +171,8 @@ static void a_drain_after_a_reload_ends_what_is_being_destroyed(void **state)
 static void workers_load_in_slices_and_switch_together(void **state)
 {
     struct backend *b = backend_listens();
-    struct moongate *m = moongate_start(MG "return function() return mg.reply.error 'old' end\n",
-                                        "-j", "2", "-vv", NULL);
+    struct moongate *m =
+        moongate_start(MG "return function() return mg.reply.error 'old' end\n", "-j", "2", NULL);
     struct client *clients[4];
 
     for (int i = 0; i < 4; i++) clients[i] = client_connects(m);
@@ -182,7 +181,7 @@ static void workers_load_in_slices_and_switch_together(void **state)
         client_sends(clients[i], "get k\r\n");
         client_sees(clients[i], "SERVER_ERROR new\r\n");
     }
-    for (size_t worker = 1; worker <= 2; worker++) assert_in_range(slices(m, worker), 5, 100000);
+    for (size_t worker = 1; worker <= 2; worker++) assert_in_range(slices(m, worker), 10, 100000);
     stat_becomes(clients[0], "proxy", "generations", "2");
 }
 
