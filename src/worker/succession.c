@@ -24,7 +24,7 @@
 static const double SLICE = 0.002;
 
 /* So many slices are worth a line of the log. */
-enum { MANY = 10 };
+enum { MANY = 5 };
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
