@@ -245,6 +245,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
 
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
     call->pool = how->pool;
+    call->may_stream = how->streams;
     written_begin(b->set, r, call);
     meter_sent(b, call, write_request(conn, call, r));
     if (conn->is_apart) {

@@ -12,7 +12,6 @@
 #include "net/inbuf.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,14 +29,6 @@ static bool inbuf_sane(const struct inbuf *in)
     return in->kept->len > 0 && (in->need == 0 || in->need > in->kept->len);
 }
 
-/* EINTR counts as AGAIN: the loop calls again. */
-static enum io_status status_of(ssize_t n)
-{
-    if (n > 0) return IO_OK;
-    if (n == 0) return IO_END;
-    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
-}
-
 /* The arena adopts the kept blob: its message is whole, or was copied. */
 static struct blob *let_go(struct inbuf *in, struct arena *arena)
 {
@@ -46,6 +37,13 @@ static struct blob *let_go(struct inbuf *in, struct arena *arena)
     arena_adopt(arena, blob);
     *in = (struct inbuf){0};
     return blob;
+}
+
+/* Of n bytes at `place`, and those to spare, so many were used. */
+static void give_back(struct arena *arena, const uint8_t *place, size_t n, size_t used)
+{
+    size_t kept = used ? used + INBUF_SPARE : 0;
+    arena_trim(arena, place + n + INBUF_SPARE, n + INBUF_SPARE - kept);
 }
 
 /* The kept message's length is known: reads its missing bytes in place, and what comes behind them into the arena. */
@@ -60,7 +58,7 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
     ssize_t n = readv(fd, places, 2);
     size_t came = n > 0 ? (size_t)n : 0;
     size_t beyond = came > missing ? came - missing : 0;
-    arena_trim(arena, rest + most + INBUF_SPARE, most - beyond);
+    give_back(arena, rest, most, beyond);
     input->bytes = came;
     kept->len += came - beyond;
     if (came >= missing) {
@@ -68,7 +66,7 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
         input->whole = (struct span){kept->bytes, kept->len};
     }
     input->rest = (struct span){rest, beyond};
-    return status_of(n);
+    return io_status_of(n);
 }
 
 /* Nothing is kept, or a short line: both parts are in one piece afterwards. When nothing came, the line stays as it is. */
@@ -84,10 +82,10 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
         let_go(in, arena);
     }
     size_t used = came > 0 ? before + came : 0;
-    arena_trim(arena, place + before + most + INBUF_SPARE, before + most - used);
+    give_back(arena, place, before + most, used);
     input->bytes = came;
     input->rest = (struct span){place, used};
-    return status_of(n);
+    return io_status_of(n);
 }
 
 /* A long line: all of it is input, and stays in its blob. When its end has still not come, inbuf_keep finds it there. */
@@ -104,7 +102,7 @@ static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
         input->bytes = (size_t)n;
         input->rest = (struct span){kept->bytes, kept->len};
     }
-    return status_of(n);
+    return io_status_of(n);
 }
 
 enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-PATIENCE = 60  # seconds: what takes longer has failed
+PATIENCE = 180  # seconds: what takes longer has failed
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None)
@@ -150,23 +150,38 @@ class Stage:
         process.wait_for_socket(self.path(f"m{number}"))
         return process
 
-    def moongate(self, name, binary, script, *options, under=()):
+    def moongate(self, name, binary, script, *options, under=(), slow=True):
         """One process with that script, at the unix socket NAME.sock. under: a program that it runs under, and its options; its
-        clock then goes slower (slow_clock.c)."""
+        clock then goes slower (../preload/slow_clock.c), unless told otherwise."""
         clock = os.path.abspath(os.environ.get("CLOCK", "build/bench/slow_clock.so"))
-        if under and not os.path.exists(clock):
+        if under and slow and not os.path.exists(clock):
             raise Failed(f"{clock}: not there: make builds it")
-        env = dict(os.environ, LD_PRELOAD=clock) if under else None
-        lua, at = self.path(name + ".lua"), self.path(name + ".sock")
-        with open(lua, "w", encoding="utf-8") as file:
-            file.write(script)
-        process = Process(self, name, [*under, os.path.abspath(binary), "--single-process", "-b", "unix:" + at,
-                                       *options, lua], env)
-        try:
-            wait_until(lambda: ": ready: " in process.said(), name, process.popen)
-        except Failed as failure:
-            raise Failed(f"{failure}\n{process.said()[-2000:]}") from None
+        env = dict(os.environ, LD_PRELOAD=clock) if under and slow else None
+        at = self.path(name + ".sock")
+        process = self.ready(name, [*under, os.path.abspath(binary), "--single-process", "-b", "unix:" + at, *options], script, env)
         if under and under[0] == "strace":
             with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
                 process.pid = int(children.read())
         return process, at
+
+    def daemon(self, name, binary, script, *options):
+        """A master and a worker at free TCP ports. Returns the process and the worker's number."""
+        process = self.ready(name, [os.path.abspath(binary), "-j", "1", "-b", "127.0.0.1", "-p", "0", *options], script)
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+            return process, int(children.read().split()[-1])
+
+    def ready(self, name, command, script, env=None):
+        lua = self.path(name + ".lua")
+        with open(lua, "w", encoding="utf-8") as file:
+            file.write(script)
+        process = Process(self, name, [*command, lua], env)
+        try:
+            wait_until(lambda: ": ready: " in process.said(), name, process.popen)
+        except Failed as failure:
+            raise Failed(f"{failure}\n{process.said()[-2000:]}") from None
+        return process
+
+    def end(self, *processes):
+        for process in processes:
+            process.end()
+            self.processes.remove(process)
