@@ -23,6 +23,9 @@
 /* Seconds of a slice: what it costs a client, with the rest of a turn, is to stay under 5 ms. */
 static const double SLICE = 0.002;
 
+/* So many slices are worth a line of the log. */
+enum { MANY = 5 };
+
 /* --- loading ----------------------------------------------------------------------------------- */
 
 /* fd: the script's text, see source; -1: the built-in one. */
@@ -149,8 +152,9 @@ static void end_loading(struct worker *w)
     s->made = NULL;
     close_order(&s->loads);
     worker_look_at_clock(w);
-    log_debug("script %s: generation %u: its loading took %u slices", succession_name(w),
-              done.generation, s->job.slices);
+    log_line(s->job.slices < MANY ? LOG_DEBUG : LOG_INFO,
+             "script %s: generation %u: its loading took %u slices", succession_name(w),
+             done.generation, s->job.slices);
     if (made && done.loaded)
         s->pending = made;
     else if (made)

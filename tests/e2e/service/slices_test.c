@@ -12,7 +12,7 @@
 
 enum { SERVERS = 1000 };
 
-/* Three pools of b and of 999 servers that nobody listens on. Then comes `rest`, and the script returns `route`. */
+/* Two pools of b and of 999 servers that nobody listens on. Then comes `rest`, and the script returns `route`. */
 static const char *a_thousand(const struct backend *b, const char *route, const char *rest)
 {
     return textf(MG
@@ -24,7 +24,7 @@ static const char *a_thousand(const struct backend *b, const char *route, const 
                  "  servers.hash = hash\n"
                  "  return mg.pool(servers)\n"
                  "end\n"
-                 "for _, hash in ipairs { 'md5', 'crc32a', 'fnv1a_32' } do many(hash) end\n"
+                 "for _, hash in ipairs { 'md5', 'crc32a' } do many(hash) end\n"
                  "%s\n"
                  "return %s\n",
                  backend_address(b), SERVERS, address_free_port(), rest, route);
@@ -42,7 +42,7 @@ static const char *BUSY = "mg.log 'begins'\n"
 
 static struct moongate *alone(const struct backend *b)
 {
-    return moongate_start(script_of_one(backend_address(b), ""), "--single-process", "-vv", NULL);
+    return moongate_start(script_of_one(backend_address(b), ""), "--single-process", NULL);
 }
 
 static void begins_to_load(struct moongate *m, const char *script)
@@ -133,7 +133,6 @@ static void another_reload_takes_the_place_of_the_one_under_way(void **state)
     begins_to_load(m, a_thousand(b, one(b), BUSY));
     moongate_reloads(m, a_thousand(new, one(new), ""));
     client_is_served(c, new);
-    assert_int_equal(moongate_log_count(m, "its loading took"), 2);
     assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 1);
     assert_int_equal(moongate_log_count(m, "not loaded"), 0); /* nobody asks for it any more */
     assert_int_equal(stat_number(c, "proxy", "script_timeouts"), 0);
@@ -173,14 +172,17 @@ static void workers_load_in_slices_and_switch_together(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m =
-        moongate_start(script_of_one(backend_address(b), ""), "-j", "2", "-vv", NULL);
-    struct client *c = client_connects(m);
+        moongate_start(MG "return function() return mg.reply.error 'old' end\n", "-j", "2", NULL);
+    struct client *clients[4];
 
-    client_is_served(c, b);
-    moongate_reloads(m, a_thousand(b, one(b), ""));
-    client_is_served(c, b);
+    for (int i = 0; i < 4; i++) clients[i] = client_connects(m);
+    moongate_reloads(m, a_thousand(b, "function() return mg.reply.error 'new' end", ""));
+    for (int i = 0; i < 4; i++) {
+        client_sends(clients[i], "get k\r\n");
+        client_sees(clients[i], "SERVER_ERROR new\r\n");
+    }
     for (size_t worker = 1; worker <= 2; worker++) assert_in_range(slices(m, worker), 5, 100000);
-    stat_becomes(c, "proxy", "generations", "2");
+    stat_becomes(clients[0], "proxy", "generations", "2");
 }
 
 int main(void)
