@@ -210,6 +210,11 @@ $B/bench/turns.so: tests/bench/preload/turns.c $B/.packages
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -fPIC -shared -o $@ $< -ldl
 
+bench-words: $B/bench/words ## CPU of memcached by the words in which it is asked, for each version at hand
+	@for m in $(or $(MEMCACHED),memcached) $(wildcard build/servers/*/memcached); do \
+	    printf '%s\0' "$$m -u root -l 127.0.0.1 -p \$$PORT -t 1"; \
+	done | xargs -0 $B/bench/words
+
 bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
 	@sh deps/check bench
 	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
@@ -274,4 +279,4 @@ help: ## this list
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start man deb deb-test install clean help
+.PHONY: all run test test-servers test-operate test-long soak asan fuzz mutants lint floors bench bench-quick bench-publish bench-instructions bench-growth bench-start bench-words man deb deb-test install clean help

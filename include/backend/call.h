@@ -19,8 +19,11 @@
 struct arena;
 struct call;
 struct sharers;
+struct streamed;
 
 enum call_event {
+    CALL_BEGUN, /* may_stream: a long value begins: `response` has its head alone. The owner takes it, or not: see streamed */
+    CALL_DATA,  /* bytes of a value that it took: `data`, or `piped` of them in `pipe` */
     CALL_VALUE, /* a value for one of several keys, or a line of statistics; more events follow */
     CALL_ANSWERED, /* the response, or the end of one; the last event */
     CALL_FAILED,   /* there will be no response; the last event */
@@ -49,11 +52,17 @@ struct call_key {
 
 struct call_news {
     enum call_event event;
-    enum call_failure why;           /* FAILED */
-    const struct response *response; /* VALUE, ANSWERED */
-    struct blob *blob;               /* holds the response's bytes; NULL: the turn's arena does */
-    struct call_key key;             /* VALUE, and ANSWERED with a value */
-    const char *failure;             /* FAILED: the backend's name and the reason, without CRLF */
+    enum call_failure why; /* FAILED */
+    const struct response
+        *response;       /* VALUE, ANSWERED, BEGUN; of a value that was taken: its end alone */
+    struct blob *blob;   /* holds the response's bytes; NULL: the turn's arena does */
+    struct call_key key; /* VALUE, BEGUN, and ANSWERED with a value */
+    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
+    struct streamed *streamed; /* BEGUN */
+    struct span data;          /* DATA */
+    struct pipe *pipe;         /* DATA: take a reference; NULL: they are in `data` */
+    size_t piped;              /* DATA */
+    double paused; /* ANSWERED, of a value that was taken: seconds that its client was waited for */
 };
 
 /* Takes one event of a call for its owner, which may send other calls from there. The news are valid until it returns. It must
@@ -95,6 +104,7 @@ struct call {
     uint8_t
         letters_len;   /* HIDES_KEY: the last so many bytes are the letters of the flags before k */
     uint8_t pool;      /* its place in backends.pools; BACKEND_NO_POOL: no pool sent it */
+    bool may_stream;   /* its owner may take a long value while it comes; see streamed.h */
     uint32_t affinity; /* the client's number */
     uint32_t opaque_at;
     uint32_t value_len;

@@ -24,7 +24,7 @@ enum conn_state {
 };
 
 /* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
- * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth. I1: calls end in the
+ * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth; is_paused only with `streamed`. I1: calls end in the
  * order of the FIFO, which is the order in which their requests were written. I2: the response at hand is that of the first
  * call. Without a call that was written (depth == unwritten) no byte is due. I3: a connection whose bytes do not fit its calls
  * is closed, and no byte after that is used. line_open: the last call is a get whose line has no end yet. I6: out.bytes + held_bytes and depth are bounded by backend_send; `in` keeps one
@@ -50,16 +50,19 @@ struct conn {
         last_client; /* number of the client whose call ended last since READY; below 0: none did */
     size_t held_bytes; /* of requests that are held back */
     uint32_t depth;
-    uint32_t unwritten;       /* no byte of the last so many calls was given to the socket yet */
-    bool line_open;           /* the last call is a get whose line may take more keys */
-    struct conn *next_unsent; /* in the set's list of connections with something to write */
-    bool unsent;              /* in that list */
-    bool failed;              /* the last attempt did not become ready */
-    uint32_t troubles;        /* ends in a row that were too early; the back-off grows with them */
-    double since;             /* when state was entered; this and the next ones as backends.now */
-    double alarm;             /* when the timer is due */
-    bool put_off;             /* the timer was late and was set once more */
-    double progress;          /* when the server last sent a byte, or began to be awaited */
+    uint32_t unwritten;        /* no byte of the last so many calls was given to the socket yet */
+    bool line_open;            /* the last call is a get whose line may take more keys */
+    struct conn *next_unsent;  /* in the set's list of connections with something to write */
+    bool unsent;               /* in that list */
+    bool was_streamed;         /* the last answer was a value that was passed on while it came */
+    bool is_paused;            /* its value's reader has no room: see streamed */
+    struct streamed *streamed; /* the value of the first call, while it is passed on; or NULL */
+    bool failed;               /* the last attempt did not become ready */
+    uint32_t troubles;         /* ends in a row that were too early; the back-off grows with them */
+    double since;              /* when state was entered; this and the next ones as backends.now */
+    double alarm;              /* when the timer is due */
+    bool put_off;              /* the timer was late and was set once more */
+    double progress;           /* when the server last sent a byte, or began to be awaited */
     char reason[BACKEND_REASON_MAX]; /* why it ended last */
 };
 
@@ -79,6 +82,12 @@ static inline void conn_speaks(const struct conn *c)
 static inline bool conn_awaits(const struct conn *c)
 {
     return c->head != c->held;
+}
+
+/* The first call whose deadline runs; NULL while the server waits for a client. */
+static inline struct call *conn_first_awaited(const struct conn *c)
+{
+    return c->is_paused ? NULL : c->head;
 }
 
 /* True: a request would be held back, as the connection is not ready or takes one call at a time. */

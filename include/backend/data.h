@@ -95,6 +95,13 @@ struct backend {
     struct board_trouble *trouble; /* NULL: it has no place on the board */
 };
 
+/* When values are passed on while they come; see streamed. */
+struct stream_limits {
+    size_t from;   /* bytes: longer values are */
+    size_t window; /* bytes that a client may be behind; 0: each value is held until it is whole */
+    bool splices;  /* through pipes, as far as there are any */
+};
+
 struct backends {
     struct ev_loop *loop;      /* NULL: nothing is ever connected (a script is only checked) */
     struct resolver *resolver; /* the worker's; NULL: host names are not resolved */
@@ -106,6 +113,7 @@ struct backends {
     struct latency_span span;        /* of the call that was answered last */
     struct board_pool no_pool;       /* of the calls that no pool sent */
     struct board_pool *pools[BOARD_POOLS + 1]; /* what call->pool says; the last one is no_pool */
+    struct stream_limits streams;
     double now;           /* monotonic seconds, set by the worker when the loop wakes */
     struct writer writer; /* notes the keys that are written; private until the worker sets it */
     struct backend *first;

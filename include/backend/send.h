@@ -19,6 +19,7 @@ enum backend_status {
 struct backend_call {
     double deadline; /* as backends.now */
     uint8_t pool;    /* of the call, which see */
+    bool streams;    /* call.may_stream */
     call_done_fn
         *done;   /* gets the call's events; not before backend_send returns, but for ANSWERED */
     void *owner; /* passed to it; NULL: the response is dropped */

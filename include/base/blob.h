@@ -33,4 +33,8 @@ void blob_give(struct blob *blob);
 struct blob *blob_grow(struct blob *blob, size_t cap)
     __attribute__((warn_unused_result, returns_nonnull));
 
+/* The same for less room, of which the filled bytes take a part: for a blob that will be kept. */
+struct blob *blob_shrink(struct blob *blob, size_t cap)
+    __attribute__((warn_unused_result, returns_nonnull));
+
 #endif

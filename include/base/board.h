@@ -70,6 +70,9 @@
     X(backend_connects, COUNTER, "backend connections that became ready")                          \
     X(backend_closes, COUNTER, "backend connections closed or refused")                            \
     X(clients_shed, COUNTER, "clients closed because they did not read their replies")             \
+    X(streamed_values, COUNTER, "values that were passed on while they came")                      \
+    X(streamed_spooled, COUNTER, "of these, read to the end because other calls waited")           \
+    X(streamed_cut, COUNTER, "clients closed because a value broke off in the middle")             \
     X(unfinished_bytes, GAUGE, "bytes of requests that clients have sent in part")                 \
     X(unfinished_shed, COUNTER, "clients closed because unfinished requests took too much memory") \
     X(foreign_binary, COUNTER, "clients that spoke memcache's binary protocol")                    \

@@ -58,6 +58,7 @@ struct client {
     double busy_at;      /* as turn.now: when it came; then see unfinished */
     uint64_t swallow;    /* bytes of input to drop: the value of a refused store */
     struct outq out;
+    struct streamed *streamed; /* the value of the first reply, while it is passed on; or NULL */
     struct reply *head, *tail; /* replies not yet in out, in order */
     size_t stored;             /* bytes held in them */
     size_t usual;              /* bytes of its larger replies lately: what one more may take */
@@ -69,6 +70,7 @@ struct client {
     uint32_t mark; /* heat_mark of its name */
     enum client_state state;
     bool is_known; /* its first bytes have shown which protocol it speaks */
+    bool is_cut;   /* its answer has ended in the middle of a value: it is to be closed */
     double since;  /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */

@@ -24,6 +24,7 @@ struct reply {
     uint32_t parts_n;             /* keys of a multi-key get, or 0 */
     struct reply_part *parts;     /* see parts */
     struct sights *sights;        /* see sight; NULL: nobody watches it */
+    size_t passed;                /* bytes of its answer that were passed on: see streaming */
     size_t held;                  /* bytes counted in client->stored for it */
     double began;                 /* when its request was parsed, as turn.now */
     struct board_command *counts; /* for its command */
@@ -39,6 +40,7 @@ struct reply {
     uint8_t command; /* enum command */
     bool silent;     /* noreply: it keeps its place in the order, and answers nothing */
     bool quiet;      /* a meta command's q: its common answer is not sent */
+    bool is_streamed; /* its head is in its client's output, and data follows: see streaming */
     bool is_own;     /* its request is moongate's own: it does not count */
     uint8_t error;   /* enum tally_error: the first that its client is told */
 };

@@ -10,7 +10,8 @@
  *         messages owns no buffer: ten thousand idle clients cost ten thousand structs.
  *   out   outq_append and its like put bytes behind each other; outq_write hands as much as the kernel takes to one writev(2). A
  *         long value is not copied but referenced in its blob, so a value that came from a server goes out from where it was
- *         read.
+ *         read. One that is passed on while it comes may be in a pipe: then a queue has its place, and splice(2) moves it from
+ *         socket to socket.
  *
  * In which order: within a turn every ready connection is read before anything is written, so that one write carries the answers
  * to everything that a client sent, and the requests of all clients to a server. IO_AGAIN ends a reading or writing; the loop
@@ -39,8 +40,10 @@
 #ifndef MOONGATE_NET_IO_H
 #define MOONGATE_NET_IO_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum io_status {
     IO_OK,    /* reading: some bytes came; writing: all bytes went */
@@ -48,6 +51,14 @@ enum io_status {
     IO_END,   /* reading: the peer sends no more */
     IO_ERROR, /* errno says why; the caller closes */
 };
+
+/* What read(2) or its like returned. EINTR counts as AGAIN: the loop calls again. */
+static inline enum io_status io_status_of(ssize_t n)
+{
+    if (n > 0) return IO_OK;
+    if (n == 0) return IO_END;
+    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
+}
 
 /* Bytes in memory that something else owns: each use says what, and for how long. */
 struct span {

@@ -1,7 +1,7 @@
 /* outq: bytes on their way out of a descriptor, in order. Embedded in its owner, which releases it.
  *
- * A queue owns a chain of segments. Short bytes are copied into segments; long ones may be referenced in a blob, to which the
- * queue then holds a reference. An empty queue owns no memory. One process, no locks.
+ * A queue owns a chain of segments. Short bytes are copied into segments; long ones may be referenced in a blob, or wait in a
+ * pipe; the queue then holds a reference to that. An empty queue owns no memory. One process, no locks.
  */
 #ifndef MOONGATE_NET_OUTQ_H
 #define MOONGATE_NET_OUTQ_H
@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "net/io.h"
+#include "net/pipe.h"
 
 struct outq_segment {
     struct outq_segment *next;
@@ -18,7 +19,9 @@ struct outq_segment {
     uint8_t *end;      /* behind the last byte */
     uint8_t *limit;    /* behind the last byte that may be filled; == end for bytes in a blob */
     struct blob *blob; /* holds the bytes, and the segment a reference; NULL: they are in room */
-    size_t size;       /* as borrowed from the slab */
+    struct pipe *pipe; /* holds `piped` bytes, and the segment a reference: there are no others */
+    size_t piped;
+    size_t size; /* as borrowed from the slab */
     uint8_t room[];
 };
 
@@ -57,6 +60,9 @@ void outq_append_alone(struct outq *q, const void *bytes, size_t n);
 /* Adds the n bytes at `bytes`, which are inside blob: takes a reference for a long piece, copies a short one. With blob NULL it
  * copies. */
 void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, size_t n);
+
+/* Adds the n bytes (> 0) that were put into the pipe last: takes a reference. Such a queue is written to a socket. */
+void outq_append_pipe(struct outq *q, struct pipe *pipe, size_t n);
 
 /* Moves all bytes of `from` behind those of q; from is empty afterwards. */
 void outq_splice(struct outq *q, struct outq *from);

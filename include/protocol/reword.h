@@ -14,6 +14,7 @@
 
 enum {
     REWORD_LINE_ROOM = KEY_MAX + sizeof "mg  v f c k\r\n", /* bytes that reword_line needs */
+    REWORD_HEAD_ROOM = KEY_MAX + 64, /* bytes that reword_head needs */
     REWORD_END = sizeof "END\r\n" - 1, /* bytes that reword_value writes behind the answer */
 };
 
@@ -44,5 +45,9 @@ enum response_status reword_parse(const uint8_t *bytes, size_t len, size_t max_v
  * them, which the caller has saved. `bytes` are those of va, to be written to. key: the one that was sent. */
 struct response reword_value(const struct response *va, const struct reword *w, uint8_t *bytes,
                              const uint8_t *key, size_t key_len);
+
+/* The line of that VALUE alone, written to `to`, which has REWORD_HEAD_ROOM bytes. */
+struct response reword_head(const struct reword *w, const uint8_t *key, size_t key_len,
+                            uint8_t *to);
 
 #endif

@@ -50,6 +50,17 @@ struct kept_result {
     uint32_t text_len;
 };
 
+/* Nothing is kept at first. Only what says so is written: the struct comes and goes with requests. */
+static inline void result_init(struct kept_result *kept)
+{
+    kept->kind = 0;
+    kept->news.response = NULL;
+    kept->blob = NULL;
+    kept->bytes = NULL;
+    kept->text = NULL;
+    kept->text_len = 0;
+}
+
 /* Keeps a result, which must not be the one that is kept already: copies its bytes, or takes a reference to their blob.
  * Releases what was kept before. */
 void result_keep(struct kept_result *kept, const struct result *result);

@@ -26,6 +26,8 @@ struct receiver {
     void (*on_joined)(void *owner);
     /* False: the outcome is not wanted any more, because the client has closed. */
     bool (*is_awaited)(const void *owner);
+    /* on_news takes long values while they come: see backend/streamed.h. */
+    bool takes_streamed;
     /* As in struct flow_end; NULL: the request is a client's own. */
     const struct flow_end *(*above)(const void *owner);
 };

@@ -49,6 +49,13 @@
     X(input_buffer, SIZE, 0, "input-buffer", "BYTES", "256m",                                      \
       "unfinished requests held for all clients of a worker; never less than twice --max-value "   \
       "(1m..64g)")                                                                                 \
+    X(stream_from, SIZE, 0, "stream-from", "BYTES", "64k",                                         \
+      "longer values are streamed: clients get them while they come from a server (0..128m)")      \
+    X(stream_window, SIZE, 0, "stream-window", "BYTES", "256k",                                    \
+      "how much of a streamed value waits for its client, then the server waits (0..64m; 0: no "   \
+      "value is streamed)")                                                                        \
+    X(no_splice, FLAG, 0, "no-splice", NULL, "",                                                   \
+      "copy streamed values through memory, instead of moving them inside the kernel")             \
     X(strict_keys, FLAG, 0, "strict-keys", NULL, "",                                               \
       "refuse keys with control bytes, which memcached takes")                                     \
     X(allow_flush, CHOICE, 0, "allow-flush", "near|yes|no", "near",                                \
@@ -141,6 +148,9 @@ struct options {
     uint64_t max_value;
     uint64_t client_buffer;
     uint64_t input_buffer;
+    uint64_t stream_from;
+    uint64_t stream_window; /* 0: no value is streamed */
+    bool no_splice;
     bool strict_keys;
     int allow_flush;            /* enum clients_allow, in the order of its words */
     int allow_dump;             /* the same */

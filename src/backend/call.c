@@ -114,6 +114,7 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->wire = NULL;
     call->marks = 0;
     call->pool = BACKEND_NO_POOL;
+    call->may_stream = false;
     call->traits = (uint8_t)dialect_traits(r);
     call->affinity = r->affinity;
     call->opaque_len = call->letters_len = 0;

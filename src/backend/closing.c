@@ -9,6 +9,7 @@
 #include "backend/held.h"
 #include "backend/retry.h"
 #include "backend/sharers.h"
+#include "backend/streamed.h"
 #include "base/outages.h"
 
 /* An end is weighed before anything changes, because it is weighed by the state, the calls and the times that the connection has
@@ -146,6 +147,7 @@ void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
     bool fault = is_fault(c, loss);
     bool idle = was_ready && loss == LOST_TO_PEER && !fault && in_flight(c) == 0;
     bool again = shuns_noop(c, loss);
+    if (c->streamed) streamed_drop(c);
     conn_hang_up(c);
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;

@@ -38,7 +38,7 @@ bool conn_sane(const struct conn *c)
                    (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
                    c->unwritten <= c->depth;
     return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0) &&
-           (!c->line_open || c->tail);
+           (!c->line_open || c->tail) && (c->streamed ? c->head != NULL : !c->is_paused);
 }
 
 /* ready is the statistics' number of connections in READY. Connections apart are not counted in it. */
@@ -60,8 +60,10 @@ bool conn_refuses(const struct conn *c)
 void conn_hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
+    assert(!c->streamed);
     ev_io_stop(loop, &c->io);
     ev_timer_stop(loop, &c->timer);
+    c->was_streamed = false;
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
     share_end(c->backend->set);
@@ -80,8 +82,9 @@ void conn_watch(struct conn *c)
     int events = 0;
     if (c->state == CONN_CONNECTING) events = EV_WRITE;
     if (is_asking(c)) events = EV_READ;
-    if (c->state == CONN_READY) events = EV_READ | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
-    if (ev_is_active(&c->io) && (c->io.events & (EV_READ | EV_WRITE)) == events) return;
+    if (c->state == CONN_READY)
+        events = (c->is_paused ? 0 : EV_READ) | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
+    if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(loop, &c->io);
     if (events == 0) return;
     ev_io_set(&c->io, c->fd, events);
@@ -121,7 +124,7 @@ double conn_idle_end(const struct conn *c)
 static double first_deadline(const struct conn *c)
 {
     double at = INFINITY;
-    for (const struct call *call = c->head; call; call = call->next) {
+    for (const struct call *call = conn_first_awaited(c); call; call = call->next) {
         if (call->owner && call->deadline < at) at = call->deadline;
         if (call->sharers) at = fmin(at, sharers_first_deadline(call->sharers));
     }
@@ -138,7 +141,9 @@ double conn_next_alarm(const struct conn *c)
     case CONN_CONNECTING:
     case CONN_PROBING:
     case CONN_LEARNING: at = c->since + s->connect_timeout; break;
-    case CONN_READY: at = conn_awaits(c) ? c->progress + s->stall_timeout : conn_idle_end(c); break;
+    case CONN_READY:
+        at = conn_awaits(c) && !c->is_paused ? c->progress + s->stall_timeout : conn_idle_end(c);
+        break;
     default: return INFINITY;
     }
     return fmin(at, first_deadline(c));

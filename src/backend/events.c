@@ -7,6 +7,7 @@
 #include "backend/connect.h"
 #include "backend/fifo.h"
 #include "backend/intake.h"
+#include "backend/streamed.h"
 #include "net/socket.h"
 
 /* The callbacks of a connection, in the order in which events meet it: bytes, the alarm, room in the socket. A report that may
@@ -16,7 +17,10 @@
  * server that is late with call after call, an attempt that takes too long, a stream that stands still, an idle connection.
  */
 
-enum { READ_AT_MOST = 64 * 1024 }; /* bytes, so that other connections get their turn */
+enum {
+    READ_AT_MOST = 64 * 1024, /* bytes, so that other connections get their turn */
+    READ_BEHIND = 4 * 1024    /* bytes behind a value that was passed on: see read_at_most */
+};
 
 /* Seconds: an alarm that comes so late shows that moongate itself stood still. */
 static const double LAG = 0.02;
@@ -39,13 +43,33 @@ static void take_input(struct conn *c, const struct inbuf_input *input)
         conn_anomaly(c, anomaly);
 }
 
+/* Behind a long value there may be another one. What is read with its head is copied once more than the rest of it, so only
+ * a little is read. */
+static size_t read_at_most(const struct conn *c)
+{
+    return c->was_streamed ? READ_BEHIND : READ_AT_MOST;
+}
+
+/* The data of a value that is passed on while it comes. True: the bytes behind it may be read now. */
+static bool read_data(struct conn *c)
+{
+    size_t came;
+    enum io_status status = streamed_read(c, &came);
+    c->backend->stats->bytes_read += came;
+    if (came > 0) c->progress = conn_now(c);
+    if (status == IO_END) conn_closed(c);
+    if (status == IO_ERROR) conn_broken(c, errno);
+    return status == IO_OK && !streamed_lacks(c);
+}
+
 static void conn_readable(struct conn *c)
 {
     struct arena *arena = c->backend->set->arena;
     size_t mark = arena_mark(arena);
     struct inbuf_input input;
-    enum io_status status = inbuf_read(&c->in, c->fd, arena, READ_AT_MOST, &input);
     conn_speaks(c);
+    if (c->is_paused || (streamed_lacks(c) && !read_data(c))) return;
+    enum io_status status = inbuf_read(&c->in, c->fd, arena, read_at_most(c), &input);
     if (status == IO_OK) c->backend->stats->bytes_read += input.bytes;
     if (status == IO_OK) take_input(c, &input);
     if (status == IO_END) conn_closed(c);
@@ -90,7 +114,7 @@ static bool has_waited(const struct conn *c)
 
 static bool is_stalled(const struct conn *c)
 {
-    return c->state == CONN_READY && conn_awaits(c) &&
+    return c->state == CONN_READY && conn_awaits(c) && !c->is_paused &&
            conn_now(c) - c->progress >= c->backend->settings.stall_timeout;
 }
 
@@ -197,6 +221,7 @@ void conn_release(struct conn *c, const char *reason)
 {
     assert(conn_sane(c));
     if (c->state == CONN_IDLE) return;
+    if (c->streamed) streamed_drop(c);
     conn_hang_up(c);
     c->failed = false;
     conn_set_state(c, CONN_IDLE);

@@ -6,6 +6,7 @@
 
 #include "backend/meter.h"
 #include "backend/sharers.h"
+#include "backend/streamed.h"
 #include "backend/written.h"
 
 /* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
@@ -24,6 +25,13 @@ static void count_held(struct conn *c, int n, size_t bytes)
     if (c->is_apart) c->backend->apart_held += (uint32_t)n;
 }
 
+/* What waits apart may wait for a client's call on its usual connection, and keep others waiting there. */
+static void look_at_values(const struct backend *b)
+{
+    for (uint32_t i = 0; i < b->settings.connections; i++)
+        if (b->conns[i]->streamed) streamed_look(b->conns[i]);
+}
+
 /* A call that comes a second time, after its connection ended, keeps the time when it was first sent. */
 void fifo_push(struct conn *c, struct call *call)
 {
@@ -38,9 +46,12 @@ void fifo_push(struct conn *c, struct call *call)
     c->depth++;
     c->unwritten++;
     c->backend->stats->in_flight++;
-    if (!call->wire) return;
-    if (!c->held) c->held = call;
-    count_held(c, 1, call->wire->bytes);
+    if (call->wire) {
+        if (!c->held) c->held = call;
+        count_held(c, 1, call->wire->bytes);
+    }
+    if (c->streamed) streamed_look(c);
+    if (c->is_apart) look_at_values(c->backend);
 }
 
 void fifo_add(struct conn *c, struct call *call)
@@ -91,13 +102,14 @@ static inline struct call *pop(struct conn *c)
 
 struct call *fifo_take_first(struct conn *c)
 {
-    assert(c->head);
+    assert(c->head && !c->streamed);
     return pop(c);
 }
 
 struct call *fifo_detach(struct conn *c)
 {
     struct call *first = c->head;
+    assert(!c->streamed);
     c->backend->stats->in_flight -= c->depth;
     c->head = c->tail = NULL;
     c->depth = c->unwritten = 0;
@@ -110,6 +122,8 @@ struct call *fifo_detach(struct conn *c)
 static inline __attribute__((always_inline)) void finish(struct conn *c,
                                                          const struct call_news *news)
 {
+    c->was_streamed = false;
+    if (c->streamed) streamed_drop(c);
     struct call *call = pop(c);
     written_end(c->backend->set, call, news);
     meter_ended(c->backend->set, call);
@@ -215,14 +229,16 @@ static void expire(struct expiry *e, const struct call_news *news)
 /* Owners may append calls meanwhile: those are looked at as well. */
 void fifo_expire(struct conn *c)
 {
+    double now = conn_now(c);
     bool is_held = false;
     char text[FAILURE_ROOM];
     struct call_news news = {
         .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout", text)};
     conn_speaks(c);
-    for (struct call *call = c->head; call; call = call->next) {
+    for (struct call *call = conn_first_awaited(c); call; call = call->next) {
         is_held = is_held || call == c->held;
         if (!call_is_awaited(call)) continue;
+        if (c->streamed && call == c->head && call->deadline <= now) streamed_expire(c);
         struct expiry e = {.c = c, .call = call, .is_the_servers = is_the_servers(c, is_held)};
         expire(&e, &news);
         if (!call_is_awaited(call)) call->marks |= CALL_EXPIRED;

@@ -7,6 +7,7 @@
 #include "backend/fifo.h"
 #include "backend/meter.h"
 #include "backend/sharers.h"
+#include "backend/streamed.h"
 #include "backend/wins.h"
 #include "protocol/echo.h"
 #include "protocol/reword.h"
@@ -24,6 +25,7 @@
  *   key has END right after it (take_single).
  * - The answer to a meta command repeats the key and the opaque that the request had (call_fits).
  * - The answer to a get that was asked as mg has the key that was asked for, and all that mg was asked for (take_mg).
+ * - A value that is passed on while it comes (streamed.c) has its CRLF, and END, right behind its data (take_end).
  * - What the server did with the bytes of a value is known. A server that refuses a store may read the value as commands, and
  *   answer them: dialect_in_step knows which texts of which versions are safe.
  *
@@ -196,6 +198,73 @@ static enum taken take_response(struct intake *in, struct response *r)
     return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
 }
 
+/* --- values that are passed on while they come --------------------------------------------------- */
+
+static const char CRLF[] = "\r\n", CRLF_END[] = "\r\nEND\r\n";
+
+/* True: the cut value at hand is long, and its call's owner may take it. */
+static bool may_stream(const struct intake *in, const struct response *r)
+{
+    const struct call *call = in->c->head;
+    const struct stream_limits *limits = &in->c->backend->set->streams;
+    return call->may_stream && !call_is_shared(call) && r->need > limits->from &&
+           limits->window > 0 && call->keys_n == 1 && call->owner && !wants_key(call, r);
+}
+
+/* The head of a cut value. It is compared with the call as that of a whole one, before anything of it is passed on. */
+static enum taken take_head(struct intake *in, struct response *r)
+{
+    struct call *call = in->c->head;
+    struct call_key key = {0};
+    if (!may_stream(in, r) || !(command_info(call->command)->responses & r->kind))
+        return TAKEN_NEED;
+    const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
+    r->len = (size_t)(newline + 1 - r->bytes);
+    if (!call_fits(call, r))
+        return wrong(in, "desync: an answer with the key or opaque of another request");
+    call_key(call, &key);
+    const char *end = r->kind == RESPONSE_VALUE ? CRLF_END : CRLF;
+    return streamed_begin(in->c, r, &(struct streamed_shape){r, end, end}, &key) ? TAKEN_OK
+                                                                                 : TAKEN_NEED;
+}
+
+/* The same for a get that was asked as mg: the client gets the head and the end of a VALUE. */
+static enum taken take_mg_head(struct intake *in, const struct response *r, const struct reword *w,
+                               const struct call_key *key)
+{
+    uint8_t line[REWORD_HEAD_ROOM];
+    if (!w->is_same || !may_stream(in, r)) return TAKEN_NEED;
+    struct response head = reword_head(w, key->sent, key->sent_len, line);
+    return streamed_begin(in->c, r, &(struct streamed_shape){&head, CRLF, CRLF_END}, key)
+               ? TAKEN_OK
+               : TAKEN_NEED;
+}
+
+/* Behind the data. I3: the client gets the end of its answer only if this one is right. */
+static enum taken take_end(struct intake *in, const uint8_t *at, struct response *r)
+{
+    const struct streamed *s = in->c->streamed;
+    size_t has = (size_t)(in->end - at);
+    *r = (struct response){.bytes = at, .len = s->tail_len, .need = s->tail_len};
+    if (memcmp(at, s->tail, has < r->len ? has : r->len) != 0)
+        return wrong(in, "desync: no right end behind a value");
+    if (has < r->len) return TAKEN_NEED;
+    struct response end = {
+        .kind = s->kind, .bytes = (const uint8_t *)s->end, .len = strlen(s->end)};
+    struct call_news news = {.event = CALL_ANSWERED, .response = &end, .paused = s->paused};
+    meter_pool(in->c->backend->set, in->c->head)->bytes_read += r->len - end.len;
+    fifo_answer(in->c, &news);
+    return TAKEN_OK;
+}
+
+static enum taken take_streamed(struct intake *in, const uint8_t *at, struct response *r)
+{
+    if (!streamed_lacks(in->c)) return take_end(in, at, r);
+    *r = (struct response){.bytes = at};
+    r->len = streamed_pass(in->c, at, (size_t)(in->end - at));
+    return TAKEN_OK;
+}
+
 /* --- a get that was asked as mg ----------------------------------------------------------------- */
 
 /* The owner gets what the server would have answered to a get: `whole`. r is what came, of which `len` bytes were read. */
@@ -243,7 +312,7 @@ static enum taken take_mg(struct intake *in, const uint8_t *at, struct response 
     call_key(call, &key);
     switch (
         reword_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, key.sent, key.sent_len, r, &w)) {
-    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_AGAIN: return r->need ? take_mg_head(in, r, &w, &key) : TAKEN_NEED;
     case RESPONSE_DONE: break;
     default: return wrong(in, "desync: bytes that are not a response");
     }
@@ -282,14 +351,15 @@ static enum response_status parse(const struct call *call, const uint8_t *at, si
     return echo_parse_debug(at, len, raw, call_raw_key(call, raw), r);
 }
 
-/* Uses one response, the one at `at`. */
+/* Uses one response, the one at `at`; or a part of one that is passed on while it comes. */
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
     if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
+    if (in->c->streamed) return take_streamed(in, at, r);
     in->c->head->marks |= CALL_HEARD;
     if (in->c->head->marks & CALL_ASKED_MG) return take_mg(in, at, r);
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
-    case RESPONSE_AGAIN: return TAKEN_NEED;
+    case RESPONSE_AGAIN: return r->need ? take_head(in, r) : TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
     default: return wrong(in, "desync: bytes that are not a response");
     }
@@ -298,7 +368,7 @@ static enum taken take_next(struct intake *in, const uint8_t *at, struct respons
 /* Bytes of the whole message at hand, so that its rest is read in place; 0: not known. */
 static size_t message_need(const struct conn *c, const struct response *r)
 {
-    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1;
+    bool single = r->kind == RESPONSE_VALUE && c->head && c->head->keys_n == 1 && !c->streamed;
     if (r->need == 0) return 0;
     return r->need + (single ? strlen("END\r\n") : 0);
 }

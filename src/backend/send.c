@@ -201,8 +201,11 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
 {
     struct conn *apart = apart_of(b, r->affinity);
     if (apart) return apart;
-    if (usual->state == CONN_IDLE && ev_is_active(&b->set->pace)) retry_begin(usual);
-    if (usual->state != CONN_READY || usual->held) return usual;
+    if (usual->state != CONN_READY || usual->held) {
+        /* Its turn to be connected has not come yet: see on_pace in backend.c. */
+        if (usual->state == CONN_IDLE && ev_is_active(&b->set->pace)) retry_begin(usual);
+        return usual;
+    }
     switch (dialect_fit(&usual->dialect, r->command_id, traits_of(b, r))) {
     case DIALECT_TAKES: return usual;
     case DIALECT_APART: return apart_get(b, r->affinity);
@@ -242,6 +245,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
 
     struct call *call = call_create(r, how->deadline, how->done, how->owner);
     call->pool = how->pool;
+    call->may_stream = how->streams;
     written_begin(b->set, r, call);
     meter_sent(b, call, write_request(conn, call, r));
     if (conn->is_apart) {

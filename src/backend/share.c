@@ -3,6 +3,7 @@
 #include "backend/fifo.h"
 #include "backend/meter.h"
 #include "backend/sharers.h"
+#include "backend/streamed.h"
 
 /* When many clients want the same key at once, one question is enough: its answer is as fresh for each of them as their own would have
  * been, because no byte of the question had left when they asked.
@@ -40,6 +41,7 @@ void share_add(struct conn *c, struct call *call, uint32_t at, const struct requ
     sharers_add(call, at, r, &terms);
     call->marks &= (uint8_t)~CALL_EXPIRED;
     see_deadline(c, call, how->deadline);
+    if (c->streamed) streamed_look(c);
 }
 
 bool share_join_found(struct conn *c, const struct share_slot *slot, const struct request *r,

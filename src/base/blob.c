@@ -46,3 +46,9 @@ struct blob *blob_grow(struct blob *blob, size_t cap)
     assert(blob->len <= blob->cap);
     return cap <= blob->cap ? blob : resize(blob, cap);
 }
+
+struct blob *blob_shrink(struct blob *blob, size_t cap)
+{
+    assert(blob->counts == 1 && blob->len <= cap);
+    return cap >= blob->cap ? blob : resize(blob, cap);
+}

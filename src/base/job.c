@@ -51,7 +51,9 @@ static void enter_stack(void *saved, const void **bottom, size_t *size)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(saved, bottom, size);
 #else
-    (void)saved, (void)bottom, (void)size;
+    (void)saved;
+    if (bottom) *bottom = NULL;
+    if (size) *size = 0;
 #endif
 }
 

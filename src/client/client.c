@@ -27,7 +27,7 @@
  * be the owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their
  * answers). The client itself is freed at the end of the turn, because callers up the stack still look at its state.
  *
- * The files, lowest first: state; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
+ * The files, lowest first: state; streaming; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
  * clients. Each uses those before it. */
 #include "client/client.h"
 
@@ -41,6 +41,7 @@
 #include "client/reply.h"
 #include "client/requests.h"
 #include "client/state.h"
+#include "client/streaming.h"
 #include "net/keepalive.h"
 #include "net/listener.h"
 #include "net/socket.h"
@@ -251,6 +252,10 @@ static void finished(struct client *c)
 void client_settle(struct client *c)
 {
     assert(client_sane(c) && c->state != CLIENT_CLOSED);
+    if (c->is_cut) {
+        client_close(c, "its answer was cut");
+        return;
+    }
     size_t before = c->out.bytes;
     enum io_status status = outq_write(&c->out, c->fd);
     c->turn->row->bytes_written += before - c->out.bytes;
@@ -264,6 +269,7 @@ void client_settle(struct client *c)
         shed(c);
         return;
     }
+    streaming_note(c);
     if (c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c))
         requests_resume(c);
     if (outq_is_empty(&c->out) && !c->head) finished(c);

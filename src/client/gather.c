@@ -120,6 +120,8 @@ static void part_news(void *owner, const struct call_news *news)
     struct gather_part *part = owner;
     struct gather *g = part->gather;
     switch (news->event) {
+    case CALL_BEGUN: /* its calls bring no values */
+    case CALL_DATA: return;
     case CALL_VALUE: take_line(part, news->response); return;
     case CALL_FAILED:
         note_failure(part, "SERVER_ERROR ", news->failure, strlen(news->failure));

@@ -11,6 +11,7 @@
 #include "client/parts.h"
 #include "client/sight.h"
 #include "client/state.h"
+#include "client/streaming.h"
 #include "client/tally.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
@@ -206,29 +207,13 @@ static void answer_failure(struct reply *reply, const char *text, size_t len)
     complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
 }
 
-/* With the client's own key in place of the one that was sent. memcached marks a base64 key with a b right behind it, so that
- * mark is the client's, too. */
-static void append_shown(struct outq *to, const struct call_news *news)
-{
-    static const char IS_BASE64[] = " b";
-    const struct response *r = news->response;
-    const uint8_t *rest = r->rest, *end = r->bytes + r->len;
-    bool is_base64 =
-        end - rest > 2 && memcmp(rest, IS_BASE64, 2) == 0 && (rest[2] == ' ' || rest[2] == '\r');
-    outq_append(to, r->bytes, (size_t)(r->key - r->bytes));
-    outq_append(to, news->key.shown, news->key.shown_len);
-    if (is_base64) rest += 2;
-    if (news->key.is_base64 && r->kind != RESPONSE_ME) outq_append(to, IS_BASE64, 2);
-    outq_append_blob(to, news->blob, rest, (size_t)(end - rest));
-}
-
 static void answer_value(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
     if (!take_answer(reply)) return;
     struct outq *to = place_of(reply);
     if (r->key && news->key.shown != news->key.sent)
-        append_shown(to, news);
+        streaming_append_shown(to, news);
     else if (news->blob)
         outq_append_blob(to, news->blob, r->bytes, r->len);
     else if (to == &reply->store)
@@ -236,6 +221,17 @@ static void answer_value(struct reply *reply, const struct call_news *news)
     else
         outq_append(to, r->bytes, r->len);
     complete(reply, r->len);
+}
+
+/* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
+static void answer_end(struct reply *reply, const struct call_news *news, const char *why)
+{
+    if (!take_answer(reply)) return;
+    if (news)
+        streaming_end(reply, news);
+    else
+        streaming_cut(reply, why);
+    complete(reply, reply->passed);
 }
 
 /* Its answer is made when it is complete and comes to the head. */
@@ -327,7 +323,9 @@ static void reply_fail(struct reply *reply, enum tally_error error, const char *
     if (reply->sights) sight_failed(reply, SERVER_ERROR, text, len);
     reply_note_error(reply, error);
     if (answered_silently(reply)) return;
-    if (reply->parts_n) {
+    if (reply->is_streamed) {
+        answer_end(reply, NULL, text);
+    } else if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
         one_less(reply);
     } else {
@@ -344,7 +342,9 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (answered_silently(reply)) return;
-    if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
+    if (reply->is_streamed) {
+        answer_end(reply, news, NULL);
+    } else if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
     } else if (!reply->parts_n && r->key) {
         answer_value(reply, news);
@@ -362,6 +362,8 @@ static void reply_news(void *owner, const struct call_news *news)
 {
     struct reply *reply = owner;
     switch (news->event) {
+    case CALL_BEGUN: streaming_begin(reply, news); break;
+    case CALL_DATA: streaming_pass(reply, news); break;
     case CALL_VALUE:
         if (reply->client) parts_keep(reply, news);
         break;
@@ -372,9 +374,10 @@ static void reply_news(void *owner, const struct call_news *news)
     }
 }
 
+/* No miss can be told to a client that has a part of the value. */
 static void reply_news_or_miss(void *owner, const struct call_news *news)
 {
-    if (news->event == CALL_FAILED)
+    if (news->event == CALL_FAILED && !((struct reply *)owner)->is_streamed)
         reply_miss(owner);
     else
         reply_news(owner, news);
@@ -406,7 +409,8 @@ const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_news = reply_news,
                                         .on_news_or_miss = reply_news_or_miss,
                                         .on_joined = one_less,
-                                        .is_awaited = reply_is_awaited};
+                                        .is_awaited = reply_is_awaited,
+                                        .takes_streamed = true};
 
 void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
@@ -428,6 +432,7 @@ void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t
 /* I2: a reply that loses its client here gets no other one: what its calls still bring is dropped. */
 void replies_abandon(struct client *c)
 {
+    streaming_leave(c);
     while (c->head) {
         struct reply *reply = c->head;
         c->head = reply->next;

@@ -12,7 +12,6 @@
 #include "net/inbuf.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,14 +27,6 @@ static bool inbuf_sane(const struct inbuf *in)
 {
     if (!in->kept) return in->need == 0;
     return in->kept->len > 0 && (in->need == 0 || in->need > in->kept->len);
-}
-
-/* EINTR counts as AGAIN: the loop calls again. */
-static enum io_status status_of(ssize_t n)
-{
-    if (n > 0) return IO_OK;
-    if (n == 0) return IO_END;
-    return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
 }
 
 /* The arena adopts the kept blob: its message is whole, or was copied. */
@@ -68,7 +59,7 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
         input->whole = (struct span){kept->bytes, kept->len};
     }
     input->rest = (struct span){rest, beyond};
-    return status_of(n);
+    return io_status_of(n);
 }
 
 /* Nothing is kept, or a short line: both parts are in one piece afterwards. When nothing came, the line stays as it is. */
@@ -87,7 +78,7 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
     arena_trim(arena, place + before + most + INBUF_SPARE, before + most - used);
     input->bytes = came;
     input->rest = (struct span){place, used};
-    return status_of(n);
+    return io_status_of(n);
 }
 
 /* A long line: all of it is input, and stays in its blob. When its end has still not come, inbuf_keep finds it there. */
@@ -104,7 +95,7 @@ static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
         input->bytes = (size_t)n;
         input->rest = (struct span){kept->bytes, kept->len};
     }
-    return status_of(n);
+    return io_status_of(n);
 }
 
 enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,

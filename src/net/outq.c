@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ static void link_segment(struct outq *q, struct outq_segment *s)
 static void segment_return(struct outq_segment *s)
 {
     if (s->blob) blob_give(s->blob);
+    if (s->pipe) pipe_give(s->pipe);
     slab_return(s, s->size);
 }
 
@@ -49,6 +51,8 @@ static struct outq_segment *segment_borrow(size_t size)
     struct outq_segment *s = slab_borrow(size);
     s->size = size;
     s->blob = NULL;
+    s->pipe = NULL;
+    s->piped = 0;
     s->at = s->end = s->room;
     s->limit = (uint8_t *)s + slab_room(size);
     return s;
@@ -87,15 +91,34 @@ void outq_append_blob(struct outq *q, struct blob *blob, const uint8_t *bytes, s
     q->bytes += n;
 }
 
+/* Bytes that a pipe gets while the last ones are not written yet belong to the same segment. */
+void outq_append_pipe(struct outq *q, struct pipe *pipe, size_t n)
+{
+    assert(n > 0 && pipe->bytes >= n);
+    if (!q->tail || q->tail->pipe != pipe) {
+        struct outq_segment *s = segment_borrow(sizeof *s);
+        s->limit = s->end;
+        s->pipe = pipe_take(pipe);
+        link_segment(q, s);
+    }
+    q->tail->piped += n;
+    q->bytes += n;
+}
+
+static size_t length(const struct outq_segment *s)
+{
+    return s->pipe ? s->piped : (size_t)(s->end - s->at);
+}
+
 /* Copies short segments and moves the others; nothing more is put into a segment that was moved. */
 void outq_splice(struct outq *q, struct outq *from)
 {
     assert(outq_sane(q) && outq_sane(from));
     while (from->head) {
         struct outq_segment *s = from->head;
-        size_t n = (size_t)(s->end - s->at);
+        size_t n = length(s);
         from->head = s->next;
-        if (!s->blob && n <= MERGED_UP_TO) {
+        if (!s->blob && !s->pipe && n <= MERGED_UP_TO) {
             outq_append(q, s->at, n);
             segment_return(s);
         } else {
@@ -114,7 +137,11 @@ static void consume(struct outq *q, size_t n)
     while (n > 0) {
         struct outq_segment *s = q->head;
         assert(s); /* no more was written than the queue held */
-        size_t has = (size_t)(s->end - s->at);
+        size_t has = length(s);
+        if (n < has && s->pipe) {
+            s->piped -= n;
+            return;
+        }
         if (n < has) {
             s->at += n;
             return;
@@ -126,22 +153,38 @@ static void consume(struct outq *q, size_t n)
     }
 }
 
-/* Writes until the kernel takes less than it was given: another try would only return EAGAIN. */
+/* The bytes up to the first that are in a pipe, PIECES at most. They go with that one's first, where it follows: a head of a few
+ * bytes is no packet of its own. */
+static ssize_t write_pieces(const struct outq *q, int fd, size_t *all)
+{
+    struct iovec pieces[PIECES];
+    const struct outq_segment *s = q->head;
+    int n = 0;
+    for (; s && !s->pipe && n < PIECES; s = s->next, n++) {
+        pieces[n] = (struct iovec){s->at, (size_t)(s->end - s->at)};
+        *all += pieces[n].iov_len;
+    }
+    if (s && s->pipe) {
+        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
+        return sendmsg(fd, &message, MSG_MORE | MSG_NOSIGNAL);
+    }
+    return n == 1 ? write(fd, pieces[0].iov_base, *all) : writev(fd, pieces, n);
+}
+
+/* Writes until the kernel takes less than it was given: another try would only return EAGAIN. A pipe gives what it has a few pages
+ * at a time, so there only EAGAIN ends it. */
 enum io_status outq_write(struct outq *q, int fd)
 {
     assert(outq_sane(q));
     while (q->head) {
-        struct iovec pieces[PIECES];
-        int n = 0;
+        struct outq_segment *s = q->head;
         size_t all = 0;
-        for (struct outq_segment *s = q->head; s && n < PIECES; s = s->next, n++) {
-            pieces[n] = (struct iovec){s->at, (size_t)(s->end - s->at)};
-            all += pieces[n].iov_len;
-        }
-        ssize_t went = n == 1 ? write(fd, pieces[0].iov_base, all) : writev(fd, pieces, n);
+        bool is_piped = s->pipe;
+        ssize_t went = is_piped ? pipe_drain(s->pipe, fd, s->piped, s->next != NULL)
+                                : write_pieces(q, fd, &all);
         if (went < 0) return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
         consume(q, (size_t)went);
-        if ((size_t)went < all) return IO_AGAIN;
+        if (!is_piped && (size_t)went < all) return IO_AGAIN;
     }
     return IO_OK;
 }

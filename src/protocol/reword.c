@@ -132,6 +132,24 @@ static inline uint8_t *put_digits(uint8_t *to, const uint8_t *digits, size_t n)
     return to + n;
 }
 
+struct response reword_head(const struct reword *w, const uint8_t *key, size_t key_len, uint8_t *to)
+{
+    assert(key_len <= KEY_MAX);
+    uint8_t *p = put(put(to, VALUE, sizeof VALUE - 1), key, key_len);
+    const uint8_t *rest = p;
+    *p++ = ' ';
+    p = put_digits(p, w->flags.at, w->flags.len);
+    *p++ = ' ';
+    p = put_digits(p, w->length.at, w->length.len);
+    p = put(p, "\r\n", 2);
+    return (struct response){.kind = RESPONSE_VALUE,
+                             .key_len = (uint16_t)key_len,
+                             .bytes = to,
+                             .len = (size_t)(p - to),
+                             .key = rest - key_len,
+                             .rest = rest};
+}
+
 struct response reword_value(const struct response *va, const struct reword *w, uint8_t *bytes,
                              const uint8_t *key, size_t key_len)
 {

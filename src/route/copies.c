@@ -70,7 +70,7 @@ static void keep(struct copies *c, const struct result *result)
 {
     if (!c->kept) {
         c->kept = slab_borrow(sizeof *c->kept);
-        *c->kept = (struct kept_result){0};
+        result_init(c->kept);
     }
     result_keep(c->kept, result);
 }
@@ -169,7 +169,8 @@ static bool begin(struct turn *t, struct generation *g, const struct route *rout
     for (uint32_t i = 0; i < n; i++) {
         c->calls[i] = (struct copy){c, i};
         if (t->seen) show(c, r);
-        (void)send_to_pool(t, route->children[i]->pool, r, on_news, on_news_or_miss, &c->calls[i]);
+        (void)send_to_pool(t, route->children[i]->pool, r, on_news, on_news_or_miss, &c->calls[i],
+                           false);
     }
     return true;
 }

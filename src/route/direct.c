@@ -99,5 +99,6 @@ void direct_send(struct direct *d, const struct route *pool, const struct reques
     struct turn *t = d->turn;
     assert(pool->kind == ROUTE_POOL);
     if (t->seen) seen_for(t, flow_end_of(&d->kept.r));
-    (void)send_to_pool(t, pool->pool, r->multi ? &d->kept.r : r, on_news, on_news_or_miss, d);
+    (void)send_to_pool(t, pool->pool, r->multi ? &d->kept.r : r, on_news, on_news_or_miss, d,
+                       false);
 }

@@ -176,7 +176,7 @@ void flow_keep_best(struct flow *flow, const struct result *result)
 {
     if (!flow->best) {
         flow->best = slab_borrow(sizeof *flow->best);
-        *flow->best = (struct kept_result){0};
+        result_init(flow->best);
     }
     result_keep(flow->best, result);
 }
@@ -382,7 +382,7 @@ static void leg_run_through(struct leg *leg, const struct route *route, const st
     switch (route->kind) {
     case ROUTE_POOL:
         if (flow->turn->seen) seen_for(flow->turn, flow->end);
-        (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg);
+        (void)send_to_pool(flow->turn, route->pool, r, leg_news, leg_news_or_miss, leg, false);
         break;
     case ROUTE_FUNCTION:
     case ROUTE_ASYNC: leg_wait_for_function(leg, r, route->options.function_id); break;

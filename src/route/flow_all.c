@@ -204,7 +204,7 @@ static bool take_first(struct flow *flow, const struct result *result)
     struct own *own = flow->own;
     assert(!own->first);
     own->first = slab_borrow(sizeof *own->first);
-    *own->first = (struct kept_result){0};
+    result_init(own->first);
     result_keep(own->first, result);
     if (own->is_decided) settle_best(flow);
     return own->is_decided;

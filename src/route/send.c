@@ -44,10 +44,13 @@ send_seen(struct turn *t, const struct pool *pool, struct backend *b, const stru
 }
 
 enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct request *r,
-                                 call_done_fn *done, call_done_fn *done_or_miss, void *owner)
+                                 call_done_fn *done, call_done_fn *done_or_miss, void *owner,
+                                 bool streams)
 {
-    struct backend_call how = {
-        .pool = pool->place, .done = fails_as_miss(pool, r) ? done_or_miss : done, .owner = owner};
+    struct backend_call how = {.pool = pool->place,
+                               .streams = streams,
+                               .done = fails_as_miss(pool, r) ? done_or_miss : done,
+                               .owner = owner};
     struct pool_member *member = pool_pick(pool, (const void *)r->key_at, r->key_len);
     assert(r->key_len > 0); /* I4 */
     if (!member) {

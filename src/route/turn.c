@@ -133,8 +133,9 @@ static void send_to(struct turn *t, const struct request *r, struct pool *pool)
 {
     const struct receiver *receiver = receiver_of(r);
     void *owner = (void *)r->owner;
+    bool streams = receiver->takes_streamed && !r->multi;
     enum backend_status status =
-        send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner);
+        send_to_pool(t, pool, r, receiver->on_news, receiver->on_news_or_miss, owner, streams);
     if (status != BACKEND_JOINED) return;
     assert(r->multi);
     receiver->on_joined(owner);

@@ -23,6 +23,7 @@
 #include "route/later.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,8 +166,11 @@ struct async *async_create(struct script *s, uint32_t slot)
         flow_create(s->host.turn, &s->routes, &no_route, &waiting, kept_create(r), flow_end_of(r));
     turn_forget(r); /* its leg or its reply may end before the turn does */
     struct async *a = flow->own;
-    *a = (struct async){
-        .script = s, .flow = flow, .tail = -1, .handle = handle_take(&s->handle, HANDLE_REQUEST)};
+    memset(a, 0, offsetof(struct async, first)); /* its first call is written when it is made */
+    a->script = s;
+    a->flow = flow;
+    a->tail = -1;
+    a->handle = handle_take(&s->handle, HANDLE_REQUEST);
     async_charge(a, bytes);
     a->at = asyncs_take(&s->asyncs, a);
     a->calls = a->first;
@@ -202,12 +206,6 @@ bool async_is_awaited(const void *owner)
 }
 
 /* --- what it holds ----------------------------------------------------------------------------- */
-
-/* One value of the largest size fits on top of the limit, so that any request can be rewritten. */
-size_t async_held_most(const struct script *s)
-{
-    return s->host.turn->limits.function_bytes + s->host.max_value;
-}
 
 const uint8_t *async_hold(struct script *s, uint32_t at, uint32_t serial, const char *bytes,
                           size_t len)
@@ -285,10 +283,13 @@ uint32_t async_add_call(struct async *a, const struct request *r)
 {
     assert(async_sane(a) && a->calls_n < ASYNC_CALLS);
     if (a->calls_n == a->room) make_room(a);
-    a->calls[a->calls_n] =
-        (struct async_call){.handle = handle_take(&a->script->handle, HANDLE_RESPONSE),
-                            .command = r->command_id,
-                            .echoes_alike = request_echoes_alike(r, &a->flow->kept->r)};
+    struct async_call *call = &a->calls[a->calls_n];
+    result_init(&call->result);
+    call->handle = handle_take(&a->script->handle, HANDLE_RESPONSE);
+    call->command = r->command_id;
+    call->echoes_alike = request_echoes_alike(r, &a->flow->kept->r);
+    call->is_own = false;
+    call->copy = 0;
     a->out++;
     return a->calls_n++;
 }

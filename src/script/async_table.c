@@ -77,3 +77,9 @@ void async_sends_copy(struct async *a, uint32_t number, uint32_t bytes)
     call->copy = bytes;
     async_charge(a, bytes);
 }
+
+/* One value of the largest size fits on top of the limit, so that any request can be rewritten. */
+size_t async_held_most(const struct script *s)
+{
+    return s->host.turn->limits.function_bytes + s->host.max_value;
+}

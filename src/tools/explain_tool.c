@@ -21,7 +21,7 @@
 
 struct explaining {
     const struct ask_options *o;
-    bool is_one; /* the request has one key: the words of its get are chosen */
+    bool is_one; /* the request has one key */
     struct explainer e;
     struct spread spread; /* with --summary */
     bool begun;           /* a paragraph has been printed: the next one begins with an empty line */
@@ -30,6 +30,12 @@ struct explaining {
 };
 
 /* --- words ------------------------------------------------------------------------------------- */
+
+/* Keys of one get may share its line, or a policy may separate them. */
+static bool shows_wire(const struct explaining *x)
+{
+    return x->o->wire && x->is_one;
+}
 
 /* A server of that place; any of its pool's where it is drawn. NULL: the pool has none. */
 static const struct backend *server_of(const struct touched *p)
@@ -49,18 +55,22 @@ static size_t wire_of(const struct explaining *x, const struct touched *p, uint8
     struct dialect d = dialect_of(dialect_number(x->o->wire, strlen(x->o->wire)), true);
     struct request r = {.command_id = COMMAND_GET, .key_len = (uint16_t)p->key_len};
     bool is_get = p->sent_len > sizeof GET - 1 && memcmp(p->sent, GET, sizeof GET - 1) == 0;
-    if (x->is_one && is_get && b && words_for(b, &d, &r) == WORDS_MG)
+    if (is_get && b && words_for(b, &d, &r) == WORDS_MG)
         return reword_line(p->key, p->key_len, line) - 2;
     memcpy(line, p->sent, p->sent_len);
     return p->sent_len;
 }
 
-/* The words of a line: a get of one key has two. */
-static size_t words_of(const char *line, size_t len)
+/* True: the line is a get, or the like, of several keys. */
+static bool has_more_keys(const char *line, size_t len)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) n += line[i] > ' ' && (i == 0 || line[i - 1] == ' ');
-    return n;
+    struct request_rules rules = {.max_value = SIZE_MAX};
+    char text[REQUEST_LINE_ROOM];
+    struct request r;
+    if (len + 2 > sizeof text) return true;
+    memcpy(text, line, len);
+    memcpy(text + len, "\r\n", 2);
+    return request_parse((const uint8_t *)text, len + 2, &rules, &r).status == REQUEST_KEYS;
 }
 
 /* --- text -------------------------------------------------------------------------------------- */
@@ -83,7 +93,7 @@ static void print_head(struct explaining *x, const char *line, size_t len)
 /* A line for each place, numbered if there are several. */
 static void print_wires(const struct explaining *x, const struct explanation *e)
 {
-    for (uint32_t i = 0; x->o->wire && i < e->places_n; i++) {
+    for (uint32_t i = 0; shows_wire(x) && i < e->places_n; i++) {
         uint8_t line[REQUEST_LINE_ROOM];
         char name[32] = "wire", text[4 * REQUEST_LINE_ROOM + 1];
         size_t len = wire_of(x, &e->places[i], line);
@@ -142,7 +152,7 @@ static void put_places(struct json *j, const struct explaining *explaining,
         json_text(j, "when", p->when[0] ? p->when : "always");
         json_fraction(j, "share", p->share);
         json_bytes(j, "request", p->sent, p->sent_len);
-        if (explaining->o->wire)
+        if (shows_wire(explaining))
             json_bytes(j, "wire", (const char *)line, wire_of(explaining, p, line));
         json_object_end(j);
     }
@@ -196,7 +206,7 @@ static void take_request(void *to, const char *line, size_t len, size_t number)
 {
     struct explaining *x = to;
     struct explain_value value = {x->o->value, x->o->value ? strlen(x->o->value) : 0};
-    x->is_one = words_of(line, len) == 2;
+    x->is_one = !has_more_keys(line, len);
     const char *wrong = explain_request(&x->e, line, len, value, print_request, x);
     (void)number;
     if (wrong) {

@@ -32,6 +32,8 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
+    {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
+    {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},

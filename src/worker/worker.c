@@ -218,6 +218,7 @@ void worker_set_limits(struct worker *w, const struct options *o)
 {
     w->turn.limits = turn_limits(o);
     w->clients.limits = clients_limits(o);
+    w->backends.streams = (struct stream_limits){o->stream_from, o->stream_window, !o->no_splice};
 }
 
 /* What scripts call the listeners. */

@@ -29,7 +29,7 @@ struct game {
     bool faulty;     /* something went wrong on purpose: SERVER_ERROR is a legal answer to a call */
     uint32_t serial; /* of the newest value */
     uint32_t anomalies; /* that servers have made */
-    uint32_t shed;      /* clients that the worker closed because they do not read */
+    uint32_t shed;      /* clients that were closed: they do not read, or a value broke off */
     bool lacks_meta;    /* some server knows no meta commands */
     bool
         closes; /* some server closes on what it does not know: it gets neither gat nor commands for all servers */

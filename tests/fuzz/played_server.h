@@ -139,6 +139,26 @@ static void say_flags(struct server_conn *c, const struct words *w)
     bytes_say(&c->out, "\r\n");
 }
 
+/* The worker's own question in place of a get. */
+static bool is_reworded_get(const struct words *w)
+{
+    return w->n == 6 && strcmp(w->word[0], "mg") == 0 && w->word[3][0] == 'f' &&
+           w->word[4][0] == 'c' && w->word[5][0] == 'k';
+}
+
+/* What an item has of what is asked for, and some items are stale. */
+static void say_item_flags(struct server_conn *c, const struct words *w, uint32_t serial)
+{
+    for (size_t i = 2; i < w->n; i++) {
+        if (w->word[i][0] == 'f') bytes_say(&c->out, " f%u", serial & 0xffff);
+        if (w->word[i][0] == 'c') bytes_say(&c->out, " c%u", serial);
+        if (w->word[i][0] == 'k') bytes_say(&c->out, " k%s", w->word[1]);
+        if (w->word[i][0] == 'O') bytes_say(&c->out, " %.40s", w->word[i]);
+        if (w->word[i][0] == 'b') bytes_say(&c->out, " b");
+    }
+    bytes_say(&c->out, is_reworded_get(w) && serial % 8 == 1 ? " X W\r\n" : "\r\n");
+}
+
 static bool has_flag(const struct words *w, char flag)
 {
     for (size_t i = 2; i < w->n; i++) {
@@ -159,7 +179,7 @@ static void answer_meta_get(struct server_conn *c, const struct words *w, bool m
         say_flags(c, w);
     } else {
         bytes_say(&c->out, "VA %zu", value_len(key, store[at].serial));
-        say_flags(c, w);
+        say_item_flags(c, w, store[at].serial);
         value_make(&c->out, key, store[at].serial, c->poisoned ? 'P' : 'C');
         bytes_say(&c->out, "\r\n");
     }
@@ -236,7 +256,10 @@ static void answer_badly(struct server_conn *c, const struct words *w, enum mood
         answer_get(c, w, false);
         break;
     case MOOD_WRONG_KEY: /* one client's own key, so that another would see its value */
-        bytes_say(&c->out, "VALUE pz0 0 8\r\npz0|1|P.\r\nEND\r\n");
+        if (is_reworded_get(w))
+            bytes_say(&c->out, "VA 8 f0 c1 kpz0\r\npz0|1|P.\r\n");
+        else
+            bytes_say(&c->out, "VALUE pz0 0 8\r\npz0|1|P.\r\nEND\r\n");
         break;
     case MOOD_WRONG_KIND: bytes_say(&c->out, store_like ? "TOUCHED\r\n" : "STORED\r\n"); break;
     default: bytes_say(&c->out, "bogus\r\n"); break;

@@ -100,6 +100,7 @@ static struct pool *make_pool(const int *which)
                                      .backend = backend_settings_default()};
     settings.backend.depth = 20;
     settings.backend.connections = 1 + (worker.how & 1);
+    settings.backend.ask = worker.how >> 5 & 3; /* the first is auto */
     settings.backend.requests = worker.how & 4 ? REQUESTS_ONE : REQUESTS_MANY;
     settings.backend.merge = worker.how >> 6 & 1;
     struct pool *p = pool_create(&settings, &worker.backends);
@@ -131,6 +132,7 @@ static void worker_start(uint8_t how)
     backends_init(&worker.backends, worker.loop, &worker.arena, &part);
     worker.backends.now = now;
     worker.backends.log.burst = 0;
+    worker.backends.streams = (struct stream_limits){24, (how >> 7) * 16u << (how & 8), how & 16};
     turn_init(&worker.turn, worker.loop, &worker.arena, &worker.backends, &part.row, &limits);
     clients_init(&worker.clients, &worker.turn, &of_clients);
     fuzz_quiet(&worker.clients, how & 16 ? &part.live : NULL);
@@ -163,7 +165,7 @@ static void step(void)
     worker.backends.now = worker.turn.now = now;
     clients_end_turn(&worker.clients);
     ev_run(worker.loop, EVRUN_NOWAIT);
-    game.shed = (uint32_t)worker.turn.row->clients_shed;
+    game.shed = (uint32_t)(worker.turn.row->clients_shed + worker.turn.row->streamed_cut);
     for (int i = 0; i < SERVERS * SERVER_CONNS; i++)
         server_conn_step(&servers[i / SERVER_CONNS].conns[i % SERVER_CONNS]);
     check(worker.turn.row->desyncs <= game.anomalies); /* I9: an error is just a response */
@@ -186,8 +188,7 @@ static void reload(uint8_t how)
     backends_start(&worker.backends);
     pool_destroy(old);
     backends_sweep(&worker.backends);
-    game.faulty =
-        true; /* a server that comes back has a new connection, perhaps one too many waits */
+    game.faulty = true; /* a server that comes back has a new connection: one may wait too many */
 }
 
 /* --- the players ------------------------------------------------------------------------------- */
@@ -252,16 +253,11 @@ static void speak_unasked(struct server *s, struct server_conn *c)
 
 static void go_wrong(struct server *s, struct server_conn *c, uint8_t how)
 {
+    game.faulty |= how % 4 == 1 || how % 4 == 2;
     switch (how % 4) {
     case 0: speak_unasked(s, c); break;
-    case 1:
-        game.faulty = true;
-        server_hang_up(c);
-        break;
-    case 2:
-        game.faulty = true;
-        server_refuse(s);
-        break;
+    case 1: server_hang_up(c); break;
+    case 2: server_refuse(s); break;
     default: server_listen(s); break;
     }
 }

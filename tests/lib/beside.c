@@ -181,9 +181,9 @@ static unsigned number_from(const char *name, unsigned otherwise)
 static void opens(struct street *s, const struct beside *b)
 {
     const char *script =
-        textf(MG "local pool = mg.pool { '%s', timeout = 10, connections = 1, %s }\n"
+        textf(MG "local pool = mg.pool { '%s', timeout = 10, connections = 1, %s%s }\n"
                  "return %s\n",
-              b->server, b->options ? b->options : "", b->route ? b->route : "pool");
+              b->server, scene_ask(), b->options ? b->options : "", b->route ? b->route : "pool");
     struct moongate *m = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()),
                                         "--allow-flush", "no", NULL);
     *s = (struct street){.actor = {.fd = -1, .leaves = street_leaves, .tells = street_tells},

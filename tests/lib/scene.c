@@ -7,6 +7,12 @@
 #include "lib/client.h"
 #include "lib/moongate.h"
 
+const char *scene_ask(void)
+{
+    const char *ask = getenv("ASK");
+    return ask && *ask ? textf("ask = '%s', ", ask) : "";
+}
+
 const char *script_of_one(const char *server, const char *options)
 {
     return textf(MG "return mg.pool { '%s', %s }\n", server, options);

@@ -12,6 +12,9 @@
 const char *script_of_one(const char *server, const char *options);
 const char *script_by_letter(const char *a, const char *b, const char *options);
 
+/* In which words servers are asked, if the environment says it (ASK=mg): an option of pools with its comma, else "". */
+const char *scene_ask(void);
+
 /* A script with `pool` over the server, and this body of the function for each request; of one that may wait. */
 struct backend;
 const char *script_routing(const struct backend *b, const char *body);

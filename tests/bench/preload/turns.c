@@ -32,6 +32,7 @@ static void note(double at, double took, double passed)
     close(fd);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the C library's names are reserved */
 int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
     static wait_fn *real_wait;

@@ -1,6 +1,8 @@
 /* Random faults of all kinds in six servers while applications check every byte they get: 0 wrong values, one reply a request
  * in its order (I1, I2), and afterwards moongate is as it was.
  *
+ * With an odd seed values of a few bytes are streamed already, and a client may be closed in the middle of one.
+ *
  * CHAOS_SECONDS: how long (8); SEED: of faults and requests, to play one again (it is printed).
  */
 #include "lib/application.h"
@@ -158,14 +160,14 @@ static const char *script_of(const struct drama *d)
 {
     const char *all = "";
     for (int i = 0; i < VICTIMS; i++) all = textf("%s'%s', ", all, d->victims[i].address);
-    return textf(MG "mg.defaults { timeout = 0.25, connect_timeout = 0.2, stall_timeout = 0.5, "
+    return textf(MG "mg.defaults { %stimeout = 0.25, connect_timeout = 0.2, stall_timeout = 0.5, "
                     "probe_min = 0.02, probe_max = 0.3, probe_settle = 1 }\n"
                     "local fixed = mg.pool { %s }\n"
                     "local moving = mg.pool { on_failure = 'rehash', connections = 2, %s }\n"
                     "return function(req)\n"
                     "  return req:has_prefix 'r' and moving or fixed\n"
                     "end\n",
-                 all, all);
+                 scene_ask(), all, all);
 }
 
 static void all_are_ready(struct drama *d)
@@ -191,7 +193,8 @@ static struct drama *drama_begins(void)
         if (i >= PLAIN) v->relay = relay_before(memcached_address(v->server));
         v->address = v->relay ? relay_address(v->relay) : memcached_address(v->server);
     }
-    d->m = moongate_start(script_of(d), "-j", "2", NULL);
+    d->m = moongate_start(script_of(d), "-j", "2", "--stream-from", d->seed % 2 ? "16" : "64k",
+                          "--stream-window", "200", d->seed % 4 == 1 ? "--no-splice" : NULL, NULL);
     d->c = client_connects(d->m);
     all_are_ready(d);
     return d;
@@ -199,9 +202,11 @@ static struct drama *drama_begins(void)
 
 static void applications_connect(struct drama *d, struct application *all[APPLICATIONS])
 {
-    for (int i = 0; i < APPLICATIONS; i++)
+    for (int i = 0; i < APPLICATIONS; i++) {
         all[i] = application_connects(d->m, i % 2 ? "r:" : "f:", 1U << i % 6,
                                       d->seed + (unsigned)i * 7919U);
+        if (d->seed % 2) application_may_be_closed(all[i]);
+    }
 }
 
 static void plays_on(double seconds)

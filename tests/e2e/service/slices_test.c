@@ -136,6 +136,7 @@ static void another_reload_takes_the_place_of_the_one_under_way(void **state)
     assert_int_equal(moongate_log_count(m, "its loading took"), 2);
     assert_int_equal(moongate_log_count(m, "generation 2 loaded"), 1);
     assert_int_equal(moongate_log_count(m, "not loaded"), 0); /* nobody asks for it any more */
+    assert_int_equal(stat_number(c, "proxy", "script_timeouts"), 0);
     stat_becomes(c, "proxy", "generations", "1");
 }
 

@@ -47,6 +47,33 @@ static void each_key_of_a_get_is_explained_by_itself(void **state)
     has(run.out, "-> reply miss\n");
 }
 
+static const char TWO_WAYS[] = MG "local a = mg.pool { '10.0.0.1', name = 'a' }\n"
+                                  "local b = mg.pool { '10.0.0.2', name = 'b', ask = 'get' }\n"
+                                  "return mg.failover { a, b }\n";
+
+/* The request is what clients ask; the words of a version are shown beside it when that is asked for. */
+static void the_words_for_a_server_of_a_version_are_shown(void **state)
+{
+    const char *path = moongate_script_file(TWO_WAYS);
+    struct run run = moongate_runs("explain", "--wire", "1.6.18", path, "get k", "get k l", NULL);
+    exits(run, OK);
+    has(run.out, "  place 2       b 10.0.0.2:11211, on an error of a: get k\n"
+                 "  wire 1        mg k v f c k\n  wire 2        get k\n");
+    has(run.out, "  place 2       b 10.0.0.2:11211, on an error of a: get l\n");
+    assert_null(strstr(run.out, "mg l")); /* one of two keys */
+    run = moongate_runs("explain", "--wire", "1.6.18", path, "set k 0 0 1", NULL);
+    has(run.out, "  wire 2        set k 0 0 1\n");
+    run = moongate_runs("explain", "--wire", "1.6.45", path, "get k", NULL);
+    has(run.out, "  wire 1        get k\n");
+    run = moongate_runs("explain", "--json", "--wire", "1.6.34", path, "get k", NULL);
+    has(run.out, "\"request\":\"get k\",\"wire\":\"mg k v f c k\"}");
+    run = moongate_runs("explain", path, "get k", NULL);
+    assert_null(strstr(run.out, "wire"));
+    run = moongate_runs("explain", "--wire", "new", path, "get k", NULL);
+    exits(run, USAGE);
+    has(run.err, "--wire: not a version");
+}
+
 static void what_the_script_rewrites_is_shown_as_it_would_be_sent(void **state)
 {
     const char *path = moongate_script_file(SHOP);
@@ -308,6 +335,7 @@ int main(void)
         play(a_request_is_explained_step_by_step),
         play(a_point_is_named_where_there_is_a_ring),
         play(each_key_of_a_get_is_explained_by_itself),
+        play(the_words_for_a_server_of_a_version_are_shown),
         play(what_the_script_rewrites_is_shown_as_it_would_be_sent),
         play(a_value_is_made_up_or_given),
         play(a_script_says_how_large_values_may_be_but_the_command_line_wins),

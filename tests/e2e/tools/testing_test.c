@@ -78,6 +78,24 @@ static void a_failure_says_what_came_and_which_way_it_took(void **state)
     has(run.out, "\n0 passed, 4 failed\n");
 }
 
+/* Tests see what clients ask, and with --wire what a server gets. */
+static void what_a_server_really_gets_is_shown_when_asked_for(void **state)
+{
+    folder = program_folder();
+    file("route.lua", POOL);
+    const char *path = file("route_test.lua", T "t.it('is sent', function()\n"
+                                                "  " LOAD "  app:set('k', 'v')\n"
+                                                "  t.expect(app:get 'k'):is_hit 'v'\n"
+                                                "  print(app.sent[2].line)\n"
+                                                "end)\n");
+    struct run run = moongate_runs("test", path, NULL);
+    exits(run, OK);
+    has(run.out, "get k\n");
+    run = moongate_runs("test", "--wire", path, NULL);
+    exits(run, OK);
+    has(run.out, "mg k v f c k\n");
+}
+
 static void tap_is_for_programs(void **state)
 {
     folder = program_folder();
@@ -265,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(tests_that_pass_exit_with_0),
         play(a_failure_says_what_came_and_which_way_it_took),
+        play(what_a_server_really_gets_is_shown_when_asked_for),
         play(tap_is_for_programs),
         play(a_filter_leaves_out_what_has_not_its_text),
         play(a_broken_file_fails_and_the_others_run),

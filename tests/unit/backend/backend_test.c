@@ -250,8 +250,8 @@ static void calls_that_wait_stay_when_an_owner_makes_the_connection_again(void *
     server_says("VERSION 1.6.18\r\n");
     server_sees("mn\r\n");
     server_says("MN\r\n");
-    server_sees("mg k\r\nget k\r\n");
-    server_says("EN\r\nEND\r\n");
+    server_sees("mg k\r\nmg k v f c k\r\n");
+    server_says("EN\r\nEN\r\n");
     passes(0);
     assert_int_equal(w.answers, 2);
     assert_int_equal(w.failures, 0);

@@ -97,8 +97,10 @@ static void a_write_ends_the_line(void **state)
     gets(1 + 1, "b");
     gets_as(3, 1, "a");
     send_of(4, (struct request){.command_id = COMMAND_GETS}, "c", 30);
-    server_sees("get a\r\nset a 0 0 1\r\nx\r\nget b a\r\ngets c\r\n");
-    server_says("END\r\nSTORED\r\n" V(b) V(a) "END\r\nEND\r\n");
+    gets(5, "d");
+    server_sees("get a\r\nset a 0 0 1\r\nx\r\nget b a\r\ngets c\r\nget d\r\n");
+    server_says("END\r\nSTORED\r\n" V(b) V(a) "END\r\nEND\r\n" V(d) "END\r\n");
+    has_got(5, V(d) "END\r\n");
     has_got(0, "END\r\n");
     has_got(3, V(a) "END\r\n");
     ends();

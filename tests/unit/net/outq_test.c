@@ -16,7 +16,7 @@
 enum { LONG = 20000 }; /* long enough to be referenced, not copied */
 
 /* A connection that takes little at a time, and the bytes that should have come out of it. */
-struct pipe {
+struct socket_pair {
     int in, out;
     struct octets wanted, seen;
     unsigned seed;
@@ -24,9 +24,9 @@ struct pipe {
 
 static int make(void **state)
 {
-    static struct pipe p;
+    static struct socket_pair p;
     int fds[2], small = 1; /* the kernel's own least */
-    p = (struct pipe){.seed = 1};
+    p = (struct socket_pair){.seed = 1};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     p.in = fds[0];
@@ -37,7 +37,7 @@ static int make(void **state)
 
 static int forget(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     close(p->in);
     if (p->out >= 0) close(p->out);
     octets_release(&p->wanted);
@@ -45,14 +45,14 @@ static int forget(void **state)
     return 0;
 }
 
-static void drain(struct pipe *p, size_t most)
+static void drain(struct socket_pair *p, size_t most)
 {
     char bytes[4096];
     ssize_t n = read(p->out, bytes, most < sizeof bytes ? most : sizeof bytes);
     if (n > 0) octets_add(&p->seen, bytes, (size_t)n);
 }
 
-static void write_all(struct pipe *p, struct outq *q)
+static void write_all(struct socket_pair *p, struct outq *q)
 {
     enum io_status status;
     while ((status = outq_write(q, p->in)) == IO_AGAIN) {
@@ -85,7 +85,7 @@ static struct blob *blob_of(size_t n)
 
 static void an_empty_queue_owns_nothing_and_writes_nothing(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     outq_append(&q, "", 0);
     outq_append_alone(&q, "", 0);
@@ -97,7 +97,7 @@ static void an_empty_queue_owns_nothing_and_writes_nothing(void **state)
 
 static void copies_of_all_sizes_come_out_in_order(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     for (size_t n = 1; n < 70000; n = n * 3 / 2 + 1) {
         outq_append(&q, pattern(n), n);
@@ -111,7 +111,7 @@ static void copies_of_all_sizes_come_out_in_order(void **state)
 
 static void long_bytes_of_a_blob_are_referenced_and_short_ones_copied(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     struct blob *blob = blob_of(LONG);
     outq_append(&q, "VALUE ", 6);
@@ -132,7 +132,7 @@ static void long_bytes_of_a_blob_are_referenced_and_short_ones_copied(void **sta
 
 static void bytes_without_a_blob_are_copied(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     uint8_t *bytes = malloc(LONG);
     memcpy(bytes, pattern(LONG), LONG);
@@ -157,7 +157,7 @@ static void a_release_gives_back_every_count(void **state)
 
 static void reserved_room_is_in_one_piece_and_counts_when_it_is_committed(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     for (size_t n = 1; n < 9000; n = n * 2 + 1) {
         uint8_t *to = outq_reserve(&q, n);
@@ -171,7 +171,7 @@ static void reserved_room_is_in_one_piece_and_counts_when_it_is_committed(void *
 
 static void a_lone_answer_may_be_followed_by_more(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     outq_append_alone(&q, "first ", 6);
     outq_append_alone(&q, "second ", 7);
@@ -183,7 +183,7 @@ static void a_lone_answer_may_be_followed_by_more(void **state)
 
 static void a_splice_moves_everything_behind(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     struct blob *blob = blob_of(LONG);
     static const size_t sizes[] = {1, 1000, 1024, 1025, 3000, 4096, 10000};
@@ -212,7 +212,7 @@ static void a_splice_moves_everything_behind(void **state)
 
 static void more_pieces_than_one_write_takes_come_out_in_order(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     struct blob *blob = blob_of(LONG);
     for (unsigned i = 0; i < 150; i++) {
@@ -229,7 +229,7 @@ static void more_pieces_than_one_write_takes_come_out_in_order(void **state)
 
 static void appending_goes_on_while_the_front_is_being_written(void **state)
 {
-    struct pipe *p = *state;
+    struct socket_pair *p = *state;
     struct outq q = {0};
     struct blob *blob = blob_of(LONG);
     for (unsigned i = 0; i < 2000; i++) {
