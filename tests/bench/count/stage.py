@@ -150,13 +150,13 @@ class Stage:
         process.wait_for_socket(self.path(f"m{number}"))
         return process
 
-    def moongate(self, name, binary, script, *options, under=(), slow=True):
+    def moongate(self, name, binary, script, *options, under=(), slower=1000):
         """One process with that script, at the unix socket NAME.sock. under: a program that it runs under, and its options; its
-        clock then goes slower (../preload/slow_clock.c), unless told otherwise."""
+        clock then goes so many times slower (../preload/slow_clock.c)."""
         clock = os.path.abspath(os.environ.get("CLOCK", "build/bench/slow_clock.so"))
-        if under and slow and not os.path.exists(clock):
+        if under and not os.path.exists(clock):
             raise Failed(f"{clock}: not there: make builds it")
-        env = dict(os.environ, LD_PRELOAD=clock) if under and slow else None
+        env = dict(os.environ, LD_PRELOAD=clock, SLOWER=str(slower)) if under else None
         at = self.path(name + ".sock")
         process = self.ready(name, [*under, os.path.abspath(binary), "--single-process", "-b", "unix:" + at, *options], script, env)
         if under and under[0] == "strace":
