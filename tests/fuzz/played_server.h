@@ -266,6 +266,18 @@ static void answer_badly(struct server_conn *c, const struct words *w, enum mood
     }
 }
 
+/* memcached's own proxy sends an error for each key, and END; what it says of itself is what a server of that version says. */
+static void refuse_each_key(struct server_conn *c, const struct words *w)
+{
+    size_t first = is_one_of(w->word[0], " gat gats ") ? 2 : 1;
+    if (!is_one_of(w->word[0], " get gets gat gats ") || !c->dialect->has_meta || w->n <= first + 1)
+        return;
+    for (size_t i = first + 1; i < w->n; i++)
+        bytes_say(&c->out, "SERVER_ERROR backend failure\r\n");
+    bytes_say(&c->out, "END\r\n");
+    poison(c);
+}
+
 static void answer(struct server *s, struct server_conn *c, const struct words *w,
                    const uint8_t *value, size_t len)
 {
@@ -280,10 +292,12 @@ static void answer(struct server *s, struct server_conn *c, const struct words *
     switch (mood) {
     case MOOD_SERVER_ERROR:
         bytes_say(&c->out, "SERVER_ERROR out of memory\r\n");
+        refuse_each_key(c, w);
         if (is_one_of(w->word[0], STORES " ms ") && !c->dialect->is_seen) poison(c);
         break;
     case MOOD_CLIENT_ERROR:
         bytes_say(&c->out, "CLIENT_ERROR invalid flag\r\n"); /* which swallows the value of an ms */
+        refuse_each_key(c, w);
         if (is_one_of(w->word[0], STORES) || /* it may take the value for commands */
             (is_one_of(w->word[0], " ms ") && !c->dialect->is_seen))
             poison(c);
