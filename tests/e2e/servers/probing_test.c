@@ -96,7 +96,7 @@ static void a_client_is_told_why_the_last_try_failed(void **state)
         client_connects(moongate_start(script_of_one(backend_address(b), options), NULL));
 
     backend_stays_silent(b);
-    client_sends(c, "get k\r\nget k\r\n");
+    client_sends(c, "get k\r\nget l\r\n");
     client_sees(c, textf("%stimeout\r\n%stimeout\r\n", failure, failure));
     client_sends(c, "get k\r\n");
     client_sees_line_starting(c, textf("%stimeout (2 calls in a row)", failure));
@@ -111,13 +111,13 @@ static void a_server_that_answers_nothing_but_version_is_tried_less_and_less(voi
     enum { FALLS = 5 };
     struct backend *b = backend_listens();
     const char *options = "timeout = 0.02, failure_limit = 2, probe_min = 0.05";
-    const char *request = "get k\r\n", *failure = failure_of(backend_address(b));
+    const char *failure = failure_of(backend_address(b));
     struct client *c =
         client_connects(moongate_start(script_of_one(backend_address(b), options), NULL));
 
     for (unsigned i = 1; i <= FALLS; i++) {
         stat_becomes(c, "servers", stat_of(backend_address(b), "state"), "ready");
-        client_sends(c, textf("%s%s", request, request));
+        client_sends(c, "get k\r\nget l\r\n");
         for (int k = 0; k < 2; k++) client_sees(c, textf("%stimeout\r\n", failure));
         server_is_down(c, backend_address(b));
         double took = time_to_link(b, i + 1), least = 0.75 * 0.05 * (1U << (i - 1));
@@ -232,7 +232,7 @@ static void several_connections_fall_together_when_calls_time_out(void **state)
 
     stat_becomes(c, "servers", stat_of(memcached_address(s), "ready"), "4");
     memcached_freezes(s);
-    client_sends(c, "get k\r\nget k\r\nget k\r\n");
+    client_sends(c, "get k\r\nget l\r\nget m\r\n");
     for (int i = 0; i < 3; i++) client_sees_line_starting(c, failure_of(memcached_address(s)));
     server_is_down(c, memcached_address(s));
     assert_int_equal(stat_number(c, "servers", stat_of(memcached_address(s), "ready")), 0);
