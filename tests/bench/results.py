@@ -84,6 +84,7 @@ def machine():
     return {"processor": first_match("/proc/cpuinfo", r"^model name\s*:(.*)$") or os.uname().machine,
             "processors": len(os.sched_getaffinity(0)), "is_virtual": "hypervisor" in flags, "memory_gib": round(memory / (1 << 20), 1),
             "kernel": f"{os.uname().sysname} {os.uname().release}", "system": first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)'),
+            "congestion_control": first_match("/proc/sys/net/ipv4/tcp_congestion_control", r"^(\S+)"),
             "load_before": os.getloadavg()[0]}
 
 

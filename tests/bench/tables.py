@@ -66,7 +66,7 @@ def verdicts(judged):
 def machine_line(machine):
     virtual = ", virtual" if machine["is_virtual"] else ""
     return (f"{machine['processor']}, {machine['processors']} processors{virtual}, {machine['memory_gib']} GiB, "
-            f"{machine['system']}, {machine['kernel']}")
+            f"{machine['system']}, {machine['kernel']}, TCP's congestion control {machine['congestion_control']}")
 
 
 def is_busy(machine):
