@@ -1,17 +1,13 @@
-"""svg: plots as SVG text, with nothing but strings. A plot is a value; lines() returns its file."""
-
+"""plot: lines of growing numbers, drawn with the writer that the other plots of the bench use."""
 import math
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from svg import INK, RULE, Svg  # noqa: E402 pylint: disable=wrong-import-position
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 170, 44, 48
-COLOURS = ("#1f6fb4", "#d1550e", "#2a8a4a", "#8a4ab0", "#7a6a00", "#b02a5a")
-
-
-def escape(text):
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def text(x, y, words, anchor="middle", size=12, more=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"{more}>{escape(words)}</text>'
+COLORS = ("#2456c7", "#d97a1d", "#1f8f6b", "#9b5bb5", "#7a6a00", "#b02a5a")
 
 
 def number(value):
@@ -25,7 +21,7 @@ def round_step(span):
 
 
 def lines(title, x_label, y_label, series):
-    """series: {name: [(x, y) ...]}. x is drawn by its logarithm, y from 0."""
+    """series: {name: [(x, y) ...]}. x is drawn by its logarithm, y from 0. Returns the text of the file."""
     xs = sorted({x for points in series.values() for x, _ in points})
     top = max(y for points in series.values() for _, y in points) * 1.1 or 1
     low, high = math.log(xs[0]), math.log(xs[-1])
@@ -37,21 +33,24 @@ def lines(title, x_label, y_label, series):
     def at_y(y):
         return HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM)
 
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-           f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>', text(LEFT, 22, title, "start", 15)]
+    svg = Svg(WIDTH, title, f"{y_label}, by {x_label}")
+    svg.height = HEIGHT
+    svg.text(LEFT, 22, title, 15, INK)
     step, y = round_step(top), 0.0
     while y <= top:
-        out.append(f'<path d="M{LEFT} {at_y(y):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        out.append(text(LEFT - 6, at_y(y) + 4, number(y), "end"))
+        svg.line(LEFT, at_y(y), WIDTH - RIGHT, at_y(y), RULE)
+        svg.text(LEFT - 6, at_y(y) + 4, number(y), anchor="end")
         y += step
     for x in xs:
-        out.append(text(at_x(x), HEIGHT - BOTTOM + 18, number(x)))
-    out.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label))
-    out.append(text(LEFT - 46, TOP - 8, y_label, "start"))
+        svg.text(at_x(x), HEIGHT - BOTTOM + 18, number(x), anchor="middle")
+    svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label, anchor="middle")
+    svg.text(LEFT - 46, TOP - 8, y_label)
     for i, (name, points) in enumerate(series.items()):
-        colour = COLOURS[i % len(COLOURS)]
-        path = "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in points)
-        out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        out += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3" fill="{colour}"/>' for x, y in points]
-        out.append(text(WIDTH - RIGHT + 12, TOP + 14 + 18 * i, name, "start", 12, f' fill="{colour}"'))
-    return "\n".join([*out, "</svg>", ""])
+        color = COLORS[i % len(COLORS)]
+        places = [(at_x(x), at_y(y)) for x, y in points]
+        for (x1, y1), (x2, y2) in zip(places, places[1:]):
+            svg.line(x1, y1, x2, y2, color, 2)
+        for (x, y), (n, value) in zip(places, points):
+            svg.dot(x, y, 3, color, f"{name}, {n:,}: {value:.4g}")
+        svg.text(WIDTH - RIGHT + 12, TOP + 14 + 18 * i, name, color=color)
+    return svg.render()
