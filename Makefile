@@ -215,12 +215,12 @@ bench-words: $B/bench/words ## CPU of memcached by the words in which it is aske
 	    printf '%s\0' "$$m -u root -l 127.0.0.1 -p \$$PORT -t 1"; \
 	done | xargs -0 $B/bench/words
 
-bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 25 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
+bench: $B/moongate $(BENCHBIN) ## CPU, throughput and latency beside other proxies, 22 minutes; LOADS='d32 hot': some rows; BASE=PATH: beside another moongate
 	@sh deps/check bench
 	@[ -n "$(LOADS)" ] || { $B/bench/select && $B/bench/heat; }
 	@MOONGATE=$B/moongate LOAD=$B/bench/load BUILD=$B sh tests/bench/run $(BENCH)
 
-bench-quick: ## a few rows of it, 1.5 minutes; fails if a figure is far off
+bench-quick: ## a few rows of it, 1 minute; fails if a figure is far off
 	@$(MAKE) --no-print-directory bench BENCH=quick
 
 bench-publish: ## put the last full run, with its plots, into examples/speed

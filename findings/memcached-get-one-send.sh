@@ -3,7 +3,7 @@
 #     and plainest word, so nothing is cheaper.
 # Happens: memcached sends the answer to each `get` line by itself, one sendmsg and one segment for each. The answers to `mg` lines it
 #     gathers. 16 pipelined gets come back in 16 segments; the same 16 items, asked for by `mg KEY v`, in one. On the server such a get
-#     costs about three times the processor time of such an mg. 1.6.38 gathers both.
+#     costs about eight times the processor time of such an mg. 1.6.38 gathers both.
 # Source: Debian bookworm's memcached 1.6.18-1; trixie's 1.6.38-1 for the change.
 # shellcheck source=findings/lib/memcached.sh
 . "$(dirname "$0")/lib/memcached.sh"
