@@ -141,4 +141,5 @@ def main(arguments):
         sys.exit(f"tests/bench/run: {why}")
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])
