@@ -118,6 +118,9 @@ bool request_key_is_valid(const uint8_t *key, size_t len, bool strict);
 /* The exptime to send: all 64 bits as they came, for the server to judge, unless the script has written another one. */
 int64_t request_exptime(const struct request *r);
 
+/* True for one outside 32 bits, which memcached 1.6.45 refuses and older ones take. */
+bool request_exptime_is_odd(const struct request *r);
+
 /* True for a request with a value whose line not every server that knows its command takes: client flags of more than 32 bits, an
  * exptime outside 32 bits, or a flag of ms that memcached 1.6.18 does not know or that servers read in more than one way. */
 bool request_store_is_odd(const struct request *r);

@@ -51,11 +51,15 @@ static enum backend_status refuse(const struct backend *b, const struct backend_
     return BACKEND_REFUSED;
 }
 
+static bool is_gat(const struct request *r)
+{
+    return r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
+}
+
 /* The most bytes that the line of a get may have. */
 static uint32_t line_limit(const struct backend *b, const struct request *r)
 {
-    bool is_gat = r->command_id == COMMAND_GAT || r->command_id == COMMAND_GATS;
-    return is_gat && b->settings.line_max > GAT_LINE ? GAT_LINE : b->settings.line_max;
+    return is_gat(r) && b->settings.line_max > GAT_LINE ? GAT_LINE : b->settings.line_max;
 }
 
 /* True: the line takes that key too. */
@@ -90,12 +94,19 @@ static void put_key(struct conn *conn, struct call *call, const struct request *
     call_add_key(call, r);
 }
 
+/* True: some servers answer r with an error, and a client chooses that. An error to a line of several keys may end the connection, with
+ * the calls of other clients (take_line_error in intake.c); one to a line of one key does not. */
+static bool may_be_refused(const struct request *r)
+{
+    return is_gat(r) && request_exptime_is_odd(r);
+}
+
 /* True: r is a further key of the client's get whose call was made just before, and its key went into that call's line. */
 static bool join(struct conn *conn, const struct request *r, const struct backend_call *how)
 {
     struct call *call = conn->tail;
     if (!r->multi || !conn->line_open || !shares_fate(call, r, how)) return false;
-    if (!has_room(conn->backend, call, r)) return false;
+    if (!has_room(conn->backend, call, r) || may_be_refused(r)) return false;
     put_key(conn, call, r);
     meter_joined(conn->backend, r, call);
     return true;

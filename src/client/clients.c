@@ -69,7 +69,8 @@ void clients_release(struct clients *set)
     set->turn->settle = NULL;
     set->turn->look = NULL;
     set->turn->front = NULL;
-    *set = (struct clients){0};
+    /* Requests that are watched, and whose clients have gone, end in turn_release; nobody sees that. */
+    *set = (struct clients){.turn = set->turn, .sighting = {.held = set->sighting.held}};
 }
 
 /* A hash table by the number's lower bits: numbers are given one after the other, so the lists are short. */

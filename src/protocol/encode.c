@@ -28,11 +28,16 @@ int64_t request_exptime(const struct request *r)
     return is_asked ? r->asked_exptime : (int64_t)r->exptime;
 }
 
+bool request_exptime_is_odd(const struct request *r)
+{
+    int64_t exptime = request_exptime(r);
+    return exptime != (int32_t)exptime;
+}
+
 /* Versions disagree on what is in these fields: some refuse it, and leave the value in the stream. */
 bool request_store_is_odd(const struct request *r)
 {
-    int64_t exptime = request_exptime(r);
-    return r->meta & META_ODD || r->client_flags > UINT32_MAX || exptime != (int32_t)exptime;
+    return r->meta & META_ODD || r->client_flags > UINT32_MAX || request_exptime_is_odd(r);
 }
 
 /* memcached 1.6.45 takes the last word of any delete for its option, so a delete of the key `noreply` would get no answer. A 0

@@ -197,6 +197,32 @@ static void errors_of_one_get_are_not_answers_to_the_next(void **state)
     client_sees_nothing_more(c);
 }
 
+/* memcached 1.6.45 refuses such an exptime, older ones take it. The refusal of one client's gat must not end the connection. */
+static void a_gat_that_may_be_refused_has_one_key_a_line(void **state)
+{
+    static const char *const exptimes[] = {"2147483648", "-2147483649", "9223372036854775807"};
+    for (size_t i = 0; i < sizeof exptimes / sizeof *exptimes; i++) {
+        struct backend *b = backend_listens();
+        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), NULL);
+        struct client *c = client_connects(m), *other = client_connects(m);
+        const char *refused = "CLIENT_ERROR invalid exptime argument\r\n";
+
+        client_sends(c, textf("gat %s a b\r\n", exptimes[i]));
+        backend_sees(b, textf("gat %s a\r\ngat %s b\r\n", exptimes[i], exptimes[i]));
+        client_sends(other, "set d 0 0 1\r\nx\r\n");
+        backend_sees(b, "set d 0 0 1\r\nx\r\n");
+        backend_answers(b, textf("%s%sSTORED\r\n", refused, refused));
+        client_sees(c, refused);
+        client_sees(other, "STORED\r\n");
+        client_sends(c, "gats -2147483648 a b\r\n");
+        backend_sees(b, "gats -2147483648 a b\r\n");
+        backend_answers(b, "END\r\n");
+        client_sees(c, "END\r\n");
+        assert_int_equal(stat_number(c, "proxy", "desyncs"), 0);
+        stage_clears();
+    }
+}
+
 static void refused_keys_are_left_out_and_errors_end_the_reply(void **state)
 {
     struct backend *b = backend_listens();
@@ -283,6 +309,7 @@ int main(void)
         play(a_dead_backends_keys_are_misses_if_the_pool_says_so),
         play(a_backend_that_errs_on_its_part_costs_only_its_keys),
         play(errors_of_one_get_are_not_answers_to_the_next),
+        play(a_gat_that_may_be_refused_has_one_key_a_line),
         play(refused_keys_are_left_out_and_errors_end_the_reply),
         play(thousands_of_keys_in_one_line_come_back_in_order),
     };
