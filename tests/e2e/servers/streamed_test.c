@@ -178,8 +178,8 @@ static void an_empty_value_is_held_whatever_is_streamed(void **state)
     for (int mg = 0; mg < 2; mg++) {
         struct backend *b = backend_listens();
         if (mg) backend_is(b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
-        struct moongate *m = moongate_start(script_of_one(backend_address(b), ""), way,
-                                            "--stream-from", "0", NULL);
+        struct moongate *m =
+            moongate_start(script_of_one(backend_address(b), ""), way, "--stream-from", "0", NULL);
         struct client *c = client_connects(m);
         client_sends(c, "get k\r\n");
         backend_sees(b, mg ? "mg k v f c k\r\n" : "get k\r\n");
