@@ -37,12 +37,12 @@ struct reply {
     uint32_t failure_len;
     uint16_t echo_len;
     uint16_t echo_room;
-    uint8_t command; /* enum command */
-    bool silent;     /* noreply: it keeps its place in the order, and answers nothing */
-    bool quiet;      /* a meta command's q: its common answer is not sent */
+    uint8_t command;  /* enum command */
+    bool silent;      /* noreply: it keeps its place in the order, and answers nothing */
+    bool quiet;       /* a meta command's q: its common answer is not sent */
     bool is_streamed; /* its head is in its client's output, and data follows: see streaming */
-    bool is_own;     /* its request is moongate's own: it does not count */
-    uint8_t error;   /* enum tally_error: the first that its client is told */
+    bool is_own;      /* its request is moongate's own: it does not count */
+    uint8_t error;    /* enum tally_error: the first that its client is told */
 };
 
 /* A reply at the end of c's list. r: the request, its key as the client sent it. keys: 1, or how many keys a get has. */

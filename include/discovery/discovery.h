@@ -32,8 +32,8 @@ struct discoveries {
     ev_timer notify_timer;
 };
 
-/* Called from the loop with the whole list, sorted, each time it has changed. n > 0; the servers are valid during the call. May
- * call all functions here. */
+/* Called from the loop with the whole list, sorted, each time it has changed, never while it runs. n > 0; the servers are valid
+ * until it pauses or returns. May call all functions here. */
 typedef void discovery_news_fn(void *owner, const struct server_spec *servers, uint32_t n);
 
 struct discovery_listener;

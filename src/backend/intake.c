@@ -214,12 +214,12 @@ static enum taken take_response(struct intake *in, struct response *r)
 
 static const char CRLF[] = "\r\n", CRLF_END[] = "\r\nEND\r\n";
 
-/* True: the cut value at hand is long, and its call's owner may take it. */
-static bool may_stream(const struct intake *in, const struct response *r)
+/* True: the cut value at hand, whose line has `line` bytes, is long, and its call's owner may take it. */
+static bool may_stream(const struct intake *in, const struct response *r, size_t line)
 {
     const struct call *call = in->c->head;
     const struct stream_limits *limits = &in->c->backend->set->streams;
-    return call->may_stream && !call_is_shared(call) && r->need > limits->from &&
+    return call->may_stream && !call_is_shared(call) && r->need - line - 2 > limits->from &&
            limits->window > 0 && call->keys_n == 1 && call->owner && !wants_key(call, r);
 }
 
@@ -228,10 +228,11 @@ static enum taken take_head(struct intake *in, struct response *r)
 {
     struct call *call = in->c->head;
     struct call_key key = {0};
-    if (!may_stream(in, r) || !(command_info(call->command)->responses & r->kind))
-        return TAKEN_NEED;
     const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
-    r->len = (size_t)(newline + 1 - r->bytes);
+    size_t line = (size_t)(newline + 1 - r->bytes);
+    if (!may_stream(in, r, line) || !(command_info(call->command)->responses & r->kind))
+        return TAKEN_NEED;
+    r->len = line;
     if (!call_fits(call, r))
         return wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &key);
@@ -245,7 +246,7 @@ static enum taken take_mg_head(struct intake *in, const struct response *r, cons
                                const struct call_key *key)
 {
     uint8_t line[REWORD_HEAD_ROOM];
-    if (!w->is_same || !may_stream(in, r)) return TAKEN_NEED;
+    if (!w->is_same || !may_stream(in, r, r->len)) return TAKEN_NEED;
     struct response head = reword_head(w, key->sent, key->sent_len, line);
     return streamed_begin(in->c, r, &(struct streamed_shape){&head, CRLF, CRLF_END}, key)
                ? TAKEN_OK

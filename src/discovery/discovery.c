@@ -321,14 +321,16 @@ void discovery_give(struct discovery *d)
     slab_return(d, sizeof *d);
 }
 
+/* The listener may pause (base/job.h), and the loop bring a newer list meanwhile. on_notify must not call it then, so it comes among
+ * the others once it has the current list. */
 struct discovery_listener *discovery_listen(struct discovery *d, discovery_news_fn *notify,
                                             void *owner)
 {
     struct discovery_listener *l = slab_borrow(sizeof *l);
-    *l = (struct discovery_listener){
-        .next = d->listeners, .discovery = d, .notify = notify, .owner = owner};
+    *l = (struct discovery_listener){.discovery = d, .notify = notify, .owner = owner};
+    while (l->seen != d->revision) notify_one(l);
+    l->next = d->listeners;
     d->listeners = l;
-    if (d->revision) notify_one(l);
     return l;
 }
 

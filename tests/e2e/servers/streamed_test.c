@@ -172,6 +172,33 @@ static void without_a_window_it_is_held(void **state)
     assert_int_equal(counted(m, "streamed_values"), 0);
 }
 
+/* Its length decides, not that of its line: of an empty one nothing can be streamed. */
+static void an_empty_value_is_held_whatever_is_streamed(void **state)
+{
+    for (int mg = 0; mg < 2; mg++) {
+        struct backend *b = backend_listens();
+        if (mg) backend_is(b, 2, "VERSION 1.6.18\r\n", "MN\r\n");
+        struct moongate *m =
+            moongate_start(script_of_one(backend_address(b), ""), way, "--stream-from", "0", NULL);
+        struct client *c = client_connects(m);
+        client_sends(c, "get k\r\n");
+        backend_sees(b, mg ? "mg k v f c k\r\n" : "get k\r\n");
+        backend_answers(b, mg ? "VA 0 f0 c1 kk\r\n" : "VALUE k 0 0\r\n");
+        client_has_nothing_yet(c);
+        backend_answers(b, mg ? "\r\n" : "\r\nEND\r\n");
+        client_sees(c, "VALUE k 0 0\r\n\r\nEND\r\n");
+
+        client_sends(c, "get k\r\n");
+        backend_sees(b, mg ? "mg k v f c k\r\n" : "get k\r\n");
+        backend_answers(b, mg ? "VA 1 f0 c1 kk\r\n" : "VALUE k 0 1\r\n");
+        client_sees(c, "VALUE k 0 1\r\n");
+        backend_answers(b, mg ? "x\r\n" : "x\r\nEND\r\n");
+        client_sees(c, "x\r\nEND\r\n");
+        assert_int_equal(counted(m, "streamed_values"), 1);
+        stage_clears();
+    }
+}
+
 /* --- clients that do not read -------------------------------------------------------------------- */
 
 static void client_catches_up(struct client *c, const char *data)
@@ -245,6 +272,7 @@ int main(void)
         play(behind_another_reply_it_is_held),
         play(a_policy_sees_it_whole),
         play(without_a_window_it_is_held),
+        play(an_empty_value_is_held_whatever_is_streamed),
         play(the_server_waits_for_a_client_alone),
         play(nobody_waits_behind_a_client_that_does_not_read),
         play(a_spool_is_bounded_by_the_client_buffer),

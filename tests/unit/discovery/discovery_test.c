@@ -260,6 +260,45 @@ static void listeners_may_leave_while_they_are_told(void **state)
     closes();
 }
 
+struct pausing {
+    const char *path;
+    unsigned times, open;
+    uint32_t n; /* servers of the last list */
+};
+
+static void pauses(void *owner, const struct server_spec *servers, uint32_t n)
+{
+    struct pausing *p = owner;
+    (void)servers;
+    assert_int_equal(p->open++, 0);
+    if (++p->times == 1) {
+        puts_file(p->path, "a:1\nb:1\n");
+        evloop_turns(0.4);
+    }
+    p->n = n;
+    p->open--;
+}
+
+/* What a script makes of its first list is done in slices, while the loop runs. */
+static void a_list_that_comes_during_the_first_is_told_after_it(void **state)
+{
+    const char *path = textf("%s/pool", program_folder()), *url = textf("file://%s", path);
+    struct pausing p = {.path = path};
+    (void)state;
+    puts_file(path, "a:1\n");
+    opens(address_of_nobody());
+    struct seen *s = listens(url);
+    discovery_unlisten(s->listener);
+    s->listener = discovery_listen(s->discovery, pauses, &p);
+    assert_int_equal(p.times, 2);
+    assert_int_equal(p.n, 2);
+    puts_file(path, "a:1\nb:1\nc:1\n");
+    evloop_turns(0.4);
+    assert_int_equal(p.times, 3);
+    leaves(s);
+    closes();
+}
+
 /* --- DNS ---------------------------------------------------------------------------------------- */
 
 static void service_records_name_the_servers(void **state)
@@ -312,6 +351,7 @@ int main(void)
         play_on_loop(a_shrink_of_more_than_half_is_refused_unless_it_is_allowed),
         play_on_loop(a_list_is_shared_and_outlives_who_asked_first),
         play_on_loop(listeners_may_leave_while_they_are_told),
+        play_on_loop(a_list_that_comes_during_the_first_is_told_after_it),
         play_on_loop(service_records_name_the_servers),
         play_on_loop(a_url_that_makes_no_sense_is_refused),
     };
