@@ -14,7 +14,7 @@
 
 enum {
     REWORD_LINE_ROOM = KEY_MAX + sizeof "mg  v f c k\r\n", /* bytes that reword_line needs */
-    REWORD_HEAD_ROOM = KEY_MAX + 64, /* bytes that reword_head needs */
+    REWORD_HEAD_ROOM = KEY_MAX + 64,                       /* bytes that reword_head needs */
     REWORD_END = sizeof "END\r\n" - 1, /* bytes that reword_value writes behind the answer */
 };
 

@@ -250,7 +250,8 @@ static struct bench two_servers(void)
 
 static void start_moongate(struct bench *b)
 {
-    const char *script = script_of_one(memcached_address(b->behind), textf("%stimeout = 60", scene_ask()));
+    const char *script =
+        script_of_one(memcached_address(b->behind), textf("%stimeout = 60", scene_ask()));
     b->moongate = moongate_start(script, "-b", textf("unix:%s/socket", program_folder()), NULL);
     b->through = moongate_address(b->moongate);
 }
