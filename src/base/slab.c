@@ -48,7 +48,7 @@ static unsigned class_of(size_t size)
 
 static size_t size_of(unsigned class)
 {
-    if (class <= FINE) return (size_t)(LINE * class);
+    if (class <= FINE) return (size_t)LINE * class;
     return (size_t)1 << (FINE_BITS + class - FINE);
 }
 

@@ -17,6 +17,7 @@ typedef int clock_fn(clockid_t clock, struct timespec *t);
 
 static int64_t begun[CLOCKS];
 
+/* The names in the library's header are reserved. NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
     static clock_fn *real;
