@@ -272,6 +272,7 @@ static void a_dump_outlives_a_reload(void **state)
     backend_answers(s.servers[0], KEY_A);
     client_sees(s.c, KEY_A);
     moongate_reloads(s.m, script_of_one(backend_address(s.servers[2]), ""));
+    backend_sees_closed(s.servers[1]); /* the old script has gone, with its servers */
     tells_all(s.servers[0], "END\r\n");
     is_asked(s.servers[2], METADUMP);
     tells_all(s.servers[2], KEY_B "END\r\n");

@@ -14,9 +14,27 @@
 
 enum { CROWD = 12 };
 
+/* The server is ready: before that nothing is shared. */
+static struct moongate *in_front(struct backend *b, const char *script)
+{
+    struct moongate *m = moongate_start(script, NULL);
+    struct client *c = client_connects(m);
+    stat_becomes(c, "servers", textf("%s:state", backend_address(b)), "ready");
+    client_closes(c);
+    return m;
+}
+
 static struct moongate *before(struct backend *b, const char *options)
 {
-    return moongate_start(script_of_one(backend_address(b), options), NULL);
+    return in_front(b, script_of_one(backend_address(b), options));
+}
+
+/* The worker has it: a client that the master still hands over would come a turn later. */
+static struct client *joins(struct moongate *m)
+{
+    struct client *c = client_connects(m);
+    client_sees_nothing_more(c);
+    return c;
 }
 
 static bool is_stopped(void *what)
@@ -52,7 +70,7 @@ static void a_hot_key_is_asked_once_for_all(void **state)
     struct backend *b = backend_listens();
     struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
     struct client *crowd[CROWD];
-    for (int i = 0; i < CROWD; i++) crowd[i] = client_connects(m);
+    for (int i = 0; i < CROWD; i++) crowd[i] = joins(m);
     for (int round = 1; round <= 2; round++) {
         sends_at_once(m, crowd, CROWD, "get k\r\n");
         backend_sees(b, "get k\r\n");
@@ -77,7 +95,7 @@ static void a_clients_own_writes_stay_before_its_get(void **state)
                                           "TOUCHED\r\n"};
     struct backend *b = backend_listens();
     struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
-    struct client *c = client_connects(m);
+    struct client *c = joins(m);
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         client_sends(c, textf("get k\r\n%sget k\r\nget k\r\n", writes[i]));
         backend_sees(b, textf("get k\r\n%sget k\r\n", sent[i]));
@@ -95,10 +113,10 @@ static void one_who_goes_leaves_the_others_theirs(void **state)
 {
     struct backend *b = backend_listens();
     struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
-    struct client *observer = client_connects(m);
+    struct client *observer = joins(m);
     for (int gone = 0; gone < 3; gone++) {
         struct client *crowd[3];
-        for (int i = 0; i < 3; i++) crowd[i] = client_connects(m);
+        for (int i = 0; i < 3; i++) crowd[i] = joins(m);
         sends_at_once(m, crowd, 3, "get k\r\n");
         backend_sees(b, "get k\r\n");
         client_resets(crowd[gone]);
@@ -121,17 +139,16 @@ static void each_pool_keeps_its_time_and_its_failure(void **state)
         struct backend *b = backend_listens();
         const char *at = backend_address(b);
         struct moongate *m =
-            moongate_start(textf(MG "mg.defaults { stall_timeout = 60, failure_limit = 100 }\n"
-                                    "local a = mg.pool { '%s', %stimeout = 0.1 }\n"
-                                    "local b = mg.pool { '%s', timeout = 60 }\n"
-                                    "return function(req)\n"
-                                    "  local pool = req:has_prefix 'a' and a or b\n"
-                                    "  req.key = 'k'\n"
-                                    "  return pool\n"
-                                    "end\n",
-                                 at, options[i], at),
-                           NULL);
-        struct client *early = client_connects(m), *late = client_connects(m);
+            in_front(b, textf(MG "mg.defaults { stall_timeout = 60, failure_limit = 100 }\n"
+                                 "local a = mg.pool { '%s', %stimeout = 0.1 }\n"
+                                 "local b = mg.pool { '%s', timeout = 60 }\n"
+                                 "return function(req)\n"
+                                 "  local pool = req:has_prefix 'a' and a or b\n"
+                                 "  req.key = 'k'\n"
+                                 "  return pool\n"
+                                 "end\n",
+                              at, options[i], at));
+        struct client *early = joins(m), *late = joins(m);
         pid_t worker = stops(m);
         client_sends(early, "get a\r\nget a2\r\n");
         client_sends(late, "get b\r\n");
@@ -157,7 +174,7 @@ static void a_long_value_reaches_all(void **state)
     struct moongate *m = before(b, "timeout = 60, stall_timeout = 60");
     struct client *crowd[4];
     const char *data = noise(LONG, 3);
-    for (int i = 0; i < 4; i++) crowd[i] = client_connects(m);
+    for (int i = 0; i < 4; i++) crowd[i] = joins(m);
     sends_at_once(m, crowd, 4, "get k\r\n");
     backend_sees(b, "get k\r\n");
     client_stops_reading(crowd[0]);
@@ -186,7 +203,7 @@ static void keys_of_several_clients_go_in_one_line(void **state)
 {
     struct backend *b = old_server();
     struct moongate *m = before(b, "merge = true, timeout = 60, stall_timeout = 60");
-    struct client *c = client_connects(m), *other = client_connects(m);
+    struct client *c = joins(m), *other = joins(m);
     pid_t worker = stops(m);
     client_sends(c, "get a\r\nget b\r\nget a\r\n");
     goes_on(worker);
@@ -220,7 +237,7 @@ static void a_refusal_of_a_line_reaches_only_whom_it_concerns(void **state)
 {
     struct backend *b = old_server();
     struct moongate *m = before(b, "merge = true, timeout = 60, stall_timeout = 60");
-    struct client *c = client_connects(m);
+    struct client *c = joins(m);
     client_sends(c, "get a\r\nget b\r\nget c\r\n");
     backend_sees(b, "get a b c\r\n");
     backend_answers(b, textf("%sSERVER_ERROR out of memory\r\n", hit("a", "x")));
@@ -239,7 +256,7 @@ static void memcached_answers_lines_as_it_does_gets(void **state)
     struct moongate *m = moongate_start(
         script_of_one(memcached_address(s), "merge = true, probe = 'connect', timeout = 60"), NULL);
     struct client *crowd[CROWD];
-    for (int i = 0; i < CROWD; i++) crowd[i] = client_connects(m);
+    for (int i = 0; i < CROWD; i++) crowd[i] = joins(m);
     for (int i = 0; i < 20; i += 2) {
         client_sends(crowd[0], textf("set k%d %d 0 2\r\n%02d\r\n", i, i, i));
         client_sees(crowd[0], "STORED\r\n");

@@ -236,7 +236,7 @@ static void a_worker_that_cannot_be_heard_is_replaced(void **state)
     struct client *before = client_connects(m); /* so the listener is watched by now */
 
     client_sends(before, "version\r\n");
-    client_sees(before, "VERSION 1.6.45\r\n");
+    client_sees_line_starting(before, "VERSION ");
     shim_fails(shim, SHIM_EPOLL, moongate_pid(m), 1, ENOMEM);
     kill(first, SIGKILL);
     client_sees_closed(before);

@@ -218,6 +218,8 @@ static void each_kind_of_request_has_its_result(void **state)
     }
     m = moongate_start(script, "--slow-log", "0.000000001", NULL);
     c = client_connects(m);
+    stat_becomes(c, "servers", textf("%s:state", backend_address(b)),
+                 "ready"); /* its version is known */
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         client_sends(c, own[i].request);
         client_sees(c, own[i].answer);
