@@ -15,12 +15,17 @@ enum { MASTER_GROWS = 4 * 1024, WORKER_GROWS = 64 * 1024 };
  * it began. */
 enum { TEXTS = 4 };
 
-/* But for texts of scripts, whose number depends on when a worker has begun. */
+/* Ends of pipes: idle ones, for long values to be streamed (net/pipe.h), and the log. */
+enum { PIPE_ENDS = 2 * 4 + 3 };
+
+/* But for texts of scripts and pipes, whose number depends on when a worker has begun, and on what it has served. */
 static size_t descriptors_of(pid_t pid)
 {
-    size_t texts = program_descriptors(pid, "/memfd:moongate-script");
+    size_t texts = program_descriptors(pid, "/memfd:moongate-script"),
+           ends = program_descriptors(pid, "pipe:");
     if (texts > TEXTS) stage_fails("process %d has %zu texts of scripts", (int)pid, texts);
-    return program_descriptors(pid, "") - texts;
+    if (ends > PIPE_ENDS) stage_fails("process %d has %zu ends of pipes", (int)pid, ends);
+    return program_descriptors(pid, "") - texts - ends;
 }
 
 static struct base look(struct moongate *m)

@@ -127,12 +127,16 @@ static void answers_are_those_of_a_get(void **state)
 }
 
 /* Answers of all lengths around those at which they are read in another way, and cut everywhere. */
-static void values_of_any_length_come_as_they_are(void **state)
+static void values_come(const char *window)
 {
     static const char *const behind = "\r\nEN\r\nVA 1 f0 c1 klast\r\nz\r\n";
     static const size_t lengths[] = {1, 100, 4070, 8192, 70000, 300000, 1024 * 1024};
     struct backend *b = server_of(KNOWS, "MN\r\n");
-    struct client *c = before(b, "");
+    struct moongate *m =
+        moongate_start(script_of_one(backend_address(b), "timeout = 60, stall_timeout = 60"),
+                       "--stream-window", window, NULL);
+    struct client *c = client_connects(m);
+    stat_becomes(c, "servers", textf("%s:state", backend_address(b)), "ready");
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         size_t n = lengths[i];
         char *value = noise(n, (unsigned)i);
@@ -152,6 +156,14 @@ static void values_of_any_length_come_as_they_are(void **state)
         }
     }
     client_sees_nothing_more(c);
+    stage_clears();
+}
+
+/* Streamed, as far as they are long, and held. */
+static void values_of_any_length_come_as_they_are(void **state)
+{
+    values_come("256k");
+    values_come("0");
 }
 
 static void a_rewritten_key_is_sent_and_the_clients_own_is_shown(void **state)
