@@ -13,6 +13,9 @@
 /* Makes call->wire, where the bytes of a call go that is to be held back; call_destroy or held_write frees it. */
 struct outq *held_wire(struct call *call);
 
+/* Makes the line of a get once more, for a second time and never a third (CALL_SENT_AGAIN). No byte of its answer has come. */
+void held_again(struct call *call);
+
 /* Moves the bytes of a call to the end of c->out and frees call->wire. */
 void held_write(struct conn *c, struct call *call);
 

@@ -73,6 +73,7 @@ static struct call *call_of_key(struct call *call, const struct fifo_writers *wr
 static void send_alone(struct conn *c, struct call *call)
 {
     size_t before = c->out.bytes;
+    call->marks |= CALL_SENT_AGAIN;
     call_write_again(call, &c->out);
     outq_append(&c->out, "\r\n", 2);
     meter_sent_alone(c->backend, call, c->out.bytes - before);
@@ -82,9 +83,8 @@ static void send_alone(struct conn *c, struct call *call)
 /* It is held back on a connection that closes, and so goes on to the next one. */
 static void hold_alone(struct conn *c, struct call *call)
 {
-    struct outq *line = held_wire(call);
-    call_write_again(call, line);
-    meter_sent_alone(c->backend, call, line->bytes + 2);
+    held_again(call);
+    meter_sent_alone(c->backend, call, call->wire->bytes + 2);
     fifo_push(c, call);
 }
 
@@ -100,7 +100,6 @@ void alone_ask(struct conn *c, const struct response *r, struct blob *blob, bool
     for (; call_key(line, &news.key); call_pass_key(line)) {
         struct call *call = call_of_key(line, &writers);
         if (!call) continue;
-        call->marks |= CALL_SENT_AGAIN;
         if (closes)
             hold_alone(c, call);
         else

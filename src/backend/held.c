@@ -46,8 +46,7 @@ void held_write(struct conn *c, struct call *call)
 
 /* --- a connection that ends -------------------------------------------------------------------- */
 
-/* A get that was written to the connection that ended: it is written a second time, and never a third. */
-static void hold_again(struct call *call)
+void held_again(struct call *call)
 {
     assert(call_may_be_sent_again(call));
     call->marks &= (uint8_t)~CALL_HEARD;
@@ -63,7 +62,7 @@ struct call *held_save(struct conn *c)
     while (call) {
         struct call *next = call->next;
         call->next = NULL;
-        if (!call->wire && call_may_be_sent_again(call)) hold_again(call);
+        if (!call->wire && call_may_be_sent_again(call)) held_again(call);
         if (call->wire) {
             *end = call;
             end = &call->next;

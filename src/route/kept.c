@@ -200,10 +200,5 @@ void result_release(struct kept_result *kept)
     if (!kept->kind) return;
     if (kept->blob) blob_give(kept->blob);
     if (kept->bytes) slab_return(kept->bytes, kept->room);
-    kept->kind = 0;
-    kept->news.response = NULL;
-    kept->blob = NULL;
-    kept->bytes = NULL;
-    kept->text = NULL;
-    kept->text_len = 0;
+    result_init(kept);
 }
