@@ -9,7 +9,7 @@ CFLAGS  ?= -O2 -g
 
 # --- what moongate is made of ------------------------------------------------------------------
 
-FLOORS := base net protocol placement discovery backend route client script worker master tools main
+FLOORS := base net protocol placement discovery convert backend route client script worker master tools main
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
 LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
 TYPES  := $(filter lua/moongate/_meta%,$(LUA))
