@@ -32,7 +32,7 @@ struct listeners {
 
 /* What they are for: that decides what the log and complaints say. Sockets of --admin, whose items stand without `read-only` here, have
  * the mode 0600 unless they say otherwise. */
-enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS };
+enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS, LISTEN_STATS };
 
 /* What --bind, --port and --user say. A plain value; the caller owns the strings, which listeners_create alone reads. */
 struct listeners_wanted {

@@ -25,11 +25,15 @@ enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
 /* By enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
 static const struct {
     const char *role, *wrong, *refused;
-} uses[] = {{"", "correct what -b says", NULL},
-            {"admin: ", "correct what --admin says",
-             "choose another path with --admin, in a folder that is there"},
-            {"metrics: ", "correct what --metrics says",
-             "choose another address with --metrics, or stop what listens there"}};
+} uses[] = {
+    {"", "correct what -b says", NULL},
+    {"admin: ", "correct what --admin says",
+     "choose another path with --admin, in a folder that is there"},
+    {"metrics: ", "correct what --metrics says",
+     "choose another address with --metrics, or stop what listens there"},
+    {"nutcracker-stats: ", "correct what --nutcracker-stats says",
+     "choose another address with --nutcracker-stats (nutcracker's -s and -a), or stop what "
+     "listens there"}};
 
 /* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
 struct bound {
