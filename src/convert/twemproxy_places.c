@@ -27,6 +27,47 @@ static bool read_port(struct twem *t, uint32_t line, const char *text, size_t le
     return true;
 }
 
+/* --- hosts and paths ------------------------------------------------------------------------------ */
+
+static const char *parse_path(struct addr_spec *spec, const char *path, size_t len)
+{
+    char text[sizeof spec->path + sizeof "unix:"];
+    if (len >= sizeof spec->path) return "the path is longer than 107 bytes";
+    memcpy(text, "unix:", 5);
+    memcpy(text + 5, path, len);
+    return addr_spec_parse(spec, text, 5 + len);
+}
+
+static bool is_star(const char *host, size_t len)
+{
+    return len == 1 && host[0] == '*';
+}
+
+static bool is_bracketed(const char *host, size_t len)
+{
+    return len > 2 && host[0] == '[' && host[len - 1] == ']';
+}
+
+/* A host that getaddrinfo(3) takes: also numbers as inet_aton(3) reads them, and '*', which is the loopback address where no
+ * wildcard was asked for. Brackets it does not take; to moongate they can only mean what is inside. */
+static const char *parse_host(struct addr_spec *spec, const char *host, size_t len)
+{
+    char text[INET_ADDRSTRLEN], number[64];
+    struct in_addr address;
+    const char *wrong = addr_spec_parse_host(spec, host, len);
+    if (!wrong) return NULL;
+    if (is_star(host, len)) return addr_spec_parse_host(spec, "localhost", strlen("localhost"));
+    if (is_bracketed(host, len)) return addr_spec_parse_host(spec, host + 1, len - 2);
+    if (len >= sizeof number) return wrong;
+    memcpy(number, host, len);
+    number[len] = 0;
+    if (strspn(number, "0123456789abcdefxABCDEFX.") < len)
+        return wrong; /* inet_aton(3) ends at a blank */
+    if (!inet_aton(number, &address) || !inet_ntop(AF_INET, &address, text, sizeof text))
+        return wrong;
+    return addr_spec_parse_host(spec, text, strlen(text));
+}
+
 /* --- listeners, as nutcracker reads them --------------------------------------------------------- */
 
 /* What follows the last blank is the mode: strtol(3) reads it, and what it takes for no number is 0, no mode. */
@@ -72,12 +113,16 @@ bool twem_take_listen(struct twem *t, struct twem_pool *p, enum twem_option opti
         return convert_fail(t->out, t->path, value->line,
                             "the port of \"%.100s\" is not in 1..65535: write HOST:PORT",
                             value->at);
-    if (p->listen_len > 0 && value->at[0] != '[') return true;
+    struct addr_spec ignored;
+    const char *wrong = is_bracketed(value->at, p->listen_len)
+                            ? "an IPv6 address is written without brackets there"
+                            : parse_host(&ignored, value->at, p->listen_len);
+    if (!wrong) return true;
     return convert_fail(
         t->out, t->path, value->line,
-        "nutcracker finds no host in \"%.100s\": write 0.0.0.0 for all addresses, and an "
-        "IPv6 address without brackets",
-        value->at);
+        "nutcracker cannot look up the host of \"%.100s\": %s: write HOST:PORT, with "
+        "0.0.0.0 for all addresses",
+        value->at, wrong);
 }
 
 /* --- servers, as nutcracker reads them ----------------------------------------------------------- */
@@ -144,45 +189,6 @@ bool twem_take_server(struct twem *t, struct twem_pool *p, enum twem_option opti
 
 /* --- the same for moongate ------------------------------------------------------------------------ */
 
-static const char *parse_path(struct addr_spec *spec, const char *path, size_t len)
-{
-    char text[sizeof spec->path + sizeof "unix:"];
-    if (len >= sizeof spec->path) return "the path is longer than 107 bytes";
-    memcpy(text, "unix:", 5);
-    memcpy(text + 5, path, len);
-    return addr_spec_parse(spec, text, 5 + len);
-}
-
-/* A host that getaddrinfo(3) takes: also numbers as inet_aton(3) reads them, and '*', which is the loopback address where no
- * wildcard was asked for. Brackets it does not take; to moongate they can only mean what is inside. */
-static const char *parse_host(struct twem *t, struct addr_spec *spec, const char *host, size_t len,
-                              uint32_t line)
-{
-    char text[INET_ADDRSTRLEN], number[64];
-    struct in_addr address;
-    const char *wrong = addr_spec_parse_host(spec, host, len);
-    if (!wrong) return NULL;
-    if (len == 1 && host[0] == '*') {
-        convert_note(
-            t->out, t->path, line,
-            "nutcracker takes '*' for localhost, not for all addresses: those are 0.0.0.0");
-        return addr_spec_parse_host(spec, "localhost", strlen("localhost"));
-    }
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-        convert_note(
-            t->out, t->path, line,
-            "nutcracker cannot look up an IPv6 address in brackets: the server is always down "
-            "there, and not here");
-        return addr_spec_parse_host(spec, host + 1, len - 2);
-    }
-    if (len >= sizeof number) return wrong;
-    memcpy(number, host, len);
-    number[len] = 0;
-    if (!inet_aton(number, &address) || !inet_ntop(AF_INET, &address, text, sizeof text))
-        return wrong;
-    return addr_spec_parse_host(spec, text, strlen(text));
-}
-
 static bool fail_place(struct twem *t, const struct twem_text *text, const char *wrong)
 {
     return convert_fail(
@@ -191,14 +197,20 @@ static bool fail_place(struct twem *t, const struct twem_text *text, const char 
         text->at, wrong);
 }
 
+static void note_star(struct twem *t, uint32_t line)
+{
+    convert_note(t->out, t->path, line,
+                 "nutcracker takes '*' for localhost, not for all addresses: those are 0.0.0.0");
+}
+
 bool twem_place_listener(struct twem *t, struct twem_pool *p)
 {
     struct server_spec spec = {0};
     char text[SERVER_TEXT_MAX];
-    const char *wrong = p->port
-                            ? parse_host(t, &spec.addr, p->listen.at, p->listen_len, p->listen.line)
-                            : parse_path(&spec.addr, p->listen.at, p->listen_len);
+    const char *wrong = p->port ? parse_host(&spec.addr, p->listen.at, p->listen_len)
+                                : parse_path(&spec.addr, p->listen.at, p->listen_len);
     if (wrong) return fail_place(t, &p->listen, wrong);
+    if (is_star(p->listen.at, p->listen_len)) note_star(t, p->listen.line);
     spec.addr.port = p->port;
     server_show(&spec, text);
     p->address = twem_copy(text, strlen(text), 0).at;
@@ -210,9 +222,15 @@ bool twem_place_server(struct twem *t, struct twem_server *s)
 {
     struct server_spec spec = {0};
     char text[SERVER_TEXT_MAX], ring[SERVER_TEXT_MAX], *shown = NULL;
-    const char *wrong = s->port ? parse_host(t, &spec.addr, s->text.at, s->host_len, s->text.line)
+    const char *wrong = s->port ? parse_host(&spec.addr, s->text.at, s->host_len)
                                 : parse_path(&spec.addr, s->text.at, s->host_len);
     if (wrong) return fail_place(t, &s->text, wrong);
+    if (is_star(s->text.at, s->host_len)) note_star(t, s->text.line);
+    if (is_bracketed(s->text.at, s->host_len))
+        convert_note(
+            t->out, t->path, s->text.line,
+            "nutcracker cannot look up an IPv6 address in brackets: the server is always down "
+            "there, and not here");
     spec.addr.port = s->port;
     bool is_usual = strcmp(server_ring_name(&spec, NAMING_TWEMPROXY, ring), s->name) == 0;
     wrong = server_spec_set_name(&spec, s->name, strlen(s->name));

@@ -149,7 +149,7 @@ static bool on_scalar(struct twem *t, struct walk *w, const yaml_event_t *event)
     if (len == 0) return fail_empty(t, w, line);
     if (memchr(bytes, 0, len))
         return convert_fail(t->out, t->path, line,
-                            "a NUL byte, which nutcracker accepts, has no meaning: take it out");
+                            "nutcracker accepts a NUL byte, and reads beyond it: take it out");
     struct twem_text text = twem_copy(bytes, len, line);
     bool is_taken = walk_scalar(t, w, &text);
     free(text.at);
