@@ -6,6 +6,8 @@
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
 
+#include <math.h>
+
 #include "backend/call.h"
 #include "backend/data.h"
 #include "net/inbuf.h"
@@ -82,6 +84,13 @@ static inline void conn_speaks(const struct conn *c)
 static inline bool conn_awaits(const struct conn *c)
 {
     return c->head != c->held;
+}
+
+/* When a READY connection whose server is awaited has stalled; INFINITY: never. */
+static inline double conn_stall_end(const struct conn *c)
+{
+    double after = c->backend->settings.stall_timeout;
+    return after > 0 ? c->progress + after : INFINITY;
 }
 
 /* The first call whose deadline runs; NULL while the server waits for a client. */

@@ -64,7 +64,7 @@ static void show_pool(const struct survey *survey, struct pool *p, struct record
     record_text(r, "hash",
                 distribution_hashes_itself(distribution) ? "its own" : hash_name(o->selector.hash));
     record_text(r, "on_failure", on_failure_name(o->on_failure));
-    record_real(r, "timeout", o->timeout);
+    record_real(r, "timeout", isinf(o->timeout) ? 0 : o->timeout);
     record_number(r, "connections", o->backend.connections);
     record_number(r, "depth", o->backend.depth);
     if (p->discovery) record_text(r, "discover", discovery_url(p->discovery));

@@ -148,7 +148,7 @@ static void show_pool(struct pool *p, const struct survey *survey, struct outq *
          distribution_hashes_itself(o->selector.distribution) ? "its own"
                                                               : hash_name(o->selector.hash));
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
-    SHOW("timeout", "%g", o->timeout);
+    SHOW("timeout", "%g", isinf(o->timeout) ? 0 : o->timeout);
     SHOW("servers", "%u", p->members_n);
     SHOW("in_ring", "%u", pool_living(p));
     SHOW("answering", "%u", pool_answering(p));
