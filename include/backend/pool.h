@@ -121,6 +121,12 @@ const char *pool_hashed_part(const struct pool_settings *s, const char *key, siz
 /* How many members take keys now; ejects, drains and takes back members first. */
 uint32_t pool_living(struct pool *p);
 
+/* True: servers leave its ring by their errors, as in twemproxy. */
+static inline bool pool_ejects(const struct pool *p)
+{
+    return p->settings.backend.eject != EJECTS_NONE;
+}
+
 /* How many members have a connection that serves. */
 uint32_t pool_answering(const struct pool *p);
 

@@ -143,6 +143,9 @@ const char *mg_pool_close(struct script *s, int32_t pool);
 /* After mg_pool_close: which server it has twice, as a sentence that continues after "mg.pool"; NULL: none. */
 const char *mg_pool_twin(struct script *s, int32_t pool);
 
+/* Likewise, when its servers want more connections than a process may have descriptors. */
+const char *mg_pool_excess(struct script *s, int32_t pool);
+
 /* Notes what the script should change, though it works. Only while it loads; a few are kept. */
 void mg_warn(struct script *s, const char *text, size_t len);
 

@@ -207,8 +207,10 @@ function M.pool(spec)
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
-    local twin = abi.text(C.mg_pool_twin(script, number))
-    if twin then warnings.add("mg.pool " .. twin) end
+    for _, warn in ipairs { C.mg_pool_twin, C.mg_pool_excess } do
+        local text = abi.text(warn(script, number))
+        if text then warnings.add("mg.pool " .. text) end
+    end
     wrong = spec.discover and abi.text(C.mg_pool_follow(script, number, to))
     if wrong then where.fail(("mg.pool option 'discover': '%s': %s"):format(spec.discover, wrong)) end
     return routes.value(number, "pool " .. abi.text(C.mg_pool_name(script, number)))

@@ -137,10 +137,11 @@ static enum backend_fall cause_of(bool was_ready, bool late)
     return was_ready ? FALL_CLOSED : FALL_CONNECT;
 }
 
-/* True: it is an error of the server for pools that eject as twemproxy does: that has no connection without a call that wanted one. */
+/* True: it is an error of the server for pools that eject as twemproxy does: that has no connection before a call wants one. */
 static bool is_error(const struct conn *c, enum conn_loss loss, bool was_ready)
 {
-    return !c->is_apart && loss != LOST_TO_REFUSAL && (was_ready || c->depth > 0);
+    bool was_wanted = c->depth > 0 || (was_ready && c->last_client >= 0);
+    return !c->is_apart && loss != LOST_TO_REFUSAL && was_wanted;
 }
 
 /* A connection that was settled clears what was held against clients and server before. */

@@ -22,15 +22,9 @@
  * and keeps its connections.
  */
 
-/* As twemproxy does. */
-static bool ejects_by_errors(const struct pool *p)
-{
-    return p->settings.backend.eject != EJECTS_NONE;
-}
-
 static bool pool_sane(const struct pool *p)
 {
-    bool may_be_empty = p->members_n == 0 || ejects_by_errors(p);
+    bool may_be_empty = p->members_n == 0 || pool_ejects(p);
     return p->living_n <= p->members_n && (may_be_empty || p->living_n > 0);
 }
 
@@ -76,7 +70,7 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
         .weight = spec->weight >= 0 ? spec->weight
                                     : distribution_usual_weight(p->settings.selector.distribution),
         .timeout = timeout,
-        .ejection = ejects_by_errors(p) ? ejection_create(b, p, p->settings.eject_retry) : NULL};
+        .ejection = pool_ejects(p) ? ejection_create(b, p, p->settings.eject_retry) : NULL};
     return NULL;
 }
 
@@ -200,7 +194,7 @@ static bool choose_members(struct pool *p)
 {
     bool steers = p->steered != p->set->steerings && pool_steer(p);
     bool ejects = p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0 && eject(p);
-    bool leaves = ejects_by_errors(p) && leave_out(p);
+    bool leaves = pool_ejects(p) && leave_out(p);
     return steers || ejects || leaves;
 }
 

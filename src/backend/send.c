@@ -226,6 +226,17 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
     return usual;
 }
 
+/* The connection refuses calls, but r may try: once for all keys of a get, which are one request to twemproxy. */
+static bool may_wait(struct conn *usual, const struct request *r, const struct backend_call *how)
+{
+    double now = conn_now(usual);
+    if (r->multi && usual->tried_for == how->owner && usual->tried_at >= now) return false;
+    if (retry_for_call(usual)) return true;
+    usual->tried_for = how->owner;
+    usual->tried_at = now;
+    return false;
+}
+
 static enum backend_status answer_unknown(const struct backend_call *how)
 {
     struct call_news news = call_news_unknown();
@@ -237,7 +248,8 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
-    if (conn_refuses(usual) && !retry_for_call(usual)) return refuse(b, how, usual->reason, reason);
+    if (conn_refuses(usual) && !may_wait(usual, r, how))
+        return refuse(b, how, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
     if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);

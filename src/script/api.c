@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "backend/conn.h"
 #include "backend/twins.h"
@@ -209,6 +210,23 @@ const char *mg_pool_close(struct script *s, int32_t pool)
 const char *mg_pool_twin(struct script *s, int32_t pool)
 {
     return twins_warned(pool_of(s, pool));
+}
+
+/* A connection takes a descriptor, and a worker has clients too. */
+const char *mg_pool_excess(struct script *s, int32_t pool)
+{
+    static char text[200];
+    const struct pool *p = pool_of(s, pool);
+    struct rlimit files;
+    uint64_t connections = 0;
+    for (uint32_t i = 0; i < p->members_n; i++)
+        connections += p->members[i].backend->settings.connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || connections < files.rlim_max) return NULL;
+    snprintf(text, sizeof text,
+             "wants %llu connections in each worker, and a process here may have %llu descriptors: "
+             "give fewer connections, or raise the limit (ulimit -n, LimitNOFILE)",
+             (unsigned long long)connections, (unsigned long long)files.rlim_max);
+    return text;
 }
 
 const char *mg_pool_name(struct script *s, int32_t pool)

@@ -144,7 +144,7 @@ static const char *const refused[][2] = {
     {"-p 65536 a.lua", "'65536' is out of range: give a number in 0..65535"},
     {"-p 18446744073709551617 a.lua", "is out of range"},
     {"-n 0 a.lua", "give a number in 1..1024"},
-    {"-n 65 a.lua", "out of range"},
+    {"-n 1025 a.lua", "out of range"},
     {"-j 257 a.lua", "give a number in 1..256"},
     {"-j processors a.lua", "is not a number"},
     {"-c 1000001 a.lua", "give a number in 1..1000000"},
