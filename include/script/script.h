@@ -105,7 +105,10 @@ uint32_t script_generation(const struct script *s);
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);
 
-/* Prints the pools, their servers and the route that it returned. */
+/* What it should change, though it works, with file and line; NULL after the last. */
+const char *script_warning(const struct script *s, uint32_t at);
+
+/* Prints the pools, their servers, the warnings and the route that it returned. */
 void script_describe(const struct script *s, FILE *out);
 
 /* False when this process may not make memory executable (as with systemd's MemoryDenyWriteExecute): then the JIT must stay

@@ -193,6 +193,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->run_samples);
+    for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
     script_memory_release(s);
     free(s);

@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
  * shared items, connections. */
 static const struct option_range ranges[] = {
     {offsetof(struct options, port), 0, 65535, "0..65535"},
-    {offsetof(struct options, connections), 1, 64, "1..64"},
+    {offsetof(struct options, connections), 1, 1024, "1..1024"},
     {offsetof(struct options, workers), 1, WORKERS_MAX, "1..256"},
     {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
