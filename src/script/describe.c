@@ -144,6 +144,8 @@ void script_describe(const struct script *s, FILE *out)
         describe_pool(s->pools[i], out);
         warn_of_twins(s, i, out);
     }
+    listens_describe(s, out);
+    if (s->listens.n > 0 && !s->listens.has_root) return;
     if (s->root >= 0)
         describe_route(s->routes.routes[s->root], out);
     else

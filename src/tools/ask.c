@@ -199,6 +199,7 @@ struct script *ask_load(const struct ask_options *o, const char *path,
     as.as_client = o->client;
     if (o->listener) {
         as.listeners = &o->listener;
+        as.addresses = NULL;
         as.listeners_n = as.as_listener = 1;
     }
     struct script *s = source_load(&as, path, fd, 1, error);
@@ -211,6 +212,7 @@ struct script *ask_load(const struct ask_options *o, const char *path,
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,
+                            .entrance = o->listener ? REQUEST_BY_LISTENER : 0,
                             .rules = {.max_value = s ? settle_max_value(o, s) : 0}};
     return s;
 }
