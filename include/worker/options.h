@@ -149,6 +149,7 @@ struct options {
     FOREIGN_FIELDS;
     uint16_t port;
     struct option_list bind;
+    uint32_t bind_default; /* so many of its items stand there because no --bind is given */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -231,6 +232,9 @@ void options_fix_max_value(struct options *o, uint64_t value);
 
 /* True when the command line has --bind. */
 bool options_have_bind(const struct options *o);
+
+/* Once the command line is read: notes which items of --bind are its default. It does not listen beside mg.listen. */
+void options_note_default(struct options *o);
 
 /* Appends an item to those of --bind. The text is copied. */
 void options_add_bind(struct options *o, const char *item);

@@ -143,6 +143,16 @@
 ---@field slow_log number?                seconds: requests that take at least so long are logged
 ---@field verbose integer?                 0 to 2
 
+---Where clients connect: the address, and the route of its clients; without it, the one that the script returns.
+---@class moongate.ListenOptions
+---@field [1] string                       "host:port", "[v6]:port", "unix:/path"
+---@field [2] moongate.Route?
+---@field name string?                      what req.listener is; else the address
+---@field backlog integer?                  how many clients may wait to be accepted; 1024 unless given
+---@field mode string?                      of a unix socket's file, in octal: "0660"
+---@field owner (string|integer)?           likewise; else the user of -u
+---@field group (string|integer)?
+
 -- --- services -------------------------------------------------------------------------------------
 
 ---A number that only grows. `stats script` shows the sum over all workers.
@@ -343,6 +353,10 @@ function mg.time() end
 ---@param name string
 ---@return string?
 function mg.env(name) end
+
+---Lets clients connect to an address while this script is in use. Only while the script loads.
+---@param spec moongate.ListenOptions
+function mg.listen(spec) end
 
 ---Sets options of the daemon. Only while the script loads.
 ---@param spec moongate.Options

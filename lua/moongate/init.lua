@@ -6,6 +6,7 @@ local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
 local daemon = require "moongate.daemon"
+local listen = require "moongate.listen"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
@@ -50,6 +51,8 @@ local mg = {
     time = daemon.time,
     --- An environment variable, while the script loads.
     env = daemon.env,
+    --- mg.listen { address, route, options... }: where clients connect.
+    listen = listen.listen,
     --- mg.worker.id, .count, .generation.
     worker = daemon.worker,
     --- mg.options { ... }: options of the daemon.

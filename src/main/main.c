@@ -98,6 +98,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .generation = 1,
                                .script_fd = o->script_fd,
                                .channel = -1,
+                               .labels = &listeners->labels,
                                .listeners = listeners};
     int code = worker_run(&seat);
     board_destroy(board);
@@ -194,17 +195,35 @@ static void add_names(struct options *o, const struct passed *passed)
         if (passed->items[i].is_extra) options_add_bind(o, passed_print(&passed->items[i], text));
 }
 
-/* Step 6, and the end of the listeners. The default of --bind does not stand beside passed sockets. */
-static int serve_checked(struct service_parts *s)
+/* The listeners of --bind and of the script. The default of --bind stands neither beside passed sockets nor beside mg.listen. */
+static struct listeners *create_listeners(struct service_parts *s)
 {
     struct options *o = s->options;
+    struct option_list script;
+    if (!source_listeners(o->script_fd, &script)) {
+        fputs("moongate: script: its list of listeners is damaged: it must not write to itself\n",
+              stderr);
+        return NULL;
+    }
     if (passed_have_extra(&s->passed) && !options_have_bind(o)) option_list_release(&o->bind);
+    options_note_default(o);
     struct listeners_wanted wanted = {.bind = o->bind.items,
-                                      .bind_n = o->bind.n,
+                                      .bind_n = script.n && o->bind_default ? 0 : o->bind.n,
+                                      .script = script.items,
+                                      .script_n = script.n,
                                       .port = o->port,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
+    option_list_release(&script);
+    return listeners;
+}
+
+/* Step 6, and the end of the listeners. */
+static int serve_checked(struct service_parts *s)
+{
+    struct options *o = s->options;
+    struct listeners *listeners = create_listeners(s);
     if (!listeners) return EXIT_BIND;
     add_names(o, &s->passed);
     int code = EXIT_BIND;

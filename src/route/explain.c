@@ -38,6 +38,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     struct request r = *asked;
     x.asked_len = put_line(asked, x.asked);
     r.affinity = e->affinity;
+    r.function_id = e->entrance;
     walk_request(w, &r);
     x.path = w->path;
     x.route = w->end;

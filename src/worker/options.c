@@ -207,12 +207,14 @@ bool options_have_bind(const struct options *o)
     return o->given & bit_of(row_of(offsetof(struct options, bind)));
 }
 
+void options_note_default(struct options *o)
+{
+    o->bind_default = options_have_bind(o) ? 0 : (uint32_t)o->bind.n;
+}
+
 void options_add_bind(struct options *o, const char *item)
 {
-    const char **items = realloc(o->bind.items, (o->bind.n + 1) * sizeof *items);
-    if (!items || !(items[o->bind.n] = strdup(item))) abort();
-    o->bind.items = items;
-    o->bind.n++;
+    option_list_add(&o->bind, item);
 }
 
 void options_release(struct options *o)

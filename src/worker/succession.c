@@ -83,6 +83,7 @@ void succession_adopt(struct worker *w, struct script *s)
     turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
     backends_sweep(&w->backends);
+    entrances_follow(w, s);
     succession_note_pools(w);
 }
 
