@@ -27,7 +27,13 @@ static bool split(struct tree_text rest, struct tree_text parts[PARTS], uint32_t
 static bool check_protocol(struct mc *m, const struct tree_node *node, struct tree_text protocol)
 {
     if (!protocol.len || mc_same(protocol, "ascii")) return true;
-    if (mc_same(protocol, "caret") || mc_same(protocol, "thrift") || mc_same(protocol, "xdp"))
+    if (mc_same(protocol, "caret")) {
+        mc_note(m, node,
+                "servers of protocol caret are asked in memcached's text protocol, which mcrouter "
+                "takes on the same port");
+        return true;
+    }
+    if (mc_same(protocol, "thrift") || mc_same(protocol, "xdp"))
         return mc_fail(m, node,
                        "'%.*s': moongate speaks memcached's text protocol to servers: write :ascii",
                        (int)protocol.len, protocol.bytes);
@@ -106,6 +112,12 @@ bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text prot
     unsigned long port;
     if (text.len >= 5 && memcmp(text.bytes, "unix:", 5) == 0)
         return read_socket(m, node, protocol, to);
+    if (text.len >= 7 && memcmp(text.bytes, "dnssrv:", 7) == 0)
+        return mc_fail(
+            m, node,
+            "'%s' is of a fork of mcrouter: name the servers, or convert the file and give "
+            "the pool discover = \"dns+srv://...\"",
+            text.bytes);
     bool is_v6 = text.len && *text.bytes == '[';
     const char *end = text.len ? memchr(text.bytes, is_v6 ? ']' : ':', text.len) : NULL;
     if (is_v6 && end) {

@@ -13,49 +13,52 @@ struct shadow {
     const struct tree_node *keys; /* or a list of keys */
 };
 
-static bool read_range(struct mc *m, const struct tree_node *range, const char *name, double most,
+/* What is wrong with settings of a shadow is no error in mcrouter, which leaves that shadow out. False: it is left out. */
+static bool read_range(struct mc *m, const struct tree_node *node, const char *name, double most,
                        double to[2])
 {
-    if (range->kind != TREE_LIST || range->n != 2 || !mc_is_number(range->items[0]) ||
-        !mc_is_number(range->items[1]))
-        return mc_fail(m, range, "'%s' is no list of two numbers: write [from, to]", name);
-    for (int i = 0; i < 2; i++) to[i] = mc_real(range->items[i]);
-    if (to[0] >= 0 && to[0] <= to[1] && to[1] <= most) return true;
-    return mc_fail(m, range, "'%s' goes from %g to %g: write numbers from 0 to %g, in order", name,
-                   to[0], to[1], most);
+    const struct tree_node *range = tree_get(node, name);
+    if (!range) return true;
+    bool is_pair = range->kind == TREE_LIST && range->n == 2 && mc_is_number(range->items[0]) &&
+                   mc_is_number(range->items[1]);
+    for (int i = 0; is_pair && i < 2; i++) to[i] = mc_real(range->items[i]);
+    if (is_pair && to[0] >= 0 && to[0] <= to[1] && to[1] <= most) return true;
+    mc_note(m, range, "this shadow copies nothing: '%s' is no [from, to] from 0 to %g", name, most);
+    return false;
 }
 
-static bool read_shadow(struct mc *m, const struct tree_node *node, struct shadow *to)
+static bool read_keys(struct mc *m, const struct tree_node *node, struct shadow *to)
 {
-    double range[2];
-    const struct tree_node *keys = tree_get(node, "key_fraction_range"),
-                           *servers = tree_get(node, "index_range");
+    const struct tree_node *keys = tree_get(node, "keys_to_shadow");
+    bool is_list = keys && keys->kind == TREE_LIST;
+    if (!keys || (is_list && keys->n == 0)) return true;
+    for (uint32_t i = 0; is_list && i < keys->n; i++) is_list = keys->items[i]->kind == TREE_STRING;
+    to->keys = keys;
+    if (is_list && !tree_get(node, "index_range") && !tree_get(node, "key_fraction_range"))
+        return true;
+    mc_note(
+        m, keys,
+        "this shadow copies nothing: 'keys_to_shadow' is no list of strings, or stands beside a "
+        "range");
+    return false;
+}
+
+/* Whether the shadow counts. */
+static bool read_settings(struct mc *m, const struct tree_node *node, struct shadow *to)
+{
+    const struct tree_node *share = tree_get(node, "requests_fraction");
+    double servers[2] = {0, 0}, keys[2] = {0, 0};
     *to = (struct shadow){.share = 1};
-    if (servers) {
-        if (!read_range(m, servers, "index_range", 1e6, range)) return false;
-        to->from = (int64_t)range[0];
-        to->to = (int64_t)range[1];
-    }
-    if (keys && !read_range(m, keys, "key_fraction_range", 1, range)) return false;
-    if (keys) {
-        to->least = range[0];
-        to->most = range[1];
-    }
-    if (!mc_get_real(m, node, "a shadow", "requests_fraction", &to->share) ||
-        !mc_get_list(m, node, "a shadow", "keys_to_shadow", &to->keys) ||
-        !mc_check_options(m, node, "a shadow",
-                          "target index_range key_fraction_range keys_to_shadow requests_fraction "
-                          "~key_fraction_range_rv ~index_range_rv ~validate_replies"))
+    if (!read_range(m, node, "index_range", 1e6, servers) ||
+        !read_range(m, node, "key_fraction_range", 1, keys) || !read_keys(m, node, to))
         return false;
-    if (to->keys && to->keys->n == 0) to->keys = NULL;
-    if (to->keys && (keys || servers))
-        return mc_fail(m, node, "a shadow has keys_to_shadow and a range: leave one out");
-    for (uint32_t i = 0; to->keys && i < to->keys->n; i++)
-        if (to->keys->items[i]->kind != TREE_STRING)
-            return mc_fail(m, to->keys->items[i],
-                           "a key of keys_to_shadow is no string: write one");
+    to->from = (int64_t)servers[0];
+    to->to = (int64_t)servers[1];
+    to->least = keys[0];
+    to->most = keys[1];
+    if (mc_is_number(share)) to->share = mc_real(share);
     to->share = to->share < 0 ? 0 : to->share > 1 ? 1 : to->share;
-    return mc_make_option(m, node, "a shadow", "target", &to->target);
+    return true;
 }
 
 /* A route over `route` that copies what the shadow asks for. `servers`: the pool's servers that count; NULL: all requests. */
@@ -106,11 +109,15 @@ static bool next_shadow(struct mc *m, const struct tree_node *node, uint32_t n, 
         mc_note(m, node, "a shadow that is no object with a target copies nothing");
         return true;
     }
-    if (!read_shadow(m, node, to)) return false;
+    if (!mc_check_options(m, node, "a shadow",
+                          "target index_range key_fraction_range keys_to_shadow requests_fraction "
+                          "~key_fraction_range_rv ~index_range_rv ~validate_replies"))
+        return false;
+    if (!read_settings(m, node, to)) return true;
     *copies = !is_empty(to, n);
     if (!*copies)
         mc_note(m, node, "this shadow copies nothing: it wants index_range and key_fraction_range");
-    return true;
+    return mc_make_option(m, node, "a shadow", "target", &to->target);
 }
 
 static bool shadows_of(struct mc *m, const struct tree_node *node, const struct tree_node **to)
