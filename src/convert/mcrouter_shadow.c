@@ -117,7 +117,11 @@ static bool next_shadow(struct mc *m, const struct tree_node *node, uint32_t n, 
     *copies = !is_empty(to, n);
     if (!*copies)
         mc_note(m, node, "this shadow copies nothing: it wants index_range and key_fraction_range");
-    return mc_make_option(m, node, "a shadow", "target", &to->target);
+    if (!*copies || mc_make_option(m, node, "a shadow", "target", &to->target)) return true;
+    mc_note(m, node, "this shadow copies nothing: %s", m->out->error);
+    *m->out->error = 0;
+    *copies = false;
+    return true;
 }
 
 static bool shadows_of(struct mc *m, const struct tree_node *node, const struct tree_node **to)
