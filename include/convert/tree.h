@@ -28,7 +28,7 @@ enum tree_kind {
 enum {
     TREE_BYTES_MAX = 64 * 1024 * 1024, /* memory of a tree */
     TREE_WEIGHT_MAX = 1000 * 1000,     /* nodes that a walk over one of its nodes visits */
-    TREE_DEPTH_MAX = 200               /* nested lists and objects */
+    TREE_DEPTH_MAX = 200               /* of nested lists and objects */
 };
 
 /* Counted from 1. The path is as it was given, and belongs to the tree. */
@@ -49,6 +49,8 @@ struct tree_node {
     enum tree_kind kind;
     uint32_t n;      /* of items, or of members */
     uint32_t weight; /* of this node and all below, each time that it is reached */
+    uint32_t
+        depth; /* 1: neither a list nor an object; else one more than its deepest item or member */
     struct tree_place place;
     union {
         bool truth;
