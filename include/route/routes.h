@@ -21,7 +21,8 @@ enum route_kind {
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
-    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order;
+    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order,
+                       ends_with_last;
                        words: command, number: its own `on`; those are in the option `on`, too */
     ROUTE_ALL,      /* all children: wait, needed */
     ROUTE_HEDGE,    /* the first child, and the second when it is slow: percentile, least, most */
@@ -71,7 +72,8 @@ struct route_options {
     uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
     uint32_t tries; /* FAILOVER: children tried at most */
     uint32_t order; /* FAILOVER: enum route_order */
-    uint32_t wait;  /* ALL: enum route_wait */
+    uint32_t ends_with_last; /* FAILOVER: 1: the last result counts, also an error after a miss */
+    uint32_t wait;           /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
     uint32_t most_in_flight; /* LIMIT */
     uint32_t keys;           /* NEGATIVE: remembered at most */

@@ -18,6 +18,7 @@
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    this many more may go on at once
+---@field answer ("best"|"last")?  what the client gets: a miss rather than an error, or the last result
 
 ---@class moongate.WarmUpOptions: moongate.Children
 ---@field exptime number|"same"|nil  how long what is added lives: seconds, or as in the warm route

@@ -133,10 +133,11 @@ static void finish(struct flow *flow, const struct result *result)
         flow_finish(flow, result);
 }
 
-/* The better of this result and the best before it: after misses and errors, a miss. */
+/* The better of this result and the best before it: after misses and errors, a miss. Unless only the last one counts. */
 static void finish_with_better(struct flow *flow, const struct result *result)
 {
-    if (flow->best && result_is_worse(result->kind, flow->best->kind)) {
+    if (!flow->route->options.ends_with_last && flow->best &&
+        result_is_worse(result->kind, flow->best->kind)) {
         struct result best = result_of(flow->best);
         finish(flow, &best);
     } else {
