@@ -19,6 +19,7 @@ enum bundle_kind {
     BUNDLE_FILE,
     BUNDLE_ABSENT,  /* it was looked for and could not be read; the bytes say why */
     BUNDLE_WATCHED, /* the script depends on it, and reads it all the time: without bytes */
+    BUNDLE_NOTE, /* no file: what a reader of another proxy's configuration has to say, as PATH:LINE and a text */
     BUNDLE_KINDS
 };
 
@@ -54,7 +55,13 @@ void bundle_give(struct bundle *b); /* NULL is allowed */
 bool bundle_add(struct bundle *b, const struct bundle_file *file)
     __attribute__((warn_unused_result));
 
-/* The first file of that path that is not only watched. */
+/* True: it is one that was read, or looked for. */
+static inline bool bundle_is_file(const struct bundle_file *file)
+{
+    return file->kind == BUNDLE_FILE || file->kind == BUNDLE_ABSENT;
+}
+
+/* The first file of that path that was read, or looked for. */
 bool bundle_find(const struct bundle *b, const char *path, size_t path_len, struct bundle_file *to);
 
 /* Goes through all files. *at is 0 before the first. False: there is no other. */

@@ -45,8 +45,9 @@ struct script_host {
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
     const struct script_option
-        *options;          /* those that a script may set, then a NULL name; or NULL */
-    const char *lua_dir;   /* --lua-dir or NULL */
+        *options;        /* those that a script may set, then a NULL name; or NULL */
+    const char *chunk;   /* what Lua calls the script's text in places and errors; NULL: its path */
+    const char *lua_dir; /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
     size_t script_memory;  /* --script-memory, bytes; 0: no limit */
     bool memory_is_given;  /* by the command line: mg.options does not change it */

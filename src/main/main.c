@@ -253,7 +253,7 @@ static int serve(struct options *o, char **argv)
 static int read_script(struct options *o)
 {
     if (!o->script) return EXIT_OK;
-    o->script_fd = source_open(o->script);
+    o->script_fd = options_open_source(o, false);
     if (o->script_fd >= 0) return EXIT_OK;
     const char *other =
         strpbrk(o->script, "./") ? "" : ", or a command: 'moongate help' lists them";

@@ -31,7 +31,8 @@ enum { MANY = 5 };
 /* fd: the script's text, see source; -1: the built-in one. */
 static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
-    struct script *s = source_load(&w->host, w->seat->options->script, fd, generation, error);
+    struct script_file file = options_script(w->seat->options);
+    struct script *s = source_load(&w->host, &file, fd, generation, error);
     if (!s) backends_sweep(&w->backends);
     return s;
 }
