@@ -23,7 +23,7 @@ static bool is_prefix(struct tree_text text)
 static bool default_prefix(struct mc *m, struct tree_text *to)
 {
     const char *given = m->flags->route_prefix;
-    if (!given) given = "/././";
+    if (!given || !*given) given = "/././";
     const char *first = *given == '/' ? "" : "/";
     const char *last = *given && given[strlen(given) - 1] == '/' ? "" : "/";
     *to = mc_str(mc_text(m, "%s%s%s", first, given, last));

@@ -81,7 +81,7 @@ static bool read_list(struct mc *m, const struct tree_node *node, const char *of
         return mc_fail(m, node, "%s: failover_errors has %s where a list is wanted", of,
                        tree_kind_name(node->kind));
     for (uint32_t i = 0; i < node->n; i++) {
-        const char *words;
+        const char *words = "";
         if (!find_error(m, node->items[i], of, &words)) return false;
         mark(set, words);
     }

@@ -148,7 +148,7 @@ struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node)
 /* --- as routes --------------------------------------------------------------------------------------------- */
 
 /* The list is a table of its own, which the pools are followed by. */
-void mc_pool_servers(struct mc *m, struct mc_pool *p, struct mc_list *to)
+static void servers_of(struct mc *m, struct mc_pool *p, struct mc_list *to)
 {
     uint32_t n = p->servers->n;
     const char *field = mc_field(m, p->name);
@@ -167,7 +167,7 @@ bool mc_pool_list(struct mc *m, const struct tree_node *node, struct mc_list *to
 {
     struct mc_pool *p = mc_find_pool(m, node);
     if (!p) return false;
-    mc_pool_servers(m, p, to);
+    servers_of(m, p, to);
     return true;
 }
 
@@ -191,7 +191,7 @@ static struct mc_route empty_pool(struct mc *m, const struct mc_pool *p)
     return mc_error(m, mc_str(text));
 }
 
-bool mc_pool_spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, struct mc_route *to)
+static bool spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, struct mc_route *to)
 {
     uint32_t n = p->servers->n;
     const char *options = "", *weights = "";
@@ -208,7 +208,7 @@ bool mc_pool_spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, struc
     }
     if (!refused && !strcmp(p->options, options) && !strcmp(p->weights, weights)) return true;
     struct mc_list list = {0};
-    mc_pool_servers(m, p, &list);
+    servers_of(m, p, &list);
     return mc_spread(m, hash, hash->at, &list, to);
 }
 
@@ -231,8 +231,7 @@ bool mc_pool_route(struct mc *m, const struct tree_node *node, struct mc_list *t
     const struct tree_node *name = node;
     if (node->kind == TREE_OBJECT && !(name = mc_want(m, node, "PoolRoute", "pool"))) return false;
     struct mc_pool *p = mc_find_pool(m, name);
-    if (!p || !hash_of_pool(m, p, node, &hash) || !mc_pool_spread(m, p, &hash, &route))
-        return false;
+    if (!p || !hash_of_pool(m, p, node, &hash) || !spread(m, p, &hash, &route)) return false;
     if (tree_get(node, "shadows") && !mc_shadow_pool(m, node, p->servers->n, &route)) return false;
     const struct tree_node *rates = tree_get(node, "rates");
     if (rates && !mc_limit_rates(m, node, rates, route, NULL, &route)) return false;

@@ -13,6 +13,7 @@ enum {
     TIMEOUT_MS = 1000,
     TIMEOUT_MOST = 1000000, /* as mcrouter reads it */
     STALL_MS = 3000,        /* moongate's own stall_timeout: no longer timeout may outlast it */
+    HOUR_MS = 3600000,
     PROBE_MS = 10000,
     PROBE_MOST_MS = 60000,
     NO_TKO = 1000000, /* timeouts in a row: the most that failure_limit takes */
@@ -24,6 +25,12 @@ static int64_t or_usual(uint32_t given, int64_t usual)
     return given ? given : usual;
 }
 
+/* Of milliseconds: no time is longer here. */
+static int64_t ms_or_usual(uint32_t given, int64_t usual)
+{
+    return given > HOUR_MS ? HOUR_MS : or_usual(given, usual);
+}
+
 static const char *seconds(struct mc *m, int64_t ms)
 {
     return mc_number(m, (double)ms / 1000);
@@ -32,7 +39,7 @@ static const char *seconds(struct mc *m, int64_t ms)
 static int64_t stall_of(int64_t timeout_ms)
 {
     return timeout_ms < STALL_MS             ? STALL_MS
-           : timeout_ms > 3600000 - STALL_MS ? 3600000
+           : timeout_ms > HOUR_MS - STALL_MS ? HOUR_MS
                                              : timeout_ms + STALL_MS;
 }
 
@@ -40,8 +47,8 @@ void mc_write_defaults(struct mc *m, FILE *to)
 {
     const struct convert_flags *f = m->flags;
     struct mc_call c = mc_call(m, "mg.defaults");
-    int64_t timeout = or_usual(f->server_timeout_ms, TIMEOUT_MS),
-            probe = or_usual(f->probe_initial_ms, PROBE_MS);
+    int64_t timeout = ms_or_usual(f->server_timeout_ms, TIMEOUT_MS),
+            probe = ms_or_usual(f->probe_initial_ms, PROBE_MS);
     mc_item(&c, "timeout = %s", seconds(m, timeout));
     mc_item(&c, "connect_timeout = %s", seconds(m, timeout));
     if (timeout >= STALL_MS) mc_item(&c, "stall_timeout = %s", seconds(m, stall_of(timeout)));
@@ -114,7 +121,7 @@ static void add_server(struct mc *m, const struct mc_pool *p, uint32_t i, struct
 static bool add_timeouts(struct mc *m, const struct mc_pool *p, struct mc_call *c)
 {
     static const char *const names[] = {"server_timeout", "connect_timeout"};
-    int64_t usual = or_usual(m->flags->server_timeout_ms, TIMEOUT_MS), ms[2] = {usual, 0};
+    int64_t usual = ms_or_usual(m->flags->server_timeout_ms, TIMEOUT_MS), ms[2] = {usual, 0};
     for (int i = 0; i < 2; i++) {
         const struct tree_node *node = mc_pool_get(p, names[i]);
         if (!node) continue;
