@@ -69,7 +69,7 @@ struct pool_member {
 };
 
 /* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those neither ejected nor drained.
- * A pool with members has at least one living, but with eject = twemproxy. I11: timeout and on_failure are the pool's or the member's, the same for all
+ * A pool with members has at least one living, unless it has eject = twemproxy or is one server of another. I11: timeout and on_failure are the pool's or the member's, the same for all
  * calls there. */
 struct pool {
     struct pool_settings settings;
@@ -86,6 +86,9 @@ struct pool {
     struct selector selector;
     struct discovery *discovery; /* with a reference: the source of the members, or NULL */
     struct discovery_listener *listener;
+    struct pool *whole; /* see pool_one: it is the server `at` of that pool alone; else NULL */
+    uint32_t at;
+    struct pool **ones; /* owned: by member, those that were made; or NULL */
 };
 
 /* Without members. `settings` is copied; the set outlives the pool. */
@@ -111,6 +114,10 @@ const char *pool_follow(struct pool *p, const char *url, size_t len,
 
 /* Why pool_pick finds no member, as clients see it. Valid until the next call. */
 const char *pool_lacks_servers(const struct pool *p);
+
+/* The pool of one of its servers alone, with the same connections, counters and name. p, which is closed and has no discovery, owns it.
+ * Where an operator drains that server, it has none. */
+struct pool *pool_one(struct pool *p, uint32_t at);
 
 /* Gives back the references and frees the pool. NULL is not allowed. */
 void pool_destroy(struct pool *p);

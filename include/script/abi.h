@@ -152,6 +152,15 @@ void mg_warn(struct script *s, const char *text, size_t len);
 /* The name of a pool. */
 const char *mg_pool_name(struct script *s, int32_t pool);
 
+/* How many servers the pool of that route has; MG_NO_POOL: the route is none; MG_DISCOVERED: they are discovered. The name of one of
+ * them; and the route, with a number of its own, to that server alone, which text names. Only while the script loads. */
+enum { MG_NO_POOL = -1, MG_DISCOVERED = -2 };
+int32_t mg_pool_size(struct script *s, int32_t route);
+bool mg_pool_places(struct script *s,
+                    int32_t route); /* it sends a key to the same server each time */
+const char *mg_pool_server(struct script *s, int32_t route, int32_t at);
+int32_t mg_pool_one(struct script *s, int32_t route, int32_t at, const char *text);
+
 /* The bits of enum result_kind with that name: "timeout", "miss"; "error" is all of RESULT_FAILS_OVER. 0: there is no such
  * name. And the names, from 0 on; NULL after the last. */
 int32_t mg_result_bits(const char *name, size_t len);

@@ -282,6 +282,11 @@ local mg = {}
 ---@return moongate.Value
 function mg.pool(spec) end
 
+---A list of routes, one to each server of a pool whose servers are not discovered.
+---@param pool moongate.Value
+---@return moongate.Value[]
+function mg.each(pool) end
+
 ---Options for all pools that are made after this call.
 ---@param spec moongate.PoolOptions
 function mg.defaults(spec) end

@@ -24,7 +24,7 @@
 
 static bool pool_sane(const struct pool *p)
 {
-    bool may_be_empty = p->members_n == 0 || pool_ejects(p);
+    bool may_be_empty = p->members_n == 0 || pool_ejects(p) || p->whole;
     return p->living_n <= p->members_n && (may_be_empty || p->living_n > 0);
 }
 
@@ -204,7 +204,7 @@ static void look_again(struct pool *p)
     p->seen = p->set->changes;
     if (!choose_members(p)) return;
     build(p);
-    if (log_allows(&p->set->log, p->set->now))
+    if (!p->whole && log_allows(&p->set->log, p->set->now))
         log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
                  p->members_n);
 }
@@ -282,19 +282,60 @@ static const char *all_ejected(const struct pool *p)
 
 const char *pool_lacks_servers(const struct pool *p)
 {
-    if (p->members_n > 0)
-        return p->settings.backend.texts == TEXTS_TWEMPROXY ? "Connection refused" : all_ejected(p);
     static char text[POOL_NAME_MAX + DISCOVERY_URL_MAX + DISCOVERY_REASON_MAX + 32];
     const char *why = p->discovery ? discovery_failure(p->discovery) : NULL;
+    if (p->whole) {
+        snprintf(text, sizeof text, "%s is drained", p->members[0].backend->name);
+        return text;
+    }
+    if (p->members_n > 0)
+        return p->settings.backend.texts == TEXTS_TWEMPROXY ? "Connection refused" : all_ejected(p);
     snprintf(text, sizeof text, "pool %s has no server yet%s%s%s%s", p->settings.name,
              p->discovery ? ": " : "", p->discovery ? discovery_url(p->discovery) : "",
              why ? " " : "", why ? why : "");
     return text;
 }
 
+/* With one member nothing is hashed, and nothing is ejected: its keys have no other place. */
+static struct pool *make_one(struct pool *p, uint32_t at)
+{
+    const struct pool_member *m = &p->members[at];
+    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_MODULA},
+                                     .on_failure = p->settings.on_failure,
+                                     .timeout = p->settings.timeout,
+                                     .backend = p->settings.backend,
+                                     .unweighted = true};
+    if (settings.on_failure == ON_FAILURE_REHASH) settings.on_failure = ON_FAILURE_ERROR;
+    memcpy(settings.name, p->settings.name, sizeof settings.name);
+    struct pool *one = pool_create(&settings, p->set);
+    one->whole = p;
+    one->at = at;
+    make_room(one);
+    one->members[one->members_n++] =
+        (struct pool_member){.backend = backend_take(m->backend),
+                             .name = strdup(m->name),
+                             .weight = distribution_usual_weight(DISTRIBUTION_MODULA),
+                             .timeout = m->timeout};
+    if (!one->members[0].name || pool_close(one)) abort();
+    return one;
+}
+
+struct pool *pool_one(struct pool *p, uint32_t at)
+{
+    assert(at < p->members_n && !p->discovery);
+    if (p->whole) return p;
+    if (!p->ones) p->ones = calloc(p->members_n, sizeof(struct pool *));
+    if (!p->ones) abort();
+    if (!p->ones[at]) p->ones[at] = make_one(p, at);
+    return p->ones[at];
+}
+
 void pool_destroy(struct pool *p)
 {
     assert(!p->listener == !p->discovery);
+    for (uint32_t i = 0; p->ones && i < p->members_n; i++)
+        if (p->ones[i]) pool_destroy(p->ones[i]);
+    free(p->ones);
     if (p->listener) discovery_unlisten(p->listener);
     if (p->discovery) discovery_give(p->discovery);
     give_place(p);
@@ -385,6 +426,7 @@ struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
     choice.hashed_len = len;
     choice.how = selector_pick(&p->selector, choice.hashed, len);
     choice.member = &p->members[p->living[choice.how.server]];
+    if (p->whole) choice.member = &p->whole->members[p->at];
     return choice;
 }
 

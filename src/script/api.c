@@ -234,6 +234,36 @@ const char *mg_pool_name(struct script *s, int32_t pool)
     return pool_of(s, pool)->settings.name;
 }
 
+int32_t mg_pool_size(struct script *s, int32_t route)
+{
+    assert(route >= 0 && (uint32_t)route < s->routes.routes_n);
+    const struct route *of = s->routes.routes[route];
+    if (of->kind != ROUTE_POOL) return MG_NO_POOL;
+    return of->pool->discovery ? MG_DISCOVERED : (int32_t)of->pool->members_n;
+}
+
+bool mg_pool_places(struct script *s, int32_t route)
+{
+    return pool_of(s, route)->settings.selector.distribution != DISTRIBUTION_RANDOM;
+}
+
+const char *mg_pool_server(struct script *s, int32_t route, int32_t at)
+{
+    const struct pool *pool = pool_of(s, route);
+    assert(at >= 0 && (uint32_t)at < pool->members_n);
+    return pool->members[at].backend->name;
+}
+
+/* The pool of a pool, so it is freed with that, and is none of s->pools: it is not described, and is not asked for all its servers. */
+int32_t mg_pool_one(struct script *s, int32_t route, int32_t at, const char *text)
+{
+    struct pool *pool = pool_of(s, route);
+    struct route one = {
+        .kind = ROUTE_POOL, .pool = pool_one(pool, (uint32_t)at), .text = (char *)text};
+    memory_hold(&s->memory.of, POOL_BYTES);
+    return (int32_t)generation_add(&s->routes, &one, NULL, 0);
+}
+
 const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)
 {
     struct discovery_settings settings = {.interval = o->discover_interval,

@@ -141,7 +141,7 @@ static void warn_of_twins(const struct script *s, uint32_t at, FILE *out)
 
 static void describe_route(const struct route *route, FILE *out)
 {
-    if (route->kind == ROUTE_POOL)
+    if (route->kind == ROUTE_POOL && !route->text)
         fprintf(out, "route: pool %s\n", route->pool->settings.name);
     else
         fprintf(out, "route: %s\n", route->text);
