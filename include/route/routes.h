@@ -17,11 +17,13 @@
 
 /* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
-    ROUTE_POOL,     /* one call to the server that the key picks */
+    ROUTE_POOL, /* one call to the server that the key picks; with a text: to one server of a pool */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
-    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order */
+    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order,
+                       ends_with_last;
+                       words: command, number: its own `on`; those are in the option `on`, too */
     ROUTE_ALL,      /* all children: wait, needed */
     ROUTE_HEDGE,    /* the first child, and the second when it is slow: percentile, least, most */
     ROUTE_COALESCE, /* the child; equal gets in flight share one call */
@@ -41,7 +43,7 @@ enum route_kind {
     ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
-    ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
+    ROUTE_SHARE, /* the second child for a share of requests, keys or servers: share, least, most, first, servers */
     ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
     ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
@@ -70,7 +72,8 @@ struct route_options {
     uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
     uint32_t tries; /* FAILOVER: children tried at most */
     uint32_t order; /* FAILOVER: enum route_order */
-    uint32_t wait;  /* ALL: enum route_wait */
+    uint32_t ends_with_last; /* FAILOVER: 1: the last result counts, also an error after a miss */
+    uint32_t wait;           /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
     uint32_t most_in_flight; /* LIMIT */
     uint32_t keys;           /* NEGATIVE: remembered at most */
@@ -80,6 +83,8 @@ struct route_options {
     uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
     uint32_t place; /* FILL, LEVELS: distinguishes copies in the child from those in other places */
     uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
+    uint32_t first; /* SHARE: keys whose server in the first child, a pool, has this number */
+    uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */
@@ -118,7 +123,7 @@ struct route {
     enum route_kind kind;
     struct route_options options;
     struct pool *pool; /* POOL */
-    char *text;        /* FAIL; or the name that stats and explain show, or NULL */
+    char *text;        /* FAIL; or the name that stats and explain show; NULL: the pool's */
     const struct route **children;
     uint32_t children_n;
     uint32_t number;               /* its place in generation->routes */

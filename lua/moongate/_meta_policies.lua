@@ -4,16 +4,21 @@
 
 -- --- options --------------------------------------------------------------------------------------
 
----The children of a policy; its options stand beside them.
+---The children of a policy; its options stand beside them. A list of routes counts as if its routes stood there.
 ---@class moongate.Children
----@field [integer] moongate.Route
+---@field [integer] moongate.Route|moongate.Route[]
+
+---Results by commands and groups, as in mg.by_command, and `default`: "error" unless given.
+---@alias moongate.ResultsByCommand table<string, moongate.Result|moongate.Result[]>
 
 ---@class moongate.FailoverOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]?  results after which the next child is tried
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  results after which the next child is tried
+---@field commands string|string[]|nil  names and groups, as in mg.by_command; others get the first child's result
 ---@field tries integer?   children tried at most
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    this many more may go on at once
+---@field answer ("best"|"last")?  what the client gets: a miss rather than an error, or the last result
 
 ---@class moongate.WarmUpOptions: moongate.Children
 ---@field exptime number|"same"|nil  how long what is added lives: seconds, or as in the warm route
@@ -84,7 +89,8 @@
 
 ---@class moongate.FailoverWithExptimeOptions: moongate.Children
 ---@field ttl integer?  seconds that keys live in the second route
----@field on moongate.Result|moongate.Result[]|nil  as for mg.failover
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  as for mg.failover
+---@field commands string|string[]|nil  as for mg.failover
 ---@field share number?
 ---@field burst number?
 
@@ -110,7 +116,7 @@
 ---@field id integer?  the copy that this worker reads: id modulo replicas
 
 ---@class moongate.LatestOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]|nil
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil
 ---@field tries integer?
 ---@field salt string?  another salt spreads the hosts differently
 ---@field host string?  in place of this host's name
@@ -175,6 +181,7 @@
 ---@field to moongate.Route  the other route; its answers are dropped
 ---@field share number?  share of the requests
 ---@field keys number|number[]|nil  share of the keys, or { from, to }
+---@field index_range integer[]?  keys of servers of the first route: { from, to }, from 0; to is not in the range
 ---@field most integer?  requests that wait for the other route at once
 
 ---@class moongate.ZoneFailoverOptions
