@@ -24,6 +24,8 @@ local rows = {
     { "mg.big_value { a, threshold = 1024 }", deep = true, has = BIG },
     "mg.by_command { get = a, update = b, default = c }",
     "mg.by_prefix { { k = a }, default = b }",
+    "mg.by_route_prefix { { ['/x/y/'] = a, ['/x/z/'] = b }, default = '/x/y/' }",
+    "mg.modify_key { mg.by_route_prefix { { ['/x/y/'] = a, ['/x/z/'] = b }, default = '/x/y/' }, add = '/x/*/' }",
     "mg.cap_ttl { a, 1000 }",
     "mg.coalesce { a }",
     "mg.delay { a, 0.001 }",
