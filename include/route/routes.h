@@ -75,8 +75,7 @@ struct route_options {
     uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
     uint32_t tries; /* FAILOVER: children tried at most */
     uint32_t order; /* FAILOVER: enum route_order */
-    uint32_t ends_with_last; /* FAILOVER: 1: the last result counts, also an error after a miss */
-    uint32_t wait;           /* ALL: enum route_wait */
+    uint32_t wait;  /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
     uint32_t most_in_flight; /* LIMIT */
     uint32_t keys;           /* NEGATIVE: remembered at most */

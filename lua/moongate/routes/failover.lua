@@ -16,7 +16,6 @@ local orders = { as_written = C.ORDER_AS_WRITTEN, shuffled = C.ORDER_SHUFFLED,
 local results = { best = 0, last = 1 }
 
 local known = {
-    answer = policy.one_of(answers), -- "last": the last result, also an error after a miss
     on = commands.results,         -- results after which the next child is tried; or those by commands
     commands = commands.names,     -- the others have the first child's result; all unless given
     tries = policy.count(1, 32),   -- children tried at most
