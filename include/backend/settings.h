@@ -68,6 +68,7 @@ enum ask_words {
     X(line_max, uint32_t, 32768, 512, 1048576, "most bytes of a get's line to the server")         \
     X(merge, uint32_t, 0, 0, 1,                                                                    \
       "1: gets of several clients go in one line where the server knows no meta commands")         \
+    X(down, uint32_t, 0, 0, 1, "1: it is never connected, and its calls fail at once")             \
     X(keepalive, double, 60, 0, 32767,                                                             \
       "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
     X(idle_probe, double, 0, 0, 3600,                                                              \

@@ -56,6 +56,7 @@ enum route_wait {
     WAIT_INITIAL,  /* the first child */
     WAIT_MAJORITY, /* more than half agree on the kind of result; else the worst */
     WAIT_HIT,      /* the first hit; else the best */
+    WAIT_LAST,     /* all; of errors the first child's, else the last child's result */
 };
 
 enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };

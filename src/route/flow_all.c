@@ -10,7 +10,8 @@
  *   fastest   the first that is no error                   initial   the first child's
  *   majority  once more than half agree on the kind of     hit       the first hit, else the best
  *             result, that one; else the worst
- * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority)
+ * last      the first error in their order; without one the last child's
+ * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority; routelib's route_allsync)
  *
  * I12: the first child is the place of requests that belong to one (see protocol/place.h).
  *   - A cas is compared there, before the request goes anywhere else. Only after a hit do the others get it, in its form for
@@ -175,7 +176,7 @@ static bool copies_count(const struct flow *flow)
     const struct own *own = flow->own;
     uint32_t wait = flow->route->options.wait;
     return own->place & PLACE_COMPARES && flow->kept->r.command_id != COMMAND_META_GET &&
-           (wait == WAIT_ALL || wait == WAIT_MAJORITY);
+           (wait == WAIT_ALL || wait == WAIT_MAJORITY || wait == WAIT_LAST);
 }
 
 /* A leg of a led flow has ended. False: its result is the first of several that decide, and is to be taken like any other. */

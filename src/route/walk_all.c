@@ -47,7 +47,7 @@ static enum walk_role role_of_copies(const struct route *route, const struct req
 {
     uint32_t wait = route->options.wait;
     bool counts = request_place(r) & PLACE_COMPARES && r->command_id != COMMAND_META_GET &&
-                  (wait == WAIT_ALL || wait == WAIT_MAJORITY);
+                  (wait == WAIT_ALL || wait == WAIT_MAJORITY || wait == WAIT_LAST);
     return counts ? WALK_ALSO : WALK_BACKGROUND;
 }
 

@@ -48,6 +48,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     numbers.probe = none.probe = numbers.requests = none.requests = 0;
     numbers.ask = none.ask = 0;
     numbers.merge = none.merge = 0;
+    numbers.down = none.down = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
@@ -56,6 +57,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     put_choice(line, "requests", MG_REQUESTS, b->requests, usual->requests);
     put_choice(line, "ask", MG_ASK, b->ask, usual->ask);
     if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
+    if (b->down != usual->down) put(line, "down %s", b->down ? "true" : "false");
 }
 
 static void put_pool(struct settings_line *line, const struct pool_settings *o)

@@ -16,6 +16,7 @@ local known = {
     order = policy.one_of(orders), -- of the children behind the first
     share = policy.share,          -- of requests that may go beyond their first child
     burst = policy.number(0, 1e9), -- this many more at once
+    retries = policy.counter,      -- counts each child that is asked after the first
 }
 
 --- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;
@@ -27,5 +28,9 @@ return function(spec)
     options.on = options.on or policy.errors
     options.tries = options.tries or #children
     options.share = options.share or 1
+    if options.retries then
+        for i = 2, #children do children[i] = policy.counted(children[i], options.retries) end
+        options.retries = nil
+    end
     return policy.route("failover", C.ROUTE_FAILOVER, children, options)
 end
