@@ -34,8 +34,8 @@ end
 
 local function named(name, ctx, what)
     if name == "internal" then
-        ctx:fail(name, "the pool \"internal\" is the proxy's own memory, and moongate keeps no items itself: name a pool of "
-            .. "a memcached beside it")
+        ctx:fail(name, "the pool \"internal\" is the proxy's own memory, and moongate keeps no items: name a pool of a "
+            .. "memcached beside it")
     end
     if ctx.book.sets[name] then
         ctx:fail(name, "'%s' takes one pool, and \"%s\" is a set of them", what, name)
