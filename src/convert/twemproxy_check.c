@@ -70,6 +70,30 @@ static bool check_listeners(struct twem *t)
     return !twice;
 }
 
+/* Not nutcracker's: it reads such a file, and then cannot bind the second one. */
+static bool check_addresses(struct twem *t)
+{
+    enum { LISTENERS_MAX = 128 };
+    struct named *all = make_list(t->n);
+    for (size_t i = 0; i < t->n; i++)
+        all[i] = (struct named){t->pools[i].address, t->pools[i].listen.line};
+    const struct named *twice = find_twice(all, t->n);
+    if (twice)
+        convert_fail(
+            t->out, t->path, twice[1].line,
+            "nutcracker accepts two pools at %.100s (the other in line %u), and can bind one: "
+            "give one another port",
+            twice->name, twice->line);
+    free(all);
+    if (twice) return false;
+    if (t->n <= LISTENERS_MAX) return true;
+    return convert_fail(
+        t->out, t->path, t->pools[LISTENERS_MAX].name.line,
+        "nutcracker accepts %zu pools, moongate listens on %d addresses at most: spread them "
+        "over several files and processes",
+        t->n, LISTENERS_MAX);
+}
+
 static bool check_pool_names(struct twem *t)
 {
     struct named *all = make_list(t->n);
@@ -252,5 +276,5 @@ bool twem_check(struct twem *t)
     for (size_t i = 0; i < t->n; i++) call_pool(t, &t->pools[i], false);
     for (size_t i = 0; i < t->n; i++)
         if (!fit_pool(t, &t->pools[i])) return false;
-    return true;
+    return check_addresses(t);
 }

@@ -17,7 +17,7 @@ enum {
     BACKLOG_MAX = 65535,
     CONNECT_MS = 500, /* moongate's own connect_timeout and stall_timeout */
     STALL_MS = 3000,
-    KERNEL_MS = 120 * 1000, /* after about as long the kernel gives a connection up */
+    CONNECT_MOST_MS = 60 * 1000, /* the kernel alone would try for two minutes */
 };
 
 /* --- values -------------------------------------------------------------------------------------- */
@@ -56,18 +56,21 @@ static void put_timeouts(const struct twem *t, const struct twem_pool *p, FILE *
     put_seconds(to, ms);
     if (ms == 0 || ms > CONNECT_MS) {
         fputs(", connect_timeout = ", to);
-        put_seconds(to, ms && ms < KERNEL_MS ? ms : KERNEL_MS);
+        put_seconds(to, ms && ms < CONNECT_MOST_MS ? ms : CONNECT_MOST_MS);
     }
     if (ms == 0 || ms > STALL_MS) {
         fputs(", stall_timeout = ", to);
-        put_seconds(to, ms ? ms : TIMEOUT_MAX_MS);
+        put_seconds(to, ms);
     }
     fputs(ms ? ",\n" : ", -- 0: none, as there\n", to);
 }
 
 static void put_ejection(const struct twem *t, const struct twem_pool *p, FILE *to)
 {
-    if (!p->numbers[TWEM_AUTO_EJECT_HOSTS]) return;
+    if (!p->numbers[TWEM_AUTO_EJECT_HOSTS]) {
+        fputs("    texts = \"twemproxy\",\n", to);
+        return;
+    }
     int32_t limit =
         number_within(t, p, TWEM_SERVER_FAILURE_LIMIT, FAILURE_LIMIT, 1, FAILURE_LIMIT_MAX);
     int32_t retry = number_within(t, p, TWEM_SERVER_RETRY_TIMEOUT, RETRY_MS, 1, RETRY_MAX_MS);

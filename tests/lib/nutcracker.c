@@ -47,6 +47,11 @@ const char *nutcracker_stats_address(const struct nutcracker *n)
     return textf("127.0.0.1:%d", n->stats);
 }
 
+const char *nutcracker_file(const struct nutcracker *n)
+{
+    return textf("%s/yml", n->folder);
+}
+
 void nutcracker_kill(struct nutcracker *n)
 {
     stage_dismiss(&n->program.actor);

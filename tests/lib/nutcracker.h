@@ -19,6 +19,9 @@ const char *nutcracker_address(const struct nutcracker *n, size_t pool);
 /* Where it serves its statistics. */
 const char *nutcracker_stats_address(const struct nutcracker *n);
 
+/* Its configuration, which lives as long as the test. */
+const char *nutcracker_file(const struct nutcracker *n);
+
 /* Ends it now. */
 void nutcracker_kill(struct nutcracker *n);
 

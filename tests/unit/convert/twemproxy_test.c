@@ -113,6 +113,8 @@ static const struct {
 static const struct {
     const char *text, *error;
 } refused_here[] = {
+    {HEAD TAIL "q:\n  listen: 127.1:22121\n" TAIL,
+     "6: nutcracker accepts two pools at 127.0.0.1:22121 (the other in line 2), and can bind one"},
     {HEAD "  hash: \"m\\0\"\n" TAIL,
      "3: nutcracker accepts a NUL byte, and reads beyond it: take it out"},
     {HEAD "  redis: true\n" TAIL,
@@ -207,9 +209,9 @@ static const struct {
 } written[] = {
     {HEAD TAIL, "mg.listen { \"127.0.0.1:22121\", pools[\"p\"], name = \"p\" }\n"},
     {HEAD TAIL,
-     "\n    timeout = 0, connect_timeout = 120, stall_timeout = 3600, -- 0: none, as there\n"},
+     "\n    timeout = 0, connect_timeout = 60, stall_timeout = 0, -- 0: none, as there\n"},
     {HEAD "  timeout: 0\n" TAIL,
-     "\n    timeout = 0, connect_timeout = 120, stall_timeout = 3600, -- 0"},
+     "\n    timeout = 0, connect_timeout = 60, stall_timeout = 0, -- 0"},
     {HEAD "  timeout: 400\n" TAIL, "\n    timeout = 0.4,\n"},
     {HEAD "  timeout: \"0007\"\n" TAIL, "\n    timeout = 0.007,\n"},
     {HEAD "  timeout: 2500\n" TAIL, "\n    timeout = 2.5, connect_timeout = 2.5,\n"},
@@ -225,6 +227,10 @@ static const struct {
     {HEAD
      "  auto_eject_hosts: true\n  server_retry_timeout: 1500\n  server_failure_limit: 7\n" TAIL,
      "\n    eject = \"twemproxy\", failure_limit = 7, eject_retry = 1.5,\n"},
+    {HEAD "  auto_eject_hosts: false\n  server_failure_limit: 7\n" TAIL,
+     "\n    texts = \"twemproxy\",\n    \"10.0.0.1"},
+    {HEAD "  timeout: 100000\n" TAIL,
+     "\n    timeout = 100, connect_timeout = 60, stall_timeout = 100,\n"},
     {HEAD "  server_connections: 12\n" TAIL, "\n    connections = 12,\n"},
     {HEAD "  backlog: 1024\n" TAIL, " name = \"p\", backlog = 1024 }"},
     {"p:\n  listen: /tmp/a.sock 0660\n" TAIL,
@@ -297,6 +303,25 @@ static void a_whole_script(void **state)
                         "mg.listen { \"127.0.0.1:22121\", pools[\"alpha\"], name = \"alpha\" }\n");
 }
 
+static void a_file_has_as_many_pools_as_moongate_has_listeners(void **state)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+    assert_non_null(to);
+    for (unsigned i = 1; i <= 129; i++) {
+        if (i == 129) {
+            fflush(to);
+            assert_true(reading_of(text, len).is_accepted);
+        }
+        fprintf(to, "p%u:\n  listen: 127.0.0.1:%u\n" TAIL, i, i);
+    }
+    fclose(to);
+    is_refused(text, "513: nutcracker accepts 129 pools, moongate listens on 128 addresses at most",
+               true);
+    free(text);
+}
+
 /* A name of 300 bytes, a pool's of 80: long values are cut in messages, and the advice behind them stays. */
 static void long_values_leave_room_for_the_advice(void **state)
 {
@@ -316,6 +341,7 @@ int main(void)
         play(what_is_changed_or_left_out_is_noted),
         play(scripts_have_the_pools_as_they_stand),
         play(a_whole_script),
+        play(a_file_has_as_many_pools_as_moongate_has_listeners),
         play(long_values_leave_room_for_the_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
