@@ -372,6 +372,19 @@ struct moongate *moongate_start_by_default(const char *script, unsigned workers)
     return begin(m, script, argv, workers);
 }
 
+struct moongate *moongate_start_as(const char *path, ...)
+{
+    struct moongate *m = stage_memory(sizeof *m);
+    const char *const before[] = {path, NULL};
+    va_list rest;
+    va_start(rest, path);
+    const char *first = va_arg(rest, const char *);
+    const char **argv = program_arguments(before, first, rest);
+    va_end(rest);
+    m->is_by_default = true;
+    return begin(m, NULL, argv, 0);
+}
+
 void moongate_gets_script(struct moongate *m, const char *text)
 {
     const char *fresh = textf("%s.new", m->script_path);
