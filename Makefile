@@ -11,7 +11,7 @@ CFLAGS  ?= -O2 -g
 
 FLOORS := base net protocol placement discovery convert backend route client script worker master tools main
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
-LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
+LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/routelib/*.lua lua/moongate/test/*.lua))
 TYPES  := $(filter lua/moongate/_meta%,$(LUA))
 LUA    := $(filter-out $(TYPES),$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*/*.c))
@@ -139,8 +139,8 @@ $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Some read configurations of other proxies.
-READERS := $(wildcard src/convert/*.c) src/net/addr.c src/discovery/server.c
-READER_FUZZ := $(foreach t,twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+READERS := $(foreach f,base net placement discovery convert,$(filter src/$f/%,$(SRC)))
+READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)

@@ -74,6 +74,7 @@ local policies = {
     "big_value",
     "by_command",
     "by_prefix",
+    "by_route_prefix",
     "cap_ttl",
     "coalesce",
     "delay",

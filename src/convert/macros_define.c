@@ -150,9 +150,13 @@ static bool wrong_number(struct macros *m, const struct macro *macro, const stru
                          uint32_t n)
 {
     if (n >= macro->required_n && n <= macro->n) return false;
-    tree_fail(m->tree, at,
-              "the macro \"%.60s\" takes %u to %u arguments, and is called with %u: %s",
-              macro->name.bytes, macro->required_n, macro->n, n,
+    char takes[40];
+    if (macro->required_n == macro->n)
+        snprintf(takes, sizeof takes, "%u argument%s", macro->n, macro->n == 1 ? "" : "s");
+    else
+        snprintf(takes, sizeof takes, "%u to %u arguments", macro->required_n, macro->n);
+    tree_fail(m->tree, at, "the macro \"%.60s\" takes %s, and is called with %u: %s",
+              macro->name.bytes, takes, n,
               n > macro->n ? "write a backslash before a comma that belongs to a text"
                            : "write the missing ones");
     return true;

@@ -94,7 +94,7 @@ char *tree_copy(struct tree *t, const struct tree_place *at, const char *bytes, 
 
 /* --- nodes ---------------------------------------------------------------------------------------- */
 
-static struct tree_node *node(struct tree *t, const struct tree_place *at, enum tree_kind kind)
+static struct tree_node *make(struct tree *t, const struct tree_place *at, enum tree_kind kind)
 {
     struct tree_node *made = tree_alloc(t, at, sizeof *made);
     if (!made) return NULL;
@@ -104,26 +104,26 @@ static struct tree_node *node(struct tree *t, const struct tree_place *at, enum 
 
 const struct tree_node *tree_null(struct tree *t, const struct tree_place *at)
 {
-    return node(t, at, TREE_NULL);
+    return make(t, at, TREE_NULL);
 }
 
 const struct tree_node *tree_bool(struct tree *t, const struct tree_place *at, bool truth)
 {
-    struct tree_node *made = node(t, at, TREE_BOOL);
+    struct tree_node *made = make(t, at, TREE_BOOL);
     if (made) made->truth = truth;
     return made;
 }
 
 const struct tree_node *tree_int(struct tree *t, const struct tree_place *at, int64_t whole)
 {
-    struct tree_node *made = node(t, at, TREE_INT);
+    struct tree_node *made = make(t, at, TREE_INT);
     if (made) made->whole = whole;
     return made;
 }
 
 const struct tree_node *tree_double(struct tree *t, const struct tree_place *at, double fraction)
 {
-    struct tree_node *made = node(t, at, TREE_DOUBLE);
+    struct tree_node *made = make(t, at, TREE_DOUBLE);
     if (made) made->fraction = fraction;
     return made;
 }
@@ -131,7 +131,7 @@ const struct tree_node *tree_double(struct tree *t, const struct tree_place *at,
 const struct tree_node *tree_string(struct tree *t, const struct tree_place *at, const char *bytes,
                                     size_t len)
 {
-    struct tree_node *made = node(t, at, TREE_STRING);
+    struct tree_node *made = make(t, at, TREE_STRING);
     char *copy = made ? tree_copy(t, at, bytes, len) : NULL;
     if (!copy) return NULL;
     made->text = (struct tree_text){copy, len};
@@ -233,7 +233,7 @@ bool tree_put(struct tree *t, struct tree_members *members, struct tree_text nam
 const struct tree_node *tree_list(struct tree *t, const struct tree_place *at,
                                   const struct tree_items *items)
 {
-    struct tree_node *made = node(t, at, TREE_LIST);
+    struct tree_node *made = make(t, at, TREE_LIST);
     if (!made) return NULL;
     made->n = items->n;
     made->items = items->at;
@@ -246,7 +246,7 @@ const struct tree_node *tree_list(struct tree *t, const struct tree_place *at,
 const struct tree_node *tree_object(struct tree *t, const struct tree_place *at,
                                     const struct tree_members *members)
 {
-    struct tree_node *made = node(t, at, TREE_OBJECT);
+    struct tree_node *made = make(t, at, TREE_OBJECT);
     if (!made) return NULL;
     made->n = members->n;
     made->members = members->at;
@@ -258,25 +258,25 @@ const struct tree_node *tree_object(struct tree *t, const struct tree_place *at,
 
 /* --- reading them --------------------------------------------------------------------------------- */
 
-const struct tree_member *tree_member(const struct tree_node *object, const char *name)
+const struct tree_member *tree_member(const struct tree_node *node, const char *name)
 {
-    if (!object || object->kind != TREE_OBJECT) return NULL;
+    if (!node || node->kind != TREE_OBJECT) return NULL;
     struct tree_text wanted = {name, strlen(name)};
-    for (uint32_t i = 0; i < object->n; i++)
-        if (tree_same_text(object->members[i].name, wanted)) return &object->members[i];
+    for (uint32_t i = 0; i < node->n; i++)
+        if (tree_same_text(node->members[i].name, wanted)) return &node->members[i];
     return NULL;
 }
 
-const struct tree_node *tree_get(const struct tree_node *object, const char *name)
+const struct tree_node *tree_get(const struct tree_node *node, const char *name)
 {
-    const struct tree_member *member = tree_member(object, name);
+    const struct tree_member *member = tree_member(node, name);
     return member ? member->value : NULL;
 }
 
-bool tree_says(const struct tree_node *string, const char *text)
+bool tree_says(const struct tree_node *node, const char *text)
 {
-    return string && string->kind == TREE_STRING &&
-           tree_same_text(string->text, (struct tree_text){text, strlen(text)});
+    return node && node->kind == TREE_STRING &&
+           tree_same_text(node->text, (struct tree_text){text, strlen(text)});
 }
 
 const char *tree_kind_name(enum tree_kind kind)
