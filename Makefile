@@ -139,7 +139,7 @@ $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Some read configurations of other proxies.
-READERS := $(foreach f,base net placement discovery convert,$(filter src/$f/%,$(SRC)))
+READERS := $(filter src/convert/% src/base/% src/placement/%,$(SRC)) src/net/addr.c src/discovery/server.c
 READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
