@@ -1,6 +1,7 @@
 /* What holds for a pool as a whole, and for all pools: nutcracker's own checks, in its order, then what moongate cannot do. */
 #include "convert/twemproxy.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static const struct named *find_twice(struct named *all, size_t n)
 
 static struct named *make_list(size_t n)
 {
+    assert(n > 0);
     struct named *all = calloc(n, sizeof *all);
     if (!all) abort();
     return all;
