@@ -15,6 +15,7 @@ static const struct kind {
     generate_fn *generate;
 } kinds[] = {
     {"twemproxy", "yml", generate_twemproxy},
+    {"mcrouter", "json", generate_mcrouter},
 };
 
 /* Each command, with %s for the key. */
