@@ -4,6 +4,7 @@
 --
 --     mg.latest { east, west, south, tries = 2 }
 local abi = require "moongate.abi"
+local commands = require "moongate.commands"
 local failover = require "moongate.routes.failover"
 local policy = require "moongate.policy"
 
@@ -15,7 +16,7 @@ local function salt(value)
 end
 
 local known = {
-    on = policy.results,        -- results after which the next is tried, as for mg.failover
+    on = commands.results,      -- results after which the next is tried, as for mg.failover
     tries = policy.count(1, 32), -- routes tried at most
     salt = salt,                -- another salt spreads the hosts differently
     host = salt,                -- in place of this host's name
