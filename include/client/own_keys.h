@@ -13,7 +13,7 @@ struct reply;
 
 enum {
     OWN_KEY_VALUE_MAX = 1024 * 1024
-}; /* bytes of such a key's value: one that is longer is cut */
+}; /* bytes of such a key's value; else it is an error */
 
 /* Whether r asks moongate itself. */
 bool own_key_is(const struct clients *set, const struct request *r);

@@ -7,6 +7,7 @@
 
 #include "client/parts.h"
 #include "client/reply.h"
+#include "client/state.h"
 
 bool own_key_is(const struct clients *set, const struct request *r)
 {
@@ -15,12 +16,16 @@ bool own_key_is(const struct clients *set, const struct request *r)
            memcmp((const void *)r->key_at, OWN_KEYS_PREFIX, len) == 0;
 }
 
+static const char LONG[] = "ERROR: the answer is longer than 1 MiB",
+                  MANY[] = "ERROR: too much is asked at once: read the answers first";
+
 /* The value as it is sent, in memory of malloc. */
 struct own_value {
     char *bytes;
     size_t len;
 };
 
+/* I6: answers are made at once, so a client that reads none of them gets no more. */
 static void ask(struct client *c, const struct request *r, struct own_value *to)
 {
     static const size_t prefix = sizeof OWN_KEYS_PREFIX - 1;
@@ -29,14 +34,18 @@ static void ask(struct client *c, const struct request *r, struct own_value *to)
     size_t n = 0;
     FILE *f = open_memstream(&said, &n);
     if (!f) abort();
-    c->set->own_keys(c->set->own_keys_for, c, key + prefix, r->key_len - prefix, f);
+    if (client_held(c) <= CLIENT_HELD_AT_MOST)
+        c->set->own_keys(c->set->own_keys_for, c, key + prefix, r->key_len - prefix, f);
+    else
+        fputs(MANY, f);
     if (fclose(f) != 0) abort();
-    if (n > OWN_KEY_VALUE_MAX) n = OWN_KEY_VALUE_MAX;
+    bool is_long = n > OWN_KEY_VALUE_MAX;
+    if (is_long) n = sizeof LONG - 1;
     if (n && said[n - 1] == '\n') n--;
     f = open_memstream(&to->bytes, &to->len);
     if (!f) abort();
     fprintf(f, "VALUE %.*s 0 %zu\r\n", r->key_len, key, n);
-    fwrite(said, 1, n, f);
+    fwrite(is_long ? LONG : said, 1, n, f);
     fputs("\r\n", f);
     if (fclose(f) != 0) abort();
     free(said);

@@ -24,13 +24,13 @@ void mcrouter_fail(const struct mcrouter_asked *a, const char *what)
 
 /* --- options ------------------------------------------------------------------------------------------------ */
 
-/* Those that mean something here, under mcrouter's names, with the values that are in use. */
+/* Those that mean something here, under mcrouter's names, with the values that are in use. The configuration is the last: it may have
+ * lines. */
 static void print_options(const struct options *o, FILE *to)
 {
     const char *route = o->route_prefix ? o->route_prefix : "/././";
     fprintf(to, "num_proxies %u\n", o->workers);
     fprintf(to, "config_file %s\n", o->script_text ? "" : o->script);
-    fprintf(to, "config_str %s\n", o->script_text ? o->script_text : "");
     fprintf(to, "default_route %s%s%s\n", *route == '/' ? "" : "/", route,
             *route && route[strlen(route) - 1] == '/' ? "" : "/");
     fprintf(to, "send_invalid_route_to_default %d\n", o->send_invalid_route_to_default);
@@ -39,6 +39,7 @@ static void print_options(const struct options *o, FILE *to)
             o->probe_timeout_initial ? o->probe_timeout_initial : 10000);
     fprintf(to, "failures_until_tko %u\n", o->timeouts_until_tko ? o->timeouts_until_tko : 3);
     fprintf(to, "server_timeout_ms %u\n", o->server_timeout_ms ? o->server_timeout_ms : 1000);
+    fprintf(to, "config_str %s\n", o->script_text ? o->script_text : "");
 }
 
 /* The value of one: what stands behind its name, up to the end of the line; config_str may have many. */
