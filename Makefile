@@ -11,7 +11,7 @@ CFLAGS  ?= -O2 -g
 
 FLOORS := base net protocol placement discovery convert backend route client script worker master tools main
 SRC    := $(sort $(foreach f,$(FLOORS),$(wildcard src/$f/*.c)))
-LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/test/*.lua))
+LUA    := $(sort $(wildcard lua/moongate/*.lua lua/moongate/routes/*.lua lua/moongate/routelib/*.lua lua/moongate/test/*.lua))
 TYPES  := $(filter lua/moongate/_meta%,$(LUA))
 LUA    := $(filter-out $(TYPES),$(LUA))
 UNIT   := $(sort $(wildcard tests/unit/*/*.c))

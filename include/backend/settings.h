@@ -93,6 +93,7 @@ enum ejects {
     X(line_max, uint32_t, 32768, 512, 1048576, "most bytes of a get's line to the server")         \
     X(merge, uint32_t, 0, 0, 1,                                                                    \
       "1: gets of several clients go in one line where the server knows no meta commands")         \
+    X(down, uint32_t, 0, 0, 1, "1: it is never connected, and its calls fail at once")             \
     X(keepalive, double, 60, 0, 32767,                                                             \
       "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
     X(texts, uint32_t, TEXTS_SERVER, 0, TEXTS_COUNT - 1, "enum texts")                             \

@@ -157,14 +157,15 @@ end
 --- Readers of the fields of C's struct backend_settings, by name.
 function M.settings()
     local readers = {}
-    local function merge(value)
+    local function number_of_flag(value)
         local flag, wrong = M.flag(value)
         return flag ~= nil and (flag and 1 or 0) or nil, wrong
     end
     local choices = {
         probe = M.choice(C.MG_PROBE, "probe"),
         requests = M.choice(C.MG_REQUESTS, "way"),
-        merge = merge,
+        merge = number_of_flag,
+        down = number_of_flag,
         ask = M.choice(C.MG_ASK, "way"),
         texts = M.choice(C.MG_TEXTS, "texts"),
         eject = M.choice(C.MG_EJECT, "way"),

@@ -51,6 +51,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     numbers.ask = none.ask = 0;
     numbers.texts = none.texts = numbers.eject = none.eject = 0;
     numbers.merge = none.merge = 0;
+    numbers.down = none.down = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
@@ -61,6 +62,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     put_choice(line, "texts", MG_TEXTS, b->texts, usual->texts);
     put_choice(line, "eject", MG_EJECT, b->eject, usual->eject);
     if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
+    if (b->down != usual->down) put(line, "down %s", b->down ? "true" : "false");
 }
 
 static void put_pool(struct settings_line *line, const struct pool_settings *o)
