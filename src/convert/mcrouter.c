@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* mcrouter's configuration as a script: the reader. mcrouter_pools.c has what becomes of its pools, mcrouter_handles.c the table of its
- * route handles; src/convert/README.md says what each becomes.
+/* mcrouter's configuration as a script: the reader. mcrouter_pools.c has its pools, mcrouter_handles.c the table of its route
+ * handles; src/convert/README.md says what each is turned into.
  *
  * Sources: mcrouter/ProxyConfig-inl.h 25-110 (named_handles, route, routes), ProxyConfigBuilder.cpp 55-75, as of 2026-08. */
 

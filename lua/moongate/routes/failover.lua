@@ -26,8 +26,8 @@ local known = {
 
 --- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;
 -- but after only misses and errors the client gets the miss, unless answer = "last". The first child alone compares a
--- cas, and the cas of another child is not shown (see lua/README.md). Where a miss goes on, the last child makes the item
--- for N of mg, ma.
+-- cas, and the cas of another child is not shown (see lua/README.md). Where a miss goes on, the last child makes the
+-- item for N of mg, ma.
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)

@@ -53,7 +53,7 @@ static void check_with(const struct convert_flags *flags, const char *configurat
     char *bytes = with_quotes(configuration), *wanted = with_quotes(part);
     char *script = script_of(bytes, strlen(bytes), flags);
     if (!script) fail_msg("%s", error);
-    if (!strstr(script, wanted)) fail_msg("no %s in:\n%s", wanted, script);
+    if (script && !strstr(script, wanted)) fail_msg("no %s in:\n%s", wanted, script);
     free(script);
     free(wanted);
     free(bytes);
