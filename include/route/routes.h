@@ -21,10 +21,9 @@ enum route_kind {
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
-    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order,
-                       ends_with_last;
+    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order, within, last;
                        words: command, number: its own `on`; those are in the option `on`, too */
-    ROUTE_ALL,      /* all children: wait, needed */
+    ROUTE_ALL,      /* all children: wait, within */
     ROUTE_HEDGE,    /* the first child, and the second when it is slow: percentile, least, most */
     ROUTE_COALESCE, /* the child; equal gets in flight share one call */
     ROUTE_DELAY,    /* the child, later: before, after */
@@ -48,7 +47,7 @@ enum route_kind {
     ROUTE_SHARE, /* the second child for a share of requests, keys or servers: share, least, most, first, servers */
     ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
-    ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
+    ROUTE_RATE, /* the first child while there are tokens, else the second: tick; words: command, child: bucket,
                       number: tokens a second, burst */
 };
 
@@ -60,6 +59,8 @@ enum route_wait {
     WAIT_INITIAL,  /* the first child */
     WAIT_MAJORITY, /* more than half agree on the kind of result; else the worst */
     WAIT_HIT,      /* the first hit; else the best */
+    WAIT_MOST, /* more than half agree on the kind of result; else the most frequent one, of those the worst */
+    WAIT_LAST, /* all; the first child's error in their order, else the last child's result */
 };
 
 enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };
@@ -74,8 +75,7 @@ struct route_options {
     uint32_t on;    /* FAILOVER: kinds of result (enum result_kind) after which the next is tried */
     uint32_t tries; /* FAILOVER: children tried at most */
     uint32_t order; /* FAILOVER: enum route_order */
-    uint32_t ends_with_last; /* FAILOVER: 1: the last result counts, also an error after a miss */
-    uint32_t wait;           /* ALL: enum route_wait */
+    uint32_t wait;  /* ALL: enum route_wait */
     uint32_t function_id;    /* FUNCTION, ASYNC: the script's number for it */
     uint32_t most_in_flight; /* LIMIT */
     uint32_t keys;           /* NEGATIVE: remembered at most */
@@ -87,6 +87,7 @@ struct route_options {
     uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
     uint32_t first; /* SHARE: keys whose server in the first child, a pool, has this number */
     uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
+    uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */
@@ -99,6 +100,9 @@ struct route_options {
     double percentile; /* HEDGE: of the child's times, 0..1 */
     double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
     double most;       /* HEDGE: and at most; SHARE: to here */
+    double
+        within;  /* FAILOVER: seconds for each child; ALL: for the result; 0: no bound of its own */
+    double tick; /* RATE: buckets fill once in so many seconds; 0: all the time */
 };
 
 /* Arguments of a kind beside its options. enum route_kind says which fields a kind reads. */

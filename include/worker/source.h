@@ -7,6 +7,7 @@
 #ifndef MOONGATE_WORKER_SOURCE_H
 #define MOONGATE_WORKER_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,11 @@ struct script *source_try(const struct script_host *host, const struct script_fi
 
 /* Nobody can change the source from now on. */
 void source_seal(int fd);
+
+/* The listeners of the script (mg.listen), as items of --bind; the caller releases the list. False: a source that a script has written to itself:
+ * there is no such list. */
+struct option_list;
+bool source_listeners(int fd, struct option_list *to);
 
 /* Calls fn for each file in the source: the script first, then in the order in which they were read; what was looked for and not
  * found is among them, and files that its discoveries follow, and notes. Nothing for a source that cannot be read (fd may be -1). */

@@ -18,7 +18,14 @@
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    this many more may go on at once
----@field answer ("best"|"last")?  what the client gets: a miss rather than an error, or the last result
+---@field within number?   seconds for each child, after which the next is asked
+---@field result ("best"|"last")?  which result counts where no child has a good one
+
+---@class moongate.AllSyncOptions: moongate.Children
+---@field result ("worst"|"last")?  which result counts; last: the last child's, but the first error stands over it
+
+---@class moongate.AllMajorityOptions: moongate.Children
+---@field result ("worst"|"most_frequent")?  which result counts without a majority
 
 ---@class moongate.WarmUpOptions: moongate.Children
 ---@field exptime number|"same"|nil  how long what is added lives: seconds, or as in the warm route
@@ -39,6 +46,7 @@
 
 ---@class moongate.AllFastestOptions: moongate.Children
 ---@field hit boolean?  true: the first hit counts; without a hit the best result
+---@field within number?  seconds, after which the best result so far counts
 
 ---Routes by commands and groups of commands: get (get, gets, mg, me), update (set, add, replace, append, prepend, cas, ms), delete (delete, md),
 ---arithmetic (incr, decr, ma), touch (touch, gat, gats), meta (mg, ms, md, ma, me).
@@ -156,6 +164,7 @@
 ---@field rate number?  requests a second, in each worker
 ---@field burst number?  so many at once after a pause
 ---@field over moongate.Over?
+---@field tick number?  seconds: rates are granted in steps of this length
 ---@field add moongate.Rate?
 ---@field append moongate.Rate?
 ---@field arithmetic moongate.Rate?
@@ -192,7 +201,7 @@
 ---@class moongate.ZoneFailoverOptions
 ---@field zones table<string, moongate.Route>
 ---@field here string  the name of the local zone
----@field on moongate.Result|moongate.Result[]|nil
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil
 
 -- --- policies -------------------------------------------------------------------------------------
 
@@ -220,12 +229,12 @@ function mg.all_fastest(spec) end
 function mg.all_initial(spec) end
 
 ---Asks all children; once more than half agree, that result counts.
----@param spec moongate.Children
+---@param spec moongate.AllMajorityOptions
 ---@return moongate.Value
 function mg.all_majority(spec) end
 
 ---Asks all children and waits for all; the worst result counts.
----@param spec moongate.Children
+---@param spec moongate.AllSyncOptions
 ---@return moongate.Value
 function mg.all_sync(spec) end
 

@@ -262,7 +262,7 @@ bool mc_miss_failover(struct mc *m, const struct tree_node *node, struct mc_list
     mc_children(&c, &list);
     mc_item(&c, "on = { \"miss\", \"refused\", \"error\", \"client_error\", \"denied\" }");
     mc_item(&c, "commands = { \"get\", \"gat\", \"gats\", \"delete\" }");
-    if (!best) mc_item(&c, "answer = \"last\"");
+    if (!best) mc_item(&c, "result = \"last\"");
     mc_add(m, to, mc_done(&c));
     return true;
 }

@@ -114,7 +114,7 @@ bool mc_l1l2(struct mc *m, const struct tree_node *node, struct mc_list *to)
     mc_child(&beyond, l1);
     mc_child(&beyond, l2);
     mc_item(&beyond, "on = { \"miss\", \"error\", \"client_error\", \"denied\" }");
-    mc_item(&beyond, "answer = \"last\"");
+    mc_item(&beyond, "result = \"last\"");
     struct mc_route reads = mc_once(m, mc_done(&beyond));
     mc_option(&c, "get", mc_done(&both));
     mc_option(&c, "gets", reads);

@@ -12,7 +12,15 @@
  * further try takes one. So a pool that is down cannot bring its whole load down on the next one.
  *
  * I12: a cas is compared by the first child alone. A cas that another child has is not shown to the client. Where a miss goes
- * on to the next child, an item that the request may make (N) is made by the last child that is tried. */
+ * on to the next child, an item that the request may make (N) is made by the last child that is tried.
+ *
+ * With `within` a child that takes longer counts as one that has timed out. What it answers later is dropped; a recache win in that is
+ * handed back. */
+struct own {
+    uint32_t waited_for; /* the child that was asked last */
+    uint32_t won;        /* children whose late results took a win, a bit each */
+};
+
 struct route_state {
     double tokens;
     uint16_t on[COMMAND_COUNT]; /* with is_by_command: the option of each command */
@@ -35,21 +43,6 @@ static unsigned on_of(const struct route *route, const struct request *r)
 {
     const struct route_state *state = route->state;
     return state && state->is_by_command ? state->on[r->command_id] : route->options.on;
-}
-
-static void build(struct route *route, const struct route_word *words, uint32_t n)
-{
-    struct route_state *state;
-    assert(route->children_n <= CHILDREN_MOST);
-    if (!needs_state(&route->options, n)) return;
-    state =
-        generation_make_state(route, sizeof *state + sizeof state->failures[0] * route->children_n);
-    state->tokens = route->options.burst;
-    state->is_by_command = n > 0;
-    for (uint32_t i = 0; i < n; i++) {
-        assert(words[i].command < COMMAND_COUNT);
-        state->on[words[i].command] = (uint16_t)words[i].number;
-    }
 }
 
 /* The child to try next, of those that were not tried yet. */
@@ -79,8 +72,11 @@ static bool is_last(const struct flow *flow, uint32_t tried)
 static void try_child(struct flow *flow, uint32_t child)
 {
     const struct request *r = &flow->kept->r;
+    struct own *own = flow->own;
     assert(child < flow->route->children_n && !(flow->chosen >> child & 1));
     flow->chosen |= 1u << child;
+    own->waited_for = child;
+    if (flow->route->options.within > 0) flow_alarm(flow, flow->route->options.within);
     if (request_place(r) & PLACE_MAKES && on_of(flow->route, r) & RESULT_MISS &&
         !is_last(flow, flow->tried + 1))
         elsewhere_leg_without_making(flow, child);
@@ -99,6 +95,7 @@ static void fill_bucket(const struct route *route)
 
 static void start(struct flow *flow)
 {
+    *(struct own *)flow->own = (struct own){.won = 0};
     fill_bucket(flow->route);
     try_child(flow, 0);
 }
@@ -124,19 +121,28 @@ static bool may_go_on(struct flow *flow, const struct result *result)
     return true;
 }
 
+static void hand_back(struct flow *flow, uint32_t won)
+{
+    for (uint32_t i = 0; won; i++, won >>= 1) {
+        if (won & 1) elsewhere_hand_back(flow, i);
+    }
+}
+
 /* I12: only the first child may show its cas. */
 static void finish(struct flow *flow, const struct result *result)
 {
+    struct own *own = flow->own;
     if (flow->tried > 1 && request_place(&flow->kept->r) & PLACE_ASKS)
         elsewhere_finish(flow, result);
     else
         flow_finish(flow, result);
+    hand_back(flow, own->won);
 }
 
-/* The better of this result and the best before it: after misses and errors, a miss. Unless only the last one counts. */
+/* The better of this result and the best before it: after misses and errors, a miss. Or this one, with `last`. */
 static void finish_with_better(struct flow *flow, const struct result *result)
 {
-    if (!flow->route->options.ends_with_last && flow->best &&
+    if (flow->best && !flow->route->options.last &&
         result_is_worse(result->kind, flow->best->kind)) {
         struct result best = result_of(flow->best);
         finish(flow, &best);
@@ -153,7 +159,8 @@ static void note(const struct route *route, uint32_t place, const struct result 
     *failures = result->kind & RESULT_ANY_ERROR ? *failures + 1 : 0;
 }
 
-static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+/* The result of the child that is waited for. */
+static void judge(struct flow *flow, uint32_t place, const struct result *result)
 {
     note(flow->route, place, result);
     if (!may_go_on(flow, result)) {
@@ -163,6 +170,36 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     if (!flow->best || !result_is_worse(result->kind, flow->best->kind))
         flow_keep_best(flow, result);
     try_child(flow, next_child(flow));
+}
+
+static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    judge(flow, place, result);
+}
+
+/* --- with a bound for each child ------------------------------------------------------------------ */
+
+/* Late results, and what hands back the wins in them, are not waited for. */
+static void patient_leg_done(struct flow *flow, uint32_t place, const struct result *result)
+{
+    struct own *own = flow->own;
+    bool is_late = flow_is_finished(flow) || place != own->waited_for;
+    if (!is_late) {
+        flow_no_alarm(flow);
+        judge(flow, place, result);
+    } else if (elsewhere_has_won(flow, result) && flow_is_finished(flow)) {
+        elsewhere_hand_back(flow, place);
+    } else if (elsewhere_has_won(flow, result)) {
+        own->won |= 1u << place;
+    }
+}
+
+static void on_alarm(struct flow *flow)
+{
+    static const char text[] = "timeout: no route has answered in its time";
+    const struct result late = {.kind = RESULT_TIMEOUT, .text = text, .text_len = sizeof text - 1};
+    const struct own *own = flow->own;
+    judge(flow, own->waited_for, &late);
 }
 
 /* --- without a flow, as long as the first child answers ------------------------------------------ */
@@ -190,6 +227,7 @@ static void direct_done(struct direct *d, const struct result *result)
         return;
     }
     struct flow *flow = direct_flow(d);
+    *(struct own *)flow->own = (struct own){.won = 0};
     flow->chosen = 1;
     leg_result(&flow->legs[0], 0, result);
 }
@@ -221,6 +259,7 @@ static struct walk_way way_on(struct walk *w, const struct route *route, unsigne
     bool is_ordered = o->order == ORDER_AS_WRITTEN;
     way = walk_after(w, way, role, on, route->children[is_ordered ? child : 0]);
     if (!is_ordered && route->children_n > 2) way = walk_on(w, way, role, "%s", orders[o->order]);
+    if (o->within > 0) way = walk_on(w, way, role, "or after %g s", o->within);
     if (o->share < 1) way = walk_on(w, way, role, "for at most %g %% of requests", 100 * o->share);
     return way;
 }
@@ -245,5 +284,33 @@ static unsigned walk(struct walk *w, const struct route *route, const struct req
     return 0;
 }
 
-const struct flow_kind flow_failover = {
-    .build = build, .start = start, .leg_done = leg_done, .direct = &direct, .walk = walk};
+/* --- the kinds: with `within` flows have an alarm, and a request has a flow from the beginning ----------- */
+
+static const struct flow_kind patient = {.own_size = sizeof(struct own),
+                                         .start = start,
+                                         .leg_done = patient_leg_done,
+                                         .alarm = on_alarm,
+                                         .walk = walk};
+
+static void build(struct route *route, const struct route_word *words, uint32_t n)
+{
+    struct route_state *state;
+    assert(route->children_n <= CHILDREN_MOST);
+    if (route->options.within > 0) route->flow = &patient;
+    if (!needs_state(&route->options, n)) return;
+    state =
+        generation_make_state(route, sizeof *state + sizeof state->failures[0] * route->children_n);
+    state->tokens = route->options.burst;
+    state->is_by_command = n > 0;
+    for (uint32_t i = 0; i < n; i++) {
+        assert(words[i].command < COMMAND_COUNT);
+        state->on[words[i].command] = (uint16_t)words[i].number;
+    }
+}
+
+const struct flow_kind flow_failover = {.own_size = sizeof(struct own),
+                                        .build = build,
+                                        .start = start,
+                                        .leg_done = leg_done,
+                                        .direct = &direct,
+                                        .walk = walk};

@@ -10,6 +10,7 @@
 
 #include "base/bundle.h"
 #include "base/log.h"
+#include "script/routelib.h"
 #include "script/script.h"
 
 void script_file_set_kind(struct script_file *file, int from)
@@ -149,7 +150,8 @@ static enum convert_kind kind_of(const struct script_file *file, const char *byt
 static bool run_reader(struct converted *to, const struct script_file *file, const char *bytes,
                        size_t len, struct bundle *b, char *error)
 {
-    convert_reader *reader = convert_reader_of(to->kind);
+    convert_reader *reader =
+        to->kind == CONVERT_ROUTELIB ? routelib_read : convert_reader_of(to->kind);
     struct reading reading = {.bundle = b};
     struct convert_input in = {file->path, bytes, len, &file->flags, read_other, &reading};
     struct convert_output out = {.note = take_note, .note_arg = &reading};

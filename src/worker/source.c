@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "base/bundle.h"
+#include "net/bind.h"
+#include "net/labels.h"
 #include "script/script.h"
+#include "worker/option_table.h"
 
 enum { NO_FILE = ESPIPE }; /* nothing else here gives this errno */
 
@@ -167,6 +170,34 @@ struct script *source_try(const struct script_host *host, const struct script_fi
     bundle_give(b);
     free(text);
     return s;
+}
+
+/* What is too long for an item of a script, or no item at all, was not noted by mg.listen. */
+static bool take_listener(const struct bundle_file *file, struct option_list *to)
+{
+    struct bind_spec spec;
+    char *text = strndup(file->path, file->path_len);
+    if (!text) abort();
+    bool good =
+        to->n < LABELS_MOST / 2 && strlen(text) == file->path_len && !bind_parse(&spec, text);
+    if (good) option_list_add(to, text);
+    free(text);
+    return good;
+}
+
+bool source_listeners(int fd, struct option_list *to)
+{
+    const char *why;
+    struct bundle_file file;
+    size_t at = 0;
+    bool good = true;
+    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    *to = (struct option_list){.n = 0};
+    while (b && good && bundle_next(b, &at, &file))
+        if (file.kind == BUNDLE_LISTENS) good = take_listener(&file, to);
+    bundle_give(b);
+    if (!good) option_list_release(to);
+    return good;
 }
 
 void source_files(int fd, source_file_fn *fn, void *arg)

@@ -54,7 +54,7 @@ t.describe("failover", function()
     end)
 
     t.it("tells the last result where answer says so", function()
-        local app = over 'on = { "miss", "error" }, answer = "last"'
+        local app = over 'on = { "miss", "error" }, result = "last"'
         app:server(B):is_down()
         app:server(C):errs "full"
         t.expect(app:get "k"):is_error "full"
