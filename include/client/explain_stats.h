@@ -5,10 +5,13 @@
 #include "client/client.h"
 #include "route/explain.h"
 
-/* Explains what `command` would do with one key under the script in use, for the client with that number (0: for none): calls `tell`
+/* What explains requests of that client (NULL: of none) under the script in use, in the slot behind those of the turn. */
+struct explainer explainer_of(struct turn *t, const struct client *c);
+
+/* Explains what `command` would do with one key under the script in use, for that client (NULL: for none): calls `tell`
  * for each field, those of the first place and then those of all places. Returns NULL, or the error that a client would get, as
  * explain_key. Requests that came before are routed first; so it must not be called while turn_route runs. */
-const char *explain_now(struct turn *t, uint32_t affinity, const struct span *command,
+const char *explain_now(struct turn *t, const struct client *c, const struct span *command,
                         const struct span *key, explain_field_fn *tell, void *to)
     __attribute__((warn_unused_result));
 

@@ -38,7 +38,9 @@ enum route_kind {
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
-    ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_ROUTE_PREFIX, /* by /region/cluster/ at the key's beginning, which is taken off: words: prefix, child, the first one for all
+                           that are not there. The first child if no key is left, the second for keys without a prefix */
+    ROUTE_COMMAND,      /* by the command: words: command, child; the first child for all others */
     ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */

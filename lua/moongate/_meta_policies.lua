@@ -82,6 +82,11 @@
 ---@field parts integer?  with separator: the part before the nth one
 ---@field anchor string?  with separator: keys begin with this, and the part after it is looked up
 
+---@class moongate.ByRoutePrefixOptions
+---@field [1] table<string, moongate.Route>  routes by prefix: "/region/cluster/"
+---@field default string  the prefix of keys that have none; it is one of the table's
+---@field unknown_to_default boolean?  keys with an unknown prefix go to its route; else they get an error
+
 ---@class moongate.CapTtlOptions: moongate.Children
 ---@field ttl integer?  seconds; may stand as the last item
 
@@ -267,6 +272,11 @@ function mg.by_command(spec) end
 ---@param spec moongate.ByPrefixOptions
 ---@return moongate.Value
 function mg.by_prefix(spec) end
+
+---Chooses a route by the prefix /region/cluster/ that a key may begin with, as mcrouter does.
+---@param spec moongate.ByRoutePrefixOptions
+---@return moongate.Value
+function mg.by_route_prefix(spec) end
 
 ---Gives keys that time to live at most.
 ---@param spec moongate.CapTtlOptions

@@ -7,6 +7,7 @@ local async = require "moongate.async"
 local built = require "moongate.built"
 local daemon = require "moongate.daemon"
 local each = require "moongate.each"
+local listen = require "moongate.listen"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
@@ -53,6 +54,8 @@ local mg = {
     time = daemon.time,
     --- An environment variable, while the script loads.
     env = daemon.env,
+    --- mg.listen { address, route, options... }: where clients connect.
+    listen = listen.listen,
     --- mg.worker.id, .count, .generation.
     worker = daemon.worker,
     --- mg.options { ... }: options of the daemon.
@@ -71,6 +74,7 @@ local policies = {
     "big_value",
     "by_command",
     "by_prefix",
+    "by_route_prefix",
     "cap_ttl",
     "coalesce",
     "delay",

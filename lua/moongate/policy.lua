@@ -1,5 +1,6 @@
 --- policy: what the policies of moongate/routes share: they check their options, and make routes of routes.
 local abi = require "moongate.abi"
+local metrics = require "moongate.metrics"
 local options = require "moongate.options"
 local reply = require "moongate.reply"
 local routes = require "moongate.routes"
@@ -16,6 +17,20 @@ M.share = options.number(0, 1, "a share")
 
 --- Seconds that a key lives, up to 30 days: memcached takes a larger number for a date.
 M.ttl = options.count(0, 60 * 60 * 24 * 30)
+
+--- A counter of mg.counter.
+function M.counter(value)
+    if metrics.is_counter(value) then return value end
+    return nil, "takes a counter, as mg.counter gives it, not a " .. type(value)
+end
+
+--- The same route, which counts how often it is asked.
+function M.counted(route, counter)
+    return routes.named(function()
+        counter:add()
+        return route
+    end, routes.name(route))
+end
 
 --- Reads one of the names in a table; gives its value there.
 function M.one_of(names)

@@ -87,7 +87,7 @@ bool bundle_find(const struct bundle *b, const char *path, size_t path_len, stru
 {
     size_t at = 0;
     while (bundle_next(b, &at, to))
-        if (to->kind != BUNDLE_WATCHED && to->path_len == path_len &&
+        if (bundle_is_file(to->kind) && to->path_len == path_len &&
             memcmp(to->path, path, path_len) == 0)
             return true;
     return false;

@@ -298,6 +298,7 @@ static void master_let_go(struct master *m)
     probation_stop(&m->probation);
     saver_stop(&m->saver);
     admin_release(&m->admin);
+    nutcracker_stats_stop(&m->stats);
     asks_release(&m->asks);
     steers_stop(&m->steers);
 }
@@ -347,6 +348,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
+    if (m->crew) m->crew->labels = &m->listeners->labels;
     if (!m->crew || !lookout_init(&m->lookout, m->loop, m->board)) return false;
     asks_init(&m->asks, m->crew);
     steers_init(&m->steers, m->crew, seat->inherited->steering);

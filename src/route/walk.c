@@ -362,7 +362,7 @@ void walk_request(struct walk *w, const struct request *r)
 {
     struct walk_way way = {WALK_MAIN, 1, "", true};
     assert(w->places_n == 0 && w->later_n == 0);
-    (void)walk_function(w, 0, r, way);
+    (void)walk_function(w, r->function_id, r, way);
     for (uint32_t i = 0; i < w->later_n; i++)
         (void)walk_route(w, w->later[i].route, &w->later[i].kept->r, w->later[i].way);
     for (uint32_t i = 0; i < w->later_n; i++) kept_give(w->later[i].kept);

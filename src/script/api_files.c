@@ -27,6 +27,12 @@ bool mg_file_note(struct script *s, int32_t what, const char *path, size_t path_
     return note(s, &file);
 }
 
+bool script_note_listener(struct script *s, const char *item)
+{
+    struct bundle_file file = {BUNDLE_LISTENS, item, strlen(item), NULL, 0};
+    return note(s, &file);
+}
+
 void script_note_discovery(struct script *s, const char *url, size_t len)
 {
     size_t before = sizeof FILE_URL - 1;

@@ -113,12 +113,12 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
 {
     lua_State *L = s->L;
     if (path) {
-        lua_pushstring(L, path);       /* [..., load, path] */
-        lua_pushlstring(L, text, len); /* [..., load, path, text] */
+        lua_pushstring(L, s->host.chunk ? s->host.chunk : path); /* [..., load, name] */
+        lua_pushlstring(L, text, len);                           /* [..., load, name, text] */
     } else {
         lua_pushnil(L);                                    /* [..., load, nil] */
         lua_pushnil(L);                                    /* [..., load, nil, nil] */
-    }                                                      /* [..., load, path, text] */
+    }                                                      /* [..., load, name, text] */
     if (script_memory_call(s, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
     s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
     if (lua_isstring(L, -1))
@@ -184,6 +184,7 @@ void script_destroy(struct script *s)
     assert(!s->coroutines.running);
     if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
+    listens_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
     generation_release(&s->routes);
@@ -193,6 +194,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->run_samples);
+    for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
     script_memory_release(s);
     free(s);
@@ -262,11 +264,13 @@ static bool choose(struct script *s, struct request *r, struct answer *a)
     return a->route != ANSWER_NONE;
 }
 
-/* A request of a client has no function yet, and goes to the script's root. That of a leg (route/flow.c) names the
- * function. */
-static int32_t first_answer(const struct script *s, uint32_t function)
+/* A request of a client has no function yet, and goes to the script's root, or to the route of its listener. That of a leg
+ * (route/flow.c) names the function. */
+int32_t script_first_answer(struct script *s, struct request *r, struct answer *a)
 {
+    uint32_t function = r->function_id;
     if (function == 0) return s->root;
+    if (function & REQUEST_BY_LISTENER) return listens_answer(s, r, a);
     return function & MG_WAITS ? ANSWER_WAITS : ANSWER_NONE;
 }
 
@@ -278,7 +282,7 @@ static bool begin(struct script *s, struct request *slots, struct answer *answer
     bool ask = false;
     for (uint32_t i = 0; i < n; i++) {
         struct answer *a = &answers[i];
-        a->route = first_answer(s, slots[i].function_id);
+        a->route = script_first_answer(s, &slots[i], a);
         if (a->route >= 0) choose(s, &slots[i], a);
         if (a->route != ANSWER_NONE) continue;
         handle_of_slot(s, first + i);

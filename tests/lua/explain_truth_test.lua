@@ -28,6 +28,8 @@ local rows = {
     "mg.by_command { get = a, update = b, default = c }",
     "mg.by_command { get = a, gets = b, default = c }",
     "mg.by_prefix { { k = a }, default = b }",
+    "mg.by_route_prefix { { ['/x/y/'] = a, ['/x/z/'] = b }, default = '/x/y/' }",
+    "mg.modify_key { mg.by_route_prefix { { ['/x/y/'] = a, ['/x/z/'] = b }, default = '/x/y/' }, add = '/x/*/' }",
     "mg.cap_ttl { a, 1000 }",
     "mg.coalesce { a }",
     "mg.delay { a, 0.001 }",

@@ -5,6 +5,7 @@
 -- makes the item.
 --
 --     mg.all_sync { east, west }
+--     mg.all_sync { east, west, result = "last" }
 local abi = require "moongate.abi"
 local policy = require "moongate.policy"
 

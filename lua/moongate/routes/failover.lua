@@ -24,6 +24,7 @@ local known = {
     burst = policy.number(0, 1e9), -- this many more at once
     within = policy.seconds,       -- for each child: then the next is asked
     result = policy.one_of(results),
+    retries = policy.counter,      -- counts each child that is asked after the first
 }
 
 --- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;
@@ -33,6 +34,9 @@ local known = {
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)
+    if options.retries then
+        for i = 2, #children do children[i] = policy.counted(children[i], options.retries) end
+    end
     local on = commands.only(options.on or commands.all(policy.errors), options.commands)
     local fields, words = commands.union(on)
     fields.tries = options.tries or #children

@@ -21,6 +21,7 @@ local known = {
     salt = salt,                -- another salt spreads the hosts differently
     host = salt,                -- in place of this host's name
     weights = policy.weights,   -- one for each route
+    retries = policy.counter,   -- counts each route that is asked after the host's first
 }
 
 -- The routes in the order in which a host tries them: by their scores on that host, highest first.
@@ -43,6 +44,6 @@ return function(spec)
     local host = (options.host or abi.text(C.mg_host())) .. (options.salt or "")
     local order = ordered(children, host, options.weights)
     if #order == 1 then return order[1] end
-    order.on, order.tries = spec.on, math.min(options.tries or 5, #order)
+    order.on, order.tries, order.retries = spec.on, math.min(options.tries or 5, #order), options.retries
     return failover(order)
 end

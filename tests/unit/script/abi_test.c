@@ -69,6 +69,7 @@
     X(seed_text)                                                                                   \
     X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
+    X(eject_retry)                                                                                 \
     X(discover)                                                                                    \
     X(discover_len)                                                                                \
     X(discover_interval)                                                                           \
