@@ -53,15 +53,6 @@ static enum all_verdict best(struct all_votes *votes, uint32_t place, unsigned k
     return keep(votes, place, kind, !votes->best || result_is_worse(votes->best, kind), last);
 }
 
-/* The first error in the order of the children; without one the last child's result. */
-static enum all_verdict in_order(struct all_votes *votes, uint32_t place, unsigned kind, bool last)
-{
-    bool is_error = kind & RESULT_ANY_ERROR, was_error = votes->best & RESULT_ANY_ERROR;
-    bool comes_first = place < votes->best_place;
-    bool beats = is_error == was_error ? comes_first == is_error : is_error;
-    return keep(votes, place, kind, !votes->best || beats, last);
-}
-
 /* Returns how many its class has. */
 static uint32_t vote(struct all_votes *votes, unsigned kind)
 {
@@ -89,7 +80,6 @@ enum all_verdict all_judge(struct all_votes *votes, const struct route *route, u
     case WAIT_INITIAL: return place == 0 ? ALL_IT : ALL_WAITS;
     case WAIT_FASTEST: return last || !(kind & RESULT_ANY_ERROR) ? ALL_IT : ALL_WAITS;
     case WAIT_HIT: return best(votes, place, kind, last || kind == RESULT_HIT);
-    case WAIT_LAST: return in_order(votes, place, kind, last);
     case WAIT_MAJORITY:
         if (vote(votes, kind) * 2 > route->children_n) return ALL_IT;
         break;
