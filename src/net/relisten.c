@@ -91,9 +91,24 @@ static bool take_script(struct listeners *l, const struct listeners_wanted *want
     return take_item(l, &from, wanted);
 }
 
+/* What listens already as the default stays, whatever its port: 0 has chosen it, and names need not be looked up again. */
+static bool keep_default(struct listeners *l, uint32_t number)
+{
+    bool found = false;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        if (item->number != number) continue;
+        item->next = (struct listener_change){
+            .is_wanted = true, .number = number, .access = item->access, .backlog = item->backlog};
+        found = true;
+    }
+    return found;
+}
+
 static bool take_default(struct listeners *l, const struct listeners_wanted *wanted, size_t at,
                          char *why)
 {
+    if (keep_default(l, (uint32_t)at)) return true;
     struct bound from = {
         .text = wanted->bind[at], .number = (uint32_t)at, .is_late = true, .why = why};
     return take_item(l, &from, wanted);
