@@ -67,6 +67,17 @@ typedef bool convert_reader(const struct convert_input *in, struct convert_outpu
 
 convert_reader twemproxy_read, mcrouter_read;
 
+/* The reader of that kind; NULL: a script is read by none. */
+convert_reader *convert_reader_of(enum convert_kind kind);
+
+/* The kind that a file seems to be, by its name's end and its bytes. What ends in .lua, and whatever is not clearly something else, is a
+ * script. It is routelib only where pools or routes are defined by calls outside of functions, and nothing is returned or required. */
+enum convert_kind convert_guess(const char *path, const char *bytes, size_t len);
+
+/* The word of the kind, and what messages call it. */
+const char *convert_kind_word(enum convert_kind kind);
+const char *convert_kind_name(enum convert_kind kind);
+
 /* Fills out->error, as printf does; returns false. line 0: the error belongs to the whole file. */
 bool convert_fail(struct convert_output *out, const char *path, uint32_t line, const char *form,
                   ...) __attribute__((format(printf, 4, 5)));

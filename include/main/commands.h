@@ -15,6 +15,8 @@
     X(explain, "SCRIPT.lua ['get KEY' ...]",                                                       \
       "where each request would go, and why; or how a list of keys spreads")                       \
     X(diff, "OLD.lua NEW.lua --keys FILE", "which keys another script would look for elsewhere")   \
+    X(convert, "[--from KIND] FILE",                                                               \
+      "prints the script that a configuration of nutcracker, mcrouter or routelib stands for")     \
     X(test, "FILE-or-FOLDER ...",                                                                  \
       "runs tests of scripts, with servers in memory and a clock that only the test moves")        \
     X(repl, "SCRIPT.lua [--fake]",                                                                 \

@@ -44,6 +44,9 @@ void check_kill_late(struct check *k);
  * says why it does not, valid as long as k. */
 const char *check_end(struct check *k, int status);
 
+/* Logs as warnings what the reader of another proxy's configuration had to say, in a check that has ended well. */
+void check_log_notes(const struct check *k);
+
 /* How the rehearsal went, of a check that has ended well; NULL: there was none. */
 const char *check_rehearsal(const struct check *k);
 

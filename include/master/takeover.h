@@ -33,6 +33,7 @@ struct inherited {
     struct board_files files;
     struct passed admin;       /* its admin sockets */
     struct passed metrics;     /* those of --metrics */
+    struct passed stats;       /* those of --nutcracker-stats */
     struct steering *steering; /* what it has decided about servers; owned; NULL: nothing */
 };
 

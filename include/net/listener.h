@@ -51,7 +51,7 @@ struct listeners {
 
 /* What they are for: that decides what the log and complaints say. Sockets of --admin, whose items stand without `read-only` here, have
  * the mode 0600 unless they say otherwise. */
-enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS, LISTEN_SCRIPT };
+enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS, LISTEN_SCRIPT, LISTEN_STATS };
 
 enum { LISTENERS_WHY = 512 }; /* bytes of a complaint */
 

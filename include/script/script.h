@@ -49,8 +49,9 @@ struct script_host {
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
     const struct script_option
-        *options;          /* those that a script may set, then a NULL name; or NULL */
-    const char *lua_dir;   /* --lua-dir or NULL */
+        *options;        /* those that a script may set, then a NULL name; or NULL */
+    const char *chunk;   /* what Lua calls the script's text in places and errors; NULL: its path */
+    const char *lua_dir; /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
     size_t script_memory;  /* --script-memory, bytes; 0: no limit */
     bool memory_is_given;  /* by the command line: mg.options does not change it */
@@ -111,7 +112,10 @@ const char *script_listener(const struct script *s, uint32_t at, const char **na
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);
 
-/* Prints the pools, their servers, the listeners and the route that it returned. */
+/* What it should change, though it works, with file and line; NULL after the last. */
+const char *script_warning(const struct script *s, uint32_t at);
+
+/* Prints the pools, their servers, the listeners, the warnings and the route that it returned. */
 void script_describe(const struct script *s, FILE *out);
 
 /* False when this process may not make memory executable (as with systemd's MemoryDenyWriteExecute): then the JIT must stay

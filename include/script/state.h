@@ -36,6 +36,8 @@ struct script_timers {
 /* What a pool, a server of a pool and a policy count for as memory of the script: more than each of them takes. */
 enum { POOL_BYTES = 2048, SERVER_BYTES = 8192, ROUTE_BYTES = 512 };
 
+enum { SCRIPT_WARNINGS = 20 };
+
 enum {
 #define X(name, text, verbosity, priority) +1
     SCRIPT_LEVELS = LOG_LEVELS(X)
@@ -86,6 +88,8 @@ struct script {
     struct script_listens listens;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
+    char *warnings[SCRIPT_WARNINGS]; /* warnings_n of them, owned */
+    uint32_t warnings_n;
     char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
 

@@ -18,6 +18,9 @@
     X(client, STRING, 0, "client", "ADDRESS", "",                                                  \
       "what req.client is, such as 10.0.0.1:4711; else nothing")                                   \
     X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
+    X(from, CHOICE, 0, "from", SCRIPT_KIND_WORDS, "auto",                                          \
+      "what kind of file the first one is; auto: by its name's end and its bytes")                 \
+    FOREIGN_OPTIONS(X)                                                                             \
     X(json, FLAG, 0, "json", NULL, "", "for programs: one JSON object a line")                     \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
@@ -41,6 +44,7 @@
     X(keys, STRING, 'k', "keys", "FILE", "", "the keys, one a line; - is the standard input")      \
     X(max_moved, SHARE, 0, "max-moved", "SHARE", "",                                               \
       "exit 1 when more than that share of the keys moves, such as 0.1 or 10%")                    \
+    X(to, CHOICE, 0, "to", SCRIPT_KIND_WORDS, "auto", "what kind of file the second one is")       \
     ASK_OPTIONS(X)
 
 struct ask_options {
@@ -49,6 +53,8 @@ struct ask_options {
     const char *command;
     const char *value; /* NULL: not given */
     const char *client, *listener;
+    int from, to; /* places among SCRIPT_KIND_WORDS */
+    FOREIGN_FIELDS;
     bool summary;
     const char *wire; /* NULL: not given */
     double max_moved; /* below 0: not given */
@@ -73,9 +79,9 @@ void ask_options_release(struct ask_options *o);
 /* Runs `act` in a worker that connects nowhere, set up by the options. Returns act's exit code, or EXIT_SYSTEM. */
 int ask_in_worker(const struct ask_options *o, worker_act_fn *act, void *arg);
 
-/* Loads the script at path (NULL: the built-in one of --servers), applies its mg.options, and fills *e for explain_key and
+/* Loads the script at path (NULL: the built-in one of --servers), of the kind that `from` says (a place among SCRIPT_KIND_WORDS), applies its mg.options, and fills *e for explain_key and
  * explain_request. The caller destroys it with script_destroy, within act. NULL after a complaint. */
-struct script *ask_load(const struct ask_options *o, const char *path,
+struct script *ask_load(const struct ask_options *o, const char *path, int from,
                         const struct script_host *host, struct turn *turn, struct explainer *e);
 
 /* Calls take for each line of the file at path (-: the standard input), without its end, but for empty ones. number: the line's,

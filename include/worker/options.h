@@ -15,11 +15,21 @@
 #include <stdio.h>
 
 #include "script/services.h"
+#include "worker/converted.h"
 
 /* field, type, letter (0 = none), long name, argument (NULL = none), default text, meaning */
 #define OPTIONS(X)                                                                                 \
     X(servers, LIST, 's', "servers", "HOST:PORT[,...]", "",                                        \
       "route over these servers without a script")                                                 \
+    X(twemproxy, STRING, 0, "twemproxy", "FILE", "",                                               \
+      "run a configuration of nutcracker instead of a script")                                     \
+    X(mcrouter, STRING, 0, "mcrouter", "FILE", "",                                                 \
+      "run a configuration of mcrouter instead of a script")                                       \
+    X(mcrouter_text, STRING, 0, "mcrouter-text", "TEXT", "",                                       \
+      "run this text as a configuration of mcrouter")                                              \
+    X(routelib, STRING, 0, "routelib", "FILE", "",                                                 \
+      "run a configuration of routelib, memcached's proxy, instead of a script")                   \
+    FOREIGN_OPTIONS(X)                                                                             \
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of each listener that names no port")      \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
@@ -87,6 +97,10 @@
       "serve metrics and a page for people here by HTTP; a port alone is on 127.0.0.1")            \
     X(metrics_keys, FLAG, 0, "metrics-keys", NULL, "",                                             \
       "show hot keys and log lines there to readers that are not on loopback, too")                \
+    X(nutcracker_stats, STRING, 0, "nutcracker-stats", "HOST:PORT", "",                            \
+      "serve statistics here as nutcracker does: JSON to each client that connects; a port alone " \
+      "is on "                                                                                     \
+      "127.0.0.1")                                                                                 \
     X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
@@ -130,7 +144,9 @@
     X(slow_log)
 
 struct options {
-    struct option_list servers; /* split at commas too */
+    struct option_list servers;                                  /* split at commas too */
+    const char *twemproxy, *mcrouter, *mcrouter_text, *routelib; /* NULL: not given */
+    FOREIGN_FIELDS;
     uint16_t port;
     struct option_list bind;
     uint32_t bind_default; /* so many of its items stand there because no --bind is given */
@@ -165,6 +181,7 @@ struct options {
     uint64_t shared_memory;
     const char *metrics; /* NULL: none */
     bool metrics_keys;
+    const char *nutcracker_stats; /* NULL: none */
     bool watch;
     bool single_process;
     double script_timeout;  /* seconds of processor time; 0: no limit */
@@ -180,9 +197,13 @@ struct options {
     bool print_script;
     bool version;
     bool help;
-    const char *script;  /* NULL when --servers is given */
-    int script_fd;       /* the script's text, see source.h; -1: not read. Owned by main */
-    bool runs_last_good; /* that text is the one of --state-dir, not the file's */
+    const char *script; /* the file; NULL when --servers is given */
+    const char
+        *script_text; /* what it says, where it is no file but a part of a command line; or NULL */
+    enum script_guess guess;
+    enum convert_kind kind; /* where it is not guessed */
+    int script_fd;          /* the script's text, see source.h; -1: not read. Owned by main */
+    bool runs_last_good;    /* that text is the one of --state-dir, not the file's */
     double cpu_quota; /* of the cgroup, where it and not the affinity is the default of workers */
     uint64_t given;   /* a bit for each row of OPTIONS that the command line named */
 };
@@ -192,6 +213,12 @@ extern const struct option_table options_table;
 
 /* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
+
+/* The script, as source_load takes it. */
+struct script_file options_script(const struct options *o);
+
+/* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none. */
+int options_open_source(const struct options *o, bool again);
 
 /* The command line gives --script-memory. */
 bool options_give_memory(const struct options *o);

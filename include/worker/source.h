@@ -11,12 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/converted.h"
 #include "worker/option_table.h"
 
 struct bundle;
 struct bundle_file;
 struct script;
 struct script_host;
+
+/* A source of a text that is in no file. -1 with errno. */
+int source_open_text(const char *path, const char *text);
 
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. A pipe is waited for
  * until its other side closes it. */
@@ -32,13 +36,13 @@ const char *source_explain(int error);
  * (SCRIPT_ERROR_MAX bytes). */
 struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error);
 
-/* script_load of the file `path` (NULL: the built-in script) from the source behind fd. What is not in the source is read from the
- * disk. */
-struct script *source_load(const struct script_host *host, const char *path, int fd,
+/* script_load of the file from the source behind fd; another proxy's configuration is converted first (converted.h). What is not in the
+ * source is read from the disk. */
+struct script *source_load(const struct script_host *host, const struct script_file *file, int fd,
                            uint32_t generation, char *error);
 
-/* The same, and what the script has read is added to the source, also when it does not load. */
-struct script *source_try(const struct script_host *host, const char *path, int fd,
+/* The same, and what the script has read is added to the source, also when it does not load; so are the reader's notes. */
+struct script *source_try(const struct script_host *host, const struct script_file *file, int fd,
                           uint32_t generation, char *error);
 
 /* Nobody can change the source from now on. */
@@ -53,7 +57,7 @@ bool source_listeners(int fd, struct source_listeners *to);
 void source_listeners_release(struct source_listeners *l);
 
 /* Calls fn for each file in the source: the script first, then in the order in which they were read; what was looked for and not
- * found is among them, and files that its discoveries follow. Nothing for a source that cannot be read (fd may be -1). */
+ * found is among them, and files that its discoveries follow, and notes. Nothing for a source that cannot be read (fd may be -1). */
 typedef void source_file_fn(void *arg, const struct bundle_file *file);
 void source_files(int fd, source_file_fn *fn, void *arg);
 

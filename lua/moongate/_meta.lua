@@ -22,6 +22,16 @@
 ---What a request gets when its server fails.
 ---@alias moongate.OnFailure "error"|"miss"|"rehash"
 
+---When errors take a server out of the ring.
+---@alias moongate.Eject
+---| "none"       # never
+---| "twemproxy"  # after failure_limit errors in a row, for eject_retry seconds, without a probe
+
+---What a client is told of a call that failed.
+---@alias moongate.Texts
+---| "server"     # the server and the reason
+---| "twemproxy"  # what twemproxy says; it is the whole answer to a get of several keys, too
+
 ---The client library or proxy whose placement of keys a pool uses.
 ---@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"mcrouter"|"memcached-proxy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"
 
@@ -61,13 +71,13 @@
 
 ---How moongate talks to servers. Times are in seconds.
 ---@class moongate.Settings
----@field timeout number?          for a call, from routing to the whole response
+---@field timeout number?          for a call, from routing to the whole response; 0: none
 ---@field connect_timeout number?  for connecting and the first `version`
----@field stall_timeout number?    a connection is closed after this time without a byte while calls wait
+---@field stall_timeout number?    a connection is closed after this time without a byte while calls wait; 0: never
 ---@field probe_min number?        pause before a server that is down is tried again
 ---@field probe_max number?        the longest to which that pause grows
 ---@field probe_settle number?     a connection that lasts this long makes earlier failures forgotten
----@field failure_limit integer?   calls in a row that pass their timeout before the server counts as down
+---@field failure_limit integer?   calls in a row that pass their timeout before the server counts as down; errors before it is ejected
 ---@field depth integer?           most calls waiting on a connection
 ---@field connections integer?     per worker
 ---@field probe moongate.Probe?
@@ -97,6 +107,9 @@
 ---@field order moongate.Order?
 ---@field on_failure moongate.OnFailure?
 ---@field like moongate.Like?
+---@field eject moongate.Eject?    when errors take a server out of the ring
+---@field eject_retry number?      eject = "twemproxy": seconds until it is back
+---@field texts moongate.Texts?    what a client is told of a call that failed
 ---@field eject_floor number?      on_failure = "rehash": the share of servers that stay
 ---@field seed (integer|string)?
 ---@field points integer?          on the ring, for a server of weight 1
@@ -268,6 +281,11 @@ local mg = {}
 ---@param spec moongate.PoolOptions
 ---@return moongate.Value
 function mg.pool(spec) end
+
+---A list of routes, one to each server of a pool whose servers are not discovered.
+---@param pool moongate.Value
+---@return moongate.Value[]
+function mg.each(pool) end
 
 ---Options for all pools that are made after this call.
 ---@param spec moongate.PoolOptions

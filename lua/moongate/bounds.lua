@@ -20,7 +20,7 @@ local function refuse(text, pattern)
         where.fail(("a pattern has at most %d bytes, not %d"):format(PATTERN, #pattern))
     end
     if not find(pattern, SPECIAL) then return end
-    local most = max(TEXT, tonumber(abi.C.mg_max_value(abi.script)))
+    local most = abi.script and max(TEXT, tonumber(abi.C.mg_max_value(abi.script))) or TEXT
     if #text <= most then return end
     where.fail(("a pattern is matched with at most %d bytes, not %d: string.find(text, what, 1, true) takes more")
         :format(most, #text))

@@ -6,6 +6,7 @@ local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
 local daemon = require "moongate.daemon"
+local each = require "moongate.each"
 local listen = require "moongate.listen"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
@@ -29,6 +30,8 @@ local mg = {
     pool = pool.pool,
     --- mg.defaults { options... }: options for pools that are made later.
     defaults = pool.defaults,
+    --- mg.each(pool): a list of routes, one to each server of the pool.
+    each = each.each,
     --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
     reply = readonly.of("mg.reply", { miss = reply.miss, error = reply.error, value = reply.value }),
     --- mg.async(function(req) ... end): a route made of a function that may wait. See lua/README.md.
@@ -71,6 +74,7 @@ local policies = {
     "big_value",
     "by_command",
     "by_prefix",
+    "by_route_prefix",
     "cap_ttl",
     "coalesce",
     "delay",

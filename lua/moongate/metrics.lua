@@ -63,6 +63,11 @@ local function counter_of(c)
     return open_counter(c) or where.fail "counter:add: call it with a colon on what mg.counter gave"
 end
 
+--- True for what mg.counter gives.
+function M.is_counter(value)
+    return type(value) == "cdata" and open_counter(value) ~= nil
+end
+
 local function gauge_of(g)
     return open_gauge(g) or where.fail "call it with a colon on what mg.gauge gave: gauge:set(x), gauge:add(n)"
 end

@@ -1,5 +1,6 @@
 --- policy: what the policies of moongate/routes share: they check their options, and make routes of routes.
 local abi = require "moongate.abi"
+local metrics = require "moongate.metrics"
 local options = require "moongate.options"
 local reply = require "moongate.reply"
 local routes = require "moongate.routes"
@@ -16,6 +17,20 @@ M.share = options.number(0, 1, "a share")
 
 --- Seconds that a key lives, up to 30 days: memcached takes a larger number for a date.
 M.ttl = options.count(0, 60 * 60 * 24 * 30)
+
+--- A counter of mg.counter.
+function M.counter(value)
+    if metrics.is_counter(value) then return value end
+    return nil, "takes a counter, as mg.counter gives it, not a " .. type(value)
+end
+
+--- The same route, which counts how often it is asked.
+function M.counted(route, counter)
+    return routes.named(function()
+        counter:add()
+        return route
+    end, routes.name(route))
+end
 
 --- Reads one of the names in a table; gives its value there.
 function M.one_of(names)
@@ -141,6 +156,24 @@ local function quoted_number(last)
     return (": '%s' is a string; a number has no quotes and no unit"):format(last)
 end
 
+-- A list of routes, such as mg.each gives.
+local function is_list_of_routes(value)
+    if type(value) ~= "table" or routes.is_route(value) or options.wrong_list(value) then return false end
+    for _, item in ipairs(value) do
+        if not routes.is_route(item) then return false end
+    end
+    return #value > 0
+end
+
+-- The items of a list, with those of lists of routes in their place.
+local function items(spec)
+    local list = {}
+    for _, item in ipairs(spec) do
+        for _, one in ipairs(is_list_of_routes(item) and item or { item }) do list[#list + 1] = one end
+    end
+    return list
+end
+
 --- Checks the arguments of a policy. Raises an error with the script's line.
 -- @param name string    "mg.failover"
 -- @param spec table     children and options
@@ -156,12 +189,13 @@ function M.read(name, spec, readers, least, most)
         where.fail(("%s is called with a dot, not a colon: %s { ... }"):format(name, name))
     end
     if options.has_gap(spec) then where.fail(name .. " has a gap in its list of routes") end
-    if #spec < least or #spec > most then
+    local list = items(spec)
+    if #list < least or #list > most then
         local count = least == most and least or ("%d to %d"):format(least, most)
-        where.fail(("%s takes %s routes, not %d%s"):format(name, count, #spec, quoted_number(spec[#spec])))
+        where.fail(("%s takes %s routes, not %d%s"):format(name, count, #list, quoted_number(list[#list])))
     end
     local children, read = {}, {}
-    for i, child in ipairs(spec) do
+    for i, child in ipairs(list) do
         local route, wrong = M.child(child)
         if wrong then where.fail(("%s: item %d %s"):format(name, i, wrong)) end
         children[i] = route

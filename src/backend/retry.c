@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/connect.h"
+#include "backend/ejection.h"
 #include "backend/fifo.h"
 #include "backend/health.h"
 #include "backend/locate.h"
@@ -19,16 +20,6 @@
  * connection only waits: the resolver tries on by itself, and then relocate begins.
  */
 
-void retry_now(struct conn *c)
-{
-    assert(c->fd < 0 && c->backend->set->loop);
-    const struct addr *addr = backend_addr(c->backend, &c->peer);
-    if (addr)
-        connect_begin(c, addr);
-    else
-        connect_resolve(c);
-}
-
 /* Seconds: doubled with each trouble up to probe_max, then up to a quarter more or less at random, so that many workers do not
  * come at the same moment. */
 static double back_off(const struct conn *c)
@@ -37,6 +28,44 @@ static double back_off(const struct conn *c)
     double delay = ldexp(s->probe_min, (int)(c->troubles < 32 ? c->troubles : 32) - 1);
     if (delay > s->probe_max) delay = s->probe_max;
     return delay * (0.75 + 0.5 * drand48());
+}
+
+/* The calls that waited fail. Apart, nothing is tried before the next request needs it. */
+static void give_up(struct conn *c, enum conn_state state, const char *reason)
+{
+    snprintf(c->reason, sizeof c->reason, "%s", reason);
+    c->failed = !c->is_apart;
+    c->line_open = false; /* the call whose line it was fails below */
+    conn_set_state(c, c->is_apart ? CONN_IDLE : state);
+    conn_set_alarm(c, INFINITY);
+    if (c->depth > 0 && !c->is_apart) ejection_fault(c->backend);
+    fifo_fail(c, c->reason);
+    if (c->is_apart) return;
+    conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
+    c->backend->cause = FALL_CONNECT;
+    if (c->backend->trouble) trouble_note(c->backend->trouble, c->reason, conn_now(c));
+    backend_note_health(c->backend);
+}
+
+/* A server whose option keeps it down waits for nothing. */
+static void stay_down(struct conn *c)
+{
+    give_up(c, CONN_WAITING, "kept down by its option `down`");
+    conn_set_alarm(c, INFINITY);
+}
+
+void retry_now(struct conn *c)
+{
+    assert(c->fd < 0 && c->backend->set->loop);
+    if (c->backend->settings.down) {
+        stay_down(c);
+        return;
+    }
+    const struct addr *addr = backend_addr(c->backend, &c->peer);
+    if (addr)
+        connect_begin(c, addr);
+    else
+        connect_resolve(c);
 }
 
 void retry_later(struct conn *c)
@@ -73,6 +102,19 @@ void retry_connect(struct conn *c)
     retry_now(c);
 }
 
+/* An attempt that fails before this returns had no call that waited for it: so the fault is counted here. */
+bool retry_for_call(struct conn *c)
+{
+    struct backend *b = c->backend;
+    assert(conn_refuses(c));
+    if (b->settings.eject == EJECTS_NONE) return false;
+    if (c->state != CONN_RESOLVING) c->failed = false;
+    if (c->state == CONN_WAITING) retry_now(c);
+    if (!conn_refuses(c)) return true;
+    ejection_fault(b);
+    return false;
+}
+
 void retry_due(struct conn *c)
 {
     assert(c->state == CONN_WAITING);
@@ -80,22 +122,6 @@ void retry_due(struct conn *c)
 }
 
 /* --- there is nothing to connect to ------------------------------------------------------------ */
-
-/* The calls that waited fail. Apart, nothing is tried before the next request needs it. */
-static void give_up(struct conn *c, enum conn_state state, const char *reason)
-{
-    snprintf(c->reason, sizeof c->reason, "%s", reason);
-    c->failed = !c->is_apart;
-    c->line_open = false; /* the call whose line it was fails below */
-    conn_set_state(c, c->is_apart ? CONN_IDLE : state);
-    conn_set_alarm(c, INFINITY);
-    fifo_fail(c, c->reason);
-    if (c->is_apart) return;
-    conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
-    c->backend->cause = FALL_CONNECT;
-    if (c->backend->trouble) trouble_note(c->backend->trouble, c->reason, conn_now(c));
-    backend_note_health(c->backend);
-}
 
 void retry_without_socket(struct conn *c, const char *reason)
 {

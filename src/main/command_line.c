@@ -34,6 +34,10 @@ static bool options_agree(const struct options *o)
         fputs("moongate: --admin and --single-process: give one of them\n", stderr);
         return false;
     }
+    if (o->watch && o->script_text) {
+        fputs("moongate: --watch and --mcrouter-text: give one of them\n", stderr);
+        return false;
+    }
     if (o->watch && (o->single_process || o->servers.n > 0)) {
         fprintf(stderr, "moongate: --watch and --%s: give one of them\n",
                 o->servers.n > 0 ? "servers" : "single-process");
@@ -48,14 +52,53 @@ static bool options_agree(const struct options *o)
         fputs("moongate: --metrics and --single-process: give one of them\n", stderr);
         return false;
     }
-    if (o->metrics && !metrics_sockets_check(o->metrics)) return false;
+    if (o->nutcracker_stats && o->single_process) {
+        fputs("moongate: --nutcracker-stats and --single-process: give one of them\n", stderr);
+        return false;
+    }
+    if (o->metrics && !metrics_sockets_check(o->metrics, "metrics")) return false;
+    if (o->nutcracker_stats && !metrics_sockets_check(o->nutcracker_stats, "nutcracker-stats"))
+        return false;
     return state_dir_agrees(o);
+}
+
+/* What --twemproxy, --mcrouter or --routelib names is the script. False: there is another one, after a complaint. */
+static bool take_foreign(struct options *o)
+{
+    const struct {
+        const char *path;
+        enum convert_kind kind;
+    } all[] = {{o->twemproxy, CONVERT_TWEMPROXY},
+               {o->mcrouter, CONVERT_MCROUTER},
+               {o->routelib, CONVERT_ROUTELIB}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!all[i].path) continue;
+        if (o->script) {
+            fprintf(stderr, "moongate: %s and --%s %s: give one of them\n", o->script,
+                    convert_kind_word(all[i].kind), all[i].path);
+            return false;
+        }
+        o->script = all[i].path;
+        o->guess = GUESS_NOT;
+        o->kind = all[i].kind;
+    }
+    if (o->mcrouter_text && o->script) {
+        fprintf(stderr, "moongate: %s and --mcrouter-text: give one of them\n", o->script);
+        return false;
+    }
+    if (o->mcrouter_text) {
+        o->script = "(command line)";
+        o->script_text = o->mcrouter_text;
+        o->guess = GUESS_NOT;
+        o->kind = CONVERT_MCROUTER;
+    }
+    return true;
 }
 
 bool command_line_read(struct options *o, int argc, char **argv)
 {
-    bool good =
-        options_default(o) && option_table_read(&options_table, o, argc, argv) && options_agree(o);
+    bool good = options_default(o) && option_table_read(&options_table, o, argc, argv) &&
+                take_foreign(o) && options_agree(o);
     if (!good) options_release(o);
     assert(!good ||
            o->bind.n > 0); /* the default of a list is set when the command line gives none */

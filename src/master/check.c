@@ -5,6 +5,7 @@
  */
 #include "master/check.h"
 
+#include "base/bundle.h"
 #include "base/log.h"
 #include "base/output.h"
 #include "base/process.h"
@@ -48,7 +49,8 @@ static int load_here(void *arg, const struct script_host *host, struct turn *tur
 {
     const struct loading *l = arg;
     char error[SCRIPT_ERROR_MAX];
-    struct script *s = source_try(host, l->options->script, l->options->script_fd, 1, error);
+    struct script_file file = options_script(l->options);
+    struct script *s = source_try(host, &file, l->options->script_fd, 1, error);
     (void)turn;
     if (!s) {
         fprintf(stderr, "%s\n", error);
@@ -168,6 +170,22 @@ const char *check_end(struct check *k, int status)
     return k->text;
 }
 
+/* A source_file_fn. arg: where to print to; NULL: the log. */
+static void tell_note(void *arg, const struct bundle_file *file)
+{
+    if (file->kind != BUNDLE_NOTE) return;
+    if (arg)
+        fprintf(arg, "%.*s: warning: %.*s\n", (int)file->path_len, file->path, (int)file->len,
+                file->bytes);
+    else
+        log_warn("%.*s: %.*s", (int)file->path_len, file->path, (int)file->len, file->bytes);
+}
+
+void check_log_notes(const struct check *k)
+{
+    source_files(k->source, tell_note, NULL);
+}
+
 void check_cancel(struct check *k)
 {
     if (k->pid == 0) return;
@@ -210,7 +228,10 @@ int check_run(const struct options *o, bool quiet, check_leave *leave, void *arg
     bool ended = WIFEXITED(status) && !k.late;
     if (k.len > 0) fprintf(stderr, "%s%s", k.text, k.text[k.len - 1] == '\n' ? "" : "\n");
     const char *wrong = check_end(&k, status);
-    if (!wrong) return EXIT_OK;
+    if (!wrong) {
+        source_files(o->script_fd, tell_note, quiet ? NULL : stderr);
+        return EXIT_OK;
+    }
     if (!spoke || !ended)
         fprintf(stderr, "moongate: script %s: not loaded: %s\n", check_script_name(o), wrong);
     return ended && WEXITSTATUS(status) == EXIT_SYSTEM ? EXIT_SYSTEM : EXIT_SCRIPT;

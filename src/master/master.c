@@ -301,6 +301,7 @@ static void master_let_go(struct master *m)
     probation_stop(&m->probation);
     saver_stop(&m->saver);
     admin_release(&m->admin);
+    nutcracker_stats_stop(&m->stats);
     asks_release(&m->asks);
     steers_stop(&m->steers);
 }

@@ -92,7 +92,7 @@ static void reload_start_check(struct reload *r)
     log_info("reload: %s: checking script %s", r->why, check_script_name(r->options));
     r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
-    r->trial.script_fd = r->options->script ? source_open_again(r->options->script) : -1;
+    r->trial.script_fd = options_open_source(r->options, true);
     bool is_read = r->trial.script_fd >= 0 || !r->options->script;
     struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd,
                                       r->crew->labels};
@@ -262,6 +262,7 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
         reload_drop_trial(r);
         reload_finish(r);
     } else {
+        check_log_notes(&r->check);
         if (check_rehearsal(&r->check)) log_info("reload: %s", check_rehearsal(&r->check));
         reload_begin_loading(r);
     }

@@ -64,6 +64,7 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     if (strncmp(word, "socket=", 7) == 0) return inherited_read(passed, word + 7);
     if (strncmp(word, "admin=", 6) == 0) return inherited_read(&in->admin, word + 6);
     if (strncmp(word, "metrics=", 8) == 0) return inherited_read(&in->metrics, word + 8);
+    if (strncmp(word, "stats=", 6) == 0) return inherited_read(&in->stats, word + 6);
     if (strncmp(word, "steer=", 6) == 0) read_steer(in, word + 6);
     if (read_number(word, "pid", &number)) in->pid = number;
     if (read_number(word, "house", &number)) in->house = number == 1;
@@ -118,6 +119,7 @@ void inherited_release(struct inherited *in)
     }
     passed_release(&in->admin);
     passed_release(&in->metrics);
+    passed_release(&in->stats);
     free(in->steering);
     in->steering = NULL;
 }

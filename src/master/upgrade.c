@@ -98,7 +98,8 @@ static char *describe(const struct upgrade *u, pid_t old, int channel)
             files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
                 leave_open(files->writes) && put_sockets(to, u->listeners, "socket") &&
-                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics");
+                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics") &&
+                put_sockets(to, u->stats, "stats");
     put_steering(to, u->steering);
     if (fclose(to) == 0 && good) return text;
     free(text);

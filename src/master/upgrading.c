@@ -26,7 +26,7 @@ static void hand_over(struct master *m)
     admin_take_upgrade(&m->admin, true);
     admin_shut(&m->admin, ADMIN_TAKEN_OVER);
     admin_leave_to(&m->admin);
-    http_shut(&m->http);
+    pages_shut(m);
     crew_hand_waiting(m->crew);
     master_order_end(m, CHANNEL_RETIRE, m->wishes.drain_timeout);
 }
@@ -145,6 +145,7 @@ void upgrading_init(struct master *m)
                  m->seat->notify, on_upgrade, m);
     m->upgrade.admin = m->seat->admin;
     m->upgrade.metrics = m->seat->metrics;
+    m->upgrade.stats = m->seat->stats;
     m->upgrade.steering = &m->steers.table;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

@@ -19,7 +19,10 @@ static const struct {
     {"correct what --admin says", "choose another path with --admin, in a folder that is there"},
     {"correct what --metrics says",
      "choose another address with --metrics, or stop what listens there"},
-    {"correct what mg.listen says", NULL}};
+    {"correct what mg.listen says", NULL},
+    {"correct what --nutcracker-stats says",
+     "choose another address with --nutcracker-stats (nutcracker's -s and -a), or stop what "
+     "listens there"}};
 
 bool bound_complain(const struct bound *from, const char *where, const char *what,
                     const char *advice)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* By enum listeners_use: what a line of the log begins with. */
-static const char *const roles[] = {"", "admin: ", "metrics: ", ""};
+static const char *const roles[] = {"", "admin: ", "metrics: ", "", "nutcracker-stats: "};
 
 /* Another process listens already: the service manager, or the moongate before this one. */
 static void listener_adopt(struct listener *l, struct passed_socket *s, const struct bound *from)

@@ -113,12 +113,12 @@ static bool run_script(struct script *s, const char *path, const char *text, siz
 {
     lua_State *L = s->L;
     if (path) {
-        lua_pushstring(L, path);       /* [..., load, path] */
-        lua_pushlstring(L, text, len); /* [..., load, path, text] */
+        lua_pushstring(L, s->host.chunk ? s->host.chunk : path); /* [..., load, name] */
+        lua_pushlstring(L, text, len);                           /* [..., load, name, text] */
     } else {
         lua_pushnil(L);                                    /* [..., load, nil] */
         lua_pushnil(L);                                    /* [..., load, nil, nil] */
-    }                                                      /* [..., load, path, text] */
+    }                                                      /* [..., load, name, text] */
     if (script_memory_call(s, 2, 2, 0) != 0) return false; /* [..., number or nil, place or nil] */
     s->root = lua_isnil(L, -2) ? ANSWER_NONE : (int32_t)lua_tointeger(L, -2);
     if (lua_isstring(L, -1))
@@ -194,6 +194,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->run_samples);
+    for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
     script_memory_release(s);
     free(s);

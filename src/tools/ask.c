@@ -40,6 +40,7 @@ static const struct option_row diff_rows[] = {
 
 static const struct option_range ranges[] = {
     {offsetof(struct ask_options, max_value), 1024, 128ull << 20, "1k..128m"},
+    FOREIGN_RANGES(struct ask_options),
 };
 
 static const struct option_old diff_olds[] = {{"fail-over", "max-moved"}};
@@ -56,7 +57,7 @@ static const struct option_table explain_table = {
     .rows = explain_rows,
     .rows_n = sizeof explain_rows / sizeof *explain_rows,
     .ranges = ranges,
-    .ranges_n = 1,
+    .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_word,
 };
 
@@ -67,7 +68,7 @@ static const struct option_table diff_table = {
     .olds = diff_olds,
     .olds_n = sizeof diff_olds / sizeof *diff_olds,
     .ranges = ranges,
-    .ranges_n = 1,
+    .ranges_n = sizeof ranges / sizeof *ranges,
     .take = take_word,
 };
 
@@ -183,7 +184,7 @@ static size_t settle_max_value(const struct ask_options *o, struct script *s)
     return daemon.max_value;
 }
 
-struct script *ask_load(const struct ask_options *o, const char *path,
+struct script *ask_load(const struct ask_options *o, const char *path, int from,
                         const struct script_host *host, struct turn *turn, struct explainer *e)
 {
     char error[SCRIPT_ERROR_MAX];
@@ -202,7 +203,9 @@ struct script *ask_load(const struct ask_options *o, const char *path,
         as.addresses = NULL;
         as.listeners_n = as.as_listener = 1;
     }
-    struct script *s = source_load(&as, path, fd, 1, error);
+    struct script_file file = {.path = path, .flags = FOREIGN_FLAGS(o)};
+    script_file_set_kind(&file, from);
+    struct script *s = source_load(&as, &file, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
     *e = (struct explainer){.trace = &script_tracer,

@@ -91,10 +91,12 @@ static uint32_t number_of_name(struct diff *d, const char *name)
     return d->names_n++;
 }
 
-static bool side_init(struct diff *d, struct side *side, const char *path,
+/* The old script, or the new one. */
+static bool side_init(struct diff *d, struct side *side, bool is_new,
                       const struct script_host *host, struct turn *turn)
 {
-    side->script = ask_load(d->o, path, host, turn, &side->e);
+    side->script =
+        ask_load(d->o, d->o->words[is_new], is_new ? d->o->to : d->o->from, host, turn, &side->e);
     if (!side->script) return false;
     places_init(&side->places, side->script);
     side->names = calloc(places_n(&side->places), sizeof *side->names);
@@ -370,8 +372,8 @@ static int compare_all(struct diff *d)
 static int act(void *arg, const struct script_host *host, struct turn *turn)
 {
     struct diff *d = arg;
-    bool loaded = side_init(d, &d->old, d->o->words[0], host, turn) &&
-                  side_init(d, &d->new, d->o->words[1], host, turn);
+    bool loaded =
+        side_init(d, &d->old, false, host, turn) && side_init(d, &d->new, true, host, turn);
     int code = loaded ? compare_all(d) : EXIT_SCRIPT;
     side_release(&d->old);
     side_release(&d->new);

@@ -283,7 +283,8 @@ static int act(void *arg, const struct script_host *host, struct turn *turn)
 {
     struct explaining *x = arg;
     bool has_script = x->o->servers.n == 0;
-    struct script *s = ask_load(x->o, has_script ? x->o->words[0] : NULL, host, turn, &x->e);
+    struct script *s =
+        ask_load(x->o, has_script ? x->o->words[0] : NULL, x->o->from, host, turn, &x->e);
     if (!s) return EXIT_SCRIPT;
     int code = explain_all(x, s, has_script);
     script_destroy(s);

@@ -142,6 +142,7 @@ static int run(const struct repl_options *o)
                                o->listener ? o->listener : "", NULL};
     char error[SCRIPT_ERROR_MAX];
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
+    repl.options.guess = GUESS_ANY;
     if (o->max_value) options_fix_max_value(&repl.options, o->max_value);
     repl.options.no_jit = o->no_jit;
     repl.options.unsafe_lua = o->unsafe_lua;

@@ -114,6 +114,7 @@ int test_child(const struct test_options *o, const char *path, uint32_t from, in
     struct tester tester = {.tools = &tools, .about = &child, .lua_dir = o->lua_dir};
     char error[SCRIPT_ERROR_MAX], number[16];
     if (!options_default(&child.options)) return EXIT_SYSTEM;
+    child.options.guess = GUESS_ANY; /* t.load takes configurations of other proxies, too */
     child.options.no_jit = o->no_jit;
     child.options.unsafe_lua = o->unsafe_lua;
     child.options.lua_dir = o->lua_dir;

@@ -364,9 +364,10 @@ void option_table_print(const struct option_table *t, FILE *out)
 {
     for (size_t i = 0; i < t->rows_n; i++) {
         const struct option_row *row = &t->rows[i];
-        char names[64];
-        snprintf(names, sizeof names, "--%s%s%s", row->name, row->argument ? " " : "",
-                 row->argument ? row->argument : "");
+        char names[80];
+        int len = snprintf(names, sizeof names, "--%s%s%s", row->name, row->argument ? " " : "",
+                           row->argument ? row->argument : "");
+        if (len > 28) strcat(names, " "); /* two blanks stand before the meaning */
         fprintf(out, row->letter ? "  -%c, %-28s %s" : "  %c   %-28s %s",
                 row->letter ? row->letter : ' ', names, row->meaning);
         fprintf(out, *row->fallback ? " [%s]\n" : "%s\n", row->fallback);

@@ -14,6 +14,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/samples.h"
+#include "worker/source.h"
 
 enum { WORKERS_MAX = 256 };
 
@@ -27,7 +28,7 @@ static const struct option_row rows[] = {
  * shared items, connections. */
 static const struct option_range ranges[] = {
     {offsetof(struct options, port), 0, 65535, "0..65535"},
-    {offsetof(struct options, connections), 1, 64, "1..64"},
+    {offsetof(struct options, connections), 1, 1024, "1..1024"},
     {offsetof(struct options, workers), 1, WORKERS_MAX, "1..256"},
     {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
@@ -49,6 +50,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, discover_wait), 0, 8, "0..8"},
     {offsetof(struct options, shared_memory), 64ull << 10, 16ull << 30, "64k..16g"},
     {offsetof(struct options, verbose), 0, 2, "0..2"},
+    FOREIGN_RANGES(struct options),
 };
 
 /* The processors that this process may run on: in a container, often fewer than the machine has. */
@@ -99,6 +101,19 @@ bool options_default(struct options *o)
     o->workers = cpus.n;
     o->cpu_quota = cpus.quota;
     return option_table_default(&options_table, o);
+}
+
+struct script_file options_script(const struct options *o)
+{
+    return (struct script_file){
+        .path = o->script, .guess = o->guess, .kind = o->kind, .flags = FOREIGN_FLAGS(o)};
+}
+
+int options_open_source(const struct options *o, bool again)
+{
+    if (!o->script) return -1;
+    if (o->script_text) return source_open_text(o->script, o->script_text);
+    return again ? source_open_again(o->script) : source_open(o->script);
 }
 
 static const struct option_row *row_of(size_t offset)

@@ -45,28 +45,45 @@ static int read_whole(int file, char **bytes, size_t *len)
 }
 
 /* 0, or errno. */
+static int write_first(const char *path, const char *bytes, size_t len, int to)
+{
+    struct bundle_file file = {BUNDLE_FILE, path, strlen(path), bytes, len};
+    struct bundle *b = bundle_create();
+    int error = bundle_add(b, &file) ? bundle_write(b, to) : EFBIG;
+    bundle_give(b);
+    return error;
+}
+
+/* 0, or errno. */
 static int copy(int from, const char *path, int to)
 {
-    struct bundle_file file = {.kind = BUNDLE_FILE, .path = path, .path_len = strlen(path)};
     char *bytes;
-    int error = read_whole(from, &bytes, &file.len);
-    if (!error) {
-        struct bundle *b = bundle_create();
-        file.bytes = bytes;
-        error = bundle_add(b, &file) ? bundle_write(b, to) : EFBIG;
-        bundle_give(b);
-    }
+    size_t len;
+    int error = read_whole(from, &bytes, &len);
+    if (!error) error = write_first(path, bytes, len, to);
     free(bytes);
     return error;
+}
+
+static int memory_create(void)
+{
+    return memfd_create("moongate-script", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
 /* Copies the file into a new source, and closes it. -1, with errno: the file is -1, or that is impossible. */
 static int copy_all(int file, const char *path)
 {
     if (file < 0) return -1;
-    int memory = memfd_create("moongate-script", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int memory = memory_create();
     int error = memory < 0 ? errno : copy(file, path, memory);
     close(file);
+    return error ? fail(memory, error) : memory;
+}
+
+int source_open_text(const char *path, const char *text)
+{
+    int memory = memory_create();
+    int error = memory < 0 ? errno : write_first(path, text, strlen(text), memory);
     return error ? fail(memory, error) : memory;
 }
 
@@ -107,22 +124,24 @@ struct bundle *source_read(const char *path, int fd, struct bundle_file *main, c
     return NULL;
 }
 
-static struct script *load(const struct script_host *host, const char *path, struct bundle *b,
-                           const struct bundle_file *main, uint32_t generation, char *error)
+static struct script *load(const struct script_host *host, const struct script_file *file,
+                           struct bundle *b, const struct bundle_file *main, uint32_t generation,
+                           char *error)
 {
     struct script_host with = *host;
     with.bundle = b;
-    return script_load(&with, path, main->bytes, main->len, generation, error);
+    return converted_load(&with, file, main->bytes, main->len, generation, error);
 }
 
-struct script *source_load(const struct script_host *host, const char *path, int fd,
+/* What a reader reads is not added: the bundle stays where it is. */
+struct script *source_load(const struct script_host *host, const struct script_file *file, int fd,
                            uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!path) return script_load(host, NULL, NULL, 0, generation, error);
-    struct bundle *b = source_read(path, fd, &main, error);
+    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
-    struct script *s = load(host, path, b, &main, generation, error);
+    struct script *s = load(host, file, b, &main, generation, error);
     bundle_give(b);
     return s;
 }
@@ -142,12 +161,12 @@ static struct bundle *without_listeners(struct bundle *b)
 }
 
 /* The script's text is taken out of the bundle first, for that moves when files are added. */
-struct script *source_try(const struct script_host *host, const char *path, int fd,
+struct script *source_try(const struct script_host *host, const struct script_file *file, int fd,
                           uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!path) return script_load(host, NULL, NULL, 0, generation, error);
-    struct bundle *b = source_read(path, fd, &main, error);
+    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     char *text = malloc(main.len + 1);
     if (!text) abort();
@@ -155,10 +174,11 @@ struct script *source_try(const struct script_host *host, const char *path, int 
     main.bytes = text;
     b = without_listeners(b);
     b->records = true;
-    struct script *s = load(host, path, b, &main, generation, error);
+    struct script *s = load(host, file, b, &main, generation, error);
     int wrong = bundle_write(b, fd);
     if (wrong && s) {
-        snprintf(error, SCRIPT_ERROR_MAX, "%s: not copied to memory: %s", path, strerror(wrong));
+        snprintf(error, SCRIPT_ERROR_MAX, "%s: not copied to memory: %s", file->path,
+                 strerror(wrong));
         script_destroy(s);
         s = NULL;
     }

@@ -27,11 +27,15 @@ enum { MANY = 5 };
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* fd: the script's text, see source; -1: the built-in one. */
+/* fd: the script's text, see source; -1: the built-in one. All workers load the same: one logs its warnings. */
 static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
-    struct script *s = source_load(&w->host, w->seat->options->script, fd, generation, error);
+    struct script_file file = options_script(w->seat->options);
+    struct script *s = source_load(&w->host, &file, fd, generation, error);
+    const char *warning;
     if (!s) backends_sweep(&w->backends);
+    for (uint32_t i = 0; s && w->host.worker == 0 && (warning = script_warning(s, i)); i++)
+        log_warn("script: %s", warning);
     return s;
 }
 

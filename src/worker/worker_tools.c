@@ -52,8 +52,9 @@ bool worker_use(struct worker *w, const struct tester_script *script, char *erro
     host.servers = script->servers;
     host.servers_n = script->servers_n;
     host.bundle = script->bundle;
-    struct script *s =
-        script_load(&host, script->path, script->text, script->len, generation, error);
+    struct script_file file = options_script(w->seat->options);
+    file.path = script->path;
+    struct script *s = converted_load(&host, &file, script->text, script->len, generation, error);
     if (s)
         succession_adopt(w, s);
     else
