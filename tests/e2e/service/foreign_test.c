@@ -92,6 +92,28 @@ static void a_change_is_loaded_and_a_broken_one_is_refused_with_its_place(void *
     client_sees_nothing_more(c);
 }
 
+static void the_last_good_configuration_is_started_with(void **state)
+{
+    struct place p = place("nutcracker.yml");
+    const char *folder = program_folder(), *address = textf("unix:%s", p.socket);
+    file_is(p.path, pool_at(&p, p.first, DROPPED));
+    struct moongate *m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder,
+                                        "--probation", "0.05", "-v", NULL);
+    moongate_sees_log(m, "last-good: written");
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+    file_is(p.path, "alpha:\n  servers: [\n");
+    m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder, "--start-with-last-good",
+                       NULL);
+    moongate_sees_log(m, "the last good one");
+    moongate_sees_log(m, "client_connections");
+    assert_int_equal(moongate_log_count(m, "client_connections"), 1);
+    struct client *c = client_connects_to(address);
+    stores(c, "k", "v");
+    finds(c, "k", "v");
+    client_sees_nothing_more(c);
+}
+
 /* --- the tools ---------------------------------------------------------------------------------- */
 
 static void a_broken_configuration_is_an_error_everywhere_with_its_place(void **state)
@@ -215,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(a_configuration_is_run_and_its_notes_are_logged_once),
         play(a_change_is_loaded_and_a_broken_one_is_refused_with_its_place),
+        play(the_last_good_configuration_is_started_with),
         play(a_broken_configuration_is_an_error_everywhere_with_its_place),
         play(what_is_printed_is_what_runs),
         play(what_is_no_configuration_is_not_converted),
