@@ -101,7 +101,7 @@ local function complete(to, given)
             or nil
     end
     if to.on_failure == REHASH then
-        return "takes on_failure = \"rehash\" or eject = \"twemproxy\", not both: take the first unless you need the other"
+        return "takes on_failure = \"rehash\" or eject = \"twemproxy\", not both: take the first if you can"
     end
     if not given.texts then backend.texts = TWEMPROXY_TEXTS end
     if not given.failure_limit then backend.failure_limit = 2 end
