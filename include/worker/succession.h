@@ -93,7 +93,4 @@ void succession_drop(struct worker *w);
 /* Drops and destroys all but the script in use, at once. */
 void succession_release(struct worker *w);
 
-/* Without a master: reads the file again itself, and both steps are one. */
-void succession_reload_alone(struct worker *w);
-
 #endif

@@ -1,12 +1,20 @@
 #include "convert/convert.h"
 
 #include <stdarg.h>
+#include <string.h>
 
-/* What a file holds is quoted in messages, and a message is one line. */
+#include "base/utf8.h"
+
+/* What a file holds is quoted in messages, and a message is one line of text. */
 static void hide_controls(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+    size_t left = strlen(text), len;
+    for (unsigned char *p = (unsigned char *)text; left; p += len, left -= len) {
+        len = utf8_length(p, left);
+        bool is_shown = len == 1 ? *p >= 0x20 && *p != 0x7f : len && !utf8_is_control(p, len);
+        if (!len) len = 1;
+        if (!is_shown) memset(p, '?', len);
+    }
 }
 
 bool convert_fail(struct convert_output *out, const char *path, uint32_t line, const char *form,

@@ -1,7 +1,8 @@
 /* Any bytes as mcrouter's configuration: an error of one line with its place, or a tree that is read the same again from what is printed of
- * it, and a script of printable ASCII; the same each time. Files that it imports are these bytes, too. */
+ * it, and a script of lines that can be shown; the same each time. Files that it imports are these bytes, too. */
 #include "fuzz/fuzz.h"
 
+#include "base/utf8.h"
 #include "convert/tree.h"
 
 static bool is_place(const char *path)
@@ -30,7 +31,7 @@ static bool read_other(void *arg, const char *path, const char **bytes, size_t *
 static void check_error(const struct convert_output *out)
 {
     check(strncmp(out->error, "m.json:", 7) == 0 || strncmp(out->error, "import:", 7) == 0);
-    check(strlen(out->error) < CONVERT_ERROR_MAX);
+    check(strlen(out->error) < CONVERT_ERROR_MAX && !strchr(out->error, '\n'));
 }
 
 static char *printed(const struct tree_node *node, size_t *len)
@@ -102,6 +103,17 @@ static void check_tree(const struct convert_input *in)
     tree_destroy(t);
 }
 
+/* Lines of UTF-8 that a terminal shows as they are. */
+static void check_text(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + len;
+    while (p < end) {
+        size_t n = utf8_length(p, (size_t)(end - p));
+        check(n && (n > 1 ? !utf8_is_control(p, n) : *p == '\n' || (*p >= ' ' && *p != 0x7f)));
+        p += n;
+    }
+}
+
 static uint64_t read_script(const struct convert_input *in)
 {
     char *script = NULL;
@@ -114,8 +126,7 @@ static uint64_t read_script(const struct convert_input *in)
     bool good = mcrouter_read(in, &out);
     fclose(to);
     if (good) {
-        for (size_t i = 0; i < len; i++)
-            check(script[i] == '\n' || (script[i] >= ' ' && script[i] <= '~'));
+        check_text(script, len);
         digest_bytes(&digest, script, len);
     } else {
         check_error(&out);
