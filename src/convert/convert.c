@@ -5,8 +5,7 @@
 
 #include "base/utf8.h"
 
-/* What a file holds is quoted in messages, and a message is one line of text. */
-static void hide_controls(char *text)
+void convert_show(char *text)
 {
     size_t left = strlen(text), len;
     for (unsigned char *p = (unsigned char *)text; left; p += len, left -= len) {
@@ -28,7 +27,7 @@ bool convert_fail(struct convert_output *out, const char *path, uint32_t line, c
     if (used < sizeof out->error)
         vsnprintf(out->error + used, sizeof out->error - used, form, arguments);
     va_end(arguments);
-    hide_controls(out->error);
+    convert_show(out->error);
     return false;
 }
 
@@ -41,7 +40,7 @@ void convert_note(struct convert_output *out, const char *path, uint32_t line, c
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    hide_controls(text);
+    convert_show(text);
     out->note(out->note_arg, path, line, text);
 }
 
