@@ -119,6 +119,9 @@ mcrouter.tests("ModifyExptimeRoute", {
         "b set k 0 2592001 1", "STORED" },
     { "routes/ModifyExptimeRoute.h 91-101: at once", TIME:format '"exptime": -1', B, "set k 0 5 1", "b set k 0 -1 1",
         "STORED" },
+    { "routes/ModifyExptimeRoute.h 91-101: over several",
+        '{ "type": "ModifyExptimeRoute", "target": "AllSyncRoute|Pool|A", "exptime": -1 }', H, "set k 0 5 1",
+        "a1 set k 0 -1 1, a2 set k 0 -1 1", "STORED" },
     { "routes/ModifyExptimeRoute.h 119-125: a get has no time", TIME:format '"exptime": -1', B, "get k", "b get k",
         "hit of b" },
 })
