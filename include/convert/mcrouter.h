@@ -8,8 +8,8 @@
 
 #include "convert/tree.h"
 
-/* What bounds a script: items in a list of routes, and all of them. */
-enum { MC_LIST_MAX = 1000, MC_ITEMS_MAX = 1000 * 1000 };
+/* What bounds a script: items in a list of routes, and all of them; bytes of names and the like; routes in routes. */
+enum { MC_LIST_MAX = 1000, MC_ITEMS_MAX = 1000 * 1000, MC_NAME_MAX = 255, MC_DEPTH_MAX = 200 };
 
 struct mc_chunk;
 struct mc_stream;
@@ -39,6 +39,8 @@ struct mc {
         *named_handles; /* an object: they are made when they are used; or NULL */
     struct mc_said *said;
     uint32_t notes_n, items_n, routes_n;
+    uint32_t names_n;    /* of pools that have their names in the script */
+    uint32_t depth;      /* of the route that is being made */
     bool *is_taken;      /* of each of named_handles: it was made, or is being made */
     bool has_routes;     /* the script has the table `routes` */
     bool has_unexpected; /* the script needs the function `unexpected` */
@@ -113,6 +115,9 @@ bool mc_get_real(struct mc *m, const struct tree_node *node, const char *of, con
 bool mc_get_truth(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                   bool *to);
 bool mc_get_text(struct mc *m, const struct tree_node *node, const char *of, const char *name,
+                 struct tree_text *to);
+/* A string of up to MC_NAME_MAX bytes. */
+bool mc_get_name(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                  struct tree_text *to);
 bool mc_get_list(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                  const struct tree_node **to);

@@ -291,7 +291,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
         return mc_fail(m, node, "%s is over %u routes: here it takes %d at most", of, list->n,
                        ROUTES_MOST);
     if (!mc_get_whole(m, node, of, "failover_count", 1, UINT32_MAX, &tries) ||
-        !mc_get_text(m, node, of, "salt", &salt) ||
+        !mc_get_name(m, node, of, "salt", &salt) ||
         !mc_get_list(m, node, of, "weights", &weights) ||
         !mc_read_errors(m, node, of, denies_any(list), &on))
         return false;

@@ -134,6 +134,10 @@ struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node)
         mc_fail(m, node, "a pool is neither a name nor an object with a name: write its name");
         return NULL;
     }
+    if (name->text.len > MC_NAME_MAX) {
+        mc_fail(m, name, "a pool's name of %zu bytes: write up to %d", name->text.len, MC_NAME_MAX);
+        return NULL;
+    }
     for (struct mc_pool *p = m->first_pool; p; p = p->next)
         if (is_same(p->name, name->text)) return p;
     const struct tree_node *given = node->kind == TREE_OBJECT ? node : NULL;

@@ -199,7 +199,7 @@ bool mc_host_id(struct mc *m, const struct tree_node *node, struct mc_list *to)
     struct mc_list list = {0};
     struct tree_text salt = {NULL, 0};
     if (!mc_make_children(m, node, "HostIdRoute", 32, &list) ||
-        !mc_get_text(m, node, "HostIdRoute", "salt", &salt))
+        !mc_get_name(m, node, "HostIdRoute", "salt", &salt))
         return false;
     if (mc_is_plain(m, &list, to)) return true;
     mc_children(&c, &list);

@@ -5,6 +5,8 @@
  *
  * Sources: mcrouter/routes/ShadowRoute-inl.h 55-160, ShadowSettings.cpp 26-95, ShadowSettings.h 105-190, as of 2026-08. */
 
+enum { KEY_MOST = 250 };
+
 struct shadow {
     struct mc_route target;
     int64_t from, to;             /* servers: the second is not among them */
@@ -82,7 +84,8 @@ static struct mc_route for_keys(struct mc *m, struct mc_route route, const struc
     route = mc_once(m, route);
     struct mc_route copied = mc_once(m, over(m, route, s, NULL));
     for (uint32_t i = 0; i < s->keys->n; i++)
-        mc_item(&keys, "[%s] = true", mc_quoted(m, s->keys->items[i]->text));
+        if (s->keys->items[i]->text.len <= KEY_MOST)
+            mc_item(&keys, "[%s] = true", mc_quoted(m, s->keys->items[i]->text));
     fprintf(m->routes, "routes[%u] = %s\n", ++m->routes_n, mc_done(&keys).text);
     m->has_routes = true;
     copied.text = mc_text(m,
