@@ -35,7 +35,7 @@
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       "LABEL= before it is its name in scripts; repeatable")                                       \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
-      "connections per server and worker (1..64)")                                                 \
+      "connections per server and worker (1..1024)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
     X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
       "clients connected at once, over all workers")                                               \
