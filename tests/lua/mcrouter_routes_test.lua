@@ -71,7 +71,7 @@ mcrouter.tests("PoolRoute and HashRoute", {
         '{ "type": "PoolRoute", "pool": "A", "hash": { "salt": "s" } }', H, "get foo:bar", "a1 get foo:bar",
         "hit of a1" },
     { "lib/HashUtil.h 16-35: of any bytes", '{ "type": "PoolRoute", "pool": "A", "hash": { "salt": " \\u0001" } }', H,
-        "get apple", "a1 get apple", "hit of a1" },
+        "get apple", "a2 get apple", "hit of a2" },
     { "lib/WeightedCh3HashFunc.cpp: a weight of 0",
         '{ "type": "PoolRoute", "pool": "A", "hash": { "hash_func": "WeightedCh3", "weights": [ 0, 1 ] } }', H,
         "get apple", "a2 get apple", "hit of a2" },
