@@ -162,7 +162,8 @@ struct mc_route mc_error(struct mc *m, struct tree_text text);
 bool mc_make_top(struct mc *m, const struct tree_node *node, struct mc_route *to);
 
 mc_handle_fn mc_all_async, mc_all_fastest, mc_all_initial, mc_all_majority, mc_all_sync;
-mc_handle_fn mc_operation_selector, mc_hash_route, mc_random, mc_latest, mc_host_id;
+mc_handle_fn mc_operation_selector, mc_hash_route, mc_random, mc_latest, mc_host_id,
+    mc_routing_group;
 mc_handle_fn mc_failover, mc_failover_with_exptime, mc_miss_failover;
 mc_handle_fn mc_modify_exptime, mc_modify_key, mc_key_split;
 mc_handle_fn mc_warm_up, mc_staging, mc_migrate, mc_l1l2;

@@ -56,6 +56,7 @@ static const struct handle handles[] = {
     {"PrefixPolicyRoute", mc_operation_selector, "default_policy operation_policies"},
     {"RandomRoute", mc_random, "children"},
     {"RateLimitRoute", mc_rate_limit, "target rates fallback"},
+    {"RoutingGroupRoute", mc_routing_group, "default_policy routing_group_policies"},
     {"ShadowRoute", mc_shadow_route, "children " SHADOWS "!bucketize"},
     {"StagingRoute", mc_staging, "warm staging"},
     {"WarmUpRoute", mc_warm_up, "cold warm exptime enable_metaget"},
@@ -65,7 +66,7 @@ static const struct handle handles[] = {
 static const char not_built[] =
     "AsynclogRoute BigValueRoute BlackholeRoute CarbonLookasideRoute DistributionRoute "
     "HashStopAllowListRoute KeyParseRoute L1L2SizeSplitRoute LoadBalancerRoute "
-    "OriginalClientHashRoute OutstandingLimitRoute RoutingGroupRoute SRRoute SaltedFailoverRoute "
+    "OriginalClientHashRoute OutstandingLimitRoute SRRoute SaltedFailoverRoute "
     "SetDistributionTargetRoute SlowWarmUpRoute";
 
 static const char names[] =
@@ -73,7 +74,7 @@ static const char names[] =
     "FailoverRoute FailoverWithExptimeRoute HashRoute HostIdRoute KeySplitRoute L1L2CacheRoute "
     "LatestRoute LoggingRoute MigrateRoute MissFailoverRoute ModifyExptimeRoute ModifyKeyRoute "
     "NullRoute OperationSelectorRoute Pool PoolRoute PrefixPolicyRoute PrefixSelectorRoute "
-    "RandomRoute RateLimitRoute ShadowRoute StagingRoute WarmUpRoute";
+    "RandomRoute RateLimitRoute RoutingGroupRoute ShadowRoute StagingRoute WarmUpRoute";
 
 /* --- named handles ---------------------------------------------------------------------------------- */
 

@@ -41,6 +41,16 @@ mcrouter.tests("OperationSelectorRoute", {
         '{ "type": "PrefixPolicyRoute", "default_policy": "PoolRoute|C" }', HIT, "get k", "c get k", "hit of c" },
 })
 
+local GROUPS = '{ "type": "RoutingGroupRoute", "default_policy": "PoolRoute|D", ' ..
+    '"routing_group_policies": { "get_like": "PoolRoute|B", "update_like": "PoolRoute|C" } }'
+
+mcrouter.tests("RoutingGroupRoute", {
+    { "routes/RoutingGroupRoute.h 67-77", GROUPS, HIT, "gats 1 k", "b gats 1 k", "hit of b" },
+    { "routes/RoutingGroupRoute.h 67-77", GROUPS, HIT, "append k 0 0 1", "c append k 0 0 1", "STORED" },
+    { "routes/RoutingGroupRoute.h 67-77", GROUPS, HIT, "delete k", "d delete k", "DELETED" },
+    { "lib/network/gen/MemcacheRoutingGroups.h: touch is in none", GROUPS, HIT, "touch k 1", "d touch k 1", "TOUCHED" },
+})
+
 local PREFIX = [[{ "type": "PrefixSelectorRoute", "policies": { "a": "PoolRoute|B", "ab": "PoolRoute|C" }%s }]]
 
 mcrouter.tests("PrefixSelectorRoute", {

@@ -297,6 +297,9 @@ static void handles_refuse_wrong_options(void **state)
     check_error(
         OVER("{'type': 'OperationSelectorRoute', 'operation_policies': {'Get': 'PoolRoute|a'}}"),
         "there is no operation 'Get': write get");
+    check_error(
+        OVER("{'type': 'RoutingGroupRoute', 'routing_group_policies': {'gets': 'PoolRoute|a'}}"),
+        "there is no group 'gets': write one of arithmetic_like");
     check_error(OVER("{'type': 'PrefixSelectorRoute'}"), "has neither policies nor wildcard");
     check_error(OVER("{'type': 'ModifyExptimeRoute', 'target': 'NullRoute'}"),
                 "ModifyExptimeRoute has no 'exptime'");
