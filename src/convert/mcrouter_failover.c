@@ -117,7 +117,7 @@ bool mc_read_errors(struct mc *m, const struct tree_node *node, const char *of, 
 }
 
 /* The option `on`, where it is not the one that mg.failover has by itself; and `commands`, where some never go on. */
-static void add_errors(struct mc_call *c, const struct mc_errors *e)
+static void add_errors(struct mc_call *c, const struct tree_node *at, const struct mc_errors *e)
 {
     struct mc_call on = mc_call(c->m, ""), commands = mc_call(c->m, "");
     const char *gets = e->gets, *updates = e->updates, *deletes = e->deletes;
@@ -137,8 +137,10 @@ static void add_errors(struct mc_call *c, const struct mc_errors *e)
     if (*updates) mc_item(&commands, "\"update\"");
     if (*deletes) mc_item(&commands, "\"delete\"");
     mc_item(&commands, "\"arithmetic\"");
-    if (!*gets) mc_note(c->m, NULL, "touch goes on to no other route where gat does not");
-    if (*gets) mc_item(&commands, "\"touch\"");
+    if (*gets)
+        mc_item(&commands, "\"touch\"");
+    else
+        mc_note(c->m, at, "where no get goes on to another route, touch does not, either");
     mc_item(c, "commands = %s", mc_done(&commands).text);
 }
 
@@ -211,7 +213,7 @@ static bool over_routes(struct mc *m, const struct tree_node *node, const char *
     if (!mc_read_errors(m, node, of, denies_any(list), &on)) return false;
     uint32_t children = list->n;
     mc_children(&c, list);
-    add_errors(&c, &on);
+    add_errors(&c, node, &on);
     if (!add_policy(m, node, children, &c) || !add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.failover", list));
@@ -300,7 +302,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
                        "%s with failover_policy or failover_limit is not built yet: leave it out",
                        of);
     mc_children(&c, list);
-    add_errors(&c, &on);
+    add_errors(&c, node, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
     if (weights && !mc_add_weights(&c, weights, list->n)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);
