@@ -90,6 +90,11 @@ struct master {
 /* False: out of descriptors or memory. */
 bool entrance_init(struct master *m);
 
+/* A reload_listen; and what comes of a reload for the listeners. */
+bool entrance_listens(void *arg, enum reload_listen_step step, int source, bool is_forced,
+                      char *why);
+void entrance_take_reload(struct master *m, enum reload_news news);
+
 /* Derives whether clients are let in. */
 void master_watch(struct master *m);
 

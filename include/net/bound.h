@@ -13,8 +13,9 @@ enum { ADDRESSES_PER_NAME = 16 };
 
 /* What all addresses of one item of --bind or mg.listen share, and what the advice of a refusal depends on. */
 struct bound {
-    const char *text; /* the item */
-    uint32_t number;  /* of the listener */
+    const char *text;      /* the item */
+    const char *addresses; /* what it stands for, where the check has looked it up; or NULL */
+    uint32_t number;       /* of the listener */
     struct passed *passed;
     bool has_port;   /* the item names its port; else the port is --port's */
     bool has_access; /* the item names an owner or a group; else the owner is --user's */

@@ -21,7 +21,7 @@ enum listener_phase { LISTENER_SERVES, LISTENER_COMES, LISTENER_GOES };
 
 /* What a script on trial wants of a listener that is there. */
 struct listener_change {
-    bool is_wanted;
+    bool is_wanted, is_changed; /* is_changed: access and backlog are what it had */
     uint32_t number;
     struct bind_access access;
     int backlog;
@@ -59,7 +59,8 @@ enum { LISTENERS_WHY = 512 }; /* bytes of a complaint */
 struct listeners_wanted {
     const char *const *bind; /* bind_n of them, see bind.h */
     size_t bind_n;
-    const char *const *script; /* items of mg.listen, likewise; script_n of them */
+    const char *const *script;    /* items of mg.listen, likewise; script_n of them */
+    const char *const *addresses; /* what each of those stands for: addresses, a line each */
     size_t script_n;
     uint16_t port;         /* for items without a port */
     const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
@@ -82,7 +83,8 @@ struct listener *listeners_room(struct listeners *l);
 /* Closes one, as listeners_close does all. */
 void listener_close(struct listener *l, bool unlink_file);
 
-/* What was inherited belongs to this process from now on: it removes the files of unix sockets at its end. */
+/* What was inherited belongs to this process from now on: it removes the files of unix sockets at its end. Those of scripts get the mode, owner
+ * and backlog that this process's script wants. */
 void listeners_own(struct listeners *l);
 
 /* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove

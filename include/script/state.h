@@ -107,8 +107,10 @@ void failure_count(struct script *s, const struct request *r);
 /* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
 void script_note_discovery(struct script *s, const char *url, size_t len);
 
-/* Notes in the bundle that it listens there. False: the bundle is full. */
-bool script_note_listener(struct script *s, const char *item);
+/* True in the child that checks the script: what it reads is noted in the bundle. Then where it listens is noted, too, with the addresses
+ * for which the item stands, a line each. False: the bundle is full. */
+bool script_notes(const struct script *s);
+bool script_note_listener(struct script *s, const char *item, const char *addresses);
 
 /* The first answer for a slot: what is known of it without Lua. */
 int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);

@@ -6,6 +6,7 @@
 #include "script/script.h"
 #include "worker/options.h"
 
+struct labels;
 struct tester_script;
 struct worker;
 
@@ -27,6 +28,9 @@ bool worker_use(struct worker *w, const struct tester_script *script, char *erro
  * route of their own. The list stays the caller's, which may fill it
  * later. */
 void worker_name_listeners(struct worker *w, const char *const *names, size_t n);
+
+/* Its clients may come by these listeners of scripts, by their numbers; NULL: by none. */
+void worker_learn_listeners(struct worker *w, const struct labels *labels);
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {

@@ -80,10 +80,11 @@ local function no_route()
 end
 
 --- Called when the script has returned `root`. Returns the route for clients that came by no listener of the script.
-function M.settle(root)
+-- @param shown string  the script, for errors
+function M.settle(root, shown)
     if C.mg_listens(script) == 0 then return root end
     local wrong = abi.text(C.mg_listens_end(script, root ~= nil))
-    if wrong then error(wrong, 0) end
+    if wrong then error(shown .. ": " .. wrong, 0) end
     if root ~= nil then return root end
     root = #given == 1 and given[1].route or no_route()
     routes.number_of(root)

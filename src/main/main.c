@@ -199,7 +199,7 @@ static void add_names(struct options *o, const struct passed *passed)
 static struct listeners *create_listeners(struct service_parts *s)
 {
     struct options *o = s->options;
-    struct option_list script;
+    struct source_listeners script;
     if (!source_listeners(o->script_fd, &script)) {
         fputs("moongate: script: its list of listeners is damaged: it must not write to itself\n",
               stderr);
@@ -208,14 +208,15 @@ static struct listeners *create_listeners(struct service_parts *s)
     if (passed_have_extra(&s->passed) && !options_have_bind(o)) option_list_release(&o->bind);
     options_note_default(o);
     struct listeners_wanted wanted = {.bind = o->bind.items,
-                                      .bind_n = script.n && o->bind_default ? 0 : o->bind.n,
-                                      .script = script.items,
-                                      .script_n = script.n,
+                                      .bind_n = script.items.n && o->bind_default ? 0 : o->bind.n,
+                                      .script = script.items.items,
+                                      .addresses = script.addresses.items,
+                                      .script_n = script.items.n,
                                       .port = o->port,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
-    option_list_release(&script);
+    source_listeners_release(&script);
     return listeners;
 }
 

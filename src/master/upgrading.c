@@ -79,6 +79,7 @@ static void take_charge(struct master *m, bool reloads)
         m->board->master->upgrades++;
     }
     listeners_own(m->listeners);
+    doors_let_go(&m->doors, m->listeners);
     admin_open(&m->admin);
     pages_open(m);
     service_is_ready(&m->service);
@@ -88,19 +89,21 @@ static void take_charge(struct master *m, bool reloads)
 }
 
 /* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */
-static void take_client(struct master *m, int fd, uint32_t listener)
+static void take_client(struct master *m, int fd, uint32_t listener, const char *label)
 {
+    if (*label) listener = labels_number(&m->listeners->labels, label);
     if (m->state == MASTER_RUNNING)
         crew_hand(m->crew, fd, listener);
     else
         close(fd);
 }
 
-static void on_takeover(void *arg, enum takeover_news news, uint32_t number, int fd)
+static void on_takeover(void *arg, enum takeover_news news, uint32_t number, const char *label,
+                        int fd)
 {
     struct master *m = arg;
     if (news == TAKEOVER_BEGINS) take_charge(m, number);
-    if (news == TAKEOVER_BRINGS) take_client(m, fd, number);
+    if (news == TAKEOVER_BRINGS) take_client(m, fd, number, label);
     if (m->upgrades_next && news != TAKEOVER_BRINGS) upgrading_request(m);
 }
 

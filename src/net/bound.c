@@ -34,13 +34,31 @@ bool bound_complain(const struct bound *from, const char *where, const char *wha
     return false;
 }
 
+/* Names were looked up by the child that has checked the script: that may take long. */
+static const char *read_addresses(const char *text, struct addr addrs[ADDRESSES_PER_NAME],
+                                  size_t *n)
+{
+    struct addr_spec spec;
+    for (*n = 0; *text && *n < ADDRESSES_PER_NAME; ++*n) {
+        size_t len = strcspn(text, "\n");
+        const char *wrong = addr_spec_parse(&spec, text, len);
+        if (wrong) return wrong;
+        if (!addr_spec_is_literal(&spec, 0, &addrs[*n])) return "it has not been looked up";
+        text += len + (text[len] == '\n');
+    }
+    return *n > 0 ? NULL : "it stands for no address";
+}
+
 bool bound_read(struct bound *from, const struct listeners_wanted *wanted,
                 struct addr addrs[ADDRESSES_PER_NAME], size_t *n)
 {
     struct bind_spec spec;
     const char *wrong = bind_parse(&spec, from->text);
     if (!wrong) wrong = bind_access(&spec, wanted->user, &from->access);
-    if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, n);
+    if (!wrong && from->addresses)
+        wrong = read_addresses(from->addresses, addrs, n);
+    else if (!wrong)
+        wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, n);
     if (wrong) return bound_complain(from, from->text, wrong, uses[from->use].wrong);
     if (from->use == LISTEN_ADMIN && spec.mode < 0) from->access.mode = 0600;
     from->has_port = spec.addr.has_port;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* By enum listeners_use: what a line of the log begins with. */
@@ -151,9 +152,13 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
 
 /* An item of mg.listen. The socket that has its address may have been passed. */
 static bool listeners_add_script(struct listeners *l, const struct listeners_wanted *wanted,
-                                 const char *text)
+                                 size_t at)
 {
-    struct bound from = {.text = text, .passed = wanted->passed, .use = LISTEN_SCRIPT};
+    const char *text = wanted->script[at];
+    struct bound from = {.text = text,
+                         .addresses = wanted->addresses ? wanted->addresses[at] : NULL,
+                         .passed = wanted->passed,
+                         .use = LISTEN_SCRIPT};
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
     if (!(from.number = labels_of_item(&l->labels, text)))
@@ -208,8 +213,7 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
     good = good && user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
-    for (size_t i = 0; good && i < wanted->script_n; i++)
-        good = listeners_add_script(l, wanted, wanted->script[i]);
+    for (size_t i = 0; good && i < wanted->script_n; i++) good = listeners_add_script(l, wanted, i);
     if (good && !listeners_add_extra(l, wanted)) good = complain(memory, again);
     if (!good) {
         listeners_destroy(l, true);
@@ -220,9 +224,23 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
     return l;
 }
 
+/* The moongate before made it as another script had it. */
+static void listener_renew(const struct listener *l)
+{
+    if (addr_is_unix(&l->addr) && !socket_file_change(&l->file, &l->addr, &l->access))
+        log_warn("listener %s: mode and owner not changed: %s", l->addr.sa.un.sun_path,
+                 strerror(errno));
+    (void)listen(l->fd, l->backlog);
+}
+
 void listeners_own(struct listeners *l)
 {
-    for (size_t i = 0; i < l->n; i++) l->items[i].is_lent = false;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        bool is_scripts = item->number >= LISTENERS_BOUND && item->phase == LISTENER_SERVES;
+        if (item->is_lent && is_scripts && !item->is_passed) listener_renew(item);
+        item->is_lent = false;
+    }
 }
 
 /* The file is removed first: while this process still listens, no other takes the path. */

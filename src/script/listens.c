@@ -107,6 +107,24 @@ static const char *find_twin(const struct script *s, const struct script_listen 
     return NULL;
 }
 
+/* In the check alone: it may take long, and there it costs nobody anything. */
+static const char *note(struct script *s, const char *item)
+{
+    enum { MOST = 16 };
+    struct bind_spec spec;
+    struct addr addrs[MOST];
+    char text[MOST * ADDR_TEXT_MAX] = "", one[ADDR_TEXT_MAX];
+    size_t n, len = 0;
+    if (!script_notes(s)) return NULL;
+    (void)bind_parse(&spec, item);
+    const char *wrong = addr_resolve(&spec.addr, s->host.port, addrs, MOST, &n);
+    if (wrong) return wrong;
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? "\n" : "",
+                                addr_print(&addrs[i], one));
+    return script_note_listener(s, item, text) ? NULL : "the script's files are too large";
+}
+
 static void release(struct script_listen *l)
 {
     free(l->item);
@@ -129,7 +147,7 @@ const char *mg_listen(struct script *s, const struct mg_listen *o)
                                 .address = copy_of(spec.address, spec.address_len),
                                 .route = o->route};
     wrong = find_twin(s, &new);
-    if (!wrong && !script_note_listener(s, text)) wrong = "the script's files are too large";
+    if (!wrong) wrong = note(s, text);
     if (wrong) {
         release(&new);
         return wrong;

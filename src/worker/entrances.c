@@ -50,7 +50,7 @@ void entrances_init(struct worker *w)
         e->counts[i] = board_listener(tables_of(w), e->names[i]);
         e->counts[i]->workers = 1;
     }
-    for (uint32_t i = LISTENERS_BOUND; w->seat->labels && i < LISTENERS_ROOM; i++)
+    for (uint32_t i = LISTENERS_BOUND; i < LISTENERS_ROOM; i++)
         entrances_learn(w, i, labels_text(w->seat->labels, i));
     w->clients.listener_names = e->names;
     w->clients.listener_names_n = LISTENERS_ROOM;

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "client/client.h"
 #include "net/socket.h"
+#include "worker/alone.h"
 #include "worker/channel.h"
 #include "worker/orphan.h"
 #include "worker/worker_state.h"
@@ -175,7 +176,7 @@ static void take_signal(struct worker *w, int number)
         else if (!w->succession.script)
             w->succession.reload_again = true;
         else
-            succession_reload_alone(w);
+            alone_reload(w);
         break;
     }
 }

@@ -396,6 +396,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->clients = parts.clients;
         if (!r->is_check)
             worker_name_listeners(r->worker, (const char *const *)r->as.listeners, AS_LISTENERS);
+        worker_learn_listeners(r->worker, how->labels);
         if (how->shared) shared_copy(parts.shared, how->shared);
         for (uint32_t i = 0; i < how->hot_n; i++)
             heat_put(parts.heat, how->hot[i].name, how->hot[i].len, how->hot[i].share);

@@ -28,6 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
+#include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
 #include "worker/orphan.h"
@@ -372,7 +373,7 @@ static void become_ready(struct worker *w)
         w->row->ready = 1;
         open_doors(w);
         log_info("ready: single process");
-        if (w->succession.reload_again) succession_reload_alone(w);
+        if (w->succession.reload_again) alone_reload(w);
     }
 }
 

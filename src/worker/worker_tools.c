@@ -70,6 +70,12 @@ void worker_name_listeners(struct worker *w, const char *const *names, size_t n)
     w->clients.scripts_from = 1;
 }
 
+void worker_learn_listeners(struct worker *w, const struct labels *labels)
+{
+    for (uint32_t i = LISTENERS_BOUND; i < LISTENERS_ROOM; i++)
+        entrances_learn(w, i, labels_text(labels, i));
+}
+
 /* The parts stay the worker's. */
 struct worker_parts worker_parts(struct worker *w)
 {
