@@ -203,6 +203,8 @@ struct mc_pool {
 struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node);
 /* An option of a pool, also of those that it inherits from. */
 const struct tree_node *mc_pool_get(const struct mc_pool *p, const char *name);
+/* Its servers, as routes. */
+void mc_pool_servers(struct mc *m, struct mc_pool *p, struct mc_list *to);
 /* Writes the statements of all pools that routes use to m->pools. */
 bool mc_write_pools(struct mc *m);
 /* Options that all pools have: a call of mg.defaults. */
@@ -212,10 +214,9 @@ void mc_write_defaults(struct mc *m, FILE *to);
 bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text protocol,
                const char **to);
 
-/* Wraps routes, children of a pool or of ShadowRoute, with the shadows of `node`. */
-bool mc_shadow_list(struct mc *m, const struct tree_node *node, const char *of,
-                    struct mc_list *list);
-bool mc_shadow_pool(struct mc *m, const struct tree_node *node, uint32_t n, struct mc_route *route);
+/* The route over a pool, which keys are spread over by that hash, with the shadows of `node`. */
+bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,
+                    const struct mc_hash *hash, struct mc_route *route);
 bool mc_limit_rates(struct mc *m, const struct tree_node *node, const struct tree_node *rates,
                     struct mc_route target, const struct mc_route *over, struct mc_route *to);
 

@@ -4,9 +4,9 @@
 
 /* Handles that ask one route after the other: FailoverRoute, FailoverWithExptimeRoute, MissFailoverRoute, LatestRoute.
  *
- * Sources: mcrouter/routes/FailoverRoute.h 245-330 and FailoverRoute-inl.h 40-230, FailoverRateLimiter.cpp 22-42,
- * FailoverWithExptimeRouteFactory.h 60-90, MissFailoverRoute.h 60-135, LatestRoute.h 28-150, mcrouter/lib/FailoverErrorsSettingsBase.cpp
- * 38-130, mcrouter/lib/McResUtil.h 76-100, as of 2026-08. */
+ * Sources: mcrouter/routes/FailoverRoute.h 201-361 and FailoverRoute-inl.h 22-240, FailoverRateLimiter.cpp 22-42,
+ * FailoverWithExptimeRouteFactory.h 23-95, MissFailoverRoute.h 58-120, LatestRoute.h 26-165, mcrouter/lib/FailoverErrorsSettingsBase.cpp
+ * 35-132, mcrouter/lib/McResUtil.h 79-100, as of 2026-08. */
 
 enum { ROUTES_MOST = 32, CAP_MOST = 60 * 60 * 24 * 30 };
 

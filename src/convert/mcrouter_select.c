@@ -5,9 +5,9 @@
 
 /* Handles that choose: by operation, by prefix, at random, by host.
  *
- * Sources: mcrouter/routes/OperationSelectorRoute-inl.h 35-105 and OperationSelectorRoute.h 60-72 (an operation without a route is a
- * reply without a result), mcrouter/lib/network/AsciiSerialized.cpp 313-330 (its text), mcrouter/routes/PrefixSelectorRoute.h 35-85,
- * RootRoute.h 222, RandomRouteFactory.h 26-33, HostIdRouteFactory.h 28-60, as of 2026-08. */
+ * Sources: mcrouter/routes/OperationSelectorRoute-inl.h 36-100 and OperationSelectorRoute.h 63-72 (an operation without a route is a
+ * reply without a result), mcrouter/lib/network/AsciiSerialized.cpp 313-329 (its text), mcrouter/routes/PrefixSelectorRoute.h 35-85,
+ * RootRoute.h 222, RandomRouteFactory.h 24-33, HostIdRouteFactory.h 28-60, as of 2026-08. */
 
 /* mcrouter's operations, with what mg.by_command calls them. `meta`: the meta command that does the same, which goes with it. */
 struct operation {
