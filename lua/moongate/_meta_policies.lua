@@ -155,7 +155,7 @@
 ---@field most integer?  requests that wait at once; may stand as the last item
 ---@field over moongate.Over?
 
----@alias moongate.Rate number|{ rate: number, burst: number? }
+---@alias moongate.Rate number|{ rate: number, burst: number?, with: string|string[]|nil }
 
 ---Rates by commands and groups, as in mg.by_command; rate and burst count for all other commands together.
 ---@class moongate.RateLimitOptions: moongate.Children

@@ -199,12 +199,9 @@ t.describe("rate_limit", function()
         return good
     end
 
-    t.it("has one bucket for commands that are given the same table", function()
-        local app = t.load_text [[
-            local mg = require "moongate"
-            local gets = { rate = 1, burst = 4 }
-            local pool = mg.pool { "10.0.0.1:11211" }
-            return mg.rate_limit { pool, get = gets, gat = gets, gats = { rate = 1, burst = 4 } }]]
+    t.it("has one bucket for commands that share a rate", function()
+        local app = over [[mg.rate_limit { a, get = { rate = 1, burst = 4, with = { "gat", "touch" } },
+            gats = { rate = 1, burst = 4 } }]]
         t.expect(passed(app, "get k", 3)):equals(3)
         t.expect(passed(app, "gat 9 k", 3)):equals(1)
         t.expect(passed(app, "gats 9 k", 9)):equals(4)
