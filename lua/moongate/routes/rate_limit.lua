@@ -19,10 +19,9 @@ local function limit(value)
             return nil, "takes a rate, or a table of rate, burst and with"
         end
     end
-    local bucket, wrong = {}, nil
-    bucket.rate, wrong = rate(given.rate)
+    local read, wrong = rate(given.rate)
     if wrong then return nil, wrong end
-    bucket.burst = math.max(1, bucket.rate)
+    local bucket = { rate = read, burst = math.max(1, read) }
     if given.burst ~= nil then bucket.burst, wrong = burst(given.burst) end
     if given.with ~= nil and not wrong then bucket.with, wrong = commands.names(given.with) end
     return not wrong and bucket or nil, wrong
@@ -42,7 +41,7 @@ local known = commands.readers(limit, {
 -- The options, and the buckets of commands that share one.
 local function with_others(options)
     local all = {}
-    for name, value in pairs(options) do
+    for _, value in pairs(options) do
         for other in pairs(type(value) == "table" and value.with or {}) do all[other] = value end
     end
     for name, value in pairs(options) do all[name] = value end
