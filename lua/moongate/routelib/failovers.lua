@@ -90,8 +90,8 @@ end
 local function handle_zfailover(args, ctx)
     ctx:check(args, { "children", "miss", "stats", "stats_name", "local_zone", "failover_count" })
     if args.miss == nil then
-        ctx:note("route_zfailover", "only an error asks the other zones, as routelib's README says; its code does so after "
-            .. "a miss, too: write miss = true for that")
+        ctx:note("route_zfailover", "only an error asks the other zones, as routelib's README says; its code does so "
+            .. "after a miss, too: write miss = true for that")
     end
     return ctx:by_miss(function(can_miss, of) return zone_failover(args, of, can_miss) end)
 end

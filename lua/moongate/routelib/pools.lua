@@ -40,8 +40,10 @@ local function read_pool(conf, common, at)
     local given = merged(common.backend_options, conf.backend_options or {})
     local is_evcache = options.dist == mcp.ring and options.omode == "evcache"
     local list, backend = servers.read(conf.backends, given, merged(common.options), is_evcache, at)
-    return { name = at.name, where = at.where, servers = list, options = backend,
-        placing = placing.fields(options, at.fail), fields = backends.fields(backend, common.options) }
+    return {
+        name = at.name, where = at.where, servers = list, options = backend, above = common.options,
+        placing = placing.fields(options, at.fail), fields = backends.fields(backend, common.options),
+    }
 end
 
 -- Where errors about a pool belong.
@@ -116,15 +118,16 @@ local function write_pool(where, name, pool, fields)
     return text.render(where .. " = ", text.call("mg.pool", servers.nodes(pool), all))
 end
 
--- The same pool with a shorter timeout.
+-- The same pool, where no call takes longer than that.
 local function write_shorter(key, short)
-    local options = merged(short.of.options, { timeout = short.within })
-    local fields = merged(short.of.fields)
-    local kept = { { "timeout", text.number(short.within) } }
-    for _, field in ipairs(fields) do
-        if field[1] ~= "timeout" then kept[#kept + 1] = field end
+    local of, listed = short.of, {}
+    local options = merged(of.options, { timeout = short.within })
+    for i, server in ipairs(of.servers) do
+        local timeout = math.min(server.options.timeout, short.within)
+        listed[i] = merged(server, { options = merged(server.options, { timeout = timeout }) })
     end
-    return write_pool(text.field("pools", key), key, setmetatable({ options = options }, { __index = short.of }), kept)
+    local pool = { placing = of.placing, servers = listed, options = options }
+    return write_pool(text.field("pools", key), key, pool, backends.fields(options, of.above))
 end
 
 --- The text of all pools.
