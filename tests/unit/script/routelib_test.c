@@ -1,67 +1,12 @@
-/* routelib: what its reader refuses, with the place; what it notes; what a configuration may not do; and broken files. What scripts it
- * writes is in tests/lua/routelib_test.lua and in e2e/tools/routelib_test.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "script/routelib.h"
+/* routelib: what its reader refuses, with the place; what it notes; and what it writes. What the written scripts do is in
+ * tests/lua/routelib_test.lua. */
+#include "unit/script/routelib_host.h"
 
 #define POOLS                                                                                      \
     "pools{ a = { backends = { \"h:1\" } }, set_s = { { backends = { \"h:2\" } }, { backends = { " \
     "\"h:3\" } } },\n"                                                                             \
     "  set_z = { w = { backends = { \"h:4\" } }, e = { backends = { \"h:5\" } } } }\n"
 #define DEFAULT(route) "routes{ default = " route " }\n"
-
-enum { NOTES_MAX = 2048 };
-
-struct reading {
-    bool is_good;
-    char *script;
-    size_t len;
-    char notes[NOTES_MAX];
-    struct convert_output out;
-};
-
-static void take_note(void *arg, const char *path, uint32_t line, const char *text)
-{
-    struct reading *r = arg;
-    size_t used = strlen(r->notes);
-    assert_string_equal(path, "c.lua");
-    snprintf(r->notes + used, sizeof r->notes - used, "%u: %s\n", line, text);
-}
-
-static bool read_file(void *arg, const char *path, const char **bytes, size_t *len,
-                      const char **why)
-{
-    (void)arg;
-    *why = "No such file or directory";
-    *bytes = NULL;
-    if (strcmp(path, "zone") == 0) *bytes = "w\nmore\n";
-    if (strcmp(path, "empty") == 0) *bytes = "";
-    if (strcmp(path, "./own.lua") == 0) *bytes = "return { \"h:9\" }";
-    if (!*bytes) return false;
-    *len = strlen(*bytes);
-    return true;
-}
-
-/* The caller frees script. */
-static void read_bytes(struct reading *r, const char *bytes, size_t len, double seconds)
-{
-    struct convert_input in = {.path = "c.lua", .bytes = bytes, .len = len, .read = read_file};
-    memset(r, 0, sizeof *r);
-    r->out.note = take_note;
-    r->out.note_arg = r;
-    r->out.script = open_memstream(&r->script, &r->len);
-    assert_non_null(r->out.script);
-    r->is_good = routelib_read_within(&in, &r->out, seconds);
-    fclose(r->out.script);
-}
 
 static void refuses(const char *text, const char *error)
 {
@@ -379,104 +324,6 @@ static void what_it_says_is_written(void **state)
         writes(written[i].text, written[i].part);
 }
 
-/* --- limits ------------------------------------------------------------------------------------ */
-
-static void a_configuration_without_end_is_interrupted(void **state)
-{
-    static const char *const texts[] = {
-        "while true do end", "while true do pcall(function() while true do end end) end",
-        "local function f() return pcall(f) or f() end f()",
-        "local c = coroutine.wrap(function() while true do end end) c()"};
-    (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct reading r;
-        read_bytes(&r, texts[i], strlen(texts[i]), 0.02);
-        assert_false(r.is_good);
-        if (!strstr(r.out.error, "c.lua:1: ")) fail_msg("%s: %s", texts[i], r.out.error);
-        free(r.script);
-    }
-}
-
-static void a_configuration_may_not_take_all_memory(void **state)
-{
-    static const char *const texts[] = {
-        "local t = {} while true do t[#t + 1] = (\"x\"):rep(1000000) .. #t end",
-        "local s = (\"x\"):rep(2 ^ 30 - 1)"};
-    (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct reading r;
-        read_bytes(&r, texts[i], strlen(texts[i]), ROUTELIB_SECONDS);
-        assert_false(r.is_good);
-        if (!strstr(r.out.error, "memory") && !strstr(r.out.error, "string length overflow"))
-            fail_msg("%s: %s", texts[i], r.out.error);
-        free(r.script);
-    }
-}
-
-/* --- broken files ------------------------------------------------------------------------------ */
-
-static const char whole[] =
-    "settings{ backend_read_timeout = 2, pool_options = { seed = 's' } }\n"
-    "local_zone(\"w\") -- here\n"
-    "pools{ a = { backends = { \"h:1\", { host = 'h', port = 2, down = true } } },\n"
-    "  set_z = { w = { backends = { \"h:3\" } }, e = { backends = { \"h:4\" } } } }\n"
-    "routes{ conf = { mode = \"prefix\", stop = \":\" }, map = { x = route_allfastest{ children = "
-    "{ \"a\",\n"
-    "  route_ttl{ ttl = 5, child = \"a\" } } }, y = cmdmap{ get = route_zfailover{ children = "
-    "\"set_z\",\n"
-    "  miss = true }, all = route_null{} } }, default = route_failover{ children = \"set_z\", "
-    "stats = true } }\n";
-
-/* An error begins with the path and a line of the file; or it is that of a file without routes. */
-static void is_refused_with_its_place_or_read(const char *bytes, size_t len)
-{
-    struct reading r;
-    char *end;
-    read_bytes(&r, bytes, len, ROUTELIB_SECONDS);
-    if (!r.is_good) {
-        assert_memory_equal(r.out.error, "c.lua:", 6);
-        unsigned long line = strtoul(r.out.error + 6, &end, 10);
-        bool is_of_whole = strncmp(r.out.error, "c.lua: it has no routes{}", 25) == 0;
-        if (!is_of_whole && (line < 1 || line > 9 || strncmp(end, ": ", 2) != 0))
-            fail_msg("%.*s: %s", (int)len, bytes, r.out.error);
-    }
-    free(r.script);
-}
-
-static void a_file_cut_anywhere_is_refused_with_its_place(void **state)
-{
-    (void)state;
-    for (size_t len = 0; len < sizeof whole; len++) {
-        char *copy = malloc(len ? len : 1);
-        assert_non_null(copy);
-        memcpy(copy, whole, len);
-        is_refused_with_its_place_or_read(copy, len);
-        free(copy);
-    }
-}
-
-static size_t word_length(const char *at)
-{
-    size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
-    return len ? len : 1;
-}
-
-/* Every word and sign in turn is taken out, and becomes another one. */
-static void a_file_with_another_word_is_refused_with_its_place(void **state)
-{
-    static const char *const others[] = {"", "nil", "{}", "-1", "\"a\"", "route_null{}", "true"};
-    (void)state;
-    for (const char *at = whole; *at; at += word_length(at)) {
-        if (*at == ' ' || *at == '\n') continue;
-        static unsigned turn;
-        const char *other = others[turn++ % (sizeof others / sizeof *others)];
-        char text[sizeof whole + 32];
-        int len = snprintf(text, sizeof text, "%.*s%s%s", (int)(at - whole), whole, other,
-                           at + word_length(at));
-        is_refused_with_its_place_or_read(text, (size_t)len);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,10 +331,6 @@ int main(void)
         cmocka_unit_test(routes_without_end_are_refused),
         cmocka_unit_test(what_is_left_out_is_noted_with_its_place),
         cmocka_unit_test(what_it_says_is_written),
-        cmocka_unit_test(a_configuration_without_end_is_interrupted),
-        cmocka_unit_test(a_configuration_may_not_take_all_memory),
-        cmocka_unit_test(a_file_cut_anywhere_is_refused_with_its_place),
-        cmocka_unit_test(a_file_with_another_word_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
