@@ -34,7 +34,7 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c
+PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -137,6 +137,13 @@ WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
+
+# Some read configurations of other proxies.
+READERS := $(filter src/convert/% src/base/% src/placement/%,$(SRC)) src/net/addr.c src/discovery/server.c
+READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+$(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
+$(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
+$(READER_FUZZ): FUZZLIBS = $(LIBS)
 
 $B/.packages-test: deps/check | $B
 	@sh deps/check test

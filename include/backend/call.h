@@ -57,7 +57,8 @@ struct call_news {
         *response;       /* VALUE, ANSWERED, BEGUN; of a value that was taken: its end alone */
     struct blob *blob;   /* holds the response's bytes; NULL: the turn's arena does */
     struct call_key key; /* VALUE, BEGUN, and ANSWERED with a value */
-    const char *failure; /* FAILED: the backend's name and the reason, without CRLF */
+    const char *failure; /* FAILED: what the client is told, without CRLF: see texts.h */
+    bool is_whole;       /* FAILED: of one key of several, too, it is the whole answer */
     struct streamed *streamed; /* BEGUN */
     struct span data;          /* DATA */
     struct pipe *pipe;         /* DATA: take a reference; NULL: they are in `data` */

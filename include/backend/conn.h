@@ -6,6 +6,8 @@
 #ifndef MOONGATE_BACKEND_CONN_H
 #define MOONGATE_BACKEND_CONN_H
 
+#include <math.h>
+
 #include "backend/call.h"
 #include "backend/data.h"
 #include "net/inbuf.h"
@@ -58,6 +60,8 @@ struct conn {
     bool is_paused;            /* its value's reader has no room: see streamed */
     struct streamed *streamed; /* the value of the first call, while it is passed on; or NULL */
     bool failed;               /* the last attempt did not become ready */
+    const void *tried_for;     /* the owner of the call for which an attempt failed at once */
+    double tried_at;           /* and when: as backends.now */
     uint32_t troubles;         /* ends in a row that were too early; the back-off grows with them */
     double since;              /* when state was entered; this and the next ones as backends.now */
     double alarm;              /* when the timer is due */
@@ -82,6 +86,13 @@ static inline void conn_speaks(const struct conn *c)
 static inline bool conn_awaits(const struct conn *c)
 {
     return c->head != c->held;
+}
+
+/* When a READY connection whose server is awaited has stalled; INFINITY: never. */
+static inline double conn_stall_end(const struct conn *c)
+{
+    double after = c->backend->settings.stall_timeout;
+    return after > 0 ? c->progress + after : INFINITY;
 }
 
 /* The first call whose deadline runs; NULL while the server waits for a client. */

@@ -30,6 +30,7 @@ struct backend;
 struct backends;
 struct conn;
 struct discoveries;
+struct ejection;
 struct name_watch;
 struct resolver;
 struct steering;
@@ -87,10 +88,13 @@ struct backend {
     double asks_get_until;   /* likewise: no get is asked as mg before that time; see wins */
     uint64_t suspects;       /* one bit of a hash for each client */
     uint32_t late;           /* calls in a row that passed their deadline */
-    enum backend_fall cause; /* what happened to one of its connections last */
-    bool down;               /* no connection takes calls; written by backend_note_health alone */
-    bool leaves;             /* its one connection finishes its calls; then the sweep frees it */
-    conn_news_fn *on_conn;   /* takes the news of its connections */
+    uint64_t faults; /* see ejection: all of them, and how many there were at its last answer */
+    uint64_t forgiven;
+    struct ejection *ejections; /* of the pools that count its faults */
+    enum backend_fall cause;    /* what happened to one of its connections last */
+    bool down;             /* no connection takes calls; written by backend_note_health alone */
+    bool leaves;           /* its one connection finishes its calls; then the sweep frees it */
+    conn_news_fn *on_conn; /* takes the news of its connections */
     struct board_server *stats;
     struct board_trouble *trouble; /* NULL: it has no place on the board */
 };
@@ -140,10 +144,10 @@ static inline void share_end(struct backends *set)
     set->share.written = set->share.number;
 }
 
-/* True: so many calls in a row passed their deadline that the server counts as down. */
+/* True: so many calls in a row passed their deadline that the server counts as down. twemproxy closes a connection with the first one. */
 static inline bool backend_is_late(const struct backend *b)
 {
-    return b->late >= b->settings.failure_limit;
+    return b->late >= (b->settings.eject == EJECTS_NONE ? b->settings.failure_limit : 1);
 }
 
 #endif

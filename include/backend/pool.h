@@ -1,7 +1,8 @@
 /* pool: servers and a selector: each key goes to one of them.
  *
  * Owned by the script that made it, which frees it with pool_destroy; holds a reference to each backend. Its members may be
- * replaced while it serves. With on_failure = rehash the selector knows only the servers that are not down.
+ * replaced while it serves. With on_failure = rehash the selector knows only the servers that are not down, and with eject =
+ * twemproxy those whose errors have not put them out.
  */
 #ifndef MOONGATE_BACKEND_POOL_H
 #define MOONGATE_BACKEND_POOL_H
@@ -51,22 +52,24 @@ struct pool_settings {
     char hash_stop[POOL_STOP_MAX]; /* only what stands before this is hashed; "": the whole key */
     enum on_failure on_failure;
     double eject_floor; /* rehash: the share of servers that stay, 0..1; at least one does */
-    double timeout;     /* seconds for a call, from routing to the whole response */
+    double eject_retry; /* eject = twemproxy: seconds out of the ring */
+    double timeout;     /* seconds for a call, from routing to the whole response; INFINITY: none */
     struct backend_settings backend;
 };
 
 struct pool_member {
-    struct backend *backend; /* with a reference */
-    char *name;              /* owned: what the selector calls it */
-    double weight;           /* the script's */
-    double steered;          /* the one in use: see backend/steering.h */
-    double timeout;          /* as in pool_settings */
-    bool ejected;            /* left out of the selector: it is down */
-    bool drained;            /* left out of the selector: an operator has said so */
+    struct backend *backend;   /* with a reference */
+    char *name;                /* owned: what the selector calls it */
+    double weight;             /* the script's */
+    double steered;            /* the one in use: see backend/steering.h */
+    double timeout;            /* as in pool_settings */
+    struct ejection *ejection; /* owned; NULL: the pool does not eject as twemproxy */
+    bool ejected; /* left out of the selector: it is down, or its errors have put it out */
+    bool drained; /* left out of the selector: an operator has said so */
 };
 
 /* Invariant (pool_sane): the selector is built over living_n members, whose indexes are in living; they are those neither ejected nor drained.
- * A pool with members has at least one living. I11: timeout and on_failure are the pool's or the member's, the same for all
+ * A pool with members has at least one living, unless it has eject = twemproxy or is one server of another. I11: timeout and on_failure are the pool's or the member's, the same for all
  * calls there. */
 struct pool {
     struct pool_settings settings;
@@ -78,10 +81,14 @@ struct pool {
     uint32_t living_n;
     uint64_t seen;    /* set->changes when the selector was built */
     uint64_t steered; /* set->steerings, likewise */
+    double look_at;   /* set->now after which an ejected member comes back by itself; or INFINITY */
     uint8_t place;    /* of its counters, in set->pools */
     struct selector selector;
     struct discovery *discovery; /* with a reference: the source of the members, or NULL */
     struct discovery_listener *listener;
+    struct pool *whole; /* see pool_one: it is the server `at` of that pool alone; else NULL */
+    uint32_t at;
+    struct pool **ones; /* owned: by member, those that were made; or NULL */
 };
 
 /* Without members. `settings` is copied; the set outlives the pool. */
@@ -108,6 +115,10 @@ const char *pool_follow(struct pool *p, const char *url, size_t len,
 /* Why pool_pick finds no member, as clients see it. Valid until the next call. */
 const char *pool_lacks_servers(const struct pool *p);
 
+/* The pool of one of its servers alone, with the same connections, counters and name. p, which is closed and has no discovery, owns it.
+ * Where an operator drains that server, it has none. */
+struct pool *pool_one(struct pool *p, uint32_t at);
+
 /* Gives back the references and frees the pool. NULL is not allowed. */
 void pool_destroy(struct pool *p);
 
@@ -116,6 +127,12 @@ const char *pool_hashed_part(const struct pool_settings *s, const char *key, siz
 
 /* How many members take keys now; ejects, drains and takes back members first. */
 uint32_t pool_living(struct pool *p);
+
+/* True: servers leave its ring by their errors, as in twemproxy. */
+static inline bool pool_ejects(const struct pool *p)
+{
+    return p->settings.backend.eject != EJECTS_NONE;
+}
 
 /* How many members have a connection that serves. */
 uint32_t pool_answering(const struct pool *p);

@@ -27,6 +27,10 @@ void retry_begin(struct conn *c);
 /* Closes the connection, without news, and connects again. Nothing is in flight; calls that are held back stay. */
 void retry_connect(struct conn *c);
 
+/* A call comes to a connection that refuses calls. Where calls try (eject = twemproxy) it is connected now, if no attempt is under way, and
+ * the call may wait for that. False: it is refused, and where calls try the server is at fault. */
+bool retry_for_call(struct conn *c);
+
 /* The time of WAITING is over. While the server is down only its first connection tries. */
 void retry_due(struct conn *c);
 

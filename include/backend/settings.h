@@ -48,19 +48,44 @@ enum ask_words {
         ASK_COUNT
 };
 
+/* name, text, meaning: what a client learns about a call that failed */
+#define TEXTS(X)                                                                                   \
+    X(SERVER, "server", "the server's name and the reason")                                        \
+    X(TWEMPROXY, "twemproxy", "what twemproxy says: the error of the system alone")
+
+enum texts {
+#define X(name, text, meaning) TEXTS_##name,
+    TEXTS(X)
+#undef X
+        TEXTS_COUNT
+};
+
+/* name, text, meaning: when a server leaves its pool's ring by its errors; see ejection.h */
+#define EJECTS(X)                                                                                  \
+    X(NONE, "none", "never")                                                                       \
+    X(TWEMPROXY, "twemproxy", "after failure_limit errors in a row, for a while")
+
+enum ejects {
+#define X(name, text, meaning) EJECTS_##name,
+    EJECTS(X)
+#undef X
+        EJECTS_COUNT
+};
+
 /* name, type, default, least, most, meaning */
 #define BACKEND_SETTINGS(X)                                                                        \
     X(connect_timeout, double, 0.5, 0.001, 3600, "seconds for connecting and the first `version`") \
-    X(stall_timeout, double, 3, 0.001, 3600,                                                       \
-      "seconds without a byte while calls wait, then the connection is closed")                    \
+    X(stall_timeout, double, 3, 0, 3600,                                                           \
+      "seconds without a byte while calls wait, then the connection is closed; 0: never")          \
     X(probe_min, double, 0.1, 0.001, 3600, "seconds until a server that is down is tried again")   \
     X(probe_max, double, 10, 0.001, 3600, "seconds to which that grows, doubled each time")        \
     X(probe_settle, double, 5, 0, 3600,                                                            \
       "seconds that a connection must live for what was before it to be forgotten")                \
     X(failure_limit, uint32_t, 3, 1, 1000000,                                                      \
-      "calls in a row that pass their timeout until the server is taken for down")                 \
+      "calls in a row that pass their timeout until the server is taken for down; errors in a "    \
+      "row until it is ejected")                                                                   \
     X(depth, uint32_t, 16384, 1, 1000000, "most calls waiting on a connection")                    \
-    X(connections, uint32_t, 1, 1, 64, "connections per worker")                                   \
+    X(connections, uint32_t, 1, 1, 1024, "connections per worker")                                 \
     X(probe, uint32_t, PROBE_ANY, 0, PROBE_COUNT - 1, "enum probe")                                \
     X(requests, uint32_t, REQUESTS_MANY, 0, REQUESTS_COUNT - 1, "enum requests")                   \
     X(ask, uint32_t, ASK_AUTO, 0, ASK_COUNT - 1, "enum ask_words")                                 \
@@ -71,6 +96,8 @@ enum ask_words {
     X(down, uint32_t, 0, 0, 1, "1: it is never connected, and its calls fail at once")             \
     X(keepalive, double, 60, 0, 32767,                                                             \
       "seconds of silence until the kernel asks whether the peer is there; 0: its own default")    \
+    X(texts, uint32_t, TEXTS_SERVER, 0, TEXTS_COUNT - 1, "enum texts")                             \
+    X(eject, uint32_t, EJECTS_NONE, 0, EJECTS_COUNT - 1, "enum ejects")                            \
     X(idle_probe, double, 0, 0, 3600,                                                              \
       "seconds without a call until an idle connection is asked something; 0: never")
 

@@ -5,7 +5,7 @@
  *
  * Drained: every pool leaves the server out of its selector, so its keys go to the other servers, as with on_failure = "rehash" when it is
  * down. It keeps its connections, its values, and what is in flight. The last server of a pool stays: a pool whose servers are all
- * drained takes no notice.
+ * drained takes no notice. A route over that server alone (pool_one) fails instead.
  */
 #ifndef MOONGATE_BACKEND_STEERING_H
 #define MOONGATE_BACKEND_STEERING_H

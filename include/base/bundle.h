@@ -20,8 +20,16 @@ enum bundle_kind {
     BUNDLE_ABSENT,  /* it was looked for and could not be read; the bytes say why */
     BUNDLE_WATCHED, /* the script depends on it, and reads it all the time: without bytes */
     BUNDLE_NOTE, /* no file: what a reader of another proxy's configuration has to say, as PATH:LINE and a text */
+    BUNDLE_LISTENS, /* no file: the path is an item of mg.listen, as in net/bind.h;
+                       the bytes are its addresses, a line each */
     BUNDLE_KINDS
 };
+
+/* True for what was read or looked for. */
+static inline bool bundle_is_file(enum bundle_kind kind)
+{
+    return kind == BUNDLE_FILE || kind == BUNDLE_ABSENT;
+}
 
 /* Paths are as they were asked for: relative ones count from the working folder. Pointers are valid until the next bundle_add. */
 struct bundle_file {
@@ -55,13 +63,7 @@ void bundle_give(struct bundle *b); /* NULL is allowed */
 bool bundle_add(struct bundle *b, const struct bundle_file *file)
     __attribute__((warn_unused_result));
 
-/* True: it is one that was read, or looked for. */
-static inline bool bundle_is_file(const struct bundle_file *file)
-{
-    return file->kind == BUNDLE_FILE || file->kind == BUNDLE_ABSENT;
-}
-
-/* The first file of that path that was read, or looked for. */
+/* The first file of that path that was read or looked for. */
 bool bundle_find(const struct bundle *b, const char *path, size_t path_len, struct bundle_file *to);
 
 /* Goes through all files. *at is 0 before the first. False: there is no other. */

@@ -36,6 +36,8 @@
     X(falls_connect, COUNTER, "of them: it could not be connected, or did not pass its probe")     \
     X(falls_timeout, COUNTER, "of them: too many calls in a row passed their timeout")             \
     X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")         \
+    X(ejected, GAUGE, "pools of workers that leave it out of their ring, because it fails")        \
+    X(ejections, COUNTER, "times that its errors took it out of a ring (eject = twemproxy)")       \
     X(bytes_read, COUNTER, "bytes read from it")                                                   \
     X(bytes_written, COUNTER, "bytes written to it")
 

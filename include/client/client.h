@@ -8,6 +8,8 @@
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
+#include <stdio.h>
+
 #include "base/heat.h"
 #include "base/log.h"
 #include "client/dumps.h"
@@ -49,7 +51,8 @@ struct client {
     struct board_listener *counts; /* of its listener */
     int fd;
     uint32_t affinity; /* its number */
-    uint32_t listener; /* that it came through: its place in --bind */
+    uint32_t listener; /* that it came through: its place in --bind, or its label's number */
+    uint32_t entrance; /* what its requests begin with in function_id: REQUEST_BY_LISTENER, or 0 */
     uint32_t owed;     /* replies in its list */
     uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
@@ -89,6 +92,10 @@ enum clients_allow {
  * when there are no such statistics. Owned by this floor; the worker floor implements it, and the two below. */
 typedef bool clients_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
+/* Answers what a client asks moongate itself by a key (own_keys.h): `what` is the key without its beginning. */
+typedef void clients_own_key_fn(void *about, const struct client *c, const char *what, size_t len,
+                                FILE *to);
+
 /* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still
  * closes its own. False: not now. */
 typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
@@ -116,6 +123,8 @@ struct clients {
     struct clients_limits limits;
     clients_stats_fn *stats;
     void *about;
+    clients_own_key_fn *own_keys; /* NULL: such keys are keys like others */
+    void *own_keys_for;
     clients_give_fn *give; /* NULL while clients stay */
     void *gives_for;
     clients_shut_fn *shut; /* closes the descriptor alone, where clients are not handed over */
@@ -132,18 +141,20 @@ struct clients {
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */
     double explained;                  /* seconds that explanations have taken in this turn */
-    const char *const *listener_names; /* to a NULL, by client.listener; NULL: they have none */
-    struct sighting sighting;          /* notes nothing, unless the worker says where */
-    struct sampling sampling;          /* keeps nothing, unless the worker says where */
-    struct heat_writer heat;           /* likewise: see heating.h */
-    struct latency_span span;          /* of the request that was answered last */
+    const char *const *listener_names; /* listener_names_n, by client.listener; NULL: no name */
+    uint32_t listener_names_n;
+    struct sighting sighting;                      /* notes nothing, unless the worker says where */
+    struct sampling sampling;                      /* keeps nothing, unless the worker says where */
+    struct heat_writer heat;                       /* likewise: see heating.h */
+    struct latency_span span;                      /* of the request that was answered last */
     struct board_command *commands[COMMAND_COUNT]; /* counters, from the first request of each on */
     struct board_listener **listeners; /* counters, by the listeners' places; the worker's */
     uint32_t listeners_n;
+    uint32_t scripts_from; /* from this number on, listeners may have a route of their own */
     struct board_listener no_listener; /* counters of clients that came through none of these */
 };
 
-/* Takes over fd (non-blocking). The client is in the set afterwards. listener: its place in --bind. */
+/* Takes over fd (non-blocking). The client is in the set afterwards. listener: as in struct client. */
 struct client *client_create(struct clients *set, int fd, uint32_t listener);
 
 /* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the

@@ -41,6 +41,7 @@ struct reply {
     bool silent;      /* noreply: it keeps its place in the order, and answers nothing */
     bool quiet;       /* a meta command's q: its common answer is not sent */
     bool is_streamed; /* its head is in its client's output, and data follows: see streaming */
+    bool fails_whole; /* of a multi-key get: its failure is the whole answer */
     bool is_own;      /* its request is moongate's own: it does not count */
     uint8_t error;    /* enum tally_error: the first that its client is told */
 };

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct labels;
 struct steering;
 
 /* Tells the owner. Called from the loop, never from within a crew_ function. */
@@ -42,6 +43,7 @@ struct crew {
     int script_fd;       /* its text, see source; -1: built-in. Owned by the reload */
     int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
+    const struct labels *labels;     /* of listeners of scripts: main's; NULL: there are none */
     const struct steering *steering; /* what processes that start now inherit; NULL: nothing */
     uint64_t steered;                /* the number of its last change */
     bool retired;                    /* nobody is respawned any more */

@@ -20,6 +20,7 @@ struct master_seat {
     struct listeners *listeners;
     struct listeners *admin;   /* the admin sockets; NULL: none */
     struct listeners *metrics; /* those of --metrics; NULL: none */
+    struct listeners *stats;   /* those of --nutcracker-stats; NULL: none */
     struct notify *notify;
     struct inherited *inherited;
     const struct upgrade_command *command;

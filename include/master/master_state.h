@@ -14,6 +14,7 @@
 #include "master/journal.h"
 #include "master/lookout.h"
 #include "master/master.h"
+#include "master/nutcracker_stats.h"
 #include "master/opening.h"
 #include "master/probation.h"
 #include "master/recent.h"
@@ -59,6 +60,7 @@ struct master {
     struct steers steers;
     struct admin admin;
     struct http http;
+    struct nutcracker_stats stats;
     struct watchdog watchdog;
     struct reload reload;
     struct script_watch script_watch;
@@ -88,16 +90,24 @@ struct master {
 /* False: out of descriptors or memory. */
 bool entrance_init(struct master *m);
 
+/* A reload_listen; and what comes of a reload for the listeners. */
+bool entrance_listens(void *arg, enum reload_listen_step step, int source, bool is_forced,
+                      char *why);
+void entrance_take_reload(struct master *m, enum reload_news news);
+
 /* Derives whether clients are let in. */
 void master_watch(struct master *m);
 
-/* pages.c's: what --metrics serves. */
+/* pages.c's: what --metrics and --nutcracker-stats serve. */
 
 /* False: it cannot be served. A process that takes over serves once it is in charge. */
 bool pages_init(struct master *m);
 
 /* This process is the service from now on. */
 void pages_open(struct master *m);
+
+/* The pages that there are get no new readers: this process is not the service any more. */
+void pages_shut(struct master *m);
 
 /* In a forked child: closes what only the master is to have. */
 void pages_leave(struct master *m);

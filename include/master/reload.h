@@ -30,12 +30,18 @@ enum reload_news {
     RELOAD_SWITCHES, /* every worker is told to use the new script */
     RELOAD_DONE,     /* every worker uses the new script */
     RELOAD_BACK,     /* every worker uses an earlier script again */
-    RELOAD_REFUSED,  /* every worker uses the old one */
-    RELOAD_NEXT,     /* none is under way, and one that was remembered is about to begin */
+    RELOAD_REFUSED, /* every worker uses the old one; what was bound for the new one is not wanted */
+    RELOAD_NEXT,    /* none is under way, and one that was remembered is about to begin */
 };
 
 /* Tells the owner. A reload that is cancelled ends without news. */
 typedef void reload_tell(void *arg, enum reload_news news);
+
+/* The listeners that a script wants. RELOAD_BIND: it has been checked; RELOAD_LISTEN: all workers hold it. is_forced: an earlier script comes
+ * back, whatever cannot be had. False: `why` (LISTENERS_WHY bytes) says what is wrong, and nothing has changed. */
+enum reload_listen_step { RELOAD_BIND, RELOAD_LISTEN };
+typedef bool reload_listen(void *arg, enum reload_listen_step step, int source, bool is_forced,
+                           char *why);
 
 struct reload {
     struct crew *crew;
@@ -43,7 +49,8 @@ struct reload {
     const struct options *options;
     check_leave *leave; /* in the check child, lets go of what is the master's */
     reload_tell *tell;
-    void *arg; /* of both */
+    reload_listen *listen; /* the owner sets it after reload_init; NULL: nobody listens */
+    void *arg;             /* of all of them */
     enum reload_state state;
     bool again;        /* another request has come meanwhile, or this one could not begin */
     double retry;      /* seconds before the next try of one that could not begin; 0: it could */

@@ -22,7 +22,8 @@ enum takeover_message {
     TAKEOVER_READY = 100, /* up: the new process could serve; its id */
     TAKEOVER_FAILED,      /* up, before exec(2): the binary cannot be run; the text says why */
     TAKEOVER_GO,     /* down: the old master lets no client in any more. Number: 1: reload once */
-    TAKEOVER_CLIENT, /* down: a client that is owed nothing, its listener; the descriptor comes along */
+    TAKEOVER_CLIENT, /* down: a client that is owed nothing, its listener, with the label as its text
+                        where it is a script's; the descriptor comes along */
 };
 
 struct inherited {
@@ -32,6 +33,7 @@ struct inherited {
     struct board_files files;
     struct passed admin;       /* its admin sockets */
     struct passed metrics;     /* those of --metrics */
+    struct passed stats;       /* those of --nutcracker-stats */
     struct steering *steering; /* what it has decided about servers; owned; NULL: nothing */
 };
 
@@ -45,11 +47,12 @@ void inherited_release(struct inherited *in);
 
 enum takeover_news {
     TAKEOVER_BEGINS, /* this process is in charge; number: 1: reload once */
-    TAKEOVER_BRINGS, /* a client; fd is the receiver's, number its listener */
+    TAKEOVER_BRINGS, /* a client; fd is the receiver's, number its listener, or label */
     TAKEOVER_ENDS,   /* no process of the master before lives any more */
 };
 
-typedef void takeover_tell(void *arg, enum takeover_news news, uint32_t number, int fd);
+typedef void takeover_tell(void *arg, enum takeover_news news, uint32_t number, const char *label,
+                           int fd);
 
 struct takeover {
     struct ev_loop *loop;

@@ -42,8 +42,8 @@ struct upgrade {
     const struct upgrade_command *command;
     const struct board *board;
     const struct listeners *listeners;
-    const struct listeners *admin,
-        *metrics; /* the owner sets these after upgrade_init; NULL: there are none */
+    const struct listeners *admin, *metrics,
+        *stats; /* the owner sets these after upgrade_init; NULL: there are none */
     const struct steering *steering; /* likewise */
     const struct notify *notify;
     upgrade_tell *tell;

@@ -1,10 +1,10 @@
 /* bind: one item of --bind, parsed. A plain value that owns nothing: its pointers go into the text that it was read from, which
  * the options own. Any process.
  *
- *   bind   = [ label "=" ] address { "," access }    the address as in net/addr.h; access only of unix sockets,
- *                                                    each once, in any order
+ *   bind   = [ label "=" ] address { "," word }      the address as in net/addr.h; each word once, in any order
  *   label  = letters, digits, '_', '.', '-': what scripts call the listener
- *   access = "mode=" octal digits up to 0777 | "owner=" user | "group=" group
+ *   word   = access | "backlog=" 1 to 65535
+ *   access = "mode=" octal digits up to 0777 | "owner=" user | "group=" group: only of unix sockets
  *   user, group = a name of 1 to 63 bytes, or a number
  */
 #ifndef MOONGATE_NET_BIND_H
@@ -15,7 +15,7 @@
 
 #include "net/addr.h"
 
-enum { BIND_USER_MAX = 64 };
+enum { BIND_USER_MAX = 64, BIND_BACKLOG = 1024 /* unless given */ };
 
 struct bind_spec {
     const char *name; /* the label, or the address where there is none */
@@ -24,6 +24,7 @@ struct bind_spec {
     const char *address;
     size_t address_len;
     struct addr_spec addr;
+    int backlog;                                     /* clients that may wait; 0: not given */
     int mode;                                        /* -1: not given */
     char owner[BIND_USER_MAX], group[BIND_USER_MAX]; /* "": none given */
 };

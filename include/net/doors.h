@@ -32,10 +32,12 @@ struct doors {
     struct ev_loop *loop;
     const struct listeners *listeners;
     struct doors_keeper keeper;
-    ev_io *watchers; /* one for each listener; NULL: doors_init was not called, or failed */
-    ev_timer rest;   /* runs while the doors rest */
-    bool are_open;   /* the watchers run; written by doors_watch alone */
-    int reserve;     /* a descriptor; -1: there was none left */
+    ev_io *watchers; /* one for each listener that serves or goes, watchers_n in all; NULL:
+                        doors_init was not called, or failed */
+    size_t watchers_n;
+    ev_timer rest; /* runs while the doors rest */
+    bool are_open; /* the watchers run; written by doors_watch alone */
+    int reserve;   /* a descriptor; -1: there was none left */
     struct log_limit rest_lines;
 };
 
@@ -45,6 +47,13 @@ bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *l
 
 /* The only function that opens and closes the doors: they are open while clients are wanted and the doors do not rest. */
 void doors_watch(struct doors *d, bool wanted);
+
+/* The list of listeners has changed (listeners_switch). */
+void doors_follow(struct doors *d);
+
+/* All workers use the script that does not name them: clients that wait at listeners that go are accepted, then those are closed. l is the
+ * list that the doors have. */
+void doors_let_go(struct doors *d, struct listeners *l);
 
 /* Closes the doors for 0.1 s, whatever is wanted; then the owner's `rested` is called. */
 void doors_rest(struct doors *d);

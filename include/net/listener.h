@@ -1,43 +1,67 @@
 /* listener: the sockets that clients connect to. main creates and destroys them; the master (or the single process) accepts from
  * them.
  *
- * Bound once at start from --bind and --port, or passed by the service manager; workers never touch them. The process that made a unix socket's file removes it.
+ * Bound at start from --bind, --port and the script's mg.listen, or passed by the service manager; a reload may change those of the script
+ * (net/relisten.h). Workers never touch them. The process that made a unix socket's file removes it.
  * The file belongs to the owner that --bind names, or to --user.
  */
 #ifndef MOONGATE_NET_LISTENER_H
 #define MOONGATE_NET_LISTENER_H
 
 #include "net/addr.h"
+#include "net/bind.h"
+#include "net/labels.h"
 #include "net/passed.h"
 #include "net/socket_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 
+/* COMES: bound for a script that is not in use yet; nobody can connect. GOES: that script does not want it. */
+enum listener_phase { LISTENER_SERVES, LISTENER_COMES, LISTENER_GOES };
+
+/* What a script on trial wants of a listener that is there. */
+struct listener_change {
+    bool is_wanted, is_changed; /* is_changed: access and backlog are what it had */
+    uint32_t number;
+    struct bind_access access;
+    int backlog;
+};
+
 struct listener {
     int fd;           /* non-blocking, close-on-exec, listening; -1 once closed */
     struct addr addr; /* as bound: port 0 is resolved to the real one */
-    uint32_t
-        number; /* of its item of --bind, 0..; extra passed sockets have the numbers behind them */
-    bool is_passed;             /* the service manager's: it also owns the file */
-    bool is_extra;              /* no item of --bind stands for it */
-    bool is_lent;               /* inherited, and the file still belongs to the moongate before */
+    uint32_t number;  /* of its item of --bind, 0..; extra passed sockets have the numbers behind
+                        them; those of mg.listen that of their label */
+    bool is_passed;   /* the service manager's: it also owns the file */
+    bool is_extra;    /* no item of --bind stands for it */
+    bool is_lent;     /* inherited, and the file still belongs to the moongate before */
     char name[PASSED_NAME_MAX]; /* of one that was passed */
     struct socket_file file;    /* of a unix socket; else all zero */
+    struct bind_access access;  /* that its file was given; of one that was passed unknown */
+    int backlog;
+    enum listener_phase phase;
+    struct listener_change next; /* while a reload is under way */
 };
 
 struct listeners {
     struct listener *items;
     size_t n;
+    struct labels labels; /* of those of scripts */
 };
 
 /* What they are for: that decides what the log and complaints say. Sockets of --admin, whose items stand without `read-only` here, have
  * the mode 0600 unless they say otherwise. */
-enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS };
+enum listeners_use { LISTEN_CLIENTS, LISTEN_ADMIN, LISTEN_METRICS, LISTEN_SCRIPT, LISTEN_STATS };
+
+enum { LISTENERS_WHY = 512 }; /* bytes of a complaint */
 
 /* What --bind, --port and --user say. A plain value; the caller owns the strings, which listeners_create alone reads. */
 struct listeners_wanted {
     const char *const *bind; /* bind_n of them, see bind.h */
     size_t bind_n;
+    const char *const *script;    /* items of mg.listen, likewise; script_n of them */
+    const char *const *addresses; /* what each of those stands for: addresses, a line each */
+    size_t script_n;
     uint16_t port;         /* for items without a port */
     const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
     struct passed *passed; /* sockets from the service manager; or NULL */
@@ -49,7 +73,18 @@ struct listeners_wanted {
  * stderr (address, reason, what to do), closes everything again, and returns NULL; the caller exits with EXIT_BIND. */
 struct listeners *listeners_create(const struct listeners_wanted *wanted);
 
-/* What was inherited belongs to this process from now on: it removes the files of unix sockets at its end. */
+/* Logs `listening on ADDRESS`. */
+void listener_announce(const struct listeners *all, const struct listener *l,
+                       const struct listeners_wanted *wanted);
+
+/* Room for one more, which is not counted yet. NULL: out of memory. */
+struct listener *listeners_room(struct listeners *l);
+
+/* Closes one, as listeners_close does all. */
+void listener_close(struct listener *l, bool unlink_file);
+
+/* What was inherited belongs to this process from now on: it removes the files of unix sockets at its end. Those of scripts get the mode, owner
+ * and backlog that this process's script wants. */
 void listeners_own(struct listeners *l);
 
 /* Stops listening: closes the sockets and, with unlink_files, removes the files of unix sockets. A forked process must not remove

@@ -11,8 +11,14 @@
 struct refusal {
     const char *what;
     const char *advice;
-    bool absent; /* this machine has no such address */
+    bool absent;     /* this machine has no such address */
+    bool needs_root; /* a port below 1024 */
 };
+
+#define REFUSAL_TWICE                                                                              \
+    ((struct refusal){.what = "given twice", .advice = "name each address once with -b"})
+#define REFUSAL_BOUND                                                                              \
+    ((struct refusal){.what = "--bind has it, too", .advice = "leave it out there or in mg.listen"})
 
 /* By errno. has_port: the item names its port; else the port is --port's. */
 struct refusal refusal_of_errno(const struct addr *addr, bool has_port);

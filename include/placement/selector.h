@@ -82,6 +82,7 @@ struct selector_kind {
     bool takes_zero;  /* 0 is allowed */
     bool takes_parts; /* 1 is the most */
     bool ignores_weights;
+    bool ignores_names;  /* it counts servers, and hashes none */
     double usual_weight; /* of a server without one; 0 stands for 1 */
     /* Called for two servers or more. Fills ring, own or neither; all else in s is set. */
     void (*build)(struct selector *s, const struct selector_server *servers);
@@ -107,6 +108,9 @@ bool distribution_takes_points(enum distribution distribution);
 
 /* True when weights change nothing. */
 bool distribution_ignores_weights(enum distribution distribution);
+
+/* True when it only counts servers: their names change nothing. */
+bool distribution_ignores_names(enum distribution distribution);
 
 /* The weight of a server for which none is given. */
 double distribution_usual_weight(enum distribution distribution);

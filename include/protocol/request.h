@@ -67,6 +67,9 @@ enum meta_flag {
     META_SEEN = 128    /* of any command: it is watched (see client/sight.h); never sent on */
 };
 
+/* Set in function_id of a client's request that came by a listener for which the script may have a route; with the listener's number. */
+enum { REQUEST_BY_LISTENER = 1 << 29 };
+
 #ifndef MOONGATE_CDEF
 
 enum {

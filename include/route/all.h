@@ -19,6 +19,7 @@ struct all_votes {
     uint64_t classes;    /* the votes of four classes of result, 16 bits each */
     unsigned best;       /* the kind of the result that is kept, or 0 */
     uint32_t best_place; /* and its child */
+    uint32_t best_n;     /* WAIT_MOST: the votes of its class */
 };
 
 /* What is to be done with one more result. ALL_KEEPS: best and best_place have been set to it. */
@@ -32,6 +33,14 @@ enum all_verdict {
 /* last: nothing will come after it. */
 enum all_verdict all_judge(struct all_votes *votes, const struct route *route, uint32_t place,
                            unsigned kind, bool last);
+
+/* Whether all results of copies count, not just the first child's. */
+static inline bool all_copies_count(const struct route *route)
+{
+    static const unsigned counting =
+        1u << WAIT_ALL | 1u << WAIT_MAJORITY | 1u << WAIT_MOST | 1u << WAIT_LAST;
+    return counting >> route->options.wait & 1;
+}
 
 /* The class of a kind of result: 0 hit, 1 miss, 2 refusal, 3 error. */
 unsigned all_class(unsigned kind);

@@ -17,12 +17,13 @@
 
 /* What a route does with its children. Behind each stand the options and words that it reads. */
 enum route_kind {
-    ROUTE_POOL,     /* one call to the server that the key picks */
+    ROUTE_POOL, /* one call to the server that the key picks; with a text: to one server of a pool */
     ROUTE_FUNCTION, /* the script's function decides: function_id */
     ROUTE_MISS,     /* as if no server had the key */
     ROUTE_FAIL,     /* `SERVER_ERROR text` */
-    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order */
-    ROUTE_ALL,      /* all children: wait, needed */
+    ROUTE_FAILOVER, /* the first child, after an error or miss the next: on, tries, share, burst, order, within, last;
+                       words: command, number: its own `on`; those are in the option `on`, too */
+    ROUTE_ALL,      /* all children: wait, within */
     ROUTE_HEDGE,    /* the first child, and the second when it is slow: percentile, least, most */
     ROUTE_COALESCE, /* the child; equal gets in flight share one call */
     ROUTE_DELAY,    /* the child, later: before, after */
@@ -37,14 +38,16 @@ enum route_kind {
 
     /* Choosers: they pick one of their children and may rewrite the request on the way (see route/chooser.h). */
     ROUTE_PREFIX, /* by the key's beginning: match, parts; words: separator, anchor, then prefix, child */
-    ROUTE_COMMAND, /* by the command: words: command, child; the first child for all others */
+    ROUTE_ROUTE_PREFIX, /* by /region/cluster/ at the key's beginning, which is taken off: words: prefix, child, the first one for all
+                           that are not there. The first child if no key is left, the second for keys without a prefix */
+    ROUTE_COMMAND,      /* by the command: words: command, child; the first child for all others */
     ROUTE_PLACE, /* the second child for requests that belong to one place (see protocol/place.h) */
     ROUTE_HASH, /* by the key's hash: distribution, hash, seed; words: salt, tag, stop, then name, number: weight */
     ROUTE_RANDOM, /* any */
-    ROUTE_SHARE,  /* the second child for a share of requests or of keys: share, least, most */
+    ROUTE_SHARE, /* the second child for a share of requests, keys or servers: share, least, most, first, servers */
     ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
-    ROUTE_RATE, /* the first child while there are tokens, else the second; words: command, child: bucket,
+    ROUTE_RATE, /* the first child while there are tokens, else the second: tick; words: command, child: bucket,
                       number: tokens a second, burst */
 };
 
@@ -56,7 +59,8 @@ enum route_wait {
     WAIT_INITIAL,  /* the first child */
     WAIT_MAJORITY, /* more than half agree on the kind of result; else the worst */
     WAIT_HIT,      /* the first hit; else the best */
-    WAIT_LAST,     /* all; of errors the first child's, else the last child's result */
+    WAIT_MOST, /* more than half agree on the kind of result; else the most frequent one, of those the worst */
+    WAIT_LAST, /* all; the first child's error in their order, else the last child's result */
 };
 
 enum route_order { ORDER_AS_WRITTEN, ORDER_SHUFFLED, ORDER_LEAST_FAILURES };
@@ -81,6 +85,9 @@ struct route_options {
     uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
     uint32_t place; /* FILL, LEVELS: distinguishes copies in the child from those in other places */
     uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
+    uint32_t first; /* SHARE: keys whose server in the third child, a pool, has this number */
+    uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
+    uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */
@@ -93,6 +100,9 @@ struct route_options {
     double percentile; /* HEDGE: of the child's times, 0..1 */
     double least;      /* HEDGE: seconds to wait at least; SHARE: places of keys from here, 0..1 */
     double most;       /* HEDGE: and at most; SHARE: to here */
+    double
+        within;  /* FAILOVER: seconds for each child; ALL: for the result; 0: no bound of its own */
+    double tick; /* RATE: buckets fill once in so many seconds; 0: all the time */
 };
 
 /* Arguments of a kind beside its options. enum route_kind says which fields a kind reads. */
@@ -119,7 +129,7 @@ struct route {
     enum route_kind kind;
     struct route_options options;
     struct pool *pool; /* POOL */
-    char *text;        /* FAIL; or the name that stats and explain show, or NULL */
+    char *text;        /* FAIL; or the name that stats and explain show; NULL: the pool's */
     const struct route **children;
     uint32_t children_n;
     uint32_t number;               /* its place in generation->routes */

@@ -23,6 +23,7 @@ struct explainer {
     uint32_t at; /* the free slot */
     struct arena *arena;
     struct request_rules rules;
+    uint32_t entrance; /* that client's, see client/client.h; 0: none */
     uint32_t affinity; /* of the client that explained requests are taken to come from; 0: none */
 };
 

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 5 };
+enum { MG_ABI_VERSION = 6 };
 
 struct script;
 
@@ -44,10 +44,10 @@ struct mg_batch {
 struct mg_server_options {
     const char *name; /* on the ring; NULL: as the text or the pool's naming says */
     size_t name_len;
-    int32_t port;  /* above 0: the text is a host; below 0: the text is an address without weight
+    int32_t port;   /* above 0: the text is a host; below 0: the text is an address without weight
                       or name; 0: it may have both */
-    double weight; /* below 0: as the text says */
-    double timeout;
+    double weight;  /* below 0: as the text says */
+    double timeout; /* or INFINITY */
     struct backend_settings backend;
 };
 
@@ -61,7 +61,9 @@ enum mg_choice {
     MG_LEVEL,
     MG_PROBE,
     MG_REQUESTS,
-    MG_ASK
+    MG_ASK,
+    MG_TEXTS,
+    MG_EJECT
 };
 
 /* The options of a pool. Choices are numbers, from mg_find. Strings are copied. */
@@ -77,6 +79,7 @@ struct mg_pool_options {
     const char *seed_text; /* its hash is the seed; NULL: `seed` is */
     size_t seed_text_len;
     double eject_floor;
+    double eject_retry;
     const char *discover; /* a URL, or NULL */
     size_t discover_len;
     double discover_interval;
@@ -137,8 +140,26 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
                         const struct mg_server_options *o);
 const char *mg_pool_close(struct script *s, int32_t pool);
 
+/* After mg_pool_close: which server it has twice, as a sentence that continues after "mg.pool"; NULL: none. */
+const char *mg_pool_twin(struct script *s, int32_t pool);
+
+/* Likewise, when its servers want more connections than a process may have descriptors. */
+const char *mg_pool_excess(struct script *s, int32_t pool);
+
+/* Notes what the script should change, though it works. Only while it loads; a few are kept. */
+void mg_warn(struct script *s, const char *text, size_t len);
+
 /* The name of a pool. */
 const char *mg_pool_name(struct script *s, int32_t pool);
+
+/* How many servers the pool of that route has; MG_NO_POOL: the route is none; MG_DISCOVERED: they are discovered. The name of one of
+ * them; and the route, with a number of its own, to that server alone, which text names. Only while the script loads. */
+enum { MG_NO_POOL = -1, MG_DISCOVERED = -2 };
+int32_t mg_pool_size(struct script *s, int32_t route);
+bool mg_pool_places(struct script *s,
+                    int32_t route); /* it sends a key to the same server each time */
+const char *mg_pool_server(struct script *s, int32_t route, int32_t at);
+int32_t mg_pool_one(struct script *s, int32_t route, int32_t at, const char *text);
 
 /* The bits of enum result_kind with that name: "timeout", "miss"; "error" is all of RESULT_FAILS_OVER. 0: there is no such
  * name. And the names, from 0 on; NULL after the last. */

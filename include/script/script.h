@@ -33,8 +33,12 @@ struct script_host {
     uint32_t connections;          /* --connections */
     const char *const *servers;    /* --servers */
     size_t servers_n;
-    const char *const *listeners; /* --bind: names, or addresses as written */
+    const char *const *listeners; /* by number: names, or addresses as written; NULL: none yet */
+    const char *const *addresses; /* likewise, of those of scripts; or NULL */
     size_t listeners_n;
+    uint16_t port;            /* --port */
+    const char *const *bound; /* --bind, where it is given: bound_n items */
+    size_t bound_n;
     const char *as_client;   /* req.client of a request that no client has sent, or NULL */
     int32_t as_listener;     /* likewise the number of its listener, from 1 on; 0: none */
     struct metrics *metrics; /* the worker's own */
@@ -102,10 +106,19 @@ void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
 /* The number that it was loaded with. */
 uint32_t script_generation(const struct script *s);
 
+/* Where its files are; NULL: on the disk. */
+const struct bundle *script_bundle(const struct script *s);
+
+/* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
+const char *script_listener(const struct script *s, uint32_t at, const char **name);
+
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);
 
-/* Prints the pools, their servers and the route that it returned. */
+/* What it should change, though it works, with file and line; NULL after the last. */
+const char *script_warning(const struct script *s, uint32_t at);
+
+/* Prints the pools, their servers, the listeners, the warnings and the route that it returned. */
 void script_describe(const struct script *s, FILE *out);
 
 /* False when this process may not make memory executable (as with systemd's MemoryDenyWriteExecute): then the JIT must stay

@@ -98,6 +98,23 @@ int32_t mg_worker(struct script *s);
 int32_t mg_workers(struct script *s);
 int32_t mg_generation(struct script *s);
 
+/* Where a script listens. Strings may be NULL but for the address. Copied. */
+struct mg_listen {
+    const char *address;
+    const char *name;
+    const char *mode;
+    const char *owner;
+    const char *group;
+    int32_t backlog; /* 0: the usual one */
+    int32_t route;   /* its number; -1: the route that the script returns */
+};
+
+/* NULL, or what is wrong. Only while the script loads. mg_listens: how many there are. mg_listens_end: the script has ended its loading and
+ * returned a route, or (has_root false) none. */
+const char *mg_listen(struct script *s, const struct mg_listen *o);
+int32_t mg_listens(struct script *s);
+const char *mg_listens_end(struct script *s, bool has_root);
+
 /* Options that a script may set, from 0 on; NULL after the last. And notes the value of one, which the caller has checked. */
 const struct script_option *mg_option(struct script *s, uint32_t at);
 void mg_set_option(struct script *s, uint32_t at, double value);

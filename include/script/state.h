@@ -10,6 +10,7 @@
 #include "script/abi.h"
 #include "script/async.h"
 #include "script/handle.h"
+#include "script/listens.h"
 #include "script/runs.h"
 #include "script/script.h"
 #include "script/script_memory.h"
@@ -34,6 +35,8 @@ struct script_timers {
 
 /* What a pool, a server of a pool and a policy count for as memory of the script: more than each of them takes. */
 enum { POOL_BYTES = 2048, SERVER_BYTES = 8192, ROUTE_BYTES = 512 };
+
+enum { SCRIPT_WARNINGS = 20 };
 
 enum {
 #define X(name, text, verbosity, priority) +1
@@ -82,8 +85,11 @@ struct script {
     const char *wrong;                      /* see mg_wrong */
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
+    struct script_listens listens;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
+    char *warnings[SCRIPT_WARNINGS]; /* warnings_n of them, owned */
+    uint32_t warnings_n;
     char *text; /* SHARED_TEXT_MAX bytes, to read from dictionaries; NULL: it has opened none */
 };
 
@@ -100,6 +106,14 @@ void failure_count(struct script *s, const struct request *r);
 
 /* Notes for who watches files that a pool follows the URL. Nothing unless it is a file's. */
 void script_note_discovery(struct script *s, const char *url, size_t len);
+
+/* True in the child that checks the script: what it reads is noted in the bundle. Then where it listens is noted, too, with the addresses
+ * for which the item stands, a line each. False: the bundle is full. */
+bool script_notes(const struct script *s);
+bool script_note_listener(struct script *s, const char *item, const char *addresses);
+
+/* The first answer for a slot: what is known of it without Lua. */
+int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);
 
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

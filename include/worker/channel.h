@@ -10,7 +10,7 @@
 
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
-    X(CLIENT, "down", "a client to take or decline, its listener; the descriptor comes along")     \
+    X(CLIENT, "down", "a client to take or decline, its listener, whose label is the text")        \
     X(LOAD, "down", "load the script whose text comes along, beside the one in use; generation")   \
     X(SWITCH, "down", "use what was loaded from now on; its generation")                           \
     X(DROP, "down", "forget what was loaded; its generation")                                      \
@@ -61,6 +61,10 @@ enum channel_status channel_send(int end, enum channel_message_type type, uint32
 /* With a text, which is cut to CHANNEL_TEXT_MAX - 1 bytes. */
 enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
                                       const char *text);
+
+/* A client, with the label of its listener (net/labels.h; "": it is one of --bind). fd as in channel_send. */
+enum channel_status channel_send_client(int end, enum channel_message_type type, uint32_t listener,
+                                        const char *label, int fd);
 
 /* *fd becomes the descriptor that came along (close-on-exec), or -1. A CLIENT message whose descriptor got lost
  * because this process has no more room for one comes with -1. */

@@ -9,11 +9,14 @@
 #include "base/board.h"
 #include "worker/options.h"
 
+struct labels;
+
 /* The script in use, and what its workers have kept. */
 struct exercise_service {
     struct board *board;
     uint32_t generation;
-    int script_fd; /* its text, see source; -1: the built-in one */
+    int script_fd;               /* its text, see source; -1: the built-in one */
+    const struct labels *labels; /* of the listeners by which requests came; or NULL */
 };
 
 /* Exercises the script of these options, which loads, and took `loading` seconds to do so. Says on stderr in one line how it went: EXERCISE_MARK, then a text that may have

@@ -130,4 +130,7 @@ void option_add_word(const char ***words, size_t *n, const char *word);
 /* Frees the items, and leaves an empty list. */
 void option_list_release(struct option_list *list);
 
+/* Appends a copy. */
+void option_list_add(struct option_list *list, const char *item);
+
 #endif

@@ -25,6 +25,8 @@
       "run a configuration of nutcracker instead of a script")                                     \
     X(mcrouter, STRING, 0, "mcrouter", "FILE", "",                                                 \
       "run a configuration of mcrouter instead of a script")                                       \
+    X(mcrouter_text, STRING, 0, "mcrouter-text", "TEXT", "",                                       \
+      "run this text as a configuration of mcrouter")                                              \
     X(routelib, STRING, 0, "routelib", "FILE", "",                                                 \
       "run a configuration of routelib, memcached's proxy, instead of a script")                   \
     FOREIGN_OPTIONS(X)                                                                             \
@@ -33,7 +35,7 @@
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       "LABEL= before it is its name in scripts; repeatable")                                       \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
-      "connections per server and worker (1..64)")                                                 \
+      "connections per server and worker (1..1024)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
     X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
       "clients connected at once, over all workers")                                               \
@@ -95,6 +97,10 @@
       "serve metrics and a page for people here by HTTP; a port alone is on 127.0.0.1")            \
     X(metrics_keys, FLAG, 0, "metrics-keys", NULL, "",                                             \
       "show hot keys and log lines there to readers that are not on loopback, too")                \
+    X(nutcracker_stats, STRING, 0, "nutcracker-stats", "HOST:PORT", "",                            \
+      "serve statistics here as nutcracker does: JSON to each client that connects; a port alone " \
+      "is on "                                                                                     \
+      "127.0.0.1")                                                                                 \
     X(watch, FLAG, 0, "watch", NULL, "", "reload when a file of the script has changed")           \
     X(single_process, FLAG, 0, "single-process", NULL, "",                                         \
       "no master and no workers: one process, for debuggers")                                      \
@@ -138,11 +144,12 @@
     X(slow_log)
 
 struct options {
-    struct option_list servers;                  /* split at commas too */
-    const char *twemproxy, *mcrouter, *routelib; /* NULL: not given */
+    struct option_list servers;                                  /* split at commas too */
+    const char *twemproxy, *mcrouter, *mcrouter_text, *routelib; /* NULL: not given */
     FOREIGN_FIELDS;
     uint16_t port;
     struct option_list bind;
+    uint32_t bind_default; /* so many of its items stand there because no --bind is given */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -174,6 +181,7 @@ struct options {
     uint64_t shared_memory;
     const char *metrics; /* NULL: none */
     bool metrics_keys;
+    const char *nutcracker_stats; /* NULL: none */
     bool watch;
     bool single_process;
     double script_timeout;  /* seconds of processor time; 0: no limit */
@@ -224,6 +232,9 @@ void options_fix_max_value(struct options *o, uint64_t value);
 
 /* True when the command line has --bind. */
 bool options_have_bind(const struct options *o);
+
+/* Once the command line is read: notes which items of --bind are its default. It does not listen beside mg.listen. */
+void options_note_default(struct options *o);
 
 /* Appends an item to those of --bind. The text is copied. */
 void options_add_bind(struct options *o, const char *item);

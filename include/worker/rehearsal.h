@@ -20,7 +20,8 @@ struct rehearsal_how {
     /* For the service's own check: the script sees as many workers as there are, its timers do not run, and dictionaries begin with
      * what is in these. NULL: one worker, timers run, there are no dictionaries. */
     struct shared *shared;
-    const struct heat_row *hot; /* keys that are hot from the beginning; hot_n of them */
+    const struct labels *labels; /* of listeners of scripts, by which its clients come; or NULL */
+    const struct heat_row *hot;  /* keys that are hot from the beginning; hot_n of them */
     uint32_t hot_n;
 };
 

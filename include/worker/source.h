@@ -7,10 +7,12 @@
 #ifndef MOONGATE_WORKER_SOURCE_H
 #define MOONGATE_WORKER_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "worker/converted.h"
+#include "worker/option_table.h"
 
 struct bundle;
 struct bundle_file;
@@ -45,6 +47,14 @@ struct script *source_try(const struct script_host *host, const struct script_fi
 
 /* Nobody can change the source from now on. */
 void source_seal(int fd);
+
+/* The listeners of the script (mg.listen): items as those of --bind, and the addresses of each, a line each. The caller releases them.
+ * False: there is no such list, as a script has written to its source. */
+struct source_listeners {
+    struct option_list items, addresses;
+};
+bool source_listeners(int fd, struct source_listeners *to);
+void source_listeners_release(struct source_listeners *l);
 
 /* Calls fn for each file in the source: the script first, then in the order in which they were read; what was looked for and not
  * found is among them, and files that its discoveries follow, and notes. Nothing for a source that cannot be read (fd may be -1). */

@@ -34,6 +34,7 @@ struct succession_order {
  * is active as long as there is such work. */
 struct succession {
     struct script *script;      /* in use; NULL before the first */
+    double since;               /* turn.now when it came into use */
     struct script *pending;     /* loaded, and used once the master says that all workers have it */
     succession_found_fn *found; /* what comes when the pending script's discoveries have answered */
     ev_timer found_limit;
@@ -91,8 +92,5 @@ void succession_drop(struct worker *w);
 
 /* Drops and destroys all but the script in use, at once. */
 void succession_release(struct worker *w);
-
-/* Without a master: reads the file again itself, and both steps are one. */
-void succession_reload_alone(struct worker *w);
 
 #endif

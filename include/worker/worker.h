@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct labels;
 struct listeners;
 struct steering;
 
@@ -24,6 +25,7 @@ struct worker_seat {
     int script_fd;       /* text of the script to start with, see source; -1: built-in */
     uint32_t generation; /* what the script loaded at start is numbered: 1, more after reloads */
     bool relieves;       /* another serves until this one is ready */
+    const struct labels *labels; /* the master's, likewise, of listeners of scripts; or NULL */
     const struct steering
         *steering; /* the master's, when this worker was forked; NULL: nothing is steered */
     int channel;

@@ -14,6 +14,7 @@
 #include "worker/answers.h"
 #include "worker/arrivals.h"
 #include "worker/drain.h"
+#include "worker/entrances.h"
 #include "worker/names.h"
 #include "worker/pace.h"
 #include "worker/stats.h"
@@ -33,8 +34,7 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
-    const char **listeners;                  /* their names, or addresses as given */
-    struct board_listener **listener_counts; /* owned: one pointer for each listener */
+    struct entrances entrances;
     struct succession succession;
     struct drain drain;
     struct pace pace;

@@ -6,6 +6,7 @@
 #include "script/script.h"
 #include "worker/options.h"
 
+struct labels;
 struct tester_script;
 struct worker;
 
@@ -23,9 +24,13 @@ void worker_close(struct worker *w);
 /* Loads a script, and uses it from here on. False, and why in `error` (SCRIPT_ERROR_MAX): the one before goes on. */
 bool worker_use(struct worker *w, const struct tester_script *script, char *error);
 
-/* What scripts that are used from here on call listeners 0..n-1; NULL: there is none. The list stays the caller's, which may fill it
+/* What scripts that are used from here on call listeners 0..n-1; NULL: there is none. All but the first may have a
+ * route of their own. The list stays the caller's, which may fill it
  * later. */
 void worker_name_listeners(struct worker *w, const char *const *names, size_t n);
+
+/* Its clients may come by these listeners of scripts, by their numbers; NULL: by none. */
+void worker_learn_listeners(struct worker *w, const struct labels *labels);
 
 /* Its parts, which stay its own. script NULL: none was used yet. */
 struct worker_parts {

@@ -22,6 +22,16 @@
 ---What a request gets when its server fails.
 ---@alias moongate.OnFailure "error"|"miss"|"rehash"
 
+---When errors take a server out of the ring.
+---@alias moongate.Eject
+---| "none"       # never
+---| "twemproxy"  # after failure_limit errors in a row, for eject_retry seconds, without a probe
+
+---What a client learns about a call that failed.
+---@alias moongate.Texts
+---| "server"     # the server and the reason
+---| "twemproxy"  # what twemproxy says; it is the whole answer to a get of several keys, too
+
 ---The client library or proxy whose placement of keys a pool uses.
 ---@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"mcrouter"|"memcached-proxy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"
 
@@ -61,13 +71,13 @@
 
 ---How moongate talks to servers. Times are in seconds.
 ---@class moongate.Settings
----@field timeout number?          for a call, from routing to the whole response
+---@field timeout number?          for a call, from routing to the whole response; 0: none
 ---@field connect_timeout number?  for connecting and the first `version`
----@field stall_timeout number?    a connection is closed after this time without a byte while calls wait
+---@field stall_timeout number?    a connection is closed after this time without a byte while calls wait; 0: never
 ---@field probe_min number?        pause before a server that is down is tried again
 ---@field probe_max number?        the longest to which that pause grows
 ---@field probe_settle number?     a connection that lasts this long makes earlier failures forgotten
----@field failure_limit integer?   calls in a row that pass their timeout before the server counts as down
+---@field failure_limit integer?   calls in a row that pass their timeout before the server counts as down; errors before it is ejected
 ---@field depth integer?           most calls waiting on a connection
 ---@field connections integer?     per worker
 ---@field probe moongate.Probe?
@@ -76,6 +86,7 @@
 ---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
 ---@field line_max integer?        most bytes of the line of a get to the server
 ---@field merge boolean?           gets of several clients go in one line where a server knows no meta commands
+---@field down boolean?            of a server: it is never connected, its calls fail at once, and it keeps its keys
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
 
@@ -97,6 +108,9 @@
 ---@field order moongate.Order?
 ---@field on_failure moongate.OnFailure?
 ---@field like moongate.Like?
+---@field eject moongate.Eject?    when errors take a server out of the ring
+---@field eject_retry number?      eject = "twemproxy": seconds until it is back
+---@field texts moongate.Texts?    what a client learns about a call that failed
 ---@field eject_floor number?      on_failure = "rehash": the share of servers that stay
 ---@field seed (integer|string)?
 ---@field points integer?          on the ring, for a server of weight 1
@@ -129,6 +143,16 @@
 ---@field script_timeout number?           seconds of processor time; 0: no limit
 ---@field slow_log number?                seconds: requests that take at least so long are logged
 ---@field verbose integer?                 0 to 2
+
+---Where clients connect: the address, and the route of its clients; without it, the one that the script returns.
+---@class moongate.ListenOptions
+---@field [1] string                       "host:port", "[v6]:port", "unix:/path"
+---@field [2] moongate.Route?
+---@field name string?                      what req.listener is; else the address
+---@field backlog integer?                  how many clients may wait to be accepted; 1024 unless given
+---@field mode string?                      of a unix socket's file, in octal: "0660"
+---@field owner (string|integer)?           likewise; else the user of -u
+---@field group (string|integer)?
 
 -- --- services -------------------------------------------------------------------------------------
 
@@ -259,6 +283,11 @@ local mg = {}
 ---@return moongate.Value
 function mg.pool(spec) end
 
+---A list of routes, one to each server of a pool whose servers are not discovered.
+---@param pool moongate.Value
+---@return moongate.Value[]
+function mg.each(pool) end
+
 ---Options for all pools that are made after this call.
 ---@param spec moongate.PoolOptions
 function mg.defaults(spec) end
@@ -330,6 +359,10 @@ function mg.time() end
 ---@param name string
 ---@return string?
 function mg.env(name) end
+
+---Lets clients connect to an address while this script is in use. Only while the script loads.
+---@param spec moongate.ListenOptions
+function mg.listen(spec) end
 
 ---Sets options of the daemon. Only while the script loads.
 ---@param spec moongate.Options

@@ -4,16 +4,29 @@
 
 -- --- options --------------------------------------------------------------------------------------
 
----The children of a policy; its options stand beside them.
+---The children of a policy; its options stand beside them. A list of routes counts as if its routes stood there.
 ---@class moongate.Children
----@field [integer] moongate.Route
+---@field [integer] moongate.Route|moongate.Route[]
+
+---Results by commands and groups, as in mg.by_command, and `default`: "error" unless given.
+---@alias moongate.ResultsByCommand table<string, moongate.Result|moongate.Result[]>
 
 ---@class moongate.FailoverOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]?  results after which the next child is tried
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  results after which the next child is tried
+---@field commands string|string[]|nil  names and groups, as in mg.by_command; others get the first child's result
 ---@field tries integer?   children tried at most
 ---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    this many more may go on at once
+---@field within number?   seconds for each child, after which the next is asked
+---@field retries moongate.Counter?  counts each child that is asked after the first
+---@field result ("best"|"last")?  which result counts where no child has a good one
+
+---@class moongate.AllSyncOptions: moongate.Children
+---@field result ("worst"|"last")?  which result counts; last: the last child's, but the first error stands over it
+
+---@class moongate.AllMajorityOptions: moongate.Children
+---@field result ("worst"|"most_frequent")?  which result counts without a majority
 
 ---@class moongate.WarmUpOptions: moongate.Children
 ---@field exptime number|"same"|nil  how long what is added lives: seconds, or as in the warm route
@@ -34,6 +47,7 @@
 
 ---@class moongate.AllFastestOptions: moongate.Children
 ---@field hit boolean?  true: the first hit counts; without a hit the best result
+---@field within number?  seconds, after which the best result so far counts
 
 ---Routes by commands and groups of commands: get (get, gets, mg, me), update (set, add, replace, append, prepend, cas, ms), delete (delete, md),
 ---arithmetic (incr, decr, ma), touch (touch, gat, gats), meta (mg, ms, md, ma, me).
@@ -69,6 +83,11 @@
 ---@field parts integer?  with separator: the part before the nth one
 ---@field anchor string?  with separator: keys begin with this, and the part after it is looked up
 
+---@class moongate.ByRoutePrefixOptions
+---@field [1] table<string, moongate.Route>  routes by prefix: "/region/cluster/"
+---@field default string  the prefix of keys that have none; it is one of the table's
+---@field unknown_to_default boolean?  keys with an unknown prefix go to its route; else they get an error
+
 ---@class moongate.CapTtlOptions: moongate.Children
 ---@field ttl integer?  seconds; may stand as the last item
 
@@ -84,7 +103,8 @@
 
 ---@class moongate.FailoverWithExptimeOptions: moongate.Children
 ---@field ttl integer?  seconds that keys live in the second route
----@field on moongate.Result|moongate.Result[]|nil  as for mg.failover
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  as for mg.failover
+---@field commands string|string[]|nil  as for mg.failover
 ---@field share number?
 ---@field burst number?
 
@@ -110,7 +130,9 @@
 ---@field id integer?  the copy that this worker reads: id modulo replicas
 
 ---@class moongate.LatestOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]|nil
+---@field within number?   seconds for each child, after which the next is asked
+---@field retries moongate.Counter?  counts each child that is asked after the host's first
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil
 ---@field tries integer?
 ---@field salt string?  another salt spreads the hosts differently
 ---@field host string?  in place of this host's name
@@ -145,6 +167,7 @@
 ---@field rate number?  requests a second, in each worker
 ---@field burst number?  so many at once after a pause
 ---@field over moongate.Over?
+---@field tick number?  seconds: rates are granted in steps of this length
 ---@field add moongate.Rate?
 ---@field append moongate.Rate?
 ---@field arithmetic moongate.Rate?
@@ -175,12 +198,14 @@
 ---@field to moongate.Route  the other route; its answers are dropped
 ---@field share number?  share of the requests
 ---@field keys number|number[]|nil  share of the keys, or { from, to }
+---@field index_range integer[]?  keys of servers of the first route: { from, to }, from 0; to is not in the range
+---@field pool moongate.Value?  with index_range: the pool that is meant; the first route unless given
 ---@field most integer?  requests that wait for the other route at once
 
 ---@class moongate.ZoneFailoverOptions
 ---@field zones table<string, moongate.Route>
 ---@field here string  the name of the local zone
----@field on moongate.Result|moongate.Result[]|nil
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil
 
 -- --- policies -------------------------------------------------------------------------------------
 
@@ -208,12 +233,12 @@ function mg.all_fastest(spec) end
 function mg.all_initial(spec) end
 
 ---Asks all children; once more than half agree, that result counts.
----@param spec moongate.Children
+---@param spec moongate.AllMajorityOptions
 ---@return moongate.Value
 function mg.all_majority(spec) end
 
 ---Asks all children and waits for all; the worst result counts.
----@param spec moongate.Children
+---@param spec moongate.AllSyncOptions
 ---@return moongate.Value
 function mg.all_sync(spec) end
 
@@ -251,6 +276,11 @@ function mg.by_command(spec) end
 ---@param spec moongate.ByPrefixOptions
 ---@return moongate.Value
 function mg.by_prefix(spec) end
+
+---Chooses a route by the prefix /region/cluster/ that a key may begin with, as mcrouter does.
+---@param spec moongate.ByRoutePrefixOptions
+---@return moongate.Value
+function mg.by_route_prefix(spec) end
 
 ---Gives keys that time to live at most.
 ---@param spec moongate.CapTtlOptions

@@ -53,6 +53,11 @@ function M.server_options(common)
     return ffi.new("struct mg_server_options", common)
 end
 
+--- An empty struct mg_listen.
+function M.listen_options()
+    return ffi.new "struct mg_listen"
+end
+
 --- An empty struct route_options.
 function M.route_options()
     return ffi.new "struct route_options"

@@ -57,7 +57,7 @@ function M.load(path, text)
     if not good then
         error(type(result) == "string" and result or shown .. ": " .. sandbox.text(result), 0)
     end
-    root = result
+    root = require "moongate.listen".settle(result, shown)
     if type(root) == "function" then where.set_function(root) end
     if not routes.is_route(root) then
         local what = describe(root)

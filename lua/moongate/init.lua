@@ -6,6 +6,8 @@ local abi = require "moongate.abi"
 local async = require "moongate.async"
 local built = require "moongate.built"
 local daemon = require "moongate.daemon"
+local each = require "moongate.each"
+local listen = require "moongate.listen"
 local log = require "moongate.log"
 local metrics = require "moongate.metrics"
 local pool = require "moongate.pool"
@@ -28,6 +30,8 @@ local mg = {
     pool = pool.pool,
     --- mg.defaults { options... }: options for pools that are made later.
     defaults = pool.defaults,
+    --- mg.each(pool): a list of routes, one to each server of the pool.
+    each = each.each,
     --- mg.reply.miss(), mg.reply.error "text", mg.reply.value(value, flags): ready answers.
     reply = readonly.of("mg.reply", { miss = reply.miss, error = reply.error, value = reply.value }),
     --- mg.async(function(req) ... end): a route made of a function that may wait. See lua/README.md.
@@ -50,6 +54,8 @@ local mg = {
     time = daemon.time,
     --- An environment variable, while the script loads.
     env = daemon.env,
+    --- mg.listen { address, route, options... }: where clients connect.
+    listen = listen.listen,
     --- mg.worker.id, .count, .generation.
     worker = daemon.worker,
     --- mg.options { ... }: options of the daemon.
@@ -68,6 +74,7 @@ local policies = {
     "big_value",
     "by_command",
     "by_prefix",
+    "by_route_prefix",
     "cap_ttl",
     "coalesce",
     "delay",

@@ -1,14 +1,26 @@
 --- options: tables of options from a script, checked name by name.
 -- A reader turns a script's value into C's: it returns that, or nil and what is wrong.
 local abi = require "moongate.abi"
+local hints = require "moongate.hints"
 
 local C = abi.C
 
 local M = {}
 
+-- What to write in place of a text, or of seconds that may be milliseconds.
+local function advice(value, least, most, what)
+    local meant = type(value) == "string" and (what == "seconds" and hints.seconds(value) or tonumber(value))
+        or what == "seconds" and type(value) == "number" and value > most and value / 1000
+    if not meant or meant < least or meant > most then return "" end
+    if type(value) == "number" then return (": %.15g ms are %.15g"):format(value, meant) end
+    return (": write %.15g, without quotes"):format(meant)
+end
+
 local function is_number(value, least, most, what)
     if type(value) == "number" and value >= least and value <= most then return value end
-    return nil, ("takes %s from %.15g to %.15g, not %s"):format(what, least, most, tostring(value))
+    local shown = type(value) == "string" and ("the text '%s'"):format(value) or tostring(value)
+    return nil, ("takes %s from %.15g to %.15g, not %s%s"):format(what, least, most, shown,
+        advice(value, least, most, what))
 end
 
 --- A number with its bounds.
@@ -47,6 +59,12 @@ end
 
 --- Seconds: a millisecond to an hour.
 M.seconds = M.number(0.001, 3600, "seconds")
+
+--- The same, or 0 for none, which is infinite.
+function M.seconds_or_none(value)
+    if value == 0 then return math.huge end
+    return M.seconds(value)
+end
 
 local function list(names)
     table.sort(names)
@@ -149,6 +167,8 @@ function M.settings()
         merge = number_of_flag,
         down = number_of_flag,
         ask = M.choice(C.MG_ASK, "way"),
+        texts = M.choice(C.MG_TEXTS, "texts"),
+        eject = M.choice(C.MG_EJECT, "way"),
     }
     for at = 0, 255 do
         local setting = C.mg_setting(at)
@@ -162,10 +182,14 @@ end
 --- Reads every named option of `spec` and calls `set(name, value)` for it. Returns nil, or what is wrong.
 -- @param spec table     as the script wrote it; list items are left alone
 -- @param readers table  by name
-function M.read(spec, readers, set)
+-- @param words table?   what to write in place of names that others use
+function M.read(spec, readers, set, words)
     for name, value in pairs(spec) do
         if type(name) ~= "number" then
             local reader = readers[name]
+            if not reader and words and words[name] then
+                return ("unknown option '%s': %s"):format(name, words[name])
+            end
             if not reader then
                 return ("unknown option '%s'; there are: %s"):format(tostring(name), M.names(readers))
             end

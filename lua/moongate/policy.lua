@@ -156,6 +156,24 @@ local function quoted_number(last)
     return (": '%s' is a string; a number has no quotes and no unit"):format(last)
 end
 
+-- A list of routes, such as mg.each gives.
+local function is_list_of_routes(value)
+    if type(value) ~= "table" or routes.is_route(value) or options.wrong_list(value) then return false end
+    for _, item in ipairs(value) do
+        if not routes.is_route(item) then return false end
+    end
+    return #value > 0
+end
+
+-- The items of a list, with those of lists of routes in their place.
+local function items(spec)
+    local list = {}
+    for _, item in ipairs(spec) do
+        for _, one in ipairs(is_list_of_routes(item) and item or { item }) do list[#list + 1] = one end
+    end
+    return list
+end
+
 --- Checks the arguments of a policy. Raises an error with the script's line.
 -- @param name string    "mg.failover"
 -- @param spec table     children and options
@@ -171,12 +189,13 @@ function M.read(name, spec, readers, least, most)
         where.fail(("%s is called with a dot, not a colon: %s { ... }"):format(name, name))
     end
     if options.has_gap(spec) then where.fail(name .. " has a gap in its list of routes") end
-    if #spec < least or #spec > most then
+    local list = items(spec)
+    if #list < least or #list > most then
         local count = least == most and least or ("%d to %d"):format(least, most)
-        where.fail(("%s takes %s routes, not %d%s"):format(name, count, #spec, quoted_number(spec[#spec])))
+        where.fail(("%s takes %s routes, not %d%s"):format(name, count, #list, quoted_number(list[#list])))
     end
     local children, read = {}, {}
-    for i, child in ipairs(spec) do
+    for i, child in ipairs(list) do
         local route, wrong = M.child(child)
         if wrong then where.fail(("%s: item %d %s"):format(name, i, wrong)) end
         children[i] = route

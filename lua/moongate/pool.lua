@@ -1,8 +1,10 @@
 --- pool: a route over servers: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
 local abi = require "moongate.abi"
+local hints = require "moongate.hints"
 local like = require "moongate.like"
 local options = require "moongate.options"
 local routes = require "moongate.routes"
+local warnings = require "moongate.warnings"
 local where = require "moongate.where"
 
 local C, script = abi.C, abi.script
@@ -17,8 +19,19 @@ local settings = options.settings()
 
 local function with_settings(readers)
     for name, reader in pairs(settings) do readers[name] = reader end
-    readers.timeout = options.seconds
+    readers.timeout = options.seconds_or_none
     return readers
+end
+
+-- Numbers that are probably milliseconds. Each is told once, where it is written.
+local function warn_of_times(spec, what)
+    for _, name in ipairs { "timeout", "connect_timeout", "stall_timeout" } do
+        local value = spec[name]
+        if type(value) == "number" and value > hints.LONG then
+            warnings.add(("%s option '%s': %.15g is %.15g seconds; %.15g milliseconds are %.15g")
+                :format(what, name, value, value, value, value / 1000))
+        end
+    end
 end
 
 local server_options = with_settings {
@@ -28,6 +41,8 @@ local server_options = with_settings {
     name = options.bytes(1, 255),
     weight = options.number(0, 1e6),
 }
+-- These are about a pool's whole list.
+server_options.texts, server_options.eject = nil, nil
 
 local pool_options = with_settings {
     name = options.short_name(64),
@@ -37,6 +52,7 @@ local pool_options = with_settings {
     order = options.choice(C.MG_ORDER, "order"),
     on_failure = options.choice(C.MG_ON_FAILURE, "on_failure"),
     eject_floor = options.number(0, 1, "a share"),
+    eject_retry = options.seconds,
     seed = options.count_or_text(0, 2 ^ 53),
     points = options.count(1, 65535),
     weighted = options.flag,
@@ -56,6 +72,9 @@ local pool_options = with_settings {
 }
 
 local xxh3 = C.mg_find(C.MG_HASH, "xxh3", 4) -- the only hash that takes a seed
+local NO_EJECT = C.mg_find(C.MG_EJECT, "none", 4)
+local REHASH = C.mg_find(C.MG_ON_FAILURE, "rehash", 6)
+local TWEMPROXY_TEXTS = C.mg_find(C.MG_TEXTS, "twemproxy", 9)
 
 -- Strings go to C with their length beside them.
 local has_length = { name = true, hash_stop = true, unhashed_prefix = true, discover = true }
@@ -74,13 +93,32 @@ local function set_option(to, name, value)
     end
 end
 
--- The options of mg.defaults, of `like`, and of the pool itself: the later wins.
+-- A pool that ejects as twemproxy does is like it in what it does not say, too.
+local function complete(to, given)
+    local backend = to.server.backend
+    if backend.eject == NO_EJECT then
+        return given.eject_retry and not defaults.eject_retry and "option 'eject_retry' goes with eject = \"twemproxy\""
+            or nil
+    end
+    if to.on_failure == REHASH then
+        return "takes on_failure = \"rehash\" or eject = \"twemproxy\", not both: the first probes a server before it returns"
+    end
+    if not given.texts then backend.texts = TWEMPROXY_TEXTS end
+    if not given.failure_limit then backend.failure_limit = 2 end
+end
+
+-- The options of mg.defaults, of `like`, and of the pool itself: the later wins. A `like` of mg.defaults comes before the
+-- options beside it there.
 local function read_options(spec, to)
-    local function set(name, value) set_option(to, name, value) end
-    local wrong = options.read(defaults, pool_options, set)
-    local system = spec.like or defaults.like
-    wrong = wrong or options.read(like[system] or {}, pool_options, set)
-    return wrong or options.read(spec, pool_options, set)
+    local given = {}
+    local function set(name, value)
+        given[name] = true
+        set_option(to, name, value)
+    end
+    local function read(from, words) return options.read(from or {}, pool_options, set, words) end
+    local wrong = not spec.like and read(like[defaults.like])
+        or read(defaults) or read(like[spec.like]) or read(spec, hints.pool)
+    return wrong or complete(to, given)
 end
 
 -- The text of a server: its first item; or its host (the port goes into `to`) or its path.
@@ -98,6 +136,7 @@ local function server_text(spec, to)
 end
 
 local function read_server(spec, to)
+    warn_of_times(spec, "mg.pool server")
     local wrong = options.read(spec, server_options, function(name, value)
         if settings[name] then
             to.backend[name] = value
@@ -121,7 +160,8 @@ local function add_server(number, server, common)
     end
     if wrong then return wrong end
     wrong = abi.text(C.mg_pool_add(script, number, text, #text, to))
-    return wrong and ("'%s': %s"):format(text, wrong)
+    local hint = wrong and to.port == 0 and hints.server(text)
+    return wrong and ("'%s': %s"):format(text, hint or wrong)
 end
 
 local function add_servers(number, spec, common)
@@ -136,7 +176,7 @@ local function wrong_list(spec)
     if options.is_module(spec) then return "is called with a dot, not a colon: mg.pool { ... }" end
     if spec.discover ~= nil and #spec > 0 then return "takes servers or the option 'discover', not both" end
     if spec.discover == nil then
-        if #spec == 0 then return "names no server" end
+        if #spec == 0 then return hints.list(spec) or "names no server" end
         for name in pairs(spec) do
             if type(name) == "string" and name:find "^discover_" and pool_options[name] then
                 return ("option '%s' goes with 'discover'"):format(name)
@@ -163,9 +203,14 @@ function M.pool(spec)
     if spec.points and not C.mg_takes_points(to.distribution) then
         where.fail("mg.pool option 'points' goes with other distributions: this one has a number of its own")
     end
+    warn_of_times(spec, "mg.pool")
     local number = C.mg_pool_open(script, to)
     wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
+    for _, warn in ipairs { C.mg_pool_twin, C.mg_pool_excess } do
+        local text = abi.text(warn(script, number))
+        if text then warnings.add("mg.pool " .. text) end
+    end
     wrong = spec.discover and abi.text(C.mg_pool_follow(script, number, to))
     if wrong then where.fail(("mg.pool option 'discover': '%s': %s"):format(spec.discover, wrong)) end
     return routes.value(number, "pool " .. abi.text(C.mg_pool_name(script, number)))
@@ -178,8 +223,9 @@ function M.defaults(spec)
     if #spec > 0 then where.fail "mg.defaults takes options, no servers" end
     if spec.name then where.fail "mg.defaults takes no name: each pool has its own" end
     if spec.discover then where.fail "mg.defaults takes no 'discover': each pool has its own servers" end
-    local wrong = options.read(spec, pool_options, function() end)
+    local wrong = options.read(spec, pool_options, function() end, hints.pool)
     if wrong then where.fail("mg.defaults " .. wrong) end
+    warn_of_times(spec, "mg.defaults")
     defaults = {}
     for name, value in pairs(spec) do defaults[name] = value end
 end

@@ -49,6 +49,9 @@ local function position()
     return last or "?"
 end
 
+--- The place that a message is about: "script.lua:5".
+function M.place() return position() end
+
 --- Raises `message` with the place in the script in front.
 function M.fail(message)
     error(position() .. ": " .. message, 0)

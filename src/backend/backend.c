@@ -26,6 +26,7 @@
  *     call         one request in flight: its keys, its owner, its deadline
  *     sharers      the further owners of a get that several ask
  *     written      notes which keys calls write (see src/base/writes.c)
+ *     texts        what a client learns about a call that failed
  *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
@@ -38,6 +39,7 @@
  *
  *     locate       the addresses of a server
  *     health       whether a server is down
+ *     ejection     when a server leaves the rings of pools by its errors, as in twemproxy
  *     retry        when and where a connection is tried
  *     closing      what follows when a connection has ended
  *     apart        connections for requests that nobody may share one with
@@ -46,6 +48,7 @@
  *     relocate     what other addresses mean for the connections
  *     lines        a connection of its own for one question with a long answer: no calls, no health
  *     backend      the set of servers; takes the news of their connections
+ *     twins        servers that a pool has twice
  *     pool         servers and a selector
  *
  * No two of them call each other. A connection cannot decide for its server, so it reports: conn_news_fn (news.h) is the only way
@@ -100,7 +103,7 @@ static void forget_name(struct backend *b)
 /* Calls that are left fail, and their owners run: nothing may be sent to b any more. */
 static void backend_destroy(struct backend *b, const char *reason)
 {
-    assert(backend_sane(b));
+    assert(backend_sane(b) && !b->ejections);
     b->stats->down -= b->down;
     for (uint32_t i = 0; i < b->settings.connections; i++) {
         struct conn *conn = b->conns[i];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/ejection.h"
 #include "backend/fifo.h"
 #include "backend/health.h"
 #include "backend/held.h"
@@ -136,8 +137,15 @@ static enum backend_fall cause_of(bool was_ready, bool late)
     return was_ready ? FALL_CLOSED : FALL_CONNECT;
 }
 
+/* True: it is an error of the server for pools that eject as twemproxy does: that has no connection before a call wants one. */
+static bool is_error(const struct conn *c, enum conn_loss loss, bool was_ready)
+{
+    bool was_wanted = c->depth > 0 || (was_ready && c->last_client >= 0);
+    return !c->is_apart && loss != LOST_TO_REFUSAL && was_wanted;
+}
+
 /* A connection that was settled clears what was held against clients and server before. */
-void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
+static void end(struct conn *c, enum conn_loss loss, const char *reason, bool counts)
 {
     struct backends *set = c->backend->set;
     bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
@@ -162,19 +170,28 @@ void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
     c->troubles += fault && (!settled || late);
     c->failed = (!was_ready || late) && !c->is_apart;
     if (!c->is_apart) c->backend->cause = cause_of(was_ready, late);
+    if (counts && is_error(c, loss, was_ready)) ejection_fault(c->backend);
     bool at_once = begins_at_once(c, was_ready, late, fault);
-    go_on(c, at_once, at_once ? held_save(c) : NULL);
+    bool saves = at_once && c->backend->settings.eject == EJECTS_NONE;
+    go_on(c, at_once, saves ? held_save(c) : NULL);
 }
 
+void closing_end(struct conn *c, enum conn_loss loss, const char *reason)
+{
+    end(c, loss, reason, true);
+}
+
+/* Their end is one error, as the calls were late together. */
 void closing_end_late(struct conn *late)
 {
     struct backend *b = late->backend;
     char reason[64];
     assert(backend_is_late(b));
     snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
+    ejection_fault(b);
     for (uint32_t i = 0; i < b->settings.connections; i++) {
-        if (b->conns[i]->fd >= 0) closing_end(b->conns[i], LOST_TO_TIME, reason);
+        if (b->conns[i]->fd >= 0) end(b->conns[i], LOST_TO_TIME, reason, false);
     }
-    if (late->is_apart && late->fd >= 0) closing_end(late, LOST_TO_TIME, reason);
+    if (late->is_apart && late->fd >= 0) end(late, LOST_TO_TIME, reason, false);
     b->late = 0; /* counted: connections that end later end for another reason */
 }

@@ -142,7 +142,7 @@ double conn_next_alarm(const struct conn *c)
     case CONN_PROBING:
     case CONN_LEARNING: at = c->since + s->connect_timeout; break;
     case CONN_READY:
-        at = conn_awaits(c) && !c->is_paused ? c->progress + s->stall_timeout : conn_idle_end(c);
+        at = conn_awaits(c) && !c->is_paused ? conn_stall_end(c) : conn_idle_end(c);
         break;
     default: return INFINITY;
     }

@@ -115,7 +115,7 @@ static bool has_waited(const struct conn *c)
 static bool is_stalled(const struct conn *c)
 {
     return c->state == CONN_READY && conn_awaits(c) && !c->is_paused &&
-           conn_now(c) - c->progress >= c->backend->settings.stall_timeout;
+           conn_now(c) >= conn_stall_end(c);
 }
 
 static void alarm_resolving(struct conn *c)

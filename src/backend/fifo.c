@@ -2,11 +2,11 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "backend/meter.h"
 #include "backend/sharers.h"
 #include "backend/streamed.h"
+#include "backend/texts.h"
 #include "backend/written.h"
 
 /* The numbers that go with the list (depth, unwritten, held_n, held_bytes) are changed by the functions of this file alone, apart
@@ -60,7 +60,7 @@ void fifo_add(struct conn *c, struct call *call)
     fifo_push(c, call);
     /* Alarms are lazy: one that is set already is looked at again when it goes off. */
     double at = ev_is_active(&c->timer) ? c->alarm : INFINITY;
-    double stall = c->progress + c->backend->settings.stall_timeout;
+    double stall = conn_stall_end(c);
     double wanted = call->owner && call->deadline < stall ? call->deadline : stall;
     if (wanted < at) conn_set_alarm(c, wanted);
 }
@@ -143,6 +143,7 @@ void fifo_answer(struct conn *c, const struct call_news *news)
     else
         meter_answered(c, news->response);
     c->backend->late = 0;
+    c->backend->forgiven = c->backend->faults;
     finish(c, news);
 }
 
@@ -167,13 +168,14 @@ bool fifo_has_writer(const struct fifo_writers *writers, uint32_t client)
     return writers->bits[bit / 64] >> bit % 64 & 1;
 }
 
-enum { FAILURE_ROOM = BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2 };
-
 /* The text is its caller's: an owner that gets it may send a call that fails at once, on another connection. */
-static const char *failure_text(const struct conn *c, const char *reason, char text[FAILURE_ROOM])
+static struct call_news failed(const struct conn *c, enum call_failure why, const char *reason,
+                               char text[FAILURE_ROOM])
 {
-    snprintf(text, FAILURE_ROOM, "%s %s", c->backend->name, reason);
-    return text;
+    return (struct call_news){.event = CALL_FAILED,
+                              .why = why,
+                              .failure = failure_text(c->backend, reason, text),
+                              .is_whole = failure_is_whole(c->backend)};
 }
 
 /* All failures are counted before the first owner runs, so that it sees a settled connection. A call that an owner adds here
@@ -182,8 +184,7 @@ void fifo_fail(struct conn *c, const char *reason)
 {
     char text[FAILURE_ROOM];
     if (!c->head) return;
-    struct call_news news = {
-        .event = CALL_FAILED, .why = FAILURE_LOST, .failure = failure_text(c, reason, text)};
+    struct call_news news = failed(c, FAILURE_LOST, reason, text);
     conn_speaks(c);
     meter_lost(c);
     while (c->head) finish(c, &news);
@@ -232,8 +233,7 @@ void fifo_expire(struct conn *c)
     double now = conn_now(c);
     bool is_held = false;
     char text[FAILURE_ROOM];
-    struct call_news news = {
-        .event = CALL_FAILED, .why = FAILURE_TIMEOUT, .failure = failure_text(c, "timeout", text)};
+    struct call_news news = failed(c, FAILURE_TIMEOUT, "timeout", text);
     conn_speaks(c);
     for (struct call *call = conn_first_awaited(c); call; call = call->next) {
         is_held = is_held || call == c->held;

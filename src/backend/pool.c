@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/ejection.h"
 #include "backend/meter.h"
 #include "backend/steering.h"
+#include "backend/twins.h"
 #include "base/slab.h"
 
 /* The selector is a plain function of names and weights; all that changes is here: members come and go with a discovery, with
- * on_failure = rehash servers that are down are left out of the selector, and operators drain servers or give them another weight
+ * on_failure = rehash servers that are down are left out of the selector, with eject = twemproxy those whose errors have put them out
+ * (ejection.c), and operators drain servers or give them another weight
  * (steering.c). All of it builds a new selector, and only then does a pick differ. A pick compares one number, set->changes, to see
  * whether something of it has happened: so a pool costs nothing while all is well.
  *
@@ -21,7 +24,8 @@
 
 static bool pool_sane(const struct pool *p)
 {
-    return p->living_n <= p->members_n && (p->members_n == 0 || p->living_n > 0);
+    bool may_be_empty = p->members_n == 0 || pool_ejects(p) || p->whole;
+    return p->living_n <= p->members_n && (may_be_empty || p->living_n > 0);
 }
 
 /* --- members ----------------------------------------------------------------------------------- */
@@ -29,7 +33,7 @@ static bool pool_sane(const struct pool *p)
 struct pool *pool_create(const struct pool_settings *settings, struct backends *set)
 {
     struct pool *p = slab_borrow(sizeof *p);
-    *p = (struct pool){.settings = *settings, .set = set};
+    *p = (struct pool){.settings = *settings, .set = set, .look_at = INFINITY};
     p->place = meter_pool_place(set, p->settings.name);
     set->pools[p->place]->users++;
     return p;
@@ -65,13 +69,26 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
         .name = name,
         .weight = spec->weight >= 0 ? spec->weight
                                     : distribution_usual_weight(p->settings.selector.distribution),
-        .timeout = timeout};
+        .timeout = timeout,
+        .ejection = pool_ejects(p) ? ejection_create(b, p, p->settings.eject_retry) : NULL};
     return NULL;
+}
+
+/* True when that is something else than before. */
+static bool set_ejected(struct pool_member *m, bool ejected)
+{
+    bool changed = m->ejected != ejected;
+    if (changed && ejected) m->backend->stats->ejected++;
+    if (changed && !ejected) m->backend->stats->ejected--;
+    m->ejected = ejected;
+    return changed;
 }
 
 static void give_members(struct pool_member *members, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
+        set_ejected(&members[i], false);
+        if (members[i].ejection) ejection_destroy(members[i].ejection);
         backend_give(members[i].backend);
         free(members[i].name);
     }
@@ -137,8 +154,7 @@ static bool take_back(struct pool *p, uint32_t most, uint32_t *ejected)
     for (uint32_t i = 0; i < p->members_n; i++) {
         struct pool_member *m = &p->members[i];
         bool stays = m->ejected && m->backend->down && !m->drained && *ejected < most;
-        changed |= m->ejected != stays;
-        m->ejected = stays;
+        changed |= set_ejected(m, stays);
         *ejected += stays;
     }
     return changed;
@@ -153,8 +169,22 @@ static bool eject(struct pool *p)
     for (uint32_t i = 0; i < p->members_n && ejected < most; i++) {
         struct pool_member *m = &p->members[i];
         if (m->ejected || m->drained || !m->backend->down) continue;
-        m->ejected = changed = true;
+        changed |= set_ejected(m, true);
         ejected++;
+    }
+    return changed;
+}
+
+/* Leaves out the members that their errors have put out, and notes when the first of them comes back. */
+static bool leave_out(struct pool *p)
+{
+    bool changed = false;
+    p->look_at = INFINITY;
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        struct pool_member *m = &p->members[i];
+        bool is_out = ejection_is_out(m->ejection, p->set->now);
+        if (is_out) p->look_at = fmin(p->look_at, m->ejection->until);
+        changed |= set_ejected(m, is_out);
     }
     return changed;
 }
@@ -164,7 +194,8 @@ static bool choose_members(struct pool *p)
 {
     bool steers = p->steered != p->set->steerings && pool_steer(p);
     bool ejects = p->settings.on_failure == ON_FAILURE_REHASH && p->members_n > 0 && eject(p);
-    return steers || ejects;
+    bool leaves = pool_ejects(p) && leave_out(p);
+    return steers || ejects || leaves;
 }
 
 /* A server of the set has gone down or come back since the selector was built, or an operator has decided something. */
@@ -173,7 +204,7 @@ static void look_again(struct pool *p)
     p->seen = p->set->changes;
     if (!choose_members(p)) return;
     build(p);
-    if (log_allows(&p->set->log, p->set->now))
+    if (!p->whole && log_allows(&p->set->log, p->set->now))
         log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
                  p->members_n);
 }
@@ -193,6 +224,7 @@ static const char *refused(const struct pool *p)
 const char *pool_close(struct pool *p)
 {
     const char *wrong = refused(p);
+    if (!wrong) wrong = twins_refused(p);
     if (wrong) return wrong;
     sort_members(p);
     p->living = reallocarray(p->living, p->members_n + 1, sizeof *p->living);
@@ -241,19 +273,69 @@ const char *pool_follow(struct pool *p, const char *url, size_t len,
     return wrong;
 }
 
+static const char *all_ejected(const struct pool *p)
+{
+    static char text[POOL_NAME_MAX + 64];
+    snprintf(text, sizeof text, "pool %s has ejected all its servers", p->settings.name);
+    return text;
+}
+
 const char *pool_lacks_servers(const struct pool *p)
 {
     static char text[POOL_NAME_MAX + DISCOVERY_URL_MAX + DISCOVERY_REASON_MAX + 32];
     const char *why = p->discovery ? discovery_failure(p->discovery) : NULL;
+    if (p->whole) {
+        snprintf(text, sizeof text, "%s is drained", p->members[0].backend->name);
+        return text;
+    }
+    if (p->members_n > 0)
+        return p->settings.backend.texts == TEXTS_TWEMPROXY ? "Connection refused" : all_ejected(p);
     snprintf(text, sizeof text, "pool %s has no server yet%s%s%s%s", p->settings.name,
              p->discovery ? ": " : "", p->discovery ? discovery_url(p->discovery) : "",
              why ? " " : "", why ? why : "");
     return text;
 }
 
+/* With one member nothing is hashed, and nothing is ejected: its keys have no other place. */
+static struct pool *make_one(struct pool *p, uint32_t at)
+{
+    const struct pool_member *m = &p->members[at];
+    struct pool_settings settings = {.selector = {.distribution = DISTRIBUTION_MODULA},
+                                     .on_failure = p->settings.on_failure,
+                                     .timeout = p->settings.timeout,
+                                     .backend = p->settings.backend,
+                                     .unweighted = true};
+    if (settings.on_failure == ON_FAILURE_REHASH) settings.on_failure = ON_FAILURE_ERROR;
+    memcpy(settings.name, p->settings.name, sizeof settings.name);
+    struct pool *one = pool_create(&settings, p->set);
+    one->whole = p;
+    one->at = at;
+    make_room(one);
+    one->members[one->members_n++] =
+        (struct pool_member){.backend = backend_take(m->backend),
+                             .name = strdup(m->name),
+                             .weight = distribution_usual_weight(DISTRIBUTION_MODULA),
+                             .timeout = m->timeout};
+    if (!one->members[0].name || pool_close(one)) abort();
+    return one;
+}
+
+struct pool *pool_one(struct pool *p, uint32_t at)
+{
+    assert(at < p->members_n && !p->discovery);
+    if (p->whole) return p;
+    if (!p->ones) p->ones = calloc(p->members_n, sizeof(struct pool *));
+    if (!p->ones) abort();
+    if (!p->ones[at]) p->ones[at] = make_one(p, at);
+    return p->ones[at];
+}
+
 void pool_destroy(struct pool *p)
 {
     assert(!p->listener == !p->discovery);
+    for (uint32_t i = 0; p->ones && i < p->members_n; i++)
+        if (p->ones[i]) pool_destroy(p->ones[i]);
+    free(p->ones);
     if (p->listener) discovery_unlisten(p->listener);
     if (p->discovery) discovery_give(p->discovery);
     give_place(p);
@@ -302,7 +384,7 @@ static bool hashes_parts(const struct pool *p)
 
 uint32_t pool_living(struct pool *p)
 {
-    if (p->seen != p->set->changes) look_again(p);
+    if (p->seen != p->set->changes || p->set->now >= p->look_at) look_again(p);
     return p->living_n;
 }
 
@@ -344,6 +426,7 @@ struct pool_choice pool_explain(struct pool *p, const void *key, size_t len)
     choice.hashed_len = len;
     choice.how = selector_pick(&p->selector, choice.hashed, len);
     choice.member = &p->members[p->living[choice.how.server]];
+    if (p->whole) choice.member = &p->whole->members[p->at];
     return choice;
 }
 

@@ -29,6 +29,7 @@ static void part_with(struct backend *b, uint32_t at)
     *leaver = *b;
     memset(leaver->apart, 0, sizeof leaver->apart);
     leaver->apart_held = 0;
+    leaver->ejections = NULL;
     leaver->counts = 0;
     leaver->leaves = true;
     leaver->watch = NULL;

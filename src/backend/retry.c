@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/connect.h"
+#include "backend/ejection.h"
 #include "backend/fifo.h"
 #include "backend/health.h"
 #include "backend/locate.h"
@@ -37,6 +38,7 @@ static void give_up(struct conn *c, enum conn_state state, const char *reason)
     c->line_open = false; /* the call whose line it was fails below */
     conn_set_state(c, c->is_apart ? CONN_IDLE : state);
     conn_set_alarm(c, INFINITY);
+    if (c->depth > 0 && !c->is_apart) ejection_fault(c->backend);
     fifo_fail(c, c->reason);
     if (c->is_apart) return;
     conn_set_alarm(c, state == CONN_WAITING ? conn_now(c) + back_off(c) : INFINITY);
@@ -98,6 +100,19 @@ void retry_connect(struct conn *c)
     assert(c->depth == c->held_n || c->state != CONN_READY);
     conn_hang_up(c);
     retry_now(c);
+}
+
+/* An attempt that fails before this returns had no call that waited for it: so the fault is counted here. */
+bool retry_for_call(struct conn *c)
+{
+    struct backend *b = c->backend;
+    assert(conn_refuses(c));
+    if (b->settings.eject == EJECTS_NONE) return false;
+    if (c->state != CONN_RESOLVING) c->failed = false;
+    if (c->state == CONN_WAITING) retry_now(c);
+    if (!conn_refuses(c)) return true;
+    ejection_fault(b);
+    return false;
 }
 
 void retry_due(struct conn *c)

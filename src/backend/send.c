@@ -1,7 +1,6 @@
 #include "backend/send.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "backend/apart.h"
@@ -11,6 +10,7 @@
 #include "backend/retry.h"
 #include "backend/share.h"
 #include "backend/sharers.h"
+#include "backend/texts.h"
 #include "backend/words.h"
 #include "backend/written.h"
 
@@ -42,9 +42,8 @@ enum {
 static enum backend_status refuse(const struct backend *b, const struct backend_call *how,
                                   const char *why, const char **reason)
 {
-    static char text[BACKEND_NAME_MAX + BACKEND_REASON_MAX + 2];
-    snprintf(text, sizeof text, "%s %s", b->name, why);
-    *reason = text;
+    static char text[FAILURE_ROOM];
+    *reason = failure_text(b, why, text);
     b->set->row->call_failures++;
     b->stats->refused++;
     b->set->pools[how->pool]->refused++;
@@ -227,6 +226,17 @@ static struct conn *conn_for(struct backend *b, struct conn *usual, const struct
     return usual;
 }
 
+/* The connection refuses calls, but r may try: once for all keys of a get, which are one request to twemproxy. */
+static bool may_wait(struct conn *usual, const struct request *r, const struct backend_call *how)
+{
+    double now = conn_now(usual);
+    if (r->multi && usual->tried_for == how->owner && usual->tried_at >= now) return false;
+    if (retry_for_call(usual)) return true;
+    usual->tried_for = how->owner;
+    usual->tried_at = now;
+    return false;
+}
+
 static enum backend_status answer_unknown(const struct backend_call *how)
 {
     struct call_news news = call_news_unknown();
@@ -238,7 +248,8 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
 {
     struct conn *usual = b->conns[r->affinity % b->settings.connections];
-    if (conn_refuses(usual)) return refuse(b, how, usual->reason, reason);
+    if (conn_refuses(usual) && !may_wait(usual, r, how))
+        return refuse(b, how, usual->reason, reason);
     struct conn *conn = conn_for(b, usual, r);
     if (!conn) return answer_unknown(how);
     if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);

@@ -159,7 +159,7 @@ static const char *refuses(const struct pool *p, const double *weights)
     return wrong;
 }
 
-/* A pool keeps a server. */
+/* A pool keeps a server; one that is a single server of another pool does not (pool_one). */
 static bool drain_members(struct pool *p)
 {
     const struct steering *s = p->set->steering;
@@ -167,7 +167,7 @@ static bool drain_members(struct pool *p)
     uint32_t drained = 0;
     for (uint32_t i = 0; s && i < p->members_n; i++)
         drained += steering_drains(s, p->members[i].backend->name);
-    bool keeps = drained == p->members_n;
+    bool keeps = drained == p->members_n && !p->whole;
     if (keeps && drained > 0)
         log_warn("pool %s: all its servers are drained: the drain has no effect here",
                  p->settings.name);

@@ -1,6 +1,7 @@
 #include "backend/written.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "protocol/text.h"
 
@@ -50,10 +51,14 @@ void written_note(const struct backends *set, const struct request *r, struct ca
     if (delay > 0) writes_flush_later(&set->writer, delay, set->now);
 }
 
+/* Seconds that a call without a deadline (timeout = 0) may take, for this. */
+static const double JOINED_MOST = 60;
+
 /* A call ends the slots of its first key only, so those of further keys stay closed for as long as the call may take. */
 void written_joined(const struct backends *set, const struct request *r, double deadline)
 {
-    if (written_may(r)) writes_close(&set->writer, written_pair(r), deadline + WRITES_LINGER);
+    double end = isinf(deadline) ? set->now + JOINED_MOST : deadline;
+    if (written_may(r)) writes_close(&set->writer, written_pair(r), end + WRITES_LINGER);
 }
 
 /* A call that failed may still be carried out by the server, a little later. */

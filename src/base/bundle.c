@@ -87,7 +87,8 @@ bool bundle_find(const struct bundle *b, const char *path, size_t path_len, stru
 {
     size_t at = 0;
     while (bundle_next(b, &at, to))
-        if (bundle_is_file(to) && to->path_len == path_len && memcmp(to->path, path, path_len) == 0)
+        if (bundle_is_file(to->kind) && to->path_len == path_len &&
+            memcmp(to->path, path, path_len) == 0)
             return true;
     return false;
 }

@@ -111,7 +111,9 @@ struct client *client_create(struct clients *set, int fd, uint32_t listener)
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
     c->listener = listener;
-    c->counts = listener < set->listeners_n ? set->listeners[listener] : &set->no_listener;
+    if (listener >= set->scripts_from) c->entrance = REQUEST_BY_LISTENER | listener;
+    c->counts = listener < set->listeners_n ? set->listeners[listener] : NULL;
+    if (!c->counts) c->counts = &set->no_listener;
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;
     c->busy_at = c->since = t->now;
     c->prev = &set->all;

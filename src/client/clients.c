@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/unfinished.h"
+#include "net/labels.h"
 
 /* A clients_shut_fn for sets whose clients are accepted here. */
 static void shut_alone(void *about, int fd, uint64_t handover)
@@ -32,6 +33,7 @@ static void settle(void *front)
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits)
 {
     *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
+    set->scripts_from = LISTENERS_BOUND;
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);

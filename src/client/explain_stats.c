@@ -10,7 +10,17 @@
  * hundreds of them, and the worker serves nobody else until the turn ends. */
 static const double LIMIT = 0.25;
 
-#define ERROR_MANY "SERVER_ERROR too much to explain at once: send one request at a time"
+#define ERROR_MANY "SERVER_ERROR " EXPLAIN_TOO_MUCH
+
+bool explain_is_too_much(const struct clients *set)
+{
+    return set->explained >= LIMIT;
+}
+
+void explain_took(struct clients *set, double began)
+{
+    set->explained += process_clock() - began;
+}
 
 static void put_stat(void *to, const char *name, const char *text)
 {
@@ -33,23 +43,30 @@ static void told(void *to, const struct explanation *x)
     explain_places(x, telling->tell, telling->to);
 }
 
+struct explainer explainer_of(struct turn *t, const struct client *c)
+{
+    assert(t->generation && t->trace);
+    return (struct explainer){.trace = t->trace,
+                              .router = t->generation->router,
+                              .turn = t,
+                              .routes = t->generation,
+                              .slots = t->slots,
+                              .answers = t->answers,
+                              .at = t->used,
+                              .arena = t->arena,
+                              .rules = t->limits.rules,
+                              .entrance = c ? c->entrance : 0,
+                              .affinity = c ? c->affinity : 0};
+}
+
 /* What is in the turn's slots is routed before, so that a slot is free, and a script gets all requests in their order. */
-const char *explain_now(struct turn *t, uint32_t affinity, const struct span *command,
+const char *explain_now(struct turn *t, const struct client *c, const struct span *command,
                         const struct span *key, explain_field_fn *tell, void *to)
 {
     struct telling telling = {tell, to};
     turn_route(t);
-    assert(t->generation && t->trace && t->used == 0);
-    struct explainer e = {.trace = t->trace,
-                          .router = t->generation->router,
-                          .turn = t,
-                          .routes = t->generation,
-                          .slots = t->slots,
-                          .answers = t->answers,
-                          .at = t->used,
-                          .arena = t->arena,
-                          .rules = t->limits.rules,
-                          .affinity = affinity};
+    assert(t->used == 0);
+    struct explainer e = explainer_of(t, c);
     return explain_key(&e, (const char *)command->at, command->len, (const char *)key->at, key->len,
                        (struct explain_value){NULL, 0}, told, &telling);
 }
@@ -62,9 +79,9 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
     struct reply *reply = reply_create_local(c, COMMAND_STATS);
     double began = process_clock();
     const char *error = ERROR_MANY;
-    if (c->set->explained < LIMIT)
-        error = explain_now(c->turn, c->affinity, command, key, put_stat, &answer);
-    c->set->explained += process_clock() - began;
+    if (!explain_is_too_much(c->set))
+        error = explain_now(c->turn, c, command, key, put_stat, &answer);
+    explain_took(c->set, began);
     if (!error) error = "END";
     reply_note_line(reply, error, strlen(error));
     outq_append(&answer, error, strlen(error));

@@ -2,7 +2,7 @@
  * of its key; when all calls have ended, the places are read in the order of the client's keys. Short values are copied into
  * the reply's store, one after the other as they come; a long one stays in the blob that it was read into. A failed server
  * costs the keys that it should have had; the answer then ends in the first failure instead of END, so that the client knows
- * that it is not whole. */
+ * that it is not whole. Where the server's pool answers as twemproxy does, the failure is all of the answer. */
 #include "client/parts.h"
 
 #include <assert.h>
@@ -133,7 +133,7 @@ size_t parts_append(const struct reply *reply, struct outq *to)
 {
     size_t before = to->bytes;
     uint32_t found = 0;
-    for (uint32_t i = 0; i < reply->parts_n; i++) {
+    for (uint32_t i = 0; i < reply->parts_n && !reply->fails_whole; i++) {
         const struct reply_part *p = &reply->parts[i];
         found += p->len || p->tail_len;
         outq_append(to, p->at, p->len);

@@ -369,6 +369,7 @@ static void reply_news(void *owner, const struct call_news *news)
         break;
     case CALL_ANSWERED: answered(reply, news); break;
     case CALL_FAILED:
+        reply->fails_whole |= news->is_whole;
         reply_fail(reply, TALLY_SERVER_ERROR, news->failure, strlen(news->failure));
         break;
     }

@@ -146,7 +146,7 @@ static void note_routed(void *owner, uint32_t place, const struct route *route)
     one->is_routed = true;
     one->routed = reply->sights->set->turn->seen_at;
     s->routed = one;
-    if (route && route->kind == ROUTE_POOL)
+    if (route && route->kind == ROUTE_POOL && !route->text)
         (void)copy(copy(one->route, sizeof one->route, "pool "), sizeof one->route - 5,
                    route->pool->settings.name);
     else if (route)

@@ -98,9 +98,7 @@ const char *client_address(const struct client *c, char *text)
 const char *client_listener(const struct client *c)
 {
     const char *const *names = c->set->listener_names;
-    for (uint32_t i = 0; names && names[i]; i++)
-        if (i == c->listener) return names[i];
-    return "";
+    return c->listener < c->set->listener_names_n && names[c->listener] ? names[c->listener] : "";
 }
 
 /* --- what it may do ---------------------------------------------------------------------------- */

@@ -2,6 +2,13 @@
 
 #include <stdarg.h>
 
+/* What a file holds is quoted in messages, and a message is one line. */
+static void hide_controls(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+}
+
 bool convert_fail(struct convert_output *out, const char *path, uint32_t line, const char *form,
                   ...)
 {
@@ -13,6 +20,7 @@ bool convert_fail(struct convert_output *out, const char *path, uint32_t line, c
     if (used < sizeof out->error)
         vsnprintf(out->error + used, sizeof out->error - used, form, arguments);
     va_end(arguments);
+    hide_controls(out->error);
     return false;
 }
 
@@ -25,6 +33,7 @@ void convert_note(struct convert_output *out, const char *path, uint32_t line, c
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
+    hide_controls(text);
     out->note(out->note_arg, path, line, text);
 }
 

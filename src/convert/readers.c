@@ -7,6 +7,8 @@ convert_reader *convert_reader_of(enum convert_kind kind)
 {
     static convert_reader *const readers[CONVERT_KINDS_N] = {
         [CONVERT_SCRIPT] = NULL,
+        [CONVERT_TWEMPROXY] = twemproxy_read,
+        [CONVERT_MCROUTER] = mcrouter_read,
     };
     assert(kind < CONVERT_KINDS_N);
     return readers[kind];

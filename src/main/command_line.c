@@ -34,6 +34,10 @@ static bool options_agree(const struct options *o)
         fputs("moongate: --admin and --single-process: give one of them\n", stderr);
         return false;
     }
+    if (o->watch && o->script_text) {
+        fputs("moongate: --watch and --mcrouter-text: give one of them\n", stderr);
+        return false;
+    }
     if (o->watch && (o->single_process || o->servers.n > 0)) {
         fprintf(stderr, "moongate: --watch and --%s: give one of them\n",
                 o->servers.n > 0 ? "servers" : "single-process");
@@ -48,7 +52,13 @@ static bool options_agree(const struct options *o)
         fputs("moongate: --metrics and --single-process: give one of them\n", stderr);
         return false;
     }
-    if (o->metrics && !metrics_sockets_check(o->metrics)) return false;
+    if (o->nutcracker_stats && o->single_process) {
+        fputs("moongate: --nutcracker-stats and --single-process: give one of them\n", stderr);
+        return false;
+    }
+    if (o->metrics && !metrics_sockets_check(o->metrics, "metrics")) return false;
+    if (o->nutcracker_stats && !metrics_sockets_check(o->nutcracker_stats, "nutcracker-stats"))
+        return false;
     return state_dir_agrees(o);
 }
 
@@ -71,6 +81,16 @@ static bool take_foreign(struct options *o)
         o->script = all[i].path;
         o->guess = GUESS_NOT;
         o->kind = all[i].kind;
+    }
+    if (o->mcrouter_text && o->script) {
+        fprintf(stderr, "moongate: %s and --mcrouter-text: give one of them\n", o->script);
+        return false;
+    }
+    if (o->mcrouter_text) {
+        o->script = "(command line)";
+        o->script_text = o->mcrouter_text;
+        o->guess = GUESS_NOT;
+        o->kind = CONVERT_MCROUTER;
     }
     return true;
 }

@@ -5,7 +5,7 @@
  * prints one line that says what to correct.
  *
  *  1. Descriptors 0, 1 and 2 are occupied and signals are set to a known state, before anything is opened or forked.
- *  2. The command line is read whole. A typing error must not cost a running service anything, so nothing has been touched yet.
+ *  2. The command line is read whole; of a moongate that is called by another program's name it is translated first (as_other.h). A typing error must not cost a running service anything, so nothing has been touched yet.
  *  3. The script's file is copied into memory, and step 5 adds the files that it requires. All workers, also those that start later,
  *     load this copy: a file that changes in between cannot give two workers two scripts.
  *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
@@ -44,6 +44,7 @@
 #include "base/output.h"
 #include "base/process.h"
 #include "main/admin_sockets.h"
+#include "main/as_other.h"
 #include "main/background.h"
 #include "main/binary.h"
 #include "main/command_line.h"
@@ -97,6 +98,7 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .generation = 1,
                                .script_fd = o->script_fd,
                                .channel = -1,
+                               .labels = &listeners->labels,
                                .listeners = listeners};
     int code = worker_run(&seat);
     board_destroy(board);
@@ -110,7 +112,8 @@ struct service_parts {
     struct inherited inherited;
     struct notify notify;
     struct upgrade_command command;
-    struct listeners *admin, *metrics; /* NULL: none */
+    struct listeners *admin, *metrics, *stats; /* NULL: none */
+    const struct as_other *as;
 };
 
 static bool is_upgrade(const struct service_parts *s)
@@ -134,6 +137,7 @@ static int serve_prepared(struct service_parts *s, struct listeners *listeners)
                                .listeners = listeners,
                                .admin = s->admin,
                                .metrics = s->metrics,
+                               .stats = s->stats,
                                .notify = &s->notify,
                                .inherited = &s->inherited,
                                .command = &s->command,
@@ -191,23 +195,45 @@ static void add_names(struct options *o, const struct passed *passed)
         if (passed->items[i].is_extra) options_add_bind(o, passed_print(&passed->items[i], text));
 }
 
-/* Step 6, and the end of the listeners. The default of --bind does not stand beside passed sockets. */
-static int serve_checked(struct service_parts *s)
+/* The listeners of --bind and of the script. The default of --bind stands neither beside passed sockets nor beside mg.listen. */
+static struct listeners *create_listeners(struct service_parts *s)
 {
     struct options *o = s->options;
+    struct source_listeners script;
+    if (!source_listeners(o->script_fd, &script)) {
+        fputs("moongate: script: its list of listeners is damaged: it must not write to itself\n",
+              stderr);
+        return NULL;
+    }
     if (passed_have_extra(&s->passed) && !options_have_bind(o)) option_list_release(&o->bind);
+    options_note_default(o);
     struct listeners_wanted wanted = {.bind = o->bind.items,
-                                      .bind_n = o->bind.n,
+                                      .bind_n = script.items.n && o->bind_default ? 0 : o->bind.n,
+                                      .script = script.items.items,
+                                      .addresses = script.addresses.items,
+                                      .script_n = script.items.n,
                                       .port = o->port,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
+    source_listeners_release(&script);
+    return listeners;
+}
+
+/* Step 6, and the end of the listeners. */
+static int serve_checked(struct service_parts *s)
+{
+    struct options *o = s->options;
+    struct listeners *listeners = create_listeners(s);
     if (!listeners) return EXIT_BIND;
     add_names(o, &s->passed);
     int code = EXIT_BIND;
     if (admin_sockets_create(o, &s->inherited.admin, &s->admin) &&
-        metrics_sockets_create(o, &s->inherited.metrics, &s->metrics))
+        metrics_sockets_create(o, o->metrics, LISTEN_METRICS, &s->inherited.metrics, &s->metrics) &&
+        metrics_sockets_create(o, o->nutcracker_stats, LISTEN_STATS, &s->inherited.stats,
+                               &s->stats))
         code = serve_bound(s, listeners);
+    listeners_destroy(s->stats, true);
     listeners_destroy(s->metrics, true);
     listeners_destroy(s->admin, true);
     listeners_destroy(listeners, true);
@@ -224,14 +250,15 @@ static int serve_passed(struct service_parts *s)
     }
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
+    as_other_log(s->as);
     int code = check_some(o);
     return code == EXIT_OK ? serve_checked(s) : code;
 }
 
 /* Step 4 begins here: what was passed is let go of when all is over. A daemon that is upgraded has no terminal: its log begins in syslog. */
-static int serve(struct options *o, char **argv)
+static int serve(struct options *o, const struct as_other *as, char **argv)
 {
-    struct service_parts s = {.options = o};
+    struct service_parts s = {.options = o, .as = as};
     assert(o->script_fd >= 0 || o->servers.n > 0 || o->start_with_last_good);
     log_role(o->single_process ? "moongate" : "master");
     log_to_stderr(false);
@@ -262,7 +289,17 @@ static int read_script(struct options *o)
     return EXIT_SCRIPT;
 }
 
-static int run(struct options *o, char **argv)
+/* What another program says of a configuration that is well. */
+static int check_only(struct options *o, const struct as_other *as)
+{
+    int code = check(o, false);
+    if (code == EXIT_OK && as->program && as->program->ok)
+        fprintf(stderr, "%s: configuration file '%s' %s\n", as->program->name, o->script,
+                as->program->ok);
+    return code;
+}
+
+static int run(struct options *o, const struct as_other *as, char **argv)
 {
     if (o->help) {
         help_print(stdout);
@@ -277,23 +314,35 @@ static int run(struct options *o, char **argv)
         return output_finish(EXIT_OK);
     }
     log_setup((enum log_format)o->log_format, o->verbose);
+    if (as->log_from) (void)log_show_from(as->log_from);
     int code = read_script(o);
     if (code != EXIT_OK && o->start_with_last_good && !o->check) code = EXIT_OK; /* see step 5 */
-    if (code == EXIT_OK) code = o->check ? check(o, false) : serve(o, argv);
+    if (code == EXIT_OK) code = o->check ? check_only(o, as) : serve(o, as, argv);
     if (o->script_fd >= 0) close(o->script_fd);
+    return code;
+}
+
+/* The command line, as moongate has it; argv is what the process was started with. */
+static int start(const struct as_other *as, char **argv)
+{
+    struct options o;
+    if (as->ends) return output_finish(as->code);
+    if (!command_line_read(&o, as->argc, as->argv)) return EXIT_USAGE;
+    int code = run(&o, as, argv);
+    options_release(&o);
     return code;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o;
+    struct as_other as;
 
     output_begin();
     signals_begin();
-    const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+    as_other_read(&as, argc, argv);
+    const struct command *command = argc > 1 && !as.program ? command_find(argv[1]) : NULL;
     if (command) return output_finish(command->run(argc - 1, argv + 1));
-    if (!command_line_read(&o, argc, argv)) return EXIT_USAGE;
-    int code = run(&o, argv);
-    options_release(&o);
+    int code = start(&as, argv);
+    as_other_release(&as);
     return code;
 }

@@ -22,27 +22,28 @@ static const char *read_item(char item[ITEM_MAX], const char *text)
     return NULL;
 }
 
-bool metrics_sockets_check(const char *text)
+bool metrics_sockets_check(const char *text, const char *option)
 {
     char item[ITEM_MAX];
     const char *wrong = read_item(item, text);
     if (wrong)
         fprintf(stderr,
-                "moongate: --metrics '%s': %s: such as 9100, which is on 127.0.0.1, or "
+                "moongate: --%s '%s': %s: such as 9100, which is on 127.0.0.1, or "
                 "10.0.0.5:9100\n",
-                text, wrong);
+                option, text, wrong);
     return !wrong;
 }
 
-bool metrics_sockets_create(const struct options *o, struct passed *passed, struct listeners **to)
+bool metrics_sockets_create(const struct options *o, const char *text, enum listeners_use use,
+                            struct passed *passed, struct listeners **to)
 {
     char item[ITEM_MAX];
     const char *items[] = {item};
     *to = NULL;
-    if (!o->metrics) return true;
-    (void)!read_item(item, o->metrics);
+    if (!text) return true;
+    (void)!read_item(item, text);
     struct listeners_wanted wanted = {
-        .bind = items, .bind_n = 1, .user = o->user, .passed = passed, .use = LISTEN_METRICS};
+        .bind = items, .bind_n = 1, .user = o->user, .passed = passed, .use = use};
     *to = listeners_create(&wanted);
     return *to != NULL;
 }

@@ -2,7 +2,10 @@
 #include "master/master_state.h"
 
 #include "base/process.h"
+#include "net/relisten.h"
+#include "worker/source.h"
 #include <assert.h>
+#include <stdio.h>
 
 /* Clients are let in exactly while all of this holds. Others wait in the kernel's backlog. */
 static bool is_open(const struct master *m)
@@ -47,6 +50,57 @@ static void take(void *arg, int fd, uint32_t listener)
 static void on_rested(void *arg)
 {
     master_watch(arg);
+}
+
+/* --- a reload ----------------------------------------------------------------------------------- */
+
+/* What the script in that source wants; without mg.listen, the default of --bind. */
+static bool wanted_by(const struct master *m, int source, struct source_listeners *script,
+                      struct listeners_wanted *to)
+{
+    const struct options *o = m->options;
+    bool good = source_listeners(source, script);
+    *to = (struct listeners_wanted){.bind = o->bind.items,
+                                    .bind_n = o->bind_default,
+                                    .script = script->items.items,
+                                    .addresses = script->addresses.items,
+                                    .script_n = script->items.n,
+                                    .port = o->port,
+                                    .user = o->user};
+    return good;
+}
+
+bool entrance_listens(void *arg, enum reload_listen_step step, int source, bool is_forced,
+                      char *why)
+{
+    const struct master *m = arg;
+    struct source_listeners script;
+    struct listeners_wanted wanted;
+    if (step == RELOAD_LISTEN) return listeners_open(m->listeners, is_forced, why);
+    bool good = wanted_by(m, source, &script, &wanted);
+    if (!good)
+        snprintf(why, LISTENERS_WHY, "its list of listeners is damaged: it must not write to it");
+    good = good && listeners_prepare(m->listeners, &wanted, is_forced, why);
+    source_listeners_release(&script);
+    return good;
+}
+
+/* Workers get the order to switch before the first client of a new listener, and by the same channel. */
+void entrance_take_reload(struct master *m, enum reload_news news)
+{
+    struct listeners_wanted wanted = {.bind = m->options->bind.items,
+                                      .bind_n = m->options->bind_default};
+    switch (news) {
+    case RELOAD_SWITCHES:
+        listeners_switch(m->listeners, &wanted);
+        doors_follow(&m->doors);
+        break;
+    case RELOAD_DONE:
+    case RELOAD_BACK: doors_let_go(&m->doors, m->listeners); break;
+    case RELOAD_REFUSED: listeners_drop(m->listeners); break;
+    case RELOAD_BEGINS:
+    case RELOAD_NEXT: break;
+    }
 }
 
 bool entrance_init(struct master *m)

@@ -35,6 +35,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "master/master_state.h"
+#include "net/relisten.h"
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
@@ -76,6 +77,7 @@ void master_close(struct master *m, enum master_state state)
         service_leaves_to(&m->service, (int)m->upgrade.pid);
     else if (m->state == MASTER_RUNNING && is_service)
         service_stops(&m->service);
+    listeners_drop(m->listeners);
     bool lets_in = m->state == MASTER_RUNNING && m->takeover.is_in_charge && !is_upgraded;
     if (lets_in) doors_empty(&m->doors);
     m->state = state;
@@ -261,6 +263,7 @@ static void master_on_crew(void *arg, enum crew_event_type type, struct slot *s,
 static void master_on_reload(void *arg, enum reload_news news)
 {
     struct master *m = arg;
+    entrance_take_reload(m, news);
     script_watch_follow(&m->script_watch, news);
     master_note_reload(m, news);
     if (news == RELOAD_BEGINS)
@@ -298,6 +301,7 @@ static void master_let_go(struct master *m)
     probation_stop(&m->probation);
     saver_stop(&m->saver);
     admin_release(&m->admin);
+    nutcracker_stats_stop(&m->stats);
     asks_release(&m->asks);
     steers_stop(&m->steers);
 }
@@ -347,6 +351,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
+    if (m->crew) m->crew->labels = &m->listeners->labels;
     if (!m->crew || !lookout_init(&m->lookout, m->loop, m->board)) return false;
     asks_init(&m->asks, m->crew);
     steers_init(&m->steers, m->crew, seat->inherited->steering);
@@ -355,6 +360,7 @@ static bool master_init(struct master *m, const struct master_seat *seat)
     watchdog_init(&m->watchdog, m->crew, o->script_timeout);
     if (!reload_init(&m->reload, m->crew, &m->watchdog, o, master_leave, master_on_reload, m))
         return false;
+    m->reload.listen = entrance_listens;
     service_init(&m->service, m->crew, seat->notify);
     script_watch_init(&m->script_watch, &m->reload);
     upgrading_init(m);

@@ -171,7 +171,8 @@ static bool crew_offer(struct crew *crew, int fd, uint32_t listener)
     crew->turn++;
     while ((s = crew_choose(crew))) {
         handover_offer(slot_handover(s), s->offers.made + 1);
-        enum channel_status status = channel_send(s->channel, CHANNEL_CLIENT, listener, fd);
+        enum channel_status status = channel_send_client(s->channel, CHANNEL_CLIENT, listener,
+                                                         labels_text(crew->labels, listener), fd);
         if (status == CHANNEL_OK) {
             slot_offer(s, fd, listener);
             return true;

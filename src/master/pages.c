@@ -2,6 +2,7 @@
 #include "master/master_state.h"
 
 #include "base/heat.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "master/exposition.h"
 #include "master/page_answers.h"
@@ -105,17 +106,27 @@ static const struct http_page pages[] = {
 bool pages_init(struct master *m)
 {
     bool waits = m->seat->inherited->pid > 0;
-    return http_init(&m->http, m->loop, waits ? NULL : m->seat->metrics, pages, m);
+    return http_init(&m->http, m->loop, waits ? NULL : m->seat->metrics, pages, m) &&
+           (waits || nutcracker_stats_init(&m->stats, m));
 }
 
 void pages_open(struct master *m)
 {
-    if (!m->seat->inherited->pid || !m->seat->metrics) return;
-    (void)!http_init(&m->http, m->loop, m->seat->metrics, pages, m);
+    if (!m->seat->inherited->pid) return;
+    if (m->seat->metrics) (void)!http_init(&m->http, m->loop, m->seat->metrics, pages, m);
+    if (!nutcracker_stats_init(&m->stats, m))
+        log_error("nutcracker-stats: not served: out of memory");
+}
+
+void pages_shut(struct master *m)
+{
+    http_shut(&m->http);
+    nutcracker_stats_stop(&m->stats);
 }
 
 void pages_leave(struct master *m)
 {
     http_leave(&m->http);
     if (m->seat->metrics) listeners_close(m->seat->metrics, false);
+    if (m->seat->stats) listeners_close(m->seat->stats, false);
 }

@@ -16,6 +16,7 @@
 #include "master/reload.h"
 
 #include "base/log.h"
+#include "net/listener.h"
 #include "worker/source.h"
 #include <assert.h>
 #include <errno.h>
@@ -93,7 +94,8 @@ static void reload_start_check(struct reload *r)
     r->trial = *r->options;
     r->trial.script_fd = options_open_source(r->options, true);
     bool is_read = r->trial.script_fd >= 0 || !r->options->script;
-    struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd};
+    struct exercise_service in_use = {r->crew->board, r->crew->generation, r->crew->script_fd,
+                                      r->crew->labels};
     if (!is_read || !check_start(&r->check, &r->trial, true, &in_use, r->leave, r->arg)) {
         reload_not_begun(r, errno, is_read);
         return;
@@ -154,12 +156,16 @@ static const char *reload_awaited(const struct reload *r, char *text, size_t n)
     return text;
 }
 
-/* Every worker drops what it may have loaded. Answers that come later are ignored. */
-static void reload_abort(struct reload *r, const char *who, const char *why)
+/* True where nobody listens. */
+static bool reload_listens(struct reload *r, enum reload_listen_step step, char *why)
 {
-    char text[2 * CHANNEL_TEXT_MAX];
-    snprintf(text, sizeof text, "%s: %s", who, why);
-    reload_not_loaded(r, text);
+    return !r->listen || r->listen(r->arg, step, r->trial.script_fd, r->goes_back, why);
+}
+
+/* Every worker drops what it may have loaded. Answers that come later are ignored. */
+static void reload_abort(struct reload *r, const char *why)
+{
+    reload_not_loaded(r, why);
     for (uint32_t i = 0; i < r->crew->slots_n; i++) {
         r->owes[i] = r->is_replaced[i] = false;
         crew_order(&r->crew->slots[i], CHANNEL_DROP, r->generation);
@@ -170,9 +176,9 @@ static void reload_abort(struct reload *r, const char *who, const char *why)
 
 static void reload_abort_for(struct reload *r, const struct slot *s, const char *why)
 {
-    char name[32];
-    snprintf(name, sizeof name, "worker %u", s->index);
-    reload_abort(r, name, why);
+    char text[2 * CHANNEL_TEXT_MAX];
+    snprintf(text, sizeof text, "worker %u: %s", s->index, why);
+    reload_abort(r, text);
 }
 
 static bool reload_is_answered(const struct reload *r)
@@ -199,7 +205,14 @@ static void reload_commit(struct reload *r)
 /* Takes the next step once no answer is missing. */
 static void reload_advance(struct reload *r)
 {
-    if (r->state == RELOAD_LOADING && reload_is_answered(r)) reload_commit(r);
+    char why[LISTENERS_WHY];
+    if (r->state == RELOAD_LOADING && reload_is_answered(r)) {
+        if (!reload_listens(r, RELOAD_LISTEN, why)) {
+            reload_abort(r, why);
+            return;
+        }
+        reload_commit(r);
+    }
     if (r->state == RELOAD_SWITCHING && reload_is_answered(r)) {
         if (r->goes_back)
             log_warn("rolled back: generation %u is the script of generation %u", r->generation,
@@ -241,7 +254,9 @@ static void reload_on_check_exit(struct ev_loop *loop, ev_child *w, int events)
     struct reload *r = w->data;
     ev_child_stop(loop, w);
     ev_io_stop(loop, &r->text_watcher);
+    char unbound[LISTENERS_WHY];
     const char *why = check_end(&r->check, w->rstatus);
+    if (!why && !reload_listens(r, RELOAD_BIND, unbound)) why = unbound;
     if (why) {
         reload_not_loaded(r, why);
         reload_drop_trial(r);
@@ -274,7 +289,7 @@ static bool reload_kill_waited_for(struct reload *r)
  * that worker, or it turns, and the reload goes on. */
 static void reload_give_up_loading(struct reload *r)
 {
-    char names[512], why[96];
+    char names[512], why[640];
     bool is_busy = false, will_end = false;
     reload_awaited(r, names, sizeof names);
     for (uint32_t i = 0; i < r->crew->slots_n; i++) {
@@ -290,9 +305,9 @@ static void reload_give_up_loading(struct reload *r)
         return;
     }
     if (r->goes_back && reload_kill_waited_for(r)) return;
-    snprintf(why, sizeof why, "no answer within %d s%s", CHECK_SECONDS,
+    snprintf(why, sizeof why, "%s: no answer within %d s%s", names, CHECK_SECONDS,
              is_busy ? ": busy with the script in use" : "");
-    reload_abort(r, names, why);
+    reload_abort(r, why);
 }
 
 static void reload_on_limit(struct ev_loop *loop, ev_timer *w, int events)
@@ -353,12 +368,14 @@ int reload_source(const struct reload *r)
 
 void reload_go_back(struct reload *r, int fd, uint32_t was)
 {
+    char why[LISTENERS_WHY];
     assert(r->state == RELOAD_IDLE && r->crew->trial_fd < 0 && fd >= 0);
     r->goes_back = true;
     r->tell(r->arg, RELOAD_BEGINS);
     r->trial = *r->options;
     r->trial.script_fd = fd;
     r->trial_was = was;
+    (void)reload_listens(r, RELOAD_BIND, why); /* what cannot be had is logged */
     reload_begin_loading(r);
 }
 

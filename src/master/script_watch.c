@@ -44,7 +44,7 @@ static bool path_is(const struct bundle_file *file, const char *path)
 static void compare(void *arg, const struct bundle_file *file)
 {
     struct comparison *c = arg;
-    if (c->is_found || !bundle_is_file(file) || !path_is(file, c->path)) return;
+    if (c->is_found || !bundle_is_file(file->kind) || !path_is(file, c->path)) return;
     c->is_found = true;
     if (file->kind == BUNDLE_ABSENT)
         c->is_same = !c->bytes;
@@ -75,7 +75,7 @@ static bool is_known(const struct script_watch *w, const char *path)
 static void compare_with_disk(void *arg, const struct bundle_file *file)
 {
     bool *is_same = arg;
-    if (!*is_same || !bundle_is_file(file)) return;
+    if (!*is_same || !bundle_is_file(file->kind)) return;
     char *path = strndup(file->path, file->path_len);
     if (!path) abort();
     struct comparison c = comparison_of(path);
@@ -141,7 +141,7 @@ struct paths {
 static void add_path(void *arg, const struct bundle_file *file)
 {
     struct paths *p = arg;
-    if (!bundle_is_file(file)) return;
+    if (!bundle_is_file(file->kind)) return;
     for (size_t i = 0; i < p->n; i++)
         if (path_is(file, p->all[i])) return;
     if (p->n == p->room) {

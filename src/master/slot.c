@@ -122,6 +122,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .generation = crew->generation,
                                .script_fd = crew->script_fd,
                                .relieves = slot_serves(slot_other(s)),
+                               .labels = crew->labels,
                                .steering = crew->steering,
                                .channel = end};
     int code = worker_run(&seat);

@@ -64,6 +64,7 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     if (strncmp(word, "socket=", 7) == 0) return inherited_read(passed, word + 7);
     if (strncmp(word, "admin=", 6) == 0) return inherited_read(&in->admin, word + 6);
     if (strncmp(word, "metrics=", 8) == 0) return inherited_read(&in->metrics, word + 8);
+    if (strncmp(word, "stats=", 6) == 0) return inherited_read(&in->stats, word + 6);
     if (strncmp(word, "steer=", 6) == 0) read_steer(in, word + 6);
     if (read_number(word, "pid", &number)) in->pid = number;
     if (read_number(word, "house", &number)) in->house = number == 1;
@@ -118,6 +119,7 @@ void inherited_release(struct inherited *in)
     }
     passed_release(&in->admin);
     passed_release(&in->metrics);
+    passed_release(&in->stats);
     free(in->steering);
     in->steering = NULL;
 }
@@ -136,7 +138,7 @@ static void begin(struct takeover *t, uint32_t number)
     if (t->is_in_charge) return;
     assert(t->has_asked);
     t->is_in_charge = true;
-    t->tell(t->arg, TAKEOVER_BEGINS, number, -1);
+    t->tell(t->arg, TAKEOVER_BEGINS, number, "", -1);
 }
 
 /* The last of the old master's processes is gone. What a process that was killed has left on the board is cleared. */
@@ -147,7 +149,7 @@ static void look(struct takeover *t)
     board_clear_neighbours(t->board, process_clock());
     log_info("upgrade: process %d has ended", (int)t->before);
     t->before = 0;
-    t->tell(t->arg, TAKEOVER_ENDS, 0, -1);
+    t->tell(t->arg, TAKEOVER_ENDS, 0, "", -1);
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)
@@ -166,10 +168,10 @@ static void on_closed(struct takeover *t)
     look(t);
 }
 
-static void take_client(struct takeover *t, int fd, uint32_t listener)
+static void take_client(struct takeover *t, int fd, uint32_t listener, const char *label)
 {
     if (fd >= 0)
-        t->tell(t->arg, TAKEOVER_BRINGS, listener, fd);
+        t->tell(t->arg, TAKEOVER_BRINGS, listener, label, fd);
     else
         log_warn("client: lost in the upgrade: no descriptor is free; raise the limit (ulimit -n)");
 }
@@ -177,7 +179,7 @@ static void take_client(struct takeover *t, int fd, uint32_t listener)
 static void take_message(struct takeover *t, const struct channel_message *m, int fd)
 {
     if ((int)m->type == TAKEOVER_CLIENT) {
-        take_client(t, fd, m->number);
+        take_client(t, fd, m->number, m->text);
         return;
     }
     if (fd >= 0) close(fd);

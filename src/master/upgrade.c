@@ -67,6 +67,7 @@ static bool put_sockets(FILE *to, const struct listeners *all, const char *kind)
 {
     char text[INHERITED_TEXT_MAX];
     for (size_t i = 0; all && i < all->n; i++) {
+        if (all->items[i].phase != LISTENER_SERVES) continue;
         if (!leave_open(all->items[i].fd)) return false;
         fprintf(to, " %s=%s", kind, inherited_print(&all->items[i], text));
     }
@@ -97,7 +98,8 @@ static char *describe(const struct upgrade *u, pid_t old, int channel)
             files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
                 leave_open(files->writes) && put_sockets(to, u->listeners, "socket") &&
-                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics");
+                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics") &&
+                put_sockets(to, u->stats, "stats");
     put_steering(to, u->steering);
     if (fclose(to) == 0 && good) return text;
     free(text);
@@ -336,7 +338,8 @@ bool upgrade_pass(struct upgrade *u, int fd, uint32_t listener)
 {
     if (u->channel < 0) return false;
     enum channel_status status =
-        channel_send(u->channel, (enum channel_message_type)TAKEOVER_CLIENT, listener, fd);
+        channel_send_client(u->channel, (enum channel_message_type)TAKEOVER_CLIENT, listener,
+                            labels_text(&u->listeners->labels, listener), fd);
     u->is_full = status == CHANNEL_AGAIN;
     if (u->is_full) watch(u, EV_READ | EV_WRITE);
     if (status == CHANNEL_OK) u->passed++;

@@ -26,7 +26,7 @@ static void hand_over(struct master *m)
     admin_take_upgrade(&m->admin, true);
     admin_shut(&m->admin, ADMIN_TAKEN_OVER);
     admin_leave_to(&m->admin);
-    http_shut(&m->http);
+    pages_shut(m);
     crew_hand_waiting(m->crew);
     master_order_end(m, CHANNEL_RETIRE, m->wishes.drain_timeout);
 }
@@ -79,6 +79,7 @@ static void take_charge(struct master *m, bool reloads)
         m->board->master->upgrades++;
     }
     listeners_own(m->listeners);
+    doors_let_go(&m->doors, m->listeners);
     admin_open(&m->admin);
     pages_open(m);
     service_is_ready(&m->service);
@@ -88,19 +89,21 @@ static void take_charge(struct master *m, bool reloads)
 }
 
 /* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */
-static void take_client(struct master *m, int fd, uint32_t listener)
+static void take_client(struct master *m, int fd, uint32_t listener, const char *label)
 {
+    if (*label) listener = labels_number(&m->listeners->labels, label);
     if (m->state == MASTER_RUNNING)
         crew_hand(m->crew, fd, listener);
     else
         close(fd);
 }
 
-static void on_takeover(void *arg, enum takeover_news news, uint32_t number, int fd)
+static void on_takeover(void *arg, enum takeover_news news, uint32_t number, const char *label,
+                        int fd)
 {
     struct master *m = arg;
     if (news == TAKEOVER_BEGINS) take_charge(m, number);
-    if (news == TAKEOVER_BRINGS) take_client(m, fd, number);
+    if (news == TAKEOVER_BRINGS) take_client(m, fd, number, label);
     if (m->upgrades_next && news != TAKEOVER_BRINGS) upgrading_request(m);
 }
 
@@ -142,6 +145,7 @@ void upgrading_init(struct master *m)
                  m->seat->notify, on_upgrade, m);
     m->upgrade.admin = m->seat->admin;
     m->upgrade.metrics = m->seat->metrics;
+    m->upgrade.stats = m->seat->stats;
     m->upgrade.steering = &m->steers.table;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

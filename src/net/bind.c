@@ -57,12 +57,24 @@ static const char *read_user(char *user, const char *key, const char *value, siz
     return sentence;
 }
 
+static const char *read_backlog(struct bind_spec *spec, const char *value, size_t len)
+{
+    if (spec->backlog > 0) return "backlog= is given twice";
+    long n = len > 0 && len <= 5 && strspn(value, DIGITS) >= len ? strtol(value, NULL, 10) : 0;
+    if (n < 1 || n > 65535) return "backlog= takes a number from 1 to 65535";
+    spec->backlog = (int)n;
+    return NULL;
+}
+
 /* One `key=value`, without the comma. */
 static const char *read_access(struct bind_spec *spec, const char *text, size_t len)
 {
     const char *equals = memchr(text, '=', len);
     size_t key = equals ? (size_t)(equals - text) : len;
     const char *value = text + key + 1;
+    if (equals && key == 7 && memcmp(text, "backlog", key) == 0)
+        return read_backlog(spec, value, len - key - 1);
+    if (equals && !spec->addr.path[0]) return "mode=, owner= and group= are for unix sockets";
     if (equals && key == 4 && memcmp(text, "mode", key) == 0)
         return read_mode(spec, value, len - key - 1);
     if (equals && key == 5 && memcmp(text, "owner", key) == 0)
@@ -70,7 +82,7 @@ static const char *read_access(struct bind_spec *spec, const char *text, size_t 
     if (equals && key == 5 && memcmp(text, "group", key) == 0)
         return read_user(spec->group, "group", value, len - key - 1);
     snprintf(sentence, sizeof sentence,
-             "'%.*s' is none of mode=, owner=, group=", (int)(len < 64 ? len : 64), text);
+             "'%.*s' is none of mode=, owner=, group=, backlog=", (int)(len < 64 ? len : 64), text);
     return sentence;
 }
 
@@ -84,8 +96,6 @@ const char *bind_parse(struct bind_spec *spec, const char *text)
     spec->name = spec->has_label ? text : spec->address;
     spec->name_len = spec->has_label ? label : spec->address_len;
     const char *wrong = addr_spec_parse(&spec->addr, spec->address, spec->address_len);
-    if (!wrong && *at && !spec->addr.path[0])
-        return "mode=, owner= and group= are for unix sockets";
     while (!wrong && *at) {
         size_t len = strcspn(at + 1, ",");
         wrong = read_access(spec, at + 1, len);

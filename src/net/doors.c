@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "net/relisten.h"
 #include "net/socket.h"
 
 static const double REST_SECONDS = 0.1;
@@ -78,10 +79,18 @@ static bool take_one(struct doors *d, const struct listener *l)
     return status == ACCEPT_OK;
 }
 
+/* The list may have changed since: those that come stand behind the others. */
+static const struct listener *listener_of(const struct doors *d, const ev_io *io)
+{
+    const struct listener *l = &d->listeners->items[io - d->watchers];
+    assert((size_t)(io - d->watchers) < d->watchers_n && l->fd == io->fd);
+    return l;
+}
+
 static void on_door(struct ev_loop *loop, ev_io *io, int events)
 {
     struct doors *d = io->data;
-    const struct listener *l = &d->listeners->items[io - d->watchers];
+    const struct listener *l = listener_of(d, io);
     (void)loop;
     assert(doors_sane(d));
     if (events & EV_ERROR) { /* libev has stopped this watcher */
@@ -101,6 +110,15 @@ static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
     d->keeper.rested(d->keeper.owner);
 }
 
+static void init_watchers(struct doors *d)
+{
+    d->watchers_n = d->listeners->n;
+    for (size_t i = 0; i < d->watchers_n; i++) {
+        ev_io_init(&d->watchers[i], on_door, d->listeners->items[i].fd, EV_READ);
+        d->watchers[i].data = d;
+    }
+}
+
 bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *listeners,
                 struct doors_keeper keeper)
 {
@@ -109,12 +127,9 @@ bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *l
                         .keeper = keeper,
                         .reserve = -1,
                         .rest_lines.burst = 1};
-    d->watchers = calloc(listeners->n, sizeof *d->watchers);
+    d->watchers = calloc(listeners->n + 1, sizeof *d->watchers);
     if (!d->watchers) return false;
-    for (size_t i = 0; i < listeners->n; i++) {
-        ev_io_init(&d->watchers[i], on_door, listeners->items[i].fd, EV_READ);
-        d->watchers[i].data = d;
-    }
+    init_watchers(d);
     keep_reserve(d);
     ev_timer_init(&d->rest, on_rested, REST_SECONDS, 0);
     d->rest.data = d;
@@ -127,7 +142,7 @@ void doors_watch(struct doors *d, bool wanted)
     if (!d->watchers || opens == d->are_open) return;
     d->are_open = opens;
     if (opens) keep_reserve(d);
-    for (size_t i = 0; i < d->listeners->n; i++) {
+    for (size_t i = 0; i < d->watchers_n; i++) {
         if (opens)
             ev_io_start(d->loop, &d->watchers[i]);
         else
@@ -150,14 +165,42 @@ bool doors_are_resting(const struct doors *d)
     return ev_is_active(&d->rest);
 }
 
+static void empty_one(struct doors *d, const struct listener *l)
+{
+    int left = ACCEPTS_AT_MOST;
+    while (left > 0 && take_one(d, l)) left--;
+}
+
 void doors_empty(struct doors *d)
 {
-    for (size_t i = 0; d->watchers && i < d->listeners->n; i++) {
+    for (size_t i = 0; i < d->watchers_n; i++) {
         const struct listener *l = &d->listeners->items[i];
-        if (l->fd < 0 || l->is_passed) continue;
-        int left = ACCEPTS_AT_MOST;
-        while (left > 0 && take_one(d, l)) left--;
+        if (l->fd >= 0 && !l->is_passed) empty_one(d, l);
     }
+}
+
+/* The watchers are stopped first: their array moves. */
+void doors_follow(struct doors *d)
+{
+    bool were_open = d->are_open;
+    if (!d->watchers) return;
+    doors_watch(d, false);
+    d->watchers = reallocarray(d->watchers, d->listeners->n + 1, sizeof *d->watchers);
+    if (!d->watchers) abort();
+    init_watchers(d);
+    doors_watch(d, were_open);
+}
+
+void doors_let_go(struct doors *d, struct listeners *l)
+{
+    bool were_open = d->are_open;
+    assert(l == d->listeners);
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].phase == LISTENER_GOES) empty_one(d, &l->items[i]);
+    doors_watch(d, false);
+    listeners_leave(l);
+    doors_follow(d);
+    doors_watch(d, were_open);
 }
 
 void doors_stop(struct doors *d)

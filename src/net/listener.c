@@ -8,100 +8,27 @@
 #include "net/listener.h"
 
 #include "base/log.h"
-#include "net/refusal.h"
+#include "net/bound.h"
 #include "net/socket.h"
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, ADDRESSES_PER_NAME = 16 };
-
-/* --- binding ---------------------------------------------------------------------------------- */
-
-/* By enum listeners_use. refused: what to do where one cannot be bound; NULL: it depends. */
-static const struct {
-    const char *role, *wrong, *refused;
-} uses[] = {{"", "correct what -b says", NULL},
-            {"admin: ", "correct what --admin says",
-             "choose another path with --admin, in a folder that is there"},
-            {"metrics: ", "correct what --metrics says",
-             "choose another address with --metrics, or stop what listens there"}};
-
-/* What all addresses of one item of --bind share, and what the advice of a refusal depends on. */
-struct bound {
-    struct passed *passed;
-    uint32_t number;
-    bool has_port;   /* the item names its port; else the port is --port's */
-    bool has_access; /* the item names an owner or a group; else the owner is --user's */
-    enum listeners_use use;
-    struct bind_access access;
-};
-
-/* Removes the file of a unix socket that a dead process left. A file on which a process still listens, or that is not a socket,
- * stays. */
-static struct refusal listener_clear_path(const struct addr *addr, const struct bound *from)
-{
-    const char *path = addr->sa.un.sun_path;
-    struct stat file;
-
-    if (lstat(path, &file) != 0)
-        return (struct refusal){0}; /* there is none; if something else is wrong, bind(2) fails */
-    if (!S_ISSOCK(file.st_mode))
-        return (struct refusal){.what = "there is a file that is no socket",
-                                .advice = "choose another path with -b or remove the file"};
-    if (!socket_file_is_stale(addr)) {
-        errno = EADDRINUSE;
-        return refusal_of_errno(addr, from->has_port);
-    }
-    if (unlink(path) != 0 && errno != ENOENT) return refusal_of_errno(addr, from->has_port);
-    log_info("listener unix:%s: file of a dead process removed", path);
-    return (struct refusal){0};
-}
-
-/* IPV6_V6ONLY: else :: would take the port of 0.0.0.0, too, and the second of the two could not be bound. SO_REUSEADDR: else
- * connections of an earlier process, in TIME_WAIT, would keep the port busy. */
-static bool listener_bind(int fd, const struct addr *addr)
-{
-    int on = 1;
-    if (addr->sa.any.sa_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
-        return false;
-    if (!addr_is_unix(addr) && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
-        return false;
-    return bind(fd, &addr->sa.any, addr->len) == 0 && listen(fd, BACKLOG) == 0;
-}
-
-/* Clients cannot connect before listen(2). By then the file has its owner and mode. */
-static struct refusal listener_bind_file(struct listener *l, const struct bound *from)
-{
-    bool owner;
-    if (!socket_file_make(&l->file, l->fd, &l->addr, &from->access, &owner))
-        return owner ? refusal_of_owner(from->has_access) : refusal_of_errno(&l->addr, from);
-    if (listen(l->fd, BACKLOG) == 0) return (struct refusal){0};
-    struct refusal r = refusal_of_errno(&l->addr, from);
-    (void)socket_file_remove(&l->file, &l->addr);
-    return r;
-}
-
-/* bind(2) has chosen a port where 0 was given. */
-static void listener_learn_port(struct listener *l)
-{
-    struct addr bound = {.len = sizeof bound.sa};
-    if (addr_is_unix(&l->addr)) return;
-    if (getsockname(l->fd, &bound.sa.any, &bound.len) == 0) l->addr = bound;
-}
+/* By enum listeners_use: what a line of the log begins with. */
+static const char *const roles[] = {"", "admin: ", "metrics: ", "", "nutcracker-stats: "};
 
 /* Another process listens already: the service manager, or the moongate before this one. */
-static void listener_adopt(struct listener *l, struct passed_socket *s, uint32_t number)
+static void listener_adopt(struct listener *l, struct passed_socket *s, const struct bound *from)
 {
     assert(s->fd >= 0);
     *l = (struct listener){.fd = s->fd,
                            .addr = s->addr,
-                           .number = number,
+                           .number = from->number,
+                           .access = from->access,
+                           .backlog = from->backlog,
                            .is_passed = s->is_managers || !s->is_inherited,
                            .is_extra = s->is_extra,
                            .is_lent = s->is_inherited,
@@ -110,37 +37,7 @@ static void listener_adopt(struct listener *l, struct passed_socket *s, uint32_t
     s->fd = -1;
 }
 
-static struct refusal listener_open(struct listener *l, const struct addr *addr,
-                                    const struct bound *from)
-{
-    struct refusal r = {0};
-    assert(addr->len > 0 && addr->len <= sizeof addr->sa);
-    if (addr_is_unix(addr)) r = listener_clear_path(addr, from);
-    if (r.what) return r;
-    *l = (struct listener){.addr = *addr};
-    l->fd = socket_open(addr);
-    if (l->fd < 0) return refusal_of_errno(addr, from->has_port);
-    if (addr_is_unix(addr))
-        r = listener_bind_file(l, from);
-    else if (!listener_bind(l->fd, addr))
-        r = refusal_of_errno(addr, from->has_port);
-    if (r.what) {
-        close(l->fd);
-        l->fd = -1;
-    } else {
-        listener_learn_port(l);
-    }
-    return r;
-}
-
 /* --- all of them ------------------------------------------------------------------------------ */
-
-/* One line on stderr; false, to be returned. */
-static bool complain(const char *where, const char *what, const char *advice)
-{
-    fprintf(stderr, "moongate: %s: %s: %s\n", where, what, advice);
-    return false;
-}
 
 /* A second bind(2) would fail with EADDRINUSE, and the message would blame another program. */
 static bool listeners_have(const struct listeners *l, const struct addr *addr)
@@ -150,12 +47,22 @@ static bool listeners_have(const struct listeners *l, const struct addr *addr)
     return false;
 }
 
-/* Room for one more, which is not counted yet. NULL: out of memory. */
-static struct listener *listeners_room(struct listeners *l)
+struct listener *listeners_room(struct listeners *l)
 {
     struct listener *items = realloc(l->items, (l->n + 1) * sizeof *items);
     if (items) l->items = items;
     return items ? &items[l->n] : NULL;
+}
+
+/* Binds and listens. */
+static struct refusal listener_open(struct listener *l, const struct addr *addr,
+                                    const struct bound *from)
+{
+    struct refusal r = bound_open(l, addr, from);
+    if (r.what) return r;
+    r = bound_listen(l, from);
+    if (r.what) listener_close(l, true);
+    return r;
 }
 
 static bool listeners_add(struct listeners *l, const struct addr *addr, const struct bound *from,
@@ -167,9 +74,9 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     if (!item)
         *r = (struct refusal){.what = "out of memory", .advice = "give fewer addresses with -b"};
     else if (listeners_have(l, addr))
-        *r = (struct refusal){.what = "given twice", .advice = "name each address once with -b"};
+        *r = from->use == LISTEN_SCRIPT ? REFUSAL_BOUND : REFUSAL_TWICE;
     else if (passed)
-        listener_adopt(item, passed, from->number);
+        listener_adopt(item, passed, from);
     else
         *r = listener_open(item, addr, from);
     if (r->what) return false;
@@ -178,7 +85,7 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     return true;
 }
 
-/* Passed sockets that stand for no item of --bind. */
+/* Passed sockets that stand for no item. One that the moongate before has made itself goes once this one is in charge. */
 static bool listeners_add_extra(struct listeners *l, const struct listeners_wanted *wanted)
 {
     uint32_t number = (uint32_t)wanted->bind_n;
@@ -186,9 +93,11 @@ static bool listeners_add_extra(struct listeners *l, const struct listeners_want
         struct passed_socket *s = &wanted->passed->items[i];
         if (s->fd < 0) continue;
         struct listener *item = listeners_room(l);
+        bool goes = s->is_inherited && !s->is_managers && wanted->use == LISTEN_CLIENTS;
         if (!item) return false;
-        s->is_extra = true;
-        listener_adopt(item, s, number++);
+        s->is_extra = !goes;
+        listener_adopt(item, s, &(struct bound){.number = goes ? s->number : number++});
+        item->phase = goes ? LISTENER_GOES : LISTENER_SERVES;
         l->n++;
     }
     return true;
@@ -205,8 +114,9 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
         struct refusal r;
         if (listeners_add(l, &addrs[i], from, &r)) continue;
         bool another = l->n > before || i + 1 < n;
-        if (uses[from->use].refused) r.advice = uses[from->use].refused;
-        if (!r.absent || !another) return complain(addr_print(&addrs[i], text), r.what, r.advice);
+        if (!r.absent || !another)
+            return bound_complain(from, addr_print(&addrs[i], text), r.what,
+                                  bound_advice(&r, from));
         log_debug("listener %s: left out: %s", addr_print(&addrs[i], text), r.what);
     }
     return true;
@@ -221,7 +131,7 @@ static bool listeners_inherit(struct listeners *l, struct passed *passed, uint32
         struct listener *item;
         if (s->fd < 0 || !s->is_inherited || s->is_extra || s->number != number) continue;
         if (!(item = listeners_room(l))) break;
-        listener_adopt(item, s, number);
+        listener_adopt(item, s, &(struct bound){.number = number});
         l->n++;
     }
     return l->n > before;
@@ -231,20 +141,34 @@ static bool listeners_add_text(struct listeners *l, const struct listeners_wante
                                uint32_t number)
 {
     if (listeners_inherit(l, wanted->passed, number)) return true;
-    const char *text = wanted->bind[number];
-    struct bound from = {.passed = wanted->passed, .number = number, .use = wanted->use};
-    struct bind_spec spec;
+    struct bound from = {.text = wanted->bind[number],
+                         .passed = wanted->passed,
+                         .number = number,
+                         .use = wanted->use};
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
+    return bound_read(&from, wanted, addrs, &n) && listeners_add_all(l, addrs, n, &from);
+}
 
-    const char *wrong = bind_parse(&spec, text);
-    if (!wrong) wrong = bind_access(&spec, wanted->user, &from.access);
-    if (!wrong) wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, &n);
-    if (wrong) return complain(text, wrong, uses[wanted->use].wrong);
-    if (wanted->use == LISTEN_ADMIN && spec.mode < 0) from.access.mode = 0600;
-    from.has_port = spec.addr.has_port;
-    from.has_access = spec.owner[0] || spec.group[0];
-    return listeners_add_all(l, addrs, n, &from);
+/* An item of mg.listen. The socket that has its address may have been passed. */
+static bool listeners_add_script(struct listeners *l, const struct listeners_wanted *wanted,
+                                 size_t at)
+{
+    const char *text = wanted->script[at];
+    struct bound from = {.text = text,
+                         .addresses = wanted->addresses ? wanted->addresses[at] : NULL,
+                         .passed = wanted->passed,
+                         .use = LISTEN_SCRIPT};
+    struct addr addrs[ADDRESSES_PER_NAME];
+    size_t n;
+    if (!(from.number = labels_of_item(&l->labels, text)))
+        return bound_complain(&from, text, LABELS_FULL);
+    return bound_read(&from, wanted, addrs, &n) && listeners_add_all(l, addrs, n, &from);
+}
+
+static bool complain(const char *what, const char *advice)
+{
+    return bound_complain(&(struct bound){.use = LISTEN_CLIENTS}, "listeners", what, advice);
 }
 
 /* Looked up without any item, so that the complaint does not blame -b. */
@@ -252,14 +176,15 @@ static bool user_is_good(const char *user)
 {
     struct bind_access access;
     const char *wrong = bind_access(&(struct bind_spec){.mode = -1}, user, &access);
-    return !wrong || complain("listeners", wrong, "choose another with -u");
+    return !wrong || complain(wrong, "choose another with -u");
 }
 
 /* The item of --bind, or what stands for it. Extra passed sockets are numbered in their order. */
-static const char *listener_item(const struct listener *l, const struct listeners_wanted *wanted,
-                                 char *text)
+static const char *listener_item(const struct listeners *all, const struct listener *l,
+                                 const struct listeners_wanted *wanted, char *text)
 {
     if (l->number < wanted->bind_n) return wanted->bind[l->number];
+    if (l->number >= LISTENERS_BOUND) return labels_text(&all->labels, l->number);
     uint32_t number = (uint32_t)wanted->bind_n;
     for (size_t i = 0; i < wanted->passed->n; i++)
         if (wanted->passed->items[i].is_extra && number++ == l->number)
@@ -267,12 +192,13 @@ static const char *listener_item(const struct listener *l, const struct listener
     abort(); /* each number above belongs to one that is extra */
 }
 
-static void listener_announce(const struct listener *l, const struct listeners_wanted *wanted)
+void listener_announce(const struct listeners *all, const struct listener *l,
+                       const struct listeners_wanted *wanted)
 {
     char text[ADDR_TEXT_MAX], item[PASSED_TEXT_MAX];
     struct bind_spec spec;
-    (void)bind_parse(&spec, listener_item(l, wanted, item));
-    log_info("%slistening on %s%s%.*s%s", uses[wanted->use].role, addr_print(&l->addr, text),
+    (void)bind_parse(&spec, listener_item(all, l, wanted, item));
+    log_info("%slistening on %s%s%.*s%s", roles[wanted->use], addr_print(&l->addr, text),
              spec.has_label ? " as " : "", spec.has_label ? (int)spec.name_len : 0, spec.name,
              l->is_lent     ? " (taken over)"
              : l->is_passed ? " (passed by the service manager)"
@@ -283,37 +209,55 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     static const char memory[] = "out of memory", again[] = "try again when the machine has room";
     struct listeners *l = calloc(1, sizeof *l);
-    bool good = l || complain("listeners", memory, again);
+    bool good = l || complain(memory, again);
     good = good && user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
-    if (good && !listeners_add_extra(l, wanted)) good = complain("listeners", memory, again);
+    for (size_t i = 0; good && i < wanted->script_n; i++) good = listeners_add_script(l, wanted, i);
+    if (good && !listeners_add_extra(l, wanted)) good = complain(memory, again);
     if (!good) {
         listeners_destroy(l, true);
         return NULL;
     }
-    for (size_t i = 0; i < l->n; i++) listener_announce(&l->items[i], wanted);
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].phase == LISTENER_SERVES) listener_announce(l, &l->items[i], wanted);
     return l;
+}
+
+/* The moongate before made it as another script had it. */
+static void listener_renew(const struct listener *l)
+{
+    if (addr_is_unix(&l->addr) && !socket_file_change(&l->file, &l->addr, &l->access))
+        log_warn("listener %s: mode and owner not changed: %s", l->addr.sa.un.sun_path,
+                 strerror(errno));
+    (void)listen(l->fd, l->backlog);
 }
 
 void listeners_own(struct listeners *l)
 {
-    for (size_t i = 0; i < l->n; i++) l->items[i].is_lent = false;
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        bool is_scripts = item->number >= LISTENERS_BOUND && item->phase == LISTENER_SERVES;
+        if (item->is_lent && is_scripts && !item->is_passed) listener_renew(item);
+        item->is_lent = false;
+    }
 }
 
 /* The file is removed first: while this process still listens, no other takes the path. */
+void listener_close(struct listener *l, bool unlink_file)
+{
+    if (l->fd < 0) return;
+    const char *path = l->addr.sa.un.sun_path;
+    if (unlink_file && !l->is_lent && addr_is_unix(&l->addr) &&
+        !socket_file_remove(&l->file, &l->addr))
+        log_warn("listener unix:%s: file not removed: %s", path, strerror(errno));
+    close(l->fd);
+    l->fd = -1;
+}
+
 void listeners_close(struct listeners *l, bool unlink_files)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        struct listener *item = &l->items[i];
-        if (item->fd < 0) continue;
-        const char *path = item->addr.sa.un.sun_path;
-        if (unlink_files && !item->is_lent && addr_is_unix(&item->addr) &&
-            !socket_file_remove(&item->file, &item->addr))
-            log_warn("listener unix:%s: file not removed: %s", path, strerror(errno));
-        close(item->fd);
-        item->fd = -1;
-    }
+    for (size_t i = 0; i < l->n; i++) listener_close(&l->items[i], unlink_files);
 }
 
 void listeners_check_files(const struct listeners *l)
@@ -332,6 +276,7 @@ void listeners_destroy(struct listeners *l, bool unlink_files)
 {
     if (!l) return;
     listeners_close(l, unlink_files);
+    labels_release(&l->labels);
     free(l->items);
     free(l);
 }

@@ -45,7 +45,10 @@ struct refusal refusal_of_errno(const struct addr *addr, bool has_port)
         r.what = "this machine does not speak that kind of address";
         r.absent = true;
         break;
-    case EACCES: r.advice = advice_no_access(addr, has_port); break;
+    case EACCES:
+        r.advice = advice_no_access(addr, has_port);
+        r.needs_root = !addr_is_unix(addr);
+        break;
     case ENOENT: r.advice = "make the folder first or choose another path with -b"; break;
     case EMFILE: r.advice = "allow the process more open files"; break;
     case ENFILE:

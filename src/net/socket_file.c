@@ -62,13 +62,37 @@ bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
     return true;
 }
 
+static bool is_the_one(const struct socket_file *f, const char *path)
+{
+    struct stat file;
+    return lstat(path, &file) == 0 && file.st_dev == f->dev && file.st_ino == f->ino && f->ino != 0;
+}
+
+bool socket_file_change(const struct socket_file *f, const struct addr *addr,
+                        const struct bind_access *access)
+{
+    const char *path = addr->sa.un.sun_path;
+    struct bind_access whole = *access;
+    assert(addr_is_unix(addr));
+    if (!is_the_one(f, path)) {
+        errno = ENOENT;
+        return false;
+    }
+    if (whole.uid == (uid_t)-1) whole.uid = geteuid();
+    if (whole.gid == (gid_t)-1) whole.gid = getegid();
+    if (whole.mode < 0) {
+        mode_t mask = umask(077);
+        umask(mask);
+        whole.mode = (int)(0777 & ~mask);
+    }
+    return give_away(path, &whole) && chmod(path, (mode_t)whole.mode) == 0;
+}
+
 bool socket_file_remove(struct socket_file *f, const struct addr *addr)
 {
     assert(addr_is_unix(addr));
     const char *path = addr->sa.un.sun_path;
-    struct stat file;
-    bool is_ours =
-        lstat(path, &file) == 0 && file.st_dev == f->dev && file.st_ino == f->ino && f->ino != 0;
+    bool is_ours = is_the_one(f, path);
     *f = (struct socket_file){0};
     return !is_ours || unlink(path) == 0 || errno == ENOENT;
 }

@@ -65,8 +65,11 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = furc(choice->hash, s->servers);
 }
 
-const struct selector_kind select_ch3 = {
-    .ignores_weights = true, .hashes_itself = true, .build = build, .pick = pick};
+const struct selector_kind select_ch3 = {.ignores_names = true,
+                                         .ignores_weights = true,
+                                         .hashes_itself = true,
+                                         .build = build,
+                                         .pick = pick};
 
 /* --- weighted ------------------------------------------------------------------------------------ */
 
@@ -112,7 +115,8 @@ static void pick_weighted(const struct selector *s, const void *key, size_t len,
     }
 }
 
-const struct selector_kind select_weighted_ch3 = {.hashes_itself = true,
+const struct selector_kind select_weighted_ch3 = {.ignores_names = true,
+                                                  .hashes_itself = true,
                                                   .takes_zero = true,
                                                   .takes_parts = true,
                                                   .usual_weight = 0.5,

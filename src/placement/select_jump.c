@@ -27,4 +27,5 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = select_jump_place(choice->hash, s->servers);
 }
 
-const struct selector_kind select_jump = {.ignores_weights = true, .build = build, .pick = pick};
+const struct selector_kind select_jump = {
+    .ignores_names = true, .ignores_weights = true, .build = build, .pick = pick};

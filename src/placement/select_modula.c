@@ -44,7 +44,13 @@ static void pick_signed(const struct selector *s, const void *key, size_t len,
     choice->server = slots->server[rest < 0 ? rest + slots->n : rest];
 }
 
-const struct selector_kind select_modula = {
-    .per_weight = 1, .build = build, .pick = pick, .release = select_free_own};
-const struct selector_kind select_modula_signed = {
-    .per_weight = 1, .build = build, .pick = pick_signed, .release = select_free_own};
+const struct selector_kind select_modula = {.ignores_names = true,
+                                            .per_weight = 1,
+                                            .build = build,
+                                            .pick = pick,
+                                            .release = select_free_own};
+const struct selector_kind select_modula_signed = {.ignores_names = true,
+                                                   .per_weight = 1,
+                                                   .build = build,
+                                                   .pick = pick_signed,
+                                                   .release = select_free_own};

@@ -28,7 +28,8 @@ static void pick(const struct selector *s, const void *key, size_t len,
     choice->server = (uint32_t)((uint64_t)next_number(s->own) * s->servers >> 32);
 }
 
-const struct selector_kind select_random = {.ignores_weights = true,
+const struct selector_kind select_random = {.ignores_names = true,
+                                            .ignores_weights = true,
                                             .hashes_itself = true,
                                             .build = build,
                                             .pick = pick,

@@ -90,6 +90,11 @@ bool distribution_ignores_weights(enum distribution distribution)
     return distributions[distribution].kind->ignores_weights;
 }
 
+bool distribution_ignores_names(enum distribution distribution)
+{
+    return distributions[distribution].kind->ignores_names;
+}
+
 double distribution_usual_weight(enum distribution distribution)
 {
     double usual = distributions[distribution].kind->usual_weight;

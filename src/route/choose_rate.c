@@ -1,10 +1,11 @@
 #include <assert.h>
+#include <math.h>
 
 #include "route/chooser.h"
 #include "route/generation.h"
 
 /* Token buckets, in each worker: a command may have one, and several commands may share it. Each request takes a token; a
- * bucket fills at its rate, up to its burst, whenever it is looked at. */
+ * bucket fills at its rate, up to its burst, whenever it is looked at; or, with `tick`, for whole ticks alone. */
 struct bucket {
     double rate, burst, tokens;
     double filled; /* when, as turn->now */
@@ -37,8 +38,10 @@ static uint32_t choose(struct turn *t, const struct route *route, struct request
     uint8_t number = route->state->bucket_of[r->command_id];
     if (number == NO_BUCKET) return 0;
     struct bucket *b = &route->state->buckets[number];
-    double tokens = b->tokens + (t->now - b->filled) * b->rate;
-    b->filled = t->now;
+    double tick = route->options.tick, passed = t->now - b->filled;
+    if (tick > 0) passed = floor(passed / tick) * tick;
+    double tokens = b->tokens + passed * b->rate;
+    b->filled = tick > 0 ? b->filled + passed : t->now;
     b->tokens = tokens < b->burst ? tokens : b->burst;
     if (b->tokens < 1) return 1;
     b->tokens -= 1;

@@ -38,6 +38,7 @@ static void explain_one(const struct explainer *e, const struct request *asked,
     struct request r = *asked;
     x.asked_len = put_line(asked, x.asked);
     r.affinity = e->affinity;
+    r.function_id = e->entrance;
     walk_request(w, &r);
     x.path = w->path;
     x.route = w->end;
@@ -224,6 +225,21 @@ static void tell_failure(const char *failure, explain_field_fn *tell, void *to)
     }
 }
 
+/* Where a pool leaves out servers, a key may be on another one than usual. */
+static void tell_ring(const struct pool *p, explain_field_fn *tell, void *to)
+{
+    char text[64];
+    uint32_t ejected = 0, drained = 0;
+    for (uint32_t i = 0; i < p->members_n; i++) {
+        drained += p->members[i].drained;
+        ejected += p->members[i].ejected && !p->members[i].drained;
+    }
+    if (ejected + drained == 0) return;
+    snprintf(text, sizeof text, "%u of %u servers (%u ejected, %u drained)", p->living_n,
+             p->members_n, ejected, drained);
+    tell(to, "ring", text);
+}
+
 void explain_fields(const struct explanation *x, explain_field_fn *tell, void *to)
 {
     char hash[64], number[EXPLAIN_NUMBER_ROOM];
@@ -242,6 +258,7 @@ void explain_fields(const struct explanation *x, explain_field_fn *tell, void *t
     if (explain_is_part_hashed(x))
         tell_bytes(tell, to, "hashed", choice->hashed, choice->hashed_len);
     if (choice->how.has_point) tell(to, "point", explain_number(choice->how.point, number));
+    tell_ring(x->pool, tell, to);
     tell(to, "server", explain_server(x));
     tell_bytes(tell, to, "request", x->places[0].sent, x->places[0].sent_len);
 }

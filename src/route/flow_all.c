@@ -9,9 +9,9 @@
  *   all       the worst result, after all have come        none      a miss, at once
  *   fastest   the first that is no error                   initial   the first child's
  *   majority  once more than half agree on the kind of     hit       the first hit, else the best
- *             result, that one; else the worst
- * last      the first error in their order; without one the last child's
- * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority; routelib's route_allsync)
+ *             result, that one; else the worst             last      the first child's error, in their order; else the
+ *   most      as majority; else the most frequent kind                last child's result
+ * (source: mcrouter's AllSync, AllAsync, AllFastest, AllInitial, AllMajority)
  *
  * I12: the first child is the place of requests that belong to one (see protocol/place.h).
  *   - A cas is compared there, before the request goes anywhere else. Only after a hit do the others get it, in its form for
@@ -141,6 +141,8 @@ static void start(struct flow *flow)
     *own =
         (struct own){.place = (uint8_t)place, .is_led = place && all_is_led(&flow->kept->r, place)};
     if (flow->route->options.wait == WAIT_NONE) flow_finish(flow, &miss);
+    assert(flow->route->options.within <= 0 || !flow_is_finished(flow));
+    if (flow->route->options.within > 0) flow_alarm(flow, flow->route->options.within);
     if (!own->is_led)
         begin_all(flow);
     else if (flow_is_finished(flow) && !(place & PLACE_COMPARES))
@@ -174,9 +176,8 @@ static void settle_led(struct flow *flow, uint32_t place, const struct result *r
 static bool copies_count(const struct flow *flow)
 {
     const struct own *own = flow->own;
-    uint32_t wait = flow->route->options.wait;
     return own->place & PLACE_COMPARES && flow->kept->r.command_id != COMMAND_META_GET &&
-           (wait == WAIT_ALL || wait == WAIT_MAJORITY || wait == WAIT_LAST);
+           all_copies_count(flow->route);
 }
 
 /* A leg of a led flow has ended. False: its result is the first of several that decide, and is to be taken like any other. */
@@ -246,6 +247,17 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     if (own->is_led) begin_copies(flow);
 }
 
+/* The best so far counts. Later results are dropped, as those of a flow that is finished. */
+static void on_alarm(struct flow *flow)
+{
+    static const char text[] = "timeout: no route has answered in its time";
+    const struct result none = {.kind = RESULT_TIMEOUT, .text = text, .text_len = sizeof text - 1};
+    struct own *own = flow->own;
+    if (flow_is_finished(flow)) return;
+    struct result best = flow->best ? result_of(flow->best) : none;
+    finish(flow, flow->best ? own->votes.best_place : 0, &best);
+}
+
 static void release(struct flow *flow)
 {
     struct own *own = flow->own;
@@ -254,7 +266,21 @@ static void release(struct flow *flow)
     slab_return(own->first, sizeof *own->first);
 }
 
+/* With `within` a flow has an alarm, so a request has a flow from the beginning. */
+static const struct flow_kind patient = {.own_size = sizeof(struct own),
+                                         .start = start,
+                                         .leg_done = leg_done,
+                                         .alarm = on_alarm,
+                                         .release = release,
+                                         .walk = walk_all};
+
+static void build(struct route *route, const struct route_word *words, uint32_t n)
+{
+    if (route->options.within > 0) route->flow = &patient;
+}
+
 const struct flow_kind flow_all = {.own_size = sizeof(struct own),
+                                   .build = build,
                                    .start = start,
                                    .leg_done = leg_done,
                                    .release = release,

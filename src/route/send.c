@@ -2,9 +2,10 @@
  * of a call, so that no caller has a second way to learn of failures. */
 #include "route/send.h"
 
-#include "route/seen.h"
-
 #include <assert.h>
+
+#include "backend/texts.h"
+#include "route/seen.h"
 
 /* on_failure = "miss" is about reads: a write that failed must not look as if it had found nothing. */
 static bool fails_as_miss(const struct pool *pool, const struct request *r)
@@ -15,9 +16,10 @@ static bool fails_as_miss(const struct pool *pool, const struct request *r)
 }
 
 static enum backend_status refused(const struct backend_call *how, enum call_failure why,
-                                   const char *text)
+                                   const char *text, bool is_whole)
 {
-    struct call_news news = {.event = CALL_FAILED, .why = why, .failure = text};
+    struct call_news news = {
+        .event = CALL_FAILED, .why = why, .failure = text, .is_whole = is_whole};
     how->done(how->owner, &news);
     return BACKEND_REFUSED;
 }
@@ -28,7 +30,7 @@ try_send(struct backend *b, const struct request *r, const struct backend_call *
     const char *reason;
     enum backend_status status = backend_send(b, r, how, &reason);
     if (status != BACKEND_REFUSED) return status;
-    return refused(how, b->down ? FAILURE_DOWN : FAILURE_BUSY, reason);
+    return refused(how, b->down ? FAILURE_DOWN : FAILURE_BUSY, reason, failure_is_whole(b));
 }
 
 /* While requests are watched: what a refusal brings comes from that server. */
@@ -56,7 +58,8 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
     if (!member) {
         t->seen_owner = NULL;
         pool->set->pools[pool->place]->refused++;
-        return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool));
+        return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool),
+                       pool->settings.backend.texts == TEXTS_TWEMPROXY);
     }
     how.deadline = t->now + member->timeout;
     if (__builtin_expect(t->seen_owner != NULL, 0))

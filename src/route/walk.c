@@ -36,7 +36,7 @@ const char *walk_role_name(enum walk_role role)
 
 const char *walk_name(const struct route *route)
 {
-    if (route->kind == ROUTE_POOL) return route->pool->settings.name;
+    if (route->kind == ROUTE_POOL && !route->text) return route->pool->settings.name;
     return route->text ? route->text : "a route";
 }
 
@@ -178,6 +178,7 @@ static void walk_pool(struct walk *w, const struct route *route, const struct re
 {
     struct pool *pool = route->pool;
     struct pool_choice choice = pool_explain(pool, (const void *)r->key_at, r->key_len);
+    if (pool->whole) pool = pool->whole;
     struct touched place = {.pool = pool,
                             .server = choice.member ? choice.member->backend->name : "none",
                             .role = way.role,
@@ -296,7 +297,7 @@ unsigned walk_route(struct walk *w, const struct route *route, const struct requ
     switch (route->kind) {
     case ROUTE_POOL:
         if (way.is_first) w->end = (int32_t)route->number;
-        add_step(w, way, "pool ", walk_name(route), strlen(walk_name(route)));
+        add_step(w, way, route->text ? "" : "pool ", walk_name(route), strlen(walk_name(route)));
         walk_pool(w, route, r, way);
         return 0;
     case ROUTE_FUNCTION: return walk_function(w, route->options.function_id, r, way);
@@ -361,7 +362,7 @@ void walk_request(struct walk *w, const struct request *r)
 {
     struct walk_way way = {WALK_MAIN, 1, "", true};
     assert(w->places_n == 0 && w->later_n == 0);
-    (void)walk_function(w, 0, r, way);
+    (void)walk_function(w, r->function_id, r, way);
     for (uint32_t i = 0; i < w->later_n; i++)
         (void)walk_route(w, w->later[i].route, &w->later[i].kept->r, w->later[i].way);
     for (uint32_t i = 0; i < w->later_n; i++) kept_give(w->later[i].kept);

@@ -45,9 +45,8 @@ static bool walk_copies(struct walk *w, const struct route *route, const struct 
 /* The role of a copy whose result counts, or does not. */
 static enum walk_role role_of_copies(const struct route *route, const struct request *r)
 {
-    uint32_t wait = route->options.wait;
     bool counts = request_place(r) & PLACE_COMPARES && r->command_id != COMMAND_META_GET &&
-                  (wait == WAIT_ALL || wait == WAIT_MAJORITY || wait == WAIT_LAST);
+                  all_copies_count(route);
     return counts ? WALK_ALSO : WALK_BACKGROUND;
 }
 

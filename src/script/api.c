@@ -10,7 +10,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "backend/conn.h"
+#include "backend/twins.h"
 #include "route/kinds.h"
 #include "script/state.h"
 
@@ -59,6 +62,7 @@ void mg_pool_defaults(struct script *s, struct mg_pool_options *o)
                                              .timeout = 1,
                                              .backend = backend_settings_default()},
                                   .eject_floor = 0.5,
+                                  .eject_retry = 30,
                                   .discover_interval = discovery_settings_default.interval,
                                   .discover_timeout = discovery_settings_default.timeout,
                                   .discover_debounce = discovery_settings_default.debounce,
@@ -86,6 +90,8 @@ static const char *const choice_names[][32] = {
     [MG_PROBE] = {PROBES(NAME_TEXT)},
     [MG_REQUESTS] = {REQUESTS(NAME_TEXT)},
     [MG_ASK] = {ASKS(NAME_TEXT)},
+    [MG_TEXTS] = {TEXTS(NAME_TEXT)},
+    [MG_EJECT] = {EJECTS(NAME_TEXT)},
 };
 
 const char *mg_choice_name(uint32_t choice, uint32_t at)
@@ -146,6 +152,7 @@ int32_t mg_pool_open(struct script *s, const struct mg_pool_options *o)
         .hash_empty_tag = o->hash_empty_tag,
         .on_failure = (enum on_failure)o->on_failure,
         .eject_floor = o->eject_floor,
+        .eject_retry = o->eject_retry,
         .timeout = o->server.timeout,
         .backend = o->server.backend};
     if (o->hash_tag) memcpy(settings.hash_tag, o->hash_tag, sizeof settings.hash_tag);
@@ -191,7 +198,7 @@ const char *mg_pool_add(struct script *s, int32_t pool, const char *server, size
     if (!wrong && o->name) wrong = server_spec_set_name(&spec, o->name, o->name_len);
     if (wrong) return wrong;
     if (o->weight >= 0) spec.weight = o->weight;
-    memory_hold(&s->memory.of, SERVER_BYTES);
+    memory_hold(&s->memory.of, SERVER_BYTES + (o->backend.connections - 1) * sizeof(struct conn));
     return pool_add_server(pool_of(s, pool), &spec, o->timeout, &o->backend);
 }
 
@@ -200,9 +207,61 @@ const char *mg_pool_close(struct script *s, int32_t pool)
     return pool_close(pool_of(s, pool));
 }
 
+const char *mg_pool_twin(struct script *s, int32_t pool)
+{
+    return twins_warned(pool_of(s, pool));
+}
+
+/* A connection takes a descriptor, and a worker has clients too. */
+const char *mg_pool_excess(struct script *s, int32_t pool)
+{
+    static char text[200];
+    const struct pool *p = pool_of(s, pool);
+    struct rlimit files;
+    uint64_t connections = 0;
+    for (uint32_t i = 0; i < p->members_n; i++)
+        connections += p->members[i].backend->settings.connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || connections < files.rlim_max) return NULL;
+    snprintf(text, sizeof text,
+             "wants %llu connections in each worker, and a process here may have %llu descriptors: "
+             "give fewer connections, or raise the limit (ulimit -n, LimitNOFILE)",
+             (unsigned long long)connections, (unsigned long long)files.rlim_max);
+    return text;
+}
+
 const char *mg_pool_name(struct script *s, int32_t pool)
 {
     return pool_of(s, pool)->settings.name;
+}
+
+int32_t mg_pool_size(struct script *s, int32_t route)
+{
+    assert(route >= 0 && (uint32_t)route < s->routes.routes_n);
+    const struct route *of = s->routes.routes[route];
+    if (of->kind != ROUTE_POOL) return MG_NO_POOL;
+    return of->pool->discovery ? MG_DISCOVERED : (int32_t)of->pool->members_n;
+}
+
+bool mg_pool_places(struct script *s, int32_t route)
+{
+    return pool_of(s, route)->settings.selector.distribution != DISTRIBUTION_RANDOM;
+}
+
+const char *mg_pool_server(struct script *s, int32_t route, int32_t at)
+{
+    const struct pool *pool = pool_of(s, route);
+    assert(at >= 0 && (uint32_t)at < pool->members_n);
+    return pool->members[at].backend->name;
+}
+
+/* The pool of a pool, so it is freed with that, and is none of s->pools: it is not described, and is not asked for all its servers. */
+int32_t mg_pool_one(struct script *s, int32_t route, int32_t at, const char *text)
+{
+    struct pool *pool = pool_of(s, route);
+    struct route one = {
+        .kind = ROUTE_POOL, .pool = pool_one(pool, (uint32_t)at), .text = (char *)text};
+    memory_hold(&s->memory.of, POOL_BYTES);
+    return (int32_t)generation_add(&s->routes, &one, NULL, 0);
 }
 
 const char *mg_pool_follow(struct script *s, int32_t pool, const struct mg_pool_options *o)

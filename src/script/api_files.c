@@ -27,6 +27,17 @@ bool mg_file_note(struct script *s, int32_t what, const char *path, size_t path_
     return note(s, &file);
 }
 
+bool script_notes(const struct script *s)
+{
+    return s->host.bundle && s->host.bundle->records;
+}
+
+bool script_note_listener(struct script *s, const char *item, const char *addresses)
+{
+    struct bundle_file file = {BUNDLE_LISTENS, item, strlen(item), addresses, strlen(addresses)};
+    return note(s, &file);
+}
+
 void script_note_discovery(struct script *s, const char *url, size_t len)
 {
     size_t before = sizeof FILE_URL - 1;

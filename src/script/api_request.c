@@ -146,6 +146,8 @@ int32_t mg_request_listener(struct script *s, const struct request *r)
 
 const char *mg_listener(struct script *s, uint32_t at)
 {
+    const char *name = listens_name(s, at);
+    if (name) return name;
     return at < s->host.listeners_n ? s->host.listeners[at] : NULL;
 }
 

@@ -1,7 +1,9 @@
 /* What people see of a script: its pools and its route (when it is checked, and in the tools), and the value of an
  * expression. */
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -47,6 +49,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     numbers.connections = none.connections = 0;
     numbers.probe = none.probe = numbers.requests = none.requests = 0;
     numbers.ask = none.ask = 0;
+    numbers.texts = none.texts = numbers.eject = none.eject = 0;
     numbers.merge = none.merge = 0;
     numbers.down = none.down = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
@@ -56,6 +59,8 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     put_choice(line, "probe", MG_PROBE, b->probe, usual->probe);
     put_choice(line, "requests", MG_REQUESTS, b->requests, usual->requests);
     put_choice(line, "ask", MG_ASK, b->ask, usual->ask);
+    put_choice(line, "texts", MG_TEXTS, b->texts, usual->texts);
+    put_choice(line, "eject", MG_EJECT, b->eject, usual->eject);
     if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
     if (b->down != usual->down) put(line, "down %s", b->down ? "true" : "false");
 }
@@ -77,6 +82,7 @@ static void put_pool(struct settings_line *line, const struct pool_settings *o)
     put_choice(line, "on_failure", MG_ON_FAILURE, o->on_failure, ON_FAILURE_ERROR);
     if (o->on_failure == ON_FAILURE_REHASH) put(line, "eject_floor %g", o->eject_floor);
     put_backend(line, &o->backend, &usual);
+    if (o->backend.eject != EJECTS_NONE) put(line, "eject_retry %g", o->eject_retry);
 }
 
 /* What the ring hashes where the script gives no name: as naming host makes it. Other forms are shown. */
@@ -97,7 +103,9 @@ static void describe_server(const struct pool *p, const struct pool_member *m, F
     if (m->weight != distribution_usual_weight(p->settings.selector.distribution))
         put(&line, "weight %g", m->weight);
     if (!has_usual_name(m)) put_bytes(&line, "name", m->name, strlen(m->name));
-    if (m->timeout != p->settings.timeout) put(&line, "timeout %g s", m->timeout);
+    if (isinf(m->timeout) && !isinf(p->settings.timeout)) put(&line, "no timeout");
+    if (!isinf(m->timeout) && m->timeout != p->settings.timeout)
+        put(&line, "timeout %g s", m->timeout);
     put_backend(&line, &b->settings, &p->settings.backend);
     putc('\n', out);
 }
@@ -108,10 +116,11 @@ static void describe_pool(const struct pool *p, FILE *out)
     const struct pool_settings *o = &p->settings;
     enum distribution distribution = o->selector.distribution;
     struct settings_line line = {out, "  ", false};
-    fprintf(out, "pool %s: %s, %s, timeout %g s, %u server%s\n", o->name,
-            distribution_name(distribution),
+    char timeout[40] = "no timeout";
+    if (!isinf(o->timeout)) snprintf(timeout, sizeof timeout, "timeout %g s", o->timeout);
+    fprintf(out, "pool %s: %s, %s, %s, %u server%s\n", o->name, distribution_name(distribution),
             distribution_hashes_itself(distribution) ? "its own hash" : hash_name(o->selector.hash),
-            o->timeout, p->members_n, p->members_n == 1 ? "" : "s");
+            timeout, p->members_n, p->members_n == 1 ? "" : "s");
     put_pool(&line, o);
     if (line.follows) putc('\n', out);
     for (uint32_t i = 0; i < p->members_n; i++) describe_server(p, &p->members[i], out);
@@ -134,10 +143,23 @@ static void warn_of_twins(const struct script *s, uint32_t at, FILE *out)
 
 static void describe_route(const struct route *route, FILE *out)
 {
-    if (route->kind == ROUTE_POOL)
+    if (route->kind == ROUTE_POOL && !route->text)
         fprintf(out, "route: pool %s\n", route->pool->settings.name);
     else
         fprintf(out, "route: %s\n", route->text);
+}
+
+void mg_warn(struct script *s, const char *text, size_t len)
+{
+    if (s->warnings_n == SCRIPT_WARNINGS) return;
+    char *copy = strndup(text, len);
+    if (!copy) abort();
+    s->warnings[s->warnings_n++] = copy;
+}
+
+const char *script_warning(const struct script *s, uint32_t at)
+{
+    return at < s->warnings_n ? s->warnings[at] : NULL;
 }
 
 void script_describe(const struct script *s, FILE *out)
@@ -146,6 +168,11 @@ void script_describe(const struct script *s, FILE *out)
         describe_pool(s->pools[i], out);
         warn_of_twins(s, i, out);
     }
+    const char *warning;
+    for (uint32_t i = 0; (warning = script_warning(s, i)); i++)
+        fprintf(out, "warning: %s\n", warning);
+    listens_describe(s, out);
+    if (s->listens.n > 0 && !s->listens.has_root) return;
     if (s->root >= 0)
         describe_route(s->routes.routes[s->root], out);
     else

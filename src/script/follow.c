@@ -296,8 +296,8 @@ static void decide(void *router, struct request *slots, struct answer *answers, 
     lua_State *L = s->L;
     double began = script_time_now(s);
     assert(at < s->batch.capacity && lua_gettop(L) == STACK_TOP && !s->model);
-    a->route = slots[at].function_id ? ANSWER_NONE : s->root;
-    if (a->route >= 0) return;
+    a->route = script_first_answer(s, &slots[at], a);
+    if (a->route >= 0 || a->route == ANSWER_REFUSE) return;
     a->route = ANSWER_NONE;
     s->path_taken = path;
     s->model = &m;

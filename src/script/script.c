@@ -184,6 +184,7 @@ void script_destroy(struct script *s)
     assert(!s->coroutines.running);
     if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
+    listens_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
     generation_release(&s->routes);
@@ -193,6 +194,7 @@ void script_destroy(struct script *s)
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->run_samples);
+    for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
     free(s->text);
     script_memory_release(s);
     free(s);
@@ -262,11 +264,13 @@ static bool choose(struct script *s, struct request *r, struct answer *a)
     return a->route != ANSWER_NONE;
 }
 
-/* A request of a client has no function yet, and goes to the script's root. That of a leg (route/flow.c) names the
- * function. */
-static int32_t first_answer(const struct script *s, uint32_t function)
+/* A request of a client has no function yet, and goes to the script's root, or to the route of its listener. That of a leg
+ * (route/flow.c) names the function. */
+int32_t script_first_answer(struct script *s, struct request *r, struct answer *a)
 {
+    uint32_t function = r->function_id;
     if (function == 0) return s->root;
+    if (function & REQUEST_BY_LISTENER) return listens_answer(s, r, a);
     return function & MG_WAITS ? ANSWER_WAITS : ANSWER_NONE;
 }
 
@@ -278,7 +282,7 @@ static bool begin(struct script *s, struct request *slots, struct answer *answer
     bool ask = false;
     for (uint32_t i = 0; i < n; i++) {
         struct answer *a = &answers[i];
-        a->route = first_answer(s, slots[i].function_id);
+        a->route = script_first_answer(s, &slots[i], a);
         if (a->route >= 0) choose(s, &slots[i], a);
         if (a->route != ANSWER_NONE) continue;
         handle_of_slot(s, first + i);
@@ -339,6 +343,11 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
+
+const struct bundle *script_bundle(const struct script *s)
+{
+    return s->host.bundle;
+}
 
 uint32_t script_generation(const struct script *s)
 {

@@ -200,6 +200,7 @@ struct script *ask_load(const struct ask_options *o, const char *path, int from,
     as.as_client = o->client;
     if (o->listener) {
         as.listeners = &o->listener;
+        as.addresses = NULL;
         as.listeners_n = as.as_listener = 1;
     }
     struct script_file file = {.path = path, .flags = FOREIGN_FLAGS(o)};
@@ -214,6 +215,7 @@ struct script *ask_load(const struct ask_options *o, const char *path, int from,
                             .slots = turn->slots,
                             .answers = turn->answers,
                             .arena = turn->arena,
+                            .entrance = o->listener ? REQUEST_BY_LISTENER : 0,
                             .rules = {.max_value = s ? settle_max_value(o, s) : 0}};
     return s;
 }

@@ -23,8 +23,7 @@ static void show_client(const struct worker *w, const struct client *c, struct r
     record_begin(r, "client");
     record_text(r, "client", client_id(c, id));
     record_text(r, "address", client_address(c, address));
-    if (c->listener < w->seat->options->bind.n)
-        record_text(r, "listener", w->listeners[c->listener]);
+    if (*client_listener(c)) record_text(r, "listener", client_listener(c));
     record_number(r, "worker", w->seat->index);
     record_number(r, "age", (uint64_t)(w->turn.now - c->since));
     record_number(r, "requests", c->requests);
@@ -109,7 +108,7 @@ const char *answer_explain(struct worker *w, char *const *words, struct records 
     struct told told = {.records = r};
     struct span command = {(const uint8_t *)words[1], strlen(words[1])},
                 key = {(const uint8_t *)words[2], strlen(words[2])};
-    const char *wrong = explain_now(t, 0, &command, &key, put_field, &told);
+    const char *wrong = explain_now(t, NULL, &command, &key, put_field, &told);
     end_told(&told);
     if (!wrong) return NULL;
     snprintf(said, sizeof said, "%s",

@@ -26,7 +26,9 @@ static const char *state_of(const struct survey_entry *sum)
 
 static const char *keys_of(const struct pool_member *m)
 {
-    return m->drained ? "drained" : m->ejected ? "rehashed" : "served";
+    if (m->drained) return "drained";
+    if (!m->ejected) return "served";
+    return m->ejection ? "ejected" : "rehashed";
 }
 
 static void show_member(const struct survey *survey, const struct pool *p,
@@ -64,7 +66,8 @@ static void show_pool(const struct survey *survey, struct pool *p, struct record
     record_text(r, "hash",
                 distribution_hashes_itself(distribution) ? "its own" : hash_name(o->selector.hash));
     record_text(r, "on_failure", on_failure_name(o->on_failure));
-    record_real(r, "timeout", o->timeout);
+    record_text(r, "eject", pool_ejects(p) ? "twemproxy" : "none");
+    record_real(r, "timeout", isinf(o->timeout) ? 0 : o->timeout);
     record_number(r, "connections", o->backend.connections);
     record_number(r, "depth", o->backend.depth);
     if (p->discovery) record_text(r, "discover", discovery_url(p->discovery));

@@ -68,6 +68,12 @@ enum channel_status channel_send(int end, enum channel_message_type type, uint32
     return message_send(end, type, number, "", fd);
 }
 
+enum channel_status channel_send_client(int end, enum channel_message_type type, uint32_t listener,
+                                        const char *label, int fd)
+{
+    return message_send(end, type, listener, label, fd);
+}
+
 enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
                                       const char *text)
 {

@@ -125,7 +125,7 @@ static bool has_note(const struct bundle *b, const struct bundle_file *note)
     return false;
 }
 
-/* A convert_note_fn. A source that is tried again, as the last good one is at start, has its notes already. */
+/* A convert_note_fn. What is said twice of a line is said once. */
 static void take_note(void *arg, const char *path, uint32_t line, const char *text)
 {
     struct reading *r = arg;
@@ -140,7 +140,7 @@ static void take_note(void *arg, const char *path, uint32_t line, const char *te
 
 /* --- making it --------------------------------------------------------------------------------- */
 
-static enum convert_kind kind_of(const struct script_file *file, const char *bytes, size_t len)
+enum convert_kind converted_kind(const struct script_file *file, const char *bytes, size_t len)
 {
     if (file->guess == GUESS_NOT) return file->kind;
     enum convert_kind kind = convert_guess(file->path, bytes, len);
@@ -177,7 +177,7 @@ bool converted_make(struct converted *to, const struct script_file *file, const 
                     size_t len, struct bundle *b, char *error)
 {
     *to = (struct converted){.text = bytes, .len = len, .name = file->path};
-    to->kind = kind_of(file, bytes, len);
+    to->kind = converted_kind(file, bytes, len);
     if (to->kind == CONVERT_SCRIPT) return true;
     if (asprintf(&to->name_owned, "%s (converted)", file->path) < 0) abort();
     to->name = to->name_owned;

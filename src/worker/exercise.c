@@ -77,6 +77,7 @@ struct exercise {
     uint32_t n;                   /* that are to be asked: in the order in which they came */
     uint32_t generation;          /* in use */
     int script_fds[ROLES];
+    const struct labels *labels;
     struct shared *shared;
     struct heat_row
         hot[HOT_MOST]; /* the service's hottest keys: scripts may treat them otherwise */
@@ -241,7 +242,7 @@ static struct rehearsal *open_rehearsal(void *about, const struct tester_script 
     const struct options *o = &e->options;
     enum role role = script->path[0] == '0' ? ON_TRIAL : IN_USE;
     struct rehearsal_how how = {
-        .options = o, .shared = e->shared, .hot = e->hot, .hot_n = e->hot_n};
+        .options = o, .labels = e->labels, .shared = e->shared, .hot = e->hot, .hot_n = e->hot_n};
     struct tester_script own = {
         .path = o->script, .servers = o->servers.items, .servers_n = o->servers.n};
     struct bundle_file main;
@@ -418,6 +419,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
     *e = (struct exercise){.options = *o,
                            .samples = samples,
                            .generation = in_use->generation,
+                           .labels = in_use->labels,
                            .script_fds = {o->script_fd, in_use->script_fd},
                            .shared = shared_create(o->shared_memory, NULL)};
     e->options.log_format = LOG_AS_TEXT; /* for exercise_error_read */

@@ -382,6 +382,14 @@ void option_add_word(const char ***words, size_t *n, const char *word)
     *words = more;
 }
 
+void option_list_add(struct option_list *list, const char *item)
+{
+    const char **items = reallocarray(list->items, list->n + 1, sizeof *items);
+    if (!items || !(items[list->n] = strdup(item))) abort();
+    list->items = items;
+    list->n++;
+}
+
 void option_list_release(struct option_list *list)
 {
     for (size_t i = 0; i < list->n; i++) free((char *)list->items[i]);

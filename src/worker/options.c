@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
  * shared items, connections. */
 static const struct option_range ranges[] = {
     {offsetof(struct options, port), 0, 65535, "0..65535"},
-    {offsetof(struct options, connections), 1, 64, "1..64"},
+    {offsetof(struct options, connections), 1, 1024, "1..1024"},
     {offsetof(struct options, workers), 1, WORKERS_MAX, "1..256"},
     {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
@@ -207,12 +207,14 @@ bool options_have_bind(const struct options *o)
     return o->given & bit_of(row_of(offsetof(struct options, bind)));
 }
 
+void options_note_default(struct options *o)
+{
+    o->bind_default = options_have_bind(o) ? 0 : (uint32_t)o->bind.n;
+}
+
 void options_add_bind(struct options *o, const char *item)
 {
-    const char **items = realloc(o->bind.items, (o->bind.n + 1) * sizeof *items);
-    if (!items || !(items[o->bind.n] = strdup(item))) abort();
-    o->bind.items = items;
-    o->bind.n++;
+    option_list_add(&o->bind, item);
 }
 
 void options_release(struct options *o)

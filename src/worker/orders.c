@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "client/client.h"
 #include "net/socket.h"
+#include "worker/alone.h"
 #include "worker/channel.h"
 #include "worker/orphan.h"
 #include "worker/worker_state.h"
@@ -69,8 +70,9 @@ static void obey_retire(struct worker *w, double limit)
 
 /* I15: the master keeps its copy of the descriptor until the board says who has the client. One that is taken too late belongs to
  * another worker already. */
-static void take_client(struct worker *w, int fd, uint32_t listener)
+static void take_client(struct worker *w, int fd, uint32_t listener, const char *label)
 {
+    entrances_learn(w, listener, label);
     if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
         if (fd >= 0) close(fd);
         return;
@@ -90,7 +92,7 @@ static void tell_taken(struct worker *w, uint64_t offered_before)
 static void take_order(struct worker *w, const struct channel_message *m, int fd)
 {
     switch (m->type) {
-    case CHANNEL_CLIENT: take_client(w, fd, m->number); return;
+    case CHANNEL_CLIENT: take_client(w, fd, m->number, m->text); return;
     case CHANNEL_LOAD: succession_begin(w, fd, m->number, take_loaded); return;
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;
@@ -174,7 +176,7 @@ static void take_signal(struct worker *w, int number)
         else if (!w->succession.script)
             w->succession.reload_again = true;
         else
-            succession_reload_alone(w);
+            alone_reload(w);
         break;
     }
 }

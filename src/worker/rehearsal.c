@@ -47,6 +47,7 @@
 #include "backend/conn.h"
 #include "base/heat.h"
 #include "client/clients.h"
+#include "client/explain_stats.h"
 #include "net/outq.h"
 #include "route/explain.h"
 #include "route/flow.h"
@@ -331,20 +332,10 @@ static void print_explanation(void *to, const struct explanation *x)
 static void explain(struct rehearsal *r, uint32_t number, const char *line, size_t len,
                     const char *value, size_t value_len, FILE *to)
 {
-    struct turn *t = r->turn;
     const struct wire *wire = find_wire(r, number);
-    turn_route(t);
-    struct script *s = worker_parts(r->worker).script;
-    struct explainer e = {.trace = &script_tracer,
-                          .router = s,
-                          .turn = t,
-                          .routes = script_routes(s),
-                          .slots = t->slots,
-                          .answers = t->answers,
-                          .at = t->used,
-                          .arena = t->arena,
-                          .rules = t->limits.rules,
-                          .affinity = wire ? wire->client : 0};
+    turn_route(r->turn);
+    struct explainer e =
+        explainer_of(r->turn, wire ? clients_find(r->clients, wire->client) : NULL);
     const char *wrong = explain_request(&e, line, len, (struct explain_value){value, value_len},
                                         print_explanation, to);
     if (wrong) print_field(to, "error", wrong);
@@ -405,6 +396,7 @@ struct rehearsal *rehearsal_create(const struct rehearsal_how *how,
         r->clients = parts.clients;
         if (!r->is_check)
             worker_name_listeners(r->worker, (const char *const *)r->as.listeners, AS_LISTENERS);
+        worker_learn_listeners(r->worker, how->labels);
         if (how->shared) shared_copy(parts.shared, how->shared);
         for (uint32_t i = 0; i < how->hot_n; i++)
             heat_put(parts.heat, how->hot[i].name, how->hot[i].len, how->hot[i].share);

@@ -1,5 +1,6 @@
 #include "worker/source.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/bundle.h"
+#include "net/bind.h"
+#include "net/labels.h"
 #include "script/script.h"
 
 enum { NO_FILE = ESPIPE }; /* nothing else here gives this errno */
@@ -143,6 +146,21 @@ struct script *source_load(const struct script_host *host, const struct script_f
     return s;
 }
 
+/* A script that was kept says again where it listens: what it said before may be another machine's, or of another --port. */
+static struct bundle *without_listeners(struct bundle *b)
+{
+    struct bundle *to = bundle_create();
+    struct bundle_file file;
+    size_t at = 0;
+    bool good = true;
+    while (bundle_next(b, &at, &file))
+        if (file.kind != BUNDLE_LISTENS && file.kind != BUNDLE_NOTE)
+            good = good && bundle_add(to, &file);
+    assert(good); /* it is not larger than b */
+    bundle_give(b);
+    return to;
+}
+
 /* The script's text is taken out of the bundle first, for that moves when files are added. */
 struct script *source_try(const struct script_host *host, const struct script_file *file, int fd,
                           uint32_t generation, char *error)
@@ -155,6 +173,7 @@ struct script *source_try(const struct script_host *host, const struct script_fi
     if (!text) abort();
     memcpy(text, main.bytes, main.len);
     main.bytes = text;
+    b = without_listeners(b);
     b->records = true;
     struct script *s = load(host, file, b, &main, generation, error);
     int wrong = bundle_write(b, fd);
@@ -167,6 +186,44 @@ struct script *source_try(const struct script_host *host, const struct script_fi
     bundle_give(b);
     free(text);
     return s;
+}
+
+/* What is too long for an item of a script, or no item at all, was not noted by mg.listen. */
+static bool take_listener(const struct bundle_file *file, struct source_listeners *to)
+{
+    struct bind_spec spec;
+    char *text = strndup(file->path, file->path_len), *addresses = strndup(file->bytes, file->len);
+    if (!text || !addresses) abort();
+    bool good = to->items.n < LABELS_MOST / 2 && strlen(text) == file->path_len &&
+                strlen(addresses) == file->len && !bind_parse(&spec, text);
+    if (good) {
+        option_list_add(&to->items, text);
+        option_list_add(&to->addresses, addresses);
+    }
+    free(text);
+    free(addresses);
+    return good;
+}
+
+void source_listeners_release(struct source_listeners *l)
+{
+    option_list_release(&l->items);
+    option_list_release(&l->addresses);
+}
+
+bool source_listeners(int fd, struct source_listeners *to)
+{
+    const char *why;
+    struct bundle_file file;
+    size_t at = 0;
+    bool good = true;
+    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    *to = (struct source_listeners){.items.n = 0};
+    while (b && good && bundle_next(b, &at, &file))
+        if (file.kind == BUNDLE_LISTENS) good = take_listener(&file, to);
+    bundle_give(b);
+    if (!good) source_listeners_release(to);
+    return good;
 }
 
 void source_files(int fd, source_file_fn *fn, void *arg)

@@ -148,7 +148,8 @@ static void show_pool(struct pool *p, const struct survey *survey, struct outq *
          distribution_hashes_itself(o->selector.distribution) ? "its own"
                                                               : hash_name(o->selector.hash));
     SHOW("on_failure", "%s", on_failure_name(o->on_failure));
-    SHOW("timeout", "%g", o->timeout);
+    SHOW("eject", "%s", pool_ejects(p) ? "twemproxy" : "none");
+    SHOW("timeout", "%g", isinf(o->timeout) ? 0 : o->timeout);
     SHOW("servers", "%u", p->members_n);
     SHOW("in_ring", "%u", pool_living(p));
     SHOW("answering", "%u", pool_answering(p));
@@ -156,6 +157,8 @@ static void show_pool(struct pool *p, const struct survey *survey, struct outq *
     for (uint32_t i = 0; i < p->members_n; i++) SHOW("server", "%s", p->members[i].backend->name);
     for (uint32_t i = 0; i < p->members_n; i++)
         if (p->members[i].drained) SHOW("drained", "%s", p->members[i].backend->name);
+    for (uint32_t i = 0; i < p->members_n; i++)
+        if (p->members[i].ejected) SHOW("ejected", "%s", p->members[i].backend->name);
     stats_show_pool(survey, o->name, out);
     const char *failure = p->discovery ? discovery_failure(p->discovery) : NULL;
     if (p->discovery) SHOW("discover", "%s", discovery_url(p->discovery));

@@ -11,12 +11,12 @@
 #include "worker/succession.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "worker/heartbeat.h"
+#include "worker/mcrouter_keys.h"
 #include "worker/source.h"
 #include "worker/worker_state.h"
 
@@ -28,12 +28,15 @@ enum { MANY = 5 };
 
 /* --- loading ----------------------------------------------------------------------------------- */
 
-/* fd: the script's text, see source; -1: the built-in one. */
+/* fd: the script's text, see source; -1: the built-in one. All workers load the same: one logs its warnings. */
 static struct script *load_script(struct worker *w, int fd, uint32_t generation, char *error)
 {
     struct script_file file = options_script(w->seat->options);
     struct script *s = source_load(&w->host, &file, fd, generation, error);
+    const char *warning;
     if (!s) backends_sweep(&w->backends);
+    for (uint32_t i = 0; s && w->host.worker == 0 && (warning = script_warning(s, i)); i++)
+        log_warn("script: %s", warning);
     return s;
 }
 
@@ -80,6 +83,9 @@ void succession_adopt(struct worker *w, struct script *s)
     turn_adopt(&w->turn, script_routes(s));
     script_start_timers(s);
     backends_sweep(&w->backends);
+    entrances_follow(w, s);
+    w->succession.since = w->turn.now;
+    mcrouter_keys_follow(w, s);
     succession_note_pools(w);
 }
 
@@ -286,35 +292,6 @@ void succession_switch(struct worker *w)
     succession_use(w);
     log_info("script %s: generation %u loaded", succession_name(w),
              script_generation(w->succession.script));
-}
-
-static void switch_alone(struct worker *w)
-{
-    succession_switch(w);
-    log_info("reloaded: generation %u", script_generation(w->succession.script));
-}
-
-/* A succession_loaded_fn. */
-static void loaded_alone(struct worker *w, uint32_t generation, const char *error)
-{
-    if (!error)
-        succession_wait(w, switch_alone);
-    else
-        log_error("script %s: not loaded: %s; generation %u goes on", succession_name(w), error,
-                  generation - 1);
-}
-
-void succession_reload_alone(struct worker *w)
-{
-    const char *path = w->seat->options->script;
-    int fd = path ? source_open_again(path) : -1;
-    uint32_t generation = script_generation(w->succession.script);
-    if (fd >= 0 || !path)
-        succession_begin(w, fd, generation + 1, loaded_alone);
-    else
-        log_error("script %s: not loaded: %s: put a readable file there and reload again; "
-                  "generation %u goes on",
-                  succession_name(w), source_explain(errno), generation);
 }
 
 /* Nothing is to be done: while it is active, the loop does not sleep. */

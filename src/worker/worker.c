@@ -28,7 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
-#include "net/bind.h"
+#include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
 #include "worker/orphan.h"
@@ -74,6 +74,7 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
     assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
+        entrances_learn(w, listener, labels_text(w->seat->labels, listener));
         client_create(&w->clients, fd, listener);
         return;
     }
@@ -221,41 +222,6 @@ void worker_set_limits(struct worker *w, const struct options *o)
     w->backends.streams = (struct stream_limits){o->stream_from, o->stream_window, !o->no_splice};
 }
 
-/* What scripts call the listeners. */
-static const char **listener_names(const struct options *o)
-{
-    const char **names = calloc(o->bind.n + 1, sizeof *names);
-    if (!names) abort();
-    for (size_t i = 0; i < o->bind.n; i++) {
-        struct bind_spec spec;
-        (void)bind_parse(&spec,
-                         o->bind.items[i]); /* the command line was checked when it was read */
-        names[i] = strndup(spec.name, spec.name_len);
-        if (!names[i]) abort();
-    }
-    return names;
-}
-
-static void release_names(const char **names)
-{
-    for (const char **name = names; *name; name++) free((char *)*name);
-    free(names);
-}
-
-/* A listener's name is what a script calls it. */
-static void init_listeners(struct worker *w, struct board_worker *part)
-{
-    size_t n = w->options.bind.n;
-    w->listener_counts = calloc(n + 1, sizeof *w->listener_counts);
-    if (!w->listener_counts) abort();
-    for (size_t i = 0; i < n; i++) {
-        w->listener_counts[i] = board_listener(&part->tables, w->listeners[i]);
-        w->listener_counts[i]->workers = 1;
-    }
-    w->clients.listeners = w->listener_counts;
-    w->clients.listeners_n = (uint32_t)n;
-}
-
 /* The script keeps more than it may, which only a new state of it frees. The master starts a successor, as for any SIGTERM to a
  * worker; one without a master goes on, as it would end the service. */
 static void replace_me(void *about, const struct script *s)
@@ -271,8 +237,6 @@ static void init_host(struct worker *w)
 {
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
-    w->listeners = listener_names(o);
-    w->clients.listener_names = w->listeners;
     options_settable(w->settable);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
@@ -284,8 +248,12 @@ static void init_host(struct worker *w)
                                    .connections = o->connections,
                                    .servers = o->servers.items,
                                    .servers_n = o->servers.n,
-                                   .listeners = w->listeners,
-                                   .listeners_n = o->bind.n,
+                                   .listeners = w->entrances.names,
+                                   .addresses = w->entrances.addresses,
+                                   .listeners_n = LISTENERS_ROOM,
+                                   .port = o->port,
+                                   .bound = o->bind.items,
+                                   .bound_n = options_have_bind(o) ? o->bind.n : 0,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
                                    .heat = &seat->board->parts[seat->part].heat,
@@ -373,8 +341,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     drain_init(w);
     succession_init(w);
     set_now(w);
+    entrances_init(w);
     init_host(w);
-    init_listeners(w, part);
     srand48((long)getpid() ^ (long)(w->turn.now * 1e6));
 }
 
@@ -388,8 +356,7 @@ void worker_release(struct worker *w)
     outages_release(&w->outages);
     answers_release(w);
     arena_release(&w->arena);
-    release_names(w->listeners);
-    free(w->listener_counts);
+    entrances_release(w);
     doors_release(&w->doors);
     if (w->signals.fd > 0) close(w->signals.fd);
     ev_loop_destroy(w->loop);
@@ -406,7 +373,7 @@ static void become_ready(struct worker *w)
         w->row->ready = 1;
         open_doors(w);
         log_info("ready: single process");
-        if (w->succession.reload_again) succession_reload_alone(w);
+        if (w->succession.reload_again) alone_reload(w);
     }
 }
 

@@ -65,7 +65,15 @@ bool worker_use(struct worker *w, const struct tester_script *script, char *erro
 void worker_name_listeners(struct worker *w, const char *const *names, size_t n)
 {
     w->host.listeners = names;
+    w->host.addresses = NULL;
     w->host.listeners_n = n;
+    w->clients.scripts_from = 1;
+}
+
+void worker_learn_listeners(struct worker *w, const struct labels *labels)
+{
+    for (uint32_t i = LISTENERS_BOUND; i < LISTENERS_ROOM; i++)
+        entrances_learn(w, i, labels_text(labels, i));
 }
 
 /* The parts stay the worker's. */

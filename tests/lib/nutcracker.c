@@ -12,6 +12,7 @@ struct nutcracker {
     const char *folder;     /* configuration, log, and a socket for each pool */
     size_t pools;
     size_t reached;
+    int stats; /* a port */
 };
 
 static struct nutcracker *nutcracker_of(struct actor *actor)
@@ -39,6 +40,16 @@ static void nutcracker_tells(struct actor *actor)
 const char *nutcracker_address(const struct nutcracker *n, size_t pool)
 {
     return textf("unix:%s/%zu", n->folder, pool);
+}
+
+const char *nutcracker_stats_address(const struct nutcracker *n)
+{
+    return textf("127.0.0.1:%d", n->stats);
+}
+
+const char *nutcracker_file(const struct nutcracker *n)
+{
+    return textf("%s/yml", n->folder);
 }
 
 void nutcracker_kill(struct nutcracker *n)
@@ -81,6 +92,7 @@ static const char *binary(void)
 
 static bool starts(struct nutcracker *n)
 {
+    n->stats = address_free_port();
     const char *const argv[] = {binary(),
                                 "-c",
                                 textf("%s/yml", n->folder),
@@ -91,7 +103,7 @@ static bool starts(struct nutcracker *n)
                                 "-a",
                                 "127.0.0.1",
                                 "-s",
-                                textf("%d", address_free_port()),
+                                textf("%d", n->stats),
                                 NULL};
     n->reached = 0;
     program_start(&n->program, argv, -1, -1);

@@ -16,6 +16,12 @@ struct nutcracker *nutcracker_start(const char *const pools[], size_t n);
 /* Of the pool with that place in the list, as clients connect to it. */
 const char *nutcracker_address(const struct nutcracker *n, size_t pool);
 
+/* Where it serves its statistics. */
+const char *nutcracker_stats_address(const struct nutcracker *n);
+
+/* Its configuration, which lives as long as the test. */
+const char *nutcracker_file(const struct nutcracker *n);
+
 /* Ends it now. */
 void nutcracker_kill(struct nutcracker *n);
 

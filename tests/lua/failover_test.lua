@@ -53,6 +53,15 @@ t.describe("failover", function()
         t.expect(app:get "k"):is_error "out of memory"
     end)
 
+    t.it("tells the last result where answer says so", function()
+        local app = over 'on = { "miss", "error" }, result = "last"'
+        app:server(B):is_down()
+        app:server(C):errs "full"
+        t.expect(app:get "k"):is_error "full"
+        app:server(C):is_up()
+        t.expect(app:get "k"):is_miss()
+    end)
+
     t.it("tells a miss rather than the error that came after it", function()
         local app = over 'on = { "miss", "error" }'
         app:server(B):is_down()

@@ -113,6 +113,7 @@ local function unguarded(f)
 end
 
 real["moongate.Options"] = assert(options(unguarded(mg.options), {}))
+real["moongate.ListenOptions"] = assert(options(unguarded(mg.listen), { server }))
 real["moongate.worker"] = set(select(2, pcall(function() return mg.worker.none end)):match "there are: (.*)$")
 real["moongate.PoolOptions"] = assert(options(mg.pool, { server }))
 real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } end, { server }))
@@ -237,6 +238,7 @@ local written = {
     ["moongate.Timer"] = { "timer:" },
     ["moongate.worker"] = { "mg.worker.", "`." },
     ["moongate.Options"] = { "`", "{ ", ", " },
+    ["moongate.ListenOptions"] = { "`" },
     ["moongate.PoolOptions"] = { "`" },
     ["moongate.Server"] = { "`" },
     ["moongate.test"] = { "t." },

@@ -11,11 +11,13 @@ local policy = require "moongate.policy"
 local C = abi.C
 
 local known = {
-    hit = policy.flag, -- true: the first hit counts; without a hit the best result
+    hit = policy.flag,       -- true: the first hit counts; without a hit the best result
+    within = policy.seconds, -- then the best result so far counts
 }
 
 --- @param spec table  1 to 64 routes
 return function(spec)
     local children, options = policy.read("mg.all_fastest", spec, known, 1, 64)
-    return policy.route("all_fastest", C.ROUTE_ALL, children, { wait = options.hit and C.WAIT_HIT or C.WAIT_FASTEST })
+    return policy.route("all_fastest", C.ROUTE_ALL, children,
+        { wait = options.hit and C.WAIT_HIT or C.WAIT_FASTEST, within = options.within })
 end

@@ -1,5 +1,6 @@
---- all_sync: ask all routes and wait for all; the worst result counts, or the last route's.
--- An error is worse than a refusal (NOT_STORED), a refusal worse than a miss, a miss worse than a hit.
+--- all_sync: ask all routes and wait for all; the worst result counts.
+-- An error is worse than a refusal (NOT_STORED), a refusal worse than a miss, a miss worse than a hit. With
+-- result = "last" the last route's result counts, but the first error stands over it.
 -- The first route compares a cas; after a hit the others get the request without it. For N of mg the first route alone
 -- makes the item.
 --
@@ -11,8 +12,7 @@ local policy = require "moongate.policy"
 local C = abi.C
 
 local known = {
-    -- "worst"; or "last": that of the last route, but where any fails the first error in the order of the routes.
-    result = policy.one_of { worst = C.WAIT_ALL, last = C.WAIT_LAST },
+    result = policy.one_of { worst = C.WAIT_ALL, last = C.WAIT_LAST }, -- which one counts
 }
 
 --- @param spec table  1 to 64 routes, and options

@@ -2,7 +2,9 @@
 --
 --     mg.failover { users, gutter }
 --     mg.failover { near, far, on = { "timeout", "down", "miss" }, order = "shuffled", share = 0.1 }
+--     mg.failover { near, far, on = { get = { "error", "miss" }, default = "error" }, commands = { "get", "delete" } }
 local abi = require "moongate.abi"
+local commands = require "moongate.commands"
 local policy = require "moongate.policy"
 
 local C = abi.C
@@ -10,27 +12,36 @@ local C = abi.C
 local orders = { as_written = C.ORDER_AS_WRITTEN, shuffled = C.ORDER_SHUFFLED,
     least_failures = C.ORDER_LEAST_FAILURES }
 
+-- Which result counts when no child has a good one: the last one; or a miss rather than an error.
+local results = { best = 0, last = 1 }
+
 local known = {
-    on = policy.results,           -- results after which the next child is tried
+    on = commands.results,         -- results after which the next child is tried; or those by commands
+    commands = commands.names,     -- the others have the first child's result; all unless given
     tries = policy.count(1, 32),   -- children tried at most
     order = policy.one_of(orders), -- of the children behind the first
     share = policy.share,          -- of requests that may go beyond their first child
     burst = policy.number(0, 1e9), -- this many more at once
+    within = policy.seconds,       -- for each child: then the next is asked
+    result = policy.one_of(results),
     retries = policy.counter,      -- counts each child that is asked after the first
 }
 
 --- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;
--- but after only misses and errors the client gets the miss. The first child alone compares a cas, and the cas of
--- another child is not shown (see lua/README.md). Where a miss goes on, the last child makes the item for N of mg, ma.
+-- but after only misses and errors the client gets the miss, unless `result` is "last". The first child alone compares
+-- a cas, and the cas of another child is not shown (see lua/README.md). Where a miss goes on, the last child makes the
+-- item for N of mg, ma.
 -- @param spec table  2 to 32 routes, and options
 return function(spec)
     local children, options = policy.read("mg.failover", spec, known, 2, 32)
-    options.on = options.on or policy.errors
-    options.tries = options.tries or #children
-    options.share = options.share or 1
     if options.retries then
         for i = 2, #children do children[i] = policy.counted(children[i], options.retries) end
-        options.retries = nil
     end
-    return policy.route("failover", C.ROUTE_FAILOVER, children, options)
+    local on = commands.only(options.on or commands.all(policy.errors), options.commands)
+    local fields, words = commands.union(on)
+    fields.tries = options.tries or #children
+    fields.share = options.share or 1
+    fields.burst, fields.order = options.burst, options.order
+    fields.within, fields.last = options.within, options.result
+    return policy.route("failover", C.ROUTE_FAILOVER, children, fields, words)
 end

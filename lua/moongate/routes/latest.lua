@@ -4,6 +4,7 @@
 --
 --     mg.latest { east, west, south, tries = 2 }
 local abi = require "moongate.abi"
+local commands = require "moongate.commands"
 local failover = require "moongate.routes.failover"
 local policy = require "moongate.policy"
 
@@ -15,11 +16,12 @@ local function salt(value)
 end
 
 local known = {
-    on = policy.results,        -- results after which the next is tried, as for mg.failover
+    on = commands.results,      -- results after which the next is tried, as for mg.failover
     tries = policy.count(1, 32), -- routes tried at most
     salt = salt,                -- another salt spreads the hosts differently
     host = salt,                -- in place of this host's name
     weights = policy.weights,   -- one for each route
+    within = policy.seconds,    -- for each: then the next is asked
     retries = policy.counter,   -- counts each route that is asked after the host's first
 }
 
@@ -43,6 +45,7 @@ return function(spec)
     local host = (options.host or abi.text(C.mg_host())) .. (options.salt or "")
     local order = ordered(children, host, options.weights)
     if #order == 1 then return order[1] end
-    order.on, order.tries, order.retries = spec.on, math.min(options.tries or 5, #order), options.retries
+    order.on, order.within, order.retries = spec.on, options.within, options.retries
+    order.tries = math.min(options.tries or 5, #order)
     return failover(order)
 end

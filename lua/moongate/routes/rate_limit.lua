@@ -11,9 +11,13 @@ local C = abi.C
 
 local rate, burst = policy.number(0.001, 1e9, "a rate"), policy.number(1, 1e9, "a burst")
 
+-- Buckets by the tables that scripts gave: commands that have the same table share its bucket.
+local buckets = setmetatable({}, { __mode = "k" })
+
 -- A rate, or { rate =, burst = }.
 local function limit(value)
     local given = type(value) == "table" and value or { rate = value }
+    if buckets[given] then return buckets[given] end
     for name in pairs(given) do
         if name ~= "rate" and name ~= "burst" then return nil, "takes a rate, or a table of rate and burst" end
     end
@@ -21,7 +25,8 @@ local function limit(value)
     if wrong then return nil, wrong end
     local most = math.max(1, read)
     if given.burst ~= nil then most, wrong = burst(given.burst) end
-    return most and { rate = read, burst = most }, wrong
+    buckets[given] = most and { rate = read, burst = most }
+    return buckets[given], wrong
 end
 
 local TEXT = "rate limit"
@@ -31,6 +36,7 @@ local known = commands.readers(limit, {
     rate = rate,
     burst = burst,             -- so many at once after a pause; else what a second brings
     over = policy.over(TEXT),  -- "error" (unless given), "miss", or another route
+    tick = policy.seconds,     -- buckets fill once in so many seconds; else all the time
 })
 
 --- @param spec table  a route, and rates
@@ -54,5 +60,5 @@ return function(spec)
     if n == 0 then policy.fail("mg.rate_limit", "wants a rate") end
     local shown = { children[1], options.over }
     local over = options.over and policy.spare("over", options.over, TEXT) or reply.error(TEXT)
-    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, {}, words, shown)
+    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, { tick = options.tick }, words, shown)
 end

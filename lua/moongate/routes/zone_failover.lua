@@ -3,6 +3,7 @@
 --
 --     mg.zone_failover { here = "a", zones = { a = pool_a, b = pool_b, c = pool_c }, on = { "error", "miss" } }
 local abi = require "moongate.abi"
+local commands = require "moongate.commands"
 local options_of = require "moongate.options"
 local policy = require "moongate.policy"
 
@@ -22,7 +23,7 @@ end
 local known = {
     zones = zones,
     here = function(value) return value end, -- the name of the local zone
-    on = policy.results,                     -- results after which the others are asked, as for mg.failover
+    on = commands.results,                   -- results after which the others are asked, as for mg.failover
 }
 
 -- The local zone's route, and the others' by their names.
@@ -48,8 +49,9 @@ return function(spec)
     policy.want("mg.zone_failover", options, "zones")
     local near, others = split(options)
     if #others == 0 then return near end
-    local on = options.on or policy.errors
-    local wait = bit.band(on, MISS) ~= 0 and C.WAIT_HIT or C.WAIT_FASTEST
+    local fields, words = commands.union(options.on or commands.all(policy.errors))
+    local wait = bit.band(fields.on, MISS) ~= 0 and C.WAIT_HIT or C.WAIT_FASTEST
     local all = policy.route("others", C.ROUTE_ALL, others, { wait = wait })
-    return policy.route("zone_failover", C.ROUTE_FAILOVER, { near, all }, { on = on, tries = 2, share = 1 })
+    fields.tries, fields.share = 2, 1
+    return policy.route("zone_failover", C.ROUTE_FAILOVER, { near, all }, fields, words)
 end

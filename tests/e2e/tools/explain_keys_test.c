@@ -230,6 +230,17 @@ static void a_script_error_fails_a_diff(void **state)
     has(run.out, "  127.0.0.1:1 -> script error: 10, 100.0 %\n");
 }
 
+static void a_route_to_one_server_counts_for_its_pool(void **state)
+{
+    const char *script = moongate_script_file(
+        MG "return mg.each(mg.pool { '127.0.0.1:1', '127.0.0.1:2', name = 'all' })[2]\n");
+    struct run run =
+        moongate_runs("explain", script, "--summary", "--keys", file_of_keys("k", 10), NULL);
+    exits(run, OK);
+    has(run.out, "pool all: 10 keys, 100.0 %");
+    has(run.out, "  127.0.0.1:2                      10  100.0 %\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +249,7 @@ int main(void)
         play(a_summary_adds_up),
         play(a_summary_shows_weights),
         play(a_random_pool_has_a_key_anywhere),
+        play(a_route_to_one_server_counts_for_its_pool),
         play(equal_scripts_move_no_key),
         play(another_server_on_a_ring_moves_its_own_share_of_keys),
         play(too_many_moving_keys_fail_the_command),

@@ -329,6 +329,7 @@ static void too_many_servers_are_refused_and_nothing_changes(void **state)
     for (uint32_t i = 0; i <= POOL_SERVERS_MAX; i++) {
         specs[i] = spec_of("127.0.0.1");
         specs[i].addr.port = (uint16_t)(1 + i % 100);
+        snprintf(specs[i].name, sizeof specs[i].name, "%u", i);
     }
 
     assert_string_equal(pool_replace(p, specs, POOL_SERVERS_MAX + 1),

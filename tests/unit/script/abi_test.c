@@ -69,6 +69,7 @@
     X(seed_text)                                                                                   \
     X(seed_text_len)                                                                               \
     X(eject_floor)                                                                                 \
+    X(eject_retry)                                                                                 \
     X(discover)                                                                                    \
     X(discover_len)                                                                                \
     X(discover_interval)                                                                           \
@@ -98,6 +99,9 @@
     X(near)                                                                                        \
     X(place)                                                                                       \
     X(cap)                                                                                         \
+    X(first)                                                                                       \
+    X(servers)                                                                                     \
+    X(last)                                                                                        \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
     X(seed)                                                                                        \
@@ -108,7 +112,9 @@
     X(after)                                                                                       \
     X(percentile)                                                                                  \
     X(least)                                                                                       \
-    X(most)
+    X(most)                                                                                        \
+    X(within)                                                                                      \
+    X(tick)
 #define WORD_FIELDS(X)                                                                             \
     X(text)                                                                                        \
     X(len)                                                                                         \
@@ -261,6 +267,8 @@ static const struct {
     CONSTANT(MG_NO_FLAG),
     CONSTANT(MG_CALL_OVER),
     CONSTANT(MG_CALL_NO_VALUE),
+    CONSTANT(MG_NO_POOL),
+    CONSTANT(MG_DISCOVERED),
     CONSTANT(ANSWER_TAKEN),
     CONSTANT(MG_ORDER),
     CONSTANT(MG_CALL_NO_MEMORY),

@@ -305,7 +305,7 @@ static const struct {
      "1,\n"
      "    probe_min = 2,\n    probe_max = 60,\n    keepalive = 60,\n"},
     {POOLS DEFAULT("route_failover{ children = { \"a\", \"set_s_2\" }, wait = 0.5 }"),
-     "pools[\"a within 0.5 s\"] = mg.pool { \"h:1\", name = \"a_within_0.5_s\", timeout = 0.5 }\n"},
+     "return mg.failover { pools.a, pools.set_s[2], on = errors, within = 0.5 }\n"},
     {POOLS DEFAULT(
          "route_ratelim{ child = \"a\", limit = 11, fillrate = 5, tickrate = 100, global = true }"),
      "rate = 50 / mg.worker.count,\n    burst = math.max(1, 10 / mg.worker.count),\n    over = "

@@ -60,6 +60,7 @@ static void servers_have_names_weights_and_settings_of_their_own(void **state)
     }
 }
 
+/* What mg.defaults says beside a `like` of its own counts, too. */
 static void single_options_override_like_and_like_overrides_defaults(void **state)
 {
     load(MG
@@ -77,7 +78,8 @@ static void single_options_override_like_and_like_overrides_defaults(void **stat
     assert_int_equal(b->selector.distribution, DISTRIBUTION_KETAMA);
     assert_memory_equal(b->hash_tag, "{}", 2);
     assert_int_equal(c->selector.distribution, DISTRIBUTION_MODULA_SIGNED);
-    assert_int_equal(c->selector.hash, HASH_JAVA);
+    assert_int_equal(c->selector.hash, HASH_MD5);
+    assert_int_equal(c->order, ORDER_NAME);
     assert_true(c->unweighted);
 }
 
@@ -168,8 +170,10 @@ static const char *const broken[][3] = {
      "script.lua:2:", "unknown option 'Timeout'"},
     {MG "local p = mg.pool { '127.0.0.1:1', timeout = '1' }\n",
      "script.lua:2:", "option 'timeout' takes seconds"},
-    {MG "local p = mg.pool { '127.0.0.1:1', timeout = 0 }\n",
+    {MG "local p = mg.pool { '127.0.0.1:1', timeout = 0.0001 }\n",
      "script.lua:2:", "option 'timeout' takes seconds"},
+    {MG "local p = mg.pool { '127.0.0.1:1', connect_timeout = 0 }\n",
+     "script.lua:2:", "option 'connect_timeout' takes seconds"},
     {MG "local p = mg.pool { '127.0.0.1:1', timeout = -1 }\n",
      "script.lua:2:", "option 'timeout' takes seconds"},
     {MG "local p = mg.pool { '127.0.0.1:1', timeout = 0/0 }\n",
@@ -181,7 +185,7 @@ static const char *const broken[][3] = {
     {MG "local p = mg.pool { '127.0.0.1:1', depth = 1.5 }\n",
      "script.lua:2:", "option 'depth' takes a whole number"},
     {MG "local p = mg.pool { '127.0.0.1:1', depth = 0 }\n", "script.lua:2:", "option 'depth'"},
-    {MG "local p = mg.pool { '127.0.0.1:1', connections = 65 }\n",
+    {MG "local p = mg.pool { '127.0.0.1:1', connections = 1025 }\n",
      "script.lua:2:", "option 'connections'"},
     {MG "local p = mg.pool { '127.0.0.1:1', connections = true }\n",
      "script.lua:2:", "option 'connections'"},

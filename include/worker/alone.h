@@ -1,0 +1,14 @@
+/* alone: a worker without a master reloads its script, and changes its listeners with it (net/relisten.h).
+ *
+ * The listeners are main's; the worker accepts from them, and owns the doors.
+ */
+#ifndef MOONGATE_WORKER_ALONE_H
+#define MOONGATE_WORKER_ALONE_H
+
+struct worker;
+
+/* A reload of a single process, which agrees with nobody: loads the script's file, waits for its discoveries, and switches. An
+ * error is logged, and the script in use goes on. */
+void alone_reload(struct worker *w);
+
+#endif
