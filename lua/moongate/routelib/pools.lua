@@ -38,8 +38,8 @@ local function read_pool(conf, common, at)
         if not placing.known[key] then at.note(key, "'%s' has no effect: %s", tostring(key), backends.why_not(key)) end
     end
     local given = merged(common.backend_options, conf.backend_options or {})
-    local is_evcache = options.dist == mcp.ring and options.omode == "evcache"
-    local list, backend = servers.read(conf.backends, given, merged(common.options), is_evcache, at)
+    local ring = options.dist == mcp.ring and tostring(options.omode) or nil
+    local list, backend = servers.read(conf.backends, given, merged(common.options), ring, at)
     return {
         name = at.name, where = at.where, servers = list, options = backend,
         placing = placing.fields(options, at.fail), fields = backends.fields(backend, common.options),
