@@ -1,4 +1,5 @@
-/* routelib: configurations that do not end, or take all memory; and broken files, cut at every byte, and with each word in turn replaced. */
+/* routelib: configurations that do not end, or take all memory; and broken files: cut at every byte, and with each byte and each word in
+ * turn another one. */
 #include "unit/script/routelib_host.h"
 
 /* --- limits ------------------------------------------------------------------------------------ */
@@ -59,7 +60,7 @@ static void is_refused_with_its_place_or_read(const char *bytes, size_t len)
         assert_memory_equal(r.out.error, "c.lua:", 6);
         unsigned long line = strtoul(r.out.error + 6, &end, 10);
         bool is_of_whole = strncmp(r.out.error, "c.lua: it has no routes{}", 25) == 0;
-        if (!is_of_whole && (line < 1 || line > 9 || strncmp(end, ": ", 2) != 0))
+        if (!is_of_whole && (line < 1 || line > 10 || strncmp(end, ": ", 2) != 0))
             fail_msg("%.*s: %s", (int)len, bytes, r.out.error);
     }
     free(r.script);
@@ -74,6 +75,18 @@ static void a_file_cut_anywhere_is_refused_with_its_place(void **state)
         memcpy(copy, whole, len);
         is_refused_with_its_place_or_read(copy, len);
         free(copy);
+    }
+}
+
+static void a_file_with_another_byte_is_refused_with_its_place(void **state)
+{
+    static const char others[] = {'\0', '\n', '"', '}', '{', 'x', '\xff', '='};
+    (void)state;
+    for (size_t at = 0; at < sizeof whole - 1; at++) {
+        char text[sizeof whole];
+        memcpy(text, whole, sizeof whole);
+        text[at] = others[at % sizeof others];
+        is_refused_with_its_place_or_read(text, sizeof whole - 1);
     }
 }
 
@@ -105,6 +118,7 @@ int main(void)
         cmocka_unit_test(a_configuration_without_end_is_interrupted),
         cmocka_unit_test(a_configuration_may_not_take_all_memory),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_with_its_place),
+        cmocka_unit_test(a_file_with_another_byte_is_refused_with_its_place),
         cmocka_unit_test(a_file_with_another_word_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

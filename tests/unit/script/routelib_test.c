@@ -281,8 +281,8 @@ static const struct {
     {"pools{ a = { options = { dist = mcp.dist_ring_hash, omode = \"ketama\" }, backends = { "
      "\"h:1\", \"g:1\", \"h:1\" "
      "} } } " DEFAULT("route_direct{ child = \"a\" }"),
-     "pools.a = mg.pool {\n    \"h:1\",\n    \"g:1\",\n    name = \"a\",\n    distribution = "
-     "\"spymemcached\",\n    naming = \"host_port\",\n}\n"},
+     "mg.pool { \"h:1\", \"g:1\", name = \"a\", distribution = \"spymemcached\", naming = "
+     "\"host_port\" }\n"},
     {"local_zone_from_file \"zone\" " POOLS DEFAULT(
          "route_zfailover{ children = \"set_z\", miss = true }"),
      "here = \"w\""},
