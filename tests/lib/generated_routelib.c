@@ -35,8 +35,8 @@ static void write_pool_options(struct generating *g, FILE *out)
         "options = { filter = \"tags\", filter_conf = \"[]\" }",
         "options = { dist = mcp.dist_jump_hash }",
         "options = { dist = mcp.dist_ring_hash, omode = \"ketama\" }",
-        "options = { dist = mcp.dist_ring_hash, omode = \"twemproxy\", hash = "
-        "mcp.dist_ring_hash.hash }",
+        "options = { dist = mcp.dist_ring_hash, omode = \"twemproxy\" }",
+        "options = { dist = mcp.dist_jump_hash, hash = mcp.dist_ring_hash.hash }",
         "options = { dist = mcp.dist_ring_hash, omode = \"evcache\" }",
         "backend_options = { connecttimeout = 0.5, retrytimeout = 1 }",
         "backend_options = { failurelimit = 5, readtimeout = 0.2 }"};
