@@ -33,7 +33,7 @@
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of each listener that names no port")      \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
-      "LABEL= before it is its name in scripts; repeatable")                                       \
+      ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")                                       \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..64)")                                                 \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
