@@ -139,8 +139,8 @@ $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Some read configurations of other proxies.
-READERS := $(wildcard src/convert/*.c) src/net/addr.c src/discovery/server.c
-READER_FUZZ := $(foreach t,twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+READERS := $(filter src/convert/% src/base/% src/placement/%,$(SRC)) src/net/addr.c src/discovery/server.c
+READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)

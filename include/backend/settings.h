@@ -48,7 +48,7 @@ enum ask_words {
         ASK_COUNT
 };
 
-/* name, text, meaning: what a client is told of a call that failed */
+/* name, text, meaning: what a client learns about a call that failed */
 #define TEXTS(X)                                                                                   \
     X(SERVER, "server", "the server's name and the reason")                                        \
     X(TWEMPROXY, "twemproxy", "what twemproxy says: the error of the system alone")

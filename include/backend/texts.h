@@ -1,4 +1,4 @@
-/* texts: what a client is told of a call that failed: the server and the reason, or what twemproxy would say.
+/* texts: what a client learns about a call that failed: the server and the reason, or what twemproxy would say.
  *
  * Pure functions; they own nothing. The log, statistics and those who watch requests get the reason itself.
  */

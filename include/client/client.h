@@ -8,6 +8,8 @@
 #ifndef MOONGATE_CLIENT_CLIENT_H
 #define MOONGATE_CLIENT_CLIENT_H
 
+#include <stdio.h>
+
 #include "base/heat.h"
 #include "base/log.h"
 #include "client/dumps.h"
@@ -90,6 +92,10 @@ enum clients_allow {
  * when there are no such statistics. Owned by this floor; the worker floor implements it, and the two below. */
 typedef bool clients_stats_fn(void *about, const char *what, size_t len, struct outq *out);
 
+/* Answers what a client asks moongate itself by a key (own_keys.h): `what` is the key without its beginning. */
+typedef void clients_own_key_fn(void *about, const struct client *c, const char *what, size_t len,
+                                FILE *to);
+
 /* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still
  * closes its own. False: not now. */
 typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
@@ -117,6 +123,8 @@ struct clients {
     struct clients_limits limits;
     clients_stats_fn *stats;
     void *about;
+    clients_own_key_fn *own_keys; /* NULL: such keys are keys like others */
+    void *own_keys_for;
     clients_give_fn *give; /* NULL while clients stay */
     void *gives_for;
     clients_shut_fn *shut; /* closes the descriptor alone, where clients are not handed over */

@@ -15,6 +15,11 @@ const char *explain_now(struct turn *t, const struct client *c, const struct spa
                         const struct span *key, explain_field_fn *tell, void *to)
     __attribute__((warn_unused_result));
 
+/* Whether explanations have had their time in this turn; and adds the time since `began` (process_clock) to it. */
+bool explain_is_too_much(const struct clients *set);
+void explain_took(struct clients *set, double began);
+#define EXPLAIN_TOO_MUCH "too much to explain at once: send one request at a time"
+
 /* Answers in c's order. Requests that came before are routed first. */
 void explain_stats(struct client *c, const struct span *command, const struct span *key);
 

@@ -85,7 +85,7 @@ struct route_options {
     uint32_t near;           /* FILL: 1: the child is a cache, so what it has may be deleted */
     uint32_t place; /* FILL, LEVELS: distinguishes copies in the child from those in other places */
     uint32_t cap;   /* EXPTIME: 1: only where it would be longer */
-    uint32_t first; /* SHARE: keys whose server in the first child, a pool, has this number */
+    uint32_t first; /* SHARE: keys whose server in the third child, a pool, has this number */
     uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
     uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
     int32_t distribution; /* HASH: enum distribution, enum hash */

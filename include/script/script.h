@@ -106,6 +106,9 @@ void script_evaluate(struct script *s, const char *text, size_t len, FILE *to);
 /* The number that it was loaded with. */
 uint32_t script_generation(const struct script *s);
 
+/* Where its files are; NULL: on the disk. */
+const struct bundle *script_bundle(const struct script *s);
+
 /* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
 const char *script_listener(const struct script *s, uint32_t at, const char **name);
 

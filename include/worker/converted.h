@@ -44,6 +44,9 @@ struct converted {
     char *owned, *name_owned; /* from malloc, or NULL */
 };
 
+/* What kind of file these bytes are. */
+enum convert_kind converted_kind(const struct script_file *file, const char *bytes, size_t len);
+
 /* Makes it from the bytes, which stay the caller's and live as long as the result. b: where other files are, to which they are added where
  * it records; so are notes. NULL: on the disk. False, and why in `error` (SCRIPT_ERROR_MAX); nothing is to be released then. */
 bool converted_make(struct converted *to, const struct script_file *file, const char *bytes,

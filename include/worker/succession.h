@@ -34,6 +34,7 @@ struct succession_order {
  * is active as long as there is such work. */
 struct succession {
     struct script *script;      /* in use; NULL before the first */
+    double since;               /* turn.now when it came into use */
     struct script *pending;     /* loaded, and used once the master says that all workers have it */
     succession_found_fn *found; /* what comes when the pending script's discoveries have answered */
     ev_timer found_limit;

@@ -27,7 +27,7 @@
 ---| "none"       # never
 ---| "twemproxy"  # after failure_limit errors in a row, for eject_retry seconds, without a probe
 
----What a client is told of a call that failed.
+---What a client learns about a call that failed.
 ---@alias moongate.Texts
 ---| "server"     # the server and the reason
 ---| "twemproxy"  # what twemproxy says; it is the whole answer to a get of several keys, too
@@ -109,7 +109,7 @@
 ---@field like moongate.Like?
 ---@field eject moongate.Eject?    when errors take a server out of the ring
 ---@field eject_retry number?      eject = "twemproxy": seconds until it is back
----@field texts moongate.Texts?    what a client is told of a call that failed
+---@field texts moongate.Texts?    what a client learns about a call that failed
 ---@field eject_floor number?      on_failure = "rehash": the share of servers that stay
 ---@field seed (integer|string)?
 ---@field points integer?          on the ring, for a server of weight 1

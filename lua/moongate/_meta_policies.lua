@@ -196,6 +196,7 @@
 ---@field share number?  share of the requests
 ---@field keys number|number[]|nil  share of the keys, or { from, to }
 ---@field index_range integer[]?  keys of servers of the first route: { from, to }, from 0; to is not in the range
+---@field pool moongate.Value?  with index_range: the pool that is meant; the first route unless given
 ---@field most integer?  requests that wait for the other route at once
 
 ---@class moongate.ZoneFailoverOptions

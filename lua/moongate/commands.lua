@@ -82,6 +82,12 @@ local function is_by_command(value)
     return false
 end
 
+-- Results of one command: an empty list is none of them.
+local function results_or_none(value)
+    if type(value) == "table" and next(value) == nil then return 0 end
+    return policy.results(value)
+end
+
 --- Reads results, as policy.results does, or a table of results by names of commands and groups, and `default` for the
 -- others ("error" unless given). Gives a table: by number of command.
 function M.results(value)
@@ -89,7 +95,7 @@ function M.results(value)
         local bits, wrong = policy.results(value)
         return bits and M.all(bits), wrong
     end
-    local readers, read = M.readers(policy.results, { default = policy.results }), {}
+    local readers, read = M.readers(results_or_none, { default = results_or_none }), {}
     for name in pairs(value) do
         if not readers[name] then
             return nil, ("takes results, or a table of results by commands (%s); there is no command '%s'"):format(

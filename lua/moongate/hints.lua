@@ -58,7 +58,7 @@ function M.list(spec)
     end
 end
 
---- What is meant by a text in the place of a server that is none; nil: nobody knows.
+--- What is meant by a text that names no server; nil: nobody knows.
 function M.server(text)
     if text:find "^/" then return ("a unix socket is written \"unix:%s\""):format(text) end
     local variable = text:match "^%${?([%a_][%w_]*)"

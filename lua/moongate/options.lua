@@ -7,7 +7,7 @@ local C = abi.C
 
 local M = {}
 
--- What to write in place of a number that is none, or seconds that may be milliseconds.
+-- What to write in place of a text, or of seconds that may be milliseconds.
 local function advice(value, least, most, what)
     local meant = type(value) == "string" and (what == "seconds" and hints.seconds(value) or tonumber(value))
         or what == "seconds" and type(value) == "number" and value > most and value / 1000

@@ -26,7 +26,7 @@
  *     call         one request in flight: its keys, its owner, its deadline
  *     sharers      the further owners of a get that several ask
  *     written      notes which keys calls write (see src/base/writes.c)
- *     texts        what a client is told of a call that failed
+ *     texts        what a client learns about a call that failed
  *     words        in which words a server is asked for the key of a get
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends

@@ -10,7 +10,17 @@
  * hundreds of them, and the worker serves nobody else until the turn ends. */
 static const double LIMIT = 0.25;
 
-#define ERROR_MANY "SERVER_ERROR too much to explain at once: send one request at a time"
+#define ERROR_MANY "SERVER_ERROR " EXPLAIN_TOO_MUCH
+
+bool explain_is_too_much(const struct clients *set)
+{
+    return set->explained >= LIMIT;
+}
+
+void explain_took(struct clients *set, double began)
+{
+    set->explained += process_clock() - began;
+}
 
 static void put_stat(void *to, const char *name, const char *text)
 {
@@ -69,8 +79,9 @@ void explain_stats(struct client *c, const struct span *command, const struct sp
     struct reply *reply = reply_create_local(c, COMMAND_STATS);
     double began = process_clock();
     const char *error = ERROR_MANY;
-    if (c->set->explained < LIMIT) error = explain_now(c->turn, c, command, key, put_stat, &answer);
-    c->set->explained += process_clock() - began;
+    if (!explain_is_too_much(c->set))
+        error = explain_now(c->turn, c, command, key, put_stat, &answer);
+    explain_took(c->set, began);
     if (!error) error = "END";
     reply_note_line(reply, error, strlen(error));
     outq_append(&answer, error, strlen(error));

@@ -13,6 +13,7 @@
 
 #include "base/slab.h"
 #include "client/local.h"
+#include "client/own_keys.h"
 #include "client/reply.h"
 #include "client/state.h"
 #include "client/stranger.h"
@@ -59,6 +60,10 @@ static struct reply *take_one(struct client *c, struct request *r, struct blob *
         answer_error(c, r, r->command_id, r->noreply, "CLIENT_ERROR error decoding key\r\n");
         return NULL;
     }
+    if (__builtin_expect(c->set->own_keys != NULL, 0) && own_key_is(c->set, r)) {
+        own_key_take(c, r);
+        return NULL;
+    }
     r->affinity = c->affinity;
     r->function_id = c->entrance;
     r->value_blob = (uintptr_t)blob;
@@ -99,8 +104,12 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     while (request_next_key(&at, end, &common)) {
         common.meta &= (uint16_t)~META_SEEN;
         if (reply->sights && sight_is_chosen(&c->set->sighting, 1)) sight_key(reply, &common);
-        *turn_slot(c->turn) = common;
-        c->turn->used++;
+        if (__builtin_expect(c->set->own_keys != NULL, 0) && own_key_is(c->set, &common)) {
+            own_key_take_part(reply, &common);
+        } else {
+            *turn_slot(c->turn) = common;
+            c->turn->used++;
+        }
         common.part++;
     }
 }

@@ -223,29 +223,32 @@ static void print_lines(const struct use *wanted, const char *bytes, size_t len,
     if (n > LINES_SHOWN) fprintf(out, " and %u more", n - LINES_SHOWN);
 }
 
-/* It was printed where it is used first. */
-static bool was_seen(const struct use *wanted, const char *bytes, size_t len)
+/* The functions that have been printed, where each is used first. */
+struct seen {
+    struct use uses[FUNCTIONS_N + UNKNOWN_MOST];
+    size_t n;
+};
+
+static bool was_seen(const struct seen *seen, const struct use *u)
 {
-    struct use u = {.words = program_words_begin(bytes, len)};
-    while (next_use(&u) && u.words.word < wanted->words.word)
-        if (is_same(&u, wanted)) return true;
+    for (size_t i = 0; i < seen->n; i++)
+        if (is_same(&seen->uses[i], u)) return true;
     return false;
 }
 
-/* Programs are short, so looking through one again for each name costs nothing that matters; one with very many names is cut. */
 void mcp_print(const char *path, const char *bytes, size_t len, FILE *out)
 {
     struct use u = {.words = program_words_begin(bytes, len)};
-    size_t printed = 0;
+    struct seen seen = {.n = 0};
     fprintf(
         out,
         "-- %s is a program for memcached's proxy. It is not converted: what it does is up to its\n"
         "-- functions. Below is what each function of the proxy that it uses would be in a script "
         "of moongate.\n",
         path);
-    while (printed < FUNCTIONS_N + UNKNOWN_MOST && next_use(&u)) {
-        if (was_seen(&u, bytes, len)) continue;
-        printed++;
+    while (seen.n < FUNCTIONS_N + UNKNOWN_MOST && next_use(&u)) {
+        if (was_seen(&seen, &u)) continue;
+        seen.uses[seen.n++] = u;
         fprintf(out, "\n-- %s%.*s, line", head_of(u.where), (int)u.words.len, u.words.word);
         print_lines(&u, bytes, len, out);
         fprintf(out, "\n--     %s\n",

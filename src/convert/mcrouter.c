@@ -2,18 +2,23 @@
 
 #include <string.h>
 
-/* mcrouter's configuration as a script: the reader. mcrouter_pools.c has what becomes of its pools, mcrouter_handles.c the table of its
- * route handles; src/convert/README.md says what each becomes.
+/* mcrouter's configuration as a script: the reader. mcrouter_pools.c has its pools, mcrouter_handles.c the table of its route
+ * handles; src/convert/README.md says what each is turned into.
  *
  * Sources: mcrouter/ProxyConfig-inl.h 25-110 (named_handles, route, routes), ProxyConfigBuilder.cpp 55-75, as of 2026-08. */
+
+/* As lua/moongate/routes/by_route_prefix.lua says. */
+enum { PREFIX_MOST = 200, ROUTES_MOST = 62 };
 
 static const char root_options[] =
     "pools route routes named_handles macros ~routing_options ~stats_enabled_pools";
 
+/* Two names without stars between three slashes. */
 static bool is_prefix(struct tree_text text)
 {
     const char *middle;
-    if (text.len < 5 || text.bytes[0] != '/' || text.bytes[text.len - 1] != '/') return false;
+    if (text.len < 5 || text.len > PREFIX_MOST || memchr(text.bytes, '*', text.len)) return false;
+    if (text.bytes[0] != '/' || text.bytes[text.len - 1] != '/') return false;
     middle = memchr(text.bytes + 1, '/', text.len - 2);
     if (!middle || middle == text.bytes + 1 || middle == text.bytes + text.len - 2) return false;
     return !memchr(middle + 1, '/', (size_t)(text.bytes + text.len - 1 - (middle + 1)));
@@ -111,16 +116,29 @@ static bool make_routes(struct mc *m, const struct tree_node *routes, struct ali
     return true;
 }
 
+/* Whether one of the aliases before has the same route. */
+static bool has_before(const struct aliases *aliases, uint32_t i)
+{
+    for (uint32_t j = 0; j < i; j++)
+        if (strcmp(aliases->items[j].route.text, aliases->items[i].route.text) == 0) return true;
+    return false;
+}
+
 static bool by_route_prefix(struct mc *m, const struct tree_node *at, const struct aliases *aliases,
                             struct tree_text usual, struct mc_route *to)
 {
     struct mc_call c = mc_call(m, "mg.by_route_prefix"), table = mc_call(m, "");
     bool has_usual = false;
+    uint32_t different = 0;
     for (uint32_t i = 0; i < aliases->n; i++) {
         const struct alias *alias = &aliases->items[i];
+        different += !has_before(aliases, i);
         has_usual = has_usual || is_same(alias->prefix, usual);
         mc_option(&table, mc_text(m, "[%s]", mc_quoted(m, alias->prefix)), alias->route);
     }
+    if (different > ROUTES_MOST)
+        return mc_fail(m, at, "%u different routes with aliases: here there are %d at most",
+                       different, ROUTES_MOST);
     if (!has_usual)
         return mc_fail(m, at,
                        "no route has the alias '%s', the default route prefix: give it to one, or "

@@ -46,12 +46,12 @@ bool mc_staging(struct mc *m, const struct tree_node *node, struct mc_list *to)
 /* --- MigrateRoute ----------------------------------------------------------------------------------------- */
 
 static struct mc_route migrate(struct mc *m, struct mc_route from, struct mc_route to,
-                               long long start, long long interval)
+                               int64_t start, int64_t interval)
 {
     struct mc_call c = mc_call(m, "mg.migrate");
     mc_child(&c, from);
     mc_child(&c, to);
-    mc_item(&c, "start = %lld, interval = %lld", start, interval);
+    mc_item(&c, "start = %lld, interval = %lld", (long long)start, (long long)interval);
     return mc_done(&c);
 }
 
@@ -73,9 +73,8 @@ bool mc_migrate(struct mc *m, const struct tree_node *node, struct mc_list *list
     if (interval % 2)
         mc_note(m, node, "keys move within %lld s, not %lld s", (long long)interval + 1,
                 (long long)interval);
-    mc_option(&c, "delete", migrate(m, from, to, (long long)start, (long long)interval));
-    mc_option(&c, "default",
-              migrate(m, from, to, (long long)(start + interval), (long long)(interval + 1) / 2));
+    mc_option(&c, "delete", migrate(m, from, to, start, interval));
+    mc_option(&c, "default", migrate(m, from, to, start + interval, (interval + 1) / 2));
     mc_add(m, list, mc_done(&c));
     return true;
 }

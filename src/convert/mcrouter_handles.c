@@ -50,7 +50,7 @@ static const struct handle handles[] = {
     {"OperationSelectorRoute", mc_operation_selector, "default_policy operation_policies"},
     {"Pool", mc_pool_list, NULL},
     {"PoolRoute", mc_pool_route,
-     "pool hash rates slow_warmup " SHADOWS "~max_outstanding !slow_warmup !shard_splits "
+     "pool hash rates " SHADOWS "~max_outstanding !slow_warmup !shard_splits "
      "~split_shard_fanout ~asynclog ~asynclog_name !bucketize !useBucketHashSelector "
      "~distribution_enabled ~pool_id ~axonlog"},
     {"PrefixPolicyRoute", mc_operation_selector, "default_policy operation_policies"},

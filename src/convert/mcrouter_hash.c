@@ -161,11 +161,12 @@ bool mc_spread(struct mc *m, const struct mc_hash *hash, const struct tree_node 
     if (hash->salt && hash->salt->text.len)
         mc_item(&c, "salt = %s", mc_quoted(m, hash->salt->text));
     if (says(hash, "Rendezvous") || says(hash, "WeightedRendezvous")) {
-        for (uint32_t i = 0; i < list->n; i++)
+        for (uint32_t i = 0; hash->tags && i < list->n; i++)
             mc_item(&names, "%s", mc_quoted(m, hash->tags->items[i]->text));
         mc_item(&c, "names = %s", mc_done(&names).text);
     }
-    if (mc_counts_weights(hash) && !mc_add_weights(&c, hash->weights, list->n)) return false;
+    if (mc_counts_weights(hash) && hash->weights && !mc_add_weights(&c, hash->weights, list->n))
+        return false;
     *to = mc_done(&c);
     return true;
 }

@@ -117,7 +117,7 @@ bool mc_rate_limit(struct mc *m, const struct tree_node *node, struct mc_list *t
 {
     static const char of[] = "RateLimitRoute";
     const struct tree_node *rates = mc_want(m, node, of, "rates");
-    struct mc_route target, over, route;
+    struct mc_route target = {0}, over = {0}, route = {0};
     if (!rates || !mc_make_option(m, node, of, "target", &target)) return false;
     bool has_fallback = tree_get(node, "fallback");
     if (has_fallback && !mc_make_option(m, node, of, "fallback", &over)) return false;

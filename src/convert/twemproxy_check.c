@@ -1,6 +1,7 @@
 /* What holds for a pool as a whole, and for all pools: nutcracker's own checks, in its order, then what moongate cannot do. */
 #include "convert/twemproxy.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static const struct named *find_twice(struct named *all, size_t n)
 
 static struct named *make_list(size_t n)
 {
+    assert(n > 0);
     struct named *all = calloc(n, sizeof *all);
     if (!all) abort();
     return all;
@@ -157,6 +159,16 @@ static bool check_slots(struct twem *t, const struct twem_pool *p)
         p->name.at, (unsigned long long)slots, SLOTS_MAX);
 }
 
+static bool check_length(struct twem *t, const struct twem_pool *p)
+{
+    enum { SERVERS_MAX = 4096 };
+    if (p->n <= SERVERS_MAX) return true;
+    return convert_fail(
+        t->out, t->path, p->servers[SERVERS_MAX].text.line,
+        "nutcracker accepts %zu servers in pool \"%.100s\", moongate %d: take some out", p->n,
+        p->name.at, SERVERS_MAX);
+}
+
 static bool is_name_byte(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -237,7 +249,7 @@ static bool fit_pool(struct twem *t, struct twem_pool *p)
     if (!twem_place_listener(t, p)) return false;
     for (size_t i = 0; i < p->n; i++)
         if (!twem_place_server(t, &p->servers[i])) return false;
-    return check_slots(t, p);
+    return check_slots(t, p) && check_length(t, p);
 }
 
 static bool leave_redis_out(struct twem *t)

@@ -79,9 +79,11 @@ static void put_ejection(const struct twem *t, const struct twem_pool *p, FILE *
     fputs(",\n", to);
 }
 
+/* A server that is drawn has nothing to do with the key. */
 static void put_placement(const struct twem_pool *p, FILE *to)
 {
-    if (p->hash) fprintf(to, "    hash = \"%s\",\n", p->hash);
+    bool is_drawn = p->distribution && strcmp(p->distribution, "random") == 0;
+    if (p->hash && !is_drawn) fprintf(to, "    hash = \"%s\",\n", p->hash);
     if (p->distribution) fprintf(to, "    distribution = \"%s\",\n", p->distribution);
     if (!p->hash_tag[0]) return;
     fputs("    hash_tag = ", to);

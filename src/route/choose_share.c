@@ -12,10 +12,10 @@ static double place_of(const struct request *r)
     return (double)(hash >> 11) * 0x1p-53;
 }
 
-/* Servers have the numbers that they have in the pool now, whether they take keys or not. */
+/* The third child is the pool whose servers count, and gets no requests. Servers have the numbers that they have in the pool now, whether they take keys or not. */
 static bool is_of_servers(const struct route *route, const struct request *r)
 {
-    struct pool *pool = route->children[0]->pool;
+    struct pool *pool = route->children[2]->pool;
     const struct pool_member *m = pool_pick(pool, (const void *)r->key_at, r->key_len);
     return m && (uint32_t)(m - pool->members) - route->options.first < route->options.servers;
 }
@@ -31,7 +31,7 @@ static bool is_in_range(const struct route *route, const struct request *r)
 
 static void build(struct route *route, const struct route_word *words, uint32_t n)
 {
-    assert(!route->options.servers || route->children[0]->kind == ROUTE_POOL);
+    assert(!route->options.servers || route->children[2]->kind == ROUTE_POOL);
 }
 
 /* The second child, for a share of the requests whose key has its place in [least, most), and its server in the range. */

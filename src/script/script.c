@@ -344,6 +344,11 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 
 /* --- about ------------------------------------------------------------------------------------- */
 
+const struct bundle *script_bundle(const struct script *s)
+{
+    return s->host.bundle;
+}
+
 uint32_t script_generation(const struct script *s)
 {
     return s->generation;

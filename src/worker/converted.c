@@ -140,7 +140,7 @@ static void take_note(void *arg, const char *path, uint32_t line, const char *te
 
 /* --- making it --------------------------------------------------------------------------------- */
 
-static enum convert_kind kind_of(const struct script_file *file, const char *bytes, size_t len)
+enum convert_kind converted_kind(const struct script_file *file, const char *bytes, size_t len)
 {
     if (file->guess == GUESS_NOT) return file->kind;
     enum convert_kind kind = convert_guess(file->path, bytes, len);
@@ -177,7 +177,7 @@ bool converted_make(struct converted *to, const struct script_file *file, const 
                     size_t len, struct bundle *b, char *error)
 {
     *to = (struct converted){.text = bytes, .len = len, .name = file->path};
-    to->kind = kind_of(file, bytes, len);
+    to->kind = converted_kind(file, bytes, len);
     if (to->kind == CONVERT_SCRIPT) return true;
     if (asprintf(&to->name_owned, "%s (converted)", file->path) < 0) abort();
     to->name = to->name_owned;

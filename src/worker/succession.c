@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "worker/heartbeat.h"
+#include "worker/mcrouter_keys.h"
 #include "worker/source.h"
 #include "worker/worker_state.h"
 
@@ -83,6 +84,8 @@ void succession_adopt(struct worker *w, struct script *s)
     script_start_timers(s);
     backends_sweep(&w->backends);
     entrances_follow(w, s);
+    w->succession.since = w->turn.now;
+    mcrouter_keys_follow(w, s);
     succession_note_pools(w);
 }
 

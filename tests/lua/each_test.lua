@@ -139,6 +139,17 @@ t.describe("failover by commands", function()
         t.expect(app:explain("get k").places[2].role):equals "on miss"
     end)
 
+    t.it("never goes on with a command that has no results", function()
+        local app = over "mg.failover { mg.each(users), on = { get = {}, gat = {}, gats = {} } }"
+        app:server(A):is_down()
+        app:server(B):put("k", "from b")
+        t.expect(app:get "k"):is_error()
+        t.expect(app:ask "gat 9 k"):is_error()
+        t.expect(app:ask "touch k 9"):is "TOUCHED\r\n"
+        t.expect(#app:explain("get k").places):equals(1)
+        fails("mg.failover { users, gutter, on = {} }", "option 'on' names no kind of result")
+    end)
+
     t.it("lets the last child make an item only where a miss of that command goes on", function()
         local app = over [[mg.failover { mg.each(users), on = { mg = { "miss", "error" } } }]]
         app:ask "mg k v N30"
@@ -185,13 +196,20 @@ t.describe("shadow by index_range", function()
         t.expect(n.c > 0.3 * n.b and n.c < 0.7 * n.b):equals(true)
     end)
 
+    t.it("is that of another pool, where that is named", function()
+        local n = counts [[mg.shadow { mg.shadow { users, to = gutter, index_range = { 0, 1 } }, to = gutter,
+            index_range = { 1, 2 }, pool = users }]]
+        t.expect(n.c):equals(200)
+    end)
+
     t.it("is refused where a key has no server of its own", function()
         fails("mg.shadow { users, to = gutter, index_range = { 1, 1 } }", "with from below to: to is not in the range")
         fails("mg.shadow { users, to = gutter, index_range = { 1 } }", "takes two numbers of servers: { from, to }")
         fails("mg.shadow { users, to = gutter, index_range = { 0.5, 1 } }", "takes a whole number, not 0.5")
-        fails("mg.shadow { mg.null(), to = gutter, index_range = { 0, 1 } }", "goes with a pool as the first route")
+        fails("mg.shadow { mg.null(), to = gutter, index_range = { 0, 1 } }", "wants a pool as the first route, or as the")
+        fails("mg.shadow { users, to = gutter, pool = users, share = 1 }", "option 'pool' goes with 'index_range'")
         fails('mg.shadow { mg.pool { "10.0.0.4", distribution = "random" }, to = gutter, index_range = { 0, 1 } }',
-            'not of distribution "random"')
+            "not one that is random")
         fails("mg.shadow { users, to = gutter }", "wants 'share', 'keys' or 'index_range'")
     end)
 end)

@@ -1,5 +1,5 @@
---- mcrouter_cases: runs a table of cases: a route of mcrouter's configuration, what its servers do, a request; and then who was
--- asked what, in which order, and what the client got.
+--- mcrouter_cases: runs a table of cases: a route of mcrouter's configuration, what its servers do, a request; and
+-- then who was asked what, in which order, and what the client got.
 local t = require "moongate.test"
 
 local M = {}
@@ -82,7 +82,7 @@ function M.tests(name, cases)
             local states = {}
             for letter, what in pairs(case[3]) do states[#states + 1] = letter .. " " .. what end
             table.sort(states)
-            local title = ("%s: %s: %s (%s)"):format(case[1], case[2]:gsub("%s+", " "), case[4], table.concat(states, ", "))
+            local title = ("%s: %s: %s (%s)"):format(case[1], case[2], case[4], table.concat(states, ", "))
             t.it(title, function() run(case, M.over(case[2])) end)
         end
     end)

@@ -1,17 +1,17 @@
---- mcrouter's route handles that ask several servers: which are asked, and what the client gets. Each case has its source
--- in mcrouter (2026-08) beside it: routes/X stands for mcrouter/routes/X, lib/X for mcrouter/lib/X.
+--- mcrouter's route handles that ask several servers: which are asked, and what the client gets. Each case has
+-- its source in mcrouter (2026-08) beside it: routes/X stands for mcrouter/routes/X, lib/X for mcrouter/lib/X.
 local mcrouter = require "mcrouter_cases"
 
 local DOWN = "SERVER_ERROR 10.0.0.%d:11211 Connection refused"
 local HITS = { a1 = "hit", a2 = "hit" }
 
 mcrouter.tests("AllSyncRoute", {
-    { "lib/routes/AllSyncRoute.h 45-62", '"AllSyncRoute|Pool|A"', HITS, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
-        "STORED" },
-    { "lib/McResUtil.h 15-62: a miss is worse than a hit", '"AllSyncRoute|Pool|A"', { a1 = "hit", a2 = "miss" }, "get k",
-        "a1 get k, a2 get k", "miss" },
-    { "lib/McResUtil.h 15-62: an error is worse than a miss", '"AllSyncRoute|Pool|A"', { a1 = "miss", a2 = "down" }, "get k",
-        "a1 get k", DOWN:format(2) },
+    { "lib/routes/AllSyncRoute.h 45-62", '"AllSyncRoute|Pool|A"', HITS, "set k 0 0 1",
+        "a1 set k 0 0 1, a2 set k 0 0 1", "STORED" },
+    { "lib/McResUtil.h 15-62: a miss is worse than a hit", '"AllSyncRoute|Pool|A"', { a1 = "hit", a2 = "miss" },
+        "get k", "a1 get k, a2 get k", "miss" },
+    { "lib/McResUtil.h 15-62: an error is worse than a miss", '"AllSyncRoute|Pool|A"', { a1 = "miss", a2 = "down" },
+        "get k", "a1 get k", DOWN:format(2) },
     { "lib/McResUtil.h 15-62", '"AllSyncRoute|Pool|A"', { a1 = "NOT_STORED", a2 = "STORED" }, "add k 0 0 1",
         "a1 add k 0 0 1, a2 add k 0 0 1", "NOT_STORED" },
     { "routes/AllSyncRouteFactory.h 22-30: one child: no wrapper", '"AllSyncRoute|Pool|B"', { b = "hit" }, "get k",
@@ -26,12 +26,13 @@ mcrouter.tests("AllAsyncRoute", {
     { "lib/routes/AllAsyncRoute.h", '"AllAsyncRoute|Pool|A"', HITS, "get k", "a1 get k, a2 get k", "miss" },
     { "lib/routes/AllAsyncRoute.h", '"AllAsyncRoute|Pool|A"', HITS, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
         "NOT_STORED" },
-    { "routes/AllAsyncRouteFactory.h 26: one child has its wrapper", '"AllAsyncRoute|Pool|B"', { b = "hit" }, "delete k",
-        "b delete k", "NOT_FOUND" },
+    { "routes/AllAsyncRouteFactory.h 26: one child has its wrapper", '"AllAsyncRoute|Pool|B"', { b = "hit" },
+        "delete k", "b delete k", "NOT_FOUND" },
 })
 
 mcrouter.tests("AllFastestRoute", {
-    { "lib/routes/AllFastestRoute.h 52-60: a miss is a success", '"AllFastestRoute|Pool|A"', { a1 = "silent", a2 = "miss" },
+    { "lib/routes/AllFastestRoute.h 52-60: a miss is a success", '"AllFastestRoute|Pool|A"',
+        { a1 = "silent", a2 = "miss" },
         "get k", "a1 get k, a2 get k", "miss" },
     { "lib/routes/AllFastestRoute.h 52-60: an error is none", '"AllFastestRoute|Pool|A"',
         { a1 = "SERVER_ERROR full", a2 = "hit" }, "get k", "a1 get k, a2 get k", "hit of a2" },
@@ -42,7 +43,8 @@ mcrouter.tests("AllFastestRoute", {
 mcrouter.tests("AllInitialRoute", {
     { "lib/routes/AllInitialRoute.h 55-60", '"AllInitialRoute|Pool|A"', { a1 = "miss", a2 = "hit" }, "get k",
         "a1 get k, a2 get k", "miss" },
-    { "lib/routes/AllInitialRoute.h 55-60: it waits for no other", '"AllInitialRoute|Pool|A"', { a1 = "hit", a2 = "silent" },
+    { "lib/routes/AllInitialRoute.h 55-60: it waits for no other", '"AllInitialRoute|Pool|A"',
+        { a1 = "hit", a2 = "silent" },
         "get k", "a1 get k, a2 get k", "hit of a1" },
 })
 
@@ -57,25 +59,32 @@ local FAIL = '{ "type": "FailoverRoute", "children": [ "PoolRoute|B", "PoolRoute
 
 mcrouter.tests("FailoverRoute", {
     { "routes/FailoverRoute.h 286-300", FAIL:format "", { b = "hit" }, "get k", "b get k", "hit of b" },
-    { "lib/McResUtil.h 79-102: a miss is no error", FAIL:format "", { b = "miss", c = "hit" }, "get k", "b get k", "miss" },
+    { "lib/McResUtil.h 79-102: a miss is no error", FAIL:format "", { b = "miss", c = "hit" }, "get k", "b get k",
+        "miss" },
     { "lib/McResUtil.h 79-102", FAIL:format "", { b = "down", c = "SERVER_ERROR full", d = "hit" }, "get k",
         "c get k, d get k", "hit of d", in_order = true },
-    { "lib/McResUtil.h 79-102: CLIENT_ERROR is no reason", FAIL:format "", { b = "CLIENT_ERROR bad", c = "hit" }, "get k",
-        "b get k", "CLIENT_ERROR bad" },
-    { "routes/FailoverRoute.h 340-360: the last error", FAIL:format "", { b = "down", c = "down", d = "SERVER_ERROR full" },
+    { "lib/McResUtil.h 79-102: CLIENT_ERROR is no reason", FAIL:format "", { b = "CLIENT_ERROR bad", c = "hit" },
+        "get k", "b get k", "CLIENT_ERROR bad" },
+    { "routes/FailoverRoute.h 340-360: the last error", FAIL:format "",
+        { b = "down", c = "down", d = "SERVER_ERROR full" },
         "get k", "d get k", "SERVER_ERROR full" },
-    { "lib/FailoverErrorsSettingsBase.cpp 48-75", FAIL:format ', "failover_errors": [ "timeout" ]', { b = "down", c = "hit" },
+    { "lib/FailoverErrorsSettingsBase.cpp 48-75", FAIL:format ', "failover_errors": [ "timeout" ]',
+        { b = "down", c = "hit" },
         "get k", "", DOWN:format(3) },
     { "lib/FailoverErrorsSettingsBase.cpp 48-75", FAIL:format ', "failover_errors": [ "tko", "remote_error" ]',
         { b = "SERVER_ERROR full", c = "hit" }, "get k", "b get k, c get k", "hit of c", in_order = true },
-    { "lib/FailoverErrorsSettings.h 38-60: by class: gets", FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
+    { "lib/FailoverErrorsSettings.h 38-60: by class: gets",
+        FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
         { b = "SERVER_ERROR full", c = "hit" }, "get k", "b get k, c get k", "hit of c", in_order = true },
-    { "lib/FailoverErrorsSettings.h 38-60: by class: updates", FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
+    { "lib/FailoverErrorsSettings.h 38-60: by class: updates",
+        FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
         { b = "SERVER_ERROR full", c = "hit" }, "set k 0 0 1", "b set k 0 0 1", "SERVER_ERROR full" },
-    { "lib/FailoverErrorsSettings.h 38-60: a class that is not named", FAIL:format ', "failover_errors": { "gets": [], "updates": [] }',
-        { b = "SERVER_ERROR full", c = "hit" }, "delete k", "b delete k, c delete k", "DELETED", in_order = true },
-    { "lib/McResUtil.h 86: LOCAL_ERROR", '{ "type": "FailoverRoute", "children": [ "ErrorRoute|own", "PoolRoute|B" ] }',
-        { b = "hit" }, "get k", "b get k", "hit of b" },
+    { "lib/FailoverErrorsSettings.h 38-60: a class that is not named",
+        FAIL:format ', "failover_errors": { "gets": [], "updates": [] }', { b = "SERVER_ERROR full", c = "hit" },
+        "delete k", "b delete k, c delete k", "DELETED", in_order = true },
+    { "lib/McResUtil.h 86: LOCAL_ERROR",
+        '{ "type": "FailoverRoute", "children": [ "ErrorRoute|own", "PoolRoute|B" ] }', { b = "hit" }, "get k",
+        "b get k", "hit of b" },
     { "routes/FailoverRateLimiter.cpp 22-42: a rate of 0 and its burst",
         FAIL:format ', "failover_limit": { "rate": 0, "burst": 1 }', { b = "SERVER_ERROR full", c = "hit" }, "get k",
         "b get k, c get k", "hit of c", in_order = true },
@@ -107,7 +116,8 @@ mcrouter.tests("MissFailoverRoute", {
         "hit of c", in_order = true },
     { "routes/MissFailoverRoute.h 96-130", MISS:format "", { b = "SERVER_ERROR full", c = "hit" }, "get k",
         "b get k, c get k", "hit of c", in_order = true },
-    { "routes/MissFailoverRoute.h 120: the last reply, also an error", MISS:format "", { b = "miss", c = "SERVER_ERROR full" },
+    { "routes/MissFailoverRoute.h 120: the last reply, also an error", MISS:format "",
+        { b = "miss", c = "SERVER_ERROR full" },
         "get k", "b get k, c get k", "SERVER_ERROR full", in_order = true },
     { "routes/MissFailoverRoute.h 112-119", MISS:format ', "return_best_on_error": true',
         { b = "miss", c = "SERVER_ERROR full" }, "get k", "b get k, c get k", "miss", in_order = true },
@@ -123,6 +133,7 @@ mcrouter.tests("LatestRoute", {
     { "routes/LatestRoute.h 28-55: one child", '"LatestRoute|Pool|B"', { b = "hit" }, "get k", "b get k", "hit of b" },
     { "routes/LatestRoute.h 28-55: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
         { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR full" },
-    { "routes/LatestRoute.h 52: failover_count", '{ "type": "LatestRoute", "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_count": 1 }',
+    { "routes/LatestRoute.h 52: failover_count",
+        '{ "type": "LatestRoute", "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_count": 1 }',
         { b = "SERVER_ERROR full" }, "get k", "b get k", "SERVER_ERROR full" },
 })

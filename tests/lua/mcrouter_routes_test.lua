@@ -1,11 +1,14 @@
---- mcrouter's route handles that choose, rewrite, fill or answer: which servers are asked, and what the client gets. Each case
--- has its source in mcrouter (2026-08) beside it: routes/X stands for mcrouter/routes/X, lib/X for mcrouter/lib/X.
+--- mcrouter's route handles that choose, rewrite, fill or answer: which servers are asked, and what the client
+-- gets. Each case has its source in mcrouter (2026-08) beside it: routes/X stands for mcrouter/routes/X, lib/X for
+-- mcrouter/lib/X.
 local t = require "moongate.test"
 local mcrouter = require "mcrouter_cases"
 
-local BY = '{ "type": "OperationSelectorRoute", %s "operation_policies": { "get": "PoolRoute|B", "delete": "PoolRoute|C" } }'
+local BY = '{ "type": "OperationSelectorRoute", %s ' ..
+    '"operation_policies": { "get": "PoolRoute|B", "delete": "PoolRoute|C" } }'
 local ALL, SOME = BY:format '"default_policy": "PoolRoute|D",', BY:format ""
-local WITH = '{ "type": "OperationSelectorRoute", "default_policy": "PoolRoute|D", "operation_policies": { "%s": "PoolRoute|C" } }'
+local WITH = '{ "type": "OperationSelectorRoute", "default_policy": "PoolRoute|D", ' ..
+    '"operation_policies": { "%s": "PoolRoute|C" } }'
 local UNKNOWN = "SERVER_ERROR unexpected result mc_res_unknown (0) for "
 local HIT = { b = "hit", c = "hit", d = "hit" }
 
@@ -14,29 +17,42 @@ mcrouter.tests("OperationSelectorRoute", {
     { "routes/OperationSelectorRoute.h 61-72", ALL, HIT, "delete k", "c delete k", "DELETED" },
     { "routes/OperationSelectorRoute.h 61-72: gets is not get", ALL, HIT, "gets k", "d gets k", "hit of d" },
     { "routes/OperationSelectorRoute.h 61-72", ALL, HIT, "set k 0 0 1", "d set k 0 0 1", "STORED" },
-    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "set k 0 0 1", "", UNKNOWN .. "set" },
-    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "gets k", "", UNKNOWN .. "gets" },
-    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "touch k 1", "", UNKNOWN .. "touch" },
+    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "set k 0 0 1", "",
+        UNKNOWN .. "set" },
+    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "gets k", "",
+        UNKNOWN .. "gets" },
+    { "routes/OperationSelectorRoute.h 71, lib/network/AsciiSerialized.cpp 313-330", SOME, HIT, "touch k 1", "",
+        UNKNOWN .. "touch" },
     { "a client's meta command goes with the classic one: mg as get", ALL, HIT, "mg k v", "b mg k v", "hit of b" },
     { "a client's meta command goes with the classic one: md as delete", ALL, HIT, "md k", "c md k", "HD" },
-    { "a client's meta command goes with the classic one: ms as set", WITH:format "set", HIT, "ms k 1", "c ms k 1", "HD" },
-    { "lib/network/gen/MemcacheMessages-decl.h: touch is not gat", WITH:format "touch", HIT, "gat 1 k", "d gat 1 k", "hit of d" },
-    { "lib/network/gen/MemcacheMessages-decl.h: touch", WITH:format "touch", HIT, "touch k 1", "c touch k 1", "TOUCHED" },
+    { "a client's meta command goes with the classic one: ms as set", WITH:format "set", HIT, "ms k 1", "c ms k 1",
+        "HD" },
+    { "lib/network/gen/MemcacheMessages-decl.h: touch is not gat", WITH:format "touch", HIT, "gat 1 k", "d gat 1 k",
+        "hit of d" },
+    { "lib/network/gen/MemcacheMessages-decl.h: touch", WITH:format "touch", HIT, "touch k 1", "c touch k 1",
+        "TOUCHED" },
     { "lib/network/gen/MemcacheMessages-decl.h: gats", WITH:format "gats", HIT, "gats 1 k", "c gats 1 k", "hit of c" },
-    { "lib/network/gen/MemcacheMessages-decl.h: incr", WITH:format "incr", { c = "5" }, "incr k 1", "c incr k 1", "hit 5" },
-    { "routes/OperationSelectorRoute-inl.h 40: what is no object", '"OperationSelectorRoute|PoolRoute|B"', HIT, "get k", "b get k", "hit of b" },
-    { "routes/McRouteHandleProvider.cpp: the other name", '{ "type": "PrefixPolicyRoute", "default_policy": "PoolRoute|C" }', HIT, "get k",
-        "c get k", "hit of c" },
+    { "lib/network/gen/MemcacheMessages-decl.h: incr", WITH:format "incr", { c = "5" }, "incr k 1", "c incr k 1",
+        "hit 5" },
+    { "routes/OperationSelectorRoute-inl.h 40: what is no object", '"OperationSelectorRoute|PoolRoute|B"', HIT,
+        "get k", "b get k", "hit of b" },
+    { "routes/McRouteHandleProvider.cpp: the other name",
+        '{ "type": "PrefixPolicyRoute", "default_policy": "PoolRoute|C" }', HIT, "get k", "c get k", "hit of c" },
 })
 
 local PREFIX = [[{ "type": "PrefixSelectorRoute", "policies": { "a": "PoolRoute|B", "ab": "PoolRoute|C" }%s }]]
 
 mcrouter.tests("PrefixSelectorRoute", {
-    { "routes/PrefixSelectorRoute.h 28-33: the longest", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get abc", "c get abc", "hit of c" },
-    { "routes/PrefixSelectorRoute.h 28-33", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get ac", "b get ac", "hit of b" },
-    { "routes/PrefixSelectorRoute.h 28-33: none", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get x", "d get x", "hit of d" },
-    { "routes/RootRoute.h 222: none, and no wildcard", PREFIX:format "", HIT, "get x", "", "SERVER_ERROR RootRoute: No rh found" },
-    { "routes/PrefixSelectorRoute.h 45-52: any other route is a wildcard", '"PoolRoute|B"', HIT, "get x", "b get x", "hit of b" },
+    { "routes/PrefixSelectorRoute.h 28-33: the longest", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get abc",
+        "c get abc", "hit of c" },
+    { "routes/PrefixSelectorRoute.h 28-33", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get ac", "b get ac",
+        "hit of b" },
+    { "routes/PrefixSelectorRoute.h 28-33: none", PREFIX:format ', "wildcard": "PoolRoute|D"', HIT, "get x", "d get x",
+        "hit of d" },
+    { "routes/RootRoute.h 222: none, and no wildcard", PREFIX:format "", HIT, "get x", "",
+        "SERVER_ERROR RootRoute: No rh found" },
+    { "routes/PrefixSelectorRoute.h 45-52: any other route is a wildcard", '"PoolRoute|B"', HIT, "get x", "b get x",
+        "hit of b" },
 })
 
 -- furc_hash of apple over 2 is 0, of foo:bar 1 (lib/fbi/hash.c; shared facts).
@@ -46,15 +62,22 @@ mcrouter.tests("PoolRoute and HashRoute", {
     { "routes/HashRouteFactory.h 125: Ch3", '"PoolRoute|A"', H, "get apple", "a1 get apple", "hit of a1" },
     { "routes/HashRouteFactory.h 125: Ch3", '"PoolRoute|A"', H, "get foo:bar", "a2 get foo:bar", "hit of a2" },
     { "routes/HashRouteFactory.h 125: Ch3", '"HashRoute|Pool|A"', H, "get foo:bar", "a2 get foo:bar", "hit of a2" },
-    { "lib/carbon/Keys.h: only what is before |#| is hashed", '"HashRoute|Pool|A"', H, "get foo:bar|#|apple", "a2 get foo:bar|#|apple", "hit of a2" },
-    { "lib/Crc32HashFunc.h", '{ "type": "PoolRoute", "pool": "A", "hash": "Crc32" }', H, "get foo:bar", "a2 get foo:bar", "hit of a2" },
-    { "lib/WeightedCh3HashFunc.cpp: a weight of 0", '{ "type": "PoolRoute", "pool": "A", "hash": { "hash_func": "WeightedCh3", "weights": [ 0, 1 ] } }',
-        H, "get apple", "a2 get apple", "hit of a2" },
-    { "routes/HashRouteFactory.h 100-110", '"HashRoute|Pool|none"', {}, "get k", "", "SERVER_ERROR HashRoute with empty children, name: " },
-    { "routes/HashRouteFactory.h 100-110", '"PoolRoute|none"', {}, "get k", "", "SERVER_ERROR HashRoute with empty children, name: none" },
-    { "routes/HashRouteFactory.h 112: one child needs no hash", '{ "type": "HashRoute", "children": "Pool|B", "hash_func": "nothing" }', { b = "hit" },
+    { "lib/carbon/Keys.h: only what is before |#| is hashed", '"HashRoute|Pool|A"', H, "get foo:bar|#|apple",
+        "a2 get foo:bar|#|apple", "hit of a2" },
+    { "lib/Crc32HashFunc.h", '{ "type": "PoolRoute", "pool": "A", "hash": "Crc32" }', H, "get foo:bar",
+        "a2 get foo:bar", "hit of a2" },
+    { "lib/WeightedCh3HashFunc.cpp: a weight of 0",
+        '{ "type": "PoolRoute", "pool": "A", "hash": { "hash_func": "WeightedCh3", "weights": [ 0, 1 ] } }', H,
+        "get apple", "a2 get apple", "hit of a2" },
+    { "routes/HashRouteFactory.h 100-110", '"HashRoute|Pool|none"', {}, "get k", "",
+        "SERVER_ERROR HashRoute with empty children, name: " },
+    { "routes/HashRouteFactory.h 100-110", '"PoolRoute|none"', {}, "get k", "",
+        "SERVER_ERROR HashRoute with empty children, name: none" },
+    { "routes/HashRouteFactory.h 112: one child needs no hash",
+        '{ "type": "HashRoute", "children": "Pool|B", "hash_func": "nothing" }', { b = "hit" },
         "get k", "b get k", "hit of b" },
-    { "routes/RandomRouteFactory.h 31: one child", '"RandomRoute|Pool|B"', { b = "hit" }, "get k", "b get k", "hit of b" },
+    { "routes/RandomRouteFactory.h 31: one child", '"RandomRoute|Pool|B"', { b = "hit" }, "get k", "b get k",
+        "hit of b" },
     { "routes/HostIdRouteFactory.h 36", '"HostIdRoute|Pool|B"', { b = "hit" }, "get k", "b get k", "hit of b" },
 })
 
@@ -64,28 +87,39 @@ local B = { b = "hit" }
 
 mcrouter.tests("ModifyKeyRoute", {
     { "routes/ModifyKeyRoute.h 112-118", KEY:format '"ensure_key_prefix": "p:"', B, "get k", "b get p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 112-118", KEY:format '"ensure_key_prefix": "p:"', B, "get p:k", "b get p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 104-110", KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": "o:"', B, "get o:k", "b get p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 112-118: what is not replaced gets it", KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": "o:"', B, "get k",
-        "b get p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 104-110: nothing in its place", KEY:format '"replace_key_prefix": "o:"', B, "get o:k", "b get k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 104-110: an empty beginning", KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": ""', B, "get p:k",
-        "b get p:p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 104-124: a suffix always", KEY:format '"ensure_key_prefix": "p:", "set_key_suffix": ":s"', B, "get p:k", "b get p:k:s",
+    { "routes/ModifyKeyRoute.h 112-118", KEY:format '"ensure_key_prefix": "p:"', B, "get p:k", "b get p:k",
         "hit of b" },
-    { "routes/ModifyKeyRoute.h 114: in place", KEY:format '"ensure_key_prefix": "p:", "modify_inplace": true', B, "get o:k", "b get p:k", "hit of b" },
-    { "routes/ModifyKeyRoute.h 114: in place, a short key", KEY:format '"ensure_key_prefix": "p:", "modify_inplace": true', B, "get k", "b get p:k",
-        "hit of b" },
+    { "routes/ModifyKeyRoute.h 104-110", KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": "o:"', B,
+        "get o:k", "b get p:k", "hit of b" },
+    { "routes/ModifyKeyRoute.h 112-118: what is not replaced gets it",
+        KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": "o:"', B, "get k", "b get p:k", "hit of b" },
+    { "routes/ModifyKeyRoute.h 104-110: nothing in its place", KEY:format '"replace_key_prefix": "o:"', B, "get o:k",
+        "b get k", "hit of b" },
+    { "routes/ModifyKeyRoute.h 104-110: an empty beginning",
+        KEY:format '"ensure_key_prefix": "p:", "replace_key_prefix": ""', B, "get p:k", "b get p:p:k", "hit of b" },
+    { "routes/ModifyKeyRoute.h 104-124: a suffix always",
+        KEY:format '"ensure_key_prefix": "p:", "set_key_suffix": ":s"', B, "get p:k", "b get p:k:s", "hit of b" },
+    { "routes/ModifyKeyRoute.h 114: in place", KEY:format '"ensure_key_prefix": "p:", "modify_inplace": true', B,
+        "get o:k", "b get p:k", "hit of b" },
+    { "routes/ModifyKeyRoute.h 114: in place, a short key",
+        KEY:format '"ensure_key_prefix": "p:", "modify_inplace": true', B, "get k", "b get p:k", "hit of b" },
 })
 
 mcrouter.tests("ModifyExptimeRoute", {
-    { "routes/ModifyExptimeRoute.h 80-92: set unless given", TIME:format '"exptime": 9', B, "set k 0 5 1", "b set k 0 9 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 95-112: 0 is for ever", TIME:format '"exptime": 9, "action": "min"', B, "set k 0 0 1", "b set k 0 9 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 95-112", TIME:format '"exptime": 9, "action": "min"', B, "set k 0 5 1", "b set k 0 5 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 170", TIME:format '"exptime": 0, "action": "min"', B, "set k 0 5 1", "b set k 0 5 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 80-92: beyond 30 days", TIME:format '"exptime": 2592001', B, "set k 0 5 1", "b set k 0 2592001 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 80-92: at once", TIME:format '"exptime": -1', B, "set k 0 5 1", "b set k 0 -1 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 115-121: a get has no time", TIME:format '"exptime": -1', B, "get k", "b get k", "hit of b" },
+    { "routes/ModifyExptimeRoute.h 80-92: set unless given", TIME:format '"exptime": 9', B, "set k 0 5 1",
+        "b set k 0 9 1", "STORED" },
+    { "routes/ModifyExptimeRoute.h 95-112: 0 is for ever", TIME:format '"exptime": 9, "action": "min"', B,
+        "set k 0 0 1", "b set k 0 9 1", "STORED" },
+    { "routes/ModifyExptimeRoute.h 95-112", TIME:format '"exptime": 9, "action": "min"', B, "set k 0 5 1",
+        "b set k 0 5 1", "STORED" },
+    { "routes/ModifyExptimeRoute.h 170", TIME:format '"exptime": 0, "action": "min"', B, "set k 0 5 1",
+        "b set k 0 5 1", "STORED" },
+    { "routes/ModifyExptimeRoute.h 80-92: beyond 30 days", TIME:format '"exptime": 2592001', B, "set k 0 5 1",
+        "b set k 0 2592001 1", "STORED" },
+    { "routes/ModifyExptimeRoute.h 80-92: at once", TIME:format '"exptime": -1', B, "set k 0 5 1", "b set k 0 -1 1",
+        "STORED" },
+    { "routes/ModifyExptimeRoute.h 115-121: a get has no time", TIME:format '"exptime": -1', B, "get k", "b get k",
+        "hit of b" },
 })
 
 local WARM = '{ "type": "WarmUpRoute", "cold": "PoolRoute|B", "warm": "PoolRoute|C"%s }'
@@ -93,21 +127,27 @@ local LEVELS = '{ "type": "L1L2CacheRoute", "l1": "PoolRoute|B", "l2": "PoolRout
 
 mcrouter.tests("Routes that fill", {
     { "routes/WarmUpRoute.h 78-98", WARM:format "", { b = "hit" }, "get k", "b get k", "hit of b" },
-    { "routes/WarmUpRoute.cpp 44: exptime 0", WARM:format "", { b = "miss", c = "hit" }, "get k", "b get k, c get k, b add k 0 0 4", "hit of c",
-        in_order = true },
-    { "routes/WarmUpRoute.cpp 41", WARM:format ', "exptime": 9', { b = "miss", c = "hit" }, "get k", "b get k, c get k, b add k 0 9 4", "hit of c",
-        in_order = true },
-    { "routes/WarmUpRoute.h 205-210: writes go to cold", WARM:format "", { b = "hit", c = "hit" }, "delete k", "b delete k", "DELETED" },
-    { "lib/routes/L1L2CacheRoute.h 70-105", LEVELS, { b = "miss", c = "hit" }, "get k", "b get k, c get k, b add k 0 7 4", "hit of c", in_order = true },
-    { "lib/routes/L1L2CacheRoute.h 108-113: others are L1's alone", LEVELS, { b = "hit", c = "hit" }, "set k 0 0 1", "b set k 0 0 1", "STORED" },
-    { "lib/routes/L1L2CacheRoute.h 108-113: others are L1's alone", LEVELS, { b = "hit", c = "hit" }, "delete k", "b delete k", "DELETED" },
-    { "lib/routes/L1L2CacheRoute.h 92-105: gets is a get", LEVELS, { b = "miss", c = "hit" }, "gets k", "b gets k, c gets k", "hit of c", in_order = true },
+    { "routes/WarmUpRoute.cpp 44: exptime 0", WARM:format "", { b = "miss", c = "hit" }, "get k",
+        "b get k, c get k, b add k 0 0 4", "hit of c", in_order = true },
+    { "routes/WarmUpRoute.cpp 41", WARM:format ', "exptime": 9', { b = "miss", c = "hit" }, "get k",
+        "b get k, c get k, b add k 0 9 4", "hit of c", in_order = true },
+    { "routes/WarmUpRoute.h 205-210: writes go to cold", WARM:format "", { b = "hit", c = "hit" }, "delete k",
+        "b delete k", "DELETED" },
+    { "lib/routes/L1L2CacheRoute.h 70-105", LEVELS, { b = "miss", c = "hit" }, "get k",
+        "b get k, c get k, b add k 0 7 4", "hit of c", in_order = true },
+    { "lib/routes/L1L2CacheRoute.h 108-113: others are L1's alone", LEVELS, { b = "hit", c = "hit" }, "set k 0 0 1",
+        "b set k 0 0 1", "STORED" },
+    { "lib/routes/L1L2CacheRoute.h 108-113: others are L1's alone", LEVELS, { b = "hit", c = "hit" }, "delete k",
+        "b delete k", "DELETED" },
+    { "lib/routes/L1L2CacheRoute.h 92-105: gets is a get", LEVELS, { b = "miss", c = "hit" }, "gets k",
+        "b gets k, c gets k", "hit of c", in_order = true },
 })
 
 mcrouter.tests("Routes that answer", {
     { "routes/ErrorRoute.h 100-115", '"ErrorRoute|not here"', {}, "get k", "", "SERVER_ERROR not here" },
     { "lib/network/AsciiSerialized.cpp 55", '"ErrorRoute"', {}, "get k", "", "SERVER_ERROR local error" },
-    { "lib/network/AsciiSerialized.cpp 33", '{ "type": "ErrorRoute", "result": "mc_res_tko" }', {}, "set k 0 0 1", "", "SERVER_ERROR unavailable" },
+    { "lib/network/AsciiSerialized.cpp 33", '{ "type": "ErrorRoute", "result": "mc_res_tko" }', {}, "set k 0 0 1", "",
+        "SERVER_ERROR unavailable" },
     { "lib/routes/NullRoute.h", '"NullRoute"', {}, "get k", "", "miss" },
     { "lib/routes/NullRoute.h", '"NullRoute"', {}, "set k 0 0 1", "", "NOT_STORED" },
     { "lib/routes/NullRoute.h", '"NullRoute"', {}, "delete k", "", "NOT_FOUND" },

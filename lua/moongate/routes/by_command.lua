@@ -32,7 +32,11 @@ return function(spec)
     local children, shown = { options.default or NONE }, { options.default }
     local words, places = {}, {}
     local of = with_placed_mg(options)
-    for id, route in pairs(commands.by_id(of)) do
+    local of_id, ids = commands.by_id(of), {}
+    for id in pairs(of_id) do ids[#ids + 1] = id end
+    table.sort(ids) -- each load shows the same order
+    for _, id in ipairs(ids) do
+        local route = of_id[id]
         if not places[route] then
             children[#children + 1] = route
             if route ~= of.mg or route == options.mg then shown[#shown + 1] = route end

@@ -17,7 +17,7 @@ local MOST = 62 -- different routes: C has a bit for each child
 -- What mcrouter answers.
 local UNKNOWN = reply.error "RootRoute: No rh found"
 
-local read_bytes = policy.bytes(5, 200)
+local read_bytes = policy.bytes(1, 200)
 
 local function prefix(value)
     local bytes, wrong = read_bytes(value)

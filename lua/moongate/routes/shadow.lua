@@ -40,7 +40,8 @@ local function index_range(value)
 end
 
 local known = {
-    index_range = index_range,   -- keys of these servers of the first route, a pool
+    index_range = index_range,   -- keys of these servers of a pool
+    pool = policy.child,         -- that pool, where the first route is another one
     to = policy.child,
     share = policy.share,        -- of the requests
     keys = keys,                 -- of the keys: always the same ones
@@ -55,12 +56,16 @@ return function(spec)
         policy.fail("mg.shadow", "wants 'share', 'keys' or 'index_range'")
     end
     local route, range, servers = children[1], options.keys or { 0, 1 }, options.index_range or { 0, 0 }
-    if options.index_range and not each.places_keys(route) then
+    local pool = options.pool or route
+    if options.index_range and not each.places_keys(pool) then
         policy.fail("mg.shadow",
-            "option 'index_range' goes with a pool as the first route, not of distribution \"random\"")
+            "option 'index_range' wants a pool as the first route, or as the option 'pool'; not one that is random")
+    elseif options.pool and not options.index_range then
+        policy.fail("mg.shadow", "option 'pool' goes with 'index_range'")
     end
     local both = all_initial { route, outstanding_limit { options.to, options.most or 1000, over = "miss" } }
-    return policy.route("shadow", C.ROUTE_SHARE, { route, both },
+    local to = { route, both, options.index_range and pool }
+    return policy.route("shadow", C.ROUTE_SHARE, to,
         { share = options.share or 1, least = range[1], most = range[2], first = servers[1],
-            servers = servers[2] - servers[1] })
+            servers = servers[2] - servers[1] }, nil, { route, both })
 end

@@ -6,6 +6,7 @@
 #include "lib/moongate.h"
 #include "lib/nutcracker.h"
 #include "lib/octets.h"
+#include "lib/program.h"
 #include "lib/scene.h"
 
 #include <stdio.h>
@@ -42,13 +43,16 @@ static void server_is_filled(const struct pair *p, unsigned s)
 struct terms {
     unsigned servers, limit, retry_ms, timeout_ms;
     const char *hash, *distribution;
+    bool on_unix; /* a connection to a dead server fails at once */
 };
 
 static const char *their_pool(const struct pair *p, const struct terms *t)
 {
     const char *servers = "";
     for (unsigned s = 0; s < t->servers; s++)
-        servers = textf("%s   - %s:%u s%u\n", servers, memcached_address(p->servers[s]), s + 1, s);
+        servers =
+            textf("%s   - %s:%u s%u\n", servers,
+                  memcached_address(p->servers[s]) + (t->on_unix ? strlen("unix:") : 0), s + 1, s);
     return textf("  hash: %s\n  distribution: %s\n  auto_eject_hosts: true\n"
                  "  server_failure_limit: %u\n  server_retry_timeout: %u\n  timeout: %u\n"
                  "  servers:\n%s",
@@ -69,8 +73,10 @@ static const char *our_pool(const struct pair *p, const struct terms *t)
 
 static void pair_starts(struct pair *p, const struct terms *t)
 {
+    const char *folder = t->on_unix ? program_folder() : NULL;
     for (unsigned s = 0; s < t->servers; s++) {
-        p->servers[s] = memcached_start(NULL);
+        p->servers[s] = folder ? memcached_start_at(textf("unix:%s/%u", folder, s), NULL)
+                               : memcached_start(NULL);
         server_is_filled(p, s);
     }
     const char *pool = their_pool(p, t);
@@ -174,9 +180,10 @@ static void random_faults(const struct terms *t, unsigned *seed, unsigned counts
 static void the_same_faults_put_the_same_servers_out_as_in_twemproxy(void **state)
 {
     static const struct terms terms[] = {
-        {SERVERS, 1, 600000, 20000, "fnv1a_64", "ketama"},
-        {SERVERS, 2, 600000, 20000, "md5", "ketama"},
-        {SERVERS, 3, 600000, 20000, "fnv1a_64", "modula"},
+        {SERVERS, 1, 600000, 20000, "fnv1a_64", "ketama", false},
+        {SERVERS, 2, 600000, 20000, "md5", "ketama", false},
+        {SERVERS, 4, 600000, 20000, "md5", "ketama", true},
+        {SERVERS, 3, 600000, 20000, "fnv1a_64", "modula", false},
     };
     const char *given = getenv("SEED");
     unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 20211, counts[2] = {0};
@@ -202,7 +209,7 @@ static unsigned row_of_errors(struct client *c, const char *request)
 static void a_dead_server_comes_back_without_a_probe_and_costs_its_errors_again(void **state)
 {
     struct pair p = {0};
-    pair_starts(&p, &(struct terms){2, 3, 150, 20000, "fnv1a_64", "ketama"});
+    pair_starts(&p, &(struct terms){2, 3, 150, 20000, "fnv1a_64", "ketama", false});
     const char *request = NULL;
     for (unsigned i = 0; i < KEYS && !request; i++) {
         const char *one = textf("get %s\r\n", key_of(i));
@@ -228,7 +235,7 @@ static void a_dead_server_comes_back_without_a_probe_and_costs_its_errors_again(
 static void calls_that_time_out_put_a_server_out(void **state)
 {
     struct pair p = {0};
-    pair_starts(&p, &(struct terms){1, 2, 600000, 60, "fnv1a_64", "ketama"});
+    pair_starts(&p, &(struct terms){1, 2, 600000, 60, "fnv1a_64", "ketama", false});
     memcached_freezes(p.servers[0]);
     static const char *const texts[] = {"Connection timed out", "Connection timed out",
                                         "Connection refused", "Connection refused"};

@@ -322,6 +322,22 @@ static void a_file_has_as_many_pools_as_moongate_has_listeners(void **state)
     free(text);
 }
 
+static void a_pool_has_as_many_servers_as_moongate_takes(void **state)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+    assert_non_null(to);
+    fputs(HEAD "  servers:\n", to);
+    for (unsigned i = 1; i <= 4096; i++) fprintf(to, "   - 10.0.0.1:%u:1\n", i);
+    fflush(to);
+    assert_true(reading_of(text, len).is_accepted);
+    fputs("   - 10.0.0.1:4097:1\n", to);
+    fclose(to);
+    is_refused(text, "4100: nutcracker accepts 4097 servers in pool \"p\", moongate 4096", true);
+    free(text);
+}
+
 /* A name of 300 bytes, a pool's of 80: long values are cut in messages, and the advice behind them stays. */
 static void long_values_leave_room_for_the_advice(void **state)
 {
@@ -342,6 +358,7 @@ int main(void)
         play(scripts_have_the_pools_as_they_stand),
         play(a_whole_script),
         play(a_file_has_as_many_pools_as_moongate_has_listeners),
+        play(a_pool_has_as_many_servers_as_moongate_takes),
         play(long_values_leave_room_for_the_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
