@@ -1,5 +1,5 @@
--- 25: an address for each application. Each has a pool of its own behind an address of its own, as with one proxy for each of them; the
--- socket of the web servers is open to their group alone, and what comes there may look for sessions, too.
+-- 25: an address for each application. Each has a pool of its own behind an address of its own, as with one proxy for
+-- each of them. The socket of the web servers is open to their group alone, and they may look for sessions, too.
 local mg = require "moongate"
 
 local shop = mg.pool { "127.0.0.1:11311", "127.0.0.1:11312", name = "shop" }

@@ -212,8 +212,11 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     static const char memory[] = "out of memory", again[] = "try again when the machine has room";
     struct listeners *l = calloc(1, sizeof *l);
-    bool good = l || complain(memory, again);
-    good = good && user_is_good(wanted->user);
+    if (!l) {
+        (void)complain(memory, again);
+        return NULL;
+    }
+    bool good = user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
     for (size_t i = 0; good && i < wanted->script_n; i++) good = listeners_add_script(l, wanted, i);
