@@ -111,6 +111,15 @@ bool mc_get_text(struct mc *m, const struct tree_node *node, const char *of, con
     return true;
 }
 
+bool mc_get_name(struct mc *m, const struct tree_node *node, const char *of, const char *name,
+                 struct tree_text *to)
+{
+    if (!mc_get_text(m, node, of, name, to)) return false;
+    if (!tree_get(node, name) || to->len <= MC_NAME_MAX) return true;
+    return mc_fail(m, tree_get(node, name), "%s: '%s' has %zu bytes: write up to %d", of, name,
+                   to->len, MC_NAME_MAX);
+}
+
 bool mc_get_list(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                  const struct tree_node **to)
 {
