@@ -304,7 +304,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
     mc_children(&c, list);
     add_errors(&c, node, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
-    if (weights && !mc_add_weights(&c, weights, list->n)) return false;
+    if (weights && !mc_add_weights(&c, weights, list->n, false)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.latest", list));

@@ -134,9 +134,9 @@ mcrouter.tests("LatestRoute", {
     { "routes/LatestRoute.h 38-58: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
         { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 72: failover_errors",
-        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ "remote_error" ] } }',
-        { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
-        "SERVER_ERROR full" },
+        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ '
+        .. '"remote_error" ] } }', { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1",
+        "a1 set k 0 0 1, a2 set k 0 0 1", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 39: failover_count",
         '{ "type": "LatestRoute", "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_count": 1 }',
         { b = "SERVER_ERROR full" }, "get k", "b get k", "SERVER_ERROR full" },
