@@ -18,13 +18,6 @@ static const char *path_of(const struct mc *m, const struct tree_node *at)
     return at && at->place.path ? at->place.path : m->in->path;
 }
 
-/* Names of the file stand in messages, which have one line. */
-static void show(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
-}
-
 bool mc_fail(struct mc *m, const struct tree_node *at, const char *form, ...)
 {
     char text[CONVERT_ERROR_MAX];
@@ -32,7 +25,7 @@ bool mc_fail(struct mc *m, const struct tree_node *at, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    show(text);
+    convert_show(text);
     return convert_fail(m->out, path_of(m, at), line_of(at), "%s", text);
 }
 
@@ -44,7 +37,7 @@ void mc_note(struct mc *m, const struct tree_node *at, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    show(text);
+    convert_show(text);
     for (struct mc_said *s = m->said; s; s = s->next)
         if (s->line == line_of(at) && strcmp(s->text, text) == 0) return;
     if (m->notes_n++ >= NOTES_MOST) return;

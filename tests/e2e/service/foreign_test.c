@@ -154,6 +154,40 @@ static void what_is_printed_is_what_runs(void **state)
     has(diff.out, "3 keys: 0 move");
 }
 
+static void tests_and_the_prompt_take_configurations(void **state)
+{
+    struct place p = place("nutcracker.yml");
+    file_is(p.path, pool_at(&p, p.first, ""));
+    struct run run =
+        shell_runs(textf("echo 'get k' | \"$MOONGATE\" repl --fake --listener alpha '%s'", p.path));
+    exits(run, 0);
+    has(run.out, textf("%s <- get k", p.first));
+    const char *test = textf("%s/pool_test.lua", program_folder());
+    file_is(test, textf("local t = require 'moongate.test'\n"
+                        "t.it('places a key', function()\n"
+                        "    local app = t.load '%s'\n"
+                        "    local c = app:client { listener = 'alpha' }\n"
+                        "    t.expect(c:set('k', 'v')):is 'STORED\\r\\n'\n"
+                        "    t.expect(c:get 'k'):is_hit 'v'\n"
+                        "end)\n",
+                        p.path));
+    run = moongate_runs("test", test, NULL);
+    if (run.code != 0) stage_fails("%s%s", run.out, run.err);
+}
+
+/* A .lua file is never taken for another proxy's by the daemon, whatever it looks like. */
+static void routelib_is_run_by_its_option_alone(void **state)
+{
+    const char *path = moongate_script_file("pools{ p = { backends = { '127.0.0.1:11' } } }\n"
+                                            "routes{ default = route_direct{ child = 'p' } }\n");
+    struct run run = moongate_runs("-t", path, NULL);
+    exits(run, 1);
+    has(run.err, "global 'pools' is not defined");
+    exits(moongate_runs("-t", "--routelib", path, NULL), 0);
+    has(moongate_runs("explain", path, "get k", NULL).out, "127.0.0.1:11");
+    exits(moongate_runs("explain", "--from", "script", path, "get k", NULL), 1);
+}
+
 static void what_is_no_configuration_is_not_converted(void **state)
 {
     struct run run = moongate_runs("convert", moongate_script_file(MG "return mg.null()\n"), NULL);
@@ -240,6 +274,8 @@ int main(void)
         play(the_last_good_configuration_is_started_with),
         play(a_broken_configuration_is_an_error_everywhere_with_its_place),
         play(what_is_printed_is_what_runs),
+        play(tests_and_the_prompt_take_configurations),
+        play(routelib_is_run_by_its_option_alone),
         play(what_is_no_configuration_is_not_converted),
         play(one_of_them_is_given_at_a_time),
         play(nutcrackers_flags_start_it),
