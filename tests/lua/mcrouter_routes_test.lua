@@ -222,6 +222,15 @@ t.describe("RateLimitRoute", function()
         t.expect(app:set("k", "v")):is "STORED\r\n"
     end)
 
+    -- lib/network/gen/MemcacheRoutingGroups.h: GetLike
+    t.it("counts get, gets, gat and gats together", function()
+        local app = mcrouter.over '{ "type": "RateLimitRoute", "target": "PoolRoute|B", "rates": { "gets_rate": 3 } }'
+        app:set("k", "v")
+        for _, line in ipairs { "get k", "gets k", "gat 9 k" } do t.expect(app:ask(line)):is_hit "v" end
+        t.expect(app:ask "gats 9 k"):is_miss()
+        t.expect(app:ask "touch k 9"):is "TOUCHED\r\n"
+    end)
+
     t.it("sends it to the fallback, if there is one", function()
         local app = mcrouter.over(ROUTE:format ', "fallback": "PoolRoute|C"')
         app:set("k", "v")

@@ -50,12 +50,13 @@ end
 -- With `miss` the first hit, else the first that is no error.
 function known.allfastest(args, ctx)
     ctx:check(args, { "children", "miss", "wait" })
-    local within = ctx:waiting(args)
+    local wait = ctx:wait(args)
     local function make(can_miss, of)
         local list = children.list(args.children, of, "children", 64)
-        return of.one_of(list, "mg.all_fastest", can_miss and { { "hit", "true" } })
+        if #list == 1 and not wait then return list[1] end
+        return text.call("mg.all_fastest", list, { { "hit", can_miss and "true" or nil }, { "within", wait } })
     end
-    return args.miss and within:by_miss(make) or make(false, within)
+    return args.miss and ctx:by_miss(make) or make(false, ctx)
 end
 
 function known.ttl(args, ctx)
