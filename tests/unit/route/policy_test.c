@@ -64,7 +64,7 @@ static const char *const mistakes[][2] = {
     {"mg.rate_limit { a, rate = 0 }", "option 'rate' takes a rate from 0.001"},
     {"mg.rate_limit { a, burst = 5 }", "goes with 'rate'"},
     {"mg.rate_limit { a, get = { burst = 5 } }", "option 'get' takes a rate"},
-    {"mg.rate_limit { a, get = { rate = 5, bursts = 5 } }", "a table of rate and burst"},
+    {"mg.rate_limit { a, get = { rate = 5, bursts = 5 } }", "a table of rate, burst and with"},
     {"mg.rate_limit { a, rate = 1, over = 'drop' }", "takes \"error\", \"miss\" or a route"},
     {"mg.outstanding_limit { a }", "wants the option 'most'"},
     {"mg.outstanding_limit { a, 0 }", "option 'most' takes"},
