@@ -86,7 +86,7 @@
     X(SERVERS, servers, board_server, 256, BOARD_SERVER_CELLS)                                     \
     X(POOLS, pools, board_pool, 64, BOARD_POOL_CELLS)                                              \
     X(COMMANDS, commands, board_command, 40, BOARD_COMMAND_CELLS)                                  \
-    X(LISTENERS, listeners, board_listener, 32, BOARD_LISTENER_CELLS)
+    X(LISTENERS, listeners, board_listener, 128, BOARD_LISTENER_CELLS)
 
 enum board_table {
 #define X(kind, member, type, entries, cells) BOARD_TABLE_##kind,

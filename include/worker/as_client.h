@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { AS_LISTENERS = 32 };
+enum { AS_LISTENERS = 129 };
 
 struct as_address;
 

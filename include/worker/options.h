@@ -33,7 +33,7 @@
     X(port, PORT, 'p', "port", "NUMBER", "11211", "port of each listener that names no port")      \
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
-      "LABEL= before it is its name in scripts; repeatable")                                       \
+      ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..1024)")                                               \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -150,6 +150,7 @@ struct options {
     uint16_t port;
     struct option_list bind;
     uint32_t bind_default; /* so many of its items stand there because no --bind is given */
+    uint32_t bind_given; /* so many are those of --bind; behind them are sockets that were passed */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -236,8 +237,8 @@ void options_fix_max_value(struct options *o, uint64_t value);
 /* True when the command line has --bind. */
 bool options_have_bind(const struct options *o);
 
-/* Once the command line is read: notes which items of --bind are its default. It does not listen beside mg.listen. */
-void options_note_default(struct options *o);
+/* Before options_add_bind: notes which items are the default of --bind, which does not listen beside mg.listen, and which are given. */
+void options_note_bind(struct options *o);
 
 /* Appends an item to those of --bind. The text is copied. */
 void options_add_bind(struct options *o, const char *item);

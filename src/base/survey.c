@@ -120,7 +120,9 @@ static bool is_used(const struct survey_entry *e, enum survey_kind kind)
     case SURVEY_SERVERS: return e->cells[SURVEY_SERVER_connections] > 0;
     case SURVEY_POOLS: return e->cells[SURVEY_POOL_users] > 0;
     case SURVEY_COMMANDS: return e->cells[SURVEY_COMMAND_requests] > 0;
-    default: return e->cells[SURVEY_LISTENER_workers] > 0;
+    default:
+        return e->cells[SURVEY_LISTENER_workers] > 0 ||
+               e->cells[SURVEY_LISTENER_curr_connections] > 0;
     }
 }
 

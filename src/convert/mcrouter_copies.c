@@ -2,7 +2,7 @@
 
 /* Handles that ask all their routes at once. None is null, one is that route itself, but for AllAsyncRoute, which waits for none.
  *
- * Sources: mcrouter/lib/routes/AllSyncRoute.h 45-62, AllFastestRoute.h 42-62, AllInitialRoute.h 55-60, AllMajorityRoute.h 45-80,
+ * Sources: mcrouter/lib/routes/AllSyncRoute.h 48-64, AllFastestRoute.h 56-63, AllInitialRoute.h 51-55, AllMajorityRoute.h 65-80,
  * mcrouter/routes/AllAsyncRouteFactory.h 26, as of 2026-08. */
 
 enum { COPIES_MOST = 64 }; /* as lua/moongate/routes/all_sync.lua says */
@@ -36,7 +36,14 @@ bool mc_all_initial(struct mc *m, const struct tree_node *node, struct mc_list *
 
 bool mc_all_majority(struct mc *m, const struct tree_node *node, struct mc_list *to)
 {
-    return over_all(m, node, "AllMajorityRoute", "mg.all_majority", to);
+    struct mc_call c = mc_call(m, "mg.all_majority");
+    struct mc_list list = {0};
+    if (!mc_make_children(m, node, "AllMajorityRoute", COPIES_MOST, &list)) return false;
+    if (mc_is_plain(m, &list, to)) return true;
+    mc_children(&c, &list);
+    mc_item(&c, "result = \"most_frequent\"");
+    mc_add(m, to, mc_done(&c));
+    return true;
 }
 
 bool mc_all_sync(struct mc *m, const struct tree_node *node, struct mc_list *to)

@@ -4,9 +4,9 @@
 
 /* Handles that ask one route after the other: FailoverRoute, FailoverWithExptimeRoute, MissFailoverRoute, LatestRoute.
  *
- * Sources: mcrouter/routes/FailoverRoute.h 245-330 and FailoverRoute-inl.h 40-230, FailoverRateLimiter.cpp 22-42,
- * FailoverWithExptimeRouteFactory.h 60-90, MissFailoverRoute.h 60-135, LatestRoute.h 28-150, mcrouter/lib/FailoverErrorsSettingsBase.cpp
- * 38-130, mcrouter/lib/McResUtil.h 76-100, as of 2026-08. */
+ * Sources: mcrouter/routes/FailoverRoute.h 201-361 and FailoverRoute-inl.h 22-240, FailoverRateLimiter.cpp 22-42,
+ * FailoverWithExptimeRouteFactory.h 23-95, MissFailoverRoute.h 58-120, LatestRoute.h 26-165, mcrouter/lib/FailoverErrorsSettingsBase.cpp
+ * 35-132, mcrouter/lib/McResUtil.h 79-100, as of 2026-08. */
 
 enum { ROUTES_MOST = 32, CAP_MOST = 60 * 60 * 24 * 30 };
 
@@ -73,7 +73,7 @@ static void mark(bool *set, const char *words)
     }
 }
 
-/* A list of errors as a list of results: `{ "down", "timeout" }`. "" for none of ours. */
+/* A list of errors as a list of results: `{ "down", "timeout" }`; `{}`, after which nothing goes on, for none of ours. */
 static bool read_list(struct mc *m, const struct tree_node *node, const char *of, const char **to)
 {
     bool set[RESULTS_N] = {0};
@@ -88,7 +88,7 @@ static bool read_list(struct mc *m, const struct tree_node *node, const char *of
     struct mc_call c = mc_call(m, "");
     for (int i = 0; i < RESULTS_N; i++)
         if (set[i]) mc_item(&c, "\"%s\"", results[i]);
-    *to = c.n ? mc_done(&c).text : "";
+    *to = c.n ? mc_done(&c).text : "{}";
     return true;
 }
 
@@ -116,10 +116,10 @@ bool mc_read_errors(struct mc *m, const struct tree_node *node, const char *of, 
     return mc_check_options(m, given, "failover_errors", "gets updates deletes");
 }
 
-/* The option `on`, where it is not the one that mg.failover has by itself; and `commands`, where some never go on. */
+/* The option `on`, where it is not the one that mg.failover has by itself. */
 static void add_errors(struct mc_call *c, const struct mc_errors *e)
 {
-    struct mc_call on = mc_call(c->m, ""), commands = mc_call(c->m, "");
+    struct mc_call on = mc_call(c->m, "");
     const char *gets = e->gets, *updates = e->updates, *deletes = e->deletes;
     bool one = !strcmp(gets, updates) && !strcmp(gets, deletes) && !strcmp(gets, e->others);
     if (one && !strcmp(gets, "\"error\"")) return;
@@ -127,19 +127,9 @@ static void add_errors(struct mc_call *c, const struct mc_errors *e)
         mc_item(c, "on = %s", gets);
         return;
     }
-    if (*gets) mc_item(&on, "get = %s, gat = %s, gats = %s", gets, gets, gets);
-    if (*updates) mc_item(&on, "update = %s", updates);
-    if (*deletes) mc_item(&on, "delete = %s", deletes);
-    mc_item(&on, "default = %s", e->others);
+    mc_item(&on, "get = %s, gat = %s, gats = %s", gets, gets, gets);
+    mc_item(&on, "update = %s, delete = %s, default = %s", updates, deletes, e->others);
     mc_item(c, "on = %s", mc_done(&on).text);
-    if (*gets && *updates && *deletes) return;
-    if (*gets) mc_item(&commands, "\"get\", \"gat\", \"gats\"");
-    if (*updates) mc_item(&commands, "\"update\"");
-    if (*deletes) mc_item(&commands, "\"delete\"");
-    mc_item(&commands, "\"arithmetic\"");
-    if (!*gets) mc_note(c->m, NULL, "touch goes on to no other route where gat does not");
-    if (*gets) mc_item(&commands, "\"touch\"");
-    mc_item(c, "commands = %s", mc_done(&commands).text);
 }
 
 /* --- FailoverRoute ------------------------------------------------------------------------------------ */
@@ -291,19 +281,18 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
         return mc_fail(m, node, "%s is over %u routes: here it takes %d at most", of, list->n,
                        ROUTES_MOST);
     if (!mc_get_whole(m, node, of, "failover_count", 1, UINT32_MAX, &tries) ||
-        !mc_get_text(m, node, of, "salt", &salt) ||
+        !mc_get_name(m, node, of, "salt", &salt) ||
         !mc_get_list(m, node, of, "weights", &weights) ||
         !mc_read_errors(m, node, of, denies_any(list), &on))
         return false;
-    if (tree_get(node, "failover_policy") || tree_get(node, "failover_limit"))
-        return mc_fail(m, node,
-                       "%s with failover_policy or failover_limit is not built yet: leave it out",
-                       of);
+    if (tree_get(node, "failover_policy"))
+        return mc_fail(m, node, "%s with failover_policy is not built yet: leave it out", of);
     mc_children(&c, list);
     add_errors(&c, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
     if (weights && !mc_add_weights(&c, weights, list->n)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);
+    if (!add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.latest", list));
     else

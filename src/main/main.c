@@ -206,7 +206,7 @@ static struct listeners *create_listeners(struct service_parts *s)
         return NULL;
     }
     if (passed_have_extra(&s->passed) && !options_have_bind(o)) option_list_release(&o->bind);
-    options_note_default(o);
+    options_note_bind(o);
     struct listeners_wanted wanted = {.bind = o->bind.items,
                                       .bind_n = script.items.n && o->bind_default ? 0 : o->bind.n,
                                       .script = script.items.items,
@@ -315,6 +315,7 @@ static int run(struct options *o, const struct as_other *as, char **argv)
     }
     log_setup((enum log_format)o->log_format, o->verbose);
     if (as->log_from) (void)log_show_from(as->log_from);
+    options_note_bind(o);
     int code = read_script(o);
     if (code != EXIT_OK && o->start_with_last_good && !o->check) code = EXIT_OK; /* see step 5 */
     if (code == EXIT_OK) code = o->check ? check_only(o, as) : serve(o, as, argv);

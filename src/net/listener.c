@@ -85,9 +85,11 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     return true;
 }
 
-/* Passed sockets that stand for no item. One that the moongate before has made itself goes once this one is in charge. */
+/* Passed sockets that stand for no item. One that the moongate before has made itself goes once this one is in
+ * charge; its number there is of no meaning here. */
 static bool listeners_add_extra(struct listeners *l, const struct listeners_wanted *wanted)
 {
+    char text[ADDR_TEXT_MAX];
     uint32_t number = (uint32_t)wanted->bind_n;
     for (size_t i = 0; wanted->passed && i < wanted->passed->n; i++) {
         struct passed_socket *s = &wanted->passed->items[i];
@@ -96,7 +98,8 @@ static bool listeners_add_extra(struct listeners *l, const struct listeners_want
         bool goes = s->is_inherited && !s->is_managers && wanted->use == LISTEN_CLIENTS;
         if (!item) return false;
         s->is_extra = !goes;
-        listener_adopt(item, s, &(struct bound){.number = goes ? s->number : number++});
+        uint32_t own = goes ? labels_number(&l->labels, addr_print(&s->addr, text)) : number++;
+        listener_adopt(item, s, &(struct bound){.number = own});
         item->phase = goes ? LISTENER_GOES : LISTENER_SERVES;
         l->n++;
     }
@@ -209,8 +212,11 @@ struct listeners *listeners_create(const struct listeners_wanted *wanted)
 {
     static const char memory[] = "out of memory", again[] = "try again when the machine has room";
     struct listeners *l = calloc(1, sizeof *l);
-    bool good = l || complain(memory, again);
-    good = good && user_is_good(wanted->user);
+    if (!l) {
+        (void)complain(memory, again);
+        return NULL;
+    }
+    bool good = user_is_good(wanted->user);
     for (size_t i = 0; good && i < wanted->bind_n; i++)
         good = listeners_add_text(l, wanted, (uint32_t)i);
     for (size_t i = 0; good && i < wanted->script_n; i++) good = listeners_add_script(l, wanted, i);

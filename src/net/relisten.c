@@ -79,16 +79,14 @@ static bool take_item(struct listeners *l, struct bound *from,
 }
 
 static bool take_script(struct listeners *l, const struct listeners_wanted *wanted, size_t at,
-                        char *why)
+                        struct bound *from)
 {
-    struct bound from = {.text = wanted->script[at],
-                         .addresses = wanted->addresses ? wanted->addresses[at] : NULL,
-                         .use = LISTEN_SCRIPT,
-                         .is_late = true,
-                         .why = why};
-    if (!(from.number = labels_of_item(&l->labels, from.text)))
-        return bound_complain(&from, from.text, LABELS_FULL);
-    return take_item(l, &from, wanted);
+    from->text = wanted->script[at];
+    from->addresses = wanted->addresses ? wanted->addresses[at] : NULL;
+    from->use = LISTEN_SCRIPT;
+    from->number = labels_of_item(&l->labels, from->text);
+    if (!from->number) return bound_complain(from, from->text, LABELS_FULL);
+    return take_item(l, from, wanted);
 }
 
 /* What listens already as the default stays, whatever its port: 0 has chosen it, and names need not be looked up again. */
@@ -106,12 +104,12 @@ static bool keep_default(struct listeners *l, uint32_t number)
 }
 
 static bool take_default(struct listeners *l, const struct listeners_wanted *wanted, size_t at,
-                         char *why)
+                         struct bound *from)
 {
     if (keep_default(l, (uint32_t)at)) return true;
-    struct bound from = {
-        .text = wanted->bind[at], .number = (uint32_t)at, .is_late = true, .why = why};
-    return take_item(l, &from, wanted);
+    from->text = wanted->bind[at];
+    from->number = (uint32_t)at;
+    return take_item(l, from, wanted);
 }
 
 bool listeners_prepare(struct listeners *l, const struct listeners_wanted *wanted, bool is_forced,
@@ -119,7 +117,8 @@ bool listeners_prepare(struct listeners *l, const struct listeners_wanted *wante
 {
     size_t n = wanted->script_n ? wanted->script_n : wanted->bind_n;
     for (size_t i = 0; i < n; i++) {
-        if (wanted->script_n ? take_script(l, wanted, i, why) : take_default(l, wanted, i, why))
+        struct bound from = {.is_late = true, .why = why};
+        if (wanted->script_n ? take_script(l, wanted, i, &from) : take_default(l, wanted, i, &from))
             continue;
         if (is_forced) {
             log_error("%s; the script comes back without it", why);

@@ -64,14 +64,13 @@ void entrances_follow(struct worker *w, const struct script *s)
     struct entrances *e = &w->entrances;
     const char *name;
     const struct options *o = w->seat->options;
-    bool listens = script_listener(s, 0, NULL);
-    for (uint32_t i = 0; i < LISTENERS_ROOM; i++) {
-        if (!e->counts[i]) continue;
-        bool is_bound = i < o->bind.n && !(listens && i < o->bind_default);
-        e->counts[i]->workers = is_bound;
-    }
-    for (uint32_t i = 0; script_listener(s, i, &name); i++)
-        board_listener(tables_of(w), name)->workers = 1;
+    struct board_tables *t = tables_of(w);
+    uint32_t first = script_listener(s, 0, NULL) ? o->bind_default : 0;
+    for (uint32_t i = 0; i < board_table_used(t, BOARD_TABLE_LISTENERS); i++)
+        t->listeners[i].workers = 0;
+    for (uint32_t i = first; i < o->bind.n && i < LISTENERS_BOUND; i++)
+        if (e->counts[i]) e->counts[i]->workers = 1;
+    for (uint32_t i = 0; script_listener(s, i, &name); i++) board_listener(t, name)->workers = 1;
 }
 
 void entrances_release(struct worker *w)

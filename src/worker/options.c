@@ -215,9 +215,10 @@ bool options_have_bind(const struct options *o)
     return o->given & bit_of(row_of(offsetof(struct options, bind)));
 }
 
-void options_note_default(struct options *o)
+void options_note_bind(struct options *o)
 {
     o->bind_default = options_have_bind(o) ? 0 : (uint32_t)o->bind.n;
+    o->bind_given = (uint32_t)o->bind.n - o->bind_default;
 }
 
 void options_add_bind(struct options *o, const char *item)

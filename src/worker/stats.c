@@ -27,6 +27,7 @@
 #include "base/metrics_sum.h"
 #include "base/shared.h"
 #include "client/local.h"
+#include "net/bind.h"
 #include "worker/stat_line.h"
 #include "worker/stats_lists.h"
 #include "worker/stats_names.h"
@@ -92,6 +93,22 @@ static void show_list(struct outq *out, const char *name, const struct option_li
     stat_line(out, name, "%s", text);
 }
 
+/* mg.listen, as labels: `alpha=127.0.0.1:22121`. */
+static void show_listeners(struct outq *out, const struct script *script)
+{
+    char text[LINE] = "";
+    const char *item;
+    size_t len = 0;
+    for (uint32_t i = 0; script && (item = script_listener(script, i, NULL)) && len < sizeof text;
+         i++) {
+        struct bind_spec spec;
+        (void)bind_parse(&spec, item);
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i ? "," : "",
+                                (int)(spec.address + spec.address_len - item), item);
+    }
+    stat_line(out, "listen", "%s", text);
+}
+
 /* How each type of option is shown. A new type without its SHOW_ does not compile. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
@@ -126,6 +143,7 @@ static void settings(const struct stats_source *s, struct outq *out)
     SHOW_##type(name)
     OPTIONS(X)
 #undef X
+    show_listeners(out, *s->script);
     stat_line(out, "script", "%s", o->script ? o->script : "(built-in)");
     show_tier(s, TIER_SETTINGS, stats_no_setting, out);
 }

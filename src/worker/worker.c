@@ -253,7 +253,7 @@ static void init_host(struct worker *w)
                                    .listeners_n = LISTENERS_ROOM,
                                    .port = o->port,
                                    .bound = o->bind.items,
-                                   .bound_n = options_have_bind(o) ? o->bind.n : 0,
+                                   .bound_n = o->bind_given,
                                    .metrics = &seat->board->parts[seat->part].metrics,
                                    .shared = seat->board->shared,
                                    .heat = &seat->board->parts[seat->part].heat,

@@ -46,8 +46,8 @@ t.describe("a client", function()
         t.expect(function() app:client { adress = "x" } end):raises "no option 'adress'; it has: address, listener"
         t.expect(function() app:client { listener = 1 } end):raises "takes a string of 1 to 200 characters, not 1"
         t.expect(function() app:client "x" end):raises "client takes a table"
-        for i = 1, 31 do app:client { listener = "l" .. i } end
-        t.expect(function() app:client { listener = "l32" } end):raises "31 listeners at most"
+        for i = 1, 128 do app:client { listener = "l" .. i } end
+        t.expect(function() app:client { listener = "l129" } end):raises "128 listeners at most"
     end)
 end)
 

@@ -204,7 +204,7 @@ local function make_client(app, as)
     local address, name = read_option(options, "address", 100), read_option(options, "listener", 200)
     if name then
         listener = stage.listener(app.number, name)
-        if not listener then where.fail "a test has 31 listeners at most" end
+        if not listener then where.fail "a test has 128 listeners at most" end
     end
     local client = new_client { app = app, wire = stage.connect(app.number, listener, address), bytes = "",
         waiting = {}, is_closed = false, as = as or false }

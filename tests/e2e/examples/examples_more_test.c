@@ -1,4 +1,5 @@
 /* The examples from 12 on; the others are in examples_test.c. */
+#include "lib/address.h"
 #include "lib/client.h"
 #include "lib/example.h"
 #include "lib/moongate.h"
@@ -257,6 +258,26 @@ static void example_24_does_not_ask_again_for_what_is_not_there(void **state)
     client_finds(c, "k");
 }
 
+static void example_25_has_an_address_for_each_application(void **state)
+{
+    const char *text = example_text("25-listeners");
+    const char *shop = textf("127.0.0.1:%d", address_free_port()),
+               *sessions = textf("127.0.0.1:%d", address_free_port()),
+               *web = textf("unix:%s/web", program_folder());
+    text = example_with(text, "127.0.0.1:22121", shop);
+    text = example_with(text, "127.0.0.1:22122", sessions);
+    moongate_start(example_with(text, "unix:/tmp/moongate-web.sock", web), NULL);
+    client_sets(client_connects_to(shop), "session:1");
+    assert_int_equal(holders("session:1", 0, 1), 1);
+    client_sets(client_connects_to(sessions), "k");
+    assert_int_equal(holders("k", 2, 3), 1);
+    struct client *c = client_connects_to(web);
+    client_sets(c, "session:2");
+    client_sets(c, "page:1");
+    assert_int_equal(holders("session:2", 2, 3), 1);
+    assert_int_equal(holders("page:1", 0, 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +294,7 @@ int main(void)
         play(example_22_gives_a_pool_on_trial_all_that_the_live_one_gets),
         play(example_23_keeps_near_what_was_read),
         play(example_24_does_not_ask_again_for_what_is_not_there),
+        play(example_25_has_an_address_for_each_application),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,49 @@ static void one_takes_the_place_of_its_item_of_bind(void **state)
     assert_int_equal(moongate_log_count(m, "passed by the service manager"), 2);
 }
 
+/* Whether the script names it or not, it is the manager's: clients would wait in it for ever if it were not accepted from. */
+static void a_script_names_one_and_it_is_never_closed(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *own = textf("unix:%s/own", program_folder());
+    const char *naming = textf(MG "mg.listen { '%s', name = 'mine' } mg.listen { '%s' }\n"
+                                  "return function(req) return mg.reply.error(req.listener) end\n",
+                               port, own);
+    holder_passes(h, "web");
+    struct moongate *m = moongate_start(naming, "--rehearse", "0", "--probation", "0", NULL);
+    client_is_told(port, "mine");
+    client_is_told(own, own);
+    assert_int_equal(moongate_log_count(m, "passed by the service manager"), 1);
+    moongate_reloads(m, NAMES);
+    client_is_told(port, "mine");
+    assert_true(client_is_refused(own));
+    moongate_gets_script(m, textf(MG "mg.listen { '%s', mg.reply.error 'again' }\n", port));
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log(m, "reloaded: generation 3");
+    client_is_told(port, "again");
+    assert_int_equal(moongate_log_count(m, textf("listening no more on %s", port)), 0);
+}
+
+/* Beside --bind, whose items are as before: only those may not stand in the script, too. */
+static void a_reload_names_one_that_was_passed_beside_bind(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *own = textf("unix:%s/own", program_folder());
+    holder_passes(h, "web");
+    struct moongate *m =
+        moongate_start(NAMES, "-b", own, "--rehearse", "0", "--probation", "0", NULL);
+    client_is_told(port, "web");
+    moongate_reloads(m, textf(MG "mg.listen { '%s', name = 'mine' }\n"
+                                 "return function(req) return mg.reply.error(req.listener) end\n",
+                              port));
+    client_is_told(port, "mine");
+    client_is_told(own, own);
+    moongate_gets_script(m, textf(MG "mg.listen { '%s' } return mg.null()\n", own));
+    moongate_signal(m, SIGHUP);
+    has(moongate_log_line(m, "not loaded"), "--bind has this address, too");
+    client_is_told(own, own);
+}
+
 /* The file is the manager's: it stays, and its clients wait for the next moongate. */
 static void a_file_stays_at_the_end(void **state)
 {
@@ -271,6 +314,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         play(without_bind_the_passed_sockets_are_all),
         play(one_takes_the_place_of_its_item_of_bind),
+        play(a_script_names_one_and_it_is_never_closed),
+        play(a_reload_names_one_that_was_passed_beside_bind),
         play(a_file_stays_at_the_end),
         play(a_restart_loses_no_connection_request),
         play(a_master_that_dies_loses_no_connection_request),

@@ -138,6 +138,8 @@ static void a_reload_opens_keeps_and_closes(void **state)
     assert_false(is_there(goes));
     assert_int_equal(mode_of(stays), 0600);
     stat_becomes(kept, "listeners", "new:workers", "2");
+    stat_becomes(kept, "listeners", textf("%s:workers", goes), "0");
+    assert_string_equal(stat_text(kept, "settings", "listen"), textf("%s,new=%s", stays, comes));
     stat_becomes(kept, "listeners", textf("%s:total_connections", stays), "2");
     moongate_reloads(m, textf(MG "%sreturn mg.reply.error 'returned'\n", saying(goes, "back", "")));
     moongate_sees_log(m, textf("listening no more on %s", stays));

@@ -84,6 +84,28 @@ static void an_item_of_bind_has_what_was_bound_for_it(void **state)
     listeners_destroy(l, true);
 }
 
+/* What the script of this process does not name goes once it is in charge. Its number was another process's: here it must not be that of a
+ * listener of this one. */
+static void what_no_item_names_goes(void **state)
+{
+    char text[INHERITED_TEXT_MAX], address[ADDR_TEXT_MAX];
+    const char *const script[] = {"one=127.0.0.1:0"};
+    struct passed p = {.n = 0};
+    struct listener left = {.fd = listens(), .number = LISTENERS_BOUND};
+    assert_true(inherited_read(&p, inherited_print(&left, text)));
+    struct listeners_wanted wanted = {.script = script, .script_n = 1, .passed = &p};
+    struct listeners *l = listeners_create(&wanted);
+    assert_non_null(l);
+    assert_int_equal(l->n, 2);
+    assert_int_equal(l->items[0].phase, LISTENER_SERVES);
+    assert_string_equal(labels_text(&l->labels, l->items[0].number), "one=127.0.0.1:0");
+    assert_int_equal(l->items[1].phase, LISTENER_GOES);
+    assert_int_equal(l->items[1].fd, left.fd);
+    assert_string_equal(labels_text(&l->labels, l->items[1].number),
+                        addr_print(&l->items[1].addr, address));
+    listeners_destroy(l, true);
+}
+
 static void a_channel_is_known_by_who_has_made_it(void **state)
 {
     int ends[2], lonely = listens();
@@ -105,6 +127,7 @@ int main(void)
         cmocka_unit_test(what_is_printed_is_read),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(an_item_of_bind_has_what_was_bound_for_it),
+        cmocka_unit_test(what_no_item_names_goes),
         cmocka_unit_test(a_channel_is_known_by_who_has_made_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
