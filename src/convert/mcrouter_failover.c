@@ -290,7 +290,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
     mc_children(&c, list);
     add_errors(&c, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
-    if (weights && !mc_add_weights(&c, weights, list->n)) return false;
+    if (weights && !mc_add_weights(&c, weights, list->n, false)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);
     if (!add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)

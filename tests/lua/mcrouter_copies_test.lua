@@ -143,9 +143,9 @@ mcrouter.tests("LatestRoute", {
     { "routes/LatestRoute.h 38-58: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
         { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 72: failover_errors",
-        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ "remote_error" ] } }',
-        { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
-        "SERVER_ERROR full" },
+        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ '
+        .. '"remote_error" ] } }', { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1",
+        "a1 set k 0 0 1, a2 set k 0 0 1", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 97-112: failover_limit", [[{ "type": "LatestRoute",
         "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_limit": { "rate": 0, "burst": 1 } }]],
         { b = "SERVER_ERROR full" }, "get k", "b get k, b get k", "SERVER_ERROR full" },

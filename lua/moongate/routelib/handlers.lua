@@ -80,14 +80,14 @@ local function rate_fields(args, ctx)
     end
     local limit = ctx:number(args, "limit", 0, 2 ^ 32 - 2)
     local fill = math.max(1, math.floor(ctx:number(args, "fillrate", 0, 2 ^ 32 - 2)))
-    local tick = math.max(1, math.floor(ctx:number(args, "tickrate", 0, 2 ^ 32 - 2) or 1000))
+    local tick = math.max(1, math.floor(ctx:number(args, "tickrate", 0, 3.6e6) or 1000)) -- milliseconds
     if limit < 2 then return nil end
     local rate = text.number(math.max(0.001, math.min(fill * 1000 / tick, 1e9)))
     local burst = text.number(math.min(math.floor(limit) - 1, 1e9))
     if args.global then
         rate, burst = rate .. " / mg.worker.count", ("math.max(1, %s / mg.worker.count)"):format(burst)
     end
-    return { { "rate", rate }, { "burst", burst } }
+    return { { "rate", rate }, { "burst", burst }, { "tick", text.number(tick / 1000) } }
 end
 
 function known.ratelim(args, ctx)
@@ -103,7 +103,7 @@ function known.ratelim(args, ctx)
         ctx:note("limit", "with a limit below 2 no request is within it")
         return over
     end
-    fields[3] = { "over", over == "mg.null()" and text.quote "miss" or over }
+    fields[#fields + 1] = { "over", over == "mg.null()" and text.quote "miss" or over }
     return text.call("mg.rate_limit", { within }, fields)
 end
 

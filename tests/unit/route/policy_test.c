@@ -36,7 +36,7 @@ static const char *const mistakes[][2] = {
     {"mg.modify_key { a, replace = { 'x', 5 } }", "option 'replace' takes 1 to 250 bytes"},
     {"mg.hash {}", "takes 1 to 1000 routes, not 0"},
     {"mg.hash { a, b, weights = { 1 } }", "option 'weights' has 1 items for 2 routes"},
-    {"mg.hash { a, b, weights = { 1, 0 } }", "takes numbers above 0"},
+    {"mg.hash { a, b, weights = { 1, 0 } }", "has a server of weight 0"},
     {"mg.hash { a, b, names = { 'x' } }", "option 'names' has 1 items for 2 routes"},
     {"mg.hash { a, b, distribution = 'best' }", "there is no distribution 'best'"},
     {"mg.hash { a, b, weights = { 1, 0.5 }, distribution = 'modula' }", "not whole numbers"},

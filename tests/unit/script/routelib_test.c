@@ -313,8 +313,8 @@ static const struct {
      "return mg.failover { pools.a, pools.set_s[2], on = errors, within = 0.5 }\n"},
     {POOLS DEFAULT(
          "route_ratelim{ child = \"a\", limit = 11, fillrate = 5, tickrate = 100, global = true }"),
-     "rate = 50 / mg.worker.count,\n    burst = math.max(1, 10 / mg.worker.count),\n    over = "
-     "\"miss\",\n"},
+     "rate = 50 / mg.worker.count,\n    burst = math.max(1, 10 / mg.worker.count),\n    tick = "
+     "0.1,\n"},
     {"settings{ active_req_limit = 8 } " POOLS DEFAULT("route_direct{ child = \"a\" }"),
      "    math.max(1, math.floor(8 / mg.worker.count)),\n"},
     {POOLS
