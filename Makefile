@@ -140,7 +140,7 @@ $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
 
 # Some read configurations of other proxies.
 READERS := $(filter src/convert/% src/base/% src/placement/%,$(SRC)) src/net/addr.c src/discovery/server.c
-READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz mcrouter_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)

@@ -86,6 +86,10 @@ bool convert_fail(struct convert_output *out, const char *path, uint32_t line, c
 void convert_note(struct convert_output *out, const char *path, uint32_t line, const char *form,
                   ...) __attribute__((format(printf, 4, 5)));
 
+/* Puts a question mark in place of each control character and of each byte that is not UTF-8: what a file holds is quoted in messages and
+ * comments, and those are one line. */
+void convert_show(char *text);
+
 /* Writes bytes as a Lua string in double quotes: what is no printable ASCII is escaped in decimal. */
 void convert_quote(FILE *to, const void *bytes, size_t len);
 

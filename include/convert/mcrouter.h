@@ -8,8 +8,8 @@
 
 #include "convert/tree.h"
 
-/* What bounds a script: items in a list of routes, and all of them. */
-enum { MC_LIST_MAX = 1000, MC_ITEMS_MAX = 1000 * 1000 };
+/* What bounds a script: items in a list of routes, and all of them; bytes of names and the like; routes in routes. */
+enum { MC_LIST_MAX = 1000, MC_ITEMS_MAX = 1000 * 1000, MC_NAME_MAX = 255, MC_DEPTH_MAX = 200 };
 
 struct mc_chunk;
 struct mc_stream;
@@ -39,6 +39,8 @@ struct mc {
         *named_handles; /* an object: they are made when they are used; or NULL */
     struct mc_said *said;
     uint32_t notes_n, items_n, routes_n;
+    uint32_t names_n;    /* of pools that have their names in the script */
+    uint32_t depth;      /* of the route that is being made */
     bool *is_taken;      /* of each of named_handles: it was made, or is being made */
     bool has_routes;     /* the script has the table `routes` */
     bool has_unexpected; /* the script needs the function `unexpected` */
@@ -114,6 +116,9 @@ bool mc_get_truth(struct mc *m, const struct tree_node *node, const char *of, co
                   bool *to);
 bool mc_get_text(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                  struct tree_text *to);
+/* A string of up to MC_NAME_MAX bytes. */
+bool mc_get_name(struct mc *m, const struct tree_node *node, const char *of, const char *name,
+                 struct tree_text *to);
 bool mc_get_list(struct mc *m, const struct tree_node *node, const char *of, const char *name,
                  const struct tree_node **to);
 double mc_real(const struct tree_node *node); /* of a number */
@@ -157,7 +162,8 @@ struct mc_route mc_error(struct mc *m, struct tree_text text);
 bool mc_make_top(struct mc *m, const struct tree_node *node, struct mc_route *to);
 
 mc_handle_fn mc_all_async, mc_all_fastest, mc_all_initial, mc_all_majority, mc_all_sync;
-mc_handle_fn mc_operation_selector, mc_hash_route, mc_random, mc_latest, mc_host_id;
+mc_handle_fn mc_operation_selector, mc_hash_route, mc_random, mc_latest, mc_host_id,
+    mc_routing_group;
 mc_handle_fn mc_failover, mc_failover_with_exptime, mc_miss_failover;
 mc_handle_fn mc_modify_exptime, mc_modify_key, mc_key_split;
 mc_handle_fn mc_warm_up, mc_staging, mc_migrate, mc_l1l2;
@@ -203,6 +209,8 @@ struct mc_pool {
 struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node);
 /* An option of a pool, also of those that it inherits from. */
 const struct tree_node *mc_pool_get(const struct mc_pool *p, const char *name);
+/* Its servers, as routes. */
+void mc_pool_servers(struct mc *m, struct mc_pool *p, struct mc_list *to);
 /* Writes the statements of all pools that routes use to m->pools. */
 bool mc_write_pools(struct mc *m);
 /* Options that all pools have: a call of mg.defaults. */
@@ -212,10 +220,9 @@ void mc_write_defaults(struct mc *m, FILE *to);
 bool mc_server(struct mc *m, const struct tree_node *node, struct tree_text protocol,
                const char **to);
 
-/* Wraps routes, children of a pool or of ShadowRoute, with the shadows of `node`. */
-bool mc_shadow_list(struct mc *m, const struct tree_node *node, const char *of,
-                    struct mc_list *list);
-bool mc_shadow_pool(struct mc *m, const struct tree_node *node, uint32_t n, struct mc_route *route);
+/* The route over a pool, which keys are spread over by that hash, with the shadows of `node`. */
+bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,
+                    const struct mc_hash *hash, struct mc_route *route);
 bool mc_limit_rates(struct mc *m, const struct tree_node *node, const struct tree_node *rates,
                     struct mc_route target, const struct mc_route *over, struct mc_route *to);
 

@@ -7,6 +7,7 @@
 #ifndef MOONGATE_TOOLS_TEST_TOOL_H
 #define MOONGATE_TOOLS_TEST_TOOL_H
 
+#include "worker/converted.h"
 #include "worker/option_table.h"
 
 /* field, type, letter, name, argument, default, meaning */
@@ -16,6 +17,8 @@
     X(timeout, SECONDS, 0, "timeout", "SECONDS", "10",                                             \
       "real time that one test may take (0.1..3600)")                                              \
     X(wire, FLAG, 0, "wire", NULL, "", "servers get, and app.sent has, what would really be sent") \
+    X(from, CHOICE, 0, "from", SCRIPT_KIND_WORDS, "auto",                                          \
+      "what kind of files scripts are; auto: by their names' ends and their bytes")                \
     X(verbose, FLAG, 'v', "verbose", NULL, "", "show the log, of tests that pass too")             \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the scripts instead of compiling them")      \
     X(unsafe_lua, FLAG, 0, "unsafe-lua", NULL, "", UNSAFE_LUA_MEANING)                             \
@@ -28,6 +31,7 @@ struct test_options {
     const char *filter; /* NULL: all */
     double timeout;
     bool wire;
+    int from; /* a place among SCRIPT_KIND_WORDS */
     bool verbose;
     bool no_jit;
     bool unsafe_lua;

@@ -35,7 +35,7 @@
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
-      "connections per server and worker (1..64)")                                                 \
+      "connections per server and worker (1..1024)")                                               \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
     X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
       "clients connected at once, over all workers")                                               \
@@ -217,6 +217,9 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
 /* The script, as source_load takes it. */
 struct script_file options_script(const struct options *o);
+
+/* What kind of file it is: a place among SCRIPT_KIND_WORDS. For tools, whose own --from it is. */
+void options_set_kind(struct options *o, int from);
 
 /* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none. */
 int options_open_source(const struct options *o, bool again);

@@ -129,7 +129,8 @@
 ---@field id integer?  the copy that this worker reads: id modulo replicas
 
 ---@class moongate.LatestOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil
+---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  as for mg.failover
+---@field commands string|string[]|nil  as for mg.failover
 ---@field tries integer?
 ---@field salt string?  another salt spreads the hosts differently
 ---@field host string?  in place of this host's name

@@ -12,7 +12,7 @@ M.pool = {
     path = SERVERS, port = SERVERS,
     weight = A_WEIGHT, weights = A_WEIGHT,
     -- twemproxy
-    auto_eject_hosts = "write eject = \"twemproxy\", or on_failure = \"rehash\", which probes a server before it returns",
+    auto_eject_hosts = "write eject = \"twemproxy\"; or on_failure = \"rehash\", which probes before a return",
     backlog = LISTENERS,
     client_connections = "write --max-conns on the command line, or mg.options { max_conns = 10000 }",
     hash_func = "write hash = \"md5\" or another one, or like = \"twemproxy\"",

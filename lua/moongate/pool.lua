@@ -101,14 +101,14 @@ local function complete(to, given)
             or nil
     end
     if to.on_failure == REHASH then
-        return "takes on_failure = \"rehash\" or eject = \"twemproxy\", not both: the first probes a server before it returns"
+        return "takes on_failure = \"rehash\" or eject = \"twemproxy\", not both: take the first if you can"
     end
     if not given.texts then backend.texts = TWEMPROXY_TEXTS end
     if not given.failure_limit then backend.failure_limit = 2 end
 end
 
--- The options of mg.defaults, of `like`, and of the pool itself: the later wins. A `like` of mg.defaults comes before the
--- options beside it there.
+-- The options of mg.defaults, of `like`, and of the pool itself: the later wins. A `like` of mg.defaults comes before
+-- the options beside it there.
 local function read_options(spec, to)
     local given = {}
     local function set(name, value)

@@ -1,4 +1,5 @@
---- warnings: what a script should change, though it works: shown by `moongate -t`, and logged once when it comes into use.
+--- warnings: what a script should change, though it works. `moongate -t` shows them, and the log does when the script
+-- comes into use.
 local abi = require "moongate.abi"
 local where = require "moongate.where"
 

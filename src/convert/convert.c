@@ -1,12 +1,19 @@
 #include "convert/convert.h"
 
 #include <stdarg.h>
+#include <string.h>
 
-/* What a file holds is quoted in messages, and a message is one line. */
-static void hide_controls(char *text)
+#include "base/utf8.h"
+
+void convert_show(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+    size_t left = strlen(text), len;
+    for (unsigned char *p = (unsigned char *)text; left; p += len, left -= len) {
+        len = utf8_length(p, left);
+        bool is_shown = len == 1 ? *p >= 0x20 && *p != 0x7f : len && !utf8_is_control(p, len);
+        if (!len) len = 1;
+        if (!is_shown) memset(p, '?', len);
+    }
 }
 
 bool convert_fail(struct convert_output *out, const char *path, uint32_t line, const char *form,
@@ -20,7 +27,7 @@ bool convert_fail(struct convert_output *out, const char *path, uint32_t line, c
     if (used < sizeof out->error)
         vsnprintf(out->error + used, sizeof out->error - used, form, arguments);
     va_end(arguments);
-    hide_controls(out->error);
+    convert_show(out->error);
     return false;
 }
 
@@ -33,7 +40,7 @@ void convert_note(struct convert_output *out, const char *path, uint32_t line, c
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    hide_controls(text);
+    convert_show(text);
     out->note(out->note_arg, path, line, text);
 }
 

@@ -165,18 +165,19 @@ static const struct tree_node *decide(struct macros *m, struct scope *a,
     }
 }
 
-static const struct tree_node * and
-    (struct macros * m, struct scope *a, const struct tree_place *at)
+static const struct tree_node *both(struct macros *m, struct scope *a, const struct tree_place *at)
 {
     return decide(m, a, at, false);
 }
 
-static const struct tree_node * or (struct macros * m, struct scope *a, const struct tree_place *at)
+static const struct tree_node *either(struct macros *m, struct scope *a,
+                                      const struct tree_place *at)
 {
     return decide(m, a, at, true);
 }
 
-static const struct tree_node * not(struct macros * m, struct scope *a, const struct tree_place *at)
+static const struct tree_node *inverse(struct macros *m, struct scope *a,
+                                       const struct tree_place *at)
 {
     const struct tree_node *v = argument(a, "A");
     if (v->kind != TREE_BOOL) return refuse(m, at, "what @not gets", v, "true or false");
@@ -290,9 +291,9 @@ static const struct tree_node *defined(struct macros *m, struct scope *a,
 }
 
 #define CALLS(X)                                                                                   \
-    X("and", "A B", true, and)                                                                     \
-    X("or", "A B", true, or)                                                                       \
-    X("not", "A", false, not )                                                                     \
+    X("and", "A B", true, both)                                                                    \
+    X("or", "A B", true, either)                                                                   \
+    X("not", "A", false, inverse)                                                                  \
     X("if", "condition is_true is_false", true, choose_if)                                         \
     X("equals", "A B", false, equals)                                                              \
     X("less", "A B", false, less)                                                                  \

@@ -2,7 +2,7 @@
 
 /* Handles that ask all their routes at once. None is null, one is that route itself, but for AllAsyncRoute, which waits for none.
  *
- * Sources: mcrouter/lib/routes/AllSyncRoute.h 45-62, AllFastestRoute.h 42-62, AllInitialRoute.h 55-60, AllMajorityRoute.h 45-80,
+ * Sources: mcrouter/lib/routes/AllSyncRoute.h 48-64, AllFastestRoute.h 56-63, AllInitialRoute.h 51-55, AllMajorityRoute.h 65-80,
  * mcrouter/routes/AllAsyncRouteFactory.h 26, as of 2026-08. */
 
 enum { COPIES_MOST = 64 }; /* as lua/moongate/routes/all_sync.lua says */

@@ -4,9 +4,9 @@
 
 /* Handles that ask one route after the other: FailoverRoute, FailoverWithExptimeRoute, MissFailoverRoute, LatestRoute.
  *
- * Sources: mcrouter/routes/FailoverRoute.h 245-330 and FailoverRoute-inl.h 40-230, FailoverRateLimiter.cpp 22-42,
- * FailoverWithExptimeRouteFactory.h 60-90, MissFailoverRoute.h 60-135, LatestRoute.h 28-150, mcrouter/lib/FailoverErrorsSettingsBase.cpp
- * 38-130, mcrouter/lib/McResUtil.h 76-100, as of 2026-08. */
+ * Sources: mcrouter/routes/FailoverRoute.h 201-361 and FailoverRoute-inl.h 22-240, FailoverRateLimiter.cpp 22-42,
+ * FailoverWithExptimeRouteFactory.h 23-95, MissFailoverRoute.h 58-120, LatestRoute.h 26-165, mcrouter/lib/FailoverErrorsSettingsBase.cpp
+ * 35-132, mcrouter/lib/McResUtil.h 79-100, as of 2026-08. */
 
 enum { ROUTES_MOST = 32, CAP_MOST = 60 * 60 * 24 * 30 };
 
@@ -117,7 +117,7 @@ bool mc_read_errors(struct mc *m, const struct tree_node *node, const char *of, 
 }
 
 /* The option `on`, where it is not the one that mg.failover has by itself; and `commands`, where some never go on. */
-static void add_errors(struct mc_call *c, const struct mc_errors *e)
+static void add_errors(struct mc_call *c, const struct tree_node *at, const struct mc_errors *e)
 {
     struct mc_call on = mc_call(c->m, ""), commands = mc_call(c->m, "");
     const char *gets = e->gets, *updates = e->updates, *deletes = e->deletes;
@@ -137,8 +137,10 @@ static void add_errors(struct mc_call *c, const struct mc_errors *e)
     if (*updates) mc_item(&commands, "\"update\"");
     if (*deletes) mc_item(&commands, "\"delete\"");
     mc_item(&commands, "\"arithmetic\"");
-    if (!*gets) mc_note(c->m, NULL, "touch goes on to no other route where gat does not");
-    if (*gets) mc_item(&commands, "\"touch\"");
+    if (*gets)
+        mc_item(&commands, "\"touch\"");
+    else
+        mc_note(c->m, at, "where no get goes on to another route, touch does not, either");
     mc_item(c, "commands = %s", mc_done(&commands).text);
 }
 
@@ -211,7 +213,7 @@ static bool over_routes(struct mc *m, const struct tree_node *node, const char *
     if (!mc_read_errors(m, node, of, denies_any(list), &on)) return false;
     uint32_t children = list->n;
     mc_children(&c, list);
-    add_errors(&c, &on);
+    add_errors(&c, node, &on);
     if (!add_policy(m, node, children, &c) || !add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.failover", list));
@@ -291,7 +293,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
         return mc_fail(m, node, "%s is over %u routes: here it takes %d at most", of, list->n,
                        ROUTES_MOST);
     if (!mc_get_whole(m, node, of, "failover_count", 1, UINT32_MAX, &tries) ||
-        !mc_get_text(m, node, of, "salt", &salt) ||
+        !mc_get_name(m, node, of, "salt", &salt) ||
         !mc_get_list(m, node, of, "weights", &weights) ||
         !mc_read_errors(m, node, of, denies_any(list), &on))
         return false;
@@ -300,7 +302,7 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
                        "%s with failover_policy or failover_limit is not built yet: leave it out",
                        of);
     mc_children(&c, list);
-    add_errors(&c, &on);
+    add_errors(&c, node, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
     if (weights && !mc_add_weights(&c, weights, list->n)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);

@@ -28,17 +28,25 @@ bool mc_warm_up(struct mc *m, const struct tree_node *node, struct mc_list *to)
     return true;
 }
 
+/* A delete is answered when both have answered, by the worse of the two. */
 bool mc_staging(struct mc *m, const struct tree_node *node, struct mc_list *to)
 {
     static const char of[] = "StagingRoute";
-    struct mc_call c = mc_call(m, "mg.staging");
+    struct mc_call c = mc_call(m, "mg.by_command"), live = mc_call(m, "mg.staging"),
+                   both = mc_call(m, "mg.all_sync");
     struct mc_route warm, staging;
     if (!mc_want(m, node, of, "warm") || !mc_want(m, node, of, "staging") ||
         !mc_make_option(m, node, of, "warm", &warm) ||
         !mc_make_option(m, node, of, "staging", &staging))
         return false;
-    mc_child(&c, warm);
-    mc_child(&c, staging);
+    warm = mc_once(m, warm);
+    staging = mc_once(m, staging);
+    mc_child(&both, warm);
+    mc_child(&both, staging);
+    mc_child(&live, warm);
+    mc_child(&live, staging);
+    mc_option(&c, "delete", mc_done(&both));
+    mc_option(&c, "default", mc_done(&live));
     mc_add(m, to, mc_done(&c));
     return true;
 }

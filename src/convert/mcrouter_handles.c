@@ -56,6 +56,7 @@ static const struct handle handles[] = {
     {"PrefixPolicyRoute", mc_operation_selector, "default_policy operation_policies"},
     {"RandomRoute", mc_random, "children"},
     {"RateLimitRoute", mc_rate_limit, "target rates fallback"},
+    {"RoutingGroupRoute", mc_routing_group, "default_policy routing_group_policies"},
     {"ShadowRoute", mc_shadow_route, "children " SHADOWS "!bucketize"},
     {"StagingRoute", mc_staging, "warm staging"},
     {"WarmUpRoute", mc_warm_up, "cold warm exptime enable_metaget"},
@@ -65,7 +66,7 @@ static const struct handle handles[] = {
 static const char not_built[] =
     "AsynclogRoute BigValueRoute BlackholeRoute CarbonLookasideRoute DistributionRoute "
     "HashStopAllowListRoute KeyParseRoute L1L2SizeSplitRoute LoadBalancerRoute "
-    "OriginalClientHashRoute OutstandingLimitRoute RoutingGroupRoute SRRoute SaltedFailoverRoute "
+    "OriginalClientHashRoute OutstandingLimitRoute SRRoute SaltedFailoverRoute "
     "SetDistributionTargetRoute SlowWarmUpRoute";
 
 static const char names[] =
@@ -73,16 +74,15 @@ static const char names[] =
     "FailoverRoute FailoverWithExptimeRoute HashRoute HostIdRoute KeySplitRoute L1L2CacheRoute "
     "LatestRoute LoggingRoute MigrateRoute MissFailoverRoute ModifyExptimeRoute ModifyKeyRoute "
     "NullRoute OperationSelectorRoute Pool PoolRoute PrefixPolicyRoute PrefixSelectorRoute "
-    "RandomRoute RateLimitRoute ShadowRoute StagingRoute WarmUpRoute";
+    "RandomRoute RateLimitRoute RoutingGroupRoute ShadowRoute StagingRoute WarmUpRoute";
 
 /* --- named handles ---------------------------------------------------------------------------------- */
 
-/* A name that is known: of an object that has one, or a string that was read before. `is_made`: `list` is what it stands for. */
+/* A name that is known, of an object that has one or of an entry of named_handles, with what it stands for. */
 struct mc_named {
     struct mc_named *next;
     struct tree_text name;
     struct mc_list list;
-    bool is_made;
 };
 
 static bool is_same(struct tree_text a, struct tree_text b)
@@ -99,11 +99,12 @@ static struct mc_named *find_named(struct mc *m, struct tree_text name)
 
 static bool make_object(struct mc *m, const struct tree_node *node, struct mc_list *to);
 
-/* A route that has a name is written once. */
+/* A route that has a name is written once, and so is each of several. */
 static void keep_named(struct mc *m, struct mc_named *named, const struct mc_list *list)
 {
     named->list = *list;
-    named->is_made = true;
+    for (uint32_t i = 0; list->n > 1 && i < list->n; i++)
+        list->items[i] = mc_once(m, list->items[i]);
     if (list->n != 1 || list->items[0].depth == 0) return;
     const char *field = mc_field(m, named->name);
     fprintf(m->routes, "routes%s = %s\n", field, list->items[0].text);
@@ -125,6 +126,9 @@ static bool make_named(struct mc *m, struct tree_text name, const struct tree_no
 {
     struct mc_list list = {0};
     struct mc_named *named = mc_alloc(m, sizeof *named);
+    if (name.len > MC_NAME_MAX)
+        return mc_fail(m, node, "a handle's name of %zu bytes: write up to %d", name.len,
+                       MC_NAME_MAX);
     bool ok =
         node->kind == TREE_OBJECT ? make_object(m, node, &list) : mc_make_list(m, node, &list);
     if (!ok) return false;
@@ -277,7 +281,7 @@ static bool make_string(struct mc *m, const struct tree_node *node, struct mc_li
     return make_short(m, node, to);
 }
 
-bool mc_make_list(struct mc *m, const struct tree_node *node, struct mc_list *to)
+static bool make_value(struct mc *m, const struct tree_node *node, struct mc_list *to)
 {
     if (node->kind == TREE_STRING) return make_string(m, node, to) && fits(m, node, to);
     if (node->kind == TREE_OBJECT) {
@@ -297,6 +301,17 @@ bool mc_make_list(struct mc *m, const struct tree_node *node, struct mc_list *to
     for (uint32_t i = 0; i < node->n; i++)
         if (!mc_make_list(m, node->items[i], to)) return false;
     return true;
+}
+
+/* Names lead from one entry of named_handles to the next, so the depth of the file is no bound. */
+bool mc_make_list(struct mc *m, const struct tree_node *node, struct mc_list *to)
+{
+    if (m->depth == MC_DEPTH_MAX)
+        return mc_fail(m, node, "routes in more than %d routes: write fewer", MC_DEPTH_MAX);
+    m->depth++;
+    bool ok = make_value(m, node, to);
+    m->depth--;
+    return ok;
 }
 
 bool mc_make(struct mc *m, const struct tree_node *node, struct mc_route *to)

@@ -16,7 +16,7 @@ bool mc_read_hash(struct mc *m, const struct tree_node *node, struct mc_hash *to
     to->at = node;
     if (node->kind == TREE_OBJECT) {
         if (!mc_get_text(m, node, "hash", "hash_func", &text) ||
-            !mc_get_text(m, node, "hash", "salt", &text) ||
+            !mc_get_name(m, node, "hash", "salt", &text) ||
             !mc_get_list(m, node, "hash", "tags", &found))
             return false;
         func = tree_get(node, "hash_func");
@@ -95,8 +95,10 @@ static bool check_tags(struct mc *m, const struct mc_hash *hash, uint32_t n)
             "the hash function %s wants 'tags', a list with one for each of %u routes: write it",
             hash->func->text.bytes, n);
     for (uint32_t i = 0; i < n; i++)
-        if (tags->items[i]->kind != TREE_STRING || tags->items[i]->text.len == 0)
-            return mc_fail(m, tags->items[i], "a tag is no string, or empty: write a name");
+        if (tags->items[i]->kind != TREE_STRING || tags->items[i]->text.len == 0 ||
+            tags->items[i]->text.len > MC_NAME_MAX)
+            return mc_fail(m, tags->items[i], "a tag is no string of 1 to %d bytes: write a name",
+                           MC_NAME_MAX);
     return true;
 }
 

@@ -134,6 +134,10 @@ struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node)
         mc_fail(m, node, "a pool is neither a name nor an object with a name: write its name");
         return NULL;
     }
+    if (name->text.len > MC_NAME_MAX) {
+        mc_fail(m, name, "a pool's name of %zu bytes: write up to %d", name->text.len, MC_NAME_MAX);
+        return NULL;
+    }
     for (struct mc_pool *p = m->first_pool; p; p = p->next)
         if (is_same(p->name, name->text)) return p;
     const struct tree_node *given = node->kind == TREE_OBJECT ? node : NULL;
@@ -148,7 +152,7 @@ struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node)
 /* --- as routes --------------------------------------------------------------------------------------------- */
 
 /* The list is a table of its own, which the pools are followed by. */
-static void servers_of(struct mc *m, struct mc_pool *p, struct mc_list *to)
+void mc_pool_servers(struct mc *m, struct mc_pool *p, struct mc_list *to)
 {
     uint32_t n = p->servers->n;
     const char *field = mc_field(m, p->name);
@@ -167,7 +171,7 @@ bool mc_pool_list(struct mc *m, const struct tree_node *node, struct mc_list *to
 {
     struct mc_pool *p = mc_find_pool(m, node);
     if (!p) return false;
-    servers_of(m, p, to);
+    mc_pool_servers(m, p, to);
     return true;
 }
 
@@ -208,7 +212,7 @@ static bool spread(struct mc *m, struct mc_pool *p, struct mc_hash *hash, struct
     }
     if (!refused && !strcmp(p->options, options) && !strcmp(p->weights, weights)) return true;
     struct mc_list list = {0};
-    servers_of(m, p, &list);
+    mc_pool_servers(m, p, &list);
     return mc_spread(m, hash, hash->at, &list, to);
 }
 
@@ -232,7 +236,7 @@ bool mc_pool_route(struct mc *m, const struct tree_node *node, struct mc_list *t
     if (node->kind == TREE_OBJECT && !(name = mc_want(m, node, "PoolRoute", "pool"))) return false;
     struct mc_pool *p = mc_find_pool(m, name);
     if (!p || !hash_of_pool(m, p, node, &hash) || !spread(m, p, &hash, &route)) return false;
-    if (tree_get(node, "shadows") && !mc_shadow_pool(m, node, p->servers->n, &route)) return false;
+    if (tree_get(node, "shadows") && !mc_shadow_pool(m, node, p, &hash, &route)) return false;
     const struct tree_node *rates = tree_get(node, "rates");
     if (rates && !mc_limit_rates(m, node, rates, route, NULL, &route)) return false;
     mc_add(m, to, route);

@@ -5,9 +5,10 @@
 
 /* Handles that choose: by operation, by prefix, at random, by host.
  *
- * Sources: mcrouter/routes/OperationSelectorRoute-inl.h 35-105 and OperationSelectorRoute.h 60-72 (an operation without a route is a
- * reply without a result), mcrouter/lib/network/AsciiSerialized.cpp 313-330 (its text), mcrouter/routes/PrefixSelectorRoute.h 35-85,
- * RootRoute.h 222, RandomRouteFactory.h 26-33, HostIdRouteFactory.h 28-60, as of 2026-08. */
+ * Sources: mcrouter/routes/OperationSelectorRoute-inl.h 36-100 and OperationSelectorRoute.h 63-72 (an operation without a route is a
+ * reply without a result), mcrouter/lib/network/AsciiSerialized.cpp 313-329 (its text), mcrouter/routes/RoutingGroupRoute-inl.h 34-90 with
+ * lib/network/gen/MemcacheRoutingGroups.h, PrefixSelectorRoute.h 35-85,
+ * RootRoute.h 222, RandomRouteFactory.h 24-33, HostIdRouteFactory.h 28-60, as of 2026-08. */
 
 /* mcrouter's operations, with what mg.by_command calls them. `meta`: the meta command that does the same, which goes with it. */
 struct operation {
@@ -121,6 +122,65 @@ bool mc_operation_selector(struct mc *m, const struct tree_node *node, struct mc
     return true;
 }
 
+/* mcrouter's groups, in the order of their names, with what mg.by_command calls their commands. */
+static const struct {
+    const char *name, *words[3];
+} groups[] = {{"arithmetic_like", {"arithmetic"}},
+              {"delete_like", {"delete"}},
+              {"get_like", {"get", "gat", "gats"}},
+              {"update_like", {"update"}}};
+
+static const char group_names[] = "arithmetic_like delete_like get_like update_like";
+
+static bool make_groups(struct mc *m, const struct tree_node *policies, struct mc_call *c)
+{
+    struct mc_route route;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        const struct tree_node *value = tree_get(policies, groups[i].name);
+        if (!value) continue;
+        if (!mc_make(m, value, &route)) return false;
+        if (groups[i].words[1]) route = mc_once(m, route);
+        for (int k = 0; k < 3 && groups[i].words[k]; k++) mc_option(c, groups[i].words[k], route);
+    }
+    for (uint32_t i = 0; i < policies->n; i++) {
+        struct tree_text name = policies->members[i].name;
+        bool is_known = false;
+        for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
+            is_known = is_known || mc_same(name, groups[k].name);
+        if (!is_known)
+            return mc_fail(m, policies->members[i].value, "there is no group '%s': write one of %s",
+                           name.bytes, group_names);
+    }
+    return true;
+}
+
+bool mc_routing_group(struct mc *m, const struct tree_node *node, struct mc_list *to)
+{
+    static const char of[] = "RoutingGroupRoute";
+    struct mc_call c = mc_call(m, "mg.by_command");
+    struct mc_route rest = mc_plain("unexpected"), only;
+    if (node->kind != TREE_OBJECT) {
+        if (!mc_make(m, node, &only)) return false;
+        mc_add(m, to, only);
+        return true;
+    }
+    const struct tree_node *policy = tree_get(node, "default_policy");
+    const struct tree_node *policies = tree_get(node, "routing_group_policies");
+    if (!policy && !policies)
+        return mc_fail(m, node,
+                       "%s has neither default_policy nor routing_group_policies: give it one", of);
+    if (policy && !mc_make(m, policy, &rest)) return false;
+    if (policies && policies->kind != TREE_OBJECT)
+        return mc_fail(m, policies, "routing_group_policies is %s: write an object",
+                       tree_kind_name(policies->kind));
+    if (policies && !make_groups(m, policies, &c)) return false;
+    m->has_unexpected = m->has_unexpected || !policy;
+    bool is_plain = c.n == 0;
+    mc_option(&c, "default", rest);
+    mc_add(m, to, is_plain ? rest : mc_done(&c));
+    return true;
+}
+
 /* --- by prefix ------------------------------------------------------------------------------------------ */
 
 static int compare_members(const void *a, const void *b)
@@ -199,7 +259,7 @@ bool mc_host_id(struct mc *m, const struct tree_node *node, struct mc_list *to)
     struct mc_list list = {0};
     struct tree_text salt = {NULL, 0};
     if (!mc_make_children(m, node, "HostIdRoute", 32, &list) ||
-        !mc_get_text(m, node, "HostIdRoute", "salt", &salt))
+        !mc_get_name(m, node, "HostIdRoute", "salt", &salt))
         return false;
     if (mc_is_plain(m, &list, to)) return true;
     mc_children(&c, &list);

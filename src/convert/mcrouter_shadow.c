@@ -5,6 +5,8 @@
  *
  * Sources: mcrouter/routes/ShadowRoute-inl.h 55-160, ShadowSettings.cpp 26-95, ShadowSettings.h 105-190, as of 2026-08. */
 
+enum { KEY_MOST = 250 };
+
 struct shadow {
     struct mc_route target;
     int64_t from, to;             /* servers: the second is not among them */
@@ -82,7 +84,8 @@ static struct mc_route for_keys(struct mc *m, struct mc_route route, const struc
     route = mc_once(m, route);
     struct mc_route copied = mc_once(m, over(m, route, s, NULL));
     for (uint32_t i = 0; i < s->keys->n; i++)
-        mc_item(&keys, "[%s] = true", mc_quoted(m, s->keys->items[i]->text));
+        if (s->keys->items[i]->text.len <= KEY_MOST)
+            mc_item(&keys, "[%s] = true", mc_quoted(m, s->keys->items[i]->text));
     fprintf(m->routes, "routes[%u] = %s\n", ++m->routes_n, mc_done(&keys).text);
     m->has_routes = true;
     copied.text = mc_text(m,
@@ -132,42 +135,59 @@ static bool shadows_of(struct mc *m, const struct tree_node *node, const struct 
     return false;
 }
 
-bool mc_shadow_pool(struct mc *m, const struct tree_node *node, uint32_t n, struct mc_route *route)
+/* Wraps those of the routes that each shadow is of. */
+static bool wrap(struct mc *m, const struct tree_node *shadows, struct mc_list *list)
 {
-    const struct tree_node *shadows;
-    struct mc_route pool = *route;
-    if (!shadows_of(m, node, &shadows)) return true;
     for (uint32_t i = 0; i < shadows->n; i++) {
         struct shadow s;
-        bool copies, all;
+        bool copies;
+        if (!next_shadow(m, shadows->items[i], list->n, &s, &copies)) return false;
+        for (uint32_t j = 0; copies && j < list->n; j++) {
+            if (s.keys)
+                list->items[j] = for_keys(m, list->items[j], &s);
+            else if (j >= s.from && j < s.to)
+                list->items[j] = over(m, list->items[j], &s, NULL);
+        }
+    }
+    return true;
+}
+
+/* A pool as it is, in mg.shadow. *fits: false: some shadow is of some servers, and mg.shadow does not see them. */
+static bool wrap_pool(struct mc *m, const struct tree_node *shadows, const struct mc_pool *p,
+                      struct mc_route *route, bool *fits)
+{
+    uint32_t n = p->servers->n;
+    for (uint32_t i = 0; i < shadows->n && *fits; i++) {
+        struct shadow s;
+        bool copies;
         if (!next_shadow(m, shadows->items[i], n, &s, &copies)) return false;
         if (!copies) continue;
-        all = s.keys || (s.from == 0 && s.to >= n);
+        bool all = s.keys || (s.from == 0 && s.to >= n);
         const char *servers = mc_text(m, "{ %lld, %lld }", (long long)s.from, (long long)s.to);
-        if (!all && route->text != pool.text)
-            return mc_fail(
-                m, shadows->items[i],
-                "a second shadow of some servers of a pool is not built yet: leave it out");
+        *fits = all || route->text == p->route;
         *route = s.keys ? for_keys(m, *route, &s) : over(m, *route, &s, all ? NULL : servers);
     }
     return true;
+}
+
+bool mc_shadow_pool(struct mc *m, const struct tree_node *node, struct mc_pool *p,
+                    const struct mc_hash *hash, struct mc_route *route)
+{
+    const struct tree_node *shadows;
+    struct mc_list list = {0};
+    bool fits = true;
+    if (!shadows_of(m, node, &shadows) || p->servers->n == 0) return true;
+    if (!wrap_pool(m, shadows, p, route, &fits)) return false;
+    if (fits) return true;
+    mc_pool_servers(m, p, &list);
+    if (!wrap(m, shadows, &list)) return false;
+    *route = list.items[0];
+    return list.n == 1 || mc_spread(m, hash, node, &list, route);
 }
 
 bool mc_shadow_route(struct mc *m, const struct tree_node *node, struct mc_list *to)
 {
     const struct tree_node *children = mc_want(m, node, "ShadowRoute", "children"), *shadows;
     if (!children || !mc_make_list(m, children, to)) return false;
-    if (!shadows_of(m, node, &shadows)) return true;
-    for (uint32_t i = 0; i < shadows->n; i++) {
-        struct shadow s;
-        bool copies;
-        if (!next_shadow(m, shadows->items[i], to->n, &s, &copies)) return false;
-        for (uint32_t j = 0; copies && j < to->n; j++) {
-            if (s.keys)
-                to->items[j] = for_keys(m, to->items[j], &s);
-            else if (j >= s.from && j < s.to)
-                to->items[j] = over(m, to->items[j], &s, NULL);
-        }
-    }
-    return true;
+    return !shadows_of(m, node, &shadows) || wrap(m, shadows, to);
 }

@@ -18,13 +18,6 @@ static const char *path_of(const struct mc *m, const struct tree_node *at)
     return at && at->place.path ? at->place.path : m->in->path;
 }
 
-/* Names of the file stand in messages, which have one line. */
-static void show(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
-}
-
 bool mc_fail(struct mc *m, const struct tree_node *at, const char *form, ...)
 {
     char text[CONVERT_ERROR_MAX];
@@ -32,7 +25,7 @@ bool mc_fail(struct mc *m, const struct tree_node *at, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    show(text);
+    convert_show(text);
     return convert_fail(m->out, path_of(m, at), line_of(at), "%s", text);
 }
 
@@ -44,7 +37,7 @@ void mc_note(struct mc *m, const struct tree_node *at, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(text, sizeof text, form, arguments);
     va_end(arguments);
-    show(text);
+    convert_show(text);
     for (struct mc_said *s = m->said; s; s = s->next)
         if (s->line == line_of(at) && strcmp(s->text, text) == 0) return;
     if (m->notes_n++ >= NOTES_MOST) return;
@@ -116,6 +109,15 @@ bool mc_get_text(struct mc *m, const struct tree_node *node, const char *of, con
     if (value->kind != TREE_STRING) return is_wrong(m, value, of, name, "a string");
     *to = value->text;
     return true;
+}
+
+bool mc_get_name(struct mc *m, const struct tree_node *node, const char *of, const char *name,
+                 struct tree_text *to)
+{
+    if (!mc_get_text(m, node, of, name, to)) return false;
+    if (!tree_get(node, name) || to->len <= MC_NAME_MAX) return true;
+    return mc_fail(m, tree_get(node, name), "%s: '%s' has %zu bytes: write up to %d", of, name,
+                   to->len, MC_NAME_MAX);
 }
 
 bool mc_get_list(struct mc *m, const struct tree_node *node, const char *of, const char *name,

@@ -86,7 +86,8 @@ static bool is_taken(const struct mc *m, const char *name)
 static const char *unlike_others(struct mc *m, const struct mc_pool *p)
 {
     const char *name = short_name(m, p->name), *text = name;
-    for (uint32_t i = 2; is_taken(m, text); i++) text = mc_text(m, "%s_%u", name, i);
+    for (uint32_t i = m->names_n; is_taken(m, text); i++) text = mc_text(m, "%s_%u", name, i + 1);
+    m->names_n++;
     return text;
 }
 

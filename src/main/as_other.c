@@ -77,7 +77,6 @@ static void fill(struct tables *t, const struct as_program *p)
     size_t n = 0;
     char *at = t->letters;
     assert(p->flags_n <= FLAGS_MAX);
-    memset(t, 0, sizeof *t);
     *at++ = ':';
     for (size_t i = 0; i < p->flags_n; i++) {
         const struct as_flag *f = &p->flags[i];
@@ -150,7 +149,7 @@ static void take_key(struct as_other *to, int key, char **argv)
 
 static void read_all(struct as_other *to, int argc, char **argv)
 {
-    struct tables t;
+    struct tables t = {.letters = ""};
     int key;
     fill(&t, to->program);
     optind = 0;

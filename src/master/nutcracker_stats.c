@@ -280,7 +280,10 @@ bool nutcracker_stats_init(struct nutcracker_stats *s, struct master *m)
 void nutcracker_stats_stop(struct nutcracker_stats *s)
 {
     if (!s->master) return;
-    while (s->readers) destroy(s->readers);
+    for (struct stats_reader *r = s->readers, *next; r; r = next) {
+        next = r->next;
+        destroy(r);
+    }
     ev_timer_stop(s->master->loop, &s->look);
     doors_stop(&s->doors);
     doors_release(&s->doors);

@@ -26,6 +26,8 @@
       "servers in memory instead of real ones; :advance moves the clock")                          \
     X(client, STRING, 0, "client", "ADDRESS", "unix", "what req.client is, such as 10.0.0.1:4711") \
     X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
+    X(from, CHOICE, 0, "from", SCRIPT_KIND_WORDS, "auto",                                          \
+      "what kind of file it is; auto: by its name's end and its bytes")                            \
     X(max_value, SIZE, 0, "max-value", "BYTES", "the script's, or 1m",                             \
       "largest value accepted (1k..128m)")                                                         \
     X(no_jit, FLAG, 0, "no-jit", NULL, "", "interpret the script instead of compiling it")         \
@@ -38,6 +40,7 @@ struct repl_options {
     struct option_list servers;
     bool fake;
     const char *client, *listener; /* NULL: not given */
+    int from;                      /* a place among SCRIPT_KIND_WORDS */
     uint64_t max_value;            /* 0: not given */
     bool no_jit;
     bool unsafe_lua;
@@ -144,6 +147,7 @@ static int run(const struct repl_options *o)
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
     repl.options.guess = GUESS_ANY;
     if (o->max_value) options_fix_max_value(&repl.options, o->max_value);
+    options_set_kind(&repl.options, o->from);
     repl.options.no_jit = o->no_jit;
     repl.options.unsafe_lua = o->unsafe_lua;
     repl.options.lua_dir = o->lua_dir;

@@ -115,6 +115,7 @@ int test_child(const struct test_options *o, const char *path, uint32_t from, in
     char error[SCRIPT_ERROR_MAX], number[16];
     if (!options_default(&child.options)) return EXIT_SYSTEM;
     child.options.guess = GUESS_ANY; /* t.load takes configurations of other proxies, too */
+    options_set_kind(&child.options, o->from);
     child.options.no_jit = o->no_jit;
     child.options.unsafe_lua = o->unsafe_lua;
     child.options.lua_dir = o->lua_dir;

@@ -125,7 +125,7 @@ static bool has_note(const struct bundle *b, const struct bundle_file *note)
     return false;
 }
 
-/* A convert_note_fn. A source that is tried again, as the last good one is at start, has its notes already. */
+/* A convert_note_fn. What is said twice of a line is said once. */
 static void take_note(void *arg, const char *path, uint32_t line, const char *text)
 {
     struct reading *r = arg;

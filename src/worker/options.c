@@ -109,6 +109,14 @@ struct script_file options_script(const struct options *o)
         .path = o->script, .guess = o->guess, .kind = o->kind, .flags = FOREIGN_FLAGS(o)};
 }
 
+void options_set_kind(struct options *o, int from)
+{
+    struct script_file file;
+    script_file_set_kind(&file, from);
+    o->guess = file.guess;
+    o->kind = file.kind;
+}
+
 int options_open_source(const struct options *o, bool again)
 {
     if (!o->script) return -1;

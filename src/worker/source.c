@@ -154,7 +154,8 @@ static struct bundle *without_listeners(struct bundle *b)
     size_t at = 0;
     bool good = true;
     while (bundle_next(b, &at, &file))
-        if (file.kind != BUNDLE_LISTENS) good = good && bundle_add(to, &file);
+        if (file.kind != BUNDLE_LISTENS && file.kind != BUNDLE_NOTE)
+            good = good && bundle_add(to, &file);
     assert(good); /* it is not larger than b */
     bundle_give(b);
     return to;

@@ -11,22 +11,7 @@
 #include <unistd.h>
 
 #include "lib/backend.h"
-
-enum { LISTENERS_MAX = 8 };
-
-struct moongate {
-    struct program program; /* first: the stage knows it by its actor */
-    struct actor log_reader;
-    struct octets log; /* all of it, from the beginning */
-    const char *script_path;
-    const char *listeners[LISTENERS_MAX];
-    unsigned workers;
-    unsigned generation;
-    bool is_single;
-    bool is_by_default; /* no -j */
-    bool may_fail;
-    bool log_is_left; /* unread */
-};
+#include "lib/moongate_state.h"
 
 /* --- the log -------------------------------------------------------------------------------- */
 
@@ -372,6 +357,19 @@ struct moongate *moongate_start_by_default(const char *script, unsigned workers)
     return begin(m, script, argv, workers);
 }
 
+struct moongate *moongate_start_as(const char *path, ...)
+{
+    struct moongate *m = stage_memory(sizeof *m);
+    const char *const before[] = {path, NULL};
+    va_list rest;
+    va_start(rest, path);
+    const char *first = va_arg(rest, const char *);
+    const char **argv = program_arguments(before, first, rest);
+    va_end(rest);
+    m->is_by_default = true;
+    return begin(m, NULL, argv, 0);
+}
+
 void moongate_gets_script(struct moongate *m, const char *text)
 {
     const char *fresh = textf("%s.new", m->script_path);
@@ -388,60 +386,4 @@ void moongate_reloads(struct moongate *m, const char *text)
         moongate_sees_log(m, textf("generation %u loaded", m->generation));
     else
         moongate_sees_log(m, textf("reloaded: generation %u", m->generation));
-}
-
-/* --- what it is ----------------------------------------------------------------------------- */
-
-const char *moongate_address(const struct moongate *m)
-{
-    return m->listeners[0];
-}
-
-const char *moongate_listener(const struct moongate *m, const char *start)
-{
-    for (size_t i = 0; i < LISTENERS_MAX && m->listeners[i]; i++)
-        if (strncmp(m->listeners[i], start, strlen(start)) == 0) return m->listeners[i];
-    stage_fails("moongate does not listen on %s...", start);
-}
-
-const char *moongate_script_path(const struct moongate *m)
-{
-    return m->script_path;
-}
-
-pid_t moongate_pid(const struct moongate *m)
-{
-    return m->program.pid;
-}
-
-struct wanted_workers {
-    const struct moongate *m;
-    pid_t *workers;
-    size_t n;
-};
-
-static bool has_workers(void *what)
-{
-    const struct wanted_workers *w = what;
-    pid_t found[64];
-    size_t n = program_children(w->m->program.pid, found, 64);
-    if (n != w->n) return false;
-    memcpy(w->workers, found, n * sizeof *found);
-    return true;
-}
-
-void moongate_workers(struct moongate *m, pid_t *workers, size_t n)
-{
-    struct wanted_workers w = {m, workers, n};
-    if (m->is_single)
-        workers[0] = m->program.pid;
-    else if (!stage_waits(has_workers, &w))
-        stage_fails("moongate has not got %zu workers", n);
-}
-
-pid_t moongate_worker(struct moongate *m)
-{
-    pid_t worker;
-    moongate_workers(m, &worker, 1);
-    return worker;
 }

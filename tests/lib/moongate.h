@@ -23,6 +23,9 @@ struct moongate *moongate_start(const char *script, ...) __attribute__((sentinel
 /* The same without any option: it must then have so many workers. */
 struct moongate *moongate_start_by_default(const char *script, unsigned workers);
 
+/* The same by that path, a link to the binary, with these arguments alone. Waits until it is ready. */
+struct moongate *moongate_start_as(const char *path, ...) __attribute__((sentinel));
+
 /* Runs it to its end with these arguments alone. */
 struct run moongate_runs(const char *first, ...) __attribute__((sentinel));
 

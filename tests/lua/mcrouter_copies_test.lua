@@ -6,7 +6,7 @@ local DOWN = "SERVER_ERROR 10.0.0.%d:11211 Connection refused"
 local HITS = { a1 = "hit", a2 = "hit" }
 
 mcrouter.tests("AllSyncRoute", {
-    { "lib/routes/AllSyncRoute.h 45-62", '"AllSyncRoute|Pool|A"', HITS, "set k 0 0 1",
+    { "lib/routes/AllSyncRoute.h 48-64", '"AllSyncRoute|Pool|A"', HITS, "set k 0 0 1",
         "a1 set k 0 0 1, a2 set k 0 0 1", "STORED" },
     { "lib/McResUtil.h 15-62: a miss is worse than a hit", '"AllSyncRoute|Pool|A"', { a1 = "hit", a2 = "miss" },
         "get k", "a1 get k, a2 get k", "miss" },
@@ -14,10 +14,10 @@ mcrouter.tests("AllSyncRoute", {
         "get k", "a1 get k", DOWN:format(2) },
     { "lib/McResUtil.h 15-62", '"AllSyncRoute|Pool|A"', { a1 = "NOT_STORED", a2 = "STORED" }, "add k 0 0 1",
         "a1 add k 0 0 1, a2 add k 0 0 1", "NOT_STORED" },
-    { "routes/AllSyncRouteFactory.h 22-30: one child: no wrapper", '"AllSyncRoute|Pool|B"', { b = "hit" }, "get k",
+    { "routes/AllSyncRouteFactory.h 30: one child: no wrapper", '"AllSyncRoute|Pool|B"', { b = "hit" }, "get k",
         "b get k", "hit of b" },
-    { "routes/AllSyncRouteFactory.h 22-30: none: null", '"AllSyncRoute|Pool|none"', {}, "get k", "", "miss" },
-    { "lib/config/RouteHandleFactory-inl.h 84-92: lists become one",
+    { "routes/AllSyncRouteFactory.h 26: none: null", '"AllSyncRoute|Pool|none"', {}, "get k", "", "miss" },
+    { "lib/config/RouteHandleFactory-inl.h 91-100: lists become one",
         '{ "type": "AllSyncRoute", "children": [ "Pool|A", [ "PoolRoute|B", [] ] ] }',
         { a1 = "hit", a2 = "hit", b = "miss" }, "delete k", "a1 delete k, a2 delete k, b delete k", "NOT_FOUND" },
 })
@@ -31,64 +31,64 @@ mcrouter.tests("AllAsyncRoute", {
 })
 
 mcrouter.tests("AllFastestRoute", {
-    { "lib/routes/AllFastestRoute.h 52-60: a miss is a success", '"AllFastestRoute|Pool|A"',
+    { "lib/routes/AllFastestRoute.h 56-63: a miss is a success", '"AllFastestRoute|Pool|A"',
         { a1 = "silent", a2 = "miss" },
         "get k", "a1 get k, a2 get k", "miss" },
-    { "lib/routes/AllFastestRoute.h 52-60: an error is none", '"AllFastestRoute|Pool|A"',
+    { "lib/routes/AllFastestRoute.h 56-63: an error is none", '"AllFastestRoute|Pool|A"',
         { a1 = "SERVER_ERROR full", a2 = "hit" }, "get k", "a1 get k, a2 get k", "hit of a2" },
-    { "lib/routes/AllFastestRoute.h 52-60: the last error", '"AllFastestRoute|Pool|A"',
+    { "lib/routes/AllFastestRoute.h 56-63: the last error", '"AllFastestRoute|Pool|A"',
         { a1 = "SERVER_ERROR one", a2 = "SERVER_ERROR two" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR two" },
 })
 
 mcrouter.tests("AllInitialRoute", {
-    { "lib/routes/AllInitialRoute.h 55-60", '"AllInitialRoute|Pool|A"', { a1 = "miss", a2 = "hit" }, "get k",
+    { "lib/routes/AllInitialRoute.h 51-55", '"AllInitialRoute|Pool|A"', { a1 = "miss", a2 = "hit" }, "get k",
         "a1 get k, a2 get k", "miss" },
-    { "lib/routes/AllInitialRoute.h 55-60: it waits for no other", '"AllInitialRoute|Pool|A"',
+    { "lib/routes/AllInitialRoute.h 51-55: it waits for no other", '"AllInitialRoute|Pool|A"',
         { a1 = "hit", a2 = "silent" },
         "get k", "a1 get k, a2 get k", "hit of a1" },
 })
 
 mcrouter.tests("AllMajorityRoute", {
-    { "lib/routes/AllMajorityRoute.h 62-80", '{ "type": "AllMajorityRoute", "children": [ "Pool|A", "PoolRoute|B" ] }',
+    { "lib/routes/AllMajorityRoute.h 65-80", '{ "type": "AllMajorityRoute", "children": [ "Pool|A", "PoolRoute|B" ] }',
         { a1 = "miss", a2 = "hit", b = "miss" }, "get k", "a1 get k, a2 get k, b get k", "miss" },
-    { "lib/routes/AllMajorityRoute.h 62-80: ties: the worst", '"AllMajorityRoute|Pool|A"', { a1 = "miss", a2 = "hit" },
+    { "lib/routes/AllMajorityRoute.h 65-80: ties: the worst", '"AllMajorityRoute|Pool|A"', { a1 = "miss", a2 = "hit" },
         "get k", "a1 get k, a2 get k", "miss" },
 })
 
 local FAIL = '{ "type": "FailoverRoute", "children": [ "PoolRoute|B", "PoolRoute|C", "PoolRoute|D" ]%s }'
 
 mcrouter.tests("FailoverRoute", {
-    { "routes/FailoverRoute.h 286-300", FAIL:format "", { b = "hit" }, "get k", "b get k", "hit of b" },
-    { "lib/McResUtil.h 79-102: a miss is no error", FAIL:format "", { b = "miss", c = "hit" }, "get k", "b get k",
+    { "routes/FailoverRoute.h 263-283", FAIL:format "", { b = "hit" }, "get k", "b get k", "hit of b" },
+    { "lib/McResUtil.h 79-100: a miss is no error", FAIL:format "", { b = "miss", c = "hit" }, "get k", "b get k",
         "miss" },
-    { "lib/McResUtil.h 79-102", FAIL:format "", { b = "down", c = "SERVER_ERROR full", d = "hit" }, "get k",
+    { "lib/McResUtil.h 79-100", FAIL:format "", { b = "down", c = "SERVER_ERROR full", d = "hit" }, "get k",
         "c get k, d get k", "hit of d", in_order = true },
-    { "lib/McResUtil.h 79-102: CLIENT_ERROR is no reason", FAIL:format "", { b = "CLIENT_ERROR bad", c = "hit" },
+    { "lib/McResUtil.h 79-100: CLIENT_ERROR is no reason", FAIL:format "", { b = "CLIENT_ERROR bad", c = "hit" },
         "get k", "b get k", "CLIENT_ERROR bad" },
-    { "routes/FailoverRoute.h 340-360: the last error", FAIL:format "",
+    { "routes/FailoverRoute.h 348-361: the last error", FAIL:format "",
         { b = "down", c = "down", d = "SERVER_ERROR full" },
         "get k", "d get k", "SERVER_ERROR full" },
-    { "lib/FailoverErrorsSettingsBase.cpp 48-75", FAIL:format ', "failover_errors": [ "timeout" ]',
+    { "lib/FailoverErrorsSettingsBase.cpp 48-80", FAIL:format ', "failover_errors": [ "timeout" ]',
         { b = "down", c = "hit" },
         "get k", "", DOWN:format(3) },
-    { "lib/FailoverErrorsSettingsBase.cpp 48-75", FAIL:format ', "failover_errors": [ "tko", "remote_error" ]',
+    { "lib/FailoverErrorsSettingsBase.cpp 48-80", FAIL:format ', "failover_errors": [ "tko", "remote_error" ]',
         { b = "SERVER_ERROR full", c = "hit" }, "get k", "b get k, c get k", "hit of c", in_order = true },
-    { "lib/FailoverErrorsSettings.h 38-60: by class: gets",
+    { "lib/FailoverErrorsSettings.h 38-64: by class: gets",
         FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
         { b = "SERVER_ERROR full", c = "hit" }, "get k", "b get k, c get k", "hit of c", in_order = true },
-    { "lib/FailoverErrorsSettings.h 38-60: by class: updates",
+    { "lib/FailoverErrorsSettings.h 38-64: by class: updates",
         FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
         { b = "SERVER_ERROR full", c = "hit" }, "set k 0 0 1", "b set k 0 0 1", "SERVER_ERROR full" },
-    { "lib/FailoverErrorsSettings.h 38-60: a class that is not named",
+    { "lib/FailoverErrorsSettings.h 38-64: a class that is not named",
         FAIL:format ', "failover_errors": { "gets": [], "updates": [] }', { b = "SERVER_ERROR full", c = "hit" },
         "delete k", "b delete k, c delete k", "DELETED", in_order = true },
-    { "lib/McResUtil.h 86: LOCAL_ERROR",
+    { "lib/McResUtil.h 85: LOCAL_ERROR",
         '{ "type": "FailoverRoute", "children": [ "ErrorRoute|own", "PoolRoute|B" ] }', { b = "hit" }, "get k",
         "b get k", "hit of b" },
     { "routes/FailoverRateLimiter.cpp 22-42: a rate of 0 and its burst",
         FAIL:format ', "failover_limit": { "rate": 0, "burst": 1 }', { b = "SERVER_ERROR full", c = "hit" }, "get k",
         "b get k, c get k", "hit of c", in_order = true },
-    { "routes/FailoverPolicy.h 770-790: max_tries",
+    { "routes/FailoverPolicy.h 775-790: max_tries",
         FAIL:format ', "failover_policy": { "type": "LeastFailuresPolicy", "max_tries": 2 }',
         { b = "SERVER_ERROR b", c = "SERVER_ERROR c", d = "hit" }, "get k", "b get k, c get k", "SERVER_ERROR c",
         in_order = true },
@@ -97,43 +97,47 @@ mcrouter.tests("FailoverRoute", {
 local GUTTER = '{ "type": "FailoverWithExptimeRoute", "normal": "PoolRoute|B", "failover": "Pool|A"%s }'
 
 mcrouter.tests("FailoverWithExptimeRoute", {
-    { "routes/FailoverWithExptimeRouteFactory.h 66: 60 s unless given", GUTTER:format "", { b = "down", a1 = "hit" },
+    { "routes/FailoverWithExptimeRouteFactory.h 74: 60 s unless given", GUTTER:format "", { b = "down", a1 = "hit" },
         "set k 0 0 1", "a1 set k 0 60 1", "STORED" },
-    { "routes/ModifyExptimeRoute.h 100-112: a minimum", GUTTER:format "", { b = "down", a1 = "hit" }, "set k 0 5 1",
+    { "routes/ModifyExptimeRoute.h 109-117: a minimum", GUTTER:format "", { b = "down", a1 = "hit" }, "set k 0 5 1",
         "a1 set k 0 5 1", "STORED" },
-    { "routes/FailoverWithExptimeRouteFactory.h 30-40", GUTTER:format ', "failover_exptime": 7',
+    { "routes/FailoverWithExptimeRouteFactory.h 28-41", GUTTER:format ', "failover_exptime": 7',
         { b = "down", a1 = "down", a2 = "hit" }, "set k 0 0 1", "a2 set k 0 7 1", "STORED" },
-    { "routes/FailoverWithExptimeRouteFactory.h 30-40: 0 leaves times alone", GUTTER:format ', "failover_exptime": 0',
+    { "routes/FailoverWithExptimeRouteFactory.h 28-41: 0 leaves times alone", GUTTER:format ', "failover_exptime": 0',
         { b = "down", a1 = "hit" }, "set k 0 90 1", "a1 set k 0 90 1", "STORED" },
-    { "routes/FailoverWithExptimeRouteFactory.h 60-90: the normal one has its time", GUTTER:format "", { b = "hit" },
+    { "routes/FailoverWithExptimeRouteFactory.h 28-31: the normal one has its time", GUTTER:format "", { b = "hit" },
         "set k 0 0 1", "b set k 0 0 1", "STORED" },
 })
 
 local MISS = '{ "type": "MissFailoverRoute", "children": [ "PoolRoute|B", "PoolRoute|C" ]%s }'
 
 mcrouter.tests("MissFailoverRoute", {
-    { "routes/MissFailoverRoute.h 96-130", MISS:format "", { b = "miss", c = "hit" }, "get k", "b get k, c get k",
+    { "routes/MissFailoverRoute.h 86-118", MISS:format "", { b = "miss", c = "hit" }, "get k", "b get k, c get k",
         "hit of c", in_order = true },
-    { "routes/MissFailoverRoute.h 96-130", MISS:format "", { b = "SERVER_ERROR full", c = "hit" }, "get k",
+    { "routes/MissFailoverRoute.h 86-118", MISS:format "", { b = "SERVER_ERROR full", c = "hit" }, "get k",
         "b get k, c get k", "hit of c", in_order = true },
-    { "routes/MissFailoverRoute.h 120: the last reply, also an error", MISS:format "",
+    { "routes/MissFailoverRoute.h 110-113: the last reply, also an error", MISS:format "",
         { b = "miss", c = "SERVER_ERROR full" },
         "get k", "b get k, c get k", "SERVER_ERROR full", in_order = true },
-    { "routes/MissFailoverRoute.h 112-119", MISS:format ', "return_best_on_error": true',
+    { "routes/MissFailoverRoute.h 102-109", MISS:format ', "return_best_on_error": true',
         { b = "miss", c = "SERVER_ERROR full" }, "get k", "b get k, c get k", "miss", in_order = true },
-    { "routes/MissFailoverRoute.h 68-72: deletes", MISS:format "", { b = "miss", c = "hit" }, "delete k",
+    { "routes/MissFailoverRoute.h 65-68: deletes", MISS:format "", { b = "miss", c = "hit" }, "delete k",
         "b delete k, c delete k", "DELETED", in_order = true },
-    { "routes/MissFailoverRoute.h 74-80: others: the first", MISS:format "", { b = "SERVER_ERROR full", c = "hit" },
+    { "routes/MissFailoverRoute.h 70-76: others: the first", MISS:format "", { b = "SERVER_ERROR full", c = "hit" },
         "set k 0 0 1", "b set k 0 0 1", "SERVER_ERROR full" },
-    { "routes/MissFailoverRoute.h 62-66: gat is a get", MISS:format "", { b = "miss", c = "hit" }, "gat 9 k",
+    { "routes/MissFailoverRoute.h 59-62: gat is a get", MISS:format "", { b = "miss", c = "hit" }, "gat 9 k",
         "b gat 9 k, c gat 9 k", "hit of c", in_order = true },
 })
 
 mcrouter.tests("LatestRoute", {
-    { "routes/LatestRoute.h 28-55: one child", '"LatestRoute|Pool|B"', { b = "hit" }, "get k", "b get k", "hit of b" },
-    { "routes/LatestRoute.h 28-55: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
+    { "routes/LatestRoute.h 34-36: one child", '"LatestRoute|Pool|B"', { b = "hit" }, "get k", "b get k", "hit of b" },
+    { "routes/LatestRoute.h 38-58: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
         { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR full" },
-    { "routes/LatestRoute.h 52: failover_count",
+    { "routes/LatestRoute.h 72: failover_errors",
+        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ "remote_error" ] } }',
+        { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
+        "SERVER_ERROR full" },
+    { "routes/LatestRoute.h 39: failover_count",
         '{ "type": "LatestRoute", "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_count": 1 }',
         { b = "SERVER_ERROR full" }, "get k", "b get k", "SERVER_ERROR full" },
 })

@@ -9,13 +9,19 @@ local C = abi.C
 
 local function names(value) return policy.list_of_bytes(value, 1, 255) end
 
+-- It is no part of a key, so it may have any bytes.
+local function salt(value)
+    if type(value) == "string" and #value >= 1 and #value <= 255 then return value end
+    return nil, "takes a string of 1 to 255 bytes"
+end
+
 local known = {
     distribution = options_of.choice(C.MG_DISTRIBUTION, "distribution"), -- this and the next four as for mg.pool
     hash = options_of.choice(C.MG_HASH, "hash"),
     seed = policy.count(0, 2 ^ 53),
     hash_tag = policy.bytes(2, 2),
     hash_stop = policy.bytes(1, 15),
-    salt = policy.bytes(1, 255), -- appended to what is hashed
+    salt = salt,                 -- appended to what is hashed
     weights = policy.weights,    -- one for each route
     names = names,               -- of the routes, on a ring; "1", "2" ... unless given
 }

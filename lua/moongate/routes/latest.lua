@@ -17,6 +17,7 @@ end
 
 local known = {
     on = commands.results,      -- results after which the next is tried, as for mg.failover
+    commands = commands.names,  -- the others have the first route's result, as for mg.failover
     tries = policy.count(1, 32), -- routes tried at most
     salt = salt,                -- another salt spreads the hosts differently
     host = salt,                -- in place of this host's name
@@ -44,6 +45,7 @@ return function(spec)
     local host = (options.host or abi.text(C.mg_host())) .. (options.salt or "")
     local order = ordered(children, host, options.weights)
     if #order == 1 then return order[1] end
-    order.on, order.tries, order.retries = spec.on, math.min(options.tries or 5, #order), options.retries
+    order.on, order.commands, order.retries = spec.on, spec.commands, options.retries
+    order.tries = math.min(options.tries or 5, #order)
     return failover(order)
 end

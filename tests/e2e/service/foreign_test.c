@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 static void file_is(const char *path, const char *text)
@@ -93,6 +92,28 @@ static void a_change_is_loaded_and_a_broken_one_is_refused_with_its_place(void *
     client_sees_nothing_more(c);
 }
 
+static void the_last_good_configuration_is_started_with(void **state)
+{
+    struct place p = place("nutcracker.yml");
+    const char *folder = program_folder(), *address = textf("unix:%s", p.socket);
+    file_is(p.path, pool_at(&p, p.first, DROPPED));
+    struct moongate *m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder,
+                                        "--probation", "0.05", "-v", NULL);
+    moongate_sees_log(m, "last-good: written");
+    moongate_signal(m, SIGTERM);
+    moongate_exits(m, 0);
+    file_is(p.path, "alpha:\n  servers: [\n");
+    m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder, "--start-with-last-good",
+                       NULL);
+    moongate_sees_log(m, "the last good one");
+    moongate_sees_log(m, "client_connections");
+    assert_int_equal(moongate_log_count(m, "client_connections"), 1);
+    struct client *c = client_connects_to(address);
+    stores(c, "k", "v");
+    finds(c, "k", "v");
+    client_sees_nothing_more(c);
+}
+
 /* --- the tools ---------------------------------------------------------------------------------- */
 
 static void a_broken_configuration_is_an_error_everywhere_with_its_place(void **state)
@@ -133,6 +154,40 @@ static void what_is_printed_is_what_runs(void **state)
     has(diff.out, "3 keys: 0 move");
 }
 
+static void tests_and_the_prompt_take_configurations(void **state)
+{
+    struct place p = place("nutcracker.yml");
+    file_is(p.path, pool_at(&p, p.first, ""));
+    struct run run =
+        shell_runs(textf("echo 'get k' | \"$MOONGATE\" repl --fake --listener alpha '%s'", p.path));
+    exits(run, 0);
+    has(run.out, textf("%s <- get k", p.first));
+    const char *test = textf("%s/pool_test.lua", program_folder());
+    file_is(test, textf("local t = require 'moongate.test'\n"
+                        "t.it('places a key', function()\n"
+                        "    local app = t.load '%s'\n"
+                        "    local c = app:client { listener = 'alpha' }\n"
+                        "    t.expect(c:set('k', 'v')):is 'STORED\\r\\n'\n"
+                        "    t.expect(c:get 'k'):is_hit 'v'\n"
+                        "end)\n",
+                        p.path));
+    run = moongate_runs("test", test, NULL);
+    if (run.code != 0) stage_fails("%s%s", run.out, run.err);
+}
+
+/* A .lua file is never taken for another proxy's by the daemon, whatever it looks like. */
+static void routelib_is_run_by_its_option_alone(void **state)
+{
+    const char *path = moongate_script_file("pools{ p = { backends = { '127.0.0.1:11' } } }\n"
+                                            "routes{ default = route_direct{ child = 'p' } }\n");
+    struct run run = moongate_runs("-t", path, NULL);
+    exits(run, 1);
+    has(run.err, "global 'pools' is not defined");
+    exits(moongate_runs("-t", "--routelib", path, NULL), 0);
+    has(moongate_runs("explain", path, "get k", NULL).out, "127.0.0.1:11");
+    exits(moongate_runs("explain", "--from", "script", path, "get k", NULL), 1);
+}
+
 static void what_is_no_configuration_is_not_converted(void **state)
 {
     struct run run = moongate_runs("convert", moongate_script_file(MG "return mg.null()\n"), NULL);
@@ -162,118 +217,69 @@ static void one_of_them_is_given_at_a_time(void **state)
 
 /* --- under another name ------------------------------------------------------------------------- */
 
-static const char *own_name; /* what MOONGATE was at first */
-
-/* From here to the end of the play, or to the next place, MOONGATE names a link. */
-static void is_called(const char *name)
+/* A link of that name. */
+static const char *called(const char *name)
 {
-    const char *link = textf("%s/%s", program_folder(), name);
-    if (symlink(own_name, link) != 0) stage_fails("cannot make a link");
-    setenv("MOONGATE", link, 1);
+    const char *link = textf("%s/%s", program_folder(), name),
+               *own = realpath(getenv("MOONGATE"), NULL);
+    if (!own || symlink(own, link) != 0) stage_fails("cannot make a link");
+    free((char *)own);
+    return link;
 }
 
-static int by_its_own_name(void **state)
+static struct run runs(const char *program, const char *flags)
 {
-    setenv("MOONGATE", own_name, 1);
-    return stage_clear(state);
+    return shell_runs(textf("'%s' %s", program, flags));
 }
 
-#define play_of_another_name(f) cmocka_unit_test_setup_teardown(f, stage_set, by_its_own_name)
-
-static bool daemon_leaves(struct actor *actor)
-{
-    if (actor->fd < 0) return true;
-    pidfd_send_signal(actor->fd, SIGKILL, NULL, 0);
-    close(actor->fd);
-    return true;
-}
-
-static void daemon_acts(struct actor *actor, short revents)
-{
-    close(actor->fd);
-    actor->fd = -1;
-}
-
-static bool daemon_is_gone(void *what)
-{
-    return ((struct actor *)what)->fd < 0;
-}
-
-static const char *text_of(const char *path)
-{
-    char *text = stage_memory(65536);
-    FILE *file = fopen(path, "re");
-    if (!file) stage_fails("%s: cannot be read", path);
-    (void)!fread(text, 1, 65535, file);
-    fclose(file);
-    return text;
-}
-
-/* The daemon whose process id that file has; killed at the end, should the play fail. */
-static pid_t daemon_of(const char *pid_file, struct actor *daemon)
-{
-    pid_t pid = (pid_t)strtol(text_of(pid_file), NULL, 10);
-    *daemon = (struct actor){.fd = pidfd_open(pid, 0),
-                             .rank = RANK_MOONGATE,
-                             .acts = daemon_acts,
-                             .leaves = daemon_leaves};
-    if (daemon->fd < 0) stage_fails("no process %d", (int)pid);
-    stage_enter(daemon);
-    return pid;
-}
-
-static void nutcrackers_flags_start_a_daemon_that_serves(void **state)
+static void nutcrackers_flags_start_it(void **state)
 {
     struct place p = place("nutcracker.yml");
-    const char *folder = program_folder(), *pid_file = textf("%s/pid", folder),
-               *log = textf("%s/log", folder);
-    const char *stats = textf("%d", address_free_port());
+    const char *pid_file = textf("%s/pid", program_folder()),
+               *stats = textf("%d", address_free_port());
     file_is(p.path, pool_at(&p, p.first, ""));
-    is_called("nutcracker");
-    struct run run = moongate_runs("-d", "-c", p.path, "-o", log, "-p", pid_file, "-s", stats, "-m",
-                                   "16384", "-v", "6", NULL);
-    exits(run, 0);
-    struct actor *daemon = stage_memory(sizeof *daemon);
-    pid_t pid = daemon_of(pid_file, daemon);
+    struct moongate *m = moongate_start_as(called("nutcracker"), "-c", p.path, "-p", pid_file, "-s",
+                                           stats, "-m", "16384", "-v", "6", NULL);
+    moongate_sees_log(m, "called as nutcracker: --mbuf-size: ");
     struct client *c = client_connects_to(textf("unix:%s", p.socket));
     stores(c, "k", "v");
     finds(c, "k", "v");
     client_sees_line_starting(client_connects_to(textf("127.0.0.1:%s", stats)),
                               "{\"service\":\"nutcracker\",");
-    has(text_of(log), "called as nutcracker: --mbuf-size: ");
-    kill(pid, SIGTERM);
-    client_sees_closed(c);
-    assert_true(stage_waits(daemon_is_gone, daemon));
+    assert_int_equal(access(pid_file, R_OK), 0);
+    client_sees_nothing_more(c);
 }
 
 static void nutcrackers_check_says_what_is_wrong(void **state)
 {
     struct place p = place("nutcracker.yml");
+    const char *nutcracker = called("nutcracker");
     file_is(p.path, pool_at(&p, p.first, ""));
-    is_called("nutcracker");
-    struct run run = moongate_runs("-t", "-c", p.path, NULL);
-    assert_int_equal(run.code, 0);
+    struct run run = runs(nutcracker, textf("-t -c %s", p.path));
+    exits(run, 0);
     has(run.err, textf("nutcracker: configuration file '%s' syntax is ok\n", p.path));
     file_is(p.path, pool_at(&p, p.first, "  hash_tag: {}\n"));
-    run = moongate_runs("--test-conf", "-c", p.path, NULL);
-    assert_int_equal(run.code, 1);
+    run = runs(nutcracker, textf("--test-conf -c %s", p.path));
+    exits(run, 1);
     has(run.err, textf("%s:3: ", p.path));
-    assert_int_equal(moongate_runs("-x", NULL).code, 2);
-    has(moongate_runs("-V", NULL).out, "called as nutcracker");
+    exits(runs(nutcracker, "-x"), 2);
+    has(runs(nutcracker, "-V").out, "called as nutcracker");
 }
 
 int main(void)
 {
-    own_name = getenv("MOONGATE") ? realpath(getenv("MOONGATE"), NULL) : "";
     const struct CMUnitTest tests[] = {
         play(a_configuration_is_run_and_its_notes_are_logged_once),
         play(a_change_is_loaded_and_a_broken_one_is_refused_with_its_place),
+        play(the_last_good_configuration_is_started_with),
         play(a_broken_configuration_is_an_error_everywhere_with_its_place),
         play(what_is_printed_is_what_runs),
+        play(tests_and_the_prompt_take_configurations),
+        play(routelib_is_run_by_its_option_alone),
         play(what_is_no_configuration_is_not_converted),
         play(one_of_them_is_given_at_a_time),
-        play_of_another_name(nutcrackers_flags_start_a_daemon_that_serves),
-        play_of_another_name(nutcrackers_check_says_what_is_wrong),
+        play(nutcrackers_flags_start_it),
+        play(nutcrackers_check_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

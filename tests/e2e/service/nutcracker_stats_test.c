@@ -105,6 +105,23 @@ static void readers_that_do_not_read_keep_nobody_out(void **state)
     client_sees_closed(c);
 }
 
+/* While the worker is stopped, readers wait for its answer. */
+static void the_oldest_reader_makes_room_for_the_next_one(void **state)
+{
+    struct memcached *server = memcached_start(NULL);
+    struct moongate *m =
+        moongate_start(textf(MG "return mg.pool { '%s' }\n", memcached_address(server)),
+                       "--nutcracker-stats", "0", NULL);
+    const char *address = stats_address(m);
+    pid_t worker = moongate_worker(m);
+    kill(worker, SIGSTOP);
+    struct client *first = client_connects_to(address), *second = client_connects_to(address);
+    for (int i = 0; i < 31; i++) client_connects_to(address);
+    client_sees_closed(first);
+    kill(worker, SIGCONT);
+    client_sees_line_starting(second, "{\"service\":\"nutcracker\",");
+}
+
 static void a_port_that_is_taken_ends_the_start(void **state)
 {
     struct backend *b = backend_listens();
@@ -141,6 +158,7 @@ int main(void)
         play(members_and_types_are_those_of_nutcracker),
         play(requests_are_counted_as_they_come),
         play(readers_that_do_not_read_keep_nobody_out),
+        play(the_oldest_reader_makes_room_for_the_next_one),
         play(a_port_that_is_taken_ends_the_start),
         play(an_upgrade_hands_its_socket_on),
         play(wrong_addresses_are_usage_errors),

@@ -297,6 +297,9 @@ static void handles_refuse_wrong_options(void **state)
     check_error(
         OVER("{'type': 'OperationSelectorRoute', 'operation_policies': {'Get': 'PoolRoute|a'}}"),
         "there is no operation 'Get': write get");
+    check_error(
+        OVER("{'type': 'RoutingGroupRoute', 'routing_group_policies': {'gets': 'PoolRoute|a'}}"),
+        "there is no group 'gets': write one of arithmetic_like");
     check_error(OVER("{'type': 'PrefixSelectorRoute'}"), "has neither policies nor wildcard");
     check_error(OVER("{'type': 'ModifyExptimeRoute', 'target': 'NullRoute'}"),
                 "ModifyExptimeRoute has no 'exptime'");
@@ -335,6 +338,37 @@ static void deep_routes_are_several_statements(void **state)
     strcat(text, "}");
     check(text, "routes[6] = mg.all_async {");
     check(text, "default = '/././'");
+}
+
+/* named_handles lead from one to the next without nesting in the file; names and salts stand in the script each time. */
+static void what_would_be_too_much_is_refused(void **state)
+{
+    char *text = NULL, name[300];
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    assert_non_null(to);
+    fprintf(to, "{'route': 'h0', 'named_handles': {");
+    for (int i = 0; i < 300; i++) fprintf(to, "'h%d': 'AllAsyncRoute|h%d', ", i, i + 1);
+    fprintf(to, "'h300': 'NullRoute'}}");
+    fclose(to);
+    check_error(text, "routes in more than 200 routes: write fewer");
+    free(text);
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    char form[512];
+    snprintf(form, sizeof form, "{'route': 'PoolRoute|%s'}", name);
+    check_error(form, "a pool's name of 299 bytes: write up to 255");
+    snprintf(form, sizeof form, "{'route': {'type': 'NullRoute', 'name': '%s'}}", name);
+    check_error(form, "a handle's name of 299 bytes: write up to 255");
+    snprintf(form, sizeof form, OVER("{'type': 'LatestRoute', 'children': 'Pool|a', 'salt': '%s'}"),
+             name);
+    check_error(form, "LatestRoute: 'salt' has 299 bytes: write up to 255");
+    check_error("{'pools': {'a': {'servers': ['h:1']}}, 'named_handles': {'l': ['Pool|a', "
+                "'Pool|a', 'Pool|a', 'Pool|a']}, "
+                "'route': {'type': 'AllSyncRoute', 'children': ['l', 'l', 'l', 'l', 'l', 'l', 'l', "
+                "'l', 'l', 'l', 'l', 'l', "
+                "'l', 'l', 'l', 'l', 'l']}}",
+                "AllSyncRoute is over 68 routes: here it takes 64 at most");
 }
 
 /* Everything that can be read, once. */
@@ -390,6 +424,7 @@ int main(void)
         cmocka_unit_test(hashes_become_distributions),
         cmocka_unit_test(handles_refuse_wrong_options),
         cmocka_unit_test(deep_routes_are_several_statements),
+        cmocka_unit_test(what_would_be_too_much_is_refused),
         cmocka_unit_test(what_is_broken_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static const char *const errors[][2] = {
     {POOL("server = '10.0.0.2:1'"), "the servers are the list itself"},
     {POOL("weight = 2"), "a weight goes with its server: \"host:port:weight\""},
     /* options of twemproxy and mcrouter */
-    {POOL("auto_eject_hosts = true"), "write eject = \"twemproxy\", or on_failure = \"rehash\""},
+    {POOL("auto_eject_hosts = true"), "write eject = \"twemproxy\"; or on_failure = \"rehash\""},
     {POOL("server_retry_timeout = 30000"), "write eject_retry = 30 (in seconds"},
     {POOL("server_failure_limit = 2"), "write failure_limit = 2"},
     {POOL("server_connections = 2"), "write connections = 4"},
