@@ -230,7 +230,8 @@ bool mc_limit_rates(struct mc *m, const struct tree_node *node, const struct tre
 bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_list *list,
                     struct mc_list *to);
 /* The option `weights`, for n routes. */
-bool mc_add_weights(struct mc_call *c, const struct tree_node *weights, uint32_t n);
+bool mc_add_weights(struct mc_call *c, const struct tree_node *weights, uint32_t n,
+                    bool may_be_zero);
 
 /* Results after which a failover goes on: lists for mg.failover; "" for none. */
 struct mc_errors {

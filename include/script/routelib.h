@@ -8,6 +8,13 @@
 
 #include "convert/convert.h"
 
+/* How long the configuration may run. */
+#define ROUTELIB_SECONDS 9
+
 convert_reader routelib_read;
+
+/* The same with another limit. */
+bool routelib_read_within(const struct convert_input *in, struct convert_output *out,
+                          double seconds);
 
 #endif

@@ -86,6 +86,7 @@
 ---@field keys_per_get integer?    most keys in a get to the server; 0: no limit
 ---@field line_max integer?        most bytes of the line of a get to the server
 ---@field merge boolean?           gets of several clients go in one line where a server knows no meta commands
+---@field down boolean?            of a server: it is never connected, its calls fail at once, and it keeps its keys
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
 

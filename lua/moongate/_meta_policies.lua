@@ -11,15 +11,18 @@
 ---Results by commands and groups, as in mg.by_command, and `default`: "error" unless given.
 ---@alias moongate.ResultsByCommand table<string, moongate.Result|moongate.Result[]>
 
----@class moongate.FailoverOptions: moongate.Children
+---@class moongate.FailingOptions: moongate.Children
 ---@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  results after which the next child is tried
 ---@field commands string|string[]|nil  names and groups, as in mg.by_command; others get the first child's result
----@field tries integer?   children tried at most
----@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 ---@field share number?    of requests that may go beyond their first child
 ---@field burst number?    this many more may go on at once
 ---@field within number?   seconds for each child, after which the next is asked
 ---@field result ("best"|"last")?  which result counts where no child has a good one
+---@field retries moongate.Counter?  counts each child that is asked after the first
+
+---@class moongate.FailoverOptions: moongate.FailingOptions
+---@field tries integer?   children tried at most
+---@field order ("as_written"|"shuffled"|"least_failures")?  of the children behind the first
 
 ---@class moongate.AllSyncOptions: moongate.Children
 ---@field result ("worst"|"last")?  which result counts; last: the last child's, but the first error stands over it
@@ -100,12 +103,8 @@
 ---@field prefixes string|string[]|nil
 ---@field error string?
 
----@class moongate.FailoverWithExptimeOptions: moongate.Children
+---@class moongate.FailoverWithExptimeOptions: moongate.FailingOptions
 ---@field ttl integer?  seconds that keys live in the second route
----@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  as for mg.failover
----@field commands string|string[]|nil  as for mg.failover
----@field share number?
----@field burst number?
 
 ---@class moongate.HashOptions: moongate.Children
 ---@field distribution moongate.Distribution?
@@ -128,9 +127,7 @@
 ---@field first_hit boolean?  a read that misses its own copy asks all others
 ---@field id integer?  the copy that this worker reads: id modulo replicas
 
----@class moongate.LatestOptions: moongate.Children
----@field on moongate.Result|moongate.Result[]|moongate.ResultsByCommand|nil  as for mg.failover
----@field commands string|string[]|nil  as for mg.failover
+---@class moongate.LatestOptions: moongate.FailingOptions
 ---@field tries integer?
 ---@field salt string?  another salt spreads the hosts differently
 ---@field host string?  in place of this host's name
@@ -158,7 +155,7 @@
 ---@field most integer?  requests that wait at once; may stand as the last item
 ---@field over moongate.Over?
 
----@alias moongate.Rate number|{ rate: number, burst: number? }
+---@alias moongate.Rate number|{ rate: number, burst: number?, with: string|string[]|nil }
 
 ---Rates by commands and groups, as in mg.by_command; rate and burst count for all other commands together.
 ---@class moongate.RateLimitOptions: moongate.Children

@@ -59,17 +59,23 @@ function M.over(text)
     end
 end
 
---- A list of weights. M.check_list checks that there is one for each child.
-function M.weights(value)
+local function weights(value, may_be_zero)
     local wrong = options.wrong_list(value)
     if wrong then return nil, wrong end
     for _, weight in ipairs(value) do
-        if type(weight) ~= "number" or not (weight > 0 and weight <= 1e6) then
+        local is_number = type(weight) == "number" and weight >= 0 and weight <= 1e6
+        if not is_number or weight == 0 and not may_be_zero then
             return nil, ("takes numbers above 0 up to 1e6, not %s"):format(tostring(weight))
         end
     end
     return value
 end
+
+--- A list of weights. M.check_list checks that there is one for each child.
+function M.weights(value) return weights(value, false) end
+
+--- The same; a weight may be 0, which has a meaning in some distributions: the others refuse it.
+function M.weights_or_zero(value) return weights(value, true) end
 
 --- A list: of the one value given, or the list given; or nil and what is wrong.
 function M.one_or_list(value)

@@ -306,6 +306,7 @@ static struct pool *make_one(struct pool *p, uint32_t at)
                                      .backend = p->settings.backend,
                                      .unweighted = true};
     if (settings.on_failure == ON_FAILURE_REHASH) settings.on_failure = ON_FAILURE_ERROR;
+    settings.backend.eject = EJECTS_NONE; /* its server keeps what it has of that */
     memcpy(settings.name, p->settings.name, sizeof settings.name);
     struct pool *one = pool_create(&settings, p->set);
     one->whole = p;

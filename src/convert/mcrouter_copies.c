@@ -36,7 +36,14 @@ bool mc_all_initial(struct mc *m, const struct tree_node *node, struct mc_list *
 
 bool mc_all_majority(struct mc *m, const struct tree_node *node, struct mc_list *to)
 {
-    return over_all(m, node, "AllMajorityRoute", "mg.all_majority", to);
+    struct mc_call c = mc_call(m, "mg.all_majority");
+    struct mc_list list = {0};
+    if (!mc_make_children(m, node, "AllMajorityRoute", COPIES_MOST, &list)) return false;
+    if (mc_is_plain(m, &list, to)) return true;
+    mc_children(&c, &list);
+    mc_item(&c, "result = \"most_frequent\"");
+    mc_add(m, to, mc_done(&c));
+    return true;
 }
 
 bool mc_all_sync(struct mc *m, const struct tree_node *node, struct mc_list *to)

@@ -73,7 +73,7 @@ static void mark(bool *set, const char *words)
     }
 }
 
-/* A list of errors as a list of results: `{ "down", "timeout" }`. "" for none of ours. */
+/* A list of errors as a list of results: `{ "down", "timeout" }`; `{}`, after which nothing goes on, for none of ours. */
 static bool read_list(struct mc *m, const struct tree_node *node, const char *of, const char **to)
 {
     bool set[RESULTS_N] = {0};
@@ -88,7 +88,7 @@ static bool read_list(struct mc *m, const struct tree_node *node, const char *of
     struct mc_call c = mc_call(m, "");
     for (int i = 0; i < RESULTS_N; i++)
         if (set[i]) mc_item(&c, "\"%s\"", results[i]);
-    *to = c.n ? mc_done(&c).text : "";
+    *to = c.n ? mc_done(&c).text : "{}";
     return true;
 }
 
@@ -116,10 +116,10 @@ bool mc_read_errors(struct mc *m, const struct tree_node *node, const char *of, 
     return mc_check_options(m, given, "failover_errors", "gets updates deletes");
 }
 
-/* The option `on`, where it is not the one that mg.failover has by itself; and `commands`, where some never go on. */
-static void add_errors(struct mc_call *c, const struct tree_node *at, const struct mc_errors *e)
+/* The option `on`, where it is not the one that mg.failover has by itself. */
+static void add_errors(struct mc_call *c, const struct mc_errors *e)
 {
-    struct mc_call on = mc_call(c->m, ""), commands = mc_call(c->m, "");
+    struct mc_call on = mc_call(c->m, "");
     const char *gets = e->gets, *updates = e->updates, *deletes = e->deletes;
     bool one = !strcmp(gets, updates) && !strcmp(gets, deletes) && !strcmp(gets, e->others);
     if (one && !strcmp(gets, "\"error\"")) return;
@@ -127,21 +127,9 @@ static void add_errors(struct mc_call *c, const struct tree_node *at, const stru
         mc_item(c, "on = %s", gets);
         return;
     }
-    if (*gets) mc_item(&on, "get = %s, gat = %s, gats = %s", gets, gets, gets);
-    if (*updates) mc_item(&on, "update = %s", updates);
-    if (*deletes) mc_item(&on, "delete = %s", deletes);
-    mc_item(&on, "default = %s", e->others);
+    mc_item(&on, "get = %s, gat = %s, gats = %s", gets, gets, gets);
+    mc_item(&on, "update = %s, delete = %s, default = %s", updates, deletes, e->others);
     mc_item(c, "on = %s", mc_done(&on).text);
-    if (*gets && *updates && *deletes) return;
-    if (*gets) mc_item(&commands, "\"get\", \"gat\", \"gats\"");
-    if (*updates) mc_item(&commands, "\"update\"");
-    if (*deletes) mc_item(&commands, "\"delete\"");
-    mc_item(&commands, "\"arithmetic\"");
-    if (*gets)
-        mc_item(&commands, "\"touch\"");
-    else
-        mc_note(c->m, at, "where no get goes on to another route, touch does not, either");
-    mc_item(c, "commands = %s", mc_done(&commands).text);
 }
 
 /* --- FailoverRoute ------------------------------------------------------------------------------------ */
@@ -213,7 +201,7 @@ static bool over_routes(struct mc *m, const struct tree_node *node, const char *
     if (!mc_read_errors(m, node, of, denies_any(list), &on)) return false;
     uint32_t children = list->n;
     mc_children(&c, list);
-    add_errors(&c, node, &on);
+    add_errors(&c, &on);
     if (!add_policy(m, node, children, &c) || !add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.failover", list));
@@ -297,15 +285,14 @@ bool mc_latest_over(struct mc *m, const struct tree_node *node, const struct mc_
         !mc_get_list(m, node, of, "weights", &weights) ||
         !mc_read_errors(m, node, of, denies_any(list), &on))
         return false;
-    if (tree_get(node, "failover_policy") || tree_get(node, "failover_limit"))
-        return mc_fail(m, node,
-                       "%s with failover_policy or failover_limit is not built yet: leave it out",
-                       of);
+    if (tree_get(node, "failover_policy"))
+        return mc_fail(m, node, "%s with failover_policy is not built yet: leave it out", of);
     mc_children(&c, list);
-    add_errors(&c, node, &on);
+    add_errors(&c, &on);
     if (salt.len) mc_item(&c, "salt = %s", mc_quoted(m, salt));
-    if (weights && !mc_add_weights(&c, weights, list->n)) return false;
+    if (weights && !mc_add_weights(&c, weights, list->n, false)) return false;
     if (tries != 5 && tries < list->n) mc_item(&c, "tries = %lld", (long long)tries);
+    if (!add_limit(m, node, of, &c)) return false;
     if (c.n == 1 && list->items->each)
         mc_add(m, to, mc_over(m, "mg.latest", list));
     else

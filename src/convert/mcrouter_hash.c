@@ -102,13 +102,14 @@ static bool check_tags(struct mc *m, const struct mc_hash *hash, uint32_t n)
     return true;
 }
 
-bool mc_add_weights(struct mc_call *c, const struct tree_node *weights, uint32_t n)
+bool mc_add_weights(struct mc_call *c, const struct tree_node *weights, uint32_t n,
+                    bool may_be_zero)
 {
     struct mc_call list = mc_call(c->m, "");
     for (uint32_t i = 0; i < n; i++) {
-        if (i < weights->n && (!mc_is_number(weights->items[i]) || mc_real(weights->items[i]) <= 0))
-            return mc_fail(c->m, weights->items[i],
-                           "a weight is no number above 0, which is not built yet: write one");
+        const struct tree_node *weight = i < weights->n ? weights->items[i] : NULL;
+        if (weight && (!mc_is_number(weight) || !(mc_real(weight) > 0 || may_be_zero)))
+            return mc_fail(c->m, weight, "a weight is no number above 0: write one");
         mc_item(&list, "%s", mc_number(c->m, mc_weight(weights, i)));
     }
     mc_item(c, "weights = %s", mc_done(&list).text);
@@ -167,7 +168,8 @@ bool mc_spread(struct mc *m, const struct mc_hash *hash, const struct tree_node 
             mc_item(&names, "%s", mc_quoted(m, hash->tags->items[i]->text));
         mc_item(&c, "names = %s", mc_done(&names).text);
     }
-    if (mc_counts_weights(hash) && hash->weights && !mc_add_weights(&c, hash->weights, list->n))
+    if (mc_counts_weights(hash) && hash->weights &&
+        !mc_add_weights(&c, hash->weights, list->n, true))
         return false;
     *to = mc_done(&c);
     return true;

@@ -72,8 +72,9 @@ bool mc_error_route(struct mc *m, const struct tree_node *node, struct mc_list *
 
 /* --- rates ------------------------------------------------------------------------------------------------ */
 
+/* A rate for the commands that `word` names, and those that share it: "" or Lua text. */
 static bool add_rate(struct mc *m, const struct tree_node *rates, const char *rate_name,
-                     const char *burst_name, const char *word, struct mc_call *c)
+                     const char *burst_name, const char *word, const char *with, struct mc_call *c)
 {
     double rate = 0, burst;
     if (!tree_get(rates, rate_name)) return true;
@@ -85,7 +86,8 @@ static bool add_rate(struct mc *m, const struct tree_node *rates, const char *ra
                        burst_name);
     rate = rate < 0.001 ? 0.001 : rate > 1e9 ? 1e9 : rate;
     burst = burst < 1 ? 1 : burst > 1e9 ? 1e9 : burst;
-    mc_item(c, "%s = { rate = %s, burst = %s }", word, mc_number(m, rate), mc_number(m, burst));
+    mc_item(c, "%s = { rate = %s, burst = %s%s }", word, mc_number(m, rate), mc_number(m, burst),
+            with);
     return true;
 }
 
@@ -96,9 +98,10 @@ bool mc_limit_rates(struct mc *m, const struct tree_node *node, const struct tre
     if (rates->kind != TREE_OBJECT)
         return mc_fail(m, rates, "'rates' is %s: write an object", tree_kind_name(rates->kind));
     mc_child(&c, target);
-    if (!add_rate(m, rates, "gets_rate", "gets_burst", "get", &c) ||
-        !add_rate(m, rates, "sets_rate", "sets_burst", "update", &c) ||
-        !add_rate(m, rates, "deletes_rate", "deletes_burst", "delete", &c) ||
+    if (!add_rate(m, rates, "gets_rate", "gets_burst", "get", ", with = { \"gat\", \"gats\" }",
+                  &c) ||
+        !add_rate(m, rates, "sets_rate", "sets_burst", "update", "", &c) ||
+        !add_rate(m, rates, "deletes_rate", "deletes_burst", "delete", "", &c) ||
         !mc_check_options(m, rates, "rates",
                           "gets_rate gets_burst sets_rate sets_burst "
                           "deletes_rate deletes_burst"))

@@ -9,7 +9,8 @@ void help_print(FILE *out)
 {
     fputs("moongate: a memcache proxy whose routing is a Lua script\n\n"
           "  moongate [options] SCRIPT.lua\n"
-          "  moongate [options] --servers HOST:PORT[,...]\n",
+          "  moongate [options] --servers HOST:PORT[,...]\n"
+          "  moongate [options] --twemproxy FILE, or --mcrouter FILE, or --routelib FILE\n",
           out);
     commands_print(out);
     fputs("\n", out);

@@ -1,4 +1,4 @@
-/* The configuration's limits are those of a script that loads: 9 seconds, and the memory that a script has unless another is given. What
+/* The configuration's limits are those of a script that loads: ROUTELIB_SECONDS, and the memory that a script has unless another is given. What
  * interrupts it is a hook that counts instructions, which only the interpreter calls: so the JIT is off in this state. Once a limit is
  * passed, each instruction raises the error again: a pcall of the configuration gets no further.
  *
@@ -20,7 +20,6 @@
 
 enum { INSTRUCTIONS = 10000 }; /* between two looks at the limits */
 
-static const double SECONDS = 9;
 static const size_t MEMORY = (size_t)256 << 20;
 
 struct reading {
@@ -28,6 +27,8 @@ struct reading {
     struct convert_output *out;
     struct memory memory;
     double until;
+    int line;     /* where a limit was passed */
+    bool is_over; /* it was */
 };
 
 /* Its address is the key of the struct in Lua's registry. */
@@ -49,16 +50,31 @@ static double clock_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The line of the configuration that runs, or 0. A coroutine has a stack of its own. */
+static int line_of(lua_State *L, const char *path)
+{
+    lua_Debug at;
+    for (int level = 0; lua_getstack(L, level, &at); level++) {
+        if (!lua_getinfo(L, "Sl", &at) || at.source[0] != '@') continue;
+        if (strcmp(at.source + 1, path) == 0) return at.currentline;
+    }
+    return 0;
+}
+
 /* A lua_Hook. */
 static void look(lua_State *L, lua_Debug *about)
 {
     struct reading *r = reading_of(L);
+    const char *path = r->in->path;
     (void)about;
     bool is_late = clock_now() > r->until, is_large = r->memory.used > r->memory.limit;
-    if (!is_late && !is_large) return;
+    if (!r->is_over && !is_late && !is_large) return;
+    if (!r->is_over) r->line = line_of(L, path);
+    r->is_over = true;
     lua_sethook(L, look, LUA_MASKCOUNT, 1);
-    luaL_error(L, is_late ? "the configuration took more than 9 s"
-                          : "the configuration takes more than 256 MiB of memory");
+    lua_pushfstring(L, "%s:%d: the configuration takes too %s", path, r->line,
+                    is_large ? "much memory" : "long");
+    lua_error(L);
 }
 
 /* memory's `ask`: the hook looks by itself. */
@@ -122,6 +138,7 @@ static int run(lua_State *L)
     lua_pushvalue(L, 1);                    /* [reading, key, reading] */
     lua_rawset(L, LUA_REGISTRYINDEX);       /* [reading] */
     library_open(L, NULL);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* the libraries turn it on */
     add_module(L);
     lua_getglobal(L, "require");
     lua_pushstring(L, "moongate.routelib");
@@ -151,14 +168,14 @@ static bool finish(lua_State *L, const struct reading *r, bool good)
     return false;
 }
 
-bool routelib_read(const struct convert_input *in, struct convert_output *out)
+bool routelib_read_within(const struct convert_input *in, struct convert_output *out,
+                          double seconds)
 {
-    struct reading r = {.in = in, .out = out, .until = clock_now() + SECONDS};
+    struct reading r = {.in = in, .out = out, .until = clock_now() + seconds};
     memory_init(&r.memory, ask);
     memory_set_limit(&r.memory, MEMORY);
     lua_State *L = lua_newstate(memory_allocate, &r.memory);
     if (!L) abort();
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     r.memory.may_refuse = true;
     lua_pushcfunction(L, run);    /* [run] */
     lua_pushlightuserdata(L, &r); /* [run, reading] */
@@ -167,4 +184,9 @@ bool routelib_read(const struct convert_input *in, struct convert_output *out)
     lua_close(L);
     memory_release(&r.memory);
     return good;
+}
+
+bool routelib_read(const struct convert_input *in, struct convert_output *out)
+{
+    return routelib_read_within(in, out, ROUTELIB_SECONDS);
 }

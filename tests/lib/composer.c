@@ -31,6 +31,16 @@ static const char *const forms[] = {
     "mg.all_<sync|async|initial|fastest|majority> { @, @<|, @> }",
     "mg.all_<sync|initial|majority> { @, @, @ }",
     "mg.all_fastest { @, @, hit = true }",
+    "mg.failover { @, @<|, within = 0.01|, within = 0.05><|, result = 'last'>, on = { get = { "
+    "'error', "
+    "'miss' }, <update|mg|delete> = <'down'|{}> } }",
+    "mg.failover { @, @, @, commands = { 'get'<|, 'delete'|, 'update'> }, within = <0.01|0.05> }",
+    "mg.all_fastest { @, @<|, hit = true>, within = <0.01|0.05> }",
+    "mg.all_sync { @, @, result = 'last' }",
+    "mg.all_majority { @, @, @<|, @>, result = 'most_frequent' }",
+    "mg.<all_sync|all_fastest|all_initial|failover> { @, @, mg.each(r<0|1|2|3|4>) }",
+    "mg.shadow { @, to = @, index_range = { 0, <1|2> }, pool = r<0|1|2> }",
+    "mg.by_command { get = @, gets = @<|, gats = @>, default = @ }",
     "mg.by_prefix { { ['f:1'] = @, ['r:'] = @, ['f:12'] = @ }<|, default = @> }",
     "mg.by_prefix { { f = @, r = @ }, separator = ':', default = @ }",
     "mg.by_command { get = @, update = @, <delete|touch|mg|gets|meta> = @, default = @ }",

@@ -199,12 +199,9 @@ t.describe("rate_limit", function()
         return good
     end
 
-    t.it("has one bucket for commands that are given the same table", function()
-        local app = t.load_text [[
-            local mg = require "moongate"
-            local gets = { rate = 1, burst = 4 }
-            local pool = mg.pool { "10.0.0.1:11211" }
-            return mg.rate_limit { pool, get = gets, gat = gets, gats = { rate = 1, burst = 4 } }]]
+    t.it("has one bucket for commands that share a rate", function()
+        local app = over [[mg.rate_limit { a, get = { rate = 1, burst = 4, with = { "gat", "touch" } },
+            gats = { rate = 1, burst = 4 } }]]
         t.expect(passed(app, "get k", 3)):equals(3)
         t.expect(passed(app, "gat 9 k", 3)):equals(1)
         t.expect(passed(app, "gats 9 k", 9)):equals(4)
@@ -237,5 +234,35 @@ t.describe("zone_failover by command", function()
         t.expect(whom(app)):equals "a"
         a:is_down()
         t.expect(app:ask "delete k"):is "DELETED\r\n"
+    end)
+end)
+
+t.describe("a policy made of a failover", function()
+    t.it("has its options", function()
+        local options = "within = 0.05, on = { get = { 'error', 'miss' } }, result = 'last', commands = 'get'"
+        for _, route in ipairs { "mg.failover { a, b, %s }", "mg.failover_with_exptime { a, b, 60, %s }",
+            "mg.latest { a, b, host = 'x', %s }" } do
+            local app, a, b = over(route:format(options))
+            app:get "k"
+            local first = sent(app)[1]:sub(1, 1) == "a" and a or b -- latest has an order of its own
+            local second = first == a and b or a
+            second:errs "full"
+            t.expect(app:get "k"):is_error "full"
+            second:is_up():put("k", "from the second")
+            first:is_silent()
+            t.expect(app:get "k"):took(0.05)
+            t.expect(app:ask "delete k"):is_error()
+            first:is_up()
+            t.advance(1)
+        end
+    end)
+
+    t.it("keeps its share", function()
+        local app = over "mg.latest { a, b, c, host = 'x', share = 0.5, burst = 1 }"
+        local first = app:explain("get k").server
+        app:server(first):errs "no"
+        local errors = 0
+        for _ = 1, 20 do errors = errors + (app:get("k").kind == "error" and 1 or 0) end
+        t.expect(errors):equals(10)
     end)
 end)

@@ -206,7 +206,8 @@ t.describe("shadow by index_range", function()
         fails("mg.shadow { users, to = gutter, index_range = { 1, 1 } }", "with from below to: to is not in the range")
         fails("mg.shadow { users, to = gutter, index_range = { 1 } }", "takes two numbers of servers: { from, to }")
         fails("mg.shadow { users, to = gutter, index_range = { 0.5, 1 } }", "takes a whole number, not 0.5")
-        fails("mg.shadow { mg.null(), to = gutter, index_range = { 0, 1 } }", "wants a pool as the first route, or as the")
+        fails("mg.shadow { mg.null(), to = gutter, index_range = { 0, 1 } }",
+            "wants a pool as the first route, or as the option 'pool'")
         fails("mg.shadow { users, to = gutter, pool = users, share = 1 }", "option 'pool' goes with 'index_range'")
         fails('mg.shadow { mg.pool { "10.0.0.4", distribution = "random" }, to = gutter, index_range = { 0, 1 } }',
             "not one that is random")

@@ -53,6 +53,9 @@ mcrouter.tests("AllMajorityRoute", {
         { a1 = "miss", a2 = "hit", b = "miss" }, "get k", "a1 get k, a2 get k, b get k", "miss" },
     { "lib/routes/AllMajorityRoute.h 65-80: ties: the worst", '"AllMajorityRoute|Pool|A"', { a1 = "miss", a2 = "hit" },
         "get k", "a1 get k, a2 get k", "miss" },
+    { "lib/routes/AllMajorityRoute.h 65-80: the most frequent one, without a majority",
+        '{ "type": "AllMajorityRoute", "children": [ "Pool|A", "PoolRoute|B", "ErrorRoute|own" ] }',
+        { a1 = "miss", a2 = "hit", b = "miss" }, "get k", "a1 get k, a2 get k, b get k", "miss" },
 })
 
 local FAIL = '{ "type": "FailoverRoute", "children": [ "PoolRoute|B", "PoolRoute|C", "PoolRoute|D" ]%s }'
@@ -79,6 +82,12 @@ mcrouter.tests("FailoverRoute", {
     { "lib/FailoverErrorsSettings.h 38-64: by class: updates",
         FAIL:format ', "failover_errors": { "gets": [ "remote_error" ], "updates": [] }',
         { b = "SERVER_ERROR full", c = "hit" }, "set k 0 0 1", "b set k 0 0 1", "SERVER_ERROR full" },
+    { "lib/FailoverErrorsSettings.h 66-76: touch is of no class",
+        FAIL:format ', "failover_errors": { "gets": [], "updates": [] }', { b = "SERVER_ERROR full", c = "hit" },
+        "touch k 1", "b touch k 1, c touch k 1", "TOUCHED", in_order = true },
+    { "lib/FailoverErrorsSettings.h 46-55: gat is a get",
+        FAIL:format ', "failover_errors": { "gets": [], "updates": [] }', { b = "SERVER_ERROR full", c = "hit" },
+        "gat 1 k", "b gat 1 k", "SERVER_ERROR full" },
     { "lib/FailoverErrorsSettings.h 38-64: a class that is not named",
         FAIL:format ', "failover_errors": { "gets": [], "updates": [] }', { b = "SERVER_ERROR full", c = "hit" },
         "delete k", "b delete k, c delete k", "DELETED", in_order = true },
@@ -134,9 +143,12 @@ mcrouter.tests("LatestRoute", {
     { "routes/LatestRoute.h 38-58: all down", '{ "type": "LatestRoute", "children": "Pool|A", "salt": "x" }',
         { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "get k", "a1 get k, a2 get k", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 72: failover_errors",
-        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ "remote_error" ] } }',
-        { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1", "a1 set k 0 0 1, a2 set k 0 0 1",
-        "SERVER_ERROR full" },
+        '{ "type": "LatestRoute", "children": "Pool|A", "failover_errors": { "gets": [], "updates": [ '
+        .. '"remote_error" ] } }', { a1 = "SERVER_ERROR full", a2 = "SERVER_ERROR full" }, "set k 0 0 1",
+        "a1 set k 0 0 1, a2 set k 0 0 1", "SERVER_ERROR full" },
+    { "routes/LatestRoute.h 97-112: failover_limit", [[{ "type": "LatestRoute",
+        "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_limit": { "rate": 0, "burst": 1 } }]],
+        { b = "SERVER_ERROR full" }, "get k", "b get k, b get k", "SERVER_ERROR full" },
     { "routes/LatestRoute.h 39: failover_count",
         '{ "type": "LatestRoute", "children": [ "PoolRoute|B", "PoolRoute|B" ], "failover_count": 1 }',
         { b = "SERVER_ERROR full" }, "get k", "b get k", "SERVER_ERROR full" },

@@ -85,6 +85,9 @@ mcrouter.tests("PoolRoute and HashRoute", {
     { "lib/WeightedCh3HashFunc.cpp: a weight of 0",
         '{ "type": "PoolRoute", "pool": "A", "hash": { "hash_func": "WeightedCh3", "weights": [ 0, 1 ] } }', H,
         "get apple", "a2 get apple", "hit of a2" },
+    { "lib/WeightedCh3HashFunc.cpp: a weight of 0 of HashRoute",
+        '{ "type": "HashRoute", "children": "Pool|A", "hash_func": "WeightedCh3", "weights": [ 0, 1 ] }', H,
+        "get apple", "a2 get apple", "hit of a2" },
     { "routes/HashRouteFactory.h 139-152", '"HashRoute|Pool|none"', {}, "get k", "",
         "SERVER_ERROR HashRoute with empty children, name: " },
     { "routes/HashRouteFactory.h 139-152", '"PoolRoute|none"', {}, "get k", "",
@@ -217,6 +220,15 @@ t.describe("RateLimitRoute", function()
         t.expect(app:get "k"):is_hit "v"
         t.advance(1)
         t.expect(app:set("k", "v")):is "STORED\r\n"
+    end)
+
+    -- lib/network/gen/MemcacheRoutingGroups.h: GetLike
+    t.it("counts get, gets, gat and gats together", function()
+        local app = mcrouter.over '{ "type": "RateLimitRoute", "target": "PoolRoute|B", "rates": { "gets_rate": 3 } }'
+        app:set("k", "v")
+        for _, line in ipairs { "get k", "gets k", "gat 9 k" } do t.expect(app:ask(line)):is_hit "v" end
+        t.expect(app:ask "gats 9 k"):is_miss()
+        t.expect(app:ask "touch k 9"):is "TOUCHED\r\n"
     end)
 
     t.it("sends it to the fallback, if there is one", function()

@@ -172,6 +172,8 @@ end
 
 local not_compared = { ["moongate.CallAllOptions"] = true } -- those of a function, which only one that waits may call
 
+for _, parent in pairs(parents) do not_compared[parent] = true end -- compared with each class that has its fields
+
 for name in pairs(classes) do
     if name:find "Options$" and not real[name] and not not_compared[name] then
         differ(name, "there is nothing that has", "these")

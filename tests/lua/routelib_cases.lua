@@ -3,9 +3,9 @@
 -- Recorded in November 2026 from routelib.lua at e3c024f (github.com/memcached/memcached-proxylibs, August 2025) on the
 -- proxy of Debian's memcached 1.6.45, one thread, in front of three servers a, b and c that answered by script.
 --
--- Each row: the servers' states in that order, the request (with a key unless it is k), the answer, and the servers
--- that were asked. A server in state h has the key with its own letter as value, m has nothing, e answers SERVER_ERROR, c
--- CLIENT_ERROR, d is dead.
+-- Each row: the servers' states in that order, the request (with a key unless it is k), the answer, and the
+-- servers that were asked. A server in state h has the key with its own letter as value, m has nothing, e answers
+-- SERVER_ERROR, c CLIENT_ERROR, d is dead.
 --
 -- `here`: what moongate answers where that differs, and `who_here` whom it asks. `|`: any of these.
 

@@ -91,3 +91,16 @@ for _, case in ipairs(cases) do
         end
     end)
 end
+
+t.it("fills the bucket of route_ratelim once in a tick", function()
+    local app = t.load_text(HEAD .. [[
+        routes{ default = route_ratelim{ child = "a", limit = 3, fillrate = 1, tickrate = 20000, stats = true } }]])
+    app:server(names.a):hits "x"
+    local function count(seconds)
+        t.advance(seconds)
+        local hits = 0
+        for _ = 1, 5 do hits = hits + (app:get("k").kind == "hit" and 1 or 0) end
+        return hits
+    end
+    t.expect({ count(0), count(10), count(10.1), count(19), count(61) }):equals { 2, 0, 1, 0, 2 }
+end)

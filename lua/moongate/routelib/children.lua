@@ -18,7 +18,7 @@ local function set_of(name, ctx)
     if not set then return nil end
     local list = { keys = {} }
     for i, key in ipairs(text.sorted(set)) do
-        list[i], list.keys[i] = ctx.book:use(set[key], ctx.within), key
+        list[i], list.keys[i] = set[key].where, key
     end
     return list
 end
@@ -42,7 +42,7 @@ local function named(name, ctx, what)
     end
     local pool = ctx.book.pools[name] or pool_of_set(name, ctx)
     if not pool then ctx:fail(name, "there is no pool or set called \"%s\"", name) end
-    return ctx.book:use(pool, ctx.within)
+    return pool.where
 end
 
 -- Made by M.open, which knows the handlers.

@@ -4,7 +4,7 @@
 -- what, line: the route that is made now, for errors; label: what counters are called; depth: routes around it.
 -- command: the one for which the route is; nil: any.
 -- can_miss: whether its commands can miss, as the proxy sees it; nil: some can. A miss is what a get has when nothing
--- is there (END, EN); NOT_FOUND of a delete is an answer like a hit. within: how many seconds a try may take, or nil.
+-- is there (END, EN); NOT_FOUND of a delete is an answer like a hit.
 local text = require "moongate.routelib.text"
 
 local M = {}
@@ -48,11 +48,20 @@ function Context:number(args, name, least, most)
     return value
 end
 
---- The context of children that may take as long as the argument `wait` says.
-function Context:waiting(args)
+--- The argument `wait`, seconds for each try, as a node; or nil.
+function Context:wait(args)
     local wait = self:number(args, "wait", 0.001, 3600)
-    if not wait then return self end
-    return self:with { within = math.min(wait, self.within or wait) }
+    return wait and text.number(wait)
+end
+
+--- The node of the results after which the next route is asked; with is_missing also after a miss, of the commands that
+-- can.
+function Context:on(is_missing)
+    self.book.helpers.errors = true
+    if not is_missing or self.can_miss == false then return "errors" end
+    self.book.helpers.misses = true
+    if self.can_miss then return "misses" end
+    return "{ get = misses, gat = misses, gats = misses, default = errors }"
 end
 
 --- Both forms of a route, where some of its commands can miss: make(true, context) for gets, make(false, context) for

@@ -13,8 +13,8 @@ local M = {}
 
 local getenv = os.getenv
 
-local OWN = "a route of your own is a function in a moongate script: convert the file without it, and write the function "
-    .. "there (see lua/README.md)"
+local OWN = "a route of your own is a function in a moongate script: convert the file without it, and write the "
+    .. "function there (see lua/README.md)"
 
 local function want_table(from, name, value)
     if type(value) ~= "table" then

@@ -3,7 +3,6 @@
 local children = require "moongate.routelib.children"
 local text = require "moongate.routelib.text"
 
-local ERRORS, MISSES = { "error", "client_error" }, { "error", "client_error", "miss" }
 local USUAL_TRIES = 5 -- of mg.latest
 
 -- Puts the local zone's child first, as the option local_zone of a failover says.
@@ -29,24 +28,21 @@ local function tries_of(args, ctx, list)
     return math.max(1, math.min(math.floor(count), #list))
 end
 
--- The children of a failover, of which the first is another one on each machine where they are shuffled.
-local function failover(args, ctx, can_miss)
+-- Where they are shuffled, each machine has an order of its own.
+local function handle_failover(args, ctx)
+    ctx:check(args, { "children", "failover_count", "shuffle", "miss", "wait", "stats", "stats_name", "local_zone" })
     local list = zone_first(args, ctx, children.list(args.children, ctx, "children", 32))
-    local tries, is_shuffled = tries_of(args, ctx, list), args.shuffle and #list > 1
-    if tries == 1 and not is_shuffled then return list[1] end
+    local tries, is_shuffled, wait = tries_of(args, ctx, list), args.shuffle and #list > 1, ctx:wait(args)
+    if tries == 1 and not is_shuffled then
+        return wait and text.call("mg.all_fastest", { list[1] }, { { "within", wait } }) or list[1]
+    end
     local usual = is_shuffled and math.min(USUAL_TRIES, #list) or #list
     return text.call(is_shuffled and "mg.latest" or "mg.failover", list, {
         { "tries", tries ~= usual and text.number(tries) or nil },
-        { "on", text.list(can_miss and MISSES or ERRORS) },
+        { "on", ctx:on(args.miss) },
+        { "within", wait },
         { "retries", ctx:counter(args, "_retries") },
     })
-end
-
-local function handle_failover(args, ctx)
-    ctx:check(args, { "children", "failover_count", "shuffle", "miss", "wait", "stats", "stats_name", "local_zone" })
-    local within = ctx:waiting(args)
-    if not args.miss then return failover(args, within, false) end
-    return within:by_miss(function(can_miss, of) return failover(args, of, can_miss) end)
 end
 
 -- The local zone's node, the others' with their names, and its name.
@@ -75,7 +71,7 @@ end
 local function zone_failover(args, ctx, can_miss)
     local near, others, zone = zones_of(args, ctx)
     if #others == 0 then return near end
-    local on = text.list(can_miss and args.miss and MISSES or ERRORS)
+    local on = ctx:on(args.miss)
     local counter = ctx:counter(args, "_retries")
     if counter or can_miss and not args.miss then
         local all = ctx.one_of(others, "mg.all_fastest", can_miss and { { "hit", "true" } })
@@ -90,8 +86,8 @@ end
 local function handle_zfailover(args, ctx)
     ctx:check(args, { "children", "miss", "stats", "stats_name", "local_zone", "failover_count" })
     if args.miss == nil then
-        ctx:note("route_zfailover", "only an error asks the other zones, as routelib's README says; its code does so after "
-            .. "a miss, too: write miss = true for that")
+        ctx:note("route_zfailover", "only an error asks the other zones, as routelib's README says; its code does so "
+            .. "after a miss, too: write miss = true for that")
     end
     return ctx:by_miss(function(can_miss, of) return zone_failover(args, of, can_miss) end)
 end

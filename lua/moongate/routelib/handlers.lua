@@ -50,12 +50,13 @@ end
 -- With `miss` the first hit, else the first that is no error.
 function known.allfastest(args, ctx)
     ctx:check(args, { "children", "miss", "wait" })
-    local within = ctx:waiting(args)
+    local wait = ctx:wait(args)
     local function make(can_miss, of)
         local list = children.list(args.children, of, "children", 64)
-        return of.one_of(list, "mg.all_fastest", can_miss and { { "hit", "true" } })
+        if #list == 1 and not wait then return list[1] end
+        return text.call("mg.all_fastest", list, { { "hit", can_miss and "true" or nil }, { "within", wait } })
     end
-    return args.miss and within:by_miss(make) or make(false, within)
+    return args.miss and ctx:by_miss(make) or make(false, ctx)
 end
 
 function known.ttl(args, ctx)
@@ -79,14 +80,14 @@ local function rate_fields(args, ctx)
     end
     local limit = ctx:number(args, "limit", 0, 2 ^ 32 - 2)
     local fill = math.max(1, math.floor(ctx:number(args, "fillrate", 0, 2 ^ 32 - 2)))
-    local tick = math.max(1, math.floor(ctx:number(args, "tickrate", 0, 2 ^ 32 - 2) or 1000))
+    local tick = math.max(1, math.floor(ctx:number(args, "tickrate", 0, 3.6e6) or 1000)) -- milliseconds
     if limit < 2 then return nil end
     local rate = text.number(math.max(0.001, math.min(fill * 1000 / tick, 1e9)))
     local burst = text.number(math.min(math.floor(limit) - 1, 1e9))
     if args.global then
         rate, burst = rate .. " / mg.worker.count", ("math.max(1, %s / mg.worker.count)"):format(burst)
     end
-    return { { "rate", rate }, { "burst", burst } }
+    return { { "rate", rate }, { "burst", burst }, { "tick", text.number(tick / 1000) } }
 end
 
 function known.ratelim(args, ctx)
@@ -102,7 +103,7 @@ function known.ratelim(args, ctx)
         ctx:note("limit", "with a limit below 2 no request is within it")
         return over
     end
-    fields[3] = { "over", over == "mg.null()" and text.quote "miss" or over }
+    fields[#fields + 1] = { "over", over == "mg.null()" and text.quote "miss" or over }
     return text.call("mg.rate_limit", { within }, fields)
 end
 

@@ -38,10 +38,12 @@ local function read_pool(conf, common, at)
         if not placing.known[key] then at.note(key, "'%s' has no effect: %s", tostring(key), backends.why_not(key)) end
     end
     local given = merged(common.backend_options, conf.backend_options or {})
-    local is_evcache = options.dist == mcp.ring and options.omode == "evcache"
-    local list, backend = servers.read(conf.backends, given, merged(common.options), is_evcache, at)
-    return { name = at.name, where = at.where, servers = list, options = backend,
-        placing = placing.fields(options, at.fail), fields = backends.fields(backend, common.options) }
+    local ring = options.dist == mcp.ring and tostring(options.omode) or nil
+    local list, backend = servers.read(conf.backends, given, merged(common.options), ring, at)
+    return {
+        name = at.name, where = at.where, servers = list, options = backend,
+        placing = placing.fields(options, at.fail), fields = backends.fields(backend, common.options),
+    }
 end
 
 -- Where errors about a pool belong.
@@ -56,14 +58,6 @@ end
 
 local Book = {}
 Book.__index = Book
-
---- The node of a pool; within: the longest that a call to it may take, or nil. A shorter one is a pool of its own.
-function Book:use(pool, within)
-    if not within or within >= pool.options.timeout then return pool.where end
-    local key = ("%s within %s s"):format(pool.name, text.number(within))
-    self.shorter[key] = self.shorter[key] or { of = pool, within = within }
-    return text.field("pools", key)
-end
 
 --- The node of a counter.
 function Book:counter(name, ctx)
@@ -91,7 +85,7 @@ end
 -- @return table  a book: pools and sets by name, counters and helpers that the routes use
 function M.read(said, common, from)
     local book = setmetatable({
-        pools = {}, sets = {}, shorter = {}, counters = {}, counters_n = 0, helpers = {},
+        pools = {}, sets = {}, counters = {}, counters_n = 0, helpers = {},
     }, Book)
     for _, name in ipairs(text.sorted(said.pools)) do
         local of = said.pools[name]
@@ -108,42 +102,25 @@ function M.read(said, common, from)
     return book
 end
 
-local function write_pool(where, name, pool, fields)
-    local all = { { "name", text.quote((name:gsub("[^%w_.-]", "_"):sub(1, 63))) } }
-    for _, list in ipairs { pool.placing, fields } do
+local function write_pool(pool)
+    local all = { { "name", text.quote((pool.name:gsub("[^%w_.-]", "_"):sub(1, 63))) } }
+    for _, list in ipairs { pool.placing, pool.fields } do
         for _, field in ipairs(list) do all[#all + 1] = field end
     end
-    return text.render(where .. " = ", text.call("mg.pool", servers.nodes(pool), all))
-end
-
--- The same pool with a shorter timeout.
-local function write_shorter(key, short)
-    local options = merged(short.of.options, { timeout = short.within })
-    local fields = merged(short.of.fields)
-    local kept = { { "timeout", text.number(short.within) } }
-    for _, field in ipairs(fields) do
-        if field[1] ~= "timeout" then kept[#kept + 1] = field end
-    end
-    return write_pool(text.field("pools", key), key, setmetatable({ options = options }, { __index = short.of }), kept)
+    return text.render(pool.where .. " = ", text.call("mg.pool", servers.nodes(pool), all))
 end
 
 --- The text of all pools.
 function M.write(book)
     local parts = { "local pools = {}\n" }
     for _, name in ipairs(text.sorted(book.pools)) do
-        local pool = book.pools[name]
-        parts[#parts + 1] = write_pool(pool.where, name, pool, pool.fields)
+        parts[#parts + 1] = write_pool(book.pools[name])
     end
     for _, set in ipairs(text.sorted(book.sets)) do
         parts[#parts + 1] = text.field("pools", set) .. " = {}\n"
         for _, key in ipairs(text.sorted(book.sets[set])) do
-            local pool = book.sets[set][key]
-            parts[#parts + 1] = write_pool(pool.where, pool.name, pool, pool.fields)
+            parts[#parts + 1] = write_pool(book.sets[set][key])
         end
-    end
-    if next(book.shorter) then parts[#parts + 1] = "-- For routes that wait no longer for a try.\n" end
-    for _, key in ipairs(text.sorted(book.shorter)) do
-        parts[#parts + 1] = write_shorter(key, book.shorter[key])
     end
     return table.concat(parts) .. "\n"
 end

@@ -5,8 +5,18 @@ local text = require "moongate.routelib.text"
 local M = {}
 
 local helpers = {
+    errors = [[
+-- After these results the next route is asked.
+local errors = { "error", "client_error" }
+
+]],
+    misses = [[
+-- Gets can miss. NOT_FOUND of a delete is an answer, no miss.
+local misses = { "error", "client_error", "miss" }
+
+]],
     by_miss = [[
--- What gets do, and what all other commands do: NOT_FOUND of a delete is an answer, no miss.
+-- What gets do, which can miss, and what all other commands do: NOT_FOUND of a delete is an answer.
 local function by_miss(gets, others)
     return mg.by_command { get = gets, gat = gets, gats = gets, default = others }
 end

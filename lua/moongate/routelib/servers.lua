@@ -61,12 +61,10 @@ local function address(host, port)
     return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
--- A server's name on the ring: for evcache, and where an address stands twice, for a server's name is its own here.
-local function name_of(host, port, is_evcache, seen)
-    local shown = address(host, port)
-    seen[shown] = (seen[shown] or 0) + 1
-    if is_evcache then return ("%s/%s:%d"):format(host, host, port) end
-    return seen[shown] > 1 and ("%s#%d"):format(shown, seen[shown]) or nil
+-- A server's name, where its address is not enough: a server that is there twice has two places in a jump hash.
+local function name_of(host, port, ring, times)
+    if ring == "evcache" then return ("%s/%s:%d"):format(host, host, port) end
+    return times > 1 and ("%s#%d"):format(address(host, port), times) or nil
 end
 
 local function is_list(value)
@@ -86,9 +84,10 @@ end
 -- @param listed table    as in the configuration
 -- @param given table     the pool's backend_options
 -- @param base table      moongate's options so far
+-- @param ring string     the omode of the pool's ring; nil: it has none
 -- @param at table        the pool's place
 -- @return table, table  the servers; the options of the pool
-function M.read(listed, given, base, is_evcache, at)
+function M.read(listed, given, base, ring, at)
     if type(listed) ~= "table" or not is_list(listed) then
         at.fail("backends", "'backends' takes a list of backends")
     end
@@ -97,8 +96,12 @@ function M.read(listed, given, base, is_evcache, at)
     for i, backend in ipairs(listed) do
         local parts = with({ port = given.port }, split(backend, i, at))
         local host, port = host_of(parts, i, at), port_of(parts, i, at)
-        list[i] = { address = address(host, port), name = name_of(host, port, is_evcache, seen),
-            options = with(common, backends.translate(parts, backends.of_backend, own, at)) }
+        local shown = address(host, port)
+        seen[shown] = (seen[shown] or 0) + 1
+        if not ring or seen[shown] == 1 then -- on a ring its points are the same ones
+            local options = with(common, backends.translate(parts, backends.of_backend, own, at))
+            list[#list + 1] = { address = shown, name = name_of(host, port, ring, seen[shown]), options = options }
+        end
     end
     return list, common
 end

@@ -60,7 +60,7 @@ function Source:fail(line, form, ...)
     error(line > 0 and ("%s:%d: %s"):format(self.path, line, message) or ("%s: %s"):format(self.path, message), 0)
 end
 
---- Tells whoever asks of something that is left out or chosen; each thing once.
+--- Notes something that is left out or chosen; each thing once.
 function Source:note(line, form, ...)
     local message = select("#", ...) > 0 and form:format(...) or form
     local key = line .. ":" .. message

@@ -5,26 +5,14 @@
 --     mg.failover { near, far, on = { get = { "error", "miss" }, default = "error" }, commands = { "get", "delete" } }
 local abi = require "moongate.abi"
 local commands = require "moongate.commands"
+local failing = require "moongate.failing"
 local policy = require "moongate.policy"
 
 local C = abi.C
 
-local orders = { as_written = C.ORDER_AS_WRITTEN, shuffled = C.ORDER_SHUFFLED,
-    least_failures = C.ORDER_LEAST_FAILURES }
-
--- Which result counts when no child has a good one: the last one; or a miss rather than an error.
-local results = { best = 0, last = 1 }
-
-local known = {
-    on = commands.results,         -- results after which the next child is tried; or those by commands
-    commands = commands.names,     -- the others have the first child's result; all unless given
-    tries = policy.count(1, 32),   -- children tried at most
-    order = policy.one_of(orders), -- of the children behind the first
-    share = policy.share,          -- of requests that may go beyond their first child
-    burst = policy.number(0, 1e9), -- this many more at once
-    within = policy.seconds,       -- for each child: then the next is asked
-    result = policy.one_of(results),
-    retries = policy.counter,      -- counts each child that is asked after the first
+local known = failing.readers {
+    tries = policy.count(1, 32),           -- children tried at most
+    order = policy.one_of(failing.orders), -- of the children behind the first
 }
 
 --- Asks the first child; after a result that `on` names ("error" unless given) asks the next. The last result counts;

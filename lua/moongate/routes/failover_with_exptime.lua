@@ -2,17 +2,13 @@
 -- So what a gutter holds is gone soon after the first route works again.
 --
 --     mg.failover_with_exptime { users, gutter, ttl = 60 }
-local commands = require "moongate.commands"
+local failing = require "moongate.failing"
 local failover = require "moongate.routes.failover"
 local policy = require "moongate.policy"
 local set_ttl = require "moongate.routes.set_ttl"
 
-local known = {
-    ttl = policy.ttl,              -- seconds that keys live in the second route
-    on = commands.results,         -- as for mg.failover; so are the next three
-    commands = commands.names,
-    share = policy.share,
-    burst = policy.number(0, 1e9),
+local known = failing.readers {
+    ttl = policy.ttl, -- seconds that keys live in the second route
 }
 
 --- @param spec table  two routes, and options
@@ -20,6 +16,5 @@ return function(spec)
     local name = "mg.failover_with_exptime"
     local children, options = policy.read(name, policy.tail(spec, "ttl"), known, 2, 2)
     local gutter = set_ttl { children[2], options.ttl or 60 }
-    return failover { children[1], gutter, on = spec.on, commands = spec.commands, share = options.share,
-        burst = options.burst }
+    return failover(failing.pass(spec, { children[1], gutter }))
 end

@@ -22,7 +22,7 @@ local known = {
     hash_tag = policy.bytes(2, 2),
     hash_stop = policy.bytes(1, 15),
     salt = salt,                 -- appended to what is hashed
-    weights = policy.weights,    -- one for each route
+    weights = policy.weights_or_zero, -- one for each route; 0 as for mg.pool
     names = names,               -- of the routes, on a ring; "1", "2" ... unless given
 }
 

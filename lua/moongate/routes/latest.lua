@@ -4,7 +4,7 @@
 --
 --     mg.latest { east, west, south, tries = 2 }
 local abi = require "moongate.abi"
-local commands = require "moongate.commands"
+local failing = require "moongate.failing"
 local failover = require "moongate.routes.failover"
 local policy = require "moongate.policy"
 
@@ -15,14 +15,11 @@ local function salt(value)
     return nil, "takes a string, not a " .. type(value)
 end
 
-local known = {
-    on = commands.results,      -- results after which the next is tried, as for mg.failover
-    commands = commands.names,  -- the others have the first route's result, as for mg.failover
+local known = failing.readers {
     tries = policy.count(1, 32), -- routes tried at most
-    salt = salt,                -- another salt spreads the hosts differently
-    host = salt,                -- in place of this host's name
-    weights = policy.weights,   -- one for each route
-    retries = policy.counter,   -- counts each route that is asked after the host's first
+    salt = salt,                 -- another salt spreads the hosts differently
+    host = salt,                 -- in place of this host's name
+    weights = policy.weights,    -- one for each route
 }
 
 -- The routes in the order in which a host tries them: by their scores on that host, highest first.
@@ -45,7 +42,6 @@ return function(spec)
     local host = (options.host or abi.text(C.mg_host())) .. (options.salt or "")
     local order = ordered(children, host, options.weights)
     if #order == 1 then return order[1] end
-    order.on, order.commands, order.retries = spec.on, spec.commands, options.retries
     order.tries = math.min(options.tries or 5, #order)
-    return failover(order)
+    return failover(failing.pass(spec, order))
 end

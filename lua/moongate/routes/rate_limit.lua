@@ -11,33 +11,42 @@ local C = abi.C
 
 local rate, burst = policy.number(0.001, 1e9, "a rate"), policy.number(1, 1e9, "a burst")
 
--- Buckets by the tables that scripts gave: commands that have the same table share its bucket.
-local buckets = setmetatable({}, { __mode = "k" })
-
--- A rate, or { rate =, burst = }.
+-- A rate, or { rate =, burst =, with = }.
 local function limit(value)
     local given = type(value) == "table" and value or { rate = value }
-    if buckets[given] then return buckets[given] end
     for name in pairs(given) do
-        if name ~= "rate" and name ~= "burst" then return nil, "takes a rate, or a table of rate and burst" end
+        if name ~= "rate" and name ~= "burst" and name ~= "with" then
+            return nil, "takes a rate, or a table of rate, burst and with"
+        end
     end
     local read, wrong = rate(given.rate)
     if wrong then return nil, wrong end
-    local most = math.max(1, read)
-    if given.burst ~= nil then most, wrong = burst(given.burst) end
-    buckets[given] = most and { rate = read, burst = most }
-    return buckets[given], wrong
+    local bucket = { rate = read, burst = math.max(1, read) }
+    if given.burst ~= nil then bucket.burst, wrong = burst(given.burst) end
+    if given.with ~= nil and not wrong then bucket.with, wrong = commands.names(given.with) end
+    return not wrong and bucket or nil, wrong
 end
 
 local TEXT = "rate limit"
 
--- Names and groups as in mg.by_command may have their own rates; rate and burst count for all others together.
+-- Names and groups as in mg.by_command may have their own rates, which other commands share (`with`); rate and burst
+-- count for all others together.
 local known = commands.readers(limit, {
     rate = rate,
     burst = burst,             -- so many at once after a pause; else what a second brings
     over = policy.over(TEXT),  -- "error" (unless given), "miss", or another route
     tick = policy.seconds,     -- buckets fill once in so many seconds; else all the time
 })
+
+-- The options, and the buckets of commands that share one.
+local function with_others(options)
+    local all = {}
+    for _, value in pairs(options) do
+        for other in pairs(type(value) == "table" and value.with or {}) do all[other] = value end
+    end
+    for name, value in pairs(options) do all[name] = value end
+    return all
+end
 
 --- @param spec table  a route, and rates
 return function(spec)
@@ -48,7 +57,7 @@ return function(spec)
     elseif options.burst then
         policy.fail("mg.rate_limit", "option 'burst' goes with 'rate'")
     end
-    for id, bucket in pairs(commands.by_id(options)) do of[id] = bucket end
+    for id, bucket in pairs(commands.by_id(with_others(options))) do of[id] = bucket end
     local words, places, n = {}, {}, 0
     for id, bucket in pairs(of) do
         if not places[bucket] then

@@ -80,12 +80,14 @@ static void drama_tells(struct actor *actor)
     fprintf(stderr, "  SEED=%u, script %u:\n%s", d->first_seed, d->scripts, d->script);
 }
 
+/* A long value is passed on while it comes, so a server that breaks off in its middle costs the client its connection. */
 static struct application *another_application(struct drama *d)
 {
     unsigned n = d->applications_n++;
     struct application *a =
         application_connects(d->m, n % 2 ? "r:" : "f:", 1U << n % 7, d->first_seed + n * 7919U);
     application_may_be_refused(a);
+    if (!d->are_well) application_may_be_closed(a);
     return a;
 }
 
@@ -209,8 +211,8 @@ static void nested_policies_lose_nothing_and_mix_nothing_up(void **state)
     plays_on(d, 0.5);
     applications_end(d);
     struct footprint before = settled(d);
-    applications_connect(d);
     d->are_well = false;
+    applications_connect(d);
     for (double end = stage_now() + seconds; stage_now() < end;) {
         next_script(d);
         plays_on(d, (1 + random_below(&d->seed, 150)) / 100.0);

@@ -396,6 +396,7 @@ static const char *const kinds[][2] = {
     {"LEVELS", "l1_l2"},
     {"THROUGH", "l1_l2"},
     {"PREFIX", "by_prefix"},
+    {"ROUTE", "by_route_prefix"},
     {"COMMAND", "by_command"},
     {"PLACE", "key_split"},
     {"HASH", "hash"},

@@ -20,6 +20,7 @@ static const char *const routes[] = {
     "mg.all_sync { a, b }",
     "mg.by_command { get = a, default = b }",
     "mg.by_prefix { { ['user:'] = a, ['k'] = b }, default = a }",
+    "mg.by_route_prefix { { ['/x/a/'] = a, ['/x/b/'] = b }, default = '/x/a/' }",
     "mg.cap_ttl { a, 60 }",
     "mg.coalesce { a }",
     "mg.delay { a, 0.001 }",

@@ -45,7 +45,7 @@ static void a_bad_number_is_named(void **state)
         {"-j", "257"},
         {"-j", "two"},
         {"-n", "0"},
-        {"-n", "65"},
+        {"-n", "1025"},
         {"-c", "0"},
         {"-c", "-5"},
         {"--max-value", "1x"},

@@ -51,19 +51,24 @@ static const char *shape_of(const char *document)
     return shape;
 }
 
-static void members_and_types_are_those_of_nutcracker(void **state)
+/* Servers of every form of name: a given one, an address with the usual port, another one, a unix socket. */
+static void members_names_and_types_are_those_of_nutcracker(void **state)
 {
-    struct memcached *server = memcached_start(NULL);
-    const char *address = memcached_address(server);
-    const char *pool = textf("  servers:\n   - %s:1 one\n", address);
+    static const char *const pool =
+        "  servers:\n   - 127.0.0.1:11311:1 one\n   - 127.0.0.2:11211:1\n"
+        "   - 127.0.0.2:11312:2\n   - /tmp/nobody.sock:1\n";
     struct nutcracker *n = nutcracker_start(&pool, 1);
-    struct moongate *m = moongate_start(
-        textf(MG "return mg.pool { like = 'twemproxy', name = 'pool0', '%s one' }\n", address),
-        "--nutcracker-stats", "127.0.0.1:0", NULL);
+    const char *folder = program_folder(), *path = textf("%s/nutcracker.yml", folder);
+    FILE *file = fopen(path, "we");
+    if (!file) stage_fails("cannot write %s", path);
+    fprintf(file, "pool0:\n  listen: %s/socket\n%s", folder, pool);
+    fclose(file);
+    struct moongate *m =
+        moongate_start(NULL, "--twemproxy", path, "--nutcracker-stats", "127.0.0.1:0", NULL);
     const char *real = shape_of(document_at(nutcracker_stats_address(n)));
     const char *ours = shape_of(document_at(stats_address(m)));
     assert_string_equal(ours, real);
-    assert_non_null(strstr(real, "\"one\":{\"server_eof\":0,"));
+    assert_non_null(strstr(real, "\"/tmp/nobody.sock:\":{\"server_eof\":0,"));
 }
 
 static void requests_are_counted_as_they_come(void **state)
@@ -155,7 +160,7 @@ static void wrong_addresses_are_usage_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        play(members_and_types_are_those_of_nutcracker),
+        play(members_names_and_types_are_those_of_nutcracker),
         play(requests_are_counted_as_they_come),
         play(readers_that_do_not_read_keep_nobody_out),
         play(the_oldest_reader_makes_room_for_the_next_one),

@@ -2,6 +2,7 @@
 #include "lib/client.h"
 #include "lib/desk.h"
 #include "lib/moongate.h"
+#include "lib/scene.h"
 #include "lib/stage.h"
 
 #include <stdio.h>
@@ -101,13 +102,15 @@ static void are_the_same(struct client *c, const char *command, const char *owne
 }
 
 /* What scripts name is called here as the README calls it. */
-static const char script[] = MG "mg.counter 'COUNTER'\n"
-                                "mg.gauge 'GAUGE'\n"
-                                "mg.histogram('HISTOGRAM', { 10, 100 })\n"
-                                "mg.shared('DICTIONARY', '64k')\n"
-                                "local pool = mg.pool { '127.0.0.1:1', '127.0.0.1:2' }\n"
-                                "mg.pool { discover = 'file:///nowhere/servers' }\n"
-                                "return pool\n";
+static const char script[] =
+    MG "mg.counter 'COUNTER'\n"
+       "mg.gauge 'GAUGE'\n"
+       "mg.histogram('HISTOGRAM', { 10, 100 })\n"
+       "mg.shared('DICTIONARY', '64k')\n"
+       "local pool = mg.pool { '127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3',\n"
+       "  on_failure = 'rehash' }\n"
+       "mg.pool { discover = 'file:///nowhere/servers' }\n"
+       "return pool\n";
 
 static void each_statistic_has_its_row(void **state)
 {
@@ -116,6 +119,8 @@ static void each_statistic_has_its_row(void **state)
         moongate_start(script, "--discover-wait", "0", "--admin", textf("unix:%s", path), NULL);
     struct client *c = client_connects(m);
     desk_gets(desk_opens(path), "drain 127.0.0.1:1", "END\n");
+    stat_becomes(c, "servers", "127.0.0.1:2:down", "1"); /* one of these two is left out */
+    stat_becomes(c, "servers", "127.0.0.1:3:down", "1");
     are_the_same(c, "stats", NULL);
     are_the_same(c, "stats proxy", NULL);
     are_the_same(c, "stats servers", "SERVER");

@@ -60,6 +60,13 @@ static const struct row rows[] = {
      "a@1: get k\n"},
     {"by_prefix", "mg.by_prefix { { k = a }, default = b }", "get l",
      "b@2: get l\n"},
+    {"by_route_prefix",
+     "mg.by_route_prefix { { ['/r/a/'] = a, ['/r/b/'] = b }, default = '/r/b/' }", "get /r/a/k",
+     "a@1: get k\n"},
+    {"by_route_prefix",
+     "mg.by_route_prefix { { ['/r/a/'] = a, ['/r/b/'] = b }, default = '/r/b/' }", "delete /r/*/k",
+     "b@2: delete k\n"
+     "a@1, in the background: delete k\n"},
     {"cap_ttl", "mg.cap_ttl { a, 1000 }", "set k 0 5000 1",
      "a@1: set k 0 1000 1\n"},
     {"coalesce", "mg.coalesce { a }", "get k",

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/ejection.h"
 #include "backend/steering.h"
 #include <cmocka.h>
 #include <string.h>
@@ -127,6 +128,30 @@ static void a_server_that_is_down_keeps_its_route_where_the_pool_rehashes(void *
     assert_ptr_equal(picks(p, "k"), p->members[1].backend);
 }
 
+static void a_server_that_the_pool_has_ejected_keeps_its_route(void **state)
+{
+    struct pool_settings settings = {.name = "p",
+                                     .selector = {.hash = HASH_MD5},
+                                     .timeout = 1,
+                                     .eject_retry = 9,
+                                     .backend = backend_settings_default()};
+    struct server_spec spec;
+    (void)state;
+    settings.backend.eject = EJECTS_TWEMPROXY;
+    settings.backend.failure_limit = 1;
+    w.pool = pool_create(&settings, &w.set);
+    assert_null(server_spec_parse(&spec, "127.0.0.1:1", 11));
+    assert_null(pool_add_server(w.pool, &spec, 1, &settings.backend));
+    assert_null(pool_close(w.pool));
+    struct pool *one = pool_one(w.pool, 0);
+    assert_non_null(picks(w.pool, "k"));
+    ejection_fault(w.pool->members[0].backend);
+    assert_null(picks(w.pool, "k"));
+    assert_ptr_equal(picks(one, "k"), w.pool->members[0].backend);
+    drains("127.0.0.1:1", true);
+    assert_null(picks(one, "k"));
+}
+
 #define of_a_pool(f) cmocka_unit_test_setup_teardown(f, make, forget)
 
 int main(void)
@@ -135,6 +160,7 @@ int main(void)
         of_a_pool(each_key_goes_to_its_server_by_the_connections_of_the_whole_pool),
         of_a_pool(it_is_explained_as_the_member_of_the_whole_pool),
         of_a_pool(a_drained_server_has_no_keys_there_even_where_the_whole_pool_keeps_it),
+        of_a_pool(a_server_that_the_pool_has_ejected_keeps_its_route),
         of_a_pool(a_server_that_is_down_keeps_its_route_where_the_pool_rehashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
