@@ -147,8 +147,15 @@ enum convert_kind converted_kind(const struct script_file *file, const char *byt
     return kind == CONVERT_ROUTELIB && file->guess == GUESS_FOREIGN ? CONVERT_SCRIPT : kind;
 }
 
+/* From malloc. */
+struct expanded {
+    char *bytes;
+    size_t len;
+};
+
+/* expanded: may be NULL. */
 static bool run_reader(struct converted *to, const struct script_file *file, const char *bytes,
-                       size_t len, struct bundle *b, char *error)
+                       size_t len, struct bundle *b, struct expanded *expanded, char *error)
 {
     convert_reader *reader =
         to->kind == CONVERT_ROUTELIB ? routelib_read : convert_reader_of(to->kind);
@@ -161,9 +168,10 @@ static bool run_reader(struct converted *to, const struct script_file *file, con
         return false;
     }
     out.script = open_memstream(&to->owned, &to->len);
-    if (!out.script) abort();
+    if (expanded) out.expanded = open_memstream(&expanded->bytes, &expanded->len);
+    if (!out.script || (expanded && !out.expanded)) abort();
     bool good = reader(&in, &out);
-    if (fclose(out.script) != 0) abort();
+    if (fclose(out.script) != 0 || (expanded && fclose(out.expanded) != 0)) abort();
     for (struct given *g = reading.given, *next; g; g = next) {
         next = g->next;
         free(g);
@@ -191,12 +199,25 @@ static bool take_made(struct converted *to, const struct bundle *b)
     return false;
 }
 
+/* False: there is no room. */
+static bool keep_made(struct bundle *b, const struct converted *made, const struct expanded *e)
+{
+    const char *word = convert_kind_word(made->kind);
+    size_t len = e->len <= CONVERT_EXPANDED_MAX ? e->len : CONVERT_EXPANDED_MAX + 1;
+    return record(b, BUNDLE_CONVERTED, word, made->text, made->len) &&
+           (!len || record(b, BUNDLE_EXPANDED, word, e->bytes, len));
+}
+
 static bool make(struct converted *to, const struct script_file *file, const char *bytes,
                  size_t len, struct bundle *b, char *error)
 {
     if (take_made(to, b)) return true;
-    if (!run_reader(to, file, bytes, len, b, error)) return false;
-    if (record(b, BUNDLE_CONVERTED, convert_kind_word(to->kind), to->text, to->len)) return true;
+    struct expanded expanded = {NULL, 0};
+    bool records = b && b->records;
+    bool good = run_reader(to, file, bytes, len, b, records ? &expanded : NULL, error);
+    bool fits = good && (!records || keep_made(b, to, &expanded));
+    free(expanded.bytes);
+    if (!good || fits) return good;
     snprintf(error, SCRIPT_ERROR_MAX,
              "%s: it is larger than 64 MiB, with its files and the script that it was converted "
              "to: make it smaller",

@@ -155,8 +155,7 @@ static struct bundle *files_alone(struct bundle *b)
     size_t at = 0;
     bool good = true;
     while (bundle_next(b, &at, &file))
-        if (file.kind != BUNDLE_LISTENS && file.kind != BUNDLE_NOTE &&
-            file.kind != BUNDLE_CONVERTED)
+        if (bundle_is_file(file.kind) || file.kind == BUNDLE_WATCHED)
             good = good && bundle_add(to, &file);
     assert(good); /* it is not larger than b */
     bundle_give(b);

@@ -195,6 +195,10 @@ static void routes_have_aliases(void **state)
                 "the alias '/a/*/' is no");
     check_error("{'routes': [{'aliases': ['/a/'], 'route': 'NullRoute'}]}",
                 "the alias '/a/' is no");
+    check_error("{'routes': [{'aliases': ['/a/b c/'], 'route': 'NullRoute'}]}",
+                "1: the alias '/a/b c/' is no");
+    check_error("{'routes': {'/a/b\\u0000c/': 'NullRoute'}}", "1: the alias '/a/b");
+    check_error("{'routes': {'/a/b\\u007f/': 'NullRoute'}}", "1: the alias '/a/b?/' is no");
     check_error("{'routes': [{'route': 'NullRoute'}]}", "an item of 'routes' has no 'aliases'");
     check_error("{'routes': [{'aliases': []}]}", "an item of 'routes' has no 'route'");
     check_error("{'routes': [], 'route': 'NullRoute'}", "both 'route' and 'routes' are there");

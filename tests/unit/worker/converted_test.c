@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 #include "script/script.h"
 #include "worker/converted.h"
 
-static const char config[] = "{\"route\": \"NullRoute\"}", made[] = "return 1 -- made before";
+static const char config[] = "{\"route\": \"NullRoute\"}", made[] = "return 1 -- made before",
+                  expanded[] = "{\n  \"route\": \"NullRoute\"\n}";
 static const struct script_file file = {
     .path = "a.json", .guess = GUESS_NOT, .kind = CONVERT_MCROUTER};
 
@@ -50,6 +52,10 @@ static void what_is_made_is_in_the_bundle_and_taken_from_there(void **state)
     assert_memory_equal(entry.path, "mcrouter", entry.path_len);
     assert_int_equal(entry.len, strlen(first));
     assert_memory_equal(entry.bytes, first, entry.len);
+    assert_true(bundle_next(b, &at, &entry));
+    assert_int_equal(entry.kind, BUNDLE_EXPANDED);
+    assert_int_equal(entry.len, strlen(expanded));
+    assert_memory_equal(entry.bytes, expanded, entry.len);
     assert_false(bundle_next(b, &at, &entry));
     assert_false(bundle_find(b, "mcrouter", strlen("mcrouter"), &entry)); /* it is no file */
     bundle_give(b);
@@ -82,6 +88,33 @@ static void what_was_made_of_another_kind_of_file_is_not_taken(void **state)
     bundle_give(b);
 }
 
+/* 300 times 300 times a text of 10,000 bytes. */
+static void what_macros_make_is_kept_as_far_as_it_can_be_asked_for(void **state)
+{
+    struct bundle *b = bundle_create();
+    struct bundle_file entry;
+    struct converted c;
+    char error[SCRIPT_ERROR_MAX], *text;
+    size_t len, at = 0;
+    FILE *f = open_memstream(&text, &len);
+    assert_non_null(f);
+    fprintf(f, "{\"macros\": {\"a\": {\"type\": \"constDef\", \"result\": \"%010000d\"}, ", 0);
+    fputs("\"b\": {\"type\": \"constDef\", \"result\": [\"%a%\"", f);
+    for (int i = 1; i < 300; i++) fputs(",\"%a%\"", f);
+    fputs("]}}, \"route\": \"NullRoute\", \"routing_options\": [\"%b%\"", f);
+    for (int i = 1; i < 300; i++) fputs(",\"%b%\"", f);
+    fputs("]}", f);
+    assert_int_equal(fclose(f), 0);
+    b->records = true;
+    assert_true(converted_make(&c, &file, text, len, b, error));
+    do assert_true(bundle_next(b, &at, &entry));
+    while (entry.kind != BUNDLE_EXPANDED);
+    assert_int_equal(entry.len, CONVERT_EXPANDED_MAX + 1);
+    converted_release(&c);
+    bundle_give(b);
+    free(text);
+}
+
 /* The script, too, counts for the bytes that a bundle may have. */
 static void a_script_without_room_for_it_is_refused(void **state)
 {
@@ -107,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_made_is_in_the_bundle_and_taken_from_there),
         cmocka_unit_test(what_was_made_of_another_kind_of_file_is_not_taken),
+        cmocka_unit_test(what_macros_make_is_kept_as_far_as_it_can_be_asked_for),
         cmocka_unit_test(a_script_without_room_for_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
