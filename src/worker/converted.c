@@ -4,9 +4,12 @@
 #include "worker/converted.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bundle.h"
 #include "base/log.h"
@@ -21,7 +24,7 @@ void script_file_set_kind(struct script_file *file, int from)
 
 /* --- other files ------------------------------------------------------------------------------- */
 
-enum { WHY_MAX = 256 };
+enum { WHY_MAX = 256, NO_FILE = ESPIPE }; /* nothing else here gives this errno */
 
 /* What a reader has got: the bundle moves its bytes when files are added, so each file has a copy. */
 struct given {
@@ -53,10 +56,24 @@ static bool fail(struct reading *r, const char *why, size_t len)
     return false;
 }
 
+/* Without O_NONBLOCK, to open a pipe would wait for its other side. NULL, with errno. */
+static FILE *open_disk(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return NULL;
+    int error = fstat(fd, &about) < 0 ? errno : S_ISDIR(about.st_mode) ? EISDIR : NO_FILE;
+    FILE *file = error == NO_FILE && S_ISREG(about.st_mode) ? fdopen(fd, "r") : NULL;
+    if (file) return file;
+    close(fd);
+    errno = error;
+    return NULL;
+}
+
 /* From malloc; NULL, with errno. */
 static char *read_disk(const char *path, size_t *len)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_disk(path);
     char *bytes = NULL;
     size_t room = 0;
     *len = 0;
@@ -100,7 +117,7 @@ static bool read_other(void *arg, const char *path, const char **bytes, size_t *
     }
     char *read = read_disk(path, len);
     if (!read) {
-        const char *text = strerror(errno);
+        const char *text = errno == NO_FILE ? "it is not a regular file" : strerror(errno);
         (void)record(r->bundle, BUNDLE_ABSENT, path, text, strlen(text));
         return fail(r, text, strlen(text));
     }

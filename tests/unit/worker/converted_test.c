@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -66,7 +68,7 @@ static void what_is_made_is_in_the_bundle_and_taken_from_there(void **state)
     char *again = script_from(b);
     assert_string_equal(again, made);
     free(again);
-    b->records = true; /* who records makes it anew */
+    b->records = true; /* who records makes it again */
     again = script_from(b);
     assert_string_equal(again, first);
     free(again);
@@ -115,6 +117,25 @@ static void what_macros_make_is_kept_as_far_as_it_can_be_asked_for(void **state)
     free(text);
 }
 
+/* Nobody writes to the pipe: to open it as a file would wait for ever. */
+static void an_import_that_is_no_file_is_refused(void **state)
+{
+    char folder[] = "/tmp/converted-test-XXXXXX", path[64], text[128], error[SCRIPT_ERROR_MAX];
+    struct converted c;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int n = snprintf(text, sizeof text, "{\"macros\": \"@import(%s)\"}", path);
+    bool good = converted_make(&c, &file, text, (size_t)n, NULL, error);
+    assert_int_equal(unlink(path), 0);
+    assert_false(good);
+    assert_non_null(strstr(error, "/pipe\": it is not a regular file: correct the path"));
+    n = snprintf(text, sizeof text, "{\"macros\": \"@import(%s)\"}", folder);
+    assert_false(converted_make(&c, &file, text, (size_t)n, NULL, error));
+    assert_non_null(strstr(error, ": Is a directory: correct the path"));
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* The script, too, counts for the bytes that a bundle may have. */
 static void a_script_without_room_for_it_is_refused(void **state)
 {
@@ -141,6 +162,7 @@ int main(void)
         cmocka_unit_test(what_is_made_is_in_the_bundle_and_taken_from_there),
         cmocka_unit_test(what_was_made_of_another_kind_of_file_is_not_taken),
         cmocka_unit_test(what_macros_make_is_kept_as_far_as_it_can_be_asked_for),
+        cmocka_unit_test(an_import_that_is_no_file_is_refused),
         cmocka_unit_test(a_script_without_room_for_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
