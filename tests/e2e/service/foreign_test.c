@@ -183,9 +183,13 @@ static void routelib_is_run_by_its_option_alone(void **state)
     struct run run = moongate_runs("-t", path, NULL);
     exits(run, 1);
     has(run.err, "global 'pools' is not defined");
+    has(run.err, textf("%s is a configuration of routelib: give it with --routelib", path));
     exits(moongate_runs("-t", "--routelib", path, NULL), 0);
     has(moongate_runs("explain", path, "get k", NULL).out, "127.0.0.1:11");
     exits(moongate_runs("explain", "--from", "script", path, "get k", NULL), 1);
+    run = moongate_runs("-t", moongate_script_file("mcp.attach(mcp.CMD_GET, f)\n"), NULL);
+    exits(run, 1);
+    has(run.err, "'moongate convert' says what its functions are here");
 }
 
 static void what_is_no_configuration_is_not_converted(void **state)
