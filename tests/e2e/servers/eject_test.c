@@ -337,6 +337,26 @@ static void one_dead_server_fails_a_whole_get_of_several_keys(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Policies pass on what they have kept of a failure. */
+static void below_a_policy_one_server_fails_a_whole_get_too(void **state)
+{
+    struct backend *one = backend_listens(), *other = backend_listens();
+    const char *script = textf(MG "local p = mg.pool { distribution = 'modula', hash = 'crc32a',\n"
+                                  "  '%s', '%s', texts = 'twemproxy' }\n"
+                                  "return mg.failover { p, mg.each(p)[2] }\n",
+                               backend_address(one), backend_address(other));
+    struct client *c = client_connects(moongate_start(script, NULL));
+
+    client_sends(c, "get d b\r\n");
+    backend_sees(one, "get d\r\n");
+    backend_sees(other, "get b\r\n");
+    backend_answers(one, hit_and_end("d", "x"));
+    backend_stops_listening(other);
+    backend_closes(other);
+    client_sees(c, "SERVER_ERROR Connection refused\r\n");
+    client_sees_nothing_more(c);
+}
+
 static void what_is_out_is_seen(void **state)
 {
     struct backend *one = backend_listens(), *other = backend_listens();
@@ -374,6 +394,7 @@ int main(void)
         play(a_second_try_at_a_server_whose_connection_ends_is_refused),
         play(an_answer_ends_the_row_of_errors),
         play(one_dead_server_fails_a_whole_get_of_several_keys),
+        play(below_a_policy_one_server_fails_a_whole_get_too),
         play(what_is_out_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
