@@ -9,6 +9,7 @@
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 work=$(mktemp -d) || exit 2
 process=
+listed= # the suite of the lists that are there
 stop() {
     if [ -n "$process" ]; then
         kill "$process" 2>/dev/null
@@ -60,7 +61,8 @@ have_package() { # package, suite, version
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $suite main" \
         >"$work/sources.list"
     mkdir -p "$work/lists/partial" "$work/cache" "$work/root"
-    of_suite apt-get update || fail "no package lists of $suite"
+    [ "$suite" = "$listed" ] || of_suite apt-get update || fail "no package lists of $suite"
+    listed=$suite
     # shellcheck disable=SC2046
     (cd "$work/cache" && of_suite apt-get download "$1=$3" $(libraries "$1")) || fail "$suite does not have $1 $3"
     for deb in "$work"/cache/*.deb; do dpkg -x "$deb" "$work/root" || fail "$deb"; done
