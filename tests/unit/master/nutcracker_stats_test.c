@@ -37,7 +37,7 @@ static void add_pool(struct records *r, const char *pool)
     record_end(r);
 }
 
-static void print(struct board *board, const struct records *pools, unsigned *asked)
+static void print(struct board *board, const struct records *pools, void *asked)
 {
     struct survey *survey = survey_take(board);
     struct nutcracker_view v = {.source = "host",
