@@ -11,20 +11,6 @@
 static const char *const configurations[] = {"conf/nutcracker.yml",
                                              "/etc/nutcracker/nutcracker.yml"};
 
-static const char *take_help(struct as_other *to, const char *value)
-{
-    as_print_flags(to->program, stdout);
-    as_end(to, EXIT_OK);
-    return NULL;
-}
-
-static const char *take_version(struct as_other *to, const char *value)
-{
-    puts("moongate " MOONGATE_VERSION ", called as nutcracker");
-    as_end(to, EXIT_OK);
-    return NULL;
-}
-
 static const char *take_check(struct as_other *to, const char *value)
 {
     to->checks = true;
@@ -110,8 +96,8 @@ static const char *take_mbuf(struct as_other *to, const char *value)
 }
 
 static const struct as_flag flags[] = {
-    {'h', "help", AS_NONE, NULL, take_help, NULL},
-    {'V', "version", AS_NONE, NULL, take_version, NULL},
+    {'h', "help", AS_NONE, NULL, as_take_help, NULL},
+    {'V', "version", AS_NONE, NULL, as_take_version, NULL},
     {'t', "test-conf", AS_NONE, NULL, take_check, NULL},
     {'d', "daemonize", AS_NONE, "--daemonize", NULL, NULL},
     {'D', "describe-stats", AS_NONE, NULL, take_describe, NULL},

@@ -7,9 +7,7 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void stores(struct client *c, const char *key, const char *value)
 {
