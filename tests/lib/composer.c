@@ -22,8 +22,7 @@ const char *const composer_first_lines =
 static const char *const forms[] = {
     "mg.failover { @, @ }",
     "mg.failover { @, @, on = { 'error'<|, 'miss'|, 'refused'> } }",
-    "mg.failover { @, @, @, on = { 'error', 'miss' }, order = "
-    "'<as_written|shuffled|least_failures>' }",
+    "mg.failover { @, @, @, on = { 'error', 'miss' }, order = '<shuffled|least_failures>' }",
     "mg.failover { @, @, @, order = 'least_failures', <tries = 2|share = 0.3, burst = 2> }",
     "mg.failover_with_exptime { @, @, <0|5|600> }",
     "mg.zone_failover { here = '<a|b>', zones = { a = @, b = @, c = @ }<|, on = { 'error', 'miss' "
