@@ -26,8 +26,7 @@ static const char *take_describe(struct as_other *to, const char *value)
         "  client_eof          \"clients of the listener of that name that have gone\"",
         "  client_err          \"0: not counted\"",
         "  client_connections  \"clients of the listener of that name\"",
-        "  server_ejects       \"times that a worker ejected a server of it, or took one for "
-        "down\"",
+        "  server_ejects       \"times that a worker ejected a server, or took it for down\"",
         "  forward_error       \"requests that no server answered\"",
         "  fragments           \"0: not counted\"",
         "",

@@ -25,8 +25,7 @@ static const char *const forms[] = {
     "mg.failover { @, @, @, on = { 'error', 'miss' }, order = '<shuffled|least_failures>' }",
     "mg.failover { @, @, @, order = 'least_failures', <tries = 2|share = 0.3, burst = 2> }",
     "mg.failover_with_exptime { @, @, <0|5|600> }",
-    "mg.zone_failover { here = '<a|b>', zones = { a = @, b = @, c = @ }<|, on = { 'error', 'miss' "
-    "}> }",
+    "mg.zone_failover { here = '<a|b>', zones = { a = @, b = @, c = @ }<|, on = {'error','miss'}> }",
     "mg.all_<sync|async|initial|fastest|majority> { @, @<|, @> }",
     "mg.all_<sync|initial|majority> { @, @, @ }",
     "mg.all_fastest { @, @, hit = true }",

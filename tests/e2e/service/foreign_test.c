@@ -170,8 +170,8 @@ static void tests_and_the_prompt_take_configurations(void **state)
 static void keys_are_asked_for_at_a_listener(void **state)
 {
     const char *two = textf("%s/two.yml", program_folder()), *keys = moongate_script_file("k\n");
-    file_is(two, "a:\n  listen: 127.0.0.1:1\n  servers:\n   - 127.0.0.1:11:1\n"
-                 "b:\n  listen: 127.0.0.1:2\n  servers:\n   - 127.0.0.1:12:1\n");
+    file_becomes(two, "a:\n  listen: 127.0.0.1:1\n  servers:\n   - 127.0.0.1:11:1\n"
+                      "b:\n  listen: 127.0.0.1:2\n  servers:\n   - 127.0.0.1:12:1\n");
     const char *advice = textf("%s: each listener has a route of its own: give one with "
                                "--listener: a, b\n",
                                two);
