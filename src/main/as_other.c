@@ -58,6 +58,20 @@ long as_number(const char *text, long least, long most)
     return n >= least && n <= most ? n : -1;
 }
 
+const char *as_take_help(struct as_other *to, const char *value)
+{
+    as_print_flags(to->program, stdout);
+    as_end(to, EXIT_OK);
+    return NULL;
+}
+
+const char *as_take_version(struct as_other *to, const char *value)
+{
+    printf("moongate " MOONGATE_VERSION ", called as %s\n", to->program->name);
+    as_end(to, EXIT_OK);
+    return NULL;
+}
+
 /* --- flags ------------------------------------------------------------------------------------- */
 
 struct tables {
