@@ -233,6 +233,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
     if (own->is_led && flow_is_finished(flow)) {
         own->is_led = false;
         if (result->kind == RESULT_HIT) begin_copies(flow);
+        if (won) elsewhere_hand_back(flow, place);
         return;
     }
     if (flow_is_finished(flow)) {

@@ -135,6 +135,17 @@ t.describe("all_fastest within a time", function()
         t.expect(("%.0f"):format(reply.cas)):equals(("%.0f"):format(2 ^ 63))
         t.expect(reply):took(0.05)
     end)
+
+    t.it("gives back a win that comes too late", function()
+        for _, flag in ipairs { "R20", "N30" } do -- of a request that goes to one route after the other
+            local app, a = over "mg.all_fastest { mg.delay { a, after = 0.06 }, b, within = 0.05 }"
+            a:answers("VA 1 W\r\na", 1)
+            local reply = app:begin("mg k v " .. flag)
+            t.advance(0.2)
+            t.expect(reply):is_error "timeout: no route has answered in its time"
+            t.expect(sent(app)):equals { "a mg k v " .. flag, "a md k I" }
+        end
+    end)
 end)
 
 t.describe("all_sync with the last result", function()
