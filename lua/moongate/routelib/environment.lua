@@ -130,6 +130,7 @@ end
 
 -- A message of Lua's own about the file says the place in another form when the path is long.
 local function with_place(from, message)
+    message = message:sub(1, 4096) -- of which the first bytes are shown; and patterns take no text without bounds
     local line, rest = message:match "^[^\n]-:(%d+): (.*)$"
     if message:sub(1, #from.path) == from.path or not line then return message end
     return ("%s:%s: %s"):format(from.path, line, rest)
