@@ -74,6 +74,26 @@ t.describe("failover within a time", function()
         end
     end)
 
+    t.it("gives a win back once, whatever the server answers to that", function()
+        for _, route in ipairs {
+            "mg.failover { mg.delay { a, after = 0.06 }, b, within = 0.05 }",
+            "mg.failover { mg.delay { a, after = 0.06 }, b, within = 0.05, on = 'down' }",
+            "mg.all_fastest { mg.delay { a, after = 0.06 }, b, within = 0.05 }",
+            "mg.all_initial { b, mg.delay { a, after = 0.06 } }",
+            "mg.hedge { mg.delay { a, after = 0.06 }, b, most = 0.001 }",
+        } do
+            local app, a = over(route)
+            a:answers("VA 1 W\r\na", 1)
+            app:begin "mg k v"
+            t.advance(0.01)
+            a:answers("HD W", 5)
+            t.advance(1)
+            local list = {}
+            for _, line in ipairs(sent(app)) do list[#list + 1] = line:match "^a.*" end
+            t.expect(list):equals { "a mg k v", "a md k I" }
+        end
+    end)
+
     t.it("sends a write on with its value", function()
         local app, a, b = over "mg.failover { a, b, within = 0.05 }"
         a:is_silent()
