@@ -39,6 +39,7 @@ struct as_program {
     const char *help;                           /* above the list of flags */
     const char *
         ok; /* what it says to the standard error of a configuration that is well, %s: its path; or NULL */
+    bool ignores_words; /* that belong to no flag */
 };
 
 struct as_other {

@@ -64,11 +64,11 @@ static const char *take_describe(struct as_other *to, const char *value)
     return NULL;
 }
 
-/* Its levels: 0 to 3 are errors, 4 warnings, 5 and 6 notices, 7 and above are for debugging. */
+/* Its levels: 0 to 3 are errors, 4 warnings, 5 and 6 notices, 7 and above are for debugging. It takes any number above 11 for 11. */
 static const char *take_verbosity(struct as_other *to, const char *value)
 {
-    long level = as_number(value, 0, 11);
-    if (level < 0) return "not a level: give a number in 0..11";
+    long level = as_number(value, 0, 999999999);
+    if (level < 0) return "not a level: give a number, 0 to 11";
     to->log_from = level <= 3 ? "error" : level == 4 ? "warn" : NULL;
     if (level >= 7) as_add(to, "--verbose", NULL);
     if (level >= 8) as_add(to, "--verbose", NULL);
@@ -159,4 +159,5 @@ const struct as_program as_nutcracker = {
             "  nutcracker [flags]        without -c: conf/nutcracker.yml, else "
             "/etc/nutcracker/nutcracker.yml\n\n",
     .ok = "syntax is ok",
+    .ignores_words = true,
 };

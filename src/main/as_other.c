@@ -155,8 +155,10 @@ static void read_all(struct as_other *to, int argc, char **argv)
     opterr = 0;
     while (!to->ends && (key = getopt_long(argc, argv, t.letters, t.names, NULL)) != -1)
         take_key(to, key, argv);
-    if (!to->ends && optind < argc)
+    if (!to->ends && optind < argc && !to->program->ignores_words)
         complain(to, argv[optind], "a word that belongs to no flag: leave it out");
+    for (int i = optind; !to->ends && i < argc; i++)
+        as_remark(to, "%s: a word that belongs to no flag has no meaning here", argv[i]);
     const char *wrong = to->ends ? NULL : to->program->settle(to);
     if (wrong) complain(to, "the flags", wrong);
 }
