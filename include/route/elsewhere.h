@@ -12,10 +12,13 @@
 /* flow_finish for a result that comes from a place where the request does not belong: shows PLACE_NO_CAS for its cas. */
 void elsewhere_finish(struct flow *flow, const struct result *result);
 
-/* Whether that result took a recache win. */
-static inline bool elsewhere_has_won(const struct flow *flow, const struct result *result)
+/* Whether that result of the child `place` took a recache win. What hands one back takes none, whatever a server answers: else
+ * there would be no end. */
+static inline bool elsewhere_has_won(const struct flow *flow, uint32_t place,
+                                     const struct result *result)
 {
     return flow->kept->r.command_id == COMMAND_META_GET && result->news &&
+           !flow->legs[place].hands_back &&
            response_has_won(&flow->kept->r, result->news->response);
 }
 

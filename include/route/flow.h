@@ -30,6 +30,7 @@ struct leg {
     struct leg *next; /* in generation->undecided */
     uint32_t place;
     bool is_out;
+    bool hands_back; /* see elsewhere_hand_back */
     struct kept
         *request;      /* the request that waits to be put to a function: a reference; else NULL */
     uint32_t function; /* the function's number */

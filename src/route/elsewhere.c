@@ -38,6 +38,8 @@ void elsewhere_hand_back(struct flow *flow, uint32_t place)
     uint8_t args[PLACE_ARGS_LEAST];
     struct request back;
     assert(flow_is_finished(flow) && flow->kept->r.command_id == COMMAND_META_GET);
+    assert(!flow->legs[place].hands_back);
+    flow->legs[place].hands_back = true;
     request_hand_back(&flow->kept->r, &back, args);
     run(flow, place, &back);
 }

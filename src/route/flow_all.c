@@ -229,10 +229,11 @@ static void take_at_once(struct flow *flow, uint32_t place, const struct result 
 static void leg_done(struct flow *flow, uint32_t place, const struct result *result)
 {
     struct own *own = flow->own;
-    bool won = elsewhere_has_won(flow, result);
+    bool won = elsewhere_has_won(flow, place, result);
     if (own->is_led && flow_is_finished(flow)) {
         own->is_led = false;
         if (result->kind == RESULT_HIT) begin_copies(flow);
+        if (won) elsewhere_hand_back(flow, place);
         return;
     }
     if (flow_is_finished(flow)) {

@@ -187,9 +187,9 @@ static void patient_leg_done(struct flow *flow, uint32_t place, const struct res
     if (!is_late) {
         flow_no_alarm(flow);
         judge(flow, place, result);
-    } else if (elsewhere_has_won(flow, result) && flow_is_finished(flow)) {
+    } else if (elsewhere_has_won(flow, place, result) && flow_is_finished(flow)) {
         elsewhere_hand_back(flow, place);
-    } else if (elsewhere_has_won(flow, result)) {
+    } else if (elsewhere_has_won(flow, place, result)) {
         own->won |= 1u << place;
     }
 }

@@ -78,7 +78,7 @@ static void leg_done(struct flow *flow, uint32_t place, const struct result *res
                  flow->route->options.percentile);
     if (is_error && flow->tried == 1 && may_be_sent_twice(&flow->kept->r))
         begin_second(flow);
-    else if (flow_is_finished(flow) && elsewhere_has_won(flow, result))
+    else if (flow_is_finished(flow) && elsewhere_has_won(flow, place, result))
         hand_back(flow, place);
     else if (flow->running == 0 || !is_error)
         flow_finish(flow, result);

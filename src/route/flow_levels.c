@@ -82,7 +82,7 @@ static void cache_done(struct flow *flow, const struct result *result)
     if (result->kind != RESULT_HIT) {
         leg(flow, BEYOND, &flow->kept->r);
     } else if (is_in_doubt(flow->turn, own)) {
-        own->has_won = elsewhere_has_won(flow, result);
+        own->has_won = elsewhere_has_won(flow, CACHE, result);
         flow_keep_best(flow, result);
         leg(flow, SOURCE, &flow->kept->r);
     } else {

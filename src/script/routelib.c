@@ -72,8 +72,11 @@ static void look(lua_State *L, lua_Debug *about)
     if (!r->is_over) r->line = line_of(L, path);
     r->is_over = true;
     lua_sethook(L, look, LUA_MASKCOUNT, 1);
-    lua_pushfstring(L, "%s:%d: the configuration takes too %s", path, r->line,
-                    is_large ? "much memory" : "long");
+    const char *what = is_large ? "much memory" : "long";
+    if (r->line > 0)
+        lua_pushfstring(L, "%s:%d: the configuration takes too %s", path, r->line, what);
+    else /* what it said is being written */
+        lua_pushfstring(L, "%s: the configuration takes too %s", path, what);
     lua_error(L);
 }
 

@@ -74,6 +74,26 @@ t.describe("failover within a time", function()
         end
     end)
 
+    t.it("gives a win back once, whatever the server answers to that", function()
+        for _, route in ipairs {
+            "mg.failover { mg.delay { a, after = 0.06 }, b, within = 0.05 }",
+            "mg.failover { mg.delay { a, after = 0.06 }, b, within = 0.05, on = 'down' }",
+            "mg.all_fastest { mg.delay { a, after = 0.06 }, b, within = 0.05 }",
+            "mg.all_initial { b, mg.delay { a, after = 0.06 } }",
+            "mg.hedge { mg.delay { a, after = 0.06 }, b, most = 0.001 }",
+        } do
+            local app, a = over(route)
+            a:answers("VA 1 W\r\na", 1)
+            app:begin "mg k v"
+            t.advance(0.01)
+            a:answers("HD W", 5)
+            t.advance(1)
+            local list = {}
+            for _, line in ipairs(sent(app)) do list[#list + 1] = line:match "^a.*" end
+            t.expect(list):equals { "a mg k v", "a md k I" }
+        end
+    end)
+
     t.it("sends a write on with its value", function()
         local app, a, b = over "mg.failover { a, b, within = 0.05 }"
         a:is_silent()
@@ -134,6 +154,17 @@ t.describe("all_fastest within a time", function()
         local reply = app:ask "gets k"
         t.expect(("%.0f"):format(reply.cas)):equals(("%.0f"):format(2 ^ 63))
         t.expect(reply):took(0.05)
+    end)
+
+    t.it("gives back a win that comes too late", function()
+        for _, flag in ipairs { "R20", "N30" } do -- of a request that goes to one route after the other
+            local app, a = over "mg.all_fastest { mg.delay { a, after = 0.06 }, b, within = 0.05 }"
+            a:answers("VA 1 W\r\na", 1)
+            local reply = app:begin("mg k v " .. flag)
+            t.advance(0.2)
+            t.expect(reply):is_error "timeout: no route has answered in its time"
+            t.expect(sent(app)):equals { "a mg k v " .. flag, "a md k I" }
+        end
     end)
 end)
 

@@ -126,6 +126,13 @@ local function zones(options)
 end
 
 t.describe("zone_failover", function()
+    t.it("takes zones that are called by numbers, too", function()
+        local app, a, b = three.over "mg.zone_failover { here = 2, zones = { [2] = a, b, z = c } }"
+        b:put("k", "from b")
+        a:is_down()
+        t.expect(app:get "k"):is_hit "from b"
+    end)
+
     t.it("asks its own zone alone while that answers", function()
         local app, a = zones()
         a:put("k", "near")

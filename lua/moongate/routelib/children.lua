@@ -103,6 +103,9 @@ function M.list(value, ctx, what, most)
     end
     list = { keys = {} }
     for i, key in ipairs(text.sorted(value)) do
+        if type(key) ~= "string" and type(key) ~= "number" then
+            ctx:fail(what, "'%s': a child has a name or a number, not %s", what, tostring(key))
+        end
         list[i], list.keys[i] = M.one(value[key], ctx, what), key
     end
     return check_count(list, ctx, what, most)
@@ -111,11 +114,13 @@ end
 --- The node of a route.
 function make_route(route, ctx)
     if ctx.depth > DEEPEST then ctx:fail("child", "routes in routes without end") end
+    local handler = ctx.handlers[route.name]
+    if not handler or type(route.args) ~= "table" then ctx:fail("route", "a route's name or arguments were changed") end
     local of = ctx:with { depth = ctx.depth + 1, line = route.line, what = "route_" .. route.name }
     if route.args.child_wrap ~= nil then
         of:fail("child_wrap", "'child_wrap' makes a list of routes: write it as the `children` of another")
     end
-    return ctx.handlers[route.name](route.args, of)
+    return handler(route.args, of)
 end
 
 M.make_route = make_route

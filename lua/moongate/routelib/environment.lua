@@ -28,6 +28,16 @@ local function print_if(said, name)
     end
 end
 
+-- As xpcall, but the handler is called when f has ended. While an error is on its way out of the hook that interrupts
+-- the configuration, Lua calls no hook: nothing would stop a handler without an end.
+local function late_xpcall(f, handler, ...)
+    local function finish(good, ...)
+        if good then return true, ... end
+        return false, select(2, pcall(handler, ...))
+    end
+    return finish(pcall(f, ...))
+end
+
 -- Of one zone name, wherever it comes from.
 local function set_zone(said, from, zone)
     if type(zone) ~= "string" then from:fail(from:here(), "local_zone takes a string, not a %s", type(zone)) end
@@ -121,6 +131,7 @@ end
 
 -- A message of Lua's own about the file says the place in another form when the path is long.
 local function with_place(from, message)
+    message = message:sub(1, 4096) -- of which the first bytes are shown; and patterns take no text without bounds
     local line, rest = message:match "^[^\n]-:(%d+): (.*)$"
     if message:sub(1, #from.path) == from.path or not line then return message end
     return ("%s:%s: %s"):format(from.path, line, rest)
@@ -133,6 +144,7 @@ function M.run(from)
     local env = sandbox.globals(from.path:match "^.*/" or "./", reading.say, {}, false)
     set_metatable(env, from)
     said.print = env.print
+    env.xpcall = late_xpcall
     env.mcp = mcp.table_for(from)
     config_functions(env, said, from)
     zone_functions(env, said, from)

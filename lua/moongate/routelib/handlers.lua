@@ -85,7 +85,8 @@ local function rate_fields(args, ctx)
     local rate = text.number(math.max(0.001, math.min(fill * 1000 / tick, 1e9)))
     local burst = text.number(math.min(math.floor(limit) - 1, 1e9))
     if args.global then
-        rate, burst = rate .. " / mg.worker.count", ("math.max(1, %s / mg.worker.count)"):format(burst)
+        rate = ("math.max(0.001, %s / mg.worker.count)"):format(rate)
+        burst = ("math.max(1, %s / mg.worker.count)"):format(burst)
     end
     return { { "rate", rate }, { "burst", burst }, { "tick", text.number(tick / 1000) } }
 end

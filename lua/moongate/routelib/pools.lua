@@ -51,8 +51,8 @@ local function place_of(from, line, name, where)
     local at = { from = from, name = name, where = where, what = "pool " .. name }
     at.word = name
     at.line = from:line_of(tostring(name):match "[^.]*$", line)
-    function at.fail(word, form, ...) from:fail(from:line_of(word, at.line), at.what .. ": " .. form, ...) end
-    function at.note(word, form, ...) from:note(from:line_of(word, at.line), at.what .. ": " .. form, ...) end
+    function at.fail(word, form, ...) from:fail(from:line_of(word, at.line), "%s: " .. form, at.what, ...) end
+    function at.note(word, form, ...) from:note(from:line_of(word, at.line), "%s: " .. form, at.what, ...) end
     return at
 end
 
@@ -74,6 +74,9 @@ local function read_set(set, said, common, from, book)
     if type(said.conf) ~= "table" then from:fail(said.line, "set %s: takes a table of pools", set) end
     local line, of = from:line_of(set, said.line), {}
     for _, key in ipairs(text.sorted(said.conf)) do
+        if type(key) ~= "string" and type(key) ~= "number" then
+            from:fail(line, "set %s: a pool has a name or a number, not %s", set, tostring(key))
+        end
         local where = text.field(text.field("pools", set), key)
         of[key] = read_pool(said.conf[key], common, place_of(from, line, ("%s.%s"):format(set, tostring(key)), where))
     end

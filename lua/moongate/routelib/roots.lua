@@ -45,7 +45,7 @@ local BY_LISTENER = [[
 
 -- By the name that --bind gives a listener.
 local function by_listener(req)
-    return roots[req.listener] or roots.default
+    return roots[req.listener] or others
 end
 
 ]]
@@ -81,11 +81,11 @@ local function write_one(of, common, active)
 end
 
 local function write_tagged(routes, common, active)
-    local parts = { "local roots = { default = mg.error \"no route for this listener\" }\n" }
+    local parts = { "local roots, others = {}, mg.error \"no route for this listener\"\n" }
     for _, tag in ipairs(text.sorted(routes)) do
-        local name = tag or "default"
+        local to = tag and text.field("roots", tag) or "others"
         parts[#parts + 1] = ("do -- %s\n"):format(tag and "the listener " .. text.quote(tag) or "all other listeners")
-        parts[#parts + 1] = router.write(routes[tag], text.field("roots", name) .. " = ", "    ", common) .. "end\n"
+        parts[#parts + 1] = router.write(routes[tag], to .. " = ", "    ", common) .. "end\n"
     end
     return table.concat(parts) .. BY_LISTENER .. write_last("by_listener", active)
 end

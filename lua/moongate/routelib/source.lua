@@ -25,20 +25,23 @@ local function skip(text, at)
     return at + 1, text:sub(from, at - 1)
 end
 
--- The words of a text, names and what strings hold, each with its line: a list of { word, line }.
+-- The words of a text, names and what strings hold: for each the lines where it is, which grow.
 local function words_of(text)
-    local list, at, line = {}, 1, 1
+    local words, at, line = {}, 1, 1
     while at <= #text do
         local stop, word = skip(text, at)
         if not stop then
             word = text:match("^[%a_][%w_]*", at)
             stop = at + (word and #word or 1)
         end
-        if word then list[#list + 1] = { word, line } end
+        if word then
+            words[word] = words[word] or {}
+            table.insert(words[word], line)
+        end
         for _ in text:sub(at, stop - 1):gmatch "\n" do line = line + 1 end
         at = stop
     end
-    return list
+    return words
 end
 
 local Source = {}
@@ -48,10 +51,13 @@ Source.__index = Source
 function Source:line_of(word, line)
     word = tostring(word)
     self.words = self.words or #self.text <= SEARCHED and words_of(self.text) or {}
-    for _, found in ipairs(self.words) do
-        if found[2] >= line and found[1] == word then return found[2] end
+    local lines = self.words[word] or {}
+    local first, last = 1, #lines + 1 -- by halves: a large file asks for each of its words
+    while first < last do
+        local middle = math.floor((first + last) / 2)
+        if lines[middle] < line then first = middle + 1 else last = middle end
     end
-    return line
+    return lines[first] or line
 end
 
 --- Raises an error. `line` 0: it belongs to no line.

@@ -19,6 +19,8 @@ M.quote = show.string
 
 --- A number, as short as it can be read back.
 function M.number(value)
+    if value == math.huge then return "math.huge" end
+    if value == -math.huge then return "-math.huge" end
     local short = ("%.14g"):format(value)
     return tonumber(short) == value and short or ("%.17g"):format(value)
 end

@@ -37,7 +37,7 @@ local function split(options)
     for name in pairs(options.zones) do
         if name ~= options.here then names[#names + 1] = name end
     end
-    table.sort(names)
+    table.sort(names, function(a, b) return tostring(a) < tostring(b) end) -- some may be numbers
     for i, name in ipairs(names) do others[i] = options.zones[name] end
     return near, others
 end

@@ -9,7 +9,8 @@ static void a_configuration_without_end_is_interrupted(void **state)
     static const char *const texts[] = {
         "while true do end", "while true do pcall(function() while true do end end) end",
         "local function f() return pcall(f) or f() end f()",
-        "local c = coroutine.wrap(function() while true do end end) c()"};
+        "local c = coroutine.wrap(function() while true do end end) c()",
+        "xpcall(function() while true do end end, function() while true do end end)"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct reading r;

@@ -128,6 +128,14 @@ static const struct {
     {"pools{ set_x = {} } " DEFAULT("route_null{}"), "c.lua:1: set set_x: has no pool"},
     {"pools{ set_x = { w = {} } } " DEFAULT("route_null{}"),
      "c.lua:1: pool set_x.w: has no backends: write backends = { \"host:port\" }"},
+    {"pools{ [\"50%d\"] = { backends = {} } } " DEFAULT("route_null{}"),
+     "c.lua:1: pool 50%d: 'backends' names no server"},
+    {"pools{ set_x = {\n [true] = {} } } " DEFAULT("route_null{}"),
+     "c.lua:1: set set_x: a pool has a name or a number, not true"},
+    {POOLS DEFAULT("route_allsync{ children = { [true] = \"a\" } }"),
+     "c.lua:3: route_allsync: 'children': a child has a name or a number, not true"},
+    {POOLS "local r = route_null{}\nr.name = \"mine\"\n" DEFAULT("r"),
+     "c.lua:5: routes: a route's name or arguments were changed"},
     {"settings{ backend_read_timeout = -1 } " POOLS DEFAULT("route_null{}"),
      "c.lua:1: settings: 'backend_read_timeout': takes seconds from 0.001 to 3600, not -1"},
     {"settings{ pool_options = 1 } " POOLS DEFAULT("route_null{}"),
@@ -267,6 +275,8 @@ static const struct {
     {"pools{ a = { backends = { \"h:1 label9 more\" }, name = \"x\" } } " DEFAULT("route_null{}"),
      "1: pool a: 'name' has no effect: there is no 'name'\n"
      "1: pool a: backend \"h:1 label9 more\": what follows the port is left out\n"},
+    {"pools{ [\"50%x\"] = { backends = { \"h:1\" }, name = \"x\" } } " DEFAULT("route_null{}"),
+     "1: pool 50%x: 'name' has no effect: there is no 'name'\n"},
 };
 
 static void what_is_left_out_is_noted_with_its_place(void **state)
@@ -315,13 +325,27 @@ static const struct {
      "return mg.failover { pools.a, pools.set_s[2], on = errors, within = 0.5 }\n"},
     {POOLS DEFAULT(
          "route_ratelim{ child = \"a\", limit = 11, fillrate = 5, tickrate = 100, global = true }"),
-     "rate = 50 / mg.worker.count,\n    burst = math.max(1, 10 / mg.worker.count),\n    tick = "
+     "rate = math.max(0.001, 50 / mg.worker.count),\n    burst = math.max(1, 10 / "
+     "mg.worker.count),\n    tick = "
      "0.1,\n"},
     {"settings{ active_req_limit = 8 } " POOLS DEFAULT("route_direct{ child = \"a\" }"),
      "    math.max(1, math.floor(8 / mg.worker.count)),\n"},
     {POOLS
      "routes{ tag = \"b\", default = route_direct{ child = \"a\" } }\n" DEFAULT("route_null{}"),
      "do -- the listener \"b\"\n    roots.b = pools.a\nend\n"},
+    /* a tag may be any word: none of them means all other listeners */
+    {POOLS "routes{ tag = \"default\", default = route_direct{ child = \"a\" } }\n" DEFAULT(
+         "route_null{}"),
+     "local roots, others = {}, mg.error \"no route for this listener\"\n"
+     "do -- the listener \"default\"\n    roots.default = pools.a\nend\n"
+     "do -- all other listeners\n    others = mg.null()\nend\n"},
+    {"pools{ set_i = { [1 / 0] = { backends = { \"h:1\" } } } } " DEFAULT(
+         "route_random{ children = \"set_i\" }"),
+     "return pools.set_i[math.huge]\n"},
+    {POOLS
+     "assert(select(2, xpcall(error, function(e) return e .. \"!\" end, \"no\")) == \"no!\")\n"
+     "assert(select(2, xpcall(function(x) return x end, error, 5)) == 5)\n" DEFAULT("route_null{}"),
+     "return mg.null()\n"},
 };
 
 static void what_it_says_is_written(void **state)
