@@ -184,7 +184,7 @@ $B/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(PURE) $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(FUZZER) $(PKGFLAGS) -o $@ $(filter %.c,$^) $(FUZZLIBS)
 
-fuzz: $(FUZZBIN) ## the parsers and a worker with random bytes, FUZZ_RUNS each, at most 60 s in all (needs clang)
+fuzz: $(FUZZBIN) ## the parsers, the readers of configurations and a worker with random bytes, FUZZ_RUNS each, at most 60 s in all (needs clang)
 	@sh tests/fuzz/run $(FUZZBIN)
 
 mutants: ## take out one check after the other: a test must notice each

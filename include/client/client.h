@@ -51,8 +51,8 @@ struct client {
     struct board_listener *counts; /* of its listener */
     int fd;
     uint32_t affinity; /* its number */
-    uint32_t listener; /* that it came through: its place in --bind, or its label's number */
-    uint32_t entrance; /* what its requests begin with in function_id: REQUEST_BY_LISTENER, or 0 */
+    uint16_t listener; /* that it came through: its place in --bind, or its label's number */
+    bool by_listener;  /* the script says where that is, and may have a route for it */
     uint32_t owed;     /* replies in its list */
     uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
@@ -153,6 +153,12 @@ struct clients {
     uint32_t scripts_from; /* from this number on, listeners may have a route of their own */
     struct board_listener no_listener; /* counters of clients that came through none of these */
 };
+
+/* What its requests begin with in function_id. */
+static inline uint32_t client_entrance(const struct client *c)
+{
+    return c->by_listener ? REQUEST_BY_LISTENER | (uint32_t)c->listener : 0;
+}
 
 /* Takes over fd (non-blocking). The client is in the set afterwards. listener: as in struct client. */
 struct client *client_create(struct clients *set, int fd, uint32_t listener);

@@ -26,8 +26,8 @@ struct as_flag {
     const char
         *option; /* moongate's option that takes the same value, or none; NULL: there is none */
     as_flag_fn *take; /* NULL: there is none */
-    const char *
-        nothing; /* with neither: why it has no meaning here, to be said in the log; NULL: that it has none */
+    /* With take: what it does, for the help. With neither: why it has no meaning here, for the log, too; NULL: it just has none. */
+    const char *says;
 };
 
 /* A program. */

@@ -112,6 +112,9 @@ const struct bundle *script_bundle(const struct script *s);
 /* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
 const char *script_listener(const struct script *s, uint32_t at, const char **name);
 
+/* Requests by that listener, its name or address, have a route. NULL: those by none, or by the only one that there is. */
+bool script_serves(const struct script *s, const char *listener);
+
 /* Its pools, n of them; they stay the script's. */
 struct pool *const *script_pools(const struct script *s, uint32_t *n);
 

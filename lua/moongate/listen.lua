@@ -75,7 +75,7 @@ end
 local function no_route()
     local names = {}
     for i, one in ipairs(given) do names[i] = one.name end
-    return require("moongate.reply").error("no listener is named: this script has "
+    return require("moongate.reply").error("no listener is named (--listener): choose one of "
         .. table.concat(names, ", "):sub(1, 200))
 end
 

@@ -106,12 +106,12 @@ static struct client **place_of_number(struct clients *set, uint32_t number)
 struct client *client_create(struct clients *set, int fd, uint32_t listener)
 {
     struct turn *t = set->turn;
-    assert(fd >= 0);
+    assert(fd >= 0 && listener <= UINT16_MAX);
     struct client *c = slab_borrow(sizeof *c);
     *c = (struct client){
         .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
-    c->listener = listener;
-    if (listener >= set->scripts_from) c->entrance = REQUEST_BY_LISTENER | listener;
+    c->listener = (uint16_t)listener;
+    c->by_listener = listener >= set->scripts_from;
     c->counts = listener < set->listeners_n ? set->listeners[listener] : NULL;
     if (!c->counts) c->counts = &set->no_listener;
     c->usual = set->limits.client_buffer / CLIENT_OWED_AT_FIRST;

@@ -55,7 +55,7 @@ struct explainer explainer_of(struct turn *t, const struct client *c)
                               .at = t->used,
                               .arena = t->arena,
                               .rules = t->limits.rules,
-                              .entrance = c ? c->entrance : 0,
+                              .entrance = c ? client_entrance(c) : 0,
                               .affinity = c ? c->affinity : 0};
 }
 

@@ -65,7 +65,7 @@ static struct reply *take_one(struct client *c, struct request *r, struct blob *
         return NULL;
     }
     r->affinity = c->affinity;
-    r->function_id = c->entrance;
+    r->function_id = client_entrance(c);
     r->value_blob = (uintptr_t)blob;
     struct reply *reply = reply_create(c, r, 1);
     reply->silent = r->noreply;
@@ -96,7 +96,7 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
     count_request(c->turn->row, r, keys);
     const uint8_t *at = (const uint8_t *)r->key_at;
     common.affinity = c->affinity;
-    common.function_id = c->entrance;
+    common.function_id = client_entrance(c);
     common.multi = 1;
     struct reply *reply = reply_create(c, r, keys);
     common.owner = (uintptr_t)reply;

@@ -142,8 +142,9 @@ static bool by_route_prefix(struct mc *m, const struct tree_node *at, const stru
     if (!has_usual)
         return mc_fail(m, at,
                        "no route has the alias '%s', the default route prefix: give it to one, or "
-                       "start with --route-prefix",
-                       usual.bytes);
+                       "start with --route-prefix and one that is there%s%s",
+                       usual.bytes, aliases->n ? ", such as " : "",
+                       aliases->n ? aliases->items[0].prefix.bytes : "");
     mc_child(&c, mc_done(&table));
     mc_item(&c, "default = %s", mc_quoted(m, usual));
     if (m->flags->invalid_to_default) mc_item(&c, "unknown_to_default = true");

@@ -110,19 +110,24 @@ static const char *take_mbuf(struct as_other *to, const char *value)
 }
 
 static const struct as_flag flags[] = {
-    {'h', "help", AS_NONE, NULL, take_help, NULL},
-    {'V', "version", AS_NONE, NULL, take_version, NULL},
-    {'t', "test-conf", AS_NONE, NULL, take_check, NULL},
+    {'h', "help", AS_NONE, NULL, take_help, "print this help and exit"},
+    {'V', "version", AS_NONE, NULL, take_version, "print the version and exit"},
+    {'t', "test-conf", AS_NONE, NULL, take_check, "moongate's --check"},
     {'d', "daemonize", AS_NONE, "--daemonize", NULL, NULL},
-    {'D', "describe-stats", AS_NONE, NULL, take_describe, NULL},
-    {'v', "verbose", AS_VALUE, NULL, take_verbosity, NULL},
+    {'D', "describe-stats", AS_NONE, NULL, take_describe,
+     "print what the statistics mean and exit"},
+    {'v', "verbose", AS_VALUE, NULL, take_verbosity,
+     "which lines are logged: 0 to 3 errors, 4 warnings, 5 and 6 what moongate logs by itself, "
+     "above 6 more"},
     {'o', "output", AS_VALUE, "--log-file", NULL, NULL},
-    {'c', "conf-file", AS_VALUE, NULL, take_configuration, NULL},
-    {'s', "stats-port", AS_VALUE, NULL, take_port, NULL},
-    {'i', "stats-interval", AS_VALUE, NULL, take_interval, NULL},
-    {'a', "stats-addr", AS_VALUE, NULL, take_address, NULL},
+    {'c', "conf-file", AS_VALUE, NULL, take_configuration,
+     "moongate's --twemproxy [conf/nutcracker.yml, else /etc/nutcracker/nutcracker.yml]"},
+    {'s', "stats-port", AS_VALUE, NULL, take_port, "port of moongate's --nutcracker-stats [22222]"},
+    {'i', "stats-interval", AS_VALUE, NULL, take_interval, "no meaning here"},
+    {'a', "stats-addr", AS_VALUE, NULL, take_address,
+     "address of moongate's --nutcracker-stats [127.0.0.1]"},
     {'p', "pid-file", AS_VALUE, "--pid-file", NULL, NULL},
-    {'m', "mbuf-size", AS_VALUE, NULL, take_mbuf, NULL},
+    {'m', "mbuf-size", AS_VALUE, NULL, take_mbuf, "no meaning here"},
 };
 
 /* The statistics are served always, as nutcracker does; on loopback unless an address was given. */

@@ -129,8 +129,7 @@ static void take(struct as_other *to, const struct as_flag *f, const char *value
     if (f->option)
         as_add(to, f->option, value);
     else
-        as_remark(to, "%s: %s", name_of(f, name),
-                  f->nothing ? f->nothing : "it has no meaning here");
+        as_remark(to, "%s: %s", name_of(f, name), f->says ? f->says : "it has no meaning here");
 }
 
 static void take_key(struct as_other *to, int key, char **argv)
@@ -219,9 +218,9 @@ void as_print_flags(const struct as_program *p, FILE *out)
             fprintf(out, "    moongate's %s\n", f->option);
         else
             fprintf(out, "    %s\n",
-                    f->nothing ? f->nothing
-                    : f->take  ? "see src/main/README.md"
-                               : "no meaning here");
+                    f->says   ? f->says
+                    : f->take ? "see man moongate"
+                              : "no meaning here");
     }
 }
 

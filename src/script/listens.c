@@ -187,6 +187,16 @@ const char *script_listener(const struct script *s, uint32_t at, const char **na
     return s->listens.all[at].item;
 }
 
+bool script_serves(const struct script *s, const char *listener)
+{
+    const struct script_listens *in = &s->listens;
+    if (in->has_root || in->n == 0 || (in->n == 1 && !listener)) return true;
+    for (uint32_t i = 0; listener && i < in->n; i++)
+        if (strcmp(in->all[i].name, listener) == 0 || strcmp(in->all[i].address, listener) == 0)
+            return true;
+    return false;
+}
+
 /* --- when requests come --------------------------------------------------------------------------- */
 
 /* By address first: a listener that got another name is the same one. Tools know the name alone, or the address in its place. */

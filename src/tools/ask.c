@@ -184,6 +184,23 @@ static size_t settle_max_value(const struct ask_options *o, struct script *s)
     return daemon.max_value;
 }
 
+/* A script whose listeners have all routes answers nothing else: each key would be refused, and none would seem to move. */
+static bool is_served(const struct ask_options *o, const char *path, const struct script *s)
+{
+    const char *name;
+    if (script_serves(s, o->listener)) return true;
+    fprintf(stderr, "moongate: %s: ", path);
+    if (o->listener)
+        fprintf(stderr, "there is no listener '%s'", o->listener);
+    else
+        fputs("each listener has a route of its own", stderr);
+    fputs(": give one with --listener:", stderr);
+    for (uint32_t i = 0; script_listener(s, i, &name); i++)
+        fprintf(stderr, "%s %s", i ? "," : "", name);
+    fputc('\n', stderr);
+    return false;
+}
+
 struct script *ask_load(const struct ask_options *o, const char *path, int from,
                         const struct script_host *host, struct turn *turn, struct explainer *e)
 {
@@ -208,6 +225,10 @@ struct script *ask_load(const struct ask_options *o, const char *path, int from,
     struct script *s = source_load(&as, &file, fd, 1, error);
     if (fd >= 0) close(fd);
     if (!s) fprintf(stderr, "%s\n", error);
+    if (s && !is_served(o, path, s)) {
+        script_destroy(s);
+        return NULL;
+    }
     *e = (struct explainer){.trace = &script_tracer,
                             .router = s,
                             .turn = turn,

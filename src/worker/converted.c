@@ -10,6 +10,7 @@
 
 #include "base/bundle.h"
 #include "base/log.h"
+#include "convert/mcp.h"
 #include "script/routelib.h"
 #include "script/script.h"
 
@@ -193,6 +194,31 @@ void converted_release(struct converted *c)
     *c = (struct converted){.text = NULL};
 }
 
+/* A file of memcached's proxy that was taken for a script: nothing of its name says what it is. */
+static const char *belongs_to(const struct script_file *file, const char *bytes, size_t len)
+{
+    if (file->guess == GUESS_NOT) return NULL;
+    if (convert_guess(file->path, bytes, len) == CONVERT_ROUTELIB)
+        return "is a configuration of routelib: give it with --routelib";
+    if (mcp_is_used(bytes, len))
+        return "is a program for memcached's proxy: 'moongate convert' says what its functions are "
+               "here";
+    return NULL;
+}
+
+static void add_advice(char *error, const struct script_file *file, enum convert_kind kind,
+                       const char *bytes, size_t len)
+{
+    size_t used = strlen(error);
+    const char *is = kind == CONVERT_SCRIPT ? belongs_to(file, bytes, len) : NULL;
+    if (is)
+        snprintf(error + used, SCRIPT_ERROR_MAX - used, "\n%s %s", file->path, is);
+    else if (kind != CONVERT_SCRIPT)
+        snprintf(error + used, SCRIPT_ERROR_MAX - used,
+                 "\n%s was converted: 'moongate convert --from %s %s' prints that script",
+                 file->path, convert_kind_word(kind), file->path);
+}
+
 struct script *converted_load(const struct script_host *host, const struct script_file *file,
                               const char *bytes, size_t len, uint32_t generation, char *error)
 {
@@ -201,12 +227,7 @@ struct script *converted_load(const struct script_host *host, const struct scrip
     if (!converted_make(&c, file, bytes, len, host->bundle, error)) return NULL;
     with.chunk = c.name;
     struct script *s = script_load(&with, file->path, c.text, c.len, generation, error);
-    if (!s && c.kind != CONVERT_SCRIPT) {
-        size_t used = strlen(error);
-        snprintf(error + used, SCRIPT_ERROR_MAX - used,
-                 "\n%s was converted: 'moongate convert --from %s %s' prints that script",
-                 file->path, convert_kind_word(c.kind), file->path);
-    }
+    if (!s) add_advice(error, file, c.kind, bytes, len);
     converted_release(&c);
     return s;
 }

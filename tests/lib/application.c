@@ -176,8 +176,10 @@ static enum step take_plain_line(struct application *a, const struct asked *q, c
 
 static enum step take_line(struct application *a, struct asked *q, const char *line, size_t len)
 {
-    bool is_meta = q->kind >= KIND_META_GET && q->kind <= KIND_META_DELETE;
-    bool is_unknown = a->may_be_refused && is_meta && strcmp(line, "ERROR\r\n") == 0;
+    /* A server that ended connections after an mn is taken for one that knows neither meta commands nor gat. */
+    bool may_lack =
+        q->kind == KIND_GAT || (q->kind >= KIND_META_GET && q->kind <= KIND_META_DELETE);
+    bool is_unknown = a->may_be_refused && may_lack && strcmp(line, "ERROR\r\n") == 0;
     if (is_unknown || (strncmp(line, "SERVER_ERROR ", 13) == 0 && q->kind != KIND_MARK)) {
         a->tally.errors++;
         octets_take(&a->peer.in, len);

@@ -42,7 +42,8 @@ local function zone_functions(env, said, from)
     function env.local_zone_from_env(name)
         local zone = type(name) == "string" and getenv(name)
         if not zone then
-            from:fail(from:here(), "local_zone_from_env: the environment has no variable %s", tostring(name))
+            from:fail(from:here(), "local_zone_from_env: the environment has no variable %s: set it where moongate "
+                .. "starts, or write local_zone \"NAME\"", tostring(name))
         end
         set_zone(said, from, zone)
     end

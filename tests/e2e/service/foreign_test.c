@@ -175,6 +175,26 @@ static void tests_and_the_prompt_take_configurations(void **state)
     if (run.code != 0) stage_fails("%s%s", run.out, run.err);
 }
 
+/* Else each key would be refused on both sides, and none would move. */
+static void keys_are_asked_for_at_a_listener(void **state)
+{
+    const char *two = textf("%s/two.yml", program_folder()), *keys = moongate_script_file("k\n");
+    file_is(two, "a:\n  listen: 127.0.0.1:1\n  servers:\n   - 127.0.0.1:11:1\n"
+                 "b:\n  listen: 127.0.0.1:2\n  servers:\n   - 127.0.0.1:12:1\n");
+    const char *advice = textf("%s: each listener has a route of its own: give one with "
+                               "--listener: a, b\n",
+                               two);
+    struct run run = moongate_runs("diff", two, two, "--keys", keys, NULL);
+    exits(run, 1);
+    has(run.err, advice);
+    has(moongate_runs("explain", two, "get k", NULL).err, advice);
+    run = moongate_runs("explain", two, "--listener", "c", "get k", NULL);
+    exits(run, 1);
+    has(run.err, "there is no listener 'c': give one with --listener: a, b\n");
+    has(moongate_runs("explain", two, "--listener", "127.0.0.1:2", "get k", NULL).out, "pool b");
+    has(moongate_runs("diff", two, two, "--listener", "a", "--keys", keys, NULL).out, "0 move");
+}
+
 /* A .lua file is never taken for another proxy's by the daemon, whatever it looks like. */
 static void routelib_is_run_by_its_option_alone(void **state)
 {
@@ -183,9 +203,13 @@ static void routelib_is_run_by_its_option_alone(void **state)
     struct run run = moongate_runs("-t", path, NULL);
     exits(run, 1);
     has(run.err, "global 'pools' is not defined");
+    has(run.err, textf("%s is a configuration of routelib: give it with --routelib", path));
     exits(moongate_runs("-t", "--routelib", path, NULL), 0);
     has(moongate_runs("explain", path, "get k", NULL).out, "127.0.0.1:11");
     exits(moongate_runs("explain", "--from", "script", path, "get k", NULL), 1);
+    run = moongate_runs("-t", moongate_script_file("mcp.attach(mcp.CMD_GET, f)\n"), NULL);
+    exits(run, 1);
+    has(run.err, "'moongate convert' says what its functions are here");
 }
 
 static void what_is_no_configuration_is_not_converted(void **state)
@@ -275,6 +299,7 @@ int main(void)
         play(a_broken_configuration_is_an_error_everywhere_with_its_place),
         play(what_is_printed_is_what_runs),
         play(tests_and_the_prompt_take_configurations),
+        play(keys_are_asked_for_at_a_listener),
         play(routelib_is_run_by_its_option_alone),
         play(what_is_no_configuration_is_not_converted),
         play(one_of_them_is_given_at_a_time),

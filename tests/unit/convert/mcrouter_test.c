@@ -177,8 +177,10 @@ static void routes_have_aliases(void **state)
           "['/b/c/'] = routes[1], ['/d/e/'] = pools.b }, default = '/././' }\n");
     check("{'pools': {'a': {'servers': ['h:1']}}, 'routes': {'/././': 'PoolRoute|a'}}",
           "return mg.by_route_prefix { { ['/././'] = pools.a }, default = '/././' }\n");
-    check_error("{'pools': {'a': {'servers': ['h:1']}}, 'routes': {'/a/b/': 'Pool|a'}}",
-                "no route has the alias '/././', the default route prefix");
+    check_error(
+        "{'pools': {'a': {'servers': ['h:1']}}, 'routes': {'/a/b/': 'Pool|a'}}",
+        "no route has the alias '/././', the default route prefix: give it to one, or start "
+        "with --route-prefix and one that is there, such as /a/b/");
     check_error("{'routes': [{'aliases': ['/a/*/'], 'route': 'NullRoute'}]}",
                 "the alias '/a/*/' is no");
     check_error("{'routes': [{'aliases': ['/a/'], 'route': 'NullRoute'}]}",

@@ -74,7 +74,7 @@ static void a_script_may_return_nothing_where_all_have_routes(void **state)
     load(MG "mg.listen { '127.0.0.1:1', " ROUTE ", name = 'a' } mg.listen { '127.0.0.1:2', " ROUTE
             " }\n");
     route_one(COMMAND_GET, "k", NULL);
-    assert_refused(0, "no listener is named: this script has a, 127.0.0.1:2");
+    assert_refused(0, "no listener is named (--listener): choose one of a, 127.0.0.1:2");
     fails(MG "mg.listen { '127.0.0.1:1', " ROUTE " } mg.listen { '127.0.0.1:2' }\n", "script.lua: ",
           "mg.listen: 127.0.0.1:2 has no route: give it one, or let the script return one");
     fails(MG,
@@ -187,7 +187,7 @@ static void without_a_returned_route_a_listener_that_is_gone_is_named(void **sta
     assert_refused(0, "the script has no listener 127.0.0.1:9: connect to another");
     assert_refused(3, "three");
     assert_refused(4, "the script has no listener gone: connect to another");
-    assert_refused(5, "no listener is named: this script has other, b, 127.0.0.1:3");
+    assert_refused(5, "no listener is named (--listener): choose one of other, b, 127.0.0.1:3");
     names[5] = "b"; /* it is learnt with the first client */
     addresses[5] = "127.0.0.1:2";
     end_turn();

@@ -210,7 +210,9 @@ static const struct {
     {"os.execute(\"x\")",
      "c.lua:1: os.execute is not for scripts: start moongate with --unsafe-lua to have all of Lua"},
     {"local_zone_from_env \"MOONGATE_NO_SUCH\"",
-     "c.lua:1: local_zone_from_env: the environment has no variable MOONGATE_NO_SUCH"},
+     "c.lua:1: local_zone_from_env: the environment has no variable MOONGATE_NO_SUCH: set it where "
+     "moongate starts, or write local_zone "
+     "\"NAME\""},
     {"local_zone_from_file \"nowhere\"",
      "c.lua:1: local_zone_from_file: nowhere: No such file or directory"},
     {"local_zone_from_file \"empty\"", "c.lua:1: local_zone_from_file: empty has no first line"},
