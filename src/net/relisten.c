@@ -27,7 +27,7 @@ static struct listener *find(struct listeners *l, const struct addr *addr)
     return NULL;
 }
 
-/* The path is another spelling of one that has just been bound: nobody listens on that yet, so its file would pass for a dead process's. */
+/* The path is another spelling of one that was just bound. Nobody listens on that yet: its file would pass for a dead process's. */
 static bool is_bound_already(const struct listeners *l, const struct addr *addr)
 {
     for (size_t i = 0; addr_is_unix(addr) && i < l->n; i++)
