@@ -64,9 +64,7 @@ seen() { # suite, version
     tries=0
     until [ -s "$work/port" ] || [ $((tries += 1)) -gt 100 ]; do sleep 0.05; done
     said=$(python3 "$work/segments.py" "$(sed -n 's/^TCP INET: //p' "$work/port")") || fail "$said"
-    kill "$process"
-    wait "$process" 2>/dev/null
-    process=
+    stop
 }
 
 seen bookworm 1.6.18-1

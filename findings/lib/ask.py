@@ -3,24 +3,9 @@
 A line end is written "|" on both sides, no answer "(nothing)". The server has five seconds to open its socket, and for each answer.
 """
 
-import socket
 import sys
-import time
 
-
-def connected(path):
-    until = time.monotonic() + 5
-    while True:
-        peer = socket.socket(socket.AF_UNIX)
-        try:
-            peer.connect(path)
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-            continue
-        peer.settimeout(5)
-        return peer
+from sockets import connected
 
 
 def answer(peer, request):

@@ -3,16 +3,22 @@
 # with the process $process, and needs apt-get, apt-cache and dpkg.
 #   have_package PACKAGE SUITE VERSION  unpacks that package, with its libraries, into $work; installs nothing
 #   run_package PROGRAM [ARGUMENT...]   runs a program of it in place of this shell: in a process of its own, so "&" or "$(...)"
+#   stop                                ends the process $process, if there is one, and waits for it
 #   expect WHAT WANTED SEEN             shows what was seen; ends with 1 when it is something else
 # shellcheck disable=SC2034 # those that source this use it
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 work=$(mktemp -d) || exit 2
 process=
-leave() {
+listed= # the suite of the lists that are there
+stop() {
     if [ -n "$process" ]; then
         kill "$process" 2>/dev/null
         wait "$process" 2>/dev/null
     fi
+    process=
+}
+leave() {
+    stop
     rm -rf "$work"
 }
 trap leave EXIT
@@ -55,7 +61,8 @@ have_package() { # package, suite, version
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $suite main" \
         >"$work/sources.list"
     mkdir -p "$work/lists/partial" "$work/cache" "$work/root"
-    of_suite apt-get update || fail "no package lists of $suite"
+    [ "$suite" = "$listed" ] || of_suite apt-get update || fail "no package lists of $suite"
+    listed=$suite
     # shellcheck disable=SC2046
     (cd "$work/cache" && of_suite apt-get download "$1=$3" $(libraries "$1")) || fail "$suite does not have $1 $3"
     for deb in "$work"/cache/*.deb; do dpkg -x "$deb" "$work/root" || fail "$deb"; done
@@ -66,7 +73,9 @@ have_package() { # package, suite, version
 run_package() {
     program=$1
     shift
-    exec "$loader" --library-path "${paths%:}" "$work/root/usr/bin/$program" "$@"
+    file=$work/root/usr/bin/$program
+    [ -x "$file" ] || file=$work/root/usr/sbin/$program
+    exec "$loader" --library-path "${paths%:}" "$file" "$@"
 }
 
 expect() { # what, wanted, seen

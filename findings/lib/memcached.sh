@@ -14,10 +14,7 @@ have_memcached() { # suite, version of the package
 }
 
 serve() {
-    if [ -n "$process" ]; then
-        kill "$process"
-        wait "$process" 2>/dev/null
-    fi
+    stop
     rm -f "$work/socket"
     [ "$(id -u)" -ne 0 ] || set -- -u root "$@"
     run_package memcached -s "$work/socket" -t 1 -m 64 "$@" &
@@ -25,4 +22,4 @@ serve() {
     ask mn >"$work/first" || fail "memcached does not answer"
 }
 
-ask() { python3 "$here/lib/ask.py" "$work/socket" "$@"; }
+ask() { python3 -B "$here/lib/ask.py" "$work/socket" "$@"; }

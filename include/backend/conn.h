@@ -60,6 +60,7 @@ struct conn {
     bool is_paused;            /* its value's reader has no room: see streamed */
     struct streamed *streamed; /* the value of the first call, while it is passed on; or NULL */
     bool failed;               /* the last attempt did not become ready */
+    bool fails;                /* its calls fail (fifo_fail): nothing is tried for a call */
     const void *tried_for;     /* the owner of the call for which an attempt failed at once */
     double tried_at;           /* and when: as backends.now */
     uint32_t troubles;         /* ends in a row that were too early; the back-off grows with them */

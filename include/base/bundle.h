@@ -20,7 +20,9 @@ enum bundle_kind {
     BUNDLE_ABSENT,  /* it was looked for and could not be read; the bytes say why */
     BUNDLE_WATCHED, /* the script depends on it, and reads it all the time: without bytes */
     BUNDLE_NOTE, /* no file: what a reader of another proxy's configuration has to say, as PATH:LINE and a text */
-    BUNDLE_LISTENS, /* no file: the path is an item of mg.listen, as in net/bind.h;
+    BUNDLE_CONVERTED, /* no file: the script that the first file was converted to; the path is the word of its kind */
+    BUNDLE_EXPANDED, /* no file: the first file without its macros, as far as it can be asked for */
+    BUNDLE_LISTENS,  /* no file: the path is an item of mg.listen, as in net/bind.h;
                        the bytes are its addresses, a line each */
     BUNDLE_KINDS
 };

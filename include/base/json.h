@@ -1,7 +1,7 @@
 /* json: objects for programs that read what moongate prints, on a stream or in memory.
  *
  * A struct json is a plain value over a stream that the caller owns. Members are written at once, in the order of the calls;
- * their names are the caller's to keep apart. Errors of the stream show when it is flushed.
+ * their names may be any text, and are the caller's to keep apart. Errors of the stream show when it is flushed.
  */
 #ifndef MOONGATE_BASE_JSON_H
 #define MOONGATE_BASE_JSON_H

@@ -11,9 +11,7 @@ struct reply;
 
 #define OWN_KEYS_PREFIX "__mcrouter__."
 
-enum {
-    OWN_KEY_VALUE_MAX = 1024 * 1024
-}; /* bytes of such a key's value; else it is an error */
+enum { OWN_KEY_VALUE_MAX = 1024 * 1024 }; /* bytes of such a key's value; else it is an error */
 
 /* Whether r asks moongate itself. */
 bool own_key_is(const struct clients *set, const struct request *r);

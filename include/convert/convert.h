@@ -49,14 +49,16 @@ struct convert_input {
     void *read_arg;
 };
 
-enum { CONVERT_ERROR_MAX = 1024 };
+enum { CONVERT_ERROR_MAX = 1024, CONVERT_EXPANDED_MAX = 1024 * 1024 };
 
 /* Something to know that is no error: an option without a meaning here, a choice that was made. `line` counts from 1; 0: it belongs to no
  * line. The text is one sentence without a full stop, valid during the call. */
 typedef void convert_note_fn(void *arg, const char *path, uint32_t line, const char *text);
 
 struct convert_output {
-    FILE *script;          /* the script's text goes here */
+    FILE *script; /* the script's text goes here */
+    FILE *
+        expanded; /* mcrouter's configuration without macros goes here, up to some bytes over CONVERT_EXPANDED_MAX; or NULL */
     convert_note_fn *note; /* NULL: nobody asks */
     void *note_arg;
     char error[CONVERT_ERROR_MAX]; /* "PATH:LINE: what is wrong: what to do", without a newline */

@@ -67,6 +67,8 @@ struct mc_list {
 void *mc_alloc(struct mc *m, size_t n) __attribute__((returns_nonnull));
 const char *mc_text(struct mc *m, const char *form, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
+const char *mc_text_of(struct mc *m, const char *form, va_list arguments)
+    __attribute__((format(printf, 2, 0), returns_nonnull));
 /* As a Lua string; as a number that reads back the same; as `.name` or `["name"]`. */
 const char *mc_quoted(struct mc *m, struct tree_text text);
 const char *mc_number(struct mc *m, double number);

@@ -97,4 +97,7 @@ const char *tree_kind_name(enum tree_kind kind);
 /* Writes a node as JSON, over several lines, as mcrouter prints it: names of an object in the order of their bytes. */
 void tree_print(FILE *to, const struct tree_node *node);
 
+/* Stops where more than `most` bytes have been written to the stream: a value that stands in many places is stored once, and printed in each. */
+void tree_print_most(FILE *to, const struct tree_node *node, size_t most);
+
 #endif

@@ -39,6 +39,7 @@ struct as_program {
     const char *help;                           /* above the list of flags */
     const char *
         ok; /* what it says to the standard error of a configuration that is well, %s: its path; or NULL */
+    bool ignores_words; /* that belong to no flag */
 };
 
 struct as_other {
@@ -78,6 +79,9 @@ void as_end(struct as_other *to, int code);
 
 /* For tables: prints the help, and a line for each flag. */
 void as_print_flags(const struct as_program *p, FILE *out);
+
+/* For tables: the flags that print that help, or moongate's version, and nothing else. */
+as_flag_fn as_take_help, as_take_version;
 
 extern const struct as_program as_nutcracker, as_mcrouter;
 

@@ -42,6 +42,7 @@ void kept_drop_value(struct kept *kept);
 struct kept_result {
     unsigned kind; /* as in struct result */
     uint32_t room; /* bytes of `bytes` */
+    bool is_whole; /* as in struct result */
     struct call_news news;
     struct response response;
     struct blob *blob; /* NULL: the bytes are in `bytes` */
@@ -54,6 +55,7 @@ struct kept_result {
 static inline void result_init(struct kept_result *kept)
 {
     kept->kind = 0;
+    kept->is_whole = false;
     kept->news.response = NULL;
     kept->blob = NULL;
     kept->bytes = NULL;

@@ -34,12 +34,14 @@ enum {
         RESULT_DOWN | RESULT_BUSY | RESULT_TIMEOUT | RESULT_LOST | RESULT_SERVER_ERROR,
 };
 
-/* Invariant: kind is one bit; news is the response, or NULL: a miss, or an error whose text is given, without CRLF. */
+/* Invariant: kind is one bit; news is the response, or NULL: a miss, or an error whose text is given, without CRLF.
+ * is_whole: of an error, as in struct call_news. */
 struct result {
     unsigned kind;
     const struct call_news *news;
     const char *text;
     size_t text_len;
+    bool is_whole;
 };
 
 /* The text of RESULT_SCRIPT, in the answer to a client, too. Where an answer of a script has this very text, not a copy, the

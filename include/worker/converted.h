@@ -1,7 +1,7 @@
 /* converted: the script that a file stands for: the file's own text, or what a reader makes of another proxy's configuration.
  *
- * It is made where a script is loaded: in the check's child, in each worker, in a tool; never in the master. Files that a configuration
- * names come from the bundle, as a script's modules do. The caller of converted_make owns the text, and frees it by converted_release.
+ * It is made in the check's child or in a tool, never in the master. The child puts it into the bundle, and workers load it from there. Files
+ * that a configuration names come from the bundle, as a script's modules do. The caller of converted_make owns the text, and frees it by converted_release.
  */
 #ifndef MOONGATE_WORKER_CONVERTED_H
 #define MOONGATE_WORKER_CONVERTED_H
@@ -47,8 +47,8 @@ struct converted {
 /* What kind of file these bytes are. */
 enum convert_kind converted_kind(const struct script_file *file, const char *bytes, size_t len);
 
-/* Makes it from the bytes, which stay the caller's and live as long as the result. b: where other files are, to which they are added where
- * it records; so are notes. NULL: on the disk. False, and why in `error` (SCRIPT_ERROR_MAX); nothing is to be released then. */
+/* Makes it from the bytes, which stay the caller's and live as long as the result, as b does. b: where other files are, to which they are
+ * added where it records; so are notes and the script. Else a script that is in it is taken. NULL: they are on the disk. False, and why in `error` (SCRIPT_ERROR_MAX); nothing is to be released then. */
 bool converted_make(struct converted *to, const struct script_file *file, const char *bytes,
                     size_t len, struct bundle *b, char *error);
 void converted_release(struct converted *c);

@@ -80,7 +80,4 @@ function M.seconds(text)
     return tonumber(number) and factor and tonumber(number) * factor
 end
 
---- Seconds that look like milliseconds: more than a minute.
-M.LONG = 60
-
 return M

@@ -64,7 +64,8 @@ local mg = {
     servers = servers(),
 }
 
--- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes.
+-- mg.failover, mg.all_sync ...: each policy is a file of moongate/routes, which is loaded when a script first calls it:
+-- most scripts use a few, and each worker would hold them all.
 local policies = {
     "all_async",
     "all_fastest",
@@ -102,7 +103,11 @@ local policies = {
     "zone_failover",
 }
 for _, name in ipairs(policies) do
-    mg[name] = require("moongate.routes." .. name)
+    local make
+    mg[name] = function(...)
+        make = make or require("moongate.routes." .. name)
+        return make(...)
+    end
 end
 
 ---@type moongate

@@ -1,7 +1,6 @@
 --- options: tables of options from a script, checked name by name.
 -- A reader turns a script's value into C's: it returns that, or nil and what is wrong.
 local abi = require "moongate.abi"
-local hints = require "moongate.hints"
 
 local C = abi.C
 
@@ -9,8 +8,9 @@ local M = {}
 
 -- What to write in place of a text, or of seconds that may be milliseconds.
 local function advice(value, least, most, what)
-    local meant = type(value) == "string" and (what == "seconds" and hints.seconds(value) or tonumber(value))
-        or what == "seconds" and type(value) == "number" and value > most and value / 1000
+    local seconds = what == "seconds" and require("moongate.hints").seconds
+    local meant = type(value) == "string" and (seconds and seconds(value) or tonumber(value))
+        or seconds and type(value) == "number" and value > most and value / 1000
     if not meant or meant < least or meant > most then return "" end
     if type(value) == "number" then return (": %.15g ms are %.15g"):format(value, meant) end
     return (": write %.15g, without quotes"):format(meant)
@@ -182,14 +182,13 @@ end
 --- Reads every named option of `spec` and calls `set(name, value)` for it. Returns nil, or what is wrong.
 -- @param spec table     as the script wrote it; list items are left alone
 -- @param readers table  by name
--- @param words table?   what to write in place of names that others use
-function M.read(spec, readers, set, words)
+-- @param word function?  gives what to write in place of a name that others use, or nil
+function M.read(spec, readers, set, word)
     for name, value in pairs(spec) do
         if type(name) ~= "number" then
             local reader = readers[name]
-            if not reader and words and words[name] then
-                return ("unknown option '%s': %s"):format(name, words[name])
-            end
+            local instead = not reader and word and word(name)
+            if instead then return ("unknown option '%s': %s"):format(name, instead) end
             if not reader then
                 return ("unknown option '%s'; there are: %s"):format(tostring(name), M.names(readers))
             end

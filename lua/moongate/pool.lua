@@ -1,6 +1,5 @@
 --- pool: a route over servers: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
 local abi = require "moongate.abi"
-local hints = require "moongate.hints"
 local like = require "moongate.like"
 local options = require "moongate.options"
 local routes = require "moongate.routes"
@@ -23,11 +22,20 @@ local function with_settings(readers)
     return readers
 end
 
+-- What to write in place of the words of others is loaded when it is needed: most scripts need none.
+local function hints() return require "moongate.hints" end
+
+-- What to write in place of an option that there is not.
+local function hint_of_option(name) return hints().pool[name] end
+
+-- Seconds that look like milliseconds: more than a minute.
+local LONG = 60
+
 -- Numbers that are probably milliseconds. Each is told once, where it is written.
 local function warn_of_times(spec, what)
     for _, name in ipairs { "timeout", "connect_timeout", "stall_timeout" } do
         local value = spec[name]
-        if type(value) == "number" and value > hints.LONG then
+        if type(value) == "number" and value > LONG then
             warnings.add(("%s option '%s': %.15g is %.15g seconds; %.15g milliseconds are %.15g")
                 :format(what, name, value, value, value, value / 1000))
         end
@@ -115,9 +123,9 @@ local function read_options(spec, to)
         given[name] = true
         set_option(to, name, value)
     end
-    local function read(from, words) return options.read(from or {}, pool_options, set, words) end
+    local function read(from, word) return options.read(from or {}, pool_options, set, word) end
     local wrong = not spec.like and read(like[defaults.like])
-        or read(defaults) or read(like[spec.like]) or read(spec, hints.pool)
+        or read(defaults) or read(like[spec.like]) or read(spec, hint_of_option)
     return wrong or complete(to, given)
 end
 
@@ -160,7 +168,7 @@ local function add_server(number, server, common)
     end
     if wrong then return wrong end
     wrong = abi.text(C.mg_pool_add(script, number, text, #text, to))
-    local hint = wrong and to.port == 0 and hints.server(text)
+    local hint = wrong and to.port == 0 and hints().server(text)
     return wrong and ("'%s': %s"):format(text, hint or wrong)
 end
 
@@ -176,7 +184,7 @@ local function wrong_list(spec)
     if options.is_module(spec) then return "is called with a dot, not a colon: mg.pool { ... }" end
     if spec.discover ~= nil and #spec > 0 then return "takes servers or the option 'discover', not both" end
     if spec.discover == nil then
-        if #spec == 0 then return hints.list(spec) or "names no server" end
+        if #spec == 0 then return hints().list(spec) or "names no server" end
         for name in pairs(spec) do
             if type(name) == "string" and name:find "^discover_" and pool_options[name] then
                 return ("option '%s' goes with 'discover'"):format(name)
@@ -223,7 +231,7 @@ function M.defaults(spec)
     if #spec > 0 then where.fail "mg.defaults takes options, no servers" end
     if spec.name then where.fail "mg.defaults takes no name: each pool has its own" end
     if spec.discover then where.fail "mg.defaults takes no 'discover': each pool has its own servers" end
-    local wrong = options.read(spec, pool_options, function() end, hints.pool)
+    local wrong = options.read(spec, pool_options, function() end, hint_of_option)
     if wrong then where.fail("mg.defaults " .. wrong) end
     warn_of_times(spec, "mg.defaults")
     defaults = {}

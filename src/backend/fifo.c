@@ -187,7 +187,9 @@ void fifo_fail(struct conn *c, const char *reason)
     struct call_news news = failed(c, FAILURE_LOST, reason, text);
     conn_speaks(c);
     meter_lost(c);
+    c->fails = true;
     while (c->head) finish(c, &news);
+    c->fails = false;
 }
 
 /* True: the server is late with the call. It is not for a call that is held back behind others, as it has not got it; calls apart

@@ -198,15 +198,17 @@ static bool choose_members(struct pool *p)
     return steers || ejects || leaves;
 }
 
-/* A server of the set has gone down or come back since the selector was built, or an operator has decided something. */
+/* A server of the set has gone down or come back since the selector was built, or an operator has decided something. With `eject` a
+ * dead server comes back and leaves again after each retry time, which is no news. */
 static void look_again(struct pool *p)
 {
+    enum log_level level = pool_ejects(p) ? LOG_DEBUG : LOG_INFO;
     p->seen = p->set->changes;
     if (!choose_members(p)) return;
     build(p);
-    if (!p->whole && log_allows(&p->set->log, p->set->now))
-        log_info("pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
-                 p->members_n);
+    if (p->whole || !log_shows(level) || !log_allows(&p->set->log, p->set->now)) return;
+    log_line(level, "pool %s: %u of %u servers take keys", p->settings.name, p->living_n,
+             p->members_n);
 }
 
 /* Why the selector refuses the members; NULL: it does not. */

@@ -102,12 +102,13 @@ void retry_connect(struct conn *c)
     retry_now(c);
 }
 
-/* An attempt that fails before this returns had no call that waited for it: so the fault is counted here. */
+/* An attempt that fails before this returns had no call that waited for it: so the fault is counted here. While calls of the connection
+ * fail, one that an owner sends is refused: what follows the end is decided when all have failed (closing.c). */
 bool retry_for_call(struct conn *c)
 {
     struct backend *b = c->backend;
     assert(conn_refuses(c));
-    if (b->settings.eject == EJECTS_NONE) return false;
+    if (b->settings.eject == EJECTS_NONE || c->fails) return false;
     if (c->state != CONN_RESOLVING) c->failed = false;
     if (c->state == CONN_WAITING) retry_now(c);
     if (!conn_refuses(c)) return true;

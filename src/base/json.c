@@ -11,14 +11,6 @@
 
 #include "base/utf8.h"
 
-/* A comma where one belongs, and the name; NULL: an item of a list, which has no name. */
-static void put_name(struct json *j, const char *name)
-{
-    if (j->follows) putc(',', j->out);
-    j->follows = true;
-    if (name) fprintf(j->out, "\"%s\":", name);
-}
-
 /* RFC 8259, section 7. DEL needs no escape there, but a terminal would not show it. */
 static void put_ascii(FILE *out, unsigned char byte)
 {
@@ -70,6 +62,17 @@ static bool put_string(FILE *out, const unsigned char *p, size_t n)
     }
     putc('"', out);
     return exact;
+}
+
+/* A comma where one belongs, and the name; NULL: an item of a list, which has no name. A name may be one that a user gave, such as a
+ * server's. */
+static void put_name(struct json *j, const char *name)
+{
+    if (j->follows) putc(',', j->out);
+    j->follows = true;
+    if (!name) return;
+    put_string(j->out, (const unsigned char *)name, strlen(name));
+    putc(':', j->out);
 }
 
 /* RFC 4648, section 4. The functions of the protocol floor are out of reach here. */

@@ -395,6 +395,7 @@ void reply_result(void *owner, uint32_t place, const struct result *result)
         reply_miss(owner);
     } else {
         bool is_scripts = result->kind == RESULT_SCRIPT;
+        ((struct reply *)owner)->fails_whole |= result->is_whole;
         reply_fail(owner, is_scripts ? TALLY_SCRIPT_ERROR : TALLY_SERVER_ERROR, result->text,
                    result->text_len);
     }

@@ -19,6 +19,8 @@ static bool is_prefix(struct tree_text text)
     const char *middle;
     if (text.len < 5 || text.len > PREFIX_MOST || memchr(text.bytes, '*', text.len)) return false;
     if (text.bytes[0] != '/' || text.bytes[text.len - 1] != '/') return false;
+    for (size_t i = 0; i < text.len; i++) /* what no key can have */
+        if ((unsigned char)text.bytes[i] <= ' ' || text.bytes[i] == 0x7f) return false;
     middle = memchr(text.bytes + 1, '/', text.len - 2);
     if (!middle || middle == text.bytes + 1 || middle == text.bytes + text.len - 2) return false;
     return !memchr(middle + 1, '/', (size_t)(text.bytes + text.len - 1 - (middle + 1)));
@@ -221,6 +223,7 @@ static bool read_all(struct mc *m, struct tree *tree)
         !mc_write_pools(m))
         return false;
     write_script(m, route);
+    if (m->out->expanded) tree_print_most(m->out->expanded, m->root, CONVERT_EXPANDED_MAX);
     return true;
 }
 

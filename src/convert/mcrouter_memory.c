@@ -81,17 +81,23 @@ void mc_release(struct mc *m)
 
 /* --- text ------------------------------------------------------------------------------------------ */
 
-const char *mc_text(struct mc *m, const char *form, ...)
+const char *mc_text_of(struct mc *m, const char *form, va_list arguments)
 {
-    va_list arguments;
     char *text;
-    va_start(arguments, form);
     int n = vasprintf(&text, form, arguments);
-    va_end(arguments);
     if (n < 0) abort();
     char *kept = memcpy(mc_alloc(m, (size_t)n + 1), text, (size_t)n + 1);
     free(text);
     return kept;
+}
+
+const char *mc_text(struct mc *m, const char *form, ...)
+{
+    va_list arguments;
+    va_start(arguments, form);
+    const char *text = mc_text_of(m, form, arguments);
+    va_end(arguments);
+    return text;
 }
 
 const char *mc_quoted(struct mc *m, struct tree_text text)

@@ -43,11 +43,6 @@ static bool check(struct mc *m, struct mc_pool *p)
         if (!is_off)
             return mc_fail(m, value, "'%s': TLS to servers is not built yet: leave it out", off[i]);
     }
-    const struct tree_node *keep = tree_get(p->node, "keep_routing_prefix");
-    if (keep && keep->kind == TREE_BOOL && keep->truth)
-        mc_note(m, keep,
-                "servers get keys without their routing prefix: keep_routing_prefix is not "
-                "built yet");
     return mc_get_text(m, p->node, "a pool", "protocol", &text) &&
            mc_get_text(m, p->node, "a pool", "inherit", &text);
 }
@@ -60,6 +55,17 @@ static struct tree_text protocol_of(struct mc *m, const struct mc_pool *p)
     char *text = memcpy(mc_alloc(m, node->text.len + 1), node->text.bytes, node->text.len);
     for (char *c = text; *c; c++) *c = (char)tolower((unsigned char)*c);
     return (struct tree_text){text, node->text.len};
+}
+
+/* Keys would not be found where mcrouter has put them, with their prefixes: that is no case for a note. */
+static bool check_keys(struct mc *m, const struct mc_pool *p)
+{
+    const struct tree_node *keep = mc_pool_get(p, "keep_routing_prefix");
+    if (!keep || keep->kind == TREE_NULL || (keep->kind == TREE_BOOL && !keep->truth)) return true;
+    return mc_fail(m, keep,
+                   "'keep_routing_prefix': servers get keys without their routing prefix here, and "
+                   "would not find what they have: leave it out if no client sends keys with a "
+                   "prefix");
 }
 
 static bool read_servers(struct mc *m, struct mc_pool *p, const struct tree_node *at)
@@ -142,7 +148,7 @@ struct mc_pool *mc_find_pool(struct mc *m, const struct tree_node *node)
         if (is_same(p->name, name->text)) return p;
     const struct tree_node *given = node->kind == TREE_OBJECT ? node : NULL;
     struct mc_pool *p = define(m, name->text, node, given, 0);
-    if (!p || !read_servers(m, p, node)) return NULL;
+    if (!p || !check_keys(m, p) || !read_servers(m, p, node)) return NULL;
     p->route = mc_text(m, "pools%s", mc_field(m, p->name));
     p->next = m->first_pool;
     m->first_pool = p;

@@ -1,5 +1,4 @@
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/mcrouter.h"
@@ -36,13 +35,9 @@ static void add(struct mc_call *c, const char *text)
 void mc_item(struct mc_call *c, const char *form, ...)
 {
     va_list arguments;
-    char *text;
     va_start(arguments, form);
-    int n = vasprintf(&text, form, arguments);
+    add(c, mc_text_of(c->m, form, arguments));
     va_end(arguments);
-    if (n < 0) abort();
-    add(c, mc_text(c->m, "%s", text));
-    free(text);
 }
 
 static void note_child(struct mc_call *c, struct mc_route route)

@@ -1,4 +1,5 @@
 /* What is said of a tree: as JSON, and beside another one. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,37 +55,37 @@ static void print_fraction(FILE *to, double fraction)
     if (isfinite(fraction) && !strpbrk(text, ".e")) fputs(".0", to);
 }
 
-static void print(FILE *to, const struct tree_node *node, unsigned depth);
+static void print(FILE *to, const struct tree_node *node, unsigned depth, long most);
 
-static void print_list(FILE *to, const struct tree_node *list, unsigned depth)
+static void print_list(FILE *to, const struct tree_node *list, unsigned depth, long most)
 {
     putc('[', to);
-    for (uint32_t i = 0; i < list->n; i++) {
+    for (uint32_t i = 0; i < list->n && ftell(to) <= most; i++) {
         if (i) putc(',', to);
         indent(to, depth + 1);
-        print(to, list->items[i], depth + 1);
+        print(to, list->items[i], depth + 1, most);
     }
     if (list->n) indent(to, depth);
     putc(']', to);
 }
 
-static void print_object(FILE *to, const struct tree_node *object, unsigned depth)
+static void print_object(FILE *to, const struct tree_node *object, unsigned depth, long most)
 {
     const struct tree_member **sorted = by_names(object);
     putc('{', to);
-    for (uint32_t i = 0; i < object->n; i++) {
+    for (uint32_t i = 0; i < object->n && ftell(to) <= most; i++) {
         if (i) putc(',', to);
         indent(to, depth + 1);
         print_text(to, sorted[i]->name);
         fputs(": ", to);
-        print(to, sorted[i]->value, depth + 1);
+        print(to, sorted[i]->value, depth + 1, most);
     }
     if (object->n) indent(to, depth);
     putc('}', to);
     free(sorted);
 }
 
-static void print(FILE *to, const struct tree_node *node, unsigned depth)
+static void print(FILE *to, const struct tree_node *node, unsigned depth, long most)
 {
     switch (node->kind) {
     case TREE_NULL: fputs("null", to); break;
@@ -92,14 +93,19 @@ static void print(FILE *to, const struct tree_node *node, unsigned depth)
     case TREE_INT: fprintf(to, "%lld", (long long)node->whole); break;
     case TREE_DOUBLE: print_fraction(to, node->fraction); break;
     case TREE_STRING: print_text(to, node->text); break;
-    case TREE_LIST: print_list(to, node, depth); break;
-    case TREE_OBJECT: print_object(to, node, depth); break;
+    case TREE_LIST: print_list(to, node, depth, most); break;
+    case TREE_OBJECT: print_object(to, node, depth, most); break;
     }
 }
 
 void tree_print(FILE *to, const struct tree_node *node)
 {
-    print(to, node, 0);
+    print(to, node, 0, LONG_MAX);
+}
+
+void tree_print_most(FILE *to, const struct tree_node *node, size_t most)
+{
+    print(to, node, 0, (long)most);
 }
 
 /* --- beside another one -------------------------------------------------------------------------- */

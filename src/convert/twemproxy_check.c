@@ -56,20 +56,26 @@ static bool check_server_names(struct twem *t, const struct twem_pool *p)
     return !twice;
 }
 
+/* One for each pool; frees the list. What two pools share is an error: what they do, and what one needs another of. */
+static bool pools_differ(struct twem *t, struct named *all, const char *what, const char *thing)
+{
+    const struct named *twice = find_twice(all, t->n);
+    if (twice)
+        convert_fail(
+            t->out, t->path, twice[1].line,
+            "two pools %s \"%.100s\" (the other is in line %u), which nutcracker refuses: give one "
+            "another %s",
+            what, twice->name, twice->line, thing);
+    free(all);
+    return !twice;
+}
+
 static bool check_listeners(struct twem *t)
 {
     struct named *all = make_list(t->n);
     for (size_t i = 0; i < t->n; i++)
         all[i] = (struct named){t->pools[i].listen.at, t->pools[i].listen.line};
-    const struct named *twice = find_twice(all, t->n);
-    if (twice)
-        convert_fail(
-            t->out, t->path, twice[1].line,
-            "two pools listen on \"%.100s\" (the other in line %u), which nutcracker refuses: give "
-            "one another port",
-            twice->name, twice->line);
-    free(all);
-    return !twice;
+    return pools_differ(t, all, "listen on", "port");
 }
 
 /* Not nutcracker's: it reads such a file, and then cannot bind the second one. */
@@ -83,7 +89,7 @@ static bool check_addresses(struct twem *t)
     if (twice)
         convert_fail(
             t->out, t->path, twice[1].line,
-            "nutcracker accepts two pools at %.100s (the other in line %u), and can bind one: "
+            "nutcracker accepts two pools at %.100s (the other is in line %u), and can bind one: "
             "give one another port",
             twice->name, twice->line);
     free(all);
@@ -101,15 +107,7 @@ static bool check_pool_names(struct twem *t)
     struct named *all = make_list(t->n);
     for (size_t i = 0; i < t->n; i++)
         all[i] = (struct named){t->pools[i].name.at, t->pools[i].name.line};
-    const struct named *twice = find_twice(all, t->n);
-    if (twice)
-        convert_fail(
-            t->out, t->path, twice[1].line,
-            "two pools are called \"%.100s\" (the other is in line %u), which nutcracker refuses: "
-            "give one another name",
-            twice->name, twice->line);
-    free(all);
-    return !twice;
+    return pools_differ(t, all, "are called", "name");
 }
 
 /* --- nutcracker's checks of one pool -------------------------------------------------------------- */

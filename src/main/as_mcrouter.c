@@ -6,23 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/process.h"
-
 enum { PORTS_MAX = 32 };
-
-static const char *take_help(struct as_other *to, const char *value)
-{
-    as_print_flags(to->program, stdout);
-    as_end(to, EXIT_OK);
-    return NULL;
-}
-
-static const char *take_version(struct as_other *to, const char *value)
-{
-    puts("moongate " MOONGATE_VERSION ", called as mcrouter");
-    as_end(to, EXIT_OK);
-    return NULL;
-}
 
 /* --- configurations ---------------------------------------------------------------------------- */
 
@@ -200,8 +184,8 @@ static const char *take_connections(struct as_other *to, const char *value)
 
 /* What has no meaning here has neither an option nor a function. */
 static const struct as_flag flags[] = {
-    {'h', "help", AS_NONE, NULL, take_help, "print this help and exit"},
-    {'V', "version", AS_NONE, NULL, take_version, "print the version and exit"},
+    {'h', "help", AS_NONE, NULL, as_take_help, "print this help and exit"},
+    {'V', "version", AS_NONE, NULL, as_take_version, "print the version and exit"},
     {'p', "port", AS_VALUE, NULL, take_ports, "moongate's --bind, a port or several with commas"},
     {0, "listen-addresses", AS_VALUE, NULL, take_addresses,
      "moongate's --bind, an address or several with commas"},

@@ -11,20 +11,6 @@
 static const char *const configurations[] = {"conf/nutcracker.yml",
                                              "/etc/nutcracker/nutcracker.yml"};
 
-static const char *take_help(struct as_other *to, const char *value)
-{
-    as_print_flags(to->program, stdout);
-    as_end(to, EXIT_OK);
-    return NULL;
-}
-
-static const char *take_version(struct as_other *to, const char *value)
-{
-    puts("moongate " MOONGATE_VERSION ", called as nutcracker");
-    as_end(to, EXIT_OK);
-    return NULL;
-}
-
 static const char *take_check(struct as_other *to, const char *value)
 {
     to->checks = true;
@@ -40,7 +26,7 @@ static const char *take_describe(struct as_other *to, const char *value)
         "  client_eof          \"clients of the listener of that name that have gone\"",
         "  client_err          \"0: not counted\"",
         "  client_connections  \"clients of the listener of that name\"",
-        "  server_ejects       \"times that a worker took a server of it for down\"",
+        "  server_ejects       \"times that a worker ejected a server, or took it for down\"",
         "  forward_error       \"requests that no server answered\"",
         "  fragments           \"0: not counted\"",
         "",
@@ -64,11 +50,11 @@ static const char *take_describe(struct as_other *to, const char *value)
     return NULL;
 }
 
-/* Its levels: 0 to 3 are errors, 4 warnings, 5 and 6 notices, 7 and above are for debugging. */
+/* Its levels: 0 to 3 are errors, 4 warnings, 5 and 6 notices, 7 and above are for debugging. It takes any number above 11 for 11. */
 static const char *take_verbosity(struct as_other *to, const char *value)
 {
-    long level = as_number(value, 0, 11);
-    if (level < 0) return "not a level: give a number in 0..11";
+    long level = as_number(value, 0, 999999999);
+    if (level < 0) return "not a level: give a number, 0 to 11";
     to->log_from = level <= 3 ? "error" : level == 4 ? "warn" : NULL;
     if (level >= 7) as_add(to, "--verbose", NULL);
     if (level >= 8) as_add(to, "--verbose", NULL);
@@ -110,8 +96,8 @@ static const char *take_mbuf(struct as_other *to, const char *value)
 }
 
 static const struct as_flag flags[] = {
-    {'h', "help", AS_NONE, NULL, take_help, "print this help and exit"},
-    {'V', "version", AS_NONE, NULL, take_version, "print the version and exit"},
+    {'h', "help", AS_NONE, NULL, as_take_help, "print this help and exit"},
+    {'V', "version", AS_NONE, NULL, as_take_version, "print the version and exit"},
     {'t', "test-conf", AS_NONE, NULL, take_check, "moongate's --check"},
     {'d', "daemonize", AS_NONE, "--daemonize", NULL, NULL},
     {'D', "describe-stats", AS_NONE, NULL, take_describe,
@@ -159,4 +145,5 @@ const struct as_program as_nutcracker = {
             "  nutcracker [flags]        without -c: conf/nutcracker.yml, else "
             "/etc/nutcracker/nutcracker.yml\n\n",
     .ok = "syntax is ok",
+    .ignores_words = true,
 };

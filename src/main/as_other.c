@@ -58,6 +58,20 @@ long as_number(const char *text, long least, long most)
     return n >= least && n <= most ? n : -1;
 }
 
+const char *as_take_help(struct as_other *to, const char *value)
+{
+    as_print_flags(to->program, stdout);
+    as_end(to, EXIT_OK);
+    return NULL;
+}
+
+const char *as_take_version(struct as_other *to, const char *value)
+{
+    printf("moongate " MOONGATE_VERSION ", called as %s\n", to->program->name);
+    as_end(to, EXIT_OK);
+    return NULL;
+}
+
 /* --- flags ------------------------------------------------------------------------------------- */
 
 struct tables {
@@ -155,8 +169,10 @@ static void read_all(struct as_other *to, int argc, char **argv)
     opterr = 0;
     while (!to->ends && (key = getopt_long(argc, argv, t.letters, t.names, NULL)) != -1)
         take_key(to, key, argv);
-    if (!to->ends && optind < argc)
+    if (!to->ends && optind < argc && !to->program->ignores_words)
         complain(to, argv[optind], "a word that belongs to no flag: leave it out");
+    for (int i = optind; !to->ends && i < argc; i++)
+        as_remark(to, "%s: a word that belongs to no flag has no meaning here", argv[i]);
     const char *wrong = to->ends ? NULL : to->program->settle(to);
     if (wrong) complain(to, "the flags", wrong);
 }

@@ -67,22 +67,27 @@ static const char *text_of(const struct record *r, const char *name, char to[BOA
     return to;
 }
 
-/* Times that a worker took a server of the pool for down: those of its records, which begin at `at`. */
-static uint64_t falls_of(const struct nutcracker_view *v, const char *at, const char *end)
+/* Times that a worker ejected a server of the pool; of one that does not eject: that it took one for down. The servers' records begin at
+ * `at`, behind the pool's. */
+static uint64_t ejects_of(const struct nutcracker_view *v, const struct record *pool,
+                          const char *at, const char *end)
 {
     struct record r;
-    char server[BOARD_NAME];
+    char eject[BOARD_NAME], server[BOARD_NAME];
+    bool ejects = strcmp(text_of(pool, "eject", eject), "twemproxy") == 0;
     uint64_t n = 0;
     while (record_next(&at, end, &r) && is_kind(&r, "server"))
         n += cell(survey_find(v->survey, SURVEY_SERVERS, text_of(&r, "server", server)),
-                  SURVEY_SERVER_falls);
+                  ejects ? SURVEY_SERVER_ejections : SURVEY_SERVER_falls);
     return n;
 }
 
-/* at: behind the pool's record. */
-static void put_pool(struct json *j, const struct nutcracker_view *v, const char *name,
+/* r: the pool's record, which ends at `at`. */
+static void put_pool(struct json *j, const struct nutcracker_view *v, const struct record *r,
                      const char *at, const char *end)
 {
+    char name[BOARD_NAME];
+    text_of(r, "pool", name);
     const struct survey_entry *pool = survey_find(v->survey, SURVEY_POOLS, name);
     const struct survey_entry *listener = survey_find(v->survey, SURVEY_LISTENERS, name);
     uint64_t now = cell(listener, SURVEY_LISTENER_curr_connections);
@@ -90,7 +95,7 @@ static void put_pool(struct json *j, const struct nutcracker_view *v, const char
     json_number(j, "client_eof", all > now ? all - now : 0);
     json_number(j, "client_err", 0);
     json_number(j, "client_connections", now);
-    json_number(j, "server_ejects", falls_of(v, at, end));
+    json_number(j, "server_ejects", ejects_of(v, r, at, end));
     json_number(j, "forward_error",
                 cell(pool, SURVEY_POOL_refused) + cell(pool, SURVEY_POOL_timeouts) +
                     cell(pool, SURVEY_POOL_failed));
@@ -108,7 +113,7 @@ static void put_pools(struct json *j, const struct nutcracker_view *v)
         if (is_pool && is_open) json_object_end(j);
         if (is_pool) {
             json_object(j, text_of(&r, "pool", name));
-            put_pool(j, v, name, at, end);
+            put_pool(j, v, &r, at, end);
             is_open = true;
         } else if (is_open) {
             const struct survey_entry *e =

@@ -157,6 +157,7 @@ void result_keep(struct kept_result *kept, const struct result *result)
     assert(result->news != &kept->news && (!result->text || result->text != kept->text));
     result_release(kept);
     kept->kind = result->kind;
+    kept->is_whole = result->is_whole;
     if (result->news) {
         keep_response(kept, result->news);
     } else if (result->text_len) {
@@ -192,7 +193,8 @@ struct result result_of(const struct kept_result *kept)
     return (struct result){.kind = kept->kind,
                            .news = kept->news.response ? &kept->news : NULL,
                            .text = kept->text,
-                           .text_len = kept->text_len};
+                           .text_len = kept->text_len,
+                           .is_whole = kept->is_whole};
 }
 
 void result_release(struct kept_result *kept)

@@ -34,7 +34,8 @@ struct result result_from_news(const struct call_news *news)
         return (struct result){.kind = kind_of_response(news->response->kind), .news = news};
     return (struct result){.kind = kind_of_failure(news->why),
                            .text = news->failure,
-                           .text_len = strlen(news->failure)};
+                           .text_len = strlen(news->failure),
+                           .is_whole = news->is_whole};
 }
 
 bool result_is_worse(unsigned kind, unsigned than)

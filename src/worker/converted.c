@@ -4,9 +4,12 @@
 #include "worker/converted.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bundle.h"
 #include "base/log.h"
@@ -22,7 +25,7 @@ void script_file_set_kind(struct script_file *file, int from)
 
 /* --- other files ------------------------------------------------------------------------------- */
 
-enum { WHY_MAX = 256 };
+enum { WHY_MAX = 256, NO_FILE = ESPIPE }; /* nothing else here gives this errno */
 
 /* What a reader has got: the bundle moves its bytes when files are added, so each file has a copy. */
 struct given {
@@ -54,10 +57,24 @@ static bool fail(struct reading *r, const char *why, size_t len)
     return false;
 }
 
+/* Without O_NONBLOCK, to open a pipe would wait for its other side. NULL, with errno. */
+static FILE *open_disk(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return NULL;
+    int error = fstat(fd, &about) < 0 ? errno : S_ISDIR(about.st_mode) ? EISDIR : NO_FILE;
+    FILE *file = error == NO_FILE && S_ISREG(about.st_mode) ? fdopen(fd, "r") : NULL;
+    if (file) return file;
+    close(fd);
+    errno = error;
+    return NULL;
+}
+
 /* From malloc; NULL, with errno. */
 static char *read_disk(const char *path, size_t *len)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_disk(path);
     char *bytes = NULL;
     size_t room = 0;
     *len = 0;
@@ -101,7 +118,7 @@ static bool read_other(void *arg, const char *path, const char **bytes, size_t *
     }
     char *read = read_disk(path, len);
     if (!read) {
-        const char *text = strerror(errno);
+        const char *text = errno == NO_FILE ? "it is not a regular file" : strerror(errno);
         (void)record(r->bundle, BUNDLE_ABSENT, path, text, strlen(text));
         return fail(r, text, strlen(text));
     }
@@ -148,8 +165,15 @@ enum convert_kind converted_kind(const struct script_file *file, const char *byt
     return kind == CONVERT_ROUTELIB && file->guess == GUESS_FOREIGN ? CONVERT_SCRIPT : kind;
 }
 
+/* From malloc. */
+struct expanded {
+    char *bytes;
+    size_t len;
+};
+
+/* expanded: may be NULL. */
 static bool run_reader(struct converted *to, const struct script_file *file, const char *bytes,
-                       size_t len, struct bundle *b, char *error)
+                       size_t len, struct bundle *b, struct expanded *expanded, char *error)
 {
     convert_reader *reader =
         to->kind == CONVERT_ROUTELIB ? routelib_read : convert_reader_of(to->kind);
@@ -162,9 +186,10 @@ static bool run_reader(struct converted *to, const struct script_file *file, con
         return false;
     }
     out.script = open_memstream(&to->owned, &to->len);
-    if (!out.script) abort();
+    if (expanded) out.expanded = open_memstream(&expanded->bytes, &expanded->len);
+    if (!out.script || (expanded && !out.expanded)) abort();
     bool good = reader(&in, &out);
-    if (fclose(out.script) != 0) abort();
+    if (fclose(out.script) != 0 || (expanded && fclose(out.expanded) != 0)) abort();
     for (struct given *g = reading.given, *next; g; g = next) {
         next = g->next;
         free(g);
@@ -172,6 +197,50 @@ static bool run_reader(struct converted *to, const struct script_file *file, con
     to->text = to->owned;
     if (!good) snprintf(error, SCRIPT_ERROR_MAX, "%s", out.error);
     return good;
+}
+
+/* The script that the check has made of the file, and all workers load: to make it takes seconds where a file is large. */
+static bool take_made(struct converted *to, const struct bundle *b)
+{
+    const char *word = convert_kind_word(to->kind);
+    struct bundle_file file;
+    size_t at = 0;
+    if (!b || b->records) return false;
+    while (bundle_next(b, &at, &file)) {
+        if (file.kind != BUNDLE_CONVERTED || file.path_len != strlen(word) ||
+            memcmp(file.path, word, file.path_len) != 0)
+            continue;
+        to->text = file.bytes;
+        to->len = file.len;
+        return true;
+    }
+    return false;
+}
+
+/* False: there is no room. */
+static bool keep_made(struct bundle *b, const struct converted *made, const struct expanded *e)
+{
+    const char *word = convert_kind_word(made->kind);
+    size_t len = e->len <= CONVERT_EXPANDED_MAX ? e->len : CONVERT_EXPANDED_MAX + 1;
+    return record(b, BUNDLE_CONVERTED, word, made->text, made->len) &&
+           (!len || record(b, BUNDLE_EXPANDED, word, e->bytes, len));
+}
+
+static bool make(struct converted *to, const struct script_file *file, const char *bytes,
+                 size_t len, struct bundle *b, char *error)
+{
+    if (take_made(to, b)) return true;
+    struct expanded expanded = {NULL, 0};
+    bool records = b && b->records;
+    bool good = run_reader(to, file, bytes, len, b, records ? &expanded : NULL, error);
+    bool fits = good && (!records || keep_made(b, to, &expanded));
+    free(expanded.bytes);
+    if (!good || fits) return good;
+    snprintf(error, SCRIPT_ERROR_MAX,
+             "%s: it is larger than 64 MiB, with its files and the script that it was converted "
+             "to: make it smaller",
+             file->path);
+    return false;
 }
 
 bool converted_make(struct converted *to, const struct script_file *file, const char *bytes,
@@ -182,7 +251,7 @@ bool converted_make(struct converted *to, const struct script_file *file, const 
     if (to->kind == CONVERT_SCRIPT) return true;
     if (asprintf(&to->name_owned, "%s (converted)", file->path) < 0) abort();
     to->name = to->name_owned;
-    if (run_reader(to, file, bytes, len, b, error)) return true;
+    if (make(to, file, bytes, len, b, error)) return true;
     converted_release(to);
     return false;
 }

@@ -56,15 +56,30 @@ static void print_expanded(const struct mcrouter_asked *a, const char *bytes, si
     if (!t) abort();
     const struct tree_node *root = tree_of_mcrouter(t, &in, &out);
     if (root)
-        tree_print(a->to, root);
+        tree_print_most(a->to, root, CONVERT_EXPANDED_MAX);
     else
         mcrouter_fail(a, out.error);
     tree_destroy(t);
 }
 
+/* The check has put it into the bundle: to make it may take seconds. A single process has no check at a reload. */
+static bool print_kept(const struct mcrouter_asked *a)
+{
+    const struct bundle *b = script_bundle(a->w->succession.script);
+    struct bundle_file file;
+    size_t at = 0;
+    while (b && bundle_next(b, &at, &file)) {
+        if (file.kind != BUNDLE_EXPANDED) continue;
+        fwrite(file.bytes, 1, file.len, a->to);
+        return true;
+    }
+    return false;
+}
+
 void mcrouter_preprocessed_config(const struct mcrouter_asked *a)
 {
     struct bundle_file file;
+    if (print_kept(a)) return;
     if (mcrouter_main_file(a->w->succession.script, &file)) print_expanded(a, file.bytes, file.len);
 }
 

@@ -146,15 +146,16 @@ struct script *source_load(const struct script_host *host, const struct script_f
     return s;
 }
 
-/* A script that was kept says again where it listens: what it said before may be another machine's, or of another --port. */
-static struct bundle *without_listeners(struct bundle *b)
+/* A script that was kept says again where it listens, and is converted again: what it said before may be another machine's, of another
+ * --port, of other flags, or of another version. */
+static struct bundle *files_alone(struct bundle *b)
 {
     struct bundle *to = bundle_create();
     struct bundle_file file;
     size_t at = 0;
     bool good = true;
     while (bundle_next(b, &at, &file))
-        if (file.kind != BUNDLE_LISTENS && file.kind != BUNDLE_NOTE)
+        if (bundle_is_file(file.kind) || file.kind == BUNDLE_WATCHED)
             good = good && bundle_add(to, &file);
     assert(good); /* it is not larger than b */
     bundle_give(b);
@@ -173,7 +174,7 @@ struct script *source_try(const struct script_host *host, const struct script_fi
     if (!text) abort();
     memcpy(text, main.bytes, main.len);
     main.bytes = text;
-    b = without_listeners(b);
+    b = files_alone(b);
     b->records = true;
     struct script *s = load(host, file, b, &main, generation, error);
     int wrong = bundle_write(b, fd);

@@ -18,7 +18,8 @@ const char *const composer_first_lines =
     MG "mg.defaults { connect_timeout = 0.2, stall_timeout = 0.5, probe_min = 0.02, "
        "probe_max = 0.2, probe_settle = 0.5 }";
 
-/* What a route may be. @ stands for a route, <a|b> for one of a and b. */
+/* What a route may be. @ stands for a route, <a|b> for one of a and b. Long ones go over several lines:
+ * NOLINTBEGIN(bugprone-suspicious-missing-comma) */
 static const char *const forms[] = {
     "mg.failover { @, @ }",
     "mg.failover { @, @, on = { 'error'<|, 'miss'|, 'refused'> } }",
@@ -105,6 +106,7 @@ static const char *const forms[] = {
     "mg.async(function(req) mg.spawn(@, req) mg.sleep(0.001) mg.spawn(@, req) return mg.call(@, "
     "req) end)",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 _Static_assert(sizeof forms / sizeof *forms == COMPOSER_FORMS, "composer.h says how many");
 
 /* A script that is being written. */

@@ -26,6 +26,9 @@ struct moongate *moongate_start_by_default(const char *script, unsigned workers)
 /* The same by that path, a link to the binary, with these arguments alone. Waits until it is ready. */
 struct moongate *moongate_start_as(const char *path, ...) __attribute__((sentinel));
 
+/* The path of a link of that name to moongate's binary. */
+const char *moongate_called(const char *name);
+
 /* Runs it to its end with these arguments alone. */
 struct run moongate_runs(const char *first, ...) __attribute__((sentinel));
 

@@ -279,6 +279,14 @@ const char *program_folder(void)
     return f->path;
 }
 
+void file_becomes(const char *path, const char *text)
+{
+    const char *fresh = textf("%s.new", path);
+    FILE *file = fopen(fresh, "we");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
+        stage_fails("cannot write %s", path);
+}
+
 const char **program_arguments(const char *const before[], const char *first, va_list rest)
 {
     enum { ARGUMENTS_MAX = 64 };

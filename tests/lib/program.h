@@ -61,6 +61,9 @@ size_t program_sockets(pid_t pid);
  * test. */
 const char *program_folder(void);
 
+/* The file gets that text: it is written beside and renamed, so that nobody reads half of it. */
+void file_becomes(const char *path, const char *text);
+
 /* A NULL-ended list from a variable one: first, then the rest; `before` (NULL-ended) goes ahead.
  * Stage memory. */
 const char **program_arguments(const char *const before[], const char *first, va_list rest);

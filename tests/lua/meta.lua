@@ -118,10 +118,13 @@ real["moongate.worker"] = set(select(2, pcall(function() return mg.worker.none e
 real["moongate.PoolOptions"] = assert(options(mg.pool, { server }))
 real["moongate.Server"] = assert(options(function(spec) return mg.pool { spec } end, { server }))
 
+-- Each policy is a module, which is loaded when it is first called.
+local function is_policy(name) return (pcall(require, "moongate.routes." .. name)) end
+
 local pool = mg.pool { server }
 local policies = {}
 for name, make in readonly.pairs(mg) do
-    if type(make) == "function" and package.loaded["moongate.routes." .. name] then
+    if type(make) == "function" and is_policy(name) then
         for _, spec in ipairs { {}, { pool }, { pool, pool }, { { a = pool } } } do
             policies[name] = policies[name] or options(make, spec)
         end
@@ -317,8 +320,7 @@ for policy in pairs(sections) do
     if uses == 0 then differ(NAME, "has no example of", "mg." .. policy) end
 end
 for name in readonly.pairs(mg) do
-    local is_policy = package.loaded["moongate.routes." .. name]
-    if is_policy and not sections[name] then differ(NAME, "has no section of", "mg." .. name) end
+    if is_policy(name) and not sections[name] then differ(NAME, "has no section of", "mg." .. name) end
 end
 
 table.sort(differences)

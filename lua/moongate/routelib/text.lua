@@ -2,6 +2,8 @@
 --
 -- What is written is a node: a string, which stands as it is, or a call: { head = "mg.pool", items = { nodes }, fields
 -- = { { name, node } ... } }.
+local show = require "moongate.show"
+
 local M = {}
 
 local WIDTH, INDENT = 110, "    "
@@ -12,14 +14,8 @@ for word in ([[and break do else elseif end false for function goto if in local 
     reserved[word] = true
 end
 
-local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\""] = "\\\"", ["\\"] = "\\\\" }
-
 --- A string in double quotes; what is no printable ASCII is escaped.
-function M.quote(text)
-    return "\"" .. text:gsub("[%c\"\\\127-\255]", function(byte)
-        return escapes[byte] or ("\\%03d"):format(byte:byte())
-    end) .. "\""
-end
+M.quote = show.string
 
 --- A number, as short as it can be read back.
 function M.number(value)

@@ -9,14 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-static void file_is(const char *path, const char *text)
-{
-    const char *fresh = textf("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
-        stage_fails("cannot write %s", path);
-}
-
 /* A set of two zones, east and west, before real servers; and that zone in a file. */
 struct place {
     const char *path, *zone_path;
@@ -35,9 +27,9 @@ static struct place place(const char *routes)
                       .zone_path = textf("%s/zone", folder),
                       .east = memcached_start(NULL),
                       .west = memcached_start(NULL)};
-    file_is(p.zone_path, "east\n");
-    file_is(p.path,
-            textf(FORM, p.zone_path, memcached_address(p.east), memcached_address(p.west), routes));
+    file_becomes(p.zone_path, "east\n");
+    file_becomes(p.path, textf(FORM, p.zone_path, memcached_address(p.east),
+                               memcached_address(p.west), routes));
     return p;
 }
 
@@ -89,13 +81,13 @@ static void a_zone_is_read_from_its_file_at_each_reload(void **state)
     struct client *c = client_connects(m);
     stores(c, "first", "e");
     server_has(p.east, "first", "e");
-    file_is(p.zone_path, "west\n");
+    file_becomes(p.zone_path, "west\n");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
     stores(c, "second", "w");
     server_has(p.west, "second", "w");
     server_has(p.east, "second", NULL);
-    file_is(p.path, "pools{\n  a = 5 }\nroutes{ default = route_null{} }\n");
+    file_becomes(p.path, "pools{\n  a = 5 }\nroutes{ default = route_null{} }\n");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "routes.lua:2: pool a: takes a table with backends, not a number");
     finds(c, "second", "w");

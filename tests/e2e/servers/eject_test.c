@@ -273,6 +273,30 @@ static void a_call_is_not_sent_again_when_its_connection_ends(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Its owner tries again while the calls of the connection fail: that finds no connection, and what follows the end goes on. */
+static void a_second_try_at_a_server_whose_connection_ends_is_refused(void **state)
+{
+    struct backend *b = backend_listens();
+    const char *script =
+        textf(MG "local p = mg.pool { '%s', eject = 'twemproxy', failure_limit = 9 }\n"
+                 "return mg.failover { p, mg.each(p)[1] }\n",
+              backend_address(b));
+    struct client *c = client_connects(moongate_start(script, NULL));
+
+    for (int i = 0; i < 3; i++) { /* connected again at once, and later */
+        client_sends(c, "get k\r\n");
+        backend_sees(b, "get k\r\n");
+        backend_resets(b);
+        client_sees(c, "SERVER_ERROR Connection reset by peer\r\n");
+    }
+    assert_int_equal(stat_number(c, "servers", textf("%s:closes", backend_address(b))), 3);
+    client_sends(c, "get l\r\n");
+    backend_sees(b, "get l\r\n");
+    backend_answers(b, "END\r\n");
+    client_sees(c, "END\r\n");
+    client_sees_nothing_more(c);
+}
+
 static void an_answer_ends_the_row_of_errors(void **state)
 {
     struct backend *b = backend_listens();
@@ -313,6 +337,26 @@ static void one_dead_server_fails_a_whole_get_of_several_keys(void **state)
     client_sees_nothing_more(c);
 }
 
+/* Policies pass on what they have kept of a failure. */
+static void below_a_policy_one_server_fails_a_whole_get_too(void **state)
+{
+    struct backend *one = backend_listens(), *other = backend_listens();
+    const char *script = textf(MG "local p = mg.pool { distribution = 'modula', hash = 'crc32a',\n"
+                                  "  '%s', '%s', texts = 'twemproxy' }\n"
+                                  "return mg.failover { p, mg.each(p)[2] }\n",
+                               backend_address(one), backend_address(other));
+    struct client *c = client_connects(moongate_start(script, NULL));
+
+    client_sends(c, "get d b\r\n");
+    backend_sees(one, "get d\r\n");
+    backend_sees(other, "get b\r\n");
+    backend_answers(one, hit_and_end("d", "x"));
+    backend_stops_listening(other);
+    backend_closes(other);
+    client_sees(c, "SERVER_ERROR Connection refused\r\n");
+    client_sees_nothing_more(c);
+}
+
 static void what_is_out_is_seen(void **state)
 {
     struct backend *one = backend_listens(), *other = backend_listens();
@@ -347,8 +391,10 @@ int main(void)
         play(a_dead_server_comes_back_without_a_probe_and_costs_its_errors_again),
         play(calls_that_time_out_put_a_server_out),
         play(a_call_is_not_sent_again_when_its_connection_ends),
+        play(a_second_try_at_a_server_whose_connection_ends_is_refused),
         play(an_answer_ends_the_row_of_errors),
         play(one_dead_server_fails_a_whole_get_of_several_keys),
+        play(below_a_policy_one_server_fails_a_whole_get_too),
         play(what_is_out_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,6 @@ static const char *beside(const char *script, const char *name)
     return textf("%.*s/%s", (int)(strrchr(script, '/') - script), script, name);
 }
 
-static void file_is(const char *path, const char *text)
-{
-    const char *fresh = textf("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
-        stage_fails("%s cannot be written", path);
-}
-
 static const char REQUIRING[] = MG "local word = require 'word'\n"
                                    "return function() return mg.reply.error(word) end\n";
 
@@ -43,11 +35,11 @@ static void a_worker_started_later_runs_what_was_checked_at_start(void **state)
 {
     const char *script = moongate_script_file(REQUIRING);
     const char *word = beside(script, "word.lua");
-    file_is(word, "return 'first'");
+    file_becomes(word, "return 'first'");
     struct moongate *m = moongate_start(NULL, script, NULL);
     struct client *c = client_connects(m);
     hears(c, "first");
-    file_is(word, "return 'second'");
+    file_becomes(word, "return 'second'");
     c = next_worker(m, c);
     hears(c, "first");
     unlink(word);
@@ -60,14 +52,14 @@ static void and_what_was_checked_at_the_last_reload(void **state)
 {
     const char *script = moongate_script_file(REQUIRING);
     const char *word = beside(script, "word.lua");
-    file_is(word, "return 'first'");
+    file_becomes(word, "return 'first'");
     struct moongate *m = moongate_start(NULL, script, NULL);
     struct client *c = client_connects(m);
-    file_is(word, "return 'second'");
+    file_becomes(word, "return 'second'");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
     hears(c, "second");
-    file_is(word, "return nonsense +");
+    file_becomes(word, "return nonsense +");
     c = next_worker(m, c);
     hears(c, "second");
     moongate_signal(m, SIGHUP);
@@ -82,12 +74,12 @@ static void a_module_that_changes_during_a_reload_gives_no_two_workers_two_scrip
 {
     const char *script = moongate_script_file(REQUIRING);
     const char *word = beside(script, "word.lua");
-    file_is(word, "return 'word 0'");
+    file_becomes(word, "return 'word 0'");
     struct moongate *m = moongate_start(NULL, script, "-j", "2", NULL);
     for (unsigned i = 1; i <= 20; i++) {
         moongate_signal(m, SIGHUP);
         for (unsigned change = 0; change < 100; change++) {
-            file_is(word, textf("return 'word %u'", 100 * i + change));
+            file_becomes(word, textf("return 'word %u'", 100 * i + change));
             stage_turns(0);
         }
         moongate_sees_log(m, textf("reloaded: generation %u", i + 1));
@@ -112,7 +104,7 @@ static void a_module_that_was_not_there_stays_away(void **state)
     struct moongate *m = moongate_start(NULL, script, NULL);
     struct client *c = client_connects(m);
     hears(c, "none");
-    file_is(beside(script, "word.lua"), "return 'late'");
+    file_becomes(beside(script, "word.lua"), "return 'late'");
     hears(c, "none");
     c = next_worker(m, c);
     hears(c, "none");
@@ -125,11 +117,11 @@ static void what_is_first_required_by_a_request_comes_from_the_disk(void **state
 {
     const char *script =
         moongate_script_file(MG "return function() return mg.reply.error(require 'word') end\n");
-    file_is(beside(script, "word.lua"), "return 'first'");
+    file_becomes(beside(script, "word.lua"), "return 'first'");
     struct moongate *m = moongate_start(NULL, script, NULL);
     struct client *c = client_connects(m);
     hears(c, "first");
-    file_is(beside(script, "word.lua"), "return 'second'");
+    file_becomes(beside(script, "word.lua"), "return 'second'");
     hears(c, "first");
     c = next_worker(m, c);
     hears(c, "second");
@@ -148,17 +140,17 @@ static void with_all_of_lua_that_is_so_of_every_file_that_lua_loads(void **state
                                       "local words = table.concat({ one, two, three, four }, ' ')\n"
                                       "return function() return mg.reply.error(words) end\n",
                                    folder, folder, folder, folder));
-    file_is(textf("%sone.lua", folder), "return 'one'");
-    file_is(textf("%stwo.lua", folder), "#!/usr/bin/lua\nreturn 'two'");
-    file_is(textf("%sthree.lua", folder), "return 'three'");
-    file_is(beside(script, "four.lua"), "return 'four'");
+    file_becomes(textf("%sone.lua", folder), "return 'one'");
+    file_becomes(textf("%stwo.lua", folder), "#!/usr/bin/lua\nreturn 'two'");
+    file_becomes(textf("%sthree.lua", folder), "return 'three'");
+    file_becomes(beside(script, "four.lua"), "return 'four'");
     struct moongate *m = moongate_start(NULL, script, "--unsafe-lua", NULL);
     struct client *c = client_connects(m);
     hears(c, "one two three four");
     unlink(textf("%sone.lua", folder));
-    file_is(textf("%stwo.lua", folder), "return 'changed'");
-    file_is(textf("%sthree.lua", folder), "this is not Lua");
-    file_is(beside(script, "one.lua"), "return 'nearer'");
+    file_becomes(textf("%stwo.lua", folder), "return 'changed'");
+    file_becomes(textf("%sthree.lua", folder), "this is not Lua");
+    file_becomes(beside(script, "one.lua"), "return 'nearer'");
     unlink(beside(script, "four.lua"));
     c = next_worker(m, c);
     hears(c, "one two three four");
@@ -170,11 +162,11 @@ static void with_all_of_lua_that_is_so_of_every_file_that_lua_loads(void **state
 static void a_single_process_runs_what_was_checked_too(void **state)
 {
     const char *script = moongate_script_file(REQUIRING);
-    file_is(beside(script, "word.lua"), "return 'first'");
+    file_becomes(beside(script, "word.lua"), "return 'first'");
     struct moongate *m = moongate_start(NULL, script, "--single-process", NULL);
     struct client *c = client_connects(m);
     hears(c, "first");
-    file_is(beside(script, "word.lua"), "return 'second'");
+    file_becomes(beside(script, "word.lua"), "return 'second'");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
     hears(c, "second");
@@ -184,9 +176,9 @@ static void modules_without_end_are_refused(void **state)
 {
     const char *script = moongate_script_file(REQUIRING);
     const char *word = beside(script, "word.lua");
-    file_is(word, "return 'first'");
+    file_becomes(word, "return 'first'");
     struct moongate *m = moongate_start(NULL, script, NULL);
-    file_is(word, "");
+    file_becomes(word, "");
     if (truncate(word, 65 * 1024 * 1024) != 0) stage_fails("no large file");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "word.lua: the script and its modules are larger than 64 MiB");

@@ -7,17 +7,7 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static void file_is(const char *path, const char *text)
-{
-    const char *fresh = textf("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
-        stage_fails("cannot write %s", path);
-}
 
 static void stores(struct client *c, const char *key, const char *value)
 {
@@ -49,17 +39,17 @@ static void an_imported_file_is_watched_and_its_errors_have_its_place(void **sta
     const char *folder = program_folder(), *main = textf("%s/main.json", folder),
                *part = textf("%s/part.json", folder);
     const char *first = server(), *second = server();
-    file_is(main, textf("{ // imports\n  \"route\": \"@import(file:%s)\",\n}\n", part));
-    file_is(part, pool_of(first));
+    file_becomes(main, textf("{ // imports\n  \"route\": \"@import(file:%s)\",\n}\n", part));
+    file_becomes(part, pool_of(first));
     struct moongate *m = moongate_start(NULL, "--mcrouter", main, "--watch", "--rehearse", "0",
                                         "--probation", "0", "-j", "2", NULL);
     struct client *c = client_connects(m);
     stores(c, "k", "first");
-    file_is(part, "{ \"type\": }");
+    file_becomes(part, "{ \"type\": }");
     moongate_sees_log(m, "not loaded");
     moongate_sees_log(m, part);
     finds(c, "k", "first");
-    file_is(part, pool_of(second));
+    file_becomes(part, pool_of(second));
     moongate_sees_log(m, "reloaded: generation 2");
     stores(c, "k", "second");
     finds(client_connects_to(second), "k", "second");
@@ -86,10 +76,11 @@ static void a_text_on_the_command_line_is_run_and_can_be_loaded_again(void **sta
 static void a_route_prefix_is_that_of_the_flag(void **state)
 {
     const char *file = textf("%s/m.json", program_folder());
-    file_is(file, "{ \"pools\": { \"A\": { \"servers\": [ \"127.0.0.1:11\" ] }, \"B\": { "
-                  "\"servers\": [ \"127.0.0.1:12\" ] } },\n"
-                  "  \"routes\": [ { \"aliases\": [ \"/a/x/\" ], \"route\": \"PoolRoute|A\" },\n"
-                  "              { \"aliases\": [ \"/b/x/\" ], \"route\": \"PoolRoute|B\" } ] }\n");
+    file_becomes(file,
+                 "{ \"pools\": { \"A\": { \"servers\": [ \"127.0.0.1:11\" ] }, \"B\": { "
+                 "\"servers\": [ \"127.0.0.1:12\" ] } },\n"
+                 "  \"routes\": [ { \"aliases\": [ \"/a/x/\" ], \"route\": \"PoolRoute|A\" },\n"
+                 "              { \"aliases\": [ \"/b/x/\" ], \"route\": \"PoolRoute|B\" } ] }\n");
     has(moongate_runs("explain", "--route-prefix", "/a/x/", file, "get k", NULL).out,
         "127.0.0.1:11");
     has(moongate_runs("explain", "--route-prefix", "/b/x/", file, "get k", NULL).out,
@@ -102,16 +93,6 @@ static void a_route_prefix_is_that_of_the_flag(void **state)
 
 /* --- under another name ------------------------------------------------------------------------- */
 
-/* A link of that name. */
-static const char *called(const char *name)
-{
-    const char *link = textf("%s/%s", program_folder(), name),
-               *own = realpath(getenv("MOONGATE"), NULL);
-    if (!own || symlink(own, link) != 0) stage_fails("cannot make a link");
-    free((char *)own);
-    return link;
-}
-
 static struct run runs(const char *program, const char *flags)
 {
     return shell_runs(textf("'%s' %s", program, flags));
@@ -120,10 +101,10 @@ static struct run runs(const char *program, const char *flags)
 static void mcrouters_flags_start_it(void **state)
 {
     const char *file = textf("%s/m.json", program_folder());
-    file_is(file, textf("{ \"route\": %s }", pool_of(server())));
+    file_becomes(file, textf("{ \"route\": %s }", pool_of(server())));
     struct moongate *m =
-        moongate_start_as(called("mcrouter"), "-p", "0", "--listen-addresses", "127.0.0.1", "-f",
-                          file, "--stats-root=/nowhere", "--num-proxies", "1", NULL);
+        moongate_start_as(moongate_called("mcrouter"), "-p", "0", "--listen-addresses", "127.0.0.1",
+                          "-f", file, "--stats-root=/nowhere", "--num-proxies", "1", NULL);
     moongate_sees_log(m, "called as mcrouter: --stats-root: it has no meaning here");
     struct client *c = client_connects(m);
     stores(c, "k", "v");
@@ -136,10 +117,11 @@ static void mcrouters_flags_start_it(void **state)
 static void mcrouters_validation_says_what_is_wrong(void **state)
 {
     const char *file = textf("%s/m.json", program_folder());
-    file_is(file, textf("{ \"route\": %s }", pool_of("127.0.0.1:1")));
-    const char *mcrouter = called("mcrouter"), *flags = textf("--validate-config=exit -f %s", file);
+    file_becomes(file, textf("{ \"route\": %s }", pool_of("127.0.0.1:1")));
+    const char *mcrouter = moongate_called("mcrouter"),
+               *flags = textf("--validate-config=exit -f %s", file);
     exits(runs(mcrouter, flags), 0);
-    file_is(file, "{\n \"route\": \"PoolRoute|none\" }");
+    file_becomes(file, "{\n \"route\": \"PoolRoute|none\" }");
     struct run run = runs(mcrouter, flags);
     exits(run, 1);
     has(run.err, textf("%s:2: ", file));

@@ -8,17 +8,8 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void file_is(const char *path, const char *text)
-{
-    const char *fresh = textf("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
-        stage_fails("cannot write %s", path);
-}
 
 /* A pool of nutcracker, with a unix socket that is its listener, before real servers. */
 struct place {
@@ -58,7 +49,7 @@ static const char DROPPED[] = "  client_connections: 5\n";
 static void a_configuration_is_run_and_its_notes_are_logged_once(void **state)
 {
     struct place p = place("nutcracker.conf");
-    file_is(p.path, pool_at(&p, p.first, DROPPED));
+    file_becomes(p.path, pool_at(&p, p.first, DROPPED));
     struct moongate *m = moongate_start(NULL, "--twemproxy", p.path, "-j", "2", NULL);
     struct client *c = client_connects_to(textf("unix:%s", p.socket));
     stores(c, "k", "v");
@@ -75,16 +66,16 @@ static void a_configuration_is_run_and_its_notes_are_logged_once(void **state)
 static void a_change_is_loaded_and_a_broken_one_is_refused_with_its_place(void **state)
 {
     struct place p = place("nutcracker.yml");
-    file_is(p.path, pool_at(&p, p.first, ""));
+    file_becomes(p.path, pool_at(&p, p.first, ""));
     struct moongate *m =
         moongate_start(NULL, p.path, "--watch", "--rehearse", "0", "--probation", "0", NULL);
     const char *address = textf("unix:%s", p.socket);
     struct client *c = client_connects_to(address);
     stores(c, "k", "first");
-    file_is(p.path, pool_at(&p, p.first, "  hash: md6\n"));
+    file_becomes(p.path, pool_at(&p, p.first, "  hash: md6\n"));
     moongate_sees_log(m, textf("%s:3: ", p.path));
     finds(c, "k", "first");
-    file_is(p.path, pool_at(&p, p.second, ""));
+    file_becomes(p.path, pool_at(&p, p.second, ""));
     moongate_sees_log(m, "reloaded: generation 2");
     stores(c, "k", "second");
     finds(client_connects_to(textf("%s", p.second)), "k", "second");
@@ -96,13 +87,13 @@ static void the_last_good_configuration_is_started_with(void **state)
 {
     struct place p = place("nutcracker.yml");
     const char *folder = program_folder(), *address = textf("unix:%s", p.socket);
-    file_is(p.path, pool_at(&p, p.first, DROPPED));
+    file_becomes(p.path, pool_at(&p, p.first, DROPPED));
     struct moongate *m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder,
                                         "--probation", "0.05", "-v", NULL);
     moongate_sees_log(m, "last-good: written");
     moongate_signal(m, SIGTERM);
     moongate_exits(m, 0);
-    file_is(p.path, "alpha:\n  servers: [\n");
+    file_becomes(p.path, "alpha:\n  servers: [\n");
     m = moongate_start(NULL, "--twemproxy", p.path, "--state-dir", folder, "--start-with-last-good",
                        NULL);
     moongate_sees_log(m, "the last good one");
@@ -119,7 +110,7 @@ static void the_last_good_configuration_is_started_with(void **state)
 static void a_broken_configuration_is_an_error_everywhere_with_its_place(void **state)
 {
     struct place p = place("nutcracker.yml");
-    file_is(p.path, pool_at(&p, p.first, "  timeout: soon\n"));
+    file_becomes(p.path, pool_at(&p, p.first, "  timeout: soon\n"));
     const char *keys = moongate_script_file("k\n");
     const struct run runs[] = {
         moongate_runs("-t", p.path, NULL),
@@ -138,7 +129,7 @@ static void a_broken_configuration_is_an_error_everywhere_with_its_place(void **
 static void what_is_printed_is_what_runs(void **state)
 {
     struct place p = place("nutcracker.yml");
-    file_is(p.path, pool_at(&p, p.first, DROPPED));
+    file_becomes(p.path, pool_at(&p, p.first, DROPPED));
     struct run made = moongate_runs("convert", p.path, NULL);
     assert_int_equal(made.code, 0);
     has(made.err, textf("%s:3: warning: ", p.path));
@@ -157,20 +148,20 @@ static void what_is_printed_is_what_runs(void **state)
 static void tests_and_the_prompt_take_configurations(void **state)
 {
     struct place p = place("nutcracker.yml");
-    file_is(p.path, pool_at(&p, p.first, ""));
+    file_becomes(p.path, pool_at(&p, p.first, ""));
     struct run run =
         shell_runs(textf("echo 'get k' | \"$MOONGATE\" repl --fake --listener alpha '%s'", p.path));
     exits(run, 0);
     has(run.out, textf("%s <- get k", p.first));
     const char *test = textf("%s/pool_test.lua", program_folder());
-    file_is(test, textf("local t = require 'moongate.test'\n"
-                        "t.it('places a key', function()\n"
-                        "    local app = t.load '%s'\n"
-                        "    local c = app:client { listener = 'alpha' }\n"
-                        "    t.expect(c:set('k', 'v')):is 'STORED\\r\\n'\n"
-                        "    t.expect(c:get 'k'):is_hit 'v'\n"
-                        "end)\n",
-                        p.path));
+    file_becomes(test, textf("local t = require 'moongate.test'\n"
+                             "t.it('places a key', function()\n"
+                             "    local app = t.load '%s'\n"
+                             "    local c = app:client { listener = 'alpha' }\n"
+                             "    t.expect(c:set('k', 'v')):is 'STORED\\r\\n'\n"
+                             "    t.expect(c:get 'k'):is_hit 'v'\n"
+                             "end)\n",
+                             p.path));
     run = moongate_runs("test", test, NULL);
     if (run.code != 0) stage_fails("%s%s", run.out, run.err);
 }
@@ -179,8 +170,8 @@ static void tests_and_the_prompt_take_configurations(void **state)
 static void keys_are_asked_for_at_a_listener(void **state)
 {
     const char *two = textf("%s/two.yml", program_folder()), *keys = moongate_script_file("k\n");
-    file_is(two, "a:\n  listen: 127.0.0.1:1\n  servers:\n   - 127.0.0.1:11:1\n"
-                 "b:\n  listen: 127.0.0.1:2\n  servers:\n   - 127.0.0.1:12:1\n");
+    file_becomes(two, "a:\n  listen: 127.0.0.1:1\n  servers:\n   - 127.0.0.1:11:1\n"
+                      "b:\n  listen: 127.0.0.1:2\n  servers:\n   - 127.0.0.1:12:1\n");
     const char *advice = textf("%s: each listener has a route of its own: give one with "
                                "--listener: a, b\n",
                                two);
@@ -241,16 +232,6 @@ static void one_of_them_is_given_at_a_time(void **state)
 
 /* --- under another name ------------------------------------------------------------------------- */
 
-/* A link of that name. */
-static const char *called(const char *name)
-{
-    const char *link = textf("%s/%s", program_folder(), name),
-               *own = realpath(getenv("MOONGATE"), NULL);
-    if (!own || symlink(own, link) != 0) stage_fails("cannot make a link");
-    free((char *)own);
-    return link;
-}
-
 static struct run runs(const char *program, const char *flags)
 {
     return shell_runs(textf("'%s' %s", program, flags));
@@ -261,9 +242,9 @@ static void nutcrackers_flags_start_it(void **state)
     struct place p = place("nutcracker.yml");
     const char *pid_file = textf("%s/pid", program_folder()),
                *stats = textf("%d", address_free_port());
-    file_is(p.path, pool_at(&p, p.first, ""));
-    struct moongate *m = moongate_start_as(called("nutcracker"), "-c", p.path, "-p", pid_file, "-s",
-                                           stats, "-m", "16384", "-v", "6", NULL);
+    file_becomes(p.path, pool_at(&p, p.first, ""));
+    struct moongate *m = moongate_start_as(moongate_called("nutcracker"), "-c", p.path, "-p",
+                                           pid_file, "-s", stats, "-m", "16384", "-v", "6", NULL);
     moongate_sees_log(m, "called as nutcracker: --mbuf-size: ");
     struct client *c = client_connects_to(textf("unix:%s", p.socket));
     stores(c, "k", "v");
@@ -277,12 +258,12 @@ static void nutcrackers_flags_start_it(void **state)
 static void nutcrackers_check_says_what_is_wrong(void **state)
 {
     struct place p = place("nutcracker.yml");
-    const char *nutcracker = called("nutcracker");
-    file_is(p.path, pool_at(&p, p.first, ""));
+    const char *nutcracker = moongate_called("nutcracker");
+    file_becomes(p.path, pool_at(&p, p.first, ""));
     struct run run = runs(nutcracker, textf("-t -c %s", p.path));
     exits(run, 0);
     has(run.err, textf("nutcracker: configuration file '%s' syntax is ok\n", p.path));
-    file_is(p.path, pool_at(&p, p.first, "  hash_tag: {}\n"));
+    file_becomes(p.path, pool_at(&p, p.first, "  hash_tag: {}\n"));
     run = runs(nutcracker, textf("--test-conf -c %s", p.path));
     exits(run, 1);
     has(run.err, textf("%s:3: ", p.path));

@@ -12,14 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void file_is(const char *path, const char *text)
-{
-    const char *fresh = textf("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(fresh, path) != 0)
-        stage_fails("cannot write %s", path);
-}
-
 /* The next value, which is that of this key. */
 static const char *value_of(struct client *c, const char *what)
 {
@@ -65,7 +57,7 @@ static struct stand stand_up(const char *more)
                       .two = memcached_address(memcached_start(NULL)),
                       .folder = program_folder()};
     s.path = textf("%s/mcrouter.json", s.folder);
-    file_is(s.path, configuration(&s, more));
+    file_becomes(s.path, configuration(&s, more));
     s.m = moongate_start(NULL, "--mcrouter", s.path, "--route-prefix", "r/a", "--rehearse", "0",
                          "--probation", "0", NULL);
     s.c = client_connects(s.m);
@@ -176,8 +168,8 @@ static void a_reload_is_seen(void **state)
 {
     struct stand s = stand_up("");
     const char *before = asked(s.c, "config_md5_digest");
-    file_is(textf("%s/more.json", s.folder), "{\"x\": 1}");
-    file_is(s.path, configuration(&s, " \"more\": \"@import(more.json)\","));
+    file_becomes(textf("%s/more.json", s.folder), "{\"x\": 1}");
+    file_becomes(s.path, configuration(&s, " \"more\": \"@import(more.json)\","));
     moongate_signal(s.m, SIGHUP);
     moongate_sees_log(s.m, "reloaded: generation 2");
     assert_string_not_equal(asked(s.c, "config_md5_digest"), before);

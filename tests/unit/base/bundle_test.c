@@ -188,7 +188,7 @@ static void what_is_wrong_is_said(void **state)
     says_of(24, "\3", 1, "it is damaged");
     says_of(24, "\5", 1, "it is damaged");
     says_of(24, "\377\377\377\377\377\377\377\377", 8, "it is damaged");
-    says_of(32, "\5", 1, "it is damaged");                               /* kind */
+    says_of(32, &(const char){BUNDLE_KINDS}, 1, "it is damaged");
     says_of(36, "\377\377\377\377", 4, "it is damaged");                 /* length of a path */
     says_of(40, "\377\377\377\377\377\377\377\377", 8, "it is damaged"); /* of a file */
     says_of(40, "\377\377\377\377\377\377\377\177", 8, "it is damaged");

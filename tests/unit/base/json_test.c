@@ -42,6 +42,18 @@ static void members_are_separated_by_commas(void **state)
     becomes(&j, "{\"a\":\"x\",\"b\":18446744073709551615,\"c\":0.25,\"d\":null,\"e\":null}\n");
 }
 
+/* A server's name is one. */
+static void names_are_texts(void **state)
+{
+    struct json j;
+    begin(&j);
+    json_object(&j, "a\"b\\c");
+    json_number(&j, "\n", 1);
+    json_object_end(&j);
+    json_number(&j, "\xff", 2);
+    becomes(&j, "{\"a\\\"b\\\\c\":{\"\\n\":1},\"\\ufffd\":2}\n");
+}
+
 static void lists_hold_texts(void **state)
 {
     struct json j;
@@ -130,9 +142,9 @@ static void long_bytes_stay_exact_in_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_are_separated_by_commas), cmocka_unit_test(lists_hold_texts),
-        cmocka_unit_test(lists_and_objects_nest),          cmocka_unit_test(strings_are_escaped),
-        cmocka_unit_test(long_bytes_stay_exact_in_base64),
+        cmocka_unit_test(names_are_texts),     cmocka_unit_test(members_are_separated_by_commas),
+        cmocka_unit_test(lists_hold_texts),    cmocka_unit_test(lists_and_objects_nest),
+        cmocka_unit_test(strings_are_escaped), cmocka_unit_test(long_bytes_stay_exact_in_base64),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

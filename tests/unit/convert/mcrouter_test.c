@@ -113,6 +113,18 @@ static void servers_are_written_as_moongate_writes_them(void **state)
     check_error(OVER("'PoolRoute|b'"), "there is no pool 'b': name one of 'pools'");
     check_error("{'pools': {'a': {'servers': ['h:1'], 'use_ssl': true}}, 'route': 'Pool|a'}",
                 "'use_ssl': TLS to servers is not built yet");
+    check_error("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': true}}, "
+                "'route': 'Pool|a'}",
+                "'keep_routing_prefix': servers get keys without their routing prefix here");
+    check("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': true}, "
+          "'b': {'inherit': 'a', 'keep_routing_prefix': false}}, 'route': 'PoolRoute|b'}",
+          "pools.b = mg.pool { 'h:1', name = 'b', like = 'mcrouter' }");
+    check_error("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': true}, "
+                "'b': {'inherit': 'a'}}, 'route': 'Pool|b'}",
+                "'keep_routing_prefix': servers get keys without their routing prefix here");
+    check("{'pools': {'a': {'servers': ['h:1'], 'keep_routing_prefix': false}}, "
+          "'route': 'PoolRoute|a'}",
+          "pools.a = mg.pool { 'h:1', name = 'a', like = 'mcrouter'");
     check_note(POOL("['h:1:caret']"),
                "1: servers of protocol caret are asked in memcached's text protocol");
 }
@@ -185,6 +197,10 @@ static void routes_have_aliases(void **state)
                 "the alias '/a/*/' is no");
     check_error("{'routes': [{'aliases': ['/a/'], 'route': 'NullRoute'}]}",
                 "the alias '/a/' is no");
+    check_error("{'routes': [{'aliases': ['/a/b c/'], 'route': 'NullRoute'}]}",
+                "1: the alias '/a/b c/' is no");
+    check_error("{'routes': {'/a/b\\u0000c/': 'NullRoute'}}", "1: the alias '/a/b");
+    check_error("{'routes': {'/a/b\\u007f/': 'NullRoute'}}", "1: the alias '/a/b?/' is no");
     check_error("{'routes': [{'route': 'NullRoute'}]}", "an item of 'routes' has no 'aliases'");
     check_error("{'routes': [{'aliases': []}]}", "an item of 'routes' has no 'route'");
     check_error("{'routes': [], 'route': 'NullRoute'}", "both 'route' and 'routes' are there");

@@ -104,7 +104,7 @@ static const struct {
     {HEAD TAIL "   - 10.0.0.2:11211:1 10.0.0.1\n",
      "5: pool \"p\" has two servers called \"10.0.0.1\""},
     {HEAD TAIL "q:\n  listen: 127.0.0.1:22121\n" TAIL,
-     "6: two pools listen on \"127.0.0.1:22121\" (the other in line 2), which nutcracker refuses"},
+     "6: two pools listen on \"127.0.0.1:22121\" (the other is in line 2), which nutcracker"},
     {HEAD TAIL "p:\n  listen: 127.0.0.1:22122\n" TAIL,
      "5: two pools are called \"p\" (the other is in line 1), which nutcracker refuses"},
 };
@@ -114,7 +114,7 @@ static const struct {
     const char *text, *error;
 } refused_here[] = {
     {HEAD TAIL "q:\n  listen: 127.1:22121\n" TAIL,
-     "6: nutcracker accepts two pools at 127.0.0.1:22121 (the other in line 2), and can bind one"},
+     "6: nutcracker accepts two pools at 127.0.0.1:22121 (the other is in line 2)"},
     {HEAD "  hash: \"m\\0\"\n" TAIL,
      "3: nutcracker accepts a NUL byte, and reads beyond it: take it out"},
     {HEAD "  redis: true\n" TAIL,

@@ -30,14 +30,15 @@ static void add_server(struct records *r, const char *pool, const char *server, 
     record_end(r);
 }
 
-static void add_pool(struct records *r, const char *pool)
+static void add_pool(struct records *r, const char *pool, const char *eject)
 {
     record_begin(r, "pool");
     record_text(r, "pool", pool);
+    record_text(r, "eject", eject);
     record_end(r);
 }
 
-static void print(struct board *board, const struct records *pools, unsigned *asked)
+static void print(struct board *board, const struct records *pools, void *asked)
 {
     struct survey *survey = survey_take(board);
     struct nutcracker_view v = {.source = "host",
@@ -78,14 +79,15 @@ static void the_document_has_pools_and_their_servers(void **state)
     struct board_listener *l = board_listener(&board->parts[0].tables, "alpha");
     a->requests = 10, a->responses = 9, a->bytes_written = 100, a->bytes_read = 200;
     a->ready = 1, a->in_flight = 1, a->closes = 4, a->failed = 5, a->timeouts = 6, a->falls = 2;
-    b->down = 1, b->falls = 3;
+    b->down = 1, b->falls = 3, b->ejections = 8;
     p->refused = 1, p->timeouts = 2, p->failed = 4;
     l->total_connections = 5, l->curr_connections = 2;
     records_init(&pools, 1 << 16);
-    add_pool(&pools, "alpha");
+    add_pool(&pools, "alpha", "none");
     add_server(&pools, "alpha", "a:1", "one");
     add_server(&pools, "alpha", "b:2", NULL);
-    add_pool(&pools, "beta");
+    add_pool(&pools, "beta", "twemproxy");
+    add_server(&pools, "beta", "b:2", NULL);
     add_server(&pools, "beta", "c:3", NULL);
     print(board, &pools, &asked);
     says(HEAD
@@ -97,10 +99,10 @@ static void the_document_has_pools_and_their_servers(void **state)
          "\"in_queue_bytes\":0,\"out_queue\":1,\"out_queue_bytes\":0},\"b:2\":{");
     says("\"server_ejected_at\":1700000000250000,");
     says("}},\"beta\":{\"client_eof\":0,\"client_err\":0,\"client_connections\":0,\"server_"
-         "ejects\":0,"
-         "\"forward_error\":0,\"fragments\":0,\"c:3\":{\"server_eof\":0,");
+         "ejects\":8,"
+         "\"forward_error\":0,\"fragments\":0,\"b:2\":{\"server_eof\":0,");
     assert_string_equal(text + len - 5, "0}}}\n");
-    assert_int_equal(asked, 1); /* for those that are down alone */
+    assert_int_equal(asked, 2); /* for those that are down alone */
     records_release(&pools);
     board_destroy(board);
 }

@@ -188,8 +188,7 @@ static const char *const policies[] = {
     "mg.by_command { get = a, set = b, default = c }",
     "mg.by_prefix { { user = a, page = b }, default = c }",
     "mg.by_prefix { { user = a, page = b }, separator = ':', default = c }",
-    "mg.by_route_prefix { { ['/r/user/'] = a, ['/r/page/'] = b, ['/s/x/'] = c }, default = "
-    "'/r/user/' }",
+    "mg.by_route_prefix { { ['/r/u/'] = a, ['/r/p/'] = b, ['/s/x/'] = c }, default = '/r/u/' }",
     "mg.cap_ttl { a, 30 }",
     "mg.coalesce { a }",
     "mg.delay { a, 0.1 }",
