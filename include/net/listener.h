@@ -32,6 +32,7 @@ struct listener {
     struct addr addr; /* as bound: port 0 is resolved to the real one */
     uint32_t number;  /* of its item of --bind, 0..; extra passed sockets have the numbers behind
                         them; those of mg.listen that of their label */
+    uint32_t own;     /* of an extra one: its number while no script names it */
     bool is_passed;   /* the service manager's: it also owns the file */
     bool is_extra;    /* no item of --bind stands for it */
     bool is_lent;     /* inherited, and the file still belongs to the moongate before */

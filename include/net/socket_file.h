@@ -25,6 +25,9 @@ bool socket_file_is_stale(const struct addr *addr);
 bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
                       const struct bind_access *access, bool *owner);
 
+/* True while the path names the file that was made. */
+bool socket_file_is_at(const struct socket_file *f, const struct addr *addr);
+
 /* Gives the file another mode and owner, as socket_file_make would have. False, with errno: it is not the one that was made, or that is
  * not allowed. */
 bool socket_file_change(const struct socket_file *f, const struct addr *addr,

@@ -131,7 +131,8 @@ static const char *advice(const struct upgrade *u, int status)
     switch (WEXITSTATUS(status)) {
     case EXIT_SCRIPT: return "correct the script and send SIGUSR2 again";
     case EXIT_USAGE: return "it does not take these options: put one there that does, or restart";
-    case EXIT_BIND: return "it cannot take over the sockets: restart instead";
+    case EXIT_BIND:
+        return "it cannot have a socket: send SIGUSR2 again if a reload was under way, or restart";
     case COULD_NOT_RUN: return "put a binary there that can be run and send SIGUSR2 again";
     default: return "correct that and send SIGUSR2 again";
     }

@@ -92,7 +92,12 @@ static void take_charge(struct master *m, bool reloads)
 static void take_client(struct master *m, int fd, uint32_t listener, const char *label)
 {
     if (*label) listener = labels_number(&m->listeners->labels, label);
-    if (m->state == MASTER_RUNNING)
+    bool is_known = !*label || listener > 0; /* else another's route would serve it */
+    if (!is_known)
+        log_warn("client: lost in the upgrade: %s: this process has had 256 other listeners of "
+                 "scripts",
+                 label);
+    if (is_known && m->state == MASTER_RUNNING)
         crew_hand(m->crew, fd, listener);
     else
         close(fd);

@@ -196,7 +196,7 @@ void doors_let_go(struct doors *d, struct listeners *l)
     bool were_open = d->are_open;
     assert(l == d->listeners);
     for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].phase == LISTENER_GOES) empty_one(d, &l->items[i]);
+        if (l->items[i].phase == LISTENER_GOES && l->items[i].fd >= 0) empty_one(d, &l->items[i]);
     doors_watch(d, false);
     listeners_leave(l);
     doors_follow(d);

@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Until all extra ones are known. */
+static const uint32_t EXTRA = UINT32_MAX;
+
 /* By enum listeners_use: what a line of the log begins with. */
 static const char *const roles[] = {"", "admin: ", "metrics: ", "", "nutcracker-stats: "};
 
@@ -85,12 +88,34 @@ static bool listeners_add(struct listeners *l, const struct addr *addr, const st
     return true;
 }
 
+/* Its place behind the items of --bind, among all extra ones: workers name them in that order (main.c). */
+static uint32_t extra_number(const struct listeners_wanted *wanted, const struct addr *addr)
+{
+    uint32_t number = (uint32_t)wanted->bind_n;
+    for (size_t i = 0; i < wanted->passed->n; i++) {
+        const struct passed_socket *s = &wanted->passed->items[i];
+        if (memcmp(&s->addr, addr, sizeof *addr) == 0) break;
+        number += s->is_extra;
+    }
+    return number;
+}
+
+/* One that was extra for the moongate before keeps its place, also where the script names it now. */
+static void number_extra(struct listeners *l, const struct listeners_wanted *wanted)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct listener *item = &l->items[i];
+        if (!item->is_extra) continue;
+        item->own = extra_number(wanted, &item->addr);
+        if (item->number == EXTRA) item->number = item->own;
+    }
+}
+
 /* Passed sockets that stand for no item. One that the moongate before has made itself goes once this one is in
  * charge; its number there is of no meaning here. */
 static bool listeners_add_extra(struct listeners *l, const struct listeners_wanted *wanted)
 {
     char text[ADDR_TEXT_MAX];
-    uint32_t number = (uint32_t)wanted->bind_n;
     for (size_t i = 0; wanted->passed && i < wanted->passed->n; i++) {
         struct passed_socket *s = &wanted->passed->items[i];
         if (s->fd < 0) continue;
@@ -98,11 +123,12 @@ static bool listeners_add_extra(struct listeners *l, const struct listeners_want
         bool goes = s->is_inherited && !s->is_managers && wanted->use == LISTEN_CLIENTS;
         if (!item) return false;
         s->is_extra = !goes;
-        uint32_t own = goes ? labels_number(&l->labels, addr_print(&s->addr, text)) : number++;
-        listener_adopt(item, s, &(struct bound){.number = own});
+        uint32_t number = goes ? labels_number(&l->labels, addr_print(&s->addr, text)) : EXTRA;
+        listener_adopt(item, s, &(struct bound){.number = number});
         item->phase = goes ? LISTENER_GOES : LISTENER_SERVES;
         l->n++;
     }
+    number_extra(l, wanted);
     return true;
 }
 

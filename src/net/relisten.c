@@ -27,6 +27,15 @@ static struct listener *find(struct listeners *l, const struct addr *addr)
     return NULL;
 }
 
+/* The path is another spelling of one that was just bound. Nobody listens on that yet: its file would pass for a dead process's. */
+static bool is_bound_already(const struct listeners *l, const struct addr *addr)
+{
+    for (size_t i = 0; addr_is_unix(addr) && i < l->n; i++)
+        if (l->items[i].phase == LISTENER_COMES && socket_file_is_at(&l->items[i].file, addr))
+            return true;
+    return false;
+}
+
 /* --- prepare -------------------------------------------------------------------------------------- */
 
 static struct listener_change change_of(const struct bound *from)
@@ -51,6 +60,7 @@ static struct refusal take_address(struct listeners *l, const struct addr *addr,
 {
     struct listener *item = find(l, addr);
     if (item) return keep(item, from, wanted);
+    if (is_bound_already(l, addr)) return REFUSAL_TWICE;
     if (!(item = listeners_room(l)))
         return (struct refusal){.what = "out of memory", .advice = "try again when there is more"};
     struct refusal r = bound_open(item, addr, from);
@@ -150,6 +160,16 @@ static bool change(struct listener *l, const struct bind_access *access, int bac
     return true;
 }
 
+/* Another process may have taken the file for a dead one's while the workers loaded the script. */
+static bool open_new(const struct listener *l)
+{
+    if (addr_is_unix(&l->addr) && !socket_file_is_at(&l->file, &l->addr)) {
+        errno = ENOENT;
+        return false;
+    }
+    return listen(l->fd, l->backlog) == 0;
+}
+
 /* Remembers what it was, for drop. */
 static bool open_one(struct listener *l, char *why)
 {
@@ -158,7 +178,7 @@ static bool open_one(struct listener *l, char *why)
     const char *what = "cannot be changed";
     bool good;
     if (l->phase == LISTENER_COMES) {
-        good = listen(l->fd, l->backlog) == 0;
+        good = open_new(l);
         what = "cannot be listened on";
     } else {
         l->next.access = l->access;
@@ -208,6 +228,8 @@ void listeners_switch(struct listeners *l, const struct listeners_wanted *wanted
             item->phase = LISTENER_SERVES;
         } else if (is_scripts(item, wanted) && !item->is_passed) {
             item->phase = LISTENER_GOES;
+        } else if (item->is_extra) {
+            item->number = item->own;
         }
         item->next = (struct listener_change){false};
         if (comes && is_wanted && item->fd >= 0) listener_announce(l, item, wanted);

@@ -62,10 +62,12 @@ bool socket_file_make(struct socket_file *f, int fd, const struct addr *addr,
     return true;
 }
 
-static bool is_the_one(const struct socket_file *f, const char *path)
+bool socket_file_is_at(const struct socket_file *f, const struct addr *addr)
 {
     struct stat file;
-    return lstat(path, &file) == 0 && file.st_dev == f->dev && file.st_ino == f->ino && f->ino != 0;
+    assert(addr_is_unix(addr));
+    return lstat(addr->sa.un.sun_path, &file) == 0 && file.st_dev == f->dev &&
+           file.st_ino == f->ino && f->ino != 0;
 }
 
 bool socket_file_change(const struct socket_file *f, const struct addr *addr,
@@ -74,7 +76,7 @@ bool socket_file_change(const struct socket_file *f, const struct addr *addr,
     const char *path = addr->sa.un.sun_path;
     struct bind_access whole = *access;
     assert(addr_is_unix(addr));
-    if (!is_the_one(f, path)) {
+    if (!socket_file_is_at(f, addr)) {
         errno = ENOENT;
         return false;
     }
@@ -92,7 +94,7 @@ bool socket_file_remove(struct socket_file *f, const struct addr *addr)
 {
     assert(addr_is_unix(addr));
     const char *path = addr->sa.un.sun_path;
-    bool is_ours = is_the_one(f, path);
+    bool is_ours = socket_file_is_at(f, addr);
     *f = (struct socket_file){0};
     return !is_ours || unlink(path) == 0 || errno == ENOENT;
 }

@@ -270,6 +270,31 @@ static void an_upgrade_takes_them_along(void **state)
     assert_int_equal(access(file + strlen("unix:"), F_OK), 0);
 }
 
+/* Which of them a script names decides about that one alone: each other one has its own name, and so has that one afterwards. */
+static void an_upgrade_with_one_in_the_script_mixes_up_no_names(void **state)
+{
+    struct holder *h = holder_begins();
+    const char *port = holder_listens_on_a_port(h), *other = holder_listens_on_a_port(h);
+    holder_passes(h, "web:other");
+    upgrade_begins_without_link();
+    struct moongate *m = moongate_start(NAMES, "--rehearse", "0", "--probation", "0", NULL);
+    moongate_reloads(m, textf(MG "mg.listen { '%s', name = 'mine' }\n"
+                                 "return function(req) return mg.reply.error(req.listener) end\n",
+                              port));
+    client_is_told(port, "mine");
+    client_is_told(other, "other");
+    moongate_signal(m, SIGUSR2);
+    moongate_becomes_new(m, 1);
+    moongate_sees_log(m, " has ended");
+    client_is_told(port, "mine");
+    client_is_told(other, "other");
+    moongate_gets_script(m, NAMES);
+    moongate_signal(m, SIGHUP);
+    moongate_sees_log_times(m, "reloaded: generation 2", 2);
+    client_is_told(port, "web");
+    client_is_told(other, "other");
+}
+
 /* The id is that of the process that the manager started, which ends. */
 static void a_daemon_takes_them_too(void **state)
 {
@@ -320,6 +345,7 @@ int main(void)
         play(a_restart_loses_no_connection_request),
         play(a_master_that_dies_loses_no_connection_request),
         play(an_upgrade_takes_them_along),
+        play(an_upgrade_with_one_in_the_script_mixes_up_no_names),
         play(a_daemon_takes_them_too),
         play(what_is_no_listening_socket_is_an_error),
         play(what_was_passed_to_another_process_is_not_taken),

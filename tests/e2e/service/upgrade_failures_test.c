@@ -110,7 +110,9 @@ static void what_ends_at_start_changes_nothing(void **state)
     upgrade_puts_script(
         textf("#!/bin/sh\nunset MOONGATE_UPGRADE\nexec %s \"$@\" -p %s\n", upgrade_binary(),
               strrchr(moongate_address(s->m), ':') + 1)); /* a version that knows of no upgrade */
-    upgrade_fails(s, "/moongate: exit 3", "it cannot take over the sockets: restart instead");
+    upgrade_fails(
+        s, "/moongate: exit 3",
+        "it cannot have a socket: send SIGUSR2 again if a reload was under way, or restart");
     upgrade_puts_binary();
     moongate_gets_script(s->m, "return nonsense(\n");
     upgrade_fails(s, "/moongate: exit 1", "correct the script and send SIGUSR2 again");

@@ -217,6 +217,31 @@ static void one_address_twice_is_refused(void **state)
     listeners_destroy(l, true);
 }
 
+/* The first of them is bound when the second is looked at, and nobody listens on it yet. */
+static void one_file_by_two_spellings_is_refused(void **state)
+{
+    struct listeners *l = begin(A, NULL);
+    char other[96];
+    snprintf(other, sizeof other, "unix:%s/./b", folder);
+    assert_false(prepare(l, script(B, other), false));
+    assert_non_null(strstr(why, "given twice"));
+    assert_int_equal(l->n, 1);
+    assert_int_equal(access(B + 5, F_OK), -1);
+    listeners_destroy(l, true);
+}
+
+static void one_whose_file_was_taken_is_not_opened(void **state)
+{
+    struct listeners *l = begin(A, NULL);
+    assert_true(prepare(l, script(A, B), false));
+    assert_int_equal(unlink(B + 5), 0);
+    assert_false(listeners_open(l, false, why));
+    assert_non_null(strstr(why, "cannot be listened on: No such file"));
+    listeners_drop(l);
+    assert_int_equal(l->n, 1);
+    listeners_destroy(l, true);
+}
+
 static void mode_and_backlog_are_changed_and_changed_back(void **state)
 {
     umask(022);
@@ -353,6 +378,8 @@ int main(void)
         in_a_folder(what_cannot_be_bound_changes_nothing),
         in_a_folder(what_is_forced_is_left_out),
         in_a_folder(one_address_twice_is_refused),
+        in_a_folder(one_file_by_two_spellings_is_refused),
+        in_a_folder(one_whose_file_was_taken_is_not_opened),
         in_a_folder(mode_and_backlog_are_changed_and_changed_back),
         in_a_folder(a_file_that_is_not_ours_stays_as_it_is),
         in_a_folder(what_bind_has_is_refused_and_stays),
