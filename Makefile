@@ -145,6 +145,14 @@ $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)
 
+# routelib's reader runs Lua. Under clang's AddressSanitizer, too, each block of its state is a malloc.
+ROUTELIB := $(READERS) $(addprefix src/script/,routelib.c memory.c library.c depth.c)
+ROUTELIB_FUZZ := $B/tests/fuzz/routelib_fuzz $B/fuzz/routelib_fuzz
+$B/tests/fuzz/routelib_fuzz: $(ROUTELIB:src/%.c=$B/obj/%.o) $B/obj/gen/modules.o
+$B/fuzz/routelib_fuzz: $(ROUTELIB) $B/gen/modules.c
+$B/fuzz/routelib_fuzz: CPPFLAGS += -D__SANITIZE_ADDRESS__
+$(ROUTELIB_FUZZ): FUZZLIBS = $(LIBS)
+
 $B/.packages-test: deps/check | $B
 	@sh deps/check test
 	@touch $@

@@ -154,6 +154,15 @@ static int run(lua_State *L)
     return 1;
 }
 
+/* True for "PATH: text" and "PATH:LINE: text". A configuration may raise anything. */
+static bool has_place(const char *text, const char *path)
+{
+    size_t len = strlen(path);
+    if (strncmp(text, path, len) != 0) return false;
+    size_t digits = text[len] == ':' ? strspn(text + len + 1, "0123456789") : 0;
+    return strncmp(text + len + (digits ? digits + 1 : 0), ": ", 2) == 0;
+}
+
 /* Writes the script, or fills out->error. [script or message] -> [] */
 static bool finish(lua_State *L, const struct reading *r, bool good)
 {
@@ -165,9 +174,9 @@ static bool finish(lua_State *L, const struct reading *r, bool good)
         return true;
     }
     if (!text) text = "an error value that is not a string";
-    bool has_place = strncmp(text, r->in->path, strlen(r->in->path)) == 0;
-    if (!has_place) return convert_fail(r->out, r->in->path, 0, "%s", text);
+    if (!has_place(text, r->in->path)) return convert_fail(r->out, r->in->path, 0, "%s", text);
     snprintf(r->out->error, sizeof r->out->error, "%s", text);
+    convert_show(r->out->error);
     return false;
 }
 

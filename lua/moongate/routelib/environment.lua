@@ -11,7 +11,7 @@ local sandbox = require "moongate.sandbox"
 
 local M = {}
 
-local getenv = os.getenv
+local getenv, getinfo, loadstring = os.getenv, debug.getinfo, loadstring
 
 local OWN = "a route of your own is a function in a moongate script: convert the file without it, and write the "
     .. "function there (see lua/README.md)"
@@ -129,12 +129,13 @@ local function set_metatable(env, from)
     debug.setmetatable(env, { __metatable = "globals", __index = index, __newindex = newindex })
 end
 
--- A message of Lua's own about the file says the place in another form when the path is long.
+-- A message of Lua's own about the file says the place in another form when the path is long. A place in another file,
+-- or in a text that was loaded, stays as it is.
 local function with_place(from, message)
-    message = message:sub(1, 4096) -- of which the first bytes are shown; and patterns take no text without bounds
-    local line, rest = message:match "^[^\n]-:(%d+): (.*)$"
-    if message:sub(1, #from.path) == from.path or not line then return message end
-    return ("%s:%s: %s"):format(from.path, line, rest)
+    message = message:sub(1, 4096) -- of which the first bytes are shown
+    local short = getinfo(loadstring("", "@" .. from.path), "S").short_src
+    if message:sub(1, #short + 1) ~= short .. ":" then return message end
+    return from.path .. message:sub(#short + 1)
 end
 
 --- Runs the configuration. Raises a message with file and line.

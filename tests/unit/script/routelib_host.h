@@ -41,6 +41,7 @@ static inline bool read_file(void *arg, const char *path, const char **bytes, si
     if (strcmp(path, "zone") == 0) *bytes = "w\nmore\n";
     if (strcmp(path, "empty") == 0) *bytes = "";
     if (strcmp(path, "./own.lua") == 0) *bytes = "return { \"h:9\" }";
+    if (strcmp(path, "./broken.lua") == 0) *bytes = "\nerror 'no'";
     if (!*bytes) return false;
     *len = strlen(*bytes);
     return true;

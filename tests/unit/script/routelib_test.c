@@ -225,6 +225,14 @@ static const struct {
      "c.lua:1: local_zone_from_file: nowhere: No such file or directory"},
     {"local_zone_from_file \"empty\"", "c.lua:1: local_zone_from_file: empty has no first line"},
     {"local_zone(5)", "c.lua:1: local_zone takes a string, not a number"},
+    /* what is raised is shown in one line, and its place is that of the file where it is */
+    {"error \"a\\nb\\27\"", "c.lua:1: a?b?"},
+    {"error(\"c.luax\", 0)", "c.lua: c.luax"},
+    {"error(\"c.lua\", 0)", "c.lua: c.lua"},
+    {"error(\"c.lua:7\", 0)", "c.lua: c.lua:7"},
+    {"error(\"c.lua:7: x\", 0)", "c.lua:7: x"},
+    {"\n\n\nrequire \"broken\"", "c.lua: ./broken.lua:2: no"},
+    {"\n\n\nload(\"\\nerror 'no'\", \"=part\")()", "c.lua: part:2: no"},
 };
 
 static void bad_configurations_are_refused_with_their_place(void **state)
@@ -245,6 +253,22 @@ static void routes_without_end_are_refused(void **state)
     assert_false(r.is_good);
     assert_string_equal(r.out.error, "c.lua:5: route_direct: routes in routes without end");
     free(r.script);
+}
+
+/* Lua cuts a long path in its messages. */
+static void an_error_in_a_file_with_a_long_path_has_the_whole_path(void **state)
+{
+    static const char path[] =
+        "/a/folder/whose/path/is/longer/than/what/Lua/shows/of/a/path/in/its/messages/c.lua";
+    static const char *const texts[] = {"\nerror \"no\"", "\n= no", "\nio.open \"no\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct convert_input in = {.path = path, .bytes = texts[i], .len = strlen(texts[i])};
+        struct convert_output out = {.note = NULL};
+        assert_false(routelib_read(&in, &out));
+        assert_memory_equal(out.error, path, sizeof path - 1);
+        assert_memory_equal(out.error + sizeof path - 1, ":2: ", 4);
+    }
 }
 
 /* --- notes ------------------------------------------------------------------------------------- */
@@ -360,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_configurations_are_refused_with_their_place),
         cmocka_unit_test(routes_without_end_are_refused),
+        cmocka_unit_test(an_error_in_a_file_with_a_long_path_has_the_whole_path),
         cmocka_unit_test(what_is_left_out_is_noted_with_its_place),
         cmocka_unit_test(what_it_says_is_written),
     };

@@ -118,18 +118,26 @@ static void what_macros_make_is_kept_as_far_as_it_can_be_asked_for(void **state)
 }
 
 /* Nobody writes to the pipe: to open it as a file would wait for ever. */
-static void an_import_that_is_no_file_is_refused(void **state)
+static void another_file_that_is_no_file_is_refused(void **state)
 {
+    static const struct script_file program = {
+        .path = "a.lua", .guess = GUESS_NOT, .kind = CONVERT_ROUTELIB};
     char folder[] = "/tmp/converted-test-XXXXXX", path[64], text[128], error[SCRIPT_ERROR_MAX];
+    char error_of_program[SCRIPT_ERROR_MAX];
     struct converted c;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/pipe", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
     int n = snprintf(text, sizeof text, "{\"macros\": \"@import(%s)\"}", path);
     bool good = converted_make(&c, &file, text, (size_t)n, NULL, error);
+    n = snprintf(text, sizeof text, "\nlocal_zone_from_file \"%s\"", path);
+    good = converted_make(&c, &program, text, (size_t)n, NULL, error_of_program) || good;
     assert_int_equal(unlink(path), 0);
     assert_false(good);
     assert_non_null(strstr(error, "/pipe\": it is not a regular file: correct the path"));
+    assert_ptr_equal(strstr(error_of_program, "a.lua:2: local_zone_from_file: /tmp/"),
+                     error_of_program);
+    assert_non_null(strstr(error_of_program, "/pipe: it is not a regular file"));
     n = snprintf(text, sizeof text, "{\"macros\": \"@import(%s)\"}", folder);
     assert_false(converted_make(&c, &file, text, (size_t)n, NULL, error));
     assert_non_null(strstr(error, ": Is a directory: correct the path"));
@@ -162,7 +170,7 @@ int main(void)
         cmocka_unit_test(what_is_made_is_in_the_bundle_and_taken_from_there),
         cmocka_unit_test(what_was_made_of_another_kind_of_file_is_not_taken),
         cmocka_unit_test(what_macros_make_is_kept_as_far_as_it_can_be_asked_for),
-        cmocka_unit_test(an_import_that_is_no_file_is_refused),
+        cmocka_unit_test(another_file_that_is_no_file_is_refused),
         cmocka_unit_test(a_script_without_room_for_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
