@@ -51,7 +51,8 @@ enum ask_words {
 /* name, text, meaning: what a client learns about a call that failed */
 #define TEXTS(X)                                                                                   \
     X(SERVER, "server", "the server's name and the reason")                                        \
-    X(TWEMPROXY, "twemproxy", "what twemproxy says: the error of the system alone")
+    X(TWEMPROXY, "twemproxy", "what twemproxy says: the error of the system alone")                \
+    X(MCROUTER, "mcrouter", "what mcrouter says")
 
 enum texts {
 #define X(name, text, meaning) TEXTS_##name,

@@ -31,6 +31,7 @@
 ---@alias moongate.Texts
 ---| "server"     # the server and the reason
 ---| "twemproxy"  # what twemproxy says; it is the whole answer to a get of several keys, too
+---| "mcrouter"   # what mcrouter says; it is the whole answer, too
 
 ---The client library or proxy whose placement of keys a pool uses.
 ---@alias moongate.Like "cache-memcached"|"cache-memcached-fast"|"cache-memcached-fast-ketama"|"dalli"|"gomemcache"|"libmemcached"|"libmemcached-ketama"|"libmemcached-ketama-weighted"|"libmemcached-spy"|"mcrouter"|"memcached-proxy"|"node-memcached"|"nodeproxy"|"php-memcache"|"php-memcache-standard"|"pymemcache"|"python-memcached"|"spymemcached"|"spymemcached-ketama"|"twemproxy"

@@ -43,7 +43,7 @@ static enum backend_status refuse(const struct backend *b, const struct backend_
                                   const char *why, const char **reason)
 {
     static char text[FAILURE_ROOM];
-    *reason = failure_text(b, why, text);
+    *reason = refusal_text(b, why, text);
     b->set->row->call_failures++;
     b->stats->refused++;
     b->set->pools[how->pool]->refused++;

@@ -56,6 +56,7 @@ void mc_write_defaults(struct mc *m, FILE *to)
             (long long)(f->no_tko ? NO_TKO : or_usual(f->timeouts_until_tko, 3)));
     mc_item(&c, "probe_min = %s", seconds(m, probe));
     mc_item(&c, "probe_max = %s", seconds(m, probe > PROBE_MOST_MS ? probe : PROBE_MOST_MS));
+    mc_item(&c, "texts = \"mcrouter\"");
     fprintf(to, "%s\n", mc_done(&c).text);
 }
 

@@ -59,7 +59,7 @@ enum backend_status send_to_pool(struct turn *t, struct pool *pool, const struct
         t->seen_owner = NULL;
         pool->set->pools[pool->place]->refused++;
         return refused(&how, FAILURE_DOWN, pool_lacks_servers(pool),
-                       pool->settings.backend.texts == TEXTS_TWEMPROXY);
+                       failures_are_whole(&pool->settings.backend));
     }
     how.deadline = t->now + member->timeout;
     if (__builtin_expect(t->seen_owner != NULL, 0))

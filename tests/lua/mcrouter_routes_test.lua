@@ -299,9 +299,13 @@ t.describe("a server that is down", function()
         local server = app:server "10.0.0.3:11211"
         app:get "k"
         server:is_silent()
-        for _ = 1, 3 do t.expect(app:get "k"):took(1) end
+        for _ = 1, 3 do
+            local late = app:get "k"
+            t.expect(late):took(1)
+            t.expect(late.text):equals "SERVER_ERROR Reply timeout\r\n"
+        end
         local reply = app:get "k"
-        t.expect(reply):is_error()
+        t.expect(reply.text):equals "SERVER_ERROR Server unavailable. Reason: mc_res_timeout\r\n"
         t.expect(reply):took(0)
         server:is_up()
         t.advance(5)

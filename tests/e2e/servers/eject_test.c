@@ -337,6 +337,38 @@ static void one_dead_server_fails_a_whole_get_of_several_keys(void **state)
     client_sees_nothing_more(c);
 }
 
+/* The call in flight tries a new connection, which is refused; then the server is down. A policy passes on the error of its last try,
+ * which is not sent any more. */
+static void with_mcrouters_texts_an_error_of_one_key_is_the_whole_answer(void **state)
+{
+    static const char *const routes[] = {"p", "mg.failover { p, mg.each(p)[2] }"};
+    for (int i = 0; i < 2; i++) {
+        struct backend *one = backend_listens(), *other = backend_listens();
+        const char *script = textf(MG "local p = mg.pool { distribution = 'modula', "
+                                      "hash = 'crc32a', '%s', '%s', texts = 'mcrouter' }\n"
+                                      "return %s\n",
+                                   backend_address(one), backend_address(other), routes[i]);
+        struct client *c = client_connects(moongate_start(script, NULL));
+
+        client_sends(c, "get d b\r\n");
+        backend_sees(one, "get d\r\n");
+        backend_answers(one, hit_and_end("d", "x"));
+        backend_sees(other, "get b\r\n");
+        backend_stops_listening(other);
+        backend_closes(other);
+        client_sees(c, i ? "SERVER_ERROR Server unavailable. Reason: mc_res_connect_error\r\n"
+                         : "SERVER_ERROR AsyncSocketException: connect failed, type = Socket not "
+                           "open, errno = 111 (Connection refused)\r\n");
+        client_sends(c, "set b 0 0 1\r\nx\r\n");
+        client_sees(c, "SERVER_ERROR Server unavailable. Reason: mc_res_connect_error\r\n");
+        client_sends(c, "get d\r\n");
+        backend_sees(one, "get d\r\n");
+        backend_answers(one, hit_and_end("d", "x"));
+        client_sees(c, hit_and_end("d", "x"));
+        client_sees_nothing_more(c);
+    }
+}
+
 /* Policies pass on what they have kept of a failure. */
 static void below_a_policy_one_server_fails_a_whole_get_too(void **state)
 {
@@ -394,6 +426,7 @@ int main(void)
         play(a_second_try_at_a_server_whose_connection_ends_is_refused),
         play(an_answer_ends_the_row_of_errors),
         play(one_dead_server_fails_a_whole_get_of_several_keys),
+        play(with_mcrouters_texts_an_error_of_one_key_is_the_whole_answer),
         play(below_a_policy_one_server_fails_a_whole_get_too),
         play(what_is_out_is_seen),
     };

@@ -227,6 +227,57 @@ static void reasons_are_told_as_twemproxy_tells_them(void **state)
     pool_destroy(p);
 }
 
+/* A reason; what is said of a call that was sent; and of one that was not, while the server is down. Sources: see src/backend/texts.c. */
+static void reasons_are_told_as_mcrouter_tells_them(void **state)
+{
+    static const char out_timeout[] = "Server unavailable. Reason: mc_res_timeout",
+                      out_connect[] = "Server unavailable. Reason: mc_res_connect_error";
+    static const char *const rows[][3] = {
+        {"timeout", "Reply timeout", out_timeout},
+        {"timeout (3 calls in a row)", "Reply timeout", out_timeout},
+        {"stalled", "Reply timeout", out_timeout},
+        {"no answer to version", "Reply timeout", out_timeout},
+        {"connect timeout",
+         "Timed out when trying to connect to server. Ex: AsyncSocketException: connect timed out "
+         "after 250ms, type = Timed out",
+         "Server unavailable. Reason: mc_res_connect_timeout"},
+        {"Connection refused",
+         "AsyncSocketException: connect failed, type = Socket not open, errno = 111 (Connection "
+         "refused)",
+         out_connect},
+        {"No such file or directory",
+         "AsyncSocketException: connect failed, type = Socket not open, errno = 2 (No such file or "
+         "directory)",
+         out_connect},
+        {"not resolved: no answer yet",
+         "AsyncSocketException: AsyncMcClient, type = Socket not open", out_connect},
+        {"no socket: Too many open files", "connection error", out_connect},
+        {"closed by the server", "Connection closed by the server.",
+         "Connection closed by the server."},
+        {"Connection reset by peer", "remote error", "remote error"},
+        {"desync: unsolicited bytes", "remote error", "remote error"},
+        {"kept down by its option `down`", "unavailable", "unavailable"},
+        {"moongate ends", "aborted", "aborted"},
+        {"too many bytes wait", "local error", "local error"},
+        {"too many calls wait", "Max pending requests (7) reached for destination \"10.0.0.1:1\".",
+         "Max pending requests (7) reached for destination \"10.0.0.1:1\"."},
+    };
+    struct pool *p = pool_of("p", 10);
+    struct backend *b = server_of(p, 0);
+    char text[FAILURE_ROOM];
+    b->settings.texts = TEXTS_MCROUTER;
+    b->settings.connect_timeout = 0.25;
+    b->settings.depth = 7;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(failure_text(b, rows[i][0], text), rows[i][1]);
+        assert_string_equal(refusal_text(b, rows[i][0], text), rows[i][2]);
+    }
+    assert_true(failure_is_whole(b));
+    b->settings.texts = TEXTS_SERVER;
+    assert_string_equal(refusal_text(b, "timeout", text), "10.0.0.1:1 timeout");
+    pool_destroy(p);
+}
+
 #define alone(f) cmocka_unit_test_setup_teardown(f, make, forget)
 
 int main(void)
@@ -239,6 +290,7 @@ int main(void)
         alone(each_pool_has_its_own_time),
         alone(what_is_known_of_a_server_survives_a_new_list),
         alone(reasons_are_told_as_twemproxy_tells_them),
+        alone(reasons_are_told_as_mcrouter_tells_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

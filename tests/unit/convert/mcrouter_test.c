@@ -144,9 +144,10 @@ static void pools_have_their_options(void **state)
     check("{'pools': {'a b': {'servers': ['h:1']}, 'a_b': {'servers': ['h:2']}}, "
           "'route': ['AllSyncRoute|Pool|a b'], 'named_handles': ['PoolRoute|a_b']}",
           "pools['a b'] = mg.pool { 'h:1', name = 'a_b_2'");
-    check(OVER("'PoolRoute|a'"),
-          "\nmg.defaults { timeout = 1, connect_timeout = 1, failure_limit = 3, "
-          "probe_min = 10, probe_max = 60 }\n");
+    check(
+        OVER("'PoolRoute|a'"),
+        "\nmg.defaults {\n    timeout = 1,\n    connect_timeout = 1,\n    failure_limit = 3,\n    "
+        "probe_min = 10,\n    probe_max = 60,\n    texts = 'mcrouter',\n}\n");
     check_error("{'pools': {'a': {'inherit': 'a'}}, 'route': 'Pool|a'}",
                 "pool 'a' inherits from itself");
     check_error(
@@ -170,7 +171,7 @@ static void flags_count(void **state)
     check_with(
         &flags, OVER("'PoolRoute|a'"),
         "mg.defaults {\n    timeout = 4,\n    connect_timeout = 4,\n    stall_timeout = 7,\n    "
-        "failure_limit = 5,\n    probe_min = 90,\n    probe_max = 90,\n}");
+        "failure_limit = 5,\n    probe_min = 90,\n    probe_max = 90,\n    texts = 'mcrouter',\n}");
     check_with(&flags, OVER("'PoolRoute|a'"),
                "{ ['/us/one/'] = pools.a }, default = '/us/one/', unknown_to_default = true }");
     check_with(&(struct convert_flags){.no_tko = true}, OVER("'PoolRoute|a'"),

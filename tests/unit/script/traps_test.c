@@ -59,7 +59,7 @@ static const char *const errors[][2] = {
     {POOL("eject = 'twemproxy', on_failure = 'rehash'"), "not both"},
     {POOL("eject_retry = 5"), "option 'eject_retry' goes with eject = \"twemproxy\""},
     {POOL("eject = true"), "takes one of none, twemproxy"},
-    {POOL("texts = 'nutcracker'"), "takes one of server, twemproxy"},
+    {POOL("texts = 'nutcracker'"), "takes one of mcrouter, server, twemproxy"},
     {MG "local p = mg.pool { { '10.0.0.1:1', eject = 'twemproxy' } }\n", "unknown option 'eject'"},
 };
 
