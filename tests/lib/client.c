@@ -8,6 +8,8 @@
 
 #include "lib/address.h"
 #include "lib/moongate.h"
+#include "lib/scene.h"
+#include "lib/stage.h"
 
 struct client {
     struct peer peer;
@@ -161,6 +163,22 @@ void client_has_nothing_yet(struct client *c)
     if (octets_n(&c->peer.in) == 0) return;
     stage_fails("%s\n  expected nothing\n  got %s", c->peer.name,
                 octets_escape(octets_at(&c->peer.in), octets_n(&c->peer.in)));
+}
+
+void client_asks(struct client *c, const char *request, const char *answer)
+{
+    client_sends(c, request);
+    client_sees(c, answer);
+}
+
+void client_stores_value(struct client *c, const char *key, const char *value)
+{
+    client_asks(c, textf("set %s 0 0 %zu\r\n%s\r\n", key, strlen(value), value), "STORED\r\n");
+}
+
+void client_gets_value(struct client *c, const char *key, const char *value)
+{
+    client_asks(c, textf("get %s\r\n", key), hit_and_end(key, value));
 }
 
 void client_asks_until(struct client *c, const char *request, const char *answer)

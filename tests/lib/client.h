@@ -49,6 +49,13 @@ void client_sees_nothing_more(struct client *c);
 /* Nothing has come so far; says nothing about what is under way. */
 void client_has_nothing_yet(struct client *c);
 
+/* Sends the request, and sees that answer. */
+void client_asks(struct client *c, const char *request, const char *answer);
+
+/* The same for a set with neither flags nor exptime, and for a get that hits. */
+void client_stores_value(struct client *c, const char *key, const char *value);
+void client_gets_value(struct client *c, const char *key, const char *value);
+
 /* Asks again and again until the answer is this one: for what heals by itself in a while. Every
  * other answer must be one line. */
 void client_asks_until(struct client *c, const char *request, const char *answer);

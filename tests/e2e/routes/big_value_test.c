@@ -46,12 +46,6 @@ static void sees_value(struct client *c, const char *head, const char *value, si
     client_sees(c, textf("\r\n%s", tail));
 }
 
-static void asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 /* Items of both servers together. */
 static unsigned items(const struct stand *s)
 {
@@ -109,17 +103,17 @@ static void every_store_and_read_knows_parts(void **state)
     sees_value(s.c, textf("VALUE k 6 %d", LONG - 9), s.value + 9, LONG - 9, "END\r\n");
     stores(s.c, "replace k 8 0", s.value, LONG, "STORED\r\n");
     stores(s.c, "replace none 8 0", s.value, LONG, "NOT_STORED\r\n");
-    asks(s.c, "touch k 100\r\ntouch none 1\r\n", "TOUCHED\r\nNOT_FOUND\r\n");
-    asks(s.c, "append k 0 0 1\r\nx\r\n",
-         "SERVER_ERROR the value is kept in parts, to which nothing can be added\r\n");
-    asks(s.c, "set s 0 0 1\r\nx\r\n", "STORED\r\n");
-    asks(s.c, "append s 0 0 1\r\ny\r\n", "STORED\r\n");
-    asks(s.c, "prepend s 0 0 1\r\nw\r\n", "STORED\r\n");
-    asks(s.c, "get s\r\n", hit_and_end("s", "wxy"));
+    client_asks(s.c, "touch k 100\r\ntouch none 1\r\n", "TOUCHED\r\nNOT_FOUND\r\n");
+    client_asks(s.c, "append k 0 0 1\r\nx\r\n",
+                "SERVER_ERROR the value is kept in parts, to which nothing can be added\r\n");
+    client_asks(s.c, "set s 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "append s 0 0 1\r\ny\r\n", "STORED\r\n");
+    client_asks(s.c, "prepend s 0 0 1\r\nw\r\n", "STORED\r\n");
+    client_asks(s.c, "get s\r\n", hit_and_end("s", "wxy"));
     client_sends(s.c, "get k\r\n");
     sees_value(s.c, textf("VALUE k 8 %d", LONG), s.value, LONG, "END\r\n");
-    asks(s.c, "delete k\r\n", "DELETED\r\n");
-    asks(s.c, "get k\r\n", "END\r\n");
+    client_asks(s.c, "delete k\r\n", "DELETED\r\n");
+    client_asks(s.c, "get k\r\n", "END\r\n");
     client_sees_nothing_more(s.c);
 }
 
@@ -143,7 +137,7 @@ static void parts_live_as_long_as_their_value(void **state)
 {
     struct stand s = stand();
     stores(s.c, "set k 0 100", s.value, 2 * PART, "STORED\r\n");
-    asks(s.c, "touch k 50\r\n", "TOUCHED\r\n");
+    client_asks(s.c, "touch k 50\r\n", "TOUCHED\r\n");
     struct client *direct[] = {client_connects_to(memcached_address(s.one)),
                                client_connects_to(memcached_address(s.two))};
     unsigned found = 0;
@@ -167,7 +161,7 @@ static void a_part_that_is_gone_reads_as_a_miss(void **state)
     struct client *c = client_connects(s.m);
     client_asks_until(c, "get k\r\n", "END\r\n");
     stat_becomes(c, "servers", textf("%s:state", memcached_address(s.two)), "ready");
-    asks(c, "touch k 10\r\n", "NOT_FOUND\r\n");
+    client_asks(c, "touch k 10\r\n", "NOT_FOUND\r\n");
     stores(c, "set k 0 0", s.value, LONG, "STORED\r\n");
     client_sends(c, "get k\r\n");
     sees_value(c, textf("VALUE k 0 %d", LONG), s.value, LONG, "END\r\n");
@@ -231,7 +225,7 @@ static void what_only_looks_like_an_index_is_a_value(void **state)
     }
     const char *lie = "moongate big value 1: 99999999999 bytes, 2 parts of 5, flags 0, hash 00";
     stores(s.c, "set k 32768 0", lie, strlen(lie), "STORED\r\n");
-    asks(s.c, "get k\r\n", "END\r\n");
+    client_asks(s.c, "get k\r\n", "END\r\n");
 }
 
 int main(void)

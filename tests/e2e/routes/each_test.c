@@ -30,24 +30,18 @@ static struct stand stand_up(const char *route)
     return s;
 }
 
-static void asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 static void all_sync_over_each_server_of_a_pool_keeps_full_copies(void **state)
 {
     struct stand s = stand_up("mg.by_command { get = mg.all_fastest(mg.each(users)), default = "
                               "mg.all_sync(mg.each(users)) }");
     (void)state;
-    asks(s.c, "set k 5 0 3\r\nabc\r\n", "STORED\r\n");
-    asks(s.to_first, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
-    asks(s.to_second, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
-    asks(s.c, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
-    asks(s.to_second, "delete k\r\n", "DELETED\r\n");
-    asks(s.c, "delete k\r\n", "NOT_FOUND\r\n");
-    asks(s.to_first, "get k\r\n", "END\r\n");
+    client_asks(s.c, "set k 5 0 3\r\nabc\r\n", "STORED\r\n");
+    client_asks(s.to_first, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
+    client_asks(s.to_second, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
+    client_asks(s.c, "get k\r\n", "VALUE k 5 3\r\nabc\r\nEND\r\n");
+    client_asks(s.to_second, "delete k\r\n", "DELETED\r\n");
+    client_asks(s.c, "delete k\r\n", "NOT_FOUND\r\n");
+    client_asks(s.to_first, "get k\r\n", "END\r\n");
 }
 
 static void a_drained_server_gets_nothing_through_its_route(void **state)
@@ -55,13 +49,13 @@ static void a_drained_server_gets_nothing_through_its_route(void **state)
     struct stand s = stand_up("mg.failover(mg.each(users))");
     const char *first = memcached_address(s.first);
     (void)state;
-    asks(s.to_first, "set k 0 0 1\r\n1\r\n", "STORED\r\n");
-    asks(s.to_second, "set k 0 0 1\r\n2\r\n", "STORED\r\n");
-    asks(s.c, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
+    client_asks(s.to_first, "set k 0 0 1\r\n1\r\n", "STORED\r\n");
+    client_asks(s.to_second, "set k 0 0 1\r\n2\r\n", "STORED\r\n");
+    client_asks(s.c, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
     desk_gets(s.desk, textf("drain %s", first), "drained");
-    asks(s.c, "get k\r\n", "VALUE k 0 1\r\n2\r\nEND\r\n");
+    client_asks(s.c, "get k\r\n", "VALUE k 0 1\r\n2\r\nEND\r\n");
     desk_gets(s.desk, textf("undrain %s", first), "END\n");
-    asks(s.c, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
+    client_asks(s.c, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
 }
 
 static void a_drained_server_is_named_in_the_error(void **state)
@@ -70,8 +64,8 @@ static void a_drained_server_is_named_in_the_error(void **state)
     const char *first = memcached_address(s.first);
     (void)state;
     desk_gets(s.desk, textf("drain %s", first), "drained");
-    asks(s.c, "set k 0 0 1\r\n1\r\n", textf("SERVER_ERROR %s is drained\r\n", first));
-    asks(s.to_second, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
+    client_asks(s.c, "set k 0 0 1\r\n1\r\n", textf("SERVER_ERROR %s is drained\r\n", first));
+    client_asks(s.to_second, "get k\r\n", "VALUE k 0 1\r\n1\r\nEND\r\n");
 }
 
 /* `stats servers` has each server once, `stats pools` the pool once, with the requests of all its routes. */
@@ -81,8 +75,8 @@ static void requests_count_for_the_pool_and_the_server(void **state)
     const char *second = memcached_address(s.second);
     uint32_t servers = 0;
     (void)state;
-    for (int i = 0; i < 10; i++) asks(s.c, "get k\r\n", "END\r\n");
-    for (int i = 0; i < 10; i++) asks(s.c, textf("delete k%d\r\n", i), "NOT_FOUND\r\n");
+    for (int i = 0; i < 10; i++) client_asks(s.c, "get k\r\n", "END\r\n");
+    for (int i = 0; i < 10; i++) client_asks(s.c, textf("delete k%d\r\n", i), "NOT_FOUND\r\n");
     client_sends(s.c, "stats servers\r\n");
     for (const char *line; strcmp(line = client_sees_line(s.c), "END") != 0;)
         servers += strstr(line, ":state ") != NULL;

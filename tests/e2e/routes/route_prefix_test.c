@@ -30,12 +30,6 @@ static struct stand stand_up(const char *options)
     return s;
 }
 
-static void asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 /* Waits until a server has the key, or has it no more: what nobody waits for is on its way. */
 static void has_key(struct client *c, bool has)
 {
@@ -45,15 +39,16 @@ static void has_key(struct client *c, bool has)
 static void each_key_of_a_get_goes_by_its_own_prefix(void **state)
 {
     struct stand s = stand_up("");
-    asks(s.c, "set k 1 0 1\r\na\r\nset /us/two/k 2 0 1\r\nb\r\nset /eu/one/k 3 0 1\r\nc\r\n",
-         "STORED\r\nSTORED\r\nSTORED\r\n");
+    client_asks(s.c, "set k 1 0 1\r\na\r\nset /us/two/k 2 0 1\r\nb\r\nset /eu/one/k 3 0 1\r\nc\r\n",
+                "STORED\r\nSTORED\r\nSTORED\r\n");
     for (int i = 0; i < 3; i++)
-        asks(s.to[i], "get k\r\n", textf("VALUE k %d 1\r\n%c\r\nEND\r\n", i + 1, 'a' + i));
-    asks(s.c, "get /eu/one/k k /us/two/k /us/one/k /us/two/none /us/k\r\n",
-         "VALUE /eu/one/k 3 1\r\nc\r\nVALUE k 1 1\r\na\r\nVALUE /us/two/k 2 1\r\nb\r\n"
-         "VALUE /us/one/k 1 1\r\na\r\nEND\r\n");
-    asks(s.c, "get k /fr/one/k\r\n", "VALUE k 1 1\r\na\r\nSERVER_ERROR RootRoute: No rh found\r\n");
-    asks(s.c, "get /us/one/\r\n", "SERVER_ERROR RootRoute: No rh found\r\n");
+        client_asks(s.to[i], "get k\r\n", textf("VALUE k %d 1\r\n%c\r\nEND\r\n", i + 1, 'a' + i));
+    client_asks(s.c, "get /eu/one/k k /us/two/k /us/one/k /us/two/none /us/k\r\n",
+                "VALUE /eu/one/k 3 1\r\nc\r\nVALUE k 1 1\r\na\r\nVALUE /us/two/k 2 1\r\nb\r\n"
+                "VALUE /us/one/k 1 1\r\na\r\nEND\r\n");
+    client_asks(s.c, "get k /fr/one/k\r\n",
+                "VALUE k 1 1\r\na\r\nSERVER_ERROR RootRoute: No rh found\r\n");
+    client_asks(s.c, "get /us/one/\r\n", "SERVER_ERROR RootRoute: No rh found\r\n");
     client_sees_nothing_more(s.c);
 }
 
@@ -81,33 +76,33 @@ static void every_command_goes_without_the_prefix(void **state)
     struct stand s = stand_up("");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (*rows[i].request != 'm' || memcached_at_hand_has_meta())
-            asks(s.c, rows[i].request, rows[i].answer);
+            client_asks(s.c, rows[i].request, rows[i].answer);
     client_sees_nothing_more(s.c);
 }
 
 static void stars_reach_all_servers_that_they_mean(void **state)
 {
     struct stand s = stand_up("");
-    asks(s.c, "set /*/*/k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "set /*/*/k 0 0 1\r\nx\r\n", "STORED\r\n");
     for (int i = 0; i < 3; i++) has_key(s.to[i], true);
-    for (int i = 0; i < 3; i++) asks(s.to[i], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
-    asks(s.c, "delete /us/*/k\r\n", "DELETED\r\n");
+    for (int i = 0; i < 3; i++) client_asks(s.to[i], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
+    client_asks(s.c, "delete /us/*/k\r\n", "DELETED\r\n");
     has_key(s.to[0], false);
     has_key(s.to[1], false);
-    asks(s.to[2], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
-    asks(s.c, "get /*/one/k\r\n", "END\r\n"); /* the default prefix's counts */
-    asks(s.c, "get /e*/one/k\r\n", "VALUE /e*/one/k 0 1\r\nx\r\nEND\r\n");
-    asks(s.c, "get /*/three/k\r\n", "SERVER_ERROR RootRoute: No rh found\r\n");
+    client_asks(s.to[2], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
+    client_asks(s.c, "get /*/one/k\r\n", "END\r\n"); /* the default prefix's counts */
+    client_asks(s.c, "get /e*/one/k\r\n", "VALUE /e*/one/k 0 1\r\nx\r\nEND\r\n");
+    client_asks(s.c, "get /*/three/k\r\n", "SERVER_ERROR RootRoute: No rh found\r\n");
     client_sees_nothing_more(s.c);
 }
 
 static void an_unknown_prefix_may_go_to_the_default_one(void **state)
 {
     struct stand s = stand_up(", unknown_to_default = true");
-    asks(s.c, "set /fr/one/k 0 0 1\r\nx\r\n", "STORED\r\n");
-    asks(s.to[0], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
-    asks(s.c, "get /fr/two/k\r\n", "VALUE /fr/two/k 0 1\r\nx\r\nEND\r\n");
-    asks(s.c, "get /us/two/k\r\n", "END\r\n");
+    client_asks(s.c, "set /fr/one/k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.to[0], "get k\r\n", "VALUE k 0 1\r\nx\r\nEND\r\n");
+    client_asks(s.c, "get /fr/two/k\r\n", "VALUE /fr/two/k 0 1\r\nx\r\nEND\r\n");
+    client_asks(s.c, "get /us/two/k\r\n", "END\r\n");
     client_sees_nothing_more(s.c);
 }
 

@@ -33,18 +33,6 @@ static struct place place(const char *routes)
     return p;
 }
 
-static void stores(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("set %s 0 0 %zu\r\n%s\r\n", key, strlen(value), value));
-    client_sees(c, "STORED\r\n");
-}
-
-static void finds(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("get %s\r\n", key));
-    client_sees(c, hit_and_end(key, value));
-}
-
 static void server_has(const struct memcached *s, const char *key, const char *value)
 {
     struct client *c = client_connects_to(memcached_address(s));
@@ -61,13 +49,13 @@ static void a_zone_stands_in_for_another(void **state)
     struct place p = place(ZONES);
     struct moongate *m = moongate_start(NULL, "--routelib", p.path, NULL);
     struct client *c = client_connects(m);
-    stores(c, "both", "v");
+    client_stores_value(c, "both", "v");
     server_has(p.east, "both", "v");
     server_has(p.west, "both", "v");
-    stores(client_connects_to(memcached_address(p.west)), "far", "w");
-    finds(c, "far", "w");
+    client_stores_value(client_connects_to(memcached_address(p.west)), "far", "w");
+    client_gets_value(c, "far", "w");
     memcached_kill(p.east);
-    finds(c, "both", "v");
+    client_gets_value(c, "both", "v");
     client_sends(c, "get none\r\n");
     client_sees(c, "END\r\n");
 }
@@ -79,18 +67,18 @@ static void a_zone_is_read_from_its_file_at_each_reload(void **state)
                            "local_zone() } }\n");
     struct moongate *m = moongate_start(NULL, "--routelib", p.path, NULL);
     struct client *c = client_connects(m);
-    stores(c, "first", "e");
+    client_stores_value(c, "first", "e");
     server_has(p.east, "first", "e");
     file_becomes(p.zone_path, "west\n");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
-    stores(c, "second", "w");
+    client_stores_value(c, "second", "w");
     server_has(p.west, "second", "w");
     server_has(p.east, "second", NULL);
     file_becomes(p.path, "pools{\n  a = 5 }\nroutes{ default = route_null{} }\n");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "routes.lua:2: pool a: takes a table with backends, not a number");
-    finds(c, "second", "w");
+    client_gets_value(c, "second", "w");
 }
 
 static void listeners_have_routes_of_their_own(void **state)
@@ -101,10 +89,10 @@ static void listeners_have_routes_of_their_own(void **state)
     const char *folder = program_folder(), *a = textf("unix:%s/a", folder),
                *b = textf("unix:%s/b", folder);
     moongate_start(NULL, "--routelib", p.path, "-b", a, "-b", textf("b=%s", b), NULL);
-    stores(client_connects_to(a), "k", "east");
-    stores(client_connects_to(b), "k", "west");
-    finds(client_connects_to(a), "k", "east");
-    finds(client_connects_to(b), "k", "west");
+    client_stores_value(client_connects_to(a), "k", "east");
+    client_stores_value(client_connects_to(b), "k", "west");
+    client_gets_value(client_connects_to(a), "k", "east");
+    client_gets_value(client_connects_to(b), "k", "west");
     server_has(p.east, "k", "east");
     server_has(p.west, "k", "west");
 }

@@ -29,12 +29,6 @@ static struct stand stand_over(const char *policy, const char *options)
     return s;
 }
 
-static void asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 /* --- warm_up ----------------------------------------------------------------------------------- */
 
 static void a_cold_pool_is_filled_from_the_warm_one(void **state)
@@ -42,10 +36,11 @@ static void a_cold_pool_is_filled_from_the_warm_one(void **state)
     static const char *const exptimes[] = {"exptime = 'same'", "exptime = 100", ""};
     for (size_t i = 0; i < 3; i++) {
         struct stand s = stand_over("warm_up", exptimes[i]);
-        asks(s.second, "set k 7 200 3\r\nabc\r\nset e 0 0 1\r\n1\r\n", "STORED\r\nSTORED\r\n");
-        asks(s.c, "get k\r\nget none\r\nget k e\r\n",
-             textf("VALUE k 7 3\r\nabc\r\nEND\r\nEND\r\nVALUE k 7 3\r\nabc\r\nVALUE e 0 "
-                   "1\r\n1\r\nEND\r\n"));
+        client_asks(s.second, "set k 7 200 3\r\nabc\r\nset e 0 0 1\r\n1\r\n",
+                    "STORED\r\nSTORED\r\n");
+        client_asks(s.c, "get k\r\nget none\r\nget k e\r\n",
+                    textf("VALUE k 7 3\r\nabc\r\nEND\r\nEND\r\nVALUE k 7 3\r\nabc\r\nVALUE e 0 "
+                          "1\r\n1\r\nEND\r\n"));
         client_asks_until(s.first, "mg k f t v\r\n",
                           i == 1 ? "VA 3 f7 t100\r\n" : "VA 3 f7 t198\r\n");
         client_sees(s.first, "abc\r\n");
@@ -57,28 +52,30 @@ static void a_cold_pool_is_filled_from_the_warm_one(void **state)
 static void what_only_the_cold_pool_can_answer_waits_until_it_is_filled(void **state)
 {
     struct stand s = stand_over("warm_up", "exptime = 60");
-    asks(s.second, "set a 1 0 1\r\na\r\nset b 2 0 1\r\nb\r\nset c 3 0 1\r\nc\r\n",
-         "STORED\r\nSTORED\r\nSTORED\r\n");
-    asks(s.second, "ms Zm9vIGJhcg== 1 b F4\r\nd\r\n", "HD\r\n");
+    client_asks(s.second, "set a 1 0 1\r\na\r\nset b 2 0 1\r\nb\r\nset c 3 0 1\r\nc\r\n",
+                "STORED\r\nSTORED\r\nSTORED\r\n");
+    client_asks(s.second, "ms Zm9vIGJhcg== 1 b F4\r\nd\r\n", "HD\r\n");
     client_sends(s.c, "gets a\r\n");
     client_sees(s.c, "VALUE a 1 1 ");
     const char *cas = client_sees_line(s.c);
     client_sees(s.c, "a\r\nEND\r\n");
-    asks(s.c, textf("cas a 0 0 1 %s\r\nA\r\n", cas), "STORED\r\n");
-    asks(s.c,
-         "gat 50 b\r\nmg c v f t k O1\r\nmg Zm9vIGJhcg== b v f t\r\nmg none v\r\ngets none\r\n",
-         "VALUE b 2 1\r\nb\r\nEND\r\nVA 1 f3 t60 kc O1\r\nc\r\nVA 1 f4 t60\r\nd\r\nEN\r\nEND\r\n");
-    asks(s.first, "mg b t\r\nget a\r\n", "HD t50\r\nVALUE a 0 1\r\nA\r\nEND\r\n");
-    asks(s.second, "get a\r\n", "VALUE a 1 1\r\na\r\nEND\r\n"); /* writes are the cold one's */
-    asks(s.c, "delete c\r\nset n 0 0 1\r\nn\r\nincr n 1\r\n",
-         "DELETED\r\nSTORED\r\nCLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
-    asks(s.second, "get c n\r\n", "VALUE c 3 1\r\nc\r\nEND\r\n");
+    client_asks(s.c, textf("cas a 0 0 1 %s\r\nA\r\n", cas), "STORED\r\n");
+    client_asks(
+        s.c, "gat 50 b\r\nmg c v f t k O1\r\nmg Zm9vIGJhcg== b v f t\r\nmg none v\r\ngets none\r\n",
+        "VALUE b 2 1\r\nb\r\nEND\r\nVA 1 f3 t60 kc O1\r\nc\r\nVA 1 f4 t60\r\nd\r\nEN\r\nEND\r\n");
+    client_asks(s.first, "mg b t\r\nget a\r\n", "HD t50\r\nVALUE a 0 1\r\nA\r\nEND\r\n");
+    client_asks(s.second, "get a\r\n",
+                "VALUE a 1 1\r\na\r\nEND\r\n"); /* writes are the cold one's */
+    client_asks(
+        s.c, "delete c\r\nset n 0 0 1\r\nn\r\nincr n 1\r\n",
+        "DELETED\r\nSTORED\r\nCLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
+    client_asks(s.second, "get c n\r\n", "VALUE c 3 1\r\nc\r\nEND\r\n");
 }
 
 static void without_the_cold_pool_the_warm_one_answers_gets(void **state)
 {
     struct stand s = stand_over("warm_up", "exptime = 60");
-    asks(s.second, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.second, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
     memcached_kill(s.one);
     client_closes(s.first);
     client_sends(s.c, "get k\r\n");
@@ -89,19 +86,19 @@ static void without_the_cold_pool_the_warm_one_answers_gets(void **state)
     client_sees_line_starting(s.c, failure_of(memcached_address(s.one)));
     memcached_starts_again(s.one);
     client_asks_until(s.c, "delete k\r\n", "NOT_FOUND\r\n");
-    asks(s.c, "get k\r\n", hit_and_end("k", "x"));
+    client_asks(s.c, "get k\r\n", hit_and_end("k", "x"));
 }
 
 static void without_the_warm_pool_the_cold_one_goes_on(void **state)
 {
     struct stand s = stand_over("warm_up", "exptime = 60");
-    asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
     memcached_kill(s.two);
     client_closes(s.second);
-    asks(s.c, "get k\r\n", hit_and_end("k", "x"));
+    client_asks(s.c, "get k\r\n", hit_and_end("k", "x"));
     client_sends(s.c, "get none\r\n");
     client_sees_line_starting(s.c, failure_of(memcached_address(s.two)));
-    asks(s.c, "gets none\r\nmg none v\r\n", "END\r\nEN\r\n");
+    client_asks(s.c, "gets none\r\nmg none v\r\n", "END\r\nEN\r\n");
 }
 
 /* --- staging ----------------------------------------------------------------------------------- */
@@ -109,23 +106,24 @@ static void without_the_warm_pool_the_cold_one_goes_on(void **state)
 static void a_staging_pool_gets_what_the_warm_one_gets(void **state)
 {
     struct stand s = stand_over("staging", "");
-    asks(s.first, "set old 7 300 3\r\nold\r\n", "STORED\r\n");
-    asks(s.c, "set a 1 0 1\r\na\r\nadd b 0 0 1\r\nb\r\nadd old 0 0 1\r\nx\r\nincr n 1\r\n",
-         "STORED\r\nSTORED\r\nNOT_STORED\r\nNOT_FOUND\r\n");
+    client_asks(s.first, "set old 7 300 3\r\nold\r\n", "STORED\r\n");
+    client_asks(s.c, "set a 1 0 1\r\na\r\nadd b 0 0 1\r\nb\r\nadd old 0 0 1\r\nx\r\nincr n 1\r\n",
+                "STORED\r\nSTORED\r\nNOT_STORED\r\nNOT_FOUND\r\n");
     client_asks_until(s.second, "mg b f\r\n", "HD f0\r\n");
-    asks(s.second, "get a\r\nget old\r\n", "VALUE a 1 1\r\na\r\nEND\r\nEND\r\n");
-    asks(s.c, "get old\r\nget none\r\n", "VALUE old 7 3\r\nold\r\nEND\r\nEND\r\n");
+    client_asks(s.second, "get a\r\nget old\r\n", "VALUE a 1 1\r\na\r\nEND\r\nEND\r\n");
+    client_asks(s.c, "get old\r\nget none\r\n", "VALUE old 7 3\r\nold\r\nEND\r\nEND\r\n");
     client_asks_until(s.second, "mg old f t v\r\n", "VA 3 f7 t298\r\n");
     client_sees(s.second, "old\r\n");
     client_sends(s.c, "gets a\r\n");
     client_sees(s.c, "VALUE a 1 1 ");
     const char *cas = client_sees_line(s.c);
     client_sees(s.c, "a\r\nEND\r\n");
-    asks(s.c, textf("cas a 3 0 1 %s\r\nA\r\ncas a 3 0 1 %s\r\nB\r\n", cas, cas),
-         "STORED\r\nEXISTS\r\n");
+    client_asks(s.c, textf("cas a 3 0 1 %s\r\nA\r\ncas a 3 0 1 %s\r\nB\r\n", cas, cas),
+                "STORED\r\nEXISTS\r\n");
     client_asks_until(s.second, "mg a f v\r\n", "VA 1 f3\r\n");
     client_sees(s.second, "A\r\n");
-    asks(s.c, "ms m 1 ME F5\r\nm\r\nms m 1 ME\r\nn\r\ndelete a\r\n", "HD\r\nNS\r\nDELETED\r\n");
+    client_asks(s.c, "ms m 1 ME F5\r\nm\r\nms m 1 ME\r\nn\r\ndelete a\r\n",
+                "HD\r\nNS\r\nDELETED\r\n");
     client_asks_until(s.second, "mg m f v\r\n", "VA 1 f5\r\n");
     client_sees(s.second, "m\r\n");
     client_asks_until(s.second, "mg a v\r\n", "EN\r\n");
@@ -136,11 +134,12 @@ static void a_staging_pool_that_fails_harms_nobody(void **state)
     struct stand s = stand_over("staging", "exptime = 5");
     memcached_kill(s.two);
     client_closes(s.second);
-    asks(s.c,
-         "set a 1 0 1\r\na\r\nget a\r\nadd a 0 0 1\r\nb\r\nadd b 0 0 1\r\nb\r\ndelete a\r\nget "
-         "a\r\nincr a 1\r\n",
-         "STORED\r\nVALUE a 1 "
-         "1\r\na\r\nEND\r\nNOT_STORED\r\nSTORED\r\nDELETED\r\nEND\r\nNOT_FOUND\r\n");
+    client_asks(
+        s.c,
+        "set a 1 0 1\r\na\r\nget a\r\nadd a 0 0 1\r\nb\r\nadd b 0 0 1\r\nb\r\ndelete a\r\nget "
+        "a\r\nincr a 1\r\n",
+        "STORED\r\nVALUE a 1 "
+        "1\r\na\r\nEND\r\nNOT_STORED\r\nSTORED\r\nDELETED\r\nEND\r\nNOT_FOUND\r\n");
     client_sees_nothing_more(s.c);
 }
 
@@ -161,11 +160,11 @@ static void keys_move_in_four_phases(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct stand s = stand_over(
             "migrate", textf("start = %ld, interval = %ld", phases[i].start, phases[i].interval));
-        asks(s.first, "set k 0 0 3\r\nold\r\n", "STORED\r\n");
-        asks(s.second, "set k 0 0 3\r\nnew\r\n", "STORED\r\n");
-        asks(s.c, "get k\r\n", hit_and_end("k", phases[i].get));
-        asks(s.c, "delete k\r\n", "DELETED\r\n");
-        asks(s.first, "get k\r\n", phases[i].old_goes ? "END\r\n" : hit_and_end("k", "old"));
+        client_asks(s.first, "set k 0 0 3\r\nold\r\n", "STORED\r\n");
+        client_asks(s.second, "set k 0 0 3\r\nnew\r\n", "STORED\r\n");
+        client_asks(s.c, "get k\r\n", hit_and_end("k", phases[i].get));
+        client_asks(s.c, "delete k\r\n", "DELETED\r\n");
+        client_asks(s.first, "get k\r\n", phases[i].old_goes ? "END\r\n" : hit_and_end("k", "old"));
         stage_clears();
     }
 }
@@ -189,11 +188,11 @@ static void each_key_moves_once(void **state)
         moved += is_new;
     }
     assert_in_range(moved, KEYS * 35 / 100, KEYS * 65 / 100);
-    asks(s.second, "delete k2\r\n", "DELETED\r\n"); /* that one had it is enough */
-    asks(s.c, "delete k2\r\ndelete k2\r\n", "DELETED\r\nNOT_FOUND\r\n");
-    asks(s.c, "delete k0\r\n", "DELETED\r\n");
-    asks(s.first, "get k0\r\n", "END\r\n");
-    asks(s.second, "get k0\r\n", "END\r\n");
+    client_asks(s.second, "delete k2\r\n", "DELETED\r\n"); /* that one had it is enough */
+    client_asks(s.c, "delete k2\r\ndelete k2\r\n", "DELETED\r\nNOT_FOUND\r\n");
+    client_asks(s.c, "delete k0\r\n", "DELETED\r\n");
+    client_asks(s.first, "get k0\r\n", "END\r\n");
+    client_asks(s.second, "get k0\r\n", "END\r\n");
     memcached_kill(s.one);
     client_closes(s.first);
     client_sends(s.c, "delete k1\r\n"); /* a delete that did not reach both is an error */
@@ -205,70 +204,73 @@ static void each_key_moves_once(void **state)
 static void l1_is_filled_from_l2(void **state)
 {
     struct stand s = stand_over("l1_l2", "exptime = 60");
-    asks(s.second, "set k 7 0 3\r\nabc\r\n", "STORED\r\n");
-    asks(s.c, "get k\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\n");
+    client_asks(s.second, "set k 7 0 3\r\nabc\r\n", "STORED\r\n");
+    client_asks(s.c, "get k\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\n");
     client_asks_until(s.first, "mg k f t\r\n", "HD f7 t60\r\n");
-    asks(s.second, "set k 0 0 3\r\nnew\r\n", "STORED\r\n");
-    asks(s.c, "get k\r\nmg k v f\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\nVA 3 f7\r\nabc\r\n");
-    asks(s.c, "mg k v f t\r\ngat 0 k\r\n", "VA 3 f0 t-1\r\nnew\r\nVALUE k 0 3\r\nnew\r\nEND\r\n");
-    asks(s.c, "get none\r\n", "END\r\n");
-    asks(s.first, "mg none v\r\n", "EN\r\n");
+    client_asks(s.second, "set k 0 0 3\r\nnew\r\n", "STORED\r\n");
+    client_asks(s.c, "get k\r\nmg k v f\r\n", "VALUE k 7 3\r\nabc\r\nEND\r\nVA 3 f7\r\nabc\r\n");
+    client_asks(s.c, "mg k v f t\r\ngat 0 k\r\n",
+                "VA 3 f0 t-1\r\nnew\r\nVALUE k 0 3\r\nnew\r\nEND\r\n");
+    client_asks(s.c, "get none\r\n", "END\r\n");
+    client_asks(s.first, "mg none v\r\n", "EN\r\n");
 }
 
 static void writes_reach_l2_and_leave_nothing_old_in_l1(void **state)
 {
     struct stand s = stand_over("l1_l2", "exptime = 60");
-    asks(s.c, "set a 0 0 1\r\n1\r\nset b 0 30 1\r\nb\r\nset c 0 0 1\r\nc\r\n",
-         "STORED\r\nSTORED\r\nSTORED\r\n");
-    asks(s.first, "mg a t\r\nmg b t\r\n", "HD t60\r\nHD t30\r\n");
-    asks(s.second, "mg a t\r\nmg b t\r\n", "HD t-1\r\nHD t30\r\n");
-    asks(s.c, "incr a 1\r\nappend b 0 0 1\r\nB\r\ntouch c 0\r\n", "2\r\nSTORED\r\nTOUCHED\r\n");
-    asks(s.first, "mg a v\r\nmg b v\r\nmg c v\r\n", "EN\r\nEN\r\nEN\r\n");
-    asks(s.c, "get a b c\r\n",
-         "VALUE a 0 1\r\n2\r\nVALUE b 0 2\r\nbB\r\nVALUE c 0 1\r\nc\r\nEND\r\n");
+    client_asks(s.c, "set a 0 0 1\r\n1\r\nset b 0 30 1\r\nb\r\nset c 0 0 1\r\nc\r\n",
+                "STORED\r\nSTORED\r\nSTORED\r\n");
+    client_asks(s.first, "mg a t\r\nmg b t\r\n", "HD t60\r\nHD t30\r\n");
+    client_asks(s.second, "mg a t\r\nmg b t\r\n", "HD t-1\r\nHD t30\r\n");
+    client_asks(s.c, "incr a 1\r\nappend b 0 0 1\r\nB\r\ntouch c 0\r\n",
+                "2\r\nSTORED\r\nTOUCHED\r\n");
+    client_asks(s.first, "mg a v\r\nmg b v\r\nmg c v\r\n", "EN\r\nEN\r\nEN\r\n");
+    client_asks(s.c, "get a b c\r\n",
+                "VALUE a 0 1\r\n2\r\nVALUE b 0 2\r\nbB\r\nVALUE c 0 1\r\nc\r\nEND\r\n");
     client_asks_until(s.first, "mg b t\r\n", "HD t60\r\n");
-    asks(s.c, "delete b\r\ndelete b\r\nmd c\r\nms a 1\r\n9\r\n",
-         "DELETED\r\nNOT_FOUND\r\nHD\r\nHD\r\n");
-    asks(s.first, "mg a v\r\nmg b v\r\nmg c v\r\n", "EN\r\nEN\r\nEN\r\n");
-    asks(s.second, "mg a v\r\nmg b v\r\nmg c v\r\n", "VA 1\r\n9\r\nEN\r\nEN\r\n");
+    client_asks(s.c, "delete b\r\ndelete b\r\nmd c\r\nms a 1\r\n9\r\n",
+                "DELETED\r\nNOT_FOUND\r\nHD\r\nHD\r\n");
+    client_asks(s.first, "mg a v\r\nmg b v\r\nmg c v\r\n", "EN\r\nEN\r\nEN\r\n");
+    client_asks(s.second, "mg a v\r\nmg b v\r\nmg c v\r\n", "VA 1\r\n9\r\nEN\r\nEN\r\n");
 }
 
 static void a_miss_of_l2_is_remembered_in_l1(void **state)
 {
     struct stand s = stand_over("l1_l2", "exptime = 60, negative = 50");
-    asks(s.c, "get k\r\n", "END\r\n");
+    client_asks(s.c, "get k\r\n", "END\r\n");
     client_asks_until(s.first, "mg k t\r\n", "HD t50\r\n");
-    asks(s.second, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
-    asks(s.c, "get k\r\nmg k v f\r\n", "END\r\nEN\r\n");
-    asks(s.c, "add k 0 0 1\r\ny\r\n", "NOT_STORED\r\n"); /* and every write ends that */
-    asks(s.c, "get k\r\n", hit_and_end("k", "x"));
+    client_asks(s.second, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "get k\r\nmg k v f\r\n", "END\r\nEN\r\n");
+    client_asks(s.c, "add k 0 0 1\r\ny\r\n", "NOT_STORED\r\n"); /* and every write ends that */
+    client_asks(s.c, "get k\r\n", hit_and_end("k", "x"));
 }
 
 static void without_l1_l2_answers(void **state)
 {
     struct stand s = stand_over("l1_l2", "exptime = 60, negative = 50");
-    asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
     memcached_kill(s.one);
     client_closes(s.first);
-    asks(s.c, "get k\r\nget none\r\n", "VALUE k 0 1\r\nx\r\nEND\r\nEND\r\n");
-    asks(s.c, "set k 0 0 1\r\ny\r\n", "STORED\r\n");
-    asks(s.c, "get k\r\n", hit_and_end("k", "y"));
-    asks(s.c, "incr k 1\r\n", "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
+    client_asks(s.c, "get k\r\nget none\r\n", "VALUE k 0 1\r\nx\r\nEND\r\nEND\r\n");
+    client_asks(s.c, "set k 0 0 1\r\ny\r\n", "STORED\r\n");
+    client_asks(s.c, "get k\r\n", hit_and_end("k", "y"));
+    client_asks(s.c, "incr k 1\r\n",
+                "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
     client_sends(s.c, "delete k\r\n");
     client_sees_line_starting(s.c, failure_of(memcached_address(s.one)));
-    asks(s.second, "get k\r\n", "END\r\n");
+    client_asks(s.second, "get k\r\n", "END\r\n");
 }
 
 static void without_l2_l1_goes_on_answering(void **state)
 {
     struct stand s = stand_over("l1_l2", "exptime = 60");
-    asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(s.c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
     memcached_kill(s.two);
     client_closes(s.second);
-    asks(s.c, "get k\r\n", hit_and_end("k", "x"));
+    client_asks(s.c, "get k\r\n", hit_and_end("k", "x"));
     client_sends(s.c, "set k 0 0 1\r\ny\r\n"); /* which fails, and takes the old value along */
     client_sees_line_starting(s.c, failure_of(memcached_address(s.two)));
-    asks(s.first, "get k\r\n", "END\r\n");
+    client_asks(s.first, "get k\r\n", "END\r\n");
     client_sends(s.c, "get k\r\n");
     client_sees_line_starting(s.c, failure_of(memcached_address(s.two)));
 }

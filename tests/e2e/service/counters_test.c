@@ -25,12 +25,6 @@ static void counts(struct client *c, const char *about, const char *entry, const
     if (wanted[strspn(wanted, " ")]) stage_fails("not understood: %s", wanted);
 }
 
-static void asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 /* --- every command ------------------------------------------------------------------------------ */
 
 struct told {
@@ -199,21 +193,21 @@ static void errors_count_by_their_kind(void **state)
     unsigned long tried = stat_number(c, "commands", "get:requests");
     char value[2001] = "";
     memset(value, 'v', 2000);
-    asks(c, "get e\r\n", "SERVER_ERROR script error\r\n");
-    asks(c, "get w\r\n", "SERVER_ERROR script error\r\n");
-    asks(c, "get f\r\n", "SERVER_ERROR no\r\n");
-    asks(c, "get m\r\n", "END\r\n");
-    asks(c, "get q\r\n", "END\r\n");
+    client_asks(c, "get e\r\n", "SERVER_ERROR script error\r\n");
+    client_asks(c, "get w\r\n", "SERVER_ERROR script error\r\n");
+    client_asks(c, "get f\r\n", "SERVER_ERROR no\r\n");
+    client_asks(c, "get m\r\n", "END\r\n");
+    client_asks(c, "get q\r\n", "END\r\n");
     client_sends(c, "get none g1 g2\r\n");
     client_sees_line_starting(c, "SERVER_ERROR 127.0.0.1:1");
-    asks(c, "get\r\n", "ERROR\r\n");
-    asks(c, "nonsense\r\n", "ERROR\r\n");
-    asks(c, "stats nonsense\r\n", "ERROR\r\n");
-    asks(c, "incr k x\r\n", "CLIENT_ERROR invalid numeric delta argument\r\n");
+    client_asks(c, "get\r\n", "ERROR\r\n");
+    client_asks(c, "nonsense\r\n", "ERROR\r\n");
+    client_asks(c, "stats nonsense\r\n", "ERROR\r\n");
+    client_asks(c, "incr k x\r\n", "CLIENT_ERROR invalid numeric delta argument\r\n");
     client_sends(c, "set e 0 0 1 noreply\r\nx\r\nset g 0 0 1 noreply\r\nx\r\n");
-    asks(c, textf("set k 0 0 2000\r\n%s\r\n", value),
-         "SERVER_ERROR object too large for cache\r\n");
-    asks(c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
+    client_asks(c, textf("set k 0 0 2000\r\n%s\r\n", value),
+                "SERVER_ERROR object too large for cache\r\n");
+    client_asks(c, "set k 0 0 1\r\nx\r\n", "STORED\r\n");
     counts(c, "commands", "get",
            textf("requests %lu hits 0 misses 2 client_errors 1 script_errors 2 server_errors %lu",
                  tried + 7, tried + 2));
@@ -360,7 +354,7 @@ static void calls_in_flight_late_and_lost_count_for_their_pool(void **state)
 /* As many gets of other keys, all of which miss. */
 static void misses(struct client *c, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++) asks(c, textf("get k%u\r\n", i), "END\r\n");
+    for (unsigned i = 0; i < n; i++) client_asks(c, textf("get k%u\r\n", i), "END\r\n");
 }
 
 static void a_replaced_worker_loses_no_count(void **state)

@@ -9,18 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void stores(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("set %s 0 0 %zu\r\n%s\r\n", key, strlen(value), value));
-    client_sees(c, "STORED\r\n");
-}
-
-static void finds(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("get %s\r\n", key));
-    client_sees(c, hit_and_end(key, value));
-}
-
 static const char *pool_of(const char *server)
 {
     return textf(
@@ -44,16 +32,16 @@ static void an_imported_file_is_watched_and_its_errors_have_its_place(void **sta
     struct moongate *m = moongate_start(NULL, "--mcrouter", main, "--watch", "--rehearse", "0",
                                         "--probation", "0", "-j", "2", NULL);
     struct client *c = client_connects(m);
-    stores(c, "k", "first");
+    client_stores_value(c, "k", "first");
     file_becomes(part, "{ \"type\": }");
     moongate_sees_log(m, "not loaded");
     moongate_sees_log(m, part);
-    finds(c, "k", "first");
+    client_gets_value(c, "k", "first");
     file_becomes(part, pool_of(second));
     moongate_sees_log(m, "reloaded: generation 2");
-    stores(c, "k", "second");
-    finds(client_connects_to(second), "k", "second");
-    finds(client_connects_to(first), "k", "first");
+    client_stores_value(c, "k", "second");
+    client_gets_value(client_connects_to(second), "k", "second");
+    client_gets_value(client_connects_to(first), "k", "first");
     client_sees_nothing_more(c);
 }
 
@@ -62,10 +50,10 @@ static void a_text_on_the_command_line_is_run_and_can_be_loaded_again(void **sta
     struct moongate *m = moongate_start(NULL, "--mcrouter-text",
                                         textf("{ \"route\": %s }", pool_of(server())), NULL);
     struct client *c = client_connects(m);
-    stores(c, "k", "v");
+    client_stores_value(c, "k", "v");
     moongate_signal(m, SIGHUP);
     moongate_sees_log(m, "reloaded: generation 2");
-    finds(c, "k", "v");
+    client_gets_value(c, "k", "v");
     client_sees_nothing_more(c);
     struct run run = moongate_runs("-t", "--mcrouter-text", "{ \"route\": }", NULL);
     exits(run, 1);
@@ -107,8 +95,8 @@ static void mcrouters_flags_start_it(void **state)
                           "-f", file, "--stats-root=/nowhere", "--num-proxies", "1", NULL);
     moongate_sees_log(m, "called as mcrouter: --stats-root: it has no meaning here");
     struct client *c = client_connects(m);
-    stores(c, "k", "v");
-    finds(c, "k", "v");
+    client_stores_value(c, "k", "v");
+    client_gets_value(c, "k", "v");
     client_sends(c, "flush_all\r\n");
     client_sees_line_starting(c, "CLIENT_ERROR flush_all is not allowed");
     client_sees_nothing_more(c);

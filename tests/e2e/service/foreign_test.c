@@ -32,18 +32,6 @@ static const char *pool_at(const struct place *p, const char *server, const char
     return textf("alpha:\n  listen: %s\n%s  servers:\n   - %s:1\n", p->socket, options, server);
 }
 
-static void stores(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("set %s 0 0 %zu\r\n%s\r\n", key, strlen(value), value));
-    client_sees(c, "STORED\r\n");
-}
-
-static void finds(struct client *c, const char *key, const char *value)
-{
-    client_sends(c, textf("get %s\r\n", key));
-    client_sees(c, hit_and_end(key, value));
-}
-
 static const char DROPPED[] = "  client_connections: 5\n";
 
 static void a_configuration_is_run_and_its_notes_are_logged_once(void **state)
@@ -52,8 +40,8 @@ static void a_configuration_is_run_and_its_notes_are_logged_once(void **state)
     file_becomes(p.path, pool_at(&p, p.first, DROPPED));
     struct moongate *m = moongate_start(NULL, "--twemproxy", p.path, "-j", "2", NULL);
     struct client *c = client_connects_to(textf("unix:%s", p.socket));
-    stores(c, "k", "v");
-    finds(c, "k", "v");
+    client_stores_value(c, "k", "v");
+    client_gets_value(c, "k", "v");
     has(moongate_log_line(m, "client_connections"), textf("%s:3: ", p.path));
     assert_int_equal(moongate_log_count(m, "client_connections"), 1);
     moongate_signal(m, SIGHUP);
@@ -71,15 +59,15 @@ static void a_change_is_loaded_and_a_broken_one_is_refused_with_its_place(void *
         moongate_start(NULL, p.path, "--watch", "--rehearse", "0", "--probation", "0", NULL);
     const char *address = textf("unix:%s", p.socket);
     struct client *c = client_connects_to(address);
-    stores(c, "k", "first");
+    client_stores_value(c, "k", "first");
     file_becomes(p.path, pool_at(&p, p.first, "  hash: md6\n"));
     moongate_sees_log(m, textf("%s:3: ", p.path));
-    finds(c, "k", "first");
+    client_gets_value(c, "k", "first");
     file_becomes(p.path, pool_at(&p, p.second, ""));
     moongate_sees_log(m, "reloaded: generation 2");
-    stores(c, "k", "second");
-    finds(client_connects_to(textf("%s", p.second)), "k", "second");
-    finds(client_connects_to(textf("%s", p.first)), "k", "first");
+    client_stores_value(c, "k", "second");
+    client_gets_value(client_connects_to(textf("%s", p.second)), "k", "second");
+    client_gets_value(client_connects_to(textf("%s", p.first)), "k", "first");
     client_sees_nothing_more(c);
 }
 
@@ -100,8 +88,8 @@ static void the_last_good_configuration_is_started_with(void **state)
     moongate_sees_log(m, "client_connections");
     assert_int_equal(moongate_log_count(m, "client_connections"), 1);
     struct client *c = client_connects_to(address);
-    stores(c, "k", "v");
-    finds(c, "k", "v");
+    client_stores_value(c, "k", "v");
+    client_gets_value(c, "k", "v");
     client_sees_nothing_more(c);
 }
 
@@ -247,8 +235,8 @@ static void nutcrackers_flags_start_it(void **state)
                                            pid_file, "-s", stats, "-m", "16384", "-v", "6", NULL);
     moongate_sees_log(m, "called as nutcracker: --mbuf-size: ");
     struct client *c = client_connects_to(textf("unix:%s", p.socket));
-    stores(c, "k", "v");
-    finds(c, "k", "v");
+    client_stores_value(c, "k", "v");
+    client_gets_value(c, "k", "v");
     client_sees_line_starting(client_connects_to(textf("127.0.0.1:%s", stats)),
                               "{\"service\":\"nutcracker\",");
     assert_int_equal(access(pid_file, R_OK), 0);

@@ -27,12 +27,6 @@ static inline const char *saying(const char *word, const char *body)
     return textf(MG "return function(req) %s return mg.reply.error '%s' end\n", body, word);
 }
 
-static inline void client_asks(struct client *c, const char *request, const char *answer)
-{
-    client_sends(c, request);
-    client_sees(c, answer);
-}
-
 static inline void client_hears(struct client *c, const char *key, const char *word)
 {
     client_asks(c, textf("get %s\r\n", key), textf("SERVER_ERROR %s\r\n", word));
