@@ -12,6 +12,7 @@
 #include "backend/data.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
+#include "net/stream.h"
 #include "protocol/dialect.h"
 
 /* Each value says what brings the connection's next event; conn_set_state alone changes it. */
@@ -25,7 +26,7 @@ enum conn_state {
     CONN_WAITING,    /* the timer: try again; calls are refused at once */
 };
 
-/* Invariant (conn_sane): fd >= 0 in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
+/* Invariant (conn_sane): the stream is open in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
  * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth; is_paused only with `streamed`. I1: calls end in the
  * order of the FIFO, which is the order in which their requests were written. I2: the response at hand is that of the first
  * call. Without a call that was written (depth == unwritten) no byte is due. I3: a connection whose bytes do not fit its calls
@@ -36,7 +37,7 @@ struct conn {
     ev_timer timer;
     struct backend *backend;
     enum conn_state state;
-    int fd;
+    struct stream stream;
     struct addr peer; /* the address tried last */
     uint32_t tried;   /* addresses that failed since one did not */
     struct inbuf in;

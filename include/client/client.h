@@ -18,6 +18,7 @@
 #include "client/tier.h"
 #include "net/inbuf.h"
 #include "net/outq.h"
+#include "net/stream.h"
 #include "protocol/foreign.h"
 #include "route/turn.h"
 
@@ -37,7 +38,7 @@ enum client_state {
 
 /* I1: its replies are a list in the order of its requests; only the head's bytes go to `out`.
  * I6: what it holds is counted in `stored`, `out` and `unfinished`, and bounded by the set's limits.
- * Invariant (client_sane): fd >= 0 unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
+ * Invariant (client_sane): the stream is open unless CLOSED; owed is the length of the list of replies, and stored the sum of what they
  * hold; waiting only while in.kept is there.
  * A fleet has many idle clients: fields are in an order that leaves no holes, and
  * tests/e2e/service/limits_test.c bounds what each takes. */
@@ -49,7 +50,7 @@ struct client {
     struct client *next_dirty;     /* in set->dirty, later in set->closed */
     struct client *next_numbered;  /* in set->numbered */
     struct board_listener *counts; /* of its listener */
-    int fd;
+    struct stream stream;
     uint32_t affinity; /* its number */
     uint16_t listener; /* that it came through: its place in --bind, or its label's number */
     bool by_listener;  /* the script says where that is, and may have a route for it */

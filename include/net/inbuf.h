@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "net/io.h"
+#include "net/stream.h"
 
 /* Invariant (inbuf_sane): a kept blob holds bytes; need is 0 or above their number. I6: it holds one message, never two. */
 struct inbuf {
@@ -27,13 +28,13 @@ struct inbuf_input {
 };
 
 /* Reads once, at most `most` bytes beyond what completes the kept message. IO_ERROR: errno says why. */
-enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
+enum io_status inbuf_read(struct inbuf *in, struct stream *from, struct arena *arena, size_t most,
                           struct inbuf_input *input) __attribute__((warn_unused_result));
 
 /* How many bytes beyond what completes the kept message may be read without reading any of the next one: 0 when its length is
  * known; else the bytes up to the end of its line, as far as the kernel has them. At most `most`. For a client that moves to
  * another process. */
-size_t inbuf_missing(const struct inbuf *in, int fd, size_t most);
+size_t inbuf_missing(const struct inbuf *in, const struct stream *from, size_t most);
 
 /* Bytes of memory that the kept message takes, at most. Pages that nobody has written do not count. */
 size_t inbuf_held(const struct inbuf *in);

@@ -110,7 +110,7 @@ static bool shuns_noop(struct conn *c, enum conn_loss loss)
  * else when the next request needs it. */
 static void go_on(struct conn *c, bool at_once, struct call *saved)
 {
-    assert(c->fd < 0 && (at_once || !saved));
+    assert(c->stream.fd < 0 && (at_once || !saved));
     conn_set_state(c, c->is_apart && !at_once ? CONN_IDLE : CONN_WAITING);
     fifo_fail(c, c->reason);
     held_restore(c, saved);
@@ -150,7 +150,7 @@ static void end(struct conn *c, enum conn_loss loss, const char *reason, bool co
     struct backends *set = c->backend->set;
     bool was_ready = c->state == CONN_READY, late = backend_is_late(c->backend);
     bool settled = was_ready && conn_now(c) - c->since >= c->backend->settings.probe_settle;
-    assert(conn_sane(c) && c->fd >= 0);
+    assert(conn_sane(c) && c->stream.fd >= 0);
     if (settled && !c->is_apart) c->backend->suspects = ~(uint64_t)0;
     bool fault = is_fault(c, loss);
     bool idle = was_ready && loss == LOST_TO_PEER && !fault && in_flight(c) == 0;
@@ -190,8 +190,8 @@ void closing_end_late(struct conn *late)
     snprintf(reason, sizeof reason, "timeout (%u calls in a row)", b->late);
     ejection_fault(b);
     for (uint32_t i = 0; i < b->settings.connections; i++) {
-        if (b->conns[i]->fd >= 0) end(b->conns[i], LOST_TO_TIME, reason, false);
+        if (b->conns[i]->stream.fd >= 0) end(b->conns[i], LOST_TO_TIME, reason, false);
     }
-    if (late->is_apart && late->fd >= 0) end(late, LOST_TO_TIME, reason, false);
+    if (late->is_apart && late->stream.fd >= 0) end(late, LOST_TO_TIME, reason, false);
     b->late = 0; /* counted: connections that end later end for another reason */
 }

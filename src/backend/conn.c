@@ -37,14 +37,14 @@ bool conn_sane(const struct conn *c)
     bool counted = (c->head == NULL) == (c->depth == 0) && (c->tail == NULL) == (c->depth == 0) &&
                    (c->held == NULL) == (c->held_n == 0) && c->held_n <= c->unwritten &&
                    c->unwritten <= c->depth;
-    return is_open(c->state) == (c->fd >= 0) && counted && (c->held || c->held_bytes == 0) &&
+    return is_open(c->state) == (c->stream.fd >= 0) && counted && (c->held || c->held_bytes == 0) &&
            (!c->line_open || c->tail) && (c->streamed ? c->head != NULL : !c->is_paused);
 }
 
 /* ready is the statistics' number of connections in READY. Connections apart are not counted in it. */
 void conn_set_state(struct conn *c, enum conn_state state)
 {
-    assert((c->fd >= 0) == is_open(state)); /* the descriptor changes first */
+    assert((c->stream.fd >= 0) == is_open(state)); /* the descriptor changes first */
     if (!c->is_apart) c->backend->stats->ready += (state == CONN_READY) - (c->state == CONN_READY);
     c->state = state;
     c->since = conn_now(c);
@@ -64,8 +64,7 @@ void conn_hang_up(struct conn *c)
     ev_io_stop(loop, &c->io);
     ev_timer_stop(loop, &c->timer);
     c->was_streamed = false;
-    if (c->fd >= 0) close(c->fd);
-    c->fd = -1;
+    stream_close(&c->stream);
     share_end(c->backend->set);
     inbuf_release(&c->in);
     outq_release(&c->out);
@@ -87,7 +86,7 @@ void conn_watch(struct conn *c)
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(loop, &c->io);
     if (events == 0) return;
-    ev_io_set(&c->io, c->fd, events);
+    ev_io_set(&c->io, c->stream.fd, events);
     ev_io_start(loop, &c->io);
 }
 
@@ -185,7 +184,7 @@ void conn_flush(struct conn *c)
     share_end(c->backend->set);
     c->unwritten = c->held_n;
     size_t before = c->out.bytes;
-    enum io_status status = outq_write(&c->out, c->fd);
+    enum io_status status = outq_write(&c->out, &c->stream);
     c->backend->stats->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR)
         conn_broken(c, errno);
@@ -202,7 +201,7 @@ void conn_report(struct conn *c, enum conn_event event)
 
 static void lose(struct conn *c, enum conn_loss loss, const char *reason)
 {
-    assert(conn_sane(c) && c->fd >= 0);
+    assert(conn_sane(c) && c->stream.fd >= 0);
     c->backend->on_conn(c, &(struct conn_news){.event = NEWS_LOST, .loss = loss, .reason = reason});
 }
 

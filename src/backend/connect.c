@@ -25,7 +25,7 @@
 static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
     size_t len = strlen(line);
-    if (write(c->fd, line, len) != (ssize_t)len) {
+    if (stream_writev(&c->stream, &(struct iovec){(void *)line, len}, 1) != (ssize_t)len) {
         conn_close(c, "the first write failed");
         return;
     }
@@ -38,7 +38,8 @@ static void send_probe(struct conn *c, const char *line, enum conn_state state)
 /* Calls that waited are let go at the end of the turn, when send_flush comes to c. */
 static void become_ready(struct conn *c)
 {
-    assert(c->fd >= 0 && outq_is_empty(&c->out)); /* I10: no request before the server is known */
+    assert(c->stream.fd >= 0 &&
+           outq_is_empty(&c->out)); /* I10: no request before the server is known */
     c->failed = false;
     c->tried = 0;
     c->last_client = -1;
@@ -66,17 +67,22 @@ static void connected(struct conn *c)
         send_probe(c, "version\r\n", CONN_PROBING);
 }
 
-/* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->fd is below 0 when there is no socket. */
+/* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->stream.fd is below 0 when there is no socket. */
 static int dial(struct conn *c)
 {
     const struct backends *set = c->backend->set;
-    if (set->dial) return set->dial(set->dials_for, c->backend, &c->fd);
-    return socket_connect(&c->peer, c->backend->settings.keepalive, &c->fd);
+    int fd, error;
+    if (set->dial)
+        error = set->dial(set->dials_for, c->backend, &fd);
+    else
+        error = socket_connect(&c->peer, c->backend->settings.keepalive, &fd);
+    c->stream = stream_open(fd);
+    return error;
 }
 
 void connect_resolve(struct conn *c)
 {
-    assert(c->fd < 0);
+    assert(c->stream.fd < 0);
     if (c->state != CONN_RESOLVING) conn_set_state(c, CONN_RESOLVING);
     conn_set_alarm(c, conn_next_alarm(c));
 }
@@ -84,11 +90,11 @@ void connect_resolve(struct conn *c)
 /* A unix socket, or one to the same machine, may be connected at once. */
 void connect_begin(struct conn *c, const struct addr *addr)
 {
-    assert(c->fd < 0 && !ev_is_active(&c->io));
+    assert(c->stream.fd < 0 && !ev_is_active(&c->io));
     char reason[BACKEND_REASON_MAX];
     c->peer = *addr;
     int error = dial(c);
-    if (c->fd < 0) {
+    if (c->stream.fd < 0) {
         snprintf(reason, sizeof reason, "no socket: %s", strerror(error));
         c->backend->on_conn(c, &(struct conn_news){.event = NEWS_NO_SOCKET, .reason = reason});
         return;
@@ -105,10 +111,10 @@ void connect_begin(struct conn *c, const struct addr *addr)
 
 void connect_go_on(struct conn *c)
 {
-    assert(c->fd >= 0 && c->state != CONN_READY);
+    assert(c->stream.fd >= 0 && c->state != CONN_READY);
     int error = 0;
     socklen_t len = sizeof error;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;
+    if (getsockopt(c->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;
     if (error)
         conn_broken(c, error);
     else

@@ -69,7 +69,7 @@ static void conn_readable(struct conn *c)
     struct inbuf_input input;
     conn_speaks(c);
     if (c->is_paused || (streamed_lacks(c) && !read_data(c))) return;
-    enum io_status status = inbuf_read(&c->in, c->fd, arena, read_at_most(c), &input);
+    enum io_status status = inbuf_read(&c->in, &c->stream, arena, read_at_most(c), &input);
     if (status == IO_OK) c->backend->stats->bytes_read += input.bytes;
     if (status == IO_OK) take_input(c, &input);
     if (status == IO_END) conn_closed(c);
@@ -177,7 +177,7 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
     struct conn *c = io->data;
     (void)loop;
-    assert(c->fd >= 0 && c->held_n <= c->unwritten && c->unwritten <= c->depth);
+    assert(c->stream.fd >= 0 && c->held_n <= c->unwritten && c->unwritten <= c->depth);
     if (events & EV_ERROR) { /* libev has stopped the watcher */
         conn_close(c, SOCKET_NOT_WATCHED);
         return;
@@ -203,7 +203,7 @@ struct conn *conn_create(struct backend *b)
     struct conn *c =
         malloc(sizeof *c); /* a server has few, and keeps them: the slab would round up */
     if (!c) abort();
-    *c = (struct conn){.backend = b, .fd = -1, .state = CONN_IDLE};
+    *c = (struct conn){.backend = b, .stream = STREAM_NONE, .state = CONN_IDLE};
     ev_init(&c->io, on_io);
     ev_init(&c->timer, on_alarm);
     ev_set_priority(&c->timer, -1); /* what has come is read before anything counts as late */

@@ -56,7 +56,7 @@ static void stay_down(struct conn *c)
 
 void retry_now(struct conn *c)
 {
-    assert(c->fd < 0 && c->backend->set->loop);
+    assert(c->stream.fd < 0 && c->backend->set->loop);
     if (c->backend->settings.down) {
         stay_down(c);
         return;
@@ -70,7 +70,7 @@ void retry_now(struct conn *c)
 
 void retry_later(struct conn *c)
 {
-    assert(c->state == CONN_WAITING && c->fd < 0 && !c->is_apart);
+    assert(c->state == CONN_WAITING && c->stream.fd < 0 && !c->is_apart);
     conn_set_alarm(c, conn_now(c) + back_off(c));
 }
 

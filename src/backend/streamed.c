@@ -157,7 +157,7 @@ bool streamed_begin(struct conn *c, const struct response *r, const struct strea
         return false;
     }
     meter_pool(c->backend->set, c->head)->bytes_read += r->len;
-    if (limits->splices) s->pipe = pipe_borrow(PIPE_ROOM);
+    if (limits->splices && stream_splices(&c->stream)) s->pipe = pipe_borrow(PIPE_ROOM);
     c->backend->set->row->streamed_values++;
     return true;
 }
@@ -196,7 +196,7 @@ size_t streamed_pass(struct conn *c, const uint8_t *at, size_t n)
 static enum io_status read_copy(struct streamed *s, size_t most, size_t *came)
 {
     struct blob *blob = blob_create(most);
-    ssize_t n = read(s->c->fd, blob->bytes, most);
+    ssize_t n = stream_read(&s->c->stream, blob->bytes, most);
     int error = errno;
     *came = n > 0 ? (size_t)n : 0;
     blob->len = *came;
@@ -211,7 +211,7 @@ static enum io_status read_copy(struct streamed *s, size_t most, size_t *came)
 /* False: the pipe takes nothing now, or never from such a socket. */
 static bool read_pipe(struct streamed *s, size_t most, size_t *came, enum io_status *status)
 {
-    *status = pipe_fill(s->pipe, s->c->fd, most, came);
+    *status = pipe_fill(s->pipe, s->c->stream.fd, most, came);
     if (*status == IO_ERROR && errno == EINVAL) drop_pipe(s);
     if (*status == IO_AGAIN || !s->pipe) return false;
     struct call_news news = {.event = CALL_DATA, .pipe = s->pipe, .piped = *came};

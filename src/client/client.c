@@ -87,7 +87,7 @@ static void client_watch(struct client *c)
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(c->turn->loop, &c->io);
     if (events == 0) return;
-    ev_io_set(&c->io, c->fd, events);
+    ev_io_set(&c->io, c->stream.fd, events);
     ev_io_start(c->turn->loop, &c->io);
 }
 
@@ -108,8 +108,11 @@ struct client *client_create(struct clients *set, int fd, uint32_t listener)
     struct turn *t = set->turn;
     assert(fd >= 0 && listener <= UINT16_MAX);
     struct client *c = slab_borrow(sizeof *c);
-    *c = (struct client){
-        .turn = t, .set = set, .fd = fd, .affinity = ++set->last_number, .next = set->all};
+    *c = (struct client){.turn = t,
+                         .set = set,
+                         .stream = stream_open(fd),
+                         .affinity = ++set->last_number,
+                         .next = set->all};
     c->listener = (uint16_t)listener;
     c->by_listener = listener >= set->scripts_from;
     c->counts = listener < set->listeners_n ? set->listeners[listener] : NULL;
@@ -140,10 +143,9 @@ static void client_part(struct client *c, const char *reason)
     struct turn *t = c->turn;
     struct clients *set = c->set;
     assert(client_sane(c) && c->state != CLIENT_CLOSED && set->n > 0);
-    log_debug("client %d: closed: %s (%u owed)", c->fd, reason, c->owed);
+    log_debug("client %d: closed: %s (%u owed)", c->stream.fd, reason, c->owed);
     ev_io_stop(t->loop, &c->io);
-    set->shut(set->shuts_for, c->fd, c->handover);
-    c->fd = -1;
+    set->shut(set->shuts_for, stream_release(&c->stream), c->handover);
     client_set_state(c, CLIENT_CLOSED, reason);
     replies_abandon(c);
     inbuf_release(&c->in);
@@ -174,7 +176,7 @@ static void client_part(struct client *c, const char *reason)
 static void discard_input(struct client *c)
 {
     uint8_t bytes[4096];
-    ssize_t n = read(c->fd, bytes, sizeof bytes);
+    ssize_t n = stream_read(&c->stream, bytes, sizeof bytes);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) client_close(c, "drained");
 }
 
@@ -184,7 +186,7 @@ static size_t read_at_most(const struct client *c)
     if (c->state != CLIENT_MOVING) return REQUESTS_READ_AT_MOST;
     if (c->swallow)
         return c->swallow < REQUESTS_READ_AT_MOST ? (size_t)c->swallow : REQUESTS_READ_AT_MOST;
-    return inbuf_missing(&c->in, c->fd, LINE_MAX_BYTES);
+    return inbuf_missing(&c->in, &c->stream, LINE_MAX_BYTES);
 }
 
 static void client_readable(struct client *c)
@@ -221,7 +223,7 @@ static void shed(struct client *c)
     c->turn->row->clients_shed++;
     if (log_allows(&c->set->log, c->turn->now))
         log_warn("client %d: closed: does not read its replies (%zu bytes held; --client-buffer)",
-                 c->fd, client_held(c));
+                 c->stream.fd, client_held(c));
     client_close(c, "does not read its replies");
 }
 
@@ -230,7 +232,7 @@ static void shed(struct client *c)
 static void give(struct client *c)
 {
     const struct clients *set = c->set;
-    if (!set->give || !set->give(set->gives_for, c->fd, c->listener)) return;
+    if (!set->give || !set->give(set->gives_for, c->stream.fd, c->listener)) return;
     c->turn->row->moved_connections++;
     client_part(c, "moved to another worker");
 }
@@ -244,7 +246,7 @@ static void finished(struct client *c)
         client_close(c, c->reason);
     } else if (c->state == CLIENT_DRAINING && !has_begun(c) && !is_awaited(c)) {
         client_set_state(c, CLIENT_LINGERING, c->reason);
-        if (shutdown(c->fd, SHUT_WR) < 0) client_close(c, c->reason);
+        if (shutdown(c->stream.fd, SHUT_WR) < 0) client_close(c, c->reason);
     } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
         give(c);
     }
@@ -259,7 +261,7 @@ void client_settle(struct client *c)
         return;
     }
     size_t before = c->out.bytes;
-    enum io_status status = outq_write(&c->out, c->fd);
+    enum io_status status = outq_write(&c->out, &c->stream);
     c->turn->row->bytes_written += before - c->out.bytes;
     c->bytes_written += before - c->out.bytes;
     c->counts->bytes_written += before - c->out.bytes;
@@ -283,8 +285,8 @@ static void refuse(struct client *c)
 {
     c->turn->row->rejected_connections++;
     if (log_allows(&c->set->log, c->turn->now))
-        log_warn("client %d: refused: %s", c->fd, SOCKET_NOT_WATCHED);
-    if (!c->head && outq_is_empty(&c->out)) listener_tell_refused(c->fd);
+        log_warn("client %d: refused: %s", c->stream.fd, SOCKET_NOT_WATCHED);
+    if (!c->head && outq_is_empty(&c->out)) listener_tell_refused(c->stream.fd);
     client_close(c, SOCKET_NOT_WATCHED);
 }
 
@@ -336,7 +338,7 @@ void client_move(struct client *c)
  * it. */
 void client_close(struct client *c, const char *reason)
 {
-    (void)shutdown(c->fd, SHUT_RDWR);
+    (void)shutdown(c->stream.fd, SHUT_RDWR);
     client_part(c, reason);
 }
 

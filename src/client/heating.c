@@ -30,7 +30,7 @@ static void learn_name(struct client *c)
     struct addr addr = {.len = sizeof addr.sa};
     c->name[0] = HEAT_CLIENT_UNIX;
     c->name_len = 1;
-    if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return;
+    if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0) return;
     if (addr.sa.any.sa_family == AF_INET) {
         c->name[0] = HEAT_CLIENT_V4;
         memcpy(c->name + 1, &addr.sa.v4.sin_addr, sizeof addr.sa.v4.sin_addr);
@@ -60,7 +60,7 @@ static void count(struct heat_writer *w, const struct request *r)
     const struct reply *reply = (const struct reply *)r->owner;
     assert(r->depth == 0 && (const struct receiver *)r->receiver == &reply_receiver);
     heat_add(w, HEAT_KEYS, (const void *)r->key_at, r->key_len, w->gap);
-    if (reply->client && reply->client->fd >= 0) count_client(w, reply->client);
+    if (reply->client && reply->client->stream.fd >= 0) count_client(w, reply->client);
 }
 
 void heating_look(void *front)

@@ -189,7 +189,7 @@ enum io_status requests_read(struct client *c, size_t most)
     struct inbuf_input input;
     assert(client_takes_requests(c) && !c->waiting);
     turn_make_room(c->turn, REQUESTS_READ_AT_MOST * 2);
-    enum io_status status = inbuf_read(&c->in, c->fd, c->turn->arena, most, &input);
+    enum io_status status = inbuf_read(&c->in, &c->stream, c->turn->arena, most, &input);
     if (status != IO_OK) return status;
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;

@@ -13,9 +13,9 @@
 /* In O(1): it is asked for each event. */
 bool client_sane(const struct client *c)
 {
-    return (c->state == CLIENT_CLOSED) == (c->fd < 0) && (c->head == NULL) == (c->owed == 0) &&
-           (c->head == NULL) == (c->tail == NULL) && (c->head || c->stored == 0) &&
-           (!c->waiting || c->in.kept || c->state == CLIENT_CLOSED);
+    return (c->state == CLIENT_CLOSED) == (c->stream.fd < 0) &&
+           (c->head == NULL) == (c->owed == 0) && (c->head == NULL) == (c->tail == NULL) &&
+           (c->head || c->stored == 0) && (!c->waiting || c->in.kept || c->state == CLIENT_CLOSED);
 }
 
 void client_set_state(struct client *c, enum client_state state, const char *reason)
@@ -81,7 +81,7 @@ bool client_has_address(const struct client *c, char *text)
         snprintf(text, ADDR_TEXT_MAX, "%s", c->as);
         return true;
     }
-    if (getpeername(c->fd, &addr.sa.any, &addr.len) < 0) return false;
+    if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0) return false;
     if (addr_is_unix(&addr))
         snprintf(text, ADDR_TEXT_MAX, "unix"); /* a client's end of a unix socket has no path */
     else
@@ -112,7 +112,7 @@ static bool is_near(const struct client *c)
     } name;
     socklen_t len = sizeof name;
     memset(&name, 0, sizeof name);
-    if (getsockname(c->fd, &name.any, &len) < 0) return false;
+    if (getsockname(c->stream.fd, &name.any, &len) < 0) return false;
     if (name.any.sa_family == AF_UNIX) return true;
     return addr_is_loopback(&name.any);
 }

@@ -47,15 +47,15 @@ static void give_back(struct arena *arena, const uint8_t *place, size_t n, size_
 }
 
 /* The kept message's length is known: reads its missing bytes in place, and what comes behind them into the arena. */
-static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena, size_t most,
-                                   struct inbuf_input *input)
+static enum io_status read_message(struct inbuf *in, struct stream *from, struct arena *arena,
+                                   size_t most, struct inbuf_input *input)
 {
     struct blob *kept = in->kept;
     assert(in->need <= kept->cap);
     size_t missing = in->need - kept->len;
     uint8_t *rest = arena_alloc(arena, most + INBUF_SPARE);
     struct iovec places[2] = {{kept->bytes + kept->len, missing}, {rest, most}};
-    ssize_t n = readv(fd, places, 2);
+    ssize_t n = stream_readv(from, places, 2);
     size_t came = n > 0 ? (size_t)n : 0;
     size_t beyond = came > missing ? came - missing : 0;
     give_back(arena, rest, most, beyond);
@@ -70,12 +70,12 @@ static enum io_status read_message(struct inbuf *in, int fd, struct arena *arena
 }
 
 /* Nothing is kept, or a short line: both parts are in one piece afterwards. When nothing came, the line stays as it is. */
-static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, size_t most,
-                              struct inbuf_input *input)
+static enum io_status read_on(struct inbuf *in, struct stream *from, struct arena *arena,
+                              size_t most, struct inbuf_input *input)
 {
     size_t before = in->kept ? in->kept->len : 0;
     uint8_t *place = arena_alloc(arena, before + most + INBUF_SPARE);
-    ssize_t n = read(fd, place + before, most);
+    ssize_t n = stream_read(from, place + before, most);
     size_t came = n > 0 ? (size_t)n : 0;
     if (came > 0 && in->kept) {
         memcpy(place, in->kept->bytes, before);
@@ -89,13 +89,13 @@ static enum io_status read_on(struct inbuf *in, int fd, struct arena *arena, siz
 }
 
 /* A long line: all of it is input, and stays in its blob. When its end has still not come, inbuf_keep finds it there. */
-static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
+static enum io_status read_long_line(struct inbuf *in, struct stream *from, size_t most,
                                      struct inbuf_input *input)
 {
     struct blob *kept = in->kept;
     if (kept->cap - kept->len < most + INBUF_SPARE) kept = blob_grow(kept, (kept->len + most) * 2);
     in->kept = kept;
-    ssize_t n = read(fd, kept->bytes + kept->len, most);
+    ssize_t n = stream_read(from, kept->bytes + kept->len, most);
     if (n > 0) {
         kept->len += (size_t)n;
         assert(kept->len <= kept->cap);
@@ -105,24 +105,24 @@ static enum io_status read_long_line(struct inbuf *in, int fd, size_t most,
     return io_status_of(n);
 }
 
-enum io_status inbuf_read(struct inbuf *in, int fd, struct arena *arena, size_t most,
+enum io_status inbuf_read(struct inbuf *in, struct stream *from, struct arena *arena, size_t most,
                           struct inbuf_input *input)
 {
     assert(inbuf_sane(in));
     *input = (struct inbuf_input){0};
-    if (in->need) return read_message(in, fd, arena, most, input);
-    if (in->kept && in->kept->len > MOVED_AT_MOST) return read_long_line(in, fd, most, input);
-    return read_on(in, fd, arena, most, input);
+    if (in->need) return read_message(in, from, arena, most, input);
+    if (in->kept && in->kept->len > MOVED_AT_MOST) return read_long_line(in, from, most, input);
+    return read_on(in, from, arena, most, input);
 }
 
 /* Looks ahead without taking: what is read beyond the message would have to be sent to the next process along with the
  * descriptor. */
-size_t inbuf_missing(const struct inbuf *in, int fd, size_t most)
+size_t inbuf_missing(const struct inbuf *in, const struct stream *from, size_t most)
 {
     uint8_t ahead[PEEKED_AT_MOST];
     if (in->need) return 0;
     if (most > sizeof ahead) most = sizeof ahead;
-    ssize_t n = recv(fd, ahead, most, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(from->fd, ahead, most, MSG_PEEK | MSG_DONTWAIT);
     if (n <= 0)
         return 1; /* bytes may come between this look and the read: one cannot be too many */
     const uint8_t *newline = memchr(ahead, '\n', (size_t)n);

@@ -108,7 +108,8 @@ static bool read_some(struct lines *l)
 static bool write_some(struct lines *l)
 {
     size_t before = l->out.bytes;
-    enum io_status status = outq_write(&l->out, l->fd);
+    struct stream to = stream_open(l->fd);
+    enum io_status status = outq_write(&l->out, &to);
     if (l->out.bytes < before) l->stuck = ev_now(l->loop);
     return status != IO_ERROR;
 }

@@ -155,7 +155,7 @@ static void consume(struct outq *q, size_t n)
 
 /* The bytes up to the first that are in a pipe, PIECES at most. They go with that one's first, where it follows: a head of a few
  * bytes is no packet of its own. */
-static ssize_t write_pieces(const struct outq *q, int fd, size_t *all)
+static ssize_t write_pieces(const struct outq *q, struct stream *to, size_t *all)
 {
     struct iovec pieces[PIECES];
     const struct outq_segment *s = q->head;
@@ -166,22 +166,22 @@ static ssize_t write_pieces(const struct outq *q, int fd, size_t *all)
     }
     if (s && s->pipe) {
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
-        return sendmsg(fd, &message, MSG_MORE | MSG_NOSIGNAL);
+        return sendmsg(to->fd, &message, MSG_MORE | MSG_NOSIGNAL);
     }
-    return n == 1 ? write(fd, pieces[0].iov_base, *all) : writev(fd, pieces, n);
+    return stream_writev(to, pieces, n);
 }
 
 /* Writes until the kernel takes less than it was given: another try would only return EAGAIN. A pipe gives what it has a few pages
  * at a time, so there only EAGAIN ends it. */
-enum io_status outq_write(struct outq *q, int fd)
+enum io_status outq_write(struct outq *q, struct stream *to)
 {
     assert(outq_sane(q));
     while (q->head) {
         struct outq_segment *s = q->head;
         size_t all = 0;
         bool is_piped = s->pipe;
-        ssize_t went = is_piped ? pipe_drain(s->pipe, fd, s->piped, s->next != NULL)
-                                : write_pieces(q, fd, &all);
+        ssize_t went = is_piped ? pipe_drain(s->pipe, to->fd, s->piped, s->next != NULL)
+                                : write_pieces(q, to, &all);
         if (went < 0) return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;
         consume(q, (size_t)went);
         if (!is_piped && (size_t)went < all) return IO_AGAIN;

@@ -249,7 +249,8 @@ static size_t send_all(struct rehearsal *r)
 {
     size_t left = 0;
     for (struct wire *wire = r->wires; wire; wire = wire->next) {
-        if (wire->fd >= 0 && outq_write(&wire->out, wire->fd) == IO_ERROR)
+        struct stream to = stream_open(wire->fd);
+        if (wire->fd >= 0 && outq_write(&wire->out, &to) == IO_ERROR)
             outq_release(&wire->out); /* its end is read, and reported, by receive */
         left += wire->out.bytes;
     }

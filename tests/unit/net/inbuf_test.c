@@ -103,7 +103,8 @@ static enum io_status read_once(struct reader *r)
 {
     struct inbuf_input input;
     size_t need;
-    enum io_status status = inbuf_read(&r->in, r->from, &r->arena, r->most, &input);
+    enum io_status status = inbuf_read(
+        &r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, &r->arena, r->most, &input);
     if (status != IO_OK) {
         assert_int_equal(input.whole.len + input.rest.len + input.bytes, 0);
         return status;
@@ -279,7 +280,9 @@ static void no_more_is_read_beyond_a_message_than_asked_for(void **state)
     sends(r, "set k 0 0 5\r\nhe", 15);
     assert_int_equal(r->in.need, 20);
     assert_int_equal(write(r->to, "llo\r\nget a\r\nget b\r\n", 19), 19);
-    assert_int_equal(inbuf_read(&r->in, r->from, &r->arena, 3, &input), IO_OK);
+    assert_int_equal(inbuf_read(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN},
+                                &r->arena, 3, &input),
+                     IO_OK);
     assert_int_equal(input.whole.len, 20);
     assert_memory_equal(input.whole.at, "set k 0 0 5\r\nhello\r\n", 20);
     assert_int_equal(input.rest.len, 3);
@@ -295,12 +298,16 @@ static void the_end_of_input_and_errors_are_told_and_lose_nothing(void **state)
     struct reader *r = *state;
     struct inbuf_input input;
     sends(r, "set k 0 0 5\r\nhe", 15);
-    assert_int_equal(inbuf_read(&r->in, r->from, &r->arena, 100, &input), IO_AGAIN);
-    assert_int_equal(inbuf_read(&r->in, -1, &r->arena, 100, &input), IO_ERROR);
+    assert_int_equal(inbuf_read(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN},
+                                &r->arena, 100, &input),
+                     IO_AGAIN);
+    assert_int_equal(inbuf_read(&r->in, &STREAM_NONE, &r->arena, 100, &input), IO_ERROR);
     assert_int_equal(errno, EBADF);
     close(r->to);
     r->to = -1;
-    assert_int_equal(inbuf_read(&r->in, r->from, &r->arena, 100, &input), IO_END);
+    assert_int_equal(inbuf_read(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN},
+                                &r->arena, 100, &input),
+                     IO_END);
     assert_non_null(r->in.kept);
     assert_int_equal(r->in.kept->len, 15);
     assert_memory_equal(r->in.kept->bytes, "set k 0 0 5\r\nhe", 15);
@@ -321,14 +328,20 @@ static void what_completes_a_message_is_known_before_it_is_read(void **state)
 {
     struct reader *r = *state;
     sends(r, "set k 0 0 5\r\nhe", 15);
-    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 0);
+    assert_int_equal(
+        inbuf_missing(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, 100), 0);
     sends(r, "llo\r\nget lo", 11);
-    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 1); /* nothing is there to be seen */
+    assert_int_equal(
+        inbuf_missing(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, 100),
+        1); /* nothing is there to be seen */
     assert_int_equal(write(r->to, "ng", 2), 2);
-    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 2);
+    assert_int_equal(
+        inbuf_missing(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, 100), 2);
     assert_int_equal(write(r->to, "er\r\nget next\r\n", 14), 14);
-    assert_int_equal(inbuf_missing(&r->in, r->from, 100), 6);
-    assert_int_equal(inbuf_missing(&r->in, r->from, 4), 4);
+    assert_int_equal(
+        inbuf_missing(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, 100), 6);
+    assert_int_equal(
+        inbuf_missing(&r->in, &(struct stream){.fd = r->from, .state = STREAM_PLAIN}, 4), 4);
 }
 
 static void what_a_message_holds_is_what_was_written_and_a_page(void **state)

@@ -55,7 +55,8 @@ static void drain(struct socket_pair *p, size_t most)
 static void write_all(struct socket_pair *p, struct outq *q)
 {
     enum io_status status;
-    while ((status = outq_write(q, p->in)) == IO_AGAIN) {
+    while ((status = outq_write(q, &(struct stream){.fd = p->in, .state = STREAM_PLAIN})) ==
+           IO_AGAIN) {
         assert_false(outq_is_empty(q));
         drain(p, 1 + (unsigned)rand_r(&p->seed) % 4096);
     }
@@ -240,7 +241,8 @@ static void appending_goes_on_while_the_front_is_being_written(void **state)
             outq_append_blob(&q, blob, blob->bytes, LONG);
             octets_add(&p->wanted, blob->bytes, LONG);
         }
-        assert_int_not_equal(outq_write(&q, p->in), IO_ERROR);
+        assert_int_not_equal(outq_write(&q, &(struct stream){.fd = p->in, .state = STREAM_PLAIN}),
+                             IO_ERROR);
         drain(p, 1 + (unsigned)rand_r(&p->seed) % 1500);
     }
     write_all(p, &q);
@@ -252,7 +254,7 @@ static void a_broken_connection_is_an_error_and_keeps_the_bytes(void **state)
 {
     struct outq q = {0};
     outq_append(&q, "x", 1);
-    assert_int_equal(outq_write(&q, -1), IO_ERROR);
+    assert_int_equal(outq_write(&q, &STREAM_NONE), IO_ERROR);
     assert_int_equal(errno, EBADF);
     assert_int_equal(q.bytes, 1);
     outq_release(&q);

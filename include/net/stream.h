@@ -1,0 +1,94 @@
+/* stream: a connected socket, plain or TLS, as clients and connections to servers use it. Embedded in its owner, which closes it.
+ *
+ * It owns the descriptor and, of a TLS connection, its state (net/tls.h). Reading and writing answer as read(2) and writev(2) do,
+ * with errno, and never wait; net/inbuf.h and net/outq.h use them. One process, no locks. How bytes go in and out: net/io.h.
+ */
+#ifndef MOONGATE_NET_STREAM_H
+#define MOONGATE_NET_STREAM_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct tls;
+
+/* What brings the next byte. Written by stream_open, by stream_close, and by net/tls.c alone. */
+enum stream_state {
+    STREAM_CLOSED,  /* nothing: there is no descriptor */
+    STREAM_PLAIN,   /* the socket */
+    STREAM_SHAKING, /* a handshake that is not finished: nothing is read or written yet */
+    STREAM_SECURE,  /* TLS records */
+};
+
+/* Invariant (stream_sane): fd >= 0 unless CLOSED; tls is there exactly in SHAKING and SECURE. */
+struct stream {
+    int fd;
+    enum stream_state state;
+    struct tls *tls;
+};
+
+bool stream_sane(const struct stream *s);
+
+/* Takes over a connected socket, or one that connects. */
+static inline struct stream stream_open(int fd)
+{
+    return (struct stream){.fd = fd, .state = fd < 0 ? STREAM_CLOSED : STREAM_PLAIN};
+}
+#define STREAM_NONE ((struct stream){.fd = -1})
+
+/* Frees what TLS holds, and gives the descriptor back, which the caller closes. The stream is CLOSED then. */
+int stream_release(struct stream *s);
+
+/* Closes the descriptor, too. Nothing for a CLOSED one. */
+void stream_close(struct stream *s);
+
+/* For the functions below. */
+ssize_t stream_read_secure(struct stream *s, const struct iovec *to, int n);
+ssize_t stream_write_secure(struct stream *s, const struct iovec *from, int n);
+
+/* Reads once into the n places at `to`: bytes, 0 at the end of what the peer sends, or -1 with errno (EAGAIN: nothing is there now).
+ * A TLS stream may have more bytes for the next call although the socket has none: stream_holds. */
+static inline ssize_t stream_readv(struct stream *s, const struct iovec *to, int n)
+{
+    if (__builtin_expect(s->tls != NULL, 0)) return stream_read_secure(s, to, n);
+    return n == 1 ? read(s->fd, to->iov_base, to->iov_len) : readv(s->fd, to, n);
+}
+
+static inline ssize_t stream_read(struct stream *s, void *to, size_t len)
+{
+    struct iovec place = {to, len};
+    return stream_readv(s, &place, 1);
+}
+
+/* Takes bytes of the n pieces at `from`, as many as it says. A TLS stream keeps the records of what it took until the socket takes
+ * them (stream_is_drained), so what was taken need not be offered again. */
+static inline ssize_t stream_writev(struct stream *s, const struct iovec *from, int n)
+{
+    if (__builtin_expect(s->tls != NULL, 0)) return stream_write_secure(s, from, n);
+    return n == 1 ? write(s->fd, from->iov_base, from->iov_len) : writev(s->fd, from, n);
+}
+
+/* True: bytes that came may be read though the socket has no more, so that the loop would not say so. */
+bool stream_holds_secure(const struct stream *s);
+static inline bool stream_holds(const struct stream *s)
+{
+    return s->tls && stream_holds_secure(s);
+}
+
+/* True: the socket has taken all that was written. */
+bool stream_is_drained_secure(const struct stream *s);
+static inline bool stream_is_drained(const struct stream *s)
+{
+    return !s->tls || stream_is_drained_secure(s);
+}
+
+/* Whether splice(2) may move its bytes (net/pipe.h). */
+static inline bool stream_splices(const struct stream *s)
+{
+    return s->state == STREAM_PLAIN;
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* who: what is known of a client besides its socket: its real address, if a balancer has told it, and its identity.
+ *
+ * Owned by its client, which has one only where something is known; it goes along, as a text, when the client moves to another
+ * process. A plain value. One process.
+ */
+#ifndef MOONGATE_NET_WHO_H
+#define MOONGATE_NET_WHO_H
+
+#include <stdbool.h>
+
+#include "net/addr.h"
+
+enum { IDENTITY_MAX = 256 }; /* bytes of an identity, with the end */
+
+/* How far a client has come: each waits for what it names, in this order. Written by client_enter alone. */
+enum client_entry {
+    ENTRY_PROXY,  /* the PROXY header */
+    ENTRY_TLS,    /* the handshake */
+    ENTRY_KNOCKS, /* its first bytes, which show the protocol */
+    ENTRY_AUTH,   /* who it is: only what memcached answers before that is answered (I14) */
+    ENTRY_IN,     /* nothing: its requests are served */
+};
+
+struct who {
+    struct addr from; /* the real address; len 0: its socket's */
+    bool is_relayed;  /* a PROXY header came: it is not near, whatever the balancer's address is */
+    char identity[IDENTITY_MAX]; /* "cert:NAME", "user:NAME", or "" */
+};
+
+#endif
