@@ -17,6 +17,7 @@
 #include "net/tls_record.h"
 
 enum {
+    READ_AT_LEAST = 4096, /* bytes, where the owner takes fewer */
     READ_AT_MOST = 64 * 1024,
     WRITE_AT_MOST = 2 * TLS_RECORD_DATA, /* bytes that are encrypted before they are written */
     GREETING = 24 /* bytes of what a client that does not speak TLS has sent, for the log */
@@ -83,54 +84,17 @@ static BIO *bio_create(void)
     return bio;
 }
 
-/* --- bytes that wait --------------------------------------------------------------------------- */
-
-static size_t bytes_n(const struct tls_bytes *b)
-{
-    return b->end - b->at;
-}
-
-static void bytes_drop(struct tls_bytes *b)
-{
-    if (b->room) slab_return(b->bytes, b->room);
-    *b = (struct tls_bytes){0};
-}
-
-/* The n bytes at `at`, and no others: they may be of b itself. */
-static void bytes_set(struct tls_bytes *b, const uint8_t *at, size_t n)
-{
-    struct tls_bytes old = *b;
-    if (n > 0 && at >= old.bytes && at < old.bytes + old.end) {
-        b->at = (uint32_t)(at - old.bytes);
-        return;
-    }
-    *b = (struct tls_bytes){.end = (uint32_t)n, .room = (uint32_t)n};
-    if (n > 0) memcpy(b->bytes = slab_borrow(n), at, n);
-    bytes_drop(&old);
-}
-
-static void bytes_append(struct tls_bytes *b, const uint8_t *at, size_t n)
-{
-    size_t before = bytes_n(b);
-    struct tls_bytes both = {.end = (uint32_t)(before + n), .room = (uint32_t)(before + n)};
-    both.bytes = slab_borrow(both.room);
-    if (before) memcpy(both.bytes, b->bytes + b->at, before);
-    memcpy(both.bytes + before, at, n);
-    bytes_drop(b);
-    *b = both;
-}
-
 /* --- out --------------------------------------------------------------------------------------- */
 
 enum io_status stream_flush_secure(struct stream *s)
 {
     struct tls_bytes *out = &s->tls->out;
-    if (bytes_n(out) == 0) return IO_OK;
-    ssize_t n = write(s->fd, out->bytes + out->at, bytes_n(out));
+    if (tls_bytes_n(out) == 0) return IO_OK;
+    ssize_t n = write(s->fd, out->bytes + out->at, tls_bytes_n(out));
     if (n < 0) return io_status_of(n);
     out->at += (uint32_t)n;
-    if (bytes_n(out) > 0) return IO_AGAIN;
-    bytes_drop(out);
+    if (tls_bytes_n(out) > 0) return IO_AGAIN;
+    tls_bytes_drop(out);
     return IO_OK;
 }
 
@@ -141,13 +105,13 @@ static enum io_status send_out(struct stream *s)
     size_t n = scratch.out_n, went = 0;
     if (n == 0) return IO_OK;
     scratch.out_n = 0;
-    if (bytes_n(out) == 0) {
+    if (tls_bytes_n(out) == 0) {
         ssize_t result = write(s->fd, scratch.out, n);
         if (result < 0 && io_status_of(result) == IO_ERROR) return IO_ERROR;
         if (result > 0) went = (size_t)result;
         if (went == n) return IO_OK;
     }
-    bytes_append(out, scratch.out + went, n - went);
+    tls_bytes_append(out, scratch.out + went, n - went);
     return IO_AGAIN;
 }
 
@@ -182,6 +146,12 @@ static struct span plain_next(struct plain *p)
     return (struct span){scratch.plain, all};
 }
 
+static ssize_t nothing_now(void)
+{
+    errno = EAGAIN;
+    return -1;
+}
+
 static ssize_t fail(struct stream *s, const char *doing)
 {
     s->tls->has_failed = true;
@@ -207,14 +177,12 @@ ssize_t stream_write_secure(struct stream *s, const struct iovec *from, int n)
         if (plain.left == WRITE_AT_MOST) break;
     }
     if (status == IO_ERROR) return -1;
-    if (taken > 0) return (ssize_t)taken;
-    errno = EAGAIN;
-    return -1;
+    return taken > 0 ? (ssize_t)taken : nothing_now();
 }
 
 bool stream_is_drained_secure(const struct stream *s)
 {
-    return bytes_n(&s->tls->out) == 0;
+    return tls_bytes_n(&s->tls->out) == 0;
 }
 
 /* --- in ---------------------------------------------------------------------------------------- */
@@ -222,7 +190,7 @@ bool stream_is_drained_secure(const struct stream *s)
 /* What the connection has kept, in place. */
 static struct span kept(const struct tls *t)
 {
-    return (struct span){t->in.bytes + t->in.at, bytes_n(&t->in)};
+    return (struct span){t->in.bytes + t->in.at, tls_bytes_n(&t->in)};
 }
 
 /* One read(2), behind what was kept; most: bytes that the owner takes. I6: no more than that, or than the record lacks. */
@@ -232,6 +200,7 @@ static ssize_t fill(struct stream *s, size_t most, struct span *window)
     size_t lacks = tls_records_of(before.at, before.len).missing;
     assert(before.len <= sizeof scratch.in - READ_AT_MOST);
     if (before.len) memcpy(scratch.in, before.at, before.len);
+    if (most < READ_AT_LEAST) most = READ_AT_LEAST;
     most = most > before.len ? most - before.len : 0;
     if (most < lacks) most = lacks;
     if (most > READ_AT_MOST) most = READ_AT_MOST;
@@ -251,7 +220,7 @@ static void keep_rest(struct tls *t, struct span window)
     const uint8_t *rest = scratch.records.at;
     size_t n = window.len - (size_t)(rest - window.at);
     scratch.records.len = 0;
-    if (n || t->in.room) bytes_set(&t->in, rest, n);
+    if (n || t->in.room) tls_bytes_set(&t->in, rest, n);
 }
 
 /* Fills the places as far as there are records. */
@@ -281,12 +250,18 @@ static ssize_t end(struct tls *t)
     return 0;
 }
 
+static ssize_t tell_failure(struct stream *s)
+{
+    s->tls->end_is_told = true;
+    return fail(s, "read");
+}
+
 /* The socket's end. Between two records it is an end, though other programs say more (close_notify). */
 static ssize_t end_of_socket(struct stream *s)
 {
-    if (bytes_n(&s->tls->in) == 0) return end(s->tls);
+    if (tls_bytes_n(&s->tls->in) == 0) return end(s->tls);
     tls_set_why(s->tls, "the connection ended in the middle of a TLS record");
-    return fail(s, "read");
+    return tell_failure(s);
 }
 
 static size_t room_of(const struct iovec *to, int n)
@@ -302,9 +277,9 @@ ssize_t stream_read_secure(struct stream *s, const struct iovec *to, int n)
     struct tls *t = s->tls;
     struct span window = kept(t);
     int result;
-    if (t->has_failed) return t->end_is_told = true, fail(s, "read");
+    if (t->has_failed) return tell_failure(s);
     if (t->has_ended) return end(t);
-    if (s->state != STREAM_SECURE) return errno = EAGAIN, -1;
+    if (s->state != STREAM_SECURE) return nothing_now();
     if (SSL_pending(t->ssl) == 0 && tls_records_of(window.at, window.len).whole == 0) {
         ssize_t came = fill(s, room_of(to, n), &window);
         if (came < 0) return -1;
@@ -320,9 +295,8 @@ ssize_t stream_read_secure(struct stream *s, const struct iovec *to, int n)
     if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL) (void)fail(s, "read");
     if (all > 0) return (ssize_t)all;
     if (t->has_ended) return end(t);
-    if (t->has_failed) return t->end_is_told = true, fail(s, "read");
-    if (sent != IO_ERROR) errno = EAGAIN;
-    return -1;
+    if (t->has_failed) return tell_failure(s);
+    return sent == IO_ERROR ? -1 : nothing_now();
 }
 
 /* An end or a failure is to be read, too. */
@@ -443,7 +417,7 @@ enum stream_shake stream_shake(struct stream *s)
     if (!t->ssl) {
         if (!greets(t, window)) return shake_fails(s);
         if (tls_records_of(window.at, window.len).whole == 0) {
-            bytes_set(&t->in, window.at, window.len);
+            tls_bytes_set(&t->in, window.at, window.len);
             return STREAM_SHAKE_AGAIN;
         }
         ssl_create(t);
@@ -473,8 +447,8 @@ int stream_release(struct stream *s)
         if (t->ssl) SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(t->ssl);
         if (t->session) tls_session_give(t->session);
-        bytes_drop(&t->in);
-        bytes_drop(&t->out);
+        tls_bytes_drop(&t->in);
+        tls_bytes_drop(&t->out);
         free(t->why);
         tls_context_give(t->context);
         slab_return(t, sizeof *t);
