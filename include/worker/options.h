@@ -206,7 +206,7 @@ struct options {
     int script_fd;          /* the script's text, see source.h; -1: not read. Owned by main */
     bool runs_last_good;    /* that text is the one of --state-dir, not the file's */
     double cpu_quota; /* of the cgroup, where it and not the affinity is the default of workers */
-    uint64_t given;   /* a bit for each row of OPTIONS that the command line named */
+    struct option_given given; /* the rows of OPTIONS that the command line named */
 };
 
 /* OPTIONS as a table, for main/command_line. */

@@ -293,7 +293,8 @@ static bool take(const struct option_table *t, void *to, int key, char **argv)
     if (old) warn_old(old);
     if (row) {
         assert(row - t->rows < OPTION_ROWS_MAX); /* a bit each */
-        if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
+        if (t->given)
+            option_give((struct option_given *)((char *)to + t->given), (size_t)(row - t->rows));
         return option_set(t, to, row, optarg);
     }
     if (key == 1) return t->take(to, optarg);

@@ -132,17 +132,19 @@ static const struct option_row *row_of(size_t offset)
     return row;
 }
 
-/* The row's bit in options.given. */
-static uint64_t bit_of(const struct option_row *row)
+static size_t place_of(const struct option_row *row)
 {
-    return 1ull << (row - rows);
+    return (size_t)(row - rows);
+}
+
+static bool is_given(const struct options *o, size_t offset)
+{
+    return option_is_given(&o->given, place_of(row_of(offset)));
 }
 
 void options_log_workers(const struct options *o)
 {
-    if (o->cpu_quota <= CPUS_NO_QUOTA ||
-        o->given & bit_of(row_of(offsetof(struct options, workers))))
-        return;
+    if (o->cpu_quota <= CPUS_NO_QUOTA || is_given(o, offsetof(struct options, workers))) return;
     log_info("workers: %u: the cgroup's CPU quota is %.3g processor%s", o->workers, o->cpu_quota,
              o->cpu_quota == 1 ? "" : "s");
 }
@@ -184,14 +186,14 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS])
 
 bool options_give_memory(const struct options *o)
 {
-    return o->given & bit_of(row_of(offsetof(struct options, script_memory)));
+    return is_given(o, offsetof(struct options, script_memory));
 }
 
 void options_set(struct options *o, uint32_t at, double value)
 {
     const struct option_row *row = settable_row(at);
     void *field = (char *)o + row->offset;
-    if (o->given & bit_of(row)) return;
+    if (option_is_given(&o->given, place_of(row))) return;
     assert(value >=
            0); /* lua/moongate/daemon.lua has checked it against the bounds of options_settable */
     switch (row->type) {
@@ -207,12 +209,12 @@ void options_set(struct options *o, uint32_t at, double value)
 void options_fix_max_value(struct options *o, uint64_t value)
 {
     o->max_value = value;
-    o->given |= bit_of(row_of(offsetof(struct options, max_value)));
+    option_give(&o->given, place_of(row_of(offsetof(struct options, max_value))));
 }
 
 bool options_have_bind(const struct options *o)
 {
-    return o->given & bit_of(row_of(offsetof(struct options, bind)));
+    return is_given(o, offsetof(struct options, bind));
 }
 
 void options_note_bind(struct options *o)
