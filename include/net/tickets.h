@@ -12,13 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TICKETS_LIFE = 7200 /* seconds */, TICKET_NAME = 16, TICKET_CIPHER = 32, TICKET_MAC = 32 };
+#include "net/tls.h"
 
-struct ticket_key {
-    unsigned char name[TICKET_NAME]; /* in each ticket */
-    unsigned char cipher[TICKET_CIPHER];
-    unsigned char mac[TICKET_MAC];
-};
+enum { TICKETS_LIFE = 7200 /* seconds */ };
 
 struct tickets;
 
@@ -37,16 +33,7 @@ double tickets_due(const struct tickets *t, double now);
 /* The next key becomes the current one. False: the kernel has no random bytes, and nothing has changed. */
 bool tickets_rotate(struct tickets *t, double now);
 
-/* The key for new tickets. */
-void tickets_current(const struct tickets *t, struct ticket_key *to);
-
-/* The key of that name (TICKET_NAME bytes). */
-enum ticket_found {
-    TICKET_UNKNOWN, /* it is gone, or was never here */
-    TICKET_OPENS,   /* it is the current one */
-    TICKET_RENEWS,  /* it opens this ticket, and the client is to get a new one */
-};
-enum ticket_found tickets_find(const struct tickets *t, const unsigned char *name,
-                               struct ticket_key *to);
+/* A tls_tickets_fn; about: the struct tickets. A key that only opens tickets is TLS_TICKET_OLD. */
+enum tls_ticket tickets_key(void *about, const uint8_t *name, struct tls_ticket_key *key);
 
 #endif

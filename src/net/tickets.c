@@ -16,7 +16,7 @@ static const char LAYOUT[] = "tickets 1";
 
 struct kept {
     uint32_t version; /* odd: it is being written */
-    struct ticket_key key;
+    struct tls_ticket_key key;
 };
 
 struct tickets {
@@ -26,12 +26,12 @@ struct tickets {
     struct kept keys[KEYS];
 };
 
-static bool make(struct ticket_key *key)
+static bool make(struct tls_ticket_key *key)
 {
     return getrandom(key, sizeof *key, 0) == (ssize_t)sizeof *key;
 }
 
-static void keep(struct kept *to, const struct ticket_key *key)
+static void keep(struct kept *to, const struct tls_ticket_key *key)
 {
     uint32_t version = to->version & ~1u; /* a process may have died while it wrote */
     __atomic_store_n(&to->version, version + 1, __ATOMIC_RELAXED);
@@ -42,7 +42,7 @@ static void keep(struct kept *to, const struct ticket_key *key)
 }
 
 /* False: it is being written, and so is no key that is in use. */
-static bool copy(const struct kept *from, struct ticket_key *to)
+static bool copy(const struct kept *from, struct tls_ticket_key *to)
 {
     uint32_t before = __atomic_load_n(&from->version, __ATOMIC_ACQUIRE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -58,7 +58,7 @@ static uint32_t current_of(const struct tickets *t)
 
 struct tickets *tickets_create(int *fd, double now)
 {
-    struct ticket_key key;
+    struct tls_ticket_key key;
     struct tickets *t = region_create(sizeof *t, LAYOUT, fd);
     if (!t) return NULL;
     (void)madvise(t, sizeof *t, MADV_DONTDUMP); /* a core file is no place for keys */
@@ -95,7 +95,7 @@ double tickets_due(const struct tickets *t, double now)
 
 bool tickets_rotate(struct tickets *t, double now)
 {
-    struct ticket_key key;
+    struct tls_ticket_key key;
     if (!make(&key)) return false;
     uint32_t current = current_of(t);
     keep(&t->keys[(current + 2) % KEYS], &key);
@@ -105,22 +105,25 @@ bool tickets_rotate(struct tickets *t, double now)
     return true;
 }
 
-/* The current key is written only two turns of the round later. */
-void tickets_current(const struct tickets *t, struct ticket_key *to)
-{
-    while (!copy(&t->keys[current_of(t)], to)) {
-    }
-}
-
 /* The next key is looked at, too: another process may use it already when this one still sees the round before. */
-enum ticket_found tickets_find(const struct tickets *t, const unsigned char *name,
-                               struct ticket_key *to)
+static enum tls_ticket find(const struct tickets *t, const uint8_t *name,
+                            struct tls_ticket_key *key)
 {
     uint32_t current = current_of(t);
     for (uint32_t i = 0; i < KEYS; i++) {
-        if (!copy(&t->keys[i], to) || memcmp(to->name, name, TICKET_NAME) != 0) continue;
-        return i == current ? TICKET_OPENS : TICKET_RENEWS;
+        if (!copy(&t->keys[i], key) || memcmp(key->name, name, TLS_TICKET_NAME) != 0) continue;
+        return i == current ? TLS_TICKET_GOOD : TLS_TICKET_OLD;
     }
-    explicit_bzero(to, sizeof *to);
-    return TICKET_UNKNOWN;
+    explicit_bzero(key, sizeof *key);
+    return TLS_TICKET_UNKNOWN;
+}
+
+/* The current key is written again only two steps of the round later. */
+enum tls_ticket tickets_key(void *about, const uint8_t *name, struct tls_ticket_key *key)
+{
+    const struct tickets *t = about;
+    if (name) return find(t, name, key);
+    while (!copy(&t->keys[current_of(t)], key)) {
+    }
+    return TLS_TICKET_GOOD;
 }

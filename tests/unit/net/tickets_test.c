@@ -14,34 +14,39 @@
 #include "base/region.h"
 #include "net/tickets.h"
 
-static enum ticket_found find(const struct tickets *t, const struct ticket_key *like)
+static enum tls_ticket find(const struct tickets *t, const struct tls_ticket_key *like)
 {
-    struct ticket_key found;
-    enum ticket_found how = tickets_find(t, like->name, &found);
-    if (how != TICKET_UNKNOWN) assert_memory_equal(&found, like, sizeof found);
+    struct tls_ticket_key found;
+    enum tls_ticket how = tickets_key((void *)t, like->name, &found);
+    if (how != TLS_TICKET_UNKNOWN) assert_memory_equal(&found, like, sizeof found);
     return how;
+}
+
+static void current(struct tickets *t, struct tls_ticket_key *to)
+{
+    assert_int_equal(tickets_key(t, NULL, to), TLS_TICKET_GOOD);
 }
 
 static void a_key_seals_then_opens_then_goes(void **state)
 {
     struct tickets *t = tickets_create(NULL, 100);
-    struct ticket_key first, second, third;
+    struct tls_ticket_key first, second, third;
     assert_non_null(t);
-    tickets_current(t, &first);
-    assert_int_equal(find(t, &first), TICKET_OPENS);
+    current(t, &first);
+    assert_int_equal(find(t, &first), TLS_TICKET_GOOD);
     assert_true(tickets_rotate(t, 200));
-    tickets_current(t, &second);
+    current(t, &second);
     assert_memory_not_equal(&first, &second, sizeof first);
     assert_memory_not_equal(first.name, second.name, sizeof first.name);
-    assert_int_equal(find(t, &first), TICKET_RENEWS);
-    assert_int_equal(find(t, &second), TICKET_OPENS);
+    assert_int_equal(find(t, &first), TLS_TICKET_OLD);
+    assert_int_equal(find(t, &second), TLS_TICKET_GOOD);
     assert_true(tickets_rotate(t, 300));
-    tickets_current(t, &third);
-    assert_int_equal(find(t, &first), TICKET_UNKNOWN);
-    assert_int_equal(find(t, &second), TICKET_RENEWS);
-    assert_int_equal(find(t, &third), TICKET_OPENS);
+    current(t, &third);
+    assert_int_equal(find(t, &first), TLS_TICKET_UNKNOWN);
+    assert_int_equal(find(t, &second), TLS_TICKET_OLD);
+    assert_int_equal(find(t, &third), TLS_TICKET_GOOD);
     for (int i = 0; i < 10; i++) assert_true(tickets_rotate(t, 400));
-    assert_int_equal(find(t, &third), TICKET_UNKNOWN);
+    assert_int_equal(find(t, &third), TLS_TICKET_UNKNOWN);
     tickets_destroy(t);
 }
 
@@ -61,17 +66,17 @@ static void it_is_due_once_in_the_life_of_a_ticket(void **state)
 static void what_is_adopted_is_the_same(void **state)
 {
     int fd = -1;
-    struct ticket_key key, same;
+    struct tls_ticket_key key, same;
     struct tickets *t = tickets_create(&fd, 100), *next;
     assert_true(t && fd >= 0);
     next = tickets_adopt(fd);
     assert_non_null(next);
     assert_true(tickets_rotate(next, 200));
-    tickets_current(t, &key);
-    tickets_current(next, &same);
+    current(t, &key);
+    current(next, &same);
     assert_memory_equal(&key, &same, sizeof key);
     tickets_destroy(t);
-    assert_int_equal(find(next, &key), TICKET_OPENS);
+    assert_int_equal(find(next, &key), TLS_TICKET_GOOD);
     assert_true(tickets_due(next, 200) == TICKETS_LIFE);
     tickets_destroy(next);
     close(fd);
@@ -102,9 +107,9 @@ static void a_reader_never_sees_two_halves(void **state)
     if (child == 0)
         for (;;) (void)tickets_rotate(t, 0);
     for (int i = 0; i < 20000; i++) {
-        struct ticket_key key, again;
-        tickets_current(t, &key);
-        if (tickets_find(t, key.name, &again) == TICKET_UNKNOWN) continue;
+        struct tls_ticket_key key, again;
+        current(t, &key);
+        if (tickets_key(t, key.name, &again) == TLS_TICKET_UNKNOWN) continue;
         assert_memory_equal(&key, &again, sizeof key);
     }
     assert_int_equal(kill(child, SIGKILL), 0);
