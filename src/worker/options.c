@@ -14,6 +14,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/samples.h"
+#include "net/rules.h"
 #include "worker/source.h"
 
 enum { WORKERS_MAX = 256 };
@@ -132,16 +133,15 @@ static const struct option_row *row_of(size_t offset)
     return row;
 }
 
-/* The row's bit in options.given. */
-static uint64_t bit_of(const struct option_row *row)
+/* The command line names it. */
+static bool is_given(const struct options *o, const struct option_row *row)
 {
-    return 1ull << (row - rows);
+    return o->given[row - rows];
 }
 
 void options_log_workers(const struct options *o)
 {
-    if (o->cpu_quota <= CPUS_NO_QUOTA ||
-        o->given & bit_of(row_of(offsetof(struct options, workers))))
+    if (o->cpu_quota <= CPUS_NO_QUOTA || is_given(o, row_of(offsetof(struct options, workers))))
         return;
     log_info("workers: %u: the cgroup's CPU quota is %.3g processor%s", o->workers, o->cpu_quota,
              o->cpu_quota == 1 ? "" : "s");
@@ -184,14 +184,14 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS])
 
 bool options_give_memory(const struct options *o)
 {
-    return o->given & bit_of(row_of(offsetof(struct options, script_memory)));
+    return is_given(o, row_of(offsetof(struct options, script_memory)));
 }
 
 void options_set(struct options *o, uint32_t at, double value)
 {
     const struct option_row *row = settable_row(at);
     void *field = (char *)o + row->offset;
-    if (o->given & bit_of(row)) return;
+    if (is_given(o, row)) return;
     assert(value >=
            0); /* lua/moongate/daemon.lua has checked it against the bounds of options_settable */
     switch (row->type) {
@@ -207,12 +207,12 @@ void options_set(struct options *o, uint32_t at, double value)
 void options_fix_max_value(struct options *o, uint64_t value)
 {
     o->max_value = value;
-    o->given |= bit_of(row_of(offsetof(struct options, max_value)));
+    o->given[row_of(offsetof(struct options, max_value)) - rows] = true;
 }
 
 bool options_have_bind(const struct options *o)
 {
-    return o->given & bit_of(row_of(offsetof(struct options, bind)));
+    return is_given(o, row_of(offsetof(struct options, bind)));
 }
 
 void options_note_bind(struct options *o)
@@ -226,10 +226,35 @@ void options_add_bind(struct options *o, const char *item)
     option_list_add(&o->bind, item);
 }
 
+static void put(char *text, const char *separator, const char *what)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, 2 * RULES_TEXT_MAX - len, "%s%s", separator, what);
+}
+
+bool options_make_rules(struct options *o)
+{
+    char text[2 * RULES_TEXT_MAX] = "", word[16];
+    if (o->protocol) {
+        put(text, "protocol=", options_choice("auto|text|binary", o->protocol, word, sizeof word));
+    }
+    for (size_t i = 0; i < o->allow_from.n; i++)
+        put(text, i ? "+" : *text ? ",allow-from=" : "allow-from=", o->allow_from.items[i]);
+    if (strlen(text) >= RULES_TEXT_MAX) {
+        fputs("moongate: --allow-from: it has too many networks: 2047 bytes at most\n", stderr);
+        return false;
+    }
+    if (!(o->rules = strdup(text))) abort();
+    return true;
+}
+
 void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
     option_list_release(&o->admin);
     option_list_release(&o->resolver);
+    option_list_release(&o->allow_from);
+    free(o->rules);
+    o->rules = NULL;
 }
