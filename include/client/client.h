@@ -19,10 +19,12 @@
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "net/stream.h"
+#include "net/who.h"
 #include "protocol/foreign.h"
 #include "route/turn.h"
 
 struct reply;
+struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
@@ -56,6 +58,7 @@ struct client {
     bool by_listener;  /* the script says where that is, and may have a route for it */
     uint32_t owed;     /* replies in its list */
     uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
+    struct who *who;   /* what is known of it; NULL: nothing */
     struct inbuf in;
     uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
     uint32_t progress;   /* bytes that it has sent since busy_at */
@@ -73,6 +76,7 @@ struct client {
     bool waiting;  /* in.kept holds whole requests that wait for room for replies */
     uint32_t mark; /* heat_mark of its name */
     enum client_state state;
+    uint8_t entry; /* enum client_entry: written by client_enter alone */
     bool is_known; /* its first bytes have shown which protocol it speaks */
     bool is_cut;   /* its answer has ended in the middle of a value: it is to be closed */
     double since;  /* as turn.now: when it came to this worker; what follows counts from then on */
@@ -136,8 +140,9 @@ struct clients {
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;
-    size_t unfinished; /* bytes of requests that have come in part, of all clients */
-    struct log_limit log;
+    size_t unfinished;   /* bytes of requests that have come in part, of all clients */
+    struct users *users; /* whom it lets in; NULL: everybody. A reference */
+    struct log_limit log, login_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */

@@ -119,7 +119,7 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return -1;
+    if (!o->script) return o->auth_file ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }
