@@ -22,12 +22,12 @@ static struct secret secret_of(size_t n)
     return s;
 }
 
-/* A file that somebody cuts while it is read is as long as what came. */
+/* A file that another process cuts while it is read is as long as what came. */
 static const char *read_bytes(int fd, struct secret *to, size_t len)
 {
     *to = secret_of(len);
     for (to->len = 0; to->len < len;) {
-        ssize_t n = read(fd, to->bytes + to->len, len - to->len);
+        ssize_t n = pread(fd, to->bytes + to->len, len - to->len, (off_t)to->len);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return strerror(errno);
         if (n == 0) break;
