@@ -8,7 +8,7 @@
 
 #include "client/client.h"
 
-/* Takes what c, which is in ENTRY_AUTH, sends in at..end: answers it, until c is in, ends, or has no room for replies. Returns where the rest begins: requests,
+/* Takes what c, which is not in, sends in at..end: answers it, until c is in, ends, or has no room for replies. Returns where the rest begins: requests,
  * once c is in. *cut: the rest is the beginning of a line or value, whose length in all is *need, 0: not known. */
 const uint8_t *login_take(struct client *c, const uint8_t *at, const uint8_t *end, bool *cut,
                           size_t *need);

@@ -17,15 +17,6 @@ bool client_sane(const struct client *c);
 /* The only place that writes c->state. Nothing comes after CLOSED, and nothing goes back to OPEN. */
 void client_set_state(struct client *c, enum client_state state, const char *reason);
 
-/* The only place that writes c->entry, which only grows. */
-void client_enter(struct client *c, enum client_entry entry);
-
-/* Who c is from now on: an identity as in struct who, which takes the place of an earlier one. */
-void client_identify(struct client *c, const char *identity);
-
-/* "" for nobody. */
-const char *client_identity(const struct client *c);
-
 /* Lets the client end: it reads no more, and closes once everything is answered. */
 void client_end(struct client *c, const char *reason);
 

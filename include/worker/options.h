@@ -35,6 +35,11 @@
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
+    X(allow_from, NETWORKS, 0, "allow-from", "NETWORK[,...]", "",                                  \
+      "take clients from these networks alone, such as 10.0.0.0/8; a listener's own list counts "  \
+      "instead")                                                                                   \
+    X(protocol, CHOICE, 0, "protocol", "auto|text|binary", "auto",                                 \
+      "what clients speak: auto = their first byte shows it; a listener may say otherwise")        \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..1024)")                                               \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -157,6 +162,9 @@ struct options {
     struct option_list bind;
     uint32_t bind_default; /* so many of its items stand there because no --bind is given */
     uint32_t bind_given; /* so many are those of --bind; behind them are sockets that were passed */
+    struct option_list allow_from;
+    int protocol; /* enum rules_protocol, in the order of its words */
+    char *rules;  /* what both say to listeners, see net/rules.h; owned; NULL: not made */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -263,7 +271,10 @@ void options_log_workers(const struct options *o);
 /* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);
 
-/* Frees the lists. */
+/* Makes rules of what the command line says for all listeners. False: after a complaint. */
+bool options_make_rules(struct options *o) __attribute__((warn_unused_result));
+
+/* Frees the lists and rules. */
 void options_release(struct options *o);
 
 #endif

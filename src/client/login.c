@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/entry.h"
 #include "client/reply.h"
 #include "client/state.h"
 #include "net/users.h"
@@ -39,10 +40,8 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         warn(c, name, name_len);
         return false;
     }
-    char identity[IDENTITY_MAX];
-    snprintf(identity, sizeof identity, "user:%.*s", (int)name_len, (const char *)name);
-    client_identify(c, identity);
-    client_enter(c, ENTRY_IN);
+    snprintf(client_who(c)->identity, IDENTITY_MAX, "user:%.*s", (int)name_len, (const char *)name);
+    client_passes(c);
     return true;
 }
 
@@ -67,7 +66,7 @@ static void answer(struct client *c, const struct auth_parse *p)
 const uint8_t *login_take(struct client *c, const uint8_t *at, const uint8_t *end, bool *cut,
                           size_t *need)
 {
-    *cut = false;
+    *cut = c->entry < ENTRY_AUTH; /* too few bytes to see which protocol it is */
     while (c->entry == ENTRY_AUTH && at < end && client_takes_requests(c) && client_has_room(c)) {
         struct auth_parse p = auth_parse(at, (size_t)(end - at));
         if (p.status == AUTH_AGAIN) {

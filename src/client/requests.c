@@ -189,7 +189,7 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     size_t need = 0;
     bool cut = false;
     if (__builtin_expect(c->entry != ENTRY_IN, 0)) at = login_take(c, at, end, &cut, &need);
-    if (c->entry == ENTRY_IN) at = take_requests(c, at, end, blob, &cut, &need);
+    if (c->entry == ENTRY_IN) at = take_requests(c, at, end, blob, &cut, &need); /* I14 */
     if (c->state == CLIENT_ENDING) at = end;
     if (!keep) return;
     c->waiting = at < end && !cut;
@@ -208,7 +208,7 @@ enum io_status requests_read(struct client *c, size_t most)
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;
     c->counts->bytes_read += input.bytes;
-    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
+    if (c->entry <= ENTRY_KNOCKS && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/slab.h"
 #include "net/addr.h"
 
 /* In O(1): it is asked for each event. */
@@ -24,27 +23,6 @@ void client_set_state(struct client *c, enum client_state state, const char *rea
     assert(c->state != CLIENT_CLOSED && state != CLIENT_OPEN);
     c->state = state;
     c->reason = reason;
-}
-
-void client_enter(struct client *c, enum client_entry entry)
-{
-    assert(c->state != CLIENT_CLOSED && entry >= c->entry && entry <= ENTRY_IN);
-    c->entry = (uint8_t)entry;
-}
-
-void client_identify(struct client *c, const char *identity)
-{
-    assert(*identity && strlen(identity) < IDENTITY_MAX);
-    if (!c->who) {
-        c->who = slab_borrow(sizeof *c->who);
-        *c->who = (struct who){.is_relayed = false};
-    }
-    memcpy(c->who->identity, identity, strlen(identity) + 1);
-}
-
-const char *client_identity(const struct client *c)
-{
-    return c->who ? c->who->identity : "";
 }
 
 void client_end(struct client *c, const char *reason)
