@@ -25,6 +25,7 @@
 #include "route/turn.h"
 
 struct reply;
+struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
@@ -143,8 +144,9 @@ struct clients {
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;
-    size_t unfinished; /* bytes of requests that have come in part, of all clients */
-    struct log_limit log;
+    size_t unfinished;   /* bytes of requests that have come in part, of all clients */
+    struct users *users; /* whom it lets in; NULL: everybody. A reference */
+    struct log_limit log, login_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */

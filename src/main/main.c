@@ -281,9 +281,8 @@ static int serve(struct options *o, const struct as_other *as, char **argv)
 /* Step 3. */
 static int read_script(struct options *o)
 {
-    if (!o->script) return EXIT_OK;
     o->script_fd = options_open_source(o, false);
-    if (o->script_fd >= 0) return EXIT_OK;
+    if (o->script_fd >= 0 || !o->script) return EXIT_OK;
     const char *other =
         strpbrk(o->script, "./") ? "" : ", or a command: 'moongate help' lists them";
     fprintf(stderr, "moongate: script %s: %s: give the path of a readable file%s\n", o->script,

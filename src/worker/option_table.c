@@ -3,8 +3,8 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
-#include "worker/advertised.h"
 #include "net/networks.h"
+#include "worker/advertised.h"
 #include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
@@ -344,8 +344,7 @@ static bool is_computed(const struct option_row *row)
 static bool is_list(const struct option_row *row)
 {
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
-           row->type == OPTION_SOCKETS || row->type == OPTION_NODES ||
-           row->type == OPTION_NETWORKS;
+           row->type == OPTION_SOCKETS || row->type == OPTION_NODES || row->type == OPTION_NETWORKS;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

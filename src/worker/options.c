@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,7 +121,7 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return -1;
+    if (!o->script) return o->auth_file ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }
@@ -257,9 +258,9 @@ void options_release(struct options *o)
     option_list_release(&o->bind);
     option_list_release(&o->admin);
     option_list_release(&o->resolver);
-    option_list_release(&o->advertise);
-    advertised_release(&o->advertised);
     option_list_release(&o->allow_from);
     free(o->rules);
     o->rules = NULL;
+    option_list_release(&o->advertise);
+    advertised_release(&o->advertised);
 }

@@ -274,6 +274,7 @@ static void init_host(struct worker *w)
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
+                                   .auth_file = o->auth_file,
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
                                    .script_memory = o->script_memory,
