@@ -20,6 +20,7 @@
 struct bundle;
 struct clients;
 struct script;
+struct users;
 
 /* What a worker, or a tool, gives to all its scripts. What pointers point to stays the worker's, and outlives the scripts. */
 struct script_host {
@@ -49,9 +50,10 @@ struct script_host {
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
     const struct script_option
-        *options;        /* those that a script may set, then a NULL name; or NULL */
-    const char *chunk;   /* what Lua calls the script's text in places and errors; NULL: its path */
-    const char *lua_dir; /* --lua-dir or NULL */
+        *options;      /* those that a script may set, then a NULL name; or NULL */
+    const char *chunk; /* what Lua calls the script's text in places and errors; NULL: its path */
+    const char *auth_file; /* --auth-file or NULL */
+    const char *lua_dir;   /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
     size_t script_memory;  /* --script-memory, bytes; 0: no limit */
     bool memory_is_given;  /* by the command line: mg.options does not change it */
@@ -108,6 +110,9 @@ uint32_t script_generation(const struct script *s);
 
 /* Where its files are; NULL: on the disk. */
 const struct bundle *script_bundle(const struct script *s);
+
+/* Who may be its client: the users of host->auth_file, as they were when it was loaded. They stay the script's. NULL: everybody. */
+struct users *script_users(const struct script *s);
 
 /* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
 const char *script_listener(const struct script *s, uint32_t at, const char **name);

@@ -61,6 +61,7 @@ struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
+    struct users *users; /* see script_users */
     int32_t root; /* the number of the route that it returned; ANSWER_NONE: that is a function */
     struct generation routes;
     struct asyncs asyncs;

@@ -111,7 +111,9 @@ static void show_listeners(struct outq *out, const struct script *script)
 
 /* How each type of option is shown. A new type without its SHOW_ does not compile. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
+#define SHOW_NETWORKS(name) show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NODES(name)    show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
 #define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_line_number(out, #name, o->name);
@@ -138,6 +140,7 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
     stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
     stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "auth_enabled_ascii", "%s", o->auth_file ? "yes" : "no");
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
     words = argument;                                                                              \
     SHOW_##type(name)

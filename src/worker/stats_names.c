@@ -49,6 +49,7 @@ bool stats_no_setting(const char *name, size_t len)
         "maxconns_fast",
         "flush_enabled",
         "dump_enabled",
+        "auth_enabled_ascii",
         "listen",
         "script"};
     return is_among(all, sizeof all / sizeof all[0], name, len);
