@@ -34,6 +34,7 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
+    struct tls_files tls; /* for clients, as the command line says */
     struct entrances entrances;
     struct succession succession;
     struct drain drain;

@@ -113,6 +113,15 @@ void source_seal(int fd)
         (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
+int source_open_empty(void)
+{
+    struct bundle *b = bundle_create();
+    int memory = memory_create();
+    int error = memory < 0 ? errno : bundle_write(b, memory);
+    bundle_give(b);
+    return error ? fail(memory, error) : memory;
+}
+
 struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error)
 {
     const char *why;
@@ -133,12 +142,34 @@ static struct script *load(const struct script_host *host, const struct script_f
     return converted_load(&with, file, main->bytes, main->len, generation, error);
 }
 
+/* The built-in script: its source has keys and certificates alone. A check adds them. */
+static struct script *load_built_in(const struct script_host *host, int fd, uint32_t generation,
+                                    bool records, char *error)
+{
+    struct script_host with = *host;
+    const char *why = NULL;
+    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    if (fd >= 0 && !b) {
+        snprintf(error, SCRIPT_ERROR_MAX, "the copy in memory: %s", why);
+        return NULL;
+    }
+    if (b) b->records = records;
+    with.bundle = b;
+    struct script *s = script_load(&with, NULL, NULL, 0, generation, error);
+    int wrong = s && b && records ? bundle_write(b, fd) : 0;
+    bundle_give(b);
+    if (!wrong) return s;
+    snprintf(error, SCRIPT_ERROR_MAX, "keys: not copied to memory: %s", strerror(wrong));
+    script_destroy(s);
+    return NULL;
+}
+
 /* What a reader reads is not added: the bundle stays where it is. */
 struct script *source_load(const struct script_host *host, const struct script_file *file, int fd,
                            uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    if (!file->path) return load_built_in(host, fd, generation, false, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     struct script *s = load(host, file, b, &main, generation, error);
@@ -167,7 +198,7 @@ struct script *source_try(const struct script_host *host, const struct script_fi
                           uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    if (!file->path) return load_built_in(host, fd, generation, true, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     char *text = malloc(main.len + 1);
