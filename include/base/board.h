@@ -84,7 +84,7 @@
     X(tls_resumed_sessions, COUNTER, "TLS handshakes of clients that went on with one")            \
     X(ssl_handshake_errors, COUNTER, "TLS handshakes of clients that failed")                      \
     X(ssl_proto_errors, COUNTER, "TLS connections of clients that broke after that")               \
-    X(tls_loaded, LEVEL, "seconds since 1970 when the certificates in use were read; 0: none")     \
+    X(tls_loaded, LEVEL, "seconds since 1970 when keys and certificates came into use; 0: none")   \
     X(tls_expires, LEVEL, "seconds since 1970 when the first of them expires; 0: there is none")   \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
     X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \

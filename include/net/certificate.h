@@ -1,4 +1,4 @@
-/* certificate: what people are told of a certificate: its name and when it expires. A plain value; pure functions of bytes. Any process. */
+/* certificate: what log lines and commands show of a certificate: its name and when it expires. A plain value; pure functions of bytes. Any process. */
 #ifndef MOONGATE_NET_CERTIFICATE_H
 #define MOONGATE_NET_CERTIFICATE_H
 

@@ -19,7 +19,7 @@ struct tls_files {
     enum tls_version min;
 };
 
-/* A context for connections of clients, and what people are told of its certificate. b: of the script, or NULL; where it records, warnings
+/* A context for connections of clients, and what log lines show of its certificate. b: of the script, or NULL; where it records, warnings
  * about the certificate are noted in it. NULL: why has a sentence that names the file. */
 struct tls_context *tls_files_server(const struct tls_files *files, struct bundle *b,
                                      struct certificate *about, char why[TLS_WHY]);

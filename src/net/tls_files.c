@@ -7,6 +7,8 @@
 #include "base/bundle.h"
 #include "base/secret.h"
 
+static const char KEY_BEGINS[] = "PRIVATE KEY-----";
+
 /* The files' bytes; owned until they are in a context. */
 struct read {
     struct secret cert, key, ca;
@@ -26,9 +28,19 @@ static bool read_one(struct secret *to, struct bundle *b, const char *what, cons
 static bool read_all(struct read *to, const struct tls_files *files, struct bundle *b, char *why)
 {
     *to = (struct read){{NULL, 0}, {NULL, 0}, {NULL, 0}};
-    return read_one(&to->cert, b, "TLS certificate", files->cert, why) &&
-           read_one(&to->key, b, "TLS key", files->key, why) &&
-           read_one(&to->ca, b, "TLS CA", files->ca, why);
+    return read_one(&to->cert, b, "certificate", files->cert, why) &&
+           read_one(&to->key, b, "key", files->key, why) &&
+           read_one(&to->ca, b, "CA", files->ca, why);
+}
+
+/* OpenSSL would say that it cannot read it. */
+static bool has_key(const struct tls_files *files, const struct read *r, char *why)
+{
+    const struct secret *in = files->key ? &r->key : &r->cert;
+    if (!in->len || memmem(in->bytes, in->len, KEY_BEGINS, strlen(KEY_BEGINS))) return true;
+    snprintf(why, TLS_WHY, "%.250s: there is no private key in it (in PEM form)%s",
+             files->key ? files->key : files->cert, files->key ? "" : ": name the key's file, too");
+    return false;
 }
 
 static void release(struct read *r)
@@ -86,7 +98,7 @@ struct tls_context *tls_files_server(const struct tls_files *files, struct bundl
     struct read r;
     struct tls_context *context = NULL;
     *about = (struct certificate){.name = ""};
-    if (read_all(&r, files, b, why)) {
+    if (read_all(&r, files, b, why) && has_key(files, &r, why)) {
         struct tls_settings settings = settings_of(files, &r);
         context = tls_context_server(&settings, why);
     }
@@ -100,7 +112,7 @@ struct tls_context *tls_files_client(const struct tls_files *files, struct bundl
 {
     struct read r;
     struct tls_context *context = NULL;
-    if (read_all(&r, files, b, why)) {
+    if (read_all(&r, files, b, why) && has_key(files, &r, why)) {
         struct tls_settings settings = settings_of(files, &r);
         context = tls_context_client(&settings, why);
     }

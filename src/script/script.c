@@ -172,9 +172,9 @@ struct script *script_load(const struct script_host *host, const char *path, con
         return s;
     }
     /* I8: what was made until then goes with it; the script in use is not touched. */
-    const char *message = *unsecured ? NULL : lua_tostring(s->L, -1);
-    snprintf(error, SCRIPT_ERROR_MAX, "%s",
-             *unsecured ? unsecured
+    const char *message = *unsecured ? unsecured : lua_tostring(s->L, -1);
+    snprintf(error, SCRIPT_ERROR_MAX, "%s%s", *unsecured ? "TLS for clients: " : "",
+             *unsecured ? message
              : message  ? script_memory_explain(s, message)
                         : "an error value that is not a string");
     script_destroy(s);

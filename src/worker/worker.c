@@ -185,6 +185,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     succession_note_pools(w);
+    certificates_look(w);
     count_time(w);
     if (w->seat->channel < 0) {
         outages_look(&w->outages, w->seat->board, w->turn.now);
