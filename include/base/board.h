@@ -33,6 +33,7 @@
     X(closed_connections, COUNTER, "clients ever closed")                                          \
     X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
     X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
+    X(denied_connections, COUNTER, "clients closed for their address: --allow-from")               \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
     X(cmd_get, COUNTER, "keys in get, gets, gat, gats, mg")                                        \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 6 };
+enum { MG_ABI_VERSION = 7 };
 
 struct script;
 

@@ -37,8 +37,7 @@
       ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
     X(tls_cert, STRING, 0, "tls-cert", "FILE", "",                                                 \
       "certificate for clients, in PEM form, then those that lead to its CA: TCP listeners speak " \
-      "TLS "                                                                                       \
-      "then")                                                                                      \
+      "TLS then")                                                                                  \
     X(tls_key, STRING, 0, "tls-key", "FILE", "",                                                   \
       "its private key; not given: it is in the file of --tls-cert")                               \
     X(tls_ca, STRING, 0, "tls-ca", "FILE", "", "certificates that sign those of clients")          \
@@ -50,6 +49,11 @@
       "cipher suites for clients, as openssl ciphers has them, with those of TLS 1.3 among them")  \
     X(tls_handshake_timeout, SECONDS, 0, "tls-handshake-timeout", "SECONDS", "10",                 \
       "how long a client's TLS handshake may take (0..3600; 0: no limit)")                         \
+    X(allow_from, NETWORKS, 0, "allow-from", "NETWORK[,...]", "",                                  \
+      "take clients from these networks alone, such as 10.0.0.0/8; a listener's own list counts "  \
+      "instead")                                                                                   \
+    X(protocol, CHOICE, 0, "protocol", "auto|text|binary", "auto",                                 \
+      "what clients speak: auto = their first byte shows it; a listener may say otherwise")        \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..1024)")                                               \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -172,6 +176,9 @@ struct options {
     int tls_min;                                           /* enum tls_version */
     double tls_handshake_timeout;                          /* seconds; 0: none */
     bool makes_contexts; /* scripts are loaded to be served: keys and certificates are read */
+    struct option_list allow_from;
+    int protocol; /* enum rules_protocol, in the order of its words */
+    char *rules;  /* what both say to listeners, see net/rules.h; owned; NULL: not made */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -277,7 +284,10 @@ void options_log_workers(const struct options *o);
 /* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);
 
-/* Frees the lists. */
+/* Makes rules of what the command line says for all listeners. False: after a complaint. */
+bool options_make_rules(struct options *o) __attribute__((warn_unused_result));
+
+/* Frees the lists and rules. */
 void options_release(struct options *o);
 
 #endif

@@ -120,7 +120,7 @@ static bool take_foreign(struct options *o)
 bool command_line_read(struct options *o, int argc, char **argv)
 {
     bool good = options_default(o) && option_table_read(&options_table, o, argc, argv) &&
-                take_foreign(o) && options_agree(o);
+                take_foreign(o) && options_agree(o) && options_make_rules(o);
     o->makes_contexts = true;
     if (!good) options_release(o);
     assert(!good ||

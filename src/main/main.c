@@ -216,6 +216,7 @@ static struct listeners *create_listeners(struct service_parts *s)
                                       .addresses = script.addresses.items,
                                       .script_n = script.items.n,
                                       .port = o->port,
+                                      .rules = o->rules,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);

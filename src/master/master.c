@@ -349,7 +349,8 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                                     .verbose = o->verbose},
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
-                         .refusal_lines.burst = 1};
+                         .refusal_lines.burst = 1,
+                         .denied_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;

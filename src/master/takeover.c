@@ -140,7 +140,7 @@ static void begin(struct takeover *t, uint32_t number)
     if (t->is_in_charge) return;
     assert(t->has_asked);
     t->is_in_charge = true;
-    t->tell(t->arg, TAKEOVER_BEGINS, number, "", -1);
+    t->tell(t->arg, TAKEOVER_BEGINS, number, NULL, -1);
 }
 
 /* The last of the old master's processes is gone. What a process that was killed has left on the board is cleared. */
@@ -151,7 +151,7 @@ static void look(struct takeover *t)
     board_clear_neighbours(t->board, process_clock());
     log_info("upgrade: process %d has ended", (int)t->before);
     t->before = 0;
-    t->tell(t->arg, TAKEOVER_ENDS, 0, "", -1);
+    t->tell(t->arg, TAKEOVER_ENDS, 0, NULL, -1);
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)
@@ -170,10 +170,10 @@ static void on_closed(struct takeover *t)
     look(t);
 }
 
-static void take_client(struct takeover *t, int fd, uint32_t listener, const char *label)
+static void take_client(struct takeover *t, const struct channel_message *m, int fd)
 {
     if (fd >= 0)
-        t->tell(t->arg, TAKEOVER_BRINGS, listener, label, fd);
+        t->tell(t->arg, TAKEOVER_BRINGS, m->number, m, fd);
     else
         log_warn("client: lost in the upgrade: no descriptor is free; raise the limit (ulimit -n)");
 }
@@ -181,7 +181,7 @@ static void take_client(struct takeover *t, int fd, uint32_t listener, const cha
 static void take_message(struct takeover *t, const struct channel_message *m, int fd)
 {
     if ((int)m->type == TAKEOVER_CLIENT) {
-        take_client(t, fd, m->number, m->text);
+        take_client(t, m, fd);
         return;
     }
     if (fd >= 0) close(fd);
@@ -227,8 +227,8 @@ void takeover_ask(struct takeover *t)
     if (t->channel < 0)
         begin(t, 0);
     else
-        (void)channel_send(t->channel, (enum channel_message_type)TAKEOVER_READY,
-                           (uint32_t)getpid(), -1);
+        (void)channel_send_text(t->channel, (enum channel_message_type)TAKEOVER_READY,
+                                (uint32_t)getpid(), TAKEOVER_KNOWS);
 }
 
 void takeover_stop(struct takeover *t)

@@ -16,7 +16,7 @@
 #include "net/labels.h"
 #include "script/state.h"
 
-enum { ITEM_MAX = 1024 };
+enum { ITEM_MAX = 1024 + RULES_TEXT_MAX };
 
 /* Why the last item was refused, until the next one. */
 static char sentence[256];
@@ -58,12 +58,14 @@ static const char *print_item(const struct script *s, const struct mg_listen *o,
     const char *wrong = print_address(s, o, address, sizeof address);
     if (wrong) return wrong;
     if (o->backlog > 0) snprintf(backlog, sizeof backlog, "%d", o->backlog);
-    size_t len = (size_t)snprintf(text, ITEM_MAX, "%s%s%s", o->name ? o->name : "",
-                                  o->name ? "=" : "", address);
+    size_t len = (size_t)snprintf(text, ITEM_MAX, "%s%s%s%s", o->name ? o->name : "",
+                                  o->name ? "=" : "", o->tls ? o->tls : "", address);
     len = put(text, len, "mode", o->mode);
     len = put(text, len, "owner", o->owner);
     len = put(text, len, "group", o->group);
     len = put(text, len, "backlog", backlog[0] ? backlog : NULL);
+    if (o->words && *o->words && len < ITEM_MAX)
+        len += (size_t)snprintf(text + len, ITEM_MAX - len, ",%s", o->words);
     if (len >= ITEM_MAX) return "it is too long";
     wrong = bind_parse(&spec, text);
     if (wrong) return wrong;

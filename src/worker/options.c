@@ -14,6 +14,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/samples.h"
+#include "net/rules.h"
 #include "worker/source.h"
 
 enum { WORKERS_MAX = 256 };
@@ -239,10 +240,35 @@ void options_add_bind(struct options *o, const char *item)
     option_list_add(&o->bind, item);
 }
 
+static void put(char *text, const char *separator, const char *what)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, 2 * RULES_TEXT_MAX - len, "%s%s", separator, what);
+}
+
+bool options_make_rules(struct options *o)
+{
+    char text[2 * RULES_TEXT_MAX] = "", word[16];
+    if (o->protocol) {
+        put(text, "protocol=", options_choice("auto|text|binary", o->protocol, word, sizeof word));
+    }
+    for (size_t i = 0; i < o->allow_from.n; i++)
+        put(text, i ? "+" : *text ? ",allow-from=" : "allow-from=", o->allow_from.items[i]);
+    if (strlen(text) >= RULES_TEXT_MAX) {
+        fputs("moongate: --allow-from: it has too many networks: 2047 bytes at most\n", stderr);
+        return false;
+    }
+    if (!(o->rules = strdup(text))) abort();
+    return true;
+}
+
 void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
     option_list_release(&o->admin);
     option_list_release(&o->resolver);
+    option_list_release(&o->allow_from);
+    free(o->rules);
+    o->rules = NULL;
 }

@@ -69,14 +69,14 @@ static void on_refused(void *arg)
         log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
 }
 
-static void take_accepted(void *arg, int fd, uint32_t listener)
+static void take_accepted(void *arg, int fd, const struct listener *l)
 {
     struct worker *w = arg;
     assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
-        entrances_learn(w, listener, labels_text(w->seat->labels, listener));
-        client_create(&w->clients, fd, listener);
+        entrances_learn(w, l->number, labels_text(w->seat->labels, l->number));
+        client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
         return;
     }
     listener_refuse(fd);
@@ -84,6 +84,17 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
         w->row->rejected_connections++;
     else
         on_refused(w);
+}
+
+/* A doors_denied_fn. */
+static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+{
+    struct worker *w = arg;
+    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
+    w->row->denied_connections++;
+    if (log_allows(&w->denied_lines, w->turn.now))
+        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
+                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 /* A doors_rested_fn. */
@@ -95,7 +106,7 @@ static void on_rested(void *arg)
 
 static void open_doors(struct worker *w)
 {
-    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w};
+    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w, on_denied};
     if (!doors_init(&w->doors, w->loop, w->seat->listeners, keeper)) abort();
     doors_watch(&w->doors, true);
 }
@@ -321,7 +332,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                          .heartbeat = &part->heartbeat,
                          .options = *o,
                          .exit_code = EXIT_SYSTEM,
-                         .refusal_lines.burst = 1};
+                         .refusal_lines.burst = 1,
+                         .denied_lines.burst = 1};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
