@@ -9,6 +9,7 @@
 #include "route/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
+#include "script/contexts.h"
 #include "script/handle.h"
 #include "script/listens.h"
 #include "script/runs.h"
@@ -87,6 +88,7 @@ struct script {
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
     struct script_listens listens;
+    struct script_contexts contexts;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
     char *warnings[SCRIPT_WARNINGS]; /* warnings_n of them, owned */
