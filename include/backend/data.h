@@ -128,8 +128,8 @@ struct backends {
     struct backend *named[BACKEND_NAMES]; /* the same ones, to find them by their names */
     ev_timer pace;       /* runs while servers are left to be connected or freed: a few at a time */
     struct conn *unsent; /* connections with something to write, linked by next_unsent */
-    struct conn *holding; /* those whose streams hold bytes that came, linked by next_holding */
-    ev_timer again;       /* runs while there are any */
+    struct conn *holding;   /* those whose streams hold bytes that came, linked by next_holding */
+    ev_timer again;         /* runs while there are any */
     struct secure *secures; /* owned: what `tls` in settings counts, see secure */
     uint32_t secures_n;
     double shaken_at, shaken; /* the seconds that handshakes took in the turn of that time */

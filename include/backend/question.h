@@ -27,7 +27,8 @@ typedef void question_end_fn(void *owner, const char *reason);
 struct question {
     ev_io io;
     ev_timer timer;
-    ev_timer again; /* a TLS stream holds bytes that came: they are read although the socket has none */
+    ev_timer
+        again; /* a TLS stream holds bytes that came: they are read although the socket has none */
     struct ev_loop *loop;
     question_take_fn *take;
     question_end_fn *end;

@@ -26,8 +26,12 @@ uint32_t secure_get(struct backends *set, const struct secure_settings *settings
 void secure_take(struct backends *set, uint32_t number);
 void secure_give(struct backends *set, uint32_t number);
 
-/* True: it needs the name of each server, and has none of its own. */
-bool secure_wants_host(const struct backends *set, uint32_t number);
+/* Why such a server cannot have these settings: a unix socket has no name that its certificate could be for. NULL: it can. */
+const char *secure_refuses(const struct backends *set, uint32_t number,
+                           const struct addr_spec *spec);
+
+/* How they are shown to people: "verified by ca". */
+const char *secure_show(const struct backends *set, uint32_t number);
 
 /* Frees all. The references are void. */
 void secures_release(struct backends *set);
@@ -48,7 +52,8 @@ bool secure_must_wait(const struct backends *set);
 void secure_begin(struct backend *b, struct stream *s);
 
 /* One step of the handshake, whose time is counted. */
-enum stream_shake secure_step(struct backend *b, struct stream *s) __attribute__((warn_unused_result));
+enum stream_shake secure_step(struct backend *b, struct stream *s)
+    __attribute__((warn_unused_result));
 
 /* Keeps the session that the server gave, for the next connection; before the stream closes. Nothing on a plain one. */
 void secure_keep_session(struct backend *b, struct stream *s);

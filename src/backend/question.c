@@ -34,8 +34,8 @@ static void watch(struct question *l)
 {
     bool writes = l->asked < l->question_len;
     int waits = stream_events(&l->stream, !l->is_paused, writes);
-    int events = (waits & STREAM_WAITS_WRITE ? EV_WRITE : 0) |
-                 (waits & STREAM_WAITS_READ ? EV_READ : 0);
+    int events =
+        (waits & STREAM_WAITS_WRITE ? EV_WRITE : 0) | (waits & STREAM_WAITS_READ ? EV_READ : 0);
     if (!l->is_connected) events = EV_WRITE;
     if (l->is_connected && !l->is_paused && stream_holds(&l->stream))
         ev_timer_start(l->loop, &l->again);
@@ -146,7 +146,7 @@ static bool connects(struct question *l)
 {
     int error = 0;
     socklen_t len = sizeof error;
-    if (!l->is_connected && getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+    if (!l->is_connected && getsockopt(l->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         error = errno;
     if (error) {
         lose(l, strerror(error));

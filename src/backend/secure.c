@@ -24,6 +24,7 @@ struct secure {
     struct tls_context *context;
     char *identity; /* owned, of identity_len bytes */
     size_t identity_len;
+    bool verifies, has_ca;
     char name[ADDR_HOST_MAX]; /* "": the server's host */
 };
 
@@ -40,9 +41,9 @@ static struct span part_of(const char *text)
 static char *identity_of(const struct secure_settings *s, size_t *len)
 {
     const char numbers[] = {(char)s->tls.verify, (char)s->tls.min, s->tls.ciphers != NULL};
-    const struct span parts[PARTS] = {
-        s->tls.ca.bytes,  s->tls.cert.bytes,        s->tls.key.bytes, part_of(s->tls.ciphers),
-        part_of(s->name), {(const uint8_t *)numbers, sizeof numbers}};
+    const struct span parts[PARTS] = {s->tls.ca.bytes,  s->tls.cert.bytes,
+                                      s->tls.key.bytes, part_of(s->tls.ciphers),
+                                      part_of(s->name), {(const uint8_t *)numbers, sizeof numbers}};
     *len = 0;
     for (int i = 0; i < PARTS; i++) *len += sizeof parts[i].len + parts[i].len;
     char *all = malloc(*len), *at = all;
@@ -99,8 +100,11 @@ static uint32_t make(struct backends *set, const struct secure_settings *setting
         return 0;
     }
     uint32_t at = place(set);
-    set->secures[at] =
-        (struct secure){.context = context, .identity = identity, .identity_len = len};
+    set->secures[at] = (struct secure){.context = context,
+                                       .identity = identity,
+                                       .identity_len = len,
+                                       .verifies = settings->tls.verify != TLS_VERIFY_NONE,
+                                       .has_ca = settings->tls.ca.bytes.len > 0};
     if (settings->name)
         snprintf(set->secures[at].name, sizeof set->secures[at].name, "%s", settings->name);
     return at + 1;
@@ -136,9 +140,23 @@ void secure_give(struct backends *set, uint32_t number)
     if (number && --secure_of(set, number)->references == 0) release(&set->secures[number - 1]);
 }
 
-bool secure_wants_host(const struct backends *set, uint32_t number)
+const char *secure_refuses(const struct backends *set, uint32_t number,
+                           const struct addr_spec *spec)
 {
-    return number && !secure_of(set, number)->name[0];
+    if (!number || spec->host[0]) return NULL;
+    const struct secure *s = secure_of(set, number);
+    if (!s->verifies || s->name[0]) return NULL;
+    return "TLS to a unix socket verifies a name, which must be given: tls = { name = \"that of "
+           "the "
+           "certificate\" }, or verify = false";
+}
+
+const char *secure_show(const struct backends *set, uint32_t number)
+{
+    if (!number) return "no";
+    const struct secure *s = secure_of(set, number);
+    if (!s->verifies) return "not verified";
+    return s->has_ca ? "verified by ca" : "verified by the system's CAs";
 }
 
 void secures_release(struct backends *set)
@@ -169,7 +187,8 @@ void secure_begin(struct backend *b, struct stream *s)
 {
     const struct secure *secure = secure_of(b->set, b->settings.tls);
     const char *name = secure->name[0] ? secure->name : b->host;
-    stream_begin_client(s, secure->context, name && name[0] ? name : NULL, b->session);
+    assert(name || !secure->verifies); /* or any certificate would do */
+    stream_begin_client(s, secure->context, name, b->session);
 }
 
 enum stream_shake secure_step(struct backend *b, struct stream *s)

@@ -191,6 +191,7 @@ void script_destroy(struct script *s)
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    tls_release(s);
     bundle_give(s->host.bundle);
     free(s->pools);
     free(s->run_samples);
