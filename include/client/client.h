@@ -114,6 +114,8 @@ struct clients_limits {
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
     double slow_log;            /* seconds: requests that take longer are logged; 0: none */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
+    const char *nodes;          /* of `config get cluster`, see cluster.h; NULL: its own end */
+    uint64_t nodes_version;
 };
 
 /* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer

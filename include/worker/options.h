@@ -8,6 +8,7 @@
 #define MOONGATE_WORKER_OPTIONS_H
 
 #include "base/process.h"
+#include "worker/advertised.h"
 #include "worker/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,6 +73,8 @@
       "who may flush_all: near = clients on loopback or a unix socket")                            \
     X(allow_dump, CHOICE, 0, "allow-dump", "near|yes|no", "near",                                  \
       "who may dump keys: near = clients on loopback or a unix socket")                            \
+    X(advertise, NODES, 0, "advertise", "HOST[:PORT][,...]", "",                                   \
+      "nodes that config get cluster names, instead of the address that its client reached")       \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
@@ -170,11 +173,13 @@ struct options {
     uint64_t stream_window; /* 0: no value is streamed */
     bool no_splice;
     bool strict_keys;
-    int allow_flush;            /* enum clients_allow, in the order of its words */
-    int allow_dump;             /* the same */
-    const char *version_answer; /* NULL = the servers' */
-    double keepalive;           /* seconds */
-    double upgrade_timeout;     /* seconds */
+    int allow_flush; /* enum clients_allow, in the order of its words */
+    int allow_dump;  /* the same */
+    struct option_list advertise;
+    struct advertised advertised; /* what these are, see advertised.h; main fills it */
+    const char *version_answer;   /* NULL = the servers' */
+    double keepalive;             /* seconds */
+    double upgrade_timeout;       /* seconds */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     struct option_list resolver;
     double resolve_min, resolve_max, resolve_timeout;

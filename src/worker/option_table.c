@@ -3,6 +3,7 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
+#include "worker/advertised.h"
 #include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
@@ -133,6 +134,7 @@ static const char *wrong_item(enum option_type type, const char *item)
     struct addr addr;
     if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
     if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    if (type == OPTION_NODES) return advertised_wrong(item);
     if (type == OPTION_SOCKETS) return bind_parse_admin(&bound, &read_only, stripped, item);
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
     if (wrong) return wrong;
@@ -184,6 +186,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     case OPTION_LIST:
     case OPTION_NAMED:
     case OPTION_SOCKETS:
+    case OPTION_NODES:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
@@ -336,7 +339,7 @@ static bool is_computed(const struct option_row *row)
 static bool is_list(const struct option_row *row)
 {
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
-           row->type == OPTION_SOCKETS;
+           row->type == OPTION_SOCKETS || row->type == OPTION_NODES;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

@@ -234,4 +234,6 @@ void options_release(struct options *o)
     option_list_release(&o->bind);
     option_list_release(&o->admin);
     option_list_release(&o->resolver);
+    option_list_release(&o->advertise);
+    advertised_release(&o->advertised);
 }

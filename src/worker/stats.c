@@ -112,6 +112,7 @@ static void show_listeners(struct outq *out, const struct script *script)
 /* How each type of option is shown. A new type without its SHOW_ does not compile. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NODES(name)    show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
 #define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_line_number(out, #name, o->name);

@@ -212,7 +212,9 @@ static struct clients_limits clients_limits(const struct options *o)
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
                                    .slow_log = o->slow_log,
-                                   .version_answer = o->version_answer};
+                                   .version_answer = o->version_answer,
+                                   .nodes = o->advertised.nodes,
+                                   .nodes_version = o->advertised.version};
 }
 
 void worker_set_limits(struct worker *w, const struct options *o)
