@@ -107,7 +107,7 @@ struct board_row {
 #undef X
 } __attribute__((aligned(64)));
 
-enum { BOARD_REASON = 160 };
+enum { BOARD_REASON = 360 };
 
 /* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
  * and `reason` are being written. */

@@ -215,6 +215,7 @@ void script_destroy(struct script *s)
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    tls_release(s);
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);
