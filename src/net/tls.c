@@ -300,6 +300,11 @@ enum stream_shake stream_shake(struct stream *s)
     return shake_on(s, window);
 }
 
+bool stream_is_fresh_secure(const struct stream *s)
+{
+    return !s->tls->ssl && !s->tls->has_failed && tls_bytes_n(&s->tls->in) == 0;
+}
+
 /* --- end --------------------------------------------------------------------------------------- */
 
 void stream_say_end_secure(struct stream *s)
