@@ -146,6 +146,14 @@ $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)
 
+# TLS: the net floor, and OpenSSL's own end of a connection.
+SECURE := $(filter src/base/% src/net/%,$(SRC))
+SECURE_LIB := $(addprefix tests/lib/,certs.c secure.c octets.c)
+SECURE_FUZZ := $B/tests/fuzz/tls_fuzz $B/fuzz/tls_fuzz
+$B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o)
+$B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
+$(SECURE_FUZZ): FUZZLIBS = $(LIBS)
+
 # routelib's reader runs Lua. Under clang's AddressSanitizer, too, each block of its state is a malloc.
 ROUTELIB := $(READERS) $(addprefix src/script/,routelib.c memory.c library.c depth.c)
 ROUTELIB_FUZZ := $B/tests/fuzz/routelib_fuzz $B/fuzz/routelib_fuzz
