@@ -19,6 +19,7 @@
 #include "net/inbuf.h"
 #include "net/outq.h"
 #include "net/stream.h"
+#include "net/who.h"
 #include "protocol/foreign.h"
 #include "route/turn.h"
 
@@ -55,6 +56,7 @@ struct client {
     uint16_t listener; /* that it came through: its place in --bind, or its label's number */
     bool by_listener;  /* the script says where that is, and may have a route for it */
     uint32_t owed;     /* replies in its list */
+    uint32_t opaque;   /* of the frame that is taken, as it came */
     uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
     uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
@@ -73,9 +75,11 @@ struct client {
     bool waiting;  /* in.kept holds whole requests that wait for room for replies */
     uint32_t mark; /* heat_mark of its name */
     enum client_state state;
-    bool is_known; /* its first bytes have shown which protocol it speaks */
-    bool is_cut;   /* its answer has ended in the middle of a value: it is to be closed */
-    double since;  /* as turn.now: when it came to this worker; what follows counts from then on */
+    uint8_t front;  /* enum client_front: what it speaks */
+    uint8_t opcode; /* of the frame that is taken */
+    bool is_known;  /* its first bytes have shown which protocol it speaks */
+    bool is_cut;    /* its answer has ended in the middle of a value: it is to be closed */
+    double since;   /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *
@@ -105,6 +109,10 @@ typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
  * copy; 0: there was none. */
 typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 
+/* Answers a frame of SASL by binary_answer. */
+struct binary_frame;
+typedef void clients_sasl_fn(struct client *c, const struct binary_frame *f);
+
 /* As the options say. */
 struct clients_limits {
     enum clients_allow allow_flush;
@@ -128,6 +136,7 @@ struct clients {
     void *about;
     clients_own_key_fn *own_keys; /* NULL: such keys are keys like others */
     void *own_keys_for;
+    clients_sasl_fn *sasl; /* NULL: such frames are unknown, as to a memcached without SASL */
     clients_give_fn *give; /* NULL while clients stay */
     void *gives_for;
     clients_shut_fn *shut; /* closes the descriptor alone, where clients are not handed over */

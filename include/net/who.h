@@ -21,6 +21,8 @@ enum client_entry {
     ENTRY_IN,     /* nothing: its requests are served */
 };
 
+enum client_front { FRONT_UNKNOWN, FRONT_TEXT, FRONT_BINARY };
+
 struct who {
     struct addr from; /* the real address; len 0: its socket's */
     bool is_relayed;  /* a PROXY header came: it is not near, whatever the balancer's address is */

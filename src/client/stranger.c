@@ -47,7 +47,8 @@ bool stranger_may_go_on(struct client *c, struct span first)
     enum foreign protocol = foreign_of(first.at, first.len);
     if (protocol == FOREIGN_UNSURE) return true;
     c->is_known = true;
-    if (protocol == FOREIGN_NONE) return true;
+    c->front = protocol == FOREIGN_BINARY ? FRONT_BINARY : FRONT_TEXT;
+    if (protocol == FOREIGN_NONE || protocol == FOREIGN_BINARY) return true;
     count(c->turn->row, protocol);
     warn(c, protocol);
     if (protocol != FOREIGN_TLS) return true;
