@@ -11,7 +11,7 @@
 #include "protocol/binary.h"
 
 /* Takes whole frames from at .. end while there is room for their replies, and returns where the first one begins that is not taken.
- * *cut: it is not whole; then *need is its length, or what it takes to judge it. blob: what the bytes lie in; NULL: the arena. */
+ * *cut: it is not whole; then *need is how many bytes it takes in all, or 0. blob: what the bytes lie in; NULL: the arena. */
 const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *end,
                            struct blob *blob, bool *cut, size_t *need);
 

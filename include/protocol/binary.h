@@ -144,7 +144,7 @@ enum binary_parse_status {
 struct binary_parse {
     enum binary_parse_status status;
     size_t consumed;          /* bytes of the input that it took (0 for AGAIN) */
-    size_t need;              /* AGAIN: how many bytes it needs to be judged, or to be whole */
+    size_t need;              /* AGAIN: how many bytes it will take; 0: its head is cut */
     size_t swallow;           /* REFUSED: bytes behind `consumed` that belong to it */
     enum binary_status error; /* REFUSED, CLOSE */
 };

@@ -95,28 +95,26 @@ static struct binary_parse again(size_t need)
     return (struct binary_parse){.status = BINARY_AGAIN, .need = need};
 }
 
-static struct binary_parse closes(enum binary_status error)
-{
-    return (struct binary_parse){.status = BINARY_CLOSE, .error = error};
-}
-
-/* `body` is at least what extras and key take. */
-static struct binary_parse judge(const struct binary_frame *f, size_t len, size_t before,
+/* What is to be done once `consumed` bytes are there; `before` is what head, extras and key take. Only the lengths of f are looked at. */
+static struct binary_parse judge(struct binary_frame *f, uint32_t body, size_t before,
                                  size_t max_value)
 {
     unsigned shape = binary_table[f->opcode].shape;
-    struct binary_parse p = {.status = BINARY_REFUSED, .consumed = before, .swallow = f->value_len};
-    if (f->key_len > KEY_MAX) return closes(BINARY_INVALID);
-    if (shape == BINARY_NO_SHAPE) {
+    struct binary_parse p = {.status = BINARY_CLOSE, .consumed = before, .error = BINARY_INVALID};
+    f->value_len = 0;
+    if (before - BINARY_HEAD > body) {
         p.error = BINARY_UNKNOWN_COMMAND;
         return p;
     }
-    if (!has_shape(f, shape)) return closes(BINARY_INVALID);
-    if (f->value_len > max_value) {
-        p.error = BINARY_TOO_LARGE;
+    if (body > BINARY_BODY_MAX || f->key_len > KEY_MAX) return p;
+    f->value_len = body - (uint32_t)(before - BINARY_HEAD);
+    if (shape != BINARY_NO_SHAPE && !has_shape(f, shape)) return p;
+    if (shape == BINARY_NO_SHAPE || f->value_len > max_value) {
+        p.status = BINARY_REFUSED;
+        p.swallow = f->value_len;
+        p.error = shape == BINARY_NO_SHAPE ? BINARY_UNKNOWN_COMMAND : BINARY_TOO_LARGE;
         return p;
     }
-    if (len < before + f->value_len) return again(before + f->value_len);
     return (struct binary_parse){.status = BINARY_WHOLE, .consumed = before + f->value_len};
 }
 
@@ -125,25 +123,20 @@ struct binary_parse binary_parse(const uint8_t *bytes, size_t len, size_t max_va
 {
     if (len > 0 && bytes[0] != BINARY_REQUEST) {
         *f = (struct binary_frame){0};
-        return closes(BINARY_OK);
+        return (struct binary_parse){.status = BINARY_CLOSE};
     }
-    if (len < BINARY_HEAD) return again(BINARY_HEAD);
-    uint32_t body = binary_read32(bytes + 8);
-    size_t before = BINARY_HEAD + (size_t)bytes[4] + read16(bytes + 2);
-    if (len < before) return again(before);
+    if (len < BINARY_HEAD) return again(0);
     f->opcode = bytes[1];
     f->key_len = read16(bytes + 2);
     f->extras_len = bytes[4];
     f->extras = bytes + BINARY_HEAD;
     f->key = f->extras + f->extras_len;
-    f->value = bytes + before;
-    f->value_len = 0;
+    f->value = f->key + f->key_len;
     memcpy(&f->opaque, bytes + 12, sizeof f->opaque);
     f->cas = binary_read64(bytes + 16);
-    if (before - BINARY_HEAD > body) return closes(BINARY_UNKNOWN_COMMAND);
-    if (body > BINARY_BODY_MAX) return closes(BINARY_INVALID);
-    f->value_len = body - (uint32_t)(before - BINARY_HEAD);
-    return judge(f, len, before, max_value);
+    size_t before = BINARY_HEAD + (size_t)f->extras_len + f->key_len;
+    struct binary_parse p = judge(f, binary_read32(bytes + 8), before, max_value);
+    return len < p.consumed ? again(p.consumed) : p;
 }
 
 /* --- responses --------------------------------------------------------------------------------- */
