@@ -3,7 +3,7 @@
  *
  * A reply counts and is shown under the command that the frame says (a set is a set), though it is sent as another one (ms).
  *
- * Frames of SASL go to clients.sasl, if there is one. */
+ * Where clients must say who they are, sasl.c takes their frames of SASL; else those are unknown, as to a memcached without it. */
 #include "client/binary.h"
 
 #include <assert.h>
@@ -14,9 +14,12 @@
 #include "client/own_keys.h"
 #include "client/reply.h"
 #include "client/requests.h"
+#include "client/sasl.h"
 #include "client/state.h"
 #include "client/tally.h"
 #include "protocol/binary_request.h"
+
+enum { LOGIN_VALUE_MAX = 1024 }; /* bytes: of SASL PLAIN */
 
 /* --- answers at once --------------------------------------------------------------------------- */
 
@@ -95,7 +98,8 @@ static void drop_value(struct client *c, const struct binary_frame *f)
     gone.value_len = 0;
     gone.cas = 0;
     if (!binary_to_request(&gone, c->turn->limits.rules.strict_keys, r, none)) return;
-    r->args_at = r->args_len = 0; /* b is in r->meta */
+    r->args_at = (uintptr_t) "b";
+    r->args_len = r->meta & META_BASE64 ? 1 : 0;
     r->affinity = c->affinity;
     r->function_id = client_entrance(c);
     struct reply *reply = reply_create(c, r, 1);
@@ -137,10 +141,21 @@ static void take_local(struct client *c, const struct binary_frame *f, const str
 
 static void take_sasl(struct client *c, const struct binary_frame *f)
 {
-    if (c->set->sasl)
-        c->set->sasl(c, f);
+    if (c->set->users)
+        sasl_take(c, f);
     else
         refuse(c, f, BINARY_UNKNOWN_COMMAND);
+}
+
+/* I14: before it is in, a client may ask for the version and say who it is; anything else ends it, as in memcached with SASL. */
+static bool may_come(struct client *c, const struct binary_frame *f)
+{
+    if (c->entry == ENTRY_IN || binary_table[f->opcode].command == COMMAND_NONE ||
+        f->opcode == BINARY_OP_VERSION)
+        return true;
+    refuse(c, f, BINARY_AUTH_FAILED);
+    client_end(c, "not authenticated");
+    return false;
 }
 
 static void take_whole(struct client *c, const struct binary_frame *f, struct blob *blob)
@@ -185,6 +200,13 @@ static void take_last(struct client *c, const struct binary_frame *f, const stru
     client_end(c, p->error == BINARY_OK ? "sends no frame" : "its frame is not valid");
 }
 
+/* Nothing that is long is kept of a client that is not in. */
+static size_t longest_value(const struct client *c)
+{
+    size_t most = c->turn->limits.rules.max_value;
+    return c->entry == ENTRY_IN || most < LOGIN_VALUE_MAX ? most : LOGIN_VALUE_MAX;
+}
+
 const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *end,
                            struct blob *blob, bool *cut, size_t *need)
 {
@@ -193,8 +215,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         if (c->swallow) at = requests_swallow(c, at, end);
         if (at == end) break;
         struct binary_frame f;
-        struct binary_parse p =
-            binary_parse(at, (size_t)(end - at), c->turn->limits.rules.max_value, &f);
+        struct binary_parse p = binary_parse(at, (size_t)(end - at), longest_value(c), &f);
         if (p.status == BINARY_AGAIN) {
             *cut = true;
             *need = p.need;
@@ -205,6 +226,9 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         c->opcode = f.opcode;
         c->opaque = f.opaque;
         at += p.consumed;
+        if (p.status != BINARY_CLOSE && __builtin_expect(c->entry != ENTRY_IN, 0) &&
+            !may_come(c, &f))
+            break;
         switch (p.status) {
         case BINARY_WHOLE: take_whole(c, &f, blob); break;
         case BINARY_REFUSED: take_refused(c, &f, &p); break;

@@ -14,6 +14,7 @@
 #include "base/slab.h"
 #include "client/binary.h"
 #include "client/local.h"
+#include "client/login.h"
 #include "client/own_keys.h"
 #include "client/reply.h"
 #include "client/state.h"
@@ -209,7 +210,7 @@ enum io_status requests_read(struct client *c, size_t most)
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;
     c->counts->bytes_read += input.bytes;
-    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
+    if (c->entry <= ENTRY_KNOCKS && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);

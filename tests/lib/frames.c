@@ -64,6 +64,9 @@ bool frame_read(const char *bytes, size_t n, struct frame *f)
     f->key = f->extras + f->extras_n;
     f->value = f->key + f->key_n;
     f->value_n = body - f->extras_n - f->key_n;
+    if (!f->extras_n) f->extras = ""; /* else its length would be asked for */
+    if (!f->key_n) f->key = "";
+    if (!f->value_n) f->value = "";
     return true;
 }
 
