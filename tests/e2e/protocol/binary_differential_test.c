@@ -73,13 +73,14 @@ static bool are_equal(const struct octets *a, const struct octets *b)
     return octets_n(a) == octets_n(b) && memcmp(octets_at(a), octets_at(b), octets_n(a)) == 0;
 }
 
-static bool is_blank_padded(const struct frame *f)
+/* How many digits it begins with, and how many blanks follow them: what pads a number that has become shorter. */
+static size_t blanks_of(const struct frame *f, size_t *digits)
 {
-    size_t digits = 0;
-    while (digits < f->value_n && f->value[digits] >= '0' && f->value[digits] <= '9') digits++;
-    for (size_t i = digits; i < f->value_n; i++)
-        if (f->value[i] != ' ') return false;
-    return digits > 0 && digits < f->value_n;
+    size_t n = 0;
+    *digits = 0;
+    while (*digits < f->value_n && f->value[*digits] >= '0' && f->value[*digits] <= '9') ++*digits;
+    while (*digits > 0 && *digits + n < f->value_n && f->value[*digits + n] == ' ') n++;
+    return n;
 }
 
 /* memcached pads a number that becomes shorter with blanks, or not, depending on whether an answer that holds it has left: both are the
@@ -90,7 +91,12 @@ static void unpad(const struct octets *answer, struct octets *to)
     struct frame f;
     while (frame_read(at, (size_t)(end - at), &f)) {
         at += FRAME_HEAD + f.extras_n + f.key_n + f.value_n;
-        while (is_blank_padded(&f)) f.value_n--;
+        size_t digits, blanks = blanks_of(&f, &digits);
+        if (blanks) {
+            f.value = textf("%.*s%.*s", (int)digits, f.value, (int)(f.value_n - digits - blanks),
+                            f.value + digits + blanks);
+            f.value_n = strlen(f.value);
+        }
         frame_add(&f, to);
     }
     octets_add(to, at, (size_t)(end - at));
