@@ -34,6 +34,8 @@
     X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
     X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
     X(denied_connections, COUNTER, "clients closed for their address: --allow-from")               \
+    X(auth_cmds, COUNTER, "times a client has said who it is: --auth-file")                        \
+    X(auth_errors, COUNTER, "of them: no such user, or another password")                          \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
     X(cmd_get, COUNTER, "keys in get, gets, gat, gats, mg")                                        \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \
@@ -105,7 +107,7 @@ struct board_row {
 #undef X
 } __attribute__((aligned(64)));
 
-enum { BOARD_REASON = 160 };
+enum { BOARD_REASON = 360 };
 
 /* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
  * and `reason` are being written. */

@@ -38,6 +38,9 @@
     X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")         \
     X(ejected, GAUGE, "pools of workers that leave it out of their ring, because it fails")        \
     X(ejections, COUNTER, "times that its errors took it out of a ring (eject = twemproxy)")       \
+    X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
+    X(tls_resumed, COUNTER, "of them: those that resumed a session")                               \
+    X(tls_failures, COUNTER, "TLS handshakes that failed, or did not end in time")                 \
     X(bytes_read, COUNTER, "bytes read from it")                                                   \
     X(bytes_written, COUNTER, "bytes written to it")
 

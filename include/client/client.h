@@ -25,6 +25,7 @@
 #include "route/turn.h"
 
 struct reply;
+struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
@@ -119,6 +120,8 @@ struct clients_limits {
     double keepalive;           /* of clients' sockets, see net/keepalive.h */
     double slow_log;            /* seconds: requests that take longer are logged; 0: none */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
+    const char *nodes;          /* of `config get cluster`, see cluster.h; NULL: its own end */
+    uint64_t nodes_version;
 };
 
 /* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer
@@ -141,8 +144,9 @@ struct clients {
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;
-    size_t unfinished; /* bytes of requests that have come in part, of all clients */
-    struct log_limit log;
+    size_t unfinished;   /* bytes of requests that have come in part, of all clients */
+    struct users *users; /* whom it lets in; NULL: everybody. A reference */
+    struct log_limit log, login_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */

@@ -22,8 +22,6 @@
     X(get_flushed, SUM)                                                                            \
     X(store_too_large, SUM)                                                                        \
     X(store_no_memory, SUM)                                                                        \
-    X(auth_cmds, SUM)                                                                              \
-    X(auth_errors, SUM)                                                                            \
     X(limit_maxbytes, SUM)                                                                         \
     X(accepting_conns, LEAST)                                                                      \
     X(listen_disabled_num, SUM)                                                                    \
@@ -175,7 +173,6 @@
     X(tcp_backlog, "of the servers' listeners")                                                    \
     X(binding_protocol, "of the servers' listeners")                                               \
     X(auth_enabled_sasl, "between moongate and its servers")                                       \
-    X(auth_enabled_ascii, "between moongate and its servers")                                      \
     X(idle_timeout, "of connections to the servers")                                               \
     X(watcher_logbuf_size, "`watch` is for a single server")                                       \
     X(worker_logbuf_size, "`watch` is for a single server")                                        \

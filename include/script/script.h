@@ -22,6 +22,7 @@ struct bundle;
 struct certificate;
 struct clients;
 struct script;
+struct users;
 struct tickets;
 struct tls_context;
 struct tls_files;
@@ -55,6 +56,7 @@ struct script_host {
                               reference */
     const struct script_option
         *options; /* those that a script may set, then a NULL name; or NULL */
+    const char *auth_file; /* --auth-file or NULL */
     const struct tls_files
         *tls;                /* TLS for clients as the command line says; NULL: nobody is served */
     struct tickets *tickets; /* for their sessions; NULL: there are none */
@@ -116,6 +118,9 @@ uint32_t script_generation(const struct script *s);
 
 /* Where its files are; NULL: on the disk. */
 const struct bundle *script_bundle(const struct script *s);
+
+/* Who may be its client: the users of host->auth_file, as they were when it was loaded. They stay the script's. NULL: everybody. */
+struct users *script_users(const struct script *s);
 
 /* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
 const char *script_listener(const struct script *s, uint32_t at, const char **name);

@@ -13,7 +13,7 @@
  *   - a line of the tables in src/main/README.md: tests/unit/main/options_readme_test.c compares them with the help;
  *   - a line of `stats settings` (SHOW_* in stats.c);
  *   - for the fields in SETTABLE_OPTIONS, an option of mg.options, with the same bounds (options_settable), which the command
- *     line overrides (see `given`).
+ *     line overrides (the bits of `given`).
  *
  * So no two of these can differ, and a new option is one line there, a field in the struct, a range if it is a number, and a line
  * in the README. The compiler finds a missing field or SHOW_*; option_table_range aborts on a missing range the first time that
@@ -40,7 +40,8 @@
 
 /* The type of an option, and of its field in the struct. */
 enum option_type {
-    OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_LIST,  /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_NODES, /* the same, of addresses that clients can connect to: see worker/advertised.h */
     OPTION_NETWORKS, /* the same, of networks: see net/networks.h */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */

@@ -8,6 +8,7 @@
 #define MOONGATE_WORKER_OPTIONS_H
 
 #include "base/process.h"
+#include "worker/advertised.h"
 #include "worker/option_table.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,6 +93,11 @@
       "who may flush_all: near = clients on loopback or a unix socket")                            \
     X(allow_dump, CHOICE, 0, "allow-dump", "near|yes|no", "near",                                  \
       "who may dump keys: near = clients on loopback or a unix socket")                            \
+    X(auth_file, STRING, 0, "auth-file", "FILE", "",                                               \
+      "clients must be users of this file, of lines user:password: their first command is a set "  \
+      "whose value is \"user password\"")                                                          \
+    X(advertise, NODES, 0, "advertise", "HOST[:PORT][,...]", "",                                   \
+      "nodes that config get cluster names, instead of the address that its client reached")       \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
       "what version tells clients, instead of the lowest version among the servers")               \
     X(keepalive, SECONDS, 0, "keepalive", "SECONDS", "60",                                         \
@@ -198,11 +204,14 @@ struct options {
     uint64_t stream_window; /* 0: no value is streamed */
     bool no_splice;
     bool strict_keys;
-    int allow_flush;            /* enum clients_allow, in the order of its words */
-    int allow_dump;             /* the same */
-    const char *version_answer; /* NULL = the servers' */
-    double keepalive;           /* seconds */
-    double upgrade_timeout;     /* seconds */
+    int allow_flush;       /* enum clients_allow, in the order of its words */
+    int allow_dump;        /* the same */
+    const char *auth_file; /* NULL: everybody is a client */
+    struct option_list advertise;
+    struct advertised advertised; /* what these are, see advertised.h; main fills it */
+    const char *version_answer;   /* NULL = the servers' */
+    double keepalive;             /* seconds */
+    double upgrade_timeout;       /* seconds */
     double drain_timeout; /* seconds; 0 = no limit is SIGQUIT's, not this one's: 0 cuts at once */
     struct option_list resolver;
     double resolve_min, resolve_max, resolve_timeout;
@@ -252,7 +261,8 @@ struct script_file options_script(const struct options *o);
 /* What kind of file it is: a place among SCRIPT_KIND_WORDS. For tools, whose own --from it is. */
 void options_set_kind(struct options *o, int from);
 
-/* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none. */
+/* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none: the built-in script needs one only
+ * for secrets. */
 int options_open_source(const struct options *o, bool again);
 
 /* The command line gives --script-memory. */

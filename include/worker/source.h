@@ -22,7 +22,7 @@ struct script_host;
 /* A source of a text that is in no file. -1 with errno. */
 int source_open_text(const char *path, const char *text);
 
-/* One without a script: that of the built-in one, to which a check adds keys and certificates. -1 with errno. */
+/* A source for the built-in script: there are secrets in it (base/secret.h), once it was tried. -1 with errno. */
 int source_open_empty(void);
 
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. A pipe is waited for

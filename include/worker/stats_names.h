@@ -17,6 +17,8 @@
     X(cmd_set)                                                                                     \
     X(cmd_flush)                                                                                   \
     X(cmd_touch)                                                                                   \
+    X(auth_cmds)                                                                                   \
+    X(auth_errors)                                                                                 \
     X(cmd_meta)                                                                                    \
     X(get_hits)                                                                                    \
     X(get_misses)                                                                                  \

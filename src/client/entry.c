@@ -23,7 +23,7 @@ static bool wants_handshake(const struct client *c)
 
 static bool wants_authentication(const struct client *c)
 {
-    return false;
+    return c->set->users && !(c->rules && c->rules->no_auth);
 }
 
 void client_passes(struct client *c)
@@ -67,6 +67,8 @@ void entry_begin(struct client *c, struct newcomer *n)
 {
     c->rules = rules_take(n->rules);
     if (!take_moved(c, n->who)) client_enter(c, wants_handshake(c) ? ENTRY_TLS : ENTRY_KNOCKS);
+    if (c->entry == ENTRY_AUTH && !wants_authentication(c))
+        client_passes(c); /* this process asks no more */
     newcomer_forget(n);
 }
 

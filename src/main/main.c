@@ -10,7 +10,7 @@
  *     load this copy: a file that changes in between cannot give two workers two scripts.
  *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
  *     started, so this comes before any fork. The user of --user is looked up, since the files of unix sockets and the log file may go to
- *     that user. The log file is opened, so that no line goes elsewhere.
+ *     that user. The log file is opened, so that no line goes elsewhere. The names of --advertise are looked up, which may take long.
  *  5. A child loads the script on trial (master/check.h). This comes before the listeners: a client that connects finds a service
  *     whose script is known to load, and a script that does not load takes no port. It is a child because the master runs no
  *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child is the
@@ -254,6 +254,7 @@ static int serve_passed(struct service_parts *s)
     }
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
+    if (!advertised_look_up(&o->advertised, &o->advertise, o->port)) return EXIT_SYSTEM;
     as_other_log(s->as);
     int code = check_some(o);
     return code == EXIT_OK ? serve_checked(s) : code;

@@ -61,6 +61,8 @@
 #include <string.h>
 
 #include "base/bundle.h"
+#include "base/secret.h"
+#include "net/users.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -147,6 +149,23 @@ static void retire(void *router)
         script_destroy(s);
 }
 
+/* Beside the script: all workers have the users that the check has read, or none of them switches. */
+static bool take_users(struct script *s)
+{
+    struct secret file;
+    char why[USERS_WHY];
+    const char *path = s->host.auth_file;
+    if (!path) return true;
+    const char *wrong = secret_read(&file, s->host.bundle, path);
+    if (!wrong) {
+        s->users = users_read(file.bytes, file.len, why);
+        secret_release(&file);
+        if (!s->users) wrong = why;
+    }
+    if (wrong) lua_pushfstring(s->L, "--auth-file %s: %s", path, wrong);
+    return !wrong;
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -165,7 +184,7 @@ struct script *script_load(const struct script_host *host, const char *path, con
     lua_atpanic(s->L, last_resort);
     char unsecured[TLS_WHY] = "";
     if (contexts_init(s, unsecured) && boot(s) && run_script(s, path, text, len) &&
-        timers_init(s) && script_memory_has_room(s)) {
+        timers_init(s) && script_memory_has_room(s) && take_users(s)) {
         s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
@@ -196,7 +215,9 @@ void script_destroy(struct script *s)
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    tls_release(s);
     bundle_give(s->host.bundle);
+    users_give(s->users);
     free(s->pools);
     free(s->run_samples);
     for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
@@ -348,6 +369,11 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
+
+struct users *script_users(const struct script *s)
+{
+    return s->users;
+}
 
 const struct bundle *script_bundle(const struct script *s)
 {

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,7 +132,8 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return o->makes_contexts && o->tls_cert ? source_open_empty() : -1;
+    bool has_secrets = o->auth_file || (o->makes_contexts && o->tls_cert);
+    if (!o->script) return has_secrets ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }
@@ -271,4 +273,6 @@ void options_release(struct options *o)
     option_list_release(&o->allow_from);
     free(o->rules);
     o->rules = NULL;
+    option_list_release(&o->advertise);
+    advertised_release(&o->advertised);
 }

@@ -87,6 +87,15 @@ int source_open_text(const char *path, const char *text)
     return error ? fail(memory, error) : memory;
 }
 
+int source_open_empty(void)
+{
+    struct bundle *b = bundle_create();
+    int memory = memory_create();
+    int error = memory < 0 ? errno : bundle_write(b, memory);
+    bundle_give(b);
+    return error ? fail(memory, error) : memory;
+}
+
 int source_open(const char *path)
 {
     return copy_all(open(path, O_RDONLY | O_CLOEXEC), path);
@@ -113,15 +122,6 @@ void source_seal(int fd)
         (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-int source_open_empty(void)
-{
-    struct bundle *b = bundle_create();
-    int memory = memory_create();
-    int error = memory < 0 ? errno : bundle_write(b, memory);
-    bundle_give(b);
-    return error ? fail(memory, error) : memory;
-}
-
 struct bundle *source_read(const char *path, int fd, struct bundle_file *main, char *error)
 {
     const char *why;
@@ -142,24 +142,23 @@ static struct script *load(const struct script_host *host, const struct script_f
     return converted_load(&with, file, main->bytes, main->len, generation, error);
 }
 
-/* The built-in script: its source has keys and certificates alone. A check adds them. */
-static struct script *load_built_in(const struct script_host *host, int fd, uint32_t generation,
-                                    bool records, char *error)
+/* The built-in script: in its bundle are secrets alone. */
+static struct script *load_built_in(const struct script_host *host, int fd, bool records,
+                                    uint32_t generation, char *error)
 {
+    const char *why = "";
     struct script_host with = *host;
-    const char *why = NULL;
-    struct bundle *b = fd >= 0 ? bundle_read(fd, &why) : NULL;
-    if (fd >= 0 && !b) {
-        snprintf(error, SCRIPT_ERROR_MAX, "the copy in memory: %s", why);
+    with.bundle = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    if (fd >= 0 && !with.bundle) {
+        snprintf(error, SCRIPT_ERROR_MAX, "the copy of its files in memory: %s", why);
         return NULL;
     }
-    if (b) b->records = records;
-    with.bundle = b;
+    if (with.bundle) with.bundle->records = records;
     struct script *s = script_load(&with, NULL, NULL, 0, generation, error);
-    int wrong = s && b && records ? bundle_write(b, fd) : 0;
-    bundle_give(b);
-    if (!wrong) return s;
-    snprintf(error, SCRIPT_ERROR_MAX, "keys: not copied to memory: %s", strerror(wrong));
+    int wrong = records && with.bundle ? bundle_write(with.bundle, fd) : 0;
+    bundle_give(with.bundle);
+    if (!wrong || !s) return s;
+    snprintf(error, SCRIPT_ERROR_MAX, "not copied to memory: %s", strerror(wrong));
     script_destroy(s);
     return NULL;
 }
@@ -169,7 +168,7 @@ struct script *source_load(const struct script_host *host, const struct script_f
                            uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return load_built_in(host, fd, generation, false, error);
+    if (!file->path) return load_built_in(host, fd, false, generation, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     struct script *s = load(host, file, b, &main, generation, error);
@@ -198,7 +197,7 @@ struct script *source_try(const struct script_host *host, const struct script_fi
                           uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return load_built_in(host, fd, generation, true, error);
+    if (!file->path) return load_built_in(host, fd, true, generation, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     char *text = malloc(main.len + 1);

@@ -122,6 +122,7 @@ static void show_listeners(struct outq *out, const struct script *script)
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
 #define SHOW_NETWORKS(name) show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
+#define SHOW_NODES(name)    show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
 #define SHOW_SOCKETS(name)  show_list(out, #name, &o->name);
 #define SHOW_PORT(name)     stat_line_number(out, #name, o->name);
@@ -163,6 +164,7 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
     stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
     stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "auth_enabled_ascii", "%s", o->auth_file ? "yes" : "no");
     show_tls(o, out);
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
     words = argument;                                                                              \

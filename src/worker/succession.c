@@ -77,6 +77,7 @@ void succession_adopt(struct worker *w, struct script *s)
     if (w->succession.script) script_stop_timers(w->succession.script);
     w->succession.script = s;
     apply_options(w, s);
+    clients_know(&w->clients, script_users(s));
     w->turn.trace = &script_tracer;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);

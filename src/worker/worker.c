@@ -235,7 +235,9 @@ static struct clients_limits clients_limits(const struct options *o)
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
                                    .slow_log = o->slow_log,
-                                   .version_answer = o->version_answer};
+                                   .version_answer = o->version_answer,
+                                   .nodes = o->advertised.nodes,
+                                   .nodes_version = o->advertised.version};
 }
 
 void worker_set_limits(struct worker *w, const struct options *o)
@@ -285,6 +287,7 @@ static void init_host(struct worker *w)
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
+                                   .auth_file = o->auth_file,
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
                                    .script_memory = o->script_memory,
