@@ -366,6 +366,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;
+    w->clients.secures = certificates_secure;
+    w->clients.secures_for = w;
     ev_timer_init(&w->settle, on_settled, SETTLE, 0);
     w->settle.data = w;
     drain_init(w);
