@@ -82,7 +82,9 @@
     X(server_errors, COUNTER, "requests answered with SERVER_ERROR, but not for the script")       \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
-    X(bytes_written, COUNTER, "bytes written to clients")
+    X(bytes_written, COUNTER, "bytes written to clients")                                          \
+    X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
+    X(tls_handshake_errors, COUNTER, "TLS handshakes that failed")
 
 /* kind, member of struct tables, struct, entries, X-macro of the cells */
 #define BOARD_TABLES(X)                                                                            \

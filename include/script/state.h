@@ -9,6 +9,7 @@
 #include "route/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
+#include "script/contexts.h"
 #include "script/handle.h"
 #include "script/listens.h"
 #include "script/runs.h"
@@ -61,6 +62,7 @@ struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
+    struct users *users; /* see script_users */
     int32_t root; /* the number of the route that it returned; ANSWER_NONE: that is a function */
     struct generation routes;
     struct asyncs asyncs;
@@ -88,6 +90,7 @@ struct script {
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
     struct script_listens listens;
+    struct script_contexts contexts;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
     char *warnings[SCRIPT_WARNINGS]; /* warnings_n of them, owned */

@@ -175,6 +175,7 @@ void script_describe(const struct script *s, FILE *out)
     for (uint32_t i = 0; (warning = script_warning(s, i)); i++)
         fprintf(out, "warning: %s\n", warning);
     listens_describe(s, out);
+    contexts_describe(s, out);
     if (s->listens.n > 0 && !s->listens.has_root) return;
     if (s->root >= 0)
         describe_route(s->routes.routes[s->root], out);
