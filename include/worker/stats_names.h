@@ -31,6 +31,7 @@
     X(cas_badval)                                                                                  \
     X(touch_hits)                                                                                  \
     X(touch_misses)                                                                                \
+    X(idle_kicks)                                                                                  \
     X(bytes_read)                                                                                  \
     X(bytes_written)
 

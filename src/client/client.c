@@ -38,7 +38,9 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "client/crowd.h"
 #include "client/entry.h"
+#include "client/relayed.h"
 #include "client/reply.h"
 #include "client/requests.h"
 #include "client/state.h"
@@ -116,6 +118,7 @@ struct client *client_create(struct clients *set, struct newcomer n)
                          .set = set,
                          .stream = stream_open(fd),
                          .affinity = ++set->last_number,
+                         .handover = n.handover,
                          .next = set->all};
     c->listener = (uint16_t)listener;
     c->by_listener = listener >= set->scripts_from;
@@ -149,6 +152,8 @@ static void client_part(struct client *c, const char *reason)
     struct clients *set = c->set;
     assert(client_sane(c) && c->state != CLIENT_CLOSED && set->n > 0);
     log_debug("client %d: closed: %s (%u owed)", c->stream.fd, reason, c->owed);
+    waits_forget(c);
+    crowd_forget(c);
     ev_io_stop(t->loop, &c->io);
     set->shut(set->shuts_for, stream_release(&c->stream), c->handover);
     client_set_state(c, CLIENT_CLOSED, reason);
@@ -194,6 +199,16 @@ static size_t read_at_most(const struct client *c)
     return inbuf_missing(&c->in, &c->stream, LINE_MAX_BYTES);
 }
 
+/* Before it has come in, its bytes are no requests. */
+static enum io_status client_read(struct client *c, size_t most)
+{
+    if (__builtin_expect(c->entry < ENTRY_KNOCKS, 0)) {
+        enum io_status status = relayed_read(c);
+        if (status != IO_OK || c->entry < ENTRY_KNOCKS || c->state == CLIENT_CLOSED) return status;
+    }
+    return requests_read(c, most);
+}
+
 static void client_readable(struct client *c)
 {
     if (c->state == CLIENT_LINGERING) {
@@ -205,7 +220,7 @@ static void client_readable(struct client *c)
         client_mark_dirty(c);
         return;
     }
-    switch (requests_read(c, read_at_most(c))) {
+    switch (client_read(c, read_at_most(c))) {
     case IO_END:
         /* Whole requests are answered; what was sent in part is dropped, as memcached does. */
         inbuf_release(&c->in);
@@ -327,7 +342,7 @@ void client_drain(struct client *c)
     if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_DRAINING, "drained");
     for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
-        enum io_status status = requests_read(c, REQUESTS_READ_AT_MOST);
+        enum io_status status = client_read(c, REQUESTS_READ_AT_MOST);
         if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
         if (status == IO_ERROR) client_close(c, strerror(errno));
         if (status != IO_OK) break;

@@ -35,11 +35,13 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
     set->scripts_from = LISTENERS_BOUND;
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
+    set->entry_lines.burst = set->crowd_lines.burst = 4;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
     tier_init(&set->tier);
     t->settle = settle;
     t->front = set;
+    waits_init(set);
 }
 
 /* Once the turn has ended. */
@@ -67,6 +69,7 @@ void clients_release(struct clients *set)
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
     tier_release(&set->tier);
+    waits_release(set);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->look = NULL;

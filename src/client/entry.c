@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/presence.h"
 #include "base/slab.h"
+#include "client/crowd.h"
+#include "client/relayed.h"
 
 void client_enter(struct client *c, enum client_entry entry)
 {
@@ -26,10 +29,15 @@ static bool wants_authentication(const struct client *c)
     return false;
 }
 
+static enum client_entry behind_header(const struct client *c)
+{
+    return wants_handshake(c) ? ENTRY_TLS : ENTRY_KNOCKS;
+}
+
 void client_passes(struct client *c)
 {
     switch (c->entry) {
-    case ENTRY_PROXY: client_enter(c, wants_handshake(c) ? ENTRY_TLS : ENTRY_KNOCKS); break;
+    case ENTRY_PROXY: client_enter(c, behind_header(c)); break;
     case ENTRY_TLS: client_enter(c, ENTRY_KNOCKS); break;
     case ENTRY_KNOCKS: client_enter(c, wants_authentication(c) ? ENTRY_AUTH : ENTRY_IN); break;
     default: client_enter(c, ENTRY_IN); break;
@@ -52,6 +60,13 @@ const char *client_identity(const struct client *c)
     return c->who ? c->who->identity : "";
 }
 
+bool client_identify(struct client *c, const char *identity)
+{
+    assert(strlen(identity) < IDENTITY_MAX);
+    strcpy(client_who(c)->identity, identity);
+    return crowd_takes_identity(c, false);
+}
+
 /* I14: what cannot be read of it counts for nothing, and it begins from the start. */
 static bool take_moved(struct client *c, const char *text)
 {
@@ -66,8 +81,13 @@ static bool take_moved(struct client *c, const char *text)
 void entry_begin(struct client *c, struct newcomer *n)
 {
     c->rules = rules_take(n->rules);
-    if (!take_moved(c, n->who)) client_enter(c, wants_handshake(c) ? ENTRY_TLS : ENTRY_KNOCKS);
+    c->address_place = c->identity_place = PRESENCE_NONE;
+    bool has_moved = take_moved(c, n->who);
     newcomer_forget(n);
+    if (!has_moved) client_enter(c, relayed_is_awaited(c) ? ENTRY_PROXY : behind_header(c));
+    if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
+    if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
+        (void)crowd_takes_identity(c, has_moved);
 }
 
 void entry_describe(const struct client *c, struct newcomer *n, char text[WHO_TEXT_MAX])

@@ -41,7 +41,8 @@ static void take(void *arg, int fd, const struct listener *l)
     struct master *m = arg;
     assert(fd >= 0 && m->state == MASTER_RUNNING);
     if (crew_clients(m->crew) < m->wishes.max_conns)
-        crew_hand(m->crew, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
+        crew_hand(m->crew, (struct newcomer){
+                               .fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
     else
         refuse(m, fd);
     if (crew_has_waiting(m->crew)) master_watch(m);

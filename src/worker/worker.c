@@ -75,7 +75,9 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
         entrances_learn(w, l->number, labels_text(w->seat->labels, l->number));
-        client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
+        client_create(
+            &w->clients,
+            (struct newcomer){.fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
         return;
     }
     listener_refuse(fd);
@@ -223,6 +225,9 @@ static struct clients_limits clients_limits(const struct options *o)
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
                                    .slow_log = o->slow_log,
+                                   .idle_timeout = o->idle_timeout,
+                                   .conns_per_address = o->max_conns_per_address,
+                                   .conns_per_identity = o->max_conns_per_identity,
                                    .version_answer = o->version_answer};
 }
 
@@ -230,6 +235,7 @@ void worker_set_limits(struct worker *w, const struct options *o)
 {
     w->turn.limits = turn_limits(o);
     w->clients.limits = clients_limits(o);
+    waits_follow(&w->clients);
     w->backends.streams = (struct stream_limits){o->stream_from, o->stream_window, !o->no_splice};
 }
 
@@ -345,6 +351,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->clients.stats = stats_answer;
     w->clients.about = &w->stats;
     w->clients.dumps.board = seat->board;
+    w->clients.board = seat->board;
+    w->clients.presence = &part->presence;
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;
