@@ -28,6 +28,7 @@
 struct board;
 struct presence;
 struct reply;
+struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
@@ -128,6 +129,8 @@ struct clients_limits {
     double idle_timeout;  /* seconds that a client may be idle; 0: for ever */
     uint32_t conns_per_address, conns_per_identity; /* clients at once; 0: any number */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
+    const char *nodes;          /* of `config get cluster`, see cluster.h; NULL: its own end */
+    uint64_t nodes_version;
 };
 
 /* I6: unfinished is bounded by limits.input_buffer (see unfinished), what each client holds by limits.client_buffer
@@ -150,9 +153,9 @@ struct clients {
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;
-    size_t unfinished; /* bytes of requests that have come in part, of all clients */
-    struct log_limit log;
-    struct log_limit entry_lines, crowd_lines;
+    size_t unfinished;   /* bytes of requests that have come in part, of all clients */
+    struct users *users; /* whom it lets in; NULL: everybody. A reference */
+    struct log_limit log, login_lines, entry_lines, crowd_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct waits waits;
     const struct board *board;         /* where clients of all workers are counted: see crowd.h */

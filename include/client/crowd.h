@@ -14,7 +14,7 @@
 /* Its address is known. has_moved: it was counted elsewhere before, so it is not refused. False: it has more than it may, and c was closed. */
 bool crowd_takes_address(struct client *c, bool has_moved);
 
-/* Its identity is known: c->who has it. Likewise. */
+/* Its identity is known: c->who has it. False: likewise, but c is the caller's to answer and to end. */
 bool crowd_takes_identity(struct client *c, bool has_moved);
 
 /* It goes. */

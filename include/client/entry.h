@@ -27,7 +27,7 @@ struct who *client_who(struct client *c);
 /* "user:NAME", "cert:NAME", or "": nobody in particular. */
 const char *client_identity(const struct client *c);
 
-/* It has proved that it is that one. False: it has more connections than it may, and c was closed. */
+/* It has proved that it is that one. False: that one has more connections than it may; the caller answers and ends c. */
 bool client_identify(struct client *c, const char *identity) __attribute__((warn_unused_result));
 
 /* As a newcomer to another process: n->who is text, and n->rules the client's own: neither is to be dropped. */

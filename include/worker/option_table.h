@@ -13,7 +13,7 @@
  *   - a line of the tables in src/main/README.md: tests/unit/main/options_readme_test.c compares them with the help;
  *   - a line of `stats settings` (SHOW_* in stats.c);
  *   - for the fields in SETTABLE_OPTIONS, an option of mg.options, with the same bounds (options_settable), which the command
- *     line overrides (see `given`).
+ *     line overrides (the bits of `given`).
  *
  * So no two of these can differ, and a new option is one line there, a field in the struct, a range if it is a number, and a line
  * in the README. The compiler finds a missing field or SHOW_*; option_table_range aborts on a missing range the first time that
@@ -40,7 +40,8 @@
 
 /* The type of an option, and of its field in the struct. */
 enum option_type {
-    OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_LIST,  /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_NODES, /* the same, of addresses that clients can connect to: see worker/advertised.h */
     OPTION_NETWORKS, /* the same, of networks: see net/networks.h */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
@@ -94,6 +95,21 @@ struct option_old {
 
 enum { OPTION_ROWS_MAX = 128, OPTION_OLDS_MAX = 8, OPTION_TEXT_MAX = 100 };
 
+/* Which rows a command line names: a bit for each, by its place in the table. */
+struct option_given {
+    uint64_t bits[OPTION_ROWS_MAX / 64];
+};
+
+static inline void option_give(struct option_given *to, size_t row)
+{
+    to->bits[row / 64] |= 1ull << row % 64;
+}
+
+static inline bool option_is_given(const struct option_given *all, size_t row)
+{
+    return all->bits[row / 64] >> row % 64 & 1;
+}
+
 struct option_table {
     const char *program; /* "moongate explain": where -h shows this table */
     const struct option_row *rows;
@@ -106,7 +122,7 @@ struct option_table {
         void *to,
         const char *word); /* gets each word that is not an option; false after a complaint */
     size_t
-        given; /* offset of an array of bool, OPTION_ROWS_MAX of them: which rows argv names; 0: there is none */
+        given; /* offset of a struct option_given, which gets the rows that argv names; 0: there is none */
 };
 
 /* Fills `to`, which is zero: defaults of scalars, argv[1..), defaults of lists that are still empty. False after a complaint; the

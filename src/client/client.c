@@ -2,7 +2,7 @@
  *
  * In. A readable client is read once a turn, 16 KiB at most beyond what completes a request that it has begun, so that no
  * client keeps the others waiting; the bytes go into the turn's arena. The first bytes show whether it speaks memcache at all
- * (stranger.c). Then requests.c takes one request after the other:
+ * (stranger.c). Where clients must be users, it says first who it is (login.c). Then requests.c takes one request after the other:
  *
  *   about a key       gets a reply at the end of the client's list, and a slot of the turn, whose owner is that reply
  *   about several     gets one reply, which has a part for each key (parts.c), and a slot for each key
@@ -27,7 +27,7 @@
  * be the owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their
  * answers). The client itself is freed at the end of the turn, because callers up the stack still look at its state.
  *
- * The files, lowest first: state; streaming; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
+ * The files, lowest first: state; streaming; reply and parts; local, gather, stranger, login and explain_stats; requests; client; unfinished;
  * clients. Each uses those before it. */
 #include "client/client.h"
 

@@ -47,17 +47,13 @@ static uint64_t sum(const struct board *board, uint64_t name)
     return n;
 }
 
-/* A client that is in the middle of a handshake could not read the answer. */
-static void refuse(struct client *c, const char *what, uint32_t most, const char *option)
+static void note(const struct client *c, const char *what, uint32_t most, const char *option)
 {
     char address[ADDR_TEXT_MAX];
     c->turn->row->rejected_connections++;
     if (log_allows(&c->set->crowd_lines, c->turn->now))
         log_warn("client %s: refused: its %s has %u connections already (--%s)",
                  client_address(c, address), what, most, option);
-    if (c->stream.state == STREAM_PLAIN && c->entry != ENTRY_TLS)
-        listener_tell_refused(c->stream.fd);
-    client_close(c, "too many connections");
 }
 
 static bool has_room(const struct client *c, uint64_t name, uint32_t most, bool has_moved)
@@ -74,7 +70,9 @@ bool crowd_takes_address(struct client *c, bool has_moved)
     c->address_place = presence_enter(c->set->presence, name);
     if (has_room(c, name, most, has_moved)) return true;
     c->turn->row->rejected_per_address++;
-    refuse(c, "address", most, "max-conns-per-address");
+    note(c, "address", most, "max-conns-per-address");
+    if (c->entry != ENTRY_TLS) listener_tell_refused(c->stream.fd); /* else it could not read it */
+    client_close(c, "too many connections");
     return false;
 }
 
@@ -87,8 +85,10 @@ bool crowd_takes_identity(struct client *c, bool has_moved)
     uint64_t name = presence_name(NAME_IDENTITY, identity, strlen(identity));
     c->identity_place = presence_enter(c->set->presence, name);
     if (has_room(c, name, most, has_moved)) return true;
+    presence_leave(c->set->presence, c->identity_place);
+    c->identity_place = PRESENCE_NONE;
     c->turn->row->rejected_per_identity++;
-    refuse(c, "identity", most, "max-conns-per-identity");
+    note(c, "identity", most, "max-conns-per-identity");
     return false;
 }
 

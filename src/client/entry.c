@@ -26,7 +26,7 @@ static bool wants_handshake(const struct client *c)
 
 static bool wants_authentication(const struct client *c)
 {
-    return false;
+    return c->set->users && !(c->rules && c->rules->no_auth);
 }
 
 static enum client_entry behind_header(const struct client *c)
@@ -64,7 +64,9 @@ bool client_identify(struct client *c, const char *identity)
 {
     assert(strlen(identity) < IDENTITY_MAX);
     strcpy(client_who(c)->identity, identity);
-    return crowd_takes_identity(c, false);
+    if (crowd_takes_identity(c, false)) return true;
+    client_who(c)->identity[0] = '\0';
+    return false;
 }
 
 /* I14: what cannot be read of it counts for nothing, and it begins from the start. */
@@ -72,6 +74,8 @@ static bool take_moved(struct client *c, const char *text)
 {
     struct who_moved m;
     if (!text || !who_read(&m, text)) return false;
+    if (m.entry == ENTRY_AUTH && !wants_authentication(c)) m.entry = ENTRY_IN; /* not asked here */
+    if (m.entry == ENTRY_IN && !m.who.identity[0] && wants_authentication(c)) m.entry = ENTRY_AUTH;
     client_enter(c, m.entry);
     c->front = (uint8_t)m.front;
     if (!who_is_nobody(&m.who)) *client_who(c) = m.who;

@@ -49,14 +49,10 @@ static void take(void *arg, int fd, const struct listener *l)
 }
 
 /* A doors_denied_fn. */
-static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+static void on_denied(void *arg)
 {
     struct master *m = arg;
-    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     m->board->master->denied_connections++;
-    if (log_allows(&m->denied_lines, process_clock()))
-        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
-                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 static void on_rested(void *arg)

@@ -73,7 +73,7 @@ static void loaded_alone(struct worker *w, uint32_t generation, const char *erro
 void alone_reload(struct worker *w)
 {
     const char *path = w->seat->options->script;
-    int fd = path ? source_open_again(path) : -1;
+    int fd = options_open_source(w->seat->options, true);
     uint32_t generation = script_generation(w->succession.script);
     listeners_drop(w->seat->listeners); /* of one that still waits for its discoveries */
     if (fd >= 0 || !path)

@@ -4,6 +4,7 @@
 #include "discovery/server.h"
 #include "net/bind.h"
 #include "net/networks.h"
+#include "worker/advertised.h"
 #include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
@@ -136,6 +137,7 @@ static const char *wrong_item(enum option_type type, const char *item)
     if (type == OPTION_NETWORKS) return network_parse(&network, item, strlen(item));
     if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
     if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    if (type == OPTION_NODES) return advertised_wrong(item);
     if (type == OPTION_SOCKETS) return bind_parse_admin(&bound, &read_only, stripped, item);
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
     if (wrong) return wrong;
@@ -188,6 +190,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     case OPTION_LIST:
     case OPTION_NAMED:
     case OPTION_SOCKETS:
+    case OPTION_NODES:
     case OPTION_NETWORKS:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
@@ -297,8 +300,9 @@ static bool take(const struct option_table *t, void *to, int key, char **argv)
     const struct option_old *old = old_of(t, key);
     if (old) warn_old(old);
     if (row) {
-        assert(row - t->rows < OPTION_ROWS_MAX);
-        if (t->given) ((bool *)((char *)to + t->given))[row - t->rows] = true;
+        assert(row - t->rows < OPTION_ROWS_MAX); /* a bit each */
+        if (t->given)
+            option_give((struct option_given *)((char *)to + t->given), (size_t)(row - t->rows));
         return option_set(t, to, row, optarg);
     }
     if (key == 1) return t->take(to, optarg);
@@ -340,7 +344,7 @@ static bool is_computed(const struct option_row *row)
 static bool is_list(const struct option_row *row)
 {
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
-           row->type == OPTION_SOCKETS || row->type == OPTION_NETWORKS;
+           row->type == OPTION_SOCKETS || row->type == OPTION_NODES || row->type == OPTION_NETWORKS;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
     {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
+    {offsetof(struct options, tls_handshake_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
@@ -107,6 +109,16 @@ bool options_default(struct options *o)
     return option_table_default(&options_table, o);
 }
 
+struct tls_files options_tls(const struct options *o)
+{
+    return (struct tls_files){.cert = o->tls_cert,
+                              .key = o->tls_key,
+                              .ca = o->tls_ca,
+                              .ciphers = o->tls_ciphers,
+                              .verify = (enum tls_verify)o->tls_verify,
+                              .min = (enum tls_version)o->tls_min};
+}
+
 struct script_file options_script(const struct options *o)
 {
     return (struct script_file){
@@ -123,7 +135,8 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return -1;
+    bool has_secrets = o->auth_file || (o->makes_contexts && o->tls_cert);
+    if (!o->script) return has_secrets ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }
@@ -136,16 +149,19 @@ static const struct option_row *row_of(size_t offset)
     return row;
 }
 
-/* The command line names it. */
-static bool is_given(const struct options *o, const struct option_row *row)
+static size_t place_of(const struct option_row *row)
 {
-    return o->given[row - rows];
+    return (size_t)(row - rows);
+}
+
+static bool is_given(const struct options *o, size_t offset)
+{
+    return option_is_given(&o->given, place_of(row_of(offset)));
 }
 
 void options_log_workers(const struct options *o)
 {
-    if (o->cpu_quota <= CPUS_NO_QUOTA || is_given(o, row_of(offsetof(struct options, workers))))
-        return;
+    if (o->cpu_quota <= CPUS_NO_QUOTA || is_given(o, offsetof(struct options, workers))) return;
     log_info("workers: %u: the cgroup's CPU quota is %.3g processor%s", o->workers, o->cpu_quota,
              o->cpu_quota == 1 ? "" : "s");
 }
@@ -187,14 +203,14 @@ void options_settable(struct script_option to[SCRIPT_OPTIONS])
 
 bool options_give_memory(const struct options *o)
 {
-    return is_given(o, row_of(offsetof(struct options, script_memory)));
+    return is_given(o, offsetof(struct options, script_memory));
 }
 
 void options_set(struct options *o, uint32_t at, double value)
 {
     const struct option_row *row = settable_row(at);
     void *field = (char *)o + row->offset;
-    if (is_given(o, row)) return;
+    if (option_is_given(&o->given, place_of(row))) return;
     assert(value >=
            0); /* lua/moongate/daemon.lua has checked it against the bounds of options_settable */
     switch (row->type) {
@@ -210,12 +226,12 @@ void options_set(struct options *o, uint32_t at, double value)
 void options_fix_max_value(struct options *o, uint64_t value)
 {
     o->max_value = value;
-    o->given[row_of(offsetof(struct options, max_value)) - rows] = true;
+    option_give(&o->given, place_of(row_of(offsetof(struct options, max_value))));
 }
 
 bool options_have_bind(const struct options *o)
 {
-    return is_given(o, row_of(offsetof(struct options, bind)));
+    return is_given(o, offsetof(struct options, bind));
 }
 
 void options_note_bind(struct options *o)
@@ -260,4 +276,6 @@ void options_release(struct options *o)
     option_list_release(&o->allow_from);
     free(o->rules);
     o->rules = NULL;
+    option_list_release(&o->advertise);
+    advertised_release(&o->advertised);
 }

@@ -28,6 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
+#include "net/tickets.h"
 #include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
@@ -88,14 +89,10 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
 }
 
 /* A doors_denied_fn. */
-static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+static void on_denied(void *arg)
 {
     struct worker *w = arg;
-    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     w->row->denied_connections++;
-    if (log_allows(&w->denied_lines, w->turn.now))
-        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
-                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 /* A doors_rested_fn. */
@@ -183,6 +180,13 @@ static void count_time(struct worker *w)
                         (uint64_t)used.ru_stime.tv_usec;
 }
 
+/* A master does it for its workers: master/rotation.c. */
+static void rotate_tickets(struct worker *w)
+{
+    struct tickets *t = w->seat->tickets;
+    if (t && tickets_due(t, w->turn.now) == 0) (void)!tickets_rotate(t, w->turn.now);
+}
+
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *w = timer->data;
@@ -190,8 +194,12 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     succession_note_pools(w);
+    certificates_look(w);
     count_time(w);
-    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
+    if (w->seat->channel < 0) {
+        outages_look(&w->outages, w->seat->board, w->turn.now);
+        rotate_tickets(w);
+    }
     log_catch_up();
 }
 
@@ -228,7 +236,9 @@ static struct clients_limits clients_limits(const struct options *o)
                                    .idle_timeout = o->idle_timeout,
                                    .conns_per_address = o->max_conns_per_address,
                                    .conns_per_identity = o->max_conns_per_identity,
-                                   .version_answer = o->version_answer};
+                                   .version_answer = o->version_answer,
+                                   .nodes = o->advertised.nodes,
+                                   .nodes_version = o->advertised.version};
 }
 
 void worker_set_limits(struct worker *w, const struct options *o)
@@ -255,6 +265,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     options_settable(w->settable);
+    w->tls = options_tls(o);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
@@ -278,6 +289,7 @@ static void init_host(struct worker *w)
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
+                                   .auth_file = o->auth_file,
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
                                    .script_memory = o->script_memory,
@@ -285,6 +297,8 @@ static void init_host(struct worker *w)
                                    .on_full = replace_me,
                                    .bury = succession_bury,
                                    .about = w,
+                                   .tls = o->makes_contexts ? &w->tls : NULL,
+                                   .tickets = seat->tickets,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {
@@ -318,13 +332,14 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     struct turn_limits limits = turn_limits(o);
     struct clients_limits clients = clients_limits(o);
     struct board_worker *part = &seat->board->parts[seat->part];
-    *w = (struct worker){.seat = seat,
-                         .row = &part->row,
-                         .heartbeat = &part->heartbeat,
-                         .options = *o,
-                         .exit_code = EXIT_SYSTEM,
-                         .refusal_lines.burst = 1,
-                         .denied_lines.burst = 1};
+    *w = (struct worker){
+        .seat = seat,
+        .row = &part->row,
+        .heartbeat = &part->heartbeat,
+        .options = *o,
+        .exit_code = EXIT_SYSTEM,
+        .refusal_lines.burst = 1,
+    };
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
