@@ -148,7 +148,10 @@
 ---@field client_buffer (integer|string)?  bytes, or "8m"
 ---@field drain_timeout number?            seconds
 ---@field input_buffer (integer|string)?   bytes, or "256m"
+---@field idle_timeout number?            seconds after which idle clients are closed; 0: never
 ---@field max_conns integer?
+---@field max_conns_per_address integer?  clients of one address at once; 0: any number
+---@field max_conns_per_identity integer? likewise of one identity
 ---@field max_value (integer|string)?      bytes, or "1m"
 ---@field rehearse integer?               requests that this script is asked about before a reload uses it
 ---@field script_memory integer|string?   memory that a script may take in each worker; 0: no limit
