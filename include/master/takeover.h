@@ -33,6 +33,7 @@ struct inherited {
     int channel; /* to it */
     uint32_t house;
     struct board_files files;
+    int tickets;               /* the keys of its TLS sessions */
     struct passed admin;       /* its admin sockets */
     struct passed metrics;     /* those of --metrics */
     struct passed stats;       /* those of --nutcracker-stats */

@@ -46,6 +46,7 @@ struct upgrade {
     const struct listeners *admin, *metrics,
         *stats; /* the owner sets these after upgrade_init; NULL: there are none */
     const struct steering *steering; /* likewise */
+    int tickets;                     /* likewise; -1: there are none */
     const struct notify *notify;
     upgrade_tell *tell;
     void *arg;

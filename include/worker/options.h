@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "net/tls_files.h"
 #include "script/services.h"
 #include "worker/converted.h"
 
@@ -35,6 +36,20 @@
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
+    X(tls_cert, STRING, 0, "tls-cert", "FILE", "",                                                 \
+      "certificate for clients, in PEM form, then those that lead to its CA: TCP listeners speak " \
+      "TLS then")                                                                                  \
+    X(tls_key, STRING, 0, "tls-key", "FILE", "",                                                   \
+      "its private key; not given: it is in the file of --tls-cert")                               \
+    X(tls_ca, STRING, 0, "tls-ca", "FILE", "", "certificates that sign those of clients")          \
+    X(tls_verify, CHOICE, 0, "tls-verify", "none|request|require", "none",                         \
+      "whether clients must have a certificate; request: one that is there must be right")         \
+    X(tls_min, CHOICE, 0, "tls-min", "1.2|1.3", "1.2",                                             \
+      "oldest version of TLS that clients may speak")                                              \
+    X(tls_ciphers, STRING, 0, "tls-ciphers", "LIST", "",                                           \
+      "cipher suites for clients, as openssl ciphers has them, with those of TLS 1.3 among them")  \
+    X(tls_handshake_timeout, SECONDS, 0, "tls-handshake-timeout", "SECONDS", "10",                 \
+      "how long a client's TLS handshake may take (0..3600; 0: no limit)")                         \
     X(allow_from, NETWORKS, 0, "allow-from", "NETWORK[,...]", "",                                  \
       "take clients from these networks alone, such as 10.0.0.0/8; a listener's own list counts "  \
       "instead")                                                                                   \
@@ -162,6 +177,11 @@ struct options {
     struct option_list bind;
     uint32_t bind_default; /* so many of its items stand there because no --bind is given */
     uint32_t bind_given; /* so many are those of --bind; behind them are sockets that were passed */
+    const char *tls_cert, *tls_key, *tls_ca, *tls_ciphers; /* NULL: not given */
+    int tls_verify;                                        /* enum tls_verify */
+    int tls_min;                                           /* enum tls_version */
+    double tls_handshake_timeout;                          /* seconds; 0: none */
+    bool makes_contexts; /* scripts are loaded to be served: keys and certificates are read */
     struct option_list allow_from;
     int protocol; /* enum rules_protocol, in the order of its words */
     char *rules;  /* what both say to listeners, see net/rules.h; owned; NULL: not made */
@@ -231,6 +251,9 @@ extern const struct option_table options_table;
 
 /* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
+
+/* TLS for clients as the command line says. */
+struct tls_files options_tls(const struct options *o);
 
 /* The script, as source_load takes it. */
 struct script_file options_script(const struct options *o);

@@ -33,6 +33,9 @@
     X(cas_badval)                                                                                  \
     X(touch_hits)                                                                                  \
     X(touch_misses)                                                                                \
+    X(ssl_handshake_errors)                                                                        \
+    X(ssl_proto_errors)                                                                            \
+    X(ssl_new_sessions)                                                                            \
     X(bytes_read)                                                                                  \
     X(bytes_written)
 

@@ -13,6 +13,7 @@
 #include "script/script.h"
 #include "worker/answers.h"
 #include "worker/arrivals.h"
+#include "worker/certificates.h"
 #include "worker/drain.h"
 #include "worker/entrances.h"
 #include "worker/names.h"
@@ -34,6 +35,8 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
+    struct certificates certificates;
+    struct tls_files tls; /* for clients, as the command line says */
     struct entrances entrances;
     struct succession succession;
     struct drain drain;

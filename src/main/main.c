@@ -59,6 +59,7 @@
 #include "net/listener.h"
 #include "net/notify.h"
 #include "net/passed.h"
+#include "net/tickets.h"
 #include "script/modules.h"
 #include "worker/options.h"
 #include "worker/source.h"
@@ -97,10 +98,12 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .board = board,
                                .generation = 1,
                                .script_fd = o->script_fd,
+                               .tickets = tickets_create(NULL, process_clock()),
                                .channel = -1,
                                .labels = &listeners->labels,
                                .listeners = listeners};
     int code = worker_run(&seat);
+    if (seat.tickets) tickets_destroy(seat.tickets);
     board_destroy(board);
     return code;
 }

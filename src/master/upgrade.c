@@ -97,9 +97,10 @@ static char *describe(const struct upgrade *u, pid_t old, int channel)
     fprintf(to, "1 pid=%d channel=%d board=%d shared=%d writes=%d house=%u", (int)old, channel,
             files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
-                leave_open(files->writes) && put_sockets(to, u->listeners, "socket") &&
-                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics") &&
-                put_sockets(to, u->stats, "stats");
+                leave_open(files->writes) && leave_open(u->tickets) &&
+                put_sockets(to, u->listeners, "socket") && put_sockets(to, u->admin, "admin") &&
+                put_sockets(to, u->metrics, "metrics") && put_sockets(to, u->stats, "stats");
+    if (u->tickets >= 0) fprintf(to, " tickets=%d", u->tickets);
     put_steering(to, u->steering);
     if (fclose(to) == 0 && good) return text;
     free(text);
@@ -269,6 +270,7 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop, const struct options 
                           .tell = tell,
                           .arg = arg,
                           .channel = -1,
+                          .tickets = -1,
                           .complaints = -1};
     ev_init(&u->io, upgrade_on_channel);
     ev_child_init(&u->exit_watcher, upgrade_on_exit, 0, 0);

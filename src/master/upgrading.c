@@ -83,6 +83,7 @@ static void take_charge(struct master *m, bool reloads)
     admin_open(&m->admin);
     pages_open(m);
     service_is_ready(&m->service);
+    rotation_begin(&m->rotation);
     master_note_start(m);
     master_watch(m);
     if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload, "SIGHUP");
@@ -164,5 +165,6 @@ void upgrading_init(struct master *m)
     m->upgrade.metrics = m->seat->metrics;
     m->upgrade.stats = m->seat->stats;
     m->upgrade.steering = &m->steers.table;
+    m->upgrade.tickets = m->rotation.fd;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

@@ -56,12 +56,18 @@ static uint32_t current_of(const struct tickets *t)
     return __atomic_load_n(&t->current, __ATOMIC_ACQUIRE) % KEYS;
 }
 
+/* A core file is no place for keys. */
+static void hide(struct tickets *t)
+{
+    (void)madvise(t, sizeof *t, MADV_DONTDUMP);
+}
+
 struct tickets *tickets_create(int *fd, double now)
 {
     struct tls_ticket_key key;
     struct tickets *t = region_create(sizeof *t, LAYOUT, fd);
     if (!t) return NULL;
-    (void)madvise(t, sizeof *t, MADV_DONTDUMP); /* a core file is no place for keys */
+    hide(t);
     t->rotated = now;
     for (int i = 0; i < KEYS; i++) {
         if (!make(&key)) {
@@ -77,9 +83,12 @@ struct tickets *tickets_create(int *fd, double now)
 struct tickets *tickets_adopt(int fd)
 {
     struct tickets *t = region_adopt(fd, LAYOUT);
-    if (!t || t->head.bytes == sizeof *t) return t;
-    region_destroy(t);
-    return NULL;
+    if (t && t->head.bytes != sizeof *t) {
+        region_destroy(t);
+        return NULL;
+    }
+    if (t) hide(t);
+    return t;
 }
 
 void tickets_destroy(struct tickets *t)

@@ -132,6 +132,7 @@ static void release(struct script_listen *l)
     free(l->item);
     free(l->name);
     free(l->address);
+    if (l->context) tls_context_give(l->context);
 }
 
 const char *mg_listen(struct script *s, const struct mg_listen *o)
@@ -226,7 +227,7 @@ static int32_t way_of(struct script *s, uint32_t number)
     return in->ways[number];
 }
 
-static const struct script_listen *listen_of(struct script *s, uint32_t number)
+const struct script_listen *listens_find(struct script *s, uint32_t number)
 {
     int32_t way = way_of(s, number);
     return way < WAY_FIRST ? NULL : &s->listens.all[way - WAY_FIRST];
@@ -251,7 +252,7 @@ int32_t listens_answer(struct script *s, struct request *r, struct answer *a)
 {
     uint32_t number = r->function_id & ~(uint32_t)REQUEST_BY_LISTENER;
     r->function_id = 0;
-    const struct script_listen *l = listen_of(s, number);
+    const struct script_listen *l = listens_find(s, number);
     if (l && l->route >= 0) return l->route;
     if (l || s->listens.n == 0 || s->listens.has_root) return s->root;
     if (number >= s->host.listeners_n || !s->host.listeners[number]) return s->root;
@@ -262,7 +263,7 @@ int32_t listens_answer(struct script *s, struct request *r, struct answer *a)
 
 const char *listens_name(struct script *s, uint32_t number)
 {
-    const struct script_listen *l = listen_of(s, number);
+    const struct script_listen *l = listens_find(s, number);
     return l ? l->name : NULL;
 }
 

@@ -182,17 +182,20 @@ struct script *script_load(const struct script_host *host, const char *path, con
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     script_memory_open(s);
     lua_atpanic(s->L, last_resort);
-    if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s) &&
-        take_users(s)) {
+    char unsecured[TLS_WHY] = "";
+    if (contexts_init(s, unsecured) && boot(s) && run_script(s, path, text, len) &&
+        timers_init(s) && script_memory_has_room(s) && take_users(s)) {
         s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
     }
     /* I8: what was made until then goes with it; the script in use is not touched. */
-    const char *message = lua_tostring(s->L, -1);
-    snprintf(error, SCRIPT_ERROR_MAX, "%s",
-             message ? script_memory_explain(s, message) : "an error value that is not a string");
+    const char *message = *unsecured ? unsecured : lua_tostring(s->L, -1);
+    snprintf(error, SCRIPT_ERROR_MAX, "%s%s", *unsecured ? "TLS for clients: " : "",
+             *unsecured ? message
+             : message  ? script_memory_explain(s, message)
+                        : "an error value that is not a string");
     script_destroy(s);
     return NULL;
 }
@@ -205,12 +208,14 @@ void script_destroy(struct script *s)
     if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     listens_release(s);
+    contexts_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    tls_release(s);
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);

@@ -38,6 +38,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
     {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
+    {offsetof(struct options, tls_handshake_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
@@ -105,6 +106,16 @@ bool options_default(struct options *o)
     return option_table_default(&options_table, o);
 }
 
+struct tls_files options_tls(const struct options *o)
+{
+    return (struct tls_files){.cert = o->tls_cert,
+                              .key = o->tls_key,
+                              .ca = o->tls_ca,
+                              .ciphers = o->tls_ciphers,
+                              .verify = (enum tls_verify)o->tls_verify,
+                              .min = (enum tls_version)o->tls_min};
+}
+
 struct script_file options_script(const struct options *o)
 {
     return (struct script_file){
@@ -121,7 +132,8 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return o->auth_file ? source_open_empty() : -1;
+    bool has_secrets = o->auth_file || (o->makes_contexts && o->tls_cert);
+    if (!o->script) return has_secrets ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }

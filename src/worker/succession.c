@@ -87,6 +87,7 @@ void succession_adopt(struct worker *w, struct script *s)
     entrances_follow(w, s);
     w->succession.since = w->turn.now;
     mcrouter_keys_follow(w, s);
+    certificates_follow(w, s);
     succession_note_pools(w);
 }
 

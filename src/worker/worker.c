@@ -28,6 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
+#include "net/tickets.h"
 #include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
@@ -181,6 +182,13 @@ static void count_time(struct worker *w)
                         (uint64_t)used.ru_stime.tv_usec;
 }
 
+/* A master does it for its workers: master/rotation.c. */
+static void rotate_tickets(struct worker *w)
+{
+    struct tickets *t = w->seat->tickets;
+    if (t && tickets_due(t, w->turn.now) == 0) (void)!tickets_rotate(t, w->turn.now);
+}
+
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *w = timer->data;
@@ -188,8 +196,12 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     succession_note_pools(w);
+    certificates_look(w);
     count_time(w);
-    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
+    if (w->seat->channel < 0) {
+        outages_look(&w->outages, w->seat->board, w->turn.now);
+        rotate_tickets(w);
+    }
     log_catch_up();
 }
 
@@ -251,6 +263,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     options_settable(w->settable);
+    w->tls = options_tls(o);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
@@ -282,6 +295,8 @@ static void init_host(struct worker *w)
                                    .on_full = replace_me,
                                    .bury = succession_bury,
                                    .about = w,
+                                   .tls = o->makes_contexts ? &w->tls : NULL,
+                                   .tickets = seat->tickets,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {
