@@ -1,6 +1,6 @@
 /* Which flags say something here. The others either ask for what a classic answer does not have (t, h, l), or change what is done
  * (N, R, I, E, x ...): a request that has one is not sent. Answers were compared with those of memcached 1.6.18 by
- * tests/e2e/servers/classic_test.c. */
+ * tests/e2e/servers/classic_alike_test.c. */
 #include "protocol/classic.h"
 
 #include <assert.h>
