@@ -92,7 +92,8 @@ enum command_shape {
     X(SLABS, "slabs", SHAPE_LOCAL, 0, "")                                                          \
     X(LRU, "lru", SHAPE_LOCAL, 0, "")                                                              \
     X(LRU_CRAWLER, "lru_crawler", SHAPE_LOCAL, 0, "")                                              \
-    X(WATCH, "watch", SHAPE_LOCAL, 0, "")
+    X(WATCH, "watch", SHAPE_LOCAL, 0, "")                                                          \
+    X(CONFIG, "config", SHAPE_LOCAL, 0, "")
 
 enum command {
 #define X(name, text, shape, responses, miss) COMMAND_##name,

@@ -40,7 +40,9 @@
 
 /* The type of an option, and of its field in the struct. */
 enum option_type {
-    OPTION_LIST, /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_LIST,  /* struct option_list of servers; split at commas when its argument shows one */
+    OPTION_NODES, /* the same, of addresses that clients can connect to: see worker/advertised.h */
+    OPTION_NETWORKS, /* the same, of networks: see net/networks.h */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
     OPTION_SOCKETS,  /* the same, of unix sockets: see bind_parse_admin in net/bind.h */
@@ -91,7 +93,22 @@ struct option_old {
     const char *now; /* the long name of its row */
 };
 
-enum { OPTION_ROWS_MAX = 64, OPTION_OLDS_MAX = 8, OPTION_TEXT_MAX = 100 };
+enum { OPTION_ROWS_MAX = 128, OPTION_OLDS_MAX = 8, OPTION_TEXT_MAX = 100 };
+
+/* Which rows a command line names: a bit for each, by its place in the table. */
+struct option_given {
+    uint64_t bits[OPTION_ROWS_MAX / 64];
+};
+
+static inline void option_give(struct option_given *to, size_t row)
+{
+    to->bits[row / 64] |= 1ull << row % 64;
+}
+
+static inline bool option_is_given(const struct option_given *all, size_t row)
+{
+    return all->bits[row / 64] >> row % 64 & 1;
+}
 
 struct option_table {
     const char *program; /* "moongate explain": where -h shows this table */
@@ -105,7 +122,7 @@ struct option_table {
         void *to,
         const char *word); /* gets each word that is not an option; false after a complaint */
     size_t
-        given; /* offset of a uint64_t that gets a bit for each row that argv names; 0: there is none */
+        given; /* offset of a struct option_given, which gets the rows that argv names; 0: there is none */
 };
 
 /* Fills `to`, which is zero: defaults of scalars, argv[1..), defaults of lists that are still empty. False after a complaint; the

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/arguments.h"
+#include "client/cluster.h"
 #include "client/dumps.h"
 #include "client/explain_stats.h"
 #include "client/gather.h"
@@ -181,6 +182,7 @@ void local_answer(struct client *c, const struct request *r)
         client_end(c, "quit");
         break;
     case COMMAND_LRU_CRAWLER: lru_crawler(c, r); break;
+    case COMMAND_CONFIG: cluster_answer(c, r); break;
     case COMMAND_SHUTDOWN: answer(c, r, "ERROR: shutdown not enabled\r\n"); break;
     default: answer(c, r, ERROR_SERVER); break;
     }

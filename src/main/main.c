@@ -10,7 +10,7 @@
  *     load this copy: a file that changes in between cannot give two workers two scripts.
  *  4. What the service manager has passed is taken: sockets, and where it takes messages about the service. Both are for the process that was
  *     started, so this comes before any fork. The user of --user is looked up, since the files of unix sockets and the log file may go to
- *     that user. The log file is opened, so that no line goes elsewhere.
+ *     that user. The log file is opened, so that no line goes elsewhere. The names of --advertise are looked up, which may take long.
  *  5. A child loads the script on trial (master/check.h). This comes before the listeners: a client that connects finds a service
  *     whose script is known to load, and a script that does not load takes no port. It is a child because the master runs no
  *     script (I7, I13): one that loops for ever is killed, and one that crashes ends the start with a message. The child is the
@@ -59,6 +59,7 @@
 #include "net/listener.h"
 #include "net/notify.h"
 #include "net/passed.h"
+#include "net/tickets.h"
 #include "script/modules.h"
 #include "worker/options.h"
 #include "worker/source.h"
@@ -97,10 +98,12 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .board = board,
                                .generation = 1,
                                .script_fd = o->script_fd,
+                               .tickets = tickets_create(NULL, process_clock()),
                                .channel = -1,
                                .labels = &listeners->labels,
                                .listeners = listeners};
     int code = worker_run(&seat);
+    if (seat.tickets) tickets_destroy(seat.tickets);
     board_destroy(board);
     return code;
 }
@@ -213,6 +216,7 @@ static struct listeners *create_listeners(struct service_parts *s)
                                       .addresses = script.addresses.items,
                                       .script_n = script.items.n,
                                       .port = o->port,
+                                      .rules = o->rules,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
@@ -250,6 +254,7 @@ static int serve_passed(struct service_parts *s)
     }
     if (o->user && !user_is_known(o->user)) return EXIT_SYSTEM;
     if (o->log_file && !log_file_begin(o->log_file, o->user)) return EXIT_SYSTEM;
+    if (!advertised_look_up(&o->advertised, &o->advertise, o->port)) return EXIT_SYSTEM;
     as_other_log(s->as);
     int code = check_some(o);
     return code == EXIT_OK ? serve_checked(s) : code;
@@ -279,9 +284,8 @@ static int serve(struct options *o, const struct as_other *as, char **argv)
 /* Step 3. */
 static int read_script(struct options *o)
 {
-    if (!o->script) return EXIT_OK;
     o->script_fd = options_open_source(o, false);
-    if (o->script_fd >= 0) return EXIT_OK;
+    if (o->script_fd >= 0 || !o->script) return EXIT_OK;
     const char *other =
         strpbrk(o->script, "./") ? "" : ", or a command: 'moongate help' lists them";
     fprintf(stderr, "moongate: script %s: %s: give the path of a readable file%s\n", o->script,

@@ -3,6 +3,8 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
+#include "net/networks.h"
+#include "worker/advertised.h"
 #include "worker/option_values.h"
 #include <assert.h>
 #include <getopt.h>
@@ -131,8 +133,11 @@ static const char *wrong_item(enum option_type type, const char *item)
     bool read_only;
     struct addr_spec spec;
     struct addr addr;
+    struct network network;
+    if (type == OPTION_NETWORKS) return network_parse(&network, item, strlen(item));
     if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
     if (type == OPTION_NAMED) return bind_parse(&bound, item);
+    if (type == OPTION_NODES) return advertised_wrong(item);
     if (type == OPTION_SOCKETS) return bind_parse_admin(&bound, &read_only, stripped, item);
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
     if (wrong) return wrong;
@@ -157,7 +162,8 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
 
     const char *wrong = wrong_item(row->type, copy);
     if (!wrong) return true;
-    option_complain(row, copy, "is not an address", wrong);
+    option_complain(row, copy,
+                    row->type == OPTION_NETWORKS ? "is not a network" : "is not an address", wrong);
     return false;
 }
 
@@ -184,6 +190,8 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     case OPTION_LIST:
     case OPTION_NAMED:
     case OPTION_SOCKETS:
+    case OPTION_NODES:
+    case OPTION_NETWORKS:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
@@ -293,7 +301,8 @@ static bool take(const struct option_table *t, void *to, int key, char **argv)
     if (old) warn_old(old);
     if (row) {
         assert(row - t->rows < OPTION_ROWS_MAX); /* a bit each */
-        if (t->given) *(uint64_t *)((char *)to + t->given) |= 1ull << (row - t->rows);
+        if (t->given)
+            option_give((struct option_given *)((char *)to + t->given), (size_t)(row - t->rows));
         return option_set(t, to, row, optarg);
     }
     if (key == 1) return t->take(to, optarg);
@@ -335,7 +344,7 @@ static bool is_computed(const struct option_row *row)
 static bool is_list(const struct option_row *row)
 {
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
-           row->type == OPTION_SOCKETS;
+           row->type == OPTION_SOCKETS || row->type == OPTION_NODES || row->type == OPTION_NETWORKS;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

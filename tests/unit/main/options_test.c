@@ -248,7 +248,7 @@ static void help_names_every_option_and_default(void **state)
 struct named {
     uint32_t most;
     bool quiet;
-    uint64_t given;
+    struct option_given given;
 };
 
 #define NAMED_OPTIONS(X)                                                                           \
@@ -293,15 +293,15 @@ static void an_old_name_is_its_option_and_warns(void **state)
 {
     struct named o;
     assert_string_equal(said_of(&o, true, "--most=5", "--quiet"), "");
-    assert_true(o.most == 5 && o.quiet && o.given == 3);
+    assert_true(o.most == 5 && o.quiet && o.given.bits[0] == 3);
     assert_string_equal(said_of(&o, true, "--limit", "7"),
                         "moongate: --limit is now --most: give that, the next version removes the "
                         "old name\n");
-    assert_true(o.most == 7 && !o.quiet && o.given == 2);
+    assert_true(o.most == 7 && !o.quiet && o.given.bits[0] == 2);
     assert_string_equal(said_of(&o, true, "--silent", "--most=2"),
                         "moongate: --silent is now --quiet: give that, the next version removes "
                         "the old name\n");
-    assert_true(o.most == 2 && o.quiet && o.given == 3);
+    assert_true(o.most == 2 && o.quiet && o.given.bits[0] == 3);
 }
 
 static void a_wrong_value_of_an_old_name_is_said_of_the_new_one(void **state)
