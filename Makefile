@@ -34,9 +34,10 @@ BENCHBIN := $(LOADERS:tests/bench/%.c=$B/bench/%)
 
 # --- how ----------------------------------------------------------------------------------------
 
-PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1
+PKG     := luajit libxxhash libmd libcares libmicrohttpd json-c yaml-0.1 libssl libcrypto
 PKGFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS     = $(shell pkg-config --libs $(PKG)) -lev -lm
+TESTLIBS = -lev -lcmocka $(shell pkg-config --libs libssl libcrypto)
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
            -Wno-unused-parameter -Wno-missing-field-initializers
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
@@ -118,14 +119,14 @@ $B/tests/unit/%: $B/obj/tests/unit/%.o $(CORE) $(TLIBOBJ)
 
 $B/tests/e2e/%: $B/obj/tests/e2e/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
 # It looks at the load generator of the benches.
 $B/tests/e2e/tools/load_test: | $B/bench/load
 
 $B/tests/soak/%: $B/obj/tests/soak/%.o $(TLIBOBJ)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ -lev -lcmocka
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(TESTLIBS)
 
 # A fuzz target that plays its corpus, without a fuzzer.
 $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c=$B/obj/%.o)

@@ -20,13 +20,14 @@ enum conn_state {
     CONN_IDLE,       /* nothing: not started, or ended for good */
     CONN_RESOLVING,  /* the resolver: there is no address yet; calls wait as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls wait unless the last try failed */
+    CONN_SECURING,   /* the server: the TLS handshake has begun; calls wait as above */
     CONN_PROBING,    /* the server: `version` was sent; calls wait as above */
     CONN_LEARNING,   /* the server: `mn` was sent; calls wait as above */
     CONN_READY,      /* the server and the callers: calls and responses */
     CONN_WAITING,    /* the timer: try again; calls are refused at once */
 };
 
-/* Invariant (conn_sane): the stream is open in CONNECTING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
+/* Invariant (conn_sane): the stream is open in CONNECTING, SECURING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last
  * held_n calls, from `held` on, are held back, and held_bytes are theirs; held_n <= unwritten <= depth; is_paused only with `streamed`. I1: calls end in the
  * order of the FIFO, which is the order in which their requests were written. I2: the response at hand is that of the first
  * call. Without a call that was written (depth == unwritten) no byte is due. I3: a connection whose bytes do not fit its calls
@@ -57,6 +58,8 @@ struct conn {
     bool line_open;            /* the last call is a get whose line may take more keys */
     struct conn *next_unsent;  /* in the set's list of connections with something to write */
     bool unsent;               /* in that list */
+    bool is_listed;            /* in the set's list of those that hold bytes */
+    struct conn *next_holding; /* in that list */
     bool was_streamed;         /* the last answer was a value that was passed on while it came */
     bool is_paused;            /* its value's reader has no room: see streamed */
     struct streamed *streamed; /* the value of the first call, while it is passed on; or NULL */
@@ -143,6 +146,7 @@ void conn_wake(struct conn *c);
 /* Puts c on the set's list of connections with something to write; takes it off. */
 void conn_mark_unsent(struct conn *c);
 void conn_forget_unsent(struct conn *c);
+void conn_forget_holding(struct conn *c);
 
 /* Ends the line of the last get if it is open in c->out, so that another request may follow. */
 static inline void conn_close_line(struct conn *c)
@@ -156,6 +160,11 @@ void conn_end_line(struct conn *c);
 
 /* Writes c->out to the socket. READY only. */
 void conn_flush(struct conn *c);
+
+/* --- reading */
+
+/* Puts c on the set's list of connections to be read although the loop will not say so, if it is one. Plain ones are not. */
+void conn_look_held(struct conn *c);
 
 /* --- news: see news.h */
 

@@ -19,7 +19,7 @@
 
 enum {
     BACKEND_NAME_MAX = 280,
-    BACKEND_REASON_MAX = 160,
+    BACKEND_REASON_MAX = 360, /* a certificate has long names */
     BACKEND_VERSION_MAX = 32,
     BACKEND_APART = 8,                /* connections for requests that nobody may share one with */
     BACKEND_LARGE_VALUE = 512 * 1024, /* bytes: where large_value begins */
@@ -33,7 +33,9 @@ struct discoveries;
 struct ejection;
 struct name_watch;
 struct resolver;
+struct secure;
 struct steering;
+struct tls_session;
 
 /* Replaces socket and connect, where tests and tools reach a server otherwise than by its address. Returns 0 or errno; *fd is a
  * non-blocking socket that the caller owns from then on, or -1. */
@@ -77,6 +79,8 @@ struct backend {
     struct name_watch *watch;            /* of a host name, else NULL */
     char unresolved[BACKEND_REASON_MAX]; /* why there is no address yet */
     struct backend_settings settings;
+    char *host;                        /* owned: without the port; NULL: it is a unix socket */
+    struct tls_session *session;       /* of its last TLS connection; NULL: none, see secure */
     struct conn **conns;               /* owned: settings.connections of them */
     struct conn *apart[BACKEND_APART]; /* owned: made when needed; see apart */
     uint32_t apart_held;               /* calls that they hold back */
@@ -124,6 +128,11 @@ struct backends {
     struct backend *named[BACKEND_NAMES]; /* the same ones, to find them by their names */
     ev_timer pace;       /* runs while servers are left to be connected or freed: a few at a time */
     struct conn *unsent; /* connections with something to write, linked by next_unsent */
+    struct conn *holding;   /* those whose streams hold bytes that came, linked by next_holding */
+    ev_timer again;         /* runs while there are any */
+    struct secure *secures; /* owned: what `tls` in settings counts, see secure */
+    uint32_t secures_n;
+    double shaken_at, shaken; /* the seconds that handshakes took in the turn of that time */
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
     double from_ready;

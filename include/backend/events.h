@@ -15,4 +15,7 @@ void conn_destroy(struct conn *c);
 /* Closes the connection, if it is not IDLE: it becomes IDLE, and its calls fail with `reason`. No news. */
 void conn_release(struct conn *c, const char *reason);
 
+/* Reads the connections that hold bytes although their sockets have none (conn_look_held). */
+void events_read_held(struct backends *set);
+
 #endif

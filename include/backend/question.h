@@ -8,6 +8,7 @@
 #define MOONGATE_BACKEND_QUESTION_H
 
 #include "backend/data.h"
+#include "net/stream.h"
 
 enum {
     QUESTION_ROOM = 16 * 1024, /* bytes that are read at a time, with the cut line before them */
@@ -22,15 +23,17 @@ typedef bool question_take_fn(void *owner, const uint8_t *line, size_t len);
  * server's name, valid until the function returns. */
 typedef void question_end_fn(void *owner, const char *reason);
 
-/* Invariant (question_sane): fd >= 0 exactly while buffer is there; used <= QUESTION_ROOM; asked <= question_len. */
+/* Invariant (question_sane): the stream is open exactly while buffer is there; used <= QUESTION_ROOM; asked <= question_len. */
 struct question {
     ev_io io;
     ev_timer timer;
+    ev_timer
+        again; /* a TLS stream holds bytes that came: they are read although the socket has none */
     struct ev_loop *loop;
     question_take_fn *take;
     question_end_fn *end;
     void *owner;
-    int fd;
+    struct stream stream;
     double patience; /* seconds */
     uint8_t *buffer; /* of QUESTION_ROOM bytes: `used` of them are a line that is cut */
     size_t used;

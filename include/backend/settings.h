@@ -100,7 +100,8 @@ enum ejects {
     X(texts, uint32_t, TEXTS_SERVER, 0, TEXTS_COUNT - 1, "enum texts")                             \
     X(eject, uint32_t, EJECTS_NONE, 0, EJECTS_COUNT - 1, "enum ejects")                            \
     X(idle_probe, double, 0, 0, 3600,                                                              \
-      "seconds without a call until an idle connection is asked something; 0: never")
+      "seconds without a call until an idle connection is asked something; 0: never")              \
+    X(tls, uint32_t, 0, 0, UINT32_MAX, "the number of its TLS settings, see secure; 0: plain")
 
 struct backend_settings {
 #define X(name, type, fallback, least, most, meaning) type name;

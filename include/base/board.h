@@ -33,6 +33,9 @@
     X(closed_connections, COUNTER, "clients ever closed")                                          \
     X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
     X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
+    X(denied_connections, COUNTER, "clients closed for their address: --allow-from")               \
+    X(auth_cmds, COUNTER, "times a client has said who it is: --auth-file")                        \
+    X(auth_errors, COUNTER, "of them: no such user, or another password")                          \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
     X(cmd_get, COUNTER, "keys in get, gets, gat, gats, mg")                                        \
     X(cmd_set, COUNTER, "storage commands, ms too")                                                \
@@ -79,6 +82,13 @@
     X(foreign_tls, COUNTER, "clients that spoke TLS")                                              \
     X(foreign_http, COUNTER, "clients that spoke HTTP")                                            \
     X(foreign_resp, COUNTER, "clients that spoke Redis' protocol")                                 \
+    X(tls_connections, GAUGE, "clients connected now that speak TLS")                              \
+    X(ssl_new_sessions, COUNTER, "TLS handshakes of clients that made a session")                  \
+    X(tls_resumed_sessions, COUNTER, "TLS handshakes of clients that went on with one")            \
+    X(ssl_handshake_errors, COUNTER, "TLS handshakes of clients that failed")                      \
+    X(ssl_proto_errors, COUNTER, "TLS connections of clients that broke after that")               \
+    X(tls_loaded, LEVEL, "seconds since 1970 when keys and certificates came into use; 0: none")   \
+    X(tls_expires, LEVEL, "seconds since 1970 when the first of them expires; 0: there is none")   \
     X(workers_killed, COUNTER, "workers killed because their script did not let them turn")        \
     X(reloads_accepted, COUNTER, "reloads whose script every worker uses")                         \
     X(reloads_refused, COUNTER, "reloads whose script was refused: nothing has changed")           \
@@ -97,7 +107,7 @@ struct board_row {
 #undef X
 } __attribute__((aligned(64)));
 
-enum { BOARD_REASON = 160 };
+enum { BOARD_REASON = 360 };
 
 /* Ends of connections to the server in the same place of `servers`; see base/outages.h. sequence: 0: nothing was ever written; odd: `at`
  * and `reason` are being written. */

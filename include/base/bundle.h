@@ -24,6 +24,8 @@ enum bundle_kind {
     BUNDLE_EXPANDED, /* no file: the first file without its macros, as far as it can be asked for */
     BUNDLE_LISTENS,  /* no file: the path is an item of mg.listen, as in net/bind.h;
                        the bytes are its addresses, a line each */
+    BUNDLE_SECRET, /* a file with a key, certificates or passwords (base/secret.h), which scripts do not
+                      see and which is never written to the disk; without bytes: it could not be read */
     BUNDLE_KINDS
 };
 
@@ -64,6 +66,12 @@ void bundle_give(struct bundle *b); /* NULL is allowed */
 /* False: it would be larger than BUNDLE_MOST, and is as before. All is copied. */
 bool bundle_add(struct bundle *b, const struct bundle_file *file)
     __attribute__((warn_unused_result));
+
+/* What may be on the disk: a copy without secrets. The caller gives it. */
+struct bundle *bundle_without_secrets(const struct bundle *b);
+
+/* The secret of that path. */
+bool bundle_find_secret(const struct bundle *b, const char *path, struct bundle_file *to);
 
 /* The first file of that path that was read or looked for. */
 bool bundle_find(const struct bundle *b, const char *path, size_t path_len, struct bundle_file *to);

@@ -46,7 +46,7 @@ enum survey_listener_cell {
         SURVEY_LISTENER_CELLS
 };
 
-enum { SURVEY_CELLS = 24 }; /* room for any of them */
+enum { SURVEY_CELLS = 28 }; /* room for any of them */
 
 /* A name may hold any bytes but 0, as the path of a socket may. is_used: a script has the server or pool, a worker takes clients
  * from the listener or has some that came by it, a client has sent the command. Else its counters are of the past, and may be left out. */

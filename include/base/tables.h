@@ -38,6 +38,9 @@
     X(falls_closed, COUNTER, "of them: its connections ended, whatever the requests were")         \
     X(ejected, GAUGE, "pools of workers that leave it out of their ring, because it fails")        \
     X(ejections, COUNTER, "times that its errors took it out of a ring (eject = twemproxy)")       \
+    X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
+    X(tls_resumed, COUNTER, "of them: those that resumed a session")                               \
+    X(tls_failures, COUNTER, "TLS handshakes that failed, or did not end in time")                 \
     X(bytes_read, COUNTER, "bytes read from it")                                                   \
     X(bytes_written, COUNTER, "bytes written to it")
 
@@ -79,7 +82,9 @@
     X(server_errors, COUNTER, "requests answered with SERVER_ERROR, but not for the script")       \
     X(script_errors, COUNTER, "requests failed by the script")                                     \
     X(bytes_read, COUNTER, "bytes read from clients")                                              \
-    X(bytes_written, COUNTER, "bytes written to clients")
+    X(bytes_written, COUNTER, "bytes written to clients")                                          \
+    X(tls_handshakes, COUNTER, "TLS handshakes that succeeded")                                    \
+    X(tls_handshake_errors, COUNTER, "TLS handshakes that failed")
 
 /* kind, member of struct tables, struct, entries, X-macro of the cells */
 #define BOARD_TABLES(X)                                                                            \

@@ -17,12 +17,15 @@
 #include "client/sight.h"
 #include "client/tier.h"
 #include "net/inbuf.h"
+#include "net/newcomer.h"
 #include "net/outq.h"
 #include "net/stream.h"
+#include "net/who.h"
 #include "protocol/foreign.h"
 #include "route/turn.h"
 
 struct reply;
+struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
 
@@ -50,6 +53,8 @@ struct client {
     struct client *next_dirty;     /* in set->dirty, later in set->closed */
     struct client *next_numbered;  /* in set->numbered */
     struct board_listener *counts; /* of its listener */
+    struct rules *rules;           /* what that asks of it, a reference; NULL: nothing */
+    struct who *who;               /* owned; NULL: nothing is known but its socket */
     struct stream stream;
     uint32_t affinity; /* its number */
     uint16_t listener; /* that it came through: its place in --bind, or its label's number */
@@ -71,11 +76,12 @@ struct client {
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
     bool waiting;  /* in.kept holds whole requests that wait for room for replies */
+    uint8_t entry; /* enum client_entry: how far it has come; written by client_enter alone */
+    uint8_t front; /* enum client_front: what it speaks */
     uint32_t mark; /* heat_mark of its name */
     enum client_state state;
-    bool is_known; /* its first bytes have shown which protocol it speaks */
-    bool is_cut;   /* its answer has ended in the middle of a value: it is to be closed */
-    double since;  /* as turn.now: when it came to this worker; what follows counts from then on */
+    bool is_cut;  /* its answer has ended in the middle of a value: it is to be closed */
+    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *
@@ -99,7 +105,7 @@ typedef void clients_own_key_fn(void *about, const struct client *c, const char 
 
 /* Passes the descriptor of a client that is owed no reply, and has begun no request, to another process; the caller still
  * closes its own. False: not now. */
-typedef bool clients_give_fn(void *about, int fd, uint32_t listener);
+typedef bool clients_give_fn(void *about, const struct newcomer *n);
 
 /* Closes the descriptor of a client. handover: the number of its hand-over, since the process that handed it over may hold a
  * copy; 0: there was none. */
@@ -138,8 +144,9 @@ struct clients {
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;
-    size_t unfinished; /* bytes of requests that have come in part, of all clients */
-    struct log_limit log;
+    size_t unfinished;   /* bytes of requests that have come in part, of all clients */
+    struct users *users; /* whom it lets in; NULL: everybody. A reference */
+    struct log_limit log, login_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */
@@ -163,8 +170,8 @@ static inline uint32_t client_entrance(const struct client *c)
     return c->by_listener ? REQUEST_BY_LISTENER | (uint32_t)c->listener : 0;
 }
 
-/* Takes over fd (non-blocking). The client is in the set afterwards. listener: as in struct client. */
-struct client *client_create(struct clients *set, int fd, uint32_t listener);
+/* Takes over n, whose descriptor is non-blocking. The client is in the set afterwards. */
+struct client *client_create(struct clients *set, struct newcomer n);
 
 /* At once: drops the replies that are owed. The peer sees the end, even if another process still holds a copy of the
  * descriptor. */

@@ -10,6 +10,10 @@
 /* Makes the set the turn's front. limits are copied; set->limits may be changed later. */
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits);
 
+/* Whom clients must be to come in, from now on: those that are in stay in (as memcached's do at its reload). The set takes a reference of its own. NULL:
+ * everybody comes in. */
+void clients_know(struct clients *set, struct users *users);
+
 /* Closes all clients at once and frees them. The turn goes on without a front. */
 void clients_release(struct clients *set);
 

@@ -22,8 +22,6 @@
     X(get_flushed, SUM)                                                                            \
     X(store_too_large, SUM)                                                                        \
     X(store_no_memory, SUM)                                                                        \
-    X(auth_cmds, SUM)                                                                              \
-    X(auth_errors, SUM)                                                                            \
     X(limit_maxbytes, SUM)                                                                         \
     X(accepting_conns, LEAST)                                                                      \
     X(listen_disabled_num, SUM)                                                                    \
@@ -74,10 +72,6 @@
 #define STAT_EXTRA(X)                                                                              \
     X(slab_reassign_evictions_nomem, SUM)                                                          \
     X(total_malloced, SUM)                                                                         \
-    X(ssl_handshake_errors, SUM)                                                                   \
-    X(ssl_proto_errors, SUM)                                                                       \
-    X(ssl_new_sessions, SUM)                                                                       \
-    X(time_since_server_cert_refresh, MOST)                                                        \
     X(extstore_memory_pressure, MOST)                                                              \
     X(extstore_compact_lost, SUM)                                                                  \
     X(extstore_compact_rescues, SUM)                                                               \
@@ -179,22 +173,12 @@
     X(tcp_backlog, "of the servers' listeners")                                                    \
     X(binding_protocol, "of the servers' listeners")                                               \
     X(auth_enabled_sasl, "between moongate and its servers")                                       \
-    X(auth_enabled_ascii, "between moongate and its servers")                                      \
     X(idle_timeout, "of connections to the servers")                                               \
     X(watcher_logbuf_size, "`watch` is for a single server")                                       \
     X(worker_logbuf_size, "`watch` is for a single server")                                        \
     X(inline_ascii_response, "how an old server builds its answers")                               \
-    X(ssl_enabled, "between moongate and its servers, as all ssl_ names")                          \
-    X(ssl_chain_cert, "likewise")                                                                  \
-    X(ssl_key, "likewise")                                                                         \
-    X(ssl_verify_mode, "likewise")                                                                 \
-    X(ssl_keyformat, "likewise")                                                                   \
-    X(ssl_ciphers, "likewise")                                                                     \
-    X(ssl_ca_cert, "likewise")                                                                     \
-    X(ssl_wbuf_size, "likewise")                                                                   \
-    X(ssl_session_cache, "likewise")                                                               \
+    X(ssl_wbuf_size, "moongate has no such buffer, and no kernel TLS")                             \
     X(ssl_kernel_tls, "likewise")                                                                  \
-    X(ssl_min_version, "likewise")                                                                 \
     X(proxy_enabled, "of a server that is memcached's own proxy")                                  \
     X(proxy_uring_enabled, "likewise")                                                             \
     X(num_napi_ids, "of the servers' network cards")

@@ -19,6 +19,7 @@
 
 struct labels;
 struct steering;
+struct tickets;
 
 /* Tells the owner. Called from the loop, never from within a crew_ function. */
 typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, uint32_t number,
@@ -28,8 +29,8 @@ typedef void crew_event(void *arg, enum crew_event_type type, struct slot *s, ui
  * crew_leave. */
 typedef void crew_leave_master(void *arg);
 
-/* Hands a client to another process. False: not now; it waits. fd stays the caller's. */
-typedef bool crew_pass(void *arg, int fd, uint32_t listener);
+/* Hands a client to another process. False: not now; it waits. It stays the caller's. */
+typedef bool crew_pass(void *arg, const struct newcomer *n);
 
 struct crew {
     struct ev_loop *loop;
@@ -44,11 +45,13 @@ struct crew {
     int trial_fd;        /* the text that LOAD takes along, likewise */
     uint64_t turn;       /* counts clients given */
     const struct labels *labels;     /* of listeners of scripts: main's; NULL: there are none */
+    struct tickets *tickets;         /* of TLS sessions; NULL: there are none */
     const struct steering *steering; /* what processes that start now inherit; NULL: nothing */
     uint64_t steered;                /* the number of its last change */
     bool retired;                    /* nobody is respawned any more */
     bool owes_drain;                 /* the order to drain waits for clients that wait */
     uint32_t drain_ms;               /* its number */
+    struct rules_set rules;          /* of clients that workers have given back */
     struct offers_queue waiting;
     ev_timer look; /* at offers that are late */
     struct log_limit refusal_lines;

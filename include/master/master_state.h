@@ -19,6 +19,7 @@
 #include "master/probation.h"
 #include "master/recent.h"
 #include "master/reload.h"
+#include "master/rotation.h"
 #include "master/saver.h"
 #include "master/script_watch.h"
 #include "master/service.h"
@@ -66,6 +67,7 @@ struct master {
     struct script_watch script_watch;
     struct probation probation;
     struct saver saver;
+    struct rotation rotation;
     struct service service;
     struct journal journal;
     struct recent recent;
@@ -81,7 +83,7 @@ struct master {
     struct doors doors;
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
-    struct log_limit refusal_lines;
+    struct log_limit refusal_lines, denied_lines;
     struct lookout lookout;
 };
 

@@ -8,16 +8,17 @@
 #define MOONGATE_MASTER_OFFERS_H
 
 #include "base/handover.h"
+#include "net/newcomer.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct channel_message;
 struct crew;
 struct slot;
 
 struct offer {
-    int fd;
-    uint32_t listener;
+    struct newcomer client;
     double since; /* as process_clock */
 };
 
@@ -46,8 +47,11 @@ void offers_withdraw(struct slot *s);
 /* Before the channel of a process is closed: the clients that it gave back go to the queue, too. */
 void offers_rescue(struct slot *s);
 
-/* I15. Gives a client, which came by that listener, to the ready worker that has the fewest, or lets it wait. Takes over fd. */
-void crew_hand(struct crew *crew, int fd, uint32_t listener);
+/* I15. Gives a client to the ready worker that has the fewest, or lets it wait. Takes over what n owns. */
+void crew_hand(struct crew *crew, struct newcomer n);
+
+/* The client in a message of a worker, or of the process before: the receiver's from here on. */
+struct newcomer crew_newcomer(struct crew *crew, const struct channel_message *m, int fd);
 
 /* There may be room again for those that wait. Tells the owner when none does any more. Refuses them when no worker will come. */
 void crew_hand_waiting(struct crew *crew);

@@ -19,18 +19,21 @@ struct steering;
 
 /* The messages between the two masters, in the place of enum channel_message_type. */
 enum takeover_message {
-    TAKEOVER_READY = 100, /* up: the new process could serve; its id */
+    TAKEOVER_READY = 100, /* up: the new process could serve; its id. Its text: TAKEOVER_KNOWS */
     TAKEOVER_FAILED,      /* up, before exec(2): the binary cannot be run; the text says why */
     TAKEOVER_GO,     /* down: the old master lets no client in any more. Number: 1: reload once */
-    TAKEOVER_CLIENT, /* down: a client that is owed nothing, its listener, with the label as its text
-                        where it is a script's; the descriptor comes along */
+    TAKEOVER_CLIENT, /* down: a client that is owed nothing, its listener; see channel_send_client */
 };
+
+/* The new process reads all texts of TAKEOVER_CLIENT; one of an earlier version, whose READY has no text, reads the label alone. */
+#define TAKEOVER_KNOWS "clients"
 
 struct inherited {
     pid_t pid;   /* the master before; 0: this process was not started by an upgrade */
     int channel; /* to it */
     uint32_t house;
     struct board_files files;
+    int tickets;               /* the keys of its TLS sessions */
     struct passed admin;       /* its admin sockets */
     struct passed metrics;     /* those of --metrics */
     struct passed stats;       /* those of --nutcracker-stats */
@@ -47,12 +50,13 @@ void inherited_release(struct inherited *in);
 
 enum takeover_news {
     TAKEOVER_BEGINS, /* this process is in charge; number: 1: reload once */
-    TAKEOVER_BRINGS, /* a client; fd is the receiver's, number its listener, or label */
+    TAKEOVER_BRINGS, /* a client, in the message; fd is the receiver's */
     TAKEOVER_ENDS,   /* no process of the master before lives any more */
 };
 
-typedef void takeover_tell(void *arg, enum takeover_news news, uint32_t number, const char *label,
-                           int fd);
+/* m: the message that has brought it, or NULL. */
+typedef void takeover_tell(void *arg, enum takeover_news news, uint32_t number,
+                           const struct channel_message *m, int fd);
 
 struct takeover {
     struct ev_loop *loop;

@@ -7,6 +7,7 @@
 
 #include "base/board.h"
 #include "net/listener.h"
+#include "net/newcomer.h"
 #include "net/notify.h"
 #include "worker/options.h"
 #include <ev.h>
@@ -45,6 +46,7 @@ struct upgrade {
     const struct listeners *admin, *metrics,
         *stats; /* the owner sets these after upgrade_init; NULL: there are none */
     const struct steering *steering; /* likewise */
+    int tickets;                     /* likewise; -1: there are none */
     const struct notify *notify;
     upgrade_tell *tell;
     void *arg;
@@ -53,6 +55,7 @@ struct upgrade {
     int channel;        /* to it; -1 */
     uint64_t passed;    /* clients */
     bool is_full;       /* there was no room for the last one */
+    bool knows_clients; /* the new process reads what is sent with one */
     int complaints;     /* what a daemon's new process says on stderr; -1 */
     bool is_late;       /* it was killed for that */
     bool reloads_again; /* a SIGHUP came meanwhile: the new one may have read the script before */
@@ -75,7 +78,7 @@ void upgrade_start(struct upgrade *u);
 void upgrade_go(struct upgrade *u, bool reloads);
 
 /* Hands a client to the new process. fd stays the caller's. False: there is no room now, or no such process any more. */
-bool upgrade_pass(struct upgrade *u, int fd, uint32_t listener);
+bool upgrade_pass(struct upgrade *u, const struct newcomer *n);
 
 /* This process drains or stops: a new one that is not ready yet is killed. */
 void upgrade_cancel(struct upgrade *u);

@@ -1,9 +1,11 @@
 /* bind: one item of --bind, parsed. A plain value that owns nothing: its pointers go into the text that it was read from, which
  * the options own. Any process.
  *
- *   bind   = [ label "=" ] address { "," word }      the address as in net/addr.h; each word once, in any order
+ *   bind   = [ label "=" ] [ prefix ] address { "," word }      the address as in net/addr.h; each word once, in any order
  *   label  = letters, digits, '_', '.', '-': what scripts call the listener
- *   word   = access | "backlog=" 1 to 65535
+ *   prefix = "notls:" | "tls:" | "mtls:"
+ *   word   = access | "backlog=" 1 to 65535 | rule
+ *   rule   = a word of net/rules.h but for tls=, which the prefix stands for
  *   access = "mode=" octal digits up to 0777 | "owner=" user | "group=" group: only of unix sockets
  *   user, group = a name of 1 to 63 bytes, or a number
  */
@@ -14,6 +16,7 @@
 #include <sys/types.h>
 
 #include "net/addr.h"
+#include "net/rules.h"
 
 enum { BIND_USER_MAX = 64, BIND_BACKLOG = 1024 /* unless given */ };
 
@@ -27,10 +30,14 @@ struct bind_spec {
     int backlog;                                     /* clients that may wait; 0: not given */
     int mode;                                        /* -1: not given */
     char owner[BIND_USER_MAX], group[BIND_USER_MAX]; /* "": none given */
+    char rules[RULES_TEXT_MAX];                      /* prefix and rules, as in net/rules.h */
 };
 
 /* Reads an item. Returns NULL, or a sentence that says what is wrong, valid until the next call in this thread. */
 const char *bind_parse(struct bind_spec *spec, const char *text);
+
+/* The same for sockets that are not for clients: it may have no rules. */
+const char *bind_parse_plain(struct bind_spec *spec, const char *text);
 
 /* An item of --admin: `unix:` path, then access words and, among them, `,read-only`. It has no label. The pointers of spec go into item,
  * which has BIND_ITEM_MAX bytes and gets the text without `,read-only`. Returns as bind_parse. */

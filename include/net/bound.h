@@ -23,12 +23,20 @@ struct bound {
     enum listeners_use use;
     struct bind_access access;
     int backlog;
-    char *why; /* where a complaint goes, LISTENERS_WHY bytes; NULL: to stderr */
+    char rules[RULES_TEXT_MAX]; /* what it asks of clients, see net/rules.h */
+    char *why;                  /* where a complaint goes, LISTENERS_WHY bytes; NULL: to stderr */
 };
 
 /* Reads an item, and looks up its addresses: n of them. False, after a complaint. */
 bool bound_read(struct bound *from, const struct listeners_wanted *wanted,
                 struct addr addrs[ADDRESSES_PER_NAME], size_t *n);
+
+/* The rules of an item (NULL: there is none; is_unix: its socket is one) with those for all listeners. False, after a complaint. */
+bool bound_rules(struct bound *from, const struct listeners_wanted *wanted, const char *item,
+                 bool is_unix);
+
+/* The same as a struct; the caller's reference. */
+struct rules *bound_rules_read(const struct bound *from);
 
 /* One line on stderr, or in from->why; false, to be returned. */
 bool bound_complain(const struct bound *from, const char *where, const char *what,

@@ -12,8 +12,11 @@
 #include "base/log.h"
 #include "net/listener.h"
 
-/* A client has come by the listener with that number (see listener.h). fd is the owner's from here on. */
-typedef void doors_take_fn(void *owner, int fd, uint32_t listener);
+/* A client has come by that listener. fd is the owner's from here on. */
+typedef void doors_take_fn(void *owner, int fd, const struct listener *l);
+
+/* One from that address may not come in, and was closed. */
+typedef void doors_denied_fn(void *owner, const struct addr *from, const struct listener *l);
 
 /* A client was refused, as there was no descriptor for it. */
 typedef void doors_refused_fn(void *owner);
@@ -26,6 +29,7 @@ struct doors_keeper {
     doors_refused_fn *refused;
     doors_rested_fn *rested;
     void *owner;
+    doors_denied_fn *denied; /* NULL: everybody may */
 };
 
 struct doors {

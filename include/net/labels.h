@@ -21,7 +21,8 @@ struct labels {
 /* The number of that label, a new one where there is none. 0: there are too many, or it is too long. */
 uint32_t labels_number(struct labels *l, const char *text);
 
-/* The same for an item of mg.listen, in the form of --bind: the label is what stands before the first word. */
+/* The same for an item of mg.listen, in the form of --bind: the label is its name and address, without prefix and words, which may
+ * change while its clients stay. */
 uint32_t labels_of_item(struct labels *l, const char *item);
 
 /* A complaint, and what to do. */

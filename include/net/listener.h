@@ -12,6 +12,7 @@
 #include "net/bind.h"
 #include "net/labels.h"
 #include "net/passed.h"
+#include "net/rules.h"
 #include "net/socket_file.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct listener_change {
     uint32_t number;
     struct bind_access access;
     int backlog;
+    struct rules *rules; /* a reference; NULL unless it is wanted */
 };
 
 struct listener {
@@ -40,6 +42,7 @@ struct listener {
     struct socket_file file;    /* of a unix socket; else all zero */
     struct bind_access access;  /* that its file was given; of one that was passed unknown */
     int backlog;
+    struct rules *rules; /* what it asks of clients, a reference; NULL: it comes */
     enum listener_phase phase;
     struct listener_change next; /* while a reload is under way */
 };
@@ -64,6 +67,7 @@ struct listeners_wanted {
     const char *const *addresses; /* what each of those stands for: addresses, a line each */
     size_t script_n;
     uint16_t port;         /* for items without a port */
+    const char *rules;     /* for all, where an item says nothing else: see net/rules.h; or NULL */
     const char *user;      /* owner of unix sockets' files for items without owner=; or NULL */
     struct passed *passed; /* sockets from the service manager; or NULL */
     enum listeners_use use;
@@ -105,8 +109,12 @@ enum accept_status {
     ACCEPT_PAUSE, /* out of descriptors or memory: do not accept for a while; errno says why */
 };
 
-/* Accepts one client. Never waits. */
-enum accept_status listener_accept(const struct listener *l, int *fd);
+/* Accepts one client; *from is its address. Never waits. */
+enum accept_status listener_accept(const struct listener *l, int *fd, struct addr *from);
+
+/* Whether a client from that address may come in: by its rules' allow_from. Of one whose PROXY header is waited for, the worker decides
+ * by its real address. A unix socket has no such rule: its file says who may connect. */
+bool listener_admits(const struct listener *l, const struct addr *from);
 
 /* Sends `ERROR Too many open connections`, as memcached does, and closes fd. Never waits. */
 void listener_refuse(int fd);

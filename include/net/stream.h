@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "net/io.h"
+
 struct tls;
 
 /* What brings the next byte. Written by stream_open, by stream_close, and by net/tls.c alone. */
@@ -83,6 +85,32 @@ bool stream_is_drained_secure(const struct stream *s);
 static inline bool stream_is_drained(const struct stream *s)
 {
     return !s->tls || stream_is_drained_secure(s);
+}
+
+/* Writes what it has kept. IO_OK: all has gone, of a plain stream always. */
+enum io_status stream_flush_secure(struct stream *s);
+static inline enum io_status stream_flush(struct stream *s)
+{
+    return s->tls ? stream_flush_secure(s) : IO_OK;
+}
+
+/* Tells the other side that nothing more comes, after what was written: close_notify. Nothing on a plain stream. It may be kept: see
+ * stream_is_drained. */
+void stream_say_end_secure(struct stream *s);
+static inline void stream_say_end(struct stream *s)
+{
+    if (s->tls) stream_say_end_secure(s);
+}
+
+/* What to watch the socket for, as libev's EV_READ and EV_WRITE: wants_input says whether the owner would read, has_output whether it has
+ * more to write. While SHAKING both wait. */
+enum { STREAM_WAITS_READ = 1, STREAM_WAITS_WRITE = 2 };
+int stream_events_secure(const struct stream *s, bool wants_input, bool has_output);
+static inline int stream_events(const struct stream *s, bool wants_input, bool has_output)
+{
+    if (__builtin_expect(s->tls != NULL, 0))
+        return stream_events_secure(s, wants_input, has_output);
+    return (wants_input ? STREAM_WAITS_READ : 0) | (has_output ? STREAM_WAITS_WRITE : 0);
 }
 
 /* Whether splice(2) may move its bytes (net/pipe.h). */

@@ -21,10 +21,32 @@ enum client_entry {
     ENTRY_IN,     /* nothing: its requests are served */
 };
 
+/* What it speaks. */
+enum client_front { FRONT_UNKNOWN, FRONT_TEXT, FRONT_BINARY };
+
 struct who {
     struct addr from; /* the real address; len 0: its socket's */
     bool is_relayed;  /* a PROXY header came: it is not near, whatever the balancer's address is */
     char identity[IDENTITY_MAX]; /* "cert:NAME", "user:NAME", or "" */
 };
+
+/* True: nothing is known. */
+bool who_is_nobody(const struct who *w);
+
+/* A client on its way to another process, which goes on where this one stopped. */
+struct who_moved {
+    enum client_entry entry;
+    enum client_front front;
+    struct who who;
+};
+
+enum { WHO_TEXT_MAX = 1024 }; /* bytes of a text, with the end */
+
+/* Writes `1 entry=in front=text relayed from=10.1.2.3:4000 identity=user:joe`: the form's version, then words with a space between them, in
+ * which %20 stands for a space. A later version may add words, which an earlier one leaves out. Returns text. */
+const char *who_print(const struct who_moved *m, char text[WHO_TEXT_MAX]);
+
+/* Reads it. False: it is of another version, or damaged: then the client begins from the start (I14: it is nobody yet). */
+bool who_read(struct who_moved *m, const char *text);
 
 #endif

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 6 };
+enum { MG_ABI_VERSION = 7 };
 
 struct script;
 
@@ -97,6 +97,17 @@ struct mg_pool_options {
     bool discover_shrink;
 };
 
+/* The option `tls` of a pool or a server. The strings end with a NUL; NULL: not given. */
+struct mg_tls_options {
+    const char *ca; /* paths, as files.lua reads them */
+    const char *cert;
+    const char *key;
+    const char *name;    /* what the certificate is for */
+    const char *min;     /* "1.2", "1.3" */
+    const char *ciphers; /* as openssl ciphers(1) has them */
+    bool verify;
+};
+
 /* An option of a server that is a number: its field in struct backend_settings, and its bounds. */
 struct mg_setting {
     const char *name;
@@ -132,6 +143,10 @@ bool mg_takes_points(int32_t distribution);
 
 /* The options of a server that are numbers, from 0 on; NULL after the last. */
 const struct mg_setting *mg_setting(uint32_t at);
+
+/* Reads the files of *o and returns the number of these settings, for the field `tls` of a server. 0: mg_wrong says what is wrong. Only
+ * while the script loads. */
+int32_t mg_tls(struct script *s, const struct mg_tls_options *o);
 
 /* Makes an empty pool and returns its route's number. Then mg_pool_add adds its servers, and mg_pool_close closes it: from
  * then on it is constant but for discovery. Both return NULL, or what is wrong. Only while the script loads. */

@@ -11,14 +11,19 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "net/certificate.h"
+
 struct answer;
 struct request;
 struct script;
+struct tls_context;
 
 struct script_listen {
-    char *item;           /* as an item of --bind */
-    char *name, *address; /* name: the address where it has none */
-    int32_t route;        /* -1: the returned one */
+    char *item;                     /* as an item of --bind */
+    char *name, *address;           /* name: the address where it has none */
+    int32_t route;                  /* -1: the returned one */
+    struct tls_context *context;    /* of mg.listen { tls = {...} }, a reference; else NULL */
+    struct certificate certificate; /* of that */
 };
 
 /* Invariant: ways is NULL until the first request that came by a listener; its length is host.listeners_n. */
@@ -32,6 +37,9 @@ struct script_listens {
 
 /* The first answer for a request that came by a listener (REQUEST_BY_LISTENER in its function_id, which is cleared). */
 int32_t listens_answer(struct script *s, struct request *r, struct answer *a);
+
+/* The script's listener with that number; NULL: it has none. */
+const struct script_listen *listens_find(struct script *s, uint32_t number);
 
 /* The name by which the script knows the listener with that number; NULL: it does not. */
 const char *listens_name(struct script *s, uint32_t number);

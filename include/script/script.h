@@ -14,12 +14,18 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/board.h"
+#include "net/rules.h"
 #include "route/turn.h"
 #include "script/services.h"
 
 struct bundle;
+struct certificate;
 struct clients;
 struct script;
+struct users;
+struct tickets;
+struct tls_context;
+struct tls_files;
 
 /* What a worker, or a tool, gives to all its scripts. What pointers point to stays the worker's, and outlives the scripts. */
 struct script_host {
@@ -49,7 +55,11 @@ struct script_host {
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
     const struct script_option
-        *options;        /* those that a script may set, then a NULL name; or NULL */
+        *options; /* those that a script may set, then a NULL name; or NULL */
+    const char *auth_file; /* --auth-file or NULL */
+    const struct tls_files
+        *tls;                /* TLS for clients as the command line says; NULL: nobody is served */
+    struct tickets *tickets; /* for their sessions; NULL: there are none */
     const char *chunk;   /* what Lua calls the script's text in places and errors; NULL: its path */
     const char *lua_dir; /* --lua-dir or NULL */
     double script_timeout; /* --script-timeout; 0: none */
@@ -109,8 +119,23 @@ uint32_t script_generation(const struct script *s);
 /* Where its files are; NULL: on the disk. */
 const struct bundle *script_bundle(const struct script *s);
 
+/* Who may be its client: the users of host->auth_file, as they were when it was loaded. They stay the script's. NULL: everybody. */
+struct users *script_users(const struct script *s);
+
 /* Its listeners, as items of --bind, from 0 on, and their names; NULL after the last. They stay the script's. */
 const char *script_listener(const struct script *s, uint32_t at, const char **name);
+
+/* With what a client that came by the listener with that number begins, by the rules of that listener (net/rules.h). */
+enum script_secures {
+    SCRIPT_PLAIN,
+    SCRIPT_SECURE,        /* *to, which stays the script's */
+    SCRIPT_CANNOT_SECURE, /* it must be TLS, and there is no certificate: it is not served */
+};
+enum script_secures script_secures(struct script *s, uint32_t listener, enum rules_tls tls,
+                                   bool is_tcp, struct tls_context **to);
+
+/* The certificates that clients see, from 0 on; NULL after the last. They stay the script's. */
+const struct certificate *script_certificate(const struct script *s, uint32_t at);
 
 /* Requests by that listener, its name or address, have a route. NULL: those by none, or by the only one that there is. */
 bool script_serves(const struct script *s, const char *listener);

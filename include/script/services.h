@@ -105,8 +105,10 @@ struct mg_listen {
     const char *mode;
     const char *owner;
     const char *group;
-    int32_t backlog; /* 0: the usual one */
-    int32_t route;   /* its number; -1: the route that the script returns */
+    const char *tls;   /* "tls:", "notls:", "mtls:" */
+    const char *words; /* what it asks of clients: `protocol=text,auth=off`; "": nothing */
+    int32_t backlog;   /* 0: the usual one */
+    int32_t route;     /* its number; -1: the route that the script returns */
 };
 
 /* NULL, or what is wrong. Only while the script loads. mg_listens: how many there are. mg_listens_end: the script has ended its loading and

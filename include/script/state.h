@@ -9,6 +9,7 @@
 #include "route/generation.h"
 #include "script/abi.h"
 #include "script/async.h"
+#include "script/contexts.h"
 #include "script/handle.h"
 #include "script/listens.h"
 #include "script/runs.h"
@@ -61,6 +62,7 @@ struct script {
     lua_State *L;
     struct script_host host;
     uint32_t generation;
+    struct users *users; /* see script_users */
     int32_t root; /* the number of the route that it returned; ANSWER_NONE: that is a function */
     struct generation routes;
     struct asyncs asyncs;
@@ -69,6 +71,8 @@ struct script {
     uint64_t handle;  /* the number of the last one that was given out: see handle.h */
     struct pool **pools;
     uint32_t pools_n;
+    uint32_t *tls; /* numbers of TLS settings (backend/secure.h), with a reference each */
+    uint32_t tls_n;
     struct mg_batch batch;
     struct script_time time;
     struct script_memory memory;
@@ -86,6 +90,7 @@ struct script {
     struct log_limit levels[SCRIPT_LEVELS]; /* of the lines that it logs itself */
     struct script_timers timers;
     struct script_listens listens;
+    struct script_contexts contexts;
     uint32_t options_given; /* a bit for each option that it has set */
     double options[SCRIPT_OPTIONS];
     char *warnings[SCRIPT_WARNINGS]; /* warnings_n of them, owned */
@@ -114,6 +119,9 @@ bool script_note_listener(struct script *s, const char *item, const char *addres
 
 /* The first answer for a slot: what is known of it without Lua. */
 int32_t script_first_answer(struct script *s, struct request *r, struct answer *a);
+
+/* Gives back the TLS settings that it has made; its pools are gone. */
+void tls_release(struct script *s);
 
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

@@ -8,9 +8,11 @@
 
 #include <stdint.h>
 
+struct newcomer;
+
 /* name, direction, meaning of `number` */
 #define CHANNEL_MESSAGES(X)                                                                        \
-    X(CLIENT, "down", "a client to take or decline, its listener, whose label is the text")        \
+    X(CLIENT, "down", "a client to take or decline, its listener; see channel_send_client")        \
     X(LOAD, "down", "load the script whose text comes along, beside the one in use; generation")   \
     X(SWITCH, "down", "use what was loaded from now on; its generation")                           \
     X(DROP, "down", "forget what was loaded; its generation")                                      \
@@ -22,7 +24,7 @@
       "treat a server as the text says (see backend/steering.h); the change's number")             \
     X(LEAVING, "up", "the worker was told to end: it serves until another one is in its place")    \
     X(TAKEN, "up", "clients that were offered are taken or declined, as the board says")           \
-    X(GIVEN, "up", "a client for another worker, its listener; the descriptor comes along")        \
+    X(GIVEN, "up", "a client for another worker, its listener; see channel_send_client")           \
     X(READY, "up", "the worker serves; generation of its script")                                  \
     X(LOADED, "up", "the new script waits for SWITCH or DROP; its generation")                     \
     X(KEPT, "up", "the new script did not load, the text says why; generation it would be")        \
@@ -37,12 +39,13 @@ enum channel_message_type {
 #undef X
 };
 
-enum { CHANNEL_TEXT_MAX = 1024 };
+enum { CHANNEL_TEXT_MAX = 4096 };
 
 struct channel_message {
     uint32_t type; /* enum channel_message_type */
     uint32_t number;
     char text[CHANNEL_TEXT_MAX]; /* of most: empty */
+    uint32_t len;                /* of the text; of several, each with its end but for the last */
 };
 
 enum channel_status {
@@ -62,9 +65,14 @@ enum channel_status channel_send(int end, enum channel_message_type type, uint32
 enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
                                       const char *text);
 
-/* A client, with the label of its listener (net/labels.h; "": it is one of --bind). fd as in channel_send. */
-enum channel_status channel_send_client(int end, enum channel_message_type type, uint32_t listener,
-                                        const char *label, int fd);
+/* A client, which the caller still owns. Its texts: the label of its listener (net/labels.h; "": it is one of --bind), the rules, who it is
+ * (net/who.h). A receiver of a version that knows the label alone reads that. */
+enum { CLIENT_LABEL, CLIENT_RULES, CLIENT_WHO, CLIENT_TEXTS };
+enum channel_status channel_send_client(int end, enum channel_message_type type,
+                                        const struct newcomer *n, const char *label);
+
+/* One of the texts of a message. NULL: the sender has sent fewer. */
+const char *channel_text(const struct channel_message *m, uint32_t at);
 
 /* *fd becomes the descriptor that came along (close-on-exec), or -1. A CLIENT message whose descriptor got lost
  * because this process has no more room for one comes with -1. */

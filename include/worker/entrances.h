@@ -10,7 +10,9 @@
 
 #include "base/board.h"
 #include "net/labels.h"
+#include "net/newcomer.h"
 
+struct channel_message;
 struct script;
 struct worker;
 
@@ -20,6 +22,7 @@ struct entrances {
     const char **addresses;
     struct board_listener **counts;
     struct labels labels;
+    struct rules_set rules; /* that clients have come with: one struct a text */
 };
 
 /* Before scripts are loaded: the host and the clients get it. */
@@ -27,6 +30,9 @@ void entrances_init(struct worker *w);
 
 /* A client comes by the listener with that number; text: its label, or "" for one of --bind. */
 void entrances_learn(struct worker *w, uint32_t number, const char *text);
+
+/* The client that has come with a message. */
+struct newcomer entrances_newcomer(struct worker *w, const struct channel_message *m, int fd);
 
 /* The script is in use: clients come by its listeners, and by --bind as far as that listens beside them. */
 void entrances_follow(struct worker *w, const struct script *s);

@@ -42,6 +42,7 @@
 enum option_type {
     OPTION_LIST,  /* struct option_list of servers; split at commas when its argument shows one */
     OPTION_NODES, /* the same, of addresses that clients can connect to: see worker/advertised.h */
+    OPTION_NETWORKS, /* the same, of networks: see net/networks.h */
     OPTION_LITERALS, /* the same, of addresses in numbers, which need no look-up */
     OPTION_NAMED,    /* the same, of listeners: see net/bind.h */
     OPTION_SOCKETS,  /* the same, of unix sockets: see bind_parse_admin in net/bind.h */

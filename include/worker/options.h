@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "net/tls_files.h"
 #include "script/services.h"
 #include "worker/converted.h"
 
@@ -35,6 +36,25 @@
     X(bind, NAMED, 'b', "bind", "ADDRESS", "127.0.0.1",                                            \
       "listen here: host, host:port, [v6]:port or unix:/path,mode=0660,owner=NAME,group=NAME; "    \
       ",backlog=NUMBER behind it; LABEL= before it is its name in scripts; repeatable")            \
+    X(tls_cert, STRING, 0, "tls-cert", "FILE", "",                                                 \
+      "certificate for clients, in PEM form, then those that lead to its CA: TCP listeners speak " \
+      "TLS then")                                                                                  \
+    X(tls_key, STRING, 0, "tls-key", "FILE", "",                                                   \
+      "its private key; not given: it is in the file of --tls-cert")                               \
+    X(tls_ca, STRING, 0, "tls-ca", "FILE", "", "certificates that sign those of clients")          \
+    X(tls_verify, CHOICE, 0, "tls-verify", "none|request|require", "none",                         \
+      "whether clients must have a certificate; request: one that is there must be right")         \
+    X(tls_min, CHOICE, 0, "tls-min", "1.2|1.3", "1.2",                                             \
+      "oldest version of TLS that clients may speak")                                              \
+    X(tls_ciphers, STRING, 0, "tls-ciphers", "LIST", "",                                           \
+      "cipher suites for clients, as openssl ciphers has them, with those of TLS 1.3 among them")  \
+    X(tls_handshake_timeout, SECONDS, 0, "tls-handshake-timeout", "SECONDS", "10",                 \
+      "how long a client's TLS handshake may take (0..3600; 0: no limit)")                         \
+    X(allow_from, NETWORKS, 0, "allow-from", "NETWORK[,...]", "",                                  \
+      "take clients from these networks alone, such as 10.0.0.0/8; a listener's own list counts "  \
+      "instead")                                                                                   \
+    X(protocol, CHOICE, 0, "protocol", "auto|text|binary", "auto",                                 \
+      "what clients speak: auto = their first byte shows it; a listener may say otherwise")        \
     X(connections, COUNT, 'n', "connections", "NUMBER", "1",                                       \
       "connections per server and worker (1..1024)")                                               \
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
@@ -73,6 +93,9 @@
       "who may flush_all: near = clients on loopback or a unix socket")                            \
     X(allow_dump, CHOICE, 0, "allow-dump", "near|yes|no", "near",                                  \
       "who may dump keys: near = clients on loopback or a unix socket")                            \
+    X(auth_file, STRING, 0, "auth-file", "FILE", "",                                               \
+      "clients must be users of this file, of lines user:password: their first command is a set "  \
+      "whose value is \"user password\"")                                                          \
     X(advertise, NODES, 0, "advertise", "HOST[:PORT][,...]", "",                                   \
       "nodes that config get cluster names, instead of the address that its client reached")       \
     X(version_answer, TEXT, 0, "version-answer", "TEXT", "",                                       \
@@ -154,6 +177,14 @@ struct options {
     struct option_list bind;
     uint32_t bind_default; /* so many of its items stand there because no --bind is given */
     uint32_t bind_given; /* so many are those of --bind; behind them are sockets that were passed */
+    const char *tls_cert, *tls_key, *tls_ca, *tls_ciphers; /* NULL: not given */
+    int tls_verify;                                        /* enum tls_verify */
+    int tls_min;                                           /* enum tls_version */
+    double tls_handshake_timeout;                          /* seconds; 0: none */
+    bool makes_contexts; /* scripts are loaded to be served: keys and certificates are read */
+    struct option_list allow_from;
+    int protocol; /* enum rules_protocol, in the order of its words */
+    char *rules;  /* what both say to listeners, see net/rules.h; owned; NULL: not made */
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
@@ -173,8 +204,9 @@ struct options {
     uint64_t stream_window; /* 0: no value is streamed */
     bool no_splice;
     bool strict_keys;
-    int allow_flush; /* enum clients_allow, in the order of its words */
-    int allow_dump;  /* the same */
+    int allow_flush;       /* enum clients_allow, in the order of its words */
+    int allow_dump;        /* the same */
+    const char *auth_file; /* NULL: everybody is a client */
     struct option_list advertise;
     struct advertised advertised; /* what these are, see advertised.h; main fills it */
     const char *version_answer;   /* NULL = the servers' */
@@ -220,13 +252,17 @@ extern const struct option_table options_table;
 /* SETTABLE_OPTIONS in the form that scripts get, and behind the last one a row with a NULL name. */
 void options_settable(struct script_option to[SCRIPT_OPTIONS]);
 
+/* TLS for clients as the command line says. */
+struct tls_files options_tls(const struct options *o);
+
 /* The script, as source_load takes it. */
 struct script_file options_script(const struct options *o);
 
 /* What kind of file it is: a place among SCRIPT_KIND_WORDS. For tools, whose own --from it is. */
 void options_set_kind(struct options *o, int from);
 
-/* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none. */
+/* Its source, see worker/source.h. again: without waiting. -1, with errno; also where there is none: the built-in script needs one only
+ * for secrets. */
 int options_open_source(const struct options *o, bool again);
 
 /* The command line gives --script-memory. */
@@ -258,7 +294,10 @@ void options_log_workers(const struct options *o);
 /* Copies word `number` (0..) of words such as `near|yes|no` to text. Returns text. */
 const char *options_choice(const char *words, int number, char *text, size_t size);
 
-/* Frees the lists. */
+/* Makes rules of what the command line says for all listeners. False: after a complaint. */
+bool options_make_rules(struct options *o) __attribute__((warn_unused_result));
+
+/* Frees the lists and rules. */
 void options_release(struct options *o);
 
 #endif

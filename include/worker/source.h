@@ -22,6 +22,9 @@ struct script_host;
 /* A source of a text that is in no file. -1 with errno. */
 int source_open_text(const char *path, const char *text);
 
+/* A source for the built-in script: there are secrets in it (base/secret.h), once it was tried. -1 with errno. */
+int source_open_empty(void);
+
 /* Reads the file at path. Returns a descriptor (close-on-exec), or -1 with errno. A pipe is waited for
  * until its other side closes it. */
 int source_open(const char *path);

@@ -17,6 +17,8 @@
     X(cmd_set)                                                                                     \
     X(cmd_flush)                                                                                   \
     X(cmd_touch)                                                                                   \
+    X(auth_cmds)                                                                                   \
+    X(auth_errors)                                                                                 \
     X(cmd_meta)                                                                                    \
     X(get_hits)                                                                                    \
     X(get_misses)                                                                                  \
@@ -31,6 +33,9 @@
     X(cas_badval)                                                                                  \
     X(touch_hits)                                                                                  \
     X(touch_misses)                                                                                \
+    X(ssl_handshake_errors)                                                                        \
+    X(ssl_proto_errors)                                                                            \
+    X(ssl_new_sessions)                                                                            \
     X(bytes_read)                                                                                  \
     X(bytes_written)
 

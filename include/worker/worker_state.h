@@ -13,6 +13,7 @@
 #include "script/script.h"
 #include "worker/answers.h"
 #include "worker/arrivals.h"
+#include "worker/certificates.h"
 #include "worker/drain.h"
 #include "worker/entrances.h"
 #include "worker/names.h"
@@ -34,6 +35,8 @@ struct worker {
     struct turn turn;
     struct clients clients;
     struct script_host host;
+    struct certificates certificates;
+    struct tls_files tls; /* for clients, as the command line says */
     struct entrances entrances;
     struct succession succession;
     struct drain drain;
@@ -47,7 +50,7 @@ struct worker {
     struct answers answers; /* to the master's questions */
     ev_io signals;
     struct doors doors; /* in a single process */
-    struct log_limit refusal_lines;
+    struct log_limit refusal_lines, denied_lines;
     ev_timer sweep;
     struct outages outages;                    /* of servers, where there is no master */
     uint64_t user_us_before, system_us_before; /* of the workers that were in this seat before */

@@ -154,6 +154,11 @@
 ---@field mode string?                      of a unix socket's file, in octal: "0660"
 ---@field owner (string|integer)?           likewise; else the user of -u
 ---@field group (string|integer)?
+---@field tls (boolean|"mutual")?           TLS for its clients; "mutual": with a certificate of theirs
+---@field protocol ("auto"|"text"|"binary")?  what its clients speak; "auto": their first byte shows it
+---@field auth ("off"|false)?               its clients need not authenticate
+---@field allow_from (string|string[])?     networks whose clients may come in: { "10.0.0.0/8" }
+---@field proxy_protocol { from: string|string[] }?  networks of balancers that send a PROXY header
 
 -- --- services -------------------------------------------------------------------------------------
 

@@ -48,6 +48,11 @@ function M.pool_options()
     return ffi.new "struct mg_pool_options"
 end
 
+--- An empty struct mg_tls_options.
+function M.tls_options()
+    return ffi.new "struct mg_tls_options"
+end
+
 --- A copy of a struct mg_server_options: a server's options begin as those of its pool.
 function M.server_options(common)
     return ffi.new("struct mg_server_options", common)

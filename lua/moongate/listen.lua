@@ -5,6 +5,7 @@
 local abi = require "moongate.abi"
 local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
+local rules = require "moongate.listen_rules"
 local routes = require "moongate.routes"
 local where = require "moongate.where"
 
@@ -34,7 +35,9 @@ local readers = {
     mode = mode, owner = user, group = user,
     name = options.short_name(64),
     backlog = options.count(1, 65535),
+    tls = rules.tls,
 }
+for name, reader in pairs(rules.readers) do readers[name] = reader end
 
 local function check_address(spec)
     local address = spec[1]
@@ -58,13 +61,16 @@ function M.listen(spec)
         where.fail("mg.listen: item 2 takes a route, not a " .. type(route))
     end
     local to = abi.listen_options()
-    local kept = {} -- C's pointers into these strings
+    local kept, words = {}, {} -- C's pointers into these strings
     local wrong = options.read(spec, readers, function(name, value)
         kept[#kept + 1] = value
-        to[name] = value
+        if rules.readers[name] then words[#words + 1] = value else to[name] = value end
     end)
     if wrong then where.fail("mg.listen: " .. wrong) end
-    kept[#kept + 1] = address
+    table.sort(words) -- an order that each reload finds again
+    local all = table.concat(words, ",")
+    kept[#kept + 1], kept[#kept + 2] = address, all
+    to.words = all
     to.address, to.route = address, route ~= nil and routes.number_of(route) or -1
     wrong = abi.text(C.mg_listen(script, to))
     if wrong then where.fail(("mg.listen: %s: %s"):format(address, wrong)) end

@@ -3,6 +3,7 @@ local abi = require "moongate.abi"
 local like = require "moongate.like"
 local options = require "moongate.options"
 local routes = require "moongate.routes"
+local tls = require "moongate.tls"
 local warnings = require "moongate.warnings"
 local where = require "moongate.where"
 
@@ -15,6 +16,7 @@ local defaults = {}
 
 -- Options that a pool has for all its servers, and that a server may have of its own.
 local settings = options.settings()
+settings.tls = tls.read
 
 local function with_settings(readers)
     for name, reader in pairs(settings) do readers[name] = reader end
@@ -116,17 +118,24 @@ local function complete(to, given)
 end
 
 -- The options of mg.defaults, of `like`, and of the pool itself: the later wins. A `like` of mg.defaults comes before
--- the options beside it there.
+-- the options beside it there. Returns nil or what is wrong, and the option `tls`.
 local function read_options(spec, to)
-    local given = {}
+    local given, secure = {}, nil
     local function set(name, value)
         given[name] = true
-        set_option(to, name, value)
+        if name == "tls" then secure = tls.merge(secure, value) else set_option(to, name, value) end
     end
     local function read(from, word) return options.read(from or {}, pool_options, set, word) end
     local wrong = not spec.like and read(like[defaults.like])
         or read(defaults) or read(like[spec.like]) or read(spec, hint_of_option)
-    return wrong or complete(to, given)
+    return wrong or complete(to, given), secure
+end
+
+-- Into the options of a server. Returns nil, or what is wrong.
+local function set_tls(to, secure)
+    local number, wrong = tls.number(secure)
+    if not number then return ("option 'tls' %s"):format(wrong) end
+    to.backend.tls = number
 end
 
 -- The text of a server: its first item; or its host (the port goes into `to`) or its path.
@@ -143,10 +152,13 @@ local function server_text(spec, to)
     return spec.host or "unix:" .. spec.path
 end
 
-local function read_server(spec, to)
+-- secure: the option `tls` of its pool.
+local function read_server(spec, to, secure)
     warn_of_times(spec, "mg.pool server")
     local wrong = options.read(spec, server_options, function(name, value)
-        if settings[name] then
+        if name == "tls" then
+            secure = tls.merge(secure, value)
+        elseif settings[name] then
             to.backend[name] = value
         elseif name == "name" then
             to.name, to.name_len = value, #value
@@ -154,15 +166,16 @@ local function read_server(spec, to)
             to[name] = value
         end
     end)
+    wrong = wrong or spec.tls ~= nil and set_tls(to, secure) or nil
     if wrong then return nil, wrong end
     return server_text(spec, to)
 end
 
-local function add_server(number, server, common)
+local function add_server(number, server, common, secure)
     local to = abi.server_options(common)
     local text, wrong = server, nil
     if type(server) == "table" then
-        text, wrong = read_server(server, to)
+        text, wrong = read_server(server, to, secure)
     elseif type(server) ~= "string" then
         wrong = ("is a %s, not a string or a table"):format(type(server))
     end
@@ -172,9 +185,9 @@ local function add_server(number, server, common)
     return wrong and ("'%s': %s"):format(text, hint or wrong)
 end
 
-local function add_servers(number, spec, common)
+local function add_servers(number, spec, common, secure)
     for i, server in ipairs(spec) do
-        local wrong = add_server(number, server, common)
+        local wrong = add_server(number, server, common, secure)
         if wrong then return wrong:sub(1, 1) == "'" and "server " .. wrong or ("server %d %s"):format(i, wrong) end
     end
 end
@@ -200,7 +213,9 @@ function M.pool(spec)
     routes.check_loading "mg.pool"
     local to = abi.pool_options()
     C.mg_pool_defaults(script, to)
-    local wrong = wrong_list(spec) or read_options(spec, to)
+    local wrong, secure = wrong_list(spec), nil
+    if not wrong then wrong, secure = read_options(spec, to) end
+    wrong = wrong or set_tls(to.server, secure)
     if wrong then where.fail("mg.pool " .. wrong) end
     if spec.hash and C.mg_hashes_itself(to.distribution) then
         where.fail("mg.pool option 'hash' goes with other distributions: this one hashes keys in its own way")
@@ -213,7 +228,7 @@ function M.pool(spec)
     end
     warn_of_times(spec, "mg.pool")
     local number = C.mg_pool_open(script, to)
-    wrong = add_servers(number, spec, to.server) or abi.text(C.mg_pool_close(script, number))
+    wrong = add_servers(number, spec, to.server, secure) or abi.text(C.mg_pool_close(script, number))
     if wrong then where.fail("mg.pool " .. wrong) end
     for _, warn in ipairs { C.mg_pool_twin, C.mg_pool_excess } do
         local text = abi.text(warn(script, number))

@@ -106,6 +106,7 @@ void apart_destroy(struct backend *b, const char *reason)
     for (int i = 0; i < BACKEND_APART; i++) {
         if (!b->apart[i]) continue;
         conn_forget_unsent(b->apart[i]);
+        conn_forget_holding(b->apart[i]);
         conn_destroy(b->apart[i]);
         b->apart[i] = NULL;
     }

@@ -13,6 +13,7 @@
 #include "backend/meter.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
+#include "backend/secure.h"
 #include "backend/sharers.h"
 #include "placement/hash.h"
 
@@ -28,6 +29,7 @@
  *     written      notes which keys calls write (see src/base/writes.c)
  *     texts        what a client learns about a call that failed
  *     words        in which words a server is asked for the key of a get
+ *     secure       TLS to servers: settings by number, the steps of a handshake
  *     conn         a connection's state and what follows from it alone: interest, alarm, the list of unsent; reports news
  *     fifo         a connection's calls in the order sent, and how each of them ends
  *     held         requests whose bytes are not in the stream yet
@@ -110,18 +112,29 @@ static void backend_destroy(struct backend *b, const char *reason)
         if (conn->state != CONN_IDLE) b->stats->connections--;
         conn_release(conn, reason);
         conn_forget_unsent(conn);
+        conn_forget_holding(conn);
         conn_destroy(conn);
     }
     apart_destroy(b, reason);
     backend_unlocate(b);
     forget_name(b);
+    secure_drop_session(b);
+    secure_give(b->set, b->settings.tls);
+    free(b->host);
     free(b->conns);
     free(b);
 }
 
+static void stop_timers(struct backends *set)
+{
+    if (!set->loop) return;
+    ev_timer_stop(set->loop, &set->pace);
+    ev_timer_stop(set->loop, &set->again);
+}
+
 void backends_stop(struct backends *set)
 {
-    if (set->loop) ev_timer_stop(set->loop, &set->pace);
+    stop_timers(set);
     for (struct backend *b = set->first; b; b = b->next) {
         for (uint32_t i = 0; i < b->settings.connections; i++) {
             if (b->conns[i]->state != CONN_IDLE) b->stats->connections--;
@@ -133,12 +146,13 @@ void backends_stop(struct backends *set)
 
 void backends_release(struct backends *set)
 {
-    if (set->loop) ev_timer_stop(set->loop, &set->pace);
+    stop_timers(set);
     while (set->first) {
         struct backend *b = set->first;
         set->first = b->next;
         backend_destroy(b, "moongate ends");
     }
+    secures_release(set);
 }
 
 struct backend_settings backend_settings_default(void)
@@ -203,8 +217,10 @@ static struct backend *backend_create(struct backends *set, const char *name,
         b->trouble = &set->part->troubles[b->stats - set->part->tables.servers];
     else
         b->stats = &set->unlisted;
+    b->host = spec->host[0] ? strdup(spec->host) : NULL;
     b->conns = calloc(settings->connections, sizeof *b->conns);
-    if (!b->conns) abort();
+    if (!b->conns || (spec->host[0] && !b->host)) abort();
+    secure_take(set, settings->tls);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);
@@ -304,6 +320,13 @@ static void on_pace(struct ev_loop *loop, ev_timer *timer, int events)
     if (!starts && !sweeps) ev_timer_stop(loop, timer);
 }
 
+static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    events_read_held(timer->data);
+}
+
 void backends_init(struct backends *set, struct ev_loop *loop, struct arena *arena,
                    struct board_worker *part)
 {
@@ -311,7 +334,8 @@ void backends_init(struct backends *set, struct ev_loop *loop, struct arena *are
         .loop = loop, .arena = arena, .part = part, .row = &part->row, .log = {.burst = 20}};
     set->writer = writer_private();
     ev_init(&set->pace, on_pace);
-    set->pace.data = set;
+    ev_init(&set->again, on_again);
+    set->pace.data = set->again.data = set;
     meter_init(set);
 }
 

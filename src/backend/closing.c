@@ -160,6 +160,7 @@ static void end(struct conn *c, enum conn_loss loss, const char *reason, bool co
     snprintf(c->reason, sizeof c->reason, "%s", reason);
     set->row->backend_closes++;
     c->backend->stats->closes++;
+    c->backend->stats->tls_failures += c->state == CONN_SECURING;
     if (again || retry_has_next(c)) {
         log_debug("backend %s: closed: %s: tried again", c->backend->name, c->reason);
         retry_now(c);

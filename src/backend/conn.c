@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/secure.h"
 #include "backend/sharers.h"
 
 /* The alarm of a connection is one timer for everything that may be late: connecting, the answer to a probe, the first deadline,
@@ -57,6 +58,13 @@ bool conn_refuses(const struct conn *c)
     return c->state == CONN_WAITING || (c->failed && c->state != CONN_READY);
 }
 
+/* What the socket does not take at once of it is lost, as the connection goes. */
+static void say_end(struct conn *c)
+{
+    secure_keep_session(c->backend, &c->stream);
+    stream_say_end(&c->stream);
+}
+
 void conn_hang_up(struct conn *c)
 {
     struct ev_loop *loop = c->backend->set->loop;
@@ -64,6 +72,7 @@ void conn_hang_up(struct conn *c)
     ev_io_stop(loop, &c->io);
     ev_timer_stop(loop, &c->timer);
     c->was_streamed = false;
+    if (c->stream.tls) say_end(c);
     stream_close(&c->stream);
     share_end(c->backend->set);
     inbuf_release(&c->in);
@@ -72,6 +81,14 @@ void conn_hang_up(struct conn *c)
 }
 
 /* --- interest ---------------------------------------------------------------------------------- */
+
+/* TLS has records of its own to read and to write. What it holds is read without the loop. */
+static int tls_events(struct conn *c, int events)
+{
+    unsigned waits = stream_events(&c->stream, events & EV_READ, events & EV_WRITE);
+    if (events & EV_READ) conn_look_held(c);
+    return (waits & STREAM_WAITS_READ ? EV_READ : 0) | (waits & STREAM_WAITS_WRITE ? EV_WRITE : 0);
+}
 
 /* Most calls change nothing: then the loop is left alone. The socket is watched for room only while something waits to be
  * written, for bytes only when some are due or would be an anomaly. */
@@ -83,6 +100,7 @@ void conn_watch(struct conn *c)
     if (is_asking(c)) events = EV_READ;
     if (c->state == CONN_READY)
         events = (c->is_paused ? 0 : EV_READ) | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
+    if (__builtin_expect(c->stream.tls != NULL, 0)) events = tls_events(c, events);
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(loop, &c->io);
     if (events == 0) return;
@@ -106,6 +124,26 @@ void conn_forget_unsent(struct conn *c)
     while (*p && *p != c) p = &(*p)->next_unsent;
     if (*p) *p = c->next_unsent;
     c->unsent = false;
+}
+
+void conn_look_held(struct conn *c)
+{
+    struct backends *set = c->backend->set;
+    if (c->is_listed || c->is_paused || !stream_holds(&c->stream)) return;
+    c->is_listed = true;
+    c->next_holding = set->holding;
+    set->holding = c;
+    if (ev_is_active(&set->again)) return;
+    ev_timer_set(&set->again, 0, 0);
+    ev_timer_start(set->loop, &set->again);
+}
+
+void conn_forget_holding(struct conn *c)
+{
+    struct conn **p = &c->backend->set->holding;
+    while (*p && *p != c) p = &(*p)->next_holding;
+    if (*p) *p = c->next_holding;
+    c->is_listed = false;
 }
 
 /* --- the alarm --------------------------------------------------------------------------------- */
@@ -138,6 +176,7 @@ double conn_next_alarm(const struct conn *c)
     switch (c->state) {
     case CONN_RESOLVING: at = c->failed ? INFINITY : c->since + s->connect_timeout; break;
     case CONN_CONNECTING:
+    case CONN_SECURING:
     case CONN_PROBING:
     case CONN_LEARNING: at = c->since + s->connect_timeout; break;
     case CONN_READY:
@@ -217,7 +256,8 @@ void conn_closed(struct conn *c)
 
 void conn_broken(struct conn *c, int error)
 {
-    lose(c, LOST_TO_PEER, strerror(error));
+    char text[BACKEND_REASON_MAX]; /* the stream has it no longer than it is open */
+    lose(c, LOST_TO_PEER, secure_explain(&c->stream, error, text));
 }
 
 static void lose_step(struct conn *c, enum conn_loss loss, const char *what)

@@ -7,9 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/secure.h"
 #include "net/socket.h"
 
-/* CONNECTING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
+/* CONNECTING, SECURING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
+ *
+ * SECURING is the TLS handshake, of servers that have it. Its steps are the only ones that cost the worker something, so they may be
+ * put off to the next turn (see secure); connect_timeout then begins again, as the server was not waited for.
  *
  * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version.
  * `mn` comes next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and
@@ -20,7 +24,7 @@
 
 /* --- the way there ----------------------------------------------------------------------------- */
 
-/* Sends one line and enters the state that waits for the answer. A socket that takes no line at once, when nothing was written
+/* Sends one line and enters the state that waits for the answer. A stream that takes no line at once, when nothing was written
  * to it before, is broken. */
 static void send_probe(struct conn *c, const char *line, enum conn_state state)
 {
@@ -46,6 +50,7 @@ static void become_ready(struct conn *c)
     c->backend->late = 0;
     conn_set_state(c, CONN_READY);
     conn_watch(c);
+    secure_keep_session(c->backend, &c->stream);
     conn_report(c, NEWS_READY);
     c->progress = c->since;
     c->backend->set->row->backend_connects++;
@@ -56,7 +61,7 @@ static void become_ready(struct conn *c)
 }
 
 /* What was known of the server before is forgotten: it may be another one now. */
-static void connected(struct conn *c)
+static void greet(struct conn *c)
 {
     c->dialect = (struct dialect){0};
     c->is_unasked = false;
@@ -65,6 +70,42 @@ static void connected(struct conn *c)
         become_ready(c);
     else
         send_probe(c, "version\r\n", CONN_PROBING);
+}
+
+/* A step of the handshake. What happens to a server that fails it is what happens to one that cannot be connected. */
+static void shake(struct conn *c)
+{
+    if (secure_must_wait(c->backend->set)) {
+        c->since = conn_now(c);
+        return;
+    }
+    switch (secure_step(c->backend, &c->stream)) {
+    case STREAM_SHAKE_AGAIN: conn_watch(c); break;
+    case STREAM_SHAKE_DONE: greet(c); break;
+    case STREAM_SHAKE_FAILED: conn_broken(c, EPROTO); break;
+    }
+}
+
+/* Its own message comes first, which takes a step, too. */
+static void secure(struct conn *c)
+{
+    if (secure_must_wait(c->backend->set)) {
+        c->since = conn_now(c);
+        conn_watch(c);
+        return;
+    }
+    secure_begin(c->backend, &c->stream);
+    conn_set_state(c, CONN_SECURING);
+    conn_set_alarm(c, conn_next_alarm(c));
+    shake(c);
+}
+
+static void connected(struct conn *c)
+{
+    if (secure_is_wanted(c->backend))
+        secure(c);
+    else
+        greet(c);
 }
 
 /* Returns 0 when it is connected at once, else errno, also EINPROGRESS. c->stream.fd is below 0 when there is no socket. */
@@ -112,6 +153,10 @@ void connect_begin(struct conn *c, const struct addr *addr)
 void connect_go_on(struct conn *c)
 {
     assert(c->stream.fd >= 0 && c->state != CONN_READY);
+    if (c->state == CONN_SECURING) {
+        shake(c);
+        return;
+    }
     int error = 0;
     socklen_t len = sizeof error;
     if (getsockopt(c->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) error = errno;

@@ -62,7 +62,7 @@ static bool read_data(struct conn *c)
     return status == IO_OK && !streamed_lacks(c);
 }
 
-static void conn_readable(struct conn *c)
+static void read_once(struct conn *c)
 {
     struct arena *arena = c->backend->set->arena;
     size_t mark = arena_mark(arena);
@@ -75,6 +75,13 @@ static void conn_readable(struct conn *c)
     if (status == IO_END) conn_closed(c);
     if (status == IO_ERROR) conn_broken(c, errno);
     arena_rewind(arena, mark);
+}
+
+/* What came may have made a TLS stream write, and it may hold more than was read. */
+static void conn_readable(struct conn *c)
+{
+    read_once(c);
+    if (__builtin_expect(c->stream.tls != NULL, 0)) conn_watch(c);
 }
 
 /* --- alarms ------------------------------------------------------------------------------------ */
@@ -90,6 +97,7 @@ static bool is_put_off(struct conn *c)
 
 static const char *unready_reason(const struct conn *c)
 {
+    if (c->state == CONN_SECURING) return "tls: no answer to the handshake";
     if (c->state == CONN_PROBING) return "no answer to version";
     return c->state == CONN_LEARNING ? "no answer to mn" : "connect timeout";
 }
@@ -163,10 +171,27 @@ static void conn_alarm(struct conn *c)
 
 /* --- from the loop ----------------------------------------------------------------------------- */
 
+/* A TLS stream may have to write while it proves its server. */
+static bool flushes(struct conn *c)
+{
+    if (c->state == CONN_CONNECTING || c->state == CONN_SECURING) return true;
+    enum io_status status = stream_flush(&c->stream);
+    if (status == IO_ERROR)
+        conn_broken(c, errno);
+    else if (status == IO_OK)
+        return true;
+    else
+        conn_watch(c);
+    return false;
+}
+
 static void conn_writable(struct conn *c)
 {
-    if (c->state != CONN_READY)
+    if (c->stream.tls && !flushes(c)) return;
+    if (c->state == CONN_CONNECTING || c->state == CONN_SECURING)
         connect_go_on(c);
+    else if (c->state != CONN_READY)
+        conn_watch(c);
     else if (c->held)
         conn_report(c, NEWS_ROOM);
     else
@@ -182,11 +207,28 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
         conn_close(c, SOCKET_NOT_WATCHED);
         return;
     }
+    if (c->state == CONN_SECURING) {
+        connect_go_on(c);
+        return;
+    }
     if (events & EV_WRITE) {
         conn_writable(c);
         if (c->state != CONN_READY) return;
     }
     if (events & EV_READ) conn_readable(c);
+}
+
+/* Each of them once: a stream that holds more yet is in the list again, for the next turn. */
+void events_read_held(struct backends *set)
+{
+    struct conn *c = set->holding;
+    set->holding = NULL;
+    while (c) {
+        struct conn *next = c->next_holding;
+        c->is_listed = false;
+        if (stream_holds(&c->stream)) conn_readable(c);
+        c = next;
+    }
 }
 
 static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
@@ -213,7 +255,7 @@ struct conn *conn_create(struct backend *b)
 
 void conn_destroy(struct conn *c)
 {
-    assert(c->state == CONN_IDLE && !c->unsent);
+    assert(c->state == CONN_IDLE && !c->unsent && !c->is_listed);
     free(c);
 }
 

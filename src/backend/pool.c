@@ -8,6 +8,7 @@
 
 #include "backend/ejection.h"
 #include "backend/meter.h"
+#include "backend/secure.h"
 #include "backend/steering.h"
 #include "backend/twins.h"
 #include "base/slab.h"
@@ -59,6 +60,8 @@ const char *pool_add_server(struct pool *p, const struct server_spec *spec, doub
                             const struct backend_settings *settings)
 {
     char text[SERVER_TEXT_MAX];
+    const char *wrong = secure_refuses(p->set, settings->tls, &spec->addr);
+    if (wrong) return wrong;
     if (p->members_n == POOL_SERVERS_MAX) return "a pool takes at most 4096 servers";
     make_room(p);
     struct backend *b = backends_get(p->set, server_show(spec, text), &spec->addr, settings);

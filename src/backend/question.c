@@ -8,6 +8,7 @@
 
 #include "backend/conn.h"
 #include "backend/locate.h"
+#include "backend/secure.h"
 #include "base/slab.h"
 #include "net/socket.h"
 #include "protocol/response.h"
@@ -15,25 +16,35 @@
 /* Why not one of the server's other connections: what is asked behind a dump waits for its end, and a dump may take minutes. Nor
  * must a question of the operator's tools wait behind large values, or count against the server when it is late.
  *
+ * With TLS the stream is SHAKING from the beginning, so that it does not need its server later, which may be freed. Its handshake
+ * is a few among many, so it is not put off.
+ *
  * Nothing is asked before the question: no `version`, since what comes is judged line by line by the owner, and nothing but this
  * answer ever comes on this connection.
  */
 
 static bool question_sane(const struct question *l)
 {
-    return (l->fd >= 0) == (l->buffer != NULL) && l->used <= QUESTION_ROOM &&
+    return (l->stream.fd >= 0) == (l->buffer != NULL) && l->used <= QUESTION_ROOM &&
            l->asked <= l->question_len && l->question_len <= QUESTION_MAX;
 }
 
 /* Interest is derived here alone. */
 static void watch(struct question *l)
 {
-    bool writes = !l->is_connected || l->asked < l->question_len;
-    int events = (writes ? EV_WRITE : 0) | (l->is_connected && !l->is_paused ? EV_READ : 0);
+    bool writes = l->asked < l->question_len;
+    int waits = stream_events(&l->stream, !l->is_paused, writes);
+    int events =
+        (waits & STREAM_WAITS_WRITE ? EV_WRITE : 0) | (waits & STREAM_WAITS_READ ? EV_READ : 0);
+    if (!l->is_connected) events = EV_WRITE;
+    if (l->is_connected && !l->is_paused && stream_holds(&l->stream))
+        ev_timer_start(l->loop, &l->again);
+    else
+        ev_timer_stop(l->loop, &l->again);
     if (ev_is_active(&l->io) && (l->io.events & (EV_READ | EV_WRITE)) == events) return;
     ev_io_stop(l->loop, &l->io);
     if (events == 0) return;
-    ev_io_set(&l->io, l->fd, events);
+    ev_io_set(&l->io, l->stream.fd, events);
     ev_io_start(l->loop, &l->io);
 }
 
@@ -51,9 +62,10 @@ void question_close(struct question *l)
     assert(question_sane(l));
     ev_io_stop(l->loop, &l->io);
     ev_timer_stop(l->loop, &l->timer);
-    close(l->fd);
+    ev_timer_stop(l->loop, &l->again);
+    stream_say_end(&l->stream);
+    stream_close(&l->stream);
     slab_return(l->buffer, QUESTION_ROOM);
-    l->fd = -1;
     l->buffer = NULL;
     l->used = 0;
 }
@@ -94,37 +106,67 @@ static bool take_whole_lines(struct question *l)
     return false;
 }
 
+/* The stream has its reason no longer than it is open. */
+static void lose_to(struct question *l, int error)
+{
+    char text[BACKEND_REASON_MAX];
+    lose(l, secure_explain(&l->stream, error, text));
+}
+
 static void readable(struct question *l)
 {
-    ssize_t n = read(l->fd, l->buffer + l->used, QUESTION_ROOM - l->used);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) {
-        lose(l, n == 0 ? "closed by the server" : strerror(errno));
-        return;
+    ssize_t n = stream_read(&l->stream, l->buffer + l->used, QUESTION_ROOM - l->used);
+    enum io_status status = io_status_of(n);
+    if (status == IO_END) {
+        lose(l, "closed by the server");
+    } else if (status == IO_ERROR) {
+        lose_to(l, errno);
+    } else if (status == IO_OK) {
+        l->used += (size_t)n;
+        be_patient(l);
+        if (!take_whole_lines(l)) return;
     }
-    l->used += (size_t)n;
-    be_patient(l);
-    (void)take_whole_lines(l);
+    if (status == IO_OK || status == IO_AGAIN) watch(l);
+}
+
+/* False: l is closed, or the handshake goes on. */
+static bool is_shaken(struct question *l)
+{
+    if (l->stream.state != STREAM_SHAKING) return true;
+    switch (stream_shake(&l->stream)) {
+    case STREAM_SHAKE_DONE: return true;
+    case STREAM_SHAKE_AGAIN: watch(l); break;
+    case STREAM_SHAKE_FAILED: lose_to(l, EPROTO); break;
+    }
+    return false;
 }
 
 /* False: l is closed. */
-static bool writable(struct question *l)
+static bool connects(struct question *l)
 {
     int error = 0;
     socklen_t len = sizeof error;
-    if (!l->is_connected && getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+    if (!l->is_connected && getsockopt(l->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         error = errno;
     if (error) {
         lose(l, strerror(error));
         return false;
     }
     l->is_connected = true;
-    ssize_t n = write(l->fd, l->question + l->asked, l->question_len - l->asked);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        lose(l, strerror(errno));
+    return true;
+}
+
+/* False: l is closed, or the handshake goes on. */
+static bool ask(struct question *l)
+{
+    struct iovec rest = {l->question + l->asked, l->question_len - l->asked};
+    if (!is_shaken(l)) return false;
+    ssize_t n = rest.iov_len > 0 ? stream_writev(&l->stream, &rest, 1) : 0;
+    if (n > 0) l->asked += (size_t)n;
+    if ((n < 0 && io_status_of(n) == IO_ERROR) || stream_flush(&l->stream) == IO_ERROR) {
+        lose_to(l, errno);
         return false;
     }
-    if (n > 0) l->asked += (size_t)n;
     watch(l);
     return true;
 }
@@ -138,8 +180,16 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
         lose(l, SOCKET_NOT_WATCHED);
         return;
     }
-    if (events & EV_WRITE && !writable(l)) return;
+    if (!l->is_connected && !connects(l)) return;
+    if (!ask(l)) return;
     if (events & EV_READ && !l->is_paused) readable(l);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    readable(timer->data);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -157,8 +207,13 @@ static int dial(struct question *l, struct backend *b)
 {
     struct backends *set = b->set;
     const struct addr *addr = backend_addr(b, &b->conns[0]->peer);
-    if (set->dial) return set->dial(set->dials_for, b, &l->fd);
-    return addr ? socket_connect(addr, b->settings.keepalive, &l->fd) : EADDRNOTAVAIL;
+    int fd = -1, error = EADDRNOTAVAIL;
+    if (set->dial)
+        error = set->dial(set->dials_for, b, &fd);
+    else if (addr)
+        error = socket_connect(addr, b->settings.keepalive, &fd);
+    l->stream = stream_open(fd);
+    return error;
 }
 
 const char *question_open(struct question *l, struct backend *b, const char *question,
@@ -166,22 +221,22 @@ const char *question_open(struct question *l, struct backend *b, const char *que
 {
     assert(b->set->loop && l->take && l->end && strlen(question) <= QUESTION_MAX - 3);
     l->loop = b->set->loop;
-    l->fd = -1;
     int error = dial(l, b);
     if (error && error != EINPROGRESS) {
-        if (l->fd >= 0) close(l->fd);
-        l->fd = -1;
+        stream_close(&l->stream);
         return error == EADDRNOTAVAIL && b->addrs_n == 0 ? "is not resolved" : strerror(error);
     }
+    if (secure_is_wanted(b)) secure_begin(b, &l->stream);
     l->buffer = slab_borrow(QUESTION_ROOM);
     l->used = l->asked = 0;
-    l->is_connected = error == 0;
+    l->is_connected = error == 0 && !l->stream.tls; /* its first message is written by the loop */
     l->is_paused = false;
     l->patience = patience;
     l->question_len = (size_t)snprintf(l->question, sizeof l->question, "%s\r\n", question);
     ev_init(&l->io, on_io);
     ev_init(&l->timer, on_timer);
-    l->io.data = l->timer.data = l;
+    ev_timer_init(&l->again, on_again, 0, 0);
+    l->io.data = l->timer.data = l->again.data = l;
     watch(l);
     be_patient(l);
     assert(question_sane(l));

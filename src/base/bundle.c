@@ -93,6 +93,15 @@ bool bundle_find(const struct bundle *b, const char *path, size_t path_len, stru
     return false;
 }
 
+bool bundle_find_secret(const struct bundle *b, const char *path, struct bundle_file *to)
+{
+    size_t at = 0, len = strlen(path);
+    while (bundle_next(b, &at, to))
+        if (to->kind == BUNDLE_SECRET && to->path_len == len && memcmp(to->path, path, len) == 0)
+            return true;
+    return false;
+}
+
 /* --- making ------------------------------------------------------------------------------------ */
 
 /* Room for n more bytes. */
@@ -147,6 +156,18 @@ bool bundle_add(struct bundle *b, const struct bundle_file *file)
     head.files++;
     memcpy(b->bytes, &head, sizeof head);
     return true;
+}
+
+struct bundle *bundle_without_secrets(const struct bundle *b)
+{
+    struct bundle *to = bundle_create();
+    struct bundle_file file;
+    size_t at = 0;
+    bool good = true;
+    while (bundle_next(b, &at, &file))
+        if (file.kind != BUNDLE_SECRET) good = good && bundle_add(to, &file);
+    assert(good); /* it is not larger than b */
+    return to;
 }
 
 struct bundle *bundle_take(struct bundle *b)

@@ -2,7 +2,7 @@
  *
  * In. A readable client is read once a turn, 16 KiB at most beyond what completes a request that it has begun, so that no
  * client keeps the others waiting; the bytes go into the turn's arena. The first bytes show whether it speaks memcache at all
- * (stranger.c). Then requests.c takes one request after the other:
+ * (stranger.c). Where clients must be users, it says first who it is (login.c). Then requests.c takes one request after the other:
  *
  *   about a key       gets a reply at the end of the client's list, and a slot of the turn, whose owner is that reply
  *   about several     gets one reply, which has a part for each key (parts.c), and a slot for each key
@@ -27,7 +27,7 @@
  * be the owners of calls: those lose their client and free themselves when the calls end (I2: nobody else can get their
  * answers). The client itself is freed at the end of the turn, because callers up the stack still look at its state.
  *
- * The files, lowest first: state; streaming; reply and parts; local, gather, stranger and explain_stats; requests; client; unfinished;
+ * The files, lowest first: state; streaming; reply and parts; local, gather, stranger, login and explain_stats; requests; client; unfinished;
  * clients. Each uses those before it. */
 #include "client/client.h"
 
@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "client/entry.h"
 #include "client/reply.h"
 #include "client/requests.h"
 #include "client/state.h"
@@ -62,7 +63,8 @@ static bool has_begun(const struct client *c)
 /* It came just before the drain began, or while it does, and has sent nothing yet: its first request is on its way (I15). */
 static bool is_awaited(const struct client *c)
 {
-    return c->state == CLIENT_DRAINING && !c->is_known && c->turn->now < c->busy_at + FIRST_WORD;
+    return c->state == CLIENT_DRAINING && c->entry <= ENTRY_KNOCKS &&
+           c->turn->now < c->busy_at + FIRST_WORD;
 }
 
 /* Never while whole requests wait: their replies have no room, and more input would only take memory. */
@@ -103,9 +105,11 @@ static struct client **place_of_number(struct clients *set, uint32_t number)
 
 /* `usual` begins with what CLIENT_OWED_AT_FIRST replies may take at most, so a new client may not have more of them in flight
  * until the size of its replies is known. */
-struct client *client_create(struct clients *set, int fd, uint32_t listener)
+struct client *client_create(struct clients *set, struct newcomer n)
 {
     struct turn *t = set->turn;
+    int fd = n.fd;
+    uint32_t listener = n.listener;
     assert(fd >= 0 && listener <= UINT16_MAX);
     struct client *c = slab_borrow(sizeof *c);
     *c = (struct client){.turn = t,
@@ -133,6 +137,7 @@ struct client *client_create(struct clients *set, int fd, uint32_t listener)
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     ev_io_start(t->loop, &c->io);
+    entry_begin(c, &n);
     return c;
 }
 
@@ -232,7 +237,11 @@ static void shed(struct client *c)
 static void give(struct client *c)
 {
     const struct clients *set = c->set;
-    if (!set->give || !set->give(set->gives_for, c->stream.fd, c->listener)) return;
+    char who[WHO_TEXT_MAX];
+    struct newcomer n;
+    if (!set->give) return;
+    entry_describe(c, &n, who);
+    if (!set->give(set->gives_for, &n)) return;
     c->turn->row->moved_connections++;
     client_part(c, "moved to another worker");
 }
@@ -346,5 +355,6 @@ void client_destroy(struct client *c)
 {
     assert(c->state == CLIENT_CLOSED && !c->dirty && !c->head && !c->in.kept &&
            outq_is_empty(&c->out));
+    entry_end(c);
     slab_return(c, sizeof *c);
 }

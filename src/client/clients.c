@@ -9,6 +9,7 @@
 
 #include "client/unfinished.h"
 #include "net/labels.h"
+#include "net/users.h"
 
 /* A clients_shut_fn for sets whose clients are accepted here. */
 static void shut_alone(void *about, int fd, uint64_t handover)
@@ -32,7 +33,11 @@ static void settle(void *front)
 
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits)
 {
-    *set = (struct clients){.turn = t, .limits = *limits, .shut = shut_alone, .log = {.burst = 20}};
+    *set = (struct clients){.turn = t,
+                            .limits = *limits,
+                            .shut = shut_alone,
+                            .log = {.burst = 20},
+                            .login_lines = {.burst = 5}};
     set->scripts_from = LISTENERS_BOUND;
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
     sampling_init(&set->sampling, NULL);
@@ -67,12 +72,19 @@ void clients_release(struct clients *set)
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
     tier_release(&set->tier);
+    clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->look = NULL;
     set->turn->front = NULL;
     /* Requests that are watched, and whose clients have gone, end in turn_release; nobody sees that. */
     *set = (struct clients){.turn = set->turn, .sighting = {.held = set->sighting.held}};
+}
+
+void clients_know(struct clients *set, struct users *users)
+{
+    users_give(set->users);
+    set->users = users ? users_take(users) : NULL;
 }
 
 /* A hash table by the number's lower bits: numbers are given one after the other, so the lists are short. */

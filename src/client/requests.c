@@ -13,6 +13,7 @@
 
 #include "base/slab.h"
 #include "client/local.h"
+#include "client/login.h"
 #include "client/own_keys.h"
 #include "client/reply.h"
 #include "client/state.h"
@@ -160,26 +161,39 @@ static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t
     return at + n;
 }
 
+/* Returns where the first one begins that is not taken. *cut: it is not whole; then *need is its length in all, or 0. */
+static const uint8_t *take_requests(struct client *c, const uint8_t *at, const uint8_t *end,
+                                    struct blob *blob, bool *cut, size_t *need)
+{
+    const struct request_rules *rules = &c->turn->limits.rules;
+    while (client_takes_requests(c) && client_has_room(c)) {
+        if (c->swallow) at = swallow(c, at, end);
+        if (at == end) break;
+        struct request *r = turn_slot(c->turn);
+        struct request_parse p = request_parse(at, (size_t)(end - at), rules, r);
+        if (p.status == REQUEST_AGAIN) {
+            *cut = true;
+            *need = p.need;
+            break;
+        }
+        at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
+    }
+    return at;
+}
+
 /* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span
  * of the read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
 {
     const uint8_t *at = span.at, *end = span.at + span.len;
-    const struct request_rules *rules = &c->turn->limits.rules;
-    struct request_parse p = {0};
+    size_t need = 0;
     bool cut = false;
-    while (client_takes_requests(c) && !cut && client_has_room(c)) {
-        if (c->swallow) at = swallow(c, at, end);
-        if (at == end) break;
-        struct request *r = turn_slot(c->turn);
-        p = request_parse(at, (size_t)(end - at), rules, r);
-        cut = p.status == REQUEST_AGAIN;
-        if (!cut) at = take_request(c, at, &p, r, blob) ? at + p.consumed : end;
-    }
+    if (__builtin_expect(c->entry != ENTRY_IN, 0)) at = login_take(c, at, end, &cut, &need);
+    if (c->entry == ENTRY_IN) at = take_requests(c, at, end, blob, &cut, &need); /* I14 */
     if (c->state == CLIENT_ENDING) at = end;
     if (!keep) return;
     c->waiting = at < end && !cut;
-    inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), cut ? p.need : 0);
+    inbuf_keep(&c->in, c->turn->arena, at, (size_t)(end - at), need);
 }
 
 /* The arena gets room for the read first, because routing early resets it, which must not happen once bytes have been read. A
@@ -194,7 +208,7 @@ enum io_status requests_read(struct client *c, size_t most)
     c->turn->row->bytes_read += input.bytes;
     c->bytes_read += input.bytes;
     c->counts->bytes_read += input.bytes;
-    if (!c->is_known && !stranger_may_go_on(c, input.rest)) return IO_OK;
+    if (c->entry <= ENTRY_KNOCKS && !stranger_may_go_on(c, input.rest)) return IO_OK;
     if (input.whole.len) take_span(c, input.whole, input.blob, false);
     take_span(c, input.rest, NULL, true);
     client_note_unfinished(c, input.bytes);

@@ -3,6 +3,7 @@
  * such client is counted; the log gets a line in a while, because they tend to connect again at once. */
 #include "client/stranger.h"
 
+#include "client/entry.h"
 #include "client/state.h"
 #include "net/addr.h"
 #include "protocol/foreign.h"
@@ -46,7 +47,7 @@ bool stranger_may_go_on(struct client *c, struct span first)
 {
     enum foreign protocol = foreign_of(first.at, first.len);
     if (protocol == FOREIGN_UNSURE) return true;
-    c->is_known = true;
+    client_passes(c);
     if (protocol == FOREIGN_NONE) return true;
     count(c->turn->row, protocol);
     warn(c, protocol);

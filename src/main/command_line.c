@@ -17,6 +17,28 @@ static bool state_dir_agrees(const struct options *o)
     return true;
 }
 
+/* A key that is given and not used would be a service that its operator takes for encrypted. */
+static bool tls_agrees(const struct options *o)
+{
+    const char *other = o->tls_key       ? "key"
+                        : o->tls_ca      ? "ca"
+                        : o->tls_verify  ? "verify"
+                        : o->tls_min     ? "min"
+                        : o->tls_ciphers ? "ciphers"
+                                         : NULL;
+    if (other && !o->tls_cert) {
+        fprintf(stderr, "moongate: --tls-%s without a certificate: give --tls-cert FILE\n", other);
+        return false;
+    }
+    if (o->tls_verify != TLS_VERIFY_NONE && !o->tls_ca) {
+        fputs("moongate: --tls-verify: give --tls-ca FILE, whose certificates sign those of "
+              "clients\n",
+              stderr);
+        return false;
+    }
+    return true;
+}
+
 /* With help, version and print_script nothing runs, so nothing can contradict. */
 static bool options_agree(const struct options *o)
 {
@@ -59,7 +81,7 @@ static bool options_agree(const struct options *o)
     if (o->metrics && !metrics_sockets_check(o->metrics, "metrics")) return false;
     if (o->nutcracker_stats && !metrics_sockets_check(o->nutcracker_stats, "nutcracker-stats"))
         return false;
-    return state_dir_agrees(o);
+    return state_dir_agrees(o) && tls_agrees(o);
 }
 
 /* What --twemproxy, --mcrouter or --routelib names is the script. False: there is another one, after a complaint. */
@@ -98,7 +120,8 @@ static bool take_foreign(struct options *o)
 bool command_line_read(struct options *o, int argc, char **argv)
 {
     bool good = options_default(o) && option_table_read(&options_table, o, argc, argv) &&
-                take_foreign(o) && options_agree(o);
+                take_foreign(o) && options_agree(o) && options_make_rules(o);
+    o->makes_contexts = true;
     if (!good) options_release(o);
     assert(!good ||
            o->bind.n > 0); /* the default of a list is set when the command line gives none */

@@ -59,6 +59,7 @@
 #include "net/listener.h"
 #include "net/notify.h"
 #include "net/passed.h"
+#include "net/tickets.h"
 #include "script/modules.h"
 #include "worker/options.h"
 #include "worker/source.h"
@@ -97,10 +98,12 @@ static int run_single(const struct options *o, struct listeners *listeners)
                                .board = board,
                                .generation = 1,
                                .script_fd = o->script_fd,
+                               .tickets = tickets_create(NULL, process_clock()),
                                .channel = -1,
                                .labels = &listeners->labels,
                                .listeners = listeners};
     int code = worker_run(&seat);
+    if (seat.tickets) tickets_destroy(seat.tickets);
     board_destroy(board);
     return code;
 }
@@ -213,6 +216,7 @@ static struct listeners *create_listeners(struct service_parts *s)
                                       .addresses = script.addresses.items,
                                       .script_n = script.items.n,
                                       .port = o->port,
+                                      .rules = o->rules,
                                       .user = o->user,
                                       .passed = &s->passed};
     struct listeners *listeners = listeners_create(&wanted);
@@ -280,9 +284,8 @@ static int serve(struct options *o, const struct as_other *as, char **argv)
 /* Step 3. */
 static int read_script(struct options *o)
 {
-    if (!o->script) return EXIT_OK;
     o->script_fd = options_open_source(o, false);
-    if (o->script_fd >= 0) return EXIT_OK;
+    if (o->script_fd >= 0 || !o->script) return EXIT_OK;
     const char *other =
         strpbrk(o->script, "./") ? "" : ", or a command: 'moongate help' lists them";
     fprintf(stderr, "moongate: script %s: %s: give the path of a readable file%s\n", o->script,

@@ -16,7 +16,7 @@ static const char *read_item(char item[ITEM_MAX], const char *text)
     bool is_port = port[0] && strspn(port, "0123456789") == strlen(port);
     int len = snprintf(item, ITEM_MAX, "%s%s", is_port ? "127.0.0.1:" : "", is_port ? port : text);
     if (len < 0 || len >= ITEM_MAX) return "it is too long";
-    const char *wrong = bind_parse(&spec, item);
+    const char *wrong = bind_parse_plain(&spec, item);
     if (wrong) return wrong;
     if (spec.has_label || spec.addr.path[0] || !spec.addr.has_port) return "give HOST:PORT";
     return NULL;

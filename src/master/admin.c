@@ -183,7 +183,7 @@ static bool reads_only(const struct admin *a, uint32_t listener)
 }
 
 /* A doors_take_fn. */
-static void take(void *owner, int fd, uint32_t listener)
+static void take(void *owner, int fd, const struct listener *l)
 {
     struct admin *a = owner;
     struct session *quiet = a->n == ADMIN_SESSIONS ? find_quiet(a) : NULL;
@@ -194,7 +194,7 @@ static void take(void *owner, int fd, uint32_t listener)
         return;
     }
     s->admin = a;
-    s->reads_only = reads_only(a, listener);
+    s->reads_only = reads_only(a, l->number);
     s->next = a->sessions;
     a->sessions = s;
     a->n++;

@@ -29,10 +29,10 @@ static void slot_take_report(struct slot *s, const struct channel_message *m)
 }
 
 /* I15: a client that a draining worker gave back goes to another one. */
-static void slot_take_back(struct slot *s, int fd, uint32_t listener)
+static void slot_take_back(struct slot *s, const struct channel_message *m, int fd)
 {
     if (fd >= 0)
-        crew_hand(s->crew, fd, listener);
+        crew_hand(s->crew, crew_newcomer(s->crew, m, fd));
     else
         log_warn(
             "client: lost between two workers: no descriptor is free; raise the limit (ulimit -n)");
@@ -49,7 +49,7 @@ static void slot_take_reports(struct slot *s)
         if (status == CHANNEL_CLOSED)
             slot_abandon(s);
         else if (message.type == CHANNEL_GIVEN)
-            slot_take_back(s, fd, message.number);
+            slot_take_back(s, &message, fd);
         else
             slot_take_report(s, &message);
         if (fd >= 0 && message.type != CHANNEL_GIVEN) close(fd); /* reports have none */

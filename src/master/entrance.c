@@ -36,15 +36,26 @@ static void on_refused(void *arg)
         log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
 }
 
-static void take(void *arg, int fd, uint32_t listener)
+static void take(void *arg, int fd, const struct listener *l)
 {
     struct master *m = arg;
     assert(fd >= 0 && m->state == MASTER_RUNNING);
     if (crew_clients(m->crew) < m->wishes.max_conns)
-        crew_hand(m->crew, fd, listener);
+        crew_hand(m->crew, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
     else
         refuse(m, fd);
     if (crew_has_waiting(m->crew)) master_watch(m);
+}
+
+/* A doors_denied_fn. */
+static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+{
+    struct master *m = arg;
+    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
+    m->board->master->denied_connections++;
+    if (log_allows(&m->denied_lines, process_clock()))
+        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
+                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 static void on_rested(void *arg)
@@ -66,6 +77,7 @@ static bool wanted_by(const struct master *m, int source, struct source_listener
                                     .addresses = script->addresses.items,
                                     .script_n = script->items.n,
                                     .port = o->port,
+                                    .rules = o->rules,
                                     .user = o->user};
     return good;
 }
@@ -105,6 +117,6 @@ void entrance_take_reload(struct master *m, enum reload_news news)
 
 bool entrance_init(struct master *m)
 {
-    struct doors_keeper keeper = {take, on_refused, on_rested, m};
+    struct doors_keeper keeper = {take, on_refused, on_rested, m, on_denied};
     return doors_init(&m->doors, m->loop, m->listeners, keeper);
 }

@@ -89,6 +89,7 @@ void master_close(struct master *m, enum master_state state)
     ev_timer_stop(m->loop, &m->limit);
     script_watch_stop(&m->script_watch);
     probation_stop(&m->probation);
+    rotation_stop(&m->rotation);
     reload_cancel(&m->reload, true);
     crew_retire(m->crew);
 }
@@ -300,6 +301,7 @@ static void master_let_go(struct master *m)
     takeover_stop(&m->takeover);
     probation_stop(&m->probation);
     saver_stop(&m->saver);
+    rotation_stop(&m->rotation);
     admin_release(&m->admin);
     nutcracker_stats_stop(&m->stats);
     asks_release(&m->asks);
@@ -318,6 +320,7 @@ static void master_leave(void *arg)
     if (m->seat->admin) listeners_close(m->seat->admin, false);
     pages_leave(m);
     board_close_files(m->board);
+    rotation_leave(&m->rotation);
     notify_release(m->service.notify);
     ev_loop_destroy(m->loop);
 }
@@ -346,13 +349,18 @@ static bool master_init(struct master *m, const struct master_seat *seat)
                                     .verbose = o->verbose},
                          .listeners = seat->listeners,
                          .exit_code = EXIT_OK,
-                         .refusal_lines.burst = 1};
+                         .refusal_lines.burst = 1,
+                         .denied_lines.burst = 1};
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;
     m->crew = crew_create(m->loop, o, m->board);
-    if (m->crew) m->crew->labels = &m->listeners->labels;
-    if (!m->crew || !lookout_init(&m->lookout, m->loop, m->board)) return false;
+    if (!m->crew) return false;
+    m->crew->labels = &m->listeners->labels;
+    rotation_init(&m->rotation, m->loop, seat->inherited->tickets);
+    seat->inherited->tickets = -1;
+    m->crew->tickets = m->rotation.tickets;
+    if (!lookout_init(&m->lookout, m->loop, m->board)) return false;
     asks_init(&m->asks, m->crew);
     steers_init(&m->steers, m->crew, seat->inherited->steering);
     if (!admin_init(&m->admin, m) || !pages_init(m)) return false;
@@ -384,6 +392,7 @@ static void master_release(struct master *m)
     overview_release(m);
     if (m->crew) crew_destroy(m->crew);
     lookout_release(&m->lookout);
+    rotation_release(&m->rotation);
     board_destroy(m->board);
     doors_release(&m->doors);
     if (m->loop) ev_loop_destroy(m->loop);

@@ -223,7 +223,7 @@ static void on_answer(void *arg, const struct ask_result *result)
 }
 
 /* A doors_take_fn. */
-static void take(void *owner, int fd, uint32_t listener)
+static void take(void *owner, int fd, const struct listener *l)
 {
     struct nutcracker_stats *s = owner;
     struct stats_reader *oldest = s->readers;

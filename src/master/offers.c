@@ -44,11 +44,17 @@ void offers_begin(struct slot *s)
     memset(slot_handover(s), 0, sizeof(struct handover));
 }
 
-static void offer_refuse(struct slot *s, int fd)
+static void refuse(struct newcomer *n)
+{
+    listener_refuse(n->fd);
+    newcomer_forget(n);
+}
+
+static void offer_refuse(struct slot *s, struct offer *offer)
 {
     struct crew *crew = s->crew;
     s->handed--;
-    listener_refuse(fd);
+    refuse(&offer->client);
     crew->board->master->rejected_connections++;
     if (log_allows(&crew->refusal_lines, process_clock()))
         log_warn("client: refused: worker %u has no descriptor for it; raise the limit (ulimit -n)",
@@ -66,31 +72,31 @@ void offers_settle(struct slot *s, bool reported)
         if (state == HANDOVER_OFFERED) break;
         if (state != HANDOVER_WITHDRAWN) o->is_late = false;
         if (state == HANDOVER_TAKEN) {
-            close(offer->fd);
+            newcomer_close(&offer->client);
             handover_release(slot_handover(s), o->settled + 1);
         }
-        if (state == HANDOVER_DECLINED) offer_refuse(s, offer->fd);
+        if (state == HANDOVER_DECLINED) offer_refuse(s, offer);
     }
     assert(offers_sane(o));
 }
 
 /* --- clients that wait ------------------------------------------------------------------------ */
 
-static void queue_add(struct crew *crew, int fd, uint32_t listener)
+static void queue_add(struct crew *crew, struct newcomer n)
 {
     struct offers_queue *q = &crew->waiting;
-    assert(fd >= 0 && q->n <= q->room);
+    assert(n.fd >= 0 && q->n <= q->room);
     if (q->n == q->room) {
         size_t room = q->room ? 2 * q->room : HANDOVERS;
         struct offer *items = realloc(q->items, room * sizeof *items);
         if (!items) {
-            listener_refuse(fd);
+            refuse(&n);
             return;
         }
         q->items = items;
         q->room = room;
     }
-    q->items[q->n++] = (struct offer){.fd = fd, .listener = listener};
+    q->items[q->n++] = (struct offer){.client = n};
 }
 
 void offers_withdraw(struct slot *s)
@@ -101,7 +107,7 @@ void offers_withdraw(struct slot *s)
         struct offer *offer = offer_of(o, number);
         if (!handover_decide(slot_handover(s), number, HANDOVER_WITHDRAWN)) continue;
         s->handed--;
-        queue_add(s->crew, offer->fd, offer->listener);
+        queue_add(s->crew, offer->client);
     }
     offers_settle(s, false);
     assert(o->settled == o->made);
@@ -115,7 +121,7 @@ void offers_rescue(struct slot *s)
     while (channel_receive(s->channel, &message, &fd) == CHANNEL_OK) {
         if (fd < 0) continue;
         if (message.type == CHANNEL_GIVEN)
-            queue_add(s->crew, fd, message.number);
+            queue_add(s->crew, crew_newcomer(s->crew, &message, fd));
         else
             close(fd);
     }
@@ -153,28 +159,27 @@ static struct slot *crew_choose(struct crew *crew)
     return best;
 }
 
-static void slot_offer(struct slot *s, int fd, uint32_t listener)
+static void slot_offer(struct slot *s, const struct newcomer *n)
 {
     struct offers *o = &s->offers;
     o->made++;
-    *offer_of(o, o->made) =
-        (struct offer){.fd = fd, .listener = listener, .since = process_clock()};
+    *offer_of(o, o->made) = (struct offer){.client = *n, .since = process_clock()};
     s->handed++;
     s->last_turn = s->crew->turn;
     assert(offers_sane(o));
 }
 
 /* False: no worker has room. The word on the board is written before the descriptor is sent, since the worker may read it at once. */
-static bool crew_offer(struct crew *crew, int fd, uint32_t listener)
+static bool crew_offer(struct crew *crew, const struct newcomer *n)
 {
     struct slot *s;
     crew->turn++;
     while ((s = crew_choose(crew))) {
         handover_offer(slot_handover(s), s->offers.made + 1);
-        enum channel_status status = channel_send_client(s->channel, CHANNEL_CLIENT, listener,
-                                                         labels_text(crew->labels, listener), fd);
+        enum channel_status status = channel_send_client(s->channel, CHANNEL_CLIENT, n,
+                                                         labels_text(crew->labels, n->listener));
         if (status == CHANNEL_OK) {
-            slot_offer(s, fd, listener);
+            slot_offer(s, n);
             return true;
         }
         s->tried_turn = crew->turn;
@@ -191,18 +196,29 @@ static void crew_look_later(struct crew *crew)
 }
 
 /* False: nobody has room. */
-static bool crew_give(struct crew *crew, int fd, uint32_t listener)
+static bool crew_give(struct crew *crew, struct newcomer *n)
 {
-    if (!crew->pass) return crew_offer(crew, fd, listener);
-    if (!crew->pass(crew->arg, fd, listener)) return false;
-    close(fd);
+    if (!crew->pass) return crew_offer(crew, n);
+    if (!crew->pass(crew->arg, n)) return false;
+    newcomer_close(n);
     return true;
 }
 
-void crew_hand(struct crew *crew, int fd, uint32_t listener)
+void crew_hand(struct crew *crew, struct newcomer n)
 {
-    if (crew->waiting.n > 0 || !crew_give(crew, fd, listener)) queue_add(crew, fd, listener);
+    if (crew->waiting.n > 0 || !crew_give(crew, &n)) queue_add(crew, n);
     crew_look_later(crew);
+}
+
+/* A process of an earlier version sends the label alone: it had no rules, and its clients may be in the middle of what they say. */
+struct newcomer crew_newcomer(struct crew *crew, const struct channel_message *m, int fd)
+{
+    const char *rules = channel_text(m, CLIENT_RULES), *who = channel_text(m, CLIENT_WHO);
+    struct newcomer n = {.fd = fd, .listener = m->number};
+    n.rules = rules_of(&crew->rules, rules ? rules : "tls=off");
+    if (!who) who = "1 entry=knocks front=unknown";
+    if (*who && !(n.who = strdup(who))) abort();
+    return n;
 }
 
 /* A draining worker is not read while many clients wait: fewer do now. */
@@ -213,7 +229,7 @@ static void crew_heed(struct crew *crew)
 
 void crew_refuse_waiting(struct crew *crew)
 {
-    for (size_t i = 0; i < crew->waiting.n; i++) listener_refuse(crew->waiting.items[i].fd);
+    for (size_t i = 0; i < crew->waiting.n; i++) refuse(&crew->waiting.items[i].client);
     crew->waiting.n = 0;
     crew_heed(crew);
 }
@@ -223,7 +239,7 @@ void crew_hand_waiting(struct crew *crew)
 {
     struct offers_queue *q = &crew->waiting;
     size_t given = 0;
-    while (given < q->n && crew_give(crew, q->items[given].fd, q->items[given].listener)) given++;
+    while (given < q->n && crew_give(crew, &q->items[given].client)) given++;
     if (given > 0) {
         q->n -= given;
         memmove(q->items, q->items + given, q->n * sizeof *q->items);
@@ -287,7 +303,7 @@ void offers_init(struct crew *crew)
 static void offers_close(struct offers *o)
 {
     for (uint64_t number = o->settled + 1; number <= o->made; number++)
-        close(offer_of(o, number)->fd);
+        newcomer_close(&offer_of(o, number)->client);
     o->settled = o->made;
 }
 
@@ -295,7 +311,8 @@ void offers_release(struct crew *crew)
 {
     ev_timer_stop(crew->loop, &crew->look);
     for (uint32_t i = 0; i < crew->slots_n; i++) offers_close(&crew->slots[i].offers);
-    for (size_t i = 0; i < crew->waiting.n; i++) close(crew->waiting.items[i].fd);
+    for (size_t i = 0; i < crew->waiting.n; i++) newcomer_close(&crew->waiting.items[i].client);
     free(crew->waiting.items);
+    rules_set_release(&crew->rules);
     crew->waiting = (struct offers_queue){.n = 0};
 }

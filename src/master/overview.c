@@ -2,8 +2,11 @@
  * Here and nowhere else the master's own structs become words. */
 #include "master/master_state.h"
 
+#include "base/bundle.h"
 #include "base/log_tail.h"
+#include "worker/source.h"
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 bool overview_init(struct master *m)
@@ -43,10 +46,25 @@ struct status_view master_view(const struct master *m)
                                 .journal = &m->journal};
 }
 
+static void look_for_secret(void *arg, const struct bundle_file *file)
+{
+    bool *has_one = arg;
+    *has_one = *has_one || (file->kind == BUNDLE_SECRET && file->len > 0);
+}
+
+/* The keys and certificates in use are those of the check of the script in use. */
+static void note_certificates(struct master *m)
+{
+    bool has_one = false;
+    source_files(reload_source(&m->reload), look_for_secret, &has_one);
+    m->board->master->tls_loaded = has_one ? (uint64_t)time(NULL) : 0;
+}
+
 /* What has become of the last one is a number on the board and a line in the journal. A return to the last good script is counted by
  * the probation. */
 void master_note_reload(struct master *m, enum reload_news news)
 {
+    if (news == RELOAD_DONE || news == RELOAD_BACK) note_certificates(m);
     switch (news) {
     case RELOAD_DONE:
         m->board->master->reloads_accepted++;
@@ -73,4 +91,5 @@ void master_note_start(struct master *m)
     else if (m->service.runs_last_good)
         snprintf(reason, sizeof reason, "the last good script, not the file");
     journal_note(&m->journal, JOURNAL_STARTED, m->crew->generation, reason);
+    note_certificates(m);
 }

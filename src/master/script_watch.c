@@ -36,6 +36,11 @@ static void read_file(void *arg, const struct bundle_file *file)
     c->len = file->len;
 }
 
+static bool is_watched(enum bundle_kind kind)
+{
+    return bundle_is_file(kind) || kind == BUNDLE_SECRET;
+}
+
 static bool path_is(const struct bundle_file *file, const char *path)
 {
     return strlen(path) == file->path_len && memcmp(path, file->path, file->path_len) == 0;
@@ -44,9 +49,9 @@ static bool path_is(const struct bundle_file *file, const char *path)
 static void compare(void *arg, const struct bundle_file *file)
 {
     struct comparison *c = arg;
-    if (c->is_found || !bundle_is_file(file->kind) || !path_is(file, c->path)) return;
+    if (c->is_found || !is_watched(file->kind) || !path_is(file, c->path)) return;
     c->is_found = true;
-    if (file->kind == BUNDLE_ABSENT)
+    if (file->kind == BUNDLE_ABSENT || (file->kind == BUNDLE_SECRET && !file->len))
         c->is_same = !c->bytes;
     else
         c->is_same = c->bytes && c->len == file->len && memcmp(c->bytes, file->bytes, c->len) == 0;
@@ -75,7 +80,7 @@ static bool is_known(const struct script_watch *w, const char *path)
 static void compare_with_disk(void *arg, const struct bundle_file *file)
 {
     bool *is_same = arg;
-    if (!*is_same || !bundle_is_file(file->kind)) return;
+    if (!*is_same || !is_watched(file->kind)) return;
     char *path = strndup(file->path, file->path_len);
     if (!path) abort();
     struct comparison c = comparison_of(path);
@@ -141,7 +146,7 @@ struct paths {
 static void add_path(void *arg, const struct bundle_file *file)
 {
     struct paths *p = arg;
-    if (!bundle_is_file(file->kind)) return;
+    if (!is_watched(file->kind)) return;
     for (size_t i = 0; i < p->n; i++)
         if (path_is(file, p->all[i])) return;
     if (p->n == p->room) {

@@ -124,6 +124,7 @@ static _Noreturn void slot_work(struct slot *s, int end)
                                .relieves = slot_serves(slot_other(s)),
                                .labels = crew->labels,
                                .steering = crew->steering,
+                               .tickets = crew->tickets,
                                .channel = end};
     int code = worker_run(&seat);
     fflush(NULL);

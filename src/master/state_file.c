@@ -85,9 +85,11 @@ int state_file_write(const char *dir, int fd, uint64_t saved)
 {
     const char *why;
     struct bundle *b = bundle_read(fd, &why);
+    struct bundle *kept = b ? bundle_without_secrets(b) : NULL; /* keys are read from their files */
     int at = open_dir(dir);
-    int error = !b ? EBADMSG : at < 0 ? errno : write_new(at, b, saved);
+    int error = !b ? EBADMSG : at < 0 ? errno : write_new(at, kept, saved);
     if (at >= 0) close(at);
+    bundle_give(kept);
     bundle_give(b);
     return error;
 }

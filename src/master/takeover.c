@@ -72,6 +72,7 @@ static bool read_word(struct inherited *in, struct passed *passed, const char *w
     if (read_number(word, "board", &number)) in->files.board = number;
     if (read_number(word, "shared", &number)) in->files.shared = number;
     if (read_number(word, "writes", &number)) in->files.writes = number;
+    if (read_number(word, "tickets", &number)) in->tickets = number;
     return true;
 }
 
@@ -91,7 +92,7 @@ static const char *read_all(struct inherited *in, struct passed *passed, char *t
     if (!inherited_is_channel(in->channel, in->pid))
         return "it has no channel to the process that it names";
     if (!keep_from_children(in->files.board) || !keep_from_children(in->files.shared) ||
-        !keep_from_children(in->files.writes))
+        !keep_from_children(in->files.writes) || !keep_from_children(in->tickets))
         return "a descriptor that it names is not open";
     return NULL;
 }
@@ -99,7 +100,7 @@ static const char *read_all(struct inherited *in, struct passed *passed, char *t
 bool inherited_take(struct inherited *in, struct passed *passed)
 {
     const char *given = getenv("MOONGATE_UPGRADE");
-    *in = (struct inherited){.channel = -1, .files = {-1, -1, -1}};
+    *in = (struct inherited){.channel = -1, .files = {-1, -1, -1}, .tickets = -1};
     if (!given) return true;
     char *text = strdup(given);
     const char *wrong = text ? read_all(in, passed, text) : "out of memory";
@@ -112,7 +113,8 @@ bool inherited_take(struct inherited *in, struct passed *passed)
 
 void inherited_release(struct inherited *in)
 {
-    int *const all[] = {&in->channel, &in->files.board, &in->files.shared, &in->files.writes};
+    int *const all[] = {&in->channel, &in->files.board, &in->files.shared, &in->files.writes,
+                        &in->tickets};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (*all[i] >= 0) close(*all[i]);
         *all[i] = -1;
@@ -138,7 +140,7 @@ static void begin(struct takeover *t, uint32_t number)
     if (t->is_in_charge) return;
     assert(t->has_asked);
     t->is_in_charge = true;
-    t->tell(t->arg, TAKEOVER_BEGINS, number, "", -1);
+    t->tell(t->arg, TAKEOVER_BEGINS, number, NULL, -1);
 }
 
 /* The last of the old master's processes is gone. What a process that was killed has left on the board is cleared. */
@@ -149,7 +151,7 @@ static void look(struct takeover *t)
     board_clear_neighbours(t->board, process_clock());
     log_info("upgrade: process %d has ended", (int)t->before);
     t->before = 0;
-    t->tell(t->arg, TAKEOVER_ENDS, 0, "", -1);
+    t->tell(t->arg, TAKEOVER_ENDS, 0, NULL, -1);
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)
@@ -168,10 +170,10 @@ static void on_closed(struct takeover *t)
     look(t);
 }
 
-static void take_client(struct takeover *t, int fd, uint32_t listener, const char *label)
+static void take_client(struct takeover *t, const struct channel_message *m, int fd)
 {
     if (fd >= 0)
-        t->tell(t->arg, TAKEOVER_BRINGS, listener, label, fd);
+        t->tell(t->arg, TAKEOVER_BRINGS, m->number, m, fd);
     else
         log_warn("client: lost in the upgrade: no descriptor is free; raise the limit (ulimit -n)");
 }
@@ -179,7 +181,7 @@ static void take_client(struct takeover *t, int fd, uint32_t listener, const cha
 static void take_message(struct takeover *t, const struct channel_message *m, int fd)
 {
     if ((int)m->type == TAKEOVER_CLIENT) {
-        take_client(t, fd, m->number, m->text);
+        take_client(t, m, fd);
         return;
     }
     if (fd >= 0) close(fd);
@@ -225,8 +227,8 @@ void takeover_ask(struct takeover *t)
     if (t->channel < 0)
         begin(t, 0);
     else
-        (void)channel_send(t->channel, (enum channel_message_type)TAKEOVER_READY,
-                           (uint32_t)getpid(), -1);
+        (void)channel_send_text(t->channel, (enum channel_message_type)TAKEOVER_READY,
+                                (uint32_t)getpid(), TAKEOVER_KNOWS);
 }
 
 void takeover_stop(struct takeover *t)

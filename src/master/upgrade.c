@@ -97,9 +97,10 @@ static char *describe(const struct upgrade *u, pid_t old, int channel)
     fprintf(to, "1 pid=%d channel=%d board=%d shared=%d writes=%d house=%u", (int)old, channel,
             files->board, files->shared, files->writes, 1 - u->board->house);
     bool good = leave_open(channel) && leave_open(files->board) && leave_open(files->shared) &&
-                leave_open(files->writes) && put_sockets(to, u->listeners, "socket") &&
-                put_sockets(to, u->admin, "admin") && put_sockets(to, u->metrics, "metrics") &&
-                put_sockets(to, u->stats, "stats");
+                leave_open(files->writes) && leave_open(u->tickets) &&
+                put_sockets(to, u->listeners, "socket") && put_sockets(to, u->admin, "admin") &&
+                put_sockets(to, u->metrics, "metrics") && put_sockets(to, u->stats, "stats");
+    if (u->tickets >= 0) fprintf(to, " tickets=%d", u->tickets);
     put_steering(to, u->steering);
     if (fclose(to) == 0 && good) return text;
     free(text);
@@ -208,6 +209,7 @@ static void take_message(struct upgrade *u, const struct channel_message *m)
     if ((int)m->type != TAKEOVER_READY || u->state != UPGRADE_STARTING || u->is_late) return;
     ev_timer_stop(u->loop, &u->limit);
     close_fd(&u->complaints);
+    u->knows_clients = strcmp(m->text, TAKEOVER_KNOWS) == 0;
     u->state = UPGRADE_DONE;
     u->pid = (pid_t)m->number; /* not the child's, if that is a wrapper */
     u->tell(u->arg, UPGRADE_READY);
@@ -268,6 +270,7 @@ void upgrade_init(struct upgrade *u, struct ev_loop *loop, const struct options 
                           .tell = tell,
                           .arg = arg,
                           .channel = -1,
+                          .tickets = -1,
                           .complaints = -1};
     ev_init(&u->io, upgrade_on_channel);
     ev_child_init(&u->exit_watcher, upgrade_on_exit, 0, 0);
@@ -335,12 +338,19 @@ void upgrade_go(struct upgrade *u, bool reloads)
                        reloads || u->reloads_again, -1);
 }
 
-bool upgrade_pass(struct upgrade *u, int fd, uint32_t listener)
+/* A process of an earlier version takes messages of 1 KiB at most, with the label alone: it would not know what the rest means. */
+static enum channel_status send_client(const struct upgrade *u, const struct newcomer *n)
+{
+    const enum channel_message_type type = (enum channel_message_type)TAKEOVER_CLIENT;
+    const char *label = labels_text(&u->listeners->labels, n->listener);
+    struct newcomer bare = {.fd = n->fd, .listener = n->listener};
+    return channel_send_client(u->channel, type, u->knows_clients ? n : &bare, label);
+}
+
+bool upgrade_pass(struct upgrade *u, const struct newcomer *n)
 {
     if (u->channel < 0) return false;
-    enum channel_status status =
-        channel_send_client(u->channel, (enum channel_message_type)TAKEOVER_CLIENT, listener,
-                            labels_text(&u->listeners->labels, listener), fd);
+    enum channel_status status = send_client(u, n);
     u->is_full = status == CHANNEL_AGAIN;
     if (u->is_full) watch(u, EV_READ | EV_WRITE);
     if (status == CHANNEL_OK) u->passed++;

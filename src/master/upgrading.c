@@ -9,11 +9,11 @@
 
 /* --- as the old process ----------------------------------------------------------------------- */
 
-static bool pass(void *arg, int fd, uint32_t listener)
+static bool pass(void *arg, const struct newcomer *n)
 {
     struct master *m = arg;
     if (m->upgrade.channel < 0) return true; /* the new one has ended: the client is closed */
-    return upgrade_pass(&m->upgrade, fd, listener);
+    return upgrade_pass(&m->upgrade, n);
 }
 
 /* The new process could serve. From here on it is the service. */
@@ -83,32 +83,45 @@ static void take_charge(struct master *m, bool reloads)
     admin_open(&m->admin);
     pages_open(m);
     service_is_ready(&m->service);
+    rotation_begin(&m->rotation);
     master_note_start(m);
     master_watch(m);
     if (reloads && m->state == MASTER_RUNNING) reload_request(&m->reload, "SIGHUP");
 }
 
-/* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */
-static void take_client(struct master *m, int fd, uint32_t listener, const char *label)
+/* The rules of that client are of a later version, which this one cannot read: those of its listener here hold for it. */
+static struct rules *rules_here(const struct master *m, uint32_t listener)
 {
-    if (*label) listener = labels_number(&m->listeners->labels, label);
-    bool is_known = !*label || listener > 0; /* else another's route would serve it */
+    for (size_t i = 0; i < m->listeners->n; i++)
+        if (m->listeners->items[i].number == listener && m->listeners->items[i].rules)
+            return rules_take(m->listeners->items[i].rules);
+    return NULL;
+}
+
+/* It was a client before: it is not refused, and while this process drains it is closed as any client that is owed nothing. */
+static void take_client(struct master *m, const struct channel_message *message, int fd)
+{
+    const char *label = channel_text(message, CLIENT_LABEL);
+    struct newcomer n = crew_newcomer(m->crew, message, fd);
+    if (*label) n.listener = labels_number(&m->listeners->labels, label);
+    if (!n.rules) n.rules = rules_here(m, n.listener);
+    bool is_known = !*label || n.listener > 0; /* else another's route would serve it */
     if (!is_known)
         log_warn("client: lost in the upgrade: %s: this process has had 256 other listeners of "
                  "scripts",
                  label);
     if (is_known && m->state == MASTER_RUNNING)
-        crew_hand(m->crew, fd, listener);
+        crew_hand(m->crew, n);
     else
-        close(fd);
+        newcomer_close(&n);
 }
 
-static void on_takeover(void *arg, enum takeover_news news, uint32_t number, const char *label,
-                        int fd)
+static void on_takeover(void *arg, enum takeover_news news, uint32_t number,
+                        const struct channel_message *message, int fd)
 {
     struct master *m = arg;
     if (news == TAKEOVER_BEGINS) take_charge(m, number);
-    if (news == TAKEOVER_BRINGS) take_client(m, fd, number, label);
+    if (news == TAKEOVER_BRINGS) take_client(m, message, fd);
     if (m->upgrades_next && news != TAKEOVER_BRINGS) upgrading_request(m);
 }
 
@@ -152,5 +165,6 @@ void upgrading_init(struct master *m)
     m->upgrade.metrics = m->seat->metrics;
     m->upgrade.stats = m->seat->stats;
     m->upgrade.steering = &m->steers.table;
+    m->upgrade.tickets = m->rotation.fd;
     takeover_init(&m->takeover, m->loop, m->board, m->seat->inherited, on_takeover, m);
 }

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 /* Holds a sentence that quotes the text, until the next failure in this thread. */
-static _Thread_local char sentence[160];
+static _Thread_local char sentence[200];
+
+#define BIND_WORDS "mode=, owner=, group=, backlog=, protocol=, auth=, allow-from=, proxy-from="
 
 static const char LABEL[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-static const char KEY[] = "abcdefghijklmnopqrstuvwxyz";
+static const char KEY[] = "abcdefghijklmnopqrstuvwxyz-";
 static const char DIGITS[] = "0123456789";
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -81,16 +83,63 @@ static const char *read_access(struct bind_spec *spec, const char *text, size_t 
         return read_user(spec->owner, "owner", value, len - key - 1);
     if (equals && key == 5 && memcmp(text, "group", key) == 0)
         return read_user(spec->group, "group", value, len - key - 1);
-    snprintf(sentence, sizeof sentence,
-             "'%.*s' is none of mode=, owner=, group=, backlog=", (int)(len < 64 ? len : 64), text);
+    snprintf(sentence, sizeof sentence, "'%.*s' is none of " BIND_WORDS, (int)(len < 64 ? len : 64),
+             text);
     return sentence;
+}
+
+/* --- what it asks of clients --------------------------------------------------------------------- */
+
+static const struct {
+    const char *prefix, *word;
+} prefixes[] = {{"notls:", "tls=off"}, {"tls:", "tls=on"}, {"mtls:", "tls=mutual"}};
+
+/* Returns where the address begins. */
+static const char *read_prefix(struct bind_spec *spec, const char *text)
+{
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t len = strlen(prefixes[i].prefix);
+        if (strncmp(text, prefixes[i].prefix, len) != 0) continue;
+        strcpy(spec->rules, prefixes[i].word);
+        return text + len;
+    }
+    return text;
+}
+
+static bool is_rule(const char *text, size_t len)
+{
+    static const char *const rules[] = {"protocol=", "auth=", "allow-from=", "proxy-from="};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (len >= strlen(rules[i]) && memcmp(text, rules[i], strlen(rules[i])) == 0) return true;
+    return false;
+}
+
+static const char *add_rule(struct bind_spec *spec, const char *text, size_t len)
+{
+    size_t has = strlen(spec->rules);
+    if (has + len + 1 >= sizeof spec->rules) return "its words are too long: 2047 bytes at most";
+    snprintf(spec->rules + has, sizeof spec->rules - has, "%s%.*s", has ? "," : "", (int)len, text);
+    return NULL;
+}
+
+/* A unix socket has no addresses, but those that a balancer tells in PROXY headers. */
+static const char *check_rules(const struct bind_spec *spec)
+{
+    struct rules *rules;
+    const char *wrong = NULL;
+    if (!spec->rules[0]) return NULL;
+    if ((wrong = rules_parse(&rules, spec->rules))) return wrong;
+    if (spec->addr.path[0] && rules->allow_from.n && !rules->proxy_from.n)
+        wrong = "allow-from= says nothing of a unix socket: mode=, owner= and group= do";
+    rules_give(rules);
+    return wrong;
 }
 
 const char *bind_parse(struct bind_spec *spec, const char *text)
 {
     size_t label = strspn(text, LABEL);
     *spec = (struct bind_spec){.mode = -1, .has_label = label > 0 && text[label] == '='};
-    spec->address = spec->has_label ? text + label + 1 : text;
+    spec->address = read_prefix(spec, spec->has_label ? text + label + 1 : text);
     const char *at = find_access(spec->address);
     spec->address_len = (size_t)(at - spec->address);
     spec->name = spec->has_label ? text : spec->address;
@@ -98,10 +147,17 @@ const char *bind_parse(struct bind_spec *spec, const char *text)
     const char *wrong = addr_spec_parse(&spec->addr, spec->address, spec->address_len);
     while (!wrong && *at) {
         size_t len = strcspn(at + 1, ",");
-        wrong = read_access(spec, at + 1, len);
+        wrong = is_rule(at + 1, len) ? add_rule(spec, at + 1, len) : read_access(spec, at + 1, len);
         at += 1 + len;
     }
-    return wrong;
+    return wrong ? wrong : check_rules(spec);
+}
+
+const char *bind_parse_plain(struct bind_spec *spec, const char *text)
+{
+    const char *wrong = bind_parse(spec, text);
+    if (wrong || !spec->rules[0]) return wrong;
+    return "tls:, protocol=, auth=, allow-from= and proxy-from= are for --bind";
 }
 
 /* Copies text without each `,read-only` that is a word of its own; how many there were. */
@@ -128,7 +184,7 @@ const char *bind_parse_admin(struct bind_spec *spec, bool *read_only, char item[
     unsigned n = without_read_only(item, text);
     *read_only = n > 0;
     if (n > 1) return "read-only is given twice";
-    const char *wrong = bind_parse(spec, item);
+    const char *wrong = bind_parse_plain(spec, item);
     if (wrong) return wrong;
     if (spec->has_label || !spec->addr.path[0]) return "give unix:/path";
     return NULL;

@@ -49,6 +49,27 @@ static const char *read_addresses(const char *text, struct addr addrs[ADDRESSES_
     return *n > 0 ? NULL : "it stands for no address";
 }
 
+bool bound_rules(struct bound *from, const struct listeners_wanted *wanted, const char *item,
+                 bool is_unix)
+{
+    struct bind_spec spec = {.rules = ""};
+    const char *wrong = item ? bind_parse(&spec, item) : NULL;
+    if (!wrong)
+        wrong = rules_merge(from->rules, spec.rules, wanted->rules ? wanted->rules : "",
+                            is_unix || spec.addr.path[0]);
+    return !wrong ||
+           bound_complain(from, item ? item : "--allow-from", wrong, uses[from->use].wrong);
+}
+
+struct rules *bound_rules_read(const struct bound *from)
+{
+    struct rules *rules;
+    const char *wrong = rules_parse(&rules, from->rules);
+    assert(!wrong); /* each of its words was read before */
+    (void)wrong;
+    return rules;
+}
+
 bool bound_read(struct bound *from, const struct listeners_wanted *wanted,
                 struct addr addrs[ADDRESSES_PER_NAME], size_t *n)
 {
@@ -61,6 +82,7 @@ bool bound_read(struct bound *from, const struct listeners_wanted *wanted,
         wrong = addr_resolve(&spec.addr, wanted->port, addrs, ADDRESSES_PER_NAME, n);
     if (wrong) return bound_complain(from, from->text, wrong, uses[from->use].wrong);
     if (from->use == LISTEN_ADMIN && spec.mode < 0) from->access.mode = 0600;
+    if (!bound_rules(from, wanted, from->text, false)) return false;
     from->has_port = spec.addr.has_port;
     from->has_access = spec.owner[0] || spec.group[0];
     from->backlog = spec.backlog ? spec.backlog : BIND_BACKLOG;

@@ -49,9 +49,10 @@ static void keep_reserve(struct doors *d)
 static enum accept_status refuse_one(struct doors *d, const struct listener *l)
 {
     int fd;
+    struct addr from;
     if (d->reserve < 0) return ACCEPT_PAUSE;
     close(d->reserve);
-    enum accept_status status = listener_accept(l, &fd);
+    enum accept_status status = listener_accept(l, &fd, &from);
     int saved = errno;
     if (status == ACCEPT_OK) {
         listener_refuse(fd);
@@ -63,13 +64,25 @@ static enum accept_status refuse_one(struct doors *d, const struct listener *l)
     return status;
 }
 
+/* Who may not come in is closed without a word: it is to learn nothing here. */
+static void let_in(struct doors *d, const struct listener *l, int fd, const struct addr *from)
+{
+    if (!d->keeper.denied || listener_admits(l, from)) {
+        d->keeper.take(d->keeper.owner, fd, l);
+        return;
+    }
+    close(fd);
+    d->keeper.denied(d->keeper.owner, from, l);
+}
+
 /* Accepts one client. False: none waits, or the doors rest. */
 static bool take_one(struct doors *d, const struct listener *l)
 {
     int fd;
-    enum accept_status status = listener_accept(l, &fd);
+    struct addr from;
+    enum accept_status status = listener_accept(l, &fd, &from);
     if (status == ACCEPT_OK) {
-        d->keeper.take(d->keeper.owner, fd, l->number);
+        let_in(d, l, fd, &from);
         return true;
     }
     if (status == ACCEPT_AGAIN) return false;

@@ -2,6 +2,7 @@
 
 #include "net/bind.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +39,9 @@ uint32_t labels_of_item(struct labels *l, const char *item)
     struct bind_spec spec;
     char text[LABEL_MAX];
     if (bind_parse(&spec, item)) return 0;
-    size_t len = (size_t)(spec.address - item) + spec.address_len;
-    if (len >= sizeof text) return 0;
-    memcpy(text, item, len);
-    text[len] = '\0';
-    return labels_number(l, text);
+    int len = snprintf(text, sizeof text, "%.*s%s%.*s", spec.has_label ? (int)spec.name_len : 0,
+                       spec.name, spec.has_label ? "=" : "", (int)spec.address_len, spec.address);
+    return len < (int)sizeof text ? labels_number(l, text) : 0;
 }
 
 const char *labels_text(const struct labels *l, uint32_t number)

@@ -35,6 +35,7 @@ static void listener_adopt(struct listener *l, struct passed_socket *s, const st
                            .is_passed = s->is_managers || !s->is_inherited,
                            .is_extra = s->is_extra,
                            .is_lent = s->is_inherited,
+                           .rules = bound_rules_read(from),
                            .file = s->file};
     memcpy(l->name, s->name, sizeof l->name);
     s->fd = -1;
@@ -63,6 +64,7 @@ static struct refusal listener_open(struct listener *l, const struct addr *addr,
 {
     struct refusal r = bound_open(l, addr, from);
     if (r.what) return r;
+    l->rules = bound_rules_read(from);
     r = bound_listen(l, from);
     if (r.what) listener_close(l, true);
     return r;
@@ -123,8 +125,10 @@ static bool listeners_add_extra(struct listeners *l, const struct listeners_want
         bool goes = s->is_inherited && !s->is_managers && wanted->use == LISTEN_CLIENTS;
         if (!item) return false;
         s->is_extra = !goes;
-        uint32_t number = goes ? labels_number(&l->labels, addr_print(&s->addr, text)) : EXTRA;
-        listener_adopt(item, s, &(struct bound){.number = number});
+        struct bound from = {.use = wanted->use};
+        from.number = goes ? labels_number(&l->labels, addr_print(&s->addr, text)) : EXTRA;
+        if (!bound_rules(&from, wanted, NULL, addr_is_unix(&s->addr))) return false;
+        listener_adopt(item, s, &from);
         item->phase = goes ? LISTENER_GOES : LISTENER_SERVES;
         l->n++;
     }
@@ -152,15 +156,17 @@ static bool listeners_add_all(struct listeners *l, const struct addr *addrs, siz
 }
 
 /* What the moongate before this one has bound for that item, whatever its port and names are now. False: nothing. */
-static bool listeners_inherit(struct listeners *l, struct passed *passed, uint32_t number)
+static bool listeners_inherit(struct listeners *l, const struct listeners_wanted *wanted,
+                              const struct bound *from)
 {
     size_t before = l->n;
+    struct passed *passed = wanted->passed;
     for (size_t i = 0; passed && i < passed->n; i++) {
         struct passed_socket *s = &passed->items[i];
         struct listener *item;
-        if (s->fd < 0 || !s->is_inherited || s->is_extra || s->number != number) continue;
+        if (s->fd < 0 || !s->is_inherited || s->is_extra || s->number != from->number) continue;
         if (!(item = listeners_room(l))) break;
-        listener_adopt(item, s, &(struct bound){.number = number});
+        listener_adopt(item, s, from);
         l->n++;
     }
     return l->n > before;
@@ -169,13 +175,12 @@ static bool listeners_inherit(struct listeners *l, struct passed *passed, uint32
 static bool listeners_add_text(struct listeners *l, const struct listeners_wanted *wanted,
                                uint32_t number)
 {
-    if (listeners_inherit(l, wanted->passed, number)) return true;
-    struct bound from = {.text = wanted->bind[number],
-                         .passed = wanted->passed,
-                         .number = number,
-                         .use = wanted->use};
+    struct bound from = {.text = wanted->bind[number], .number = number, .use = wanted->use};
     struct addr addrs[ADDRESSES_PER_NAME];
     size_t n;
+    if (!bound_rules(&from, wanted, from.text, false)) return false;
+    if (listeners_inherit(l, wanted, &from)) return true;
+    from.passed = wanted->passed;
     return bound_read(&from, wanted, addrs, &n) && listeners_add_all(l, addrs, n, &from);
 }
 
@@ -283,6 +288,8 @@ void listener_close(struct listener *l, bool unlink_file)
     if (unlink_file && !l->is_lent && addr_is_unix(&l->addr) &&
         !socket_file_remove(&l->file, &l->addr))
         log_warn("listener unix:%s: file not removed: %s", path, strerror(errno));
+    rules_give(l->rules);
+    l->rules = NULL;
     close(l->fd);
     l->fd = -1;
 }
@@ -324,12 +331,13 @@ static void client_tune(const struct listener *l, int fd)
 /* accept(2) also returns the errors that a new connection already has. They say nothing about the listener; see accept(2), "Error
  * handling". All others mean that something has run out, and so does one that comes back without end: a security module that forbids
  * accept(2) leaves the client in the backlog. */
-enum accept_status listener_accept(const struct listener *l, int *fd)
+enum accept_status listener_accept(const struct listener *l, int *fd, struct addr *from)
 {
     enum { TRIES = 1000 };
     assert(l->fd >= 0);
     for (int i = 0; i < TRIES; i++) {
-        *fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        *from = (struct addr){.len = sizeof from->sa};
+        *fd = accept4(l->fd, &from->sa.any, &from->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (*fd >= 0) {
             client_tune(l, *fd);
             return ACCEPT_OK;
@@ -352,6 +360,13 @@ enum accept_status listener_accept(const struct listener *l, int *fd)
         }
     }
     return ACCEPT_PAUSE;
+}
+
+bool listener_admits(const struct listener *l, const struct addr *from)
+{
+    const struct rules *r = l->rules;
+    if (!r || r->allow_from.n == 0 || addr_is_unix(&l->addr)) return true;
+    return networks_hold(&r->allow_from, from) || networks_hold(&r->proxy_from, from);
 }
 
 /* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */

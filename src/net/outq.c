@@ -171,7 +171,7 @@ static ssize_t write_pieces(const struct outq *q, struct stream *to, size_t *all
     return stream_writev(to, pieces, n);
 }
 
-/* Writes until the kernel takes less than it was given: another try would only return EAGAIN. A pipe gives what it has a few pages
+/* A TLS stream may have kept bytes of what it took: they are to go, too. Writes until the kernel takes less than it was given: another try would only return EAGAIN. A pipe gives what it has a few pages
  * at a time, so there only EAGAIN ends it. */
 enum io_status outq_write(struct outq *q, struct stream *to)
 {
@@ -186,7 +186,7 @@ enum io_status outq_write(struct outq *q, struct stream *to)
         consume(q, (size_t)went);
         if (!is_piped && (size_t)went < all) return IO_AGAIN;
     }
-    return IO_OK;
+    return stream_flush(to);
 }
 
 void outq_release(struct outq *q)

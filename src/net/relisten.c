@@ -43,7 +43,8 @@ static struct listener_change change_of(const struct bound *from)
     return (struct listener_change){.is_wanted = true,
                                     .number = from->number,
                                     .access = from->access,
-                                    .backlog = from->backlog};
+                                    .backlog = from->backlog,
+                                    .rules = bound_rules_read(from)};
 }
 
 static struct refusal keep(struct listener *item, const struct bound *from,
@@ -106,8 +107,11 @@ static bool keep_default(struct listeners *l, uint32_t number)
     for (size_t i = 0; i < l->n; i++) {
         struct listener *item = &l->items[i];
         if (item->number != number) continue;
-        item->next = (struct listener_change){
-            .is_wanted = true, .number = number, .access = item->access, .backlog = item->backlog};
+        item->next = (struct listener_change){.is_wanted = true,
+                                              .number = number,
+                                              .access = item->access,
+                                              .backlog = item->backlog,
+                                              .rules = rules_take(item->rules)};
         found = true;
     }
     return found;
@@ -218,12 +222,21 @@ static void sweep(struct listeners *l)
     l->n = kept;
 }
 
+static void forget(struct listener *l)
+{
+    rules_give(l->next.rules);
+    l->next = (struct listener_change){false};
+}
+
 void listeners_switch(struct listeners *l, const struct listeners_wanted *wanted)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct listener *item = &l->items[i];
         bool comes = item->phase == LISTENER_COMES, is_wanted = item->next.is_wanted;
         if (is_wanted) {
+            struct rules *before = item->rules;
+            item->rules = rules_take(item->next.rules);
+            rules_give(before);
             item->number = item->next.number;
             item->phase = LISTENER_SERVES;
         } else if (is_scripts(item, wanted) && !item->is_passed) {
@@ -231,7 +244,7 @@ void listeners_switch(struct listeners *l, const struct listeners_wanted *wanted
         } else if (item->is_extra) {
             item->number = item->own;
         }
-        item->next = (struct listener_change){false};
+        forget(item);
         if (comes && is_wanted && item->fd >= 0) listener_announce(l, item, wanted);
     }
     sweep(l);
@@ -245,7 +258,7 @@ void listeners_drop(struct listeners *l)
             listener_close(item, true);
         else if (item->next.is_changed && !change(item, &item->next.access, item->next.backlog))
             log_warn("listener: mode and owner not changed back: %s", strerror(errno));
-        item->next = (struct listener_change){false};
+        forget(item);
     }
     sweep(l);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/secure.h"
 #include "base/utf8.h"
 #include "script/state.h"
 
@@ -42,8 +43,8 @@ static void put_choice(struct settings_line *line, const char *name, uint32_t ch
 }
 
 /* How connections behave; their number stands elsewhere. */
-static void put_backend(struct settings_line *line, const struct backend_settings *b,
-                        const struct backend_settings *usual)
+static void put_backend(struct settings_line *line, const struct backends *set,
+                        const struct backend_settings *b, const struct backend_settings *usual)
 {
     struct backend_settings numbers = *b, none = *usual;
     numbers.connections = none.connections = 0;
@@ -51,7 +52,7 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     numbers.ask = none.ask = 0;
     numbers.texts = none.texts = numbers.eject = none.eject = 0;
     numbers.merge = none.merge = 0;
-    numbers.down = none.down = 0;
+    numbers.down = none.down = numbers.tls = none.tls = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
@@ -63,9 +64,11 @@ static void put_backend(struct settings_line *line, const struct backend_setting
     put_choice(line, "eject", MG_EJECT, b->eject, usual->eject);
     if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
     if (b->down != usual->down) put(line, "down %s", b->down ? "true" : "false");
+    if (b->tls != usual->tls) put(line, "tls %s", secure_show(set, b->tls));
 }
 
-static void put_pool(struct settings_line *line, const struct pool_settings *o)
+static void put_pool(struct settings_line *line, const struct backends *set,
+                     const struct pool_settings *o)
 {
     const struct backend_settings usual = backend_settings_default();
     const struct selector_settings *s = &o->selector;
@@ -81,7 +84,7 @@ static void put_pool(struct settings_line *line, const struct pool_settings *o)
     if (o->unweighted) put(line, "weighted false");
     put_choice(line, "on_failure", MG_ON_FAILURE, o->on_failure, ON_FAILURE_ERROR);
     if (o->on_failure == ON_FAILURE_REHASH) put(line, "eject_floor %g", o->eject_floor);
-    put_backend(line, &o->backend, &usual);
+    put_backend(line, set, &o->backend, &usual);
     if (o->backend.eject != EJECTS_NONE) put(line, "eject_retry %g", o->eject_retry);
 }
 
@@ -106,7 +109,7 @@ static void describe_server(const struct pool *p, const struct pool_member *m, F
     if (isinf(m->timeout) && !isinf(p->settings.timeout)) put(&line, "no timeout");
     if (!isinf(m->timeout) && m->timeout != p->settings.timeout)
         put(&line, "timeout %g s", m->timeout);
-    put_backend(&line, &b->settings, &p->settings.backend);
+    put_backend(&line, p->set, &b->settings, &p->settings.backend);
     putc('\n', out);
 }
 
@@ -121,7 +124,7 @@ static void describe_pool(const struct pool *p, FILE *out)
     fprintf(out, "pool %s: %s, %s, %s, %u server%s\n", o->name, distribution_name(distribution),
             distribution_hashes_itself(distribution) ? "its own hash" : hash_name(o->selector.hash),
             timeout, p->members_n, p->members_n == 1 ? "" : "s");
-    put_pool(&line, o);
+    put_pool(&line, p->set, o);
     if (line.follows) putc('\n', out);
     for (uint32_t i = 0; i < p->members_n; i++) describe_server(p, &p->members[i], out);
     if (!p->discovery) return;
@@ -172,6 +175,7 @@ void script_describe(const struct script *s, FILE *out)
     for (uint32_t i = 0; (warning = script_warning(s, i)); i++)
         fprintf(out, "warning: %s\n", warning);
     listens_describe(s, out);
+    contexts_describe(s, out);
     if (s->listens.n > 0 && !s->listens.has_root) return;
     if (s->root >= 0)
         describe_route(s->routes.routes[s->root], out);

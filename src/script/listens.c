@@ -16,7 +16,7 @@
 #include "net/labels.h"
 #include "script/state.h"
 
-enum { ITEM_MAX = 1024 };
+enum { ITEM_MAX = 1024 + RULES_TEXT_MAX };
 
 /* Why the last item was refused, until the next one. */
 static char sentence[256];
@@ -58,12 +58,14 @@ static const char *print_item(const struct script *s, const struct mg_listen *o,
     const char *wrong = print_address(s, o, address, sizeof address);
     if (wrong) return wrong;
     if (o->backlog > 0) snprintf(backlog, sizeof backlog, "%d", o->backlog);
-    size_t len = (size_t)snprintf(text, ITEM_MAX, "%s%s%s", o->name ? o->name : "",
-                                  o->name ? "=" : "", address);
+    size_t len = (size_t)snprintf(text, ITEM_MAX, "%s%s%s%s", o->name ? o->name : "",
+                                  o->name ? "=" : "", o->tls ? o->tls : "", address);
     len = put(text, len, "mode", o->mode);
     len = put(text, len, "owner", o->owner);
     len = put(text, len, "group", o->group);
     len = put(text, len, "backlog", backlog[0] ? backlog : NULL);
+    if (o->words && *o->words && len < ITEM_MAX)
+        len += (size_t)snprintf(text + len, ITEM_MAX - len, ",%s", o->words);
     if (len >= ITEM_MAX) return "it is too long";
     wrong = bind_parse(&spec, text);
     if (wrong) return wrong;
@@ -130,6 +132,7 @@ static void release(struct script_listen *l)
     free(l->item);
     free(l->name);
     free(l->address);
+    if (l->context) tls_context_give(l->context);
 }
 
 const char *mg_listen(struct script *s, const struct mg_listen *o)
@@ -224,7 +227,7 @@ static int32_t way_of(struct script *s, uint32_t number)
     return in->ways[number];
 }
 
-static const struct script_listen *listen_of(struct script *s, uint32_t number)
+const struct script_listen *listens_find(struct script *s, uint32_t number)
 {
     int32_t way = way_of(s, number);
     return way < WAY_FIRST ? NULL : &s->listens.all[way - WAY_FIRST];
@@ -249,7 +252,7 @@ int32_t listens_answer(struct script *s, struct request *r, struct answer *a)
 {
     uint32_t number = r->function_id & ~(uint32_t)REQUEST_BY_LISTENER;
     r->function_id = 0;
-    const struct script_listen *l = listen_of(s, number);
+    const struct script_listen *l = listens_find(s, number);
     if (l && l->route >= 0) return l->route;
     if (l || s->listens.n == 0 || s->listens.has_root) return s->root;
     if (number >= s->host.listeners_n || !s->host.listeners[number]) return s->root;
@@ -260,7 +263,7 @@ int32_t listens_answer(struct script *s, struct request *r, struct answer *a)
 
 const char *listens_name(struct script *s, uint32_t number)
 {
-    const struct script_listen *l = listen_of(s, number);
+    const struct script_listen *l = listens_find(s, number);
     return l ? l->name : NULL;
 }
 

@@ -61,6 +61,8 @@
 #include <string.h>
 
 #include "base/bundle.h"
+#include "base/secret.h"
+#include "net/users.h"
 #include "route/chooser.h"
 #include "route/kinds.h"
 #include "script/coroutine.h"
@@ -147,6 +149,23 @@ static void retire(void *router)
         script_destroy(s);
 }
 
+/* Beside the script: all workers have the users that the check has read, or none of them switches. */
+static bool take_users(struct script *s)
+{
+    struct secret file;
+    char why[USERS_WHY];
+    const char *path = s->host.auth_file;
+    if (!path) return true;
+    const char *wrong = secret_read(&file, s->host.bundle, path);
+    if (!wrong) {
+        s->users = users_read(file.bytes, file.len, why);
+        secret_release(&file);
+        if (!s->users) wrong = why;
+    }
+    if (wrong) lua_pushfstring(s->L, "--auth-file %s: %s", path, wrong);
+    return !wrong;
+}
+
 struct script *script_load(const struct script_host *host, const char *path, const char *text,
                            size_t len, uint32_t generation, char *error)
 {
@@ -163,16 +182,20 @@ struct script *script_load(const struct script_host *host, const char *path, con
     snprintf(s->path, sizeof s->path, "%s", path ? path : "moongate/servers.lua");
     script_memory_open(s);
     lua_atpanic(s->L, last_resort);
-    if (boot(s) && run_script(s, path, text, len) && timers_init(s) && script_memory_has_room(s)) {
+    char unsecured[TLS_WHY] = "";
+    if (contexts_init(s, unsecured) && boot(s) && run_script(s, path, text, len) &&
+        timers_init(s) && script_memory_has_room(s) && take_users(s)) {
         s->host.row->generations++;
         s->is_loaded = true; /* from now on no pool and no route can be made */
         assert(script_sane(s));
         return s;
     }
     /* I8: what was made until then goes with it; the script in use is not touched. */
-    const char *message = lua_tostring(s->L, -1);
-    snprintf(error, SCRIPT_ERROR_MAX, "%s",
-             message ? script_memory_explain(s, message) : "an error value that is not a string");
+    const char *message = *unsecured ? unsecured : lua_tostring(s->L, -1);
+    snprintf(error, SCRIPT_ERROR_MAX, "%s%s", *unsecured ? "TLS for clients: " : "",
+             *unsecured ? message
+             : message  ? script_memory_explain(s, message)
+                        : "an error value that is not a string");
     script_destroy(s);
     return NULL;
 }
@@ -185,13 +208,16 @@ void script_destroy(struct script *s)
     if (s->is_loaded) s->host.row->generations--;
     timers_release(s);
     listens_release(s);
+    contexts_release(s);
     script_time_begin(s); /* for what Lua calls at its end: __gc */
     lua_close(s->L);
     generation_release(&s->routes);
     asyncs_release(&s->asyncs);
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
+    tls_release(s);
     bundle_give(s->host.bundle);
+    users_give(s->users);
     free(s->pools);
     free(s->run_samples);
     for (uint32_t i = 0; i < s->warnings_n; i++) free(s->warnings[i]);
@@ -343,6 +369,11 @@ void script_route(void *router, struct request *slots, struct answer *answers, u
 }
 
 /* --- about ------------------------------------------------------------------------------------- */
+
+struct users *script_users(const struct script *s)
+{
+    return s->users;
+}
 
 const struct bundle *script_bundle(const struct script *s)
 {

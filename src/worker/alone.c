@@ -19,8 +19,11 @@ static void refuse(struct worker *w, uint32_t generation, const char *why)
 static struct listeners_wanted wanted_by(const struct worker *w, const struct script *s)
 {
     const struct options *o = w->seat->options;
-    struct listeners_wanted wanted = {
-        .bind = o->bind.items, .bind_n = o->bind_default, .port = o->port, .user = o->user};
+    struct listeners_wanted wanted = {.bind = o->bind.items,
+                                      .bind_n = o->bind_default,
+                                      .port = o->port,
+                                      .rules = o->rules,
+                                      .user = o->user};
     const char **items = calloc(LABELS_MOST, sizeof *items), *item;
     if (!items) abort();
     while (wanted.script_n < LABELS_MOST &&
@@ -70,7 +73,7 @@ static void loaded_alone(struct worker *w, uint32_t generation, const char *erro
 void alone_reload(struct worker *w)
 {
     const char *path = w->seat->options->script;
-    int fd = path ? source_open_again(path) : -1;
+    int fd = options_open_source(w->seat->options, true);
     uint32_t generation = script_generation(w->succession.script);
     listeners_drop(w->seat->listeners); /* of one that still waits for its discoveries */
     if (fd >= 0 || !path)

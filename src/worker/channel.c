@@ -1,5 +1,8 @@
 #include "worker/channel.h"
 
+#include "net/labels.h"
+#include "net/newcomer.h"
+#include "net/who.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,16 +47,13 @@ static enum channel_status status_of_errno(void)
     }
 }
 
-/* Sends no more bytes than the text has: nearly every message has none. */
-static enum channel_status message_send(int end, uint32_t type, uint32_t number, const char *text,
-                                        int fd)
+/* Sends no more bytes than the texts have: nearly every message has none. parts[0] becomes the head, parts_n of them in all. */
+static enum channel_status parts_send(int end, uint32_t type, uint32_t number, struct iovec *parts,
+                                      size_t parts_n, int fd)
 {
     uint32_t head[HEAD / sizeof(uint32_t)] = {type, number};
-    struct iovec parts[] = {
-        {.iov_base = head, .iov_len = sizeof head},
-        {.iov_base = (void *)text, .iov_len = strnlen(text, CHANNEL_TEXT_MAX - 1)},
-    };
-    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    parts[0] = (struct iovec){.iov_base = head, .iov_len = sizeof head};
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = parts_n};
     union control control;
     if (fd >= 0) message_attach(&header, &control, fd);
 
@@ -63,15 +63,41 @@ static enum channel_status message_send(int end, uint32_t type, uint32_t number,
     return n < 0 ? status_of_errno() : CHANNEL_OK;
 }
 
+static enum channel_status message_send(int end, uint32_t type, uint32_t number, const char *text,
+                                        int fd)
+{
+    struct iovec parts[2];
+    parts[1] = (struct iovec){(void *)text, strnlen(text, CHANNEL_TEXT_MAX - 1)};
+    return parts_send(end, type, number, parts, 2, fd);
+}
+
 enum channel_status channel_send(int end, enum channel_message_type type, uint32_t number, int fd)
 {
     return message_send(end, type, number, "", fd);
 }
 
-enum channel_status channel_send_client(int end, enum channel_message_type type, uint32_t listener,
-                                        const char *label, int fd)
+/* They fit: each has its bound. */
+_Static_assert(LABEL_MAX + RULES_TEXT_MAX + WHO_TEXT_MAX <= CHANNEL_TEXT_MAX, "a client's texts");
+
+enum channel_status channel_send_client(int end, enum channel_message_type type,
+                                        const struct newcomer *n, const char *label)
 {
-    return message_send(end, type, listener, label, fd);
+    const char *rules = n->rules ? n->rules->text : "", *who = n->who ? n->who : "";
+    struct iovec parts[1 + CLIENT_TEXTS];
+    parts[1 + CLIENT_LABEL] = (struct iovec){(void *)label, strlen(label) + 1};
+    parts[1 + CLIENT_RULES] = (struct iovec){(void *)rules, strlen(rules) + 1};
+    parts[1 + CLIENT_WHO] = (struct iovec){(void *)who, strlen(who)};
+    return parts_send(end, type, n->listener, parts, 1 + CLIENT_TEXTS, n->fd);
+}
+
+const char *channel_text(const struct channel_message *m, uint32_t at)
+{
+    uint32_t from = 0;
+    for (; at > 0; at--) {
+        from += (uint32_t)strlen(m->text + from) + 1;
+        if (from > m->len) return NULL;
+    }
+    return m->text + from;
 }
 
 enum channel_status channel_send_text(int end, enum channel_message_type type, uint32_t number,
@@ -117,7 +143,10 @@ enum channel_status channel_receive(int end, struct channel_message *message, in
     if (n < 0) return status_of_errno();
 
     bool whole = n >= HEAD && !(header.msg_flags & MSG_TRUNC);
-    if (whole) message->text[n - HEAD] = '\0';
+    if (whole) {
+        message->len = (uint32_t)(n - HEAD);
+        message->text[message->len] = '\0';
+    }
     *fd = message_detach(&header, whole && !(header.msg_flags & MSG_CTRUNC));
     return whole ? CHANNEL_OK : CHANNEL_CLOSED; /* 0 bytes: the other process is gone */
 }

@@ -60,11 +60,11 @@ void drain_begin(struct worker *w, double limit)
 
 /* A clients_give_fn. When the channel is full, the next try comes with the timer: what is full may be the kernel's table of descriptors
  * that are on their way, and then the channel seems to have room all the time. */
-static bool give_to_master(void *about, int fd, uint32_t listener)
+static bool give_to_master(void *about, const struct newcomer *n)
 {
     struct worker *w = about;
     if (w->drain.is_full) return false;
-    w->drain.is_full = channel_send(w->seat->channel, CHANNEL_GIVEN, listener, fd) != CHANNEL_OK;
+    w->drain.is_full = channel_send_client(w->seat->channel, CHANNEL_GIVEN, n, "") != CHANNEL_OK;
     if (w->drain.is_full) ev_io_stop(w->loop, &w->drain.room);
     return !w->drain.is_full;
 }

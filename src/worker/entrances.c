@@ -5,6 +5,7 @@
 
 #include "net/bind.h"
 #include "script/script.h"
+#include "worker/channel.h"
 #include "worker/worker_state.h"
 
 static void *room(size_t bytes)
@@ -37,6 +38,16 @@ void entrances_learn(struct worker *w, uint32_t number, const char *text)
     e->counts[number] = board_listener(tables_of(w), e->names[number]);
 }
 
+/* The master is of this version: it sends all texts. */
+struct newcomer entrances_newcomer(struct worker *w, const struct channel_message *m, int fd)
+{
+    const char *rules = channel_text(m, CLIENT_RULES), *who = channel_text(m, CLIENT_WHO);
+    struct newcomer n = {.fd = fd, .listener = m->number};
+    if (rules) n.rules = rules_of(&w->entrances.rules, rules);
+    if (who && *who && !(n.who = strdup(who))) abort();
+    return n;
+}
+
 void entrances_init(struct worker *w)
 {
     const struct options *o = w->seat->options;
@@ -44,7 +55,8 @@ void entrances_init(struct worker *w)
     *e = (struct entrances){room(sizeof *e->names),
                             room(sizeof *e->addresses),
                             room(sizeof(struct board_listener *)),
-                            {{NULL}}};
+                            {{NULL}},
+                            {NULL, 0}};
     for (uint32_t i = 0; i < o->bind.n && i < LISTENERS_BOUND; i++) {
         name_one(e, i, o->bind.items[i]);
         e->counts[i] = board_listener(tables_of(w), e->names[i]);
@@ -84,4 +96,5 @@ void entrances_release(struct worker *w)
     free(e->addresses);
     free(e->counts);
     labels_release(&e->labels);
+    rules_set_release(&e->rules);
 }

@@ -424,6 +424,7 @@ int exercise(const struct options *o, const struct exercise_service *in_use, dou
                            .shared = shared_create(o->shared_memory, NULL)};
     e->options.log_format = LOG_AS_TEXT; /* for exercise_error_read */
     e->options.verbose = 0;
+    e->options.makes_contexts = false; /* nobody connects */
     if (!e->shared) return EXIT_SYSTEM;
     e->n = samples_gather(in_use->board, samples, SAMPLES_MOST);
     if (e->n > 0) shared_copy(e->shared, in_use->board->shared);

@@ -3,6 +3,7 @@
 
 #include "discovery/server.h"
 #include "net/bind.h"
+#include "net/networks.h"
 #include "worker/advertised.h"
 #include "worker/option_values.h"
 #include <assert.h>
@@ -132,6 +133,8 @@ static const char *wrong_item(enum option_type type, const char *item)
     bool read_only;
     struct addr_spec spec;
     struct addr addr;
+    struct network network;
+    if (type == OPTION_NETWORKS) return network_parse(&network, item, strlen(item));
     if (type == OPTION_LIST) return server_spec_parse(&server, item, strlen(item));
     if (type == OPTION_NAMED) return bind_parse(&bound, item);
     if (type == OPTION_NODES) return advertised_wrong(item);
@@ -159,7 +162,8 @@ static bool list_add(struct option_list *list, const struct option_row *row, con
 
     const char *wrong = wrong_item(row->type, copy);
     if (!wrong) return true;
-    option_complain(row, copy, "is not an address", wrong);
+    option_complain(row, copy,
+                    row->type == OPTION_NETWORKS ? "is not a network" : "is not an address", wrong);
     return false;
 }
 
@@ -187,6 +191,7 @@ static bool option_set(const struct option_table *t, void *to, const struct opti
     case OPTION_NAMED:
     case OPTION_SOCKETS:
     case OPTION_NODES:
+    case OPTION_NETWORKS:
     case OPTION_LITERALS: return option_add_items(field, row, text);
     case OPTION_PORT:
     case OPTION_COUNT:
@@ -339,7 +344,7 @@ static bool is_computed(const struct option_row *row)
 static bool is_list(const struct option_row *row)
 {
     return row->type == OPTION_LIST || row->type == OPTION_NAMED || row->type == OPTION_LITERALS ||
-           row->type == OPTION_SOCKETS || row->type == OPTION_NODES;
+           row->type == OPTION_SOCKETS || row->type == OPTION_NODES || row->type == OPTION_NETWORKS;
 }
 
 /* Either those of lists, which must still be empty, or all others. */

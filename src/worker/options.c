@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/samples.h"
+#include "net/rules.h"
 #include "worker/source.h"
 
 enum { WORKERS_MAX = 256 };
@@ -36,6 +38,7 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
     {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
+    {offsetof(struct options, tls_handshake_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
@@ -103,6 +106,16 @@ bool options_default(struct options *o)
     return option_table_default(&options_table, o);
 }
 
+struct tls_files options_tls(const struct options *o)
+{
+    return (struct tls_files){.cert = o->tls_cert,
+                              .key = o->tls_key,
+                              .ca = o->tls_ca,
+                              .ciphers = o->tls_ciphers,
+                              .verify = (enum tls_verify)o->tls_verify,
+                              .min = (enum tls_version)o->tls_min};
+}
+
 struct script_file options_script(const struct options *o)
 {
     return (struct script_file){
@@ -119,7 +132,8 @@ void options_set_kind(struct options *o, int from)
 
 int options_open_source(const struct options *o, bool again)
 {
-    if (!o->script) return -1;
+    bool has_secrets = o->auth_file || (o->makes_contexts && o->tls_cert);
+    if (!o->script) return has_secrets ? source_open_empty() : -1;
     if (o->script_text) return source_open_text(o->script, o->script_text);
     return again ? source_open_again(o->script) : source_open(o->script);
 }
@@ -228,12 +242,37 @@ void options_add_bind(struct options *o, const char *item)
     option_list_add(&o->bind, item);
 }
 
+static void put(char *text, const char *separator, const char *what)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, 2 * RULES_TEXT_MAX - len, "%s%s", separator, what);
+}
+
+bool options_make_rules(struct options *o)
+{
+    char text[2 * RULES_TEXT_MAX] = "", word[16];
+    if (o->protocol) {
+        put(text, "protocol=", options_choice("auto|text|binary", o->protocol, word, sizeof word));
+    }
+    for (size_t i = 0; i < o->allow_from.n; i++)
+        put(text, i ? "+" : *text ? ",allow-from=" : "allow-from=", o->allow_from.items[i]);
+    if (strlen(text) >= RULES_TEXT_MAX) {
+        fputs("moongate: --allow-from: it has too many networks: 2047 bytes at most\n", stderr);
+        return false;
+    }
+    if (!(o->rules = strdup(text))) abort();
+    return true;
+}
+
 void options_release(struct options *o)
 {
     option_list_release(&o->servers);
     option_list_release(&o->bind);
     option_list_release(&o->admin);
     option_list_release(&o->resolver);
+    option_list_release(&o->allow_from);
+    free(o->rules);
+    o->rules = NULL;
     option_list_release(&o->advertise);
     advertised_release(&o->advertised);
 }

@@ -70,14 +70,14 @@ static void obey_retire(struct worker *w, double limit)
 
 /* I15: the master keeps its copy of the descriptor until the board says who has the client. One that is taken too late belongs to
  * another worker already. */
-static void take_client(struct worker *w, int fd, uint32_t listener, const char *label)
+static void take_client(struct worker *w, int fd, const struct channel_message *m)
 {
-    entrances_learn(w, listener, label);
+    entrances_learn(w, m->number, channel_text(m, CLIENT_LABEL));
     if (!arrivals_take(&w->arrivals, fd >= 0 && process_has_room(fd))) {
         if (fd >= 0) close(fd);
         return;
     }
-    struct client *c = client_create(&w->clients, fd, listener);
+    struct client *c = client_create(&w->clients, entrances_newcomer(w, m, fd));
     c->handover = w->arrivals.offered;
     drain_take(w, c);
 }
@@ -92,7 +92,7 @@ static void tell_taken(struct worker *w, uint64_t offered_before)
 static void take_order(struct worker *w, const struct channel_message *m, int fd)
 {
     switch (m->type) {
-    case CHANNEL_CLIENT: take_client(w, fd, m->number, m->text); return;
+    case CHANNEL_CLIENT: take_client(w, fd, m); return;
     case CHANNEL_LOAD: succession_begin(w, fd, m->number, take_loaded); return;
     case CHANNEL_SWITCH: obey_switch(w, m->number); break;
     case CHANNEL_DROP: succession_drop(w); break;

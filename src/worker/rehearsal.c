@@ -190,7 +190,7 @@ static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const cha
         log_error("client: no socket: %s", strerror(errno));
         return 0;
     }
-    struct client *c = client_create(r->clients, fd, listener);
+    struct client *c = client_create(r->clients, (struct newcomer){.fd = fd, .listener = listener});
     struct wire *wire = find_wire(r, r->wires_n);
     assert(wire && !wire->server && wire_sane(wire));
     wire->client = c->affinity;

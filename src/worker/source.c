@@ -87,6 +87,15 @@ int source_open_text(const char *path, const char *text)
     return error ? fail(memory, error) : memory;
 }
 
+int source_open_empty(void)
+{
+    struct bundle *b = bundle_create();
+    int memory = memory_create();
+    int error = memory < 0 ? errno : bundle_write(b, memory);
+    bundle_give(b);
+    return error ? fail(memory, error) : memory;
+}
+
 int source_open(const char *path)
 {
     return copy_all(open(path, O_RDONLY | O_CLOEXEC), path);
@@ -133,12 +142,33 @@ static struct script *load(const struct script_host *host, const struct script_f
     return converted_load(&with, file, main->bytes, main->len, generation, error);
 }
 
+/* The built-in script: in its bundle are secrets alone. */
+static struct script *load_built_in(const struct script_host *host, int fd, bool records,
+                                    uint32_t generation, char *error)
+{
+    const char *why = "";
+    struct script_host with = *host;
+    with.bundle = fd >= 0 ? bundle_read(fd, &why) : NULL;
+    if (fd >= 0 && !with.bundle) {
+        snprintf(error, SCRIPT_ERROR_MAX, "the copy of its files in memory: %s", why);
+        return NULL;
+    }
+    if (with.bundle) with.bundle->records = records;
+    struct script *s = script_load(&with, NULL, NULL, 0, generation, error);
+    int wrong = records && with.bundle ? bundle_write(with.bundle, fd) : 0;
+    bundle_give(with.bundle);
+    if (!wrong || !s) return s;
+    snprintf(error, SCRIPT_ERROR_MAX, "not copied to memory: %s", strerror(wrong));
+    script_destroy(s);
+    return NULL;
+}
+
 /* What a reader reads is not added: the bundle stays where it is. */
 struct script *source_load(const struct script_host *host, const struct script_file *file, int fd,
                            uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    if (!file->path) return load_built_in(host, fd, false, generation, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     struct script *s = load(host, file, b, &main, generation, error);
@@ -167,7 +197,7 @@ struct script *source_try(const struct script_host *host, const struct script_fi
                           uint32_t generation, char *error)
 {
     struct bundle_file main;
-    if (!file->path) return script_load(host, NULL, NULL, 0, generation, error);
+    if (!file->path) return load_built_in(host, fd, true, generation, error);
     struct bundle *b = source_read(file->path, fd, &main, error);
     if (!b) return NULL;
     char *text = malloc(main.len + 1);

@@ -51,6 +51,12 @@ static uint64_t accepting(const struct stats_source *s, const struct board_row *
     return is_full ? 0 : totals_number(servers, "accepting_conns", 1);
 }
 
+/* The clock may have been set back. */
+static uint64_t seconds_since(uint64_t then, time_t now)
+{
+    return (uint64_t)now > then ? (uint64_t)now - then : 0;
+}
+
 static void general(const struct stats_source *s, struct outq *out)
 {
     struct board_row sum = board_sum(s->board);
@@ -67,6 +73,9 @@ static void general(const struct stats_source *s, struct outq *out)
 #undef X
     stat_line_number(out, "threads", s->board->workers);
     stat_line_number(out, "accepting_conns", accepting(s, &sum));
+    if (sum.tls_loaded)
+        stat_line_number(out, "time_since_server_cert_refresh",
+                         seconds_since(sum.tls_loaded, time(NULL)));
     show_tier(s, TIER_STATS, stats_own_statistic, out);
 }
 
@@ -111,6 +120,7 @@ static void show_listeners(struct outq *out, const struct script *script)
 
 /* How each type of option is shown. A new type without its SHOW_ does not compile. */
 #define SHOW_LIST(name)     show_list(out, #name, &o->name);
+#define SHOW_NETWORKS(name) show_list(out, #name, &o->name);
 #define SHOW_LITERALS(name) show_list(out, #name, &o->name);
 #define SHOW_NODES(name)    show_list(out, #name, &o->name);
 #define SHOW_NAMED(name)    show_list(out, #name, &o->name);
@@ -127,6 +137,21 @@ static void show_listeners(struct outq *out, const struct script *script)
 #define SHOW_CHOICE(name)                                                                          \
     stat_line(out, #name, "%s", options_choice(words, o->name, word, sizeof word));
 
+/* memcached's names and words. A file that is not given is NULL there, and the modes are numbers. */
+static void show_tls(const struct options *o, struct outq *out)
+{
+    const char *none = "NULL";
+    stat_line(out, "ssl_enabled", "%s", o->tls_cert ? "yes" : "no");
+    stat_line(out, "ssl_chain_cert", "%s", o->tls_cert ? o->tls_cert : none);
+    stat_line(out, "ssl_key", "%s", o->tls_key ? o->tls_key : none);
+    stat_line_number(out, "ssl_verify_mode", (uint64_t)o->tls_verify);
+    stat_line_number(out, "ssl_keyformat", 1); /* PEM */
+    stat_line(out, "ssl_ciphers", "%s", o->tls_ciphers ? o->tls_ciphers : none);
+    stat_line(out, "ssl_ca_cert", "%s", o->tls_ca ? o->tls_ca : none);
+    stat_line(out, "ssl_session_cache", "no"); /* there are tickets */
+    stat_line(out, "ssl_min_version", "%s", o->tls_min == TLS_1_3 ? "tlsv1.3" : "tlsv1.2");
+}
+
 static void settings(const struct stats_source *s, struct outq *out)
 {
     const struct options *o = s->options;
@@ -139,6 +164,8 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
     stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
     stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "auth_enabled_ascii", "%s", o->auth_file ? "yes" : "no");
+    show_tls(o, out);
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
     words = argument;                                                                              \
     SHOW_##type(name)

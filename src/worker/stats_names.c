@@ -28,7 +28,8 @@ bool stats_own_statistic(const char *name, size_t len)
         "rusage_system",
         "max_connections",
         "threads",
-        "accepting_conns"};
+        "accepting_conns",
+        "time_since_server_cert_refresh"};
     return is_among(own, sizeof own / sizeof own[0], name, len);
 }
 
@@ -49,6 +50,16 @@ bool stats_no_setting(const char *name, size_t len)
         "maxconns_fast",
         "flush_enabled",
         "dump_enabled",
+        "auth_enabled_ascii",
+        "ssl_enabled",
+        "ssl_chain_cert",
+        "ssl_key",
+        "ssl_verify_mode",
+        "ssl_keyformat",
+        "ssl_ciphers",
+        "ssl_ca_cert",
+        "ssl_session_cache",
+        "ssl_min_version",
         "listen",
         "script"};
     return is_among(all, sizeof all / sizeof all[0], name, len);

@@ -77,6 +77,7 @@ void succession_adopt(struct worker *w, struct script *s)
     if (w->succession.script) script_stop_timers(w->succession.script);
     w->succession.script = s;
     apply_options(w, s);
+    clients_know(&w->clients, script_users(s));
     w->turn.trace = &script_tracer;
     w->row->generation = script_generation(s);
     backends_start(&w->backends);
@@ -86,6 +87,7 @@ void succession_adopt(struct worker *w, struct script *s)
     entrances_follow(w, s);
     w->succession.since = w->turn.now;
     mcrouter_keys_follow(w, s);
+    certificates_follow(w, s);
     succession_note_pools(w);
 }
 

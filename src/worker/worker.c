@@ -28,6 +28,7 @@
 #include "base/process.h"
 #include "client/clients.h"
 #include "client/heating.h"
+#include "net/tickets.h"
 #include "worker/alone.h"
 #include "worker/heartbeat.h"
 #include "worker/orders.h"
@@ -68,14 +69,14 @@ static void on_refused(void *arg)
         log_warn("client: refused: no descriptor is free; raise the limit (ulimit -n)");
 }
 
-static void take_accepted(void *arg, int fd, uint32_t listener)
+static void take_accepted(void *arg, int fd, const struct listener *l)
 {
     struct worker *w = arg;
     assert(fd >= 0 && w->seat->channel < 0);
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
-        entrances_learn(w, listener, labels_text(w->seat->labels, listener));
-        client_create(&w->clients, fd, listener);
+        entrances_learn(w, l->number, labels_text(w->seat->labels, l->number));
+        client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
         return;
     }
     listener_refuse(fd);
@@ -83,6 +84,17 @@ static void take_accepted(void *arg, int fd, uint32_t listener)
         w->row->rejected_connections++;
     else
         on_refused(w);
+}
+
+/* A doors_denied_fn. */
+static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+{
+    struct worker *w = arg;
+    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
+    w->row->denied_connections++;
+    if (log_allows(&w->denied_lines, w->turn.now))
+        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
+                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 /* A doors_rested_fn. */
@@ -94,7 +106,7 @@ static void on_rested(void *arg)
 
 static void open_doors(struct worker *w)
 {
-    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w};
+    struct doors_keeper keeper = {take_accepted, on_refused, on_rested, w, on_denied};
     if (!doors_init(&w->doors, w->loop, w->seat->listeners, keeper)) abort();
     doors_watch(&w->doors, true);
 }
@@ -170,6 +182,13 @@ static void count_time(struct worker *w)
                         (uint64_t)used.ru_stime.tv_usec;
 }
 
+/* A master does it for its workers: master/rotation.c. */
+static void rotate_tickets(struct worker *w)
+{
+    struct tickets *t = w->seat->tickets;
+    if (t && tickets_due(t, w->turn.now) == 0) (void)!tickets_rotate(t, w->turn.now);
+}
+
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct worker *w = timer->data;
@@ -177,8 +196,12 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     backends_sweep(&w->backends);
     succession_note_pools(w);
+    certificates_look(w);
     count_time(w);
-    if (w->seat->channel < 0) outages_look(&w->outages, w->seat->board, w->turn.now);
+    if (w->seat->channel < 0) {
+        outages_look(&w->outages, w->seat->board, w->turn.now);
+        rotate_tickets(w);
+    }
     log_catch_up();
 }
 
@@ -240,6 +263,7 @@ static void init_host(struct worker *w)
     const struct worker_seat *seat = w->seat;
     const struct options *o = seat->options;
     options_settable(w->settable);
+    w->tls = options_tls(o);
     w->host = (struct script_host){.backends = &w->backends,
                                    .arena = &w->arena,
                                    .row = w->row,
@@ -263,6 +287,7 @@ static void init_host(struct worker *w)
                                    .worker = seat->index,
                                    .workers = o->single_process ? 1 : o->workers,
                                    .options = w->settable,
+                                   .auth_file = o->auth_file,
                                    .lua_dir = o->lua_dir,
                                    .script_timeout = o->script_timeout,
                                    .script_memory = o->script_memory,
@@ -270,6 +295,8 @@ static void init_host(struct worker *w)
                                    .on_full = replace_me,
                                    .bury = succession_bury,
                                    .about = w,
+                                   .tls = o->makes_contexts ? &w->tls : NULL,
+                                   .tickets = seat->tickets,
                                    .jit = !o->no_jit,
                                    .unsafe = o->unsafe_lua};
     if (!o->no_jit && !script_jit_is_possible()) {
@@ -308,7 +335,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
                          .heartbeat = &part->heartbeat,
                          .options = *o,
                          .exit_code = EXIT_SYSTEM,
-                         .refusal_lines.burst = 1};
+                         .refusal_lines.burst = 1,
+                         .denied_lines.burst = 1};
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));

@@ -200,7 +200,7 @@ static void player_come(struct player *c, uint8_t how)
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     if (how & 1) check(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room) == 0);
     *c = (struct player){.fd = pair[0], .letter = worker.letter++, .heads = 1};
-    client_create(&worker.clients, pair[1], 0);
+    client_create(&worker.clients, (struct newcomer){.fd = pair[1]});
 }
 
 static void player_end(struct player *c, uint8_t how)

@@ -40,6 +40,39 @@ struct client *client_connects_to(const char *address)
     return c;
 }
 
+void client_secures(struct client *c, const struct secure_wanted *wanted)
+{
+    peer_secures(&c->peer, wanted);
+}
+
+struct client *client_connects_secure_to(const char *address, const struct secure_wanted *wanted)
+{
+    struct client *c = client_connects_to(address);
+    client_secures(c, wanted);
+    peer_sees_handshake(&c->peer);
+    return c;
+}
+
+struct client *client_connects_secure(struct moongate *m, const struct secure_wanted *wanted)
+{
+    return client_connects_secure_to(moongate_address(m), wanted);
+}
+
+struct secure *client_secure(const struct client *c)
+{
+    return c->peer.secure;
+}
+
+const char *client_sees_handshake_fail(struct client *c)
+{
+    return peer_sees_handshake_fail(&c->peer);
+}
+
+void client_sees_told_end(struct client *c)
+{
+    peer_sees_told_end(&c->peer);
+}
+
 int client_descriptor(const struct client *c)
 {
     return c->peer.actor.fd;

@@ -15,6 +15,20 @@ struct moongate;
 struct client *client_connects(struct moongate *m);
 struct client *client_connects_to(const char *address);
 
+/* The same, speaking TLS; the handshake is done (lib/secure.h). client_secures: one that has connected; nothing is waited for. */
+struct secure;
+struct secure_wanted;
+struct client *client_connects_secure(struct moongate *m, const struct secure_wanted *wanted);
+struct client *client_connects_secure_to(const char *address, const struct secure_wanted *wanted);
+void client_secures(struct client *c, const struct secure_wanted *wanted);
+struct secure *client_secure(const struct client *c);
+
+/* Why its handshake fails, as OpenSSL says it; "closed" where nothing was said. */
+const char *client_sees_handshake_fail(struct client *c);
+
+/* close_notify and the end. */
+void client_sees_told_end(struct client *c);
+
 /* Its socket, to be looked at. */
 int client_descriptor(const struct client *c);
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/secure.h"
+
 /* A difference so near the start is reported at once, a later one when all bytes are there. */
 enum { READ_AT_ONCE = 256 * 1024, EARLY_LOOK = 4096 };
 
@@ -31,8 +33,12 @@ static short peer_wants(struct actor *actor)
 
 static void peer_reads(struct peer *p)
 {
-    ssize_t n = recv(p->actor.fd, octets_reserve(&p->in, READ_AT_ONCE), READ_AT_ONCE, 0);
-    if (n > 0)
+    static char records[READ_AT_ONCE];
+    char *to = p->secure ? records : octets_reserve(&p->in, READ_AT_ONCE);
+    ssize_t n = recv(p->actor.fd, to, READ_AT_ONCE, 0);
+    if (n > 0 && p->secure)
+        secure_takes(p->secure, records, (size_t)n, &p->in, &p->out);
+    else if (n > 0)
         octets_grow(&p->in, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         p->is_closed = true;
@@ -76,12 +82,56 @@ void peer_release(struct peer *p)
     p->actor.fd = -1;
     octets_release(&p->in);
     octets_release(&p->out);
+    secure_destroy(p->secure);
+    p->secure = NULL;
 }
 
 void peer_queues(struct peer *p, const void *bytes, size_t n)
 {
-    octets_add(&p->out, bytes, n);
+    if (p->secure)
+        secure_gives(p->secure, bytes, n, &p->out);
+    else
+        octets_add(&p->out, bytes, n);
     peer_writes(p);
+}
+
+void peer_secures(struct peer *p, const struct secure_wanted *wanted)
+{
+    p->secure = secure_create(wanted);
+    if (!wanted->is_server) peer_queues(p, NULL, 0);
+}
+
+static bool is_shaken(void *what)
+{
+    struct peer *p = what;
+    return secure_is_done(p->secure) || secure_why(p->secure)[0] || p->is_closed;
+}
+
+void peer_sees_handshake(struct peer *p)
+{
+    stage_waits(is_shaken, p);
+    if (!secure_is_done(p->secure) || secure_why(p->secure)[0])
+        stage_fails("%s: no TLS handshake: %s%s", p->name, secure_why(p->secure),
+                    p->is_closed ? " (closed)" : "");
+}
+
+static bool has_not_shaken(void *what)
+{
+    struct peer *p = what;
+    return secure_why(p->secure)[0] || p->is_closed;
+}
+
+const char *peer_sees_handshake_fail(struct peer *p)
+{
+    if (!stage_waits(has_not_shaken, p))
+        stage_fails("%s: the TLS handshake does not fail", p->name);
+    return secure_why(p->secure)[0] ? secure_why(p->secure) : "closed";
+}
+
+void peer_sees_told_end(struct peer *p)
+{
+    peer_sees_closed(p);
+    if (!secure_has_ended(p->secure)) stage_fails("%s: closed without close_notify", p->name);
 }
 
 static bool is_all_sent(void *what)

@@ -17,13 +17,25 @@ struct peer {
     struct octets in;
     struct octets out;
     bool is_unix;
-    bool is_paused; /* leaves what comes in the kernel */
-    bool is_closed; /* by the other side */
+    bool is_paused;        /* leaves what comes in the kernel */
+    bool is_closed;        /* by the other side */
+    struct secure *secure; /* it speaks TLS: `in` is plain, `out` is not; owned */
 };
 
 /* Fills p for an open socket; the owner sets actor.rank and actor.leaves, and enters the stage. */
 void peer_init(struct peer *p, int fd, const char *name);
 void peer_release(struct peer *p);
+
+/* It speaks TLS from now on, and begins if it is the client of that. */
+struct secure_wanted;
+void peer_secures(struct peer *p, const struct secure_wanted *wanted);
+
+/* Waits until the handshake is done, or fails the test; until it has failed, for why: lib/secure.h. */
+void peer_sees_handshake(struct peer *p);
+const char *peer_sees_handshake_fail(struct peer *p);
+
+/* Waits for close_notify, then for the end. */
+void peer_sees_told_end(struct peer *p);
 
 /* What the loop calls; an owner that does more on input wraps it. */
 void peer_acts(struct actor *actor, short revents);

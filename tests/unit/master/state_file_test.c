@@ -39,7 +39,8 @@ static int source_with(const char *script, const char *text)
     struct bundle *b = bundle_create();
     struct bundle_file main = {BUNDLE_FILE, script, strlen(script), text, strlen(text)};
     struct bundle_file none = {BUNDLE_ABSENT, "none.lua", 8, "why", 3};
-    assert_true(bundle_add(b, &main) && bundle_add(b, &none));
+    struct bundle_file key = {BUNDLE_SECRET, "key.pem", 7, "not for the disk", 16};
+    assert_true(bundle_add(b, &main) && bundle_add(b, &key) && bundle_add(b, &none));
     int fd = memfd_create("state-test", MFD_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(bundle_write(b, fd), 0);

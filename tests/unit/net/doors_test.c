@@ -24,10 +24,10 @@ static struct {
     uint32_t taken, last; /* how many clients came, and the listener of the last one */
 } t;
 
-static void take(void *owner, int fd, uint32_t listener)
+static void take(void *owner, int fd, const struct listener *l)
 {
     t.taken++;
-    t.last = listener;
+    t.last = l->number;
     close(fd);
 }
 

@@ -99,11 +99,12 @@ static void a_client_is_accepted_ready_for_use(void **state)
 {
     const char *said;
     int fd;
+    struct addr from;
     struct listeners *l = bind_one(&said, "127.0.0.1");
     assert_non_null(l);
-    assert_int_equal(listener_accept(&l->items[0], &fd), ACCEPT_AGAIN);
+    assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_AGAIN);
     int client = connect_to(&l->items[0]);
-    assert_int_equal(listener_accept(&l->items[0], &fd), ACCEPT_OK);
+    assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_OK);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
@@ -116,6 +117,7 @@ static void without_descriptors_accepting_pauses(void **state)
 {
     const char *said;
     int fd;
+    struct addr from;
     struct rlimit had;
     struct listeners *l = bind_one(&said, "127.0.0.1");
     assert_non_null(l);
@@ -123,10 +125,10 @@ static void without_descriptors_accepting_pauses(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
     struct rlimit full = {.rlim_cur = 0, .rlim_max = had.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
-    enum accept_status status = listener_accept(&l->items[0], &fd);
+    enum accept_status status = listener_accept(&l->items[0], &fd, &from);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
     assert_int_equal(status, ACCEPT_PAUSE);
-    assert_int_equal(listener_accept(&l->items[0], &fd), ACCEPT_OK);
+    assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_OK);
     close(fd);
     close(client);
     listeners_destroy(l, true);
@@ -136,12 +138,13 @@ static void a_refused_client_reads_why_even_if_it_spoke_first(void **state)
 {
     const char *said;
     int fd;
+    struct addr from;
     char answer[64] = "";
     struct listeners *l = bind_one(&said, "127.0.0.1");
     assert_non_null(l);
     int client = connect_to(&l->items[0]);
     assert_int_equal(send(client, "get a\r\n", 7, 0), 7);
-    assert_int_equal(listener_accept(&l->items[0], &fd), ACCEPT_OK);
+    assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_OK);
     listener_refuse(fd);
     assert_int_equal(recv(client, answer, sizeof answer - 1, MSG_WAITALL), 33);
     assert_string_equal(answer, "ERROR Too many open connections\r\n");
@@ -216,11 +219,12 @@ static void a_unix_socket_serves_and_its_file_goes(void **state)
 {
     const char *said, *path = in_folder("", "s");
     int fd;
+    struct addr from;
     struct stat file;
     struct listeners *l = bind_one(&said, in_folder("unix:", "s"));
     assert_non_null(l);
     int client = connect_to(&l->items[0]);
-    assert_int_equal(listener_accept(&l->items[0], &fd), ACCEPT_OK);
+    assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_OK);
     close(fd);
     close(client);
     listeners_close(l, false);

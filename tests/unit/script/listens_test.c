@@ -21,7 +21,8 @@ static const struct {
     {"mg.listen { '127.0.0.1:1', 'x' }", "mg.listen: item 2 takes a route, not a string"},
     {"mg.listen { '127.0.0.1:1', mg.null(), mg.null() }", "one address and one route"},
     {"mg.listen { '127.0.0.1:1', nmae = 'x' }",
-     "mg.listen: unknown option 'nmae'; there are: backlog, group, mode, name, owner"},
+     "mg.listen: unknown option 'nmae'; there are: allow_from, auth, backlog, group, mode, name, "
+     "owner, protocol, proxy_protocol, tls"},
     {"mg.listen { 'unix:/s', mode = 660 }", "option 'mode' takes a string of octal digits, such as "
                                             "\"0660\": 660 without quotes is a decimal"},
     {"mg.listen { 'unix:/s', mode = '0680' }",

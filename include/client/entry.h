@@ -1,0 +1,36 @@
+/* entry: how far a client has come on its way in, and what is asked of it next: PROXY header, TLS handshake, its first bytes,
+ * authentication (enum client_entry in net/who.h).
+ *
+ * What its listener asks are c->rules, which stay with it over reloads, moves and upgrades. Owns nothing but who a client is, which is
+ * freed with it. One worker.
+ */
+#ifndef MOONGATE_CLIENT_ENTRY_H
+#define MOONGATE_CLIENT_ENTRY_H
+
+#include <stdbool.h>
+
+#include "client/client.h"
+#include "net/newcomer.h"
+
+/* A client has come, with what n knows of it: takes over n's rules, and forgets the rest of n. */
+void entry_begin(struct client *c, struct newcomer *n);
+
+/* The only function that writes c->entry. */
+void client_enter(struct client *c, enum client_entry entry);
+
+/* It has passed what it waited for: on to what is asked of it next. */
+void client_passes(struct client *c);
+
+/* Who it is, to be written: made where nothing was known. */
+struct who *client_who(struct client *c);
+
+/* "user:NAME", "cert:NAME", or "": nobody in particular. */
+const char *client_identity(const struct client *c);
+
+/* As a newcomer to another process: n->who is text, and n->rules the client's own: neither is to be dropped. */
+void entry_describe(const struct client *c, struct newcomer *n, char text[WHO_TEXT_MAX]);
+
+/* Frees what it holds. */
+void entry_end(struct client *c);
+
+#endif
