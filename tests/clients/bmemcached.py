@@ -3,7 +3,7 @@ import sys
 
 import bmemcached
 
-from seen import every_byte, say_with
+from seen import every_byte, password, say_with, tls_context, username
 
 server = sys.argv[1]
 say = say_with(error_text=False)
@@ -95,11 +95,11 @@ def other(c):
 
 for kind in (bmemcached.Client, bmemcached.DistributedClient):
     print("== " + kind.__name__)
-    client = kind([server], socket_timeout=20)
+    client = kind([server], username, password, socket_timeout=20, tls_context=tls_context)
     for part in (storage, many, cas, numbers, expiry):
         print("-- " + part.__name__)
         part(client)
     client.disconnect_all()
 print("-- other")
-other(bmemcached.Client([server], socket_timeout=20))
+other(bmemcached.Client([server], username, password, socket_timeout=20, tls_context=tls_context))
 print("done")

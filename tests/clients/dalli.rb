@@ -8,6 +8,12 @@ require "active_support/cache/mem_cache_store"
 $stdout.sync = true
 Dalli.logger = Logger.new(File::NULL)
 server = ARGV[0]
+# Where moongate speaks TLS, and where it asks who its clients are.
+OPTIONS = { socket_timeout: 20, username: ENV["CLIENT_USER"], password: ENV["CLIENT_PASSWORD"] }.compact
+if ENV["CLIENT_CA"]
+  OPTIONS[:ssl_context] = OpenSSL::SSL::SSLContext.new
+  OPTIONS[:ssl_context].set_params(ca_file: ENV["CLIENT_CA"], verify_mode: OpenSSL::SSL::VERIFY_PEER)
+end
 
 def short(value)
   case value
@@ -125,7 +131,7 @@ def other(c)
   say("after all") { c.get("s:one") }
 end
 
-client = Dalli::Client.new(server, compress: true, socket_timeout: 20)
+client = Dalli::Client.new(server, compress: true, **OPTIONS)
 %i[storage many cas numbers expiry other].each do |part|
   puts "-- #{part}"
   send(part, client)
@@ -133,7 +139,7 @@ end
 client.close
 
 puts "-- rails"
-store = ActiveSupport::Cache.lookup_store(:mem_cache_store, server, namespace: "rails", expires_in: 100, socket_timeout: 20)
+store = ActiveSupport::Cache.lookup_store(:mem_cache_store, server, namespace: "rails", expires_in: 100, **OPTIONS)
 Post = Struct.new(:id, :title)
 VALUES.each { |name, value| say("write #{name}") { [stored(store.write(name, value)), store.read(name) == value, store.exist?(name)] } }
 say("fetch") { 3.times.map { |i| store.fetch("fetched", expires_in: 60, race_condition_ttl: 5) { "made #{i}" } } }

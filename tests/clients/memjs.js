@@ -88,7 +88,9 @@ async function other(c) {
 }
 
 async function main() {
-  const c = memjs.Client.create(process.argv[2], { timeout: 20, conntimeout: 20, logger: { log() {} } });
+  const c = memjs.Client.create(process.argv[2], {
+    timeout: 20, conntimeout: 20, logger: { log() {} }, username: process.env.CLIENT_USER, password: process.env.CLIENT_PASSWORD,
+  });
   await play([storage, many, numbers, expiry, other], c);
   c.close();
   console.log("done");

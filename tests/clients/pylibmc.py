@@ -4,7 +4,7 @@ import time
 
 import pylibmc
 
-from seen import every_byte, say_with
+from seen import every_byte, password, say_with, username
 
 server = sys.argv[1]
 binary = len(sys.argv) > 2
@@ -148,7 +148,7 @@ if binary:  # every key is allowed, and libmemcached refuses to buffer
 
 for mode, behaviors in modes.items():
     print("== " + mode)
-    client = pylibmc.Client([server], binary=binary, behaviors=behaviors)
+    client = pylibmc.Client([server], binary=binary, username=username, password=password, behaviors=behaviors)
     parts = [storage, compression, many, numbers, expiry, other]
     if mode == "cas":
         parts.insert(0, cas)
@@ -160,7 +160,7 @@ for mode, behaviors in modes.items():
     client.disconnect_all()
 
 print("== pools")
-pool = pylibmc.ClientPool(pylibmc.Client([server], binary=binary), 4)
+pool = pylibmc.ClientPool(pylibmc.Client([server], binary=binary, username=username, password=password), 4)
 with pool.reserve() as client:
     say("set", client.set, "pool", [1, 2])
 with pool.reserve() as client:
