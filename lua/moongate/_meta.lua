@@ -145,6 +145,15 @@
 ---@field slow_log number?                seconds: requests that take at least so long are logged
 ---@field verbose integer?                 0 to 2
 
+---TLS of a listener's own. What is not given is as on the command line.
+---@class moongate.ListenTls
+---@field cert string?                      path of its certificate, in PEM form, then those that lead to its CA
+---@field key string?                       path of the private key; else it is in the file of cert
+---@field ca string?                        path of certificates that sign those of clients
+---@field verify ("none"|"request"|"require")?  whether clients must have a certificate
+---@field min ("1.2"|"1.3")?                oldest version of TLS
+---@field ciphers string?                   as openssl ciphers has them
+
 ---Where clients connect: the address, and the route of its clients; without it, the one that the script returns.
 ---@class moongate.ListenOptions
 ---@field [1] string                       "host:port", "[v6]:port", "unix:/path"
@@ -154,7 +163,7 @@
 ---@field mode string?                      of a unix socket's file, in octal: "0660"
 ---@field owner (string|integer)?           likewise; else the user of -u
 ---@field group (string|integer)?
----@field tls (boolean|"mutual")?           TLS for its clients; "mutual": with a certificate of theirs
+---@field tls (boolean|"mutual"|moongate.ListenTls)?  TLS for its clients; "mutual": with a certificate of theirs
 ---@field protocol ("auto"|"text"|"binary")?  what its clients speak; "auto": their first byte shows it
 ---@field auth ("off"|false)?               its clients need not authenticate
 ---@field allow_from (string|string[])?     networks whose clients may come in: { "10.0.0.0/8" }

@@ -79,7 +79,7 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
         client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
         return;
     }
-    listener_refuse(fd);
+    listener_refuse(fd, l->rules);
     if (has_room)
         w->row->rejected_connections++;
     else
@@ -366,6 +366,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;
+    w->clients.secures = certificates_secure;
+    w->clients.secures_for = w;
     ev_timer_init(&w->settle, on_settled, SETTLE, 0);
     w->settle.data = w;
     drain_init(w);
