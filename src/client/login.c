@@ -40,7 +40,8 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         warn(c, name, name_len);
         return false;
     }
-    snprintf(client_who(c)->identity, IDENTITY_MAX, "user:%.*s", (int)name_len, (const char *)name);
+    snprintf(client_who(c)->identity, IDENTITY_MAX, IDENTITY_USER "%.*s", (int)name_len,
+             (const char *)name);
     client_passes(c);
     return true;
 }
