@@ -11,6 +11,7 @@
 #include "backend/events.h"
 #include "backend/health.h"
 #include "backend/meter.h"
+#include "backend/release.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
 #include "backend/secure.h"
@@ -188,7 +189,7 @@ static void on_conn(struct conn *c, const struct conn_news *news)
     case NEWS_NO_ADDRESS: retry_without_address(c); break;
     case NEWS_RETRY: retry_due(c); break;
     case NEWS_LATE: closing_end_late(c); break;
-    case NEWS_ROOM: send_flush(c); break;
+    case NEWS_ROOM: release_flush(c); break;
     case NEWS_CALL_ENDED: apart_look(b); break;
     }
 }
@@ -357,7 +358,7 @@ void backends_flush(struct backends *set)
         set->unsent = conn->next_unsent;
         assert(conn->unsent);
         conn->unsent = false;
-        send_flush(conn);
+        release_flush(conn);
     }
 }
 

@@ -39,7 +39,7 @@ static void send_probe(struct conn *c, const char *line, enum conn_state state)
     conn_set_alarm(c, conn_next_alarm(c));
 }
 
-/* Calls that waited are let go at the end of the turn, when send_flush comes to c. */
+/* Calls that waited are let go at the end of the turn, when release_flush comes to c. */
 static void become_ready(struct conn *c)
 {
     assert(c->stream.fd >= 0 &&

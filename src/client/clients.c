@@ -48,12 +48,15 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
                             .login_lines = {.burst = 5}};
     set->scripts_from = LISTENERS_BOUND;
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
+    set->entry_lines.burst = set->crowd_lines.burst = 4;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
     tier_init(&set->tier);
+    handshakes_init(set);
     t->settle = settle;
     t->identity = identity;
     t->front = set;
+    waits_init(set);
 }
 
 /* Once the turn has ended. */
@@ -69,6 +72,7 @@ static void free_closed(struct clients *set)
 void clients_end_turn(struct clients *set)
 {
     unfinished_look(set);
+    if (set->handshakes.n > 0) handshakes_go_on(set);
     sampling_look(&set->sampling, set->turn);
     turn_end(set->turn);
     set->explained = 0;
@@ -81,6 +85,8 @@ void clients_release(struct clients *set)
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
     tier_release(&set->tier);
+    handshakes_release(set);
+    waits_release(set);
     clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;

@@ -153,6 +153,12 @@ static void consume(struct outq *q, size_t n)
     }
 }
 
+void outq_drop(struct outq *q, size_t n)
+{
+    assert(outq_sane(q) && n <= q->bytes);
+    consume(q, n);
+}
+
 /* The bytes up to the first that are in a pipe, PIECES at most. They go with that one's first, where it follows: a head of a few
  * bytes is no packet of its own. */
 static ssize_t write_pieces(const struct outq *q, struct stream *to, size_t *all)
@@ -180,6 +186,7 @@ enum io_status outq_write(struct outq *q, struct stream *to)
         struct outq_segment *s = q->head;
         size_t all = 0;
         bool is_piped = s->pipe;
+        assert(!is_piped || stream_splices(to)); /* else it would go out as plain text */
         ssize_t went = is_piped ? pipe_drain(s->pipe, to->fd, s->piped, s->next != NULL)
                                 : write_pieces(q, to, &all);
         if (went < 0) return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;

@@ -29,6 +29,17 @@ void certificates_follow(struct worker *w, const struct script *s)
     w->certificates.look_at = (int64_t)time(NULL) + EVERY;
 }
 
+enum clients_secures certificates_secure(void *about, const struct client *c,
+                                         struct tls_context **to)
+{
+    static const enum clients_secures how[] = {[SCRIPT_PLAIN] = CLIENTS_PLAIN,
+                                               [SCRIPT_SECURE] = CLIENTS_SECURE,
+                                               [SCRIPT_CANNOT_SECURE] = CLIENTS_CANNOT_SECURE};
+    const struct worker *w = about;
+    enum rules_tls tls = c->rules ? c->rules->tls : RULES_TLS_DEFAULT;
+    return how[script_secures(w->succession.script, c->listener, tls, to)];
+}
+
 void certificates_look(struct worker *w)
 {
     char warning[CERTIFICATE_WARNING];
