@@ -18,6 +18,7 @@ struct streamed {
     struct pipe *pipe;       /* NULL: the bytes are read */
     uint8_t tail_len;
     bool is_taken;    /* by a reader: else the value is held until it is whole */
+    bool splices;     /* its reader takes pipes */
     bool is_left;     /* the reader has gone: the rest is dropped */
     bool is_spooled;  /* the rest is read whatever the client does */
     double paused_at; /* as backends.now */
@@ -26,8 +27,8 @@ struct streamed {
 
 /* --- for the reader, who is the owner of the call */
 
-/* During CALL_BEGUN: it takes the value, and will get CALL_DATA. */
-void streamed_take(struct streamed *s);
+/* During CALL_BEGUN: it takes the value, and will get CALL_DATA. splices: in pipes, too. */
+void streamed_take(struct streamed *s, bool splices);
 
 /* So many bytes wait for the client now. */
 void streamed_note(struct streamed *s, size_t queued);

@@ -13,6 +13,7 @@
 #include "base/heat.h"
 #include "base/log.h"
 #include "client/dumps.h"
+#include "client/handshake.h"
 #include "client/sampling.h"
 #include "client/sight.h"
 #include "client/tier.h"
@@ -28,6 +29,7 @@
 struct board;
 struct presence;
 struct reply;
+struct tls_context;
 struct users;
 
 enum { CLIENTS_NUMBERS = 1024 }; /* buckets of clients' numbers */
@@ -78,6 +80,7 @@ struct client {
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
+    bool is_shaking;     /* its next step of the TLS handshake is due: see handshake.h */
     bool waiting;        /* in.kept holds whole requests that wait for room for replies */
     uint8_t entry;       /* enum client_entry: how far it has come; written by client_enter alone */
     uint8_t front;       /* enum client_front: what it speaks */
@@ -118,6 +121,12 @@ typedef bool clients_give_fn(void *about, const struct newcomer *n);
  * copy; 0: there was none. */
 typedef void clients_shut_fn(void *about, int fd, uint64_t handover);
 
+/* With what c begins, by its listener: *to is what it is secured with, and stays who said it. Owned by this floor; the worker floor
+ * implements it. */
+enum clients_secures { CLIENTS_PLAIN, CLIENTS_SECURE, CLIENTS_CANNOT_SECURE /* it must be */ };
+typedef enum clients_secures clients_secures_fn(void *about, const struct client *c,
+                                                struct tls_context **to);
+
 /* As the options say. */
 struct clients_limits {
     enum clients_allow allow_flush;
@@ -145,6 +154,9 @@ struct clients {
     void *own_keys_for;
     clients_give_fn *give; /* NULL while clients stay */
     void *gives_for;
+    clients_secures_fn *secures; /* NULL: all are plain */
+    void *secures_for;
+    struct handshakes handshakes;
     clients_shut_fn *shut; /* closes the descriptor alone, where clients are not handed over */
     void *shuts_for;
     struct client *all;
@@ -158,7 +170,7 @@ struct clients {
     struct log_limit log, login_lines, entry_lines, crowd_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct waits waits;
-    const struct board *board;         /* where clients of all workers are counted: see crowd.h */
+    const struct board *board;         /* the service's; NULL: this worker is alone */
     struct presence *presence;         /* this worker's part of that; NULL: they are not counted */
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */
@@ -192,7 +204,8 @@ void client_close(struct client *c, const char *reason);
 /* Answers what was received, then shuts the connection (the worker drains). */
 void client_drain(struct client *c);
 
-/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. To be called again for one that
+/* Finishes what the client has begun, then passes it to another worker, which reads on where this one stopped. A TLS client, whose keys no
+ * other process has, is drained instead. To be called again for one that
  * could not be passed on. */
 void client_move(struct client *c);
 

@@ -113,6 +113,13 @@ static inline int stream_events(const struct stream *s, bool wants_input, bool h
     return (wants_input ? STREAM_WAITS_READ : 0) | (has_output ? STREAM_WAITS_WRITE : 0);
 }
 
+/* True: nothing was read or written but by the kernel, so that another process may take over the descriptor. */
+bool stream_is_fresh_secure(const struct stream *s);
+static inline bool stream_is_fresh(const struct stream *s)
+{
+    return !s->tls || stream_is_fresh_secure(s);
+}
+
 /* Whether splice(2) may move its bytes (net/pipe.h). */
 static inline bool stream_splices(const struct stream *s)
 {

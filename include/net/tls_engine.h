@@ -1,7 +1,7 @@
 /* tls_engine: what the files of TLS share (src/net/tls*.c, and nobody else): a connection's state and a context. Its users see
  * net/stream.h and net/tls.h.
  *
- * A struct tls is its stream's, from stream_begin_* to stream_release. One process.
+ * A struct tls is owned by its stream, from stream_begin_* to stream_release, which frees it. One process.
  */
 #ifndef MOONGATE_NET_TLS_ENGINE_H
 #define MOONGATE_NET_TLS_ENGINE_H
@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "net/tls.h"
+#include "net/tls_bytes.h"
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -17,12 +18,6 @@ struct tls_context {
     enum tls_verify verify;
     tls_tickets_fn *tickets; /* NULL: none */
     void *tickets_about;
-};
-
-/* Bytes of the connection that wait; the block is the slab's. Empty: room 0. */
-struct tls_bytes {
-    uint8_t *bytes;
-    uint32_t at, end, room;
 };
 
 /* I6: `in` holds one record that is not whole, or those that the owner has not taken yet; `out` what the kernel has not taken of one

@@ -14,7 +14,7 @@ enum {
 
 struct tls_records {
     size_t
-        whole; /* bytes of the records that are whole. Those behind a head that is none count as whole: OpenSSL refuses them. */
+        whole; /* bytes of the records that are whole. Those behind a head that is wrong count as whole: OpenSSL refuses them. */
     size_t missing; /* bytes that the record behind them lacks, as far as it is known: at least 1 */
 };
 

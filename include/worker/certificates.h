@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "client/client.h"
+
 struct script;
 struct worker;
 
@@ -16,6 +18,10 @@ struct certificates {
 
 /* The script is in use from now on, with its certificates. */
 void certificates_follow(struct worker *w, const struct script *s);
+
+/* A clients_secures_fn: by the script in use and the client's listener. */
+enum clients_secures certificates_secure(void *about, const struct client *c,
+                                         struct tls_context **to);
 
 /* Now and then. */
 void certificates_look(struct worker *w);

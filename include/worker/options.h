@@ -48,8 +48,6 @@
       "oldest version of TLS that clients may speak")                                              \
     X(tls_ciphers, STRING, 0, "tls-ciphers", "LIST", "",                                           \
       "cipher suites for clients, as openssl ciphers has them, with those of TLS 1.3 among them")  \
-    X(tls_handshake_timeout, SECONDS, 0, "tls-handshake-timeout", "SECONDS", "10",                 \
-      "how long a client's TLS handshake may take (0..3600; 0: no limit)")                         \
     X(allow_from, NETWORKS, 0, "allow-from", "NETWORK[,...]", "",                                  \
       "take clients from these networks alone, such as 10.0.0.0/8; a listener's own list counts "  \
       "instead")                                                                                   \
@@ -189,7 +187,6 @@ struct options {
     const char *tls_cert, *tls_key, *tls_ca, *tls_ciphers; /* NULL: not given */
     int tls_verify;                                        /* enum tls_verify */
     int tls_min;                                           /* enum tls_version */
-    double tls_handshake_timeout;                          /* seconds; 0: none */
     bool makes_contexts; /* scripts are loaded to be served: keys and certificates are read */
     struct option_list allow_from;
     int protocol; /* enum rules_protocol, in the order of its words */

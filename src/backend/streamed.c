@@ -101,10 +101,11 @@ void streamed_look(struct conn *c)
 
 /* --- the reader -------------------------------------------------------------------------------- */
 
-void streamed_take(struct streamed *s)
+void streamed_take(struct streamed *s, bool splices)
 {
     assert(streamed_sane(s));
     s->is_taken = true;
+    s->splices = splices;
 }
 
 void streamed_note(struct streamed *s, size_t queued)
@@ -157,7 +158,8 @@ bool streamed_begin(struct conn *c, const struct response *r, const struct strea
         return false;
     }
     meter_pool(c->backend->set, c->head)->bytes_read += r->len;
-    if (limits->splices && stream_splices(&c->stream)) s->pipe = pipe_borrow(PIPE_ROOM);
+    if (limits->splices && s->splices && stream_splices(&c->stream))
+        s->pipe = pipe_borrow(PIPE_ROOM);
     c->backend->set->row->streamed_values++;
     return true;
 }

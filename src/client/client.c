@@ -87,7 +87,8 @@ static bool wants_input(const struct client *c)
 static void client_watch(struct client *c)
 {
     assert(c->state != CLIENT_CLOSED);
-    int events = (wants_input(c) ? EV_READ : 0) | (outq_is_empty(&c->out) ? 0 : EV_WRITE);
+    int events = stream_events(&c->stream, wants_input(c), !outq_is_empty(&c->out));
+    if (__builtin_expect(c->is_shaking, 0)) events = 0; /* its step comes by itself */
     if ((ev_is_active(&c->io) ? c->io.events & (EV_READ | EV_WRITE) : 0) == events) return;
     ev_io_stop(c->turn->loop, &c->io);
     if (events == 0) return;
@@ -155,6 +156,7 @@ static void client_part(struct client *c, const char *reason)
     waits_forget(c);
     crowd_forget(c);
     ev_io_stop(t->loop, &c->io);
+    if (c->stream.state == STREAM_SECURE) t->row->tls_connections--;
     set->shut(set->shuts_for, stream_release(&c->stream), c->handover);
     client_set_state(c, CLIENT_CLOSED, reason);
     replies_abandon(c);
@@ -182,6 +184,15 @@ static void client_part(struct client *c, const char *reason)
 
 /* --- readable ---------------------------------------------------------------------------------- */
 
+/* Its socket or its TLS has failed, as errno says. */
+static void broken(struct client *c)
+{
+    if (errno == EPROTO && c->stream.tls)
+        handshake_broken(c);
+    else
+        client_close(c, strerror(errno));
+}
+
 /* The client is done when it closes; what it still sends is not worth a parser. */
 static void discard_input(struct client *c)
 {
@@ -203,10 +214,23 @@ static size_t read_at_most(const struct client *c)
 static enum io_status client_read(struct client *c, size_t most)
 {
     if (__builtin_expect(c->entry < ENTRY_KNOCKS, 0)) {
-        enum io_status status = relayed_read(c);
-        if (status != IO_OK || c->entry < ENTRY_KNOCKS || c->state == CLIENT_CLOSED) return status;
+        if (c->entry == ENTRY_PROXY) {
+            enum io_status status = relayed_read(c);
+            if (status != IO_OK || c->entry == ENTRY_PROXY || !client_takes_requests(c))
+                return status;
+        }
+        if (c->entry == ENTRY_TLS) {
+            handshake_ready(c);
+            return IO_AGAIN;
+        }
     }
     return requests_read(c, most);
+}
+
+/* The socket will not say that more of a TLS client's input is there already. */
+static void look_held(struct client *c)
+{
+    if (stream_holds(&c->stream)) client_mark_dirty(c);
 }
 
 static void client_readable(struct client *c)
@@ -228,9 +252,12 @@ static void client_readable(struct client *c)
         client_set_state(c, CLIENT_ENDING, "closed by the client");
         client_mark_dirty(c);
         break;
-    case IO_ERROR: client_close(c, strerror(errno)); break;
+    case IO_ERROR: broken(c); break;
     default:
-        if (!wants_input(c)) client_mark_dirty(c);
+        if (!wants_input(c))
+            client_mark_dirty(c);
+        else
+            look_held(c);
         break;
     }
 }
@@ -261,6 +288,14 @@ static void give(struct client *c)
     client_part(c, "moved to another worker");
 }
 
+/* One that has not come in has nothing that could be lost. */
+static void linger(struct client *c)
+{
+    stream_say_end(&c->stream);
+    if (!stream_is_drained(&c->stream)) return;
+    if (c->entry < ENTRY_KNOCKS || shutdown(c->stream.fd, SHUT_WR) < 0) client_close(c, c->reason);
+}
+
 /* All replies are written. A client that drains is shut in one direction only: it may have sent more meanwhile, and a close
  * with unread input would reset the connection, and could destroy replies on their way. */
 static void finished(struct client *c)
@@ -270,7 +305,9 @@ static void finished(struct client *c)
         client_close(c, c->reason);
     } else if (c->state == CLIENT_DRAINING && !has_begun(c) && !is_awaited(c)) {
         client_set_state(c, CLIENT_LINGERING, c->reason);
-        if (shutdown(c->stream.fd, SHUT_WR) < 0) client_close(c, c->reason);
+        linger(c);
+    } else if (c->state == CLIENT_LINGERING) {
+        linger(c); /* close_notify has gone only now */
     } else if (c->state == CLIENT_MOVING && !has_begun(c)) {
         give(c);
     }
@@ -290,7 +327,7 @@ void client_settle(struct client *c)
     c->bytes_written += before - c->out.bytes;
     c->counts->bytes_written += before - c->out.bytes;
     if (status == IO_ERROR) {
-        client_close(c, strerror(errno));
+        broken(c);
         return;
     }
     if (client_holds_too_much(c)) {
@@ -300,7 +337,8 @@ void client_settle(struct client *c)
     streaming_note(c);
     if (c->waiting && client_held(c) < CLIENT_HELD_AT_MOST && client_has_room(c))
         requests_resume(c);
-    if (outq_is_empty(&c->out) && !c->head) finished(c);
+    if (outq_is_empty(&c->out) && !c->head && stream_is_drained(&c->stream)) finished(c);
+    if (stream_holds(&c->stream) && wants_input(c)) client_readable(c);
     if (c->state != CLIENT_CLOSED) client_watch(c);
 }
 
@@ -310,7 +348,7 @@ static void refuse(struct client *c)
     c->turn->row->rejected_connections++;
     if (log_allows(&c->set->log, c->turn->now))
         log_warn("client %d: refused: %s", c->stream.fd, SOCKET_NOT_WATCHED);
-    if (!c->head && outq_is_empty(&c->out)) listener_tell_refused(c->stream.fd);
+    if (!c->head && outq_is_empty(&c->out) && !c->stream.tls) listener_tell_refused(c->stream.fd);
     client_close(c, SOCKET_NOT_WATCHED);
 }
 
@@ -344,7 +382,7 @@ void client_drain(struct client *c)
     for (int i = 0; i < DRAIN_READS && wants_more(c); i++) {
         enum io_status status = client_read(c, REQUESTS_READ_AT_MOST);
         if (status == IO_END) client_set_state(c, CLIENT_ENDING, "closed by the client");
-        if (status == IO_ERROR) client_close(c, strerror(errno));
+        if (status == IO_ERROR) broken(c);
         if (status != IO_OK) break;
     }
     client_mark_dirty(c);
@@ -353,15 +391,21 @@ void client_drain(struct client *c)
 void client_move(struct client *c)
 {
     assert(client_sane(c));
+    if (!stream_is_fresh(&c->stream)) {
+        client_drain(c);
+        client_mark_dirty(c); /* one that is awaited may have had its time */
+        return;
+    }
     if (c->state != CLIENT_OPEN && c->state != CLIENT_MOVING) return;
     client_set_state(c, CLIENT_MOVING, "moved to another worker");
     client_mark_dirty(c);
 }
 
-/* shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end
+/* A TLS client whose answers have all gone is told, so that it sees a whole answer from a cut one. shutdown, because a process that handed the connection over may still hold a descriptor of it, and close alone would not end
  * it. */
 void client_close(struct client *c, const char *reason)
 {
+    if (!c->head && outq_is_empty(&c->out)) stream_say_end(&c->stream);
     (void)shutdown(c->stream.fd, SHUT_RDWR);
     client_part(c, reason);
 }

@@ -44,6 +44,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
     tier_init(&set->tier);
+    handshakes_init(set);
     t->settle = settle;
     t->front = set;
     waits_init(set);
@@ -62,6 +63,7 @@ static void free_closed(struct clients *set)
 void clients_end_turn(struct clients *set)
 {
     unfinished_look(set);
+    if (set->handshakes.n > 0) handshakes_go_on(set);
     sampling_look(&set->sampling, set->turn);
     turn_end(set->turn);
     set->explained = 0;
@@ -75,6 +77,7 @@ void clients_release(struct clients *set)
     clients_end_turn(set);
     tier_release(&set->tier);
     waits_release(set);
+    handshakes_release(set);
     clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;

@@ -10,6 +10,8 @@
 #include "base/slab.h"
 #include "client/crowd.h"
 #include "client/relayed.h"
+#include "client/state.h"
+#include "net/tls.h"
 
 void client_enter(struct client *c, enum client_entry entry)
 {
@@ -19,9 +21,30 @@ void client_enter(struct client *c, enum client_entry entry)
 
 /* --- what is asked ----------------------------------------------------------------------------- */
 
-static bool wants_handshake(const struct client *c)
+/* Where it must be secured and cannot be, it is not served. */
+static void refuse_plain(struct client *c)
 {
-    return false;
+    char address[ADDR_TEXT_MAX];
+    const char *listener = client_listener(c);
+    c->turn->row->ssl_handshake_errors++;
+    if (log_allows(&c->set->handshakes.lines, c->turn->now))
+        log_warn(
+            "client %s%s%s: closed: its listener is for TLS, and there is no certificate for it",
+            client_address(c, address), *listener ? " at listener " : "", listener);
+    client_end(c, "its listener has no certificate");
+}
+
+/* What is asked behind the PROXY header. A client whose handshake is due has a stream that is SHAKING. */
+static enum client_entry first_entry(struct client *c)
+{
+    struct clients *set = c->set;
+    struct tls_context *context = NULL;
+    if (!set->secures) return ENTRY_KNOCKS;
+    switch (set->secures(set->secures_for, c, &context)) {
+    case CLIENTS_SECURE: stream_begin_server(&c->stream, context); return ENTRY_TLS;
+    case CLIENTS_CANNOT_SECURE: refuse_plain(c); return ENTRY_TLS;
+    default: return ENTRY_KNOCKS;
+    }
 }
 
 static bool wants_authentication(const struct client *c)
@@ -29,15 +52,10 @@ static bool wants_authentication(const struct client *c)
     return c->set->users && !(c->rules && c->rules->no_auth);
 }
 
-static enum client_entry behind_header(const struct client *c)
-{
-    return wants_handshake(c) ? ENTRY_TLS : ENTRY_KNOCKS;
-}
-
 void client_passes(struct client *c)
 {
     switch (c->entry) {
-    case ENTRY_PROXY: client_enter(c, behind_header(c)); break;
+    case ENTRY_PROXY: client_enter(c, first_entry(c)); break;
     case ENTRY_TLS: client_enter(c, ENTRY_KNOCKS); break;
     case ENTRY_KNOCKS: client_enter(c, wants_authentication(c) ? ENTRY_AUTH : ENTRY_IN); break;
     default: client_enter(c, ENTRY_IN); break;
@@ -88,7 +106,10 @@ void entry_begin(struct client *c, struct newcomer *n)
     c->address_place = c->identity_place = PRESENCE_NONE;
     bool has_moved = take_moved(c, n->who);
     newcomer_forget(n);
-    if (!has_moved) client_enter(c, relayed_is_awaited(c) ? ENTRY_PROXY : behind_header(c));
+    if (!has_moved && relayed_is_awaited(c))
+        client_enter(c, ENTRY_PROXY);
+    else if (!has_moved || c->entry == ENTRY_TLS)
+        client_enter(c, first_entry(c));
     if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
     if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
         (void)crowd_takes_identity(c, has_moved);

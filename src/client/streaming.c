@@ -49,7 +49,7 @@ void streaming_begin(struct reply *reply, const struct call_news *news)
     reply->passed = c->out.bytes - before;
     reply->is_streamed = true;
     c->streamed = news->streamed;
-    streamed_take(c->streamed);
+    streamed_take(c->streamed, stream_splices(&c->stream));
     client_mark_dirty(c);
 }
 

@@ -180,6 +180,7 @@ enum io_status outq_write(struct outq *q, struct stream *to)
         struct outq_segment *s = q->head;
         size_t all = 0;
         bool is_piped = s->pipe;
+        assert(!is_piped || stream_splices(to)); /* else it would go out as plain text */
         ssize_t went = is_piped ? pipe_drain(s->pipe, to->fd, s->piped, s->next != NULL)
                                 : write_pieces(q, to, &all);
         if (went < 0) return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_ERROR;

@@ -37,7 +37,25 @@ struct tls_context *contexts_own(struct script *s, const struct tls_files *own,
     }
     if (!files.ca) files.ca = common->ca;
     if (!files.ciphers) files.ciphers = common->ciphers;
-    return make(s, &files, about, why);
+    if (files.cert) return make(s, &files, about, why);
+    snprintf(why, TLS_WHY, "it has no certificate: give cert = \"FILE\", or --tls-cert FILE");
+    return NULL;
+}
+
+const char *contexts_lack(const struct script *s, const char *rules, bool has_own)
+{
+    struct rules *r;
+    const char *wrong = rules_parse(&r, rules);
+    if (wrong) return wrong;
+    enum rules_tls tls = r->tls;
+    rules_give(r);
+    if (!s->host.tls || has_own) return NULL; /* nobody is served; or it has what it needs */
+    if (tls == RULES_TLS_ON && !s->contexts.common)
+        return "TLS needs a certificate: give --tls-cert FILE, or tls = { cert = \"FILE\" }";
+    if (tls == RULES_TLS_MUTUAL && !s->contexts.mutual)
+        return "TLS with certificates of clients needs one, and those that sign theirs: give "
+               "--tls-cert FILE and --tls-ca FILE";
+    return NULL;
 }
 
 enum script_secures script_secures(struct script *s, uint32_t listener, enum rules_tls tls,

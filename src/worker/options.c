@@ -41,7 +41,6 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
     {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
-    {offsetof(struct options, tls_handshake_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},

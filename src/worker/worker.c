@@ -365,12 +365,13 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->system_us_before = w->row->system_us;
     w->clients.stats = stats_answer;
     w->clients.about = &w->stats;
-    w->clients.dumps.board = seat->board;
     w->clients.board = seat->board;
     w->clients.presence = &part->presence;
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;
+    w->clients.secures = certificates_secure;
+    w->clients.secures_for = w;
     ev_timer_init(&w->settle, on_settled, SETTLE, 0);
     w->settle.data = w;
     drain_init(w);

@@ -1,6 +1,6 @@
 /* secure: the test's end of a TLS connection, in memory: bytes of the socket on one side, what they mean on the other.
  *
- * A peer (lib/peer.h) that has one speaks TLS: peer_secures. The other end is never this code's: OpenSSL is used directly, so tests
+ * Owned by the peer (lib/peer.h) that speaks TLS by it, see peer_secures; or by a test. The other end is never this code's: OpenSSL is used directly, so tests
  * may play peers that do odd things.
  */
 #ifndef TESTS_LIB_SECURE_H
@@ -26,6 +26,8 @@ struct secure_wanted {
     const struct secure
         *resume;         /* tries to resume the session of that one, which has ended or not */
     bool has_no_tickets; /* a server gives none */
+    const struct secure
+        *like; /* a server: that one's tickets are good, too; it has not been destroyed */
 };
 
 struct secure *secure_create(const struct secure_wanted *wanted);
