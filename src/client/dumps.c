@@ -306,7 +306,7 @@ static const struct backend *note_servers(struct dump *d)
  * one at least sees the other. */
 static bool is_busy(const struct dump *d)
 {
-    const struct board *board = d->set->dumps.board;
+    const struct board *board = d->set->board;
     return (board ? board_sum(board).dumps : row_of(d)->dumps) > 1;
 }
 
