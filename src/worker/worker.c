@@ -79,7 +79,7 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
         client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
         return;
     }
-    listener_refuse(fd);
+    listener_refuse(fd, l->rules);
     if (has_room)
         w->row->rejected_connections++;
     else
