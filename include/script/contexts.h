@@ -25,6 +25,9 @@ bool contexts_init(struct script *s, char why[TLS_WHY]);
 struct tls_context *contexts_own(struct script *s, const struct tls_files *own,
                                  struct certificate *about, char why[TLS_WHY]);
 
+/* What a listener with these rules lacks; NULL: nothing. */
+const char *contexts_lack(const struct script *s, const char *rules, bool has_own);
+
 /* For people: a line for each certificate. */
 void contexts_describe(const struct script *s, FILE *out);
 

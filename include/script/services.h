@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "base/shared.h"
 
-enum { SCRIPT_TIMERS = 1024, SCRIPT_OPTIONS = 16 };
+enum { SCRIPT_TIMERS = 1024, SCRIPT_OPTIONS = 32 };
 
 struct script;
 
@@ -105,10 +105,13 @@ struct mg_listen {
     const char *mode;
     const char *owner;
     const char *group;
-    const char *tls;   /* "tls:", "notls:", "mtls:" */
-    const char *words; /* what it asks of clients: `protocol=text,auth=off`; "": nothing */
-    int32_t backlog;   /* 0: the usual one */
-    int32_t route;     /* its number; -1: the route that the script returns */
+    const char *tls;                       /* "tls:", "notls:", "mtls:" */
+    const char *cert, *key, *ca, *ciphers; /* where has_tls; NULL: as the command line says */
+    const char *words;   /* what it asks of clients: `protocol=text,auth=off`; "": nothing */
+    int32_t verify, min; /* enum tls_verify and tls_version, where has_tls; -1: likewise */
+    int32_t backlog;     /* 0: the usual one */
+    int32_t route;       /* its number; -1: the route that the script returns */
+    bool has_tls;        /* it has TLS of its own */
 };
 
 /* NULL, or what is wrong. Only while the script loads. mg_listens: how many there are. mg_listens_end: the script has ended its loading and

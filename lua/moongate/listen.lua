@@ -5,6 +5,7 @@
 local abi = require "moongate.abi"
 local expect_loading = require("moongate.loading").expect
 local options = require "moongate.options"
+local own = require "moongate.listen_tls"
 local rules = require "moongate.listen_rules"
 local routes = require "moongate.routes"
 local where = require "moongate.where"
@@ -67,6 +68,10 @@ function M.listen(spec)
         if rules.readers[name] then words[#words + 1] = value else to[name] = value end
     end)
     if wrong then where.fail("mg.listen: " .. wrong) end
+    if type(spec.tls) == "table" then
+        kept.own = own.read(spec.tls)
+        own.fill(to, kept.own)
+    end
     table.sort(words) -- an order that each reload finds again
     local all = table.concat(words, ",")
     kept[#kept + 1], kept[#kept + 2] = address, all

@@ -4,6 +4,7 @@
 --     mg.listen { "10.0.0.5:11211", users, allow_from = { "10.0.0.0/8" }, protocol = "text" }
 --     mg.listen { "10.0.0.5:11212", users, tls = "mutual", proxy_protocol = { from = { "10.1.0.0/16" } } }
 local options = require "moongate.options"
+local own = require "moongate.listen_tls"
 
 local M = {}
 
@@ -53,10 +54,15 @@ M.readers = {
     end,
 }
 
---- Reads `tls`: what stands before the address in an item of --bind.
+--- Reads `tls`: what stands before the address in an item of --bind. A table is read again by listen_tls.
 function M.tls(value)
     if PREFIXES[value] then return PREFIXES[value] end
-    return nil, "takes true, false or \"mutual\", not " .. tostring(value)
+    if type(value) ~= "table" then
+        return nil, "takes true, false, \"mutual\" or a table of options, not " .. tostring(value)
+    end
+    local _, wrong = own.read(value)
+    if wrong then return nil, wrong end
+    return PREFIXES[true]
 end
 
 return M

@@ -2,6 +2,7 @@
 #include "main/command_line.h"
 
 #include "main/metrics_sockets.h"
+#include "net/bind.h"
 #include <assert.h>
 
 static bool state_dir_agrees(const struct options *o)
@@ -17,6 +18,24 @@ static bool state_dir_agrees(const struct options *o)
     return true;
 }
 
+/* What stands before the address of a listener needs files. */
+static bool listener_agrees(const struct options *o, const char *item)
+{
+    struct bind_spec spec;
+    struct rules *rules;
+    if (bind_parse(&spec, item) || rules_parse(&rules, spec.rules))
+        return true; /* checked before */
+    bool lacks_cert = rules->tls >= RULES_TLS_ON && !o->tls_cert;
+    bool lacks_ca = rules->tls == RULES_TLS_MUTUAL && !o->tls_ca;
+    rules_give(rules);
+    if (!lacks_cert && !lacks_ca) return true;
+    fprintf(stderr, "moongate: --bind %s: %s\n", item,
+            lacks_cert ? "TLS needs a certificate: give --tls-cert FILE"
+                       : "clients need a certificate: give --tls-ca FILE, whose certificates sign "
+                         "theirs");
+    return false;
+}
+
 /* A key that is given and not used would be a service that its operator takes for encrypted. */
 static bool tls_agrees(const struct options *o)
 {
@@ -30,6 +49,8 @@ static bool tls_agrees(const struct options *o)
         fprintf(stderr, "moongate: --tls-%s without a certificate: give --tls-cert FILE\n", other);
         return false;
     }
+    for (size_t i = 0; i < o->bind.n; i++)
+        if (!listener_agrees(o, o->bind.items[i])) return false;
     if (o->tls_verify != TLS_VERIFY_NONE && !o->tls_ca) {
         fputs("moongate: --tls-verify: give --tls-ca FILE, whose certificates sign those of "
               "clients\n",

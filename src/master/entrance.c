@@ -20,9 +20,9 @@ void master_watch(struct master *m)
 }
 
 /* I15: a client for whom there is no room gets an error with the reason, and is closed. */
-static void refuse(struct master *m, int fd)
+static void refuse(struct master *m, int fd, const struct listener *l)
 {
-    listener_refuse(fd);
+    listener_refuse(fd, l->rules);
     m->board->master->rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
@@ -41,21 +41,18 @@ static void take(void *arg, int fd, const struct listener *l)
     struct master *m = arg;
     assert(fd >= 0 && m->state == MASTER_RUNNING);
     if (crew_clients(m->crew) < m->wishes.max_conns)
-        crew_hand(m->crew, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
+        crew_hand(m->crew, (struct newcomer){
+                               .fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
     else
-        refuse(m, fd);
+        refuse(m, fd, l);
     if (crew_has_waiting(m->crew)) master_watch(m);
 }
 
 /* A doors_denied_fn. */
-static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+static void on_denied(void *arg)
 {
     struct master *m = arg;
-    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     m->board->master->denied_connections++;
-    if (log_allows(&m->denied_lines, process_clock()))
-        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
-                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 static void on_rested(void *arg)

@@ -372,7 +372,7 @@ bool listener_admits(const struct listener *l, const struct addr *from)
 /* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
 void listener_tell_refused(int fd)
 {
-    static const char answer[] = "ERROR Too many open connections\r\n";
+    static const char answer[] = LISTENER_REFUSAL;
     char unread[4096];
 
     assert(fd >= 0);
@@ -381,8 +381,9 @@ void listener_tell_refused(int fd)
     shutdown(fd, SHUT_WR);
 }
 
-void listener_refuse(int fd)
+void listener_refuse(int fd, const struct rules *rules)
 {
-    listener_tell_refused(fd);
+    bool is_secure = rules && rules->tls >= RULES_TLS_ON;
+    if (!is_secure) listener_tell_refused(fd);
     close(fd);
 }

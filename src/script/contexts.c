@@ -37,16 +37,34 @@ struct tls_context *contexts_own(struct script *s, const struct tls_files *own,
     }
     if (!files.ca) files.ca = common->ca;
     if (!files.ciphers) files.ciphers = common->ciphers;
-    return make(s, &files, about, why);
+    if (files.cert) return make(s, &files, about, why);
+    snprintf(why, TLS_WHY, "it has no certificate: give cert = \"FILE\", or --tls-cert FILE");
+    return NULL;
+}
+
+const char *contexts_lack(const struct script *s, const char *rules, bool has_own)
+{
+    struct rules *r;
+    const char *wrong = rules_parse(&r, rules);
+    if (wrong) return wrong;
+    enum rules_tls tls = r->tls;
+    rules_give(r);
+    if (!s->host.tls || has_own) return NULL; /* nobody is served; or it has what it needs */
+    if (tls == RULES_TLS_ON && !s->contexts.common)
+        return "TLS needs a certificate: give --tls-cert FILE, or tls = { cert = \"FILE\" }";
+    if (tls == RULES_TLS_MUTUAL && !s->contexts.mutual)
+        return "TLS with certificates of clients needs one, and those that sign theirs: give "
+               "--tls-cert FILE and --tls-ca FILE";
+    return NULL;
 }
 
 enum script_secures script_secures(struct script *s, uint32_t listener, enum rules_tls tls,
-                                   bool is_tcp, struct tls_context **to)
+                                   struct tls_context **to)
 {
     const struct script_listen *l = listens_find(s, listener);
     struct tls_context *own = l ? l->context : NULL;
     *to = tls == RULES_TLS_MUTUAL ? s->contexts.mutual : own ? own : s->contexts.common;
-    if (tls == RULES_TLS_OFF || (tls == RULES_TLS_DEFAULT && !(is_tcp && *to))) return SCRIPT_PLAIN;
+    if (tls == RULES_TLS_DEFAULT || tls == RULES_TLS_OFF) return SCRIPT_PLAIN;
     return *to ? SCRIPT_SECURE : SCRIPT_CANNOT_SECURE;
 }
 

@@ -19,7 +19,7 @@
 enum { ITEM_MAX = 1024 + RULES_TEXT_MAX };
 
 /* Why the last item was refused, until the next one. */
-static char sentence[256];
+static char sentence[TLS_WHY + 64];
 
 /* Values of ways beside places. */
 enum way { WAY_UNKNOWN, WAY_NONE, WAY_FIRST };
@@ -135,6 +135,27 @@ static void release(struct script_listen *l)
     if (l->context) tls_context_give(l->context);
 }
 
+/* TLS of its own, or what the command line says: false, and it cannot be had. Only the daemon, and its check, read keys. */
+static const char *secure(struct script *s, struct script_listen *new, const struct mg_listen *o,
+                          const char *rules)
+{
+    char why[TLS_WHY];
+    const struct tls_files *common = s->host.tls;
+    if (!o->has_tls || !common) return contexts_lack(s, rules, false);
+    struct tls_files own = {
+        .cert = o->cert,
+        .key = o->key,
+        .ca = o->ca,
+        .ciphers = o->ciphers,
+        .verify = o->verify < 0 ? common->verify : (enum tls_verify)o->verify,
+        .min = o->min < 0 ? common->min : (enum tls_version)o->min,
+    };
+    new->context = contexts_own(s, &own, &new->certificate, why);
+    if (new->context) return NULL;
+    snprintf(sentence, sizeof sentence, "tls: %s", why);
+    return sentence;
+}
+
 const char *mg_listen(struct script *s, const struct mg_listen *o)
 {
     char text[ITEM_MAX];
@@ -150,6 +171,7 @@ const char *mg_listen(struct script *s, const struct mg_listen *o)
                                 .address = copy_of(spec.address, spec.address_len),
                                 .route = o->route};
     wrong = find_twin(s, &new);
+    if (!wrong) wrong = secure(s, &new, o, spec.rules);
     if (!wrong) wrong = note(s, text);
     if (wrong) {
         release(&new);

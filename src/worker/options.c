@@ -33,12 +33,14 @@ static const struct option_range ranges[] = {
     {offsetof(struct options, connections), 1, 1024, "1..1024"},
     {offsetof(struct options, workers), 1, WORKERS_MAX, "1..256"},
     {offsetof(struct options, max_conns), 1, 1000000, "1..1000000"},
+    {offsetof(struct options, max_conns_per_address), 0, 1000000, "0..1000000"},
+    {offsetof(struct options, max_conns_per_identity), 0, 1000000, "0..1000000"},
+    {offsetof(struct options, idle_timeout), 0, 604800, "0..604800"},
     {offsetof(struct options, max_value), 1024, 128ull << 20, "1k..128m"},
     {offsetof(struct options, client_buffer), 64ull << 10, 4ull << 30, "64k..4g"},
     {offsetof(struct options, stream_from), 0, 128ull << 20, "0..128m"},
     {offsetof(struct options, stream_window), 0, 64ull << 20, "0..64m"},
     {offsetof(struct options, input_buffer), 1ull << 20, 64ull << 30, "1m..64g"},
-    {offsetof(struct options, tls_handshake_timeout), 0, 3600, "0..3600"},
     {offsetof(struct options, drain_timeout), 0, 86400, "0..86400"},
     {offsetof(struct options, upgrade_timeout), 1, 3600, "1..3600"},
     {offsetof(struct options, script_timeout), 0, 3600, "0..3600"},
@@ -251,9 +253,10 @@ static void put(char *text, const char *separator, const char *what)
 bool options_make_rules(struct options *o)
 {
     char text[2 * RULES_TEXT_MAX] = "", word[16];
-    if (o->protocol) {
-        put(text, "protocol=", options_choice("auto|text|binary", o->protocol, word, sizeof word));
-    }
+    if (o->tls_cert) put(text, "tls=", "on");
+    if (o->protocol)
+        put(text, *text ? ",protocol=" : "protocol=",
+            options_choice("auto|text|binary", o->protocol, word, sizeof word));
     for (size_t i = 0; i < o->allow_from.n; i++)
         put(text, i ? "+" : *text ? ",allow-from=" : "allow-from=", o->allow_from.items[i]);
     if (strlen(text) >= RULES_TEXT_MAX) {
