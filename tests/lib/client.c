@@ -9,6 +9,7 @@
 #include "lib/address.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
+#include "lib/secure.h"
 #include "lib/stage.h"
 
 struct client {
@@ -61,6 +62,16 @@ struct client *client_connects_secure(struct moongate *m, const struct secure_wa
 struct secure *client_secure(const struct client *c)
 {
     return c->peer.secure;
+}
+
+void client_sends_spoilt(struct client *c, const char *text)
+{
+    struct octets record = {0};
+    secure_gives(c->peer.secure, text, strlen(text), &record);
+    octets_reserve(&record, 1)[-1] ^= 1;
+    octets_add(&c->peer.out, octets_at(&record), octets_n(&record));
+    octets_release(&record);
+    client_sends(c, "");
 }
 
 const char *client_sees_handshake_fail(struct client *c)
