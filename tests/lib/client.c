@@ -8,6 +8,7 @@
 
 #include "lib/address.h"
 #include "lib/moongate.h"
+#include "lib/overtls.h"
 #include "lib/scene.h"
 #include "lib/secure.h"
 #include "lib/stage.h"
@@ -20,6 +21,11 @@ static bool client_leaves(struct actor *actor)
 {
     peer_release(&((struct client *)(void *)actor)->peer);
     return true;
+}
+
+void client_secures(struct client *c, const struct secure_wanted *wanted)
+{
+    peer_secures(&c->peer, wanted);
 }
 
 struct client *client_connects_to(const char *address)
@@ -38,12 +44,11 @@ struct client *client_connects_to(const char *address)
     c->peer.actor.rank = RANK_CLIENT;
     c->peer.actor.leaves = client_leaves;
     stage_enter(&c->peer.actor);
+    if (is_over_tls_at(address)) {
+        client_secures(c, &(struct secure_wanted){0});
+        peer_sees_handshake(&c->peer);
+    }
     return c;
-}
-
-void client_secures(struct client *c, const struct secure_wanted *wanted)
-{
-    peer_secures(&c->peer, wanted);
 }
 
 struct client *client_connects_secure_to(const char *address, const struct secure_wanted *wanted)
