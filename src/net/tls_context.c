@@ -164,7 +164,10 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     bool is_used = use_ticket_key(&key, iv, cipher, mac, encrypts);
     OPENSSL_cleanse(&key, sizeof key);
     if (!is_used) return -1;
-    return ticket == TLS_TICKET_OLD && !encrypts ? 2 : 1;
+    bool is_once =
+        SSL_version(ssl) >=
+        TLS1_3_VERSION; /* each of its tickets is used once, so that nobody sees the same one twice */
+    return !encrypts && (is_once || ticket == TLS_TICKET_OLD) ? 2 : 1;
 }
 
 void tls_context_set_tickets(struct tls_context *context, tls_tickets_fn *tickets, void *about,
