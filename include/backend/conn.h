@@ -155,6 +155,13 @@ static inline void conn_close_line(struct conn *c)
     c->line_open = false;
 }
 
+/* The value of a request ends here. memcached before 1.6.39 reads a value alone, and then waits for its socket even if the TLS record that the
+ * value was in has another request behind it. So none has. */
+static inline void conn_end_value(struct conn *c)
+{
+    if (__builtin_expect(c->stream.tls != NULL, 0)) outq_end_record(&c->out);
+}
+
 /* No more keys go into the last get. One that is held back gets its line end when it is written. */
 void conn_end_line(struct conn *c);
 
