@@ -15,10 +15,14 @@
 #include "net/stream.h"
 #include "protocol/dialect.h"
 
+/* Seconds until a connection in QUEUED is begun, unless it is too many again. */
+#define CONN_PACE 0.002
+
 /* Each value says what brings the connection's next event; conn_set_state alone changes it. */
 enum conn_state {
-    CONN_IDLE,       /* nothing: not started, or ended for good */
-    CONN_RESOLVING,  /* the resolver: there is no address yet; calls wait as in CONNECTING */
+    CONN_IDLE,      /* nothing: not started, or ended for good */
+    CONN_RESOLVING, /* the resolver: there is no address yet; calls wait as in CONNECTING */
+    CONN_QUEUED, /* the timer: enough others were begun in this turn; calls wait as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls wait unless the last try failed */
     CONN_SECURING,   /* the server: the TLS handshake has begun; calls wait as above */
     CONN_PROBING,    /* the server: `version` was sent; calls wait as above */
