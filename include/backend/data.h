@@ -134,6 +134,8 @@ struct backends {
     uint32_t secures_n;
     double begun_at; /* connections that were begun in the turn of that time */
     uint32_t begun;
+    struct credential **credentials; /* owned: what `auth` in settings counts, see credential */
+    uint32_t credentials_n;
     double shaken_at, shaken; /* the seconds that handshakes took in the turn of that time */
     /* The server whose answers or failures are being passed on, and when the connection that brings them became ready. */
     const struct board_server *from;
