@@ -107,7 +107,8 @@ struct call {
     uint8_t pool;      /* its place in backends.pools; BACKEND_NO_POOL: no pool sent it */
     bool may_stream;   /* its owner may take a long value while it comes; see streamed.h */
     uint32_t affinity; /* the client's number */
-    uint32_t opaque_at;
+    uint32_t
+        opaque_at; /* `classic`: there all flags of the meta command are, to the end of its bytes */
     uint32_t value_len;
     uint32_t line_len; /* bytes of a get's line so far */
     uint32_t keys_n;
@@ -115,6 +116,8 @@ struct call {
     uint32_t seen;      /* offset of the first record after those */
     uint32_t used;
     uint32_t room;
+    uint8_t
+        classic; /* of a meta command that is asked in classic words: their command; else 0. See translate.h */
     uint8_t *bytes; /* == inside, or borrowed from the slab */
     uint8_t inside[];
 };
@@ -134,6 +137,18 @@ void call_write_again(const struct call *call, struct outq *to);
 
 /* Appends the line of a get of one key in the words of mg, and marks the call. Returns how many bytes the line has. */
 size_t call_write_as_mg(struct call *call, struct outq *to);
+
+/* A meta command's call, of which `said` is what is sent. Copies the flags of r, from which the answer will be made. */
+void call_become_classic(struct call *call, const struct request *r, const struct request *said);
+
+/* The command in whose words it is asked. */
+static inline unsigned call_asked(const struct call *call)
+{
+    return call->classic ? call->classic : call->command;
+}
+
+/* True: that is its key, which it sent in base64 or as it is. */
+bool call_has_raw_key(const struct call *call, const uint8_t *key, size_t len);
 
 /* A further key, before the call is written. */
 void call_add_key(struct call *call, const struct request *r);

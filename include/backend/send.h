@@ -1,7 +1,7 @@
 /* send: the way of a request to the connection that takes it, now or once that connection may write it.
  *
  * Owns nothing: a call that is made is owned by its connection. A request whose connection is not ready, or takes one call at a
- * time, is held back there; send_flush lets it go.
+ * time, is held back there; release_flush lets it go.
  */
 #ifndef MOONGATE_BACKEND_SEND_H
 #define MOONGATE_BACKEND_SEND_H
@@ -10,10 +10,10 @@
 #include "backend/data.h"
 
 enum backend_status {
-    BACKEND_OK,      /* a call was made: `done` gets its events */
-    BACKEND_JOINED,  /* the key was added to the owner's call made just before */
-    BACKEND_REFUSED, /* no call: `reason` says why, with the backend's name */
-    BACKEND_ANSWERED, /* no call: the server does not know such a command, and `done` was called with ERROR */
+    BACKEND_OK,       /* a call was made: `done` gets its events */
+    BACKEND_JOINED,   /* the key was added to the owner's call made just before */
+    BACKEND_REFUSED,  /* no call: `reason` says why, with the backend's name */
+    BACKEND_ANSWERED, /* no call: the server does not know such a command, and `done` was called with an error that says so */
 };
 
 struct backend_call {
@@ -31,9 +31,5 @@ struct backend_call {
 enum backend_status backend_send(struct backend *b, const struct request *r,
                                  const struct backend_call *how, const char **reason)
     __attribute__((warn_unused_result));
-
-/* Lets calls that c holds back go where they may: into its stream, or apart. A call whose command the server does not know is
- * answered, and one whose deadline passed is dropped. Then writes what is queued, if c is READY. */
-void send_flush(struct conn *c);
 
 #endif

@@ -65,6 +65,7 @@ struct client {
     uint16_t listener; /* that it came through: its place in --bind, or its label's number */
     bool by_listener;  /* the script says where that is, and may have a route for it */
     uint32_t owed;     /* replies in its list */
+    uint32_t opaque;   /* of the frame that is taken, as it came */
     uint64_t handover; /* the number of its hand-over; 0: it was accepted here */
     struct inbuf in;
     uint32_t unfinished; /* bytes that `in` holds, as counted in set->unfinished */
@@ -90,8 +91,9 @@ struct client {
     uint16_t address_place; /* where its address and identity are counted: see crowd.h */
     uint16_t identity_place;
     enum client_state state;
-    bool is_cut;  /* its answer has ended in the middle of a value: it is to be closed */
-    double since; /* as turn.now: when it came to this worker; what follows counts from then on */
+    uint8_t opcode; /* of the frame that is taken */
+    bool is_cut;    /* its answer has ended in the middle of a value: it is to be closed */
+    double since;   /* as turn.now: when it came to this worker; what follows counts from then on */
     uint64_t requests, bytes_read, bytes_written;
     const char *reason; /* why it is ending */
     const char *

@@ -14,9 +14,17 @@
 struct reply_part;
 struct sights;
 
+enum { REPLY_ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8 };
+
+/* How its client is answered, as bits; 0: in lines. */
+enum reply_manner {
+    REPLY_SILENT = 1,    /* noreply: it keeps its place in the order, and answers nothing */
+    REPLY_IN_FRAMES = 2, /* of the binary protocol: see binary_reply */
+};
+
 /* I1: waiting > 0 exactly while it is not complete; each event of a call, or result, is taken while waiting > 0.
  * I2: client is the one whose request this reply was created for, or NULL; it never changes to another.
- * I5: silent and quiet live here, because no server gets to see a noreply or q. */
+ * I5: manner and quiet live here, because no server gets to see a noreply or q. */
 struct reply {
     struct reply *next;
     struct client *client;        /* NULL: it has closed, and nobody reads the answer */
@@ -32,13 +40,17 @@ struct reply {
     struct outq store;
     /* The line that ends a multi-key get instead of END; or NULL. */
     char *failure;
-    /* Key and opaque that the answer to a meta command repeats; of stats, the word behind it; or NULL. */
+    /* Key and opaque that the answer to a meta command repeats; of stats, the word behind it; of a frame, its key; or NULL. */
     char *echo;
-    uint32_t failure_len;
+    union {
+        uint32_t failure_len;
+        uint32_t opaque; /* of a frame, as it came */
+    };
     uint16_t echo_len;
     uint16_t echo_room;
     uint8_t command;  /* enum command */
-    bool silent;      /* noreply: it keeps its place in the order, and answers nothing */
+    uint8_t manner;   /* bits of enum reply_manner */
+    uint8_t opcode;   /* of a frame */
     bool quiet;       /* a meta command's q: its common answer is not sent */
     bool is_streamed; /* its head is in its client's output, and data follows: see streaming */
     bool fails_whole; /* of a multi-key get: its failure is the whole answer */
@@ -76,6 +88,21 @@ void reply_result(void *owner, uint32_t place, const struct result *result);
 
 /* The client closes: destroys its complete replies; the others destroy themselves as their calls end. */
 void replies_abandon(struct client *c);
+
+/* --- for those that make its bytes */
+
+/* A reply of one key gets its answer. I1: once. False: nobody reads it, and it is freed. */
+bool reply_take_answer(struct reply *reply) __attribute__((warn_unused_result));
+
+/* Where its complete answer goes then, and that it is there, with so many bytes. */
+struct outq *reply_place(struct reply *reply);
+void reply_complete(struct reply *reply, size_t bytes);
+
+/* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
+void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why);
+
+/* Keeps what k and O make an answer repeat. */
+void reply_keep_echo(struct reply *reply, const struct request *r);
 
 /* --- for its parts */
 

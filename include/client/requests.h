@@ -15,6 +15,16 @@ enum { REQUESTS_READ_AT_MOST = 16 * 1024 }; /* bytes a turn of one client: its f
  * no more. */
 enum io_status requests_read(struct client *c, size_t most) __attribute__((warn_unused_result));
 
+/* --- for every front */
+
+/* Drops what must be dropped of the input (c->swallow): the value of a refused store may be of any length. Returns where the rest begins. */
+const uint8_t *requests_swallow(struct client *c, const uint8_t *at, const uint8_t *end);
+
+/* A request that is not about a key. */
+void requests_take_local(struct client *c, const struct request *r);
+
+/* --- */
+
 /* Takes requests that have waited for room (c->waiting). */
 void requests_resume(struct client *c);
 

@@ -118,8 +118,8 @@ bool listener_admits(const struct listener *l, const struct addr *from);
 
 #define LISTENER_REFUSAL "ERROR Too many open connections\r\n"
 
-/* Sends `ERROR Too many open connections`, as memcached does, and closes fd. Never waits. */
-void listener_refuse(int fd);
+/* Sends `ERROR Too many open connections`, as memcached does, and closes fd; without a word where the rules ask for TLS. Never waits. */
+void listener_refuse(int fd, const struct rules *rules);
 
 /* The same, but for close: the caller closes it. */
 void listener_tell_refused(int fd);

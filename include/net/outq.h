@@ -68,6 +68,9 @@ void outq_append_pipe(struct outq *q, struct pipe *pipe, size_t n);
 /* Moves all bytes of `from` behind those of q; from is empty afterwards. */
 void outq_splice(struct outq *q, struct outq *from);
 
+/* Drops the first n bytes, of those that are there. */
+void outq_drop(struct outq *q, size_t n);
+
 /* Writes as much as the kernel takes, and frees that. IO_OK: all went, and what a TLS stream had kept of it. IO_AGAIN: call it again when the socket is writable. IO_ERROR:
  * errno says why. */
 enum io_status outq_write(struct outq *q, struct stream *to) __attribute__((warn_unused_result));

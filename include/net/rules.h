@@ -19,10 +19,10 @@
 enum { RULES_TEXT_MAX = 2048 }; /* bytes of a text, with the end */
 
 enum rules_tls {
-    RULES_TLS_DEFAULT, /* TLS when there is a certificate (--tls-cert), and the address is TCP */
-    RULES_TLS_OFF,     /* notls: */
-    RULES_TLS_ON,      /* tls: */
-    RULES_TLS_MUTUAL,  /* mtls: the client must have a certificate */
+    RULES_TLS_DEFAULT, /* nothing is said: plain. With --tls-cert, TCP listeners have ON among their rules */
+    RULES_TLS_OFF,    /* notls: */
+    RULES_TLS_ON,     /* tls: */
+    RULES_TLS_MUTUAL, /* mtls: the client must have a certificate */
 };
 
 enum rules_protocol { RULES_PROTOCOL_AUTO, RULES_PROTOCOL_TEXT, RULES_PROTOCOL_BINARY };
@@ -42,7 +42,7 @@ struct rules {
 const char *rules_parse(struct rules **to, const char *text);
 
 /* The words, and those of `others` that they do not name: what an item says, and what holds for all listeners. is_unix: without
- * proxy-from=, allow-from= of the others is left out, since it says nothing of a unix socket. NULL, or a sentence. */
+ * proxy-from=, allow-from= of the others is left out, since it says nothing of a unix socket; so is tls=. NULL, or a sentence. */
 const char *rules_merge(char to[RULES_TEXT_MAX], const char *words, const char *others,
                         bool is_unix);
 

@@ -55,7 +55,7 @@ struct script_host {
     struct bundle *bundle; /* where the script's files are; NULL: on the disk. Each script takes a
                               reference */
     const struct script_option
-        *options; /* those that a script may set, then a NULL name; or NULL */
+        *options;          /* those that a script may set, then a NULL name; or NULL */
     const char *auth_file; /* --auth-file or NULL */
     const struct tls_files
         *tls;                /* TLS for clients as the command line says; NULL: nobody is served */
@@ -132,7 +132,7 @@ enum script_secures {
     SCRIPT_CANNOT_SECURE, /* it must be TLS, and there is no certificate: it is not served */
 };
 enum script_secures script_secures(struct script *s, uint32_t listener, enum rules_tls tls,
-                                   bool is_tcp, struct tls_context **to);
+                                   struct tls_context **to);
 
 /* The certificates that clients see, from 0 on; NULL after the last. They stay the script's. */
 const struct certificate *script_certificate(const struct script *s, uint32_t at);

@@ -8,9 +8,11 @@
 
 #include "backend/apart.h"
 #include "backend/closing.h"
+#include "backend/credential.h"
 #include "backend/events.h"
 #include "backend/health.h"
 #include "backend/meter.h"
+#include "backend/release.h"
 #include "backend/relocate.h"
 #include "backend/retry.h"
 #include "backend/secure.h"
@@ -120,6 +122,7 @@ static void backend_destroy(struct backend *b, const char *reason)
     forget_name(b);
     secure_drop_session(b);
     secure_give(b->set, b->settings.tls);
+    credential_give(b->set, b->settings.auth);
     free(b->host);
     free(b->conns);
     free(b);
@@ -153,6 +156,7 @@ void backends_release(struct backends *set)
         backend_destroy(b, "moongate ends");
     }
     secures_release(set);
+    credentials_release(set);
 }
 
 struct backend_settings backend_settings_default(void)
@@ -188,7 +192,7 @@ static void on_conn(struct conn *c, const struct conn_news *news)
     case NEWS_NO_ADDRESS: retry_without_address(c); break;
     case NEWS_RETRY: retry_due(c); break;
     case NEWS_LATE: closing_end_late(c); break;
-    case NEWS_ROOM: send_flush(c); break;
+    case NEWS_ROOM: release_flush(c); break;
     case NEWS_CALL_ENDED: apart_look(b); break;
     }
 }
@@ -221,6 +225,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
     b->conns = calloc(settings->connections, sizeof *b->conns);
     if (!b->conns || (spec->host[0] && !b->host)) abort();
     secure_take(set, settings->tls);
+    credential_take(set, settings->auth);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);
@@ -357,7 +362,7 @@ void backends_flush(struct backends *set)
         set->unsent = conn->next_unsent;
         assert(conn->unsent);
         conn->unsent = false;
-        send_flush(conn);
+        release_flush(conn);
     }
 }
 

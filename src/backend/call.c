@@ -122,12 +122,28 @@ struct call *call_create(const struct request *r, double deadline, call_done_fn 
     call->value_len = r->value_len;
     call->line_len = 0;
     call->keys_n = call->keys_seen = call->seen = call->used = 0;
+    call->classic = COMMAND_NONE;
     call->room = INSIDE;
     call->bytes = call->inside;
     call_add_key(call, r);
     if (r->meta & META_OPAQUE) add_opaque(call, r);
     if (request_hides_key(r)) hide_key(call, r);
     return call;
+}
+
+/* The opaque is among the flags: the copy of it alone, at the end, is not needed any more. A key that is hidden is not text, so its
+ * request is not asked so. */
+void call_become_classic(struct call *call, const struct request *r, const struct request *said)
+{
+    assert(!call->classic && !(call->marks & CALL_HIDES_KEY) && call->keys_n == 1);
+    call->used -= call->opaque_len;
+    if (call->room - call->used < r->args_len) make_room(call, r->args_len);
+    call->opaque_at = call->used;
+    call->opaque_len = 0;
+    if (r->args_len) memcpy(call->bytes + call->used, (const void *)r->args_at, r->args_len);
+    call->used += r->args_len;
+    call->classic = said->command_id;
+    call->traits = (uint8_t)dialect_traits(said);
 }
 
 void call_destroy(struct call *call)
@@ -224,6 +240,14 @@ static bool is_base64_of(const uint8_t *wire, size_t wire_len, const uint8_t *ke
     uint8_t plain[KEY_WIRE_ROOM];
     return wire_len <= sizeof plain && base64_is_valid(wire, wire_len) &&
            base64_decode(wire, wire_len, plain) == len && memcmp(plain, key, len) == 0;
+}
+
+bool call_has_raw_key(const struct call *call, const uint8_t *key, size_t len)
+{
+    struct call_key sent;
+    if (!call_key(call, &sent)) return false;
+    if (sent.is_base64) return is_base64_of(sent.sent, sent.sent_len, key, len);
+    return sent.sent_len == len && memcmp(sent.sent, key, len) == 0;
 }
 
 /* A server answers mg and me with the key in the form in which the item was stored, base64 or plain, whatever form the request

@@ -8,6 +8,8 @@
 #include "backend/meter.h"
 #include "backend/sharers.h"
 #include "backend/streamed.h"
+#include "backend/taking.h"
+#include "backend/translate.h"
 #include "backend/wins.h"
 #include "protocol/echo.h"
 #include "protocol/reword.h"
@@ -36,23 +38,8 @@
  * response is kept in c->in until the rest comes; its length, where it is known, lets the rest be read right behind it.
  */
 
-enum taken {
-    TAKEN_OK,
-    TAKEN_NEED,  /* a cut response: more bytes are needed */
-    TAKEN_WRONG, /* an anomaly */
-};
-
-/* The bytes at hand: `blob` holds them, or is NULL when they lie in the turn's arena. */
-struct intake {
-    struct conn *c;
-    const uint8_t *end;
-    struct blob *blob;
-    const char *anomaly; /* not NULL: it says what is wrong */
-    bool is_refusal;
-};
-
 /* I3: the rest of an answer that was wrong is not asked for again, as it is where the connection ends in the middle of a line. */
-static enum taken wrong(struct intake *in, const char *anomaly)
+enum taken taking_wrong(struct intake *in, const char *anomaly)
 {
     struct call *head = in->c->head;
     if (head && head->marks & CALL_HEARD) head->marks |= CALL_SENT_AGAIN;
@@ -70,7 +57,7 @@ static enum taken take_single(struct intake *in, struct response *r)
         return TAKEN_NEED;
     }
     if (memcmp(r->bytes + r->len, "END\r\n", strlen("END\r\n")) != 0)
-        return wrong(in, "desync: no END after the value of a single key");
+        return taking_wrong(in, "desync: no END after the value of a single key");
     r->len += strlen("END\r\n");
     call_key(in->c->head, &news.key);
     fifo_answer(in->c, &news);
@@ -113,7 +100,7 @@ static enum taken take_line_value(struct intake *in, struct response *r)
     uint32_t seen = call->seen, keys_seen = call->keys_seen;
     struct call_key key;
     if (!call_seek_key(call, r->key, r->key_len, &key))
-        return wrong(in, "desync: a value for a key that was not requested");
+        return taking_wrong(in, "desync: a value for a key that was not requested");
     uint32_t found = call->keys_seen;
     call->seen = seen;
     call->keys_seen = keys_seen;
@@ -141,7 +128,7 @@ static enum taken take_value(struct intake *in, struct response *r)
     uint32_t seen = call->keys_seen;
     if (call_is_merged(call)) return take_line_value(in, r);
     if (!call_seek_key(call, r->key, r->key_len, &news.key))
-        return wrong(in, "desync: a value for a key that was not requested");
+        return taking_wrong(in, "desync: a value for a key that was not requested");
     if (call->keys_n == 1) return take_single(in, r);
     meter_value(in->c, r, call->keys_seen - seen);
     call_tell(call, &news);
@@ -156,6 +143,14 @@ static bool wants_key(const struct call *call, const struct response *r)
     return r->kind == RESPONSE_ME && echo_breaks_lines(r->key, r->key_len);
 }
 
+bool taking_may_stream(const struct intake *in, const struct response *r, size_t line)
+{
+    const struct call *call = in->c->head;
+    const struct stream_limits *limits = &in->c->backend->set->streams;
+    return call->may_stream && !call_is_shared(call) && r->need - line - 2 > limits->from &&
+           limits->window > 0 && call->keys_n == 1 && call->owner && !wants_key(call, r);
+}
+
 /* Learns which values are safe to share a connection, where the version does not say it: those up to the longest that the server
  * took, or up to half of one whose refusal left the stream out of step. */
 static void learn_size(struct backend *b, uint32_t n, const struct response *r, bool in_step)
@@ -163,6 +158,14 @@ static void learn_size(struct backend *b, uint32_t n, const struct response *r, 
     bool refused = r->kind & RESPONSE_ANY_ERROR;
     if (refused && !in_step && n / 2 < b->large_value) b->large_value = n / 2;
     if (!refused && n >= b->large_value) b->large_value = n + 1;
+}
+
+bool taking_is_in_step(struct intake *in, const struct response *r)
+{
+    const struct call *call = in->c->head;
+    bool in_step = dialect_in_step(&in->c->dialect, call_asked(call), r);
+    learn_size(in->c->backend, call->value_len, r, in_step);
+    return in_step;
 }
 
 /* An error to a get of several keys. Where further lines may follow, nobody can tell where the answer ends. */
@@ -177,7 +180,8 @@ static enum taken take_line_error(struct intake *in, const struct response *r)
         call_key(call, &news.key);
         fifo_answer(in->c, &news);
     }
-    return in->is_refusal ? wrong(in, "desync: an error to a get of several keys") : TAKEN_OK;
+    return in->is_refusal ? taking_wrong(in, "desync: an error to a get of several keys")
+                          : TAKEN_OK;
 }
 
 static enum taken take_response(struct intake *in, struct response *r)
@@ -185,7 +189,7 @@ static enum taken take_response(struct intake *in, struct response *r)
     struct call *call = in->c->head;
 
     if (!(command_info(call->command)->responses & r->kind))
-        return wrong(in, "desync: a response that does not fit the request");
+        return taking_wrong(in, "desync: a response that does not fit the request");
     if (r->kind == RESPONSE_VALUE) return take_value(in, r);
     if (r->kind == RESPONSE_STAT) {
         struct call_news line = {.event = CALL_VALUE, .response = r};
@@ -200,28 +204,18 @@ static enum taken take_response(struct intake *in, struct response *r)
         news.blob = NULL;
     }
     if (!call_fits(call, &whole))
-        return wrong(in, "desync: an answer with the key or opaque of another request");
+        return taking_wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &news.key);
     if (call->marks & CALL_RETURNS) whole.kind = RESPONSE_EXISTS; /* neither hit nor miss */
-    bool in_step = dialect_in_step(&in->c->dialect, call->command, r);
-    learn_size(in->c->backend, call->value_len, r, in_step);
+    bool in_step = taking_is_in_step(in, r);
     fifo_answer(in->c, &news);
     in->is_refusal = !in_step;
-    return in_step ? TAKEN_OK : wrong(in, "desync: the server refused the line of a store");
+    return in_step ? TAKEN_OK : taking_wrong(in, "desync: the server refused the line of a store");
 }
 
 /* --- values that are passed on while they come --------------------------------------------------- */
 
 static const char CRLF[] = "\r\n", CRLF_END[] = "\r\nEND\r\n";
-
-/* True: the cut value at hand, whose line has `line` bytes, is long, and its call's owner may take it. */
-static bool may_stream(const struct intake *in, const struct response *r, size_t line)
-{
-    const struct call *call = in->c->head;
-    const struct stream_limits *limits = &in->c->backend->set->streams;
-    return call->may_stream && !call_is_shared(call) && r->need - line - 2 > limits->from &&
-           limits->window > 0 && call->keys_n == 1 && call->owner && !wants_key(call, r);
-}
 
 /* The head of a cut value. It is compared with the call as that of a whole one, before anything of it is passed on. */
 static enum taken take_head(struct intake *in, struct response *r)
@@ -230,11 +224,11 @@ static enum taken take_head(struct intake *in, struct response *r)
     struct call_key key = {0};
     const uint8_t *newline = memchr(r->bytes, '\n', RESPONSE_LINE_MAX);
     size_t line = (size_t)(newline + 1 - r->bytes);
-    if (!may_stream(in, r, line) || !(command_info(call->command)->responses & r->kind))
+    if (!taking_may_stream(in, r, line) || !(command_info(call->command)->responses & r->kind))
         return TAKEN_NEED;
     r->len = line;
     if (!call_fits(call, r))
-        return wrong(in, "desync: an answer with the key or opaque of another request");
+        return taking_wrong(in, "desync: an answer with the key or opaque of another request");
     call_key(call, &key);
     const char *end = r->kind == RESPONSE_VALUE ? CRLF_END : CRLF;
     return streamed_begin(in->c, r, &(struct streamed_shape){r, end, end}, &key) ? TAKEN_OK
@@ -246,7 +240,7 @@ static enum taken take_mg_head(struct intake *in, const struct response *r, cons
                                const struct call_key *key)
 {
     uint8_t line[REWORD_HEAD_ROOM];
-    if (!w->is_same || !may_stream(in, r, r->len)) return TAKEN_NEED;
+    if (!w->is_same || !taking_may_stream(in, r, r->len)) return TAKEN_NEED;
     struct response head = reword_head(w, key->sent, key->sent_len, line);
     return streamed_begin(in->c, r, &(struct streamed_shape){&head, CRLF, CRLF_END}, key)
                ? TAKEN_OK
@@ -260,7 +254,7 @@ static enum taken take_end(struct intake *in, const uint8_t *at, struct response
     size_t has = (size_t)(in->end - at);
     *r = (struct response){.bytes = at, .len = s->tail_len, .need = s->tail_len};
     if (memcmp(at, s->tail, has < r->len ? has : r->len) != 0)
-        return wrong(in, "desync: no right end behind a value");
+        return taking_wrong(in, "desync: no right end behind a value");
     if (has < r->len) return TAKEN_NEED;
     struct response end = {
         .kind = s->kind, .bytes = (const uint8_t *)s->end, .len = strlen(s->end)};
@@ -327,7 +321,7 @@ static enum taken take_mg(struct intake *in, const uint8_t *at, struct response 
         reword_parse(at, (size_t)(in->end - at), INTAKE_VALUE_MAX, key.sent, key.sent_len, r, &w)) {
     case RESPONSE_AGAIN: return r->need ? take_mg_head(in, r, &w, &key) : TAKEN_NEED;
     case RESPONSE_DONE: break;
-    default: return wrong(in, "desync: bytes that are not a response");
+    default: return taking_wrong(in, "desync: bytes that are not a response");
     }
     if (r->kind == RESPONSE_VA && w.is_same) {
         take_hit(in, r, &w, &key);
@@ -338,9 +332,9 @@ static enum taken take_mg(struct intake *in, const uint8_t *at, struct response 
         return TAKEN_OK;
     }
     if (!(r->kind & (RESPONSE_VA | RESPONSE_EN)))
-        return wrong(in, "desync: a response that does not fit the request");
+        return taking_wrong(in, "desync: a response that does not fit the request");
     if (!call_fits(call, r))
-        return wrong(in, "desync: an answer with the key or opaque of another request");
+        return taking_wrong(in, "desync: an answer with the key or opaque of another request");
     if (r->kind == RESPONSE_VA)
         take_hit(in, r, &w, &key);
     else
@@ -367,14 +361,15 @@ static enum response_status parse(const struct call *call, const uint8_t *at, si
 /* Uses one response, the one at `at`; or a part of one that is passed on while it comes. */
 static enum taken take_next(struct intake *in, const uint8_t *at, struct response *r)
 {
-    if (awaits_nothing(in->c)) return wrong(in, "desync: unsolicited bytes");
+    if (awaits_nothing(in->c)) return taking_wrong(in, "desync: unsolicited bytes");
     if (in->c->streamed) return take_streamed(in, at, r);
     in->c->head->marks |= CALL_HEARD;
     if (in->c->head->marks & CALL_ASKED_MG) return take_mg(in, at, r);
+    if (__builtin_expect(in->c->head->classic, 0)) return translate_take(in, at, r);
     switch (parse(in->c->head, at, (size_t)(in->end - at), r)) {
     case RESPONSE_AGAIN: return r->need ? take_head(in, r) : TAKEN_NEED;
     case RESPONSE_DONE: return take_response(in, r);
-    default: return wrong(in, "desync: bytes that are not a response");
+    default: return taking_wrong(in, "desync: bytes that are not a response");
     }
 }
 

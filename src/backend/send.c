@@ -9,8 +9,8 @@
 #include "backend/meter.h"
 #include "backend/retry.h"
 #include "backend/share.h"
-#include "backend/sharers.h"
 #include "backend/texts.h"
+#include "backend/translate.h"
 #include "backend/words.h"
 #include "backend/written.h"
 
@@ -21,7 +21,7 @@
  *
  * A connection that is not READY takes every request, because what its server understands is known only then. Such requests are
  * held back: each keeps its bytes in its call. Whether the server knows the command, and whether the request must travel apart,
- * is decided when it is let go (release), by the same dialect_fit that decides at once on a READY connection.
+ * is decided when it is let go (release.c), by the same dialect_fit that decides at once on a READY connection.
  *
  * I4: what arrives here is validated and whole. I5, I10: request_encode_line builds the line from what was parsed, and leaves out
  * noreply and quiet flags, so each request on a shared connection has a response, which is dropped when the call has no owner.
@@ -176,14 +176,28 @@ static size_t write_held(struct conn *conn, struct call *call, const struct requ
     return bytes;
 }
 
-/* Into the stream of conn; or into the call, where conn holds requests back. The line of a get stays open for further keys. Returns
+/* r in the words of `said`. */
+static size_t write_classic(struct conn *conn, struct call *call, const struct request *r,
+                            const struct request *said)
+{
+    call_become_classic(call, r, said);
+    size_t len = translate_write_line(said, &conn->out);
+    call->line_len = (uint32_t)len;
+    if (command_info(said->command_id)->shape != SHAPE_STORE) return len;
+    write_value(&conn->out, said);
+    return len + said->value_len + 2;
+}
+
+/* Into the stream of conn, in the words of `said` if that is not NULL; or into the call, where conn holds requests back. The line of a get stays open for further keys. Returns
  * how many bytes the request has in all. */
-static size_t write_request(struct conn *conn, struct call *call, const struct request *r)
+static size_t write_request(struct conn *conn, struct call *call, const struct request *r,
+                            const struct request *said)
 {
     struct outq *out = &conn->out;
     if (conn_holds(conn)) return write_held(conn, call, r);
     conn_close_line(conn);
     if (words_for(conn->backend, &conn->dialect, r) == WORDS_MG) return call_write_as_mg(call, out);
+    if (said) return write_classic(conn, call, r, said);
     size_t len = request_encode_line(r, outq_reserve(out, request_line_room(r)));
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
@@ -237,30 +251,12 @@ static bool may_wait(struct conn *usual, const struct request *r, const struct b
     return false;
 }
 
-static enum backend_status answer_unknown(const struct backend_call *how)
+/* The request becomes a call of conn. said: see write_request. slot: see share_slot; NULL: nobody may share it. */
+static inline __attribute__((always_inline)) enum backend_status
+add_call(struct conn *conn, const struct request *r, const struct request *said,
+         const struct backend_call *how, struct share_slot *slot, const char **reason)
 {
-    struct call_news news = call_news_unknown();
-    if (how->owner) how->done(how->owner, &news);
-    return BACKEND_ANSWERED;
-}
-
-enum backend_status backend_send(struct backend *b, const struct request *r,
-                                 const struct backend_call *how, const char **reason)
-{
-    struct conn *usual = b->conns[r->affinity % b->settings.connections];
-    if (conn_refuses(usual) && !may_wait(usual, r, how))
-        return refuse(b, how, usual->reason, reason);
-    struct conn *conn = conn_for(b, usual, r);
-    if (!conn) return answer_unknown(how);
-    if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);
-    struct share_slot *slot = NULL;
-    if (share_takes(conn, r, how)) {
-        slot = share_slot(conn, (const void *)r->key_at, r->key_len);
-        if (share_join(conn, slot, r, how) || merge(conn, slot, r, how)) return BACKEND_OK;
-    } else if (join(conn, r, how)) {
-        written_joined(b->set, r, how->deadline);
-        return BACKEND_JOINED;
-    }
+    struct backend *b = conn->backend;
     if (conn->depth >= b->settings.depth) return refuse(b, how, "too many calls wait", reason);
     if (conn->out.bytes + conn->held_bytes > UNSENT_MAX)
         return refuse(b, how, "too many bytes wait", reason);
@@ -269,7 +265,7 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     call->pool = how->pool;
     call->may_stream = how->streams;
     written_begin(b->set, r, call);
-    meter_sent(b, call, write_request(conn, call, r));
+    meter_sent(b, call, write_request(conn, call, r, said));
     if (conn->is_apart) {
         apart_push(b, call);
     } else {
@@ -283,136 +279,40 @@ enum backend_status backend_send(struct backend *b, const struct request *r,
     return BACKEND_OK;
 }
 
-/* --- requests that were held back -------------------------------------------------------------- */
-
-/* Frees a call that was not sent and has left the FIFO. For `written` it is answered: it wrote nothing. */
-static void drop(struct conn *c, struct call *call)
+/* The server of `usual` does not know the command of r, which is said in other words where that is possible. A connection that
+ * holds r back decides that by itself. */
+static enum backend_status send_translated(struct conn *usual, const struct request *r,
+                                           const struct backend_call *how, const char **reason)
 {
-    struct call_news news = {.event = CALL_ANSWERED};
-    written_end(c->backend->set, call, &news);
-    meter_ended(c->backend->set, call);
-    call_destroy(call);
-    apart_poke(c->backend);
-}
-
-/* The owner may send another request, and that may make it connect again. */
-static void answer_held(struct conn *c, struct call *call)
-{
-    struct call_news news = call_news_unknown();
-    if (call->sharers)
-        sharers_tell_rest(call, &news);
-    else
-        call_tell(call, &news);
-    drop(c, call);
-}
-
-static enum dialect_fit fit(const struct conn *c, const struct call *call)
-{
-    bool is_large = call->value_len >= c->backend->large_value;
-    return dialect_fit(&c->dialect, call->command, call->traits | (is_large ? DIALECT_LARGE : 0));
-}
-
-/* How a call may be sent. It goes apart also when a call of its client that came before it is there. A get that is sent a
- * second time came before anything that is apart now. */
-static enum dialect_fit fit_of(const struct conn *c, const struct call *call)
-{
-    enum dialect_fit alone = fit(c, call);
-    bool is_behind = alone == DIALECT_TAKES && !(call->marks & CALL_SENT_AGAIN) &&
-                     apart_of(c->backend, call->affinity);
-    return is_behind ? DIALECT_APART : alone;
-}
-
-/* Puts a call that was taken out of the FIFO where it belongs. */
-static void place(struct conn *c, struct call *call)
-{
-    if (call->marks & CALL_EXPIRED) {
-        drop(c, call);
-        return;
+    struct own_answer answer;
+    struct classic said;
+    if (!translate_request(usual, r, &said, &answer)) {
+        struct call_news news = {.event = CALL_ANSWERED, .response = &answer.response};
+        if (how->owner) how->done(how->owner, &news);
+        return BACKEND_ANSWERED;
     }
-    switch (fit_of(c, call)) {
-    case DIALECT_LACKS: answer_held(c, call); break;
-    case DIALECT_APART: apart_push(c->backend, call); break;
-    case DIALECT_TAKES:
-        held_write(c, call);
-        fifo_push(c, call);
-        break;
+    struct conn *conn = conn_for(usual->backend, usual, &said.request);
+    assert(conn); /* one that says no gat was not sent one */
+    if (conn_refuses(conn)) return refuse(usual->backend, how, conn->reason, reason);
+    return add_call(conn, r, &said.request, how, NULL, reason);
+}
+
+enum backend_status backend_send(struct backend *b, const struct request *r,
+                                 const struct backend_call *how, const char **reason)
+{
+    struct conn *usual = b->conns[r->affinity % b->settings.connections];
+    if (conn_refuses(usual) && !may_wait(usual, r, how))
+        return refuse(b, how, usual->reason, reason);
+    struct conn *conn = conn_for(b, usual, r);
+    if (!conn) return send_translated(usual, r, how, reason);
+    if (conn_refuses(conn)) return refuse(b, how, conn->reason, reason);
+    struct share_slot *slot = NULL;
+    if (share_takes(conn, r, how)) {
+        slot = share_slot(conn, (const void *)r->key_at, r->key_len);
+        if (share_join(conn, slot, r, how) || merge(conn, slot, r, how)) return BACKEND_OK;
+    } else if (join(conn, r, how)) {
+        written_joined(b->set, r, how->deadline);
+        return BACKEND_JOINED;
     }
-}
-
-/* A connection that takes many calls holds them back only before it is READY, so here all of its calls are held. They leave
- * the FIFO together, and each goes back to its end or elsewhere. The owner of one that the server does not know may send another
- * request, for which the connection is made again: then the rest is held back again. */
-static void release_all(struct conn *c)
-{
-    assert(c->held == c->head);
-    struct call *call = fifo_detach(c);
-    while (call) {
-        struct call *next = call->next;
-        if (c->state == CONN_READY) {
-            place(c, call);
-        } else {
-            c->line_open =
-                false; /* of the request that the owner sent: it is not the last one any more */
-            fifo_push(c, call);
-        }
-        call = next;
-    }
-}
-
-/* What is held back again waits for the connection that was begun; where none could be, it fails as others do. */
-static void hold_on(struct conn *c)
-{
-    if (conn_refuses(c))
-        fifo_fail(c, c->reason);
-    else
-        conn_set_alarm(c, conn_next_alarm(c));
-}
-
-/* On a connection that takes one call at a time, the first call may go when nothing is in flight there; apart, when its client
- * has nothing on the usual connection either. */
-static bool may_go(const struct conn *c)
-{
-    return c->held && c->held == c->head && (!c->is_apart || apart_may_go(c->backend, c->held));
-}
-
-/* Lets one call go. Those before it that expired, or that the server does not know, end here. */
-static void release_one(struct conn *c)
-{
-    while (c->state == CONN_READY && may_go(c)) {
-        struct call *call = c->head;
-        bool lacks = fit(c, call) == DIALECT_LACKS;
-        if (!lacks && !(call->marks & CALL_EXPIRED)) {
-            fifo_unhold(c);
-            held_write(c, call);
-            return;
-        }
-        fifo_take_first(c);
-        if (lacks)
-            answer_held(c, call);
-        else
-            drop(c, call);
-    }
-}
-
-/* Lets the calls go that may be written now. If any did, the server's time to make progress begins. */
-static void release(struct conn *c)
-{
-    assert(c->state == CONN_READY && c->held);
-    if (c->is_apart || c->backend->settings.requests == REQUESTS_ONE)
-        release_one(c);
-    else
-        release_all(c);
-    if (c->state != CONN_READY) {
-        hold_on(c);
-        return;
-    }
-    if (conn_awaits(c)) c->progress = conn_now(c);
-    conn_set_alarm(c, conn_next_alarm(c));
-}
-
-void send_flush(struct conn *c)
-{
-    if (c->held || c->state != CONN_READY) conn_end_line(c);
-    if (c->held && c->state == CONN_READY) release(c);
-    if (c->state == CONN_READY) conn_flush(c);
+    return add_call(conn, r, NULL, how, slot, reason);
 }

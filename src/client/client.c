@@ -48,6 +48,7 @@
 #include "net/keepalive.h"
 #include "net/listener.h"
 #include "net/socket.h"
+#include "protocol/binary.h"
 
 enum { DRAIN_READS = 64 }; /* reads for what has arrived when the drain begins */
 
@@ -207,6 +208,8 @@ static size_t read_at_most(const struct client *c)
     if (c->state != CLIENT_MOVING) return REQUESTS_READ_AT_MOST;
     if (c->swallow)
         return c->swallow < REQUESTS_READ_AT_MOST ? (size_t)c->swallow : REQUESTS_READ_AT_MOST;
+    if (c->front == FRONT_BINARY && c->in.kept && !c->in.need)
+        return BINARY_HEAD - c->in.kept->len; /* which says how much more */
     return inbuf_missing(&c->in, &c->stream, LINE_MAX_BYTES);
 }
 

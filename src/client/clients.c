@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <unistd.h>
 
+#include "client/entry.h"
 #include "client/unfinished.h"
 #include "net/labels.h"
 #include "net/users.h"
@@ -31,6 +32,13 @@ static void settle(void *front)
     }
 }
 
+/* A turn_identity_fn. */
+static const char *identity(const void *front, const struct request *r)
+{
+    const struct client *c = clients_find(front, r->affinity);
+    return c ? client_identity(c) : "";
+}
+
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits)
 {
     *set = (struct clients){.turn = t,
@@ -46,6 +54,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     tier_init(&set->tier);
     handshakes_init(set);
     t->settle = settle;
+    t->identity = identity;
     t->front = set;
     waits_init(set);
 }
@@ -82,6 +91,7 @@ void clients_release(struct clients *set)
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->look = NULL;
+    set->turn->identity = NULL;
     set->turn->front = NULL;
     /* Requests that are watched, and whose clients have gone, end in turn_release; nobody sees that. */
     *set = (struct clients){.turn = set->turn, .sighting = {.held = set->sighting.held}};

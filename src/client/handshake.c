@@ -114,7 +114,7 @@ static void step(struct client *c)
         return;
     default: break;
     }
-    client_mark_dirty(c);
+    if (c->state != CLIENT_CLOSED) client_mark_dirty(c);
 }
 
 /* The next one that is still there. NULL: there is none. */

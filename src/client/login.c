@@ -34,7 +34,7 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
                size_t password_len)
 {
     struct board_row *row = c->turn->row;
-    assert(c->entry == ENTRY_AUTH && c->set->users);
+    assert(c->entry >= ENTRY_AUTH && c->set->users);
     row->auth_cmds++;
     if (!users_know(c->set->users, name, name_len, password, password_len)) {
         row->auth_errors++;
@@ -42,12 +42,12 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         return false;
     }
     char identity[IDENTITY_MAX];
-    snprintf(identity, sizeof identity, "user:%.*s", (int)name_len, (const char *)name);
+    snprintf(identity, sizeof identity, IDENTITY_USER "%.*s", (int)name_len, (const char *)name);
     if (!client_identify(c, identity)) {
         client_end(c, "too many connections");
         return false;
     }
-    client_passes(c);
+    if (c->entry == ENTRY_AUTH) client_passes(c);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/binary_reply.h"
 #include "client/parts.h"
 #include "client/sight.h"
 #include "client/state.h"
@@ -15,8 +16,6 @@
 #include "client/tally.h"
 
 static const char SERVER_ERROR[] = "SERVER_ERROR ";
-
-enum { ECHO_MAX = KEY_WIRE_ROOM + LINE_MAX_BYTES + 8 };
 
 /* I6: client.stored is the sum over the client's replies. */
 void reply_hold(struct reply *reply, size_t n)
@@ -32,33 +31,6 @@ static void hold_no_more(struct reply *reply)
     reply->held = 0;
 }
 
-/* What k and O make an answer repeat, in the order of the flags: for misses that moongate answers itself. */
-static void keep_echo(struct reply *reply, const struct request *r)
-{
-    uint8_t text[ECHO_MAX], *p = text;
-    const uint8_t *at = (const uint8_t *)r->args_at, *end = at + r->args_len, *flag;
-    size_t len;
-    while (request_next_flag(&at, end, &flag, &len)) {
-        if (*flag != 'k' && *flag != 'O') continue;
-        *p++ = ' ';
-        *p++ = *flag;
-        if (*flag == 'k') {
-            p += request_wire_key(r, (const uint8_t *)r->key_at, r->key_len, p);
-        } else {
-            memcpy(p, flag + 1, len - 1);
-            p += len - 1;
-        }
-        if (*flag == 'k' && r->meta & META_BASE64) {
-            *p++ = ' ';
-            *p++ = 'b';
-        }
-    }
-    reply->echo_len = (uint16_t)(p - text);
-    reply->echo_room = reply->echo_len;
-    reply->echo = slab_borrow(reply->echo_room);
-    memcpy(reply->echo, text, reply->echo_len); // cppcheck-suppress uninitvar
-}
-
 /* The client's last one. */
 static inline __attribute__((always_inline)) struct reply *append(struct client *c,
                                                                   unsigned command, uint32_t keys)
@@ -70,6 +42,9 @@ static inline __attribute__((always_inline)) struct reply *append(struct client 
                             .waiting = keys,
                             .began = c->turn->now,
                             .counts = counts,
+                            .opaque = c->opaque,
+                            .manner = c->front == FRONT_BINARY ? REPLY_IN_FRAMES : 0,
+                            .opcode = c->opcode,
                             .command = (uint8_t)command};
     tally_request(c, counts);
     if (c->tail)
@@ -85,7 +60,7 @@ struct reply *reply_create(struct client *c, const struct request *r, uint32_t k
 {
     struct reply *reply = append(c, r->command_id, keys);
     reply->quiet = r->meta & META_QUIET;
-    if (r->meta & (META_KEY | META_OPAQUE)) keep_echo(reply, r);
+    if (r->meta & (META_KEY | META_OPAQUE)) reply_keep_echo(reply, r);
     if (keys > 1) parts_create(reply, keys);
     if (__builtin_expect(c->turn->seen != NULL, 0) && sight_is_chosen(&c->set->sighting, keys))
         sight_begin(reply, r, keys);
@@ -107,9 +82,13 @@ static void reply_destroy(struct reply *reply)
 
 static void append_stats(struct client *c, const struct reply *reply)
 {
-    if (c->set->stats(c->set->about, reply->echo, reply->echo_len, &c->out)) return;
-    outq_append(&c->out, "ERROR\r\n", strlen("ERROR\r\n"));
-    tally_error(c, reply->counts, TALLY_CLIENT_ERROR);
+    struct outq lines = {0};
+    if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &lines)) {
+        outq_append(&lines, "ERROR\r\n", strlen("ERROR\r\n"));
+        tally_error(c, reply->counts, TALLY_CLIENT_ERROR);
+    }
+    if (reply->manner & REPLY_IN_FRAMES) binary_put_in_frames(reply, &lines);
+    outq_splice(&c->out, &lines);
 }
 
 /* I1: moves the complete replies at the head into the client's output, and stops at the first that waits. */
@@ -128,15 +107,14 @@ static void flush_head(struct client *c)
     client_mark_dirty(c);
 }
 
-/* Where a reply's complete answer goes. I1: into the client's output only when no reply is before it. */
-static struct outq *place_of(struct reply *reply)
+/* I1: into the client's output only when no reply is before it. */
+struct outq *reply_place(struct reply *reply)
 {
     struct client *c = reply->client;
     return c->head == reply ? &c->out : &reply->store;
 }
 
-/* The answer, of that many bytes, is in its place. */
-static void complete(struct reply *reply, size_t bytes)
+void reply_complete(struct reply *reply, size_t bytes)
 {
     struct client *c = reply->client;
     reply->waiting = 0;
@@ -159,8 +137,7 @@ static bool nobody_reads(struct reply *reply)
     return true;
 }
 
-/* A reply of one key gets its answer. I1: once. False: nobody reads it. */
-static bool take_answer(struct reply *reply)
+bool reply_take_answer(struct reply *reply)
 {
     assert(reply->waiting == 1);
     reply->waiting = 0;
@@ -171,15 +148,15 @@ static bool take_answer(struct reply *reply)
 
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
 {
-    if (!take_answer(reply)) return;
-    outq_append_alone(place_of(reply), bytes, len);
-    complete(reply, len);
+    if (!reply_take_answer(reply)) return;
+    outq_append_alone(reply_place(reply), bytes, len);
+    reply_complete(reply, len);
 }
 
 /* I5: the answer to a noreply is read like any other, and dropped here. */
 static bool answered_silently(struct reply *reply)
 {
-    if (!reply->silent) return false;
+    if (!(reply->manner & REPLY_SILENT)) return false;
     answer_line(reply, "", 0);
     return true;
 }
@@ -191,27 +168,27 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
         answer_line(reply, r->bytes, r->len);
         return;
     }
-    if (!take_answer(reply)) return;
-    outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
-    complete(reply, r->len);
+    if (!reply_take_answer(reply)) return;
+    outq_append_blob(reply_place(reply), news->blob, r->bytes, r->len);
+    reply_complete(reply, r->len);
 }
 
 /* An outcome without a response: the server was not reached, or a route or the script refused. */
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
-    if (!take_answer(reply)) return;
-    struct outq *to = place_of(reply);
+    if (!reply_take_answer(reply)) return;
+    struct outq *to = reply_place(reply);
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
-    complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
+    reply_complete(reply, sizeof SERVER_ERROR - 1 + len + 2);
 }
 
 static void answer_value(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (!take_answer(reply)) return;
-    struct outq *to = place_of(reply);
+    if (!reply_take_answer(reply)) return;
+    struct outq *to = reply_place(reply);
     if (r->key && news->key.shown != news->key.sent)
         streaming_append_shown(to, news);
     else if (news->blob)
@@ -220,18 +197,17 @@ static void answer_value(struct reply *reply, const struct call_news *news)
         outq_append_alone(to, r->bytes, r->len);
     else
         outq_append(to, r->bytes, r->len);
-    complete(reply, r->len);
+    reply_complete(reply, r->len);
 }
 
-/* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
-static void answer_end(struct reply *reply, const struct call_news *news, const char *why)
+void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why)
 {
-    if (!take_answer(reply)) return;
+    if (!reply_take_answer(reply)) return;
     if (news)
         streaming_end(reply, news);
     else
         streaming_cut(reply, why);
-    complete(reply, reply->passed);
+    reply_complete(reply, reply->passed);
 }
 
 /* Its answer is made when it is complete and comes to the head. */
@@ -247,13 +223,14 @@ struct reply *reply_stats(struct client *c, const struct request *r, const char 
 
 void reply_finish(struct reply *reply, struct outq *answer)
 {
-    size_t bytes = answer->bytes;
-    if (!take_answer(reply)) {
+    if (!reply_take_answer(reply)) {
         outq_release(answer);
         return;
     }
-    outq_splice(place_of(reply), answer);
-    complete(reply, bytes);
+    if (reply->manner & REPLY_IN_FRAMES) binary_put_in_frames(reply, answer);
+    size_t bytes = answer->bytes;
+    outq_splice(reply_place(reply), answer);
+    reply_complete(reply, bytes);
 }
 
 /* --- one of several keys ----------------------------------------------------------------------- */
@@ -266,14 +243,14 @@ static void one_less(void *owner)
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
-    struct outq *to = place_of(reply);
+    struct outq *to = reply_place(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
     if (reply->sights) sight_end_parts(reply);
     parts_destroy(reply);
     outq_release(&reply->store);
     reply->store = answer;
-    complete(reply, bytes);
+    reply_complete(reply, bytes);
 }
 
 /* --- what happens to a reply ------------------------------------------------------------------- */
@@ -292,7 +269,7 @@ static unsigned common_answers(const struct reply *reply)
 static void answer_miss(struct reply *reply)
 {
     const struct command_info *command = command_info(reply->command);
-    char line[8 + ECHO_MAX];
+    char line[8 + REPLY_ECHO_MAX];
     size_t len = command->miss_len;
     if (reply->quiet && reply->command == COMMAND_META_GET) {
         answer_line(reply, "", 0);
@@ -311,8 +288,10 @@ static void reply_miss(struct reply *reply)
 {
     if (reply->sights) sight_missed(reply);
     if (!reply->parts_n) reply_count(reply, RESPONSE_END, 1);
-    if (answered_silently(reply)) return;
-    if (reply->parts_n)
+    if (reply->manner && answered_silently(reply)) return;
+    if (reply->manner)
+        binary_missed(reply);
+    else if (reply->parts_n)
         one_less(reply);
     else
         answer_miss(reply);
@@ -322,9 +301,11 @@ static void reply_fail(struct reply *reply, enum tally_error error, const char *
 {
     if (reply->sights) sight_failed(reply, SERVER_ERROR, text, len);
     reply_note_error(reply, error);
-    if (answered_silently(reply)) return;
+    if (reply->manner && answered_silently(reply)) return;
     if (reply->is_streamed) {
-        answer_end(reply, NULL, text);
+        reply_end_streamed(reply, NULL, text);
+    } else if (reply->manner) {
+        binary_failed(reply, error == TALLY_SCRIPT_ERROR, text, len);
     } else if (reply->parts_n) {
         parts_fail(reply, SERVER_ERROR, text, len);
         one_less(reply);
@@ -341,9 +322,10 @@ static inline __attribute__((always_inline)) void answered(struct reply *reply,
     if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
     if (!reply->parts_n) reply_count(reply, r->kind, 1);
     if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
-    if (answered_silently(reply)) return;
-    if (reply->is_streamed) {
-        answer_end(reply, news, NULL);
+    if (__builtin_expect(reply->manner != 0, 0)) {
+        if (!answered_silently(reply)) binary_answered(reply, news);
+    } else if (reply->is_streamed) {
+        reply_end_streamed(reply, news, NULL);
     } else if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
     } else if (!reply->parts_n && r->key) {
@@ -417,10 +399,12 @@ const struct receiver reply_receiver = {.on_result = reply_result,
 void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
 {
     if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
-    if (c->head) {
+    if (c->head || c->front == FRONT_BINARY) {
+        struct outq line = {0};
         struct reply *reply = reply_create_local(c, command);
         reply_note_line(reply, bytes, len);
-        answer_line(reply, bytes, len);
+        outq_append_alone(&line, bytes, len);
+        reply_finish(reply, &line);
         return;
     }
     struct board_command *counts = tally_command(c->set, command);

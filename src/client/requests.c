@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "client/binary.h"
 #include "client/local.h"
 #include "client/login.h"
 #include "client/own_keys.h"
@@ -69,7 +70,7 @@ static struct reply *take_one(struct client *c, struct request *r, struct blob *
     r->function_id = client_entrance(c);
     r->value_blob = (uintptr_t)blob;
     struct reply *reply = reply_create(c, r, 1);
-    reply->silent = r->noreply;
+    reply->manner |= r->noreply;
     if (reply->sights) r->meta |= META_SEEN;
     r->owner = (uintptr_t)reply;
     r->receiver = (uintptr_t)&reply_receiver;
@@ -116,7 +117,7 @@ static void take_keys(struct client *c, const struct request *r, const uint8_t *
 }
 
 /* Those that are answered in parts, or by all servers, get a reply, with what is noted of it; the others have only a line. */
-static void take_local(struct client *c, const struct request *r)
+void requests_take_local(struct client *c, const struct request *r)
 {
     struct sighting *s = &c->set->sighting;
     uint64_t begun = s->begun;
@@ -135,7 +136,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
         if (p->keys)
             (void)take_one(c, r, blob);
         else
-            take_local(c, r);
+            requests_take_local(c, r);
         return c->state != CLIENT_ENDING;
     case REQUEST_KEYS: take_keys(c, r, bytes + p->keys_end, p->keys); return true;
     case REQUEST_REFUSED:
@@ -152,8 +153,7 @@ static bool take_request(struct client *c, const uint8_t *bytes, const struct re
     }
 }
 
-/* The value of a refused store may be of any length; it is dropped as it comes. */
-static const uint8_t *swallow(struct client *c, const uint8_t *at, const uint8_t *end)
+const uint8_t *requests_swallow(struct client *c, const uint8_t *at, const uint8_t *end)
 {
     size_t has = (size_t)(end - at);
     size_t n = c->swallow < has ? (size_t)c->swallow : has;
@@ -167,7 +167,7 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
 {
     const struct request_rules *rules = &c->turn->limits.rules;
     while (client_takes_requests(c) && client_has_room(c)) {
-        if (c->swallow) at = swallow(c, at, end);
+        if (c->swallow) at = requests_swallow(c, at, end);
         if (at == end) break;
         struct request *r = turn_slot(c->turn);
         struct request_parse p = request_parse(at, (size_t)(end - at), rules, r);
@@ -181,6 +181,14 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
     return at;
 }
 
+/* I14: what a client sends before it is in is no request. */
+static const uint8_t *take_text(struct client *c, const uint8_t *at, const uint8_t *end,
+                                struct blob *blob, bool *cut, size_t *need)
+{
+    if (__builtin_expect(c->entry != ENTRY_IN, 0)) at = login_take(c, at, end, cut, need);
+    return c->entry == ENTRY_IN ? take_requests(c, at, end, blob, cut, need) : at;
+}
+
 /* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span
  * of the read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
@@ -188,8 +196,10 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     const uint8_t *at = span.at, *end = span.at + span.len;
     size_t need = 0;
     bool cut = false;
-    if (__builtin_expect(c->entry != ENTRY_IN, 0)) at = login_take(c, at, end, &cut, &need);
-    if (c->entry == ENTRY_IN) at = take_requests(c, at, end, blob, &cut, &need); /* I14 */
+    if (__builtin_expect(c->front == FRONT_BINARY, 0))
+        at = binary_take(c, at, end, blob, &cut, &need);
+    else
+        at = take_text(c, at, end, blob, &cut, &need);
     if (c->state == CLIENT_ENDING) at = end;
     if (!keep) return;
     c->waiting = at < end && !cut;

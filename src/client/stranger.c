@@ -41,14 +41,21 @@ static void warn(const struct client *c, enum foreign protocol)
                  protocols[protocol].what, protocols[protocol].cure);
 }
 
+static bool speaks_binary(const struct client *c)
+{
+    return !c->rules || c->rules->protocol != RULES_PROTOCOL_TEXT;
+}
+
 /* The parser answers the other protocols as memcached does: by an error, or by closing. A TLS client would wait for an answer
  * that never comes, so it is closed here. */
 bool stranger_may_go_on(struct client *c, struct span first)
 {
     enum foreign protocol = foreign_of(first.at, first.len);
+    if (c->rules && c->rules->protocol == RULES_PROTOCOL_BINARY) protocol = FOREIGN_BINARY;
     if (protocol == FOREIGN_UNSURE) return true;
+    c->front = protocol == FOREIGN_BINARY && speaks_binary(c) ? FRONT_BINARY : FRONT_TEXT;
     client_passes(c);
-    if (protocol == FOREIGN_NONE) return true;
+    if (protocol == FOREIGN_NONE || c->front == FRONT_BINARY) return true;
     count(c->turn->row, protocol);
     warn(c, protocol);
     if (protocol != FOREIGN_TLS) return true;

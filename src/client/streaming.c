@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backend/streamed.h"
+#include "client/binary_reply.h"
 #include "client/state.h"
 #include "net/addr.h"
 
@@ -32,7 +33,8 @@ void streaming_append_shown(struct outq *to, const struct call_news *news)
 static bool may_begin(const struct reply *reply)
 {
     const struct client *c = reply->client;
-    return c && c->head == reply && !c->is_cut && !reply->silent && !reply->parts_n;
+    return c && c->head == reply && !c->is_cut && !(reply->manner & REPLY_SILENT) &&
+           !reply->parts_n;
 }
 
 void streaming_begin(struct reply *reply, const struct call_news *news)
@@ -42,7 +44,9 @@ void streaming_begin(struct reply *reply, const struct call_news *news)
     struct client *c = reply->client;
     assert(!c->streamed && reply->waiting == 1);
     size_t before = c->out.bytes;
-    if (r->key && news->key.shown != news->key.sent)
+    if (reply->manner & REPLY_IN_FRAMES)
+        binary_append_begun(reply, news, &c->out);
+    else if (r->key && news->key.shown != news->key.sent)
         streaming_append_shown(&c->out, news);
     else
         outq_append(&c->out, r->bytes, r->len);
@@ -65,13 +69,15 @@ void streaming_pass(struct reply *reply, const struct call_news *news)
     client_mark_dirty(c);
 }
 
-/* The time that its client was waited for is not the request's. */
+/* The time that its client was waited for is not the request's. A frame ends with its data. */
 void streaming_end(struct reply *reply, const struct call_news *news)
 {
     struct client *c = reply->client;
     const struct response *r = news->response;
-    outq_append(&c->out, r->bytes, r->len);
-    reply->passed += r->len;
+    if (!(reply->manner & REPLY_IN_FRAMES)) {
+        outq_append(&c->out, r->bytes, r->len);
+        reply->passed += r->len;
+    }
     reply->began += news->paused;
     c->streamed = NULL;
 }

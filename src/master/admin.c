@@ -190,7 +190,7 @@ static void take(void *owner, int fd, const struct listener *l)
     if (quiet) session_destroy(quiet);
     struct session *s = a->n < ADMIN_SESSIONS ? calloc(1, sizeof *s) : NULL;
     if (!s) {
-        listener_refuse(fd);
+        listener_refuse(fd, NULL);
         return;
     }
     s->admin = a;

@@ -20,9 +20,9 @@ void master_watch(struct master *m)
 }
 
 /* I15: a client for whom there is no room gets an error with the reason, and is closed. */
-static void refuse(struct master *m, int fd)
+static void refuse(struct master *m, int fd, const struct listener *l)
 {
-    listener_refuse(fd);
+    listener_refuse(fd, l->rules);
     m->board->master->rejected_connections++;
     if (log_allows(&m->refusal_lines, process_clock()))
         log_warn("client: refused: %u are connected (--max-conns)", m->wishes.max_conns);
@@ -44,7 +44,7 @@ static void take(void *arg, int fd, const struct listener *l)
         crew_hand(m->crew, (struct newcomer){
                                .fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
     else
-        refuse(m, fd);
+        refuse(m, fd, l);
     if (crew_has_waiting(m->crew)) master_watch(m);
 }
 

@@ -46,7 +46,7 @@ void offers_begin(struct slot *s)
 
 static void refuse(struct newcomer *n)
 {
-    listener_refuse(n->fd);
+    listener_refuse(n->fd, n->rules);
     newcomer_forget(n);
 }
 

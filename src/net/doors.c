@@ -55,7 +55,7 @@ static enum accept_status refuse_one(struct doors *d, const struct listener *l)
     enum accept_status status = listener_accept(l, &fd, &from);
     int saved = errno;
     if (status == ACCEPT_OK) {
-        listener_refuse(fd);
+        listener_refuse(fd, l->rules);
         d->keeper.refused(d->keeper.owner);
     }
     d->reserve = -1;

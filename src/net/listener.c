@@ -381,8 +381,9 @@ void listener_tell_refused(int fd)
     shutdown(fd, SHUT_WR);
 }
 
-void listener_refuse(int fd)
+void listener_refuse(int fd, const struct rules *rules)
 {
-    listener_tell_refused(fd);
+    bool is_secure = rules && rules->tls >= RULES_TLS_ON;
+    if (!is_secure) listener_tell_refused(fd);
     close(fd);
 }

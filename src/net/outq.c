@@ -153,6 +153,12 @@ static void consume(struct outq *q, size_t n)
     }
 }
 
+void outq_drop(struct outq *q, size_t n)
+{
+    assert(outq_sane(q) && n <= q->bytes);
+    consume(q, n);
+}
+
 /* The bytes up to the first that are in a pipe, PIECES at most. They go with that one's first, where it follows: a head of a few
  * bytes is no packet of its own. */
 static ssize_t write_pieces(const struct outq *q, struct stream *to, size_t *all)

@@ -134,6 +134,7 @@ const char *rules_merge(char to[RULES_TEXT_MAX], const char *own, const char *ot
     bool relays = (named | words_of(others)) & 1u << find("proxy-from=", 11);
     size_t len = (size_t)snprintf(to, RULES_TEXT_MAX, "%s", own);
     if (is_unix && !relays) named |= 1u << find("allow-from=", 11);
+    if (is_unix) named |= 1u << find("tls=", 4);
     for (; *others && len < RULES_TEXT_MAX; others += *others == ',') {
         size_t n = strcspn(others, ","), at = find(others, n);
         if (at < WORDS && !(named & 1u << at))

@@ -59,12 +59,12 @@ const char *contexts_lack(const struct script *s, const char *rules, bool has_ow
 }
 
 enum script_secures script_secures(struct script *s, uint32_t listener, enum rules_tls tls,
-                                   bool is_tcp, struct tls_context **to)
+                                   struct tls_context **to)
 {
     const struct script_listen *l = listens_find(s, listener);
     struct tls_context *own = l ? l->context : NULL;
     *to = tls == RULES_TLS_MUTUAL ? s->contexts.mutual : own ? own : s->contexts.common;
-    if (tls == RULES_TLS_OFF || (tls == RULES_TLS_DEFAULT && !(is_tcp && *to))) return SCRIPT_PLAIN;
+    if (tls == RULES_TLS_DEFAULT || tls == RULES_TLS_OFF) return SCRIPT_PLAIN;
     return *to ? SCRIPT_SECURE : SCRIPT_CANNOT_SECURE;
 }
 

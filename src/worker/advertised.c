@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { ADDRESSES = 16 }; /* of a name: as many are looked at */
+
 /* 0.0.0.0 and ::. */
 static bool is_any(const struct addr *a)
 {
@@ -30,21 +32,29 @@ const char *advertised_wrong(const char *item)
     return NULL;
 }
 
-/* One node for each item: the first of its addresses. */
+/* IPv4 where there is any: many of these clients know nothing else. */
+static const struct addr *best(const struct addr *addrs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (addrs[i].sa.any.sa_family == AF_INET) return &addrs[i];
+    return addrs;
+}
+
+/* One node for each item, whatever number of addresses its name has. */
 static bool add(FILE *to, const char *item, uint16_t port)
 {
     struct addr_spec spec;
-    struct addr addr;
+    struct addr addrs[ADDRESSES];
     size_t n;
     const char *wrong = addr_spec_parse(&spec, item, strlen(item));
-    if (!wrong) wrong = addr_resolve(&spec, port, &addr, 1, &n);
+    if (!wrong) wrong = addr_resolve(&spec, port, addrs, ADDRESSES, &n);
     if (!wrong && !spec.has_port && port == 0) wrong = "with --port 0 each node needs its port";
     if (wrong) {
         fprintf(stderr, "moongate: --advertise %s: %s: correct it, or give the address\n", item,
                 wrong);
         return false;
     }
-    cluster_print_node(to, spec.host, &addr);
+    cluster_print_node(to, spec.host, best(addrs, n));
     return true;
 }
 

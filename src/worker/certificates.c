@@ -1,6 +1,5 @@
 #include "worker/certificates.h"
 
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -30,26 +29,15 @@ void certificates_follow(struct worker *w, const struct script *s)
     w->certificates.look_at = (int64_t)time(NULL) + EVERY;
 }
 
-static bool is_tcp(const struct client *c)
-{
-    int domain = AF_UNIX;
-    socklen_t n = sizeof domain;
-    (void)getsockopt(c->stream.fd, SOL_SOCKET, SO_DOMAIN, &domain, &n);
-    return domain != AF_UNIX;
-}
-
-/* The socket is asked only where that decides: most moongates have no certificate. */
 enum clients_secures certificates_secure(void *about, const struct client *c,
                                          struct tls_context **to)
 {
+    static const enum clients_secures how[] = {[SCRIPT_PLAIN] = CLIENTS_PLAIN,
+                                               [SCRIPT_SECURE] = CLIENTS_SECURE,
+                                               [SCRIPT_CANNOT_SECURE] = CLIENTS_CANNOT_SECURE};
     const struct worker *w = about;
-    struct script *s = w->succession.script;
     enum rules_tls tls = c->rules ? c->rules->tls : RULES_TLS_DEFAULT;
-    enum script_secures how = script_secures(s, c->listener, tls, true, to);
-    if (how == SCRIPT_SECURE && tls == RULES_TLS_DEFAULT && !is_tcp(c)) how = SCRIPT_PLAIN;
-    return how == SCRIPT_PLAIN    ? CLIENTS_PLAIN
-           : how == SCRIPT_SECURE ? CLIENTS_SECURE
-                                  : CLIENTS_CANNOT_SECURE;
+    return how[script_secures(w->succession.script, c->listener, tls, to)];
 }
 
 void certificates_look(struct worker *w)

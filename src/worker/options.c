@@ -253,9 +253,10 @@ static void put(char *text, const char *separator, const char *what)
 bool options_make_rules(struct options *o)
 {
     char text[2 * RULES_TEXT_MAX] = "", word[16];
-    if (o->protocol) {
-        put(text, "protocol=", options_choice("auto|text|binary", o->protocol, word, sizeof word));
-    }
+    if (o->tls_cert) put(text, "tls=", "on");
+    if (o->protocol)
+        put(text, *text ? ",protocol=" : "protocol=",
+            options_choice("auto|text|binary", o->protocol, word, sizeof word));
     for (size_t i = 0; i < o->allow_from.n; i++)
         put(text, i ? "+" : *text ? ",allow-from=" : "allow-from=", o->allow_from.items[i]);
     if (strlen(text) >= RULES_TEXT_MAX) {

@@ -81,7 +81,7 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
             (struct newcomer){.fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
         return;
     }
-    listener_refuse(fd);
+    listener_refuse(fd, l->rules);
     if (has_room)
         w->row->rejected_connections++;
     else

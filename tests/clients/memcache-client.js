@@ -1,9 +1,12 @@
 // What npm's memcache-client sees of the server HOST:PORT, a line a call.
 "use strict";
 
+const fs = require("fs");
 const zlib = require("zlib");
 const { library, say, play, common, everyByte, counters, count } = require("./client.js");
 const { MemcacheClient } = library("memcache-client");
+
+const tls = process.env.CLIENT_CA ? { ca: fs.readFileSync(process.env.CLIENT_CA) } : undefined;
 
 const tell = (c, what, name, ...args) => say(`${what} ${name}`, () => c[name](...args));
 
@@ -102,7 +105,7 @@ async function main() {
   for (const maxConnections of [1, 4]) {
     console.log(`== connections: ${maxConnections}`);
     const server = { server: process.argv[2], maxConnections };
-    const c = new MemcacheClient({ server, compressor, cmdTimeout: 20000, noDelay: maxConnections > 1 });
+    const c = new MemcacheClient({ server, compressor, cmdTimeout: 20000, noDelay: maxConnections > 1, tls });
     const parts = [storage, many, cas, numbers, expiry, touch, raw];
     // Over several connections no order is promised.
     if (maxConnections === 1) parts.push(noreply);

@@ -1,6 +1,7 @@
 <?php
-// What php-memcached sees of the server HOST:PORT, a line a call.
+// What php-memcached sees of the server HOST:PORT, a line a call; with a further argument in binary.
 [$host, $port] = explode(':', $argv[1]);
+$always = isset($argv[2]) ? [Memcached::OPT_BINARY_PROTOCOL => true] : [];
 
 function short($value): string
 {
@@ -104,7 +105,7 @@ function many(Memcached $m): void
     sort($all);
     echo 'fetchAll: ', short(without_cas($all)), "\n";
     say($m, 'delayed', 'getDelayed', ['m:8', 'm:none']);
-    say($m, 'first', 'fetch');
+    echo 'first: ', short(without_cas(array_diff_key($m->fetch(), ['flags' => 0]))), "\n";
     say($m, 'second', 'fetch');
 }
 
@@ -196,7 +197,8 @@ $modes = [
 foreach ($modes as $mode => $set) {
     echo "== $mode\n";
     $m = new Memcached();
-    $m->setOptions($set);
+    // In binary every key is allowed.
+    $m->setOptions($always ? array_diff_key($always + $set, [Memcached::OPT_VERIFY_KEY => true]) : $set);
     $m->addServer($host, (int) $port);
     foreach (['storage', 'concatenation', 'many', 'cas', 'numbers', 'expiry', 'options', 'other'] as $part) {
         echo "-- $part\n";
@@ -208,6 +210,7 @@ foreach ($modes as $mode => $set) {
 foreach (['noreply' => Memcached::OPT_NOREPLY, 'buffered' => Memcached::OPT_BUFFER_WRITES] as $mode => $option) {
     echo "== $mode\n";
     $m = new Memcached();
+    $m->setOptions($always);
     $m->addServer($host, (int) $port);
     $m->setOption($option, true);
     for ($i = 0; $i < 100; $i++) {
@@ -224,6 +227,7 @@ foreach (['noreply' => Memcached::OPT_NOREPLY, 'buffered' => Memcached::OPT_BUFF
 
 echo "== flush\n";
 $m = new Memcached();
+$m->setOptions($always);
 $m->addServer($host, (int) $port);
 say($m, 'later', 'flush', 1000);
 say($m, 'there', 'get', 's:one');

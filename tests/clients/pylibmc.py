@@ -1,12 +1,13 @@
-"""What python3-pylibmc sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's name."""
+"""What python3-pylibmc sees of the server HOST:PORT, a line a call; with a further argument in binary. Played by ./run with python3 -P, as it bears its library's name."""
 import sys
 import time
 
 import pylibmc
 
-from seen import every_byte, say_with
+from seen import every_byte, password, say_with, username
 
 server = sys.argv[1]
+binary = len(sys.argv) > 2
 
 say = say_with(error_text=False)
 
@@ -119,7 +120,7 @@ def other(c):
     say("clone", lambda: c.clone().get("c"))
 
 
-# Binary protocol and UDP are not moongate's; every behaviour that changes what the text protocol carries is played.
+# UDP is not moongate's; every behaviour that changes what the text protocol carries is played.
 modes = {
     "plain": {},
     "cas": {"cas": True},
@@ -141,9 +142,13 @@ def buffered(c):
     say("get_multi", c.get_multi, ["b:7", "b:8", "b:9", "b:10"])
 
 
+if binary:  # every key is allowed, and libmemcached refuses to buffer
+    modes["ketama"] = {"ketama": True}
+    del modes["verify_keys ketama"], modes["buffer_requests"]
+
 for mode, behaviors in modes.items():
     print("== " + mode)
-    client = pylibmc.Client([server], behaviors=behaviors)
+    client = pylibmc.Client([server], binary=binary, username=username, password=password, behaviors=behaviors)
     parts = [storage, compression, many, numbers, expiry, other]
     if mode == "cas":
         parts.insert(0, cas)
@@ -155,7 +160,7 @@ for mode, behaviors in modes.items():
     client.disconnect_all()
 
 print("== pools")
-pool = pylibmc.ClientPool(pylibmc.Client([server]), 4)
+pool = pylibmc.ClientPool(pylibmc.Client([server], binary=binary, username=username, password=password), 4)
 with pool.reserve() as client:
     say("set", client.set, "pool", [1, 2])
 with pool.reserve() as client:

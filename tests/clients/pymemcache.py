@@ -7,7 +7,7 @@ from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
 from pymemcache import serde
 
-from seen import every_byte, say_with
+from seen import every_byte, say_with, tls_context
 
 host, port = sys.argv[1].rsplit(":", 1)
 server = (host, int(port))
@@ -155,7 +155,7 @@ def from_json(key, value, flags):
 
 
 def serializers():
-    c = Client(server, serializer=to_json, deserializer=from_json, default_noreply=False, key_prefix=b"json:")
+    c = Client(server, tls_context=tls_context, serializer=to_json, deserializer=from_json, default_noreply=False, key_prefix=b"json:")
     say("json set", c.set, "a", {"b": [1, None, "x"]})
     say("json get", c.get, "a")
     say("bytes set", c.set, "b", b"plain")
@@ -163,7 +163,7 @@ def serializers():
     say("get_many", c.get_many, ["a", "b", "f"])
     c.close()
     for kind in (serde.pickle_serde, serde.PickleSerde(pickle_version=0)):
-        c = Client(server, serde=kind, default_noreply=False)
+        c = Client(server, tls_context=tls_context, serde=kind, default_noreply=False)
         for name, value in (("int", 1), ("text", "\u00e9t\u00e9"), ("bytes", every_byte), ("list", [1, "2", None]),
                             ("long", "abc" * 40000)):
             say(name, c.set, "p:" + name, value)
@@ -172,7 +172,7 @@ def serializers():
 
 
 def unicode_keys():
-    c = Client(server, default_noreply=False, allow_unicode_keys=True, encoding="utf8")
+    c = Client(server, tls_context=tls_context, default_noreply=False, allow_unicode_keys=True, encoding="utf8")
     say("unicode set", c.set, "cl\u00e9", "\u00e9")
     say("unicode get", c.get, "cl\u00e9")
     say("unicode delete", c.delete, "cl\u00e9")
@@ -180,8 +180,8 @@ def unicode_keys():
 
 
 def other_clients():
-    pool = PooledClient(server, max_pool_size=4, default_noreply=False, no_delay=True)
-    ring = HashClient([server], default_noreply=False, use_pooling=True)
+    pool = PooledClient(server, tls_context=tls_context, max_pool_size=4, default_noreply=False, no_delay=True)
+    ring = HashClient([server], tls_context=tls_context, default_noreply=False, use_pooling=True)
     for name, c in (("pooled", pool), ("hash", ring)):
         say(name, c.set, name, b"v")
         say(name, c.get, name)
@@ -205,7 +205,7 @@ def flush(c):
 
 for replies in (False, True):
     print("== default_noreply=%s" % replies)
-    client = Client(server, default_noreply=replies, timeout=20)
+    client = Client(server, tls_context=tls_context, default_noreply=replies, timeout=20)
     for part in (storage, many, cas, numbers, expiry, deletion, noreply, other):
         print("-- " + part.__name__)
         part(client)
@@ -214,5 +214,5 @@ print("== other clients")
 serializers()
 unicode_keys()
 other_clients()
-flush(Client(server, default_noreply=False, timeout=20))
+flush(Client(server, tls_context=tls_context, default_noreply=False, timeout=20))
 print("done")

@@ -1,4 +1,6 @@
 """What the scripts for Python's libraries share: results as lines of text. In a folder of its own, as python3 -P finds no others."""
+import os
+import ssl
 
 
 def short(value):
@@ -7,6 +9,12 @@ def short(value):
     if isinstance(value, dict):
         return "{%s}" % ", ".join("%r: %s" % (k, short(value[k])) for k in sorted(value))
     return repr(value)
+
+
+# What a client must know where moongate speaks TLS, and where it asks who its clients are; None in the other plays.
+tls_context = ssl.create_default_context(cafile=os.environ["CLIENT_CA"]) if "CLIENT_CA" in os.environ else None
+username = os.environ.get("CLIENT_USER")
+password = os.environ.get("CLIENT_PASSWORD")
 
 
 # Prints what a call gives; of an error its kind and its text, or its kind alone where the text names the address.

@@ -14,9 +14,6 @@ static const struct {
     const char *answer; /* before it is closed; NULL: it stays */
     const char *counter, *says, *cure;
 } strangers[] = {
-    {IN("\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "", "foreign_binary",
-     "speaks memcache's binary protocol, not memcache",
-     "set the client to the text (ascii) protocol"},
     {IN("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "", "foreign_tls",
      "speaks TLS, not memcache", "turn TLS off in the client"},
     {IN("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), "", "foreign_http",
@@ -71,7 +68,7 @@ static void one_that_sends_byte_by_byte_is_known_too(void **state)
     for (size_t i = 0; i < STRANGERS; i++) {
         struct client *c = client_connects(m);
         size_t n = strangers[i].answer ? 5 : strangers[i].n; /* then it may be closed already */
-        if (strangers[i].bytes[0] == '\x80' || strangers[i].bytes[0] == '\x16') n = 2;
+        if (strangers[i].bytes[0] == '\x16') n = 2;
         client_sends_in_pieces(c, strangers[i].bytes, n - 1, 1);
         client_sends_bytes(c, strangers[i].bytes + n - 1, strangers[i].n - (n - 1));
         stranger_is_answered(c, strangers[i].answer);
@@ -79,7 +76,6 @@ static void one_that_sends_byte_by_byte_is_known_too(void **state)
     stat_becomes(known, "proxy", "foreign_http", "2");
     moongate_sees_log(m, textf("client unix at listener cron: speaks HTTP, not memcache's text "
                                "protocol: point the browser, proxy or health check elsewhere"));
-    assert_int_equal(stat_number(known, "proxy", "foreign_binary"), 1);
     assert_int_equal(stat_number(known, "proxy", "foreign_tls"), 1);
     assert_int_equal(stat_number(known, "proxy", "foreign_resp"), 1);
 }
