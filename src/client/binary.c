@@ -150,9 +150,13 @@ static void take_sasl(struct client *c, const struct binary_frame *f)
 /* I14: before it is in, a client may ask for the version and say who it is; anything else ends it, as in memcached with SASL. */
 static bool may_come(struct client *c, const struct binary_frame *f)
 {
-    if (c->entry == ENTRY_IN || binary_table[f->opcode].command == COMMAND_NONE ||
-        f->opcode == BINARY_OP_VERSION)
-        return true;
+    switch (f->opcode) {
+    case BINARY_OP_VERSION:
+    case BINARY_OP_SASL_LIST:
+    case BINARY_OP_SASL_AUTH:
+    case BINARY_OP_SASL_STEP: return true;
+    default: break;
+    }
     refuse(c, f, BINARY_AUTH_FAILED);
     client_end(c, "not authenticated");
     return false;
