@@ -15,6 +15,7 @@
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
 ---@field client string?      "10.0.0.1:4711", or "unix"; nil when the client has gone (cannot be set)
+---@field protocol "text"|"binary"  what the client speaks; a binary client's request has the command that it is sent as (cannot be set)
 ---@field identity string?    "user:NAME" or "cert:NAME"; nil: nobody in particular (cannot be set)
 ---@field listener string?    the label that -b gives the listener, else its address as given there (cannot be set)
 local Request = {}

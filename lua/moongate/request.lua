@@ -117,6 +117,11 @@ function fields.listener(r)
     return listeners[at]
 end
 
+--- What the client speaks: "binary", or "text". A request of either is in the words of text.
+function fields.protocol(r)
+    return C.mg_request_is_binary(script, r) and "binary" or "text"
+end
+
 -- Methods that only read.
 local methods = {}
 

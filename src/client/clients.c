@@ -85,8 +85,8 @@ void clients_release(struct clients *set)
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
     tier_release(&set->tier);
-    handshakes_release(set);
     waits_release(set);
+    handshakes_release(set);
     clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;

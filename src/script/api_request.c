@@ -144,6 +144,12 @@ int32_t mg_request_listener(struct script *s, const struct request *r)
     return c ? (int32_t)c->listener : s->host.as_listener - 1;
 }
 
+bool mg_request_is_binary(const struct script *s, const struct request *r)
+{
+    const struct client *c = client_of(s, r);
+    return c && c->front == FRONT_BINARY;
+}
+
 const char *mg_request_identity(const struct script *s, const struct request *r)
 {
     const char *who = turn_identity(s->host.turn, r);
