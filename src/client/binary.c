@@ -197,6 +197,12 @@ static void take_refused(struct client *c, const struct binary_frame *f,
     c->swallow = p->swallow;
 }
 
+/* It is closed without a word. */
+static bool is_nothing(const struct binary_parse *p)
+{
+    return p->status == BINARY_CLOSE && p->error == BINARY_OK;
+}
+
 /* Where the next frame begins is not known, or memcached does not want to know. */
 static void take_last(struct client *c, const struct binary_frame *f, const struct binary_parse *p)
 {
@@ -230,9 +236,7 @@ const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *e
         c->opcode = f.opcode;
         c->opaque = f.opaque;
         at += p.consumed;
-        if (p.status != BINARY_CLOSE && __builtin_expect(c->entry != ENTRY_IN, 0) &&
-            !may_come(c, &f))
-            break;
+        if (__builtin_expect(c->entry != ENTRY_IN, 0) && !is_nothing(&p) && !may_come(c, &f)) break;
         switch (p.status) {
         case BINARY_WHOLE: take_whole(c, &f, blob); break;
         case BINARY_REFUSED: take_refused(c, &f, &p); break;
