@@ -28,6 +28,7 @@
 
 struct board;
 struct presence;
+struct binary_steps;
 struct reply;
 struct tls_context;
 struct users;
@@ -81,7 +82,7 @@ struct client {
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
-    bool is_shaking; /* its next step of the TLS handshake is due: see handshake.h */
+    bool is_shaking;     /* its next step of the TLS handshake is due: see handshake.h */
     bool waiting;        /* in.kept holds whole requests that wait for room for replies */
     uint8_t entry;       /* enum client_entry: how far it has come; written by client_enter alone */
     uint8_t front;       /* enum client_front: what it speaks */
@@ -164,6 +165,7 @@ struct clients {
     struct client *all;
     struct client *numbered[CLIENTS_NUMBERS]; /* all, by their numbers */
     struct client *dirty;                     /* those with something to write or to decide */
+    struct binary_steps *due;                 /* requests of binary clients that follow others */
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;

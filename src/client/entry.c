@@ -107,7 +107,8 @@ void entry_begin(struct client *c, struct newcomer *n)
     bool has_moved = take_moved(c, n->who);
     newcomer_forget(n);
     if (!has_moved) client_enter(c, relayed_is_awaited(c) ? ENTRY_PROXY : behind_header(c));
-    if (has_moved && c->entry == ENTRY_TLS) client_enter(c, behind_header(c)); /* from its beginning */
+    if (has_moved && c->entry == ENTRY_TLS)
+        client_enter(c, behind_header(c)); /* from its beginning */
     if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
     if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
         (void)crowd_takes_identity(c, has_moved);
