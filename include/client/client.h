@@ -174,7 +174,7 @@ struct clients {
     struct log_limit log, login_lines, entry_lines, crowd_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct waits waits;
-    const struct board *board;         /* where clients of all workers are counted: see crowd.h */
+    const struct board *board;         /* the service's; NULL: this worker is alone */
     struct presence *presence;         /* this worker's part of that; NULL: they are not counted */
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */

@@ -150,6 +150,19 @@ bool mg_request_is_binary(const struct script *s, const struct request *r)
     return c && c->front == FRONT_BINARY;
 }
 
+const char *mg_request_identity(const struct script *s, const struct request *r)
+{
+    const char *who = turn_identity(s->host.turn, r);
+    return *who ? who : NULL;
+}
+
+bool mg_request_is_from(const struct script *s, const struct request *r, const char *name,
+                        size_t len)
+{
+    const char *who = turn_identity(s->host.turn, r);
+    return identity_is(who, name, len);
+}
+
 const char *mg_listener(struct script *s, uint32_t at)
 {
     const char *name = listens_name(s, at);
