@@ -8,12 +8,8 @@ require "active_support/cache/mem_cache_store"
 $stdout.sync = true
 Dalli.logger = Logger.new(File::NULL)
 server = ARGV[0]
-# Where moongate speaks TLS, and where it asks who its clients are.
+# Where moongate asks who its clients are.
 OPTIONS = { socket_timeout: 20, username: ENV["CLIENT_USER"], password: ENV["CLIENT_PASSWORD"] }.compact
-if ENV["CLIENT_CA"]
-  OPTIONS[:ssl_context] = OpenSSL::SSL::SSLContext.new
-  OPTIONS[:ssl_context].set_params(ca_file: ENV["CLIENT_CA"], verify_mode: OpenSSL::SSL::VERIFY_PEER)
-end
 
 def short(value)
   case value
