@@ -17,6 +17,7 @@
 #include "base/heat.h"
 #include "base/live.h"
 #include "base/metrics.h"
+#include "base/presence.h"
 #include "base/region.h"
 #include "base/samples.h"
 #include "base/tables.h"
@@ -34,6 +35,11 @@
     X(moved_connections, COUNTER, "clients given to another worker by one that drains")            \
     X(rejected_connections, COUNTER, "clients refused: over --max-conns, or without descriptors")  \
     X(denied_connections, COUNTER, "clients closed for their address: --allow-from")               \
+    X(proxy_header_errors, COUNTER, "clients closed for a PROXY header that is wrong or missing")  \
+    X(entry_timeouts, COUNTER, "clients closed because they did not come in within 10 s")          \
+    X(idle_kicks, COUNTER, "clients closed because they were idle: --idle-timeout")                \
+    X(rejected_per_address, COUNTER, "of the rejected: --max-conns-per-address")                   \
+    X(rejected_per_identity, COUNTER, "of the rejected: --max-conns-per-identity")                 \
     X(auth_cmds, COUNTER, "times a client has said who it is: --auth-file")                        \
     X(auth_errors, COUNTER, "of them: no such user, or another password")                          \
     X(requests, COUNTER, "requests parsed (a multi-key get counts once)")                          \
@@ -137,6 +143,7 @@ struct board_worker {
     struct heartbeat heartbeat; /* likewise */
     struct samples samples;     /* of what its clients have sent */
     struct heat heat;           /* its hottest keys and clients */
+    struct presence presence;   /* how many clients an address has */
     struct board_trouble troubles[BOARD_SERVERS];
     struct live_ring live;      /* requests that are watched; the master moves what it has read */
     int32_t pid;                /* the master's: the process that counts here; 0: it has ended */

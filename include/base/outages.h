@@ -41,6 +41,9 @@ void outages_look(struct outages *o, const struct board *board, double now);
 
 void outages_release(struct outages *o);
 
+/* Why a connection to the server of that name ended, or could not be made, last in any worker. Any process. False: that is not known. */
+bool outages_reason(const struct board *board, const char *name, char reason[BOARD_REASON]);
+
 /* --- for the worker that has the connections */
 
 /* A connection has ended, or could not be made. The reason is copied. */

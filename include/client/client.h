@@ -17,6 +17,7 @@
 #include "client/sampling.h"
 #include "client/sight.h"
 #include "client/tier.h"
+#include "client/waits.h"
 #include "net/inbuf.h"
 #include "net/newcomer.h"
 #include "net/outq.h"
@@ -25,6 +26,8 @@
 #include "protocol/foreign.h"
 #include "route/turn.h"
 
+struct board;
+struct presence;
 struct reply;
 struct tls_context;
 struct users;
@@ -79,10 +82,14 @@ struct client {
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
     bool is_shaking; /* its next step of the TLS handshake is due: see handshake.h */
-    bool waiting;    /* in.kept holds whole requests that wait for room for replies */
-    uint8_t entry;   /* enum client_entry: how far it has come; written by client_enter alone */
-    uint8_t front;   /* enum client_front: what it speaks */
-    uint32_t mark;   /* heat_mark of its name */
+    bool waiting;        /* in.kept holds whole requests that wait for room for replies */
+    uint8_t entry;       /* enum client_entry: how far it has come; written by client_enter alone */
+    uint8_t front;       /* enum client_front: what it speaks */
+    uint32_t mark;       /* heat_mark of its name */
+    uint32_t idle_bytes; /* bytes_read when it was last looked at: see waits.h */
+    uint32_t idle_since; /* likewise */
+    uint16_t address_place; /* where its address and identity are counted: see crowd.h */
+    uint16_t identity_place;
     enum client_state state;
     uint8_t opcode; /* of the frame that is taken */
     bool is_cut;    /* its answer has ended in the middle of a value: it is to be closed */
@@ -126,10 +133,12 @@ typedef enum clients_secures clients_secures_fn(void *about, const struct client
 struct clients_limits {
     enum clients_allow allow_flush;
     enum clients_allow allow_dump;
-    size_t client_buffer;       /* bytes of replies held for a client, above one value */
-    size_t input_buffer;        /* bytes of unfinished requests held for all clients */
-    double keepalive;           /* of clients' sockets, see net/keepalive.h */
-    double slow_log;            /* seconds: requests that take longer are logged; 0: none */
+    size_t client_buffer; /* bytes of replies held for a client, above one value */
+    size_t input_buffer;  /* bytes of unfinished requests held for all clients */
+    double keepalive;     /* of clients' sockets, see net/keepalive.h */
+    double slow_log;      /* seconds: requests that take longer are logged; 0: none */
+    double idle_timeout;  /* seconds that a client may be idle; 0: for ever */
+    uint32_t conns_per_address, conns_per_identity; /* clients at once; 0: any number */
     const char *version_answer; /* to `version`; NULL: the lowest version among the servers */
     const char *nodes;          /* of `config get cluster`, see cluster.h; NULL: its own end */
     uint64_t nodes_version;
@@ -160,8 +169,11 @@ struct clients {
     uint32_t last_number;
     size_t unfinished;   /* bytes of requests that have come in part, of all clients */
     struct users *users; /* whom it lets in; NULL: everybody. A reference */
-    struct log_limit log, login_lines;
+    struct log_limit log, login_lines, entry_lines, crowd_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
+    struct waits waits;
+    const struct board *board;         /* where clients of all workers are counted: see crowd.h */
+    struct presence *presence;         /* this worker's part of that; NULL: they are not counted */
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */
     double explained;                  /* seconds that explanations have taken in this turn */

@@ -12,7 +12,7 @@
 #include "client/client.h"
 #include "net/newcomer.h"
 
-/* A client has come, with what n knows of it: takes over n's rules, and forgets the rest of n. */
+/* A client has come, with what n knows of it, which it takes over. It may close c. */
 void entry_begin(struct client *c, struct newcomer *n);
 
 /* The only function that writes c->entry. */
@@ -26,6 +26,9 @@ struct who *client_who(struct client *c);
 
 /* "user:NAME", "cert:NAME", or "": nobody in particular. */
 const char *client_identity(const struct client *c);
+
+/* It has proved that it is that one. False: that one has more connections than it may; the caller answers and ends c. */
+bool client_identify(struct client *c, const char *identity) __attribute__((warn_unused_result));
 
 /* As a newcomer to another process: n->who is text, and n->rules the client's own: neither is to be dropped. */
 void entry_describe(const struct client *c, struct newcomer *n, char text[WHO_TEXT_MAX]);

@@ -58,7 +58,8 @@ void client_check_held(struct client *c);
 /* To be called when what c's input buffer holds may have changed: keeps the sums. came: bytes that it has just sent. */
 void client_note_unfinished(struct client *c, size_t came);
 
-/* Puts its address into text, ADDR_TEXT_MAX bytes. The socket is asked: a client keeps no address, since few need it. False: it has gone. */
+/* Puts its address into text, ADDR_TEXT_MAX bytes: the one that a PROXY header has told, or that of its socket, which is asked: a client keeps
+ * no address, since few need it. False: it has gone. */
 bool client_has_address(const struct client *c, char *text);
 
 /* The same for the log, "(gone)" where it has gone. Returns text. */

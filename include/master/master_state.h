@@ -83,7 +83,7 @@ struct master {
     struct doors doors;
     ev_timer limit; /* of the drain, then of the killing */
     ev_signal signals[MASTER_SIGNALS_N];
-    struct log_limit refusal_lines, denied_lines;
+    struct log_limit refusal_lines;
     struct lookout lookout;
 };
 

@@ -15,8 +15,8 @@
 /* A client has come by that listener. fd is the owner's from here on. */
 typedef void doors_take_fn(void *owner, int fd, const struct listener *l);
 
-/* One from that address may not come in, and was closed. */
-typedef void doors_denied_fn(void *owner, const struct addr *from, const struct listener *l);
+/* One that may not come in was closed, and logged. */
+typedef void doors_denied_fn(void *owner);
 
 /* A client was refused, as there was no descriptor for it. */
 typedef void doors_refused_fn(void *owner);
@@ -42,7 +42,7 @@ struct doors {
     ev_timer rest; /* runs while the doors rest */
     bool are_open; /* the watchers run; written by doors_watch alone */
     int reserve;   /* a descriptor; -1: there was none left */
-    struct log_limit rest_lines;
+    struct log_limit rest_lines, denied_lines;
 };
 
 /* Closed at first. listeners must outlive d. False: out of memory. */

@@ -116,6 +116,8 @@ enum accept_status listener_accept(const struct listener *l, int *fd, struct add
  * by its real address. A unix socket has no such rule: its file says who may connect. */
 bool listener_admits(const struct listener *l, const struct addr *from);
 
+#define LISTENER_REFUSAL "ERROR Too many open connections\r\n"
+
 /* Sends `ERROR Too many open connections`, as memcached does, and closes fd; without a word where the rules ask for TLS. Never waits. */
 void listener_refuse(int fd, const struct rules *rules);
 

@@ -13,6 +13,7 @@ struct newcomer {
     int fd;
     uint32_t listener;   /* its number, see net/listener.h */
     struct rules *rules; /* of its listener when it came, a reference; NULL: nothing is asked */
+    uint64_t handover;   /* the number of its hand-over; 0: it was accepted here */
     char *who;           /* of one that was served elsewhere before: see net/who.h; else NULL */
 };
 

@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "base/shared.h"
 
-enum { SCRIPT_TIMERS = 1024, SCRIPT_OPTIONS = 16 };
+enum { SCRIPT_TIMERS = 1024, SCRIPT_OPTIONS = 32 };
 
 struct script;
 

@@ -58,6 +58,12 @@
     X(workers, COUNT, 'j', "workers", "NUMBER", "processors", "worker processes (1..256)")         \
     X(max_conns, COUNT, 'c', "max-conns", "NUMBER", "10000",                                       \
       "clients connected at once, over all workers")                                               \
+    X(max_conns_per_address, COUNT, 0, "max-conns-per-address", "NUMBER", "0",                     \
+      "clients of one address connected at once, over all workers (0..1000000; 0: any number)")    \
+    X(max_conns_per_identity, COUNT, 0, "max-conns-per-identity", "NUMBER", "0",                   \
+      "clients of one identity connected at once, over all workers (0..1000000; 0: any number)")   \
+    X(idle_timeout, SECONDS, 0, "idle-timeout", "SECONDS", "0",                                    \
+      "close clients that have sent nothing for so long and are owed nothing (0: never)")          \
     X(check, FLAG, 't', "check", NULL, "", "load the script, print what it would do, exit 0 or 1") \
     X(daemonize, FLAG, 'd', "daemonize", NULL, "", "run in the background, log to syslog")         \
     X(pid_file, STRING, 'P', "pid-file", "PATH", "", "write the master's process id here")         \
@@ -155,6 +161,9 @@
 /* What mg.options may set. The command line wins. */
 #define SETTABLE_OPTIONS(X)                                                                        \
     X(max_conns)                                                                                   \
+    X(max_conns_per_address)                                                                       \
+    X(max_conns_per_identity)                                                                      \
+    X(idle_timeout)                                                                                \
     X(verbose)                                                                                     \
     X(max_value)                                                                                   \
     X(client_buffer)                                                                               \
@@ -185,6 +194,8 @@ struct options {
     uint32_t connections;
     uint32_t workers;
     uint32_t max_conns;
+    uint32_t max_conns_per_address, max_conns_per_identity; /* 0: any number */
+    double idle_timeout;                                    /* seconds; 0: none */
     bool check;
     bool daemonize;
     const char *pid_file;

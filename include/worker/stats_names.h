@@ -17,8 +17,6 @@
     X(cmd_set)                                                                                     \
     X(cmd_flush)                                                                                   \
     X(cmd_touch)                                                                                   \
-    X(auth_cmds)                                                                                   \
-    X(auth_errors)                                                                                 \
     X(cmd_meta)                                                                                    \
     X(get_hits)                                                                                    \
     X(get_misses)                                                                                  \
@@ -33,11 +31,14 @@
     X(cas_badval)                                                                                  \
     X(touch_hits)                                                                                  \
     X(touch_misses)                                                                                \
+    X(auth_cmds)                                                                                   \
+    X(auth_errors)                                                                                 \
+    X(idle_kicks)                                                                                  \
+    X(bytes_read)                                                                                  \
+    X(bytes_written)                                                                               \
     X(ssl_handshake_errors)                                                                        \
     X(ssl_proto_errors)                                                                            \
-    X(ssl_new_sessions)                                                                            \
-    X(bytes_read)                                                                                  \
-    X(bytes_written)
+    X(ssl_new_sessions)
 
 /* Two totals_skip_fn. True: of `stats`, moongate shows its own; of `stats settings`, that too, or the name says nothing of the tier. */
 bool stats_own_statistic(const char *name, size_t len);

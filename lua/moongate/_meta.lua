@@ -70,6 +70,16 @@
 ---| "mg"     # `mg KEY v f c k`, where the server answers `mn`
 ---| "merge"  # one `get` with the keys of several clients
 
+---TLS to servers. Files are in PEM form.
+---@class moongate.Tls
+---@field ca string?       the file with the CAs that may sign a server's certificate
+---@field cert string?     the file with moongate's own certificate
+---@field key string?      the file with its private key
+---@field name string?     what must be in a server's certificate, in place of the server's host
+---@field verify boolean?  false: any certificate will do
+---@field min ("1.2"|"1.3")?
+---@field ciphers string?  as `openssl ciphers` writes them
+
 ---How moongate talks to servers. Times are in seconds.
 ---@class moongate.Settings
 ---@field timeout number?          for a call, from routing to the whole response; 0: none
@@ -90,6 +100,7 @@
 ---@field down boolean?            of a server: it is never connected, its calls fail at once, and it keeps its keys
 ---@field keepalive number?        silence after which the kernel asks whether the server is there
 ---@field idle_probe number?       an idle connection is sent `version` after this time without a call; 0: never
+---@field tls (boolean|moongate.Tls)?  TLS to the servers; true: verified by the CAs that the system trusts
 
 ---A server with options of its own: { "host:port", ... }, or with host and port, or with path.
 ---@class moongate.Server: moongate.Settings
@@ -137,7 +148,10 @@
 ---@field client_buffer (integer|string)?  bytes, or "8m"
 ---@field drain_timeout number?            seconds
 ---@field input_buffer (integer|string)?   bytes, or "256m"
+---@field idle_timeout number?            seconds after which idle clients are closed; 0: never
 ---@field max_conns integer?
+---@field max_conns_per_address integer?  clients of one address at once; 0: any number
+---@field max_conns_per_identity integer? likewise of one identity
 ---@field max_value (integer|string)?      bytes, or "1m"
 ---@field rehearse integer?               requests that this script is asked about before a reload uses it
 ---@field script_memory integer|string?   memory that a script may take in each worker; 0: no limit

@@ -224,6 +224,7 @@ static void forget(const struct board *board, struct board_worker *part, uint32_
                    double now)
 {
     board_clear_gauges(part);
+    presence_clear(&part->presence);
     if (writer < writes_rows(board->writes)) writes_forget(board->writes, writer, now);
     part->pid = 0;
 }

@@ -115,6 +115,19 @@ static struct summary *look(struct outages *o, const struct board *board)
     return sums;
 }
 
+bool outages_reason(const struct board *board, const char *name, char reason[BOARD_REASON])
+{
+    struct summary sum = {.at = 0};
+    for (uint32_t w = 0; w < board->parts_n; w++) {
+        const struct board_worker *part = &board->parts[w];
+        const struct board_server *s;
+        for (uint32_t i = 0; (s = server_at(part, i)); i++)
+            if (strcmp(s->name, name) == 0) add(&sum, s, &part->troubles[i]);
+    }
+    memcpy(reason, sum.reason, BOARD_REASON);
+    return reason[0];
+}
+
 /* --- lines ------------------------------------------------------------------------------------- */
 
 static const char *reason_of(const struct summary *s)

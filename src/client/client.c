@@ -38,7 +38,9 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "client/crowd.h"
 #include "client/entry.h"
+#include "client/relayed.h"
 #include "client/reply.h"
 #include "client/requests.h"
 #include "client/state.h"
@@ -118,6 +120,7 @@ struct client *client_create(struct clients *set, struct newcomer n)
                          .set = set,
                          .stream = stream_open(fd),
                          .affinity = ++set->last_number,
+                         .handover = n.handover,
                          .next = set->all};
     c->listener = (uint16_t)listener;
     c->by_listener = listener >= set->scripts_from;
@@ -151,6 +154,8 @@ static void client_part(struct client *c, const char *reason)
     struct clients *set = c->set;
     assert(client_sane(c) && c->state != CLIENT_CLOSED && set->n > 0);
     log_debug("client %d: closed: %s (%u owed)", c->stream.fd, reason, c->owed);
+    waits_forget(c);
+    crowd_forget(c);
     ev_io_stop(t->loop, &c->io);
     if (c->stream.state == STREAM_SECURE) t->row->tls_connections--;
     set->shut(set->shuts_for, stream_release(&c->stream), c->handover);
@@ -212,8 +217,12 @@ static size_t read_at_most(const struct client *c)
 static enum io_status client_read(struct client *c, size_t most)
 {
     if (__builtin_expect(c->entry < ENTRY_KNOCKS, 0)) {
-        handshake_ready(c);
-        return IO_AGAIN;
+        enum io_status status = IO_AGAIN;
+        if (c->entry == ENTRY_PROXY) status = relayed_read(c);
+        if (c->state == CLIENT_CLOSED) return status;
+        if (c->entry == ENTRY_TLS) handshake_ready(c);
+        if (status != IO_OK || c->entry < ENTRY_KNOCKS)
+            return c->entry == ENTRY_TLS ? IO_AGAIN : status;
     }
     return requests_read(c, most);
 }

@@ -40,12 +40,14 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
                             .login_lines = {.burst = 5}};
     set->scripts_from = LISTENERS_BOUND;
     for (int i = 0; i < FOREIGN_COUNT; i++) set->foreign_lines[i].burst = 1;
+    set->entry_lines.burst = set->crowd_lines.burst = 4;
     sampling_init(&set->sampling, NULL);
     sighting_init(&set->sighting, NULL, NULL);
     tier_init(&set->tier);
     handshakes_init(set);
     t->settle = settle;
     t->front = set;
+    waits_init(set);
 }
 
 /* Once the turn has ended. */
@@ -75,6 +77,7 @@ void clients_release(struct clients *set)
     clients_end_turn(set);
     tier_release(&set->tier);
     handshakes_release(set);
+    waits_release(set);
     clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;

@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/presence.h"
 #include "base/slab.h"
+#include "client/crowd.h"
+#include "client/relayed.h"
 #include "client/state.h"
 #include "net/tls.h"
 
@@ -32,7 +35,7 @@ static void refuse_plain(struct client *c)
 }
 
 /* What is asked behind the PROXY header. A client whose handshake is due has a stream that is SHAKING. */
-static enum client_entry first_entry(struct client *c)
+static enum client_entry behind_header(struct client *c)
 {
     struct clients *set = c->set;
     struct tls_context *context = NULL;
@@ -52,7 +55,7 @@ static bool wants_authentication(const struct client *c)
 void client_passes(struct client *c)
 {
     switch (c->entry) {
-    case ENTRY_PROXY: client_enter(c, first_entry(c)); break;
+    case ENTRY_PROXY: client_enter(c, behind_header(c)); break;
     case ENTRY_TLS: client_enter(c, ENTRY_KNOCKS); break;
     case ENTRY_KNOCKS: client_enter(c, wants_authentication(c) ? ENTRY_AUTH : ENTRY_IN); break;
     default: client_enter(c, ENTRY_IN); break;
@@ -75,11 +78,22 @@ const char *client_identity(const struct client *c)
     return c->who ? c->who->identity : "";
 }
 
+bool client_identify(struct client *c, const char *identity)
+{
+    assert(strlen(identity) < IDENTITY_MAX);
+    strcpy(client_who(c)->identity, identity);
+    if (crowd_takes_identity(c, false)) return true;
+    client_who(c)->identity[0] = '\0';
+    return false;
+}
+
 /* I14: what cannot be read of it counts for nothing, and it begins from the start. */
 static bool take_moved(struct client *c, const char *text)
 {
     struct who_moved m;
     if (!text || !who_read(&m, text)) return false;
+    if (m.entry == ENTRY_AUTH && !wants_authentication(c)) m.entry = ENTRY_IN; /* not asked here */
+    if (m.entry == ENTRY_IN && !m.who.identity[0] && wants_authentication(c)) m.entry = ENTRY_AUTH;
     client_enter(c, m.entry);
     c->front = (uint8_t)m.front;
     if (!who_is_nobody(&m.who)) *client_who(c) = m.who;
@@ -89,10 +103,14 @@ static bool take_moved(struct client *c, const char *text)
 void entry_begin(struct client *c, struct newcomer *n)
 {
     c->rules = rules_take(n->rules);
-    if (!take_moved(c, n->who) || c->entry == ENTRY_TLS) client_enter(c, first_entry(c));
-    if (c->entry == ENTRY_AUTH && !wants_authentication(c))
-        client_passes(c); /* this process asks no more */
+    c->address_place = c->identity_place = PRESENCE_NONE;
+    bool has_moved = take_moved(c, n->who);
     newcomer_forget(n);
+    if (!has_moved) client_enter(c, relayed_is_awaited(c) ? ENTRY_PROXY : behind_header(c));
+    if (has_moved && c->entry == ENTRY_TLS) client_enter(c, behind_header(c)); /* from its beginning */
+    if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
+    if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
+        (void)crowd_takes_identity(c, has_moved);
 }
 
 void entry_describe(const struct client *c, struct newcomer *n, char text[WHO_TEXT_MAX])

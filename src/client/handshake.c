@@ -84,7 +84,7 @@ void handshake_broken(struct client *c)
 static void done(struct client *c)
 {
     struct board_row *row = c->turn->row;
-    char name[TLS_NAME_MAX];
+    char name[TLS_NAME_MAX], identity[IDENTITY_MAX];
     if (stream_is_resumed(&c->stream))
         row->tls_resumed_sessions++;
     else
@@ -93,8 +93,13 @@ static void done(struct client *c)
     c->counts->tls_handshakes++;
     log_debug("client %d: %s, %s%s", c->stream.fd, stream_tls_version(&c->stream),
               stream_tls_cipher(&c->stream), stream_is_resumed(&c->stream) ? ", resumed" : "");
-    if (stream_peer_name(&c->stream, name))
-        snprintf(client_who(c)->identity, IDENTITY_MAX, "cert:%s", name);
+    if (stream_peer_name(&c->stream, name)) {
+        snprintf(identity, sizeof identity, "cert:%s", name);
+        if (!client_identify(c, identity)) {
+            client_close(c, "too many connections");
+            return;
+        }
+    }
     client_passes(c);
 }
 
@@ -109,7 +114,7 @@ static void step(struct client *c)
         return;
     default: break;
     }
-    client_mark_dirty(c);
+    if (c->state != CLIENT_CLOSED) client_mark_dirty(c);
 }
 
 /* The next one that is still there. NULL: there is none. */

@@ -30,7 +30,10 @@ static void learn_name(struct client *c)
     struct addr addr = {.len = sizeof addr.sa};
     c->name[0] = HEAT_CLIENT_UNIX;
     c->name_len = 1;
-    if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0) return;
+    if (c->who && c->who->from.len)
+        addr = c->who->from;
+    else if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0)
+        return;
     if (addr.sa.any.sa_family == AF_INET) {
         c->name[0] = HEAT_CLIENT_V4;
         memcpy(c->name + 1, &addr.sa.v4.sin_addr, sizeof addr.sa.v4.sin_addr);

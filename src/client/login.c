@@ -12,6 +12,7 @@
 #include "client/entry.h"
 #include "client/reply.h"
 #include "client/state.h"
+#include "net/listener.h"
 #include "net/users.h"
 #include "protocol/auth.h"
 
@@ -40,7 +41,12 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         warn(c, name, name_len);
         return false;
     }
-    snprintf(client_who(c)->identity, IDENTITY_MAX, "user:%.*s", (int)name_len, (const char *)name);
+    char identity[IDENTITY_MAX];
+    snprintf(identity, sizeof identity, "user:%.*s", (int)name_len, (const char *)name);
+    if (!client_identify(c, identity)) {
+        client_end(c, "too many connections");
+        return false;
+    }
     if (c->entry == ENTRY_AUTH) client_passes(c);
     return true;
 }
@@ -48,8 +54,8 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
 static const char *answer_of(struct client *c, const struct auth_parse *p)
 {
     if (p->status != AUTH_TRY) return p->error;
-    return login_try(c, p->user.at, p->user.len, p->password.at, p->password.len) ? AUTH_STORED
-                                                                                  : AUTH_FAILURE;
+    if (login_try(c, p->user.at, p->user.len, p->password.at, p->password.len)) return AUTH_STORED;
+    return c->state == CLIENT_ENDING ? LISTENER_REFUSAL : AUTH_FAILURE;
 }
 
 static void answer(struct client *c, const struct auth_parse *p)

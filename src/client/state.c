@@ -81,7 +81,10 @@ bool client_has_address(const struct client *c, char *text)
         snprintf(text, ADDR_TEXT_MAX, "%s", c->as);
         return true;
     }
-    if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0) return false;
+    if (c->who && c->who->from.len)
+        addr = c->who->from;
+    else if (getpeername(c->stream.fd, &addr.sa.any, &addr.len) < 0)
+        return false;
     if (addr_is_unix(&addr))
         snprintf(text, ADDR_TEXT_MAX, "unix"); /* a client's end of a unix socket has no path */
     else
@@ -103,8 +106,10 @@ const char *client_listener(const struct client *c)
 
 /* --- what it may do ---------------------------------------------------------------------------- */
 
+/* One that a balancer has relayed is as far as can be, whatever the balancer's address is. */
 static bool is_near(const struct client *c)
 {
+    if (c->who && c->who->is_relayed) return false;
     union {
         struct sockaddr any;
         struct sockaddr_in v4;

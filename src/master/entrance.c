@@ -41,21 +41,18 @@ static void take(void *arg, int fd, const struct listener *l)
     struct master *m = arg;
     assert(fd >= 0 && m->state == MASTER_RUNNING);
     if (crew_clients(m->crew) < m->wishes.max_conns)
-        crew_hand(m->crew, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
+        crew_hand(m->crew, (struct newcomer){
+                               .fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
     else
         refuse(m, fd, l);
     if (crew_has_waiting(m->crew)) master_watch(m);
 }
 
 /* A doors_denied_fn. */
-static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+static void on_denied(void *arg)
 {
     struct master *m = arg;
-    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     m->board->master->denied_connections++;
-    if (log_allows(&m->denied_lines, process_clock()))
-        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
-                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 static void on_rested(void *arg)

@@ -341,16 +341,17 @@ static void master_init_watchers(struct master *m)
 static bool master_init(struct master *m, const struct master_seat *seat)
 {
     const struct options *o = seat->options;
-    *m = (struct master){.seat = seat,
-                         .options = o,
-                         .wishes = {.drain_timeout = o->drain_timeout,
-                                    .script_timeout = o->script_timeout,
-                                    .max_conns = o->max_conns,
-                                    .verbose = o->verbose},
-                         .listeners = seat->listeners,
-                         .exit_code = EXIT_OK,
-                         .refusal_lines.burst = 1,
-                         .denied_lines.burst = 1};
+    *m = (struct master){
+        .seat = seat,
+        .options = o,
+        .wishes = {.drain_timeout = o->drain_timeout,
+                   .script_timeout = o->script_timeout,
+                   .max_conns = o->max_conns,
+                   .verbose = o->verbose},
+        .listeners = seat->listeners,
+        .exit_code = EXIT_OK,
+        .refusal_lines.burst = 1,
+    };
     m->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
     m->board = upgrading_board(o, seat->inherited);
     if (!m->loop || !m->board || !entrance_init(m) || !overview_init(m)) return false;

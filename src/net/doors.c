@@ -67,12 +67,16 @@ static enum accept_status refuse_one(struct doors *d, const struct listener *l)
 /* Who may not come in is closed without a word: it is to learn nothing here. */
 static void let_in(struct doors *d, const struct listener *l, int fd, const struct addr *from)
 {
+    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     if (!d->keeper.denied || listener_admits(l, from)) {
         d->keeper.take(d->keeper.owner, fd, l);
         return;
     }
     close(fd);
-    d->keeper.denied(d->keeper.owner, from, l);
+    if (log_allows(&d->denied_lines, process_clock()))
+        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
+                 addr_print(from, text), addr_print(&l->addr, at));
+    d->keeper.denied(d->keeper.owner);
 }
 
 /* Accepts one client. False: none waits, or the doors rest. */
@@ -139,7 +143,8 @@ bool doors_init(struct doors *d, struct ev_loop *loop, const struct listeners *l
                         .listeners = listeners,
                         .keeper = keeper,
                         .reserve = -1,
-                        .rest_lines.burst = 1};
+                        .rest_lines.burst = 1,
+                        .denied_lines.burst = 4};
     d->watchers = calloc(listeners->n + 1, sizeof *d->watchers);
     if (!d->watchers) return false;
     init_watchers(d);

@@ -372,7 +372,7 @@ bool listener_admits(const struct listener *l, const struct addr *from)
 /* Reads first what the client has sent already: with unread bytes close(2) sends a reset, which overtakes the answer. */
 void listener_tell_refused(int fd)
 {
-    static const char answer[] = "ERROR Too many open connections\r\n";
+    static const char answer[] = LISTENER_REFUSAL;
     char unread[4096];
 
     assert(fd >= 0);

@@ -48,7 +48,7 @@ void tls_note_failure(struct tls *t, const char *doing)
     if (t->why || error == 0) {
         tls_set_why(t, "TLS %s failed", doing);
     } else if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERTS_FROM) {
-        tls_set_why(t, "ended the TLS %s: %s", doing,
+        tls_set_why(t, "it sent the alert \"%s\"",
                     SSL_alert_desc_string_long(reason - ALERTS_FROM));
     } else if (ERR_GET_LIB(error) == ERR_LIB_SSL && known_text(t, reason)) {
         tls_set_why(t, "%s", known_text(t, reason));

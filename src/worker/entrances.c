@@ -42,7 +42,7 @@ void entrances_learn(struct worker *w, uint32_t number, const char *text)
 struct newcomer entrances_newcomer(struct worker *w, const struct channel_message *m, int fd)
 {
     const char *rules = channel_text(m, CLIENT_RULES), *who = channel_text(m, CLIENT_WHO);
-    struct newcomer n = {.fd = fd, .listener = m->number};
+    struct newcomer n = {.fd = fd, .listener = m->number, .handover = w->arrivals.offered};
     if (rules) n.rules = rules_of(&w->entrances.rules, rules);
     if (who && *who && !(n.who = strdup(who))) abort();
     return n;

@@ -78,7 +78,6 @@ static void take_client(struct worker *w, int fd, const struct channel_message *
         return;
     }
     struct client *c = client_create(&w->clients, entrances_newcomer(w, m, fd));
-    c->handover = w->arrivals.offered;
     drain_take(w, c);
 }
 

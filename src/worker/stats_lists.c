@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/outages.h"
 #include "worker/stat_line.h"
 
 /* Each line is `ENTRY:CELL value`. The names of cells come from the X-macros of base/tables.h, and src/main/README.md has a row for
@@ -34,14 +35,19 @@ static void show_entry(const struct survey_entry *e, enum survey_kind kind, stru
     show_latency(e, out);
 }
 
-/* Over all workers: ready when each connection of each worker serves. */
-static void show_state(const struct survey_entry *server, struct outq *out)
+/* Over all workers: ready when each connection of each worker serves. Else what is known of the reason. */
+static void show_state(const struct stats_source *s, const struct survey_entry *server,
+                       struct outq *out)
 {
     uint64_t ready = server->cells[SURVEY_SERVER_ready];
     uint64_t connections = server->cells[SURVEY_SERVER_connections];
     char name[BOARD_NAME + 32];
     snprintf(name, sizeof name, "%s:state", server->name);
     stat_line(out, name, "%s", ready == 0 ? "down" : ready < connections ? "degraded" : "ready");
+    char reason[BOARD_REASON];
+    snprintf(name, sizeof name, "%s:reason", server->name);
+    if (ready < connections && outages_reason(s->board, server->name, reason))
+        stat_line(out, name, "%s", reason);
 }
 
 static void show_list(const struct stats_source *s, enum survey_kind kind, struct outq *out)
@@ -51,7 +57,7 @@ static void show_list(const struct stats_source *s, enum survey_kind kind, struc
     for (size_t i = 0; list && i < list->n; i++) {
         const struct survey_entry *e = &list->entries[i];
         if (!e->is_used) continue;
-        if (kind == SURVEY_SERVERS) show_state(e, out);
+        if (kind == SURVEY_SERVERS) show_state(s, e, out);
         show_entry(e, kind, out);
     }
     survey_destroy(survey);

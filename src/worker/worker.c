@@ -76,7 +76,9 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
     bool has_room = process_has_room(fd);
     if (has_room && w->clients.n < w->options.max_conns) {
         entrances_learn(w, l->number, labels_text(w->seat->labels, l->number));
-        client_create(&w->clients, (struct newcomer){fd, l->number, rules_take(l->rules), NULL});
+        client_create(
+            &w->clients,
+            (struct newcomer){.fd = fd, .listener = l->number, .rules = rules_take(l->rules)});
         return;
     }
     listener_refuse(fd, l->rules);
@@ -87,14 +89,10 @@ static void take_accepted(void *arg, int fd, const struct listener *l)
 }
 
 /* A doors_denied_fn. */
-static void on_denied(void *arg, const struct addr *from, const struct listener *l)
+static void on_denied(void *arg)
 {
     struct worker *w = arg;
-    char text[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX];
     w->row->denied_connections++;
-    if (log_allows(&w->denied_lines, w->turn.now))
-        log_warn("client %s: closed: listener %s does not take it (--allow-from, allow_from)",
-                 addr_print(from, text), addr_print(&l->addr, at));
 }
 
 /* A doors_rested_fn. */
@@ -235,6 +233,9 @@ static struct clients_limits clients_limits(const struct options *o)
                                        o->input_buffer > two_values ? o->input_buffer : two_values,
                                    .keepalive = o->keepalive,
                                    .slow_log = o->slow_log,
+                                   .idle_timeout = o->idle_timeout,
+                                   .conns_per_address = o->max_conns_per_address,
+                                   .conns_per_identity = o->max_conns_per_identity,
                                    .version_answer = o->version_answer,
                                    .nodes = o->advertised.nodes,
                                    .nodes_version = o->advertised.version};
@@ -244,6 +245,7 @@ void worker_set_limits(struct worker *w, const struct options *o)
 {
     w->turn.limits = turn_limits(o);
     w->clients.limits = clients_limits(o);
+    waits_follow(&w->clients);
     w->backends.streams = (struct stream_limits){o->stream_from, o->stream_window, !o->no_splice};
 }
 
@@ -330,13 +332,14 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     struct turn_limits limits = turn_limits(o);
     struct clients_limits clients = clients_limits(o);
     struct board_worker *part = &seat->board->parts[seat->part];
-    *w = (struct worker){.seat = seat,
-                         .row = &part->row,
-                         .heartbeat = &part->heartbeat,
-                         .options = *o,
-                         .exit_code = EXIT_SYSTEM,
-                         .refusal_lines.burst = 1,
-                         .denied_lines.burst = 1};
+    *w = (struct worker){
+        .seat = seat,
+        .row = &part->row,
+        .heartbeat = &part->heartbeat,
+        .options = *o,
+        .exit_code = EXIT_SYSTEM,
+        .refusal_lines.burst = 1,
+    };
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!w->loop) {
         log_error("event loop: not made: %s", strerror(errno));
@@ -363,6 +366,8 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->clients.stats = stats_answer;
     w->clients.about = &w->stats;
     w->clients.dumps.board = seat->board;
+    w->clients.board = seat->board;
+    w->clients.presence = &part->presence;
     arrivals_init(&w->arrivals, &part->handover);
     w->clients.shut = arrivals_close;
     w->clients.shuts_for = &w->arrivals;

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "lib/address.h"
+#include "lib/overtls.h"
 #include "lib/program.h"
+#include "lib/secure.h"
 
 /* What moongate asks each connection first. */
 static const char *const questions[] = {"version\r\n", "mn\r\n"};
@@ -41,6 +43,8 @@ struct backend {
     struct link *turned_to;
     unsigned n; /* links made */
     bool is_silent;
+    struct secure_wanted wanted; /* is_server: new connections speak TLS */
+    struct secure *shared;       /* owned: they know its tickets */
     struct backend *next;
 };
 
@@ -135,6 +139,8 @@ static void listener_acts(struct actor *actor, short revents)
     while (*end) end = &(*end)->next;
     *end = l;
     stage_enter(&l->peer.actor);
+    if (!b->wanted.is_server) return;
+    peer_secures(&l->peer, &b->wanted);
 }
 
 static struct link *current_link(const struct backend *b)
@@ -182,6 +188,7 @@ static bool backend_leaves(struct actor *actor)
     while (*at != b) at = &(*at)->next;
     *at = b->next;
     if (actor->fd >= 0) close(actor->fd);
+    secure_destroy(b->shared);
     return true;
 }
 
@@ -205,6 +212,7 @@ static struct backend *backend_at(const char *address)
     b->listener.rank = RANK_BACKEND;
     b->listener.acts = listener_acts;
     b->listener.leaves = backend_leaves;
+    if (over_tls()) backend_secures(b, &(struct secure_wanted){.cert = over_tls_cert()});
     bind_and_listen(b);
     b->address =
         b->at.family == AF_UNIX ? address : textf("127.0.0.1:%d", ntohs(b->at.as.v4.sin_port));
@@ -222,6 +230,44 @@ struct backend *backend_listens(void)
 struct backend *backend_listens_unix(void)
 {
     return backend_at(textf("unix:%s/backend", program_folder()));
+}
+
+void backend_secures(struct backend *b, const struct secure_wanted *wanted)
+{
+    b->wanted = wanted ? *wanted : (struct secure_wanted){0};
+    b->wanted.is_server = wanted != NULL;
+    secure_destroy(b->shared);
+    b->shared = wanted ? secure_create(&b->wanted) : NULL;
+    b->wanted.like = b->shared;
+}
+
+struct secure *backend_secure(struct backend *b)
+{
+    struct link *l = b->links;
+    while (l && l->next) l = l->next;
+    return l ? l->peer.secure : NULL;
+}
+
+struct nth_link {
+    const struct backend *backend;
+    unsigned nth;
+    struct link *link;
+};
+
+static bool finds_nth(void *what)
+{
+    struct nth_link *find = what;
+    struct link *l = find->backend->links;
+    for (unsigned i = 1; l && i < find->nth; i++) l = l->next;
+    find->link = l;
+    return l;
+}
+
+const char *backend_sees_handshake_fail(struct backend *b, unsigned nth)
+{
+    struct nth_link find = {b, nth, NULL};
+    if (!stage_waits(finds_nth, &find)) stage_fails("backend %s: too few connections", b->address);
+    return peer_sees_handshake_fail(&find.link->peer);
 }
 
 const char *backend_address(const struct backend *b)
@@ -257,6 +303,16 @@ void backend_answers_bytes(struct backend *b, const void *bytes, size_t n)
 void backend_answers_in_pieces(struct backend *b, const void *bytes, size_t n, size_t piece)
 {
     peer_sends_in_pieces(&awaited_link(b)->peer, bytes, n, piece);
+}
+
+void backend_answers_cut(struct backend *b, const char *text, size_t n)
+{
+    struct peer *p = &awaited_link(b)->peer;
+    struct octets records = {0};
+    secure_gives(p->secure, text, strlen(text), &records);
+    octets_add(&p->out, octets_at(&records), octets_n(&records) - n);
+    octets_release(&records);
+    peer_is_sent(p);
 }
 
 void backend_begins_to_answer(struct backend *b, const void *bytes, size_t n)

@@ -11,6 +11,8 @@
 #include "lib/peer.h"
 
 struct backend;
+struct secure;
+struct secure_wanted;
 
 struct backend *backend_listens(void); /* on a free port of 127.0.0.1 */
 struct backend *
@@ -23,6 +25,17 @@ void backend_is(struct backend *b, unsigned probes, const char *version, const c
 /* What it answers, by itself, to the `stats` and the `stats settings` that moongate asks for on connections of their own: NULL, nothing;
  * unless told otherwise, END. A dump of keys comes on one of its own, too, and is the play's: see backend_turns_to_input. */
 void backend_tells(struct backend *b, const char *stats, const char *settings);
+
+/* New connections speak TLS so (lib/secure.h), or plainly (NULL), from now on; *wanted lives as long as the test. How the last one that
+ * was made does; NULL: there is none, or it does not. */
+void backend_secures(struct backend *b, const struct secure_wanted *wanted);
+struct secure *backend_secure(struct backend *b);
+
+/* Waits until the handshake of the nth connection (from 1) has failed: why, as OpenSSL says it. */
+const char *backend_sees_handshake_fail(struct backend *b, unsigned nth);
+
+/* Answers with that text, of whose last n bytes on the wire the last ones do not come: a TLS record is cut. */
+void backend_answers_cut(struct backend *b, const char *text, size_t n);
 
 /* As a script names it: `127.0.0.1:4711`, `unix:/tmp/...`. */
 const char *backend_address(const struct backend *b);

@@ -8,7 +8,9 @@
 
 #include "lib/address.h"
 #include "lib/moongate.h"
+#include "lib/overtls.h"
 #include "lib/scene.h"
+#include "lib/secure.h"
 #include "lib/stage.h"
 
 struct client {
@@ -19,6 +21,11 @@ static bool client_leaves(struct actor *actor)
 {
     peer_release(&((struct client *)(void *)actor)->peer);
     return true;
+}
+
+void client_secures(struct client *c, const struct secure_wanted *wanted)
+{
+    peer_secures(&c->peer, wanted);
 }
 
 struct client *client_connects_to(const char *address)
@@ -37,12 +44,11 @@ struct client *client_connects_to(const char *address)
     c->peer.actor.rank = RANK_CLIENT;
     c->peer.actor.leaves = client_leaves;
     stage_enter(&c->peer.actor);
+    if (is_over_tls_at(address)) {
+        client_secures(c, &(struct secure_wanted){0});
+        peer_sees_handshake(&c->peer);
+    }
     return c;
-}
-
-void client_secures(struct client *c, const struct secure_wanted *wanted)
-{
-    peer_secures(&c->peer, wanted);
 }
 
 struct client *client_connects_secure_to(const char *address, const struct secure_wanted *wanted)
@@ -61,6 +67,16 @@ struct client *client_connects_secure(struct moongate *m, const struct secure_wa
 struct secure *client_secure(const struct client *c)
 {
     return c->peer.secure;
+}
+
+void client_sends_spoilt(struct client *c, const char *text)
+{
+    struct octets record = {0};
+    secure_gives(c->peer.secure, text, strlen(text), &record);
+    octets_reserve(&record, 1)[-1] ^= 1;
+    octets_add(&c->peer.out, octets_at(&record), octets_n(&record));
+    octets_release(&record);
+    client_sends(c, "");
 }
 
 const char *client_sees_handshake_fail(struct client *c)

@@ -23,6 +23,9 @@ struct client *client_connects_secure_to(const char *address, const struct secur
 void client_secures(struct client *c, const struct secure_wanted *wanted);
 struct secure *client_secure(const struct client *c);
 
+/* In a record whose last byte is changed on the way. */
+void client_sends_spoilt(struct client *c, const char *text);
+
 /* Why its handshake fails, as OpenSSL says it; "closed" where nothing was said. */
 const char *client_sees_handshake_fail(struct client *c);
 

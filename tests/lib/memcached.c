@@ -9,12 +9,17 @@
 #include <unistd.h>
 
 #include "lib/address.h"
+#include "lib/certs.h"
+#include "lib/octets.h"
+#include "lib/overtls.h"
 #include "lib/program.h"
+#include "lib/secure.h"
 
 struct memcached {
     struct program program; /* first: the stage knows it by its actor */
     const char *address;
     const char **argv;
+    const struct cert *cert; /* it speaks TLS by that */
     char version[32];
 };
 
@@ -22,6 +27,38 @@ static bool memcached_leaves(struct actor *actor)
 {
     program_kill((struct program *)(void *)actor);
     return true;
+}
+
+static bool sends_all(int fd, struct octets *out)
+{
+    bool is_sent = send(fd, octets_at(out), octets_n(out), MSG_NOSIGNAL) == (ssize_t)octets_n(out);
+    octets_take(out, octets_n(out));
+    return is_sent;
+}
+
+/* Asks over TLS, and waits for a line. */
+static bool asks_secure(int fd, const char *question, char *got, size_t room)
+{
+    struct secure *s = secure_create(&(struct secure_wanted){0});
+    struct octets in = {0}, out = {0};
+    char bytes[8192];
+    secure_gives(s, question, strlen(question), &out);
+    while (octets_n(&in) == 0 && sends_all(fd, &out)) {
+        ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+        if (n <= 0) break;
+        secure_takes(s, bytes, (size_t)n, &in, &out);
+    }
+    bool is_there = octets_n(&in) > 0;
+    snprintf(got, room, "%.*s", (int)octets_n(&in), is_there ? octets_at(&in) : "");
+    octets_release(&in);
+    octets_release(&out);
+    secure_destroy(s);
+    return is_there;
+}
+
+static bool asks_plainly(int fd, const char *question, char *got, size_t room)
+{
+    return send(fd, question, strlen(question), MSG_NOSIGNAL) > 0 && recv(fd, got, room - 1, 0) > 0;
 }
 
 /* Blocking, but only for as long as a memcached that accepts takes to say its version. */
@@ -34,8 +71,7 @@ static bool answers(void *what)
     if (s->program.is_gone) return true;
     int fd = socket(to.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_there = connect(fd, &to.as.any, to.n) == 0 &&
-                    send(fd, question, sizeof question - 1, MSG_NOSIGNAL) > 0 &&
-                    recv(fd, got, sizeof got - 1, 0) > 0;
+                    (s->cert ? asks_secure : asks_plainly)(fd, question, got, sizeof got);
     close(fd);
     sscanf(got, "VERSION %31s", s->version);
     return is_there;
@@ -87,6 +123,22 @@ bool memcached_at_hand_has_meta(void)
     return minor >= 10;
 }
 
+/* Puts the options in front of its own. */
+static void speaks_tls(struct memcached *s)
+{
+    size_t n = 0;
+    while (s->argv[n]) n++;
+    const char **argv = stage_memory((n + 4) * sizeof *argv);
+    argv[0] = s->argv[0];
+    argv[1] = "-Z";
+    argv[2] = "-o";
+    argv[3] = textf("ssl_chain_cert=%s,ssl_key=%s", cert_file("mc.pem", cert_pem(s->cert), ""),
+                    cert_file("mc.key", cert_key_pem(s->cert), ""));
+    memcpy(argv + 4, s->argv + 1, n * sizeof *argv);
+    s->argv = argv;
+    over_tls_at(s->address);
+}
+
 static bool starts_at(struct memcached *s, const char *address, const char *binary,
                       const char *first, va_list rest)
 {
@@ -98,6 +150,8 @@ static bool starts_at(struct memcached *s, const char *address, const char *bina
                                     "0",    "-t", "1",  "-u", own_name(), NULL};
     s->address = textf("%s", address);
     s->argv = program_arguments(is_unix ? over_unix : over_tcp, first, rest);
+    if (over_tls() && !s->cert && !is_unix) s->cert = over_tls_cert();
+    if (s->cert) speaks_tls(s);
     return starts(s);
 }
 
@@ -111,9 +165,11 @@ struct memcached *memcached_start_at(const char *address, const char *first, ...
     return is_there ? s : NULL;
 }
 
-static struct memcached *starts_somewhere(const char *binary, const char *first, va_list options)
+static struct memcached *starts_somewhere(const char *binary, const struct cert *cert,
+                                          const char *first, va_list options)
 {
     struct memcached *s = enter();
+    s->cert = cert;
     va_list rest;
     /* Another process may take the free port before memcached does. */
     for (int attempt = 0; attempt < 5; attempt++) {
@@ -130,7 +186,7 @@ struct memcached *memcached_start(const char *first, ...)
 {
     va_list options;
     va_start(options, first);
-    struct memcached *s = starts_somewhere(memcached_at_hand(), first, options);
+    struct memcached *s = starts_somewhere(memcached_at_hand(), NULL, first, options);
     va_end(options);
     return s;
 }
@@ -139,7 +195,17 @@ struct memcached *memcached_start_of(const char *binary, const char *first, ...)
 {
     va_list options;
     va_start(options, first);
-    struct memcached *s = starts_somewhere(binary, first, options);
+    struct memcached *s = starts_somewhere(binary, NULL, first, options);
+    va_end(options);
+    return s;
+}
+
+struct memcached *memcached_start_secure(const char *binary, const struct cert *cert,
+                                         const char *first, ...)
+{
+    va_list options;
+    va_start(options, first);
+    struct memcached *s = starts_somewhere(binary, cert, first, options);
     va_end(options);
     return s;
 }

@@ -10,13 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct cert;
 struct memcached;
 
-/* Starts it with these further options (NULL-ended) and waits until it answers. */
+/* Starts it with these further options (NULL-ended) and waits until it answers. With TLS=1 (lib/overtls.h) it speaks TLS. */
 struct memcached *memcached_start(const char *first, ...);
 
 /* The same with that binary. */
 struct memcached *memcached_start_of(const char *binary, const char *first, ...);
+
+/* The same with that binary, speaking TLS by that certificate. */
+struct memcached *memcached_start_secure(const char *binary, const struct cert *cert,
+                                         const char *first, ...);
 
 /* The binary that memcached_start runs. */
 const char *memcached_at_hand(void);

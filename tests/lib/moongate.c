@@ -12,6 +12,7 @@
 
 #include "lib/backend.h"
 #include "lib/moongate_state.h"
+#include "lib/overtls.h"
 
 /* --- the log -------------------------------------------------------------------------------- */
 
@@ -244,6 +245,7 @@ static void write_file(const char *path, const char *text)
 
 const char *moongate_script_file(const char *text)
 {
+    text = over_tls_script(text);
     const char *path = textf("%s/script.lua", program_folder());
     write_file(path, text);
     return path;
@@ -373,7 +375,7 @@ struct moongate *moongate_start_as(const char *path, ...)
 void moongate_gets_script(struct moongate *m, const char *text)
 {
     const char *fresh = textf("%s.new", m->script_path);
-    write_file(fresh, text);
+    write_file(fresh, over_tls_script(text));
     if (rename(fresh, m->script_path) < 0) stage_fails("cannot replace the script");
 }
 

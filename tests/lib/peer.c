@@ -140,11 +140,16 @@ static bool is_all_sent(void *what)
     return octets_n(&p->out) == 0;
 }
 
+void peer_is_sent(struct peer *p)
+{
+    if (!stage_waits(is_all_sent, p))
+        stage_fails("%s: cannot send: %zu bytes were not taken", p->name, octets_n(&p->out));
+}
+
 void peer_sends(struct peer *p, const void *bytes, size_t n)
 {
     peer_queues(p, bytes, n);
-    if (!stage_waits(is_all_sent, p))
-        stage_fails("%s: cannot send: %zu bytes were not taken", p->name, octets_n(&p->out));
+    peer_is_sent(p);
 }
 
 static bool is_all_read(void *what)

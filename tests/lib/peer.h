@@ -45,6 +45,9 @@ void peer_queues(struct peer *p, const void *bytes, size_t n);
 
 void peer_sends(struct peer *p, const void *bytes, size_t n);
 
+/* Waits until what was put behind p->out is sent. */
+void peer_is_sent(struct peer *p);
+
 /* Sends piece after piece; over a unix socket each one only when the one before was read. */
 void peer_sends_in_pieces(struct peer *p, const void *bytes, size_t n, size_t piece);
 

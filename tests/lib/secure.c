@@ -58,6 +58,10 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
 static SSL_CTX *context_of(const struct secure_wanted *wanted)
 {
+    if (wanted->like) {
+        SSL_CTX_up_ref(wanted->like->context);
+        return wanted->like->context;
+    }
     SSL_CTX *context = SSL_CTX_new(wanted->is_server ? TLS_server_method() : TLS_client_method());
     must(context != NULL, "a context");
     if (wanted->version && wanted->version < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);

@@ -26,6 +26,8 @@ struct secure_wanted {
     const struct secure
         *resume;         /* tries to resume the session of that one, which has ended or not */
     bool has_no_tickets; /* a server gives none */
+    const struct secure
+        *like; /* a server: that one's tickets are good, too; it has not been destroyed */
 };
 
 struct secure *secure_create(const struct secure_wanted *wanted);

@@ -16,7 +16,7 @@
 
 #define README "src/main/README.md"
 
-enum { ROWS_MAX = 128, CELL = 1024, LINE = 4096 };
+enum { ROWS_MAX = 128, CELL = 2048, LINE = 4096 };
 
 /* An option: `-p, --port NUMBER`; or a command: `explain`. */
 struct row {

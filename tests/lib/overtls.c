@@ -1,0 +1,62 @@
+#include "lib/overtls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/certs.h"
+#include "lib/moongate.h"
+#include "lib/stage.h"
+
+enum { SERVERS = 64, ADDRESS_ROOM = 128 };
+
+bool over_tls(void)
+{
+    const char *wanted = getenv("TLS");
+    return wanted && strcmp(wanted, "1") == 0;
+}
+
+const struct cert *over_tls_ca(void)
+{
+    static const struct cert *ca;
+    if (!ca) ca = cert_ca("moongate's tests");
+    return ca;
+}
+
+const char *over_tls_ca_file(void)
+{
+    static const char *file;
+    if (!file) file = cert_file("tests-ca.pem", cert_pem(over_tls_ca()), "");
+    return file;
+}
+
+const struct cert *over_tls_cert(void)
+{
+    static const struct cert *cert;
+    if (!cert) cert = cert_signed(over_tls_ca(), "server", "IP:127.0.0.1,DNS:localhost");
+    return cert;
+}
+
+/* A unix socket has no name that the certificate could be for: name says one. */
+const char *over_tls_script(const char *script)
+{
+    size_t n = sizeof MG - 2; /* without its line end */
+    if (!over_tls() || strncmp(script, MG, n) != 0) return script;
+    return textf("%.*s; mg.defaults { tls = { ca = '%s', name = 'localhost' } }%s", (int)n, script,
+                 over_tls_ca_file(), script + n);
+}
+
+static char servers[SERVERS][ADDRESS_ROOM];
+static unsigned used;
+
+void over_tls_at(const char *address)
+{
+    snprintf(servers[used++ % SERVERS], ADDRESS_ROOM, "%s", address);
+}
+
+bool is_over_tls_at(const char *address)
+{
+    for (unsigned i = 0; i < SERVERS; i++)
+        if (strcmp(servers[i], address) == 0) return true;
+    return false;
+}

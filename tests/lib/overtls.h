@@ -1,0 +1,28 @@
+/* overtls: the tests of servers once more, with TLS between moongate and them: where the environment says TLS=1.
+ *
+ * Then backends and memcacheds of the tests speak TLS, scripts that begin with MG get the option `tls` for all pools, and clients that
+ * connect to such a memcached themselves speak TLS, too. Certificates live as long as the program.
+ */
+#ifndef TESTS_LIB_OVERTLS_H
+#define TESTS_LIB_OVERTLS_H
+
+#include <stdbool.h>
+
+struct cert;
+
+/* True: TLS=1. */
+bool over_tls(void);
+
+/* A CA of the tests, its file, and a certificate for 127.0.0.1 and localhost signed by it. With TLS=1 or not. */
+const struct cert *over_tls_ca(void);
+const char *over_tls_ca_file(void);
+const struct cert *over_tls_cert(void);
+
+/* The script with the option where it begins with MG, in the same line; else as it is. */
+const char *over_tls_script(const char *script);
+
+/* From now on a server at that address speaks TLS; whether one does. */
+void over_tls_at(const char *address);
+bool is_over_tls_at(const char *address);
+
+#endif
