@@ -28,7 +28,7 @@ end
 
 # A cas number is not for eyes.
 def stored(result)
-  result.is_a?(Integer) ? result.positive? : result
+  result.is_a?(Integer) || result
 end
 
 bytes = (0..255).to_a.pack("C*")
@@ -81,6 +81,7 @@ def cas(c)
   say("after") { [c.get("c"), c.get("c:new")] }
   say("get_cas") { value, cas = c.get_cas("c"); [value, cas.positive?] }
   say("get_multi_cas") { c.get_multi_cas("c", "c:none", "c:new").transform_values { |v| [v[0], v[1].positive?] } }
+  say("cas of set") { c.set_cas("c", "of set", c.set("c", "set")) ? c.get("c") : nil }
   say("set_cas") do
     _, number = c.get_cas("c")
     [stored(c.set_cas("c", "3", number)), c.set_cas("c", "4", number), c.get("c")]
