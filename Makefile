@@ -211,7 +211,7 @@ floors: ## the size of each floor, its assertions and comments
 
 $B/bench/%: tests/bench/%.c $B/.packages
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm
+	$(call say,CC,$<)$(COMPILE) $(HARDLD) -o $@ $< -lm $(shell pkg-config --libs libssl)
 
 $B/bench/slow_clock.so: tests/bench/preload/slow_clock.c $B/.packages
 	@mkdir -p $(@D)

@@ -21,10 +21,11 @@ enum conn_state {
     CONN_RESOLVING,  /* the resolver: there is no address yet; calls wait as in CONNECTING */
     CONN_CONNECTING, /* the kernel: connected or not; calls wait unless the last try failed */
     CONN_SECURING,   /* the server: the TLS handshake has begun; calls wait as above */
+    CONN_LOGGING_IN, /* the server: user and password were sent, see credential; calls wait as above */
     CONN_PROBING,    /* the server: `version` was sent; calls wait as above */
-    CONN_LEARNING,   /* the server: `mn` was sent; calls wait as above */
-    CONN_READY,      /* the server and the callers: calls and responses */
-    CONN_WAITING,    /* the timer: try again; calls are refused at once */
+    CONN_LEARNING, /* the server: `mn` was sent; calls wait as above */
+    CONN_READY,    /* the server and the callers: calls and responses */
+    CONN_WAITING,  /* the timer: try again; calls are refused at once */
 };
 
 /* Invariant (conn_sane): the stream is open in CONNECTING, SECURING, PROBING, LEARNING and READY only; depth is the length of the FIFO; the last

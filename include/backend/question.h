@@ -12,7 +12,9 @@
 
 enum {
     QUESTION_ROOM = 16 * 1024, /* bytes that are read at a time, with the cut line before them */
-    QUESTION_MAX = 256         /* bytes of the question, with its CRLF */
+    QUESTION_MOST = 253,       /* bytes of the question */
+    QUESTION_MAX =
+        1024 /* bytes of the question, with its CRLF and the command before it that logs in */
 };
 
 /* Gets one line with its end, valid until it returns: LF, or CR and LF. False: no further line is wanted, and the owner has closed
@@ -40,11 +42,12 @@ struct question {
     size_t asked;      /* bytes of the question that the socket has taken */
     bool is_connected; /* by what the kernel says */
     bool is_paused;
+    bool logs_in; /* the first line answers user and password */
     size_t question_len;
     char question[QUESTION_MAX];
 };
 
-/* Connects to b and asks. question: one line without its end, shorter than QUESTION_MAX - 2. patience: seconds without any
+/* Connects to b and asks. question: one line without its end, of QUESTION_MOST bytes at most. patience: seconds without any
  * progress while it is not paused, then it ends. take, end and owner are set by the caller before. Returns NULL, or why it is not
  * open: then no function is called. */
 const char *question_open(struct question *l, struct backend *b, const char *question,

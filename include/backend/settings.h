@@ -101,6 +101,7 @@ enum ejects {
     X(eject, uint32_t, EJECTS_NONE, 0, EJECTS_COUNT - 1, "enum ejects")                            \
     X(idle_probe, double, 0, 0, 3600,                                                              \
       "seconds without a call until an idle connection is asked something; 0: never")              \
+    X(auth, uint32_t, 0, 0, UINT32_MAX, "the number of its credential, see credential; 0: none")   \
     X(tls, uint32_t, 0, 0, UINT32_MAX, "the number of its TLS settings, see secure; 0: plain")
 
 struct backend_settings {

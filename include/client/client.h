@@ -81,7 +81,7 @@ struct client {
     uint8_t name[17];          /* its address, likewise */
     uint8_t name_len;          /* 0: not asked for yet */
     bool dirty;
-    bool is_shaking; /* its next step of the TLS handshake is due: see handshake.h */
+    bool is_shaking;     /* its next step of the TLS handshake is due: see handshake.h */
     bool waiting;        /* in.kept holds whole requests that wait for room for replies */
     uint8_t entry;       /* enum client_entry: how far it has come; written by client_enter alone */
     uint8_t front;       /* enum client_front: what it speaks */
@@ -172,7 +172,7 @@ struct clients {
     struct log_limit log, login_lines, entry_lines, crowd_lines;
     struct log_limit foreign_lines[FOREIGN_COUNT];
     struct waits waits;
-    const struct board *board;         /* where clients of all workers are counted: see crowd.h */
+    const struct board *board;         /* the service's; NULL: this worker is alone */
     struct presence *presence;         /* this worker's part of that; NULL: they are not counted */
     struct tier tier;                  /* what the servers say of themselves */
     struct dumps dumps;                /* of keys, that run or wait */

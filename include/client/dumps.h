@@ -11,17 +11,15 @@
 
 #include "client/dump_order.h"
 
-struct board;
 struct client;
 struct clients;
 struct dump;
 
 struct dumps {
     struct dump *first;
-    uint32_t n;          /* all */
-    uint32_t running;    /* of them, those that have begun */
-    bool has_finished;   /* a reply has been completed since dumps_look */
-    struct board *board; /* the service's; NULL: this worker is alone */
+    uint32_t n;        /* all */
+    uint32_t running;  /* of them, those that have begun */
+    bool has_finished; /* a reply has been completed since dumps_look */
 };
 
 /* Answers c's request, a `stats cachedump` or a `lru_crawler` with those words behind it, in c's order. says_ok: a dump by lru_crawler

@@ -30,6 +30,16 @@ struct who {
     char identity[IDENTITY_MAX]; /* "cert:NAME", "user:NAME", or "" */
 };
 
+/* Identities begin with one of these: how it is known. */
+#define IDENTITY_CERT "cert:"
+#define IDENTITY_USER "user:"
+
+/* True when that is the identity's name (len bytes): all of it; or what follows its prefix, where the name has no such prefix. */
+bool identity_is(const char *identity, const char *name, size_t len);
+
+/* True for a text that may be one: a prefix, and a name behind it. */
+bool identity_is_valid(const char *text);
+
 /* True: nothing is known. */
 bool who_is_nobody(const struct who *w);
 

@@ -53,6 +53,7 @@ const char *choose_hash_refuses(const struct route_options *o, const struct rout
 
 /* The kinds, as route/kinds.c finds them. */
 extern const struct chooser choose_prefix, choose_route_prefix, choose_command, choose_hash,
-    choose_random, choose_share, choose_place, choose_key, choose_exptime, choose_rate;
+    choose_random, choose_share, choose_place, choose_key, choose_exptime, choose_rate,
+    choose_identity;
 
 #endif

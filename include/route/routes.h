@@ -48,7 +48,8 @@ enum route_kind {
     ROUTE_KEY, /* the first child with another key: edit; words: looked for, put, suffix. The second if that is not valid */
     ROUTE_EXPTIME, /* the child with another exptime: seconds, cap */
     ROUTE_RATE, /* the first child while there are tokens, else the second: tick; words: command, child: bucket,
-                      number: tokens a second, burst */
+                      number: tokens a second, burst; by: each identity has buckets of its own */
+    ROUTE_IDENTITY, /* by who sent the request: words: an identity, child; the first child for all others */
 };
 
 /* What ROUTE_ALL waits for. */
@@ -88,6 +89,7 @@ struct route_options {
     uint32_t first; /* SHARE: keys whose server in the third child, a pool, has this number */
     uint32_t servers;     /* SHARE: or is among so many from there on; 0: all keys */
     uint32_t last;        /* FAILOVER: 1: the last result counts; 0: the best */
+    uint32_t by;          /* RATE: 1: by identity */
     int32_t distribution; /* HASH: enum distribution, enum hash */
     int32_t hash;
     double seed; /* HASH */

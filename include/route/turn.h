@@ -31,6 +31,10 @@ typedef void turn_settle_fn(void *front);
 /* Looks at what clients ask: called with the clients' requests in slots[0..used), before they are routed. The front sets it. */
 typedef void turn_look_fn(void *front);
 
+/* Who has sent a request: "user:NAME", "cert:NAME", or "": nobody in particular, or its client has gone. Valid in this turn. The front
+ * sets it. */
+typedef const char *turn_identity_fn(const void *front, const struct request *r);
+
 struct turn_limits {
     struct request_rules rules; /* for what clients send and scripts rewrite */
     size_t function_bytes;      /* that a function which waits may hold, above one value */
@@ -49,8 +53,10 @@ struct turn {
     const struct route_tracer *trace; /* for explain */
     turn_settle_fn *settle;           /* NULL: there is no front */
     turn_look_fn *look;               /* NULL: nobody looks */
+    turn_identity_fn *identity;       /* NULL: requests are from nobody in particular */
     void *front;
-    struct request *slots; /* TURN_SLOTS; [0..used) wait for their route */
+    const char *as_identity; /* whom requests are from that no client has sent: of tools; or NULL */
+    struct request *slots;   /* TURN_SLOTS; [0..used) wait for their route */
     struct answer *answers;
     uint32_t used;
     double now;              /* as backends.now */
@@ -75,6 +81,13 @@ void turn_release(struct turn *t);
 
 /* Takes over the caller's reference to g, whose routes decide from now on. What is in the slots is routed before. */
 void turn_adopt(struct turn *t, struct generation *g);
+
+/* Whose request it is, as turn_identity_fn says it. */
+static inline const char *turn_identity(const struct turn *t, const struct request *r)
+{
+    const char *who = t->identity ? t->identity(t->front, r) : "";
+    return *who || !t->as_identity ? who : t->as_identity;
+}
 
 /* Clears what a slot points to, once its request is decided: those bytes may go at any time, and a script that kept the request
  * must not find them. */

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #endif
 
-enum { MG_ABI_VERSION = 7 };
+enum { MG_ABI_VERSION = 8 };
 
 struct script;
 
@@ -147,6 +147,9 @@ const struct mg_setting *mg_setting(uint32_t at);
 /* Reads the files of *o and returns the number of these settings, for the field `tls` of a server. 0: mg_wrong says what is wrong. Only
  * while the script loads. */
 int32_t mg_tls(struct script *s, const struct mg_tls_options *o);
+
+/* The same for the field `auth`: who moongate is to the server, by a file with a line `user:password`. */
+int32_t mg_auth(struct script *s, const char *file, bool sasl);
 
 /* Makes an empty pool and returns its route's number. Then mg_pool_add adds its servers, and mg_pool_close closes it: from
  * then on it is constant but for discovery. Both return NULL, or what is wrong. Only while the script loads. */

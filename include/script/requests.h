@@ -121,6 +121,14 @@ bool mg_value_hash(struct script *s, uint32_t at, uint32_t serial, int32_t call,
 int32_t mg_request_client(struct script *s, const struct request *r, char *text);
 int32_t mg_request_listener(struct script *s, const struct request *r);
 
+/* It speaks the binary protocol. */
+bool mg_request_is_binary(const struct script *s, const struct request *r);
+/* Who sent r: "user:NAME" or "cert:NAME"; NULL: nobody in particular. Valid until the turn ends. And true when that is `name`, or
+ * ends in it behind its prefix where the name has none. */
+const char *mg_request_identity(const struct script *s, const struct request *r);
+bool mg_request_is_from(const struct script *s, const struct request *r, const char *name,
+                        size_t len);
+
 /* The names of listeners, from 0 on; NULL after the last. */
 const char *mg_listener(struct script *s, uint32_t at);
 

@@ -73,6 +73,8 @@ struct script {
     uint32_t pools_n;
     uint32_t *tls; /* numbers of TLS settings (backend/secure.h), with a reference each */
     uint32_t tls_n;
+    uint32_t *credentials; /* the same of backend/credential.h */
+    uint32_t credentials_n;
     struct mg_batch batch;
     struct script_time time;
     struct script_memory memory;
@@ -122,6 +124,7 @@ int32_t script_first_answer(struct script *s, struct request *r, struct answer *
 
 /* Gives back the TLS settings that it has made; its pools are gone. */
 void tls_release(struct script *s);
+void auth_release(struct script *s); /* and the credentials */
 
 /* Finds timer.lua's function that is called when a timer fires. False: the message is on the stack. */
 bool timers_init(struct script *s);

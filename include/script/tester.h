@@ -51,9 +51,10 @@ struct tester_tools {
     /* Runs its loop until there is news. False: nothing more happens by itself; with is_waiting, only after it has slept once
      * until something happened in real time. */
     bool (*turn)(struct rehearsal *r, bool is_waiting, struct tester_news *news);
-    /* Connects another client, as if by that listener, and from that address (NULL: a unix socket); returns the number of the
-     * connection. */
-    uint32_t (*connect)(struct rehearsal *r, uint32_t listener, const char *address);
+    /* Connects another client, as if by that listener, from that address (NULL: a unix socket), and with that identity (NULL: it is
+     * nobody in particular); returns the number of the connection. */
+    uint32_t (*connect)(struct rehearsal *r, uint32_t listener, const char *address,
+                        const char *identity);
     /* The number of the listener with that name, which is made when there is none; -1: there are too many. */
     int32_t (*listener)(struct rehearsal *r, const char *name);
     void (*write)(struct rehearsal *r, uint32_t wire, const char *bytes, size_t len);

@@ -17,6 +17,8 @@
       "the value of storage commands; without it, as many x as the request says")                  \
     X(client, STRING, 0, "client", "ADDRESS", "",                                                  \
       "what req.client is, such as 10.0.0.1:4711; else nothing")                                   \
+    X(identity, STRING, 0, "identity", "IDENTITY", "",                                             \
+      "what req.identity is: user:NAME or cert:NAME; else nothing")                                \
     X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
     X(from, CHOICE, 0, "from", SCRIPT_KIND_WORDS, "auto",                                          \
       "what kind of file the first one is; auto: by its name's end and its bytes")                 \
@@ -52,7 +54,7 @@ struct ask_options {
     const char *keys;
     const char *command;
     const char *value; /* NULL: not given */
-    const char *client, *listener;
+    const char *client, *identity, *listener;
     int from, to; /* places among SCRIPT_KIND_WORDS */
     FOREIGN_FIELDS;
     bool summary;

@@ -101,6 +101,7 @@
 ---@field commands string|string[]|nil  names and groups, as in mg.by_command
 ---@field keys string|string[]|nil
 ---@field prefixes string|string[]|nil
+---@field identities string|string[]|nil  names as in mg.allow
 ---@field error string?
 
 ---@class moongate.FailoverWithExptimeOptions: moongate.FailingOptions
@@ -162,6 +163,7 @@
 ---@field rate number?  requests a second, in each worker
 ---@field burst number?  so many at once after a pause
 ---@field over moongate.Over?
+---@field by "identity"?  each identity has the rates for itself
 ---@field tick number?  seconds: rates are granted in steps of this length
 ---@field add moongate.Rate?
 ---@field append moongate.Rate?
@@ -232,6 +234,11 @@ function mg.all_initial(spec) end
 ---@return moongate.Value
 function mg.all_majority(spec) end
 
+---Chooses a route by who asks: "user:NAME", "cert:NAME", or a name of either kind; `otherwise` is the route of all others.
+---@param spec table<string, moongate.Route>
+---@return moongate.Value
+function mg.allow(spec) end
+
 ---Asks all children and waits for all; the worst result counts.
 ---@param spec moongate.AllSyncOptions
 ---@return moongate.Value
@@ -292,7 +299,7 @@ function mg.coalesce(spec) end
 ---@return moongate.Value
 function mg.delay(spec) end
 
----Refuses commands, keys and prefixes.
+---Refuses commands, keys, prefixes and identities.
 ---@param spec moongate.DenyOptions
 ---@return moongate.Value
 function mg.deny(spec) end

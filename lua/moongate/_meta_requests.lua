@@ -15,6 +15,8 @@
 ---@field delta number|string?  of incr and decr; likewise
 ---@field command string      "get", "set", "mg" ... (cannot be set)
 ---@field client string?      "10.0.0.1:4711", or "unix"; nil when the client has gone (cannot be set)
+---@field protocol "text"|"binary"  what the client speaks; a binary client's request has the command that it is sent as (cannot be set)
+---@field identity string?    "user:NAME" or "cert:NAME"; nil: nobody in particular (cannot be set)
 ---@field listener string?    the label that -b gives the listener, else its address as given there (cannot be set)
 local Request = {}
 
@@ -27,6 +29,11 @@ function Request:has_prefix(prefix) end
 ---@param suffix string
 ---@return boolean
 function Request:has_suffix(suffix) end
+
+---True when the client is that one: "user:NAME", "cert:NAME", or a name of either kind. Makes no string.
+---@param name string
+---@return boolean
+function Request:is_from(name) end
 
 ---The nth part of the key between separators, from 1; nil when the key has fewer parts.
 ---@param separator string

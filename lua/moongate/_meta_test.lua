@@ -169,7 +169,7 @@ function Client:touch(key, exptime) end
 local App = {}
 
 ---Another client.
----@param options { address: string?, listener: string? }?  what req.client and req.listener are for it
+---@param options { address: string?, identity: string?, listener: string? }?  what req.client, req.identity and req.listener are for it
 ---@return moongate.test.Client
 function App:client(options) end
 

@@ -72,6 +72,7 @@ local policies = {
     "all_initial",
     "all_majority",
     "all_sync",
+    "allow",
     "big_value",
     "by_command",
     "by_prefix",

@@ -103,6 +103,47 @@ function M.strings(value)
     return list
 end
 
+--- An identity of clients: "user:NAME", "cert:NAME", or a name of either kind.
+function M.identity(value)
+    if type(value) ~= "string" then return nil, "takes a name of clients, not a " .. type(value) end
+    local name = value:match "^user:(.*)$" or value:match "^cert:(.*)$" or value
+    if name == "" then return nil, ("'%s' names nobody"):format(value) end
+    if #value > 250 + 5 then return nil, "is longer than any name of clients: 250 bytes" end
+    if value:find "%z" then return nil, "has a zero byte" end
+    return value
+end
+
+--- A name, or a list of them, as a table whose values are 1.
+function M.identities(value)
+    local list, wrong = M.one_or_list(value)
+    if wrong then return nil, wrong end
+    if #list == 0 then return nil, "names nobody" end
+    local names = {}
+    for _, name in ipairs(list) do
+        local _, why = M.identity(name)
+        if why then return nil, why end
+        names[name] = 1
+    end
+    return names
+end
+
+--- What names stand for: identities, with the values of the names. A name without a kind is of both kinds, where no
+-- other says it whole.
+function M.whole_identities(names)
+    local whole = {}
+    for name, value in pairs(names) do
+        if name:find "^user:" or name:find "^cert:" then whole[name] = value end
+    end
+    for name, value in pairs(names) do
+        if not name:find "^user:" and not name:find "^cert:" then
+            for _, identity in ipairs { "user:" .. name, "cert:" .. name } do
+                if whole[identity] == nil then whole[identity] = value end
+            end
+        end
+    end
+    return whole
+end
+
 -- The bits of all errors where another server may do better.
 M.errors = C.mg_result_bits("error", 5)
 

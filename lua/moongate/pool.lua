@@ -1,5 +1,6 @@
 --- pool: a route over servers: `mg.pool { "10.0.0.1:11211", "10.0.0.2:11211", timeout = 0.2 }`.
 local abi = require "moongate.abi"
+local auth = require "moongate.auth"
 local like = require "moongate.like"
 local options = require "moongate.options"
 local routes = require "moongate.routes"
@@ -17,6 +18,7 @@ local defaults = {}
 -- Options that a pool has for all its servers, and that a server may have of its own.
 local settings = options.settings()
 settings.tls = tls.read
+settings.auth = auth.read
 
 local function with_settings(readers)
     for name, reader in pairs(settings) do readers[name] = reader end

@@ -121,16 +121,20 @@ local function obey(one, line, path, is_fake)
     end
 end
 
-local function as_given(client, listener)
-    return { address = client ~= "" and client or nil, listener = listener ~= "" and listener or nil }
+local function as_given(client, listener, identity)
+    local as = { address = client, listener = listener, identity = identity }
+    for name, text in pairs(as) do
+        if text == "" then as[name] = nil end
+    end
+    return as
 end
 
---- path: the script; servers: "fake" or "real"; client, listener: what req.client and req.listener are; "": as they
--- come.
-return function(path, servers, client, listener)
+--- path: the script; servers: "fake" or "real"; client, listener, identity: what req.client, req.listener and
+-- req.identity are; "": as they come.
+return function(path, servers, client, listener, identity)
     local is_fake = servers == "fake"
     if not is_fake then clock.be_real() end
-    local one, wrong = app.load(path, read_file(path), { client = as_given(client, listener) })
+    local one, wrong = app.load(path, read_file(path), { client = as_given(client, listener, identity) })
     if not one then error(wrong, 0) end
     for line in stage.line do
         if line:find "^:q" and (":quit"):find(line, 1, true) == 1 then return end

@@ -102,6 +102,11 @@ function fields.client(r)
     return len > 0 and abi.bytes_of(text, len) or nil
 end
 
+--- Who the client is: "user:NAME" (--auth-file), "cert:NAME" (its certificate, which was verified); nil: nobody in particular.
+function fields.identity(r)
+    return abi.text(C.mg_request_identity(script, r))
+end
+
 local listeners = {}
 
 --- The label that -b gives the client's listener, else its address as given there.
@@ -110,6 +115,11 @@ function fields.listener(r)
     if at < 0 then return nil end
     listeners[at] = listeners[at] or abi.text(C.mg_listener(script, at))
     return listeners[at]
+end
+
+--- What the client speaks: "binary", or "text". A request of either is in the words of text.
+function fields.protocol(r)
+    return C.mg_request_is_binary(script, r) and "binary" or "text"
 end
 
 -- Methods that only read.
@@ -197,6 +207,12 @@ function methods.has_only_flags(r, letters)
         where.fail(("req:has_only_flags takes letters, not %s"):format(tostring(letters)))
     end
     return C.mg_request_has_only_flags(r, letters)
+end
+
+--- True when the client is that one: "user:NAME", "cert:NAME", or a name of either kind. Makes no string.
+function methods.is_from(r, name)
+    if type(name) ~= "string" then where.fail("req:is_from takes a string, not a " .. type(name)) end
+    return C.mg_request_is_from(script, r, name, #name)
 end
 
 -- Setters of fields, and methods that change r. The holder `at`, `serial` keeps its bytes (see mg_request_edit).

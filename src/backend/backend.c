@@ -8,6 +8,7 @@
 
 #include "backend/apart.h"
 #include "backend/closing.h"
+#include "backend/credential.h"
 #include "backend/events.h"
 #include "backend/health.h"
 #include "backend/meter.h"
@@ -121,6 +122,7 @@ static void backend_destroy(struct backend *b, const char *reason)
     forget_name(b);
     secure_drop_session(b);
     secure_give(b->set, b->settings.tls);
+    credential_give(b->set, b->settings.auth);
     free(b->host);
     free(b->conns);
     free(b);
@@ -154,6 +156,7 @@ void backends_release(struct backends *set)
         backend_destroy(b, "moongate ends");
     }
     secures_release(set);
+    credentials_release(set);
 }
 
 struct backend_settings backend_settings_default(void)
@@ -222,6 +225,7 @@ static struct backend *backend_create(struct backends *set, const char *name,
     b->conns = calloc(settings->connections, sizeof *b->conns);
     if (!b->conns || (spec->host[0] && !b->host)) abort();
     secure_take(set, settings->tls);
+    credential_take(set, settings->auth);
     for (uint32_t i = 0; i < settings->connections; i++) b->conns[i] = conn_create(b);
     set->first = b;
     backend_locate(b, spec);

@@ -24,7 +24,7 @@ static const double APART_STAYS = 1;
 
 static bool is_asking(const struct conn *c)
 {
-    return c->state == CONN_PROBING || c->state == CONN_LEARNING;
+    return c->state == CONN_LOGGING_IN || c->state == CONN_PROBING || c->state == CONN_LEARNING;
 }
 
 /* True: a connection in that state has a descriptor. */
@@ -177,6 +177,7 @@ double conn_next_alarm(const struct conn *c)
     case CONN_RESOLVING: at = c->failed ? INFINITY : c->since + s->connect_timeout; break;
     case CONN_CONNECTING:
     case CONN_SECURING:
+    case CONN_LOGGING_IN:
     case CONN_PROBING:
     case CONN_LEARNING: at = c->since + s->connect_timeout; break;
     case CONN_READY:

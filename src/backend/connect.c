@@ -7,13 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/credential.h"
 #include "backend/secure.h"
 #include "net/socket.h"
 
-/* CONNECTING, SECURING, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
+/* CONNECTING, SECURING, LOGGING_IN, PROBING, LEARNING, READY: each step waits for one event, and connect_timeout bounds each of them.
  *
  * SECURING is the TLS handshake, of servers that have it. Its steps are the only ones that cost the worker something, so they may be
  * put off to the next turn (see secure); connect_timeout then begins again, as the server was not waited for.
+ *
+ * LOGGING_IN comes before all else, where the pool has the option `auth`: a server that asks for a password answers no other command.
  *
  * `version` comes first: every server knows it, so a line in answer proves that a server is there, and may contain its version.
  * `mn` comes next: a server that knows meta commands answers MN, another one an error. Until then nothing else is sent, and
@@ -26,9 +29,8 @@
 
 /* Sends one line and enters the state that waits for the answer. A stream that takes no line at once, when nothing was written
  * to it before, is broken. */
-static void send_probe(struct conn *c, const char *line, enum conn_state state)
+static void send_bytes(struct conn *c, const char *line, size_t len, enum conn_state state)
 {
-    size_t len = strlen(line);
     if (stream_writev(&c->stream, &(struct iovec){(void *)line, len}, 1) != (ssize_t)len) {
         conn_close(c, "the first write failed");
         return;
@@ -37,6 +39,11 @@ static void send_probe(struct conn *c, const char *line, enum conn_state state)
     conn_set_state(c, state);
     conn_watch(c);
     conn_set_alarm(c, conn_next_alarm(c));
+}
+
+static void send_probe(struct conn *c, const char *line, enum conn_state state)
+{
+    send_bytes(c, line, strlen(line), state);
 }
 
 /* Calls that waited are let go at the end of the turn, when release_flush comes to c. */
@@ -60,16 +67,32 @@ static void become_ready(struct conn *c)
     conn_mark_unsent(c);
 }
 
+static void probe(struct conn *c)
+{
+    if (c->backend->settings.probe == PROBE_CONNECT)
+        become_ready(c);
+    else
+        send_probe(c, "version\r\n", CONN_PROBING);
+}
+
+static void log_in(struct conn *c)
+{
+    char command[CREDENTIAL_COMMAND_ROOM];
+    size_t len = credential_write_ascii(c->backend, command);
+    send_bytes(c, command, len, CONN_LOGGING_IN);
+    credential_wipe(command, len);
+}
+
 /* What was known of the server before is forgotten: it may be another one now. */
 static void greet(struct conn *c)
 {
     c->dialect = (struct dialect){0};
     c->is_unasked = false;
     c->speaks_version = false;
-    if (c->backend->settings.probe == PROBE_CONNECT)
-        become_ready(c);
+    if (credential_is_ascii(c->backend))
+        log_in(c);
     else
-        send_probe(c, "version\r\n", CONN_PROBING);
+        probe(c);
 }
 
 /* A step of the handshake. What happens to a server that fails it is what happens to one that cannot be connected. */
@@ -212,6 +235,22 @@ static void learn(struct conn *c)
         send_probe(c, "mn\r\n", CONN_LEARNING);
 }
 
+/* memcached answers STORED, or CLIENT_ERROR and no other command. What else a server says is shown: it has nothing of the password. */
+static void take_login(struct conn *c, const struct span *line)
+{
+    char why[BACKEND_REASON_MAX];
+    if (begins_with(line, "STORED\r\n")) {
+        probe(c);
+        return;
+    }
+    if (begins_with(line, "CLIENT_ERROR "))
+        snprintf(why, sizeof why, "authentication failed: see the file of the option auth");
+    else
+        snprintf(why, sizeof why, "answers user and password with: %.*s", shown_len(line),
+                 (const char *)line->at);
+    conn_close(c, why);
+}
+
 /* A server whose version is not a number is not known: dialect.version stays 0, and b->version as it was. */
 static void take_version(struct conn *c, const struct span *line)
 {
@@ -264,7 +303,7 @@ static void take_noop(struct conn *c, const struct span *line)
  * know `mn` may answer with several lines. That is its way to refuse the command, so the connection counts as lost to `mn`. */
 void connect_take_probe(struct conn *c, struct span span)
 {
-    assert(c->state == CONN_PROBING || c->state == CONN_LEARNING);
+    assert(c->state == CONN_LOGGING_IN || c->state == CONN_PROBING || c->state == CONN_LEARNING);
     struct arena *arena = c->backend->set->arena;
     const uint8_t *newline = memchr(span.at, '\n', span.len);
     if (!newline) {
@@ -283,7 +322,9 @@ void connect_take_probe(struct conn *c, struct span span)
         return;
     }
     inbuf_keep(&c->in, arena, newline + 1, 0, 0);
-    if (c->state == CONN_PROBING)
+    if (c->state == CONN_LOGGING_IN)
+        take_login(c, &line);
+    else if (c->state == CONN_PROBING)
         take_version(c, &line);
     else
         take_noop(c, &line);

@@ -98,6 +98,7 @@ static bool is_put_off(struct conn *c)
 static const char *unready_reason(const struct conn *c)
 {
     if (c->state == CONN_SECURING) return "tls: no answer to the handshake";
+    if (c->state == CONN_LOGGING_IN) return "no answer to user and password";
     if (c->state == CONN_PROBING) return "no answer to version";
     return c->state == CONN_LEARNING ? "no answer to mn" : "connect timeout";
 }

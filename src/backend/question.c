@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backend/conn.h"
+#include "backend/credential.h"
 #include "backend/locate.h"
 #include "backend/secure.h"
 #include "base/slab.h"
@@ -66,6 +67,7 @@ void question_close(struct question *l)
     stream_say_end(&l->stream);
     stream_close(&l->stream);
     slab_return(l->buffer, QUESTION_ROOM);
+    credential_wipe(l->question, sizeof l->question); /* it may have a password */
     l->buffer = NULL;
     l->used = 0;
 }
@@ -86,6 +88,15 @@ void question_pause(struct question *l, bool pause)
 
 /* --- what the loop brings ---------------------------------------------------------------------- */
 
+/* False: it is not, and l is closed. */
+static bool is_let_in(struct question *l, const uint8_t *line, size_t len)
+{
+    l->logs_in = false;
+    if (len == strlen("STORED\r\n") && memcmp(line, "STORED\r\n", len) == 0) return true;
+    lose(l, "authentication failed");
+    return false;
+}
+
 /* False: l is closed. What is left is the beginning of a line. */
 static bool take_whole_lines(struct question *l)
 {
@@ -95,7 +106,7 @@ static bool take_whole_lines(struct question *l)
         const uint8_t *line = l->buffer + at;
         size_t len = (size_t)(newline - line) + 1;
         if (len > RESPONSE_LINE_MAX) break;
-        if (!l->take(l->owner, line, len)) return false;
+        if (!(l->logs_in ? is_let_in(l, line, len) : l->take(l->owner, line, len))) return false;
         assert(question_sane(l) && question_is_open(l));
         at += len;
     }
@@ -216,10 +227,20 @@ static int dial(struct question *l, struct backend *b)
     return error;
 }
 
+static void put_question(struct question *l, const struct backend *b, const char *question)
+{
+    size_t at = 0;
+    l->logs_in = credential_is_ascii(b);
+    if (l->logs_in) at = credential_write_ascii(b, l->question);
+    at += (size_t)snprintf(l->question + at, sizeof l->question - at, "%s\r\n", question);
+    l->question_len = at;
+    assert(at < QUESTION_MAX);
+}
+
 const char *question_open(struct question *l, struct backend *b, const char *question,
                           double patience)
 {
-    assert(b->set->loop && l->take && l->end && strlen(question) <= QUESTION_MAX - 3);
+    assert(b->set->loop && l->take && l->end && strlen(question) <= QUESTION_MOST);
     l->loop = b->set->loop;
     int error = dial(l, b);
     if (error && error != EINPROGRESS) {
@@ -232,7 +253,7 @@ const char *question_open(struct question *l, struct backend *b, const char *que
     l->is_connected = error == 0 && !l->stream.tls; /* its first message is written by the loop */
     l->is_paused = false;
     l->patience = patience;
-    l->question_len = (size_t)snprintf(l->question, sizeof l->question, "%s\r\n", question);
+    put_question(l, b, question);
     ev_init(&l->io, on_io);
     ev_init(&l->timer, on_timer);
     ev_timer_init(&l->again, on_again, 0, 0);

@@ -323,6 +323,8 @@ static void put_line(const struct reply *reply, const char *line, size_t len, st
         text = line;
         error_of_line(&text, &len, &status);
         if (reply->opcode == BINARY_OP_STAT) status = BINARY_NOT_FOUND, text = NULL;
+        if (info_of(reply)->shape == BINARY_FLUSH && status == BINARY_INVALID)
+            status = BINARY_AUTH_FAILED; /* it is not allowed, as with memcached's -F */
         if (!text) text = binary_status_text(status), len = strlen(text);
     } else if (is_quiet(reply)) {
         return;

@@ -217,12 +217,15 @@ static size_t read_at_most(const struct client *c)
 static enum io_status client_read(struct client *c, size_t most)
 {
     if (__builtin_expect(c->entry < ENTRY_KNOCKS, 0)) {
-        enum io_status status = IO_AGAIN;
-        if (c->entry == ENTRY_PROXY) status = relayed_read(c);
-        if (c->state == CLIENT_CLOSED) return status;
-        if (c->entry == ENTRY_TLS) handshake_ready(c);
-        if (status != IO_OK || c->entry < ENTRY_KNOCKS)
-            return c->entry == ENTRY_TLS ? IO_AGAIN : status;
+        if (c->entry == ENTRY_PROXY) {
+            enum io_status status = relayed_read(c);
+            if (status != IO_OK || c->entry == ENTRY_PROXY || !client_takes_requests(c))
+                return status;
+        }
+        if (c->entry == ENTRY_TLS) {
+            handshake_ready(c);
+            return IO_AGAIN;
+        }
     }
     return requests_read(c, most);
 }

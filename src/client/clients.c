@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <unistd.h>
 
+#include "client/entry.h"
 #include "client/unfinished.h"
 #include "net/labels.h"
 #include "net/users.h"
@@ -31,6 +32,13 @@ static void settle(void *front)
     }
 }
 
+/* A turn_identity_fn. */
+static const char *identity(const void *front, const struct request *r)
+{
+    const struct client *c = clients_find(front, r->affinity);
+    return c ? client_identity(c) : "";
+}
+
 void clients_init(struct clients *set, struct turn *t, const struct clients_limits *limits)
 {
     *set = (struct clients){.turn = t,
@@ -46,6 +54,7 @@ void clients_init(struct clients *set, struct turn *t, const struct clients_limi
     tier_init(&set->tier);
     handshakes_init(set);
     t->settle = settle;
+    t->identity = identity;
     t->front = set;
     waits_init(set);
 }
@@ -76,12 +85,13 @@ void clients_release(struct clients *set)
     while (set->all) client_close(set->all, "moongate ends");
     clients_end_turn(set);
     tier_release(&set->tier);
-    handshakes_release(set);
     waits_release(set);
+    handshakes_release(set);
     clients_know(set, NULL);
     assert(set->n == 0 && !set->closed && !set->dumps.first && !set->dirty && set->unfinished == 0);
     set->turn->settle = NULL;
     set->turn->look = NULL;
+    set->turn->identity = NULL;
     set->turn->front = NULL;
     /* Requests that are watched, and whose clients have gone, end in turn_release; nobody sees that. */
     *set = (struct clients){.turn = set->turn, .sighting = {.held = set->sighting.held}};

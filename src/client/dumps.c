@@ -268,7 +268,7 @@ static void dump_ends(void *owner, const char *reason)
 /* Asks server `at`, or the next one that a pool still names. d may be freed. */
 static void ask(struct dump *d)
 {
-    char question[QUESTION_MAX - 2];
+    char question[QUESTION_MOST + 1];
     struct backend *b = NULL;
     while (d->at < d->n && !(b = backends_find(d->set->turn->backends, d->servers[d->at]))) d->at++;
     if (!b) {
@@ -306,7 +306,7 @@ static const struct backend *note_servers(struct dump *d)
  * one at least sees the other. */
 static bool is_busy(const struct dump *d)
 {
-    const struct board *board = d->set->dumps.board;
+    const struct board *board = d->set->board;
     return (board ? board_sum(board).dumps : row_of(d)->dumps) > 1;
 }
 

@@ -35,7 +35,7 @@ static void refuse_plain(struct client *c)
 }
 
 /* What is asked behind the PROXY header. A client whose handshake is due has a stream that is SHAKING. */
-static enum client_entry behind_header(struct client *c)
+static enum client_entry first_entry(struct client *c)
 {
     struct clients *set = c->set;
     struct tls_context *context = NULL;
@@ -55,7 +55,7 @@ static bool wants_authentication(const struct client *c)
 void client_passes(struct client *c)
 {
     switch (c->entry) {
-    case ENTRY_PROXY: client_enter(c, behind_header(c)); break;
+    case ENTRY_PROXY: client_enter(c, first_entry(c)); break;
     case ENTRY_TLS: client_enter(c, ENTRY_KNOCKS); break;
     case ENTRY_KNOCKS: client_enter(c, wants_authentication(c) ? ENTRY_AUTH : ENTRY_IN); break;
     default: client_enter(c, ENTRY_IN); break;
@@ -106,8 +106,10 @@ void entry_begin(struct client *c, struct newcomer *n)
     c->address_place = c->identity_place = PRESENCE_NONE;
     bool has_moved = take_moved(c, n->who);
     newcomer_forget(n);
-    if (!has_moved) client_enter(c, relayed_is_awaited(c) ? ENTRY_PROXY : behind_header(c));
-    if (has_moved && c->entry == ENTRY_TLS) client_enter(c, behind_header(c)); /* from its beginning */
+    if (!has_moved && relayed_is_awaited(c))
+        client_enter(c, ENTRY_PROXY);
+    else if (!has_moved || c->entry == ENTRY_TLS)
+        client_enter(c, first_entry(c));
     if (c->entry < ENTRY_KNOCKS) waits_note_entrant(c);
     if (c->entry > ENTRY_PROXY && crowd_takes_address(c, has_moved))
         (void)crowd_takes_identity(c, has_moved);

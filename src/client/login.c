@@ -42,7 +42,7 @@ bool login_try(struct client *c, const void *name, size_t name_len, const void *
         return false;
     }
     char identity[IDENTITY_MAX];
-    snprintf(identity, sizeof identity, "user:%.*s", (int)name_len, (const char *)name);
+    snprintf(identity, sizeof identity, IDENTITY_USER "%.*s", (int)name_len, (const char *)name);
     if (!client_identify(c, identity)) {
         client_end(c, "too many connections");
         return false;

@@ -181,6 +181,14 @@ static const uint8_t *take_requests(struct client *c, const uint8_t *at, const u
     return at;
 }
 
+/* I14: what a client sends before it is in is no request. */
+static const uint8_t *take_text(struct client *c, const uint8_t *at, const uint8_t *end,
+                                struct blob *blob, bool *cut, size_t *need)
+{
+    if (__builtin_expect(c->entry != ENTRY_IN, 0)) at = login_take(c, at, end, cut, need);
+    return c->entry == ENTRY_IN ? take_requests(c, at, end, blob, cut, need) : at;
+}
+
 /* Takes the whole requests in a span as far as there is room for their replies, and keeps the rest (keep: it is the last span
  * of the read). blob: what the span lies in, so that a value need not be copied; NULL: the arena. */
 static void take_span(struct client *c, struct span span, struct blob *blob, bool keep)
@@ -191,7 +199,7 @@ static void take_span(struct client *c, struct span span, struct blob *blob, boo
     if (__builtin_expect(c->front == FRONT_BINARY, 0))
         at = binary_take(c, at, end, blob, &cut, &need);
     else
-        at = take_requests(c, at, end, blob, &cut, &need);
+        at = take_text(c, at, end, blob, &cut, &need);
     if (c->state == CLIENT_ENDING) at = end;
     if (!keep) return;
     c->waiting = at < end && !cut;

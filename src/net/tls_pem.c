@@ -51,24 +51,7 @@ static X509 *next_certificate(BIO *from, bool *is_broken)
 
 /* --- the certificate --------------------------------------------------------------------------- */
 
-/* An expired one would be refused by clients, one by one, and nobody here would know. */
-static bool is_of_today(const struct tls_pem *pem, const X509 *cert, char why[TLS_WHY])
-{
-    const ASN1_TIME *from = X509_get0_notBefore(cert), *to = X509_get0_notAfter(cert);
-    const ASN1_TIME *wrong = X509_cmp_current_time(to) < 0     ? to
-                             : X509_cmp_current_time(from) > 0 ? from
-                                                               : NULL;
-    struct tm when;
-    char text[64] = "an unknown date", what[128];
-    if (!wrong) return true;
-    if (ASN1_TIME_to_tm(wrong, &when)) strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &when);
-    snprintf(what, sizeof what,
-             wrong == to ? "the certificate has expired: it was valid until %s"
-                         : "the certificate is not valid yet, but from %s on",
-             text);
-    return complain(why, pem, what);
-}
-
+/* One that has expired may be used: a process that is started again must not find that it has no service at all. Owners warn (certificate.h). */
 bool tls_pem_use_chain(SSL_CTX *ssl, const struct tls_pem *pem, char why[TLS_WHY])
 {
     BIO *from = open_pem(pem);
@@ -76,9 +59,7 @@ bool tls_pem_use_chain(SSL_CTX *ssl, const struct tls_pem *pem, char why[TLS_WHY
     unsigned n = 0;
     for (X509 *cert; fits && (cert = next_certificate(from, &is_broken)); n++) {
         if (n == 0) {
-            fits = is_of_today(pem, cert, why);
-            if (fits && SSL_CTX_use_certificate(ssl, cert) != 1)
-                fits = complain(why, pem, reason());
+            if (SSL_CTX_use_certificate(ssl, cert) != 1) fits = complain(why, pem, reason());
         } else if (SSL_CTX_add1_chain_cert(ssl, cert) != 1) {
             fits = complain(why, pem, reason());
         }

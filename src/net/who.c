@@ -8,6 +8,27 @@
 static const char *const entries[] = {"proxy", "tls", "knocks", "auth", "in"};
 static const char *const fronts[] = {"unknown", "text", "binary"};
 
+static bool has_prefix(const char *name, size_t len, const char *prefix)
+{
+    return len >= strlen(prefix) && memcmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool identity_is(const char *identity, const char *name, size_t len)
+{
+    const char *colon = strchr(identity, ':');
+    if (!colon || len == 0) return false;
+    if (!has_prefix(name, len, IDENTITY_CERT) && !has_prefix(name, len, IDENTITY_USER))
+        identity = colon + 1;
+    return strlen(identity) == len && memcmp(identity, name, len) == 0;
+}
+
+bool identity_is_valid(const char *text)
+{
+    size_t len = strlen(text), prefix = strlen(IDENTITY_CERT);
+    return len > prefix && len < IDENTITY_MAX &&
+           (has_prefix(text, len, IDENTITY_CERT) || has_prefix(text, len, IDENTITY_USER));
+}
+
 bool who_is_nobody(const struct who *w)
 {
     return w->from.len == 0 && !w->is_relayed && !w->identity[0];

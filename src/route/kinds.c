@@ -13,11 +13,12 @@
 static const struct chooser *chooser_of(enum route_kind kind)
 {
     static const struct chooser *const choosers[] = {
-        [ROUTE_PREFIX] = &choose_prefix,   [ROUTE_ROUTE_PREFIX] = &choose_route_prefix,
-        [ROUTE_COMMAND] = &choose_command, [ROUTE_HASH] = &choose_hash,
-        [ROUTE_RANDOM] = &choose_random,   [ROUTE_PLACE] = &choose_place,
-        [ROUTE_SHARE] = &choose_share,     [ROUTE_KEY] = &choose_key,
-        [ROUTE_EXPTIME] = &choose_exptime, [ROUTE_RATE] = &choose_rate};
+        [ROUTE_PREFIX] = &choose_prefix,    [ROUTE_ROUTE_PREFIX] = &choose_route_prefix,
+        [ROUTE_COMMAND] = &choose_command,  [ROUTE_HASH] = &choose_hash,
+        [ROUTE_RANDOM] = &choose_random,    [ROUTE_PLACE] = &choose_place,
+        [ROUTE_SHARE] = &choose_share,      [ROUTE_KEY] = &choose_key,
+        [ROUTE_EXPTIME] = &choose_exptime,  [ROUTE_RATE] = &choose_rate,
+        [ROUTE_IDENTITY] = &choose_identity};
     return kind < sizeof choosers / sizeof *choosers ? choosers[kind] : NULL;
 }
 

@@ -144,6 +144,25 @@ int32_t mg_request_listener(struct script *s, const struct request *r)
     return c ? (int32_t)c->listener : s->host.as_listener - 1;
 }
 
+bool mg_request_is_binary(const struct script *s, const struct request *r)
+{
+    const struct client *c = client_of(s, r);
+    return c && c->front == FRONT_BINARY;
+}
+
+const char *mg_request_identity(const struct script *s, const struct request *r)
+{
+    const char *who = turn_identity(s->host.turn, r);
+    return *who ? who : NULL;
+}
+
+bool mg_request_is_from(const struct script *s, const struct request *r, const char *name,
+                        size_t len)
+{
+    const char *who = turn_identity(s->host.turn, r);
+    return identity_is(who, name, len);
+}
+
 const char *mg_listener(struct script *s, uint32_t at)
 {
     const char *name = listens_name(s, at);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/credential.h"
 #include "backend/secure.h"
 #include "base/utf8.h"
 #include "script/state.h"
@@ -53,6 +54,7 @@ static void put_backend(struct settings_line *line, const struct backends *set,
     numbers.texts = none.texts = numbers.eject = none.eject = 0;
     numbers.merge = none.merge = 0;
     numbers.down = none.down = numbers.tls = none.tls = 0;
+    numbers.auth = none.auth = 0;
 #define X(name, type, fallback, least, most, meaning)                                              \
     if (numbers.name != none.name) put(line, #name " %g", (double)numbers.name);
     BACKEND_SETTINGS(X)
@@ -64,6 +66,7 @@ static void put_backend(struct settings_line *line, const struct backends *set,
     put_choice(line, "eject", MG_EJECT, b->eject, usual->eject);
     if (b->merge != usual->merge) put(line, "merge %s", b->merge ? "true" : "false");
     if (b->down != usual->down) put(line, "down %s", b->down ? "true" : "false");
+    if (b->auth != usual->auth) put(line, "auth %s", credential_show(set, b->auth));
     if (b->tls != usual->tls) put(line, "tls %s", secure_show(set, b->tls));
 }
 

@@ -216,6 +216,7 @@ void script_destroy(struct script *s)
     coroutines_release(s);
     for (uint32_t i = 0; i < s->pools_n; i++) pool_destroy(s->pools[i]);
     tls_release(s);
+    auth_release(s);
     bundle_give(s->host.bundle);
     users_give(s->users);
     free(s->pools);

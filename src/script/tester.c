@@ -145,12 +145,13 @@ static int stage_turn(lua_State *L)
     return 4;
 }
 
-/* [number, listener's number or nil, address or nil] -> [wire] */
+/* [number, listener's number or nil, address or nil, identity or nil] -> [wire] */
 static int stage_connect(lua_State *L)
 {
     uint32_t listener = (uint32_t)luaL_optinteger(L, 2, 0);
     const char *address = luaL_optstring(L, 3, NULL);
-    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L), listener, address));
+    const char *identity = luaL_optstring(L, 4, NULL);
+    lua_pushinteger(L, tools_of(L)->connect(rehearsal_of(L), listener, address, identity));
     return 1;
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "net/addr.h"
+#include "net/who.h"
 #include "protocol/dialect.h"
 #include "tools/tool.h"
 #include "worker/source.h"
@@ -111,6 +112,14 @@ static enum ask_step misused(int *code, const char *what)
 }
 
 static const char BAD_CLIENT[] = "--client: not an address: give one such as 10.0.0.1:4711";
+static const char BAD_IDENTITY[] = "--identity: not an identity: give user:NAME or cert:NAME";
+
+/* NULL: both are as they must be. */
+static const char *wrong_client(const struct ask_options *o)
+{
+    if (!is_address(o->client)) return BAD_CLIENT;
+    return o->identity && !identity_is_valid(o->identity) ? BAD_IDENTITY : NULL;
+}
 
 enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv, int *code)
 {
@@ -126,8 +135,7 @@ enum ask_step explain_options_read(struct ask_options *o, int argc, char **argv,
         return misused(code, "explain: --summary of which keys? give --keys FILE");
     if (o->wire && !dialect_number(o->wire, strlen(o->wire)))
         return misused(code, "explain: --wire: not a version: give one such as 1.6.18");
-    if (!is_address(o->client)) return misused(code, BAD_CLIENT);
-    return ASK_GO;
+    return wrong_client(o) ? misused(code, wrong_client(o)) : ASK_GO;
 }
 
 enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, int *code)
@@ -136,8 +144,7 @@ enum ask_step diff_options_read(struct ask_options *o, int argc, char **argv, in
     if (read_options(&diff_table, uses, o, argc, argv, code) == ASK_END) return ASK_END;
     if (o->words_n != 2) return misused(code, "diff: takes two scripts: give OLD.lua NEW.lua");
     if (!o->keys) return misused(code, "diff: no keys: give --keys FILE, or --keys - to type them");
-    if (!is_address(o->client)) return misused(code, BAD_CLIENT);
-    return ASK_GO;
+    return wrong_client(o) ? misused(code, wrong_client(o)) : ASK_GO;
 }
 
 void ask_options_release(struct ask_options *o)
@@ -215,6 +222,7 @@ struct script *ask_load(const struct ask_options *o, const char *path, int from,
     }
     struct script_host as = *host;
     as.as_client = o->client;
+    turn->as_identity = o->identity;
     if (o->listener) {
         as.listeners = &o->listener;
         as.addresses = NULL;

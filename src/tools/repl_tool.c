@@ -25,6 +25,8 @@
     X(fake, FLAG, 0, "fake", NULL, "",                                                             \
       "servers in memory instead of real ones; :advance moves the clock")                          \
     X(client, STRING, 0, "client", "ADDRESS", "unix", "what req.client is, such as 10.0.0.1:4711") \
+    X(identity, STRING, 0, "identity", "IDENTITY", "",                                             \
+      "what req.identity is: user:NAME or cert:NAME; else nothing")                                \
     X(listener, STRING, 0, "listener", "NAME", "", "what req.listener is; else nothing")           \
     X(from, CHOICE, 0, "from", SCRIPT_KIND_WORDS, "auto",                                          \
       "what kind of file it is; auto: by its name's end and its bytes")                            \
@@ -39,9 +41,9 @@
 struct repl_options {
     struct option_list servers;
     bool fake;
-    const char *client, *listener; /* NULL: not given */
-    int from;                      /* a place among SCRIPT_KIND_WORDS */
-    uint64_t max_value;            /* 0: not given */
+    const char *client, *identity, *listener; /* NULL: not given */
+    int from;                                 /* a place among SCRIPT_KIND_WORDS */
+    uint64_t max_value;                       /* 0: not given */
     bool no_jit;
     bool unsafe_lua;
     const char *lua_dir;
@@ -141,8 +143,12 @@ static int run(const struct repl_options *o)
         .open = open_rehearsal, .logged = nothing, .report = print, .line = read_line};
     struct tester_tools tools = rehearsal_tools_with(&own);
     struct tester tester = {.tools = &tools, .about = &repl, .lua_dir = o->lua_dir};
-    const char *arguments[] = {o->script, o->fake ? "fake" : "real", o->client ? o->client : "",
-                               o->listener ? o->listener : "", NULL};
+    const char *arguments[] = {o->script,
+                               o->fake ? "fake" : "real",
+                               o->client ? o->client : "",
+                               o->listener ? o->listener : "",
+                               o->identity ? o->identity : "",
+                               NULL};
     char error[SCRIPT_ERROR_MAX];
     if (!options_default(&repl.options)) return EXIT_SYSTEM;
     repl.options.guess = GUESS_ANY;

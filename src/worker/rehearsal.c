@@ -47,6 +47,7 @@
 #include "backend/conn.h"
 #include "base/heat.h"
 #include "client/clients.h"
+#include "client/entry.h"
 #include "client/explain_stats.h"
 #include "net/outq.h"
 #include "route/explain.h"
@@ -183,7 +184,8 @@ static int32_t find_listener(struct rehearsal *r, const char *name)
 }
 
 /* Takes the part of the master, which hands accepted connections to the worker. */
-static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const char *address)
+static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const char *address,
+                               const char *identity)
 {
     int fd = add_wire(r, NULL);
     if (fd < 0) {
@@ -195,6 +197,7 @@ static uint32_t connect_client(struct rehearsal *r, uint32_t listener, const cha
     assert(wire && !wire->server && wire_sane(wire));
     wire->client = c->affinity;
     if (address) c->as = as_client_address(&r->as, address);
+    if (identity && identity_is_valid(identity)) strcpy(client_who(c)->identity, identity);
     ev_io_init(&wire->io, on_wire, wire->fd, EV_READ);
     if (r->connects) ev_io_start(r->loop, &wire->io);
     return wire->number;

@@ -365,7 +365,6 @@ void worker_init(struct worker *w, const struct worker_seat *seat, bool connects
     w->system_us_before = w->row->system_us;
     w->clients.stats = stats_answer;
     w->clients.about = &w->stats;
-    w->clients.dumps.board = seat->board;
     w->clients.board = seat->board;
     w->clients.presence = &part->presence;
     arrivals_init(&w->arrivals, &part->handover);

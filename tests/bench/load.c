@@ -35,6 +35,7 @@ static void conn_open(struct conn *c, int loop)
     const char *why = NULL;
     c->fd = connect_address(opt.address, &why);
     if (c->fd < 0) die(1, "%s: connect: %s", opt.address, why);
+    if (opt.tls && !secure_open(c)) die(1, "%s: no TLS handshake", opt.address);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     c->asks = calloc(opt.depth, sizeof *c->asks);
     c->numbers = calloc((size_t)opt.depth * opt.group, sizeof *c->numbers);
@@ -46,8 +47,7 @@ static void conn_open(struct conn *c, int loop)
 static void conn_flush(struct conn *c)
 {
     while (c->out.start < c->out.end) {
-        ssize_t n =
-            send(c->fd, c->out.data + c->out.start, c->out.end - c->out.start, MSG_NOSIGNAL);
+        ssize_t n = conn_send(c, c->out.data + c->out.start, c->out.end - c->out.start);
         if (n < 0 && errno == EAGAIN) return; /* the edge that ends this comes through epoll */
         if (n < 0) die(1, "%s: send: %s", opt.address, strerror(errno));
         c->out.start += (size_t)n;

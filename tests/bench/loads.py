@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 OLD, NEW = "installed", "forky"  # memcached of Debian 12, and of the suite that `sh deps/install servers` unpacks
 PROXIES = ("moongate", "base", "nutcracker", "memcached-proxy")
 ALL = PROXIES + ("direct", "haproxy")
+TLS = ("moongate", "base", "haproxy")     # haproxy ends TLS, and passes bytes on to the first server
 META = ("moongate", "base", "memcached-proxy", "direct", "haproxy")  # nutcracker has no meta commands
 MIB = 1 << 20
 
@@ -62,6 +63,10 @@ class Row:
     closed: str = ""       # the row that is that closed loop
     scripts: dict = field(default_factory=dict)  # of peers that are a moongate each: the script of each
 
+    @property
+    def is_tls(self):
+        return "-T" in self.load.arguments()
+
     def words(self):
         return {self.name, *re.split("[-@:]", self.name)}
 
@@ -83,6 +88,13 @@ def other_rows():
         for servers in (1, 64):
             yield Row(f"{name}@servers{servers}", LOADS[name], PROXIES, servers=servers)
         yield Row(f"{name}@workers2", LOADS[name], ("moongate", "base", "memcached-proxy"), workers=2)
+
+
+def tls_rows():
+    """Clients over TLS, in front of one server: haproxy knows no keys."""
+    for name in ("d1x50-get", "d32-get", "v16k"):
+        load = LOADS[name]
+        yield Row(f"tls:{name}", replace(load, options=f"{load.options} -T", what=f"{load.what}, over TLS"), TLS, servers=1)
 
 
 def latency_rows():
@@ -129,6 +141,7 @@ def full_targets():
         yield Target(row, PROXY, "nutcracker", 0.30)
         yield Target(row, PROXY, "memcached-proxy", 0.30)
     yield Target("mget100", PROXY, "nutcracker", 0.7)
+    yield Target("tls:d1x50-get", PROXY, "haproxy", 0.8)
     yield Target("v1m-get", PROXY, "nutcracker", 0.55)
     yield Target("v1m-get", RATE, "nutcracker", least=1.2)
     yield Target("v1m-get", FIRST, "direct", 1.1)
@@ -178,7 +191,7 @@ def quick(folder):
 
 
 def full(folder):
-    rows = [*main_rows(), *other_rows(), *latency_rows(), *route_rows(folder)]
+    rows = [*main_rows(), *other_rows(), *tls_rows(), *latency_rows(), *route_rows(folder)]
     return Mode(5, 1.1, 0.2, rows, [*full_targets(), *route_targets(rows)])
 
 

@@ -33,7 +33,7 @@ static struct {
     double seconds, warmup;
     double rate;        /* requests a second, in all; 0 = as many as go */
     double hot, absent; /* parts of the gets: for one key, for keys that nobody stored */
-    bool only_sets, meta;
+    bool only_sets, meta, tls;
     int cpu; /* run on this processor; -1 = any */
     struct group groups[GROUPS_MAX];
     uint32_t n_groups;
@@ -74,6 +74,7 @@ static const char usage[] =
     "  -O RATE   requests a second, whatever the peer does; latencies count from when each was "
     "due\n"
     "            (0: each reply lets the next request go)\n"
+    "  -T        over TLS, with any certificate\n"
     "  -y N      of values over 64 KiB, one in N is read and compared whole (4)\n"
     "  -a N      run on processor N\n"
     "  -P [NAME=]PID[,PID]  report the CPU time of these processes and those below them; several\n";
@@ -120,7 +121,7 @@ static void options_check(void)
 
 static void options_read(int argc, char **argv)
 {
-    for (int o; (o = getopt(argc, argv, "c:d:m:g:k:v:p:t:w:r:a:P:H:N:O:y:SMh")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "c:d:m:g:k:v:p:t:w:r:a:P:H:N:O:y:SMTh")) != -1;) {
         switch (o) {
         case 'c': opt.connections = number(optarg, 1, 60000); break;
         case 'd': opt.depth = number(optarg, 1, 65536); break;
@@ -140,6 +141,7 @@ static void options_read(int argc, char **argv)
         case 'y': opt.check = number(optarg, 1, 1000000); break;
         case 'S': opt.only_sets = true; break;
         case 'M': opt.meta = true; break;
+        case 'T': opt.tls = true; break;
         case 'h': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); exit(2);
         }

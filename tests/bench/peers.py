@@ -126,8 +126,10 @@ class Peers:
     def start_moongate(self, name, row, servers, binary, script):
         path = self.folder / f"{name}.lua"
         path.write_text(script_for(script.read_text(encoding="utf-8"), servers), encoding="utf-8")
-        large = ["--max-value", LARGEST] if row.load.is_large else []
-        process, log = self.processes.start(name, [binary, "-j", row.workers, "-b", "127.0.0.1", "-p", "0", *large, path])
+        more = ["--max-value", LARGEST] if row.load.is_large else []
+        if row.is_tls:
+            more += ["--tls-cert", self.certificate()]
+        process, log = self.processes.start(name, [binary, "-j", row.workers, "-b", "127.0.0.1", "-p", "0", *more, path])
 
         def address():
             said = log.read_text(errors="replace")
@@ -161,13 +163,25 @@ class Peers:
                                              "-o", f"proxy_config=routelib,proxy_arg={path}")
         return Peer(f"127.0.0.1:{port}", process.pid)
 
-    def start_haproxy(self, name, servers):
+    def certificate(self):
+        """A file with a certificate of this run and its key."""
+        path = self.folder / "tls.pem"
+        if not path.exists():
+            said = output_of("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3",
+                             "-subj", "/CN=bench", "-keyout", path, "-out", f"{path}.cert")
+            if not path.exists():
+                raise Failed(f"openssl makes no certificate: {said.strip()}")
+            with path.open("a", encoding="utf-8") as to:
+                to.write(Path(f"{path}.cert").read_text(encoding="utf-8"))
+        return path
+
+    def start_haproxy(self, name, row, servers):
         """Bytes to and from the first server: what any process in between costs."""
         port = free_port()
         path = self.folder / f"{name}.cfg"
         path.write_text("\n".join([
             "global", "    nbthread 1", f"    maxconn {CONNECTIONS}", "defaults", "    mode tcp", "    timeout connect 5s",
-            "    timeout client 1h", "    timeout server 1h", "listen bench", f"    bind 127.0.0.1:{port}",
+            "    timeout client 1h", "    timeout server 1h", "listen bench", f"    bind 127.0.0.1:{port}" + (f" ssl crt {self.certificate()}" if row.is_tls else ""),
             f"    server first 127.0.0.1:{servers.ports[0]}", ""]))
         process, log = self.processes.start(name, ["haproxy", "-db", "-f", path], may_be_killed=True)
         self.processes.wait_until("haproxy", process, log, lambda: answers(port))
@@ -186,11 +200,11 @@ class Peers:
         if peer == "memcached-proxy":
             return self.start_memcached_proxy(name, row, servers)
         if peer == "haproxy":
-            return self.start_haproxy(name, servers)
+            return self.start_haproxy(name, row, servers)
         raise Failed(f"no peer is called {peer}")
 
     def peer(self, peer, row):
-        key = (peer, row.version, row.servers, row.workers, row.load.is_large)
+        key = (peer, row.version, row.servers, row.workers, row.load.is_large, row.is_tls)
         if key not in self.started:
             self.started[key] = self.start(peer, row, f"{peer}-{len(self.started)}")
             if self.started[key].pid:

@@ -1,7 +1,7 @@
 /* replies: what a connection of load reads: lines, and values that are checked as they come and kept nowhere. Owns nothing.
  *
  * Of values over SKIP_FROM bytes one in opt.check is read and compared whole. Of the others, what has come with their line is compared, and
- * the kernel throws the rest away (MSG_TRUNC): the generator must not be what is measured. Their length and end are checked.
+ * the kernel throws the rest away (MSG_TRUNC; not over TLS): the generator must not be what is measured. Their length and end are checked.
  */
 #ifndef MOONGATE_BENCH_REPLIES_H
 #define MOONGATE_BENCH_REPLIES_H
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "state.h"
+#include "secure.h"
 
 enum { INPUT_MAX = 256 * 1024, SKIP_FROM = 64 * 1024 };
 
@@ -198,7 +198,7 @@ static void conn_readable(struct conn *c)
     for (;;) {
         size_t skip = skipped_next(c), room = skip ? skip : INPUT_MAX;
         memcpy(input, c->line, c->line_len);
-        ssize_t n = recv(c->fd, input + c->line_len, room, skip ? MSG_TRUNC : 0);
+        ssize_t n = conn_recv(c, input + c->line_len, room, skip);
         if (n < 0 && errno == EAGAIN) return;
         if (n <= 0) die(1, "%s: hung up: %s", opt.address, n ? strerror(errno) : "end of stream");
         now = last_reply = clock_ns();
@@ -206,7 +206,7 @@ static void conn_readable(struct conn *c)
             c->value.at += (size_t)n;
         else
             conn_take(c, input, c->line_len + (size_t)n);
-        if ((size_t)n < room) return; /* drained: what comes later is a new edge */
+        if ((size_t)n < room && !c->ssl) return; /* drained: what comes later is a new edge */
     }
 }
 

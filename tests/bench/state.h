@@ -38,6 +38,7 @@ struct value {
 
 struct conn {
     int fd;
+    struct ssl_st *ssl; /* of OpenSSL; NULL: it is plain */
     struct bytes out;
     char line[LINE_LIMIT]; /* the begin of a line, whose end has not come */
     size_t line_len;

@@ -63,7 +63,9 @@ static const char *const forms[] = {
     "mg.cap_ttl { @, <1|100> }",
     "mg.modify_key { @, <add = 'p.'|ensure = 'e.'|suffix = '.s'|add = 'l.', suffix = '.l'> }",
     "mg.modify_key { @, <replace = { 'f:', 'F:' }|strip = 'f:'|strip = 'p.'> }",
-    "mg.deny { @, <commands = 'delete'|prefixes = 'r:1'|keys = { 'f:3', 'r:4' }> }",
+    "mg.allow { <bob|alice> = @<|, otherwise = @> }",
+    "mg.deny { @, <identities = 'bob'|commands = 'delete'|prefixes = 'r:1'|keys = { 'f:3', 'r:4' "
+    "}> }",
     "mg.log_requests { @, share = 0.01, per_second = 1 }",
     "<mg.null()|mg.error 'no'>",
     "function(req) if req:has_prefix 'f:1' then return @ end return @ end",

@@ -23,6 +23,8 @@ const struct policy_row policy_rows[] = {
     {"all_fastest", "mg.all_fastest { a, b, hit = true }",                       'a', GETS_SAME, TELLS},
     {"all_initial", "mg.all_initial { a, b }",                                   'a', GETS_SAME, TELLS},
     {"all_majority", "mg.all_majority { a, b, mg.null() }",                      'a', GETS_SAME, TELLS},
+    {"allow", "mg.allow { bob = b, otherwise = a }",                             'a', NOTHING, TELLS},
+    {"allow", "mg.allow { bob = b }",                                            '-', NOTHING, REFUSES},
     {"all_sync", "mg.all_sync { a, b }",                                         'a', GETS_SAME, TELLS},
     {"all_majority", "mg.all_majority { a, b, mg.null(), result = 'most_frequent' }",'a', GETS_SAME, TELLS},
     {"all_sync", "mg.all_sync { a, b, result = 'last' }",                        'a', GETS_SAME, TELLS},

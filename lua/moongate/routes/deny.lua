@@ -1,4 +1,4 @@
---- deny: refuse commands, keys and prefixes.
+--- deny: refuse commands, keys, prefixes and identities.
 --
 --     mg.deny { users, commands = { "delete", "touch" }, prefixes = { "frozen:" }, error = "read-only for now" }
 local abi = require "moongate.abi"
@@ -12,6 +12,7 @@ local known = {
     commands = commands.names,  -- names and groups, as in mg.by_command
     keys = policy.strings,
     prefixes = policy.strings,
+    identities = policy.identities, -- names as in mg.allow
     error = function(value)
         if type(value) == "string" then return reply.error(value) end
         return nil, "takes a string, not a " .. type(value)
@@ -30,6 +31,12 @@ local function by_command(children, names)
     return policy.route("deny", C.ROUTE_COMMAND, children, {}, words, { children[1] })
 end
 
+local function by_identity(children, names)
+    local words = {}
+    for name in pairs(policy.whole_identities(names)) do words[#words + 1] = { text = name, child = 1 } end
+    return policy.route("deny", C.ROUTE_IDENTITY, children, {}, words, { children[1] })
+end
+
 --- @param spec table  a route, and what is refused
 return function(spec)
     local children, options = policy.read("mg.deny", spec, known, 1, 1)
@@ -37,6 +44,7 @@ return function(spec)
     if options.prefixes then route = by_key({ route, refusal }, C.MATCH_PREFIX, options.prefixes) end
     if options.keys then route = by_key({ route, refusal }, C.MATCH_WHOLE, options.keys) end
     if options.commands then route = by_command({ route, refusal }, options.commands) end
-    if route == children[1] then policy.fail("mg.deny", "names no commands, keys or prefixes") end
+    if options.identities then route = by_identity({ route, refusal }, options.identities) end
+    if route == children[1] then policy.fail("mg.deny", "names no commands, keys, prefixes or identities") end
     return route
 end

@@ -1,4 +1,5 @@
 --- rate_limit: let so many requests a second through, in all or by command, in each worker.
+-- With `by = "identity"` each identity (req.identity) has the rates for itself; clients without one share one.
 -- The route for what is over the rate compares no cas: such a request gets an error. The cas that it shows is void.
 --
 --     mg.rate_limit { users, rate = 10000, update = { rate = 500, burst = 1000 }, over = "miss" }
@@ -36,6 +37,7 @@ local known = commands.readers(limit, {
     burst = burst,             -- so many at once after a pause; else what a second brings
     over = policy.over(TEXT),  -- "error" (unless given), "miss", or another route
     tick = policy.seconds,     -- buckets fill once in so many seconds; else all the time
+    by = policy.one_of { identity = 1 }, -- "identity": each client certificate, each user has rates of its own
 })
 
 -- The options, and the buckets of commands that share one.
@@ -69,5 +71,5 @@ return function(spec)
     if n == 0 then policy.fail("mg.rate_limit", "wants a rate") end
     local shown = { children[1], options.over }
     local over = options.over and policy.spare("over", options.over, TEXT) or reply.error(TEXT)
-    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, { tick = options.tick }, words, shown)
+    return policy.route("rate_limit", C.ROUTE_RATE, { children[1], over }, { tick = options.tick, by = options.by }, words, shown)
 end

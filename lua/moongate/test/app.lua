@@ -180,7 +180,7 @@ end
 
 local new_client = class("a client", methods, nil, { is_closed = true })
 
-local known = { address = true, listener = true }
+local known = { address = true, identity = true, listener = true }
 
 -- The text of an option of a client, or nil.
 local function read_option(options, name, most)
@@ -193,20 +193,25 @@ local function read_option(options, name, most)
     return value
 end
 
--- @param as  the number of a listener; or { address =, listener = }: what req.client and req.listener are; or nil
+-- @param as  the number of a listener; or { address =, identity =, listener = }: what req.client, req.identity and
+-- req.listener are; or nil
 local function make_client(app, as)
     local options, listener = type(as) == "table" and as or {}, type(as) == "number" and as or nil
     for name in pairs(options) do
         if not known[name] then
-            where.fail(("client has no option '%s'; it has: address, listener"):format(tostring(name)))
+            where.fail(("client has no option '%s'; it has: address, identity, listener"):format(tostring(name)))
         end
     end
     local address, name = read_option(options, "address", 100), read_option(options, "listener", 200)
+    local identity = read_option(options, "identity", 255)
+    if identity and not (identity:find "^user:." or identity:find "^cert:.") then
+        where.fail(("client: option 'identity' takes user:NAME or cert:NAME, not %s"):format(identity))
+    end
     if name then
         listener = stage.listener(app.number, name)
         if not listener then where.fail "a test has 128 listeners at most" end
     end
-    local client = new_client { app = app, wire = stage.connect(app.number, listener, address), bytes = "",
+    local client = new_client { app = app, wire = stage.connect(app.number, listener, address, identity), bytes = "",
         waiting = {}, is_closed = false, as = as or false }
     app.clients[client.wire] = client
     return client
@@ -225,9 +230,10 @@ for name, method in pairs(methods) do
 end
 
 --- Another client.
--- @param options table  address: what req.client is, "10.0.0.1:4711"; listener: what req.listener is; or nil
+-- @param options table  address: what req.client is, "10.0.0.1:4711"; identity: what req.identity is, "user:app";
+-- listener: what req.listener is; or nil
 function app_methods.client(self, options)
-    if options ~= nil and type(options) ~= "table" then where.fail "client takes a table of address and listener" end
+    if options ~= nil and type(options) ~= "table" then where.fail "client takes a table of address, identity and listener" end
     return make_client(self, options)
 end
 

@@ -405,6 +405,7 @@ static const char *const kinds[][2] = {
     {"KEY", "modify_key"},
     {"EXPTIME", "set_ttl"},
     {"RATE", "rate_limit"},
+    {"IDENTITY", "allow"},
 };
 
 static const char *policy_of_kind(const char *kind)

@@ -67,6 +67,10 @@ static const struct row rows[] = {
      "mg.by_route_prefix { { ['/r/a/'] = a, ['/r/b/'] = b }, default = '/r/b/' }", "delete /r/*/k",
      "b@2: delete k\n"
      "a@1, in the background: delete k\n"},
+    {"allow", "mg.allow { bob = a, otherwise = b }", "get k",
+     "b@2: get k\n"},
+    {"allow", "mg.allow { bob = a }", "get k",
+     "-\n"},
     {"cap_ttl", "mg.cap_ttl { a, 1000 }", "set k 0 5000 1",
      "a@1: set k 0 1000 1\n"},
     {"coalesce", "mg.coalesce { a }", "get k",
@@ -147,6 +151,8 @@ static const struct row rows[] = {
      "b@2, while 9 are in flight: get k\n"},
     {"random", "mg.random { a, a, a, b }", "gets k",
      "a@1: gets k\n"},
+    {"rate_limit", "mg.rate_limit { a, rate = 5, by = 'identity' }", "get k",
+     "a@1, up to 5 a second of an identity: get k\n"},
     {"rate_limit", "mg.rate_limit { a, rate = 5, over = b }", "get k",
      "a@1, up to 5 a second: get k\n"
      "b@2, above 5 a second: get k\n"},

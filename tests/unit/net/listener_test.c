@@ -145,7 +145,7 @@ static void a_refused_client_reads_why_even_if_it_spoke_first(void **state)
     int client = connect_to(&l->items[0]);
     assert_int_equal(send(client, "get a\r\n", 7, 0), 7);
     assert_int_equal(listener_accept(&l->items[0], &fd, &from), ACCEPT_OK);
-    listener_refuse(fd);
+    listener_refuse(fd, NULL);
     assert_int_equal(recv(client, answer, sizeof answer - 1, MSG_WAITALL), 33);
     assert_string_equal(answer, "ERROR Too many open connections\r\n");
     close(client);

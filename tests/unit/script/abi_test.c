@@ -102,6 +102,7 @@
     X(first)                                                                                       \
     X(servers)                                                                                     \
     X(last)                                                                                        \
+    X(by)                                                                                          \
     X(distribution)                                                                                \
     X(hash)                                                                                        \
     X(seed)                                                                                        \
