@@ -134,7 +134,7 @@ $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
 # Some of them are a whole worker, all but its script.
-WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz proxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
