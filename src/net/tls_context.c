@@ -182,6 +182,10 @@ void tls_context_set_tickets(struct tls_context *context, tls_tickets_fn *ticket
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context->ssl, on_ticket);
 }
 
+/* memcached before 1.6.39 waits for its socket when it has not read a whole record, and it reads no more than it has room for: 16 KiB, of
+ * which a line that is not whole takes some. */
+enum { SENT_AT_MOST = 8 * 1024 };
+
 /* --- clients' ---------------------------------------------------------------------------------- */
 
 /* OpenSSL's callback: 1: the session is ours. */
@@ -211,6 +215,7 @@ struct tls_context *tls_context_client(const struct tls_settings *settings, char
     SSL_CTX_set_session_cache_mode(context->ssl,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context->ssl, on_session);
+    SSL_CTX_set_max_send_fragment(context->ssl, SENT_AT_MOST);
     if (settings->verify != TLS_VERIFY_NONE)
         fits = settings->ca.bytes.len ? tls_pem_trust(context->ssl, &settings->ca, false, why)
                                       : use_system_store(context->ssl, why);
