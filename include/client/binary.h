@@ -15,6 +15,13 @@
 const uint8_t *binary_take(struct client *c, const uint8_t *at, const uint8_t *end,
                            struct blob *blob, bool *cut, size_t *need);
 
+/* Fills all of r for f, but who it is for; what it points to lives as long as the turn's arena. False: its key cannot be sent. */
+bool binary_fill_request(struct client *c, const struct binary_frame *f, struct request *r);
+
+/* r, which is in the turn's next slot, is sent for that reply. */
+struct reply;
+void binary_own_request(struct reply *reply, struct request *r);
+
 /* Answers the frame that is being taken, in c's order. text: the body; NULL: the status' own. */
 void binary_answer(struct client *c, enum binary_status status, const char *text, size_t len);
 

@@ -28,6 +28,7 @@
 
 struct board;
 struct presence;
+struct binary_steps;
 struct reply;
 struct tls_context;
 struct users;
@@ -164,6 +165,7 @@ struct clients {
     struct client *all;
     struct client *numbered[CLIENTS_NUMBERS]; /* all, by their numbers */
     struct client *dirty;                     /* those with something to write or to decide */
+    struct binary_steps *due;                 /* requests of binary clients that follow others */
     struct client *closed;                    /* those whose memory goes at the end of the turn */
     uint32_t n;
     uint32_t last_number;

@@ -101,6 +101,9 @@ void reply_complete(struct reply *reply, size_t bytes);
 /* The end of a value that was passed on; news NULL: it broke off, and `why` says why. */
 void reply_end_streamed(struct reply *reply, const struct call_news *news, const char *why);
 
+/* Frees one that waits for nothing any more, and its client has closed. */
+void reply_drop(struct reply *reply);
+
 /* Keeps what k and O make an answer repeat. */
 void reply_keep_echo(struct reply *reply, const struct request *r);
 

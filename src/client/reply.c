@@ -9,6 +9,7 @@
 
 #include "base/slab.h"
 #include "client/binary_reply.h"
+#include "client/binary_steps.h"
 #include "client/parts.h"
 #include "client/sight.h"
 #include "client/state.h"
@@ -137,6 +138,12 @@ static bool nobody_reads(struct reply *reply)
     return true;
 }
 
+void reply_drop(struct reply *reply)
+{
+    reply->waiting = 0;
+    (void)nobody_reads(reply);
+}
+
 bool reply_take_answer(struct reply *reply)
 {
     assert(reply->waiting == 1);
@@ -208,17 +215,6 @@ void reply_end_streamed(struct reply *reply, const struct call_news *news, const
     else
         streaming_cut(reply, why);
     reply_complete(reply, reply->passed);
-}
-
-/* Its answer is made when it is complete and comes to the head. */
-struct reply *reply_stats(struct client *c, const struct request *r, const char *what, size_t len)
-{
-    struct reply *reply = reply_create(c, r, 1);
-    reply->echo_room = (uint16_t)(len + 1);
-    reply->echo = slab_borrow(reply->echo_room);
-    reply->echo_len = (uint16_t)len;
-    memcpy(reply->echo, what, len);
-    return reply;
 }
 
 void reply_finish(struct reply *reply, struct outq *answer)
@@ -314,17 +310,33 @@ static void reply_fail(struct reply *reply, enum tally_error error, const char *
     }
 }
 
+static inline __attribute__((always_inline)) void account(struct reply *reply,
+                                                          const struct response *r)
+{
+    if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
+    if (!reply->parts_n) reply_count(reply, r->kind, 1);
+    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
+}
+
+/* In frames, or not at all. */
+static void answered_otherwise(struct reply *reply, const struct call_news *news)
+{
+    if (reply->manner & REPLY_IN_FRAMES && binary_steps_follow(reply, news->response)) return;
+    account(reply, news->response);
+    if (!answered_silently(reply)) binary_answered(reply, news);
+}
+
 /* I9: an error from a server, CLIENT_ERROR too, is a response like any other: it goes to the client whose request it answers. */
 static inline __attribute__((always_inline)) void answered(struct reply *reply,
                                                            const struct call_news *news)
 {
     const struct response *r = news->response;
-    if (__builtin_expect(reply->sights != NULL, 0)) sight_answered(reply, r);
-    if (!reply->parts_n) reply_count(reply, r->kind, 1);
-    if (r->kind & RESPONSE_ANY_ERROR) reply_note_answer(reply, r->kind);
     if (__builtin_expect(reply->manner != 0, 0)) {
-        if (!answered_silently(reply)) binary_answered(reply, news);
-    } else if (reply->is_streamed) {
+        answered_otherwise(reply, news);
+        return;
+    }
+    account(reply, r);
+    if (reply->is_streamed) {
         reply_end_streamed(reply, news, NULL);
     } else if (!reply->parts_n && reply->quiet && r->kind & common_answers(reply)) {
         answer_line(reply, "", 0);
@@ -395,25 +407,6 @@ const struct receiver reply_receiver = {.on_result = reply_result,
                                         .on_joined = one_less,
                                         .is_awaited = reply_is_awaited,
                                         .takes_streamed = true};
-
-void reply_at_once(struct client *c, unsigned command, const char *bytes, size_t len)
-{
-    if (c->set->sighting.is_on) sight_line(c->set, bytes, len);
-    if (c->head || c->front == FRONT_BINARY) {
-        struct outq line = {0};
-        struct reply *reply = reply_create_local(c, command);
-        reply_note_line(reply, bytes, len);
-        outq_append_alone(&line, bytes, len);
-        reply_finish(reply, &line);
-        return;
-    }
-    struct board_command *counts = tally_command(c->set, command);
-    tally_request(c, counts);
-    tally_time(c, counts, c->turn->now);
-    tally_error(c, counts, tally_error_of(bytes, len));
-    outq_append(&c->out, bytes, len);
-    client_mark_dirty(c);
-}
 
 /* I2: a reply that loses its client here gets no other one: what its calls still bring is dropped. */
 void replies_abandon(struct client *c)

@@ -3,7 +3,6 @@
 #include "lib/backend.h"
 #include "lib/client.h"
 #include "lib/frames.h"
-#include "lib/memcached.h"
 #include "lib/moongate.h"
 #include "lib/scene.h"
 
@@ -24,14 +23,12 @@ enum { NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, INVALID = 0x04, NOT_ST
 enum { NOT_NUMERIC = 0x06, AUTH_FAILED = 0x20, UNKNOWN = 0x81, NO_MEMORY = 0x82, INTERNAL = 0x84 };
 enum { FAILED_FOR_NOW = 0x86 };
 
-#define ZERO_FLAGS "\0\0\0\0"
-
 static struct frame value_frame(uint8_t opcode, uint32_t opaque, const char *value)
 {
     return (struct frame){.opcode = opcode,
                           .opaque = opaque,
                           .cas = UINT64_MAX,
-                          .extras = ZERO_FLAGS,
+                          .extras = "\0\0\0\0",
                           .extras_n = 4,
                           .value = value};
 }
