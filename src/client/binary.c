@@ -167,9 +167,9 @@ static void take_sasl(struct client *c, const struct binary_frame *f)
 /* I14: before it is in, a client may ask for the version and say who it is; anything else ends it, as in memcached with SASL. */
 static bool may_come(struct client *c, const struct binary_frame *f)
 {
-    if (c->entry == ENTRY_IN || binary_table[f->opcode].command == COMMAND_NONE ||
-        f->opcode == BINARY_OP_VERSION)
-        return true;
+    bool says_who =
+        binary_table[f->opcode].shape == BINARY_SASL || f->opcode == BINARY_OP_SASL_LIST;
+    if (c->entry == ENTRY_IN || says_who || f->opcode == BINARY_OP_VERSION) return true;
     refuse(c, f, BINARY_AUTH_FAILED);
     client_end(c, "not authenticated");
     return false;
