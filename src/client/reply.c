@@ -32,14 +32,6 @@ static void hold_no_more(struct reply *reply)
     reply->held = 0;
 }
 
-/* What a frame's answer repeats of it. */
-static void note_frame(struct reply *reply, const struct client *c)
-{
-    reply->opaque = c->opaque;
-    reply->opcode = c->opcode;
-    reply->manner = REPLY_IN_FRAMES;
-}
-
 /* The client's last one. */
 static inline __attribute__((always_inline)) struct reply *append(struct client *c,
                                                                   unsigned command, uint32_t keys)
@@ -51,8 +43,8 @@ static inline __attribute__((always_inline)) struct reply *append(struct client 
                             .waiting = keys,
                             .began = c->turn->now,
                             .counts = counts,
+                            .framing = c->framing,
                             .command = (uint8_t)command};
-    if (__builtin_expect(c->front == FRONT_BINARY, 0)) note_frame(reply, c);
     tally_request(c, counts);
     if (c->tail)
         c->tail->next = reply;
@@ -87,7 +79,8 @@ static void reply_destroy(struct reply *reply)
     slab_return(reply, sizeof *reply);
 }
 
-static void append_stats(struct client *c, const struct reply *reply)
+/* Rare: it would make the usual way longer. */
+static void __attribute__((noinline)) append_stats(struct client *c, const struct reply *reply)
 {
     struct outq lines = {0};
     if (!c->set->stats(c->set->about, reply->echo, reply->echo_len, &lines)) {
@@ -115,7 +108,7 @@ static void flush_head(struct client *c)
 }
 
 /* I1: into the client's output only when no reply is before it. */
-struct outq *reply_place(struct reply *reply)
+static struct outq *place_of(struct reply *reply)
 {
     struct client *c = reply->client;
     return c->head == reply ? &c->out : &reply->store;
@@ -157,9 +150,16 @@ static bool take_answer(struct reply *reply)
     return !nobody_reads(reply);
 }
 
+/* --- for those that make its bytes ------------------------------------------------------------- */
+
 bool reply_take_answer(struct reply *reply)
 {
     return take_answer(reply);
+}
+
+struct outq *reply_place(struct reply *reply)
+{
+    return place_of(reply);
 }
 
 void reply_complete(struct reply *reply, size_t bytes)
@@ -172,7 +172,7 @@ void reply_complete(struct reply *reply, size_t bytes)
 static void answer_line(struct reply *reply, const void *bytes, size_t len)
 {
     if (!take_answer(reply)) return;
-    outq_append_alone(reply_place(reply), bytes, len);
+    outq_append_alone(place_of(reply), bytes, len);
     complete(reply, len);
 }
 
@@ -192,7 +192,7 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
         return;
     }
     if (!take_answer(reply)) return;
-    outq_append_blob(reply_place(reply), news->blob, r->bytes, r->len);
+    outq_append_blob(place_of(reply), news->blob, r->bytes, r->len);
     complete(reply, r->len);
 }
 
@@ -200,7 +200,7 @@ static void answer_blob(struct reply *reply, const struct call_news *news)
 static void answer_failure(struct reply *reply, const char *text, size_t len)
 {
     if (!take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    struct outq *to = place_of(reply);
     outq_append(to, SERVER_ERROR, sizeof SERVER_ERROR - 1);
     outq_append(to, text, len);
     outq_append(to, "\r\n", 2);
@@ -211,7 +211,7 @@ static void answer_value(struct reply *reply, const struct call_news *news)
 {
     const struct response *r = news->response;
     if (!take_answer(reply)) return;
-    struct outq *to = reply_place(reply);
+    struct outq *to = place_of(reply);
     if (r->key && news->key.shown != news->key.sent)
         streaming_append_shown(to, news);
     else if (news->blob)
@@ -241,7 +241,7 @@ void reply_finish(struct reply *reply, struct outq *answer)
     }
     if (reply->manner & REPLY_IN_FRAMES) binary_put_in_frames(reply, answer);
     size_t bytes = answer->bytes;
-    outq_splice(reply_place(reply), answer);
+    outq_splice(place_of(reply), answer);
     complete(reply, bytes);
 }
 
@@ -255,7 +255,7 @@ static void one_less(void *owner)
     struct outq answer = {0};
     assert(reply->waiting > 0 && reply->parts_n);
     if (--reply->waiting > 0 || nobody_reads(reply)) return;
-    struct outq *to = reply_place(reply);
+    struct outq *to = place_of(reply);
     if (to == &reply->store) to = &answer;
     size_t bytes = parts_append(reply, to);
     if (reply->sights) sight_end_parts(reply);
