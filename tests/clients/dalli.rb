@@ -128,6 +128,15 @@ def other(c)
   say("after all") { c.get("s:one") }
 end
 
+if OPTIONS[:username]
+  wrong = Dalli::Client.new(server, **OPTIONS, password: "wrong")
+  begin
+    abort "a client with a wrong password has stored" if wrong.set("u", "v")
+  rescue Dalli::DalliError
+    wrong.close
+  end
+end
+
 client = Dalli::Client.new(server, compress: true, **OPTIONS)
 %i[storage many cas numbers expiry other].each do |part|
   puts "-- #{part}"
