@@ -134,7 +134,7 @@ $B/tests/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(PURE:src/%.c
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(FUZZLIBS) -lcmocka
 
 # Some of them are a whole worker, all but its script.
-WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
+WHOLE_FUZZ := $(foreach t,worker_fuzz discovery_fuzz server_fuzz proxy_fuzz,$B/tests/fuzz/$t $B/fuzz/$t)
 $(filter $B/tests/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(WHOLE_FUZZ)): $(WHOLE)
 $(WHOLE_FUZZ): FUZZLIBS = $(LIBS)
@@ -145,6 +145,14 @@ READER_FUZZ := $(foreach t,guess_fuzz twemproxy_fuzz mcrouter_fuzz,$B/tests/fuzz
 $(filter $B/tests/fuzz/%,$(READER_FUZZ)): $(READERS:src/%.c=$B/obj/%.o)
 $(filter $B/fuzz/%,$(READER_FUZZ)): $(READERS)
 $(READER_FUZZ): FUZZLIBS = $(LIBS)
+
+# TLS: the net floor, and OpenSSL's own end of a connection.
+SECURE := $(filter src/base/% src/net/%,$(SRC))
+SECURE_LIB := $(addprefix tests/lib/,certs.c secure.c octets.c)
+SECURE_FUZZ := $B/tests/fuzz/tls_fuzz $B/fuzz/tls_fuzz
+$B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o)
+$B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
+$(SECURE_FUZZ): FUZZLIBS = $(LIBS)
 
 # routelib's reader runs Lua. Under clang's AddressSanitizer, too, each block of its state is a malloc.
 ROUTELIB := $(READERS) $(addprefix src/script/,routelib.c memory.c library.c depth.c)

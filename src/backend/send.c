@@ -185,6 +185,7 @@ static size_t write_classic(struct conn *conn, struct call *call, const struct r
     call->line_len = (uint32_t)len;
     if (command_info(said->command_id)->shape != SHAPE_STORE) return len;
     write_value(&conn->out, said);
+    conn_end_value(conn);
     return len + said->value_len + 2;
 }
 
@@ -202,7 +203,10 @@ static size_t write_request(struct conn *conn, struct call *call, const struct r
     outq_commit(out, len);
     unsigned shape = command_info(r->command_id)->shape;
     conn->line_open = shape == SHAPE_RETRIEVE;
-    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) write_value(out, r);
+    if (shape == SHAPE_STORE || shape == SHAPE_META_STORE) {
+        write_value(out, r);
+        conn_end_value(conn);
+    }
     call->line_len = (uint32_t)len;
     return len + bytes_behind(shape, r);
 }

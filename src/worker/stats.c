@@ -164,6 +164,7 @@ static void settings(const struct stats_source *s, struct outq *out)
     stat_line(out, "maxconns_fast", "yes"); /* over max_conns, a client is refused at once */
     stat_line(out, "flush_enabled", "%s", o->allow_flush == ALLOW_NO ? "no" : "yes");
     stat_line(out, "dump_enabled", "%s", o->allow_dump == ALLOW_NO ? "no" : "yes");
+    stat_line(out, "auth_enabled_sasl", "%s", o->auth_file ? "yes" : "no");
     stat_line(out, "auth_enabled_ascii", "%s", o->auth_file ? "yes" : "no");
     show_tls(o, out);
 #define X(name, type, letter, longname, argument, fallback, meaning)                               \
