@@ -1,4 +1,5 @@
-"""What python3-binary-memcached sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's name."""
+"""What python3-binary-memcached sees of the server HOST:PORT, a line a call. Played by ./run with python3 -P, as it bears its library's
+name."""
 import sys
 
 import bmemcached
