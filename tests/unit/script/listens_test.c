@@ -52,6 +52,21 @@ static const struct {
     {"mg.listen { '[::0001]:1' } mg.listen { '[::1]:1', name = 'b' }", "is listened on already"},
     {"mg.listen { '127.0.0.1:1', name = 'b' } mg.listen { '127.0.0.1:2', name = 'b' }",
      "mg.listen: 127.0.0.1:2: another listener has the name b"},
+    {"mg.listen { '127.0.0.1:1', tls = 1 }",
+     "option 'tls' takes true, false, \"mutual\" or a table of options, not 1"},
+    {"mg.listen { '127.0.0.1:1', tls = { 'c' } }",
+     "option 'tls' takes a table of options: tls = { cert = \"FILE\", key = \"FILE\" }"},
+    {"mg.listen { '127.0.0.1:1', tls = { crt = 'c' } }",
+     "option 'tls' has a table with unknown option 'crt'; there are: ca, cert, ciphers, key, min, "
+     "verify"},
+    {"mg.listen { '127.0.0.1:1', tls = { cert = '' } }", "option 'cert' takes the path of a file"},
+    {"mg.listen { '127.0.0.1:1', tls = { ca = 'a\\0b' } }", "option 'ca' takes the path of a file"},
+    {"mg.listen { '127.0.0.1:1', tls = { key = 'k' } }",
+     "option 'tls' has a key and no cert: the certificate that it is for"},
+    {"mg.listen { '127.0.0.1:1', tls = { verify = true } }",
+     "option 'verify' takes \"none\", \"request\" or \"require\", not true"},
+    {"mg.listen { '127.0.0.1:1', tls = { min = 1.2 } }",
+     "option 'min' takes \"1.2\" or \"1.3\", not 1.2"},
 };
 
 static void what_is_wrong_is_said_with_its_line(void **state)
