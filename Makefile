@@ -159,6 +159,10 @@ $B/tests/fuzz/tls_fuzz: $(SECURE:src/%.c=$B/obj/%.o) $(SECURE_LIB:%.c=$B/obj/%.o
 $B/fuzz/tls_fuzz: $(SECURE) $(SECURE_LIB)
 $(SECURE_FUZZ): FUZZLIBS = $(LIBS)
 
+# Who may be a client.
+$B/tests/fuzz/auth_fuzz: $B/obj/net/users.o
+$B/fuzz/auth_fuzz: src/net/users.c
+
 # routelib's reader runs Lua. Under clang's AddressSanitizer, too, each block of its state is a malloc.
 ROUTELIB := $(READERS) $(addprefix src/script/,routelib.c memory.c library.c depth.c)
 ROUTELIB_FUZZ := $B/tests/fuzz/routelib_fuzz $B/fuzz/routelib_fuzz
