@@ -18,6 +18,13 @@ static const char *stat_of(const struct backend *b, const char *name)
     return textf("%s:%s", backend_address(b), name);
 }
 
+/* The text with something else in place of a word. */
+static const char *with_word(const char *text, const char *word, const char *other)
+{
+    const char *at = strstr(text, word);
+    return textf("%.*s%s%s", (int)(at - text), text, other, at + strlen(word));
+}
+
 static struct backend *secure_backend(const struct secure_wanted *wanted)
 {
     struct backend *b = backend_listens();
@@ -231,6 +238,59 @@ static void moongate_shows_its_own_certificate_where_it_has_one(void **state)
                          backend_address(b)));
 }
 
+/* --- what scripts say -------------------------------------------------------------------------- */
+
+static void mistakes_in_the_options_are_named(void **state)
+{
+    const char *ca = cert_file("good.pem", cert_pem(over_tls_ca()), "");
+    const char *key = cert_file("other.key", cert_key_pem(cert_ca("x")), "");
+    const char *const wrong[][2] = {
+        {"'a', tls = 1", "option 'tls' takes true, false or a table of options, not 1"},
+        {"'a', tls = { 'x' }", "option 'tls' takes a table of options"},
+        {"'a', tls = { ka = 'x' }",
+         "option 'tls' has a table with unknown option 'ka'; there are: ca, cert, ciphers, key"},
+        {"'a', tls = { verify = 1 }", "with option 'verify' takes true or false, not 1"},
+        {"'a', tls = { min = '1.1' }", "option 'tls' min takes \"1.2\" or \"1.3\", not \"1.1\""},
+        {"'a', tls = { ciphers = 'x' }",
+         "option 'tls' ciphers \"x\": OpenSSL knows no such cipher"},
+        {"'a', tls = { ca = 'x\\0y' }", "with option 'ca' takes the path of a file"},
+        {"'a', tls = { ca = '/tmp' }", "option 'tls' ca /tmp: it is not a regular file"},
+        {"'a', tls = { key = '/x' }", "option 'tls' has a key and no cert"},
+        {"'a', tls = { cert = 'CA' }", "option 'tls' CA: "},
+        {"'a', tls = { cert = 'CA', key = 'KEY' }", "option 'tls' KEY: the key does not belong to"},
+        {"{ 'a', tls = { ca = '/x' } }, tls = true", "server 1 option 'tls' ca /x: No such file"},
+        {"'unix:/x', tls = true", "server 'unix:/x': TLS to a unix socket verifies a name"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *options = wrong[i][0], *said = wrong[i][1];
+        if (strstr(options, "CA")) options = with_word(options, "CA", ca);
+        if (strstr(options, "KEY")) options = with_word(options, "KEY", key);
+        if (strstr(said, "CA: ")) said = with_word(said, "CA", ca);
+        if (strstr(said, "KEY")) said = with_word(said, "KEY", key);
+        const char *script = moongate_script_file(textf(MG "return mg.pool { %s }", options));
+        struct run run = moongate_runs("-t", script, NULL);
+        if (run.code != 1 || !strstr(run.err, said) || !strstr(run.err, ":2: mg.pool "))
+            stage_fails("%s\nis not in: %s", said, run.err);
+    }
+}
+
+static void a_narrower_table_adds_to_a_wider_one(void **state)
+{
+    struct backend *b = usual_backend(), *plain = backend_listens();
+    backend_secures(plain, NULL);
+    const char *script = textf(
+        MG "mg.defaults { tls = { ca = '%s', name = 'nobody' } }\n"
+           "local a = mg.pool { { '%s', tls = { name = 'localhost' } }, tls = { min = '1.3' } }\n"
+           "local b = mg.pool { '%s', tls = false }\n"
+           "return mg.by_prefix { { a = a }, default = b }\n",
+        over_tls_ca_file(), backend_address(b), backend_address(plain));
+    struct client *c = client_connects(moongate_start(script, NULL));
+
+    get_finds(c, "a", b, "a", "one");
+    assert_string_equal(secure_sni(backend_secure(b)), "localhost");
+    get_finds(c, "b", plain, "b", "two");
+}
+
 /* --- the service ------------------------------------------------------------------------------- */
 
 static void the_log_says_why_a_server_is_down(void **state)
@@ -304,6 +364,8 @@ int main(void)
         play(with_verify_false_any_certificate_will_do),
         play(what_leads_to_the_ca_is_sent_by_the_server),
         play(moongate_shows_its_own_certificate_where_it_has_one),
+        play(mistakes_in_the_options_are_named),
+        play(a_narrower_table_adds_to_a_wider_one),
         play(the_log_says_why_a_server_is_down),
         play(a_session_is_resumed),
         play(equal_files_keep_connections_over_a_reload_and_others_do_not),
