@@ -131,6 +131,9 @@ static void a_listener_may_let_everybody_in(void **state)
     struct client *free = client_connects_to(open), *bound = client_connects_to(shut);
     get_misses(free, "k", b, "k");
     client_asks(bound, "get k\r\n", NOT_YET);
+    client_sends(bound, "set k a b 12\r\nget k\r\n"); /* a value that is cut is no request either */
+    client_is_read(bound);
+    client_asks(bound, "get l\r\n", FAILURE);
     client_asks(bound, APP, "STORED\r\n");
     get_misses(bound, "k", b, "k");
     (void)m;
