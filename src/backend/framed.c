@@ -39,13 +39,9 @@ static void write_head(struct outq *out, const struct binary_words *words)
 {
     uint8_t bytes[sizeof words->head + KEY_MAX];
     memcpy(bytes, words->head, words->len);
-    if (words->key_len <= KEY_MAX) {
-        if (words->key_len) memcpy(bytes + words->len, words->key, words->key_len);
-        outq_append(out, bytes, words->len + words->key_len);
-    } else { /* words of stats */
-        outq_append(out, bytes, words->len);
-        outq_append(out, words->key, words->key_len);
-    }
+    assert(words->key_len <= KEY_MAX);
+    if (words->key_len) memcpy(bytes + words->len, words->key, words->key_len);
+    outq_append(out, bytes, words->len + words->key_len);
 }
 
 size_t framed_write(struct conn *c, struct call *call, const struct request *r,

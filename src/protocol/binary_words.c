@@ -203,6 +203,15 @@ static struct binary_words say_flush(const struct request *r)
     return frame(&m, NULL, 0, 0);
 }
 
+/* The words are the key, without spaces before them. */
+static struct binary_words say_stats(const struct request *r, const struct meant *m)
+{
+    const uint8_t *at = (const uint8_t *)r->args_at;
+    size_t len = r->args_len;
+    for (; len > 0 && *at == ' '; len--) at++;
+    return len > KEY_MAX ? refuses(ERROR_FORMAT_LINE) : frame(m, at, len, 0);
+}
+
 struct binary_words binary_say(const struct request *r)
 {
     unsigned shape = command_info(r->command_id)->shape;
@@ -210,7 +219,7 @@ struct binary_words binary_say(const struct request *r)
     if (r->command_id == COMMAND_FLUSH_ALL) return say_flush(r);
     if (r->command_id == COMMAND_STATS) {
         m.opcode = BINARY_OP_STAT;
-        return frame(&m, (const uint8_t *)r->args_at, r->args_len, 0);
+        return say_stats(r, &m);
     }
     if (shape == SHAPE_META || shape == SHAPE_META_STORE) {
         struct binary_words wrong = mean_meta(r, &m);
