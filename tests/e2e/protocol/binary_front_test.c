@@ -263,10 +263,6 @@ static void a_client_keeps_its_protocol_in_another_worker(void **state)
     backend_answers(b, "HD c3\r\n");
     client_sees_frame(c, (struct frame){.opcode = SET, .cas = 3});
     moongate_sees_log(m, "gone: exit 0");
-    client_sends_frame(c, frame_of(GET, "k"));
-    backend_sees(b, "gets k\r\n");
-    backend_answers(b, "END\r\n");
-    client_sees_frame(c, (struct frame){.opcode = GET, .status = NOT_FOUND, .value = "Not found"});
     sees_noop(c);
 }
 
